@@ -1,0 +1,120 @@
+"""Rows of data: which architectures, metrics, export formats and presets exist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."
+RESEARCH_USE_FR = "Logiciel de recherche, pas un dispositif médical : ni pour le diagnostic, ni pour le traitement."
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network family member. `timm_name` names the timm model that has pretrained weights."""
+
+    name: str
+    timm_name: str
+    family: str
+    parameters_m: float
+    min_image_size: int = 32
+    packaged_weights: bool = False
+
+
+_ARCHITECTURES = [
+    Architecture("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k", "efficientnet", 4.7, packaged_weights=True),
+    Architecture("efficientnetv2_s", "tf_efficientnetv2_s.in21k_ft_in1k", "efficientnetv2", 21.5),
+    Architecture("efficientnetv2_m", "tf_efficientnetv2_m.in21k_ft_in1k", "efficientnetv2", 54.1),
+    Architecture("efficientnetv2_l", "tf_efficientnetv2_l.in21k_ft_in1k", "efficientnetv2", 118.5),
+    Architecture("efficientnet_b0", "efficientnet_b0.ra_in1k", "efficientnet", 5.3),
+    Architecture("efficientnet_b1", "efficientnet_b1.ft_in1k", "efficientnet", 7.8),
+    Architecture("efficientnet_b2", "efficientnet_b2.ra_in1k", "efficientnet", 9.1),
+    Architecture("efficientnet_b3", "efficientnet_b3.ra2_in1k", "efficientnet", 12.2),
+    Architecture("efficientnet_b4", "efficientnet_b4.ra2_in1k", "efficientnet", 19.3),
+    Architecture("efficientnet_b5", "efficientnet_b5.sw_in12k_ft_in1k", "efficientnet", 30.4),
+    Architecture("efficientnet_b6", "tf_efficientnet_b6.ns_jft_in1k", "efficientnet", 43.0),
+    Architecture("efficientnet_b7", "tf_efficientnet_b7.ns_jft_in1k", "efficientnet", 66.3),
+    Architecture("resnet50", "resnet50.a1_in1k", "resnet", 25.6),
+    Architecture("resnet101", "resnet101.a1_in1k", "resnet", 44.5),
+    Architecture("densenet121", "densenet121.ra_in1k", "densenet", 8.0),
+    Architecture("densenet169", "densenet169.tv_in1k", "densenet", 14.1),
+    Architecture("convnext_tiny", "convnext_tiny.in12k_ft_in1k", "convnext", 28.6),
+    Architecture("convnext_small", "convnext_small.in12k_ft_in1k", "convnext", 50.2),
+    Architecture("convnext_base", "convnext_base.fb_in22k_ft_in1k", "convnext", 88.6),
+]
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({row.name: row for row in _ARCHITECTURES})
+
+Direction = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of every epoch. `kind`: a number, one number per class, or a (C, C) matrix."""
+
+    name: str
+    direction: Direction | None
+    kind: Literal["number", "per_class", "matrix"] = "number"
+
+
+# Each is measured on validation; in an epoch's event its name carries the prefix "val_".
+_METRICS = [
+    Metric("loss", "lower"),
+    Metric("accuracy", "higher"),
+    Metric("precision_macro", "higher"),
+    Metric("precision_weighted", "higher"),
+    Metric("recall_macro", "higher"),
+    Metric("recall_weighted", "higher"),
+    Metric("f1_macro", "higher"),
+    Metric("f1_weighted", "higher"),
+    Metric("cohen_kappa", "higher"),
+    Metric("auc_roc", "higher"),
+    Metric("confusion_matrix", None, "matrix"),
+    Metric("per_class", None, "per_class"),
+]
+METRICS: Mapping[str, Metric] = MappingProxyType({row.name: row for row in _METRICS})
+PER_CLASS_METRICS = ("sensitivity", "specificity", "precision", "f1", "auc_roc", "support")
+
+# What early stopping and the choice of the best epoch may watch.
+MONITORS: Mapping[str, Direction] = MappingProxyType(
+    {f"val_{row.name}": row.direction for row in _METRICS if row.kind == "number" and row.direction}
+    | {"train_loss": "lower", "train_accuracy": "higher"}
+)
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """`folder` lies under exports/; `suffix` ends the file's name."""
+
+    name: str
+    folder: str
+    suffix: str
+
+
+_EXPORT_FORMATS = [
+    ExportFormat("onnx", "onnx", ".onnx"),
+    ExportFormat("pytorch", "pytorch", ".safetensors"),
+]
+EXPORT_FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _EXPORT_FORMATS})
+
+# Image files, by ending. DICOM has no fixed ending; .dcm and .dicom are the usual ones.
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".webp", ".dcm", ".dicom")
+
+# Folder names that mean the same class.
+CLASS_ALIASES: Mapping[str, str] = MappingProxyType({"begin": "benign"})
+
+# Partial configurations, laid over the workspace's own.
+PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
+    {
+        "quick": {
+            "data": {"image_size": 224, "batch_size": 16},
+            "model": {"architecture": "tf_efficientnet_lite0", "dropout_rate": 0.2},
+            "training": {"epochs": 12, "learning_rate": 0.0005, "scheduler": "cosine_warmup", "weight_decay": 0.01},
+        },
+        "balanced": {
+            "data": {"image_size": 384, "batch_size": 8},
+            "model": {"architecture": "efficientnetv2_s"},
+            "training": {"epochs": 30, "scheduler": "cosine_warmup"},
+        },
+        "full": {},
+    }
+)

@@ -1,0 +1,531 @@
+"""Every error a user can meet, each with a code, its data and what to do next.
+
+    BreastAIError
+    |-- InputError                the user can mend it: exit status 2
+    |   |-- ConfigInvalid         ConfigUnreadable     ConfigNotWritable
+    |   |-- DataNotFound          DataOutsideRoots     NoClassFolders       TooFewClasses
+    |   |-- UnreadableClass       NumClassesMismatch   ClassesDiffer        NoImages
+    |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
+    |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
+    |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
+    |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
+    |   `-- PortInUse             WorkspaceUnusable    NameInvalid          BackupNotFound
+    |-- SessionError              asked at the wrong moment
+    |   `-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
+    |-- RunError                  a run could not go on: exit status 1
+    |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
+    |   `-- WorkerCrashed         WorkerKilled         WorkerSilent
+    |-- ExportError
+    |   `-- ExportFailed          ExportMismatch
+    `-- ClientError
+        `-- ServerUnreachable     RequestTimedOut      ConnectionLost
+
+An error is raised with data, not with prose: `raise NoClassFolders(path)`. Its message is made from
+`template`, and the page translates `code` with the same `params`.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+
+class BreastAIError(Exception):
+    """An error with a code, parameters fit for JSON and an English message that says what to do."""
+
+    code: ClassVar[str] = "error"
+    template: ClassVar[str] = "Something went wrong."
+    exit_status: ClassVar[int] = 1
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The data of the error, by name: strings, numbers and lists of them."""
+        if not hasattr(type(self), "__dataclass_fields__"):
+            return {}
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        return self.template.format(**{name: _readable(value) for name, value in self.params.items()})
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+class InputError(BreastAIError):
+    """What the user gave can't be used; the message says what would be."""
+
+    exit_status = 2
+
+
+class SessionError(BreastAIError):
+    """The request is sound but came at the wrong moment."""
+
+    exit_status = 2
+
+
+class RunError(BreastAIError):
+    """A run could not go on."""
+
+
+class ExportError(BreastAIError):
+    """A model could not be exported with equal answers."""
+
+
+class ClientError(BreastAIError):
+    """The server could not be reached or did not answer."""
+
+
+# --- configuration -----------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ConfigInvalid(InputError):
+    """`problems`: one readable line each, "training.epochs: expected a whole number from 1 to 10000, got -1"."""
+
+    code = "config.invalid"
+    template = "The configuration can't be used. {problems}. Correct it and try again."
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return self.template.format(problems="; ".join(self.problems))
+
+
+@dataclass(eq=False)
+class ConfigUnreadable(InputError):
+    code = "config.unreadable"
+    template = "{path} is not readable as JSON ({reason}). Correct it, or delete it to go back to the defaults."
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ConfigNotWritable(InputError):
+    code = "config.not_writable"
+    template = "{path} could not be written ({reason}). Check the folder's permissions and the free space."
+    path: str
+    reason: str
+
+
+# --- images and folders ------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class DataNotFound(InputError):
+    code = "data.not_found"
+    template = (
+        "The image folder {path} does not exist. Give the folder that holds train/ with --data or data.train_dir."
+    )
+    path: str
+
+
+@dataclass(eq=False)
+class DataOutsideRoots(InputError):
+    code = "data.outside_roots"
+    template = (
+        "The server may not read {path}: it lies outside the workspace and the data roots. "
+        "Start the server with --data-root and that folder."
+    )
+    path: str
+
+
+@dataclass(eq=False)
+class NoClassFolders(InputError):
+    code = "data.no_class_folders"
+    template = (
+        "No class folders in {path}: expected one folder for each class, "
+        "for example {path}/benign/ and {path}/malignant/."
+    )
+    path: str
+
+
+@dataclass(eq=False)
+class TooFewClasses(InputError):
+    code = "data.too_few_classes"
+    template = "Only one class folder in {path} ({found}): a classifier needs at least two, for example benign/ and malignant/."
+    path: str
+    found: str
+
+
+@dataclass(eq=False)
+class NoImages(InputError):
+    code = "data.no_images"
+    template = "No image in {path}: expected files ending in {expected}."
+    path: str
+    expected: list[str]
+
+
+@dataclass(eq=False)
+class UnreadableClass(InputError):
+    code = "data.unreadable_class"
+    template = (
+        "No readable image of class {class_name} in {path} ({skipped} files skipped; the first: {reason}). "
+        "Add images to that folder, or remove it."
+    )
+    path: str
+    class_name: str
+    skipped: int
+    reason: str
+
+
+@dataclass(eq=False)
+class NumClassesMismatch(InputError):
+    code = "data.num_classes_mismatch"
+    template = (
+        "model.num_classes is {expected} but the folders hold {found} classes ({class_names}). "
+        "Set model.num_classes to null to take the number from the folders."
+    )
+    expected: int
+    found: int
+    class_names: list[str]
+
+
+@dataclass(eq=False)
+class ClassesDiffer(InputError):
+    code = "data.classes_differ"
+    template = "{path} has the classes {found}, where {expected} are expected. Rename or add the class folders."
+    path: str
+    found: list[str]
+    expected: list[str]
+
+
+@dataclass(eq=False)
+class ImageUnreadable(InputError):
+    code = "data.image_unreadable"
+    template = "{file} can't be read as an image: {reason}."
+    file: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ImageTooSmall(InputError):
+    code = "data.image_too_small"
+    template = (
+        "{architecture} needs images of at least {minimum} pixels, data.image_size is {image_size}. "
+        "Raise data.image_size."
+    )
+    architecture: str
+    minimum: int
+    image_size: int
+
+
+@dataclass(eq=False)
+class NoTruth(InputError):
+    code = "data.no_truth"
+    template = "{path} has no images sorted into class folders: evaluation needs the true class of each image."
+    path: str
+
+
+@dataclass(eq=False)
+class PatientIdMissing(InputError):
+    code = "patient_id.missing"
+    template = (
+        "evaluation.patient_id finds no patient for {count} images, for example {example}. "
+        "Correct the rule ({rule}), or set it to null to split by image."
+    )
+    count: int
+    example: str
+    rule: str
+
+
+@dataclass(eq=False)
+class PatientIdInvalid(InputError):
+    code = "patient_id.invalid"
+    template = (
+        'evaluation.patient_id can\'t be used: {reason}. Expected a pattern with one group such as "^(P\\d+)_", '
+        '{{"folder": 1}} or {{"csv": "patients.csv"}}.'
+    )
+    reason: str
+
+
+@dataclass(eq=False)
+class TooFewPatients(InputError):
+    code = "data.too_few_patients"
+    template = (
+        "Class {class_name} has only {found} {unit}: a split needs at least {needed}, so that training and "
+        "validation both have one. Add cases, or give a val folder."
+    )
+    class_name: str
+    found: int
+    needed: int
+    unit: str
+
+
+# --- models, checkpoints, names ----------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class WeightsUnavailable(InputError):
+    code = "model.weights_unavailable"
+    template = (
+        "Pretrained weights for {architecture} are required but can't be had: {reason}. Connect to the internet once, "
+        "give model.weights_file, choose tf_efficientnet_lite0 (its weights are installed), "
+        'or set model.pretrained to "none".'
+    )
+    architecture: str
+    reason: str
+
+
+@dataclass(eq=False)
+class WeightsMismatch(InputError):
+    code = "model.weights_mismatch"
+    template = "The weights in {path} do not fit {architecture}: {reason}. Give the file of that architecture."
+    path: str
+    architecture: str
+    reason: str
+
+
+@dataclass(eq=False)
+class DeviceUnavailable(InputError):
+    code = "system.device_unavailable"
+    template = 'system.device is "{device}" but this machine has none. Set it to "auto".'
+    device: str
+
+
+@dataclass(eq=False)
+class CheckpointNotFound(InputError):
+    code = "checkpoint.not_found"
+    template = "There is no checkpoint {name}. Known: {known}. Train a model first, or give one of these names."
+    name: str
+    known: list[str]
+
+    def __str__(self) -> str:
+        return self.template.format(name=self.name, known=_readable(self.known) or "none")
+
+
+@dataclass(eq=False)
+class CheckpointDamaged(InputError):
+    code = "checkpoint.damaged"
+    template = "The checkpoint {name} is damaged: {reason}. Use another checkpoint of the run, or train again."
+    name: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ModelUnreadable(InputError):
+    code = "model.unreadable"
+    template = "{path} is not a model of BreastAI: {reason}. Expected a checkpoint's name or an exported .onnx file."
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class RunNotFound(InputError):
+    code = "run.not_found"
+    template = "There is no run {run_id}. Known: {known}."
+    run_id: str
+    known: list[str]
+
+
+@dataclass(eq=False)
+class NameInvalid(InputError):
+    code = "name.invalid"
+    template = "{name} is not a name BreastAI gives: expected {expected}."
+    name: str
+    expected: str
+
+
+@dataclass(eq=False)
+class BackupNotFound(InputError):
+    code = "backup.not_found"
+    template = "There is no backup {name}. Known: {known}."
+    name: str
+    known: list[str]
+
+
+@dataclass(eq=False)
+class WorkspaceUnusable(InputError):
+    code = "workspace.unusable"
+    template = "The workspace {path} can't be used: {reason}. Give another folder with --workspace."
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class MissingExtra(InputError):
+    code = "install.missing_extra"
+    template = "This needs the package {package}, which is not installed. Type: pip install 'breastai[{extra}]'"
+    package: str
+    extra: str
+
+
+@dataclass(eq=False)
+class PortInUse(InputError):
+    code = "server.port_in_use"
+    template = (
+        "Port {port} on {host} is in use, perhaps by another BreastAI server. "
+        "Stop that program, or start with --port and another number."
+    )
+    host: str
+    port: int
+
+
+# --- requests ----------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class RequestInvalid(InputError):
+    code = "request.invalid"
+    template = "The request can't be used. {problems}."
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return self.template.format(problems="; ".join(self.problems))
+
+
+@dataclass(eq=False)
+class RequestUnknown(InputError):
+    code = "request.unknown"
+    template = "Unknown request type {type}. Known: {known}."
+    type: str
+    known: list[str]
+
+
+@dataclass(eq=False)
+class SessionBusy(SessionError):
+    code = "session.busy"
+    template = "A job is already running ({job}). Stop it first, or wait for its end."
+    job: str
+
+
+@dataclass(eq=False)
+class NothingToStop(SessionError):
+    code = "session.nothing_to_stop"
+    template = "No job is running, so there is nothing to stop."
+
+
+@dataclass(eq=False)
+class NoCurrentModel(SessionError):
+    code = "session.no_model"
+    template = "The session has no current model. Train one, load a checkpoint, or name a checkpoint in the request."
+
+
+@dataclass(eq=False)
+class CheckpointInUse(SessionError):
+    code = "checkpoint.in_use"
+    template = "The checkpoint {name} belongs to the run in progress. Stop the run first."
+    name: str
+
+
+# --- runs --------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class DiskFull(RunError):
+    code = "disk.full"
+    template = (
+        "No space left to write {path}. Nothing written before is damaged. "
+        "Free some space (old checkpoints, backups), then resume the run."
+    )
+    path: str
+
+
+@dataclass(eq=False)
+class OutOfMemory(RunError):
+    code = "worker.out_of_memory"
+    template = "The run needed more memory than there is ({detail}). Lower data.batch_size or data.image_size, or choose a smaller model."
+    detail: str
+
+
+@dataclass(eq=False)
+class LossNotFinite(RunError):
+    code = "training.loss_not_finite"
+    template = "The loss became {value} in epoch {epoch}. Lower training.learning_rate, then resume from the last good checkpoint."
+    value: str
+    epoch: int
+
+
+@dataclass(eq=False)
+class RunLocked(RunError):
+    code = "run.locked"
+    template = "The run {run_id} is in use by another process. Wait for its end, or stop it."
+    run_id: str
+
+
+@dataclass(eq=False)
+class WorkerCrashed(RunError):
+    code = "worker.crashed"
+    template = "The worker process ended unexpectedly (exit status {exit_status_code}). See {log}; then resume the run from its last checkpoint."
+    exit_status_code: int
+    log: str
+
+
+@dataclass(eq=False)
+class WorkerKilled(RunError):
+    code = "worker.killed"
+    template = "The worker process was killed by signal {signal}. Resume the run from its last checkpoint."
+    signal: str
+
+
+@dataclass(eq=False)
+class WorkerSilent(RunError):
+    code = "worker.silent"
+    template = (
+        "The worker process did not answer for {timeout_s} s and was ended. Resume the run from its last checkpoint."
+    )
+    timeout_s: float
+
+
+@dataclass(eq=False)
+class ExportFailed(ExportError):
+    code = "export.failed"
+    template = "The export to {format} failed: {reason}. Nothing was written."
+    format: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ExportMismatch(ExportError):
+    code = "export.mismatch"
+    template = (
+        "The exported model disagrees with the trained one: probabilities differ by up to {difference} "
+        "(allowed {allowed}), {changed} decisions changed. Nothing was written."
+    )
+    difference: float
+    allowed: float
+    changed: int
+
+
+# --- client ------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ServerUnreachable(ClientError):
+    code = "client.unreachable"
+    template = "No BreastAI server answers at {url} ({reason}). Start one with: python -m breastai.server"
+    url: str
+    reason: str
+
+
+@dataclass(eq=False)
+class RequestTimedOut(ClientError):
+    code = "client.timed_out"
+    template = "The server did not answer {request} within {timeout_s} s."
+    request: str
+    timeout_s: float
+
+
+@dataclass(eq=False)
+class ConnectionLost(ClientError):
+    code = "client.connection_lost"
+    template = "The connection to {url} was lost. The job goes on in the server; connect again to follow it."
+    url: str
+
+
+@dataclass(eq=False)
+class InternalError(BreastAIError):
+    """A fault of ours: shown with what is safe to show, and logged in full."""
+
+    code = "internal"
+    template = "BreastAI met a fault of its own ({detail}). Please report it with the file {log}."
+    detail: str
+    log: str
+
+
+def all_errors() -> dict[str, type[BreastAIError]]:
+    """Return every error class that can be raised, by code."""
+
+    def descend(parent: type[BreastAIError]) -> list[type[BreastAIError]]:
+        return [leaf for child in parent.__subclasses__() for leaf in (descend(child) or [child])]
+
+    return {leaf.code: leaf for leaf in descend(BreastAIError)}

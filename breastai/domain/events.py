@@ -1,0 +1,461 @@
+"""Every event a worker or the server may send, one frozen model each, told apart by `type`.
+
+Figures are fractions of 1; a figure that is undefined is null, never 0. `confusion_matrix`: rows true, columns
+predicted. Epochs and batches count from 1. A field `path` or `checkpoint` is relative to the workspace or a name,
+with forward slashes.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class Event(BaseModel):
+    """What every event may carry. From training_started on, `run_id` and `seq` say where in which run it belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    session_id: str | None = Field(None, description="The session the event belongs to.")
+    request_id: str | int | None = Field(None, description="The request it answers.")
+    run_id: str | None = Field(None, description="The run it belongs to.")
+    seq: int | None = Field(
+        None, ge=1, description="Its number within the run, rising; a resumed run goes on counting."
+    )
+    time: str | None = Field(None, description="When it happened, ISO 8601 in UTC.")
+
+
+ENVELOPE = tuple(Event.model_fields)
+Number = float | None
+
+
+class ClassFigures(BaseModel):
+    """The figures of one class against the rest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    sensitivity: Number
+    specificity: Number
+    precision: Number
+    f1: Number
+    auc_roc: Number
+    support: int
+
+
+class Figure(BaseModel):
+    """A figure with its 95 % interval and the number of cases it rests on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    value: Number
+    low: Number = None
+    high: Number = None
+    n: int
+
+
+# --- a run -------------------------------------------------------------------------------------
+
+
+class TrainingStarted(Event):
+    """A run begins, or goes on after a stop."""
+
+    type: Literal["training_started"] = "training_started"
+    architecture: str
+    epochs: int = Field(description="Epochs planned in all.")
+    start_epoch: int = Field(1, description="The first epoch to come; more than 1 when the run is resumed.")
+    class_names: list[str]
+    config: dict[str, Any]
+
+
+class DataLoaded(Event):
+    """The images are read: how many of each class train and validate, and what was left out."""
+
+    type: Literal["data_loaded"] = "data_loaded"
+    train: dict[str, int] = Field(description="Training images by class.")
+    val: dict[str, int] = Field(description="Validation images by class.")
+    split: str = Field(description="How they were split, in words.")
+    patients: int | None = Field(None, description="Number of patients, when known.")
+    skipped: int = Field(0, description="Files that could not be read.")
+    skipped_files: list[dict[str, str]] = Field([], description="The first 50 of them: file and reason.")
+    masks: int = Field(0, description="Mask files recognised and left out.")
+    cache: str | None = Field(None, description="Anything the user should know of the image cache.")
+
+
+class ModelLoaded(Event):
+    """The network is built: which weights it starts from, and how it computes."""
+
+    type: Literal["model_loaded"] = "model_loaded"
+    architecture: str
+    weights: Literal["file", "package", "hub", "none", "checkpoint"]
+    weights_detail: str
+    parameters: int
+    device: str
+    dtype: str
+    threads: int
+    plan: str | None = Field(None, description="What was chosen for this machine, and why.")
+
+
+class BatchProgress(BaseModel):
+    """Where in an epoch the run is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    batch: int
+    total_batches: int
+    current_loss: Number = None
+    current_accuracy: Number = None
+
+
+class ProgressUpdate(Event):
+    """Progress within an epoch or a stage; at most twice a second."""
+
+    type: Literal["progress_update"] = "progress_update"
+    stage: Literal["preparing", "tuning", "training", "validating", "evaluating", "exporting", "predicting"]
+    message: str
+    epoch: int | None = None
+    epochs: int | None = None
+    progress: float | None = Field(None, ge=0, le=1, description="Share of the whole job that is done, when known.")
+    eta_s: Number = None
+    batch_progress: BatchProgress | None = None
+
+
+class TrainingUpdate(Event):
+    """The figures of one epoch."""
+
+    type: Literal["training_update"] = "training_update"
+    epoch: int
+    epochs: int
+    train_loss: Number
+    train_accuracy: Number
+    val_loss: Number
+    val_accuracy: Number
+    val_precision_macro: Number
+    val_precision_weighted: Number
+    val_recall_macro: Number
+    val_recall_weighted: Number
+    val_f1_macro: Number
+    val_f1_weighted: Number
+    val_cohen_kappa: Number
+    val_auc_roc: Number = Field(description="Macro average of one class against the rest.")
+    val_confusion_matrix: list[list[int]]
+    val_per_class: dict[str, ClassFigures]
+    learning_rate: float
+    images_per_second: Number = Field(
+        description="Training images over seconds of training, loader included, evaluation excluded."
+    )
+    epoch_s: float
+    eta_s: Number
+    is_best: bool
+
+
+class CheckpointSaved(Event):
+    """A checkpoint is on disk, verified and with its manifest."""
+
+    type: Literal["checkpoint_saved"] = "checkpoint_saved"
+    checkpoint: str = Field(description="Its name, for example RUN/best.")
+    filename: str
+    path: str
+    epoch: int
+    accuracy: Number
+    size_mb: float
+
+
+class TrainingComplete(Event):
+    """The run reached its end; the best epoch's weights are in `checkpoint`."""
+
+    type: Literal["training_complete"] = "training_complete"
+    final_metrics: dict[str, Any] = Field(description="The best epoch's validation figures, without val_.")
+    history: dict[str, list[Any]] = Field(description="One list for each figure; the last 200 epochs.")
+    checkpoint: str
+    best_epoch: int
+    epochs_run: int
+    stopped_early: bool
+    duration_s: float
+
+
+class TrainingStopped(Event):
+    """The run ended before its end; `reason` is user, server_gone or error."""
+
+    type: Literal["training_stopped"] = "training_stopped"
+    reason: Literal["user", "server_gone", "error"]
+    epoch: int | None = Field(None, description="Epochs completed.")
+    checkpoint: str | None = Field(None, description="What a resume goes on from.")
+    message: str = ""
+
+
+class JobStopped(Event):
+    """A job other than a training was stopped."""
+
+    type: Literal["job_stopped"] = "job_stopped"
+    job: str
+
+
+# --- other jobs --------------------------------------------------------------------------------
+
+
+class Evaluation(Event):
+    """The figures of a checkpoint on labelled images."""
+
+    type: Literal["evaluation"] = "evaluation"
+    checkpoint: str
+    data: str
+    split: str | None
+    n: int
+    patients: int | None = None
+    class_names: list[str]
+    counts: dict[str, int]
+    figures: dict[str, Figure]
+    confusion_matrix: list[list[int]]
+    skipped: list[dict[str, str]] = []
+    notes: list[str] = Field([], description="What a reader must know to believe the figures.")
+
+
+class Prediction(Event):
+    """The answer for one image, or why there is none."""
+
+    type: Literal["prediction"] = "prediction"
+    file: str
+    label: str | None
+    probabilities: dict[str, float] | None
+    error: str | None = None
+
+
+class PredictionsComplete(Event):
+    """All images were looked at."""
+
+    type: Literal["predictions_complete"] = "predictions_complete"
+    count: int
+    failed: int
+
+
+class ExportComplete(Event):
+    """A model was exported and gives the same answers as the checkpoint."""
+
+    type: Literal["export_complete"] = "export_complete"
+    format: str
+    path: str
+    size: float = Field(description="Size in MB, as version 3 named it.")
+    size_mb: float
+    checkpoint: str
+    max_difference: Number = Field(None, description="Worst difference of a probability from the checkpoint's.")
+    compared: str | None = Field(None, description="On what the two were compared.")
+
+
+# --- the server's own --------------------------------------------------------------------------
+
+
+class Snapshot(BaseModel):
+    """A session as it is: enough to draw the page from nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    session_id: str
+    state: Literal["idle", "starting", "running", "stopping"]
+    job: str | None = None
+    run_id: str | None = None
+    seq: int | None = None
+    started: dict[str, Any] | None = Field(None, description="The run's training_started.")
+    data: dict[str, Any] | None = Field(None, description="The run's data_loaded.")
+    model: dict[str, Any] | None = Field(None, description="The run's model_loaded.")
+    progress: dict[str, Any] | None = Field(None, description="The latest progress_update.")
+    update: dict[str, Any] | None = Field(None, description="The latest training_update.")
+    outcome: dict[str, Any] | None = Field(None, description="How the latest run ended; without its history.")
+    current_model: str | None = None
+
+
+class ConnectionEstablished(Event):
+    """The first message on a connection: all a page needs to draw itself."""
+
+    type: Literal["connection_established"] = "connection_established"
+    version: str
+    research_use: str
+    catalog: dict[str, Any]
+    config: dict[str, Any]
+    config_schema: dict[str, Any]
+    config_error: str | None = Field(None, description="Why config.json was not used, when it was not.")
+    snapshot: Snapshot
+
+
+class Status(Event):
+    """The session as it is."""
+
+    type: Literal["status"] = "status"
+    snapshot: Snapshot
+    connected_clients: int
+    missed: int | None = Field(None, description="How many events of the run follow, in answer to last_seq.")
+
+
+class Log(Event):
+    """A line for people; `code` and `params` let the page translate it."""
+
+    type: Literal["log"] = "log"
+    level: Literal["debug", "info", "success", "warning", "error"]
+    message: str
+    code: str | None = None
+    params: dict[str, Any] = {}
+
+
+class History(Event):
+    """Epochs of a run."""
+
+    type: Literal["history"] = "history"
+    epochs: list[dict[str, Any]] = Field(description="training_update events, by epoch.")
+    first: int | None
+    last: int | None
+    total: int = Field(description="Epochs the run has in all.")
+
+
+class CheckpointEntry(BaseModel):
+    """A line of the list of checkpoints. `path` is its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    checkpoint: str
+    filename: str = Field(description="Tells runs apart: RUN_best.safetensors.")
+    path: str = Field(description="The checkpoint's file, relative to the workspace, with forward slashes.")
+    size: int = Field(description="Bytes.")
+    created: str = Field(description="ISO 8601.")
+    run_id: str
+    epoch: int | None
+    accuracy: Number
+    architecture: str | None
+    class_names: list[str] = []
+    metrics: dict[str, Any] = {}
+    resumable: bool = False
+    problem: str | None = Field(None, description="Why it can't be used, when it can't.")
+
+
+class CheckpointsList(Event):
+    """All checkpoints, newest first."""
+
+    type: Literal["checkpoints_list"] = "checkpoints_list"
+    checkpoints: list[CheckpointEntry]
+
+
+class CheckpointLoaded(Event):
+    """A checkpoint was verified and is the session's current model."""
+
+    type: Literal["checkpoint_loaded"] = "checkpoint_loaded"
+    checkpoint: str
+    start_epoch: int = Field(description="The epoch a resume would begin with.")
+    architecture: str
+    class_names: list[str]
+    metrics: dict[str, Any]
+
+
+class CheckpointDeleted(Event):
+    """A checkpoint is gone."""
+
+    type: Literal["checkpoint_deleted"] = "checkpoint_deleted"
+    checkpoint: str
+    filename: str
+
+
+class SystemDiagnostics(Event):
+    """The machine, now."""
+
+    type: Literal["system_diagnostics"] = "system_diagnostics"
+    cpu_percent: float
+    cpu_count: int
+    memory_used_gb: float
+    memory_total_gb: float
+    memory_percent: float
+    disk_percent: float
+    disk_free_gb: float
+    platform: str
+    versions: dict[str, str | None]
+    server_memory_mb: float
+    worker_memory_mb: Number = None
+    worker_cpu_percent: Number = None
+    uptime_s: float
+
+
+class BackupCreated(Event):
+    """A backup is on disk and verified."""
+
+    type: Literal["backup_created"] = "backup_created"
+    path: str
+    size_mb: float
+    files: int
+
+
+class ConfigShown(Event):
+    """The workspace's configuration with defaults filled in, and its schema."""
+
+    type: Literal["config"] = "config"
+    config: dict[str, Any]
+    config_schema: dict[str, Any]
+
+
+class ConfigSaved(Event):
+    """config.json was written."""
+
+    type: Literal["config_saved"] = "config_saved"
+    config: dict[str, Any]
+    path: str
+
+
+class Pong(Event):
+    """The answer to ping."""
+
+    type: Literal["pong"] = "pong"
+    timestamp: float | str | None = None
+
+
+class DisconnectAck(Event):
+    """The answer to disconnect."""
+
+    type: Literal["disconnect_ack"] = "disconnect_ack"
+
+
+class Error(Event):
+    """Something could not be done: which rule was broken, by what, and what to do."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    params: dict[str, Any] = {}
+
+
+AnyEvent = Annotated[
+    TrainingStarted
+    | DataLoaded
+    | ModelLoaded
+    | ProgressUpdate
+    | TrainingUpdate
+    | CheckpointSaved
+    | TrainingComplete
+    | TrainingStopped
+    | JobStopped
+    | Evaluation
+    | Prediction
+    | PredictionsComplete
+    | ExportComplete
+    | ConnectionEstablished
+    | Status
+    | Log
+    | History
+    | CheckpointsList
+    | CheckpointLoaded
+    | CheckpointDeleted
+    | SystemDiagnostics
+    | BackupCreated
+    | ConfigShown
+    | ConfigSaved
+    | Pong
+    | DisconnectAck
+    | Error,
+    Field(discriminator="type"),
+]
+EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+EVENTS: dict[str, type[Event]] = {model.model_fields["type"].default: model for model in Event.__subclasses__()}
+
+# A job's last event is one of these.
+TERMINAL = (
+    "training_complete",
+    "training_stopped",
+    "job_stopped",
+    "evaluation",
+    "export_complete",
+    "predictions_complete",
+    "error",
+)

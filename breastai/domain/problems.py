@@ -1,0 +1,68 @@
+"""The faults pydantic finds, as lines a user can act on: the place, what was expected, what came."""
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+_BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
+_NUMBER_FAULTS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
+
+
+def describe_problems(error: ValidationError, model: type[BaseModel], tag: str | None = None) -> list[str]:
+    """Return one line for each fault. `model` is what was validated; `tag`, when it is a member of a tagged union."""
+    lines: dict[str, None] = {}
+    for fault in error.errors(include_url=False):
+        location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
+        place = ".".join(str(part) for part in location) or "the whole"
+        if fault["type"] == "extra_forbidden":
+            lines[f"{place}: unknown key"] = None
+        elif fault["type"] == "missing":
+            lines[f"{place}: missing"] = None
+        else:
+            lines[f"{place}: {_expectation(fault, model, location)}, got {_shortened(fault.get('input'))}"] = None
+    return list(lines)
+
+
+def _expectation(fault: Any, model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    kind = fault["type"]
+    if kind == "value_error":
+        return str(fault["ctx"]["error"])
+    if kind in _BOUND_FAULTS or kind in _NUMBER_FAULTS:
+        noun = "a whole number" if kind.startswith("int") else "a number"
+        bounds = _bounds(model, location)
+        return f"expected {noun} {bounds}" if bounds else f"expected {noun}"
+    message: str = fault["msg"]
+    if message.startswith("Input should be "):
+        return "expected " + message.removeprefix("Input should be ")
+    return message[0].lower() + message[1:]
+
+
+def _bounds(model: type[BaseModel], location: tuple[int | str, ...]) -> str | None:
+    """Return the bounds of the field at `location`, such as "from 1 to 10000", read from the models themselves."""
+    for depth, part in enumerate(location):
+        by_alias = {info.alias or name: info for name, info in model.model_fields.items()}
+        info = by_alias.get(str(part))
+        if info is None:
+            return None
+        if depth == len(location) - 1:
+            return _range_text(info.metadata)
+        if not (isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)):
+            return None
+        model = info.annotation
+    return None
+
+
+def _range_text(metadata: list[Any]) -> str | None:
+    limits: dict[str, Any] = {}
+    for item in metadata:
+        for name in ("ge", "gt", "le", "lt"):
+            if getattr(item, name, None) is not None:
+                limits[name] = getattr(item, name)
+    low = f"from {limits['ge']}" if "ge" in limits else f"above {limits['gt']}" if "gt" in limits else ""
+    high = f"to {limits['le']}" if "le" in limits else f"to below {limits['lt']}" if "lt" in limits else ""
+    return f"{low} {high}".strip() or None
+
+
+def _shortened(value: Any, longest: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= longest else text[: longest - 3] + "..."

@@ -1,0 +1,187 @@
+"""Every request a client may send, one frozen model each, told apart by `type`."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class Request(BaseModel):
+    """What every request may carry. `answered_by` names the events that answer it; an error may come instead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    answered_by: ClassVar[tuple[str, ...]] = ()
+
+    session_id: str = Field("default", min_length=1, max_length=100, description="Which session the request is for.")
+    request_id: str | int | None = Field(None, description="Chosen by the client and echoed in the answer.")
+
+
+class StartTraining(Request):
+    """Train a new run. `config` is partial, nested or in version 3's flat names; it overlays the workspace's config.json."""
+
+    answered_by = ("training_started",)
+    type: Literal["start_training"] = "start_training"
+    config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
+    preset: str | None = Field(None, description="Preset laid under `config`: quick, balanced or full.")
+    epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
+
+
+class StopTraining(Request):
+    """Stop the running job after its batch, and save; asked a second time, end it at once."""
+
+    answered_by = ("training_stopped", "job_stopped")
+    type: Literal["stop_training"] = "stop_training"
+
+
+class ResumeTraining(Request):
+    """Go on with a run; `checkpoint` names it (RUN or RUN/last)."""
+
+    answered_by = ("training_started",)
+    type: Literal["resume_training"] = "resume_training"
+    checkpoint: CheckpointName
+    epochs: int | None = Field(None, ge=1, le=10_000, description="Epochs in all; by default as planned.")
+
+
+class GetStatus(Request):
+    """The session as it is now; with `last_seq`, the events of its run after that number come too."""
+
+    answered_by = ("status",)
+    type: Literal["get_status"] = "get_status"
+    run_id: RunId | None = Field(
+        None, description="The run that last_seq counts in; events are sent only if it is still the session's."
+    )
+    last_seq: int | None = Field(None, ge=0, description="Number of the last event the client has.")
+
+
+class GetHistory(Request):
+    """The epochs of a run, a page at a time."""
+
+    answered_by = ("history",)
+    type: Literal["get_history"] = "get_history"
+    run_id: RunId | None = Field(None, description="By default the session's run.")
+    first: int = Field(1, alias="from", ge=1, description="First epoch.")
+    last: int | None = Field(None, alias="to", ge=1, description="Last epoch; at most 200 epochs come at a time.")
+
+
+class ListCheckpoints(Request):
+    """All checkpoints of the workspace."""
+
+    answered_by = ("checkpoints_list",)
+    type: Literal["list_checkpoints"] = "list_checkpoints"
+
+
+class LoadCheckpoint(Request):
+    """Verify a checkpoint and make it the session's current model."""
+
+    answered_by = ("checkpoint_loaded",)
+    type: Literal["load_checkpoint"] = "load_checkpoint"
+    checkpoint: CheckpointName
+
+
+class DeleteCheckpoint(Request):
+    """Delete a checkpoint and its manifest."""
+
+    answered_by = ("checkpoint_deleted",)
+    type: Literal["delete_checkpoint"] = "delete_checkpoint"
+    checkpoint: CheckpointName
+
+
+class ExportModel(Request):
+    """Export a checkpoint; by default the session's current model."""
+
+    answered_by = ("export_complete",)
+    type: Literal["export_model"] = "export_model"
+    format: str = Field("onnx", max_length=40, description="One of the catalog's export formats.")
+    checkpoint: CheckpointName | None = None
+
+
+class ExportOnnx(Request):
+    """Version 3's name for export_model with format onnx."""
+
+    answered_by = ("export_complete",)
+    type: Literal["export_onnx"] = "export_onnx"
+    checkpoint: CheckpointName | None = None
+
+
+class EvaluateModel(Request):
+    """Judge a checkpoint on labelled images."""
+
+    answered_by = ("evaluation",)
+    type: Literal["evaluate_model"] = "evaluate_model"
+    checkpoint: CheckpointName | None = None
+    data: str = Field(
+        min_length=1, max_length=1000, description="Class folders, or a folder that holds train/, val/, test/."
+    )
+    split: Literal["train", "val", "test"] | None = None
+
+
+class GetSystemDiagnostics(Request):
+    """Processor, memory, disk and versions."""
+
+    answered_by = ("system_diagnostics",)
+    type: Literal["system_diagnostics"] = "system_diagnostics"
+
+
+class CreateBackup(Request):
+    """Keep a copy of configuration, manifests, logs and best weights; never images."""
+
+    answered_by = ("backup_created",)
+    type: Literal["create_backup"] = "create_backup"
+
+
+class GetConfig(Request):
+    """The workspace's configuration, and its schema."""
+
+    answered_by = ("config",)
+    type: Literal["get_config"] = "get_config"
+
+
+class SaveConfig(Request):
+    """Check a configuration and write it to config.json. Partial; overlays what is there."""
+
+    answered_by = ("config_saved",)
+    type: Literal["save_config"] = "save_config"
+    config: dict[str, Any]
+
+
+class Ping(Request):
+    """Answered at once."""
+
+    answered_by = ("pong",)
+    type: Literal["ping"] = "ping"
+    timestamp: float | str | None = Field(None, description="Sent back as it came.")
+
+
+class Disconnect(Request):
+    """A polite goodbye; the server answers and closes the connection."""
+
+    answered_by = ("disconnect_ack",)
+    type: Literal["disconnect"] = "disconnect"
+    message: str | None = Field(None, max_length=1000)
+    timestamp: float | str | None = None
+
+
+AnyRequest = Annotated[
+    StartTraining
+    | StopTraining
+    | ResumeTraining
+    | GetStatus
+    | GetHistory
+    | ListCheckpoints
+    | LoadCheckpoint
+    | DeleteCheckpoint
+    | ExportModel
+    | ExportOnnx
+    | EvaluateModel
+    | GetSystemDiagnostics
+    | CreateBackup
+    | GetConfig
+    | SaveConfig
+    | Ping
+    | Disconnect,
+    Field(discriminator="type"),
+]
+REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
+REQUESTS: dict[str, type[Request]] = {model.model_fields["type"].default: model for model in Request.__subclasses__()}
