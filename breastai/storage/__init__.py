@@ -1,0 +1,1 @@
+"""Files: where everything lies on disk, and how it gets there unharmed."""

@@ -1,0 +1,210 @@
+"""Checkpoints on disk: weights with a manifest that says what they are and proves they are whole. No torch."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.config import Config
+from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
+from breastai.domain.events import CheckpointEntry
+from breastai.storage.workspace import Workspace, atomic_write, sync_folder
+
+Kind = Literal["best", "last"]
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last)")
+
+
+class SplitRecord(BaseModel):
+    """Which images trained, validated and were held out: names relative to their folder, and content hashes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: list[str]
+    val: list[str]
+    test: list[str] = []
+    train_sha256: list[str]
+    val_sha256: list[str]
+    description: str = ""
+
+
+class Manifest(BaseModel):
+    """What stands beside a checkpoint's weights. `metrics`: the epoch's validation figures, without val_."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    notice: str = RESEARCH_USE
+    format: Literal[1] = 1
+    run_id: str
+    kind: Kind
+    created: str
+    weights_file: str
+    sha256: str
+    size_bytes: int
+    resume_files: dict[str, str] = Field({}, description="File name to sha256 of what a resume needs besides.")
+    config: Config
+    architecture: str
+    class_names: list[str]
+    image_size: int
+    mean: list[float]
+    std: list[float]
+    epoch: int
+    metrics: dict[str, Any]
+    split: SplitRecord
+    pretrained: str
+    plan: dict[str, Any] | None = None
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """Where a checkpoint lies. `name` is RUN/best or RUN/last; for a file given by path, that path."""
+
+    name: str
+    weights: Path
+    manifest: Path
+
+
+def checkpoint_files(workspace: Workspace, run_id: str, kind: Kind) -> CheckpointFiles:
+    folder = workspace.checkpoint_dir(run_id)
+    return CheckpointFiles(f"{run_id}/{kind}", folder / f"{kind}.safetensors", folder / f"{kind}.json")
+
+
+def find_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
+    """Return the checkpoint called `name`: RUN/best, RUN (its best), or a name the list of checkpoints gave.
+
+    A name is looked up among those that exist, never joined to a path. Raise CheckpointNotFound.
+    """
+    known = {files.name: files for files in _all_files(workspace)}
+    wanted = name.replace("\\", "/")
+    for files in known.values():
+        listed = (files.name, workspace.relative(files.weights), workspace.relative(files.manifest), list_name(files))
+        if wanted in listed:
+            return files
+    for kind in ("best", "last"):
+        if f"{wanted}/{kind}" in known:
+            return known[f"{wanted}/{kind}"]
+    raise CheckpointNotFound(name[:200], sorted(known)[-10:])
+
+
+def open_checkpoint_path(path: Path) -> CheckpointFiles:
+    """Return the checkpoint in a file given by path: its weights, with the manifest beside; raise CheckpointNotFound."""
+    weights = path.with_suffix(".safetensors")
+    manifest = path.with_suffix(".json")
+    if not weights.is_file() or not manifest.is_file():
+        raise CheckpointNotFound(str(path), [])
+    return CheckpointFiles(path.with_suffix("").as_posix(), weights, manifest)
+
+
+def list_name(files: CheckpointFiles) -> str:
+    """Return the file name that tells runs apart, RUN_best.safetensors."""
+    return files.name.replace("/", "_") + ".safetensors"
+
+
+def read_manifest(files: CheckpointFiles) -> Manifest:
+    """Return the manifest of a checkpoint; raise CheckpointDamaged."""
+    try:
+        return Manifest.model_validate_json(files.manifest.read_bytes())
+    except FileNotFoundError:
+        raise CheckpointDamaged(files.name, "its manifest is missing") from None
+    except (OSError, ValidationError, ValueError) as error:
+        reason = f"its manifest can't be read ({type(error).__name__})"
+        raise CheckpointDamaged(files.name, reason) from None
+
+
+def verify_checkpoint(files: CheckpointFiles) -> Manifest:
+    """Return the manifest once the weights have been proved to be those it speaks of; raise CheckpointDamaged."""
+    manifest = read_manifest(files)
+    verify_file(files.name, files.weights, manifest.sha256)
+    return manifest
+
+
+def verify_file(name: str, path: Path, sha256: str) -> None:
+    """Raise CheckpointDamaged unless the file at `path` has this hash."""
+    if not path.is_file():
+        raise CheckpointDamaged(name, f"{path.name} is missing")
+    found = file_sha256(path)
+    if found != sha256:
+        raise CheckpointDamaged(
+            name, f"{path.name} has changed since it was written (sha256 {found[:12]}..., expected {sha256[:12]}...)"
+        )
+
+
+def write_manifest(files: CheckpointFiles, manifest: Manifest) -> None:
+    """Write the manifest: the last step of saving, after which the checkpoint exists."""
+    atomic_write(files.manifest, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False).encode())
+
+
+def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
+    """Return all checkpoints, newest first. Damage is told where it shows at once; hashes are checked on loading."""
+    entries = [_entry(workspace, files) for files in _all_files(workspace)]
+    return sorted(entries, key=lambda entry: entry.created, reverse=True)
+
+
+def delete_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
+    """Delete a checkpoint, manifest first, so that what is left is never listed; raise CheckpointNotFound."""
+    files = find_checkpoint(workspace, name)
+    kind = files.name.rpartition("/")[2]
+    files.manifest.unlink(missing_ok=True)
+    for path in [
+        files.weights,
+        *files.weights.parent.glob(f"{kind}.*.safetensors"),
+        *files.weights.parent.glob(f"{kind}.*.json"),
+    ]:
+        path.unlink(missing_ok=True)
+    sync_folder(files.weights.parent)
+    if not any(files.weights.parent.iterdir()):
+        files.weights.parent.rmdir()
+    return files
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _all_files(workspace: Workspace) -> Iterator[CheckpointFiles]:
+    for manifest in workspace.checkpoints_dir.glob("*/*.json"):
+        if manifest.is_symlink() or not _NAME.fullmatch(f"{manifest.parent.name}/{manifest.stem}"):
+            continue
+        yield CheckpointFiles(f"{manifest.parent.name}/{manifest.stem}", manifest.with_suffix(".safetensors"), manifest)
+
+
+def _entry(workspace: Workspace, files: CheckpointFiles) -> CheckpointEntry:
+    common: dict[str, Any] = {
+        "checkpoint": files.name,
+        "filename": list_name(files),
+        "path": workspace.relative(files.weights),
+        "run_id": files.name.partition("/")[0],
+    }
+    try:
+        manifest = read_manifest(files)
+        size = files.weights.stat().st_size if files.weights.is_file() else 0
+        problem = (
+            None if size == manifest.size_bytes else f"expected {manifest.size_bytes} bytes of weights, found {size}"
+        )
+    except CheckpointDamaged as error:
+        modified = datetime.fromtimestamp(files.manifest.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        return CheckpointEntry(
+            **common, size=0, created=modified, epoch=None, accuracy=None, architecture=None, problem=error.reason
+        )
+    return CheckpointEntry(
+        **common,
+        size=size,
+        created=manifest.created,
+        epoch=manifest.epoch,
+        accuracy=manifest.metrics.get("accuracy"),
+        architecture=manifest.architecture,
+        class_names=manifest.class_names,
+        metrics={
+            name: value for name, value in manifest.metrics.items() if isinstance(value, int | float) or value is None
+        },
+        resumable=manifest.kind == "last",
+        problem=problem,
+    )

@@ -1,0 +1,91 @@
+"""The journal: one append-only events.jsonl per run, from which the run can be replayed."""
+
+import errno
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from breastai.domain.errors import DiskFull
+from breastai.domain.events import Event, ProgressUpdate
+from breastai.domain.messages import decode_event, encode_event
+
+AnEvent = TypeVar("AnEvent", bound=Event)
+
+
+class Journal:
+    """Numbers the events of a run and appends them to its file; numbering goes on after a resume."""
+
+    def __init__(self, path: Path, run_id: str, session_id: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._run_id, self._session_id = run_id, session_id
+        self._name = f"{path.parent.name}/{path.name}"
+        self._seq = mend(path)
+        self._file = path.open("ab", buffering=0)
+
+    def stamp(self, event: AnEvent) -> AnEvent:
+        """Return the event with run, number and time, written down. Progress is numbered but not kept."""
+        self._seq += 1
+        stamped = event.model_copy(
+            update={
+                "session_id": self._session_id,
+                "run_id": self._run_id,
+                "seq": self._seq,
+                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            }
+        )
+        if not isinstance(event, ProgressUpdate):
+            self._append(encode_event(stamped).encode() + b"\n")
+        return stamped
+
+    def _append(self, line: bytes) -> None:
+        start = self._file.tell()
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, "short write")
+        except OSError as error:
+            self._file.truncate(start)  # a torn line would hide the next one
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DiskFull(self._name) from None
+            raise
+
+    def close(self) -> None:
+        """Make what was written durable, and close."""
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def mend(path: Path) -> int:
+    """Cut off a last line that a crash left torn; return the number of the last event, 0 without any."""
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole != len(content):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+    last = 0
+    for event in read_events(path):
+        last = max(last, event.seq or 0)
+    return last
+
+
+def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
+    """Yield the events in `path` whose number is above `after_seq`; lines that can't be read are passed over."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for line in file:
+            try:
+                event = decode_event(line)
+            except (ValidationError, ValueError):
+                continue
+            if (event.seq or 0) > after_seq:
+                yield event

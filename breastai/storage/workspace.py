@@ -1,0 +1,157 @@
+"""The workspace: every path of a project, safe names, and writing a file so that it is never half there."""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# Names Windows keeps for devices, whatever their ending.
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder that holds a project: config.json, checkpoints/, exports/, logs/ and backups/."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, root: Path | str) -> "Workspace":
+        """Return the workspace at `root`, its folders made; raise WorkspaceUnusable."""
+        workspace = cls(Path(root).expanduser().resolve())
+        try:
+            for folder in (workspace.checkpoints_dir, workspace.exports_dir, workspace.logs_dir, workspace.backups_dir):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceUnusable(str(root), error.strerror or str(error)) from None
+        return workspace
+
+    @property
+    def config_file(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def exports_dir(self) -> Path:
+        return self.root / "exports"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.root / "backups"
+
+    def run_dir(self, run_id: str) -> Path:
+        """Return the log folder of a run."""
+        return self.logs_dir / safe_name(run_id)
+
+    def journal_file(self, run_id: str) -> Path:
+        return self.run_dir(run_id) / "events.jsonl"
+
+    def checkpoint_dir(self, run_id: str) -> Path:
+        return self.checkpoints_dir / safe_name(run_id)
+
+    def resolve(self, path: str) -> Path:
+        """Return the absolute path of what a user wrote: relative to the workspace, `~` expanded."""
+        return (self.root / Path(path).expanduser()).resolve()
+
+    def relative(self, path: Path) -> str:
+        """Return `path` relative to the workspace with forward slashes; absolute when it lies elsewhere."""
+        with contextlib.suppress(ValueError):
+            return path.resolve().relative_to(self.root).as_posix()
+        return path.as_posix()
+
+    def new_run_id(self) -> str:
+        """Return a name for a new run that sorts by time and is not taken."""
+        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+    def runs(self) -> list[str]:
+        """Return the runs that have a journal, oldest first."""
+        return sorted(path.parent.name for path in self.logs_dir.glob("*/events.jsonl"))
+
+    def existing_run(self, run_id: str) -> str:
+        """Return `run_id`; raise RunNotFound when it has no journal."""
+        if not _NAME.fullmatch(run_id) or not self.journal_file(run_id).is_file():
+            raise RunNotFound(run_id, self.runs()[-10:])
+        return run_id
+
+    @contextlib.contextmanager
+    def lock_run(self, run_id: str) -> Iterator[None]:
+        """Hold a run for this process alone; raise RunLocked when another holds it. Released by a crash too."""
+        folder = self.run_dir(run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "run.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunLocked(run_id) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def safe_name(name: str) -> str:
+    """Return `name`; raise NameInvalid unless it can only be the name of a file in one folder, on every system."""
+    if not _NAME.fullmatch(name) or name.endswith(".") or name.split(".")[0].lower() in _RESERVED:
+        raise NameInvalid(name[:100], "letters, digits, '.', '_' and '-', at most 100")
+    return name
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write `content` so that `path` holds either what it held or all of it, also when power fails; raise DiskFull."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _naming_full_disk(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            replace_durably(Path(temporary), path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def replace_durably(temporary: Path, path: Path) -> None:
+    """Rename `temporary` to `path`, and make the rename itself survive a power failure where the system can."""
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable. Windows can't open folders; its renames are journalled."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _naming_full_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(path.name) from None
+        raise
