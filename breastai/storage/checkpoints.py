@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,15 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
 from breastai.domain.events import CheckpointEntry
-from breastai.storage.workspace import Workspace, atomic_write, sync_folder
+from breastai.storage.workspace import (
+    Workspace,
+    atomic_write,
+    naming_full_disk,
+    replace_durably,
+    safe_name,
+    sync_file,
+    sync_folder,
+)
 
 Kind = Literal["best", "last"]
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last)")
@@ -44,10 +53,14 @@ class Manifest(BaseModel):
     run_id: str
     kind: Kind
     created: str
-    weights_file: str
-    sha256: str
-    size_bytes: int
-    resume_files: dict[str, str] = Field({}, description="File name to sha256 of what a resume needs besides.")
+    weights_file: str = ""
+    sha256: str = ""
+    size_bytes: int = 0
+    state_file: str | None = Field(
+        None, description="File beside, with the tensors a resume needs besides the weights."
+    )
+    state_sha256: str | None = None
+    state: dict[str, Any] | None = Field(None, description="The rest of what a resume needs.")
     config: Config
     architecture: str
     class_names: list[str]
@@ -109,36 +122,85 @@ def list_name(files: CheckpointFiles) -> str:
 
 def read_manifest(files: CheckpointFiles) -> Manifest:
     """Return the manifest of a checkpoint; raise CheckpointDamaged."""
+    return _parse_manifest(files, files.manifest)
+
+
+def verify_checkpoint(files: CheckpointFiles) -> Manifest:
+    """Return the manifest once weights and state have been proved to be those it speaks of; raise CheckpointDamaged.
+
+    A process killed between the two renames of `commit` leaves new weights under the old manifest; the new one then
+    lies beside, and is the true one.
+    """
+    manifest = read_manifest(files)
+    if not files.weights.is_file():
+        raise CheckpointDamaged(files.name, f"{files.weights.name} is missing")
+    found = file_sha256(files.weights)
+    if found != manifest.sha256:
+        coming = _next_manifest(files)
+        if not coming.is_file() or (manifest := _parse_manifest(files, coming)).sha256 != found:
+            reason = f"{files.weights.name} has changed since it was written (its sha256 is {found[:12]}...)"
+            raise CheckpointDamaged(files.name, reason)
+    if manifest.state_file is not None:
+        state = files.weights.parent / safe_name(manifest.state_file)
+        if not state.is_file() or file_sha256(state) != manifest.state_sha256:
+            raise CheckpointDamaged(files.name, f"{state.name} is missing or has changed since it was written")
+    return manifest
+
+
+def commit(
+    files: CheckpointFiles,
+    manifest: Manifest,
+    write_weights: Callable[[Path], None],
+    write_state: Callable[[Path], None] | None = None,
+) -> Manifest:
+    """Save a checkpoint so that a kill at any moment leaves either the old one or the new one whole.
+
+    The state gets a name of its own, the new manifest is laid beside, then weights and manifest are renamed in that
+    order, and only then the old state goes. Returns the manifest with names, sizes and hashes filled in.
+    """
+    folder = files.weights.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = {"weights_file": files.weights.name}
+    kind = files.weights.stem
+    temporary = folder / f".{kind}.weights.tmp"
+    state = folder / f"{kind}.state-{secrets.token_hex(4)}.safetensors" if write_state is not None else None
+    with naming_full_disk(files.weights):
+        try:
+            if write_state is not None and state is not None:
+                write_state(state)
+                sync_file(state)
+                values |= {"state_file": state.name, "state_sha256": file_sha256(state)}
+            write_weights(temporary)
+            sync_file(temporary)
+            values |= {"sha256": file_sha256(temporary), "size_bytes": temporary.stat().st_size}
+            complete = manifest.model_copy(update=values)
+            content = json.dumps(complete.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+            atomic_write(_next_manifest(files), content.encode())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            if state is not None:
+                state.unlink(missing_ok=True)
+            raise
+        replace_durably(temporary, files.weights)
+        replace_durably(_next_manifest(files), files.manifest)
+    for old in folder.glob(f"{kind}.state-*.safetensors"):
+        if old.name != complete.state_file:
+            old.unlink(missing_ok=True)
+    return complete
+
+
+def _next_manifest(files: CheckpointFiles) -> Path:
+    return files.manifest.with_name(files.manifest.name + ".next")
+
+
+def _parse_manifest(files: CheckpointFiles, path: Path) -> Manifest:
     try:
-        return Manifest.model_validate_json(files.manifest.read_bytes())
+        return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise CheckpointDamaged(files.name, "its manifest is missing") from None
     except (OSError, ValidationError, ValueError) as error:
         reason = f"its manifest can't be read ({type(error).__name__})"
         raise CheckpointDamaged(files.name, reason) from None
-
-
-def verify_checkpoint(files: CheckpointFiles) -> Manifest:
-    """Return the manifest once the weights have been proved to be those it speaks of; raise CheckpointDamaged."""
-    manifest = read_manifest(files)
-    verify_file(files.name, files.weights, manifest.sha256)
-    return manifest
-
-
-def verify_file(name: str, path: Path, sha256: str) -> None:
-    """Raise CheckpointDamaged unless the file at `path` has this hash."""
-    if not path.is_file():
-        raise CheckpointDamaged(name, f"{path.name} is missing")
-    found = file_sha256(path)
-    if found != sha256:
-        raise CheckpointDamaged(
-            name, f"{path.name} has changed since it was written (sha256 {found[:12]}..., expected {sha256[:12]}...)"
-        )
-
-
-def write_manifest(files: CheckpointFiles, manifest: Manifest) -> None:
-    """Write the manifest: the last step of saving, after which the checkpoint exists."""
-    atomic_write(files.manifest, json.dumps(manifest.model_dump(mode="json"), indent=1, ensure_ascii=False).encode())
 
 
 def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
@@ -151,16 +213,13 @@ def delete_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
     """Delete a checkpoint, manifest first, so that what is left is never listed; raise CheckpointNotFound."""
     files = find_checkpoint(workspace, name)
     kind = files.name.rpartition("/")[2]
+    folder = files.weights.parent
     files.manifest.unlink(missing_ok=True)
-    for path in [
-        files.weights,
-        *files.weights.parent.glob(f"{kind}.*.safetensors"),
-        *files.weights.parent.glob(f"{kind}.*.json"),
-    ]:
+    for path in [files.weights, _next_manifest(files), *folder.glob(f"{kind}.state-*.safetensors")]:
         path.unlink(missing_ok=True)
-    sync_folder(files.weights.parent)
-    if not any(files.weights.parent.iterdir()):
-        files.weights.parent.rmdir()
+    sync_folder(folder)
+    if not any(folder.iterdir()):
+        folder.rmdir()
     return files
 
 

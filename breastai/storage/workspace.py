@@ -117,7 +117,7 @@ def safe_name(name: str) -> str:
 def atomic_write(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either what it held or all of it, also when power fails; raise DiskFull."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _naming_full_disk(path):
+    with naming_full_disk(path):
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -136,6 +136,12 @@ def replace_durably(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def sync_file(path: Path) -> None:
+    """Make the content of a file that something else wrote durable."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable. Windows can't open folders; its renames are journalled."""
     if os.name == "nt":
@@ -148,7 +154,8 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _naming_full_disk(path: Path) -> Iterator[None]:
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Turn the system's "no space left" into DiskFull, which says what to do."""
     try:
         yield
     except OSError as error:
