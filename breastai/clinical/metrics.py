@@ -175,11 +175,14 @@ def _by_class(labels: Labels, decisions: Labels, class_count: int) -> tuple[npt.
 
 def _averaged(figure: str, average: str, labels: Labels, probabilities: Probabilities) -> float | None:
     """Return the macro or weighted average of a per-class figure over the classes for which it is defined."""
-    rows = [row for row in per_class(labels, probabilities) if row[figure] is not None]
-    weights = [1 if average == "macro" else int(row["support"] or 0) for row in rows]
-    if sum(weights) == 0:
+    labels, probabilities = _checked(labels, probabilities)
+    precision, sensitivity, f1, support = _by_class(labels, probabilities.argmax(axis=1), probabilities.shape[1])
+    values = {"precision": precision, "sensitivity": sensitivity, "f1": f1}[figure]
+    defined = ~np.isnan(values)
+    weights = defined * (1 if average == "macro" else support)
+    if weights.sum() == 0:
         return None
-    return math.fsum(float(row[figure] or 0) * w for row, w in zip(rows, weights, strict=True)) / sum(weights)
+    return float(np.where(defined, values, 0.0) @ weights / weights.sum())
 
 
 def _mean_of_defined(values: Sequence[float | None]) -> float | None:

@@ -138,7 +138,7 @@ cases = st.integers(0, 40).flatmap(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases)
 def test_figures_are_json_within_bounds_and_agree_with_each_other(case: tuple[list[int], list[list[int]]]) -> None:
     labels = np.array(case[0], dtype=np.int64)
@@ -159,7 +159,7 @@ def test_figures_are_json_within_bounds_and_agree_with_each_other(case: tuple[li
             assert row["f1"] == pytest.approx(harmonic)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_figures_do_not_depend_on_the_order_of_the_cases(seed: int) -> None:
     labels, probabilities = draw(30, seed)
