@@ -9,16 +9,19 @@
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
-    |   `-- PortInUse             WorkspaceUnusable    NameInvalid          BackupNotFound
+    |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
+    |   `-- BackupNotFound        BackupDamaged        CommandInvalid
     |-- SessionError              asked at the wrong moment
-    |   `-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
+    |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
+    |   `-- TooManyRequests
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
     |   `-- WorkerCrashed         WorkerKilled         WorkerSilent
     |-- ExportError
     |   `-- ExportFailed          ExportMismatch
     `-- ClientError
-        `-- ServerUnreachable     RequestTimedOut      ConnectionLost
+        |-- ServerUnreachable     RequestTimedOut      ConnectionLost
+        `-- RefusedByServer
 
 An error is raised with data, not with prose: `raise NoClassFolders(path)`. Its message is made from
 `template`, and the page translates `code` with the same `params`.
@@ -334,6 +337,14 @@ class BackupNotFound(InputError):
 
 
 @dataclass(eq=False)
+class BackupDamaged(InputError):
+    code = "backup.damaged"
+    template = "The backup {name} can't be used: {reason}. Use another one."
+    name: str
+    reason: str
+
+
+@dataclass(eq=False)
 class WorkspaceUnusable(InputError):
     code = "workspace.unusable"
     template = "The workspace {path} can't be used: {reason}. Give another folder with --workspace."
@@ -358,6 +369,18 @@ class PortInUse(InputError):
     )
     host: str
     port: int
+
+
+@dataclass(eq=False)
+class AddressUnusable(InputError):
+    code = "server.address_unusable"
+    template = (
+        "The server can't listen on {host}, port {port} ({reason}). "
+        "Start with --host localhost, or with --port and a number above 1023."
+    )
+    host: str
+    port: int
+    reason: str
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -405,6 +428,21 @@ class CheckpointInUse(SessionError):
     code = "checkpoint.in_use"
     template = "The checkpoint {name} belongs to the run in progress. Stop the run first."
     name: str
+
+
+@dataclass(eq=False)
+class TooManyRequests(SessionError):
+    code = "request.too_many"
+    template = "This connection has {limit} requests waiting for their answers. Wait for one of them, then ask again."
+    limit: int
+
+
+@dataclass(eq=False)
+class CommandInvalid(InputError):
+    code = "command.invalid"
+    template = "The command can't be understood: {problem} Type {help} for what it takes."
+    problem: str
+    help: str
 
 
 # --- runs --------------------------------------------------------------------------------------
@@ -510,6 +548,16 @@ class ConnectionLost(ClientError):
     code = "client.connection_lost"
     template = "The connection to {url} was lost. The job goes on in the server; connect again to follow it."
     url: str
+
+
+@dataclass(eq=False)
+class RefusedByServer(ClientError):
+    """An error of the server whose code this version does not know."""
+
+    code = "client.refused"
+    template = "The server answered: {detail} ({server_code})"
+    server_code: str
+    detail: str
 
 
 @dataclass(eq=False)
