@@ -1,0 +1,112 @@
+"""DICOM: the pixels of a DICOM file as they are meant to be shown, 8 bits, grey or RGB."""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import pixel_array
+
+from breastai.data.decode import MAX_PIXELS, Pixels, too_large
+from breastai.domain.errors import ImageUnreadable
+
+# pydicom remarks on attributes that do not follow the standard; the pixels do not depend on them.
+warnings.filterwarnings("ignore", module=r"pydicom\.")
+
+# What decodes a transfer syntax when the packages of the base install do not.
+_DECODERS = (
+    ("JPEG-LS", "pyjpegls"),
+    ("High-Throughput", "pylibjpeg with pylibjpeg-openjpeg"),
+    ("JPEG 2000", "pylibjpeg with pylibjpeg-openjpeg"),
+    ("JPEG", "python-gdcm"),
+)
+
+
+def decode_dicom(content: bytes, name: str) -> Pixels:
+    """Return the (middle) frame in `content`: modality LUT, VOI LUT or window, then MONOCHROME1 inverted.
+
+    Grey has shape (H, W), colour (H, W, 3). Grey without a window is stretched over its own range when it has
+    more than 8 bits. No reason in ImageUnreadable holds a value of a patient's attribute.
+    """
+    dataset = _read(content, name)
+    rows, columns = (int(dataset.get(key, 0) or 0) for key in ("Rows", "Columns"))
+    if rows < 1 or columns < 1 or "PixelData" not in dataset:
+        raise ImageUnreadable(name, "the DICOM file holds no image")
+    if rows * columns > MAX_PIXELS:
+        raise ImageUnreadable(name, too_large(columns, rows))
+    values = _frame(dataset, name)
+    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
+    try:
+        if photometric == "PALETTE COLOR":
+            return _to_8_bits_of(apply_color_lut(values, dataset))
+        if values.ndim == 3:
+            return _to_8_bits_of(values, int(dataset.BitsStored))
+        return _shown(values, dataset, inverted=photometric == "MONOCHROME1")
+    except Exception as error:  # attributes that contradict each other make pydicom raise whatever they lead to
+        raise ImageUnreadable(name, f"its DICOM display attributes can't be used ({type(error).__name__})") from None
+
+
+def _read(content: bytes, name: str) -> Dataset:
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(content), force=True)
+        _ = dataset.file_meta.TransferSyntaxUID.name
+        return dataset
+    except Exception as error:  # a damaged file makes the parser raise whatever its bytes lead to
+        raise ImageUnreadable(name, f"it is not a readable DICOM file ({type(error).__name__})") from None
+
+
+def _frame(dataset: Dataset, name: str) -> npt.NDArray[Any]:
+    frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    try:
+        return pixel_array(dataset, index=frames // 2)
+    except Exception as error:  # pydicom's plugins raise whatever the bytes make them
+        syntax = dataset.file_meta.TransferSyntaxUID
+        if not syntax.is_compressed:
+            raise ImageUnreadable(name, "its pixel data are cut short or damaged") from None
+        package = next((package for start, package in _DECODERS if start in syntax.name), None)
+        unsupported = isinstance(error, RuntimeError | NotImplementedError | AttributeError)
+        hint = f"; if the file is sound, this decodes it: pip install {package}" if package and unsupported else ""
+        raise ImageUnreadable(
+            name, f"its transfer syntax {syntax.name} ({syntax}) could not be decoded{hint}"
+        ) from None
+
+
+def _shown(values: npt.NDArray[Any], dataset: Dataset, inverted: bool) -> Pixels:
+    """Return grey `values` through the modality LUT and the VOI LUT or window, scaled to 0..255."""
+    real = apply_modality_lut(values, dataset)
+    shown = np.asarray(apply_voi_lut(real, dataset), dtype=np.float64)
+    low, high = _output_range(real, shown, dataset)
+    scaled = (shown - low) / (high - low) if high > low else np.zeros_like(shown)
+    pixels = np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    return 255 - pixels if inverted else pixels
+
+
+def _output_range(real: npt.NDArray[Any], shown: npt.NDArray[np.float64], dataset: Dataset) -> tuple[float, float]:
+    """Return the values that stand for black and white in `shown`."""
+    if "VOILUTSequence" in dataset:
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        return 0.0, float((1 << bits) - 1)
+    signed, bits = bool(dataset.PixelRepresentation), int(dataset.BitsStored)
+    ends = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
+    if "ModalityLUTSequence" in dataset:
+        ends = (0, (1 << int(dataset.ModalityLUTSequence[0].LUTDescriptor[2])) - 1)
+        slope, intercept = 1.0, 0.0
+    else:
+        slope, intercept = float(dataset.get("RescaleSlope", 1) or 1), float(dataset.get("RescaleIntercept", 0) or 0)
+    windowed = "WindowCenter" in dataset and "WindowWidth" in dataset
+    if not windowed and bits > 8:
+        return float(real.min()), float(real.max())
+    low, high = sorted(end * slope + intercept for end in ends)
+    return low, high
+
+
+def _to_8_bits_of(values: npt.NDArray[Any], bits: int | None = None) -> Pixels:
+    """Return colour `values` of `bits` bits (those of their type when None), 8 bits each."""
+    largest = (1 << (bits or values.dtype.itemsize * 8)) - 1
+    if largest == 255:
+        return values.astype(np.uint8)
+    return np.rint(np.clip(values.astype(np.float64) / largest, 0, 1) * 255).astype(np.uint8)
