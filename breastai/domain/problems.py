@@ -1,8 +1,9 @@
 """The faults pydantic finds, as lines a user can act on: the place, what was expected, what came."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 _NUMBER_FAULTS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
@@ -28,8 +29,10 @@ def _expectation(fault: Any, model: type[BaseModel], location: tuple[int | str, 
     if kind == "value_error":
         return str(fault["ctx"]["error"])
     if kind in _BOUND_FAULTS or kind in _NUMBER_FAULTS:
-        noun = "a whole number" if kind.startswith("int") else "a number"
-        bounds = _bounds(model, location)
+        info = _field(model, location)
+        whole = kind.startswith("int") or (info is not None and _is_whole(info.annotation))
+        bounds = None if info is None else _range_text(info.metadata)
+        noun = "a whole number" if whole else "a number"
         return f"expected {noun} {bounds}" if bounds else f"expected {noun}"
     message: str = fault["msg"]
     if message.startswith("Input should be "):
@@ -37,19 +40,23 @@ def _expectation(fault: Any, model: type[BaseModel], location: tuple[int | str, 
     return message[0].lower() + message[1:]
 
 
-def _bounds(model: type[BaseModel], location: tuple[int | str, ...]) -> str | None:
-    """Return the bounds of the field at `location`, such as "from 1 to 10000", read from the models themselves."""
+def _field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo | None:
+    """Return the field at `location`, looked up in the models themselves."""
     for depth, part in enumerate(location):
         by_alias = {info.alias or name: info for name, info in model.model_fields.items()}
         info = by_alias.get(str(part))
         if info is None:
             return None
         if depth == len(location) - 1:
-            return _range_text(info.metadata)
+            return info
         if not (isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)):
             return None
         model = info.annotation
     return None
+
+
+def _is_whole(annotation: Any) -> bool:
+    return annotation is int or (int in get_args(annotation) and float not in get_args(annotation))
 
 
 def _range_text(metadata: list[Any]) -> str | None:

@@ -1,0 +1,110 @@
+"""The command line: which commands there are, and how a fault becomes a message and an exit status.
+
+Exit status: 0 done, 1 failed, 2 bad input, 130 stopped. Nothing heavy is imported before a command needs it, so that
+`breastai --help` answers at once.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import TyperException
+
+from breastai import __version__
+from breastai.commands import backup, doctor, evaluate, export, predict, sample_data, serve, train
+from breastai.commands.output import show_failure
+from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError
+
+STOPPED = 130
+
+app = typer.Typer(
+    name="breastai",
+    help="Train breast-image classifiers and defend the figures. Research software, not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (train, evaluate, predict, export, serve, doctor, sample_data, backup):
+    module.register(app)
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"breastai {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command of this process and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; return its exit status. A fault ends as a message on stderr, or as an error event with --json."""
+    as_json = "--json" in arguments
+    try:
+        status = app(list(arguments), prog_name="breastai", standalone_mode=False)
+    except BreastAIError as error:
+        show_failure(error, as_json)
+        return error.exit_status
+    except TyperException as fault:
+        return _refuse(fault, as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read our output left, as `head` does. Nothing more can be said, the interpreter's last flush included.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as fault:
+        show_failure(_logged(fault, arguments), as_json)
+        return InternalError.exit_status
+    return status if isinstance(status, int) else 0
+
+
+def _refuse(fault: TyperException, as_json: bool) -> int:
+    """Tell of arguments that can't be understood; without any, the message is the help."""
+    context = getattr(fault, "ctx", None)
+    command = context.command_path if context is not None else "breastai"
+    problem = fault.format_message().strip()
+    if not problem or type(fault).__name__ == "NoArgsIsHelpError":
+        typer.echo(problem)
+        return fault.exit_code
+    show_failure(CommandInvalid(problem.rstrip(".") + ".", f"{command} --help"), as_json)
+    return CommandInvalid.exit_status
+
+
+def _logged(fault: Exception, arguments: Sequence[str]) -> InternalError:
+    """Write the traceback to a log file and return the error that names it."""
+    import tempfile
+    import traceback
+    from datetime import UTC, datetime
+
+    text = f"{datetime.now(UTC).isoformat(timespec='seconds')} breastai {__version__} {list(arguments)}\n"
+    text += "".join(traceback.format_exception(fault)) + "\n"
+    for folder in (_workspace_in(arguments) / "logs", Path(tempfile.gettempdir())):
+        file = folder / "faults.log"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(text)
+            return InternalError(f"{type(fault).__name__}: {fault}"[:300], file.as_posix())
+    sys.stderr.write(text)
+    return InternalError(f"{type(fault).__name__}: {fault}"[:300], "none: no folder could be written")
+
+
+def _workspace_in(arguments: Sequence[str]) -> Path:
+    """Return the workspace named in the arguments, as a command would have understood it."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument == "--workspace":
+            return Path(following).expanduser()
+        if argument.startswith("--workspace="):
+            return Path(argument.partition("=")[2]).expanduser()
+    return Path()

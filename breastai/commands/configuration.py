@@ -1,0 +1,48 @@
+"""The configuration of a run asked for in Python or on the command line: what wins over what."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
+from breastai.domain.errors import ConfigInvalid
+from breastai.domain.v3 import data_folders, nested
+from breastai.storage.workspace import Workspace
+
+
+def training_config(
+    workspace: Workspace,
+    *,
+    file: Path | None = None,
+    data: str | None = None,
+    preset_name: str | None = None,
+    assignments: Sequence[str] = (),
+    epochs: int | None = None,
+) -> Config:
+    """Return the configuration; weakest first: defaults, `file` or config.json, preset, `data`, assignments, epochs.
+
+    `data` is the folder that holds train/, relative to the current folder. Raises ConfigInvalid and ConfigUnreadable.
+    """
+    layers: list[Mapping[str, Any]] = []
+    if preset_name is not None:
+        layers.append(preset(preset_name))
+    if data is not None:
+        layers.append(data_folders(workspace.relative(Path(data).expanduser())))
+    layers += [nested(assignment(text)) for text in assignments]
+    if epochs is not None:
+        layers.append({"training": {"epochs": epochs}})
+    return parse_config(overlay(file_values(workspace, file), *layers))
+
+
+def file_values(workspace: Workspace, file: Path | None = None) -> dict[str, Any]:
+    """Return the partial configuration in `file`, or else in the workspace's config.json; its faults name the file."""
+    if file is None:
+        if not workspace.config_file.exists():
+            return {}
+        file = workspace.config_file
+    try:
+        values = nested(read_config_file(file))
+        parse_config(values)
+    except ConfigInvalid as error:
+        raise ConfigInvalid([f"{file.name}: {problem}" for problem in error.problems]) from None
+    return values

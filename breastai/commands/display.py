@@ -1,0 +1,271 @@
+"""A command's events as text for people: a line for each epoch, a progress bar, a table of figures at the end."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.events import (
+    BackupCreated,
+    CheckpointSaved,
+    DataLoaded,
+    Error,
+    Evaluation,
+    Event,
+    ExportComplete,
+    Figure,
+    JobStopped,
+    Log,
+    ModelLoaded,
+    Prediction,
+    PredictionsComplete,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingStopped,
+    TrainingUpdate,
+)
+
+_LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
+
+
+class Display:
+    """Results go to stdout; the progress bar and warnings to stderr, so that a redirected result stays clean."""
+
+    def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._errors = errors or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[remaining]}"),
+            console=self._errors,
+            transient=True,
+            disable=not self._errors.is_terminal,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task: TaskID | None = None
+        self._run_id: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end_progress()
+
+    def event(self, event: Event) -> None:
+        self._run_id = event.run_id or self._run_id
+        show = _VIEWS.get(type(event))
+        if show is not None:
+            show(self, event)
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        self._line(text)
+
+    # --- a run -----------------------------------------------------------------------------------
+
+    def _training_started(self, event: TrainingStarted) -> None:
+        first = f", from epoch {event.start_epoch}" if event.start_epoch > 1 else ""
+        self._line(f"Run {event.run_id}: {event.architecture}, {event.epochs} epochs{first}")
+
+    def _data_loaded(self, event: DataLoaded) -> None:
+        self._line(f"Training images:   {_counts(event.train)}")
+        self._line(f"Validation images: {_counts(event.val)} ({event.split})")
+        if event.masks:
+            self._line(f"Left out: {event.masks} mask files")
+        if event.skipped:
+            self._warn(f"{event.skipped} files could not be used:")
+            for item in event.skipped_files[:10]:
+                self._warn(f"  {item.get('file')}: {item.get('reason')}")
+
+    def _model_loaded(self, event: ModelLoaded) -> None:
+        self._line(f"Weights: {event.weights_detail}")
+        millions = f"{event.parameters / 1e6:.1f} million parameters"
+        self._line(f"Computing: {event.device}, {event.dtype}, {event.threads} threads; {millions}")
+
+    def _progress_update(self, event: ProgressUpdate) -> None:
+        if self._task is None:
+            self._progress.start()
+            self._task = self._progress.add_task("", total=None, remaining="")
+        remaining = "" if event.eta_s is None else f"about {_duration(event.eta_s)} left"
+        total = None if event.progress is None else 1.0
+        self._progress.update(
+            self._task, description=event.message, total=total, completed=event.progress or 0, remaining=remaining
+        )
+
+    def _training_update(self, event: TrainingUpdate) -> None:
+        figures = (
+            f"loss {_number(event.train_loss)}  val: loss {_number(event.val_loss)}  "
+            f"accuracy {_number(event.val_accuracy)}  F1 {_number(event.val_f1_weighted)}  "
+            f"AUC {_number(event.val_auc_roc)}"
+        )
+        speed = "" if event.images_per_second is None else f"  {event.images_per_second:.0f} images/s"
+        best = "  best so far" if event.is_best else ""
+        self._line(f"Epoch {event.epoch:>{len(str(event.epochs))}}/{event.epochs}  {figures}{speed}{best}")
+
+    def _training_complete(self, event: TrainingComplete) -> None:
+        self._end_progress()
+        why = " (stopped early: no further improvement)" if event.stopped_early else ""
+        self._line(
+            f"\nTrained {event.epochs_run} epochs in {_duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
+        )
+        numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
+        table = Table(title="Validation, best epoch", title_justify="left")
+        table.add_column("figure")
+        table.add_column("value", justify="right")
+        for name, value in numbers.items():
+            table.add_row(name, _number(value))
+        self._console.print(table)
+        self._per_class(event.final_metrics.get("per_class"))
+        self._line(f"Checkpoint: {event.checkpoint}")
+        self._line(f"Journal:    logs/{self._run_id}/events.jsonl")
+        self._notice()
+
+    def _per_class(self, per_class: Any) -> None:
+        if not isinstance(per_class, dict) or not per_class:
+            return
+        columns = list(next(iter(per_class.values())))
+        table = Table(title="By class", title_justify="left")
+        table.add_column("class")
+        for name in columns:
+            table.add_column(name, justify="right")
+        for class_name, figures in per_class.items():
+            table.add_row(class_name, *(_number(figures[name]) for name in columns))
+        self._console.print(table)
+
+    def _training_stopped(self, event: TrainingStopped) -> None:
+        self._end_progress()
+        self._line(event.message or "The run was stopped.")
+        if event.checkpoint is not None:
+            self._line(f"Go on with: breastai resume {event.checkpoint.partition('/')[0]}")
+
+    # --- other jobs ------------------------------------------------------------------------------
+
+    def _evaluation(self, event: Evaluation) -> None:
+        self._end_progress()
+        patients = "" if event.patients is None else f" of {event.patients} patients"
+        self._line(f"{event.checkpoint} on {event.n} images{patients}: {_counts(event.counts)}")
+        table = Table(title="Figures", title_justify="left")
+        table.add_column("figure")
+        for name in ("value", "95 % interval", "n"):
+            table.add_column(name, justify="right")
+        for name, figure in event.figures.items():
+            table.add_row(name, _number(figure.value), _interval(figure), str(figure.n))
+        self._console.print(table)
+        matrix = Table(title="Confusion matrix (rows true, columns predicted)", title_justify="left")
+        for heading in ("", *event.class_names):
+            matrix.add_column(heading, justify="right")
+        for name, row in zip(event.class_names, event.confusion_matrix, strict=True):
+            matrix.add_row(name, *map(str, row))
+        self._console.print(matrix)
+        for note in event.notes:
+            self._line(f"Note: {note}")
+        for item in event.skipped[:10]:
+            self._warn(f"Left out: {item.get('file')}: {item.get('reason')}")
+        self._notice()
+
+    def _prediction(self, event: Prediction) -> None:
+        self._end_progress()
+        if event.probabilities is None:
+            self._warn(f"{event.file}: {event.error}")
+            return
+        chances = "  ".join(f"{name} {_number(value)}" for name, value in event.probabilities.items())
+        self._line(f"{event.file}: {event.label}  ({chances})")
+
+    def _predictions_complete(self, event: PredictionsComplete) -> None:
+        self._end_progress()
+        unread = f", {event.failed} could not be read" if event.failed else ""
+        self._line(f"{event.count} images{unread}")
+        self._notice()
+
+    def _export_complete(self, event: ExportComplete) -> None:
+        self._end_progress()
+        self._line(f"Exported {event.checkpoint} to {event.path} ({event.size_mb:.1f} MB)")
+        if event.max_difference is not None:
+            on = f" on {event.compared}" if event.compared else ""
+            self._line(f"Largest difference of a probability from the checkpoint's{on}: {event.max_difference:.1e}")
+        self._notice()
+
+    def _backup_created(self, event: BackupCreated) -> None:
+        self._line(f"Backup: {event.path} ({event.files} files, {event.size_mb:.1f} MB)")
+
+    def _job_stopped(self, event: JobStopped) -> None:
+        self._end_progress()
+        self._line(f"Stopped: {event.job}")
+
+    def _log(self, event: Log) -> None:
+        show = self._warn if event.level in ("warning", "error") else self._line
+        show(event.message, _LEVEL_STYLES.get(event.level, ""))
+
+    def _error(self, event: Error) -> None:
+        self._end_progress()
+        self._warn(f"Error: {event.message}", "red")
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def _end_progress(self) -> None:
+        if self._task is not None:
+            self._progress.stop()
+            self._progress.remove_task(self._task)
+            self._task = None
+
+    def _line(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style=style))
+
+    def _warn(self, text: str, style: str = "yellow") -> None:
+        self._errors.print(Text(text, style=style))
+
+    def _notice(self) -> None:
+        self._line(RESEARCH_USE)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _interval(figure: Figure) -> str:
+    return "" if figure.low is None or figure.high is None else f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return f"{sum(counts.values())} ({', '.join(f'{name} {count}' for name, count in counts.items())})"
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+_VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
+    TrainingStarted: Display._training_started,
+    DataLoaded: Display._data_loaded,
+    ModelLoaded: Display._model_loaded,
+    ProgressUpdate: Display._progress_update,
+    TrainingUpdate: Display._training_update,
+    CheckpointSaved: lambda display, event: None,  # the list of files at the end says it
+    TrainingComplete: Display._training_complete,
+    TrainingStopped: Display._training_stopped,
+    Evaluation: Display._evaluation,
+    Prediction: Display._prediction,
+    PredictionsComplete: Display._predictions_complete,
+    ExportComplete: Display._export_complete,
+    BackupCreated: Display._backup_created,
+    JobStopped: Display._job_stopped,
+    Log: Display._log,
+    Error: Display._error,
+}

@@ -1,0 +1,37 @@
+"""`export`: a checkpoint in another format, proved to give the same answers."""
+
+from typing import Annotated
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+from breastai.domain.catalog import EXPORT_FORMATS
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(export)
+
+
+def export(
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="RUN/best, or the path of a checkpoint.")],
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(EXPORT_FORMATS)}.")
+    ] = "onnx",
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Export a checkpoint to exports/; refused unless it gives the same probabilities."""
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.running import run_job
+    from breastai.domain.errors import CommandInvalid
+    from breastai.domain.jobs import Export
+    from breastai.storage.workspace import Workspace
+
+    if format_name not in EXPORT_FORMATS:
+        problem = f"--format: expected one of {', '.join(EXPORT_FORMATS)}, got {format_name!r}"
+        raise CommandInvalid(problem, "breastai export --help")
+    place = Workspace.open(workspace)
+    name = checkpoint_name(place, checkpoint)
+    with opened(as_json) as output:
+        return run_job(Export(workspace=str(place.root), checkpoint=name, format=format_name), output)

@@ -1,0 +1,89 @@
+"""Where a command's events go: lines of JSON for programs, or text for people."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol, TextIO
+
+from breastai.domain.errors import BreastAIError
+from breastai.domain.events import Event
+from breastai.domain.messages import encode_event, error_event
+
+
+class Output(Protocol):
+    """What a command tells its user."""
+
+    def event(self, event: Event) -> None:
+        """Tell of an event."""
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        """Tell of a result that is no event: `values` for programs, `text` for people."""
+
+
+class JsonLines:
+    """One JSON object per line, written at once."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def event(self, event: Event) -> None:
+        self._write(encode_event(event))
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        self._write(json.dumps(values, ensure_ascii=False, allow_nan=False))
+
+    def _write(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def opened(as_json: bool) -> Iterator[Output]:
+    """Yield where this command's events go, for as long as it runs."""
+    if as_json:
+        with claimed_stdout() as stream:
+            yield JsonLines(stream)
+    else:
+        from breastai.commands.display import Display
+
+        with Display() as display:
+            yield display
+
+
+@contextlib.contextmanager
+def claimed_stdout() -> Iterator[TextIO]:
+    """Yield a private stdout; meanwhile whatever libraries print, from C too, goes to stderr."""
+    public = sys.stdout
+    public.flush()
+    try:
+        descriptor = public.fileno()
+    except (OSError, ValueError):  # a stand-in without a descriptor, as under a test
+        with contextlib.redirect_stdout(sys.stderr):
+            yield public
+        return
+    private = os.dup(descriptor)
+    os.dup2(2, descriptor)
+    try:
+        with os.fdopen(os.dup(private), "w", encoding="utf-8", newline="\n") as stream:
+            yield stream
+    finally:
+        with contextlib.suppress(OSError):
+            public.flush()
+        os.dup2(private, descriptor)
+        os.close(private)
+
+
+def show_failure(error: BreastAIError, as_json: bool) -> None:
+    """Tell of an error: an event on stdout for programs, a line on stderr for people."""
+    if as_json:
+        sys.stdout.flush()
+        line = (encode_event(error_event(error)) + "\n").encode()
+        with contextlib.suppress(AttributeError):
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            return
+        sys.stdout.write(line.decode())
+    else:
+        sys.stderr.write(f"Error: {error}\n")

@@ -1,0 +1,96 @@
+"""`predict`: the class of each image, by a checkpoint or by an exported model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import Output, opened
+
+if TYPE_CHECKING:
+    from breastai.domain.events import Event
+    from breastai.storage.workspace import Workspace
+
+# Some of the images could not be read: bad input, though the others were answered.
+SOME_UNREADABLE = 2
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(predict)
+
+
+def predict(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="RUN/best, the path of a checkpoint, or an exported .onnx file.")
+    ],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders or patterns.")],
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.running import run_job
+    from breastai.domain.jobs import Predict
+    from breastai.predictor.image_files import image_files
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    is_onnx = model.lower().endswith(".onnx")
+    name = model if is_onnx else checkpoint_name(place, model)
+    files = image_files(images, Path.cwd())
+    with opened(as_json) as output:
+        watched = _Watched(output)
+        if is_onnx:
+            status = _predict_by_onnx(place, model, files, watched)
+        else:
+            paths = [str(file) for file in files]
+            status = run_job(Predict(workspace=str(place.root), checkpoint=name, images=paths), watched)
+    return status or (SOME_UNREADABLE if watched.failed else 0)
+
+
+def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], output: Output) -> int:
+    from breastai.commands.running import STOPPED, stop_signals
+    from breastai.domain.events import JobStopped
+
+    with stop_signals() as stop_requested:
+        for event in _answers(workspace, model, files):
+            output.event(event)
+            if stop_requested():
+                output.event(JobStopped(job="predict"))
+                return STOPPED
+    return 0
+
+
+def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator[Event]":
+    from breastai.domain.events import PredictionsComplete
+    from breastai.predictor.onnx_model import OnnxModel
+    from breastai.predictor.predictions import predictions
+
+    path = Path(model).expanduser()
+    # Results name exports relative to the workspace, so that is looked at too.
+    opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
+    failed = 0
+    for prediction in predictions(opened_model, files, workspace.relative):
+        failed += prediction.error is not None
+        yield prediction
+    yield PredictionsComplete(count=len(files), failed=failed)
+
+
+class _Watched:
+    """An output that remembers how many images could not be read."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.failed = 0
+
+    def event(self, event: "Event") -> None:
+        from breastai.domain.events import PredictionsComplete
+
+        if isinstance(event, PredictionsComplete):
+            self.failed = event.failed
+        self._output.event(event)
+
+    def result(self, values: dict[str, object], text: str) -> None:
+        self._output.result(values, text)

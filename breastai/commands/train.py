@@ -1,0 +1,79 @@
+"""`train` and `resume`: a run from its beginning, or from where it stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+
+EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(train)
+    app.command()(resume)
+
+
+def train(
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ and test/ [default: data]."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", metavar="NAME", help="quick (minutes on two cores), balanced, or full (defaults)."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as training.learning_rate=0.001; repeatable."),
+    ] = None,
+    epochs: EpochsOption = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Train a model on class folders. Ctrl+C once stops and saves, twice ends at once."""
+    from breastai.commands.configuration import training_config
+    from breastai.commands.running import run_job
+    from breastai.domain.jobs import Train
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    settings = training_config(
+        place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=epochs
+    )
+    with opened(as_json) as output:
+        return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(metavar="RUN|CHECKPOINT", help="A run, or one of its checkpoints.")],
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Epochs in all; by default as planned.")
+    ] = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Go on with a run from where it stopped."""
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.running import run_job
+    from breastai.domain.config import parse_config
+    from breastai.domain.errors import CheckpointNotFound
+    from breastai.domain.jobs import Resume
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    name = checkpoint_name(place, run)
+    if Path(name).is_absolute():  # a run is resumed where its journal is
+        raise CheckpointNotFound(run, place.runs()[-10:])
+    if epochs is not None:
+        parse_config({"training": {"epochs": epochs}})
+    with opened(as_json) as output:
+        return run_job(Resume(workspace=str(place.root), run_id=name.partition("/")[0], epochs=epochs), output)

@@ -1,0 +1,102 @@
+"""A classifier in an exported .onnx file: what it says of itself, and its probabilities."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from breastai.data.preprocess import preprocess
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.errors import ModelUnreadable
+
+METADATA_KEY = "breastai"
+INPUT_NAME = "images"
+OUTPUT_NAME = "probabilities"
+
+Pixels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+
+class ModelMetadata(BaseModel):
+    """What an exported file says of itself, as JSON under METADATA_KEY. Keys of later versions are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    notice: str = RESEARCH_USE
+    architecture: str
+    class_names: list[str] = Field(min_length=2)
+    image_size: int = Field(ge=1)
+    preprocessing: PreprocessingSettings
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxModel:
+    """An open model. Its graph takes RGB values from 0 to 255 and does the normalisation itself."""
+
+    path: Path
+    metadata: ModelMetadata
+    session: Any
+
+    @classmethod
+    def open(cls, path: Path, num_threads: int | None = None) -> "OnnxModel":
+        """Return the model in the file at `path`; raise ModelUnreadable."""
+        if not path.is_file():
+            raise ModelUnreadable(path.as_posix(), "no such file")
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = num_threads or os.cpu_count() or 1
+        try:
+            # Bytes, not the name: a path with accents is Python's to open.
+            content = path.read_bytes()
+            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            reason = str(error).strip().partition("\n")[0][:200]
+            raise ModelUnreadable(path.as_posix(), f"ONNX Runtime can't load it ({reason})") from None
+        return cls(path, _read_metadata(path, session), session)
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.metadata.class_names
+
+    def preprocess(self, image: Pixels) -> Pixels:
+        """Return a decoded image, (H, W, 1) or (H, W, 3), as (S, S, 3), prepared as in training."""
+        return preprocess(image, self.metadata.preprocessing, self.metadata.image_size)
+
+    def predict(self, images: Pixels) -> Probabilities:
+        """Return the probabilities, (N, C), of preprocessed images, (N, S, S, 3)."""
+        side = self.metadata.image_size
+        if images.ndim != 4 or images.shape[1:] != (side, side, 3):
+            raise ValueError(f"expected images of shape (N, {side}, {side}, 3), got {images.shape}")
+        if len(images) == 0:
+            return np.empty((0, len(self.class_names)), np.float32)
+        # (N, S, S, 3) -> (N, 3, S, S)
+        batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+        probabilities: Probabilities = self.session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
+        return probabilities
+
+
+def _read_metadata(path: Path, session: Any) -> ModelMetadata:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelUnreadable(path.as_posix(), "it was not exported by BreastAI")
+    try:
+        metadata = ModelMetadata.model_validate_json(text)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise ModelUnreadable(path.as_posix(), f"its metadata is damaged ({place}: {fault['msg']})") from None
+    inputs = [node.name for node in session.get_inputs()]
+    outputs = {node.name: node.shape for node in session.get_outputs()}
+    if inputs != [INPUT_NAME] or OUTPUT_NAME not in outputs:
+        raise ModelUnreadable(path.as_posix(), f"its graph has other inputs and outputs ({inputs}, {list(outputs)})")
+    classes = outputs[OUTPUT_NAME][-1]
+    if isinstance(classes, int) and classes != len(metadata.class_names):
+        reason = f"it gives {classes} probabilities for {len(metadata.class_names)} classes"
+        raise ModelUnreadable(path.as_posix(), reason)
+    return metadata
