@@ -1,0 +1,146 @@
+"""Patient ids: which images show the same patient, by the rule of the configuration."""
+
+import csv
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from breastai.domain.config import FilenamePattern, FolderLevel, PatientIdRule, PatientTable
+from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+
+_MAX_TABLE_BYTES = 2**28
+# What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL)
+
+_Lookup = Callable[[str], str | None]
+
+
+def patient_ids(files: Sequence[str], rule: PatientIdRule | None, base: Path) -> list[str] | None:
+    """Return the patient of each of `files`, paths relative to their image folder, or None without a rule.
+
+    A pattern is searched in the file's name; its first group is the id, or the whole match when it has no group.
+    A folder level counts from the first folder below the class folder. A table is a CSV file, relative to
+    `base`, whose column file holds relative paths or file names that occur once. Raises PatientIdInvalid when the
+    rule can't be used and PatientIdMissing when it finds no patient for an image.
+    """
+    if rule is None:
+        return None
+    lookup = _lookup(files, rule, base)
+    found = [lookup(file) for file in files]
+    missing = [file for file, patient in zip(files, found, strict=True) if not patient]
+    if missing:
+        raise PatientIdMissing(len(missing), missing[0], _described(rule))
+    return [patient for patient in found if patient]
+
+
+def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path) -> _Lookup:
+    match rule:
+        case FilenamePattern(pattern=pattern):
+            return _by_pattern(pattern)
+        case FolderLevel(folder=level):
+            return lambda file: _folder(file, level)
+        case PatientTable(csv=table):
+            return _by_table(files, base / Path(table).expanduser())
+
+
+def _described(rule: PatientIdRule) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in rule.model_dump().items())
+
+
+def _by_pattern(pattern: str) -> _Lookup:
+    if _repeats_a_repetition(pattern):
+        raise PatientIdInvalid(
+            f"the pattern {pattern} repeats a group that holds a repetition, which can take for ever"
+        )
+    try:
+        compiled = re.compile(unicodedata.normalize("NFC", pattern))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise PatientIdInvalid(f"the pattern {pattern} is not a regular expression ({error})") from None
+
+    def find(file: str) -> str | None:
+        found = compiled.search(unicodedata.normalize("NFC", PurePosixPath(file).name))
+        if found is None:
+            return None
+        return str(found[1] or "") if compiled.groups else found[0]
+
+    return find
+
+
+def _repeats_a_repetition(pattern: str) -> bool:
+    """Say whether a repeated group holds a repetition, such as (a+)+: that may take for ever on some names."""
+    holds_repetition = [False]  # for each group that is open, outermost first
+    closed: tuple[int, bool] | None = None  # where the last group ended, and whether it held one
+    for token in _TOKEN.finditer(pattern):
+        match token[0][0]:
+            case "(":
+                holds_repetition.append(False)
+            case ")" if len(holds_repetition) > 1:
+                closed = token.end(), holds_repetition.pop()
+                holds_repetition[-1] |= closed[1]
+            case "+" | "*" | "{":
+                if closed == (token.start(), True):
+                    return True
+                holds_repetition[-1] = True
+    return False
+
+
+def _folder(file: str, level: int) -> str | None:
+    """Return folder `level` of `file` below its class folder, or None when it lies less deep."""
+    folders = PurePosixPath(file).parts[1:-1]
+    return folders[level - 1] if len(folders) >= level else None
+
+
+def _by_table(files: Sequence[str], path: Path) -> _Lookup:
+    patients = _read_table(path)
+    names_in_table = Counter(PurePosixPath(file).name for file in patients)
+    names_in_folder = Counter(_key(PurePosixPath(file).name) for file in files)
+    by_name = {PurePosixPath(file).name: patient for file, patient in patients.items()}
+
+    def find(file: str) -> str | None:
+        key = _key(file)
+        if key in patients:
+            return patients[key]
+        name = PurePosixPath(key).name
+        return by_name[name] if names_in_table[name] == 1 and names_in_folder[name] == 1 else None
+
+    return find
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    """Return the patient of each file named in a CSV with the columns file and patient_id, however separated."""
+    try:
+        if path.stat().st_size > _MAX_TABLE_BYTES:
+            raise PatientIdInvalid(f"{path.name} is larger than {_MAX_TABLE_BYTES >> 20} MiB")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PatientIdInvalid(f"{path} can't be opened ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise PatientIdInvalid(f"{path.name} is not UTF-8 text; save it as CSV UTF-8") from None
+    header = text.partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    patients: dict[str, str] = {}
+    try:
+        rows = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+        columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+        if not {"file", "patient_id"} <= columns.keys():
+            raise PatientIdInvalid(
+                f"{path.name} lacks the columns file and patient_id (it has: {', '.join(columns) or 'none'})"
+            )
+        for row in rows:
+            file, patient = (_cell(row, columns[name]) for name in ("file", "patient_id"))
+            if patients.setdefault(_key(file), patient) != patient:
+                raise PatientIdInvalid(f"{path.name} names two patients for {file}")
+    except csv.Error as error:
+        raise PatientIdInvalid(f"{path.name} is not readable as CSV ({error})") from None
+    return patients
+
+
+def _cell(row: dict[str, str], column: str) -> str:
+    return (row.get(column) or "").strip()
+
+
+def _key(file: str) -> str:
+    """Return `file` as tables and systems may write it: forward slashes, composed accents."""
+    return unicodedata.normalize("NFC", file.replace("\\", "/")).removeprefix("./")

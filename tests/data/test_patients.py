@@ -1,0 +1,135 @@
+"""Patient ids from names, folders and tables."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from breastai.data.patients import patient_ids
+from breastai.domain.config import FilenamePattern, FolderLevel, PatientTable
+from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+
+HERE = Path()
+
+
+def test_without_a_rule_nothing_is_known() -> None:
+    assert patient_ids(["benign/1.png"], None, HERE) is None
+
+
+def test_the_first_group_of_a_pattern_is_the_patient() -> None:
+    files = ["benign/P1_left_1.png", "malignant/P1_2.png", "benign/sub/P22_1.png"]
+    assert patient_ids(files, FilenamePattern(pattern=r"^(P\d+)_"), HERE) == ["P1", "P1", "P22"]
+
+
+def test_a_pattern_without_a_group_is_the_patient_as_a_whole() -> None:
+    assert patient_ids(["benign/x-0042-1.png"], FilenamePattern(pattern=r"\d{4}"), HERE) == ["0042"]
+
+
+def test_a_pattern_sees_the_name_and_not_the_folder() -> None:
+    with pytest.raises(PatientIdMissing):
+        patient_ids(["P1_benign/1.png"], FilenamePattern(pattern=r"^(P\d+)_"), HERE)
+
+
+def test_images_without_a_patient_are_counted_and_one_is_named() -> None:
+    with pytest.raises(PatientIdMissing) as caught:
+        patient_ids(["a/P1_1.png", "a/x.png", "b/y.png"], FilenamePattern(pattern=r"^(P\d+)_"), HERE)
+    assert (caught.value.count, caught.value.example) == (2, "a/x.png")
+    assert r"^(P\d+)_" in str(caught.value)
+
+
+def test_an_empty_group_is_no_patient() -> None:
+    for pattern in (r"^(\d*)", r"^(\d+)?"):
+        with pytest.raises(PatientIdMissing):
+            patient_ids(["a/x.png"], FilenamePattern(pattern=pattern), HERE)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(", "[a", "*", r"(?P<1>x)", "a{99999999999999999999}", r"(\w+)+$", r"((a|b)+_)*", r"(?:\d{2,}x)+"]
+)
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
+    with pytest.raises(PatientIdInvalid) as caught:
+        patient_ids(["a" * 200 + "!"], FilenamePattern(pattern=pattern), HERE)
+    json.dumps(caught.value.params)
+
+
+@pytest.mark.parametrize("pattern", [r"^(P\d+)_", r"([A-Z]+)-\d{3}", r"(?:IMG|SCAN)_(\d+)", r"^(\d+)(_\d)?"])
+def test_ordinary_patterns_are_not_taken_for_dangerous_ones(pattern: str) -> None:
+    with pytest.raises(PatientIdMissing):
+        patient_ids(["a/?.png"], FilenamePattern(pattern=pattern), HERE)
+
+
+def test_a_folder_below_the_class_is_the_patient() -> None:
+    files = ["Benign/P1/left/1.png", "malignant/P2/1.png"]
+    assert patient_ids(files, FolderLevel(folder=1), HERE) == ["P1", "P2"]
+    with pytest.raises(PatientIdMissing) as caught:
+        patient_ids(files, FolderLevel(folder=2), HERE)
+    assert caught.value.example == "malignant/P2/1.png"
+    with pytest.raises(PatientIdMissing):
+        patient_ids(["benign/1.png"], FolderLevel(folder=1), HERE)
+
+
+def table(folder: Path, text: str) -> PatientTable:
+    (folder / "patients.csv").write_text(text, encoding="utf-8-sig")
+    return PatientTable(csv="patients.csv")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_names_the_patient_of_each_file(tmp_path: Path, separator: str) -> None:
+    rows = [
+        ["Patient_ID", "age", "File"],
+        ["007", "50", r"benign\é 1.png"],
+        ["A B", "60", "2.png"],
+        ["9", "1", "other"],
+    ]
+    rule = table(tmp_path, "\n".join(separator.join(row) for row in rows) + "\n\n")
+    assert patient_ids(["benign/é 1.png", "malignant/deep/2.png"], rule, tmp_path) == ["007", "A B"]
+
+
+def test_a_file_name_that_occurs_twice_needs_its_path(tmp_path: Path) -> None:
+    files = ["benign/1.png", "malignant/1.png"]
+    with pytest.raises(PatientIdMissing) as caught:
+        patient_ids(files, table(tmp_path, "file,patient_id\n1.png,A\n"), tmp_path)
+    assert caught.value.count == 2
+    rule = table(tmp_path, "file,patient_id\nbenign/1.png,A\nmalignant/1.png,B\n")
+    assert patient_ids(files, rule, tmp_path) == ["A", "B"]
+    with pytest.raises(PatientIdMissing):
+        patient_ids(["1/x.png"], table(tmp_path, "file,patient_id\na/x.png,A\nb/x.png,B\n"), tmp_path)
+
+
+def test_an_empty_cell_is_no_patient(tmp_path: Path) -> None:
+    with pytest.raises(PatientIdMissing):
+        patient_ids(["a/1.png"], table(tmp_path, "file,patient_id\na/1.png,\n"), tmp_path)
+    with pytest.raises(PatientIdMissing):
+        patient_ids(["a/1.png"], table(tmp_path, "file,patient_id\na/1.png\n"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "lacks"),
+        ("file,patient\n1.png,A\n", "lacks"),
+        ("1.png,A\n", "lacks"),
+        ("file,patient_id\n1.png,A\n1.png,B\n", "two patients"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, word: str) -> None:
+    with pytest.raises(PatientIdInvalid, match=word):
+        patient_ids(["a/1.png"], table(tmp_path, text), tmp_path)
+
+
+def test_a_table_that_is_missing_or_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PatientIdInvalid, match=r"gone\.csv"):
+        patient_ids(["a/1.png"], PatientTable(csv="gone.csv"), tmp_path)
+    (tmp_path / "latin.csv").write_bytes("file,patient_id\né.png,A\n".encode("latin-1"))
+    with pytest.raises(PatientIdInvalid, match="UTF-8"):
+        patient_ids(["a/1.png"], PatientTable(csv="latin.csv"), tmp_path)
+
+
+def test_the_histology_images_have_forty_patients(shared_data: Path) -> None:
+    files = [
+        path.relative_to(shared_data / "idc" / "train").as_posix()
+        for path in (shared_data / "idc" / "train").rglob("*.png")
+    ]
+    ids = patient_ids(files, FilenamePattern(pattern="^([^_]+)_"), HERE)
+    assert ids is not None
+    assert len(set(ids)) == 40
