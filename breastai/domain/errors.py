@@ -8,6 +8,7 @@
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
+    |   |-- RunFinished           DataChanged
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
@@ -318,6 +319,27 @@ class RunNotFound(InputError):
     template = "There is no run {run_id}. Known: {known}."
     run_id: str
     known: list[str]
+
+
+@dataclass(eq=False)
+class RunFinished(InputError):
+    code = "run.finished"
+    template = (
+        "The run {run_id} has already done its {epochs} epochs. To go on, ask for more, for example with --epochs."
+    )
+    run_id: str
+    epochs: int
+
+
+@dataclass(eq=False)
+class DataChanged(InputError):
+    code = "data.changed"
+    template = (
+        "The images of run {run_id} are no longer those it began with: {differences}. Put them back to resume, "
+        "or train a new run."
+    )
+    run_id: str
+    differences: str
 
 
 @dataclass(eq=False)

@@ -42,6 +42,13 @@ class SplitRecord(BaseModel):
     val_sha256: list[str]
     description: str = ""
 
+    def differences(self, other: "SplitRecord") -> str:
+        """Say in words how the images of `other` differ from these."""
+        before, after = set(self.train_sha256 + self.val_sha256), set(other.train_sha256 + other.val_sha256)
+        if before == after:
+            return "they are split or named differently"
+        return f"{len(before - after)} are missing or changed, {len(after - before)} are new"
+
 
 class Manifest(BaseModel):
     """What stands beside a checkpoint's weights. `metrics`: the epoch's validation figures, without val_."""

@@ -1,0 +1,1 @@
+"""Torch: building, training, judging and exporting networks on an ordinary processor."""

@@ -1,0 +1,101 @@
+"""Networks and training state to and from checkpoints: tensors in safetensors, all else in the manifest's JSON."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from breastai.domain.errors import CheckpointDamaged
+from breastai.engine.models import Classifier, build_model
+from breastai.storage.checkpoints import CheckpointFiles, Manifest, verify_checkpoint
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network from a checkpoint, in evaluation mode, with what its manifest says of it."""
+
+    model: Classifier
+    manifest: Manifest
+    files: CheckpointFiles
+
+
+def load_checkpoint(files: CheckpointFiles) -> Loaded:
+    """Return the network of a checkpoint, its hash verified first; raise CheckpointDamaged."""
+    manifest = verify_checkpoint(files)
+    settings = manifest.config.model.model_copy(update={"pretrained": "none"})
+    model = build_model(settings, len(manifest.class_names)).model
+    load_weights(model, files)
+    model.eval()
+    return Loaded(model, manifest, files)
+
+
+def load_weights(model: nn.Module, files: CheckpointFiles) -> None:
+    """Fill `model` from the weights of a verified checkpoint; raise CheckpointDamaged when they do not fit."""
+    try:
+        model.load_state_dict(load_file(files.weights))
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise CheckpointDamaged(files.name, f"its weights do not fit its manifest ({first})") from None
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write named tensors; those sharing memory or not contiguous are copied first."""
+    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    return load_file(path)
+
+
+def pack_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the optimiser's state as named tensors and plain values."""
+    state = optimizer.state_dict()
+    tensors: dict[str, Tensor] = {}
+    plain: dict[str, Any] = {}
+    for number, values in state["state"].items():
+        for key, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer.{number}.{key}"] = value
+            elif value is not None:
+                plain.setdefault(str(number), {})[key] = value
+    groups = [{key: value for key, value in group.items() if _is_plain(value)} for group in state["param_groups"]]
+    return tensors, {"state": plain, "param_groups": groups}
+
+
+def unpack_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
+    """Give the optimiser back the state `pack_optimizer` took from one of the same shape."""
+    state: dict[int, dict[str, Any]] = {int(number): dict(values) for number, values in plain["state"].items()}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, number, key = name.split(".", 2)
+            state.setdefault(int(number), {})[key] = value
+    current = optimizer.state_dict()["param_groups"]
+    groups = [{**now, **then} for now, then in zip(current, plain["param_groups"], strict=True)]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides a run's numbers."""
+    import cv2
+    import numpy
+    import timm
+
+    import breastai
+
+    return {
+        "breastai": breastai.__version__,
+        "torch": torch.__version__,
+        "timm": timm.__version__,
+        "numpy": numpy.__version__,
+        "opencv": cv2.__version__,
+    }

@@ -1,0 +1,85 @@
+"""Answers of a network on images it does not learn from: always float32, in order, no randomness."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from breastai.data.cases import ImageSet
+from breastai.engine.loader import evaluation_batches
+from breastai.engine.models import normalized
+from breastai.engine.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Answers:
+    """`logits` float32 (N, C), `labels` int64 (N,)."""
+
+    logits: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, float64 (N, C): rows sum to 1 within 1e-12."""
+        shifted = self.logits.astype(np.float64)
+        shifted -= shifted.max(axis=1, keepdims=True)
+        exponentials = np.exp(shifted)
+        probabilities: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return probabilities
+
+    @property
+    def loss(self) -> float | None:
+        """Mean cross-entropy, without smoothing or weights; None without a case."""
+        if not len(self.labels):
+            return None
+        return float(F.cross_entropy(torch.from_numpy(self.logits), torch.from_numpy(self.labels)))
+
+
+def answer(
+    model: nn.Module,
+    images: ImageSet,
+    runtime: Runtime,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    batch_size: int,
+    workers: int,
+    tta: bool = False,
+) -> Iterator[int | Answers]:
+    """Yield how many images are done after each batch, and at the end the Answers.
+
+    `tta`: the mean of the log-probabilities for the image and its mirror image.
+    """
+    was_training = model.training
+    model.eval()
+    logits: list[np.ndarray] = []
+    try:
+        for batch in evaluation_batches(images, batch_size, workers):
+            inputs = normalized(batch.images.to(runtime.device), mean, std)
+            logits.append(forward(model, inputs, tta).cpu().numpy())
+            yield sum(map(len, logits))
+    finally:
+        model.train(was_training)
+    classes = len(images.prepared.folder.class_names)
+    yield Answers(np.concatenate(logits) if logits else np.empty((0, classes), np.float32), images.labels)
+
+
+def answers_of(steps: Iterator[int | Answers]) -> Answers:
+    """Return the Answers at the end of `answer`, for who needs no progress."""
+    last: int | Answers | None = None
+    for last in steps:
+        pass
+    assert isinstance(last, Answers)
+    return last
+
+
+@torch.inference_mode()
+def forward(model: nn.Module, inputs: Tensor, tta: bool) -> Tensor:
+    """Return float32 logits (N, C) for normalised inputs (N, 3, S, S)."""
+    logits: Tensor = model(inputs).float()
+    if not tta:
+        return logits
+    mirrored: Tensor = model(inputs.flip(3)).float()
+    return (logits.log_softmax(1) + mirrored.log_softmax(1)) / 2

@@ -1,0 +1,127 @@
+"""Networks: a timm backbone, CBAM, pooling and a classifier; images (N, 3, H, W) in, logits (N, classes) out."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from breastai.domain.catalog import ARCHITECTURES, Architecture
+from breastai.domain.config import ModelSettings, PreprocessingSettings
+from breastai.domain.errors import ImageTooSmall
+from breastai.engine.attention import CBAM, AttentionPool, MeanPool
+from breastai.engine.weights import Pretrained, load_pretrained
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+# A stem or a closing norm that timm lists among its features is not a stage.
+_STAGE = re.compile(r"blocks\.\d+|layer\d+|features\.denseblock\d+|stages\.\d+")
+
+
+class Classifier(nn.Module):
+    """A backbone's last feature map, attended, pooled and classified."""
+
+    def __init__(self, backbone: nn.Module, channels: int, num_classes: int, settings: ModelSettings) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.attention = _cbam(channels, settings) if settings.use_cbam else nn.Identity()
+        self.pool = AttentionPool(channels) if settings.attention_pooling else MeanPool()
+        self.dropout = nn.Dropout(settings.dropout_rate)
+        self.head = nn.Linear(channels, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.backbone(images)  # (N, 3, H, W) -> (N, channels, h, w)
+        pooled = self.pool(self.attention(features))  # -> (N, channels)
+        logits: Tensor = self.head(self.dropout(pooled))  # -> (N, num_classes)
+        return logits
+
+    def added_modules(self) -> list[nn.Module]:
+        """Return what was put on the backbone: the parts that no pretraining has seen."""
+        inserted = [module for module in self.backbone.modules() if isinstance(module, CBAM)]
+        return [*inserted, self.attention, self.pool, self.head]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network, the weights it starts from, and the normalisation (mean and std in 0..1, per channel) it expects."""
+
+    model: Classifier
+    pretrained: Pretrained
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def build_model(
+    settings: ModelSettings,
+    num_classes: int,
+    preprocessing: PreprocessingSettings | None = None,
+    weights_file: Path | None = None,
+    download: bool = True,
+) -> Built:
+    """Return the network `settings` describe; raise WeightsUnavailable or WeightsMismatch as they ask."""
+    architecture = ARCHITECTURES[settings.architecture]
+    # Typed as Any: timm's networks carry their own description in attributes that nn.Module does not know.
+    backbone: Any = timm.create_model(architecture.timm_name, pretrained=False, num_classes=0, global_pool="")
+    pretrained = load_pretrained(backbone, architecture, settings, weights_file, download)
+    if settings.use_cbam and settings.cbam_position == "each_stage":
+        _insert_after_stages(backbone, settings)
+    model = Classifier(backbone, int(backbone.num_features), num_classes, settings)
+    if preprocessing is not None and preprocessing.normalization == "imagenet":
+        return Built(model, pretrained, _IMAGENET_MEAN, _IMAGENET_STD)
+    expected: dict[str, Any] = backbone.pretrained_cfg
+    return Built(model, pretrained, tuple(expected["mean"]), tuple(expected["std"]))
+
+
+def check_image_size(architecture: Architecture, image_size: int) -> None:
+    """Raise ImageTooSmall when the network would shrink the image away."""
+    if image_size < architecture.min_image_size:
+        raise ImageTooSmall(architecture.name, architecture.min_image_size, image_size)
+
+
+def unfreezing_order(model: Classifier) -> list[list[nn.Parameter]]:
+    """Return the parameters in three groups: added parts, last third of the backbone's, last two thirds' rest.
+
+    What is in none of them, the backbone's first third, is unfrozen last of all.
+    """
+    added = [parameter for module in model.added_modules() for parameter in module.parameters()]
+    known = {id(parameter) for parameter in added}
+    backbone = [parameter for parameter in model.backbone.parameters() if id(parameter) not in known]
+    third = len(backbone) // 3
+    return [added, backbone[-third:], backbone[-2 * third : -third]]
+
+
+def normalized(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Return uint8 images (N, H, W, 3) as normalised float32 (N, 3, H, W), channels last in memory."""
+    channels = images.permute(0, 3, 1, 2).float()
+    shape = (1, -1, 1, 1)
+    scale = torch.tensor([1 / (255 * value) for value in std], device=images.device).view(shape)
+    offset = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=images.device).view(shape)
+    return torch.addcmul(offset, channels, scale)
+
+
+def _cbam(channels: int, settings: ModelSettings) -> CBAM:
+    return CBAM(
+        channels, settings.cbam_reduction, settings.cbam_kernel_size, settings.cbam_channel, settings.cbam_spatial
+    )
+
+
+def _insert_after_stages(backbone: Any, settings: ModelSettings) -> None:
+    """Put a CBAM after each stage but the last, whose map the classifier's own CBAM sees."""
+    for name, channels in list(_stages(backbone))[:-1]:
+        stage = backbone.get_submodule(name)
+        parent, _, leaf = name.rpartition(".")
+        wrapped = nn.Sequential()
+        wrapped.add_module("stage", stage)
+        wrapped.add_module("attention", _cbam(channels, settings))
+        setattr(backbone.get_submodule(parent), leaf, wrapped)
+
+
+def _stages(backbone: Any) -> Iterator[tuple[str, int]]:
+    info = backbone.feature_info  # timm's own list of where the resolution halves
+    for row in getattr(info, "info", info):
+        if _STAGE.fullmatch(row["module"]):
+            yield row["module"], row["num_chs"]

@@ -1,0 +1,265 @@
+"""A run in progress: all its parts, how they are put together, kept in checkpoints and found again."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from torch import nn
+
+from breastai.data.cases import Cases
+from breastai.domain.config import Config
+from breastai.domain.early_stopping import EarlyStopping
+from breastai.domain.errors import CheckpointDamaged, DataChanged
+from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
+from breastai.domain.history import final_metrics
+from breastai.engine.checkpoint_io import (
+    load_tensors,
+    load_weights,
+    pack_optimizer,
+    save_tensors,
+    unpack_optimizer,
+    versions,
+)
+from breastai.engine.models import Built, build_model
+from breastai.engine.optim import Loss, make_optimizer
+from breastai.engine.runtime import Runtime, choose_runtime, seed_torch
+from breastai.engine.step import Learner
+from breastai.storage.checkpoints import CheckpointFiles, Kind, Manifest, SplitRecord, checkpoint_files, commit
+from breastai.storage.journal import read_events
+from breastai.storage.workspace import Workspace
+
+
+@dataclass
+class Position:
+    """Where a run is, in plain values: with the tensors, enough to go on bit for bit.
+
+    `batch`: batches of `epoch` already learnt from; the sums and times are those of this epoch so far.
+    """
+
+    epoch: int = 1
+    batch: int = 0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+    training_s: float = 0.0
+    plateau_best: float | None = None
+    plateau_waited: int = 0
+    plateau_cuts: int = 0
+
+    def next_epoch(self) -> None:
+        self.epoch += 1
+        self.batch = self.correct = self.seen = 0
+        self.loss_sum = self.training_s = 0.0
+
+
+@dataclass
+class Run:
+    """A training in progress."""
+
+    run_id: str
+    workspace: Workspace
+    config: Config
+    cases: Cases
+    built: Built
+    runtime: Runtime
+    learner: Learner
+    stopping: EarlyStopping
+    position: Position = field(default_factory=Position)
+    updates: list[TrainingUpdate] = field(default_factory=list)
+    pretrained: str = ""  # what the weights began as, for the manifest
+
+    @property
+    def judged(self) -> nn.Module:
+        """The weights that are evaluated and kept as the best: the moving average where there is one."""
+        return self.learner.average if self.learner.average is not None else self.learner.model
+
+    def files(self, kind: Kind) -> CheckpointFiles:
+        return checkpoint_files(self.workspace, self.run_id, kind)
+
+
+def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, resumed: Manifest | None = None) -> Run:
+    """Build everything a run needs; with a manifest, as it was when that was written.
+
+    Raises what building a model does; on a resume CheckpointDamaged, or DataChanged when the images are not the same.
+    """
+    runtime = choose_runtime(config.system, config.training.use_amp)
+    seed_torch(config.system.seed)
+    weights_file = workspace.resolve(config.model.weights_file) if config.model.weights_file else None
+    settings = config.model.model_copy(update={"pretrained": "none"}) if resumed else config.model
+    built = build_model(
+        settings, len(cases.class_names), config.preprocessing, weights_file, config.system.download_weights
+    )
+    model = built.model.to(runtime.device).to(memory_format=runtime.memory_format)
+    learner = Learner(
+        model=model,
+        optimizer=make_optimizer(model, config.training),
+        loss=Loss(config.training, list(cases.train.counts().values())).to(runtime.device),
+        settings=config.training,
+        runtime=runtime,
+        mean=built.mean,
+        std=built.std,
+        average=copy.deepcopy(model).requires_grad_(False) if config.training.use_ema else None,
+    )
+    stopping = EarlyStopping.from_settings(config.training.early_stopping)
+    run = Run(run_id, workspace, config, cases, built, runtime, learner, stopping)
+    run.pretrained = f"{built.pretrained.source}: {built.pretrained.detail}"
+    if resumed:
+        _restore(run, resumed)
+    return run
+
+
+def model_loaded(run: Run, resumed: Manifest | None) -> ModelLoaded:
+    """Return the event that tells what was built."""
+    pretrained = run.built.pretrained
+    return ModelLoaded(
+        architecture=run.config.model.architecture,
+        weights="checkpoint" if resumed else pretrained.source,
+        weights_detail=f"{run.run_id}/last" if resumed else pretrained.detail,
+        parameters=sum(parameter.numel() for parameter in run.learner.model.parameters()),
+        device=str(run.runtime.device),
+        dtype=run.runtime.describe_dtype(),
+        threads=run.runtime.threads,
+    )
+
+
+def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
+    """Yield what the user must know before the first epoch."""
+    pretrained = run.built.pretrained
+    if pretrained.problem is not None and not resumed:
+        yield Log(
+            level="warning",
+            code="training.from_scratch",
+            message=f"No pretrained weights for {run.config.model.architecture} ({pretrained.problem}): training from "
+            "scratch. Expect far lower figures, above all with few images.",
+            params={"architecture": run.config.model.architecture, "reason": pretrained.problem},
+        )
+    if run.cases.skipped:
+        first = run.cases.skipped[0]
+        yield Log(
+            level="warning",
+            code="data.skipped",
+            message=f"{len(run.cases.skipped)} files could not be used, the first: {first.file} ({first.reason}).",
+            params={"count": len(run.cases.skipped), "file": first.file, "reason": first.reason},
+        )
+    if run.cases.masks:
+        yield Log(
+            level="info",
+            code="data.masks",
+            message=f"{run.cases.masks} mask files were recognised and left out.",
+            params={"count": run.cases.masks},
+        )
+    if run.cases.cache_note:
+        yield Log(level="warning", code="data.cache", message=run.cases.cache_note)
+
+
+# --- kept and found again ----------------------------------------------------------------------
+
+
+def save(run: Run, kind: Kind) -> CheckpointSaved:
+    """Write a checkpoint of the run as it is now; raise DiskFull. `last` holds all a resume needs, `best` does not."""
+    files = run.files(kind)
+    update = run.updates[-1] if run.updates else None
+    model = run.judged if kind == "best" else run.learner.model
+    tensors, plain = _state(run) if kind == "last" else ({}, None)
+    manifest = commit(
+        files,
+        Manifest(
+            run_id=run.run_id,
+            kind=kind,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            config=run.config,
+            architecture=run.config.model.architecture,
+            class_names=list(run.cases.class_names),
+            image_size=run.config.data.image_size,
+            mean=list(run.built.mean),
+            std=list(run.built.std),
+            epoch=update.epoch if update else 0,
+            metrics=final_metrics(update) if update else {},
+            split=_split_record(run.cases),
+            pretrained=run.pretrained,
+            versions=versions(),
+            state=plain,
+        ),
+        write_weights=lambda path: save_tensors(model.state_dict(), path),
+        write_state=(lambda path: save_tensors(tensors, path)) if kind == "last" else None,
+    )
+    return CheckpointSaved(
+        checkpoint=files.name,
+        filename=f"{run.run_id}_{kind}.safetensors",
+        path=run.workspace.relative(files.weights),
+        epoch=manifest.epoch,
+        accuracy=manifest.metrics.get("accuracy"),
+        size_mb=round(manifest.size_bytes / 1e6, 2),
+    )
+
+
+def _state(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    tensors, optimizer = pack_optimizer(run.learner.optimizer)
+    tensors["rng.cpu"] = torch.get_rng_state()
+    if run.runtime.device.type == "cuda":
+        tensors["rng.cuda"] = torch.cuda.get_rng_state(run.runtime.device)
+    for name, gradient in _summed_gradients(run).items():
+        tensors[f"gradient.{name}"] = gradient
+    if run.learner.average is not None:
+        tensors |= {f"average.{name}": value for name, value in run.learner.average.state_dict().items()}
+    plain = {
+        "position": asdict(run.position),
+        "stopping": run.stopping.state(),
+        "optimizer": optimizer,
+        "scaler": run.learner.scaler.state_dict(),
+    }
+    return tensors, plain
+
+
+def _summed_gradients(run: Run) -> dict[str, torch.Tensor]:
+    """Return the gradients that wait for the rest of their accumulation; none right after a step."""
+    named = run.learner.model.named_parameters()
+    return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
+
+
+def _restore(run: Run, manifest: Manifest) -> None:
+    files = run.files("last")
+    if manifest.state is None or manifest.state_file is None:
+        raise CheckpointDamaged(files.name, "it holds no state to resume from")
+    record = _split_record(run.cases)
+    if (record.train_sha256, record.val_sha256) != (manifest.split.train_sha256, manifest.split.val_sha256):
+        raise DataChanged(run.run_id, manifest.split.differences(record))
+    load_weights(run.learner.model, files)
+    tensors = load_tensors(files.weights.parent / manifest.state_file)
+    unpack_optimizer(run.learner.optimizer, tensors, manifest.state["optimizer"])
+    run.learner.scaler.load_state_dict(manifest.state["scaler"])
+    if run.learner.average is not None:
+        run.learner.average.load_state_dict(_below("average.", tensors))
+    gradients = _below("gradient.", tensors)
+    for name, parameter in run.learner.model.named_parameters():
+        if name in gradients:
+            parameter.grad = gradients[name].to(parameter)
+    torch.set_rng_state(tensors["rng.cpu"])
+    if "rng.cuda" in tensors and run.runtime.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["rng.cuda"], run.runtime.device)
+    run.position = Position(**manifest.state["position"])
+    run.stopping = EarlyStopping.from_state(manifest.state["stopping"])
+    run.pretrained = manifest.pretrained
+    told = {
+        event.epoch: event
+        for event in read_events(run.workspace.journal_file(run.run_id))
+        if isinstance(event, TrainingUpdate) and event.epoch < run.position.epoch
+    }
+    run.updates = [told[epoch] for epoch in sorted(told)]
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _split_record(cases: Cases) -> SplitRecord:
+    return SplitRecord(
+        train=cases.train.files,
+        val=cases.val.files,
+        train_sha256=cases.train.hashes,
+        val_sha256=cases.val.hashes,
+        description=cases.split_description,
+    )

@@ -1,0 +1,78 @@
+"""Where and how to compute: device, dtype, threads, seeds. Nothing else sets them."""
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from breastai.domain.config import SystemSettings
+from breastai.domain.errors import DeviceUnavailable
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How a job computes. `training_dtype` is used in training only; everything else is float32."""
+
+    device: torch.device
+    training_dtype: torch.dtype
+    threads: int
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which a training step's forward pass runs."""
+        if self.training_dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.training_dtype)
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return torch.contiguous_format if self.device.type == "mps" else torch.channels_last
+
+    def describe_dtype(self) -> str:
+        return str(self.training_dtype).removeprefix("torch.")
+
+
+def choose_runtime(settings: SystemSettings, use_amp: bool | Literal["auto"]) -> Runtime:
+    """Return how this machine is to compute, and set torch's threads; raise DeviceUnavailable."""
+    device = _choose_device(settings.device)
+    threads = min(settings.num_threads, available_cores())
+    torch.set_num_threads(threads)
+    return Runtime(device, _choose_dtype(device, use_amp), threads)
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use, which in a container is fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fast_bf16() -> bool:
+    """Return whether this processor multiplies bf16 matrices in hardware (AVX-512 bf16 or AMX)."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch's generators; numpy's are made from the seed wherever one is needed."""
+    torch.manual_seed(seed)
+
+
+def _choose_device(name: str) -> torch.device:
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    if (name == "cuda" and not cuda) or (name == "mps" and not mps):
+        raise DeviceUnavailable(name)
+    return torch.device(name)
+
+
+def _choose_dtype(device: torch.device, use_amp: bool | Literal["auto"]) -> torch.dtype:
+    if use_amp is False:
+        return torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and (use_amp is True or fast_bf16()):
+        return torch.bfloat16
+    return torch.float32

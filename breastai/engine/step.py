@@ -1,0 +1,85 @@
+"""One step of learning: a batch forward, backward, and, when enough batches are summed up, the optimiser."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from breastai.domain.config import TrainingSettings
+from breastai.engine.loader import Batch
+from breastai.engine.models import normalized
+from breastai.engine.optim import Loss
+from breastai.engine.runtime import Runtime
+
+
+@dataclass
+class Learner:
+    """What a step needs and changes. `average`: the moving average of the weights (EMA), if any."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    loss: Loss
+    settings: TrainingSettings
+    runtime: Runtime
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    average: nn.Module | None = None
+
+    def __post_init__(self) -> None:
+        half = self.runtime.training_dtype == torch.float16
+        self.scaler = torch.amp.GradScaler(self.runtime.device.type, enabled=half)
+
+    def learn(
+        self, batch: Batch, rate: float, update: bool, summed: int, mixup: np.random.Generator
+    ) -> tuple[float, int]:
+        """Learn from one batch; return its mean loss and how many of its images were decided rightly.
+
+        `update`: take the optimiser's step now; `summed`: how many batches that step sums up.
+        """
+        inputs = normalized(batch.images.to(self.runtime.device, non_blocking=True), self.mean, self.std)
+        labels = batch.labels.to(self.runtime.device, non_blocking=True)
+        targets = labels
+        if self.settings.mixup_alpha > 0:
+            inputs, targets = mixed(inputs, labels, len(self.loss.weights), self.settings.mixup_alpha, mixup)
+        with self.runtime.autocast():
+            logits = self.model(inputs)
+        loss: Tensor = self.loss(logits.float(), targets)
+        self.scaler.scale(loss / summed).backward()  # type: ignore[no-untyped-call]
+        if update:
+            self._update(rate)
+        correct = int((logits.detach().argmax(1) == labels).sum())
+        return float(loss.detach()), correct
+
+    def _update(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if self.settings.gradient_clip > 0:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            follow(self.average, self.model, self.settings.ema_decay)
+
+
+def mixed(
+    inputs: Tensor, labels: Tensor, classes: int, alpha: float, generator: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return images and targets blended with a shuffled copy of the batch (Zhang et al., mixup, ICLR 2018)."""
+    share = float(generator.beta(alpha, alpha))
+    other = torch.from_numpy(generator.permutation(len(inputs))).to(inputs.device)
+    targets = nn.functional.one_hot(labels, classes).float()
+    return share * inputs + (1 - share) * inputs[other], share * targets + (1 - share) * targets[other]
+
+
+@torch.no_grad()
+def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights a little towards the model's; counters and other whole numbers are copied."""
+    for target, source in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if target.is_floating_point():
+            target.lerp_(source, 1 - decay)
+        else:
+            target.copy_(source)

@@ -1,0 +1,304 @@
+"""Training as a generator of events: what happens, in the order it happens.
+
+`list(train(job, workspace))` is a whole run; closing the generator is the stop, and leaves the run resumable.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+
+import numpy as np
+from torch import nn
+
+from breastai.clinical.metrics import epoch_figures
+from breastai.data.cases import Cases, Folders, gather_cases, list_folders
+from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.config import Config
+from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, LossNotFinite, RunFinished
+from breastai.domain.events import (
+    BatchProgress,
+    DataLoaded,
+    Event,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingUpdate,
+)
+from breastai.domain.history import columns, final_metrics
+from breastai.domain.jobs import Resume, Train
+from breastai.engine.background import with_progress
+from breastai.engine.evaluation import Answers, answer
+from breastai.engine.loader import count_batches, epoch_order, training_batches
+from breastai.engine.models import check_image_size, unfreezing_order
+from breastai.engine.optim import learning_rate
+from breastai.engine.run import Run, assemble, model_loaded, save, warnings_of
+from breastai.engine.runtime import seed_torch
+from breastai.storage.checkpoints import Manifest, checkpoint_files, verify_checkpoint
+from breastai.storage.workspace import Workspace
+
+_LISTED_SKIPPED = 50
+
+
+def train(job: Train, workspace: Workspace) -> Iterator[Event]:
+    """Train a new run. Raises InputError before the first event, or RunError later."""
+    yield from _events(job.run_id, job.config, workspace, None)
+
+
+def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
+    """Go on with a run from its last checkpoint; raise CheckpointNotFound without one."""
+    files = checkpoint_files(workspace, job.run_id, "last")
+    if not files.manifest.is_file():
+        raise CheckpointNotFound(files.name, [])
+    manifest = verify_checkpoint(files)
+    if manifest.state is None:
+        raise CheckpointDamaged(files.name, "it holds no state to resume from")
+    config, state = manifest.config, manifest.state
+    if job.epochs is not None:
+        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": job.epochs})})
+        state = {**state, "stopping": {**state["stopping"], "waited": 0}}  # whoever asks for more gets more
+    if state["position"]["epoch"] > config.training.epochs:
+        raise RunFinished(job.run_id, config.training.epochs)
+    yield from _events(job.run_id, config, workspace, manifest.model_copy(update={"state": state}))
+
+
+def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest | None) -> Iterator[Event]:
+    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    folders = list_folders(config, workspace.root)
+    yield TrainingStarted(
+        architecture=config.model.architecture,
+        epochs=config.training.epochs,
+        start_epoch=resumed.state["position"]["epoch"] if resumed and resumed.state else 1,
+        class_names=list(folders.class_names),
+        config=config.model_dump(mode="json"),
+    )
+    yield ProgressUpdate(stage="preparing", message="Reading images")
+    cases = yield from _preparing(config, folders, workspace)
+    yield _data_loaded(cases)
+    run = assemble(run_id, config, workspace, cases, resumed)
+    yield model_loaded(run, resumed)
+    yield from warnings_of(run, resumed)
+    try:
+        while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
+            yield from _epoch(run)
+    except GeneratorExit:
+        # The stop: nothing may be told any more, but the place is kept.
+        save(run, "last")
+        raise
+    yield _complete(run)
+
+
+def _preparing(config: Config, folders: Folders, workspace: Workspace) -> Generator[Event, None, Cases]:
+    steps = with_progress(lambda report: gather_cases(config, folders, workspace.root, report))
+    try:
+        while True:
+            done, total = next(steps)
+            yield ProgressUpdate(
+                stage="preparing",
+                message=f"Reading images: {done} of {total}" if total else "Reading images",
+                batch_progress=BatchProgress(batch=done, total_batches=total),
+            )
+    except StopIteration as end:
+        cases: Cases = end.value
+        return cases
+    finally:
+        steps.close()
+
+
+def _data_loaded(cases: Cases) -> DataLoaded:
+    return DataLoaded(
+        train=cases.train.counts(),
+        val=cases.val.counts(),
+        split=cases.split_description,
+        patients=cases.patients,
+        skipped=len(cases.skipped),
+        skipped_files=[{"file": item.file, "reason": item.reason} for item in cases.skipped[:_LISTED_SKIPPED]],
+        masks=cases.masks,
+        cache=cases.cache_note,
+    )
+
+
+# --- one epoch ---------------------------------------------------------------------------------
+
+
+def _epoch(run: Run) -> Iterator[Event]:
+    """One pass over the training images, then its figures, then the checkpoints.
+
+    The figures are told before `last` is written: a kill between the two repeats the epoch, and never hides it.
+    `best` is written before them: a stop right after the figures must not lose the weights they speak of.
+    """
+    position, training, images = run.position, run.config.training, run.cases.train
+    _freeze(run)
+    total = count_batches(len(images), run.config.data.batch_size)
+    order = epoch_order(images.labels, training.weighted_sampler, run.config.system.seed, position.epoch)
+    if position.batch == 0:
+        seed_torch(run.config.system.seed * 100_003 + position.epoch)  # dropout; a resume in mid-epoch restores instead
+    run.learner.model.train()
+    _hold_frozen_statistics(run.learner.model)
+    batches = training_batches(
+        images,
+        order,
+        run.config.data.batch_size,
+        run.config.augmentation,
+        (run.config.system.seed, position.epoch),
+        run.config.data.num_workers,
+        first_batch=position.batch,
+    )
+    mark = time.perf_counter()
+    for batch in batches:
+        loss, correct = run.learner.learn(batch, *_step_arguments(run, position.batch, total))
+        if not np.isfinite(loss):
+            raise LossNotFinite(str(loss), position.epoch)
+        position.training_s += time.perf_counter() - mark
+        position.batch += 1
+        position.loss_sum += loss * len(batch.labels)
+        position.correct += correct
+        position.seen += len(batch.labels)
+        yield _batch_done(run, total, loss)
+        mark = time.perf_counter()
+    answers, validation_s = yield from _validate(run)
+    update = _figures(run, answers, validation_s)
+    run.updates.append(update)
+    _advance(run, update)
+    saved = save(run, "best") if update.is_best else None
+    yield update
+    if saved is not None:
+        yield saved
+    yield save(run, "last")
+
+
+def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int, np.random.Generator]:
+    """Return the learning rate, whether to update, how many batches the update sums up, and mixup's generator."""
+    steps = run.config.training.gradient_accumulation_steps
+    whole = total - total % steps
+    summed = steps if batch < whole else total - whole
+    update = (batch + 1) % steps == 0 or batch + 1 == total
+    now = run.position.epoch - 1 + batch / total
+    rate = learning_rate(run.config.training, now, run.position.plateau_cuts)
+    return rate, update, summed, np.random.default_rng([run.config.system.seed, run.position.epoch, batch, 1])
+
+
+def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
+    position, epochs = run.position, run.config.training.epochs
+    done = (position.epoch - 1 + position.batch / total) / epochs
+    per_batch_s = position.training_s / position.batch
+    remaining = (epochs - position.epoch) * total + total - position.batch
+    return ProgressUpdate(
+        stage="training",
+        message=f"Epoch {position.epoch} of {epochs}, batch {position.batch} of {total}",
+        epoch=position.epoch,
+        epochs=epochs,
+        progress=min(1.0, done),
+        eta_s=round(remaining * per_batch_s + _validation_s(run) * (epochs - position.epoch + 1), 1),
+        batch_progress=BatchProgress(
+            batch=position.batch,
+            total_batches=total,
+            current_loss=loss,
+            current_accuracy=position.correct / position.seen,
+        ),
+    )
+
+
+def _validation_s(run: Run) -> float:
+    """Return how long an epoch takes beyond its training, judged by the epochs so far."""
+    if not run.updates:
+        return 0.0
+    last = run.updates[-1]
+    trained = len(run.cases.train) / last.images_per_second if last.images_per_second else last.epoch_s
+    return max(0.0, last.epoch_s - trained)
+
+
+def _validate(run: Run) -> Generator[Event, None, tuple[Answers, float]]:
+    """Judge the validation images; return the answers and the seconds it took."""
+    data = run.config.data
+    batch_size = max(data.batch_size, 16) if data.image_size <= 256 else data.batch_size
+    steps = answer(
+        run.judged,
+        run.cases.val,
+        run.runtime,
+        run.built.mean,
+        run.built.std,
+        batch_size,
+        data.num_workers,
+        run.config.evaluation.tta,
+    )
+    mark = time.perf_counter()
+    for step in steps:
+        if isinstance(step, Answers):
+            return step, time.perf_counter() - mark
+        yield ProgressUpdate(
+            stage="validating",
+            message=f"Validating: {step} of {len(run.cases.val)} images",
+            epoch=run.position.epoch,
+            epochs=run.config.training.epochs,
+            progress=min(1.0, run.position.epoch / run.config.training.epochs),
+            batch_progress=BatchProgress(batch=step, total_batches=len(run.cases.val)),
+        )
+    raise AssertionError("answer() ends with its Answers")
+
+
+def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
+    """Return the figures of the epoch that has just been trained and validated."""
+    position, training = run.position, run.config.training
+    figures = epoch_figures(answers.labels, answers.probabilities, run.cases.class_names)
+    values = {f"val_{name}": value for name, value in figures.items()} | {"val_loss": answers.loss}
+    train_loss, train_accuracy = position.loss_sum / position.seen, position.correct / position.seen
+    watched = {**values, "train_loss": train_loss, "train_accuracy": train_accuracy}
+    is_best = run.stopping.update(position.epoch, watched[training.early_stopping.monitor])
+    epoch_s = position.training_s + validation_s
+    return TrainingUpdate(
+        epoch=position.epoch,
+        epochs=training.epochs,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        learning_rate=learning_rate(training, position.epoch - 1, position.plateau_cuts),
+        images_per_second=position.seen / position.training_s if position.training_s else None,
+        epoch_s=round(epoch_s, 3),
+        eta_s=round((training.epochs - position.epoch) * epoch_s, 1),
+        is_best=is_best,
+        **values,
+    )
+
+
+def _advance(run: Run, update: TrainingUpdate) -> None:
+    """Move to the next epoch; plateau cuts the rate when the validation loss has not fallen for long enough."""
+    position, training = run.position, run.config.training
+    position.next_epoch()
+    if training.scheduler != "plateau" or update.val_loss is None:
+        return
+    if position.plateau_best is None or update.val_loss < position.plateau_best:
+        position.plateau_best, position.plateau_waited = update.val_loss, 0
+        return
+    position.plateau_waited += 1
+    if position.plateau_waited > training.plateau_patience:
+        position.plateau_cuts, position.plateau_waited = position.plateau_cuts + 1, 0
+
+
+def _freeze(run: Run) -> None:
+    """Let the layers learn that the unfreezing phases allow in this epoch."""
+    phases = run.config.training.unfreezing
+    limits = [0, phases.phase1, phases.phase1 + phases.phase2, phases.phase1 + phases.phase2 + phases.phase3]
+    reached = sum(run.position.epoch > limit for limit in limits)  # 1: added parts only ... 4: everything
+    model = run.built.model
+    model.requires_grad_(reached > 3)
+    for group in unfreezing_order(model)[:reached]:
+        for parameter in group:
+            parameter.requires_grad_(True)
+
+
+def _hold_frozen_statistics(model: nn.Module) -> None:
+    """Keep the running statistics of frozen batch norms: they would drift under weights that can't follow."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.weight is not None and not module.weight.requires_grad:
+            module.eval()
+
+
+def _complete(run: Run) -> TrainingComplete:
+    best = next(update for update in run.updates if update.epoch == run.stopping.best_epoch)
+    return TrainingComplete(
+        final_metrics=final_metrics(best),
+        history=columns(run.updates),
+        checkpoint=run.files("best").name,
+        best_epoch=best.epoch,
+        epochs_run=len(run.updates),
+        stopped_early=run.position.epoch <= run.config.training.epochs,
+        duration_s=round(sum(update.epoch_s for update in run.updates), 1),
+    )

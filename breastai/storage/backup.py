@@ -1,0 +1,254 @@
+"""Backups: one zip each in backups/, with configuration, manifests, journals and best weights; never images."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
+from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
+from breastai.storage.workspace import Workspace, naming_full_disk, replace_durably
+
+KEPT = 5
+CONTENTS = "backup.json"
+_BACKUP_NAME = re.compile(r"backup-\d{8}-\d{6}-[0-9a-f]{4}\.zip")
+# Nothing else goes in, and nothing else comes out. Weights come before the manifest that vouches for them.
+_RUN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+_ALLOWED = (
+    re.compile(rf"checkpoints/{_RUN}/best(\.state-[0-9a-f]{{1,16}})?\.safetensors"),
+    re.compile(rf"checkpoints/{_RUN}/best\.json"),
+    re.compile(rf"logs/{_RUN}/events\.jsonl"),
+    re.compile(r"config\.json"),
+)
+_MOST_CONTENTS_BYTES = 64 * 2**20
+_CHUNK_BYTES = 2**20
+
+
+class BackupFile(BaseModel):
+    """One file of a backup; `name` is relative to the workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    size_bytes: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+class BackupContents(BaseModel):
+    """The list inside each backup, by which it is verified."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    created: str
+    files: list[BackupFile]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A verified backup."""
+
+    path: Path
+    size_bytes: int
+    created: str
+    files: tuple[BackupFile, ...]
+
+
+def create_backup(workspace: Workspace, keep: int = KEPT) -> Backup:
+    """Write a backup, verify it, and delete all but the latest `keep`; raise DiskFull."""
+    created = datetime.now(UTC)
+    path = workspace.backups_dir / f"backup-{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.zip"
+    with naming_full_disk(path):
+        descriptor, name = tempfile.mkstemp(dir=workspace.backups_dir, prefix=".backup.", suffix=".tmp")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "w+b") as file:
+                _write_zip(workspace, file, created.isoformat(timespec="seconds"))
+                file.flush()
+                os.fsync(file.fileno())
+            _verified(temporary, path.name)
+            replace_durably(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    for old in list_backups(workspace)[max(keep, 1) :]:
+        with contextlib.suppress(OSError):
+            old.unlink()
+    return verify_backup(workspace, path.name)
+
+
+def list_backups(workspace: Workspace) -> list[Path]:
+    """Return the backups, newest first."""
+    found = [path for path in workspace.backups_dir.iterdir() if _BACKUP_NAME.fullmatch(path.name) and path.is_file()]
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+
+
+def verify_backup(workspace: Workspace, name: str) -> Backup:
+    """Return the backup called `name` once each file in it has proved whole; raise BackupNotFound or BackupDamaged."""
+    path = _find(workspace, name)
+    contents = _verified(path, path.name)
+    return Backup(path, path.stat().st_size, contents.created, tuple(contents.files))
+
+
+def restore_backup(workspace: Workspace, name: str) -> list[str]:
+    """Put a backup's files in their places, each whole or not at all, and return their names.
+
+    The whole backup is verified first. Files that are not in it stay as they are. Nothing is written outside the
+    workspace, not through a link either: WorkspaceUnusable.
+    """
+    path = _find(workspace, name)
+    contents = _verified(path, path.name)
+    if sum(file.size_bytes for file in contents.files) > shutil.disk_usage(workspace.root).free:
+        raise DiskFull(path.name)
+    files = sorted(contents.files, key=lambda file: _rank(file.name))
+    for file in files:
+        _place(workspace, file.name)  # all are checked before the first is written
+    with zipfile.ZipFile(path) as archive:
+        for file in files:
+            with archive.open(file.name) as source:
+                _restore_file(source, _place(workspace, file.name), file, path.name)
+    return [file.name for file in files]
+
+
+def _find(workspace: Workspace, name: str) -> Path:
+    """Return the backup `name`, looked up among those that exist."""
+    known = {path.name: path for path in list_backups(workspace)}
+    wanted = name.replace("\\", "/").removeprefix("backups/")
+    if wanted not in known:
+        raise BackupNotFound(name[:200], list(known))
+    return known[wanted]
+
+
+def _write_zip(workspace: Workspace, file: IO[bytes], created: str) -> None:
+    files: list[BackupFile] = []
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in _sources(workspace):
+            name = path.relative_to(workspace.root).as_posix()
+            packing = zipfile.ZIP_STORED if path.suffix == ".safetensors" else zipfile.ZIP_DEFLATED
+            entry = zipfile.ZipInfo(name, datetime.now().timetuple()[:6])
+            entry.compress_type = packing
+            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                size_bytes, sha256 = _copy(source, target, None)
+            files.append(BackupFile(name=name, size_bytes=size_bytes, sha256=sha256))
+        contents = BackupContents(created=created, files=files)
+        archive.writestr(CONTENTS, contents.model_dump_json(indent=1), zipfile.ZIP_DEFLATED)
+
+
+def _sources(workspace: Workspace) -> Iterator[Path]:
+    """Yield what a backup holds: real files in real folders of the workspace. Damaged checkpoints are left out."""
+    candidates = [workspace.config_file, *sorted(workspace.logs_dir.glob("*/events.jsonl"))]
+    for manifest in sorted(workspace.checkpoints_dir.glob("*/best.json")):
+        try:
+            files = checkpoint_files(workspace, manifest.parent.name, "best")
+            state_file = verify_checkpoint(files).state_file
+        except BreastAIError:
+            continue
+        candidates += [files.weights, files.manifest, *([manifest.with_name(state_file)] if state_file else [])]
+    for path in candidates:
+        inside = path.parent.resolve().is_relative_to(workspace.root)
+        if (
+            inside
+            and path.is_file()
+            and not path.is_symlink()
+            and _rank(path.relative_to(workspace.root).as_posix()) < len(_ALLOWED)
+        ):
+            yield path
+
+
+def _rank(name: str) -> int:
+    """Return which of the allowed patterns a name fits; their number when none."""
+    return next((rank for rank, pattern in enumerate(_ALLOWED) if pattern.fullmatch(name)), len(_ALLOWED))
+
+
+def _verified(path: Path, name: str) -> BackupContents:
+    """Return what a zip holds once names, sizes and hashes have proved right; raise BackupDamaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            contents = _read_contents(archive, name)
+            entries = archive.infolist()
+            listed = {file.name: file for file in contents.files}
+            if sorted(entry.filename for entry in entries) != sorted([*listed, CONTENTS]):
+                raise BackupDamaged(name, "it holds other files than it lists")
+            for entry in entries:
+                if entry.filename != CONTENTS:
+                    _verify_entry(archive, entry, listed[entry.filename], name)
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise BackupDamaged(name, f"it can't be read as a zip ({type(error).__name__})") from None
+    return contents
+
+
+def _read_contents(archive: zipfile.ZipFile, name: str) -> BackupContents:
+    if CONTENTS not in archive.namelist() or archive.getinfo(CONTENTS).file_size > _MOST_CONTENTS_BYTES:
+        raise BackupDamaged(name, f"it has no {CONTENTS}")
+    with archive.open(CONTENTS) as file:
+        raw = file.read(_MOST_CONTENTS_BYTES)
+    try:
+        return BackupContents.model_validate(json.loads(raw))
+    except (ValidationError, ValueError, RecursionError):
+        raise BackupDamaged(name, f"its {CONTENTS} can't be read") from None
+
+
+def _verify_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, listed: BackupFile, name: str) -> None:
+    mode = entry.external_attr >> 16
+    if _rank(entry.filename) == len(_ALLOWED) or (mode and stat.S_ISLNK(mode)):
+        raise BackupDamaged(name, f"{entry.filename[:100]!r} is no file of a backup")
+    if entry.file_size != listed.size_bytes:
+        raise BackupDamaged(name, f"{entry.filename} has another size than listed")
+    with archive.open(entry) as source:
+        size_bytes, sha256 = _copy(source, None, listed.size_bytes)
+    if (size_bytes, sha256) != (listed.size_bytes, listed.sha256):
+        raise BackupDamaged(name, f"{entry.filename} is not what was put in")
+
+
+def _copy(source: IO[bytes], target: IO[bytes] | None, most_bytes: int | None) -> tuple[int, str]:
+    """Copy until the end, or until past `most_bytes`; return the size and sha256 of what was read."""
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK_BYTES):
+        size += len(chunk)
+        digest.update(chunk)
+        if target is not None:
+            target.write(chunk)
+        if most_bytes is not None and size > most_bytes:
+            break
+    return size, digest.hexdigest()
+
+
+def _place(workspace: Workspace, name: str) -> Path:
+    """Return where a file of a backup belongs; raise WorkspaceUnusable when a link would lead it elsewhere."""
+    path = workspace.root / name
+    if path.parent.resolve() != path.parent:
+        raise WorkspaceUnusable(
+            str(path.parent), "a link in it leads elsewhere, and a backup is not restored through it"
+        )
+    return path
+
+
+def _restore_file(source: IO[bytes], path: Path, file: BackupFile, backup: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with naming_full_disk(path):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as target:
+                copied = _copy(source, target, file.size_bytes)
+                target.flush()
+                os.fsync(target.fileno())
+            if copied != (file.size_bytes, file.sha256):
+                raise BackupDamaged(backup, f"{file.name} changed while it was read")
+            replace_durably(Path(name), path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise

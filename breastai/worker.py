@@ -1,0 +1,249 @@
+"""The child process: claim stdout, read one Job, run it, write its events.
+
+`perform` is the same work in the caller's own process; the command line uses it.
+"""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TextIO
+
+from pydantic import ValidationError
+
+from breastai.domain.errors import (
+    BreastAIError,
+    DiskFull,
+    InternalError,
+    MissingExtra,
+    OutOfMemory,
+)
+from breastai.domain.events import (
+    TERMINAL,
+    Event,
+    JobStopped,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingStopped,
+    TrainingUpdate,
+)
+from breastai.domain.jobs import JOB, AnyJob, Control, Evaluate, Export, Job, Predict, Resume, Train
+from breastai.domain.messages import encode_event, error_event
+from breastai.storage.checkpoints import checkpoint_files
+from breastai.storage.journal import Journal
+from breastai.storage.workspace import Workspace
+
+_PROGRESS_EVERY_S = 0.5
+
+StopReason = Literal["user", "server_gone"]
+Stop = Callable[[], StopReason | bool]
+Events = Generator[Event, None, None]
+
+
+def _train(job: Train, workspace: Workspace) -> Iterator[Event]:
+    from breastai.engine.training import train
+
+    return train(job, workspace)
+
+
+def _resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
+    from breastai.engine.training import resume
+
+    return resume(job, workspace)
+
+
+def _evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
+    from breastai.engine.judging import evaluate
+
+    return evaluate(job, workspace)
+
+
+def _export(job: Export, workspace: Workspace) -> Iterator[Event]:
+    from breastai.engine.export import export
+
+    return export(job, workspace)
+
+
+def _predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
+    from breastai.engine.judging import predict
+
+    return predict(job, workspace)
+
+
+# The engine is imported when its job runs: a worker that only exports or predicts loads no more than it needs.
+JOBS: dict[type[Job], Callable[..., Iterator[Event]]] = {
+    Train: _train,
+    Resume: _resume,
+    Evaluate: _evaluate,
+    Export: _export,
+    Predict: _predict,
+}
+
+
+def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event]:
+    """Run a job; yield its events, stamped and written to the run's journal, ending with a terminal one.
+
+    Never raises a BreastAIError: it comes as an `error` event, after which a training tells training_stopped.
+    `stop_requested` is asked after every batch; it answers with a reason, or True for the user's wish.
+    """
+    workspace = Workspace.open(job.workspace)
+    events = _translated(job, workspace)
+    try:
+        if isinstance(job, Train | Resume):
+            yield from _perform_run(job, events, workspace, stop_requested)
+        else:
+            yield from _perform_plain(job, events, stop_requested)
+    except BreastAIError as error:
+        yield error_event(error, session_id=job.session_id)
+    finally:
+        events.close()
+
+
+def _perform_plain(job: AnyJob, events: Events, stop_requested: Stop) -> Iterator[Event]:
+    pace = Pace()
+    for event in events:
+        if pace.passes(event):
+            yield event.model_copy(update={"session_id": job.session_id})
+        if event.type not in TERMINAL and stop_requested():  # type: ignore[attr-defined]
+            yield JobStopped(job=job.kind, session_id=job.session_id)
+            return
+
+
+def _perform_run(job: Train | Resume, events: Events, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
+    if isinstance(job, Resume):
+        workspace.existing_run(job.run_id)
+    first = next(events)  # raises what is wrong with the request before the run leaves a trace on disk
+    with workspace.lock_run(job.run_id):
+        journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id)
+        pace = Pace()
+        epochs = 0
+        try:
+            yield journal.stamp(first)
+            for event in events:
+                if isinstance(event, TrainingUpdate):
+                    epochs = event.epoch
+                if pace.passes(event):
+                    yield journal.stamp(event)
+                if not isinstance(event, TrainingComplete) and (reason := stop_requested()):
+                    events.close()  # saves the place
+                    yield journal.stamp(_stopped(job, workspace, "user" if reason is True else reason, epochs))
+                    return
+        except BreastAIError as error:
+            yield journal.stamp(error_event(error))
+            yield journal.stamp(_stopped(job, workspace, "error", epochs, str(error)))
+        finally:
+            events.close()
+            journal.close()
+
+
+def _stopped(job: Train | Resume, workspace: Workspace, reason: str, epochs: int, message: str = "") -> TrainingStopped:
+    files = checkpoint_files(workspace, job.run_id, "last")
+    kept = files.name if files.manifest.is_file() else None
+    return TrainingStopped.model_validate(
+        {"reason": reason, "epoch": epochs or None, "checkpoint": kept, "message": message}
+    )
+
+
+class Pace:
+    """Lets progress through at most twice a second within a stage; all other events always."""
+
+    def __init__(self) -> None:
+        self._told_at, self._stage = 0.0, ""
+
+    def passes(self, event: Event) -> bool:
+        if not isinstance(event, ProgressUpdate):
+            return True
+        now = time.monotonic()
+        if event.stage == self._stage and now - self._told_at < _PROGRESS_EVERY_S:
+            return False
+        self._told_at, self._stage = now, event.stage
+        return True
+
+
+def _translated(job: AnyJob, workspace: Workspace) -> Events:
+    """Run the job's function; turn what the system or a library raises into an error of ours that says what to do."""
+    try:
+        yield from JOBS[type(job)](job, workspace)
+    except BreastAIError:
+        raise
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "torch", "train") from error
+    except MemoryError as error:
+        raise OutOfMemory(str(error) or "Python could not allocate memory") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(workspace.relative(Path(error.filename)) if error.filename else "a file") from error
+        raise _internal(error, workspace) from error
+    except RuntimeError as error:
+        if "allocate memory" in str(error) or "out of memory" in str(error):
+            raise OutOfMemory(str(error).splitlines()[0]) from error
+        raise _internal(error, workspace) from error
+    except Exception as error:
+        raise _internal(error, workspace) from error
+
+
+def _internal(error: Exception, workspace: Workspace) -> InternalError:
+    """Write the whole story of a fault of ours to logs/faults.log; return the error that points there."""
+    path = workspace.logs_dir / "faults.log"
+    with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+        file.write(f"--- {datetime.now(UTC).isoformat(timespec='seconds')}\n")
+        traceback.print_exception(error, file=file)
+    return InternalError(f"{type(error).__name__}: {error}"[:500], workspace.relative(path))
+
+
+# --- the process -------------------------------------------------------------------------------
+
+
+def main() -> int:
+    """Read a job from the first line of stdin, then control lines; write events to stdout."""
+    output = claim_stdout()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the server's terminal is the server's to answer
+    line = sys.stdin.readline()
+    if not line.strip():
+        return 0
+    stop = Controls(sys.stdin)
+    for event in perform(JOB.validate_json(line), stop.requested):
+        output.write(encode_event(event) + "\n")
+        output.flush()
+    return 0
+
+
+def claim_stdout() -> TextIO:
+    """Keep stdout for events alone: whatever else prints goes to stderr, and forked children do not hold it open."""
+    private = os.dup(1)
+    os.dup2(2, 1)
+    os.set_inheritable(private, False)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: os.close(private))
+    sys.stdout = sys.stderr
+    return os.fdopen(private, "w", encoding="utf-8", newline="\n")
+
+
+class Controls:
+    """Listens to the lines after the job, in a thread of its own. End of file: the server died."""
+
+    def __init__(self, stdin: TextIO) -> None:
+        self._reason: StopReason | None = None
+        threading.Thread(target=self._listen, args=(stdin,), name="controls", daemon=True).start()
+
+    def _listen(self, stdin: TextIO) -> None:
+        for line in stdin:
+            with contextlib.suppress(ValidationError):
+                if Control.model_validate_json(line).type == "stop":
+                    self._reason = "user"
+                    return
+        self._reason = "server_gone"
+
+    def requested(self) -> "StopReason | bool":
+        return self._reason or False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
