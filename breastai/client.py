@@ -1,0 +1,342 @@
+"""The server from Python, asynchronously; blocking_client.py wraps it for programs without an event loop.
+
+    async with Client() as client:
+        async for event in client.train({"data_path": "data", "epochs": 5}):
+            print(event.type)
+
+Errors come as the exceptions of breastai.domain.errors. A run goes on in the server when its client leaves.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import ValidationError
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+
+from breastai.domain import events, requests
+from breastai.domain.errors import (
+    BreastAIError,
+    ConnectionLost,
+    RefusedByServer,
+    RequestInvalid,
+    RequestTimedOut,
+    RequestUnknown,
+    ServerUnreachable,
+    all_errors,
+)
+from breastai.domain.events import Event
+from breastai.domain.messages import decode_event
+from breastai.domain.problems import describe_problems
+
+DEFAULT_URL = "ws://localhost:8765"
+_MOST_MESSAGE_BYTES = 2**24
+_RUN_ENDS = ("training_complete", "training_stopped")
+# A run that failed is told as an error and then as stopped; this long the second is waited for.
+_STOP_AFTER_ERROR_S = 30.0
+
+AnEvent = TypeVar("AnEvent", bound=Event)
+
+
+def error_from_event(event: events.Error) -> BreastAIError:
+    """Return the exception that the server or a worker told of."""
+    kind = all_errors().get(event.code)
+    if kind is not None:
+        try:
+            return kind(**event.params)
+        except TypeError:  # another version gave it other parameters
+            pass
+    return RefusedByServer(event.code, event.message)
+
+
+def build_request(request: requests.Request | str, fields: Mapping[str, Any]) -> requests.Request:
+    """Return the request; `request` may be its type, with `fields`. Raises RequestUnknown and RequestInvalid."""
+    if isinstance(request, requests.Request):
+        return request
+    if request not in requests.REQUESTS:
+        raise RequestUnknown(request, sorted(requests.REQUESTS))
+    model = requests.REQUESTS[request]
+    try:
+        return model.model_validate(dict(fields))
+    except ValidationError as error:
+        raise RequestInvalid(describe_problems(error, model)) from None
+
+
+class Client:
+    """One connection to a server; use it as an asynchronous context manager.
+
+    `timeout_s` is the deadline of ordinary answers, `job_timeout_s` that of jobs, and `reconnect_s` how long a lost
+    connection is tried again while a run is followed.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        session_id: str = "default",
+        timeout_s: float = 30.0,
+        job_timeout_s: float = 24 * 3600.0,
+        reconnect_s: float = 60.0,
+    ) -> None:
+        self.url, self.session_id = url, session_id
+        self.welcome: events.ConnectionEstablished | None = None
+        self._timeout_s, self._job_timeout_s, self._reconnect_s = timeout_s, job_timeout_s, reconnect_s
+        self._connection: ClientConnection | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+        self._left = False
+        self._numbers = itertools.count(1)
+        self._pending: dict[str, tuple[requests.Request, asyncio.Future[Event]]] = {}
+        self._followers: set[asyncio.Queue[Event | None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> events.ConnectionEstablished:
+        """Connect and return the server's welcome; raise ServerUnreachable."""
+        await self._disconnect()
+        self._left = False
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                connection = await connect(self.url, max_size=_MOST_MESSAGE_BYTES, proxy=None)
+                try:
+                    welcome = decode_event(await connection.recv())
+                except BaseException:
+                    await connection.close()
+                    raise
+        except TimeoutError:
+            raise ServerUnreachable(self.url, f"no answer within {self._timeout_s:g} s") from None
+        except (ValidationError, TypeError):
+            raise ServerUnreachable(self.url, "what answers there is no BreastAI server") from None
+        except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
+            raise ServerUnreachable(self.url, str(error) or type(error).__name__) from None
+        if not isinstance(welcome, events.ConnectionEstablished):
+            await connection.close()
+            raise ServerUnreachable(self.url, "what answers there is no BreastAI server")
+        self.welcome, self._connection = welcome, connection
+        self._reader = asyncio.create_task(self._read(connection))
+        return welcome
+
+    async def close(self) -> None:
+        """Leave the server; what runs there goes on."""
+        self._left = True
+        await self._disconnect()
+        for follower in self._followers:
+            follower.put_nowait(None)
+
+    async def _disconnect(self) -> None:
+        connection, reader = self._connection, self._reader
+        self._connection = self._reader = None
+        if connection is not None:
+            await connection.close()
+        if reader is not None:
+            await reader
+
+    # --- requests --------------------------------------------------------------------------------
+
+    async def request(self, request: requests.Request | str, *, timeout_s: float | None = None, **fields: Any) -> Event:
+        """Send a request, a model or its type with fields, and return the event that answers it.
+
+        Raises the error the server answers with, RequestTimedOut, or ConnectionLost.
+        """
+        message = build_request(request, fields)
+        number = f"{id(self):x}-{next(self._numbers)}"
+        update: dict[str, Any] = {"request_id": number}
+        if "session_id" not in message.model_fields_set:
+            update["session_id"] = self.session_id
+        message = message.model_copy(update=update)
+        deadline_s = self._timeout_s if timeout_s is None else timeout_s
+        answer: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self._pending[number] = (message, answer)
+        try:
+            async with asyncio.timeout(deadline_s):
+                if self._connection is None:
+                    raise ConnectionLost(self.url)
+                await self._connection.send(message.model_dump_json(by_alias=True))
+                return await answer
+        except ConnectionClosed:
+            raise ConnectionLost(self.url) from None
+        except TimeoutError:
+            raise RequestTimedOut(str(getattr(message, "type", "")), deadline_s) from None
+        finally:
+            del self._pending[number]
+
+    async def train(
+        self, config: Mapping[str, Any] | None = None, *, preset: str | None = None, epochs: int | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Train a new run and yield its events to the last; raise the run's error when it fails.
+
+        `config` is partial, in sections or in version 3's flat names, and overlays the server's config.json.
+        """
+        fields = {"config": dict(config or {}), "preset": preset, "epochs": epochs}
+        async for event in self._follow_request(build_request("start_training", fields)):
+            yield event
+
+    async def resume(self, checkpoint: str, *, epochs: int | None = None) -> AsyncGenerator[Event, None]:
+        """Go on with a run and yield its events to the last."""
+        fields = {"checkpoint": checkpoint, "epochs": epochs}
+        async for event in self._follow_request(build_request("resume_training", fields)):
+            yield event
+
+    async def stop(self) -> Event:
+        """Stop the running job after its batch and save; asked again meanwhile, it ends at once."""
+        return await self.request("stop_training", timeout_s=max(self._timeout_s, 300.0))
+
+    async def export(self, format: str = "onnx", checkpoint: str | None = None) -> events.ExportComplete:
+        """Export a checkpoint, by default the session's current model."""
+        request = requests.ExportModel(format=format, checkpoint=checkpoint)
+        return await self._ask(request, events.ExportComplete, self._job_timeout_s)
+
+    async def evaluate(
+        self, data: str, *, checkpoint: str | None = None, split: str | None = None
+    ) -> events.Evaluation:
+        """Judge a checkpoint, by default the session's current model, on class folders the server may read."""
+        request = build_request("evaluate_model", {"data": data, "checkpoint": checkpoint, "split": split})
+        return await self._ask(request, events.Evaluation, self._job_timeout_s)
+
+    async def status(self, *, run_id: str | None = None, last_seq: int | None = None) -> events.Status:
+        """Return the session as it is."""
+        return await self._ask(requests.GetStatus(run_id=run_id, last_seq=last_seq), events.Status)
+
+    async def history(self, run_id: str | None = None, *, first: int = 1, last: int | None = None) -> events.History:
+        """Return epochs of a run, at most 200 at a time."""
+        return await self._ask(
+            build_request("get_history", {"run_id": run_id, "from": first, "to": last}), events.History
+        )
+
+    async def checkpoints(self) -> list[events.CheckpointEntry]:
+        """Return all checkpoints, newest first."""
+        return (await self._ask(requests.ListCheckpoints(), events.CheckpointsList)).checkpoints
+
+    async def load_checkpoint(self, checkpoint: str) -> events.CheckpointLoaded:
+        """Verify a checkpoint and make it the session's current model."""
+        return await self._ask(requests.LoadCheckpoint(checkpoint=checkpoint), events.CheckpointLoaded)
+
+    async def delete_checkpoint(self, checkpoint: str) -> events.CheckpointDeleted:
+        return await self._ask(requests.DeleteCheckpoint(checkpoint=checkpoint), events.CheckpointDeleted)
+
+    async def diagnostics(self) -> events.SystemDiagnostics:
+        """Return processor, memory, disk and versions of the server's machine."""
+        return await self._ask(requests.GetSystemDiagnostics(), events.SystemDiagnostics)
+
+    async def backup(self) -> events.BackupCreated:
+        return await self._ask(requests.CreateBackup(), events.BackupCreated, self._job_timeout_s)
+
+    async def config(self) -> dict[str, Any]:
+        """Return the server's configuration, defaults filled in."""
+        return (await self._ask(requests.GetConfig(), events.ConfigShown)).config
+
+    async def save_config(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Lay `config` over the server's config.json and return the whole."""
+        return (await self._ask(requests.SaveConfig(config=dict(config)), events.ConfigSaved)).config
+
+    async def ping(self) -> events.Pong:
+        return await self._ask(requests.Ping(), events.Pong)
+
+    async def _ask(self, request: requests.Request, kind: type[AnEvent], timeout_s: float | None = None) -> AnEvent:
+        answer = await self.request(request, timeout_s=timeout_s)
+        if not isinstance(answer, kind):
+            raise RefusedByServer("client.unexpected", f"expected {kind.__name__}, got {answer.type}")  # type: ignore[attr-defined]
+        return answer
+
+    # --- following a run -------------------------------------------------------------------------
+
+    async def _follow_request(self, request: requests.Request) -> AsyncGenerator[Event, None]:
+        arrivals: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._followers.add(arrivals)
+        try:
+            started = await self.request(request, timeout_s=self._job_timeout_s)
+            if started.run_id is None:
+                raise RefusedByServer("client.unexpected", "the run has no id")
+            async for event in self._run_events(arrivals, started.run_id):
+                yield event
+        finally:
+            self._followers.discard(arrivals)
+
+    async def _run_events(self, arrivals: asyncio.Queue[Event | None], run_id: str) -> AsyncGenerator[Event, None]:
+        """Yield the events of a run, each once and in order, over as many connections as it takes."""
+        last_seq = 0
+        failure: BreastAIError | None = None
+        while True:
+            try:
+                async with asyncio.timeout(_STOP_AFTER_ERROR_S if failure else None):
+                    event = await arrivals.get()
+            except TimeoutError:
+                break
+            if event is None:
+                await self._reconnect(run_id, last_seq)
+            elif isinstance(event, events.Status):
+                # A server that could not keep up with this client skips events and tells the state instead.
+                if event.request_id is None and event.snapshot.run_id == run_id:
+                    await self.status(run_id=run_id, last_seq=last_seq)
+            elif event.run_id == run_id and (event.seq is None or event.seq > last_seq):
+                last_seq = event.seq or last_seq
+                yield event
+                if isinstance(event, events.Error):
+                    failure = error_from_event(event)
+                elif getattr(event, "type", None) in _RUN_ENDS:
+                    break
+        if failure is not None:
+            raise failure
+
+    async def _reconnect(self, run_id: str, last_seq: int) -> None:
+        """Connect again and ask for what was missed; raise ConnectionLost when the run can't be followed further."""
+        pause_s = 0.2
+        try:
+            async with asyncio.timeout(self._reconnect_s):
+                while not self._left:
+                    try:
+                        async with self._connecting:
+                            if self._connection is None:
+                                await self.connect()
+                        status = await self.status(run_id=run_id, last_seq=last_seq)
+                        break
+                    except (ServerUnreachable, ConnectionLost):
+                        await asyncio.sleep(pause_s)
+                        pause_s = min(2 * pause_s, 5.0)
+                else:
+                    raise ConnectionLost(self.url)
+        except TimeoutError:
+            raise ConnectionLost(self.url) from None
+        gone = status.snapshot.run_id != run_id or (status.snapshot.state == "idle" and not status.missed)
+        if gone:  # the server was started anew
+            raise ConnectionLost(self.url)
+
+    async def _read(self, connection: ClientConnection) -> None:
+        try:
+            async for text in connection:
+                try:
+                    event = decode_event(text)
+                except ValidationError:  # an event of a later version
+                    continue
+                self._deliver(event)
+        except ConnectionClosed:
+            pass
+        finally:
+            for _, answer in self._pending.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionLost(self.url))
+            if self._connection is connection:
+                self._connection = None
+                for follower in self._followers:
+                    follower.put_nowait(None)
+
+    def _deliver(self, event: Event) -> None:
+        for follower in self._followers:
+            follower.put_nowait(event)
+        request, answer = self._pending.get(str(event.request_id), (None, None))
+        if request is None or answer is None or answer.done():
+            return
+        if isinstance(event, events.Error):
+            answer.set_exception(error_from_event(event))
+        elif getattr(event, "type", None) in request.answered_by:
+            answer.set_result(event)

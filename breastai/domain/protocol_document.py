@@ -1,0 +1,241 @@
+"""The protocol as a document, made from the models of requests, events and errors.
+
+`python -m breastai.domain.protocol_document > docs/protocol.md` writes it; `--asyncapi` gives an AsyncAPI document.
+"""
+
+import json
+import sys
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.errors import BreastAIError, all_errors
+from breastai.domain.events import ENVELOPE, EVENT, EVENTS, TERMINAL, Event
+from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.v3 import FLAT_NAMES
+
+_ASYNCAPI_VERSION = "3.0.0"
+_ADDRESS = "localhost:8765"
+
+_INTRODUCTION = f"""\
+# The protocol
+
+This file is made from the models in `breastai/domain/`; do not edit it. To make it again:
+`python -m breastai.domain.protocol_document > docs/protocol.md`.
+
+The server listens at `ws://{_ADDRESS}` (`--host` and `--port` change that). Each message is one JSON object with a
+`type`. Clients send requests, the server sends events. {RESEARCH_USE}
+
+- The first event on a connection is `connection_established`. It brings the catalog, the configuration with its JSON
+  schema, and the session as it is, so that a page can draw itself from nothing.
+- A request may carry a `request_id`; the event that answers it carries it too. A request that can't be honoured is
+  answered by `error`, whose `message` says what to do and whose `code` and `params` are for programs.
+- The events of a run go to every client. Each carries `run_id` and `seq`, its number in the run. A client that comes
+  back sends `get_status` with `run_id` and the `last_seq` it has, and gets what it missed.
+- A run ends with `training_complete` or `training_stopped`. One that fails sends `error` first and then
+  `training_stopped` with reason `error`. Other jobs end with their result, `job_stopped` or `error`.
+- Figures are fractions of 1. A figure that is undefined is `null`, never 0. In a `confusion_matrix` rows are true and
+  columns predicted classes. Epochs and batches count from 1. Paths are relative to the workspace, with forward slashes.
+- Who may connect: programs that send no `Origin`, the page the server itself serves, and the page opened as a file.
+  Everything else is refused with status 403. Image folders lie in the workspace or under a `--data-root`.
+"""
+
+
+def protocol_document() -> str:
+    """Return docs/protocol.md."""
+    parts = [_INTRODUCTION, "## Requests\n", *_envelope_section(Request)]
+    parts += [_request_section(kind, model) for kind, model in REQUESTS.items()]
+    parts += ["## Events\n", *_envelope_section(Event)]
+    parts += [f"A job's last event is one of {_listed(TERMINAL)}.\n"]
+    parts += [_event_section(kind, model) for kind, model in EVENTS.items()]
+    parts += ["## Parts of events\n", *[_part_section(part) for part in _parts()]]
+    parts += [_flat_names_section(), _errors_section()]
+    return "\n".join(parts)
+
+
+def asyncapi_document() -> dict[str, Any]:
+    """Return the protocol as an AsyncAPI document, for tools that generate clients."""
+    schemas: dict[str, Any] = {}
+    messages: dict[str, Any] = {}
+    for group, adapter, models in (("requests", REQUEST, REQUESTS), ("events", EVENT, EVENTS)):
+        mode = "validation" if group == "requests" else "serialization"
+        schema = adapter.json_schema(ref_template="#/components/schemas/{model}", mode=mode)  # type: ignore[arg-type]
+        schemas |= schema["$defs"]
+        for kind, model in models.items():
+            messages[f"{group}.{kind}"] = {
+                "name": kind,
+                "summary": _summary(model),
+                "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
+            }
+    channel = "#/channels/session"
+    return {
+        "asyncapi": _ASYNCAPI_VERSION,
+        "info": {"title": "BreastAI", "version": "4", "description": RESEARCH_USE},
+        "defaultContentType": "application/json",
+        "servers": {"local": {"host": _ADDRESS, "protocol": "ws"}},
+        "channels": {
+            "session": {
+                "address": "/",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+            }
+        },
+        "operations": {kind: _operation(channel, kind, model) for kind, model in REQUESTS.items()}
+        | {
+            "events": {
+                "action": "send",
+                "channel": {"$ref": channel},
+                "messages": [{"$ref": f"{channel}/messages/events.{kind}"} for kind in EVENTS],
+            }
+        },
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _operation(channel: str, kind: str, model: type[Request]) -> dict[str, Any]:
+    replies = (*model.answered_by, "error")
+    return {
+        "action": "receive",
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/requests.{kind}"}],
+        "reply": {
+            "channel": {"$ref": channel},
+            "messages": [{"$ref": f"{channel}/messages/events.{reply}"} for reply in replies],
+        },
+    }
+
+
+def _envelope_section(model: type[BaseModel]) -> list[str]:
+    kind = "request may" if model is Request else "event may"
+    return [f"Every {kind} carry:\n", _table(model, tuple(model.model_fields))]
+
+
+def _request_section(kind: str, model: type[Request]) -> str:
+    own = tuple(name for name in model.model_fields if name not in (*Request.model_fields, "type"))
+    text = f"### {kind}\n\n{_summary(model)}\n\nAnswered by {_listed(model.answered_by)}.\n"
+    return text + (f"\n{_table(model, own)}" if own else "")
+
+
+def _event_section(kind: str, model: type[Event]) -> str:
+    own = tuple(name for name in model.model_fields if name not in (*ENVELOPE, "type"))
+    return f"### {kind}\n\n{_summary(model)}\n" + (f"\n{_table(model, own)}" if own else "")
+
+
+def _part_section(model: type[BaseModel]) -> str:
+    return f"### {model.__name__}\n\n{_summary(model)}\n\n{_table(model, tuple(model.model_fields))}"
+
+
+def _flat_names_section() -> str:
+    rows = [f"| {name} | {place} |" for name, (place, _) in FLAT_NAMES.items()]
+    head = (
+        "## Flat names of version 3\n\nIn `config` these may stand outside their sections. `data_path` is the folder "
+        "that holds train/, val/ and test/.\n\n| name | setting |\n|---|---|"
+    )
+    return "\n".join([head, *rows, ""])
+
+
+def _errors_section() -> str:
+    rows = [
+        f"| `{code}` | {', '.join(_params(kind)) or '-'} | {_escaped(kind.template)} | {kind.exit_status} |"
+        for code, kind in sorted(all_errors().items())
+    ]
+    head = (
+        "## Errors\n\nThe exit status is the command line's.\n\n"
+        "| code | params | message | exit status |\n|---|---|---|---|"
+    )
+    return "\n".join([head, *rows, ""])
+
+
+def _params(kind: type[BreastAIError]) -> list[str]:
+    return list(getattr(kind, "__dataclass_fields__", {}))
+
+
+def _parts() -> list[type[BaseModel]]:
+    """Return the models that events are made of, each once."""
+    found: dict[type[BaseModel], None] = {}
+
+    def descend(annotation: Any) -> None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if annotation not in found:
+                found[annotation] = None
+                for info in annotation.model_fields.values():
+                    descend(info.annotation)
+            return
+        for argument in getattr(annotation, "__args__", ()):
+            descend(argument)
+
+    for event in EVENTS.values():
+        for info in event.model_fields.values():
+            descend(info.annotation)
+    return sorted(found, key=lambda model: model.__name__)
+
+
+def _table(model: type[BaseModel], names: tuple[str, ...]) -> str:
+    schema = model.model_json_schema(by_alias=True)
+    rows = []
+    for name in names:
+        info = model.model_fields[name]
+        key = info.alias or name
+        kind = _escaped(_type_text(schema["properties"][key]))
+        rows.append(f"| {key} | {kind} | {_default_text(info)} | {_escaped(info.description or '')} |")
+    return "\n".join(["| field | type | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _default_text(info: FieldInfo) -> str:
+    if info.is_required():
+        return "required"
+    return f"`{json.dumps(info.get_default(call_default_factory=True))}`"
+
+
+def _type_text(schema: dict[str, Any]) -> str:
+    """Return a JSON schema as a few words: "whole number from 1 to 10000, or null"."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "const" in schema:
+        return f'"{schema["const"]}"'
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(_type_text(choice) for choice in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {_type_text(schema.get('items', {}))}"
+    if schema.get("type") == "object":
+        values = schema.get("additionalProperties")
+        return f"object of {_type_text(values)}" if isinstance(values, dict) and values else "object"
+    names = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+        "null": "null",
+    }
+    return names.get(schema.get("type", ""), "anything") + _bounds_text(schema)
+
+
+def _bounds_text(schema: dict[str, Any]) -> str:
+    low = f" from {schema['minimum']}" if "minimum" in schema else ""
+    low = f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else low
+    high = f" to {schema['maximum']}" if "maximum" in schema else ""
+    high = f" to below {schema['exclusiveMaximum']}" if "exclusiveMaximum" in schema else high
+    longest = f", at most {schema['maxLength']} characters" if "maxLength" in schema else ""
+    return low + high + longest
+
+
+def _summary(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--asyncapi"]:
+        print(json.dumps(asyncapi_document(), indent=1, ensure_ascii=False))
+    else:
+        print(protocol_document(), end="")
