@@ -1,0 +1,161 @@
+"""Augmentation: within its bounds, the same for the same random state, nothing when switched off."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breastai.data.augment import augment
+from breastai.domain.config import AugmentationSettings
+
+OFF = {
+    "horizontal_flip": 0,
+    "vertical_flip": 0,
+    "rotation": 0,
+    "scale": 0,
+    "shift": 0,
+    "brightness": 0,
+    "contrast": 0,
+    "noise": 0,
+    "random_erasing": 0,
+}
+ALL = AugmentationSettings(random_erasing=1, vertical_flip=0.5, noise=0.1)
+
+
+def settings(**changes: float) -> AugmentationSettings:
+    return AugmentationSettings.model_validate(OFF | changes)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def noise(side: int = 48, channels: int = 3) -> np.ndarray:
+    return np.ascontiguousarray(
+        np.broadcast_to(rng(9).integers(0, 256, (side, side, channels), np.uint8), (side, side, 3))
+    )
+
+
+def smooth(side: int = 64) -> np.ndarray:
+    """A grey image of slow changes, all different under flips."""
+    rows, columns = np.mgrid[0:side, 0:side] / side
+    plane = (60 + 60 * np.sin(3 * rows + 1) + 80 * columns * rows).astype(np.uint8)
+    return np.repeat(plane[:, :, np.newaxis], 3, axis=2)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_nothing_is_changed_when_switched_off_or_all_zero(channels: int) -> None:
+    image = noise(channels=channels)
+    assert np.array_equal(augment(image, AugmentationSettings(enabled=False), rng()), image)
+    assert np.array_equal(augment(image, settings(), rng()), image)
+
+
+@given(seed=st.integers(0, 2**31), side=st.sampled_from([1, 2, 32, 47]), channels=st.sampled_from([1, 3]))
+def test_the_same_random_state_gives_the_same_image(seed: int, side: int, channels: int) -> None:
+    image = noise(side, channels)
+    before = image.copy()
+    first, second = (augment(image, ALL, rng(seed)) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert np.array_equal(image, before)
+    assert first.shape == image.shape
+    assert first.dtype == np.uint8
+    if channels == 1:
+        assert np.array_equal(first[:, :, 0], first[:, :, 2])
+
+
+def test_one_generator_gives_other_images_in_turn() -> None:
+    generator = rng()
+    assert not np.array_equal(augment(noise(), ALL, generator), augment(noise(), ALL, generator))
+
+
+def test_every_call_takes_the_same_number_of_random_values() -> None:
+    states = []
+    for chosen in (ALL, settings(), settings(horizontal_flip=1), AugmentationSettings()):
+        generator = rng(3)
+        augment(noise(), chosen, generator)
+        states.append(generator.random())
+    assert len(set(states)) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_flip_alone_is_exact(channels: int) -> None:
+    image = noise(channels=channels)
+    assert np.array_equal(augment(image, settings(horizontal_flip=1), rng()), image[:, ::-1])
+    assert np.array_equal(augment(image, settings(vertical_flip=1), rng()), image[::-1])
+    assert np.array_equal(augment(image, settings(horizontal_flip=1, vertical_flip=1), rng()), image[::-1, ::-1])
+
+
+def test_half_of_the_images_are_flipped_at_one_half() -> None:
+    generator, image = rng(), smooth()
+    flipped = sum(
+        np.array_equal(augment(image, settings(horizontal_flip=0.5), generator), image[:, ::-1]) for _ in range(400)
+    )
+    assert 150 < flipped < 250
+
+
+@given(seed=st.integers(0, 2**31), bound=st.floats(0.01, 0.3))
+def test_brightness_stays_within_its_bound(seed: int, bound: float) -> None:
+    image = np.full((32, 32, 3), 100, np.uint8)
+    changed = augment(image, settings(brightness=bound), rng(seed))
+    assert np.abs(changed.astype(float) - 100).max() <= 100 * bound + 0.5
+
+
+@given(seed=st.integers(0, 2**31), bound=st.floats(0.01, 0.3))
+def test_contrast_keeps_the_mean_and_stays_within_its_bound(seed: int, bound: float) -> None:
+    image = (smooth() // 2 + 60).astype(np.uint8)
+    changed = augment(image, settings(contrast=bound), rng(seed))
+    assert abs(changed.mean() - image.mean()) < 0.6
+    assert abs(changed.std() / image.std() - 1) <= bound + 0.03
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_has_no_mean_and_stays_within_its_bound(seed: int, channels: int) -> None:
+    image = np.full((64, 64, 3), 128, np.uint8)
+    if channels == 3:
+        image[:, :, 0] += 1
+    difference = augment(image, settings(noise=0.1), rng(seed)).astype(float) - image
+    assert 0 < difference.std() < 0.1 * 255 * 1.1
+    assert abs(difference.mean()) < 2
+
+
+def test_noise_differs_from_call_to_call() -> None:
+    generator, image = rng(), np.full((64, 64, 3), 128, np.uint8)
+    first, second = (augment(image, settings(noise=0.1), generator).astype(float)[:, :, 0] - 128 for _ in range(2))
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.1
+
+
+def test_an_image_larger_than_the_stock_of_noise_is_served() -> None:
+    image = np.full((1600, 1600, 3), 128, np.uint8)
+    assert augment(image, settings(noise=0.1), rng()).std() > 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_warp_is_the_one_described(seed: int) -> None:
+    """Undoing rotation, scale and shift by OpenCV's own rotation matrix brings the middle back."""
+    image = cv2.GaussianBlur(noise(128), (0, 0), 4)
+    warped = augment(image, settings(rotation=20, scale=0.2, shift=0.05), rng(seed))
+    draws = rng(seed).random(15)
+    angle, scale = (2 * draws[2] - 1) * 20, 1 + (2 * draws[3] - 1) * 0.2
+    # OpenCV counts angles anticlockwise, with rows running down.
+    matrix = cv2.getRotationMatrix2D((63.5, 63.5), -angle, scale)
+    matrix[:, 2] += (2 * draws[4:6] - 1) * 0.05 * 128
+    back = cv2.warpAffine(warped, matrix, (128, 128), flags=cv2.WARP_INVERSE_MAP)
+    difference = back[48:80, 48:80].astype(float) - image[48:80, 48:80]
+    assert np.abs(difference).mean() < 2
+
+
+def test_what_a_shift_uncovers_is_mirrored_and_not_black() -> None:
+    image = np.full((64, 64, 3), 200, np.uint8)
+    assert (augment(image, settings(rotation=45, shift=0.5, scale=0.5), rng()) == 200).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_erasing_blanks_one_rectangle_of_bounded_size(seed: int) -> None:
+    image = noise(64)
+    changed = augment(image, settings(random_erasing=1), rng(seed))
+    rows, columns = np.nonzero((changed != image).any(axis=2))
+    top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+    assert 0.01 < (bottom - top) * (right - left) / 64**2 < 0.25
+    assert len(np.unique(changed[top:bottom, left:right].reshape(-1, 3), axis=0)) == 1
