@@ -1,0 +1,48 @@
+"""The errors: each has a code, a message and parameters fit for JSON."""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from breastai.domain import errors
+from breastai.domain.errors import BreastAIError, all_errors
+
+SAMPLES: dict[str, Any] = {"str": "x", "int": 3, "float": 0.5, "list[str]": ["a", "b"]}
+
+
+def sample(kind: type[BreastAIError]) -> BreastAIError:
+    values = {}
+    if hasattr(kind, "__dataclass_fields__"):
+        for field in fields(kind):  # type: ignore[arg-type]
+            name = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
+            values[field.name] = SAMPLES["list[str]" if "list" in str(field.type) else name]
+    return kind(**values)
+
+
+@pytest.mark.parametrize("code", all_errors())
+def test_every_error_makes_a_sentence_of_its_data(code: str) -> None:
+    error = sample(all_errors()[code])
+    message = str(error)
+    assert "{" not in message.replace('{"', "") and len(message) > 20
+    for value in error.params.values():
+        for part in value if isinstance(value, list) else [value]:
+            assert str(part) in message
+    assert json.loads(json.dumps(error.params)) == error.params
+
+
+@pytest.mark.parametrize("code", all_errors())
+def test_every_error_ends_with_status_1_or_2(code: str) -> None:
+    assert all_errors()[code].exit_status in (1, 2)
+
+
+def test_codes_are_unlike() -> None:
+    leaves = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BreastAIError)]
+    codes = [kind.code for kind in leaves if "code" in vars(kind) and kind is not BreastAIError]
+    assert len(codes) == len(set(codes)) == len(all_errors())
+
+
+@pytest.mark.parametrize("code", [code for code in all_errors() if code != "internal"])
+def test_the_tree_in_the_docstring_shows_every_error(code: str) -> None:
+    assert all_errors()[code].__name__ in (errors.__doc__ or "").split()

@@ -1,0 +1,44 @@
+"""The epochs of a run as columns."""
+
+import json
+
+from breastai.domain.events import EVENTS, ClassFigures, TrainingUpdate
+from breastai.domain.history import MOST_EPOCHS, columns, final_metrics
+
+
+def update(epoch: int) -> TrainingUpdate:
+    figures = ClassFigures(sensitivity=None, specificity=0.5, precision=0.5, f1=0.5, auc_roc=None, support=4)
+    numbers = {
+        name: 1 / 3
+        for name, info in TrainingUpdate.model_fields.items()
+        if info.annotation in (float, float | None) and info.is_required()
+    }
+    return TrainingUpdate(
+        **numbers, epoch=epoch, epochs=1000, val_confusion_matrix=[[1, 2], [3, 4]], val_per_class={"benign": figures}, is_best=False
+    )  # fmt: skip
+
+
+def test_a_long_run_is_bounded_to_its_last_epochs() -> None:
+    history = columns([update(epoch) for epoch in range(1, 1001)])
+    assert history["epoch"] == list(range(1001 - MOST_EPOCHS, 1001))
+    assert {len(column) for column in history.values()} == {MOST_EPOCHS}
+
+
+def test_the_longest_history_stays_far_below_a_clients_limit() -> None:
+    history = columns([update(epoch) for epoch in range(1, 1001)])
+    assert len(json.dumps(history)) < 2**20 / 4
+
+
+def test_every_number_of_an_epoch_is_a_column() -> None:
+    history = columns([update(1)])
+    for name in ("epoch", "train_loss", "val_loss", "val_accuracy", "val_f1_weighted", "learning_rate", "val_auc_roc"):
+        assert len(history[name]) == 1
+    assert "val_confusion_matrix" not in history
+
+
+def test_the_final_figures_drop_their_prefix() -> None:
+    metrics = final_metrics(update(1))
+    assert metrics["confusion_matrix"] == [[1, 2], [3, 4]]
+    assert metrics["per_class"]["benign"]["sensitivity"] is None
+    assert "train_loss" not in metrics and not any(name.startswith("val_") for name in metrics)
+    assert "training_update" in EVENTS
