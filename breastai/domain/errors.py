@@ -8,7 +8,7 @@
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
-    |   |-- RunFinished           DataChanged
+    |   |-- RunFinished           DataChanged          FolderNotEmpty
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
@@ -211,6 +211,14 @@ class ImageTooSmall(InputError):
     architecture: str
     minimum: int
     image_size: int
+
+
+@dataclass(eq=False)
+class FolderNotEmpty(InputError):
+    code = "data.folder_not_empty"
+    template = "{path} holds other files already, for example {file}. Give an empty folder, or the name of a new one."
+    path: str
+    file: str
 
 
 @dataclass(eq=False)
