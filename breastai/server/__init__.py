@@ -1,0 +1,1 @@
+"""The server: talks to browsers, scripts and the worker process, and never computes."""

@@ -1,0 +1,114 @@
+"""One connection's life: the welcome, reading requests, a task for each, and the answers."""
+
+import asyncio
+import dataclasses
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from breastai import __version__
+from breastai.domain import catalog
+from breastai.domain.config import Config
+from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
+from breastai.domain.events import ConnectionEstablished, DisconnectAck
+from breastai.domain.messages import decode_request, error_event, request_id_of
+from breastai.domain.requests import Request
+from breastai.server import job_handlers  # noqa: F401 - registers its handlers
+from breastai.server.handlers import HANDLERS, SEEN_BY_ALL
+from breastai.server.hub import Client
+from breastai.server.job_runner import SERVER_LOG
+from breastai.server.server_log import LOG
+from breastai.server.services import Services, workspace_config
+
+MOST_REQUESTS_AT_ONCE = 32
+_ANSWER_WITHIN_S = 600.0
+_FINISH_WITHIN_S = 60.0
+
+
+async def serve_connection(services: Services, connection: ServerConnection) -> None:
+    """Welcome a client and answer its requests until it goes."""
+    client = Client(connection)
+    welcome = await _welcome(services)
+    tasks: set[asyncio.Task[None]] = set()
+    services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
+    try:
+        async for message in connection:
+            if len(tasks) >= MOST_REQUESTS_AT_ONCE:
+                _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))
+                continue
+            try:
+                request = decode_request(message)
+            except BreastAIError as error:
+                _refuse(services, client, message, error)
+                continue
+            task = asyncio.create_task(_answer(services, client, request), name=f"request-{type(request).__name__}")
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+    except ConnectionClosed:
+        pass
+    finally:
+        services.hub.discard(client)
+        # What was asked for is finished, though nobody hears of it.
+        if tasks:
+            await asyncio.wait(tasks, timeout=_FINISH_WITHIN_S)
+        for task in tasks:
+            task.cancel()
+
+
+async def _answer(services: Services, client: Client, request: Request) -> None:
+    """Run a request's handler and send its answer, or the error it met."""
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            event = await HANDLERS[type(request)](services, client, request)
+        if event is None:
+            return
+        event = event.model_copy(update={"session_id": request.session_id})
+        if isinstance(event, SEEN_BY_ALL):
+            services.hub.broadcast(event, [(client, request.request_id)])
+        else:
+            services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
+        if isinstance(event, DisconnectAck):
+            await client.connection.close()
+    except BreastAIError as error:
+        services.hub.send(client, error_event(error, request.request_id, request.session_id))
+    except ConnectionClosed:
+        return
+    except Exception as error:
+        LOG.exception("%s failed", type(request).__name__)
+        fault = InternalError(type(error).__name__, SERVER_LOG)
+        services.hub.send(client, error_event(fault, request.request_id, request.session_id))
+
+
+def _refuse(services: Services, client: Client, message: str | bytes, error: BreastAIError) -> None:
+    services.hub.send(client, error_event(error, request_id_of(message)))
+
+
+async def _welcome(services: Services) -> ConnectionEstablished:
+    """Return the first message, its snapshot still to be set. A bad config.json is told of, and the defaults shown."""
+    problem: str | None = None
+    try:
+        config = await asyncio.to_thread(workspace_config, services.workspace)
+    except BreastAIError as error:
+        config, problem = Config(), str(error)
+    return ConnectionEstablished(
+        session_id="default",
+        version=__version__,
+        research_use=catalog.RESEARCH_USE,
+        catalog=_CATALOG,
+        config=config.model_dump(mode="json"),
+        config_schema=_SCHEMA,
+        config_error=problem,
+        snapshot=services.sessions.get("default").snapshot(),
+    )
+
+
+_SCHEMA = Config.model_json_schema()
+_CATALOG = {
+    "architectures": [dataclasses.asdict(row) for row in catalog.ARCHITECTURES.values()],
+    "metrics": [dataclasses.asdict(row) for row in catalog.METRICS.values()],
+    "per_class_metrics": list(catalog.PER_CLASS_METRICS),
+    "monitors": dict(catalog.MONITORS),
+    "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
+    "presets": dict(catalog.PRESETS),
+    "image_suffixes": list(catalog.IMAGE_SUFFIXES),
+}

@@ -1,0 +1,191 @@
+"""The dispatch table: exactly one function for each request; those that need only files are here."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+from breastai.domain.config import Config, overlay, parse_config, read_config_file
+from breastai.domain.errors import CheckpointInUse, ConfigInvalid, ConfigNotWritable
+from breastai.domain.events import (
+    BackupCreated,
+    CheckpointDeleted,
+    CheckpointLoaded,
+    CheckpointsList,
+    ConfigSaved,
+    ConfigShown,
+    DisconnectAck,
+    Event,
+    History,
+    Pong,
+    TrainingUpdate,
+)
+from breastai.domain.history import MOST_EPOCHS
+from breastai.domain.requests import (
+    CreateBackup,
+    DeleteCheckpoint,
+    Disconnect,
+    GetConfig,
+    GetHistory,
+    GetStatus,
+    GetSystemDiagnostics,
+    ListCheckpoints,
+    LoadCheckpoint,
+    Ping,
+    Request,
+    SaveConfig,
+)
+from breastai.domain.v3 import nested
+from breastai.server import diagnostics
+from breastai.server.hub import Client
+from breastai.server.job_runner import status
+from breastai.server.replay import replay
+from breastai.server.services import Services, workspace_config
+from breastai.storage import backup, checkpoints
+from breastai.storage.journal import read_events
+from breastai.storage.workspace import Workspace, atomic_write
+
+# A handler returns the answer, or None when it is sent otherwise: by a job's events, or by itself.
+Handler = Callable[[Services, Client, Any], Awaitable[Event | None]]
+AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
+HANDLERS: dict[type[Request], Handler] = {}
+# Answers that change what other clients see go to all.
+SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved)
+
+
+def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:
+    """Register a function as the handler of some requests."""
+
+    def register(function: AHandler) -> AHandler:
+        for request in requests:
+            if request in HANDLERS:
+                raise RuntimeError(f"{request.__name__} has two handlers")
+            HANDLERS[request] = cast(Handler, function)
+        return function
+
+    return register
+
+
+@handles(Ping)
+async def ping(services: Services, client: Client, request: Ping) -> Event:
+    return Pong(timestamp=request.timestamp)
+
+
+@handles(Disconnect)
+async def disconnect(services: Services, client: Client, request: Disconnect) -> Event:
+    return DisconnectAck()
+
+
+@handles(GetStatus)
+async def get_status(services: Services, client: Client, request: GetStatus) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    same_run = session.run_id is not None and request.run_id in (None, session.run_id)
+    if request.last_seq is None or not same_run:
+        return status(session, services.hub)
+    journal = services.workspace.journal_file(cast(str, session.run_id))
+    await replay(services.hub, client, session, journal, request.last_seq, request.request_id)
+    return None
+
+
+@handles(GetHistory)
+async def get_history(services: Services, client: Client, request: GetHistory) -> Event:
+    run_id = request.run_id or services.sessions.get(request.session_id).run_id
+    if run_id is None:
+        return History(epochs=[], first=None, last=None, total=0)
+    return await asyncio.to_thread(_history, services.workspace, run_id, request.first, request.last)
+
+
+def _history(workspace: Workspace, run_id: str, first: int, last: int | None) -> History:
+    journal = workspace.journal_file(workspace.existing_run(run_id))
+    # An epoch that was run again after a resume counts once, as it was the last time.
+    updates = {event.epoch: event for event in read_events(journal) if isinstance(event, TrainingUpdate)}
+    wanted = [epoch for epoch in sorted(updates) if epoch >= first and (last is None or epoch <= last)][:MOST_EPOCHS]
+    return History(
+        run_id=run_id,
+        epochs=[updates[epoch].model_dump(mode="json") for epoch in wanted],
+        first=wanted[0] if wanted else None,
+        last=wanted[-1] if wanted else None,
+        total=len(updates),
+    )
+
+
+@handles(ListCheckpoints)
+async def list_checkpoints(services: Services, client: Client, request: ListCheckpoints) -> Event:
+    return CheckpointsList(checkpoints=await asyncio.to_thread(checkpoints.list_checkpoints, services.workspace))
+
+
+@handles(LoadCheckpoint)
+async def load_checkpoint(services: Services, client: Client, request: LoadCheckpoint) -> Event:
+    session = services.sessions.get(request.session_id)
+    loaded = await asyncio.to_thread(_verified, services.workspace, request.checkpoint)
+    session.apply(loaded)
+    return loaded
+
+
+def _verified(workspace: Workspace, name: str) -> CheckpointLoaded:
+    files = checkpoints.find_checkpoint(workspace, name)
+    manifest = checkpoints.verify_checkpoint(files)
+    return CheckpointLoaded(
+        checkpoint=files.name,
+        start_epoch=manifest.epoch + 1,
+        architecture=manifest.architecture,
+        class_names=manifest.class_names,
+        metrics=manifest.metrics,
+    )
+
+
+@handles(DeleteCheckpoint)
+async def delete_checkpoint(services: Services, client: Client, request: DeleteCheckpoint) -> Event:
+    session = services.sessions.get(request.session_id)
+    running = services.runner.running_run
+    deleted = await asyncio.to_thread(_deleted, services.workspace, request.checkpoint, running)
+    session.apply(deleted)
+    return deleted
+
+
+def _deleted(workspace: Workspace, name: str, running: str | None) -> CheckpointDeleted:
+    files = checkpoints.find_checkpoint(workspace, name)
+    if running is not None and files.name.partition("/")[0] == running:
+        raise CheckpointInUse(files.name)
+    checkpoints.delete_checkpoint(workspace, files.name)
+    return CheckpointDeleted(checkpoint=files.name, filename=checkpoints.list_name(files))
+
+
+@handles(GetSystemDiagnostics)
+async def system_diagnostics(services: Services, client: Client, request: GetSystemDiagnostics) -> Event:
+    pid = services.supervisor.worker_pid
+    return await asyncio.to_thread(diagnostics.measure, services.workspace, services.started, pid)
+
+
+@handles(CreateBackup)
+async def create_backup(services: Services, client: Client, request: CreateBackup) -> Event:
+    made = await asyncio.to_thread(backup.create_backup, services.workspace)
+    return BackupCreated(
+        path=services.workspace.relative(made.path), size_mb=round(made.size_bytes / 1e6, 3), files=len(made.files)
+    )
+
+
+@handles(GetConfig)
+async def get_config(services: Services, client: Client, request: GetConfig) -> Event:
+    config = await asyncio.to_thread(workspace_config, services.workspace)
+    return ConfigShown(config=config.model_dump(mode="json"), config_schema=Config.model_json_schema())
+
+
+@handles(SaveConfig)
+async def save_config(services: Services, client: Client, request: SaveConfig) -> Event:
+    return await asyncio.to_thread(_saved, services.workspace, request.config)
+
+
+def _saved(workspace: Workspace, values: dict[str, Any]) -> ConfigSaved:
+    path = workspace.config_file
+    before = read_config_file(path) if path.exists() else {}
+    config = parse_config(overlay(before, nested(values)))
+    if config.server != parse_config({"server": before.get("server", {})}).server:
+        # Else any page that may connect could open any folder, or the network.
+        raise ConfigInvalid(["server: this section can only be changed in config.json itself"])
+    content = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    try:
+        atomic_write(path, content.encode())
+    except OSError as error:
+        raise ConfigNotWritable(workspace.relative(path), error.strerror or str(error)) from None
+    return ConfigSaved(config=config.model_dump(mode="json"), path=workspace.relative(path))

@@ -1,0 +1,109 @@
+"""The handlers of requests that need a worker: they claim the heavy slot before their first await."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from breastai.domain.catalog import EXPORT_FORMATS
+from breastai.domain.config import preset
+from breastai.domain.errors import RequestInvalid
+from breastai.domain.jobs import Evaluate, Export, Job, Resume, Train
+from breastai.domain.requests import (
+    EvaluateModel,
+    ExportModel,
+    ExportOnnx,
+    ResumeTraining,
+    StartTraining,
+    StopTraining,
+)
+from breastai.domain.v3 import nested
+from breastai.server.handlers import handles
+from breastai.server.hub import Client
+from breastai.server.services import Services, workspace_config
+from breastai.storage import checkpoints
+
+
+@handles(StartTraining)
+async def start_training(services: Services, client: Client, request: StartTraining) -> None:
+    def job() -> Job:
+        layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
+        layers.append(nested(request.config))
+        if request.epochs is not None:
+            layers.append({"training": {"epochs": request.epochs}})
+        config = workspace_config(services.workspace, *layers)
+        services.data_roots.check_config(config)
+        run_id = services.workspace.new_run_id()
+        return Train(
+            workspace=str(services.workspace.root), session_id=request.session_id, run_id=run_id, config=config
+        )
+
+    session = services.sessions.get(request.session_id)
+    services.runner.start(session, "train", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(ResumeTraining)
+async def resume_training(services: Services, client: Client, request: ResumeTraining) -> None:
+    def job() -> Job:
+        files = checkpoints.find_checkpoint(services.workspace, request.checkpoint)
+        # A run begun from the command line may use folders this server may not read.
+        services.data_roots.check_config(checkpoints.read_manifest(files).config)
+        run_id = files.name.partition("/")[0]
+        return Resume(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            run_id=run_id,
+            epochs=request.epochs,
+        )
+
+    session = services.sessions.get(request.session_id)
+    services.runner.start(session, "resume", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(ExportModel, ExportOnnx)
+async def export_model(services: Services, client: Client, request: ExportModel | ExportOnnx) -> None:
+    session = services.sessions.get(request.session_id)
+    format_name = request.format if isinstance(request, ExportModel) else "onnx"
+    if format_name not in EXPORT_FORMATS:
+        raise RequestInvalid([f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {format_name!r}"])
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        files = checkpoints.find_checkpoint(services.workspace, name)
+        return Export(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=files.name,
+            format=format_name,
+        )
+
+    services.runner.start(session, "export", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(EvaluateModel)
+async def evaluate_model(services: Services, client: Client, request: EvaluateModel) -> None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        services.data_roots.check(request.data)
+        files = checkpoints.find_checkpoint(services.workspace, name)
+        return Evaluate(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=files.name,
+            data=request.data,
+            split=request.split,
+        )
+
+    services.runner.start(session, "evaluate", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(StopTraining)
+async def stop_training(services: Services, client: Client, request: StopTraining) -> None:
+    services.runner.stop(client, request.request_id)
+
+
+def _in_thread(make_job: Callable[[], Job]) -> Callable[[], Awaitable[Job]]:
+    """Return what makes the job in a thread, since it reads files."""
+    return partial(asyncio.to_thread, make_job)

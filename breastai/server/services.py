@@ -1,0 +1,62 @@
+"""What a request's handler can reach: the parts of one server, put together in app.py."""
+
+import time
+from dataclasses import dataclass, field
+
+from breastai.domain.config import Config, overlay, parse_config, read_config_file
+from breastai.domain.errors import RequestInvalid
+from breastai.domain.events import Event
+from breastai.server.data_roots import DataRoots
+from breastai.server.hub import Hub
+from breastai.server.job_runner import JobRunner, status
+from breastai.server.session import Session
+from breastai.server.supervisor import Supervisor
+from breastai.storage.workspace import Workspace
+
+_MOST_SESSIONS = 100
+
+
+class Sessions:
+    """The sessions by id, made when first asked for; so many at most."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Session] = {}
+
+    def get(self, session_id: str) -> Session:
+        """Return a session; raise RequestInvalid when there are too many to make another."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            if len(self._sessions) >= _MOST_SESSIONS:
+                raise RequestInvalid([f"session_id: expected one of the {_MOST_SESSIONS} in use, got {session_id!r}"])
+            session = self._sessions[session_id] = Session(session_id)
+        return session
+
+
+@dataclass(frozen=True)
+class Services:
+    """`started`: when the server did, on time.monotonic's clock."""
+
+    workspace: Workspace
+    data_roots: DataRoots
+    sessions: Sessions
+    supervisor: Supervisor
+    hub: Hub
+    runner: JobRunner
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def build(cls, workspace: Workspace, data_roots: DataRoots, supervisor: Supervisor) -> "Services":
+        """Put the parts together."""
+        sessions = Sessions()
+
+        def latest_state(session_id: str) -> Event:
+            return status(sessions.get(session_id), hub)
+
+        hub = Hub(latest_state)
+        return cls(workspace, data_roots, sessions, supervisor, hub, JobRunner(workspace, supervisor, hub))
+
+
+def workspace_config(workspace: Workspace, *layers: dict[str, object]) -> Config:
+    """Return the workspace's configuration with `layers` over it; raise ConfigUnreadable or ConfigInvalid."""
+    base = read_config_file(workspace.config_file) if workspace.config_file.exists() else {}
+    return parse_config(overlay(base, *layers))

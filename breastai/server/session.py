@@ -1,0 +1,114 @@
+"""What a client sees of the work: a session's state, folded from the events of its jobs. Pure: no clock, no socket."""
+
+from collections import deque
+from typing import Any, Literal
+
+from breastai.domain.errors import NoCurrentModel
+from breastai.domain.events import (
+    EVENTS,
+    TERMINAL,
+    CheckpointDeleted,
+    CheckpointLoaded,
+    DataLoaded,
+    Event,
+    ModelLoaded,
+    ProgressUpdate,
+    Snapshot,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingUpdate,
+)
+from breastai.domain.messages import event_values
+
+State = Literal["idle", "starting", "running", "stopping"]
+# The run's latest events are kept for clients that come back; older ones are in its journal.
+RECENT_EVENTS = 1000
+# A job's last event is one of these.
+TERMINAL_EVENTS: tuple[type[Event], ...] = tuple(EVENTS[name] for name in TERMINAL)
+# The jobs whose life is recorded as a run.
+RUN_JOBS = ("train", "resume")
+# Where each of these is kept in the snapshot.
+_PLACES: dict[type[Event], str] = {
+    TrainingStarted: "started",
+    DataLoaded: "data",
+    ModelLoaded: "model",
+    ProgressUpdate: "progress",
+    TrainingUpdate: "update",
+}
+
+
+class Session:
+    """One session. `begin` and `end` frame a job; `apply` takes its events in order."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.state: State = "idle"
+        self.job: str | None = None
+        self.run_id: str | None = None
+        self.seq: int | None = None
+        self.current_model: str | None = None
+        self.recent: deque[tuple[int, str]] = deque(maxlen=RECENT_EVENTS)
+        self._parts: dict[str, dict[str, Any]] = {}
+        self._outcome: dict[str, Any] | None = None
+
+    def begin(self, job: str) -> None:
+        """A job was asked for; what an earlier run left stays to be seen until a new run begins."""
+        self.state, self.job = "starting", job
+        self._parts.pop("progress", None)
+
+    def begin_run(self, run_id: str) -> None:
+        """The job is the run `run_id`: forget the run before. A resumed run keeps what is known of it."""
+        self._outcome = None
+        if run_id != self.run_id:
+            self.run_id, self.seq = run_id, None
+            self.recent.clear()
+            self._parts.clear()
+
+    def stopping(self) -> None:
+        """The job was asked to stop."""
+        self.state = "stopping"
+
+    def end(self) -> None:
+        """The job is over and its slot is free."""
+        self.state, self.job = "idle", None
+
+    def apply(self, event: Event) -> None:
+        """Take in what an event says."""
+        if event.run_id is not None and event.run_id == self.run_id and event.seq is not None:
+            self.seq = max(event.seq, self.seq or 0)
+        if self.state == "starting":
+            self.state = "running"
+        place = _PLACES.get(type(event))
+        if place is not None:
+            self._parts[place] = event_values(event)
+        elif isinstance(event, TERMINAL_EVENTS) and self.job in RUN_JOBS:
+            self._outcome = {key: value for key, value in event_values(event).items() if key != "history"}
+        if isinstance(event, TrainingComplete | CheckpointLoaded):
+            self.current_model = event.checkpoint
+        elif isinstance(event, CheckpointDeleted) and event.checkpoint == self.current_model:
+            self.current_model = None
+
+    def remember(self, event: Event, text: str) -> None:
+        """Keep an event of the run, as it was sent, for clients that come back."""
+        if event.seq is not None and event.run_id == self.run_id:
+            self.recent.append((event.seq, text))
+
+    def model_or(self, checkpoint: str | None) -> str:
+        """Return the checkpoint asked for, else the session's current model; raise NoCurrentModel."""
+        name = checkpoint or self.current_model
+        if name is None:
+            raise NoCurrentModel()
+        return name
+
+    def snapshot(self) -> Snapshot:
+        """Return the session as it is."""
+        return Snapshot(
+            session_id=self.session_id,
+            state=self.state,
+            job=self.job,
+            run_id=self.run_id,
+            seq=self.seq,
+            outcome=self._outcome,
+            current_model=self.current_model,
+            **self._parts,
+        )

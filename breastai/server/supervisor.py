@@ -1,0 +1,213 @@
+"""The one heavy slot and the worker process in it: claim, start, ask to stop, kill, and say how it ended."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from breastai.domain.errors import BreastAIError, SessionBusy, WorkerSilent
+from breastai.domain.events import Event
+from breastai.domain.jobs import Control, Job
+from breastai.domain.messages import decode_event
+from breastai.server import worker_exit
+from breastai.server.process_group import kill_group, spawn_options
+from breastai.server.server_log import LOG
+from breastai.server.session import TERMINAL_EVENTS
+from breastai.server.worker_log import WorkerLog
+
+WORKER_COMMAND = (sys.executable, "-m", "breastai.worker")
+LINE_LIMIT_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long the supervisor waits for what, in seconds."""
+
+    stop_s: float = 120.0  # a batch and a save, from the request to stop
+    exit_s: float = 15.0  # from the last event to the end of the process
+    silence_s: float = 3600.0  # between two events
+    write_s: float = 30.0  # for the worker to take a line
+
+
+@dataclass(eq=False)
+class Slot:
+    """A claim on the heavy slot. `asked`: whether the job was told to stop, by a request or since the server ends."""
+
+    job: str
+    asked: Literal["no", "stop", "shutdown", "kill"] = "no"
+    process: asyncio.subprocess.Process | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a job ended: its last event, or else the error that its exit amounts to. None of both: it was killed."""
+
+    last: Event | None
+    error: BreastAIError | None
+
+
+class Supervisor:
+    """Runs one job at a time in a worker process started by `command`."""
+
+    def __init__(self, command: Sequence[str] = WORKER_COMMAND, deadlines: Deadlines | None = None) -> None:
+        self._command = tuple(command)
+        self._deadlines = deadlines or Deadlines()
+        self.slot: Slot | None = None
+
+    @property
+    def worker_pid(self) -> int | None:
+        process = self.slot.process if self.slot else None
+        return process.pid if process else None
+
+    def claim(self, job: str) -> Slot:
+        """Take the slot, at once; raise SessionBusy when it is taken."""
+        if self.slot is not None:
+            raise SessionBusy(self.slot.job)
+        self.slot = Slot(job)
+        return self.slot
+
+    def release(self, slot: Slot) -> None:
+        """Free the slot."""
+        if self.slot is slot:
+            self.slot = None
+
+    def ask_to_stop(self, slot: Slot, shutdown: bool = False) -> None:
+        """Ask the job to stop and save; asked again, kill it. `shutdown`: by ending its input, as if the server died."""
+        if slot.asked == "no":
+            slot.asked = "shutdown" if shutdown else "stop"
+        else:
+            slot.asked = "kill"
+        slot.changed.set()
+
+    async def run(self, slot: Slot, job: Job, log_file: Path, on_event: Callable[[Event], None]) -> Ending:
+        """Run `job` and hand on its events, but for the last, which comes back once the process group is gone."""
+        log = WorkerLog(log_file)
+        oom_kills = await asyncio.to_thread(worker_exit.count_oom_kills)
+        started = time.time()
+        process = await self._start(log)
+        slot.process = process
+        stopper = asyncio.create_task(self._obey(slot, process, started), name="worker-stopper")
+        last: Event | None = None
+        silent: BreastAIError | None = None
+        try:
+            await self._tell(process, job.model_dump_json())
+            last = await self._follow(process, log, on_event)
+        except TimeoutError:
+            silent = WorkerSilent(self._deadlines.silence_s)
+        finally:
+            stopper.cancel()
+            kill_group(process.pid, started)
+            await self._bury(process)
+            slot.process = None
+            with contextlib.suppress(asyncio.CancelledError):
+                await stopper
+        if last is not None or slot.asked == "kill":
+            return Ending(last, None)
+        if silent is not None:
+            return Ending(None, silent)
+        oom_kills = await asyncio.to_thread(worker_exit.count_oom_kills) - oom_kills
+        tail = await asyncio.to_thread(worker_exit.read_tail, log_file, log.start)
+        status = process.returncode if process.returncode is not None else 0
+        return Ending(None, worker_exit.classify_exit(status, oom_kills, tail, log_file.as_posix()))
+
+    async def _start(self, log: WorkerLog) -> asyncio.subprocess.Process:
+        with await asyncio.to_thread(log.open) as stderr:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                limit=LINE_LIMIT_BYTES,
+                **spawn_options(),
+            )
+
+    async def _follow(
+        self, process: asyncio.subprocess.Process, log: WorkerLog, on_event: Callable[[Event], None]
+    ) -> Event | None:
+        """Hand on events until the worker's output ends; return the last if it was a terminal one.
+
+        A terminal event is kept back until the process is gone, so that whoever sees it finds the slot free.
+        """
+        terminal: Event | None = None
+        while True:
+            wait_s = self._deadlines.silence_s if terminal is None else self._deadlines.exit_s
+            try:
+                async with asyncio.timeout(wait_s):
+                    event = await _next_event(process)
+            except TimeoutError:
+                if terminal is None:
+                    raise
+                LOG.warning("the worker did not end after its last event; killed")
+                return terminal
+            if event is None:
+                return terminal
+            if terminal is not None:
+                on_event(terminal)
+                terminal = None
+            if isinstance(event, TERMINAL_EVENTS):
+                terminal = event
+            else:
+                on_event(event)
+            await log.keep_bounded()
+
+    async def _tell(self, process: asyncio.subprocess.Process, line: str) -> None:
+        """Write a line to the worker; that it is gone shows on its output."""
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            process.stdin.write(line.encode() + b"\n")
+            async with asyncio.timeout(self._deadlines.write_s):
+                await process.stdin.drain()
+
+    async def _bury(self, process: asyncio.subprocess.Process) -> None:
+        """Wait for a killed process, and empty its pipes so that they close."""
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(self._deadlines.exit_s):
+                while await process.stdout.read(2**16):
+                    pass
+                await process.wait()
+        except TimeoutError:
+            LOG.error("worker process %d could not be killed", process.pid)
+
+    async def _obey(self, slot: Slot, process: asyncio.subprocess.Process, started: float) -> None:
+        """Carry out what `ask_to_stop` was asked: a line or the end of input, then, too late or asked twice, a kill."""
+        await slot.changed.wait()
+        slot.changed.clear()
+        try:
+            async with asyncio.timeout(self._deadlines.stop_s):
+                if slot.asked == "stop":
+                    await self._tell(process, Control(type="stop").model_dump_json())
+                elif slot.asked == "shutdown" and process.stdin is not None:
+                    process.stdin.close()
+                while slot.asked != "kill":
+                    await slot.changed.wait()
+                    slot.changed.clear()
+        except TimeoutError:
+            LOG.warning("the worker did not stop within %g s; killed", self._deadlines.stop_s)
+            slot.asked = "kill"
+        kill_group(process.pid, started)
+
+
+async def _next_event(process: asyncio.subprocess.Process) -> Event | None:
+    """Return the worker's next event, None at the end of its output. What is not an event is logged and left out."""
+    assert process.stdout is not None
+    while True:
+        try:
+            line = await process.stdout.readline()
+        except ValueError:  # longer than the limit; asyncio has thrown it away
+            LOG.error("the worker sent a line of more than %d bytes; left out", LINE_LIMIT_BYTES)
+            continue
+        if not line:
+            return None
+        try:
+            return decode_event(line)
+        except (ValidationError, ValueError):
+            LOG.error("the worker sent a line that is no event; left out: %.200r", line)

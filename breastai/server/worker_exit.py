@@ -1,0 +1,82 @@
+"""Why a worker ended without saying so: crashed, killed, or out of memory, the last only on proof."""
+
+import re
+import signal
+from pathlib import Path
+
+from breastai.domain.errors import BreastAIError, OutOfMemory, WorkerCrashed, WorkerKilled
+
+_TAIL_BYTES = 16 * 1024
+# What Python, the C++ library and torch print when an allocation fails.
+_MEMORY_ERROR = re.compile(
+    r"^(?:MemoryError\b.*|.*std::bad_alloc.*|.*DefaultCPUAllocator: .*memory.*|.*\bOutOfMemoryError\b.*|.*CUDA out of memory.*)$",
+    re.MULTILINE,
+)
+_SIGKILL = 9  # Windows has no name for it
+_WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
+
+
+def classify_exit(exit_status: int, oom_kills: int, log_tail: str, log: str) -> BreastAIError:
+    """Return what an exit without a terminal event means.
+
+    `exit_status`: negative is the signal, as subprocess has it. `oom_kills`: how many processes of this control group
+    the kernel killed for memory while the worker ran. `log_tail`: the end of what the worker wrote to stderr.
+    """
+    if exit_status == -_SIGKILL and oom_kills > 0:
+        return OutOfMemory("the operating system ended the worker process to free memory")
+    if exit_status < 0:
+        return WorkerKilled(_signal_name(-exit_status))
+    found = _MEMORY_ERROR.search(log_tail)
+    if exit_status & 0xFFFFFFFF in _WINDOWS_NO_MEMORY or (exit_status != 0 and found):
+        return OutOfMemory(found.group().strip()[:200] if found else "the system refused an allocation")
+    return WorkerCrashed(exit_status, log)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def read_tail(path: Path, start: int) -> str:
+    """Return the end of a log, no earlier than byte `start`; empty when there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(min(start, size), size - _TAIL_BYTES))
+            return file.read(_TAIL_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def count_oom_kills() -> int:
+    """Return how many processes of this process's control group the kernel has killed for memory; 0 when unknown."""
+    for path in _counter_files():
+        try:
+            content = path.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        found = re.search(r"^oom_kill (\d+)$", content, re.MULTILINE)
+        if found:
+            return int(found.group(1))
+    return 0
+
+
+def _counter_files() -> list[Path]:
+    """Return where the counter may be: control groups of version 2 and 1, seen from the host or a container."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        memberships = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    places: list[Path] = []
+    for line in memberships:
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        inside = group.lstrip("/")
+        if controllers == "":
+            places += [root / inside / "memory.events", root / "memory.events"]
+        elif "memory" in controllers.split(","):
+            places += [root / "memory" / inside / "memory.oom_control", root / "memory" / "memory.oom_control"]
+    return places
