@@ -1,0 +1,98 @@
+"""Calibration: from a network's probabilities to ones that can be taken at their word.
+
+A sampler that draws each class equally often, or class weights, teach the network another prior than that of the
+cases. The prior is put right first, then a temperature is fitted on validation cases in their natural proportions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+Labels = npt.NDArray[np.integer[Any]]
+Probabilities = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.float64]
+
+# A probability of 0 would be beyond any correction; float32 networks give no smaller ones worth the name.
+_SMALLEST_PROBABILITY = 1e-12
+_SMALLEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE = np.log(0.05), np.log(20.0)
+_LARGEST_STRENGTH = 5.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns raw probabilities p into softmax((log p + prior_shift) / temperature).
+
+    `prior_shift` has one entry for each class. The temperature comes last and changes no argmax.
+    """
+
+    temperature: float = 1.0
+    prior_shift: tuple[float, ...] = ()
+
+    def apply(self, probabilities: Probabilities) -> Floats:
+        """Return the calibrated probabilities, (N, C) like those given."""
+        shift = np.array(self.prior_shift) if self.prior_shift else 0.0
+        scaled = (_logarithm(probabilities) + shift) / self.temperature
+        calibrated: Floats = special.softmax(scaled, axis=1)
+        return calibrated
+
+
+def fit_calibration(
+    labels: Labels, probabilities: Probabilities, taught_prior: Sequence[float] | None = None
+) -> Calibration:
+    """Return the calibration for raw `probabilities` (N, C) of validation cases in their natural proportions.
+
+    `taught_prior`: how often the network met each class in training, as shares or as counts; None when it met them
+    in the natural proportions. The natural prior is that of `labels`, each class counted once more than it occurs.
+
+    The temperature (Guo et al., ICML 2017) and the strength of the correction of the prior are those of least loss.
+    The strength is 1 for a network that obeys the prior it was taught, 0 for one that learnt its training cases by
+    heart, and more than 1 for an overconfident one, whose logits the temperature shrinks and the correction with
+    them. Weak priors, worth less than a case, keep both near 1 where the cases do not say otherwise: cases all
+    decided rightly would ask for a temperature of 0.
+    """
+    if len(labels) == 0:
+        return Calibration()
+    full_shift = np.zeros(probabilities.shape[1])
+    if taught_prior is not None:
+        full_shift += prior_shift(taught_prior, np.bincount(labels, minlength=probabilities.shape[1]) + 1.0)
+    logarithms = _logarithm(probabilities)
+
+    def loss(parameters: Floats) -> float:
+        log_temperature, strength = parameters
+        scaled = special.log_softmax((logarithms + strength * full_shift) / np.exp(log_temperature), axis=1)
+        weak_priors = (log_temperature**2 + (strength - 1) ** 2) / 2
+        return float(-scaled[np.arange(len(labels)), labels].sum() + weak_priors)
+
+    bounds = [(_SMALLEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE), (0.0, _LARGEST_STRENGTH)]
+    found = optimize.minimize(loss, (0.0, 1.0), method="L-BFGS-B", bounds=bounds)
+    log_temperature, strength = found.x
+    shift = () if taught_prior is None else tuple((strength * full_shift).tolist())
+    return Calibration(float(np.exp(log_temperature)), shift)
+
+
+def prior_shift(taught: Sequence[float] | Probabilities, natural: Sequence[float] | Probabilities) -> tuple[float, ...]:
+    """Return log(natural / taught) for each class, both as shares or as counts.
+
+    Added to the logarithms of the probabilities it moves them to the natural prior (Saerens, Latinne and Decaestecker,
+    Neural Comput 2002;14:21-41). A class that was never taught can't be corrected and keeps its place.
+    """
+    before, after = np.asarray(taught, dtype=np.float64), np.asarray(natural, dtype=np.float64)
+    if before.shape != after.shape or (before < 0).any() or (after <= 0).any() or before.sum() <= 0:
+        raise ValueError("expected two priors of the same classes, the natural one above 0")
+    before, after = before / before.sum(), after / after.sum()
+    ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
+    return tuple(np.log(ratio).tolist())
+
+
+def log_loss(labels: Labels, probabilities: Probabilities) -> float:
+    """Return the mean negative logarithm of the true class's probability."""
+    return float(-_logarithm(probabilities)[np.arange(len(labels)), labels].mean())
+
+
+def _logarithm(probabilities: Probabilities) -> Floats:
+    logarithm: Floats = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), _SMALLEST_PROBABILITY, None))
+    return logarithm

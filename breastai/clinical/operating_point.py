@@ -1,0 +1,166 @@
+"""The operating point: the probability from which a class is called, chosen on validation, frozen, judged on test."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.clinical.bootstrap import REPETITIONS, bootstrap
+from breastai.clinical.intervals import Cases, Clusters, Scores, proportion
+from breastai.domain.events import Figure
+
+TARGET_SENSITIVITY = 0.95
+# The share of cancers among those seen: in screening about 6 in 1,000; among women referred to a clinic a fifth to a third.
+PREVALENCES: Mapping[str, float] = {"screening": 0.006, "clinic": 0.2, "referral_clinic": 0.3}
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """From `threshold` upwards the probability of `class_name` means that it is called.
+
+    `positives`: the validation cases it rests on. With fewer than `positives_needed` no threshold can promise the
+    target; then `reached` is False and the threshold is the lowest score of a positive case.
+    """
+
+    class_name: str
+    threshold: float
+    target_sensitivity: float
+    positives: int
+    positives_needed: int
+    sensitivity: Figure
+    specificity: Figure
+
+    @property
+    def reached(self) -> bool:
+        return self.positives >= self.positives_needed
+
+
+def positives_needed(target_sensitivity: float) -> int:
+    """Return the fewest positive validation cases that can promise the target: 19 for 0.95."""
+    # The slack undoes the rounding of shares such as 1 - 0.95.
+    return max(1, math.ceil(target_sensitivity / (1 - target_sensitivity) - 1e-9))
+
+
+def choose_operating_point(
+    class_name: str,
+    positive: Cases,
+    scores: Scores,
+    clusters: Clusters | None = None,
+    target_sensitivity: float = TARGET_SENSITIVITY,
+) -> OperatingPoint | None:
+    """Return the highest threshold that keeps the target for a new case; None without a positive case.
+
+    With n positive cases and scores in rising order it lies just below the floor((n + 1)(1 - target))-th: the next
+    positive case then falls below it with a probability of at most 1 - target, on average over validation sets
+    (Vovk's split conformal argument; Fisch et al., ICLR 2022 for recall). The threshold lies half way to the next
+    lower score of any case, so that a rounding error of an export changes no decision.
+    """
+    if not 0 < target_sensitivity < 1:
+        raise ValueError("a target sensitivity lies between 0 and 1")
+    ranked = np.sort(np.asarray(scores[positive], dtype=np.float64))
+    if len(ranked) == 0:
+        return None
+    place = max(1, math.floor((len(ranked) + 1) * (1 - target_sensitivity) + 1e-9))
+    lowest_called = float(ranked[place - 1])
+    below = scores[scores < lowest_called]
+    threshold = (lowest_called + (float(below.max()) if len(below) else 0.0)) / 2
+    figures = judge(positive, scores, threshold, clusters)
+    return OperatingPoint(
+        class_name,
+        threshold,
+        target_sensitivity,
+        len(ranked),
+        positives_needed(target_sensitivity),
+        figures["sensitivity"],
+        figures["specificity"],
+    )
+
+
+def judge(positive: Cases, scores: Scores, threshold: float, clusters: Clusters | None = None) -> dict[str, Figure]:
+    """Return sensitivity, specificity, precision and npv of calling every score from `threshold` upwards."""
+    called = scores >= threshold
+    rows = {
+        "sensitivity": (called, positive),
+        "specificity": (~called, ~positive),
+        "precision": (positive, called),
+        "npv": (~positive, ~called),
+    }
+    figures = {}
+    for name, (success, among) in rows.items():
+        share = proportion(success[among], None if clusters is None else clusters[among])
+        figures[name] = Figure(value=share.value, low=share.low, high=share.high, n=int(among.sum()))
+    return figures
+
+
+def predictive_values(
+    positive: Cases,
+    scores: Scores,
+    threshold: float,
+    prevalences: Mapping[str, float] = PREVALENCES,
+    clusters: Clusters | None = None,
+    *,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+) -> dict[str, Figure]:
+    """Return `ppv.NAME` and `npv.NAME` at each prevalence, by Bayes' rule from sensitivity and specificity.
+
+    The cases at hand are rarely as many among the healthy as in life, so their own predictive values mislead.
+    Intervals by a bootstrap of patients.
+    """
+    called = (scores >= threshold).astype(np.float64)
+    is_positive = positive.astype(np.float64)
+    parts = np.stack([is_positive * called, is_positive, (1 - is_positive) * called, 1 - is_positive], axis=1)
+
+    def resampled(weights: Floats) -> dict[str, Floats]:
+        hits, positives, false_alarms, negatives = (weights @ parts).T
+        sensitivity, false_rate = _share(hits, positives), _share(false_alarms, negatives)
+        figures: dict[str, Floats] = {}
+        for name, prevalence in prevalences.items():
+            true_called, false_called = sensitivity * prevalence, false_rate * (1 - prevalence)
+            true_clear, false_clear = (1 - false_rate) * (1 - prevalence), (1 - sensitivity) * prevalence
+            figures[f"ppv.{name}"] = _share(true_called, true_called + false_called)
+            figures[f"npv.{name}"] = _share(true_clear, true_clear + false_clear)
+        return figures
+
+    if len(positive) == 0:
+        return {f"{figure}.{name}": Figure(value=None, n=0) for name in prevalences for figure in ("ppv", "npv")}
+    every_case = np.arange(len(positive)) if clusters is None else clusters
+    estimates = bootstrap(resampled, every_case, repetitions=repetitions, seed=seed)
+    return {
+        name: Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=len(positive))
+        for name, estimate in estimates.items()
+    }
+
+
+def decision_curve(
+    positive: Cases, probabilities: Scores, thresholds: Sequence[float] | None = None, prevalence: float | None = None
+) -> dict[str, list[float]]:
+    """Return the net benefit of the model, of calling all and of calling none, for each threshold probability.
+
+    Net benefit (Vickers and Elkin, Med Decis Making 2006;26:565-574): true positives minus false positives weighted by
+    the odds of the threshold, per case. `prevalence` puts that of life in place of the one at hand. The probabilities
+    must be calibrated. Empty without both a positive and a negative case.
+    """
+    places = np.asarray(np.arange(0.01, 1.0, 0.01) if thresholds is None else thresholds, dtype=np.float64)
+    if positive.all() or not positive.any():
+        return {"threshold": [], "model": [], "all": [], "none": []}
+    share = float(positive.mean()) if prevalence is None else prevalence
+    called = probabilities[None, :] >= places[:, None]
+    sensitivity, false_rate = called[:, positive].mean(axis=1), called[:, ~positive].mean(axis=1)
+    odds = places / (1 - places)
+    return {
+        "threshold": places.tolist(),
+        "model": (sensitivity * share - false_rate * (1 - share) * odds).tolist(),
+        "all": (share - (1 - share) * odds).tolist(),
+        "none": [0.0] * len(places),
+    }
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    result = np.full(part.shape, np.nan)
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result
