@@ -97,7 +97,7 @@ def checkpoint_files(workspace: Workspace, run_id: str, kind: Kind) -> Checkpoin
 
 
 def find_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
-    """Return the checkpoint called `name`: RUN/best, RUN (its best), or a name the list of checkpoints gave.
+    """Return the checkpoint called `name`: RUN/best, RUN (its best), latest, or a name the list of checkpoints gave.
 
     A name is looked up among those that exist, never joined to a path. Raise CheckpointNotFound.
     """
@@ -107,6 +107,8 @@ def find_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
         listed = (files.name, workspace.relative(files.weights), workspace.relative(files.manifest), list_name(files))
         if wanted in listed:
             return files
+    if wanted == "latest":  # run names sort by time
+        wanted = max((files.name.partition("/")[0] for files in known.values()), default=wanted)
     for kind in ("best", "last"):
         if f"{wanted}/{kind}" in known:
             return known[f"{wanted}/{kind}"]

@@ -1,0 +1,54 @@
+# Each target makes .venv and whatever else it needs by itself.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+DATA ?= $(DEMO)/data
+
+.PHONY: demo start test check bench install page browser clean
+
+demo: install ## sample data -> train -> evaluate -> export, with figures at the end
+	rm -rf $(DEMO)
+	$(BIN)/breastai sample-data $(DATA)
+	$(BIN)/breastai train --workspace $(DEMO) --data $(DATA) --preset quick --set 'evaluation.patient_id=^(P[0-9]+)_'
+	$(BIN)/breastai evaluate latest --workspace $(DEMO) --data $(DATA) --split test
+	$(BIN)/breastai export latest --workspace $(DEMO) --format onnx
+
+start: install page ## server and page: http://localhost:8765/
+	$(BIN)/python -m breastai.server
+
+test: install page browser ## every test
+	$(BIN)/python -m pytest
+
+check: install page ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	npm --prefix frontend run --silent check
+
+bench: install ## what this machine manages, model by model
+	$(BIN)/breastai bench
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,test,check]'
+	touch $@
+
+page: frontend/node_modules/.package-lock.json
+
+frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
+	npm --prefix frontend ci --no-audit --no-fund
+	touch $@
+
+# The page's tests drive Debian's Chromium; elsewhere, without it, they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+	  && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || echo "No Chromium here: the page's tests will be skipped."
+
+clean:
+	rm -rf $(VENV) $(DEMO) frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
