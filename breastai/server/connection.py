@@ -14,7 +14,7 @@ from breastai.domain.events import ConnectionEstablished, DisconnectAck
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.requests import Request
 from breastai.server import job_handlers  # noqa: F401 - registers its handlers
-from breastai.server.handlers import HANDLERS, SEEN_BY_ALL
+from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
 from breastai.server.hub import Client
 from breastai.server.job_runner import SERVER_LOG
 from breastai.server.server_log import LOG
@@ -96,13 +96,12 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         research_use=catalog.RESEARCH_USE,
         catalog=_CATALOG,
         config=config.model_dump(mode="json"),
-        config_schema=_SCHEMA,
+        config_schema=CONFIG_SCHEMA,
         config_error=problem,
         snapshot=services.sessions.get("default").snapshot(),
     )
 
 
-_SCHEMA = Config.model_json_schema()
 _CATALOG = {
     "architectures": [dataclasses.asdict(row) for row in catalog.ARCHITECTURES.values()],
     "metrics": [dataclasses.asdict(row) for row in catalog.METRICS.values()],

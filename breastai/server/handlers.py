@@ -49,6 +49,7 @@ from breastai.storage.workspace import Workspace, atomic_write
 Handler = Callable[[Services, Client, Any], Awaitable[Event | None]]
 AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
+CONFIG_SCHEMA = Config.model_json_schema()
 # Answers that change what other clients see go to all.
 SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved)
 
@@ -168,7 +169,7 @@ async def create_backup(services: Services, client: Client, request: CreateBacku
 @handles(GetConfig)
 async def get_config(services: Services, client: Client, request: GetConfig) -> Event:
     config = await asyncio.to_thread(workspace_config, services.workspace)
-    return ConfigShown(config=config.model_dump(mode="json"), config_schema=Config.model_json_schema())
+    return ConfigShown(config=config.model_dump(mode="json"), config_schema=CONFIG_SCHEMA)
 
 
 @handles(SaveConfig)

@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -184,7 +185,7 @@ def _verified(path: Path, name: str) -> BackupContents:
             for entry in entries:
                 if entry.filename != CONTENTS:
                     _verify_entry(archive, entry, listed[entry.filename], name)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise BackupDamaged(name, f"it can't be read as a zip ({type(error).__name__})") from None
@@ -204,7 +205,8 @@ def _read_contents(archive: zipfile.ZipFile, name: str) -> BackupContents:
 
 def _verify_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, listed: BackupFile, name: str) -> None:
     mode = entry.external_attr >> 16
-    if _rank(entry.filename) == len(_ALLOWED) or (mode and stat.S_ISLNK(mode)):
+    odd = stat.S_ISLNK(mode) or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if odd or _rank(entry.filename) == len(_ALLOWED):
         raise BackupDamaged(name, f"{entry.filename[:100]!r} is no file of a backup")
     if entry.file_size != listed.size_bytes:
         raise BackupDamaged(name, f"{entry.filename} has another size than listed")

@@ -187,6 +187,11 @@ Story = Callable[[Stage], Awaitable[None]]
 
 
 @pytest.fixture
+def epoch_update() -> Callable[[int], TrainingUpdate]:
+    return update
+
+
+@pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace.open(tmp_path / "workspace")
 

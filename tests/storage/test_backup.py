@@ -1,0 +1,226 @@
+"""Backups."""
+
+import json
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from breastai.domain.errors import BackupDamaged, BackupNotFound, DiskFull, WorkspaceUnusable
+from breastai.storage import backup
+from breastai.storage.backup import create_backup, list_backups, restore_backup, verify_backup
+from breastai.storage.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A workspace with a configuration, a journal, images, and files that belong in no backup."""
+    workspace = Workspace.open(tmp_path / "workspace")
+    workspace.config_file.write_text('{"training": {"epochs": 3}}')
+    for name, content in {
+        "logs/r1/events.jsonl": '{"type":"log"}\n',
+        "logs/r1/worker.log": "noise",
+        "data/train/benign/P1.png": "an image",
+        "checkpoints/r1/thumbnail.png": "an image",
+        "exports/onnx/m.onnx": "model",
+    }.items():
+        path = workspace.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return workspace
+
+
+@pytest.fixture
+def with_checkpoint(workspace, monkeypatch) -> Workspace:
+    """The same with best weights, whose manifest is taken at its word."""
+
+    class Manifest:
+        state_file = None
+
+    monkeypatch.setattr(backup, "verify_checkpoint", lambda files: Manifest())
+    folder = workspace.checkpoints_dir / "r1"
+    (folder / "best.safetensors").write_bytes(b"weights" * 1000)
+    (folder / "best.json").write_text("{}")
+    (folder / "last.safetensors").write_bytes(b"other weights")
+    (folder / "last.json").write_text("{}")
+    return workspace
+
+
+def names(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
+
+
+def forge(workspace: Workspace, entries: dict[str, bytes], **listed: object) -> str:
+    """Put a zip among the backups that lists `entries` as a true one would, and return its name."""
+    path = workspace.backups_dir / "backup-20260101-000000-abcd.zip"
+    files = [
+        {"name": name, "size_bytes": len(content), "sha256": backup.hashlib.sha256(content).hexdigest()} | listed
+        for name, content in entries.items()
+    ]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+        archive.writestr(backup.CONTENTS, json.dumps({"created": "2026-01-01", "files": files}))
+    return path.name
+
+
+def test_a_backup_holds_configuration_journals_and_best_weights_and_no_image(with_checkpoint):
+    made = create_backup(with_checkpoint)
+    expected = {"config.json", "logs/r1/events.jsonl", "checkpoints/r1/best.json", "checkpoints/r1/best.safetensors"}
+    assert names(made.path) == expected | {backup.CONTENTS}
+    assert {file.name for file in made.files} == expected
+    assert made.size_bytes == made.path.stat().st_size
+
+
+def test_a_damaged_checkpoint_is_left_out(workspace):
+    folder = workspace.checkpoints_dir / "r1"
+    (folder / "best.safetensors").write_bytes(b"weights")
+    (folder / "best.json").write_text("not a manifest")
+    assert not any(name.startswith("checkpoints/") for name in names(create_backup(workspace).path))
+
+
+def test_what_was_lost_or_changed_comes_back(with_checkpoint):
+    made = create_backup(with_checkpoint)
+    best = with_checkpoint.checkpoints_dir / "r1" / "best.safetensors"
+    weights = best.read_bytes()
+    best.unlink()
+    with_checkpoint.config_file.write_text("{}")
+    kept = with_checkpoint.root / "data/train/benign/P1.png"
+    restored = restore_backup(with_checkpoint, made.path.name)
+    assert best.read_bytes() == weights
+    assert json.loads(with_checkpoint.config_file.read_text())["training"]["epochs"] == 3
+    assert kept.read_text() == "an image"
+    # Weights come before the manifest that vouches for them.
+    assert restored.index("checkpoints/r1/best.safetensors") < restored.index("checkpoints/r1/best.json")
+
+
+def test_a_backup_can_be_restored_into_an_empty_workspace(with_checkpoint, tmp_path):
+    made = create_backup(with_checkpoint)
+    empty = Workspace.open(tmp_path / "empty")
+    (empty.backups_dir / made.path.name).write_bytes(made.path.read_bytes())
+    restore_backup(empty, f"backups/{made.path.name}")
+    assert (empty.root / "checkpoints/r1/best.safetensors").is_file()
+
+
+def test_the_last_few_are_kept_and_other_files_are_left_alone(workspace):
+    foreign = workspace.backups_dir / "mine.zip"
+    foreign.write_text("mine")
+    made = [create_backup(workspace, keep=3).path for _ in range(5)]
+    assert set(list_backups(workspace)) == set(made[2:])
+    assert foreign.exists()
+    assert [path for path in workspace.backups_dir.iterdir() if path.suffix == ".tmp"] == []
+
+
+@pytest.mark.parametrize("name", ["none.zip", "../backups/x.zip", "/etc/passwd", "backup-20260101-000000-abcd.zip"])
+def test_an_unknown_backup_is_named(workspace, name):
+    with pytest.raises(BackupNotFound):
+        restore_backup(workspace, name)
+
+
+def test_any_changed_byte_is_found(workspace):
+    made = create_backup(workspace)
+    content = made.path.read_bytes()
+    for place in range(0, len(content), 37):
+        made.path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            found = verify_backup(workspace, made.path.name)
+        except BackupDamaged:
+            continue
+        # What is not covered (a date, a flag) must not change what would be restored.
+        assert found.files == made.files
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_cut_off_backup_is_damaged(workspace, share):
+    made = create_backup(workspace)
+    content = made.path.read_bytes()
+    made.path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(BackupDamaged):
+        verify_backup(workspace, made.path.name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.txt",
+        "/tmp/outside.txt",
+        "logs/../../outside.txt",
+        "..\\outside.txt",
+        "C:\\outside.txt",
+        "run.sh",
+        "checkpoints/r1/evil.pt",
+        "checkpoints/../best.json",
+        "logs/r1/events.jsonl/x",
+        "logs/.r/events.jsonl",
+    ],
+)
+def test_a_name_that_no_backup_has_is_refused_and_nothing_is_written(workspace, tmp_path, name):
+    before = workspace.config_file.read_text()
+    forged = forge(workspace, {"config.json": b"{}", name: b"evil"})
+    with pytest.raises(BackupDamaged):
+        restore_backup(workspace, forged)
+    assert workspace.config_file.read_text() == before
+    assert not (tmp_path / "outside.txt").exists()
+
+
+def test_a_link_in_the_zip_is_refused(workspace):
+    forged = forge(workspace, {})
+    path = workspace.backups_dir / forged
+    link = zipfile.ZipInfo("config.json")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    digest = backup.hashlib.sha256(b"/etc/passwd").hexdigest()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+        files = [{"name": "config.json", "size_bytes": 11, "sha256": digest}]
+        archive.writestr(backup.CONTENTS, json.dumps({"created": "now", "files": files}))
+    with pytest.raises(BackupDamaged):
+        restore_backup(workspace, forged)
+
+
+def test_a_file_that_is_larger_than_listed_is_refused(workspace):
+    with pytest.raises(BackupDamaged):
+        restore_backup(workspace, forge(workspace, {"config.json": b"0" * 10_000_000}, size_bytes=2))
+
+
+@pytest.mark.parametrize("linked", ["logs/r1", "logs", "checkpoints"])
+def test_nothing_is_restored_through_a_link(workspace, tmp_path, linked):
+    (tmp_path / "outside").mkdir()
+    forged = forge(workspace, {"logs/r1/events.jsonl": b"new", "checkpoints/r1/best.json": b"{}"})
+    place = workspace.root / linked
+    place.rename(place.with_name("moved"))
+    place.symlink_to(tmp_path / "outside", target_is_directory=True)
+    with pytest.raises(WorkspaceUnusable):
+        restore_backup(workspace, forged)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_file_that_is_a_link_is_replaced_and_its_target_left_alone(workspace, tmp_path):
+    (tmp_path / "target.json").write_text("mine")
+    made = create_backup(workspace)
+    workspace.config_file.unlink()
+    workspace.config_file.symlink_to(tmp_path / "target.json")
+    restore_backup(workspace, made.path.name)
+    assert (tmp_path / "target.json").read_text() == "mine"
+    assert not workspace.config_file.is_symlink()
+
+
+def test_links_are_not_backed_up(workspace, tmp_path):
+    (tmp_path / "secret.json").write_text("secret")
+    workspace.config_file.unlink()
+    workspace.config_file.symlink_to(tmp_path / "secret.json")
+    assert "config.json" not in names(create_backup(workspace).path)
+
+
+def test_too_little_space_is_found_before_anything_is_written(workspace, monkeypatch):
+    made = create_backup(workspace)
+    workspace.config_file.write_text("later")
+
+    class Usage:
+        free = 1
+
+    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _: Usage)
+    with pytest.raises(DiskFull):
+        restore_backup(workspace, made.path.name)
+    assert workspace.config_file.read_text() == "later"
