@@ -17,13 +17,12 @@ from typer import TyperException
 from breastai import __version__
 from breastai.commands import backup, doctor, evaluate, export, predict, sample_data, serve, train
 from breastai.commands.output import show_failure
-from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError
+from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
 
 STOPPED = 130
 
 app = typer.Typer(
     name="breastai",
-    help="Train breast-image classifiers and defend the figures. Research software, not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -33,13 +32,19 @@ for module in (train, evaluate, predict, export, serve, doctor, sample_data, bac
     module.register(app)
 
 
-@app.callback()
-def root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
+def show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"breastai {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None:
+    """Train breast-image classifiers and defend the figures. Research software, not a medical device."""
 
 
 def main() -> None:
@@ -55,6 +60,10 @@ def run(arguments: Sequence[str]) -> int:
     except BreastAIError as error:
         show_failure(error, as_json)
         return error.exit_status
+    except ModuleNotFoundError as fault:
+        missing = _missing_extra(fault) or _logged(fault, arguments)
+        show_failure(missing, as_json)
+        return missing.exit_status
     except TyperException as fault:
         return _refuse(fault, as_json)
     except (KeyboardInterrupt, typer.Abort):
@@ -79,6 +88,12 @@ def _refuse(fault: TyperException, as_json: bool) -> int:
         return fault.exit_code
     show_failure(CommandInvalid(problem.rstrip(".") + ".", f"{command} --help"), as_json)
     return CommandInvalid.exit_status
+
+
+def _missing_extra(fault: ModuleNotFoundError) -> MissingExtra | None:
+    """Return what to install, unless the module is one of our own."""
+    package = (fault.name or "").partition(".")[0]
+    return MissingExtra(package, "train") if package and package != "breastai" else None
 
 
 def _logged(fault: Exception, arguments: Sequence[str]) -> InternalError:

@@ -27,11 +27,16 @@ def training_config(
     if preset_name is not None:
         layers.append(preset(preset_name))
     if data is not None:
-        layers.append(data_folders(workspace.relative(Path(data).expanduser())))
+        layers.append(data_folders(workspace.relative(Path(data).expanduser().resolve())))
     layers += [nested(assignment(text)) for text in assignments]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     return parse_config(overlay(file_values(workspace, file), *layers))
+
+
+def workspace_config(workspace: Workspace) -> Config:
+    """Return the workspace's configuration: config.json over the defaults."""
+    return parse_config(file_values(workspace))
 
 
 def file_values(workspace: Workspace, file: Path | None = None) -> dict[str, Any]:

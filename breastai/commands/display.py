@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
@@ -118,7 +119,7 @@ class Display:
             f"\nTrained {event.epochs_run} epochs in {_duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
         )
         numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
-        table = Table(title="Validation, best epoch", title_justify="left")
+        table = _table("Validation, best epoch")
         table.add_column("figure")
         table.add_column("value", justify="right")
         for name, value in numbers.items():
@@ -133,7 +134,7 @@ class Display:
         if not isinstance(per_class, dict) or not per_class:
             return
         columns = list(next(iter(per_class.values())))
-        table = Table(title="By class", title_justify="left")
+        table = _table("By class")
         table.add_column("class")
         for name in columns:
             table.add_column(name, justify="right")
@@ -153,14 +154,14 @@ class Display:
         self._end_progress()
         patients = "" if event.patients is None else f" of {event.patients} patients"
         self._line(f"{event.checkpoint} on {event.n} images{patients}: {_counts(event.counts)}")
-        table = Table(title="Figures", title_justify="left")
+        table = _table("Figures")
         table.add_column("figure")
         for name in ("value", "95 % interval", "n"):
             table.add_column(name, justify="right")
         for name, figure in event.figures.items():
             table.add_row(name, _number(figure.value), _interval(figure), str(figure.n))
         self._console.print(table)
-        matrix = Table(title="Confusion matrix (rows true, columns predicted)", title_justify="left")
+        matrix = _table("Confusion matrix (rows true, columns predicted)")
         for heading in ("", *event.class_names):
             matrix.add_column(heading, justify="right")
         for name, row in zip(event.class_names, event.confusion_matrix, strict=True):
@@ -225,6 +226,10 @@ class Display:
 
     def _notice(self) -> None:
         self._line(RESEARCH_USE)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD)
 
 
 def _number(value: float | None) -> str:

@@ -29,11 +29,14 @@ def evaluate(
     """Judge a checkpoint on images sorted into class folders."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
+    from breastai.domain.errors import DataNotFound
     from breastai.domain.jobs import Evaluate
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)
-    folder = str(Path(data).expanduser().resolve())
+    folder = Path(data).expanduser().resolve()
+    if not folder.is_dir():
+        raise DataNotFound(data)
     with opened(as_json) as output:
-        return run_job(Evaluate(workspace=str(place.root), checkpoint=name, data=folder, split=split), output)
+        return run_job(Evaluate(workspace=str(place.root), checkpoint=name, data=str(folder), split=split), output)

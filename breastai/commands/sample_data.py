@@ -16,8 +16,8 @@ def register(app: typer.Typer) -> None:
 def sample_data(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder to write to; made if missing.")],
     per_class: Annotated[
-        int, typer.Option("--per-class", metavar="N", min=1, max=100_000, help="Images of each class.")
-    ] = 100,
+        int, typer.Option("--per-class", metavar="N", min=3, max=100_000, help="Images of each class.")
+    ] = 60,
     seed: Annotated[
         int, typer.Option("--seed", metavar="S", min=0, max=2**31 - 1, help="The same seed, the same images.")
     ] = 42,
@@ -26,21 +26,21 @@ def sample_data(
 ) -> int:
     """Write ultrasound-like sample images of three classes, several per patient, split by patient."""
     from breastai.data.phantoms import write_sample_data
-    from breastai.domain.catalog import IMAGE_SUFFIXES
     from breastai.storage.workspace import Workspace, naming_full_disk
 
     target = Path(folder).expanduser().resolve()
     with opened(as_json) as output:
         with naming_full_disk(target):
-            write_sample_data(target, per_class, seed)
-        images = {
-            split.name: sum(file.suffix in IMAGE_SUFFIXES for file in split.rglob("*"))
-            for split in sorted(target.iterdir())
-            if split.is_dir()
+            made = write_sample_data(target, per_class, seed)
+        values = {
+            "type": "sample_data",
+            "path": Workspace(workspace.resolve()).relative(target),
+            "images": made.images,
+            "patients": made.patients,
+            "counts": made.counts,
+            "seed": made.seed,
         }
-        values = {"type": "sample_data", "path": Workspace(workspace.resolve()).relative(target), "images": images}
-        counts = ", ".join(f"{count} in {name}/" for name, count in images.items())
-        output.result(
-            values, f"Sample images in {target}: {counts}.\nNext: breastai train --data {folder} --preset quick"
-        )
+        splits = ", ".join(f"{sum(classes.values())} in {name}/" for name, classes in made.counts.items())
+        text = f"{made.images} sample images of {made.patients} patients in {target}: {splits}."
+        output.result(values, f"{text}\nNext: breastai train --data {folder} --preset quick")
     return 0
