@@ -1,0 +1,53 @@
+/* Which requests can be made now, and why not: the rule behind every button with a data-action. Pure. */
+(function () {
+  "use strict";
+
+  /** Requests that start a job, so that no other may run. */
+  const NEEDS_IDLE = new Set(["start_training", "resume_training", "export_model", "evaluate_model"]);
+
+  /**
+   * The key of the reason why `action` can't be made now, or null when it can.
+   * @param {string} action
+   * @param {State} state
+   * @returns {string | null}
+   */
+  function blocked(action, state) {
+    const { phase } = state.connection;
+    if (action === "connect") return phase === "connected" ? "reason.already_connected" : null;
+    if (action === "disconnect") return phase === "disconnected" ? "reason.already_disconnected" : null;
+    if (phase !== "connected") return "reason.not_connected";
+    const starting = BreastAI.store.isPending(state, "start_training") || BreastAI.store.isPending(state, "resume_training");
+    if (action === "stop_training") return state.session.state === "idle" && !starting ? "reason.nothing_to_stop" : null;
+    if (NEEDS_IDLE.has(action) && (starting || state.session.state !== "idle")) return "reason.busy";
+    if (BreastAI.store.isPending(state, action)) return "reason.waiting";
+    return null;
+  }
+
+  /**
+   * Enable or disable a button; a disabled one says why.
+   * @param {HTMLButtonElement} button
+   * @param {string | null} reason a key
+   */
+  function mark(button, reason) {
+    button.disabled = reason !== null;
+    if (reason === null) button.removeAttribute("title");
+    else button.title = BreastAI.i18n.t(reason);
+  }
+
+  /**
+   * Mark every button of the page that sends a request. A view's own reason (data-blocked) counts too.
+   * @param {ParentNode} root
+   * @param {State} state
+   */
+  function markAll(root, state) {
+    for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll("button[data-action]"))) {
+      const action = String(button.dataset.action);
+      mark(button, blocked(action, state) ?? (button.dataset.blocked || null));
+      const waits = BreastAI.store.isPending(state, action) && action !== "ping";
+      button.classList.toggle("waiting", waits);
+      button.setAttribute("aria-busy", String(waits));
+    }
+  }
+
+  BreastAI.actions = { blocked, mark, markAll };
+})();

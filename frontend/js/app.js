@@ -1,0 +1,123 @@
+/* Where the page is put together: store, connection and views; and what it asks the server for by itself. */
+(function () {
+  "use strict";
+
+  const { byId } = BreastAI.elements;
+  const VIEWS = ["training", "checkpoints", "log", "system"];
+
+  function main() {
+    BreastAI.i18n.begin();
+    const store = BreastAI.store.create();
+    const connection = BreastAI.connection.create(store);
+    /** @type {View[]} */
+    let views = [];
+    /** @type {Map<View, unknown[]>} */
+    const drawn = new Map();
+    let scheduled = false;
+
+    /** Draw what changed. @param {boolean} [everything] */
+    function draw(everything = false) {
+      scheduled = false;
+      const state = store.state();
+      for (const view of views) {
+        const slice = view.slice(state);
+        const before = drawn.get(view);
+        if (!everything && before !== undefined && slice.every((value, index) => value === before[index])) continue;
+        drawn.set(view, slice);
+        view.render(state);
+      }
+      BreastAI.actions.markAll(document, state);
+      for (const each of VIEWS) byId(`view-${each}`).dataset.drawn = "true";
+    }
+
+    function schedule() {
+      if (scheduled) return;
+      scheduled = true;
+      // A hidden tab gets no animation frames, but its title tells how far the run is.
+      if (document.hidden) setTimeout(draw, 1000);
+      else requestAnimationFrame(() => draw());
+    }
+
+    function restyle() {
+      curves.restyle();
+    }
+
+    const context = { store, connection, restyle };
+    const curves = BreastAI.views.curves.create();
+    views = [
+      BreastAI.views.header.create(context),
+      BreastAI.views.start.create(context),
+      BreastAI.views.run.create(context),
+      BreastAI.views.tiles.create(),
+      curves,
+      BreastAI.views.classes.create(),
+      BreastAI.views.summary.create(),
+      BreastAI.views.checkpoints.create(context),
+      BreastAI.views.log.create(context),
+      BreastAI.views.system.create(context),
+      BreastAI.views.toasts.create(context),
+    ];
+    curves.listen(() => draw(true));
+
+    function showView() {
+      const wanted = location.hash.slice(1);
+      const view = VIEWS.includes(wanted) ? wanted : VIEWS[0];
+      for (const each of VIEWS) byId(`view-${each}`).hidden = each !== view;
+      for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("nav [data-view]"))) {
+        if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      }
+      draw(true);
+    }
+
+    BreastAI.i18n.onChange(() => {
+      BreastAI.i18n.apply(document);
+      draw(true);
+    });
+    addEventListener("hashchange", showView);
+    addEventListener("online", () => connection.retryNow());
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      connection.retryNow();
+      draw();
+    });
+    store.subscribe(schedule);
+    store.subscribe(followUps(store, connection));
+    BreastAI.i18n.apply(document);
+    showView();
+    connection.connect(/** @type {HTMLInputElement} */ (byId("address")).value);
+  }
+
+  /**
+   * What the page asks for by itself: epochs it lacks, the list of checkpoints when it may have changed, and the
+   * true state after an error that may have ended a job.
+   * @param {Store} store
+   * @param {Connection} connection
+   */
+  function followUps(store, connection) {
+    let listFor = "";
+    let errorCount = 0;
+    return (/** @type {State} */ state) => {
+      if (state.connection.phase !== "connected" || state.welcome === null) {
+        listFor = "";
+        return;
+      }
+      const gap = BreastAI.store.missingEpochs(state);
+      if (gap !== null && state.run !== null && !BreastAI.store.isPending(state, "get_history")) {
+        connection.request("get_history", { run_id: state.run.id, ...gap }).catch(() => {});
+      }
+      const listNow = `${state.run?.checkpoint?.seq ?? ""} ${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""}`;
+      if (listNow !== listFor && !BreastAI.store.isPending(state, "list_checkpoints")) {
+        listFor = listNow;
+        connection.request("list_checkpoints").catch(() => {});
+      }
+      const errors = state.log.filter(({ level }) => level === "error").length;
+      if (errors > errorCount && state.session.state !== "idle" && !BreastAI.store.isPending(state, "get_status")) {
+        connection.request("get_status").catch(() => {});
+      }
+      errorCount = errors;
+    };
+  }
+
+  main();
+})();

@@ -1,0 +1,112 @@
+/* Curves over epochs. The only file that knows Chart.js; without it the page says so and the tables stay. */
+(function () {
+  "use strict";
+
+  const SERIES_COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4"];
+
+  function available() {
+    return typeof globalThis.Chart === "function";
+  }
+
+  /** The value of a colour of the style sheet, as the theme has it now. @param {string} variable */
+  function colour(variable) {
+    const probe = BreastAI.elements.make("span", { attributes: { hidden: true } });
+    probe.style.setProperty("color", `var(${variable})`);
+    document.body.append(probe);
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  }
+
+  function calm() {
+    return matchMedia("(prefers-reduced-motion: reduce)").matches;
+  }
+
+  /**
+   * The points of a curve: one for each epoch, a gap where the figure is undefined.
+   * @param {Wire.TrainingUpdate[]} epochs sorted, each epoch once
+   * @param {string} key
+   * @returns {{ x: number, y: number | null }[]}
+   */
+  function points(epochs, key) {
+    return epochs.map((row) => {
+      const value = /** @type {any} */ (row)[key];
+      return { x: row.epoch, y: typeof value === "number" ? value : null };
+    });
+  }
+
+  /**
+   * A chart of some figures over the epochs.
+   * @param {HTMLCanvasElement} canvas
+   * @param {{ key: string, label: string }[]} series
+   * @returns {Curves}
+   */
+  function create(canvas, series) {
+    const Chart = globalThis.Chart;
+    if (typeof Chart !== "function") return { show() {}, restyle() {}, destroy() {} };
+    /** @type {any} */
+    const chart = new Chart(canvas, {
+      type: "line",
+      data: { datasets: series.map(({ label }) => ({ label, data: [] })) },
+      options: {
+        animation: calm() ? false : { duration: 250 },
+        responsive: true,
+        maintainAspectRatio: false,
+        parsing: false,
+        normalized: true,
+        interaction: { mode: "index", intersect: false },
+        locale: BreastAI.i18n.current(),
+        scales: {
+          x: { type: "linear", title: { display: true, text: BreastAI.i18n.t("figure.epoch") }, ticks: { precision: 0, maxTicksLimit: 8 } },
+          y: { ticks: { maxTicksLimit: 6 }, grace: "5%" },
+        },
+        plugins: {
+          legend: { position: "bottom", labels: { boxWidth: 18, boxHeight: 2, padding: 12 } },
+          tooltip: {
+            callbacks: {
+              title: (/** @type {any[]} */ items) => `${BreastAI.i18n.t("figure.epoch")} ${BreastAI.format.integer(items[0]?.parsed.x)}`,
+              label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${BreastAI.format.figure(item.parsed.y)}`,
+            },
+          },
+        },
+      },
+    });
+
+    function restyle() {
+      const text = colour("--text-muted");
+      const grid = colour("--line");
+      const { scales, plugins } = chart.options;
+      for (const axis of [scales.x, scales.y]) {
+        axis.ticks.color = text;
+        axis.grid = { color: grid };
+        axis.border = { color: grid };
+      }
+      scales.x.title.color = text;
+      plugins.legend.labels.color = colour("--text");
+      chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
+        const line = colour(SERIES_COLOURS[index % SERIES_COLOURS.length]);
+        Object.assign(dataset, { borderColor: line, backgroundColor: line, borderWidth: 2, borderDash: index % 2 === 1 ? [6, 3] : [] });
+      });
+      chart.update("none");
+    }
+
+    restyle();
+    return {
+      show(epochs) {
+        chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
+          const data = points(epochs, series[index].key);
+          // A lone point has no line: show it; among many, points only clutter.
+          Object.assign(dataset, { data, pointRadius: data.length <= 40 ? 2.5 : 0, pointHoverRadius: 5 });
+        });
+        // The axis has whole epochs, and is not empty before the second.
+        chart.options.scales.x.min = epochs[0]?.epoch ?? 1;
+        chart.options.scales.x.max = Math.max(epochs.at(-1)?.epoch ?? 1, (epochs[0]?.epoch ?? 1) + 1);
+        chart.update(epochs.length > 300 || calm() ? "none" : undefined);
+      },
+      restyle,
+      destroy: () => chart.destroy(),
+    };
+  }
+
+  BreastAI.charts = { available, points, create };
+})();

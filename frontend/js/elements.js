@@ -1,0 +1,97 @@
+/* Making elements: every text goes in as text, never as markup. */
+(function () {
+  "use strict";
+
+  /**
+   * Make an element. `text` becomes its text, `data` its data-* fields, `on` its listeners; a null attribute is left out.
+   * @template {keyof HTMLElementTagNameMap} Tag
+   * @param {Tag} tag
+   * @param {ElementOptions} [options]
+   * @param {...(Node | string | null)} children
+   * @returns {HTMLElementTagNameMap[Tag]}
+   */
+  function make(tag, options = {}, ...children) {
+    const element = document.createElement(tag);
+    if (options.class) element.className = options.class;
+    if (options.text !== undefined) element.textContent = options.text;
+    for (const [name, value] of Object.entries(options.attributes ?? {})) {
+      if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : String(value));
+    }
+    for (const [name, value] of Object.entries(options.data ?? {})) element.dataset[name] = value;
+    for (const [name, listener] of Object.entries(options.on ?? {})) element.addEventListener(name, listener);
+    for (const child of children) if (child !== null) element.append(child);
+    return element;
+  }
+
+  /** A name typed by someone: its own direction, and it may break anywhere. @param {string} name */
+  function name(name) {
+    return make("bdi", { class: "name", text: name });
+  }
+
+  /**
+   * The element with this id; a page without it is not our page.
+   * @param {string} id
+   * @returns {HTMLElement}
+   */
+  function byId(id) {
+    const element = document.getElementById(id);
+    if (element === null) throw new Error(`index.html has no element #${id}`);
+    return element;
+  }
+
+  /** @param {Element} parent @param {...(Node | string | null)} children */
+  function fill(parent, ...children) {
+    parent.replaceChildren(...children.filter((child) => child !== null));
+  }
+
+  /** A button that sends the request `action`. @param {string} action @param {string} text @param {ElementOptions} [options] */
+  function actionButton(action, text, options = {}) {
+    return make("button", {
+      ...options,
+      class: `button ${options.class ?? ""}`.trim(),
+      text,
+      attributes: { type: "button", ...options.attributes },
+      data: { action, ...options.data },
+    });
+  }
+
+  /**
+   * A table. The first cell of a row is its header.
+   * @param {{ caption: string, captionHidden?: boolean, head: (Node | string)[], rows: (Node | string)[][], class?: string, numeric?: boolean }} spec
+   */
+  function table(spec) {
+    const labels = spec.head.map((cell) => (typeof cell === "string" ? cell : (cell.textContent ?? "")));
+    const caption = make("caption", { text: spec.caption, class: spec.captionHidden ? "visually-hidden" : "" });
+    const head = spec.head.map((cell) => make("th", { attributes: { scope: "col" } }, cell));
+    const rows = spec.rows.map((cells) =>
+      make(
+        "tr",
+        {},
+        ...cells.map((cell, index) =>
+          index === 0
+            ? make("th", { attributes: { scope: "row" } }, cell)
+            : make("td", { data: { label: labels[index] ?? "" } }, cell),
+        ),
+      ),
+    );
+    return make(
+      "table",
+      { class: `${spec.class ?? ""} ${spec.numeric ? "numeric" : ""}`.trim() },
+      caption,
+      make("thead", {}, make("tr", {}, ...head)),
+      make("tbody", {}, ...rows),
+    );
+  }
+
+  /** A wide thing that scrolls sideways by itself, reachable by keyboard. @param {string} label @param {Node} content */
+  function scroller(label, content) {
+    return make("div", { class: "scroller", attributes: { tabindex: 0, role: "region", "aria-label": label } }, content);
+  }
+
+  /** A list of terms and what they are. @param {[string, Node | string][]} pairs */
+  function terms(pairs) {
+    return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
+  }
+
+  BreastAI.elements = { make, name, byId, fill, actionButton, table, scroller, terms };
+})();

@@ -1,0 +1,98 @@
+/* Figures, sizes, dates and durations as text, in the chosen language. What is unknown is an em dash, never 0. */
+(function () {
+  "use strict";
+
+  const NONE = "—";
+
+  /** @param {unknown} value @returns {value is number} */
+  function known(value) {
+    return typeof value === "number" && Number.isFinite(value);
+  }
+
+  /** @param {number | null | undefined} value @param {Intl.NumberFormatOptions} options */
+  function format(value, options) {
+    return known(value) ? new Intl.NumberFormat(BreastAI.i18n.current(), options).format(value) : NONE;
+  }
+
+  /** A fraction of 1 or a loss, with three decimals. @param {number | null | undefined} value */
+  function figure(value) {
+    return format(value, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+  }
+
+  /** @param {number | null | undefined} value */
+  function integer(value) {
+    return format(value, { maximumFractionDigits: 0 });
+  }
+
+  /** @param {number | null | undefined} value @param {number} [digits] */
+  function number(value, digits = 1) {
+    return format(value, { maximumFractionDigits: digits });
+  }
+
+  /** A fraction of 1 as a percentage. @param {number | null | undefined} value @param {number} [digits] */
+  function percent(value, digits = 0) {
+    return format(value, { style: "percent", maximumFractionDigits: digits });
+  }
+
+  /** A small number such as a learning rate: 0.0003, or 2.5E-7. @param {number | null | undefined} value */
+  function small(value) {
+    if (!known(value) || value === 0 || Math.abs(value) >= 1e-4) return format(value, { maximumSignificantDigits: 3 });
+    return format(value, { notation: "scientific", maximumSignificantDigits: 3 });
+  }
+
+  /** A size given in bytes. @param {number | null | undefined} bytes */
+  function bytes(bytes) {
+    if (!known(bytes)) return NONE;
+    if (bytes < 1e6) return format(bytes / 1e3, { style: "unit", unit: "kilobyte", maximumFractionDigits: 0 });
+    if (bytes < 1e9) return format(bytes / 1e6, { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+    return format(bytes / 1e9, { style: "unit", unit: "gigabyte", maximumFractionDigits: 2 });
+  }
+
+  /** @param {number | null | undefined} value */
+  function megabytes(value) {
+    return format(value, { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+  }
+
+  /** @param {number | null | undefined} value */
+  function gigabytes(value) {
+    return format(value, { style: "unit", unit: "gigabyte", maximumFractionDigits: 1 });
+  }
+
+  /** A length of time: its two largest units, "3 min, 20 sec". @param {number | null | undefined} seconds */
+  function duration(seconds) {
+    if (!known(seconds) || seconds < 0) return NONE;
+    const whole = Math.round(seconds);
+    /** @type {[number, string][]} */
+    const parts = [
+      [Math.floor(whole / 86400), "day"],
+      [Math.floor(whole / 3600) % 24, "hour"],
+      [Math.floor(whole / 60) % 60, "minute"],
+      [whole % 60, "second"],
+    ];
+    const first = parts.findIndex(([count]) => count > 0);
+    if (first < 0) return format(0, { style: "unit", unit: "second", unitDisplay: "short" });
+    return parts
+      .slice(first, first + 2)
+      .filter(([count]) => count > 0)
+      .map(([count, unit]) => format(count, { style: "unit", unit, unitDisplay: "short" }))
+      .join(" ");
+  }
+
+  /** @param {string | null | undefined} iso @param {Intl.DateTimeFormatOptions} options */
+  function moment(iso, options) {
+    const date = new Date(iso ?? NaN);
+    return Number.isNaN(date.getTime()) ? NONE : new Intl.DateTimeFormat(BreastAI.i18n.current(), options).format(date);
+  }
+
+  /** @param {string | null | undefined} iso */
+  function date(iso) {
+    return moment(iso, { dateStyle: "medium", timeStyle: "short" });
+  }
+
+  /** @param {string | null | undefined} iso */
+  function time(iso) {
+    return moment(iso, { timeStyle: "medium" });
+  }
+
+  BreastAI.format = { NONE, figure, integer, number, percent, small, bytes, megabytes, gigabytes, duration, date, time };
+})();

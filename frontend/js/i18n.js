@@ -1,0 +1,151 @@
+/* Words: the language the page speaks, and every text of it by its key. */
+(function () {
+  "use strict";
+
+  const LANGUAGES = ["en", "fr"];
+  const REMEMBERED_AS = "breastai.language";
+
+  /** @type {BreastAIGlobal} */
+  const BreastAI = /** @type {any} */ ({ locales: {}, views: {} });
+  globalThis.BreastAI = BreastAI;
+
+  let language = "en";
+  /** @type {Set<() => void>} */
+  const listeners = new Set();
+
+  /**
+   * The language to begin with: the one chosen last time, else the first of the browser's that we speak.
+   * @param {string | null} remembered
+   * @param {readonly string[]} browserLanguages
+   */
+  function choose(remembered, browserLanguages) {
+    if (remembered !== null && LANGUAGES.includes(remembered)) return remembered;
+    for (const tag of browserLanguages) {
+      const primary = tag.toLowerCase().split("-")[0];
+      if (LANGUAGES.includes(primary)) return primary;
+    }
+    return "en";
+  }
+
+  function current() {
+    return language;
+  }
+
+  /** @param {string} wanted */
+  function set(wanted) {
+    language = LANGUAGES.includes(wanted) ? wanted : "en";
+    if (typeof document !== "undefined") document.documentElement.lang = language;
+    for (const listener of listeners) listener();
+  }
+
+  /** Choose the language and remember it. @param {string} wanted */
+  function remember(wanted) {
+    BreastAI.memory.write(REMEMBERED_AS, wanted);
+    set(wanted);
+  }
+
+  function begin() {
+    set(choose(BreastAI.memory.read(REMEMBERED_AS), navigator.languages || [navigator.language]));
+  }
+
+  /** @param {() => void} listener */
+  function onChange(listener) {
+    listeners.add(listener);
+  }
+
+  /** @param {string} key */
+  function has(key) {
+    return Object.hasOwn(BreastAI.locales[language], key);
+  }
+
+  /** @param {unknown} value @returns {string} */
+  function readable(value) {
+    if (value === null || value === undefined || value === "") return "—";
+    if (Array.isArray(value)) return value.length ? value.map(readable).join(", ") : "—";
+    if (typeof value === "number") {
+      return new Intl.NumberFormat(language, { useGrouping: false, maximumFractionDigits: 6 }).format(value);
+    }
+    return String(value);
+  }
+
+  /**
+   * The text of `key`, with {names} filled in. A missing text shows its key: the tests find it before a user does.
+   * @param {string} key
+   * @param {Record<string, unknown>} [params]
+   */
+  function t(key, params = {}) {
+    if (!has(key)) return key;
+    return BreastAI.locales[language][key].replace(/\{(\w+)\}/g, (whole, name) =>
+      Object.hasOwn(params, name) ? readable(params[name]) : whole,
+    );
+  }
+
+  /**
+   * The text of `key`.one or `key`.other, by the language's own rule (in French, 0 is singular).
+   * @param {string} key
+   * @param {number} count
+   * @param {Record<string, unknown>} [params]
+   */
+  function plural(key, count, params = {}) {
+    const form = new Intl.PluralRules(language).select(count) === "one" ? "one" : "other";
+    return t(`${key}.${form}`, { ...params, count: BreastAI.format.integer(count) });
+  }
+
+  /**
+   * The text of an error: by its code, else what the server wrote.
+   * @param {{ code: string, message: string, params?: Record<string, unknown> }} error
+   */
+  function errorText(error) {
+    const key = `error.${error.code}`;
+    if (!has(key)) return error.message || t("error.unknown", { code: error.code });
+    const params = { ...error.params };
+    if (Array.isArray(params.problems)) params.problems = params.problems.map((line) => problem(String(line))).join(" ; ");
+    return t(key, params);
+  }
+
+  /**
+   * A fault of a setting, "training.epochs: expected a whole number from 1 to 10000, got -1", in the chosen language.
+   * @param {string} line
+   */
+  function problem(line) {
+    if (language === "en") return line;
+    const colon = line.indexOf(": ");
+    if (colon < 0) return line;
+    const place = line.slice(0, colon);
+    const fault = line.slice(colon + 2);
+    const name = has(`setting.${place}.label`) ? `${place} (${t(`setting.${place}.label`)})` : place;
+    if (fault === "unknown key") return t("problem.unknown_key", { name });
+    if (fault === "missing") return t("problem.missing", { name });
+    const number = /^expected (a whole number|a number)(?: (from|above) (\S+))?(?: (to below|to) (\S+))?, got (.*)$/s.exec(fault);
+    if (number) {
+      const [, noun, fromWord, low, toWord, high, got] = number;
+      const parts = [t(noun === "a number" ? "problem.number" : "problem.whole_number")];
+      if (low) parts.push(t(fromWord === "above" ? "problem.above" : "problem.from", { low }));
+      if (high) parts.push(t(toWord === "to below" ? "problem.below" : "problem.to", { high }));
+      return t("problem.expected", { name, expected: parts.join(" "), got });
+    }
+    const other = /^expected (.*), got (.*)$/s.exec(fault);
+    if (other) return t("problem.expected", { name, expected: other[1], got: other[2] });
+    return `${name} : ${fault}`;
+  }
+
+  /**
+   * Write the texts of the elements below `root` that name a key: data-i18n (text), data-i18n-title,
+   * data-i18n-placeholder, data-i18n-label (aria-label).
+   * @param {ParentNode} root
+   */
+  function apply(root) {
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-i18n]"))) {
+      element.textContent = t(String(element.dataset.i18n));
+    }
+    const attributes = { i18nTitle: "title", i18nPlaceholder: "placeholder", i18nLabel: "aria-label" };
+    for (const [field, attribute] of Object.entries(attributes)) {
+      const selector = `[data-${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}]`;
+      for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll(selector))) {
+        element.setAttribute(attribute, t(String(element.dataset[field])));
+      }
+    }
+  }
+
+  BreastAI.i18n = { LANGUAGES, choose, begin, current, set, remember, onChange, has, t, plural, errorText, problem, apply };
+})();

@@ -1,0 +1,125 @@
+/* The form of settings, drawn from the schema: label, help, bounds and default of each, and what is wrong at the field. */
+(function () {
+  "use strict";
+
+  const { make, fill } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+
+  /** The text of a value of a setting. @param {Field} field @param {unknown} value @returns {string} */
+  function valueText(field, value) {
+    if (value === null || value === undefined || value === "") return t("field.none");
+    if (typeof value === "boolean") return t(value ? "field.on" : "field.off");
+    const key = `option.${field.path}.${value}`;
+    if (field.kind === "choice") return BreastAI.i18n.has(key) ? t(key) : BreastAI.i18n.has(`metric.${value}`) ? t(`metric.${value}`) : String(value);
+    if (typeof value === "number") return BreastAI.format.number(value, 8);
+    return typeof value === "string" ? value : JSON.stringify(value);
+  }
+
+  /** Bounds and default of a setting in words. @param {Field} field */
+  function boundsText(field) {
+    const parts = [];
+    const low = field.minimum ?? field.above;
+    const high = field.maximum ?? field.below;
+    if (low !== undefined && high !== undefined) {
+      parts.push(t("field.range", { low: BreastAI.format.number(low, 8), high: BreastAI.format.number(high, 8) }));
+    }
+    if (field.fallback !== undefined) parts.push(t("field.default", { value: valueText(field, field.fallback) }));
+    return parts.join(" · ");
+  }
+
+  /**
+   * One setting: its control with label, help and place for a fault.
+   * @param {Field} field
+   * @param {FieldHandlers} handlers
+   * @returns {DrawnField}
+   */
+  function drawField(field, handlers) {
+    const id = `setting-${field.path.replaceAll(".", "-")}`;
+    const control = controlFor(field, id);
+    const fault = make("p", { class: "field-fault", attributes: { id: `${id}-fault` } });
+    const reset = make("button", {
+      class: "button quiet small",
+      text: t("field.reset"),
+      attributes: { type: "button", "aria-label": t("field.reset_label", { name: t(`setting.${field.path}.label`) }) },
+      on: { click: () => handlers.onReset(field) },
+    });
+    const head = make("div", { class: "field-head" }, make("label", { text: t(`setting.${field.path}.label`), attributes: { for: id } }), reset);
+    const help = make("p", { class: "field-help", text: t(`setting.${field.path}.help`), attributes: { id: `${id}-help` } });
+    const bounds = make("p", { class: "field-bounds", text: boundsText(field) });
+    control.setAttribute("aria-describedby", `${id}-help ${id}-fault`);
+    const element = make("div", { class: `field kind-${field.kind}`, data: { setting: field.path } }, head, control, fault, help, bounds);
+
+    const read = () => {
+      const text = control instanceof HTMLInputElement && control.type === "checkbox" ? String(control.checked) : control.value;
+      const result = field.kind === "boolean" ? { value: text === "true" } : BreastAI.settings.parse(field, text);
+      if ("value" in result) handlers.onChange(field, result.value);
+      else handlers.onFault(field, t(result.problem, result.params));
+    };
+    control.addEventListener(control instanceof HTMLSelectElement || field.kind === "boolean" ? "change" : "input", read);
+
+    return {
+      field,
+      element,
+      show(value, changed, faultText) {
+        // What is being typed stays as typed.
+        if (document.activeElement !== control || (changed === false && faultText === null)) setControl(control, field, value);
+        element.classList.toggle("changed", changed);
+        reset.hidden = !changed;
+        control.setAttribute("aria-invalid", String(faultText !== null));
+        fault.textContent = faultText ?? "";
+      },
+    };
+  }
+
+  /** @param {HTMLInputElement | HTMLSelectElement} control @param {Field} field @param {unknown} value */
+  function setControl(control, field, value) {
+    if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
+    else if (field.kind !== "boolean") {
+      const text = BreastAI.settings.shown(field, value);
+      if (control.value !== text) control.value = text;
+    }
+  }
+
+  /** @param {Field} field @param {string} id @returns {HTMLInputElement | HTMLSelectElement} */
+  function controlFor(field, id) {
+    const attributes = { id, name: field.path };
+    if (field.kind === "choice") {
+      const options = field.options.map((value) => make("option", { text: valueText(field, value), attributes: { value: JSON.stringify(value) } }));
+      return make("select", { attributes }, ...options);
+    }
+    if (field.kind === "boolean") return make("input", { attributes: { ...attributes, type: "checkbox", role: "switch" } });
+    const inputmode = field.kind === "integer" ? "numeric" : field.kind === "number" ? "decimal" : null;
+    return make("input", {
+      attributes: { ...attributes, type: "text", inputmode, autocomplete: "off", spellcheck: "false", placeholder: field.nullable ? t("field.none") : null },
+    });
+  }
+
+  /**
+   * The whole form, grouped by section.
+   * @param {Element} parent
+   * @param {Field[]} fields
+   * @param {FieldHandlers} handlers
+   * @returns {DrawnField[]}
+   */
+  function draw(parent, fields, handlers) {
+    /** @type {Map<string, DrawnField[]>} */
+    const sections = new Map();
+    for (const field of fields) {
+      const drawn = sections.get(field.section) ?? [];
+      drawn.push(drawField(field, handlers));
+      sections.set(field.section, drawn);
+    }
+    const groups = [...sections].map(([section, drawn]) =>
+      make(
+        "details",
+        { class: "settings-group", data: { section } },
+        make("summary", {}, make("span", { text: t(`section.${section}`) }), make("span", { class: "badge changed-count" })),
+        make("div", { class: "settings-fields" }, ...drawn.map(({ element }) => element)),
+      ),
+    );
+    fill(parent, ...groups);
+    return [...sections.values()].flat();
+  }
+
+  BreastAI.schemaForm = { draw, drawField, valueText };
+})();

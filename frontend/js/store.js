@@ -1,0 +1,380 @@
+/* The state of the page, and how each event changes it. Pure: no DOM, no clock, no socket; a row for every event. */
+(function () {
+  "use strict";
+
+  const MOST_LOG_LINES = 3000;
+  const MOST_NOTICES = 5;
+  const MOST_EXPORTS = 20;
+
+  /** @returns {State} */
+  function initial() {
+    return {
+      connection: { phase: "disconnected", url: "", attempt: 0, retryInS: null, failed: false },
+      welcome: null,
+      session: { state: "idle", job: null, currentModel: null, clients: null },
+      progress: null,
+      run: null,
+      checkpoints: null,
+      loaded: null,
+      exports: [],
+      evaluation: null,
+      predictions: [],
+      diagnostics: null,
+      backup: null,
+      savedConfigPath: null,
+      problems: [],
+      pongMs: null,
+      pending: {},
+      log: [],
+      notices: [],
+      noticeCount: 0,
+    };
+  }
+
+  /** @param {string} id @returns {Run} */
+  function newRun(id) {
+    return {
+      id, seq: 0, started: null, data: null, model: null, epochs: [], filledTo: 0,
+      lastEpoch: 0, checkpoint: null, outcome: null,
+    };
+  }
+
+  // --- small steps ------------------------------------------------------------------------------
+
+  /**
+   * The state with the event's run as the current one, changed by `patch`.
+   * @param {State} state
+   * @param {Wire.Event} event
+   * @param {Partial<Run>} patch
+   * @returns {State}
+   */
+  function inRun(state, event, patch) {
+    const id = event.run_id ?? state.run?.id ?? "";
+    const run = state.run !== null && state.run.id === id ? state.run : newRun(id);
+    return { ...state, run: { ...run, ...patch, seq: Math.max(run.seq, event.seq ?? 0) } };
+  }
+
+  /**
+   * The epochs with `update` in its place: one row for each epoch, the latest word on it.
+   * @param {Wire.TrainingUpdate[]} epochs
+   * @param {Wire.TrainingUpdate} update
+   */
+  function withEpoch(epochs, update) {
+    let at = epochs.length;
+    while (at > 0 && epochs[at - 1].epoch > update.epoch) at -= 1;
+    if (at > 0 && epochs[at - 1].epoch === update.epoch) {
+      const there = epochs[at - 1];
+      if ((there.seq ?? 0) > (update.seq ?? 0)) return epochs;
+      return [...epochs.slice(0, at - 1), update, ...epochs.slice(at)];
+    }
+    return [...epochs.slice(0, at), update, ...epochs.slice(at)];
+  }
+
+  /** @param {State} state @param {Session["state"]} to @param {string | null} [job] @returns {State} */
+  function sessionState(state, to, job) {
+    const session = { ...state.session, state: to, job: job === undefined ? state.session.job : job };
+    return { ...state, session, progress: to === "idle" ? null : state.progress };
+  }
+
+  /** @param {State} state @returns {State} */
+  function jobEnded(state) {
+    return sessionState(state, "idle", null);
+  }
+
+  /**
+   * @param {State} state
+   * @param {Wire.Snapshot} snapshot
+   * @returns {State}
+   */
+  function withSnapshot(state, snapshot) {
+    /** @type {State} */
+    let next = {
+      ...state,
+      session: { ...state.session, state: snapshot.state, job: snapshot.job, currentModel: snapshot.current_model },
+      progress: snapshot.state === "idle" ? null : snapshot.progress,
+    };
+    if (snapshot.run_id === null) return next;
+    const same = state.run !== null && state.run.id === snapshot.run_id;
+    // For a run already on the page `seq` stays: the events missed meanwhile are still to come.
+    const run = same && state.run !== null ? state.run : { ...newRun(snapshot.run_id), seq: snapshot.seq ?? 0 };
+    next = {
+      ...next,
+      run: {
+        ...run,
+        started: snapshot.started ?? run.started,
+        data: snapshot.data ?? run.data,
+        model: snapshot.model ?? run.model,
+        outcome: snapshot.outcome ?? (snapshot.state === "idle" ? run.outcome : null),
+        epochs: snapshot.update === null ? run.epochs : withEpoch(run.epochs, snapshot.update),
+        lastEpoch: Math.max(run.lastEpoch, snapshot.update?.epoch ?? 0),
+      },
+    };
+    return next;
+  }
+
+  // --- a row for every event --------------------------------------------------------------------
+
+  /** @type {{ [Name in keyof Wire.Events]: (state: State, event: Wire.Events[Name]) => State }} */
+  const rows = {
+    connection_established: (state, event) => withSnapshot({ ...state, welcome: event }, event.snapshot),
+    status: (state, event) => {
+      const next = withSnapshot(state, event.snapshot);
+      return { ...next, session: { ...next.session, clients: event.connected_clients } };
+    },
+    training_started: (state, event) => {
+      const known = state.run !== null && state.run.id === event.run_id ? state.run.epochs : [];
+      const next = inRun(state, event, {
+        started: event,
+        outcome: null,
+        // What a resumed run does again is drawn again.
+        epochs: known.filter((row) => row.epoch < event.start_epoch),
+        lastEpoch: event.start_epoch - 1,
+      });
+      return sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
+    },
+    data_loaded: (state, event) => inRun(state, event, { data: event }),
+    model_loaded: (state, event) => inRun(state, event, { model: event }),
+    progress_update: (state, event) => {
+      const next = event.run_id ? inRun(state, event, {}) : state;
+      return { ...sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), progress: event };
+    },
+    training_update: (state, event) => {
+      const run = state.run !== null && state.run.id === (event.run_id ?? state.run.id) ? state.run : null;
+      return inRun(state, event, {
+        epochs: withEpoch(run?.epochs ?? [], event),
+        lastEpoch: Math.max(run?.lastEpoch ?? 0, event.epoch),
+      });
+    },
+    checkpoint_saved: (state, event) => inRun(state, event, { checkpoint: event }),
+    training_complete: (state, event) => {
+      const next = jobEnded(inRun(state, event, { outcome: { ...event, history: {} } }));
+      return { ...next, session: { ...next.session, currentModel: event.checkpoint } };
+    },
+    training_stopped: (state, event) => jobEnded(inRun(state, event, { outcome: event })),
+    job_stopped: (state) => jobEnded(state),
+    evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
+    prediction: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }),
+    predictions_complete: (state) => jobEnded(state),
+    export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
+    log: (state, event) => (event.run_id && event.run_id === state.run?.id ? inRun(state, event, {}) : state),
+    history: (state, event) => {
+      const run = state.run;
+      const of = event.run_id ?? event.epochs[0]?.run_id;
+      if (run === null || (of && of !== run.id)) return state;
+      const epochs = event.epochs.reduce(withEpoch, run.epochs);
+      const filledTo = Math.max(run.filledTo, event.last ?? run.lastEpoch);
+      return { ...state, run: { ...run, epochs, filledTo, lastEpoch: Math.max(run.lastEpoch, event.last ?? 0) } };
+    },
+    checkpoints_list: (state, event) => ({ ...state, checkpoints: event.checkpoints }),
+    checkpoint_loaded: (state, event) => ({
+      ...state,
+      loaded: event,
+      session: { ...state.session, currentModel: event.checkpoint },
+    }),
+    checkpoint_deleted: (state, event) => ({
+      ...state,
+      checkpoints: state.checkpoints?.filter((entry) => entry.checkpoint !== event.checkpoint) ?? null,
+      session: state.session.currentModel === event.checkpoint ? { ...state.session, currentModel: null } : state.session,
+    }),
+    system_diagnostics: (state, event) => ({ ...state, diagnostics: event }),
+    backup_created: (state, event) => ({ ...state, backup: event }),
+    config: (state, event) => ({
+      ...state,
+      welcome: state.welcome && { ...state.welcome, config: event.config, config_schema: event.config_schema },
+      problems: [],
+    }),
+    config_saved: (state, event) => ({
+      ...state,
+      welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null },
+      savedConfigPath: event.path,
+      problems: [],
+    }),
+    pong: (state) => state,
+    disconnect_ack: (state) => state,
+    error: (state, event) => {
+      const problems = event.params?.problems;
+      return Array.isArray(problems) ? { ...state, problems: problems.map(String) } : state;
+    },
+  };
+
+  // --- what also becomes a line of the log, or a notice ---------------------------------------------
+
+  /** @type {{ [Name in keyof Wire.Events]?: (event: Wire.Events[Name]) => LineContent }} */
+  const lines = {
+    log: (event) => ({ level: event.level, code: event.code, params: event.params, message: event.message }),
+    error: (event) => ({ level: "error", code: event.code, params: event.params, message: event.message }),
+    training_started: (event) => ({
+      level: "info",
+      key: event.start_epoch > 1 ? "event.training_resumed" : "event.training_started",
+      params: { architecture: event.architecture, epochs: event.epochs, epoch: event.start_epoch, run: event.run_id },
+    }),
+    data_loaded: (event) => ({
+      level: event.skipped > 0 ? "warning" : "info",
+      key: "event.data_loaded",
+      params: { train: total(event.train), val: total(event.val), skipped: event.skipped },
+    }),
+    model_loaded: (event) => ({
+      level: event.weights === "none" ? "warning" : "info",
+      key: event.weights === "none" ? "event.model_from_scratch" : "event.model_loaded",
+      params: { architecture: event.architecture, weights: event.weights_detail },
+    }),
+    training_update: (event) => ({
+      level: "info",
+      key: "event.training_update",
+      params: { epoch: event.epoch, epochs: event.epochs, loss: rounded(event.val_loss), accuracy: rounded(event.val_accuracy), f1: rounded(event.val_f1_weighted), auc: rounded(event.val_auc_roc) },
+    }),
+    checkpoint_saved: (event) => ({ level: "success", key: "event.checkpoint_saved", params: { checkpoint: event.checkpoint } }),
+    training_complete: (event) => ({
+      level: "success",
+      key: event.stopped_early ? "event.training_complete_early" : "event.training_complete",
+      params: { epochs: event.epochs_run, best: event.best_epoch, checkpoint: event.checkpoint },
+    }),
+    training_stopped: (event) => ({
+      level: event.reason === "error" ? "error" : "warning",
+      key: `event.training_stopped.${event.reason}`,
+      params: { epoch: event.epoch, checkpoint: event.checkpoint },
+    }),
+    job_stopped: (event) => ({ level: "warning", key: "event.job_stopped", params: { job: event.job } }),
+    evaluation: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
+    predictions_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
+    export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
+    checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
+    checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
+    backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
+    config_saved: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
+  };
+
+  /** Events that are told in a notice as well. */
+  const NOTICED = new Set([
+    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "predictions_complete",
+    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved",
+  ]);
+
+  /** @param {Record<string, number>} counts */
+  function total(counts) {
+    return Object.values(counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** @param {number | null} value */
+  function rounded(value) {
+    return value === null ? null : Math.round(value * 1000) / 1000;
+  }
+
+  /**
+   * The log with the event's line in its place; an event seen before adds nothing.
+   * @param {LogLine[]} log
+   * @param {LogLine} line
+   */
+  function withLine(log, line) {
+    let at = log.length;
+    if (line.run && line.seq) {
+      while (at > 0 && log[at - 1].run === line.run && (log[at - 1].seq ?? 0) > line.seq) at -= 1;
+      if (at > 0 && log[at - 1].run === line.run && log[at - 1].seq === line.seq) return log;
+    }
+    const next = [...log.slice(0, at), line, ...log.slice(at)];
+    return next.length > MOST_LOG_LINES ? next.slice(next.length - MOST_LOG_LINES) : next;
+  }
+
+  /** @param {State} state @param {LineContent} content @param {{ sticky?: boolean }} [options] @returns {State} */
+  function withNotice(state, content, options = {}) {
+    const id = state.noticeCount + 1;
+    const notice = { id, sticky: options.sticky ?? content.level === "error", ...content };
+    return { ...state, noticeCount: id, notices: [...state.notices, notice].slice(-MOST_NOTICES) };
+  }
+
+  // --- what the page itself does ----------------------------------------------------------------
+
+  /** @type {{ [name: string]: (state: State, action: any) => State }} */
+  const own = {
+    "@connection": (state, action) => ({
+      ...state,
+      connection: { ...state.connection, ...action.connection },
+      // Answers to requests of a connection that is gone will not come.
+      pending: action.connection.phase === "connected" ? state.pending : {},
+    }),
+    "@sent": (state, action) => {
+      const pending = { ...state.pending, [action.request_id]: action.request };
+      const next = { ...state, pending };
+      return action.request === "stop_training" && state.session.state !== "idle" ? sessionState(next, "stopping") : next;
+    },
+    "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
+    "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
+    "@dismiss": (state, action) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== action.id) }),
+    "@clear_log": (state) => ({ ...state, log: [] }),
+  };
+
+  /** @param {State} state @param {Wire.AnyEvent} event @returns {State} */
+  function answered(state, event) {
+    if (event.request_id === undefined || !Object.hasOwn(state.pending, event.request_id)) return state;
+    const { [event.request_id]: _, ...pending } = state.pending;
+    return { ...state, pending };
+  }
+
+  /**
+   * The state after an event of the wire or an action of the page's own ("@…").
+   * @param {State} state
+   * @param {Wire.AnyEvent | { type: string, [field: string]: unknown }} action
+   * @returns {State}
+   */
+  function reduce(state, action) {
+    if (Object.hasOwn(own, action.type)) return own[action.type](state, action);
+    // An event of a newer server than this page: nothing to say about it.
+    if (!Object.hasOwn(rows, action.type)) return state;
+    const event = /** @type {Wire.AnyEvent} */ (action);
+    // Replayed: the page knows of later events of the same run. Its line and its epoch may be new, its state is old.
+    const late = Boolean(event.run_id && event.seq && event.run_id === state.run?.id && event.seq <= state.run.seq);
+    let next = answered(state, event);
+    const describe = /** @type {((event: Wire.AnyEvent) => LineContent) | undefined} */ (lines[event.type]);
+    if (describe !== undefined) {
+      const content = describe(event);
+      next = { ...next, log: withLine(next.log, { ...content, run: event.run_id, seq: event.seq, time: event.time }) };
+      if (!late && NOTICED.has(event.type)) next = withNotice(next, content);
+    }
+    if (late && event.type !== "training_update") return next;
+    const row = /** @type {(state: State, event: Wire.AnyEvent) => State} */ (rows[event.type]);
+    return row(next, event);
+  }
+
+  // --- questions --------------------------------------------------------------------------------
+
+  /**
+   * The epochs of the run that are not on the page, at most 200, or null when none is missing.
+   * @param {State} state
+   * @returns {{ from: number, to: number } | null}
+   */
+  function missingEpochs(state) {
+    const run = state.run;
+    if (run === null) return null;
+    const known = new Set(run.epochs.map((row) => row.epoch));
+    for (let epoch = run.filledTo + 1; epoch <= run.lastEpoch; epoch += 1) {
+      if (!known.has(epoch)) return { from: epoch, to: Math.min(epoch + 199, run.lastEpoch) };
+    }
+    return null;
+  }
+
+  /** @param {State} state @param {string} request */
+  function isPending(state, request) {
+    return Object.values(state.pending).includes(request);
+  }
+
+  /** A store: the state, and who wants to know when it changes. @returns {Store} */
+  function create() {
+    let state = initial();
+    /** @type {Set<(state: State) => void>} */
+    const listeners = new Set();
+    return {
+      state: () => state,
+      dispatch(action) {
+        const next = reduce(state, action);
+        if (next === state) return;
+        state = next;
+        for (const listener of listeners) listener(state);
+      },
+      subscribe(listener) {
+        listeners.add(listener);
+      },
+    };
+  }
+
+  BreastAI.store = { initial, reduce, rows, lines, missingEpochs, isPending, create };
+})();

@@ -1,0 +1,615 @@
+/* The types of the page: the events of the wire as breastai/domain/events.py has them, the state, and what each file offers. */
+
+import type { Chart as ChartClass } from "chart.js";
+
+declare global {
+  var Chart: typeof ChartClass | undefined;
+  var BreastAI: BreastAIGlobal;
+
+  // --- the wire ---------------------------------------------------------------------------------
+
+  namespace Wire {
+    type Catalog = Record<string, unknown>;
+    type Outcome = TrainingComplete | TrainingStopped | Error;
+    type AnyEvent = Events[keyof Events];
+
+    interface Event {
+      session_id?: string;
+      request_id?: string;
+      run_id?: string;
+      seq?: number;
+      time?: string;
+    }
+
+    interface TrainingStarted extends Event {
+      type: "training_started";
+      architecture: string;
+      epochs: number;
+      start_epoch: number;
+      class_names: string[];
+      config: Record<string, any>;
+    }
+
+    interface DataLoaded extends Event {
+      type: "data_loaded";
+      train: Record<string, number>;
+      val: Record<string, number>;
+      split: string;
+      patients: number | null;
+      skipped: number;
+      skipped_files: Record<string, string>[];
+      masks: number;
+      cache: string | null;
+    }
+
+    interface ModelLoaded extends Event {
+      type: "model_loaded";
+      architecture: string;
+      weights: "file" | "package" | "hub" | "none" | "checkpoint";
+      weights_detail: string;
+      parameters: number;
+      device: string;
+      dtype: string;
+      threads: number;
+      plan: string | null;
+    }
+
+    interface ProgressUpdate extends Event {
+      type: "progress_update";
+      stage: "preparing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting";
+      message: string;
+      epoch: number | null;
+      epochs: number | null;
+      progress: number | null;
+      eta_s: number | null;
+      batch_progress: BatchProgress | null;
+    }
+
+    interface BatchProgress {
+      batch: number;
+      total_batches: number;
+      current_loss: number | null;
+      current_accuracy: number | null;
+    }
+
+    interface TrainingUpdate extends Event {
+      type: "training_update";
+      epoch: number;
+      epochs: number;
+      train_loss: number | null;
+      train_accuracy: number | null;
+      val_loss: number | null;
+      val_accuracy: number | null;
+      val_precision_macro: number | null;
+      val_precision_weighted: number | null;
+      val_recall_macro: number | null;
+      val_recall_weighted: number | null;
+      val_f1_macro: number | null;
+      val_f1_weighted: number | null;
+      val_cohen_kappa: number | null;
+      val_auc_roc: number | null;
+      val_confusion_matrix: number[][];
+      val_per_class: Record<string, ClassFigures>;
+      learning_rate: number;
+      images_per_second: number | null;
+      epoch_s: number;
+      eta_s: number | null;
+      is_best: boolean;
+    }
+
+    interface ClassFigures {
+      sensitivity: number | null;
+      specificity: number | null;
+      precision: number | null;
+      f1: number | null;
+      auc_roc: number | null;
+      support: number;
+    }
+
+    interface CheckpointSaved extends Event {
+      type: "checkpoint_saved";
+      checkpoint: string;
+      filename: string;
+      path: string;
+      epoch: number;
+      accuracy: number | null;
+      size_mb: number;
+    }
+
+    interface TrainingComplete extends Event {
+      type: "training_complete";
+      final_metrics: Record<string, any>;
+      history: Record<string, any[]>;
+      checkpoint: string;
+      best_epoch: number;
+      epochs_run: number;
+      stopped_early: boolean;
+      duration_s: number;
+    }
+
+    interface TrainingStopped extends Event {
+      type: "training_stopped";
+      reason: "user" | "server_gone" | "error";
+      epoch: number | null;
+      checkpoint: string | null;
+      message: string;
+    }
+
+    interface JobStopped extends Event {
+      type: "job_stopped";
+      job: string;
+    }
+
+    interface Evaluation extends Event {
+      type: "evaluation";
+      checkpoint: string;
+      data: string;
+      split: string | null;
+      n: number;
+      patients: number | null;
+      class_names: string[];
+      counts: Record<string, number>;
+      figures: Record<string, Figure>;
+      confusion_matrix: number[][];
+      skipped: Record<string, string>[];
+      notes: string[];
+    }
+
+    interface Figure {
+      value: number | null;
+      low: number | null;
+      high: number | null;
+      n: number;
+    }
+
+    interface Prediction extends Event {
+      type: "prediction";
+      file: string;
+      label: string | null;
+      probabilities: Record<string, number> | null;
+      error: string | null;
+    }
+
+    interface PredictionsComplete extends Event {
+      type: "predictions_complete";
+      count: number;
+      failed: number;
+    }
+
+    interface ExportComplete extends Event {
+      type: "export_complete";
+      format: string;
+      path: string;
+      size: number;
+      size_mb: number;
+      checkpoint: string;
+      max_difference: number | null;
+      compared: string | null;
+    }
+
+    interface ConnectionEstablished extends Event {
+      type: "connection_established";
+      version: string;
+      research_use: string;
+      catalog: Catalog;
+      config: Record<string, any>;
+      config_schema: JsonSchema;
+      config_error: string | null;
+      snapshot: Snapshot;
+    }
+
+    interface Snapshot {
+      session_id: string;
+      state: "idle" | "starting" | "running" | "stopping";
+      job: string | null;
+      run_id: string | null;
+      seq: number | null;
+      started: TrainingStarted | null;
+      data: DataLoaded | null;
+      model: ModelLoaded | null;
+      progress: ProgressUpdate | null;
+      update: TrainingUpdate | null;
+      outcome: Outcome | null;
+      current_model: string | null;
+    }
+
+    interface Status extends Event {
+      type: "status";
+      snapshot: Snapshot;
+      connected_clients: number;
+      missed: number | null;
+    }
+
+    interface Log extends Event {
+      type: "log";
+      level: "debug" | "info" | "success" | "warning" | "error";
+      message: string;
+      code: string | null;
+      params: Record<string, any>;
+    }
+
+    interface History extends Event {
+      type: "history";
+      epochs: TrainingUpdate[];
+      first: number | null;
+      last: number | null;
+      total: number;
+    }
+
+    interface CheckpointsList extends Event {
+      type: "checkpoints_list";
+      checkpoints: CheckpointEntry[];
+    }
+
+    interface CheckpointEntry {
+      checkpoint: string;
+      filename: string;
+      path: string;
+      size: number;
+      created: string;
+      run_id: string;
+      epoch: number | null;
+      accuracy: number | null;
+      architecture: string | null;
+      class_names: string[];
+      metrics: Record<string, any>;
+      resumable: boolean;
+      problem: string | null;
+    }
+
+    interface CheckpointLoaded extends Event {
+      type: "checkpoint_loaded";
+      checkpoint: string;
+      start_epoch: number;
+      architecture: string;
+      class_names: string[];
+      metrics: Record<string, any>;
+    }
+
+    interface CheckpointDeleted extends Event {
+      type: "checkpoint_deleted";
+      checkpoint: string;
+      filename: string;
+    }
+
+    interface SystemDiagnostics extends Event {
+      type: "system_diagnostics";
+      cpu_percent: number;
+      cpu_count: number;
+      memory_used_gb: number;
+      memory_total_gb: number;
+      memory_percent: number;
+      disk_percent: number;
+      disk_free_gb: number;
+      platform: string;
+      versions: Record<string, string | null>;
+      server_memory_mb: number;
+      worker_memory_mb: number | null;
+      worker_cpu_percent: number | null;
+      uptime_s: number;
+    }
+
+    interface BackupCreated extends Event {
+      type: "backup_created";
+      path: string;
+      size_mb: number;
+      files: number;
+    }
+
+    interface ConfigShown extends Event {
+      type: "config";
+      config: Record<string, any>;
+      config_schema: JsonSchema;
+    }
+
+    interface ConfigSaved extends Event {
+      type: "config_saved";
+      config: Record<string, any>;
+      path: string;
+    }
+
+    interface Pong extends Event {
+      type: "pong";
+      timestamp: number | string | null;
+    }
+
+    interface DisconnectAck extends Event {
+      type: "disconnect_ack";
+    }
+
+    interface Error extends Event {
+      type: "error";
+      code: string;
+      message: string;
+      params: Record<string, any>;
+    }
+
+    interface Events {
+      training_started: TrainingStarted;
+      data_loaded: DataLoaded;
+      model_loaded: ModelLoaded;
+      progress_update: ProgressUpdate;
+      training_update: TrainingUpdate;
+      checkpoint_saved: CheckpointSaved;
+      training_complete: TrainingComplete;
+      training_stopped: TrainingStopped;
+      job_stopped: JobStopped;
+      evaluation: Evaluation;
+      prediction: Prediction;
+      predictions_complete: PredictionsComplete;
+      export_complete: ExportComplete;
+      connection_established: ConnectionEstablished;
+      status: Status;
+      log: Log;
+      history: History;
+      checkpoints_list: CheckpointsList;
+      checkpoint_loaded: CheckpointLoaded;
+      checkpoint_deleted: CheckpointDeleted;
+      system_diagnostics: SystemDiagnostics;
+      backup_created: BackupCreated;
+      config: ConfigShown;
+      config_saved: ConfigSaved;
+      pong: Pong;
+      disconnect_ack: DisconnectAck;
+      error: Error;
+    }
+  }
+
+  interface JsonSchema {
+    [keyword: string]: any;
+  }
+
+  // --- the state --------------------------------------------------------------------------------
+
+  interface ConnectionState {
+    phase: "disconnected" | "connecting" | "connected" | "waiting";
+    url: string;
+    attempt: number;
+    retryInS: number | null;
+    failed: boolean;
+  }
+
+  interface Session {
+    state: "idle" | "starting" | "running" | "stopping";
+    job: string | null;
+    currentModel: string | null;
+    clients: number | null;
+  }
+
+  /** A run as far as the page knows it: `epochs` sorted, each once; up to `filledTo` the server was asked for them. */
+  interface Run {
+    id: string;
+    seq: number;
+    started: Wire.TrainingStarted | null;
+    data: Wire.DataLoaded | null;
+    model: Wire.ModelLoaded | null;
+    epochs: Wire.TrainingUpdate[];
+    filledTo: number;
+    lastEpoch: number;
+    checkpoint: Wire.CheckpointSaved | null;
+    outcome: Wire.Outcome | null;
+  }
+
+  /** What a line says: a text of ours by `key`, or the server's by `code`, else its `message`. */
+  interface LineContent {
+    level: "debug" | "info" | "success" | "warning" | "error";
+    key?: string;
+    code?: string | null;
+    params?: Record<string, unknown>;
+    message?: string;
+  }
+
+  interface LogLine extends LineContent {
+    run?: string;
+    seq?: number;
+    time?: string;
+  }
+
+  interface Notice extends LineContent {
+    id: number;
+    sticky: boolean;
+  }
+
+  interface State {
+    connection: ConnectionState;
+    welcome: Wire.ConnectionEstablished | null;
+    session: Session;
+    progress: Wire.ProgressUpdate | null;
+    run: Run | null;
+    checkpoints: Wire.CheckpointEntry[] | null;
+    loaded: Wire.CheckpointLoaded | null;
+    exports: Wire.ExportComplete[];
+    evaluation: Wire.Evaluation | null;
+    predictions: Wire.Prediction[];
+    diagnostics: Wire.SystemDiagnostics | null;
+    backup: Wire.BackupCreated | null;
+    savedConfigPath: string | null;
+    problems: string[];
+    pongMs: number | null;
+    /** Requests without an answer yet: id -> type. */
+    pending: Record<string, string>;
+    log: LogLine[];
+    notices: Notice[];
+    noticeCount: number;
+  }
+
+  interface Store {
+    state(): State;
+    dispatch(action: Wire.AnyEvent | { type: string; [field: string]: unknown }): void;
+    subscribe(listener: (state: State) => void): void;
+  }
+
+  interface Connection {
+    connect(url: string): void;
+    disconnect(): void;
+    request(type: string, fields?: Record<string, unknown>): Promise<any>;
+    retryNow(): void;
+  }
+
+  // --- drawing ----------------------------------------------------------------------------------
+
+  interface ElementOptions {
+    class?: string;
+    text?: string;
+    attributes?: Record<string, string | number | boolean | null>;
+    data?: Record<string, string>;
+    on?: Record<string, (event: any) => void>;
+  }
+
+  interface CatalogRow {
+    name: string;
+    direction?: string | null;
+    kind?: string;
+    [column: string]: unknown;
+  }
+
+  interface Field {
+    path: string;
+    section: string;
+    kind: "boolean" | "choice" | "integer" | "number" | "text" | "json";
+    nullable: boolean;
+    options: unknown[];
+    description: string;
+    fallback: unknown;
+    minimum?: number;
+    maximum?: number;
+    above?: number;
+    below?: number;
+    longest?: number;
+    shortest?: number;
+  }
+
+  interface FieldHandlers {
+    onChange(field: Field, value: unknown): void;
+    onFault(field: Field, text: string): void;
+    onReset(field: Field): void;
+  }
+
+  interface DrawnField {
+    field: Field;
+    element: HTMLElement;
+    show(value: unknown, changed: boolean, fault: string | null): void;
+  }
+
+  interface Curves {
+    show(epochs: Wire.TrainingUpdate[]): void;
+    restyle(): void;
+    destroy(): void;
+  }
+
+  interface Context {
+    store: Store;
+    connection: Connection;
+    restyle(): void;
+  }
+
+  /** A part of the page: drawn again when a value of its `slice` is another. */
+  interface View {
+    render(state: State): void;
+    slice(state: State): unknown[];
+  }
+
+  // --- what each file offers ----------------------------------------------------------------------
+
+  interface BreastAIGlobal {
+    locales: Record<string, Record<string, string>>;
+    i18n: {
+      LANGUAGES: string[];
+      choose(remembered: string | null, browserLanguages: readonly string[]): string;
+      begin(): void;
+      current(): string;
+      set(language: string): void;
+      remember(language: string): void;
+      onChange(listener: () => void): void;
+      has(key: string): boolean;
+      t(key: string, params?: Record<string, unknown>): string;
+      plural(key: string, count: number, params?: Record<string, unknown>): string;
+      errorText(error: { code: string; message: string; params?: Record<string, unknown> }): string;
+      problem(line: string): string;
+      apply(root: ParentNode): void;
+    };
+    memory: { read(name: string): string | null; write(name: string, value: string | null): void };
+    format: {
+      NONE: string;
+      figure(value: any): string;
+      integer(value: any): string;
+      number(value: any, digits?: number): string;
+      percent(value: any, digits?: number): string;
+      small(value: any): string;
+      bytes(value: any): string;
+      megabytes(value: any): string;
+      gigabytes(value: any): string;
+      duration(seconds: any): string;
+      date(iso: string | null | undefined): string;
+      time(iso: string | null | undefined): string;
+    };
+    elements: {
+      make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, options?: ElementOptions, ...children: (Node | string | null)[]): HTMLElementTagNameMap[Tag];
+      name(name: string): HTMLElement;
+      byId(id: string): HTMLElement;
+      fill(parent: Element, ...children: (Node | string | null)[]): void;
+      actionButton(action: string, text: string, options?: ElementOptions): HTMLButtonElement;
+      table(spec: { caption: string; captionHidden?: boolean; head: (Node | string)[]; rows: (Node | string)[][]; class?: string; numeric?: boolean }): HTMLTableElement;
+      scroller(label: string, content: Node): HTMLElement;
+      terms(pairs: [string, Node | string][]): HTMLElement;
+    };
+    store: {
+      initial(): State;
+      reduce(state: State, action: any): State;
+      rows: { [Name in keyof Wire.Events]: (state: State, event: Wire.Events[Name]) => State };
+      lines: { [Name in keyof Wire.Events]?: (event: Wire.Events[Name]) => LineContent };
+      missingEpochs(state: State): { from: number; to: number } | null;
+      isPending(state: State, request: string): boolean;
+      create(): Store;
+    };
+    connection: { defaultUrl(location: Location): string; isSocketUrl(url: string): boolean; create(store: Store): Connection };
+    catalog: {
+      rowsOf(catalog: Wire.Catalog | undefined, table: string): CatalogRow[];
+      names(catalog: Wire.Catalog | undefined, table: string): string[];
+      family(name: string): string;
+      numbers(catalog: Wire.Catalog | undefined): CatalogRow[];
+      curves(catalog: Wire.Catalog | undefined): { family: string; first: boolean; series: { key: string; name: string; part: string | null }[] }[];
+      best(epochs: Wire.TrainingUpdate[], key: string, direction: string | null | undefined): { value: number; epoch: number } | null;
+    };
+    settings: {
+      fields(root: JsonSchema, choices?: Record<string, string[]>): Field[];
+      at(values: any, path: string): unknown;
+      branch(path: string, value: unknown): Record<string, unknown>;
+      overlay(base: Record<string, unknown>, ...layers: Record<string, unknown>[]): Record<string, unknown>;
+      same(one: unknown, other: unknown): boolean;
+      shown(field: Field, value: unknown): string;
+      parse(field: Field, text: string): { value: unknown } | { problem: string; params: Record<string, unknown> };
+      dataFolder(config: any): string;
+      pathOf(line: string): string | null;
+    };
+    actions: {
+      blocked(action: string, state: State): string | null;
+      mark(button: HTMLButtonElement, reason: string | null): void;
+      markAll(root: ParentNode, state: State): void;
+    };
+    charts: {
+      available(): boolean;
+      points(epochs: Wire.TrainingUpdate[], key: string): { x: number; y: number | null }[];
+      create(canvas: HTMLCanvasElement, series: { key: string; label: string }[]): Curves;
+    };
+    schemaForm: {
+      draw(parent: Element, fields: Field[], handlers: FieldHandlers): DrawnField[];
+      drawField(field: Field, handlers: FieldHandlers): DrawnField;
+      valueText(field: Field, value: unknown): string;
+    };
+    views: {
+      dialog: { ask(question: { title: string; text: Node | string; confirm: string; danger?: boolean; body?: Node }): Promise<boolean> };
+      header: { create(context: Context): View };
+      start: { create(context: Context): View };
+      run: { create(context: Context): View; stateKey(state: State): string; share(state: State): number | null };
+      tiles: { create(): View };
+      curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
+      classes: { create(): View };
+      summary: { create(): View };
+      checkpoints: { create(context: Context): View };
+      log: { create(context: Context): View; textOf(line: LineContent): string };
+      system: { create(context: Context): View };
+      toasts: { create(context: Context): View };
+    };
+  }
+}

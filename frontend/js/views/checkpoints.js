@@ -1,0 +1,115 @@
+/* The checkpoints: their figures, and what can be done with each. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format, catalog } = BreastAI;
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    const formatSelect = /** @type {HTMLSelectElement} */ (byId("export-format"));
+    /** @type {unknown} */
+    let formatsFor = null;
+
+    document.querySelector("[data-action=list_checkpoints]")?.addEventListener("click", () => connection.request("list_checkpoints").catch(() => {}));
+
+    /** @param {Wire.CheckpointEntry} entry */
+    async function resume(entry) {
+      const epochs = make("input", { attributes: { id: "resume-epochs", type: "text", inputmode: "numeric", autocomplete: "off" } });
+      const body = make("div", { class: "field" }, make("label", { text: t("checkpoints.resume_epochs"), attributes: { for: "resume-epochs" } }), epochs);
+      const yes = await BreastAI.views.dialog.ask({ title: t("checkpoints.resume_title"), text: name(entry.checkpoint), confirm: t("checkpoints.resume"), body });
+      if (!yes) return;
+      const typed = epochs.value.trim();
+      if (typed !== "" && !/^[1-9]\d*$/.test(typed)) {
+        store.dispatch({ type: "@failed", key: "checkpoints.epochs_invalid" });
+        return;
+      }
+      location.hash = "#training";
+      connection.request("resume_training", { checkpoint: entry.checkpoint, ...(typed === "" ? {} : { epochs: Number(typed) }) }).catch(() => {});
+    }
+
+    /** @param {Wire.CheckpointEntry} entry */
+    async function remove(entry) {
+      const text = make("span", {}, t("checkpoints.delete_text"), " ", name(entry.checkpoint));
+      const yes = await BreastAI.views.dialog.ask({ title: t("checkpoints.delete_title"), text, confirm: t("checkpoints.delete"), danger: true });
+      if (yes) connection.request("delete_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {});
+    }
+
+    /** @param {Wire.CheckpointEntry} entry */
+    function buttons(entry) {
+      const blocked = entry.problem === null ? "" : "reason.damaged";
+      /** @param {string} action @param {string} key @param {() => void} click @param {string} [reason] @param {string} [kind] */
+      const button = (action, key, click, reason = blocked, kind = "") =>
+        actionButton(action, t(key), {
+          class: `small ${kind}`,
+          data: { blocked: reason },
+          attributes: { "aria-label": `${t(key)} ${entry.checkpoint}` },
+          on: { click },
+        });
+      return make(
+        "div",
+        { class: "button-row" },
+        button("load_checkpoint", "checkpoints.load", () => connection.request("load_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {})),
+        button("resume_training", "checkpoints.resume", () => resume(entry), blocked || (entry.resumable ? "" : "reason.not_resumable")),
+        button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
+        button("delete_checkpoint", "checkpoints.delete", () => remove(entry), "", "danger"),
+      );
+    }
+
+    /** @param {Wire.CheckpointEntry} entry @param {string | null} current */
+    function rowOf(entry, current) {
+      const title = make("div", { class: "checkpoint-name" }, name(entry.checkpoint), make("span", { class: "muted", text: entry.architecture ?? "" }));
+      if (entry.checkpoint === current) title.append(make("span", { class: "pill phase-connected", text: t("checkpoints.current") }));
+      if (entry.problem !== null) title.append(make("span", { class: "banner error", text: entry.problem, attributes: { lang: "en" } }));
+      /** @param {string} key */
+      const metric = (key) => format.figure(entry.metrics[key]);
+      return [title, format.integer(entry.epoch), format.figure(entry.accuracy), metric("f1_weighted"), metric("auc_roc"), format.bytes(entry.size), format.date(entry.created), buttons(entry)];
+    }
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        const key = `${BreastAI.i18n.current()} ${JSON.stringify(state.welcome?.catalog.export_formats ?? null)}`;
+        if (formatsFor !== key) {
+          formatsFor = key;
+          const chosen = formatSelect.value;
+          const names = catalog.names(state.welcome?.catalog, "export_formats");
+          fill(formatSelect, ...names.map((value) => make("option", { text: BreastAI.i18n.has(`format.${value}`) ? t(`format.${value}`) : value, attributes: { value } })));
+          if (names.includes(chosen)) formatSelect.value = chosen;
+        }
+        const current = state.session.currentModel;
+        fill(byId("current-model"), current === null ? t("checkpoints.no_current") : make("span", {}, t("checkpoints.current_is"), " ", name(current)));
+        const entries = state.checkpoints;
+        const head = ["checkpoints.name", "figure.epoch", "metric.accuracy", "metric.f1_weighted", "metric.auc_roc", "checkpoints.size", "checkpoints.created", "checkpoints.actions"].map((each) => t(each));
+        if (entries === null || entries.length === 0) {
+          fill(byId("checkpoints-list"), make("p", { class: "empty", text: t(entries === null ? "checkpoints.not_listed" : "checkpoints.none") }));
+        } else {
+          const rows = entries.map((entry) => rowOf(entry, current));
+          fill(byId("checkpoints-list"), scroller(t("nav.checkpoints"), table({ caption: t("nav.checkpoints"), captionHidden: true, head, rows, class: "stacking" })));
+        }
+        showExports(state);
+        BreastAI.actions.markAll(byId("view-checkpoints"), store.state());
+      },
+      /** @param {State} state */
+      slice: (state) => [state.checkpoints, state.session.currentModel, state.exports, state.welcome],
+    };
+
+    /** @param {State} state */
+    function showExports(state) {
+      byId("exports-card").hidden = state.exports.length === 0;
+      const rows = state.exports.map((done) => [
+        name(done.path),
+        done.format,
+        name(done.checkpoint),
+        format.megabytes(done.size_mb),
+        done.max_difference === null ? format.NONE : format.small(done.max_difference),
+        make("span", { text: done.compared ?? format.NONE, attributes: { lang: "en" } }),
+      ]);
+      const head = ["exports.path", "checkpoints.format", "exports.checkpoint", "checkpoints.size", "exports.difference", "exports.compared"].map((each) => t(each));
+      fill(byId("exports-list"), scroller(t("exports.title"), table({ caption: t("exports.title"), captionHidden: true, head, rows, class: "stacking" })));
+    }
+  }
+
+  BreastAI.views.checkpoints = { create };
+})();

@@ -1,0 +1,66 @@
+/* What the latest epoch says of each class: confusion matrix, sensitivity, specificity. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format, catalog } = BreastAI;
+
+  /**
+   * The confusion matrix, rows true, columns predicted; the shade is the share of the row.
+   * @param {number[][]} matrix
+   * @param {string[]} names
+   */
+  function confusionTable(matrix, names) {
+    const corner = make("span", { class: "corner", text: t("confusion.corner") });
+    const rows = matrix.map((counts, row) => {
+      const sum = counts.reduce((total, count) => total + count, 0);
+      const cells = counts.map((count, column) => {
+        const share = sum > 0 ? count / sum : null;
+        const cell = make("span", { class: `matrix-cell ${row === column ? "right" : "wrong"}` }, make("b", { text: format.integer(count) }), make("small", { text: format.percent(share) }));
+        cell.style.setProperty("--share", String(share ?? 0));
+        return cell;
+      });
+      return [name(names[row] ?? ""), ...cells, format.integer(sum)];
+    });
+    return table({ caption: t("confusion.caption"), head: [corner, ...names.map(name), t("confusion.total")], rows, class: "matrix", numeric: true });
+  }
+
+  /** @param {number | null} value */
+  function meter(value) {
+    const cell = make("span", { class: "meter-cell", text: format.figure(value) });
+    cell.style.setProperty("--share", String(value ?? 0));
+    return cell;
+  }
+
+  /** @param {Wire.TrainingUpdate} update @param {string[]} names @param {string[]} figures */
+  function perClassTable(update, names, figures) {
+    const rows = names.map((className) => {
+      const values = /** @type {any} */ (update.val_per_class[className] ?? {});
+      return [name(className), ...figures.map((figure) => (figure === "support" ? format.integer(values[figure]) : meter(values[figure] ?? null)))];
+    });
+    return table({ caption: t("per_class.caption"), head: [t("per_class.class"), ...figures.map((figure) => t(`per_class.${figure}`))], rows, class: "per-class", numeric: true });
+  }
+
+  function create() {
+    return {
+      /** @param {State} state */
+      render(state) {
+        const latest = state.run?.epochs.at(-1);
+        byId("confusion-card").hidden = latest === undefined;
+        byId("per-class-card").hidden = latest === undefined;
+        if (latest === undefined) return;
+        const names = state.run?.started?.class_names ?? Object.keys(latest.val_per_class);
+        const figures = catalog.names(state.welcome?.catalog, "per_class_metrics");
+        const epoch = make("p", { class: "muted", text: t("classes.epoch", { epoch: format.integer(latest.epoch) }) });
+        fill(byId("confusion"), epoch, scroller(t("confusion.title"), confusionTable(latest.val_confusion_matrix, names)));
+        const known = figures.length ? figures : Object.keys(Object.values(latest.val_per_class)[0] ?? {});
+        fill(byId("per-class"), epoch.cloneNode(true), scroller(t("per_class.title"), perClassTable(latest, names, known)));
+      },
+      /** @param {State} state */
+      slice: (state) => [state.run?.epochs, state.run?.started, state.welcome],
+    };
+  }
+
+  BreastAI.views.classes = { create };
+})();

@@ -1,0 +1,91 @@
+/* The top of the page: connection, language, theme; and what to type when no server answers. */
+(function () {
+  "use strict";
+
+  const { byId } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const THEME = "breastai.theme";
+  const ADDRESS = "breastai.address";
+  const THEMES = ["auto", "light", "dark"];
+
+  /** @param {string} theme */
+  function setTheme(theme) {
+    if (theme === "auto") document.documentElement.removeAttribute("data-theme");
+    else document.documentElement.dataset.theme = theme;
+  }
+
+  /** @param {Context} context */
+  function create({ connection, restyle }) {
+    const address = /** @type {HTMLInputElement} */ (byId("address"));
+    const language = /** @type {HTMLSelectElement} */ (byId("language"));
+    const theme = /** @type {HTMLSelectElement} */ (byId("theme"));
+
+    const remembered = BreastAI.memory.read(THEME) ?? "auto";
+    theme.value = THEMES.includes(remembered) ? remembered : "auto";
+    setTheme(theme.value);
+    theme.addEventListener("change", () => {
+      BreastAI.memory.write(THEME, theme.value);
+      setTheme(theme.value);
+      restyle();
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
+
+    language.value = BreastAI.i18n.current();
+    language.addEventListener("change", () => BreastAI.i18n.remember(language.value));
+
+    const usual = BreastAI.connection.defaultUrl(location);
+    const asFile = location.protocol === "file:";
+    // A served page belongs to its own server; only a file page may have been told of another.
+    address.value = (asFile && BreastAI.memory.read(ADDRESS)) || usual;
+    byId("connection-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const url = address.value.trim() || usual;
+      if (asFile && BreastAI.connection.isSocketUrl(url)) BreastAI.memory.write(ADDRESS, url === usual ? null : url);
+      connection.connect(url);
+    });
+    byId("connection-form").querySelector("[data-action=disconnect]")?.addEventListener("click", () => connection.disconnect());
+
+    /** @type {number | undefined} */
+    let countdown;
+
+    /** @param {ConnectionState} state */
+    function showOffline(state) {
+      const offline = state.phase !== "connected" && (state.failed || state.phase === "disconnected");
+      byId("offline").hidden = !offline;
+      byId("offline-text").textContent = t(state.phase === "disconnected" ? "offline.disconnected" : "offline.text", { url: state.url || address.value });
+      clearInterval(countdown);
+      const line = byId("offline-retry");
+      if (state.phase !== "waiting") {
+        line.textContent = state.phase === "connecting" ? t("offline.trying") : "";
+        return;
+      }
+      let left = Math.max(1, Math.ceil(state.retryInS ?? 1));
+      const tick = () => {
+        line.textContent = BreastAI.i18n.plural("offline.retry", Math.max(left, 1));
+        left -= 1;
+      };
+      tick();
+      countdown = setInterval(tick, 1000);
+    }
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        const pill = byId("connection-state");
+        const text = t(`connection.${state.connection.phase}`);
+        if (pill.textContent !== text) pill.textContent = text;
+        pill.className = `pill phase-${state.connection.phase}`;
+        byId("version").textContent = state.welcome === null ? "" : state.welcome.version;
+        address.disabled = state.connection.phase === "connected";
+        showOffline(state.connection);
+        const fault = state.welcome?.config_error ?? null;
+        byId("config-error").hidden = fault === null;
+        byId("config-error").textContent = fault === null ? "" : t("offline.config_error", { reason: fault });
+      },
+      /** @param {State} state */
+      slice: (state) => [state.connection, state.welcome],
+    };
+  }
+
+  BreastAI.views.header = { create };
+})();

@@ -1,0 +1,191 @@
+/* The form that starts a run: image folder, preset, and the settings as the server's schema has them. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { settings } = BreastAI;
+
+  /** Shown above the fold, when the schema has them; all others are in the folded form. */
+  const QUICK = ["model.architecture", "training.epochs"];
+
+  /** The settings whose values the catalog lists. @param {Wire.Catalog} catalog @returns {Record<string, string[]>} */
+  function choicesOf(catalog) {
+    return {
+      "model.architecture": BreastAI.catalog.names(catalog, "architectures"),
+      "training.early_stopping.monitor": BreastAI.catalog.names(catalog, "monitors"),
+    };
+  }
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    const folder = /** @type {HTMLInputElement} */ (byId("data-path"));
+    const preset = /** @type {HTMLSelectElement} */ (byId("preset"));
+    const form = /** @type {HTMLFormElement} */ (byId("start-form"));
+    const start = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=start_training]"));
+    const save = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=save_config]"));
+
+    /** @type {Map<string, unknown>} what the user changed, by path */
+    const changed = new Map();
+    /** @type {Map<string, string>} faults of what is typed, by path */
+    const faults = new Map();
+    /** @type {DrawnField[]} */
+    let drawn = [];
+    /** @type {Wire.ConnectionEstablished | null} */
+    let drawnFor = null;
+    let folderTouched = false;
+
+    /** @type {FieldHandlers} */
+    const handlers = {
+      onChange(field, value) {
+        faults.delete(field.path);
+        if (settings.same(value, settings.at(base(), field.path))) changed.delete(field.path);
+        else changed.set(field.path, value);
+        refresh();
+      },
+      onFault(field, text) {
+        faults.set(field.path, text);
+        refresh();
+      },
+      onReset(field) {
+        faults.delete(field.path);
+        changed.delete(field.path);
+        refresh();
+      },
+    };
+
+    /** What the run would have without the user's changes. */
+    function base() {
+      const welcome = store.state().welcome;
+      if (welcome === null) return {};
+      const row = BreastAI.catalog.rowsOf(welcome.catalog, "presets").find(({ name }) => name === preset.value);
+      const { name: _, ...values } = row ?? { name: "" };
+      return settings.overlay(welcome.config, /** @type {any} */ (values));
+    }
+
+    /** The user's changes as a partial configuration. */
+    function changes() {
+      return [...changed].reduce((config, [path, value]) => settings.overlay(config, settings.branch(path, value)), /** @type {Record<string, unknown>} */ ({}));
+    }
+
+    function drawForm() {
+      const welcome = store.state().welcome;
+      if (welcome === null) return;
+      const fields = settings.fields(welcome.config_schema, choicesOf(welcome.catalog));
+      const quick = QUICK.map((path) => fields.find((field) => field.path === path)).filter((field) => field !== undefined);
+      const quickDrawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
+      fill(byId("quick-settings"), ...quickDrawn.map(({ element }) => element));
+      const rest = fields.filter((field) => !quick.includes(field));
+      drawn = [...quickDrawn, ...BreastAI.schemaForm.draw(byId("settings-form"), rest, handlers)];
+      drawPresets(welcome);
+    }
+
+    /** @param {Wire.ConnectionEstablished} welcome */
+    function drawPresets(welcome) {
+      const chosen = preset.value;
+      const names = BreastAI.catalog.names(welcome.catalog, "presets");
+      fill(
+        preset,
+        make("option", { text: t("preset.none"), attributes: { value: "" } }),
+        ...names.map((name) => make("option", { text: t(`preset.${name}`), attributes: { value: name } })),
+      );
+      preset.value = names.includes(chosen) ? chosen : "";
+    }
+
+    /** Faults the server found, by setting. @returns {Map<string, string>} */
+    function serverFaults() {
+      /** @type {Map<string, string>} */
+      const found = new Map();
+      for (const line of store.state().problems) {
+        const path = settings.pathOf(line);
+        if (path !== null) found.set(path, BreastAI.i18n.problem(line));
+      }
+      return found;
+    }
+
+    /** Show values, marks and faults; the controls stay as they are. */
+    function refresh() {
+      const welcome = store.state().welcome;
+      const values = base();
+      const fromServer = serverFaults();
+      for (const { field, show } of drawn) {
+        const value = changed.has(field.path) ? changed.get(field.path) : settings.at(values, field.path);
+        const fault = faults.get(field.path) ?? fromServer.get(field.path) ?? null;
+        show(value, changed.has(field.path) || faults.has(field.path), fault);
+      }
+      countChanges();
+      if (welcome !== null && !folderTouched && document.activeElement !== folder) folder.value = settings.dataFolder(welcome.config);
+      folder.placeholder = welcome === null ? "" : String(/** @type {any} */ (welcome.config).data?.train_dir ?? "");
+      byId("preset-help").textContent = preset.value === "" ? t("preset.none_help") : presetText(preset.value);
+      start.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : "";
+      save.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : changed.size === 0 ? "reason.no_changes" : "";
+      BreastAI.actions.markAll(form, store.state());
+      byId("start-reason").textContent = start.disabled ? start.title : "";
+    }
+
+    /** What a preset changes, by the words of the settings themselves. @param {string} name */
+    function presetText(name) {
+      const help = `preset.${name}.help`;
+      return BreastAI.i18n.has(help) ? t(help) : "";
+    }
+
+    function countChanges() {
+      const open = drawn.filter(({ field }) => changed.has(field.path) || faults.has(field.path));
+      byId("settings-changed").textContent = open.length ? BreastAI.i18n.plural("start.changed", open.length) : "";
+      for (const group of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".settings-group"))) {
+        const count = open.filter(({ field }) => field.section === group.dataset.section && !QUICK.includes(field.path)).length;
+        const badge = group.querySelector(".changed-count");
+        if (badge !== null) badge.textContent = count ? BreastAI.format.integer(count) : "";
+      }
+    }
+
+    /** The fields of the request. */
+    function order() {
+      const config = changes();
+      const root = folder.value.trim();
+      if (root !== "" && root !== settings.dataFolder(store.state().welcome?.config)) config.data_path = root;
+      return preset.value === "" ? { config } : { config, preset: preset.value };
+    }
+
+    folder.addEventListener("input", () => {
+      folderTouched = true;
+    });
+    preset.addEventListener("change", () => {
+      faults.clear();
+      changed.clear();
+      refresh();
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (start.disabled) return;
+      connection.request("start_training", order()).catch(() => {});
+    });
+    save.addEventListener("click", () => {
+      connection.request("save_config", { config: changes() }).then(() => { changed.clear(); refresh(); }, () => {});
+    });
+    form.querySelector("[data-action=get_config]")?.addEventListener("click", () => connection.request("get_config").catch(() => {}));
+    byId("reset-settings").addEventListener("click", () => {
+      faults.clear();
+      changed.clear();
+      refresh();
+    });
+    BreastAI.i18n.onChange(() => {
+      drawnFor = null;
+    });
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        if (state.welcome !== null && (drawnFor === null || drawnFor.config_schema !== state.welcome.config_schema)) {
+          drawnFor = state.welcome;
+          drawForm();
+        }
+        refresh();
+      },
+      /** @param {State} state */
+      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems],
+    };
+  }
+
+  BreastAI.views.start = { create };
+})();

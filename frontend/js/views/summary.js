@@ -1,0 +1,74 @@
+/* What the run is made of: its images and how they were split, its network and the weights it began with. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller, terms } = BreastAI.elements;
+  const { t, plural } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** @param {Record<string, number>} counts */
+  function total(counts) {
+    return Object.values(counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Words of the server, in English. @param {string} text */
+  function quoted(text) {
+    return make("span", { text, attributes: { lang: "en" } });
+  }
+
+  /** @param {Wire.DataLoaded} data */
+  function dataOf(data) {
+    const names = [...new Set([...Object.keys(data.train), ...Object.keys(data.val)])];
+    const rows = names.map((className) => [name(className), format.integer(data.train[className] ?? 0), format.integer(data.val[className] ?? 0)]);
+    rows.push([t("data.total"), format.integer(total(data.train)), format.integer(total(data.val))]);
+    const counts = table({ caption: t("data.caption"), captionHidden: true, head: [t("data.class"), t("data.train"), t("data.val")], rows, class: "totals", numeric: true });
+    /** @type {[string, Node | string][]} */
+    const facts = [[t("data.split"), quoted(data.split)]];
+    facts.push([t("data.patients"), data.patients === null ? t("data.patients_unknown") : format.integer(data.patients)]);
+    facts.push([t("data.masks"), format.integer(data.masks)]);
+    facts.push([t("data.skipped"), format.integer(data.skipped)]);
+    if (data.cache) facts.push([t("data.cache"), quoted(data.cache)]);
+    return [scroller(t("data.title"), counts), terms(facts), skippedOf(data)];
+  }
+
+  /** @param {Wire.DataLoaded} data */
+  function skippedOf(data) {
+    if (data.skipped_files.length === 0) return null;
+    const files = data.skipped_files.map(({ file, reason }) => make("li", {}, name(file ?? ""), make("span", { class: "muted", text: ` ${reason ?? ""}`, attributes: { lang: "en" } })));
+    const more = data.skipped - data.skipped_files.length;
+    const rest = more > 0 ? make("p", { class: "muted", text: plural("data.skipped_more", more) }) : null;
+    return make("details", { class: "skipped" }, make("summary", { text: plural("data.skipped_files", data.skipped) }), make("ul", {}, ...files), rest);
+  }
+
+  /** @param {Wire.ModelLoaded} model */
+  function modelOf(model) {
+    /** @type {[string, Node | string][]} */
+    const facts = [
+      [t("model.architecture"), model.architecture],
+      [t("model.weights"), make("span", {}, t(`weights.${model.weights}`), " ", make("span", { class: "muted", text: model.weights_detail, attributes: { lang: "en" } }))],
+      [t("model.parameters"), t("model.millions", { count: format.number(model.parameters / 1e6, 1) })],
+      [t("model.device"), `${model.device} · ${model.dtype}`],
+      [t("model.threads"), format.integer(model.threads)],
+    ];
+    if (model.plan) facts.push([t("model.plan"), quoted(model.plan)]);
+    const warning = model.weights === "none" ? make("p", { class: "banner warning", text: t("model.from_scratch") }) : null;
+    return [warning, terms(facts)];
+  }
+
+  function create() {
+    return {
+      /** @param {State} state */
+      render(state) {
+        const { data, model } = state.run ?? { data: null, model: null };
+        byId("data-card").hidden = data === null;
+        byId("model-card").hidden = model === null;
+        if (data !== null) fill(byId("data-summary"), ...dataOf(data));
+        if (model !== null) fill(byId("model-summary"), ...modelOf(model));
+      },
+      /** @param {State} state */
+      slice: (state) => [state.run?.data, state.run?.model],
+    };
+  }
+
+  BreastAI.views.summary = { create };
+})();

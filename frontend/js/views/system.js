@@ -1,0 +1,66 @@
+/* The machine and the project: diagnostics, backup, and how fast the server answers. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, terms } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** @param {string} label @param {number} percent @param {string} text */
+  function gauge(label, percent, text) {
+    const meter = make("meter", { attributes: { min: 0, max: 100, high: 90, value: percent, "aria-label": label } });
+    return make("div", { class: "progress-line" }, make("span", { class: "progress-label", text: label }), meter, make("span", { class: "progress-value", text }));
+  }
+
+  /** @param {Wire.SystemDiagnostics} found */
+  function diagnosticsOf(found) {
+    const memory = t("diagnostics.of", { used: format.gigabytes(found.memory_used_gb), total: format.gigabytes(found.memory_total_gb) });
+    /** @type {[string, Node | string][]} */
+    const facts = [
+      [t("diagnostics.cores"), format.integer(found.cpu_count)],
+      [t("diagnostics.disk_free"), format.gigabytes(found.disk_free_gb)],
+      [t("diagnostics.server_memory"), format.megabytes(found.server_memory_mb)],
+      [t("diagnostics.worker_memory"), format.megabytes(found.worker_memory_mb)],
+      [t("diagnostics.worker_cpu"), found.worker_cpu_percent === null ? format.NONE : format.percent(found.worker_cpu_percent / 100)],
+      [t("diagnostics.uptime"), format.duration(found.uptime_s)],
+      [t("diagnostics.platform"), name(found.platform)],
+      ...Object.entries(found.versions).map(([part, version]) => /** @type {[string, string]} */ ([part, version ?? t("diagnostics.not_installed")])),
+    ];
+    return [
+      gauge(t("diagnostics.cpu"), found.cpu_percent, format.percent(found.cpu_percent / 100)),
+      gauge(t("diagnostics.memory"), found.memory_percent, memory),
+      gauge(t("diagnostics.disk"), found.disk_percent, format.percent(found.disk_percent / 100)),
+      terms(facts),
+    ];
+  }
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    for (const action of ["system_diagnostics", "create_backup"]) {
+      document.querySelector(`[data-action=${action}]`)?.addEventListener("click", () => connection.request(action).catch(() => {}));
+    }
+    document.querySelector("[data-action=ping]")?.addEventListener("click", () => {
+      const asked = performance.now();
+      connection.request("ping").then(() => store.dispatch({ type: "@pong", ms: performance.now() - asked }), () => {});
+    });
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        fill(byId("diagnostics"), ...(state.diagnostics === null ? [make("p", { class: "empty", text: t("diagnostics.none") })] : diagnosticsOf(state.diagnostics)));
+        const backup = state.backup;
+        fill(
+          byId("backup"),
+          backup === null
+            ? make("p", { class: "empty", text: t("backup.none") })
+            : make("p", { class: "banner success" }, t("backup.done"), " ", name(backup.path), ` · ${format.megabytes(backup.size_mb)} · ${BreastAI.i18n.plural("backup.files", backup.files)}`),
+        );
+        fill(byId("ping"), make("p", { class: state.pongMs === null ? "empty" : "", text: state.pongMs === null ? t("ping.none") : t("ping.took", { ms: format.number(state.pongMs, 1) }) }));
+      },
+      /** @param {State} state */
+      slice: (state) => [state.diagnostics, state.backup, state.pongMs],
+    };
+  }
+
+  BreastAI.views.system = { create };
+})();

@@ -1,0 +1,196 @@
+"""A stage for the page's tests: its scripts in node without a DOM, and the page in a real browser with a real server."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from breastai.server.app import Options, RunningServer, running_server
+from breastai.storage.workspace import Workspace
+
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+SCRIPTED_WORKER = Path(__file__).with_name("scripted_worker.py")
+CHROMIUM = Path(os.environ.get("BREASTAI_CHROMIUM", "/usr/bin/chromium"))
+WITHIN_MS = 20_000
+# The scripts that need no DOM, in the order of index.html.
+PURE_SCRIPTS = (
+    "i18n.js", "locales/en.js", "locales/fr.js", "memory.js", "format.js", "store.js", "catalog.js", "settings.js", "actions.js",
+)  # fmt: skip
+
+RunJs = Callable[..., Any]
+
+
+def missing(what: str) -> None:
+    """Skip for want of `what`; where the whole suite is promised (CI), fail."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is needed when CI is set")
+    pytest.skip(f"no {what} on this machine")
+
+
+@pytest.fixture(scope="session")
+def run_js(tmp_path_factory: pytest.TempPathFactory) -> RunJs:
+    """Run JavaScript with the page's pure scripts loaded; `input` holds what was given, `output(value)` is returned."""
+    node = shutil.which("node")
+    if node is None:
+        missing("node")
+    loader = "".join(f"require({json.dumps(str(FRONTEND / 'js' / name))});\n" for name in PURE_SCRIPTS)
+
+    def run(code: str, given: Any = None) -> Any:
+        path = tmp_path_factory.mktemp("js") / "test.cjs"
+        head = f'"use strict";\n{loader}const input = JSON.parse(require("node:fs").readFileSync(0, "utf8"));\n'
+        head += "const output = (value) => process.stdout.write(JSON.stringify(value ?? null));\n"
+        path.write_text(head + code, encoding="utf-8")
+        done = subprocess.run(
+            [str(node), str(path)], input=json.dumps(given), capture_output=True, encoding="utf-8", timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+# --- a server and a browser --------------------------------------------------------------------
+
+
+@dataclass
+class Stage:
+    """A real server in a thread, whose worker plays a script; `file_url` is the page opened as a file."""
+
+    port: int
+    workspace: Workspace
+    file_url: str
+
+    @property
+    def http_url(self) -> str:
+        return f"http://localhost:{self.port}/"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://localhost:{self.port}"
+
+
+class ServerThread:
+    """A server that runs while the block does."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="server")
+        self.port = 0
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        try:
+            async with running_server(self._options) as server:
+                self._began(server)
+                await self._stop.wait()
+                server.services.runner.kill()
+        finally:
+            self._ready.set()
+
+    def _began(self, server: RunningServer) -> None:
+        self.port = server.port
+        self._ready.set()
+
+    def __enter__(self) -> "ServerThread":
+        self._thread.start()
+        assert self._ready.wait(30)
+        assert self.port, "the server did not begin"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(60)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    workspace = Workspace.open(tmp_path_factory.mktemp("workspace"))
+    options = Options(workspace=workspace, port=0, worker_command=[sys.executable, str(SCRIPTED_WORKER)])
+    with ServerThread(options) as server:
+        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri())
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        missing(f"browser at {CHROMIUM}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page must not do: write errors to the console, fail, or ask another host for anything."""
+
+    def __init__(self, page: Page, hosts: set[str]) -> None:
+        self.faults: list[str] = []
+        self.expected: tuple[str, ...] = ()
+        self._hosts = hosts
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("request", self._request)
+        page.on("websocket", lambda socket: self._host(socket.url))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(text in message.text for text in self.expected):
+            self.faults.append(f"console {message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        self._host(request.url)
+
+    def _host(self, url: str) -> None:
+        if url.startswith(("file:", "data:", "blob:")):
+            return
+        if url.split("/")[2] not in self._hosts:
+            self.faults.append(f"request to another host: {url}")
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, stage: Stage) -> Iterator[OpenPage]:
+    """Open the page (`how`: file or http), connected to the stage's server; afterwards nothing forbidden was done."""
+    watches: list[Watch] = []
+    contexts = []
+
+    def opened(how: str = "http", connected: bool = True, expected: tuple[str, ...] = (), **options: Any) -> Page:
+        context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WITHIN_MS)
+        watch = Watch(page, {f"localhost:{stage.port}"})
+        watch.expected = expected
+        watches.append(watch)
+        if how == "http":
+            page.goto(stage.http_url)
+        else:
+            # A file page begins with its usual address; here the server has another port.
+            page.add_init_script(f"localStorage.setItem('breastai.address', '{stage.socket_url}')")
+            page.goto(stage.file_url)
+        if connected:
+            page.wait_for_selector("#connection-state.phase-connected")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [fault for watch in watches for fault in watch.faults] == []
+
+
+@pytest.fixture(scope="session")
+def require_or_skip() -> Callable[[str], None]:
+    return missing

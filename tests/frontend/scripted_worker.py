@@ -1,0 +1,198 @@
+"""A worker whose trainings are a script: the real process around them, no torch, and figures that are easy to know."""
+
+import sys
+import time
+from collections.abc import Iterator
+
+from breastai import worker
+from breastai.domain.config import Config
+from breastai.domain.errors import TooFewClasses
+from breastai.domain.events import (
+    BatchProgress,
+    CheckpointSaved,
+    ClassFigures,
+    DataLoaded,
+    Event,
+    ExportComplete,
+    Log,
+    ModelLoaded,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingUpdate,
+)
+from breastai.domain.jobs import Export, Job, Resume, Train
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit, read_manifest
+from breastai.storage.workspace import Workspace
+
+# A run of at most this many epochs completes; a longer one waits in its last epoch for the stop.
+EPOCHS_PLAYED = 5
+STRANGE_NAMES = ["benign", "<img src=x onerror=alert(1)>", "ورم خبيث", "🩺 " + "very-long-class-name-" * 8]
+PLAIN_NAMES = ["benign", "malignant", "normal"]
+
+
+def train(job: Train, workspace: Workspace) -> Iterator[Event]:
+    return play(job.run_id, job.config, workspace, start_epoch=1)
+
+
+def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
+    manifest = read_manifest(checkpoint_files(workspace, job.run_id, "last"))
+    epochs = job.epochs or manifest.epoch + 1
+    values = manifest.config.model_dump(mode="json")
+    values["training"]["epochs"] = epochs
+    return play(job.run_id, Config.model_validate(values), workspace, start_epoch=manifest.epoch + 1)
+
+
+def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) -> Iterator[Event]:
+    """Yield the events of a run whose figures follow from the epoch alone."""
+    if "one_class" in config.data.train_dir:
+        raise TooFewClasses(config.data.train_dir, "benign")
+    names = STRANGE_NAMES if "strange" in config.data.train_dir else PLAIN_NAMES
+    epochs = config.training.epochs
+    yield TrainingStarted(
+        architecture=config.model.architecture,
+        epochs=epochs,
+        start_epoch=start_epoch,
+        class_names=names,
+        config=config.model_dump(mode="json"),
+    )
+    yield ProgressUpdate(stage="preparing", message="Reading images")
+    yield DataLoaded(
+        train=dict.fromkeys(names, 40),
+        val=dict.fromkeys(names, 10),
+        split="80/20 by patient, stratified, seed 42",
+        patients=37,
+        skipped=1,
+        skipped_files=[{"file": "benign/broken <b>.png", "reason": "it is truncated"}],
+        masks=12,
+    )
+    yield ModelLoaded(
+        architecture=config.model.architecture,
+        weights="package",
+        weights_detail="tf_efficientnet_lite0.in1k",
+        parameters=4_652_000,
+        device="cpu",
+        dtype="float32",
+        threads=2,
+        plan="channels_last, as measured here",
+    )
+    yield Log(
+        level="warning",
+        code="data.skipped",
+        message="1 files could not be used.",
+        params={"count": 1, "file": "benign/broken <b>.png", "reason": "it is truncated"},
+    )
+    for epoch in range(start_epoch, min(epochs, start_epoch + EPOCHS_PLAYED - 1) + 1):
+        yield progress(epoch, epochs)
+        yield update(epoch, epochs, names)
+        yield save(run_id, config, workspace, epoch, names)
+    # Says where it is until it is told to stop; `perform` closes it then.
+    while epoch < epochs:
+        yield progress(epoch + 1, epochs)
+        time.sleep(0.02)
+    yield TrainingComplete(
+        final_metrics={"accuracy": 0.9},
+        history={"epoch": list(range(1, epochs + 1))},
+        checkpoint=f"{run_id}/best",
+        best_epoch=epochs,
+        epochs_run=epochs,
+        stopped_early=False,
+        duration_s=83.0,
+    )
+
+
+def progress(epoch: int, epochs: int) -> ProgressUpdate:
+    batches = BatchProgress(batch=7, total_batches=20, current_loss=0.61, current_accuracy=0.7)
+    return ProgressUpdate(
+        stage="training",
+        message=f"Epoch {epoch} of {epochs}, batch 7 of 20",
+        epoch=epoch,
+        epochs=epochs,
+        progress=min(1.0, (epoch - 1 + 7 / 20) / epochs),
+        eta_s=754.0,
+        batch_progress=batches,
+    )
+
+
+def accuracy_of(epoch: int) -> float:
+    return round(0.9 - 0.4 / epoch, 3)
+
+
+def update(epoch: int, epochs: int, names: list[str]) -> TrainingUpdate:
+    accuracy = accuracy_of(epoch)
+    class_figures = ClassFigures(
+        sensitivity=accuracy, specificity=0.8, precision=accuracy, f1=accuracy, auc_roc=0.9, support=10
+    )
+    without_positives = class_figures.model_copy(update={"sensitivity": None, "auc_roc": None})
+    averages = {
+        f"val_{name}_{average}": accuracy for name in ("precision", "recall", "f1") for average in ("macro", "weighted")
+    }
+    return TrainingUpdate(
+        epoch=epoch,
+        epochs=epochs,
+        train_loss=1.1 / epoch,
+        train_accuracy=accuracy + 0.05,
+        val_loss=1.2 / epoch,
+        val_accuracy=accuracy,
+        **averages,
+        val_cohen_kappa=None if epoch == 1 else accuracy - 0.2,
+        val_auc_roc=accuracy + 0.07,
+        val_confusion_matrix=[[8 if row == column else 1 for column in range(len(names))] for row in range(len(names))],
+        val_per_class={name: without_positives if name == names[-1] else class_figures for name in names},
+        learning_rate=0.0003 / epoch,
+        images_per_second=41.7,
+        epoch_s=12.4,
+        eta_s=754.0,
+        is_best=True,
+    )
+
+
+def save(run_id: str, config: Config, workspace: Workspace, epoch: int, names: list[str]) -> CheckpointSaved:
+    for kind in ("best", "last"):
+        manifest = Manifest(
+            run_id=run_id,
+            kind=kind,
+            created=f"2026-03-01T10:{epoch:02d}:00+00:00",
+            config=config,
+            architecture=config.model.architecture,
+            class_names=names,
+            image_size=224,
+            mean=[0.5] * 3,
+            std=[0.5] * 3,
+            epoch=epoch,
+            metrics={"accuracy": accuracy_of(epoch), "f1_weighted": accuracy_of(epoch), "auc_roc": None},
+            split=SplitRecord(train=[], val=[], train_sha256=[], val_sha256=[]),
+            pretrained="package",
+            versions={},
+            state={"epoch": epoch},
+        )
+        files = checkpoint_files(workspace, run_id, kind)
+        state = (lambda path: path.write_bytes(b"state")) if kind == "last" else None
+        commit(files, manifest, lambda path: path.write_bytes(b"weights" * 1000), state)
+    return CheckpointSaved(
+        checkpoint=f"{run_id}/best",
+        filename=f"{run_id}_best.safetensors",
+        path=f"checkpoints/{run_id}/best.safetensors",
+        epoch=epoch,
+        accuracy=accuracy_of(epoch),
+        size_mb=0.007,
+    )
+
+
+def export(job: Export, workspace: Workspace) -> Iterator[Event]:
+    yield ProgressUpdate(stage="exporting", message=f"Writing {job.format}")
+    yield ExportComplete(
+        format=job.format,
+        path=f"exports/{job.format}/{job.checkpoint.replace('/', '_')}.{job.format}",
+        size=18.6,
+        size_mb=18.6,
+        checkpoint=job.checkpoint,
+        max_difference=2.4e-7,
+        compared="30 validation images",
+    )
+
+
+if __name__ == "__main__":
+    scripts: dict[type[Job], worker.Callable[..., Iterator[Event]]] = {Train: train, Resume: resume, Export: export}
+    worker.JOBS.update(scripts)
+    sys.exit(worker.main())

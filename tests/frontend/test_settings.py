@@ -1,0 +1,92 @@
+"""Settings as the page reads them from the schema: bounds, kinds, values typed and what differs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from breastai.domain.catalog import PRESETS
+from breastai.domain.config import Config, overlay
+
+RunJs = Callable[..., Any]
+
+PARSE = """
+  const fields = BreastAI.settings.fields(input.schema);
+  const field = fields.find(({ path }) => path === input.path);
+  output(BreastAI.settings.parse(field, input.text));
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        ("training.epochs", "12", {"value": 12}),
+        ("training.epochs", "0", {"problem": "field.minimum", "params": {"minimum": 1}}),
+        ("training.epochs", "10001", {"problem": "field.maximum", "params": {"maximum": 10000}}),
+        ("training.epochs", "1.5", {"problem": "field.integer", "params": {}}),
+        ("training.epochs", "", {"problem": "field.number", "params": {}}),
+        ("training.learning_rate", "fast", {"problem": "field.number", "params": {}}),
+        ("training.learning_rate", "0,0005", {"value": 0.0005}),
+        ("training.learning_rate", "0", {"problem": "field.above", "params": {"above": 0}}),
+        ("data.val_split", "0.9", {"problem": "field.below", "params": {"below": 0.9}}),
+        ("model.num_classes", "", {"value": None}),
+        ("model.num_classes", "1", {"problem": "field.minimum", "params": {"minimum": 2}}),
+        ("data.val_dir", " ", {"value": None}),
+        ("data.train_dir", " ", {"problem": "field.empty", "params": {}}),
+        ("training.use_amp", "true", {"value": True}),
+        ("training.use_amp", '"auto"', {"value": "auto"}),
+        ("model.cbam_kernel_size", "5", {"value": 5}),
+        ("training.focal_loss_alpha", "[1, 2]", {"value": [1, 2]}),
+        ("evaluation.patient_id", '{"folder": 1}', {"value": {"folder": 1}}),
+        ("evaluation.patient_id", "P1", {"problem": "field.json", "params": {}}),
+    ],
+)
+def test_what_is_typed_is_a_value_or_a_fault_that_names_the_bound(
+    run_js: RunJs, path: str, text: str, expected: dict[str, Any]
+) -> None:
+    assert run_js(PARSE, {"schema": Config.model_json_schema(), "path": path, "text": text}) == expected
+
+
+def test_every_default_survives_being_shown_and_typed(run_js: RunJs) -> None:
+    code = """
+      const { fields, shown, parse, at } = BreastAI.settings;
+      const lists = { "model.architecture": ["efficientnetv2_s"], "training.early_stopping.monitor": ["val_f1_weighted"] };
+      const drawn = fields(input.schema, lists).filter(({ kind }) => kind !== "boolean");
+      output(drawn.map((field) => [at(input.config, field.path), parse(field, shown(field, at(input.config, field.path))).value]));
+    """
+    given = {"schema": Config.model_json_schema(), "config": Config().model_dump(mode="json")}
+    pairs = run_js(code, given)
+    assert len(pairs) > 40
+    assert [pair for pair in pairs if pair[0] != pair[1]] == []
+
+
+def test_the_page_lays_settings_over_each_other_as_the_server_does(run_js: RunJs) -> None:
+    base = Config().model_dump(mode="json") | {"evaluation": {"tta": False, "patient_id": {"folder": 1}}}
+    layers = [*PRESETS.values(), {"evaluation": {"patient_id": {"csv": "p.csv"}}}, {"data": {"val_dir": None}}]
+    code = "output(BreastAI.settings.overlay(input.base, ...input.layers));"
+    assert run_js(code, {"base": base, "layers": layers}) == overlay(base, *layers)
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "pending", "free"),
+    [
+        ("disconnected", "idle", {}, {"connect"}),
+        ("connected", "idle", {}, {"disconnect", "start_training", "load_checkpoint", "export_model", "create_backup"}),
+        ("connected", "running", {}, {"disconnect", "stop_training", "load_checkpoint", "create_backup"}),
+        ("connected", "stopping", {"1": "stop_training"}, {"disconnect", "stop_training", "load_checkpoint", "create_backup"}),
+        ("connected", "idle", {"1": "start_training"}, {"disconnect", "stop_training", "load_checkpoint", "create_backup"}),
+        ("connected", "idle", {"1": "create_backup"}, {"disconnect", "start_training", "load_checkpoint", "export_model"}),
+    ],
+)  # fmt: skip
+def test_a_button_can_act_only_when_its_request_can_succeed(
+    run_js: RunJs, phase: str, state: str, pending: dict[str, str], free: set[str]
+) -> None:
+    actions = ["connect", "disconnect", "start_training", "stop_training", "load_checkpoint", "export_model", "create_backup"]  # fmt: skip
+    code = """
+      const base = BreastAI.store.initial();
+      const state = { ...base, connection: { ...base.connection, phase: input.phase },
+        session: { ...base.session, state: input.state }, pending: input.pending };
+      output(input.actions.filter((action) => BreastAI.actions.blocked(action, state) === null));
+    """
+    given = {"phase": phase, "state": state, "pending": pending, "actions": actions}
+    assert set(run_js(code, given)) == free

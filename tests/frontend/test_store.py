@@ -1,0 +1,252 @@
+"""The store folds the events of a run into the state of the page, whatever order and however often they come."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breastai.domain.events import (
+    EVENTS,
+    ClassFigures,
+    ConnectionEstablished,
+    DataLoaded,
+    Error,
+    Event,
+    History,
+    Log,
+    ProgressUpdate,
+    Snapshot,
+    Status,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingStopped,
+    TrainingUpdate,
+)
+from breastai.domain.messages import encode_event
+
+RunJs = Callable[..., Any]
+RUN = "20260301-100000"
+
+FOLD = """
+  const { reduce, initial, missingEpochs } = BreastAI.store;
+  const fold = (events) => events.reduce(reduce, initial());
+  const epochs = (state) => state.run.epochs.map((row) => row.epoch);
+"""
+
+
+def wire(*events: Event) -> list[dict[str, Any]]:
+    """The events as the page gets them."""
+    return [json.loads(encode_event(event)) for event in events]
+
+
+def update(epoch: int, seq: int, loss: float | None = 0.5, run_id: str = RUN) -> TrainingUpdate:
+    figures = ClassFigures(sensitivity=None, specificity=0.5, precision=0.5, f1=0.5, auc_roc=None, support=3)
+    numbers: dict[str, Any] = dict.fromkeys(
+        [name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))], loss
+    )
+    numbers |= {"val_confusion_matrix": [[1, 2], [0, 3]], "val_per_class": {"benign": figures}}
+    return TrainingUpdate(
+        **numbers, epoch=epoch, epochs=9, learning_rate=0.1, images_per_second=10.0, epoch_s=1.0, eta_s=None,
+        is_best=True, run_id=run_id, seq=seq,
+    )  # fmt: skip
+
+
+def recorded(last_epoch: int, run_id: str = RUN) -> list[Event]:
+    """A run as its journal has it, epoch n being event n + 2."""
+    started = TrainingStarted(architecture="resnet50", epochs=9, class_names=["benign", "malignant"], config={})
+    events: list[Event] = [
+        started.model_copy(update={"run_id": run_id, "seq": 1}),
+        DataLoaded(train={"benign": 8}, val={"benign": 2}, split="by image", run_id=run_id, seq=2),
+    ]
+    return events + [update(epoch, epoch + 2, run_id=run_id) for epoch in range(1, last_epoch + 1)]
+
+
+def welcome(snapshot: Snapshot) -> ConnectionEstablished:
+    return ConnectionEstablished(
+        version="4", research_use="", catalog={}, config={}, config_schema={}, snapshot=snapshot
+    )
+
+
+def snapshot(state: str = "running", **values: Any) -> Snapshot:
+    return Snapshot.model_validate({"session_id": "default", "state": state, **values})
+
+
+def complete(seq: int) -> TrainingComplete:
+    return TrainingComplete(
+        final_metrics={}, history={"epoch": [1]}, checkpoint=f"{RUN}/best", best_epoch=2, epochs_run=3,
+        stopped_early=False, duration_s=3.0, run_id=RUN, seq=seq,
+    )  # fmt: skip
+
+
+def test_every_event_has_a_row_and_every_row_an_event(run_js: RunJs) -> None:
+    assert set(run_js("output(Object.keys(BreastAI.store.rows));")) == set(EVENTS)
+
+
+def test_an_event_of_a_newer_server_changes_nothing(run_js: RunJs) -> None:
+    assert run_js(FOLD + "const s = initial(); output(reduce(s, { type: 'of_tomorrow' }) === s);") is True
+
+
+def test_a_run_is_drawn_from_its_events(run_js: RunJs) -> None:
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(3)))
+    assert state["session"]["state"] == "running"
+    assert state["run"]["started"]["class_names"] == ["benign", "malignant"]
+    assert state["run"]["data"]["train"] == {"benign": 8}
+    assert [row["epoch"] for row in state["run"]["epochs"]] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_replayed_run_has_each_epoch_and_each_line_once(run_js: RunJs, times: int) -> None:
+    once, state = run_js(FOLD + "output(input.map(fold));", [wire(*recorded(4)), wire(*recorded(4)) * times])
+    assert state["run"] == once["run"]
+    assert state["log"] == once["log"]
+
+
+def test_the_order_of_a_replay_does_not_matter_to_epochs_and_lines(run_js: RunJs) -> None:
+    events = recorded(5)
+    shuffled = [events[0], *reversed(events[1:])]
+    straight, state = run_js(FOLD + "output(input.map(fold));", [wire(*events), wire(*shuffled)])
+    assert state["run"]["epochs"] == straight["run"]["epochs"]
+    assert [line["seq"] for line in state["log"]] == [line["seq"] for line in straight["log"]]
+
+
+def test_an_old_end_seen_again_does_not_end_the_resumed_run(run_js: RunJs) -> None:
+    stopped = TrainingStopped(reason="user", epoch=3, checkpoint=f"{RUN}/last", run_id=RUN, seq=6)
+    resumed = TrainingStarted(
+        architecture="resnet50", epochs=9, start_epoch=4, class_names=[], config={}, run_id=RUN, seq=7
+    )
+    events = [*recorded(3), stopped, resumed, update(4, 8), stopped]
+    state = run_js(FOLD + "output(fold(input));", wire(*events))
+    assert state["session"]["state"] == "running"
+    assert state["run"]["outcome"] is None
+    assert [row["epoch"] for row in state["run"]["epochs"]] == [1, 2, 3, 4]
+
+
+def test_an_epoch_done_again_after_a_resume_is_drawn_as_it_was_the_last_time(run_js: RunJs) -> None:
+    resumed = TrainingStarted(
+        architecture="resnet50", epochs=9, start_epoch=3, class_names=[], config={}, run_id=RUN, seq=20
+    )
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(4), resumed, update(3, 21, loss=0.25)))
+    assert [(row["epoch"], row["val_loss"]) for row in state["run"]["epochs"]] == [(1, 0.5), (2, 0.5), (3, 0.25)]
+
+
+def test_a_new_run_leaves_nothing_of_the_old_one(run_js: RunJs) -> None:
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(4), *recorded(1, "second")))
+    assert state["run"]["id"] == "second"
+    assert [row["epoch"] for row in state["run"]["epochs"]] == [1]
+
+
+def test_a_page_opened_in_mid_run_asks_for_the_epochs_it_lacks_and_then_no_more(run_js: RunJs) -> None:
+    began = recorded(450)
+    shot = snapshot(run_id=RUN, seq=452, started=wire(began[0])[0], update=wire(began[-1])[0])
+    pages = [
+        History(epochs=[wire(event)[0] for event in began[2 + first - 1 : 2 + last]], first=first, last=last, total=450)
+        for first, last in ((1, 200), (201, 400), (401, 449))
+    ]
+    code = """
+      const asked = [];
+      let state = reduce(initial(), input.welcome);
+      for (const page of input.pages) {
+        asked.push(missingEpochs(state));
+        state = reduce(state, page);
+      }
+      output({ asked, left: missingEpochs(state), epochs: epochs(state) });
+    """
+    given = {"welcome": wire(welcome(shot))[0], "pages": wire(*pages)}
+    found = run_js(FOLD + code, given)
+    assert found["asked"] == [{"from": 1, "to": 200}, {"from": 201, "to": 400}, {"from": 401, "to": 450}]
+    assert found["left"] is None
+    assert found["epochs"] == list(range(1, 451))
+
+
+def test_an_epoch_the_server_does_not_have_is_asked_for_once(run_js: RunJs) -> None:
+    shot = snapshot(run_id=RUN, seq=9, update=wire(update(3, 9))[0])
+    gone = History(epochs=[], first=None, last=None, total=0, run_id=RUN)
+    code = "output(missingEpochs(fold(input)));"
+    assert run_js(FOLD + code, wire(welcome(shot))) == {"from": 1, "to": 3}
+    assert run_js(FOLD + code, wire(welcome(shot), gone)) is None
+
+
+def test_the_history_of_another_run_is_not_mixed_in(run_js: RunJs) -> None:
+    other = History(epochs=wire(update(7, 9, run_id="other")), first=7, last=7, total=7)
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(2), other))
+    assert [row["epoch"] for row in state["run"]["epochs"]] == [1, 2]
+
+
+def test_events_missed_while_away_are_taken_in_after_the_snapshot(run_js: RunJs) -> None:
+    """The snapshot is newer than the missed events, which must count all the same."""
+    events = recorded(5)
+    back = welcome(snapshot(run_id=RUN, seq=7, started=wire(events[0])[0], update=wire(events[-1])[0]))
+    code = "const state = fold(input); output({ epochs: epochs(state), seqs: state.log.map((line) => line.seq) });"
+    found = run_js(FOLD + code, wire(*events[:3], back, *events[3:]))
+    assert found == {"epochs": [1, 2, 3, 4, 5], "seqs": [1, 2, 3, 4, 5, 6, 7]}
+
+
+def test_a_server_that_forgot_the_run_does_not_make_it_complete(run_js: RunJs) -> None:
+    """The server was restarted: the page keeps what it saw, and the session is idle."""
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(2), welcome(snapshot("idle"))))
+    assert state["session"]["state"] == "idle"
+    assert state["progress"] is None
+    assert [row["epoch"] for row in state["run"]["epochs"]] == [1, 2]
+    assert state["run"]["outcome"] is None
+
+
+def test_a_complete_run_is_idle_and_its_best_checkpoint_is_the_current_model(run_js: RunJs) -> None:
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(3), complete(6)))
+    assert state["session"] == {"state": "idle", "job": None, "currentModel": f"{RUN}/best", "clients": None}
+    assert state["run"]["outcome"]["history"] == {}
+    assert state["notices"][-1]["level"] == "success"
+
+
+def test_a_stop_asked_for_shows_until_the_run_has_stopped(run_js: RunJs) -> None:
+    ask = {"type": "@sent", "request": "stop_training", "request_id": "a"}
+    stopped = TrainingStopped(reason="user", epoch=2, checkpoint=None, run_id=RUN, seq=9)
+    progress = ProgressUpdate(stage="training", message="", run_id=RUN, seq=8)
+    code = "const states = []; let s = initial(); for (const e of input) { s = reduce(s, e); states.push(s.session.state); } output(states.slice(-3));"
+    events = [*wire(*recorded(2)), ask, *wire(progress, stopped)]
+    assert run_js(FOLD + code, events) == ["stopping", "stopping", "idle"]
+
+
+def test_an_answer_ends_the_waiting_of_its_request_alone(run_js: RunJs) -> None:
+    asks = [{"type": "@sent", "request": name, "request_id": name} for name in ("ping", "create_backup")]
+    refused = Error(code="disk.full", message="", request_id="create_backup")
+    state = run_js(FOLD + "output(fold(input));", [*asks, *wire(refused)])
+    assert state["pending"] == {"ping": "ping"}
+    lost = {"type": "@connection", "connection": {"phase": "waiting"}}
+    assert run_js(FOLD + "output(fold(input));", [*asks, lost])["pending"] == {}
+
+
+def test_the_faults_of_a_configuration_stay_until_a_run_begins(run_js: RunJs) -> None:
+    line = "training.epochs: expected a whole number from 1 to 10000, got -1"
+    refused = Error(code="config.invalid", message="", params={"problems": [line]})
+    assert run_js(FOLD + "output(fold(input).problems);", wire(refused)) == [line]
+    assert run_js(FOLD + "output(fold(input).problems);", wire(refused, *recorded(0))) == []
+
+
+def test_the_log_is_bounded(run_js: RunJs) -> None:
+    code = """
+      let state = initial();
+      for (let n = 1; n <= 20000; n += 1) state = reduce(state, { ...input, seq: n, message: String(n) });
+      output([state.log.length, state.log.at(-1).message]);
+    """
+    count, last = run_js(FOLD + code, wire(Log(level="info", message="", run_id=RUN))[0])
+    assert (count, last) == (3000, "20000")
+
+
+def test_a_status_tells_the_state_whatever_was_believed(run_js: RunJs) -> None:
+    idle = Status(snapshot=snapshot("idle", run_id=RUN, seq=4), connected_clients=2)
+    state = run_js(FOLD + "output(fold(input));", wire(*recorded(2), idle))
+    assert state["session"]["state"] == "idle"
+    assert state["session"]["clients"] == 2
+
+
+def test_a_figure_that_is_undefined_is_a_gap_in_its_curve(run_js: RunJs) -> None:
+    code = """
+      globalThis.document = {};
+      require(input.charts);
+      output(BreastAI.charts.points(fold(input.events).run.epochs, "val_auc_roc"));
+    """
+    charts = str(Path(__file__).resolve().parents[2] / "frontend/js/charts.js")
+    events = wire(*recorded(1), update(2, 4, loss=None))
+    assert run_js(FOLD + code, {"charts": charts, "events": events}) == [{"x": 1, "y": 0.5}, {"x": 2, "y": None}]

@@ -1,0 +1,224 @@
+"""Every text of the page is there in both languages, and says the same with the same parameters."""
+
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breastai.domain.catalog import (
+    EXPORT_FORMATS,
+    METRICS,
+    MONITORS,
+    PER_CLASS_METRICS,
+    PRESETS,
+    RESEARCH_USE,
+    RESEARCH_USE_FR,
+)
+from breastai.domain.config import Config
+from breastai.domain.errors import all_errors
+from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
+
+RunJs = Callable[..., Any]
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+ENGINE = FRONTEND.parent / "breastai" / "engine"
+SCRIPTS = sorted(FRONTEND.glob("js/**/*.js"))
+LANGUAGES = ("en", "fr")
+
+
+@pytest.fixture(scope="module")
+def locales(run_js: RunJs) -> dict[str, dict[str, str]]:
+    return run_js("output(BreastAI.locales);")
+
+
+@pytest.fixture(scope="module")
+def fields(run_js: RunJs) -> list[dict[str, Any]]:
+    """The settings as the page draws them."""
+    return run_js("output(BreastAI.settings.fields(input));", Config.model_json_schema())
+
+
+def literals(model: Any, field: str) -> list[str]:
+    return list(model.model_fields[field].annotation.__args__)
+
+
+def setting_paths(schema: dict[str, Any]) -> list[str]:
+    """The settings, counted without the page's own code."""
+
+    def descend(node: dict[str, Any], place: tuple[str, ...]) -> list[str]:
+        found: list[str] = []
+        for key, value in node.get("properties", {}).items():
+            target = schema["$defs"][value["$ref"].rpartition("/")[2]] if "$ref" in value else value
+            deeper = descend(target, (*place, key)) if target.get("type") == "object" else []
+            found += deeper or [".".join((*place, key))]
+        return found
+
+    return descend(schema, ())
+
+
+def keys_of_words() -> set[str]:
+    """The keys that follow from the vocabulary: errors, events, settings, figures."""
+    keys = {f"error.{code}" for code in all_errors()}
+    keys |= {f"event.{name}" for name in EVENTS}
+    keys |= {f"event.training_stopped.{reason}" for reason in literals(TrainingStopped, "reason")}
+    keys |= {f"stage.{stage}" for stage in literals(ProgressUpdate, "stage")}
+    keys |= {f"state.{state}" for state in literals(Snapshot, "state")}
+    keys |= {f"state.{state}" for state in ("complete", "stopped", "failed", "lost", "unknown")}
+    keys |= {f"level.{level}" for level in literals(Log, "level")}
+    keys |= {f"weights.{source}" for source in literals(ModelLoaded, "weights")}
+    keys |= {f"metric.{name}" for name in (*METRICS, *MONITORS)}
+    keys |= {f"family.{re.sub('_(macro|weighted)$', '', row.name)}" for row in METRICS.values() if row.kind == "number"}
+    keys |= {f"per_class.{name}" for name in PER_CLASS_METRICS}
+    keys |= {f"format.{name}" for name in EXPORT_FORMATS}
+    keys |= {key for name in PRESETS for key in (f"preset.{name}", f"preset.{name}.help")}
+    keys |= {f"section.{name}" for name in Config.model_fields}
+    keys |= {
+        f"setting.{path}.{part}" for path in setting_paths(Config.model_json_schema()) for part in ("label", "help")
+    }
+    keys |= {f"connection.{phase}" for phase in ("connected", "connecting", "disconnected", "waiting")}
+    keys |= {f"part.{part}" for part in ("train", "val")}
+    keys |= {f"theme.{theme}" for theme in ("auto", "light", "dark")}
+    return keys
+
+
+def keys_of_page() -> set[str]:
+    """The keys that the scripts and index.html name in full, plural forms included."""
+    found: set[str] = set()
+    for script in SCRIPTS:
+        if "locales" in script.parts:
+            continue
+        text = script.read_text(encoding="utf-8")
+        for key in re.findall(r'plural\(\s*"([a-z_.]+)"', text):
+            found |= {f"{key}.one", f"{key}.other"}
+        plain = re.sub(r'plural\(\s*"[a-z_.]+"', "", text)
+        # Any string that begins with a known group of keys and a dot is a key.
+        groups = {key.partition(".")[0] for key in re.findall(r'\bt\("([a-z0-9_.]+)"', text)} | {
+            "reason",
+            "field",
+            "event",
+        }
+        found |= {key for key in re.findall(r'"([a-z_]+\.[a-z0-9_.]+)"', plain) if key.partition(".")[0] in groups}
+        found |= set(re.findall(r'\bt\("([a-z0-9_.]+)"', plain))
+    html = (FRONTEND / "index.html").read_text(encoding="utf-8")
+    found |= set(re.findall(r'data-i18n(?:-[a-z]+)?="([^"]+)"', html))
+    # Paths of settings are no keys, but may look like one.
+    return found - set(setting_paths(Config.model_json_schema()))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_error_event_setting_and_figure_has_its_text(locales: dict[str, dict[str, str]], language: str) -> None:
+    assert sorted(keys_of_words() - set(locales[language])) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_key_the_page_names_has_its_text(locales: dict[str, dict[str, str]], language: str) -> None:
+    keys = keys_of_page()
+    assert {"start.start", "reason.not_connected", "field.minimum", "offline.retry.one", "nav.training"} <= keys
+    assert sorted(keys - set(locales[language])) == []
+
+
+def test_the_page_draws_every_setting(fields: list[dict[str, Any]]) -> None:
+    assert [field["path"] for field in fields] == setting_paths(Config.model_json_schema())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_value_of_a_choice_has_its_text(
+    locales: dict[str, dict[str, str]], fields: list[dict[str, Any]], language: str
+) -> None:
+    choices = [field for field in fields if field["kind"] == "choice"]
+    assert len(choices) > 5
+    keys = {f"option.{field['path']}.{str(value).lower()}" for field in choices for value in field["options"]}
+    assert sorted(keys - set(locales[language])) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_coded_line_of_the_log_has_its_text(locales: dict[str, dict[str, str]], language: str) -> None:
+    codes = {
+        code
+        for path in ENGINE.glob("*.py")
+        for code in re.findall(r'\bcode="([a-z_.]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert codes
+    assert sorted({f"log.{code}" for code in codes} - set(locales[language])) == []
+
+
+def test_both_languages_have_the_same_keys(locales: dict[str, dict[str, str]]) -> None:
+    assert set(locales["en"]) == set(locales["fr"])
+
+
+def test_both_languages_fill_in_the_same_parameters(locales: dict[str, dict[str, str]]) -> None:
+    def names(text: str) -> set[str]:
+        return set(re.findall(r"\{(\w+)\}", text))
+
+    differing = [key for key, text in locales["en"].items() if names(text) != names(locales["fr"][key])]
+    assert differing == []
+
+
+def test_an_error_text_names_only_what_the_error_tells(locales: dict[str, dict[str, str]]) -> None:
+    wrong = []
+    for code, kind in all_errors().items():
+        told = {name for _, name, _, _ in string.Formatter().parse(kind.template) if name}
+        used = set(re.findall(r"\{(\w+)\}", locales["en"][f"error.{code}"]))
+        if not used <= told:
+            wrong.append((code, used - told))
+    assert wrong == []
+
+
+def test_no_text_is_empty_and_long_texts_are_translated(locales: dict[str, dict[str, str]]) -> None:
+    assert [key for texts in locales.values() for key, text in texts.items() if not text.strip()] == []
+    same = [key for key, text in locales["en"].items() if text == locales["fr"][key] and len(text.split()) > 4]
+    assert same == []
+
+
+def test_french_punctuation_has_its_unbreakable_spaces(locales: dict[str, dict[str, str]]) -> None:
+    assert [
+        key for key, text in locales["fr"].items() if re.search(r" [:;?!»]|« |'", text) and "pip install" not in text
+    ] == []
+
+
+def test_the_research_notice_is_the_one_of_the_catalog(locales: dict[str, dict[str, str]]) -> None:
+    assert locales["en"]["page.research_use"] == RESEARCH_USE
+    assert locales["fr"]["page.research_use"].replace("\u00a0", " ") == RESEARCH_USE_FR
+
+
+def test_a_number_in_french_has_a_comma_and_an_unknown_figure_a_dash(run_js: RunJs) -> None:
+    code = """
+      BreastAI.i18n.set("fr");
+      const f = BreastAI.format;
+      output([f.figure(0.8125), f.figure(null), f.integer(undefined), f.percent(0.5), f.duration(3725), f.date("nonsense")]);
+    """
+    spoken = [re.sub(r"\s", " ", text) for text in run_js(code)]
+    assert spoken == ["0,813", "—", "—", "50 %", "1 h 2 min", "—"]
+
+
+def test_the_language_is_the_remembered_one_else_the_browsers_first_known_one(run_js: RunJs) -> None:
+    code = """
+      const { choose } = BreastAI.i18n;
+      output([choose("fr", ["en"]), choose(null, ["de-DE", "fr-CA", "en"]), choose("xx", ["EN-us"]), choose(null, ["de"])]);
+    """
+    assert run_js(code) == ["fr", "fr", "en", "en"]
+
+
+def test_a_servers_complaint_about_a_setting_is_told_in_french(run_js: RunJs) -> None:
+    code = 'BreastAI.i18n.set("fr"); output(input.map(BreastAI.i18n.problem));'
+    lines = [
+        "training.epochs: expected a whole number from 1 to 10000, got -1",
+        "data.val_split: expected a number above 0 to below 0.9, got 2",
+        "data.colour: unknown key",
+    ]
+    assert run_js(code, lines) == [
+        "training.epochs (Époques)\u00a0: attendu un nombre entier d’au moins 1 et d’au plus 10000, reçu -1",
+        "data.val_split (Part de validation)\u00a0: attendu un nombre supérieur à 0 et inférieur à 0.9, reçu 2",
+        "data.colour\u00a0: clé inconnue",
+    ]
+
+
+def test_an_error_without_a_text_shows_the_servers_message(run_js: RunJs) -> None:
+    code = 'output(BreastAI.i18n.errorText({ code: "of.tomorrow", message: "Do this.", params: {} }));'
+    assert run_js(code) == "Do this."
+
+
+def test_a_parameter_stands_in_the_text_as_it_is(run_js: RunJs) -> None:
+    code = 'output(BreastAI.i18n.errorText({ code: "run.not_found", message: "", params: { run_id: "$& {known}", known: [] } }));'
+    assert run_js(code) == "There is no run $& {known}. Known: —."
