@@ -21,9 +21,9 @@ from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, E
 from breastai.domain.events import Event, ExportComplete, ProgressUpdate
 from breastai.domain.jobs import Export
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint, save_tensors
+from breastai.engine.judging import checkpoint_of
 from breastai.engine.models import Classifier, build_model
 from breastai.predictor.onnx_model import METADATA_KEY, OnnxModel
-from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
 ALLOWED_DIFFERENCE = 1e-4  # of a probability
@@ -54,7 +54,7 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     if job.format not in EXPORT_FORMATS:
         raise ConfigInvalid([f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {job.format!r}"])
     yield ProgressUpdate(stage="exporting", message="Loading the checkpoint")
-    loaded = load_checkpoint(find_checkpoint(workspace, job.checkpoint))
+    loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     images, compared = comparison_images(loaded, workspace)
     form = EXPORT_FORMATS[job.format]
     stem = f"{loaded.manifest.run_id}_{loaded.manifest.kind}"
@@ -152,7 +152,7 @@ def _write_onnx(loaded: Loaded, path: Path, images: np.ndarray) -> float:
     import onnx
 
     graph = ExportedGraph(loaded.model, loaded.manifest.mean, loaded.manifest.std).eval()
-    program = _exported(graph, as_input(images[:2].repeat(2, axis=0)[:2]))
+    program = onnx_program(graph, as_input(np.repeat(images[:1], 2, axis=0)))  # two: a batch of one would be taken for fixed
     program.save(path, include_initializers=True, external_data=False)
     model = onnx.load(path)
     described = {
@@ -170,7 +170,7 @@ def _write_onnx(loaded: Loaded, path: Path, images: np.ndarray) -> float:
     return compare(checkpoint_probabilities(loaded, images), found)
 
 
-def _exported(graph: nn.Module, example: Tensor) -> Any:
+def onnx_program(graph: nn.Module, example: Tensor) -> Any:
     """Return torch's ONNX program of `graph`, its batch dynamic; raise ExportFailed."""
     batch = torch.export.Dim("batch", min=1)
     logger = logging.getLogger("torch.onnx")
