@@ -1,0 +1,83 @@
+"""timm's inverted residual blocks with their last passes over memory joined.
+
+The batch norm before squeeze-and-excitation, the gates and the shortcut's addition each cost PyTorch a pass
+of their own; here they ride along with passes of batch_norm.py. Blocks are tuned in place.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from breastai.engine.batch_norm import BatchNormAct2d
+
+# Class of timm -> (convolution, batch norm) in order; the gates come before the last pair.
+_STAGES: dict[str, list[tuple[str, str]]] = {
+    "InvertedResidual": [("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")],
+    "DepthwiseSeparableConv": [("conv_dw", "bn1"), ("conv_pw", "bn2")],
+    "EdgeResidual": [("conv_exp", "bn1"), ("conv_pwl", "bn2")],
+    "ConvBnAct": [("conv", "bn1")],
+}
+
+
+def tunable(block: nn.Module) -> bool:
+    """Whether the block is one of timm's, with nothing in it that this module does not know."""
+    if type(block).__module__ != "timm.models._efficientnet_blocks" or type(block).__name__ not in _STAGES:
+        return False
+    norms = (getattr(block, norm) for _, norm in _STAGES[type(block).__name__])
+    return (
+        getattr(block, "conv_s2d", None) is None
+        and isinstance(block.aa, nn.Identity)
+        and type(getattr(block, "se", nn.Identity())).__name__ in ("Identity", "SqueezeExcite")
+        and all(isinstance(norm, BatchNormAct2d) for norm in norms)
+    )
+
+
+class InvertedResidual(nn.Module):
+    """A block of timm that was tuned; `install` turns one into this class."""
+
+    _plain_class: type[nn.Module]
+    has_skip: bool
+    se: Any
+    drop_path: Any
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x
+        stages = _STAGES[self._plain_class.__name__]
+        for number, (convolution, norm) in enumerate(stages):
+            x = getattr(self, convolution)(x)
+            layer: BatchNormAct2d = getattr(self, norm)
+            if number == len(stages) - 1:
+                x = self._last(layer, x, shortcut)
+            elif number == len(stages) - 2 and not isinstance(self.se, nn.Identity):
+                x = layer.forward_excited(x, self._gates, list(self.se.parameters()))
+            else:
+                x = layer(x)
+        return x
+
+    def _last(self, layer: BatchNormAct2d, x: Tensor, shortcut: Tensor) -> Tensor:
+        dropped = self.training and bool(getattr(self.drop_path, "drop_prob", None))
+        if self.has_skip and not dropped:
+            return layer.forward_added(x, shortcut)
+        z: Tensor = layer(x)
+        return self.drop_path(z) + shortcut if self.has_skip else z
+
+    def _gates(self, pooled: Tensor) -> Tensor:
+        """(N, C, 1, 1) -> (N, C, 1, 1)"""
+        se = self.se
+        with torch.autocast("cpu", enabled=False):
+            gates: Tensor = se.gate(se.conv_expand(se.act1(se.conv_reduce(pooled))))
+        return gates
+
+
+def install(block: Any) -> None:
+    """Tune one block in place."""
+    block._plain_class = type(block)
+    block.__class__ = InvertedResidual
+
+
+def uninstall(block: Any) -> None:
+    """Give a tuned block its own class back; other modules are left alone."""
+    if isinstance(block, InvertedResidual):
+        block.__class__ = block._plain_class  # type: ignore[assignment]
+        del block._plain_class

@@ -1,0 +1,281 @@
+"""The writer of vector loops: a kernel is a Python function that writes its loops with a `Code`.
+
+Whole numbers (`Int`) and vectors of float32 (`Vec`) stand for values the compiled kernel will have; the
+text that comes out is LLVM's. bf16 exists only in memory: loaded as float32, stored rounded to nearest even.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+try:
+    import llvmlite.binding as llvm
+    from llvmlite import ir
+except ImportError:  # then every layer keeps PyTorch's own way
+    llvm = ir = None
+
+__all__ = ["AVAILABLE", "ELEMENT_BYTES", "LANES", "Code", "Int", "Variable", "Vec", "llvm"]
+
+AVAILABLE = llvm is not None
+LANES = 16  # float32 numbers in one vector; LLVM splits it where registers are shorter
+ELEMENT_BYTES = {torch.bfloat16: 2, torch.float32: 4}
+
+if AVAILABLE:
+
+    class _BFloat(ir.types.Type):  # type: ignore[misc]
+        """bfloat16, which llvmlite does not name; LLVM rounds it to nearest even."""
+
+        def _to_string(self) -> str:
+            return "bfloat"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, _BFloat)
+
+        def __hash__(self) -> int:
+            return hash("bfloat")
+
+    _I1, _I32, _I64, _F32 = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.FloatType()
+    _PTR = ir.PointerType()
+    _VECTOR = ir.VectorType(_F32, LANES)
+    _VECTOR_I32 = ir.VectorType(_I32, LANES)
+    _VECTOR_BF16 = ir.VectorType(_BFloat(), LANES)
+
+
+class Int:
+    """A 64-bit whole number of a kernel; division and remainder are for numbers from zero up."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.value = value
+
+    def _of(self, other: "Int | int") -> Any:
+        return other.value if isinstance(other, Int) else _I64(other)
+
+    def __add__(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.add(self.value, self._of(other)))
+
+    def __sub__(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.sub(self.value, self._of(other)))
+
+    def __mul__(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.mul(self.value, self._of(other)))
+
+    def __floordiv__(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.udiv(self.value, self._of(other)))
+
+    def __mod__(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.urem(self.value, self._of(other)))
+
+    def compare(self, sign: str, other: "Int | int") -> Any:
+        """Return the truth value of `self sign other`, for `Code.when`."""
+        return self.builder.icmp_signed(sign, self.value, self._of(other))
+
+    def at_most(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.select(self.compare("<", other), self.value, self._of(other)))
+
+    def at_least(self, other: "Int | int") -> "Int":
+        return Int(self.builder, self.builder.select(self.compare(">", other), self.value, self._of(other)))
+
+
+class Vec:
+    """`LANES` float32 numbers."""
+
+    __slots__ = ("builder", "value")
+
+    def __init__(self, builder: Any, value: Any) -> None:
+        self.builder = builder
+        self.value = value
+
+    def __add__(self, other: "Vec") -> "Vec":
+        return Vec(self.builder, self.builder.fadd(self.value, other.value))
+
+    def __sub__(self, other: "Vec") -> "Vec":
+        return Vec(self.builder, self.builder.fsub(self.value, other.value))
+
+    def __mul__(self, other: "Vec") -> "Vec":
+        return Vec(self.builder, self.builder.fmul(self.value, other.value))
+
+    def __truediv__(self, other: "Vec") -> "Vec":
+        return Vec(self.builder, self.builder.fdiv(self.value, other.value))
+
+
+class Code:
+    """Writes one kernel: `void kernel(i64 *arguments, i64 thread, i64 threads)`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.features = {feature for feature, present in llvm.get_host_cpu_features().items() if present}
+        self.module = ir.Module(name=name)
+        kind = ir.FunctionType(ir.VoidType(), [_PTR, _I64, _I64])
+        self.function = ir.Function(self.module, kind, name=name)
+        self.entry = self.function.append_basic_block("entry")
+        start = self.function.append_basic_block("start")
+        self.builder: Any = ir.IRBuilder(start)
+        self.start = start
+        self.arguments, thread, threads = self.function.args
+        self.thread, self.threads = Int(self.builder, thread), Int(self.builder, threads)
+
+    # --- whole numbers and addresses ---
+
+    def const(self, number: int) -> Int:
+        return Int(self.builder, _I64(number))
+
+    def argument(self, index: int) -> Int:
+        place = self.builder.gep(self.arguments, [_I64(index)], source_etype=_I64)
+        return Int(self.builder, self.builder.load(place, typ=_I64))
+
+    def _pointer(self, address: Int) -> Any:
+        return self.builder.inttoptr(address.value, _PTR)
+
+    # --- vectors ---
+
+    def splat(self, number: float) -> Vec:
+        return Vec(self.builder, ir.Constant(_VECTOR, [float(np.float32(number))] * LANES))
+
+    def load(self, address: Int, dtype: torch.dtype = torch.float32) -> Vec:
+        """Load `LANES` numbers of `dtype` as float32."""
+        kind = _VECTOR_BF16 if dtype == torch.bfloat16 else _VECTOR
+        value = self.builder.load(self._pointer(address), typ=kind, align=ELEMENT_BYTES[dtype])
+        return Vec(self.builder, self.builder.fpext(value, _VECTOR) if dtype == torch.bfloat16 else value)
+
+    def load_scalar(self, address: Int) -> Vec:
+        """Load one float32 into every lane."""
+        number = self.builder.load(self._pointer(address), typ=_F32, align=4)
+        first = self.builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, _I32(0))
+        lanes = ir.Constant(_VECTOR_I32, [0] * LANES)
+        return Vec(self.builder, self.builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), lanes))
+
+    def store(self, vector: Vec, address: Int, dtype: torch.dtype = torch.float32) -> None:
+        """Store as `dtype`, rounding to nearest even."""
+        value = self.builder.fptrunc(vector.value, _VECTOR_BF16) if dtype == torch.bfloat16 else vector.value
+        self.builder.store(value, self._pointer(address), align=ELEMENT_BYTES[dtype])
+
+    def fma(self, a: Vec, b: Vec, c: Vec) -> Vec:
+        """Return a * b + c, rounded once."""
+        return self._call("fma", a, b, c)
+
+    def minimum(self, a: Vec, b: Vec) -> Vec:
+        return self._where("olt", a, b, a, b)
+
+    def maximum(self, a: Vec, b: Vec) -> Vec:
+        return self._where("ogt", a, b, a, b)
+
+    def where_between(self, value: Vec, low: Vec, high: Vec, then: Vec) -> Vec:
+        """Return `then` where low < value < high, zero elsewhere."""
+        zero = self.splat(0.0)
+        inside = self.builder.and_(
+            self.builder.fcmp_ordered(">", value.value, low.value),
+            self.builder.fcmp_ordered("<", value.value, high.value),
+        )
+        return Vec(self.builder, self.builder.select(inside, then.value, zero.value))
+
+    def _where(self, test: str, a: Vec, b: Vec, then: Vec, other: Vec) -> Vec:
+        sign = {"olt": "<", "ogt": ">"}[test]
+        return Vec(
+            self.builder,
+            self.builder.select(self.builder.fcmp_ordered(sign, a.value, b.value), then.value, other.value),
+        )
+
+    def _call(self, name: str, *operands: Vec) -> Vec:
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(operands))
+        full_name = f"llvm.{name}.v{LANES}f32"
+        intrinsic = self.module.globals.get(full_name) or ir.Function(self.module, kind, name=full_name)
+        return Vec(self.builder, self.builder.call(intrinsic, [operand.value for operand in operands]))
+
+    def exp(self, x: Vec, exact: bool) -> Vec:
+        """Return e**x for x in [-87, 88]: to float32's last bits if `exact`, else to some 2**-13."""
+        scaled = x * self.splat(1.4426950408889634)
+        whole = self._call("nearbyint", scaled)
+        if exact:
+            rest = self.fma(whole, self.splat(-0.693359375), x)
+            rest = self.fma(whole, self.splat(2.12194440e-4), rest)
+            terms = [1.0, 1.0, 0.5, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3]
+        else:
+            rest = scaled - whole  # 2**rest, |rest| <= 1/2, near-minimax
+            terms = [0.99992807, 0.69326099, 0.24261112, 0.05517167]
+        power = self.splat(terms[-1])
+        for term in reversed(terms[:-1]):
+            power = self.fma(power, rest, self.splat(term))
+        exponent = self.builder.fptosi(whole.value, _VECTOR_I32)
+        shifted = self.builder.shl(exponent, ir.Constant(_VECTOR_I32, [23] * LANES))
+        bits = self.builder.add(self.builder.bitcast(power.value, _VECTOR_I32), shifted)
+        return Vec(self.builder, self.builder.bitcast(bits, _VECTOR))
+
+    def sigmoid(self, x: Vec, exact: bool) -> Vec:
+        bounded = self.maximum(self.minimum(x, self.splat(80.0)), self.splat(-80.0))
+        one = self.splat(1.0)
+        denominator = one + self.exp(self.splat(0.0) - bounded, exact)
+        if exact or "avx512f" not in self.features:
+            return one / denominator
+        return self._reciprocal(denominator)
+
+    def _reciprocal(self, x: Vec) -> Vec:
+        """Return 1 / x to 2**-14, with the processor's own estimate."""
+        name = "llvm.x86.avx512.rcp14.ps.512"
+        kind = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(16)])
+        intrinsic = self.module.globals.get(name) or ir.Function(self.module, kind, name=name)
+        return Vec(self.builder, self.builder.call(intrinsic, [x.value, x.value, ir.IntType(16)(-1)]))
+
+    # --- variables and flow ---
+
+    def variable(self, initial: Vec) -> "Variable":
+        return Variable(self, initial)
+
+    @contextmanager
+    def loop(self, start: Int | int, stop: Int | int, step: Int | int = 1) -> Iterator[Int]:
+        """Write `for i in range(start, stop, step)`."""
+        builder = self.builder
+        first, last, by = (n if isinstance(n, Int) else self.const(n) for n in (start, stop, step))
+        head, body, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
+        before = builder.block
+        builder.branch(head)
+        builder.position_at_end(head)
+        counter = builder.phi(_I64)
+        counter.add_incoming(first.value, before)
+        builder.cbranch(builder.icmp_signed("<", counter, last.value), body, after)
+        builder.position_at_end(body)
+        yield Int(builder, counter)
+        counter.add_incoming(builder.add(counter, by.value), builder.block)
+        builder.branch(head)
+        builder.position_at_end(after)
+
+    @contextmanager
+    def when(self, condition: Any) -> Iterator[None]:
+        with self.builder.if_then(condition):
+            yield
+
+    def both(self, a: Any, b: Any) -> Any:
+        return self.builder.and_(a, b)
+
+    @contextmanager
+    def my_share(self, tasks: Int) -> Iterator[Int]:
+        """Write a loop over this thread's contiguous share of `tasks`."""
+        with self.loop(self.thread * tasks // self.threads, (self.thread + 1) * tasks // self.threads) as task:
+            yield task
+
+    def finish(self) -> str:
+        self.builder.ret_void()
+        self.builder.position_at_end(self.entry)
+        self.builder.branch(self.start)
+        return str(self.module)
+
+
+class Variable:
+    """A vector that changes; it lives in a register."""
+
+    def __init__(self, code: Code, initial: Vec) -> None:
+        self.code = code
+        with code.builder.goto_block(code.entry):
+            self.place = code.builder.alloca(_VECTOR)
+        self.set(initial)
+
+    def get(self) -> Vec:
+        return Vec(self.code.builder, self.code.builder.load(self.place, typ=_VECTOR))
+
+    def set(self, value: Vec) -> None:
+        self.code.builder.store(value.value, self.place)
