@@ -14,13 +14,13 @@ from breastai.data.ultrasound import Map, Scanner, draw_scanner, scan_image, smo
 CLASS_NAMES = ("benign", "malignant", "normal")
 
 # How hard the phantoms are. The probability that one sign of a lesion is that of the other class:
-ATYPICAL_SIGN = 0.12
+ATYPICAL_SIGN = 0.08
 # ... that a breast of any class holds a fat lobule that looks like a lesion:
-DECOY = 0.55
+DECOY = 0.45
 # ... that a ligament or rib casts a shadow of its own:
 STRAY_SHADOW = 0.4
 # Contrast of a lesion to the tissue around it, in decibels, from faint to plain:
-LESION_CONTRAST_DB = (-19.0, -9.0)
+LESION_CONTRAST_DB = (-20.0, -10.0)
 DECOY_CONTRAST_DB = (-11.0, -4.0)
 
 _OUTLINE_STEPS = 1024
