@@ -1,0 +1,120 @@
+"""The shape of the package: layers, light imports, and what every module must have."""
+
+import ast
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+import breastai
+from breastai.domain.events import EVENTS, TERMINAL
+from breastai.domain.requests import REQUESTS
+
+MODULES = sorted(
+    module.name for module in pkgutil.walk_packages(breastai.__path__, "breastai.", onerror=lambda name: None)
+)
+HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "numba")
+# Past this look for the second noun. The two tables grow by a row for each error and event.
+LONGEST_MODULE_LINES = 450
+TABLES = ("breastai.domain.errors", "breastai.domain.events")
+
+
+def source(module: str) -> Path:
+    path = Path(breastai.__path__[0]).joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imported_by(statement: str) -> set[str]:
+    """Return the top-level packages in sys.modules after `statement` ran in a process of its own."""
+    code = f"import sys\n{statement}\nprint('\\n'.join({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_each_layer_imports_only_what_it_may(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project_root)
+    status = lint_imports(config_filename="pyproject.toml", is_debug_mode=False, no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_every_package_has_its_place_in_the_layers(project_root: Path) -> None:
+    settings = tomllib.loads((project_root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (layers,) = [contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers"]
+    named = {name.strip(" ()") for layer in layers for name in layer.split("|")}
+    there = {name.split(".")[1] for name in MODULES}
+    assert there <= named
+
+
+@pytest.mark.parametrize(
+    "module", ["breastai", "breastai.cli", "breastai.client", "breastai.server.app", "breastai.worker"]
+)
+def test_what_serves_or_waits_is_imported_without_torch(module: str) -> None:
+    assert imported_by(f"import {module}").isdisjoint(HEAVY)
+
+
+def test_prediction_from_onnx_needs_neither_torch_nor_scikit_learn() -> None:
+    assert imported_by("import breastai.predictor.predictions").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_first_line_of_every_module_says_what_belongs_there(module: str) -> None:
+    text = ast.get_docstring(ast.parse(source(module).read_text(encoding="utf-8")))
+    assert text and len(text.splitlines()[0]) > 15
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in TABLES])
+def test_no_module_outgrows_its_reader(module: str) -> None:
+    assert len(source(module).read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE_LINES
+
+
+@pytest.mark.parametrize("name", ["utils", "util", "helpers", "helper", "manager", "common", "misc"])
+def test_no_module_is_named_after_nothing(name: str) -> None:
+    assert not [module for module in MODULES if module.rpartition(".")[2] == name]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_ever_unpickled(module: str) -> None:
+    for node in ast.walk(ast.parse(source(module).read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        assert not {"pickle", "dill", "joblib", "shelve", "marshal"} & {name.partition(".")[0] for name in names}
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+            assert any(word.arg == "weights_only" and ast.unparse(word.value) == "True" for word in node.keywords)
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_every_request_has_exactly_one_handler(kind: str) -> None:
+    found = imported_handlers()
+    assert found.count(REQUESTS[kind].__name__) == 1
+
+
+def imported_handlers() -> list[str]:
+    """Return the request types named in `@handles(...)`, anywhere in the server."""
+    names = []
+    for module in MODULES:
+        if not module.startswith("breastai.server"):
+            continue
+        for node in ast.walk(ast.parse(source(module).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
+                for decorator in node.decorator_list:
+                    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "handles":
+                        names += [ast.unparse(argument) for argument in decorator.args]
+    return names
+
+
+def test_a_job_ends_with_events_that_exist() -> None:
+    assert set(TERMINAL) <= set(EVENTS)
+
+
+def test_version_3s_names_are_in_the_package() -> None:
+    for name in ("MedicalProductionConfig", "BreastAITrainingSystem", "TrainingBroadcaster", "TrainingStateManager"):
+        assert getattr(breastai, name).__name__ == name
+        assert name in dir(breastai)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = breastai.Nothing

@@ -1,0 +1,133 @@
+"""The documents: made from the code where they can be, and true where they can't."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from breastai.cli import app
+from breastai.domain.config import parse_config
+from breastai.domain.errors import all_errors
+from breastai.domain.events import EVENTS
+from breastai.domain.protocol_document import asyncapi_document, protocol_document
+from breastai.domain.requests import REQUESTS
+from breastai.domain.v3 import nested
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PROTOCOL = protocol_document()
+_LINK = re.compile(r"\]\((?!https?:|mailto:|ws:|#)([^)\s#]+)")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def text_of(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def blocks(document: str, language: str) -> Iterator[str]:
+    return (body for name, body in _BLOCK.findall(text_of(document)) if name == language)
+
+
+# --- the protocol --------------------------------------------------------------------------------
+
+
+def test_the_protocol_document_is_the_one_made_from_the_models() -> None:
+    hint = "make it again: python -m breastai.domain.protocol_document > docs/protocol.md"
+    assert text_of("docs/protocol.md") == protocol_document(), hint
+
+
+MESSAGES = [("Requests", kind, model) for kind, model in REQUESTS.items()]
+MESSAGES += [("Events", kind, model) for kind, model in EVENTS.items()]
+
+
+@pytest.mark.parametrize(("part", "kind", "model"), MESSAGES)
+def test_the_protocol_has_an_entry_for_every_message_with_each_field(part: str, kind: str, model: type[Any]) -> None:
+    section = PROTOCOL.split(f"\n## {part}\n")[1].split("\n## ")[0]
+    entry = section.split(f"\n### {kind}\n")[1].split("\n### ")[0]
+    own = [info.alias or name for name, info in model.model_fields.items() if name in model.__annotations__]
+    assert [name for name in own if name != "type" and f"\n| {name} |" not in entry] == []
+
+
+@pytest.mark.parametrize("code", all_errors())
+def test_the_protocol_lists_every_error(code: str) -> None:
+    assert f"| `{code}` |" in PROTOCOL
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            else:
+                yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    document = json.loads(json.dumps(asyncapi_document()))
+    found = set(references(document))
+    assert len(found) > len(EVENTS)
+    for reference in found:
+        node = document
+        for part in reference.removeprefix("#/").split("/"):
+            assert part in node, reference
+            node = node[part]
+
+
+def test_the_asyncapi_document_has_every_message_and_operation() -> None:
+    document = asyncapi_document()
+    expected = {f"requests.{kind}" for kind in REQUESTS} | {f"events.{kind}" for kind in EVENTS}
+    assert set(document["components"]["messages"]) == expected
+    assert set(document["operations"]) == {*REQUESTS, "events"}
+
+
+# --- what people read ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_to_a_file_leads_to_one(document: str) -> None:
+    for target in _LINK.findall(text_of(document)):
+        assert ((ROOT / document).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_in_a_document_is_one_the_command_line_knows(document: str) -> None:
+    group: Any = get_command(app)
+    for block in [body for language in ("bash", "sh", "console", "powershell") for body in blocks(document, language)]:
+        for line in block.splitlines():
+            words = shlex.split(line.strip().removeprefix("$ "), comments=True, posix=True)
+            if "breastai" not in words[:1]:
+                continue
+            name = next((word for word in words[1:] if not word.startswith("-")), None)
+            if name is None:
+                continue
+            assert name in group.commands, line
+            known = {option for parameter in group.commands[name].params for option in parameter.opts}
+            used = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
+            assert used <= {*known, "--help"}, line
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_json_in_a_document_is_json_and_a_configuration_is_a_sound_one(document: str) -> None:
+    for block in blocks(document, "json"):
+        values = json.loads(block)
+        if isinstance(values, dict) and set(values) & {"data", "training", "model"} and "type" not in values:
+            parse_config(nested(values))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_python_in_a_document_compiles(document: str) -> None:
+    for block in blocks(document, "python"):
+        compile(block, document, "exec")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_document_calls_this_clinical_grade(document: str) -> None:
+    assert not re.search(r"clinical[- ]grade|grade clinique", text_of(document), re.IGNORECASE)
