@@ -69,13 +69,21 @@ def pack_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, A
 def unpack_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor], plain: dict[str, Any]) -> None:
     """Give the optimiser back the state `pack_optimizer` took from one of the same shape."""
     state: dict[int, dict[str, Any]] = {int(number): dict(values) for number, values in plain["state"].items()}
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, number, key = name.split(".", 2)
-            state.setdefault(int(number), {})[key] = value
+            state.setdefault(int(number), {})[key] = laid_out_as(parameters[int(number)], value)
     current = optimizer.state_dict()["param_groups"]
     groups = [{**now, **then} for now, then in zip(current, plain["param_groups"], strict=True)]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """Return `value` in the parameter's memory layout and on its device; one of another shape as it is."""
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
 
 
 def _is_plain(value: Any) -> bool:

@@ -152,7 +152,9 @@ def _write_onnx(loaded: Loaded, path: Path, images: np.ndarray) -> float:
     import onnx
 
     graph = ExportedGraph(loaded.model, loaded.manifest.mean, loaded.manifest.std).eval()
-    program = onnx_program(graph, as_input(np.repeat(images[:1], 2, axis=0)))  # two: a batch of one would be taken for fixed
+    program = onnx_program(
+        graph, as_input(np.repeat(images[:1], 2, axis=0))
+    )  # two: a batch of one would be taken for fixed
     program.save(path, include_initializers=True, external_data=False)
     model = onnx.load(path)
     described = {

@@ -111,7 +111,7 @@ def _cbam(channels: int, settings: ModelSettings) -> CBAM:
 
 def _insert_after_stages(backbone: Any, settings: ModelSettings) -> None:
     """Put a CBAM after each stage but the last, whose map the classifier's own CBAM sees."""
-    for name, channels in list(_stages(backbone))[:-1]:
+    for name, channels in _stages(backbone):
         stage = backbone.get_submodule(name)
         parent, _, leaf = name.rpartition(".")
         wrapped = nn.Sequential()
@@ -121,7 +121,8 @@ def _insert_after_stages(backbone: Any, settings: ModelSettings) -> None:
 
 
 def _stages(backbone: Any) -> Iterator[tuple[str, int]]:
-    info = backbone.feature_info  # timm's own list of where the resolution halves
-    for row in getattr(info, "info", info):
+    """Yield name and channels of each stage but the last, from timm's own list of where the resolution halves."""
+    info = backbone.feature_info
+    for row in getattr(info, "info", info)[:-1]:
         if _STAGE.fullmatch(row["module"]):
             yield row["module"], row["num_chs"]

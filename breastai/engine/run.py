@@ -16,6 +16,7 @@ from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
 from breastai.domain.history import final_metrics
 from breastai.engine.checkpoint_io import (
+    laid_out_as,
     load_tensors,
     load_weights,
     pack_optimizer,
@@ -236,7 +237,7 @@ def _restore(run: Run, manifest: Manifest) -> None:
     gradients = _below("gradient.", tensors)
     for name, parameter in run.learner.model.named_parameters():
         if name in gradients:
-            parameter.grad = gradients[name].to(parameter)
+            parameter.grad = laid_out_as(parameter, gradients[name])
     torch.set_rng_state(tensors["rng.cpu"])
     if "rng.cuda" in tensors and run.runtime.device.type == "cuda":
         torch.cuda.set_rng_state(tensors["rng.cuda"], run.runtime.device)

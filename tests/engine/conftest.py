@@ -1,0 +1,55 @@
+"""A small real data set, made once, and the smallest sensible training on it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breastai.data.phantoms import write_sample_data
+from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.events import Event
+from breastai.domain.jobs import Train
+from breastai.engine.training import train
+from breastai.storage.workspace import Workspace
+
+SMALL: dict[str, Any] = {
+    "data": {"image_size": 32, "batch_size": 8, "num_workers": 2, "test_dir": None},
+    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none", "dropout_rate": 0.2},
+    "training": {"epochs": 2, "use_amp": False},
+    "system": {"num_threads": 1},
+}
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """train/ and val/ of 3 classes, 64-pixel phantoms."""
+    folder = tmp_path_factory.mktemp("sample") / "data"
+    write_sample_data(folder, per_class=14, seed=3, image_size=64)
+    return folder
+
+
+@pytest.fixture
+def small_config(sample_data: Path) -> Callable[..., Config]:
+    """Make the small configuration, with changes laid over it."""
+
+    def make(*changes: dict[str, Any]) -> Config:
+        folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
+        return parse_config(overlay(SMALL, folders, *changes))
+
+    return make
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "workspace")
+
+
+@pytest.fixture
+def run_events(workspace: Workspace) -> Callable[..., list[Event]]:
+    """Train to the end; return all events."""
+
+    def run(config: Config, run_id: str = "run", place: Workspace = workspace) -> list[Event]:
+        return list(train(Train(workspace=str(place.root), run_id=run_id, config=config), place))
+
+    return run

@@ -1,0 +1,69 @@
+"""Evaluation and prediction by a checkpoint."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from breastai.domain.config import Config
+from breastai.domain.errors import DataNotFound
+from breastai.domain.events import Evaluation, Event, Prediction, PredictionsComplete
+from breastai.domain.jobs import Evaluate, Predict
+from breastai.engine.judging import evaluate, labelled_folder, predict
+from breastai.storage.workspace import Workspace
+
+
+@pytest.fixture
+def trained(
+    run_events: Callable[..., list[Event]], small_config: Callable[..., Config], workspace: Workspace
+) -> Workspace:
+    run_events(small_config({"training": {"epochs": 1}, "evaluation": {"patient_id": r"^(P\d+)_"}}))
+    return workspace
+
+
+def evaluation(workspace: Workspace, data: Path, split: str | None = None) -> Evaluation:
+    job = Evaluate.model_validate(
+        {"workspace": str(workspace.root), "checkpoint": "run/best", "data": str(data), "split": split}
+    )
+    last = list(evaluate(job, workspace))[-1]
+    assert isinstance(last, Evaluation)
+    return last
+
+
+def predictions(workspace: Workspace, *images: Path) -> list[Event]:
+    job = Predict(workspace=str(workspace.root), checkpoint="run/best", images=[str(image) for image in images])
+    return list(predict(job, workspace))
+
+
+def test_evaluation_and_prediction_agree(trained: Workspace, sample_data: Path) -> None:
+    told = evaluation(trained, sample_data, "test")
+    answers = [event for event in predictions(trained, sample_data / "test") if isinstance(event, Prediction)]
+    assert told.n == len(answers)
+    truth = [Path(answer.file).parent.name == "malignant" for answer in answers]
+    scores = [answer.probabilities["malignant"] for answer in answers if answer.probabilities]
+    assert told.figures["auc_roc.malignant"].value == pytest.approx(roc_auc_score(truth, scores), abs=1e-9)
+    right = [answer.label == Path(answer.file).parent.name for answer in answers]
+    assert told.figures["accuracy"].value == pytest.approx(sum(right) / len(right))
+
+
+def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace, sample_data: Path) -> None:
+    assert any("trained the model" in note for note in evaluation(trained, sample_data, "train").notes)
+    assert not any("trained the model" in note for note in evaluation(trained, sample_data, "test").notes)
+
+
+def test_a_bad_file_is_an_answer_with_its_reason(trained: Workspace, sample_data: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_text("not an image")
+    good = next((sample_data / "test" / "benign").iterdir())
+    events = predictions(trained, bad, good)
+    assert [event.error is None for event in events if isinstance(event, Prediction)] == [False, True]
+    assert events[-1] == PredictionsComplete(count=2, failed=1)
+
+
+def test_a_root_means_its_test_part_unless_told_otherwise(sample_data: Path) -> None:
+    assert labelled_folder(sample_data, None) == (sample_data / "test", "test")
+    assert labelled_folder(sample_data, "val") == (sample_data / "val", "val")
+    assert labelled_folder(sample_data / "train", None) == (sample_data / "train", None)
+    with pytest.raises(DataNotFound):
+        labelled_folder(sample_data / "nowhere", None)

@@ -1,0 +1,123 @@
+"""Every architecture: builds with all that can be put on it, learns, and exports with equal answers."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.config import ModelSettings, PreprocessingSettings
+from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
+from breastai.engine.attention import CBAM
+from breastai.engine.export import ExportedGraph, onnx_program
+from breastai.engine.models import build_model, normalized, unfreezing_order
+
+# One of each family in every run of the tests; all of them with BREASTAI_ALL_ARCHITECTURES=1, which takes a while.
+SMALL = ("tf_efficientnet_lite0", "efficientnet_b0", "resnet50", "densenet121", "convnext_tiny")
+TESTED = tuple(ARCHITECTURES) if os.environ.get("BREASTAI_ALL_ARCHITECTURES") else SMALL
+
+
+def settings(architecture: str, **values: object) -> ModelSettings:
+    return ModelSettings.model_validate({"architecture": architecture, "pretrained": "none", **values})
+
+
+@pytest.mark.parametrize("name", TESTED)
+def test_an_architecture_learns_and_exports_with_equal_answers(name: str, tmp_path: Path) -> None:
+    import onnxruntime
+
+    torch.manual_seed(0)
+    model = build_model(settings(name, cbam_position="each_stage"), 3).model
+    images = torch.rand(2, 3, 64, 64) * 255
+    before = model.head.weight.clone()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    torch.nn.functional.cross_entropy(model(images / 255), torch.tensor([0, 2])).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    optimizer.step()
+    assert not torch.equal(before, model.head.weight)
+    graph = ExportedGraph(model, [0.5] * 3, [0.5] * 3).eval()
+    path = tmp_path / "model.onnx"
+    onnx_program(graph, images).save(path, include_initializers=True, external_data=False)
+    session = onnxruntime.InferenceSession(path)
+    more = torch.rand(3, 3, 64, 64) * 255
+    with torch.inference_mode():
+        expected = graph(more).numpy()
+    (found,) = session.run(None, {"images": more.numpy()})
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    (single,) = session.run(None, {"images": more.numpy()[:1]})
+    np.testing.assert_allclose(single, expected[:1], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_attention_begins_as_if_it_were_not_there(name: str) -> None:
+    torch.manual_seed(0)
+    plain = build_model(settings(name, use_cbam=False, attention_pooling=False), 3).model.eval()
+    attended = build_model(settings(name, cbam_position="each_stage"), 3).model.eval()
+    values = {key.replace(".stage.", "."): value for key, value in plain.state_dict().items()}
+    own = attended.state_dict()
+    attended.load_state_dict({key: values.get(key.replace(".stage.", "."), own[key]) for key in own})
+    images = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(attended(images), plain(images), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_attention_after_each_stage_puts_several_in(name: str) -> None:
+    model = build_model(settings(name, cbam_position="each_stage"), 2).model
+    assert sum(isinstance(module, CBAM) for module in model.modules()) >= 4
+
+
+def test_the_packaged_weights_fill_lite0() -> None:
+    built = build_model(ModelSettings(architecture="tf_efficientnet_lite0", pretrained="required"), 3, download=False)
+    assert built.pretrained.source == "package"
+    assert built.mean == (0.5, 0.5, 0.5)
+    # Trained weights answer to the content of an image; random ones hardly do.
+    assert float(built.model.backbone.bn1.running_var.std()) > 0.01
+
+
+def test_weights_come_from_a_local_file(tmp_path: Path) -> None:
+    source = build_model(settings("resnet50"), 3).model
+    save_file(source.backbone.state_dict(), tmp_path / "w.safetensors")
+    again = build_model(ModelSettings(architecture="resnet50"), 3, weights_file=tmp_path / "w.safetensors")
+    assert again.pretrained.source == "file"
+    assert torch.equal(again.model.backbone.conv1.weight, source.backbone.conv1.weight)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsMismatch, match="resnet50"):
+        build_model(ModelSettings(architecture="resnet50"), 3, weights_file=tmp_path / "w.safetensors")
+
+
+def test_a_pickle_is_not_read_as_weights(tmp_path: Path) -> None:
+    torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "w.pt")
+    with pytest.raises(WeightsMismatch, match="not a safetensors file"):
+        build_model(ModelSettings(architecture="resnet50"), 3, weights_file=tmp_path / "w.pt")
+
+
+def test_required_weights_that_cannot_be_had_are_an_error() -> None:
+    with pytest.raises(WeightsUnavailable, match="switched off"):
+        build_model(ModelSettings(architecture="resnet50", pretrained="required"), 3, download=False)
+
+
+def test_normalization_follows_the_configuration() -> None:
+    imagenet = PreprocessingSettings(normalization="imagenet")
+    assert build_model(settings("tf_efficientnet_lite0"), 3, imagenet).mean == (0.485, 0.456, 0.406)
+
+
+def test_normalized_is_mean_zero_and_deviation_one_by_channel() -> None:
+    images = torch.tensor([[[[0, 128, 255]]]], dtype=torch.uint8)
+    found = normalized(images, (0.5, 0.4, 0.3), (0.5, 0.25, 0.2))
+    expected = [(0 - 0.5) / 0.5, (128 / 255 - 0.4) / 0.25, (1 - 0.3) / 0.2]
+    torch.testing.assert_close(found.flatten(), torch.tensor(expected))
+
+
+def test_the_unfreezing_groups_hold_each_parameter_once() -> None:
+    model = build_model(settings("resnet50", cbam_position="each_stage"), 3).model
+    groups = unfreezing_order(model)
+    numbers = [id(parameter) for group in groups for parameter in group]
+    assert len(numbers) == len(set(numbers))
+    assert {id(parameter) for parameter in model.head.parameters()} <= {id(p) for p in groups[0]}
+    assert id(next(model.backbone.parameters())) not in numbers

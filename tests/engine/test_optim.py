@@ -1,0 +1,78 @@
+"""Learning rates and losses, against torch's own."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from breastai.domain.config import TrainingSettings
+from breastai.engine.optim import Loss, class_weights, learning_rate, make_optimizer
+
+
+def settings(**values: object) -> TrainingSettings:
+    return TrainingSettings.model_validate({"learning_rate": 0.1, **values})
+
+
+def test_cosine_restarts_as_torchs_does() -> None:
+    ours = settings(scheduler="cosine", cosine_t0=3, cosine_t_mult=2, epochs=30)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=3, T_mult=2, eta_min=0.001)
+    for step in range(120):
+        theirs.step(step / 4)
+        assert learning_rate(ours, step / 4) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6)
+
+
+def test_one_cycle_is_torchs() -> None:
+    ours = settings(scheduler="one_cycle", epochs=10)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=1001, cycle_momentum=False)
+    for step in range(1000):
+        # torch counts the rise in steps from 0 to 0.3 * total - 1, so the two agree within one step.
+        assert learning_rate(ours, step / 100) == pytest.approx(optimizer.param_groups[0]["lr"], abs=7e-4)
+        optimizer.step()
+        theirs.step()
+
+
+def test_warmup_rises_to_the_highest_rate_and_ends_low() -> None:
+    ours = settings(scheduler="cosine_warmup", warmup_epochs=2, epochs=10)
+    assert learning_rate(ours, 0) == pytest.approx(0.001)
+    assert learning_rate(ours, 2) == pytest.approx(0.1)
+    assert learning_rate(ours, 10) == pytest.approx(0.001)
+
+
+def test_plateau_cuts_by_its_factor() -> None:
+    assert learning_rate(settings(scheduler="plateau", plateau_factor=0.5), 7, plateau_cuts=2) == pytest.approx(0.025)
+
+
+def test_plain_loss_is_torchs_cross_entropy_with_smoothing() -> None:
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, 1, 0])
+    ours = Loss(settings(label_smoothing=0.1), [1, 1, 1])(logits, labels)
+    torch.testing.assert_close(ours, F.cross_entropy(logits, labels, label_smoothing=0.1))
+
+
+def test_class_weighted_loss_is_torchs_without_smoothing() -> None:
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 0, 0, 1, 1, 2])
+    ours = Loss(settings(label_smoothing=0.0, use_class_weights=True), [3, 2, 1])(logits, labels)
+    torch.testing.assert_close(ours, F.cross_entropy(logits, labels, weight=class_weights([3, 2, 1])))
+
+
+def test_focal_loss_discounts_easy_cases() -> None:
+    logits, labels = torch.randn(6, 2), torch.tensor([0, 1, 1, 0, 1, 0])
+    ours = Loss(settings(label_smoothing=0.0, use_focal_loss=True, focal_loss_gamma=2.0), [3, 3])(logits, labels)
+    chosen = logits.softmax(1)[range(6), labels]
+    torch.testing.assert_close(ours, -((1 - chosen) ** 2 * chosen.log()).mean())
+
+
+def test_soft_targets_are_the_blend_of_the_two_losses() -> None:
+    loss = Loss(settings(label_smoothing=0.1), [1, 1, 1])
+    logits = torch.randn(4, 3)
+    one, other = torch.tensor([0, 1, 2, 0]), torch.tensor([1, 1, 0, 2])
+    targets = 0.3 * F.one_hot(one, 3).float() + 0.7 * F.one_hot(other, 3).float()
+    torch.testing.assert_close(loss(logits, targets), 0.3 * loss(logits, one) + 0.7 * loss(logits, other))
+
+
+def test_vectors_are_not_decayed() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    matrices, vectors = make_optimizer(model, settings(weight_decay=0.3)).param_groups
+    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.3, 0.0)
+    assert len(matrices["params"]) == 1
+    assert len(vectors["params"]) == 3

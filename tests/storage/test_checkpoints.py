@@ -1,0 +1,179 @@
+"""Checkpoints on disk: found by name, proved whole, and never half there."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from breastai.domain.config import Config
+from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
+from breastai.storage import checkpoints
+from breastai.storage.checkpoints import (
+    Manifest,
+    SplitRecord,
+    checkpoint_files,
+    commit,
+    delete_checkpoint,
+    find_checkpoint,
+    list_checkpoints,
+    verify_checkpoint,
+)
+from breastai.storage.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path)
+
+
+def manifest(run_id: str = "run", epoch: int = 1) -> Manifest:
+    return Manifest(
+        run_id=run_id,
+        kind="last",
+        created=f"2026-01-0{epoch}T00:00:00+00:00",
+        config=Config(),
+        architecture="resnet50",
+        class_names=["benign", "malignant"],
+        image_size=32,
+        mean=[0.5] * 3,
+        std=[0.5] * 3,
+        epoch=epoch,
+        metrics={"accuracy": 0.5},
+        split=SplitRecord(train=[], val=[], train_sha256=[], val_sha256=[]),
+        pretrained="none",
+        versions={},
+        state={"epoch": epoch},
+    )
+
+
+def save(workspace: Workspace, content: bytes, epoch: int = 1, run_id: str = "run") -> None:
+    files = checkpoint_files(workspace, run_id, "last")
+    commit(
+        files,
+        manifest(run_id, epoch),
+        lambda path: path.write_bytes(content),  # type: ignore[arg-type,return-value]
+        lambda path: path.write_bytes(b"state of " + content),  # type: ignore[arg-type,return-value]
+    )
+
+
+def test_a_saved_checkpoint_verifies(workspace: Workspace) -> None:
+    save(workspace, b"weights")
+    found = verify_checkpoint(find_checkpoint(workspace, "run/last"))
+    assert found.sha256 == hashlib.sha256(b"weights").hexdigest()
+    assert found.state_file is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["run/last", "run", "latest", "run_last.safetensors", "checkpoints/run/last.safetensors"]
+)
+def test_a_checkpoint_answers_to_every_name_it_is_given(workspace: Workspace, name: str) -> None:
+    save(workspace, b"weights")
+    assert find_checkpoint(workspace, name).name == "run/last"
+
+
+@pytest.mark.parametrize("name", ["../run/last", "/etc/passwd", "run/../run/last", "run/first", "", "run\x00/last"])
+def test_a_name_is_looked_up_and_never_joined_to_a_path(workspace: Workspace, name: str) -> None:
+    save(workspace, b"weights")
+    with pytest.raises(CheckpointNotFound, match="run/last"):
+        find_checkpoint(workspace, name)
+
+
+@pytest.mark.parametrize("victim", ["last.safetensors", "last.state-*.safetensors"])
+def test_a_changed_byte_is_noticed(workspace: Workspace, victim: str) -> None:
+    save(workspace, b"weights")
+    path = next(workspace.checkpoint_dir("run").glob(victim))
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(CheckpointDamaged, match="has changed"):
+        verify_checkpoint(find_checkpoint(workspace, "run/last"))
+
+
+def test_a_missing_or_broken_part_is_named(workspace: Workspace) -> None:
+    save(workspace, b"weights")
+    files = find_checkpoint(workspace, "run/last")
+    files.weights.unlink()
+    with pytest.raises(CheckpointDamaged, match="missing"):
+        verify_checkpoint(files)
+    files.manifest.write_text("{}")
+    with pytest.raises(CheckpointDamaged, match="manifest can't be read"):
+        verify_checkpoint(files)
+    assert list_checkpoints(workspace)[0].problem
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+STEPS = ("replace_durably", "atomic_write", "sync_file", "file_sha256")
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_kill_at_any_moment_of_a_save_leaves_the_old_or_the_new_whole(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, step: str, call: int, after: bool
+) -> None:
+    """A kill runs no clean-up: unlinking is switched off for what the exception would clean away."""
+    save(workspace, b"old", epoch=1)
+    real, calls = getattr(checkpoints, step), 0
+
+    def dying(*given: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == call and not after:
+            raise Killed
+        result = real(*given)
+        if calls == call:
+            raise Killed
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, step, dying)
+        patch.setattr(Path, "unlink", lambda *given, **named: None)
+        try:
+            save(workspace, b"new", epoch=2)
+        except Killed:
+            pass
+    files = find_checkpoint(workspace, "run/last")
+    found = verify_checkpoint(files)
+    assert files.weights.read_bytes() == {1: b"old", 2: b"new"}[found.epoch]
+    assert found.state_file is not None
+    assert (files.weights.parent / found.state_file).read_bytes() == b"state of " + files.weights.read_bytes()
+    assert not list_checkpoints(workspace)[0].problem
+    save(workspace, b"next", epoch=3)
+    assert verify_checkpoint(files).epoch == 3
+
+
+def test_a_failing_write_cleans_up_after_itself(workspace: Workspace) -> None:
+    def fail(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        commit(checkpoint_files(workspace, "run", "last"), manifest(), fail)
+    assert not list(workspace.checkpoint_dir("run").iterdir())
+
+
+def test_old_states_are_removed(workspace: Workspace) -> None:
+    for epoch in (1, 2, 3):
+        save(workspace, b"weights", epoch=epoch)
+    assert len(list(workspace.checkpoint_dir("run").glob("last.state-*"))) == 1
+
+
+def test_deleting_leaves_nothing(workspace: Workspace) -> None:
+    save(workspace, b"weights")
+    assert delete_checkpoint(workspace, "run/last").name == "run/last"
+    assert not workspace.checkpoint_dir("run").exists()
+    with pytest.raises(CheckpointNotFound):
+        delete_checkpoint(workspace, "run/last")
+
+
+def test_the_newest_comes_first(workspace: Workspace) -> None:
+    save(workspace, b"a", epoch=1, run_id="one")
+    save(workspace, b"b", epoch=2, run_id="two")
+    assert [entry.run_id for entry in list_checkpoints(workspace)] == ["two", "one"]
+
+
+def test_a_link_is_not_listed(workspace: Workspace, tmp_path: Path) -> None:
+    save(workspace, b"weights")
+    (workspace.checkpoint_dir("run") / "best.json").symlink_to(workspace.checkpoint_dir("run") / "last.json")
+    assert [entry.checkpoint for entry in list_checkpoints(workspace)] == ["run/last"]
