@@ -17,7 +17,7 @@ from breastai.domain.events import Event, ExportComplete
 from breastai.domain.jobs import Export
 from breastai.engine import export as export_module
 from breastai.engine.checkpoint_io import load_checkpoint
-from breastai.engine.export import checkpoint_probabilities, comparison_images, compare, export
+from breastai.engine.export import checkpoint_probabilities, compare, comparison_images, export
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace

@@ -70,7 +70,7 @@ def test_a_full_disk_leaves_no_torn_line(tmp_path: Path, monkeypatch: pytest.Mon
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(journal, "_file", Full())
-    with pytest.raises(DiskFull, match="run/events.jsonl"):
+    with pytest.raises(DiskFull, match=r"run/events\.jsonl"):
         journal.stamp(line(1))
     monkeypatch.setattr(journal, "_file", real)
     journal.stamp(line(2))
