@@ -118,6 +118,8 @@ class BlockingClient:
             self._wait(_close(arrivals))
 
     def _end(self) -> None:
+        self._wait(self._loop.shutdown_asyncgens())
+        self._wait(self._loop.shutdown_default_executor())  # it looked up the host's name
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
