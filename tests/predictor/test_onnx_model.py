@@ -1,0 +1,173 @@
+"""Prediction from an ONNX file, on graphs small enough to compute by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from PIL import Image
+
+
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.errors import ImageUnreadable, ModelUnreadable, NoImages
+from breastai.predictor.image_files import image_files
+from breastai.predictor.onnx_model import METADATA_KEY, OnnxModel
+from breastai.predictor.predictions import BATCH_SIZE, predictions
+
+SIDE = 8
+METADATA = {
+    "architecture": "resnet50",
+    "class_names": ["dark", "bright"],
+    "image_size": SIDE,
+    "preprocessing": {"clahe": False},
+    "of_a_later_version": True,
+}
+
+
+def brightness_model(
+    path: Path, metadata: Any = METADATA, classes: int = 2, names: tuple[str, str] = ("images", "probabilities")
+) -> Path:
+    """Write a model that answers softmax(0, mean of the image / 255 - 0.5, 0, ...), so that bright images are class 1."""
+    weights = np.zeros((3, classes), np.float32)
+    weights[:, 1] = 1 / (3 * 255)
+    bias = np.zeros(classes, np.float32)
+    bias[1] = -0.5
+    nodes = [
+        helper.make_node("GlobalAveragePool", [names[0]], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [names[1]], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info(names[0], TensorProto.FLOAT, ["batch", 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["batch", classes])],
+        [onnx.numpy_helper.from_array(weights, "weights"), onnx.numpy_helper.from_array(bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    if metadata is not None:
+        helper.set_model_props(model, {METADATA_KEY: metadata if isinstance(metadata, str) else json.dumps(metadata)})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_a_model_says_what_it_is(tmp_path: Path) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "é 1.onnx"))
+    assert model.class_names == ["dark", "bright"]
+    assert (model.metadata.architecture, model.metadata.image_size) == ("resnet50", SIDE)
+    assert model.metadata.notice == RESEARCH_USE
+    assert not model.metadata.preprocessing.clahe
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_the_graph_gets_rgb_values_from_0_to_255(tmp_path: Path, count: int) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx"))
+    images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
+    logit = images.mean(axis=(1, 2, 3)) / 255 - 0.5
+    bright = 1 / (1 + np.exp(-logit))
+    np.testing.assert_allclose(model.predict(images), np.stack([1 - bright, bright], axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(SIDE, SIDE, 3), (1, SIDE, SIDE, 1), (1, 4, SIDE, 3)])
+def test_images_that_were_not_preprocessed_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx"))
+    with pytest.raises(ValueError, match="expected images of shape"):
+        model.predict(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"metadata": None}, "it was not exported by BreastAI"),
+        ({"metadata": "no json"}, "its metadata is damaged"),
+        ({"metadata": METADATA | {"image_size": 0}}, "its metadata is damaged (image_size"),
+        ({"metadata": METADATA | {"class_names": ["one"]}}, "its metadata is damaged (class_names"),
+        ({"classes": 3}, "it gives 3 probabilities for 2 classes"),
+        ({"names": ("input", "probabilities")}, "its graph has other inputs"),
+        ({"names": ("images", "output")}, "its graph has other inputs"),
+    ],
+)
+def test_a_file_that_is_no_model_of_ours_is_refused_with_the_reason(
+    tmp_path: Path, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ModelUnreadable) as caught:
+        OnnxModel.open(brightness_model(tmp_path / "m.onnx", **options))
+    assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize("content", [None, b"", b"words", b"\x08\x07\x00"])
+def test_a_file_that_is_no_graph_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "m.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelUnreadable):
+        OnnxModel.open(path)
+
+
+def test_predictions_keep_their_order_around_files_that_can_not_be_read(tmp_path: Path) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx"))
+    files = []
+    for number in range(2 * BATCH_SIZE + 3):
+        file = tmp_path / f"{number:03d}.png"
+        if number % 5 == 3:
+            file.write_bytes(b"words" if number % 2 else b"")
+        else:
+            Image.new("L", (12, 9), 230 if number % 2 else 20).save(file)
+        files.append(file)
+    answers = list(predictions(model, files, lambda file: file.name))
+    assert [answer.file for answer in answers] == [file.name for file in files]
+    for number, answer in enumerate(answers):
+        if number % 5 == 3:
+            assert (answer.label, answer.probabilities) == (None, None) and answer.error
+        else:
+            assert answer.label == ("bright" if number % 2 else "dark") and answer.error is None
+            assert answer.probabilities is not None
+            assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_batch_without_a_readable_image_is_answered_too(tmp_path: Path) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx"))
+    (tmp_path / "a.png").write_bytes(b"")
+    (answer,) = predictions(model, [tmp_path / "a.png"], str)
+    assert answer.error == "the file is empty (0 bytes)"
+
+
+# --- which files ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.JPG", "sub/c.tif", "a_mask.png", ".hidden.png", ".git/d.png", "notes.txt", "x[1].png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (["b.png"], ["b.png"]),
+        (["notes.txt"], ["notes.txt"]),
+        (["a_mask.png"], ["a_mask.png"]),
+        (["."], ["a.JPG", "b.png", "x[1].png", "sub/c.tif"]),
+        (["sub", "b.png", "sub"], ["sub/c.tif", "b.png"]),
+        (["**/*.tif"], ["sub/c.tif"]),
+        (["x[1].png"], ["x[1].png"]),
+        (["b*", "n*"], None),
+    ],
+)
+def test_names_folders_and_patterns_become_files(folder: Path, wanted: list[str], found: list[str] | None) -> None:
+    if found is None:
+        with pytest.raises(NoImages, match=r"n\*"):
+            image_files(wanted, folder)
+        return
+    assert [path.relative_to(folder).as_posix() for path in image_files(wanted, folder)] == found
+
+
+def test_a_name_without_a_file_is_refused(folder: Path) -> None:
+    with pytest.raises(ImageUnreadable, match=r"none\.png"):
+        image_files(["b.png", "none.png"], folder)
