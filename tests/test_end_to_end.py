@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from PIL import Image
 pytest.importorskip("torch", reason="training needs the extra train")
 
 from breastai.cli import run
+from breastai.commands.output import JsonLines
+from breastai.domain.events import Event, TrainingUpdate
 
 # Small enough for a test, and the same on every machine: one thread, float32.
 SMALL = {
@@ -162,6 +165,39 @@ def test_a_finished_run_can_be_given_more_epochs(finished: tuple[Project, str]) 
     assert (started["start_epoch"], started["epochs"], started["run_id"]) == (3, 3, run_id)
     assert [event["epoch"] for event in events if event["type"] == "training_update"] == [3]
     assert events[-1]["type"] == "training_complete"
+
+
+def test_ctrl_c_saves_the_run_and_a_resume_finishes_it(
+    finished: tuple[Project, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, first_run = finished
+    tell = JsonLines.event
+
+    def press_ctrl_c(output: JsonLines, event: Event) -> None:
+        tell(output, event)
+        if isinstance(event, TrainingUpdate) and event.epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JsonLines, "event", press_ctrl_c)
+        events = project.run("train", "--epochs", "2", status=130)
+    stopped = events[-1]
+    assert (stopped["type"], stopped["reason"], stopped["epoch"]) == ("training_stopped", "user", 1)
+    run_id = stopped["run_id"]
+    assert run_id != first_run and stopped["checkpoint"] == f"{run_id}/last"
+    resumed = project.run("resume", stopped["checkpoint"])
+    assert resumed[-1]["type"] == "training_complete"
+    numbers = [event["seq"] for event in [*events, *resumed]]
+    assert numbers == sorted(set(numbers))
+    # Interrupted or not, the second epoch is the same.
+    whole = (project.root / "logs" / first_run / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    expected = [json.loads(line) for line in whole if json.loads(line)["type"] == "training_update"][1]
+    (found,) = [event for event in resumed if event["type"] == "training_update"]
+    assert (found["epoch"], found["train_loss"], found["val_loss"]) == (
+        2,
+        expected["train_loss"],
+        expected["val_loss"],
+    )
 
 
 def test_predictions_go_on_past_images_that_can_not_be_read(finished: tuple[Project, str]) -> None:

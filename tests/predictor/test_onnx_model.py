@@ -10,7 +10,6 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
-
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import ImageUnreadable, ModelUnreadable, NoImages
 from breastai.predictor.image_files import image_files
