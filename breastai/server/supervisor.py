@@ -23,6 +23,7 @@ from breastai.server.worker_log import WorkerLog
 
 WORKER_COMMAND = (sys.executable, "-m", "breastai.worker")
 LINE_LIMIT_BYTES = 2**20
+_LOOK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ class Supervisor:
         started = time.time()
         process = await self._start(log)
         slot.process = process
-        stopper = asyncio.create_task(self._obey(slot, process, started), name="worker-stopper")
+        watchers = [
+            asyncio.create_task(self._obey(slot, process, started), name="worker-stopper"),
+            asyncio.create_task(_end_orphans(process, started), name="worker-orphans"),
+        ]
         last: Event | None = None
         silent: BreastAIError | None = None
         try:
@@ -102,12 +106,12 @@ class Supervisor:
         except TimeoutError:
             silent = WorkerSilent(self._deadlines.silence_s)
         finally:
-            stopper.cancel()
+            for watcher in watchers:
+                watcher.cancel()
             kill_group(process.pid, started)
             await self._bury(process)
             slot.process = None
-            with contextlib.suppress(asyncio.CancelledError):
-                await stopper
+            await asyncio.wait(watchers)
         if last is not None or slot.asked == "kill":
             return Ending(last, None)
         if silent is not None:
@@ -194,6 +198,14 @@ class Supervisor:
             LOG.warning("the worker did not stop within %g s; killed", self._deadlines.stop_s)
             slot.asked = "kill"
         kill_group(process.pid, started)
+
+
+async def _end_orphans(process: asyncio.subprocess.Process, started: float) -> None:
+    """Kill what outlives the worker: it may hold the worker's output open, which then would never end."""
+    # Not process.wait(): in some versions of Python that waits for the output to end too.
+    while process.returncode is None:  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_EVERY_S)
+    kill_group(process.pid, started)
 
 
 async def _next_event(process: asyncio.subprocess.Process) -> Event | None:

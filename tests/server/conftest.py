@@ -210,7 +210,7 @@ def play(workspace: Workspace) -> Callable[..., None]:
 
         strings = await asyncio.start_server(begin, "127.0.0.1", 0)
         port = strings.sockets[0].getsockname()[1]
-        options = {"deadlines": Deadlines(stop_s=20, exit_s=10, silence_s=20), **options}
+        options = {"deadlines": Deadlines(stop_s=1000, exit_s=10, silence_s=1000), **options}
         try:
             async with (
                 asyncio.timeout(WITHIN_S),

@@ -35,8 +35,8 @@ def main(port: int) -> None:
         elif "die" in order:
             os.kill(os.getpid(), getattr(signal, order["die"]))
         elif "child" in order:
-            # Inherits stdout, as a loader process of a careless worker would.
-            child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+            # Inherits stdout and waits for ever, as a loader process of a careless worker would.
+            child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], stdin=subprocess.DEVNULL)
             tell(child=child.pid)
 
 
