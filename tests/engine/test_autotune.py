@@ -1,0 +1,123 @@
+"""Choosing a plan: what it holds, that it is kept, and that measuring leaves no trace."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from breastai.engine import autotune, machine
+from breastai.engine.autotune import choose_dtype, plan_for, tune
+from breastai.engine.depthwise import tunable
+from breastai.engine.tuning_plan import install
+
+
+class _Small(nn.Module):
+    """Two depthwise convolutions of one shape and one of another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(16)
+        self.first = nn.Conv2d(16, 16, 3, 1, 1, groups=16)
+        self.second = nn.Conv2d(16, 16, 3, 1, 1, groups=16)
+        self.third = nn.Conv2d(16, 16, 5, 2, 2, groups=16)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.head(self.third(self.second(self.first(self.norm(self.stem(images))))).mean((2, 3)))
+
+
+def test_a_plan_names_every_depthwise_layer_and_says_why() -> None:
+    model = _Small()
+    plan = tune(model, "small", 32, 2, 1)
+    assert set(plan.depthwise) == {"first", "second", "third"}
+    assert plan.depthwise["first"] == plan.depthwise["second"]
+    assert (plan.architecture, plan.image_size, plan.batch_size, plan.threads) == ("small", 32, 2, 1)
+    assert plan.dtype in plan.explanation()
+    assert "5x5 stride 2 on 16x16x16" in plan.explanation()
+
+
+def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_were() -> None:
+    model = _Small()
+    state, threads = copy.deepcopy(model.state_dict()), torch.get_num_threads()
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    tune(model, "small", 32, 2, 2)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert type(model.first) is nn.Conv2d
+    assert model.stem.weight.grad is None
+
+
+def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = _Small()
+    plan = plan_for(model, "small", 32, 2, 1, tmp_path)
+    monkeypatch.setattr(autotune, "tune", lambda *_: pytest.fail("measured although a plan was kept"))
+    assert plan_for(model, "small", 32, 2, 1, tmp_path) == plan
+    monkeypatch.undo()
+    (kept,) = tmp_path.iterdir()
+    kept.write_text("{", encoding="utf-8")
+    assert plan_for(model, "small", 32, 2, 1, tmp_path).depthwise.keys() == plan.depthwise.keys()
+    assert kept.read_text(encoding="utf-8") != "{"
+
+
+@pytest.mark.parametrize("change", ["image_size", "batch_size", "threads", "model"])
+def test_a_plan_is_kept_for_one_model_size_batch_and_number_of_threads(change: str, tmp_path: Path) -> None:
+    def key(image_size: int = 32, batch_size: int = 2, threads: int = 1, model: str = "small") -> str:
+        network = _Small() if model == "small" else nn.Sequential(_Small())
+        return autotune._key(network, "small", image_size, batch_size, threads)
+
+    other: dict[str, object] = {"image_size": 64, "batch_size": 4, "threads": 2, "model": "wrapped"}
+    assert key(**{change: other[change]}) != key() == key()  # type: ignore[arg-type]
+
+
+def test_without_bf16_instructions_the_plan_is_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "fast_bf16", lambda: False)
+    dtype, reasons = choose_dtype()
+    assert dtype == "float32"
+    assert "no instructions" in reasons[0]
+    plan = tune(_Small(), "small", 32, 2, 1)
+    assert plan.dtype == "float32"
+
+
+def test_bf16_that_gains_too_little_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "fast_bf16", lambda: True)
+    speeds = {torch.bfloat16: 110.0, torch.float32: 100.0}
+    monkeypatch.setattr(autotune, "matrix_gflops", speeds.__getitem__)
+    assert choose_dtype()[0] == "float32"
+    speeds[torch.bfloat16] = 200.0
+    assert choose_dtype()[0] == "bfloat16"
+
+
+def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "AVAILABLE", False)
+    plan = tune(_Small(), "small", 32, 2, 1)
+    assert not plan.needs_kernels()
+    assert set(plan.depthwise) == {"first", "second", "third"}
+
+
+def test_a_chosen_plan_can_be_installed() -> None:
+    model = _Small()
+    plan = tune(model, "small", 32, 2, 1, "float32")
+    x = torch.randn(2, 3, 32, 32)
+    expected = model(x)
+    install(model, plan)
+    torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_operations_of_a_training_step_are_six_for_each_multiply_add() -> None:
+    layer = nn.Conv2d(3, 8, 3, padding=1)
+    assert machine.training_gflop(layer, 16) == pytest.approx(6 * 16 * 16 * 8 * 3 * 9 / 1e9)
+
+
+def test_the_published_multiply_adds_of_efficientnet_b0_are_found() -> None:
+    model = timm.create_model("efficientnet_b0")
+    assert machine.training_gflop(model, 224) / 6 == pytest.approx(0.39, abs=0.01)
+    assert any(tunable(layer) for layer in model.modules())
