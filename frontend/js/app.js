@@ -27,7 +27,6 @@
         view.render(state);
       }
       BreastAI.actions.markAll(document, state);
-      for (const each of VIEWS) byId(`view-${each}`).dataset.drawn = "true";
     }
 
     function schedule() {

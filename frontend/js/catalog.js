@@ -48,6 +48,18 @@
   }
 
   /**
+   * The figures shown large, one for each metric that is looked at first; and all others.
+   * @param {Wire.Catalog | undefined} catalog
+   */
+  function headline(catalog) {
+    const rows = numbers(catalog);
+    /** @param {string} metric */
+    const chosen = (metric) => [metric, ...AVERAGES.map((average) => `${metric}_${average}`)].map((name) => rows.find((row) => row.name === name)).find((row) => row !== undefined);
+    const large = FIRST.map(chosen).filter((row) => row !== undefined);
+    return { large, others: rows.filter((row) => !large.includes(row)) };
+  }
+
+  /**
    * The figures by metric: one chart each, loss and accuracy with training's curve beside validation's.
    * @param {Wire.Catalog | undefined} catalog
    * @returns {{ family: string, first: boolean, series: { key: string, name: string, part: string | null }[] }[]}
@@ -83,5 +95,5 @@
     return found;
   }
 
-  BreastAI.catalog = { rowsOf, names, family, numbers, curves, best };
+  BreastAI.catalog = { rowsOf, names, family, numbers, headline, curves, best };
 })();

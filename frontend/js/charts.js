@@ -35,6 +35,11 @@
     });
   }
 
+  /** A figure that training does not measure has no curve, and no place in the legend. @param {{ data: { y: number | null }[] }} dataset */
+  function isEmpty(dataset) {
+    return dataset.data.length > 0 && dataset.data.every((point) => point.y === null);
+  }
+
   /**
    * A chart of some figures over the epochs.
    * @param {HTMLCanvasElement} canvas
@@ -55,13 +60,14 @@
         parsing: false,
         normalized: true,
         interaction: { mode: "index", intersect: false },
-        locale: BreastAI.i18n.current(),
+        locale: BreastAI.i18n.tag(),
         scales: {
           x: { type: "linear", title: { display: true, text: BreastAI.i18n.t("figure.epoch") }, ticks: { precision: 0, maxTicksLimit: 8 } },
           y: { ticks: { maxTicksLimit: 6 }, grace: "5%" },
         },
         plugins: {
-          legend: { position: "bottom", labels: { boxWidth: 18, boxHeight: 2, padding: 12 } },
+          legend: { position: "bottom", labels: { boxWidth: 18, boxHeight: 2, padding: 12, filter: (/** @type {any} */ item, /** @type {any} */ data) => !isEmpty(data.datasets[item.datasetIndex]) } },
+          colors: { enabled: false },
           tooltip: {
             callbacks: {
               title: (/** @type {any[]} */ items) => `${BreastAI.i18n.t("figure.epoch")} ${BreastAI.format.integer(items[0]?.parsed.x)}`,
@@ -85,7 +91,7 @@
       plugins.legend.labels.color = colour("--text");
       chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
         const line = colour(SERIES_COLOURS[index % SERIES_COLOURS.length]);
-        Object.assign(dataset, { borderColor: line, backgroundColor: line, borderWidth: 2, borderDash: index % 2 === 1 ? [6, 3] : [] });
+        Object.assign(dataset, { borderColor: line, backgroundColor: line, pointBackgroundColor: line, pointBorderColor: line, borderWidth: 2, borderDash: index % 2 === 1 ? [6, 3] : [] });
       });
       chart.update("none");
     }

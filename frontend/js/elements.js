@@ -25,7 +25,7 @@
 
   /** A name typed by someone: its own direction, and it may break anywhere. @param {string} name */
   function name(name) {
-    return make("bdi", { class: "name", text: name });
+    return make("bdi", { class: "name", text: name, attributes: { title: name.length > 30 ? name : null } });
   }
 
   /**
@@ -85,7 +85,7 @@
 
   /** A wide thing that scrolls sideways by itself, reachable by keyboard. @param {string} label @param {Node} content */
   function scroller(label, content) {
-    return make("div", { class: "scroller", attributes: { tabindex: 0, role: "region", "aria-label": label } }, content);
+    return make("div", { class: "scroller", attributes: { tabindex: 0, role: "group", "aria-label": label } }, content);
   }
 
   /** A list of terms and what they are. @param {[string, Node | string][]} pairs */

@@ -3,6 +3,8 @@
   "use strict";
 
   const NONE = "—";
+  /** @type {Record<string, string>} */
+  const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
   /** @param {unknown} value @returns {value is number} */
   function known(value) {
@@ -11,7 +13,7 @@
 
   /** @param {number | null | undefined} value @param {Intl.NumberFormatOptions} options */
   function format(value, options) {
-    return known(value) ? new Intl.NumberFormat(BreastAI.i18n.current(), options).format(value) : NONE;
+    return known(value) ? new Intl.NumberFormat(BreastAI.i18n.tag(), options).format(value) : NONE;
   }
 
   /** A fraction of 1 or a loss, with three decimals. @param {number | null | undefined} value */
@@ -34,10 +36,12 @@
     return format(value, { style: "percent", maximumFractionDigits: digits });
   }
 
-  /** A small number such as a learning rate: 0.0003, or 2.5E-7. @param {number | null | undefined} value */
+  /** A small number such as a learning rate: 0.0003, or 2.5 × 10⁻⁷. @param {number | null | undefined} value */
   function small(value) {
     if (!known(value) || value === 0 || Math.abs(value) >= 1e-4) return format(value, { maximumSignificantDigits: 3 });
-    return format(value, { notation: "scientific", maximumSignificantDigits: 3 });
+    const [digits, power] = value.toExponential(2).split("e");
+    const raised = Array.from(power, (sign) => SUPERSCRIPTS[sign] ?? "").join("");
+    return `${format(Number(digits), { maximumFractionDigits: 2 })}\u00a0×\u00a010${raised}`;
   }
 
   /** A size given in bytes. @param {number | null | undefined} bytes */
@@ -81,7 +85,7 @@
   /** @param {string | null | undefined} iso @param {Intl.DateTimeFormatOptions} options */
   function moment(iso, options) {
     const date = new Date(iso ?? NaN);
-    return Number.isNaN(date.getTime()) ? NONE : new Intl.DateTimeFormat(BreastAI.i18n.current(), options).format(date);
+    return Number.isNaN(date.getTime()) ? NONE : new Intl.DateTimeFormat(BreastAI.i18n.tag(), options).format(date);
   }
 
   /** @param {string | null | undefined} iso */

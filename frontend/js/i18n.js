@@ -31,6 +31,12 @@
     return language;
   }
 
+  /** The browser's own tag of that language, en-GB or fr-CA: dates are written as its users write them. */
+  function tag() {
+    const own = typeof navigator === "undefined" || !navigator.languages ? [] : navigator.languages;
+    return own.find((each) => each.toLowerCase().split("-")[0] === language) ?? language;
+  }
+
   /** @param {string} wanted */
   function set(wanted) {
     language = LANGUAGES.includes(wanted) ? wanted : "en";
@@ -63,7 +69,7 @@
     if (value === null || value === undefined || value === "") return "—";
     if (Array.isArray(value)) return value.length ? value.map(readable).join(", ") : "—";
     if (typeof value === "number") {
-      return new Intl.NumberFormat(language, { useGrouping: false, maximumFractionDigits: 6 }).format(value);
+      return new Intl.NumberFormat(tag(), { useGrouping: false, maximumFractionDigits: 6 }).format(value);
     }
     return String(value);
   }
@@ -147,5 +153,5 @@
     }
   }
 
-  BreastAI.i18n = { LANGUAGES, choose, begin, current, set, remember, onChange, has, t, plural, errorText, problem, apply };
+  BreastAI.i18n = { LANGUAGES, choose, begin, current, tag, set, remember, onChange, has, t, plural, errorText, problem, apply };
 })();

@@ -518,6 +518,7 @@ declare global {
       choose(remembered: string | null, browserLanguages: readonly string[]): string;
       begin(): void;
       current(): string;
+      tag(): string;
       set(language: string): void;
       remember(language: string): void;
       onChange(listener: () => void): void;
@@ -568,6 +569,7 @@ declare global {
       names(catalog: Wire.Catalog | undefined, table: string): string[];
       family(name: string): string;
       numbers(catalog: Wire.Catalog | undefined): CatalogRow[];
+      headline(catalog: Wire.Catalog | undefined): { large: CatalogRow[]; others: CatalogRow[] };
       curves(catalog: Wire.Catalog | undefined): { family: string; first: boolean; series: { key: string; name: string; part: string | null }[] }[];
       best(epochs: Wire.TrainingUpdate[], key: string, direction: string | null | undefined): { value: number; epoch: number } | null;
     };

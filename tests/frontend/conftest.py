@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.storage.workspace import Workspace
@@ -69,6 +69,7 @@ class Stage:
     port: int
     workspace: Workspace
     file_url: str
+    cut_connections: Callable[[], None]
 
     @property
     def http_url(self) -> str:
@@ -93,6 +94,7 @@ class ServerThread:
         self._stop = asyncio.Event()
         try:
             async with running_server(self._options) as server:
+                self._server = server
                 self._began(server)
                 await self._stop.wait()
                 server.services.runner.kill()
@@ -102,6 +104,15 @@ class ServerThread:
     def _began(self, server: RunningServer) -> None:
         self.port = server.port
         self._ready.set()
+
+    def cut_connections(self) -> None:
+        """Drop every connection as a lost network does: without a goodbye."""
+
+        def cut() -> None:
+            for client in list(self._server.services.hub._clients):
+                client.connection.transport.abort()
+
+        self._loop.call_soon_threadsafe(cut)
 
     def __enter__(self) -> "ServerThread":
         self._thread.start()
@@ -119,13 +130,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     workspace = Workspace.open(tmp_path_factory.mktemp("workspace"))
     options = Options(workspace=workspace, port=0, worker_command=[sys.executable, str(SCRIPTED_WORKER)])
     with ServerThread(options) as server:
-        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri())
+        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.cut_connections)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         missing(f"browser at {CHROMIUM}")
+    expect.set_options(timeout=WITHIN_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield browser

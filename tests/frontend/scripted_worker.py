@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from breastai import worker
 from breastai.domain.config import Config
@@ -86,6 +87,8 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
         yield progress(epoch, epochs)
         yield update(epoch, epochs, names)
         yield save(run_id, config, workspace, epoch, names)
+    if "stubborn" in config.data.train_dir:
+        time.sleep(600)  # deaf to a stop, so it has to be killed
     # Says where it is until it is told to stop; `perform` closes it then.
     while epoch < epochs:
         yield progress(epoch + 1, epochs)
@@ -152,7 +155,7 @@ def save(run_id: str, config: Config, workspace: Workspace, epoch: int, names: l
         manifest = Manifest(
             run_id=run_id,
             kind=kind,
-            created=f"2026-03-01T10:{epoch:02d}:00+00:00",
+            created=datetime.now(UTC).isoformat(),
             config=config,
             architecture=config.model.architecture,
             class_names=names,

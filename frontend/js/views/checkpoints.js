@@ -37,6 +37,12 @@
     }
 
     /** @param {Wire.CheckpointEntry} entry */
+    function inUse(entry) {
+      const { session, run } = store.state();
+      return session.state !== "idle" && run?.id === entry.run_id;
+    }
+
+    /** @param {Wire.CheckpointEntry} entry */
     function buttons(entry) {
       const blocked = entry.problem === null ? "" : "reason.damaged";
       /** @param {string} action @param {string} key @param {() => void} click @param {string} [reason] @param {string} [kind] */
@@ -53,7 +59,7 @@
         button("load_checkpoint", "checkpoints.load", () => connection.request("load_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {})),
         button("resume_training", "checkpoints.resume", () => resume(entry), blocked || (entry.resumable ? "" : "reason.not_resumable")),
         button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
-        button("delete_checkpoint", "checkpoints.delete", () => remove(entry), "", "danger"),
+        button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
       );
     }
 
@@ -92,7 +98,7 @@
         BreastAI.actions.markAll(byId("view-checkpoints"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.checkpoints, state.session.currentModel, state.exports, state.welcome],
+      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.welcome],
     };
 
     /** @param {State} state */

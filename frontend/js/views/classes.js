@@ -23,7 +23,7 @@
       });
       return [name(names[row] ?? ""), ...cells, format.integer(sum)];
     });
-    return table({ caption: t("confusion.caption"), head: [corner, ...names.map(name), t("confusion.total")], rows, class: "matrix", numeric: true });
+    return table({ caption: t("confusion.caption"), captionHidden: true, head: [corner, ...names.map(name), t("confusion.total")], rows, class: "matrix", numeric: true });
   }
 
   /** @param {number | null} value */
@@ -39,7 +39,7 @@
       const values = /** @type {any} */ (update.val_per_class[className] ?? {});
       return [name(className), ...figures.map((figure) => (figure === "support" ? format.integer(values[figure]) : meter(values[figure] ?? null)))];
     });
-    return table({ caption: t("per_class.caption"), head: [t("per_class.class"), ...figures.map((figure) => t(`per_class.${figure}`))], rows, class: "per-class", numeric: true });
+    return table({ caption: t("per_class.caption"), captionHidden: true, head: [t("per_class.class"), ...figures.map((figure) => t(`per_class.${figure}`))], rows, class: "per-class", numeric: true });
   }
 
   function create() {
@@ -52,10 +52,12 @@
         if (latest === undefined) return;
         const names = state.run?.started?.class_names ?? Object.keys(latest.val_per_class);
         const figures = catalog.names(state.welcome?.catalog, "per_class_metrics");
-        const epoch = make("p", { class: "muted", text: t("classes.epoch", { epoch: format.integer(latest.epoch) }) });
-        fill(byId("confusion"), epoch, scroller(t("confusion.title"), confusionTable(latest.val_confusion_matrix, names)));
+        const epoch = t("classes.epoch", { epoch: format.integer(latest.epoch) });
+        /** @param {string} key */
+        const above = (key) => make("p", { class: "muted", text: `${epoch}. ${t(key)}` });
+        fill(byId("confusion"), above("confusion.caption"), scroller(t("confusion.title"), confusionTable(latest.val_confusion_matrix, names)));
         const known = figures.length ? figures : Object.keys(Object.values(latest.val_per_class)[0] ?? {});
-        fill(byId("per-class"), epoch.cloneNode(true), scroller(t("per_class.title"), perClassTable(latest, names, known)));
+        fill(byId("per-class"), above("per_class.caption"), scroller(t("per_class.title"), perClassTable(latest, names, known)));
       },
       /** @param {State} state */
       slice: (state) => [state.run?.epochs, state.run?.started, state.welcome],

@@ -56,7 +56,7 @@
         format.small(row.learning_rate),
       ]);
       const caption = t("curves.table_caption");
-      fill(byId("epochs-table"), scroller(caption, table({ caption, head, rows, numeric: true })));
+      fill(byId("epochs-table"), make("p", { class: "muted", text: caption }), scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true })));
     }
 
     const details = /** @type {HTMLDetailsElement} */ (byId("epochs-details"));

@@ -11,28 +11,54 @@
     return make("div", { class: `tile ${kind}`.trim() }, make("span", { class: "tile-label", text: label }), make("span", { class: "tile-value", text: value }), make("span", { class: "tile-note", text: note }));
   }
 
+  /** @param {State} state @param {CatalogRow} row */
+  function metricTile(state, { name, direction }) {
+    const epochs = state.run?.epochs ?? [];
+    const key = `val_${name}`;
+    const value = /** @type {any} */ (epochs.at(-1))?.[key] ?? null;
+    const best = catalog.best(epochs, key, direction);
+    const now = best !== null && best.epoch === epochs.at(-1)?.epoch;
+    const note = best === null ? "" : now ? t("tile.best_now") : t("tile.best", { value: format.figure(best.value), epoch: format.integer(best.epoch) });
+    return tile(t(`metric.${name}`), format.figure(value), note, now ? "is-best" : "");
+  }
+
+  /** Sensitivity and specificity of a class. @param {string} className @param {Wire.ClassFigures | undefined} figures */
+  function classTile(className, figures) {
+    const text = [["sensitivity", figures?.sensitivity], ["specificity", figures?.specificity]].map(([name, value]) =>
+      make("span", { class: "class-figure" }, make("small", { text: t(`per_class.${name}`) }), make("b", { text: format.figure(value) })),
+    );
+    return make("div", { class: "tile class-tile" }, make("bdi", { class: "tile-label name", text: className, attributes: { title: className } }), make("div", { class: "class-figures" }, ...text));
+  }
+
   function create() {
     return {
       /** @param {State} state */
       render(state) {
         const run = state.run;
-        const latest = run?.epochs.at(-1);
         const tiles = byId("tiles");
         tiles.hidden = run === null;
+        byId("class-tiles").hidden = run === null || run.epochs.length === 0;
+        byId("other-figures").hidden = run === null || run.epochs.length === 0;
         if (run === null) return;
+        const latest = run.epochs.at(-1);
         const epochs = run.started?.epochs ?? latest?.epochs ?? null;
-        const shown = [tile(t("figure.epoch"), latest ? format.integer(latest.epoch) : format.NONE, epochs === null ? "" : t("tile.of", { epochs: format.integer(epochs) }), "first")];
-        for (const { name, direction } of catalog.numbers(state.welcome?.catalog)) {
-          const key = `val_${name}`;
-          const best = catalog.best(run.epochs, key, direction);
-          const value = latest === undefined ? null : /** @type {any} */ (latest)[key];
-          const note = best === null ? "" : t("tile.best", { value: format.figure(best.value), epoch: format.integer(best.epoch) });
-          shown.push(tile(t(`metric.${name}`), format.figure(value), note, best !== null && best.epoch === latest?.epoch && run.epochs.length > 1 ? "is-best" : ""));
-        }
-        shown.push(tile(t("figure.learning_rate"), format.small(latest?.learning_rate), ""));
-        const speed = latest?.images_per_second ?? null;
-        shown.push(tile(t("figure.images_per_second"), format.number(speed, 1), latest ? t("tile.epoch_took", { time: format.duration(latest.epoch_s) }) : ""));
-        fill(tiles, ...shown);
+        const { large, others } = catalog.headline(state.welcome?.catalog);
+        fill(
+          tiles,
+          tile(t("figure.epoch"), latest ? format.integer(latest.epoch) : format.NONE, epochs === null ? "" : t("tile.of", { epochs: format.integer(epochs) })),
+          ...large.map((row) => metricTile(state, row)),
+        );
+        if (latest === undefined) return;
+        const names = run.started?.class_names ?? Object.keys(latest.val_per_class);
+        fill(byId("class-tiles"), ...names.map((name) => classTile(name, latest.val_per_class[name])));
+        /** @type {[string, string][]} */
+        const figures = [
+          [t("figure.images_per_second"), format.number(latest.images_per_second)],
+          [t("figure.learning_rate"), format.small(latest.learning_rate)],
+          [t("figure.epoch_s"), format.duration(latest.epoch_s)],
+          ...others.map(({ name }) => /** @type {[string, string]} */ ([t(`metric.${name}`), format.figure(/** @type {any} */ (latest)[`val_${name}`])])),
+        ];
+        fill(byId("other-figures"), ...figures.map(([label, value]) => make("div", {}, make("dt", { text: label }), make("dd", { text: value }))));
       },
       /** @param {State} state */
       slice: (state) => [state.run, state.welcome],

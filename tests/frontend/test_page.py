@@ -1,0 +1,355 @@
+"""The page in a real browser, with a real server whose worker plays a script."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+OpenPage = Callable[..., Page]
+BOTH_WAYS = pytest.mark.parametrize("how", ["file", "http"])
+
+# The epochs of every chart, read from Chart.js itself.
+CHARTED_EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].map((canvas) =>
+  [canvas.dataset.chart, Chart.getChart(canvas).data.datasets.map((set) => set.data.map((point) => point.x))])"""
+
+
+def action(page: Page, name: str) -> Any:
+    return page.locator(f'[data-action="{name}"]')
+
+
+def begin(page: Page, epochs: int = 20, folder: str = "data") -> None:
+    """Start a run; one of more than five epochs stays in its sixth until it is stopped."""
+    page.fill("#data-path", folder)
+    page.fill("#setting-training-epochs", str(epochs))
+    action(page, "start_training").click()
+
+
+def wait_for_epoch(page: Page, epoch: int) -> None:
+    expect(page.locator("#tiles .tile-value").first).to_have_text(str(epoch))
+
+
+def stop(page: Page) -> None:
+    action(page, "stop_training").click()
+    expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
+
+
+@pytest.fixture
+def running_page(open_page: OpenPage) -> Iterator[Page]:
+    """The served page with a run in its sixth epoch; stopped afterwards."""
+    page = open_page()
+    begin(page)
+    wait_for_epoch(page, 5)
+    yield page
+    stop(page)
+
+
+@BOTH_WAYS
+def test_a_run_is_started_followed_and_stopped_by_clicking(open_page: OpenPage, how: str) -> None:
+    page = open_page(how)
+    expect(action(page, "stop_training")).to_be_disabled()
+    begin(page)
+    wait_for_epoch(page, 5)
+    expect(page.locator("#run-state")).to_have_text("Running")
+    expect(page.locator(".run-stage")).to_contain_text("epoch 6 of 20")
+    expect(page.locator(".time-left")).to_contain_text("left")
+    assert page.locator("#run-body progress").count() == 2
+    expect(action(page, "start_training")).to_be_disabled()
+    expect(page.locator("#start-reason")).to_have_text("A job is running: stop it, or wait for its end.")
+    stop(page)
+    expect(page.locator("#run-body .banner")).to_contain_text("Training stopped at your request after 5 epochs")
+    expect(action(page, "start_training")).to_be_enabled()
+
+
+@BOTH_WAYS
+def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: OpenPage, how: str) -> None:
+    page = open_page(how)
+    begin(page)
+    wait_for_epoch(page, 5)
+    page.reload()
+    wait_for_epoch(page, 5)
+    page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
+    charts = page.evaluate(CHARTED_EPOCHS)
+    assert {"loss", "accuracy", "f1", "auc_roc", "precision", "recall", "cohen_kappa", "learning_rate"} == {
+        name for name, _ in charts
+    }
+    assert all(epochs == [1, 2, 3, 4, 5] for _, sets in charts for epochs in sets)
+    expect(page.locator("#run-state")).to_have_text("Running")
+    # The lines of the log are there again too, each once.
+    texts = page.locator("#latest .log-text").all_text_contents()
+    assert sum("Epoch 5 of 20" in text for text in texts) == 1
+    stop(page)
+
+
+def test_a_run_to_its_end_shows_its_figures_and_its_checkpoint(open_page: OpenPage) -> None:
+    page = open_page()
+    begin(page, epochs=3)
+    expect(page.locator("#run-state")).to_have_text("Complete")
+    tiles = dict(
+        zip(
+            page.locator("#tiles .tile-label").all_text_contents(),
+            page.locator("#tiles .tile-value").all_text_contents(),
+            strict=True,
+        )
+    )
+    assert (tiles["Epoch"], tiles["Loss"], tiles["Accuracy"], tiles["AUC"]) == ("3", "0.400", "0.767", "0.837")
+    expect(page.locator("#other-figures")).to_contain_text("Images per second41.7")
+    assert page.locator("#class-tiles b").all_text_contents() == ["0.767", "0.800", "0.767", "0.800", "—", "0.800"]
+    # A class without positives has no sensitivity.
+    sensitivities = page.locator("#per-class tbody td:nth-child(2)").all_text_contents()
+    assert sensitivities == ["0.767", "0.767", "—"]
+    assert page.locator("#confusion tbody .matrix-cell b").all_text_contents() == ["8", "1", "1", "1", "8", "1", "1", "1", "8"]  # fmt: skip
+    expect(page.locator("#data-summary")).to_contain_text("37")
+    expect(page.locator("#model-summary")).to_contain_text("pretrained, installed with the system")
+    page.get_by_text("1 file skipped, and why").click()
+    expect(page.locator(".skipped li")).to_have_text("benign/broken <b>.png it is truncated")
+    page.get_by_role("link", name="Checkpoints").click()
+    expect(page.locator("#checkpoints-list .pill")).to_have_text("Current model")
+
+
+def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage) -> None:
+    page = open_page()
+    begin(page, epochs=2)
+    expect(page.locator("#run-state")).to_have_text("Complete")
+    page.get_by_role("link", name="Checkpoints").click()
+    run_id = page.locator("#checkpoints-list .name").first.text_content().partition("/")[0]  # type: ignore[union-attr]
+    last = page.locator("#checkpoints-list tr", has_text=f"{run_id}/last")
+    best = page.locator("#checkpoints-list tr", has_text=f"{run_id}/best")
+    expect(best.locator('[data-action="resume_training"]')).to_be_disabled()
+    last.locator('[data-action="load_checkpoint"]').click()
+    expect(page.locator("#current-model")).to_contain_text(f"{run_id}/last")
+    page.select_option("#export-format", "onnx")
+    best.locator('[data-action="export_model"]').click()
+    expect(page.locator("#exports-list")).to_contain_text(f"exports/onnx/{run_id}_best.onnx")
+
+    last.locator('[data-action="resume_training"]').click()
+    page.fill("#resume-epochs", "4")
+    page.locator("#dialog-confirm").click()
+    wait_for_epoch(page, 4)
+    expect(page.locator("#run-state")).to_have_text("Complete")
+    page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 4))")
+
+    page.get_by_role("link", name="Checkpoints").click()
+    last.locator('[data-action="delete_checkpoint"]').click()
+    page.locator("#dialog-cancel").click()
+    expect(last).to_be_visible()
+    last.locator('[data-action="delete_checkpoint"]').click()
+    page.locator("#dialog-confirm").click()
+    expect(last).to_have_count(0)
+    expect(best).to_be_visible()
+
+
+def test_two_tabs_see_the_same_run(running_page: Page, open_page: OpenPage) -> None:
+    other = open_page()
+    wait_for_epoch(other, 5)
+    expect(other.locator("#run-state")).to_have_text("Running")
+    page_epochs, other_epochs = running_page.evaluate(CHARTED_EPOCHS), other.evaluate(CHARTED_EPOCHS)
+    assert other_epochs == page_epochs
+
+
+def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: OpenPage) -> None:
+    page = open_page()
+    begin(page, folder="stubborn")
+    wait_for_epoch(page, 5)
+    button = action(page, "stop_training")
+    button.click()
+    expect(page.locator("#run-state")).to_have_text("Stopping")
+    expect(button).to_have_text("End at once")
+    button.click()
+    page.locator("#dialog-cancel").click()
+    expect(page.locator("#run-state")).to_have_text("Stopping")
+    button.click()
+    page.locator("#dialog-confirm").click()
+    expect(page.locator("#run-state")).to_have_text("Stopped")
+
+
+def test_the_language_is_the_browsers_then_the_chosen_one_and_is_remembered(open_page: OpenPage) -> None:
+    page = open_page(locale="fr-FR")
+    expect(action(page, "start_training")).to_have_text("Lancer l’entraînement")
+    assert page.locator("html").get_attribute("lang") == "fr"
+    page.select_option("#language", "en")
+    expect(action(page, "start_training")).to_have_text("Start training")
+    page.reload()
+    expect(action(page, "start_training")).to_have_text("Start training")
+    page.select_option("#language", "fr")
+    expect(page.locator("#research-use")).to_have_text(
+        "Logiciel de recherche, pas un dispositif médical : ni pour le diagnostic, ni pour le traitement."
+    )
+
+
+def test_the_theme_is_the_systems_then_the_chosen_one_and_is_remembered(open_page: OpenPage) -> None:
+    page = open_page(color_scheme="dark")
+    background = "() => getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(background)
+    page.select_option("#theme", "light")
+    light = page.evaluate(background)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(background) == light
+
+
+def test_a_setting_out_of_bounds_is_told_at_its_field_and_nothing_is_sent(open_page: OpenPage) -> None:
+    page = open_page()
+    epochs = page.locator("#setting-training-epochs")
+    epochs.fill("0")
+    expect(page.locator("#setting-training-epochs-fault")).to_have_text("At least 1.")
+    expect(action(page, "start_training")).to_be_disabled()
+    epochs.fill("4")
+    expect(page.locator("#settings-changed")).to_have_text("1 changed")
+    expect(action(page, "start_training")).to_be_enabled()
+
+
+def test_a_preset_fills_the_form_and_a_change_can_be_undone(open_page: OpenPage) -> None:
+    page = open_page()
+    page.select_option("#preset", "quick")
+    expect(page.locator("#setting-model-architecture")).to_have_value('"tf_efficientnet_lite0"')
+    expect(page.locator("#setting-training-epochs")).to_have_value("12")
+    expect(page.locator("#settings-changed")).to_have_text("")
+    page.locator("#all-settings > summary").click()
+    page.locator('[data-section="data"] > summary').click()
+    page.fill("#setting-data-image_size", "128")
+    field = page.locator('[data-setting="data.image_size"]')
+    expect(field).to_have_class(re.compile("changed"))
+    field.get_by_role("button").click()
+    expect(page.locator("#setting-data-image_size")).to_have_value("224")
+
+
+def test_settings_are_saved_to_config_json_and_read_again(open_page: OpenPage, stage: Any) -> None:
+    page = open_page()
+    page.fill("#setting-training-epochs", "7")
+    page.locator("#all-settings > summary").click()
+    action(page, "save_config").click()
+    expect(page.locator(".toast")).to_contain_text("Settings saved to config.json.")
+    assert '"epochs": 7' in (stage.workspace.root / "config.json").read_text()
+    expect(page.locator("#settings-changed")).to_have_text("")
+    expect(page.locator("#setting-training-epochs")).to_have_value("7")
+    (stage.workspace.root / "config.json").unlink()
+    action(page, "get_config").click()
+    expect(page.locator("#setting-training-epochs")).to_have_value("50")
+
+
+def test_an_error_is_told_in_the_chosen_language_with_what_to_do(open_page: OpenPage) -> None:
+    page = open_page(locale="fr")
+    begin(page, folder="one_class")
+    toast = page.locator(".toast.level-error").first
+    expect(toast).to_contain_text("Un seul dossier de classe dans one_class/train (benign)")
+    expect(action(page, "start_training")).to_be_enabled()
+    toast.get_by_role("button").click()
+
+
+def test_diagnostics_backup_and_response_time_show_their_results(open_page: OpenPage) -> None:
+    page = open_page()
+    page.get_by_role("link", name="System").click()
+    action(page, "system_diagnostics").click()
+    expect(page.locator("#diagnostics")).to_contain_text("Memory of the server")
+    assert page.locator("#diagnostics meter").count() == 3
+    action(page, "create_backup").click()
+    expect(page.locator("#backup")).to_contain_text("backups/")
+    action(page, "ping").click()
+    expect(page.locator("#ping")).to_contain_text("The server answered in")
+
+
+def test_names_typed_by_users_are_text_and_break_no_layout(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 380, "height": 800})
+    page.evaluate("() => { window.alert = () => { throw new Error('markup was run'); }; }")
+    begin(page, epochs=2, folder="strange")
+    expect(page.locator("#run-state")).to_have_text("Complete")
+    headers = page.locator("#per-class tbody th bdi").all_text_contents()
+    assert headers[1] == "<img src=x onerror=alert(1)>"
+    assert page.locator("main img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_no_view_is_wider_than_the_screen(open_page: OpenPage, language: str) -> None:
+    page = open_page(locale=language)
+    begin(page, epochs=2)
+    expect(page.locator("#run-state")).to_have_text(re.compile("Complete|Terminé"))
+    for width in (380, 720, 1024, 1440, 2560):
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("training", "checkpoints", "log", "system"):
+            page.evaluate(f"location.hash = '#{view}'")
+            expect(page.locator(f"#view-{view}")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
+        expect(page.locator("#research-use")).to_be_in_viewport()
+
+
+def test_a_page_that_is_not_connected_says_why_its_buttons_are_disabled(open_page: OpenPage) -> None:
+    page = open_page("file")
+    action(page, "disconnect").click()
+    expect(page.locator("#connection-state")).to_have_text("Not connected")
+    expect(action(page, "disconnect")).to_be_disabled()
+    expect(action(page, "start_training")).to_have_attribute("title", "Not connected to a server.")
+    page.fill("#address", "http://nonsense")
+    action(page, "connect").click()
+    expect(page.locator(".toast.level-error")).to_contain_text("http://nonsense is not the address of a server")
+
+
+def test_a_page_whose_server_is_gone_says_so_and_tries_again(open_page: OpenPage, stage: Any) -> None:
+    page = open_page("file", expected=("WebSocket connection to",))
+    action(page, "disconnect").click()
+    page.fill("#address", f"ws://localhost:{stage.port}/nothing-here")
+    action(page, "connect").click()
+    expect(page.locator("#connection-state")).to_have_text("No answer")
+    expect(page.locator("#offline")).to_contain_text("python -m breastai.server")
+    expect(page.locator("#offline-retry")).to_contain_text(re.compile("Next try|Trying"))
+    page.fill("#address", stage.socket_url)
+    action(page, "connect").click()
+    expect(page.locator("#connection-state")).to_have_text("Connected")
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_a_connection_cut_in_mid_run_comes_back_with_every_epoch_once(open_page: OpenPage, stage: Any) -> None:
+    page = open_page("http", expected=("WebSocket connection to", "ERR_INTERNET_DISCONNECTED"))
+    begin(page)
+    wait_for_epoch(page, 5)
+    page.evaluate("""() => {
+      const state = document.getElementById("connection-state");
+      window.seen = [];
+      new MutationObserver(() => window.seen.push(state.className)).observe(state, { attributes: true });
+    }""")
+    stage.cut_connections()
+    page.wait_for_function("() => window.seen.length > 0 && window.seen.at(-1).includes('phase-connected')")
+    page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
+    expect(page.locator("#run-state")).to_have_text("Running")
+    stop(page)
+
+
+def test_without_chart_js_the_page_says_so_and_shows_the_figures_as_a_table(open_page: OpenPage) -> None:
+    page = open_page(connected=False, expected=("Failed to load resource",))
+    page.context.route("**/chart.umd.min.js", lambda route: route.abort())
+    page.reload()
+    page.wait_for_selector("#connection-state.phase-connected")
+    begin(page, epochs=2)
+    expect(page.locator("#run-state")).to_have_text("Complete")
+    expect(page.locator("#charts-absent")).to_be_visible()
+    assert page.locator("#epochs-table tbody th").all_text_contents() == ["2 ★", "1 ★"]
+
+
+def test_the_page_can_be_used_by_keyboard_alone(open_page: OpenPage) -> None:
+    page = open_page()
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip-link")).to_be_focused()
+    page.keyboard.press("Enter")
+    reached: set[str] = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement?.id || document.activeElement?.dataset.action || ''"))
+    assert {"data-path", "preset", "setting-model-architecture", "setting-training-epochs", "start_training"} <= reached
+
+
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("en", "dark"), ("fr", "light"), ("fr", "dark")])
+def test_axe_finds_nothing_in_the_way_of_anyone(open_page: OpenPage, language: str, theme: str) -> None:
+    page = open_page(locale=language, color_scheme=theme, bypass_csp=True)
+    begin(page, epochs=2)
+    expect(page.locator("#run-state")).to_have_text(re.compile("Complete|Terminé"))
+    for summary in ("#all-settings", "#more-curves", "#epochs-details", '[data-section="training"]', ".skipped"):
+        page.locator(f"{summary} > summary").click()
+    found = []
+    for view in ("training", "checkpoints", "log", "system"):
+        page.evaluate(f"location.hash = '#{view}'")
+        expect(page.locator(f"#view-{view}")).to_be_visible()
+        found += [(view, fault["id"], fault["nodes"][0]["html"]) for fault in Axe().run(page).response["violations"]]
+    assert found == []
