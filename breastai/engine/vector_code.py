@@ -194,32 +194,47 @@ class Code:
         if exact:
             rest = self.fma(whole, self.splat(-0.693359375), x)
             rest = self.fma(whole, self.splat(2.12194440e-4), rest)
-            terms = [1.0, 1.0, 0.5, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3]
+            power = self.splat(1.3981999507e-3)
+            for term in (8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5, 1.0, 1.0):
+                power = self.fma(power, rest, self.splat(term))
         else:
-            rest = scaled - whole  # 2**rest, |rest| <= 1/2, near-minimax
-            terms = [0.99992807, 0.69326099, 0.24261112, 0.05517167]
-        power = self.splat(terms[-1])
-        for term in reversed(terms[:-1]):
-            power = self.fma(power, rest, self.splat(term))
+            power = self._power_of_two(scaled - whole)
         exponent = self.builder.fptosi(whole.value, _VECTOR_I32)
         shifted = self.builder.shl(exponent, ir.Constant(_VECTOR_I32, [23] * LANES))
         bits = self.builder.add(self.builder.bitcast(power.value, _VECTOR_I32), shifted)
         return Vec(self.builder, self.builder.bitcast(bits, _VECTOR))
 
     def sigmoid(self, x: Vec, exact: bool) -> Vec:
-        bounded = self.maximum(self.minimum(x, self.splat(80.0)), self.splat(-80.0))
+        """Return 1 / (1 + e**-x): to float32's last bits if `exact`, else to some 2**-12."""
         one = self.splat(1.0)
-        denominator = one + self.exp(self.splat(0.0) - bounded, exact)
-        if exact or "avx512f" not in self.features:
-            return one / denominator
-        return self._reciprocal(denominator)
+        if "avx512f" in self.features and not exact:
+            return self._sigmoid_avx512(x)
+        bounded = self.maximum(self.minimum(x, self.splat(80.0)), self.splat(-80.0))
+        return one / (one + self.exp(self.splat(0.0) - bounded, exact))
 
-    def _reciprocal(self, x: Vec) -> Vec:
-        """Return 1 / x to 2**-14, with the processor's own estimate."""
-        name = "llvm.x86.avx512.rcp14.ps.512"
-        kind = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(16)])
-        intrinsic = self.module.globals.get(name) or ir.Function(self.module, kind, name=name)
-        return Vec(self.builder, self.builder.call(intrinsic, [x.value, x.value, ir.IntType(16)(-1)]))
+    def _sigmoid_avx512(self, x: Vec) -> Vec:
+        """The processor's own scaling by powers of two goes to 0 and infinity by itself, so nothing is bounded."""
+        scaled = x * self.splat(-1.4426950408889634)
+        whole = self._call("nearbyint", scaled)
+        power = self._power_of_two(scaled - whole)
+        mask = ir.IntType(16)(-1)
+        rounding = _I32(4)  # as the processor is set
+        raised = self._avx512("mask.scalef.ps.512", power.value, whole.value, power.value, mask, rounding)
+        denominator = self.splat(1.0) + Vec(self.builder, raised)
+        return Vec(self.builder, self._avx512("rcp14.ps.512", denominator.value, denominator.value, mask))
+
+    def _avx512(self, name: str, *operands: Any) -> Any:
+        full_name = f"llvm.x86.avx512.{name}"
+        kind = ir.FunctionType(_VECTOR, [operand.type for operand in operands])
+        intrinsic = self.module.globals.get(full_name) or ir.Function(self.module, kind, name=full_name)
+        return self.builder.call(intrinsic, operands)
+
+    def _power_of_two(self, x: Vec) -> Vec:
+        """Return 2**x for |x| <= 1/2, to 1e-4 (near-minimax)."""
+        power = self.splat(0.05517167)
+        for term in (0.24261112, 0.69326099, 0.99992807):
+            power = self.fma(power, x, self.splat(term))
+        return power
 
     # --- variables and flow ---
 
