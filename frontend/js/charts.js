@@ -18,6 +18,22 @@
     return value;
   }
 
+  /** The look of a curve: colour and dash, so that colour alone tells nothing. @param {number} index */
+  function lineStyle(index) {
+    const line = colour(SERIES_COLOURS[index % SERIES_COLOURS.length]);
+    return {
+      borderColor: line,
+      backgroundColor: line,
+      pointBackgroundColor: line,
+      pointBorderColor: line,
+      borderWidth: 2,
+      borderDash: index % 2 === 1 ? [6, 3] : [],
+      // A lone point has no line: show it; among many, points only clutter.
+      pointRadius: (/** @type {any} */ context) => (context.dataset.data.length <= 40 ? 2.5 : 0),
+      pointHoverRadius: 5,
+    };
+  }
+
   function calm() {
     return matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
@@ -52,7 +68,7 @@
     /** @type {any} */
     const chart = new Chart(canvas, {
       type: "line",
-      data: { datasets: series.map(({ label }) => ({ label, data: [] })) },
+      data: { datasets: series.map(({ label }, index) => ({ label, data: [], ...lineStyle(index) })) },
       options: {
         animation: calm() ? false : { duration: 250 },
         responsive: true,
@@ -90,8 +106,7 @@
       scales.x.title.color = text;
       plugins.legend.labels.color = colour("--text");
       chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
-        const line = colour(SERIES_COLOURS[index % SERIES_COLOURS.length]);
-        Object.assign(dataset, { borderColor: line, backgroundColor: line, pointBackgroundColor: line, pointBorderColor: line, borderWidth: 2, borderDash: index % 2 === 1 ? [6, 3] : [] });
+        Object.assign(dataset, lineStyle(index));
       });
       chart.update("none");
     }
@@ -100,9 +115,7 @@
     return {
       show(epochs) {
         chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
-          const data = points(epochs, series[index].key);
-          // A lone point has no line: show it; among many, points only clutter.
-          Object.assign(dataset, { data, pointRadius: data.length <= 40 ? 2.5 : 0, pointHoverRadius: 5 });
+          dataset.data = points(epochs, series[index].key);
         });
         // The axis has whole epochs, and is not empty before the second.
         chart.options.scales.x.min = epochs[0]?.epoch ?? 1;
