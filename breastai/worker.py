@@ -214,9 +214,16 @@ def main() -> int:
     if not line.strip():
         return 0
     stop = Controls(sys.stdin)
+    listening = True
     for event in perform(JOB.validate_json(line), stop.requested):
-        output.write(encode_event(event) + "\n")
-        output.flush()
+        if not listening:
+            continue
+        try:
+            output.write(encode_event(event) + "\n")
+            output.flush()
+        except OSError:
+            # The server is gone: the run is still saved, and its journal still gets its last line.
+            listening = False
     return 0
 
 

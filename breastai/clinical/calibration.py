@@ -5,39 +5,20 @@ cases. The prior is put right first, then a temperature is fitted on validation 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
+from breastai.domain.decision import Calibration, logarithm
+
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
 
-# A probability of 0 would be beyond any correction; float32 networks give no smaller ones worth the name.
-_SMALLEST_PROBABILITY = 1e-12
 _SMALLEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE = np.log(0.05), np.log(20.0)
 _LARGEST_STRENGTH = 5.0
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What turns raw probabilities p into softmax((log p + prior_shift) / temperature).
-
-    `prior_shift` has one entry for each class. The temperature comes last and changes no argmax.
-    """
-
-    temperature: float = 1.0
-    prior_shift: tuple[float, ...] = ()
-
-    def apply(self, probabilities: Probabilities) -> Floats:
-        """Return the calibrated probabilities, (N, C) like those given."""
-        shift = np.array(self.prior_shift) if self.prior_shift else 0.0
-        scaled = (_logarithm(probabilities) + shift) / self.temperature
-        calibrated: Floats = special.softmax(scaled, axis=1)
-        return calibrated
 
 
 def fit_calibration(
@@ -59,7 +40,7 @@ def fit_calibration(
     full_shift = np.zeros(probabilities.shape[1])
     if taught_prior is not None:
         full_shift += prior_shift(taught_prior, np.bincount(labels, minlength=probabilities.shape[1]) + 1.0)
-    logarithms = _logarithm(probabilities)
+    logarithms = logarithm(probabilities)
 
     def loss(parameters: Floats) -> float:
         log_temperature, strength = parameters
@@ -90,9 +71,4 @@ def prior_shift(taught: Sequence[float] | Probabilities, natural: Sequence[float
 
 def log_loss(labels: Labels, probabilities: Probabilities) -> float:
     """Return the mean negative logarithm of the true class's probability."""
-    return float(-_logarithm(probabilities)[np.arange(len(labels)), labels].mean())
-
-
-def _logarithm(probabilities: Probabilities) -> Floats:
-    logarithm: Floats = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), _SMALLEST_PROBABILITY, None))
-    return logarithm
+    return float(-logarithm(probabilities)[np.arange(len(labels)), labels].mean())

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.bootstrap import REPETITIONS, bootstrap
 from breastai.clinical.intervals import Cases, Clusters, Scores, proportion
+from breastai.domain.decision import OperatingPoint
 from breastai.domain.events import Figure
 
 TARGET_SENSITIVITY = 0.95
@@ -16,27 +16,6 @@ TARGET_SENSITIVITY = 0.95
 PREVALENCES: Mapping[str, float] = {"screening": 0.006, "clinic": 0.2, "referral_clinic": 0.3}
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """From `threshold` upwards the probability of `class_name` means that it is called.
-
-    `positives`: the validation cases it rests on. With fewer than `positives_needed` no threshold can promise the
-    target; then `reached` is False and the threshold is the lowest score of a positive case.
-    """
-
-    class_name: str
-    threshold: float
-    target_sensitivity: float
-    positives: int
-    positives_needed: int
-    sensitivity: Figure
-    specificity: Figure
-
-    @property
-    def reached(self) -> bool:
-        return self.positives >= self.positives_needed
 
 
 def positives_needed(target_sensitivity: float) -> int:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from breastai.domain.decision import ConformalSets
+
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
 Features = npt.NDArray[np.floating[Any]]
@@ -19,30 +21,6 @@ _BLOCK_SIZE = 2**24
 
 
 # --- conformal sets ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ConformalSets:
-    """A case's set holds each class whose probability is at least the class's `thresholds` entry.
-
-    Over new cases like those it was fitted on, the true class is outside the set in at most a share of `error_rate`:
-    within each class when `by_class`, else on average. A threshold of 0 means too few cases to exclude that class.
-    """
-
-    error_rate: float
-    thresholds: tuple[float, ...]
-    by_class: bool
-
-    def sets(self, probabilities: Probabilities) -> Mask:
-        """Return which classes are in the set of each case, shape (N, C)."""
-        # Probabilities that went through float32 and back may miss their own threshold by a rounding error.
-        members: Mask = probabilities >= np.array(self.thresholds) - 1e-9
-        return members
-
-    def referred(self, probabilities: Probabilities) -> Mask:
-        """Return the cases to refer, shape (N,): those whose set does not hold exactly one class."""
-        sizes: Mask = self.sets(probabilities).sum(axis=1) != 1
-        return sizes
 
 
 def fit_conformal(

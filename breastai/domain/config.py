@@ -220,6 +220,15 @@ PatientIdRule = FilenamePattern | FolderLevel | PatientTable
 class EvaluationSettings(Settings):
     """How the model is judged."""
 
+    target_class: str | None = Field(
+        None, description="Class the operating point is for; null means malignant, or else the last class."
+    )
+    target_sensitivity: float = Field(
+        0.95, gt=0, lt=1, description="Sensitivity the operating point aims at, chosen on validation images."
+    )
+    referral_error_rate: float = Field(
+        0.1, gt=0, lt=1, description="Share of wrong answers allowed before a case is referred to a human."
+    )
     tta: bool = Field(
         False, description="Test-time augmentation: average the answers for the image and its mirror image."
     )

@@ -8,7 +8,7 @@
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
-    |   |-- RunFinished           DataChanged          FolderNotEmpty
+    |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
@@ -170,6 +170,16 @@ class UnreadableClass(InputError):
     class_name: str
     skipped: int
     reason: str
+
+
+@dataclass(eq=False)
+class TargetClassUnknown(InputError):
+    code = "data.target_class_unknown"
+    template = (
+        "evaluation.target_class is {wished}, but the classes are {class_names}. Set it to one of them, or to null."
+    )
+    wished: str
+    class_names: list[str]
 
 
 @dataclass(eq=False)

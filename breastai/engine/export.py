@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
 import breastai
@@ -17,6 +18,7 @@ from breastai.data.decode import read_image
 from breastai.data.phantoms import phantom
 from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE
+from breastai.domain.decision import Calibration
 from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportMismatch
 from breastai.domain.events import Event, ExportComplete, ProgressUpdate
 from breastai.domain.jobs import Export
@@ -32,21 +34,24 @@ _PHANTOM_SEED = 7
 
 
 class ExportedGraph(nn.Module):
-    """What an exported model computes: RGB images 0..255, float32 (N, 3, S, S), to probabilities (N, C)."""
+    """What an exported model computes: RGB images 0..255, float32 (N, 3, S, S), to calibrated probabilities (N, C)."""
 
     scale: Tensor
     offset: Tensor
+    shift: Tensor
 
-    def __init__(self, model: Classifier, mean: list[float], std: list[float]) -> None:
+    def __init__(self, model: Classifier, mean: list[float], std: list[float], calibration: Calibration) -> None:
         super().__init__()
         self.model = model
         shape = (1, -1, 1, 1)
         self.register_buffer("scale", torch.tensor([1 / (255 * value) for value in std]).view(shape))
         self.register_buffer("offset", torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(shape))
+        self.register_buffer("shift", torch.tensor(calibration.shift, dtype=torch.float32))
+        self.temperature = calibration.temperature
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.model(images * self.scale + self.offset)
-        return logits.softmax(1)
+        return ((logits.log_softmax(1) + self.shift) / self.temperature).softmax(1)
 
 
 def export(job: Export, workspace: Workspace) -> Iterator[Event]:
@@ -103,6 +108,11 @@ def comparison_images(loaded: Loaded, workspace: Workspace) -> tuple[np.ndarray,
     return np.stack(phantoms), f"{len(phantoms)} phantoms (the validation images are gone)"
 
 
+def exported_graph(loaded: Loaded) -> ExportedGraph:
+    manifest = loaded.manifest
+    return ExportedGraph(loaded.model, manifest.mean, manifest.std, manifest.decision.calibration).eval()
+
+
 def as_input(images: np.ndarray) -> Tensor:
     """Return uint8 (N, S, S, 3) as the exported graph's input, float32 (N, 3, S, S) in 0..255."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous()
@@ -111,7 +121,7 @@ def as_input(images: np.ndarray) -> Tensor:
 @torch.inference_mode()
 def checkpoint_probabilities(loaded: Loaded, images: np.ndarray) -> np.ndarray:
     """Return the checkpoint's own probabilities, float32 (N, C)."""
-    graph = ExportedGraph(loaded.model, loaded.manifest.mean, loaded.manifest.std).eval()
+    graph = exported_graph(loaded)
     answers = [graph(as_input(images[start : start + 4])).numpy() for start in range(0, len(images), 4)]
     return np.concatenate(answers)
 
@@ -136,9 +146,10 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
         "image_size": manifest.image_size,
         "preprocessing": manifest.config.preprocessing.model_dump(mode="json"),
         "input": "RGB, 0 to 255, float32, (N, 3, image_size, image_size); normalisation is part of the model",
-        "output": "probabilities, float32, (N, classes)",
+        "output": "calibrated probabilities, float32, (N, classes)",
         "mean": manifest.mean,
         "std": manifest.std,
+        "decision": to_jsonable_python(manifest.decision),
         "checkpoint": loaded.files.name,
         "checkpoint_sha256": manifest.sha256,
         "epoch": manifest.epoch,
@@ -151,7 +162,7 @@ def metadata(loaded: Loaded) -> dict[str, Any]:
 def _write_onnx(loaded: Loaded, path: Path, images: np.ndarray) -> float:
     import onnx
 
-    graph = ExportedGraph(loaded.model, loaded.manifest.mean, loaded.manifest.std).eval()
+    graph = exported_graph(loaded)
     program = onnx_program(
         graph, as_input(np.repeat(images[:1], 2, axis=0))
     )  # two: a batch of one would be taken for fixed

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from breastai.clinical.metrics import epoch_figures
+from breastai.clinical import evidence
+from breastai.clinical.metrics import confusion_matrix
 from breastai.data.cases import labelled_images
 from breastai.data.decode import read_image
 from breastai.data.patients import patient_ids
@@ -17,7 +18,6 @@ from breastai.domain.events import (
     BatchProgress,
     Evaluation,
     Event,
-    Figure,
     Log,
     Prediction,
     PredictionsComplete,
@@ -82,7 +82,8 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
             )
     assert answers is not None
     patients = patient_ids(images.files, manifest.config.evaluation.patient_id, workspace.root)
-    figures = epoch_figures(answers.labels, answers.probabilities, manifest.class_names)
+    probabilities = manifest.decision.calibration.apply(answers.probabilities)
+    point = manifest.decision.operating_point
     yield Evaluation(
         checkpoint=loaded.files.name,
         data=workspace.relative(folder),
@@ -91,8 +92,15 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         patients=len(set(patients)) if patients else None,
         class_names=manifest.class_names,
         counts=images.counts(),
-        figures=_named(figures, images.counts()),
-        confusion_matrix=figures["confusion_matrix"],
+        figures=evidence.evaluate(
+            answers.labels,
+            probabilities,
+            manifest.class_names,
+            patients,
+            thresholds={point.class_name: point.threshold} if point else None,
+            seed=manifest.config.system.seed,
+        ),
+        confusion_matrix=confusion_matrix(answers.labels, probabilities),
         skipped=[{"file": item.file, "reason": item.reason} for item in skipped[:50]],
         notes=_notes(loaded, images.hashes, patients is not None),
     )
@@ -115,28 +123,6 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     return root, None
 
 
-def _named(figures: dict[str, object], counts: dict[str, int]) -> dict[str, Figure]:
-    """Return the figures under one name each, such as accuracy or sensitivity.malignant."""
-    total = sum(counts.values())
-    named: dict[str, Figure] = {}
-    for name, value in figures.items():
-        if name == "per_class":
-            assert isinstance(value, dict)
-            for class_name, values in value.items():
-                plain = values if isinstance(values, dict) else values.model_dump()
-                for figure, number in plain.items():
-                    if figure != "support":
-                        named[f"{figure}.{class_name}"] = Figure(value=number, n=_cases(figure, class_name, counts))
-        elif value is None or isinstance(value, int | float):
-            named["auc_roc.macro" if name == "auc_roc" else name] = Figure(value=value, n=total)
-    return named
-
-
-def _cases(figure: str, class_name: str, counts: dict[str, int]) -> int:
-    total = sum(counts.values())
-    return {"sensitivity": counts[class_name], "specificity": total - counts[class_name]}.get(figure, total)
-
-
 def _notes(loaded: Loaded, hashes: list[str], patients_known: bool) -> list[str]:
     """Return what a reader must know to believe the figures."""
     split = loaded.manifest.split
@@ -147,6 +133,8 @@ def _notes(loaded: Loaded, hashes: list[str], patients_known: bool) -> list[str]
     watched = len(set(hashes) & set(split.val_sha256))
     if watched:
         notes.append(f"{watched} of these images chose its best epoch: the figures flatter it.")
+    if not loaded.manifest.decision.n:
+        notes.append("The probabilities are not calibrated: this checkpoint is not a best one.")
     if not patients_known:
         notes.append("Patients are unknown: several images of one patient count as independent cases.")
     return notes
@@ -195,4 +183,4 @@ def _probabilities(loaded: Loaded, image: np.ndarray, runtime: Runtime) -> list[
     manifest = loaded.manifest
     inputs = normalized(torch.from_numpy(image[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
     logits = forward(loaded.model.to(runtime.device), inputs, manifest.config.evaluation.tta).double()
-    return [float(value) for value in logits.softmax(1)[0]]
+    return [float(value) for value in manifest.decision.calibration.apply(logits.softmax(1).cpu().numpy())[0]]

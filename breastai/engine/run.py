@@ -11,6 +11,7 @@ from torch import nn
 
 from breastai.data.cases import Cases
 from breastai.domain.config import Config
+from breastai.domain.decision import DecisionRule
 from breastai.domain.early_stopping import EarlyStopping
 from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
@@ -159,8 +160,11 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
 # --- kept and found again ----------------------------------------------------------------------
 
 
-def save(run: Run, kind: Kind) -> CheckpointSaved:
-    """Write a checkpoint of the run as it is now; raise DiskFull. `last` holds all a resume needs, `best` does not."""
+def save(run: Run, kind: Kind, decision: DecisionRule | None = None) -> CheckpointSaved:
+    """Write a checkpoint of the run as it is now; raise DiskFull. `last` holds all a resume needs, `best` does not.
+
+    `decision`: what was fitted for these weights; `last` keeps none.
+    """
     files = run.files(kind)
     update = run.updates[-1] if run.updates else None
     model = run.judged if kind == "best" else run.learner.model
@@ -183,6 +187,7 @@ def save(run: Run, kind: Kind) -> CheckpointSaved:
             pretrained=run.pretrained,
             versions=versions(),
             state=plain,
+            decision=decision or DecisionRule(),
         ),
         write_weights=lambda path: save_tensors(model.state_dict(), path),
         write_state=(lambda path: save_tensors(tensors, path)) if kind == "last" else None,

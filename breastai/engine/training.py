@@ -9,10 +9,13 @@ from collections.abc import Generator, Iterator
 import numpy as np
 from torch import nn
 
+from breastai.clinical.deciding import fit_decision_rule, target_class
 from breastai.clinical.metrics import epoch_figures
 from breastai.data.cases import Cases, Folders, gather_cases, list_folders
+from breastai.data.patients import patient_ids
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config
+from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, LossNotFinite, RunFinished
 from breastai.domain.events import (
     BatchProgress,
@@ -63,6 +66,7 @@ def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
 def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest | None) -> Iterator[Event]:
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, workspace.root)
+    target_class(config, folders.class_names)
     yield TrainingStarted(
         architecture=config.model.architecture,
         epochs=config.training.epochs,
@@ -158,7 +162,7 @@ def _epoch(run: Run) -> Iterator[Event]:
     update = _figures(run, answers, validation_s)
     run.updates.append(update)
     _advance(run, update)
-    saved = save(run, "best") if update.is_best else None
+    saved = save(run, "best", _decision(run, answers)) if update.is_best else None
     yield update
     if saved is not None:
         yield saved
@@ -256,6 +260,12 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
         is_best=is_best,
         **values,
     )
+
+
+def _decision(run: Run, answers: Answers) -> DecisionRule:
+    """Fit what the best weights decide by; the patients of validation images widen its intervals."""
+    patients = patient_ids(run.cases.val.files, run.config.evaluation.patient_id, run.workspace.root)
+    return fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, patients)
 
 
 def _advance(run: Run, update: TrainingUpdate) -> None:

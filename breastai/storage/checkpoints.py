@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
+from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
 from breastai.domain.events import CheckpointEntry
 from breastai.storage.workspace import (
@@ -79,6 +80,7 @@ class Manifest(BaseModel):
     split: SplitRecord
     pretrained: str
     plan: dict[str, Any] | None = None
+    decision: DecisionRule = DecisionRule()
     versions: dict[str, str]
 
 

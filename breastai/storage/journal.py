@@ -15,6 +15,10 @@ from breastai.domain.messages import decode_event, encode_event
 
 AnEvent = TypeVar("AnEvent", bound=Event)
 
+# Progress takes numbers but is not kept, so after a kill nobody knows the last number a client saw. A resumed run
+# leaves more numbers out than progress can have used: at twice a second, those of half a day within one epoch.
+RESUME_GAP = 100_000
+
 
 class Journal:
     """Numbers the events of a run and appends them to its file; numbering goes on after a resume."""
@@ -24,6 +28,8 @@ class Journal:
         self._run_id, self._session_id = run_id, session_id
         self._name = f"{path.parent.name}/{path.name}"
         self._seq = mend(path)
+        if self._seq:
+            self._seq += RESUME_GAP
         self._file = path.open("ab", buffering=0)
 
     def stamp(self, event: AnEvent) -> AnEvent:

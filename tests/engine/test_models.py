@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings, PreprocessingSettings
+from breastai.domain.decision import Calibration
 from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
 from breastai.engine.attention import CBAM
 from breastai.engine.export import ExportedGraph, onnx_program
@@ -37,7 +38,7 @@ def test_an_architecture_learns_and_exports_with_equal_answers(name: str, tmp_pa
     assert all(parameter.grad is not None for parameter in model.parameters())
     optimizer.step()
     assert not torch.equal(before, model.head.weight)
-    graph = ExportedGraph(model, [0.5] * 3, [0.5] * 3).eval()
+    graph = ExportedGraph(model, [0.5] * 3, [0.5] * 3, Calibration(1.3, (0.1, 0.0, -0.2))).eval()
     path = tmp_path / "model.onnx"
     onnx_program(graph, images).save(path, include_initializers=True, external_data=False)
     session = onnxruntime.InferenceSession(path)

@@ -1,0 +1,56 @@
+"""The decision rule of a model: everything that turns its raw probabilities into decisions, fitted on validation cases."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from breastai.clinical.calibration import fit_calibration
+from breastai.clinical.metrics import Labels, Probabilities
+from breastai.clinical.operating_point import choose_operating_point
+from breastai.clinical.referral import fit_conformal
+from breastai.domain.config import Config
+from breastai.domain.decision import DecisionRule
+from breastai.domain.errors import TargetClassUnknown
+
+_USUAL_TARGET = "malignant"
+
+
+def target_class(config: Config, class_names: Sequence[str]) -> str:
+    """Return the class the operating point is for; raise TargetClassUnknown."""
+    wished = config.evaluation.target_class
+    if wished is None:
+        return _USUAL_TARGET if _USUAL_TARGET in class_names else class_names[-1]
+    if wished not in class_names:
+        raise TargetClassUnknown(wished, list(class_names))
+    return wished
+
+
+def taught_prior(config: Config, class_names: Sequence[str]) -> list[float] | None:
+    """Return how often training showed each class, where that is not how often it occurs."""
+    balanced = config.training.weighted_sampler or config.training.use_class_weights
+    return [1.0] * len(class_names) if balanced else None
+
+
+def fit_decision_rule(
+    labels: Labels,
+    probabilities: Probabilities,
+    class_names: Sequence[str],
+    config: Config,
+    patients: Sequence[str] | None = None,
+) -> DecisionRule:
+    """Return calibration, operating point and conformal sets from raw `probabilities` (N, C) of validation cases."""
+    if not len(labels):
+        return DecisionRule()
+    calibration = fit_calibration(labels, probabilities, taught_prior(config, class_names))
+    calibrated = calibration.apply(probabilities)
+    name = target_class(config, class_names)
+    number = list(class_names).index(name)
+    clusters = None if patients is None else np.unique(np.asarray(patients), return_inverse=True)[1]
+    return DecisionRule(
+        calibration=calibration,
+        operating_point=choose_operating_point(
+            name, labels == number, calibrated[:, number], clusters, config.evaluation.target_sensitivity
+        ),
+        conformal=fit_conformal(labels, calibrated, config.evaluation.referral_error_rate),
+        n=len(labels),
+    )
