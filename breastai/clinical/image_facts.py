@@ -1,0 +1,129 @@
+"""What can be seen of an image without understanding it: its size, border, colour, burned-in marks, and its thumbnail."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from breastai.data.decode import decode, read_content
+from breastai.data.duplicates import thumbnail
+from breastai.domain.errors import ImageUnreadable
+
+Pixels = npt.NDArray[np.uint8]
+
+MARK_CELLS = 16
+# Text and calipers are drawn thin and nearly white: brighter than all around them within a few pixels. These numbers
+# told 15 ultrasound images with marks from 17 without by an AUC of 0.98.
+_THINNEST_MARK = 5
+_MARK_WIDTH_SHARE = 0.01
+_MARK_RISE = 110
+_MARK_LEVEL = 200
+_COLOUR_RISE = 40
+_COLOURED_ALL_OVER = 0.3
+_RIM_SHARE = 0.03
+_BLACK = 8
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFacts:
+    """`marks` (MARK_CELLS squared): the strongest thin bright mark in each cell of the image, in grey levels."""
+
+    content_hash: str
+    file_size: int
+    height: int
+    width: int
+    contrast: float
+    two_valued: bool
+    rim: float
+    black_rim: float
+    colour: float
+    mark_share: float
+    marks: npt.NDArray[np.uint8]
+    thumbnail: Pixels
+
+
+def look_at(content: bytes, name: str) -> ImageFacts:
+    """Return the facts of an image by the bytes of its file; raise ImageUnreadable under `name`."""
+    image = decode(content, name)
+    grey = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+    grey = np.ascontiguousarray(grey)
+    colour = _colour_share(image)
+    # A stained slide is coloured all over, and its gaps are white: no marks to be told there.
+    rise = _thin_and_bright(grey) if colour < _COLOURED_ALL_OVER else np.zeros_like(grey)
+    rim = _rim(grey)
+    histogram = np.bincount(grey.ravel(), minlength=256)
+    return ImageFacts(
+        content_hash=hashlib.sha256(content).hexdigest(),
+        file_size=len(content),
+        height=grey.shape[0],
+        width=grey.shape[1],
+        contrast=float(grey.std()),
+        two_valued=bool(np.sort(histogram)[-2:].sum() >= 0.998 * grey.size),
+        rim=float(rim.mean()),
+        black_rim=float((rim < _BLACK).mean()),
+        colour=colour,
+        mark_share=float((rise > _MARK_RISE).mean()),
+        marks=_strongest_by_cell(rise),
+        thumbnail=thumbnail(grey),
+    )
+
+
+def look_at_all(
+    paths: Sequence[tuple[Path, str]], threads: int = 2, progress: Callable[[float], None] = lambda share: None
+) -> list[ImageFacts | ImageUnreadable]:
+    """Return, for each path and the name it goes by, its facts, or why it can't be read."""
+
+    def look(place: tuple[Path, str]) -> ImageFacts | ImageUnreadable:
+        path, name = place
+        try:
+            return look_at(read_content(path, name), name)
+        except ImageUnreadable as error:
+            return error
+
+    found: list[ImageFacts | ImageUnreadable] = []
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        for facts in pool.map(look, paths):
+            found.append(facts)
+            if len(found) % 100 == 0:
+                progress(len(found) / len(paths))
+    return found
+
+
+def _thin_and_bright(grey: Pixels) -> Pixels:
+    """Return how far each nearly white pixel rises above its surroundings (the white top-hat), else 0."""
+    width = max(_THINNEST_MARK, 2 * round(min(grey.shape) * _MARK_WIDTH_SHARE / 2) + 1)
+    kernel = np.ones((width, width), dtype=np.uint8)
+    rise = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel).astype(np.uint8, copy=False)
+    return np.where(grey >= _MARK_LEVEL, rise, 0).astype(np.uint8)
+
+
+def _strongest_by_cell(rise: Pixels) -> npt.NDArray[np.uint8]:
+    """Return the greatest value of each of MARK_CELLS squared cells; a small image is enlarged first."""
+    sides = [max(MARK_CELLS, side) for side in rise.shape]
+    if tuple(sides) != rise.shape:
+        size = (sides[1], sides[0])
+        rise = cv2.resize(rise, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    starts = [np.arange(MARK_CELLS) * side // MARK_CELLS for side in rise.shape]
+    rows: npt.NDArray[np.uint8] = np.maximum.reduceat(rise, starts[0], axis=0)
+    cells: npt.NDArray[np.uint8] = np.maximum.reduceat(rows, starts[1], axis=1)
+    return cells
+
+
+def _rim(grey: Pixels) -> Pixels:
+    """Return the pixels along the four sides."""
+    depth = max(1, round(min(grey.shape) * _RIM_SHARE))
+    parts = (grey[:depth], grey[-depth:], grey[:, :depth], grey[:, -depth:])
+    return np.concatenate([part.ravel() for part in parts])
+
+
+def _colour_share(image: Pixels) -> float:
+    """Return the share of pixels whose channels differ clearly."""
+    if image.shape[2] == 1:
+        return 0.0
+    spread = image.max(axis=2).astype(np.int16) - image.min(axis=2)
+    return float((spread > _COLOUR_RISE).mean())

@@ -1,0 +1,184 @@
+"""The audit: each planted fault is found and named, and sound images are left in peace."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from breastai.clinical.audit import FAULTS, Audit, audit, cases_needed, half_interval
+from breastai.clinical.shortcuts import FEATURES
+from breastai.data.image_folder import scan
+
+Image = Any
+
+
+def tissue(seed: int) -> Image:
+    generator = np.random.default_rng(seed)
+    speckle = cv2.GaussianBlur(generator.rayleigh(size=(120, 140)), (0, 0), 1.5)
+    layers = cv2.GaussianBlur(generator.normal(size=(120, 140)), (0, 0), sigmaX=30, sigmaY=4) * 6
+    return np.clip(50 * (speckle + layers), 0, 180).astype(np.uint8)
+
+
+def write(folder: Path, first: int, count: int, change: Callable[[Image], Image] = lambda image: image) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + count):
+        cv2.imwrite(str(folder / f"{number:04}.png"), change(tissue(number)))
+
+
+def run(root: Path, *splits: str, **options: Any) -> Audit:
+    found = audit({split: scan(root / split) for split in splits}, **options)
+    json.dumps(found.as_json(), allow_nan=False)
+    return found
+
+
+def codes(found: Audit) -> set[str]:
+    return {finding.code for finding in found.findings}
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    write(tmp_path / "train" / "benign", 0, 40)
+    write(tmp_path / "train" / "malignant", 100, 40)
+    return tmp_path
+
+
+def test_sound_images_have_no_fault(sound: Path) -> None:
+    found = run(sound, "train")
+    assert (found.findings, found.groups, found.images) == ((), (), 80)
+
+
+def test_twins_are_told_by_their_labels_and_their_splits(sound: Path) -> None:
+    write(sound / "train" / "benign", 90, 1, lambda _: tissue(100)[:, ::-1])
+    write(sound / "train" / "benign", 91, 1, lambda _: cv2.resize(tissue(5), None, fx=0.7, fy=0.7))
+    write(sound / "val" / "benign", 200, 40)
+    write(sound / "val" / "malignant", 300, 40)
+    write(sound / "val" / "malignant", 400, 1, lambda _: np.clip(tissue(107) * 1.2, 0, 255).astype(np.uint8))
+    found = run(sound, "train", "val")
+    by_code = {finding.code: finding for finding in found.findings}
+    assert set(by_code) == {"twins.contradicting", "twins.same_label", "twins.across_splits"}
+    assert by_code["twins.contradicting"].files == ("train/benign/0090.png", "train/malignant/0100.png")
+    assert by_code["twins.across_splits"].files == ("val/malignant/0400.png",)
+    assert by_code["twins.across_splits"].params == {"count": 1, "split": "val", "other": "train"}
+    assert {group.files for group in found.groups} == {
+        ("train/benign/0005.png", "train/benign/0091.png"),
+        ("train/benign/0090.png", "train/malignant/0100.png"),
+        ("train/malignant/0107.png", "val/malignant/0400.png"),
+    }
+    assert found.findings[0].severity == "error" and found.findings[-1].severity == "warning"
+    assert found.groups[-1].splits == ("train", "val")
+
+
+def marked(image: Image) -> Image:
+    copy = image.copy()
+    cv2.putText(copy, "R", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255, 1)
+    return copy
+
+
+def framed(image: Image) -> Image:
+    return cv2.copyMakeBorder(image, 8, 8, 8, 8, cv2.BORDER_CONSTANT, value=0)
+
+
+def wide(image: Image) -> Image:
+    return image[:100]
+
+
+@pytest.mark.parametrize(
+    ("change", "feature"),
+    [(marked, "mark_at_place"), (marked, "marks"), (framed, "black_border"), (framed, "border"), (wide, "shape")],
+)
+def test_what_only_one_class_has_is_a_shortcut(tmp_path: Path, change: Callable[[Image], Image], feature: str) -> None:
+    write(tmp_path / "train" / "benign", 0, 40)
+    write(tmp_path / "train" / "malignant", 100, 40, change)
+    shortcuts = {f.params["feature"]: f for f in run(tmp_path, "train").findings if f.code == "shortcut"}
+    assert shortcuts[feature].params["auc"] > 0.95
+    assert shortcuts[feature].params["low"] > 0.85
+    if feature == "mark_at_place":
+        row, column = shortcuts[feature].params["place"]
+        assert row <= 2 and column <= 2
+
+
+def test_a_coloured_class_and_a_smaller_file_are_shortcuts(tmp_path: Path) -> None:
+    def coloured(image: Image) -> Image:
+        copy = np.stack([image] * 3, axis=2)
+        copy[50:60, 50:70] = (0, 0, 255)
+        return copy
+
+    write(tmp_path / "train" / "benign", 0, 50, lambda image: image // 4)
+    write(tmp_path / "train" / "malignant", 100, 40, coloured)
+    found = run(tmp_path, "train")
+    assert {"colour", "file_size"} <= {f.params["feature"] for f in found.findings if f.code == "shortcut"}
+    (finding,) = [finding for finding in found.findings if finding.code == "marks.colour"]
+    assert finding.params["by_class"] == "benign 0, malignant 40"
+
+
+def test_what_is_no_image_of_tissue_is_named(sound: Path) -> None:
+    folder = sound / "train" / "benign"
+    cv2.imwrite(str(folder / "blank.png"), np.full((100, 100), 3, dtype=np.uint8))
+    cv2.imwrite(str(folder / "tiny.png"), tissue(50)[:20, :50])
+    cv2.imwrite(str(folder / "outline.png"), np.where(tissue(51) > 80, 255, 0).astype(np.uint8))
+    cv2.imwrite(str(folder / "0001_mask.png"), np.where(tissue(52) > 80, 255, 0).astype(np.uint8))
+    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "notes.txt").write_text("no image")
+    by_code = {finding.code: set(finding.files) for finding in run(sound, "train").findings}
+    assert by_code["images.blank"] == {"train/benign/blank.png"}
+    assert by_code["images.tiny"] == {"train/benign/tiny.png"}
+    assert by_code["masks.by_content"] == {"train/benign/outline.png"}
+    assert by_code["masks.by_name"] == {"train/benign/0001_mask.png"}
+    assert by_code["images.broken"] == {"train/benign/broken.png", "train/benign/notes.txt"}
+
+
+def test_a_patient_on_both_sides_is_named(sound: Path) -> None:
+    write(sound / "val" / "benign", 200, 40)
+    write(sound / "val" / "malignant", 300, 40)
+    patients = {"train": [f"P{number}" for number in range(80)], "val": [f"P{number}" for number in range(79, 159)]}
+    (finding,) = run(sound, "train", "val", patients=patients).findings
+    assert finding.code == "patients.across_splits"
+    assert finding.files == ("val/benign/0200.png",)
+    assert "P79" not in json.dumps(finding.params)
+
+
+def test_too_few_and_uneven_cases_are_told_and_patients_count_once(sound: Path) -> None:
+    write(sound / "val" / "benign", 200, 60)
+    write(sound / "val" / "malignant", 300, 15)
+    patients = {"train": [str(n) for n in range(80)], "val": [f"B{n // 2}" for n in range(60)] + ["M"] * 15}
+    found = run(sound, "train", "val", patients=patients)
+    assert {(f.params["class_name"], f.params["n"]) for f in found.findings if f.code == "cases.too_few"} == {
+        ("benign", 30),
+        ("malignant", 1),
+    }
+    assert "classes.imbalanced" not in codes(found)
+    write(sound / "train" / "benign", 500, 130)
+    assert "classes.imbalanced" in codes(run(sound, "train"))
+
+
+def test_as_many_cases_as_are_asked_for_are_enough_and_one_less_is_not() -> None:
+    assert half_interval(cases_needed()) <= 0.1 < half_interval(cases_needed() - 1)
+    assert half_interval(0) == 0.5
+
+
+def test_every_fault_says_why_it_matters_and_what_to_do() -> None:
+    for code, fault in FAULTS.items():
+        assert fault.message.endswith((".", "?")) and fault.why.endswith(".") and fault.advice.endswith("."), code
+    assert len(FEATURES) >= 8
+
+
+def test_a_stained_slide_is_not_taken_for_a_marked_image(tmp_path: Path) -> None:
+    def stained(image: Image) -> Image:
+        return np.stack([220 - image // 2, 120 - image // 3, 200 - image // 2], axis=2)
+
+    write(tmp_path / "train" / "benign", 0, 20, stained)
+    write(tmp_path / "train" / "malignant", 100, 20, stained)
+    assert run(tmp_path, "train").findings == ()
+
+
+def test_when_no_file_can_be_read_that_is_the_finding(tmp_path: Path) -> None:
+    for name in ("benign", "malignant"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        (tmp_path / "train" / name / "a.png").write_bytes(b"no image")
+    found = run(tmp_path, "train")
+    assert codes(found) == {"images.broken"}
+    assert found.images == 0

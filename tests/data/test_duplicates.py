@@ -1,0 +1,177 @@
+"""Duplicates: planted copies are found whatever was done to them, and images that merely look alike are left alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from breastai.data.decode import read_image
+from breastai.data.duplicates import (
+    _INVERSE,
+    THUMBNAIL_SIDE,
+    Twins,
+    _groups,
+    _turned,
+    duplicates_in,
+    find_duplicates,
+    thumbnail,
+)
+from breastai.data.image_folder import scan
+
+Image = Any
+
+
+def texture(seed: int, height: int = 150, width: int = 190) -> Image:
+    """Return layers and speckle under a common fall of brightness: images that all look alike from afar."""
+    generator = np.random.default_rng(seed)
+    shape = (height, width)
+    layers = cv2.GaussianBlur(generator.normal(size=shape), (0, 0), sigmaX=40, sigmaY=5) * 9
+    speckle = cv2.GaussianBlur(generator.rayleigh(size=shape), (0, 0), 1.5)
+    fall = np.linspace(1.4, 0.5, height)[:, None]
+    return np.clip(55 * (speckle + layers) * fall, 0, 255).astype(np.uint8)
+
+
+def jpeg(image: Image, quality: int = 40) -> Image:
+    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+
+
+def brightened(image: Image) -> Image:
+    return np.clip(image * 1.3 + 15, 0, 255).astype(np.uint8)
+
+
+def cropped(image: Image) -> Image:
+    height, width = image.shape
+    return image[int(height * 0.05) : int(height * 0.95), int(width * 0.05) : int(width * 0.95)]
+
+
+def cropped_at_a_corner(image: Image) -> Image:
+    height, width = image.shape
+    return image[int(height * 0.05) :, int(width * 0.05) :]
+
+
+def scaled(image: Image) -> Image:
+    return cv2.resize(image, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+
+
+CHANGES: dict[str, Callable[[Image], Image]] = {
+    "jpeg": jpeg,
+    "scaled": scaled,
+    "cropped": cropped,
+    "cropped at a corner": cropped_at_a_corner,
+    "brightened": brightened,
+    "flipped": lambda image: image[:, ::-1],
+    "upside down": lambda image: image[::-1],
+    "quarter turn": lambda image: np.rot90(image),
+    "all at once": lambda image: jpeg(brightened(scaled(cropped_at_a_corner(image))[:, ::-1])),
+}
+
+
+def names(count: int) -> list[str]:
+    return [f"hash {number}" for number in range(count)]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_planted_copy_is_found_and_nothing_else(change: str) -> None:
+    originals = [texture(seed) for seed in range(40)]
+    copies = [CHANGES[change](image) for image in originals]
+    thumbnails = np.stack([thumbnail(np.ascontiguousarray(image)) for image in originals + copies])
+    found = find_duplicates(thumbnails, names(80))
+    assert found.groups == tuple((number, number + 40) for number in range(40))
+
+
+def test_of_real_images_nearly_all_planted_copies_are_found_and_few_images_are_grouped(shared_data: Path) -> None:
+    folder = scan(shared_data / "busi" / "val")
+    images = [read_image(folder.path(number)) for number in range(len(folder))]
+    originals = [thumbnail(image) for image in images]
+    greys = [image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    count = len(images)
+    for change in ("cropped at a corner", "all at once"):
+        copies = [thumbnail(np.ascontiguousarray(CHANGES[change](grey))) for grey in greys]
+        found = find_duplicates(np.stack(originals + copies), names(2 * count))
+        numbers = found.group_numbers(2 * count)
+        assert (numbers[:count] == numbers[count:]).mean() >= 0.98, change
+    for twins in find_duplicates(np.stack(originals), names(count)).pairs:
+        one, other = (originals[number].astype(float).ravel() for number in (twins.first, twins.second))
+        assert np.corrcoef(one, other)[0, 1] > 0.7
+
+
+def test_the_known_twins_of_the_real_images_are_found_across_splits_and_classes(shared_data: Path) -> None:
+    files = [
+        "train/benign/benign (299).png",
+        "val/benign/benign (233).png",
+        "train/benign/benign (437).png",
+        "val/normal/normal (34).png",
+        "train/benign/benign (90).png",
+    ]
+    assert duplicates_in(shared_data / "busi", files).groups == ((0, 1), (2, 3))
+
+
+def test_images_alike_from_afar_are_no_twins() -> None:
+    thumbnails = np.stack([thumbnail(texture(seed)) for seed in range(80)])
+    assert find_duplicates(thumbnails, names(80)).pairs == ()
+
+
+def test_the_same_frame_around_different_images_makes_no_twins() -> None:
+    generator = np.random.default_rng(0)
+    frame = cv2.GaussianBlur(generator.integers(0, 255, (150, 190)).astype(np.uint8), (0, 0), 2)
+    images = []
+    for seed in range(40):
+        image = frame.copy()
+        image[30:110, 40:140] = texture(seed, 80, 100)
+        images.append(image)
+    images.append(jpeg(images[7]))
+    found = find_duplicates(np.stack([thumbnail(image) for image in images]), names(41))
+    assert found.groups == ((7, 40),)
+
+
+def test_equal_files_are_twins_even_when_blank_and_blank_images_else_are_not() -> None:
+    blank = np.zeros((3, THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
+    found = find_duplicates(blank, ["a", "b", "a"])
+    assert found.pairs == (Twins(0, 2, 1.0, 1.0, identical=True),)
+    assert found.group_numbers(3).tolist() == [0, 1, 0]
+
+
+def test_files_are_read_from_disk_and_what_can_not_be_read_has_no_twin(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), texture(1))
+    cv2.imwrite(str(tmp_path / "b.png"), texture(2))
+    cv2.imwrite(str(tmp_path / "c.jpg"), jpeg(texture(1)))
+    (tmp_path / "d.png").write_bytes(b"no image")
+    (tmp_path / "e.png").write_bytes(b"no image")
+    assert duplicates_in(tmp_path, ["a.png", "b.png", "c.jpg", "d.png", "e.png", "gone.png"]).groups == ((0, 2),)
+
+
+def test_no_image_and_one_image_have_no_twins() -> None:
+    one = thumbnail(texture(0))[None]
+    assert find_duplicates(one[:0], []).groups == ()
+    assert find_duplicates(one, ["a"]).groups == ()
+
+
+def test_twins_of_twins_are_one_group_and_threads_change_nothing() -> None:
+    pairs = [Twins(a, b, 1.0, 1.0, identical=False) for a, b in ((4, 5), (1, 3), (3, 4), (0, 7))]
+    assert _groups(pairs, 9) == ((0, 7), (1, 3, 4, 5))
+    images = [texture(seed) for seed in range(12)]
+    thumbnails = np.stack([thumbnail(image) for image in images + [jpeg(image) for image in images]])
+    seen: list[float] = []
+    assert find_duplicates(thumbnails, names(24), threads=1) == find_duplicates(
+        thumbnails, names(24), threads=3, progress=seen.append
+    )
+    assert seen == sorted(seen) and all(0 <= share <= 1 for share in seen)
+
+
+def test_every_orientation_has_its_inverse() -> None:
+    image = np.arange(9).reshape(3, 3)
+    for orientation, inverse in enumerate(_INVERSE):
+        assert (_turned(_turned(image, orientation), inverse) == image).all()
+    assert len({_turned(image, orientation).tobytes() for orientation in range(8)}) == 8
+
+
+def test_a_thumbnail_is_grey_and_of_one_size() -> None:
+    grey = texture(0)
+    colour = np.stack([grey] * 3, axis=2)
+    assert thumbnail(grey).shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    assert np.abs(thumbnail(colour).astype(int) - thumbnail(grey)).max() <= 1
+    assert (thumbnail(grey[:, :, None]) == thumbnail(grey)).all()
+    assert thumbnail(np.full((1, 50), 7, dtype=np.uint8)).tolist() == [[7] * THUMBNAIL_SIDE] * THUMBNAIL_SIDE
