@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from breastai.domain.decision import Calibration, logarithm
+from breastai.clinical.decision import logarithm
+from breastai.domain.decision import Calibration
 
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from breastai.clinical.calibration import fit_calibration
+from breastai.clinical.decision import calibrated
 from breastai.clinical.metrics import Labels, Probabilities
 from breastai.clinical.operating_point import choose_operating_point
 from breastai.clinical.referral import fit_conformal
@@ -42,15 +43,15 @@ def fit_decision_rule(
     if not len(labels):
         return DecisionRule()
     calibration = fit_calibration(labels, probabilities, taught_prior(config, class_names))
-    calibrated = calibration.apply(probabilities)
+    scores = calibrated(calibration, probabilities)
     name = target_class(config, class_names)
     number = list(class_names).index(name)
     clusters = None if patients is None else np.unique(np.asarray(patients), return_inverse=True)[1]
     return DecisionRule(
         calibration=calibration,
         operating_point=choose_operating_point(
-            name, labels == number, calibrated[:, number], clusters, config.evaluation.target_sensitivity
+            name, labels == number, scores[:, number], clusters, config.evaluation.target_sensitivity
         ),
-        conformal=fit_conformal(labels, calibrated, config.evaluation.referral_error_rate),
+        conformal=fit_conformal(labels, scores, config.evaluation.referral_error_rate),
         n=len(labels),
     )

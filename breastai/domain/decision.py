@@ -1,23 +1,12 @@
 """From raw probabilities to a decision: calibration, operating point, conformal sets, as a checkpoint keeps them.
 
-Fitted on validation cases by `clinical`; applied by whatever answers, hence numpy alone.
+Fitted on validation cases, and applied, by `clinical`.
 """
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from breastai.domain.events import Figure
-
-Probabilities = npt.NDArray[np.floating[Any]]
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-
-# A probability of 0 would be beyond any correction; float32 networks give no smaller ones worth the name.
-SMALLEST_PROBABILITY = 1e-12
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -31,18 +20,6 @@ class Calibration:
 
     temperature: float = 1.0
     prior_shift: tuple[float, ...] = ()
-
-    def apply(self, probabilities: Probabilities) -> Floats:
-        """Return the calibrated probabilities, (N, C) like those given."""
-        scaled = (logarithm(probabilities) + self.shift) / self.temperature
-        exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
-        calibrated: Floats = exponentials / exponentials.sum(axis=1, keepdims=True)
-        return calibrated
-
-    @property
-    def shift(self) -> Floats:
-        """The prior's correction, (C,), or a zero for all classes."""
-        return np.array(self.prior_shift) if self.prior_shift else np.zeros(1)
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -78,17 +55,6 @@ class ConformalSets:
     thresholds: tuple[float, ...]
     by_class: bool
 
-    def sets(self, probabilities: Probabilities) -> Mask:
-        """Return which classes are in the set of each case, shape (N, C)."""
-        # Probabilities that went through float32 and back may miss their own threshold by a rounding error.
-        members: Mask = probabilities >= np.array(self.thresholds) - 1e-9
-        return members
-
-    def referred(self, probabilities: Probabilities) -> Mask:
-        """Return the cases to refer, shape (N,): those whose set does not hold exactly one class."""
-        sizes: Mask = self.sets(probabilities).sum(axis=1) != 1
-        return sizes
-
 
 @dataclass(frozen=True, config=_STRICT)
 class DecisionRule:
@@ -98,9 +64,3 @@ class DecisionRule:
     operating_point: OperatingPoint | None = None
     conformal: ConformalSets | None = None
     n: int = 0
-
-
-def logarithm(probabilities: Probabilities) -> Floats:
-    """Return log p, a p of 0 taken for SMALLEST_PROBABILITY."""
-    logarithms: Floats = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST_PROBABILITY, None))
-    return logarithms

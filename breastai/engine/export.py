@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
 import breastai
+from breastai.clinical.decision import shift
 from breastai.data.decode import read_image
 from breastai.data.phantoms import phantom
 from breastai.data.preprocess import preprocess
@@ -46,7 +47,7 @@ class ExportedGraph(nn.Module):
         shape = (1, -1, 1, 1)
         self.register_buffer("scale", torch.tensor([1 / (255 * value) for value in std]).view(shape))
         self.register_buffer("offset", torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(shape))
-        self.register_buffer("shift", torch.tensor(calibration.shift, dtype=torch.float32))
+        self.register_buffer("shift", torch.tensor(shift(calibration), dtype=torch.float32))
         self.temperature = calibration.temperature
 
     def forward(self, images: Tensor) -> Tensor:

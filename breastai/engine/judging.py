@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from breastai.clinical import evidence
+from breastai.clinical.decision import calibrated
 from breastai.clinical.metrics import confusion_matrix
 from breastai.data.cases import labelled_images
 from breastai.data.decode import read_image
@@ -82,7 +83,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
             )
     assert answers is not None
     patients = patient_ids(images.files, manifest.config.evaluation.patient_id, workspace.root)
-    probabilities = manifest.decision.calibration.apply(answers.probabilities)
+    probabilities = calibrated(manifest.decision.calibration, answers.probabilities)
     point = manifest.decision.operating_point
     yield Evaluation(
         checkpoint=loaded.files.name,
@@ -183,4 +184,4 @@ def _probabilities(loaded: Loaded, image: np.ndarray, runtime: Runtime) -> list[
     manifest = loaded.manifest
     inputs = normalized(torch.from_numpy(image[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
     logits = forward(loaded.model.to(runtime.device), inputs, manifest.config.evaluation.tta).double()
-    return [float(value) for value in manifest.decision.calibration.apply(logits.softmax(1).cpu().numpy())[0]]
+    return [float(value) for value in calibrated(manifest.decision.calibration, logits.softmax(1).cpu().numpy())[0]]

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from breastai.clinical.calibration import Calibration, fit_calibration, log_loss, prior_shift
+from breastai.clinical.calibration import fit_calibration, log_loss, prior_shift
+from breastai.clinical.decision import calibrated as apply
 from breastai.clinical.evidence import evaluate
+from breastai.domain.decision import Calibration
 
 CLASSES = ("benign", "malignant")
 
@@ -27,7 +29,7 @@ def draw(n: int, prior: tuple[float, ...], seed: int, separation: float = 2.0) -
 @given(st.floats(0.05, 20), st.integers(0, 1000))
 def test_a_temperature_changes_no_decision(temperature: float, seed: int) -> None:
     probabilities = np.random.default_rng(seed).dirichlet([0.5, 0.5, 0.5], 40)
-    calibrated = Calibration(temperature).apply(probabilities)
+    calibrated = apply(Calibration(temperature), probabilities)
     assert calibrated.sum(axis=1) == pytest.approx(1)
     assert (calibrated.argmax(axis=1) == probabilities.argmax(axis=1)).all()
 
@@ -54,18 +56,18 @@ def test_a_prior_shifted_by_sampling_is_mended_and_new_cases_are_better_calibrat
     test_labels, test_evidence = draw(3000, natural, seed=4)
     test_raw = special.softmax(2 * (test_evidence + np.log(taught)), axis=1)
     before = evaluate(test_labels, test_raw, CLASSES, repetitions=10)
-    after = evaluate(test_labels, fitted.apply(test_raw), CLASSES, repetitions=10)
+    after = evaluate(test_labels, apply(fitted, test_raw), CLASSES, repetitions=10)
     for figure in ("ece", "brier"):
         assert after[figure].value is not None and before[figure].value is not None
         assert after[figure].value < before[figure].value, figure
     assert after["auc_roc.malignant"].value == pytest.approx(before["auc_roc.malignant"].value)
-    assert fitted.apply(test_raw)[:, 1].mean() == pytest.approx(0.1, abs=0.02)
+    assert apply(fitted, test_raw)[:, 1].mean() == pytest.approx(0.1, abs=0.02)
 
 
 def test_the_shift_between_two_priors_is_bayes_rule() -> None:
     _, evidence = draw(50, (0.7, 0.2, 0.1), seed=5)
     taught, natural = np.array([1, 1, 1]) / 3, np.array([0.7, 0.2, 0.1])
-    shifted = Calibration(1.0, prior_shift(taught, natural)).apply(special.softmax(evidence + np.log(taught), axis=1))
+    shifted = apply(Calibration(1.0, prior_shift(taught, natural)), special.softmax(evidence + np.log(taught), axis=1))
     assert shifted == pytest.approx(special.softmax(evidence + np.log(natural), axis=1))
     assert prior_shift([10, 30], [1, 3]) == pytest.approx((0, 0))
 
@@ -92,7 +94,7 @@ def test_fitting_never_raises_the_loss_on_the_cases_fitted_by_more_than_its_weak
     labels, evidence = draw(80, (0.6, 0.3, 0.1), seed, separation=1.0)
     raw = special.softmax(1.7 * evidence, axis=1)
     fitted = fit_calibration(labels, raw, (1, 1, 1))
-    assert log_loss(labels, fitted.apply(raw)) <= log_loss(labels, raw) + 1e-6
+    assert log_loss(labels, apply(fitted, raw)) <= log_loss(labels, raw) + 1e-6
 
 
 def test_priors_that_do_not_belong_together_are_refused() -> None:

@@ -7,6 +7,7 @@ import pytest
 from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from breastai.clinical.decision import conformal_sets, referred
 from breastai.clinical.referral import fit_conformal, fit_novelty
 
 
@@ -35,7 +36,7 @@ def test_average_sets_are_mapie_s(draw_cases: Any, error_rate: float) -> None:
     theirs.conformalize(probabilities[:200], labels[:200])
     expected = theirs.predict_set(probabilities[200:])[1][..., 0]
     ours = fit_conformal(labels[:200], probabilities[:200], error_rate, by_class=False)
-    assert (ours.sets(probabilities[200:]) == expected).all()
+    assert (conformal_sets(ours, probabilities[200:]) == expected).all()
 
 
 @pytest.mark.parametrize("by_class", [True, False])
@@ -45,7 +46,7 @@ def test_sets_hold_the_truth_as_often_as_promised(draw_cases: Any, by_class: boo
         labels, probabilities = draw_cases(260, seed)
         labels = np.where((labels == 1) & (np.arange(260) % 3 > 0), 0, labels)  # class 1: few, and often taken for 0
         fitted = fit_conformal(labels[:130], probabilities[:130], 0.2, by_class=by_class)
-        members = fitted.sets(probabilities[130:])[np.arange(130), labels[130:]]
+        members = conformal_sets(fitted, probabilities[130:])[np.arange(130), labels[130:]]
         held += [members.mean(), members[labels[130:] == 0].mean(), members[labels[130:] == 1].mean()]
     average, of_common, of_rare = held / 150
     assert 0.79 <= average <= 0.87
@@ -60,8 +61,8 @@ def test_a_class_with_too_few_cases_is_never_excluded() -> None:
     probabilities = np.where(np.eye(2)[labels] > 0, 0.9, 0.1)
     fitted = fit_conformal(labels, probabilities, 0.1)
     assert fitted.thresholds == (0.9, 0.0)
-    assert fitted.sets(np.array([[1.0, 0.0]])).tolist() == [[True, True]]
-    assert fitted.referred(np.array([[1.0, 0.0], [0.2, 0.8]])).tolist() == [True, False]
+    assert conformal_sets(fitted, np.array([[1.0, 0.0]])).tolist() == [[True, True]]
+    assert referred(fitted, np.array([[1.0, 0.0], [0.2, 0.8]])).tolist() == [True, False]
 
 
 def test_a_rate_outside_0_to_1_is_refused() -> None:

@@ -568,7 +568,7 @@
     "setting.training.early_stopping.monitor.label": "Mesure surveillée",
     "setting.training.early_stopping.monitor.help": "Surveillée par l’arrêt anticipé ; elle décide aussi de la meilleure époque.",
     "setting.evaluation.target_class.label": "Classe cible",
-    "setting.evaluation.target_class.help": "Classe que vise le seuil de décision. Vide : malignant, sinon la dernière classe.",
+    "setting.evaluation.target_class.help": "Classe que vise le seuil de décision. Vide : malignant, sinon la dernière classe.",
     "setting.evaluation.target_sensitivity.label": "Sensibilité visée",
     "setting.evaluation.target_sensitivity.help": "Sensibilité que vise le seuil de décision, choisi sur les images de validation.",
     "setting.evaluation.referral_error_rate.label": "Taux d’erreur avant renvoi",
