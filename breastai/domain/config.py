@@ -260,6 +260,10 @@ class SystemSettings(Settings):
         8, ge=1, le=1024, description="Threads for computing; more than the machine has means all it has."
     )
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of everything random.")
+    autotune: bool = Field(
+        True,
+        description="Measure once, for some seconds, how this machine trains this model fastest, and keep the result.",
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to compute; auto takes CUDA, else MPS, else the CPU."
     )

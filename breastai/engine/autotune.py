@@ -34,13 +34,21 @@ _BF16_GAIN = 1.3  # bf16 must multiply matrices so much faster than float32 to b
 
 
 def plan_for(
-    model: nn.Module, architecture: str, image_size: int, batch_size: int, threads: int, folder: Path | None = None
+    model: nn.Module,
+    architecture: str,
+    image_size: int,
+    batch_size: int,
+    threads: int,
+    *,
+    dtype: Dtype | None = None,
+    folder: Path | None = None,
 ) -> Plan:
-    """Return the kept plan of this machine, or measure one and keep it."""
-    path = (folder or plan_folder()) / f"{_key(model, architecture, image_size, batch_size, threads)}.json"
+    """Return the kept plan of this machine, or measure one and keep it; `dtype` holds the number type fixed."""
+    key = _key(model, architecture, image_size, batch_size, threads)
+    path = (folder or plan_folder()) / f"{key}{f'-{dtype}' if dtype else ''}.json"
     with suppress(OSError, ValidationError):
         return Plan.model_validate_json(path.read_bytes())
-    plan = tune(model, architecture, image_size, batch_size, threads)
+    plan = tune(model, architecture, image_size, batch_size, threads, dtype)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".tmp")

@@ -77,6 +77,7 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
     yield ProgressUpdate(stage="preparing", message="Reading images")
     cases = yield from _preparing(config, folders, workspace)
     yield _data_loaded(cases)
+    yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
     run = assemble(run_id, config, workspace, cases, resumed)
     yield model_loaded(run, resumed)
     yield from warnings_of(run, resumed)

@@ -17,7 +17,7 @@ SMALL: dict[str, Any] = {
     "data": {"image_size": 32, "batch_size": 8, "num_workers": 2, "test_dir": None},
     "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none", "dropout_rate": 0.2},
     "training": {"epochs": 2, "use_amp": False},
-    "system": {"num_threads": 1},
+    "system": {"num_threads": 1, "autotune": False},
 }
 
 

@@ -581,6 +581,8 @@
     "setting.system.num_threads.help": "Threads for computing; more than the machine has means all it has.",
     "setting.system.seed.label": "Random seed",
     "setting.system.seed.help": "Seed of everything random: the same seed, the same run.",
+    "setting.system.autotune.label": "Tune to this machine",
+    "setting.system.autotune.help": "Measures once, for some seconds, how this machine trains this model fastest, and keeps the result.",
     "setting.system.device.label": "Compute on",
     "setting.system.device.help": "Automatic takes CUDA, else MPS, else the processor.",
     "option.system.device.auto": "automatic",

@@ -581,6 +581,8 @@
     "setting.system.num_threads.help": "Fils de calcul ; au-delà de ce qu’a la machine, tous ceux qu’elle a.",
     "setting.system.seed.label": "Graine aléatoire",
     "setting.system.seed.help": "Graine de tout ce qui est aléatoire : même graine, même entraînement.",
+    "setting.system.autotune.label": "Adapter à cette machine",
+    "setting.system.autotune.help": "Mesure une seule fois, en quelques secondes, comment cette machine entraîne le plus vite ce modèle, et garde le résultat.",
     "setting.system.device.label": "Calculer sur",
     "setting.system.device.help": "Automatique prend CUDA, sinon MPS, sinon le processeur.",
     "option.system.device.auto": "automatique",
