@@ -158,9 +158,13 @@ class Display:
         table.add_column("figure")
         for name in ("value", "95 % interval", "n"):
             table.add_column(name, justify="right")
-        for name, figure in event.figures.items():
+        shown = [name for name in event.figures if _is_headline(name)]
+        for name in shown:
+            figure = event.figures[name]
             table.add_row(name, _number(figure.value), _interval(figure), str(figure.n))
         self._console.print(table)
+        if len(shown) < len(event.figures):
+            self._line(f"{len(event.figures) - len(shown)} more figures: --json")
         matrix = _table("Confusion matrix (rows true, columns predicted)")
         for heading in ("", *event.class_names):
             matrix.add_column(heading, justify="right")
@@ -228,8 +232,29 @@ class Display:
         self._line(RESEARCH_USE)
 
 
+# What a reader looks for first; the rest is for --json and the report.
+_HEADLINES = (
+    "accuracy",
+    "balanced_accuracy",
+    "cohen_kappa",
+    "auc_roc",
+    "sensitivity",
+    "specificity",
+    "precision",
+    "npv",
+    "sensitivity_at_operating_point",
+    "specificity_at_operating_point",
+    "ece",
+    "brier",
+)
+
+
+def _is_headline(name: str) -> bool:
+    return "@" not in name and name.split(".")[0] in _HEADLINES
+
+
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
 
 
 def _number(value: float | None) -> str:
