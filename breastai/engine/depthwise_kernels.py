@@ -39,7 +39,9 @@ def _fill_row(
     with code.builder.if_else(inside) as (then, otherwise):
         with then:
             start = source + row * columns * pixel
+            ahead = columns * pixel * 2  # two rows on: it arrives while this row is computed with
             with code.loop(0, columns) as column:
+                code.prefetch(start + column * pixel + ahead)
                 code.store(code.load(start + column * pixel, dtype), target + column * VECTOR_BYTES)
         with otherwise, code.loop(0, columns) as column:
             code.store(code.splat(0.0), target + column * VECTOR_BYTES)

@@ -155,6 +155,13 @@ class Code:
         value = self.builder.fptrunc(vector.value, _VECTOR_BF16) if dtype == torch.bfloat16 else vector.value
         self.builder.store(value, self._pointer(address), align=ELEMENT_BYTES[dtype])
 
+    def prefetch(self, address: Int) -> None:
+        """Ask for the memory at `address`, which need not exist, before it is needed."""
+        name = "llvm.prefetch.p0"
+        kind = ir.FunctionType(ir.VoidType(), [_PTR, _I32, _I32, _I32])
+        intrinsic = self.module.globals.get(name) or ir.Function(self.module, kind, name=name)
+        self.builder.call(intrinsic, [self._pointer(address), _I32(0), _I32(2), _I32(1)])
+
     def fma(self, a: Vec, b: Vec, c: Vec) -> Vec:
         """Return a * b + c, rounded once."""
         return self._call("fma", a, b, c)
