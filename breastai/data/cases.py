@@ -1,5 +1,6 @@
 """The cases of a run: which images train, which validate, and how they were told apart."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ import numpy as np
 
 from breastai.data.cache import Prepared, prepare
 from breastai.data.image_folder import ImageFolder, Skipped, scan
+from breastai.data.leaks import counted, left_out, units
 from breastai.data.patients import patient_ids
 from breastai.data.splits import split
 from breastai.domain.config import Config
-from breastai.domain.errors import ClassesDiffer, NumClassesMismatch
+from breastai.domain.errors import ClassesDiffer, InputError, NumClassesMismatch, SplitInvalid, TooFewPatients
+from breastai.domain.evidence import SplitCase, SplitFile, TwinGroup
 
 Progress = Callable[[int, int], None]
 
@@ -30,6 +33,10 @@ class ImageSet:
     def image(self, position: int) -> np.ndarray:
         """Return the image at `position` of this set, preprocessed: uint8 (S, S, 3)."""
         return self.prepared.image(int(self.indices[position]))
+
+    def subset(self, positions: np.ndarray) -> "ImageSet":
+        """Return the images at `positions` of this set, in that order."""
+        return ImageSet(self.prepared, self.indices[positions])
 
     @property
     def labels(self) -> np.ndarray:
@@ -54,19 +61,31 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Folders:
-    """The image folders of a run, listed but not read. `val` is None when a part of train is set aside."""
+    """The image folders of a run, listed but not read. `val` is None when a part of train is set aside.
+
+    `test` is there for the audit alone: training never reads it.
+    """
 
     train: ImageFolder
     val: ImageFolder | None
+    test: ImageFolder | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.train.class_names
 
+    def by_split(self) -> dict[str, ImageFolder]:
+        """Return the folders there are, by the name of their split."""
+        named = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: folder for name, folder in named.items() if folder is not None}
+
 
 @dataclass(frozen=True)
 class Cases:
-    """All a training needs to know of its images."""
+    """All a training needs to know of its images.
+
+    `val_units`: for each validation image a name that the images of its patient and its twins share, when known.
+    """
 
     train: ImageSet
     val: ImageSet
@@ -76,52 +95,137 @@ class Cases:
     patients: int | None
     split_description: str
     cache_note: str | None
+    split_file: SplitFile
+    val_units: list[str] | None = None
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Training images left out, by reason."""
+        return counted({case.file: case.reason for case in self.split_file.cases if case.reason is not None})
 
 
 def list_folders(config: Config, base: Path) -> Folders:
     """Return the folders `config` names, relative to `base`; raise what `scan` raises, and NumClassesMismatch.
 
-    Fast: no image is read, so that a wrong folder is told at once.
+    Fast: no image is read, so that a wrong folder is told at once. A test folder that can't be used is None.
     """
     train = scan(base / Path(config.data.train_dir).expanduser())
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
-    return Folders(train, _scan_optional(config.data.val_dir, base, train.class_names))
+    val = _scan_optional(config.data.val_dir, base, train.class_names)
+    test = None
+    with contextlib.suppress(InputError):  # whoever evaluates on it is told
+        test = _scan_optional(config.data.test_dir, base, train.class_names)
+    return Folders(train, val, test)
 
 
-def gather_cases(config: Config, folders: Folders, base: Path, on_progress: Progress | None = None) -> Cases:
-    """Read and preprocess every image, and split them; what can't be read is left out and listed."""
+def gather_cases(
+    config: Config,
+    folders: Folders,
+    base: Path,
+    on_progress: Progress | None = None,
+    twins: Sequence[TwinGroup] = (),
+    saved: SplitFile | None = None,
+) -> Cases:
+    """Read and preprocess every image, and split them; what can't be read is left out and listed.
+
+    `twins`: what the audit found; data.on_leak says what is done about them. `saved`: a split to use as it is; raises
+    SplitInvalid when it is not of these images.
+    """
     train = _prepare(folders.train, config, on_progress)
-    if folders.val is not None:
-        val = _prepare(folders.val, config, None)
+    val = None if folders.val is None else _prepare(folders.val, config, None)
+    if val is not None:
         _check_complete(val.folder, train.folder.class_names)
-        patients = _count_patients(train, config, base)
-        return Cases(
-            train=ImageSet(train, np.arange(len(train))),
-            val=ImageSet(val, np.arange(len(val))),
-            class_names=train.folder.class_names,
-            skipped=(*train.skipped, *val.skipped),
-            masks=len(folders.train.masks) + len(folders.val.masks),
-            patients=patients,
-            split_description="validation images from their own folder",
-            cache_note=train.cache_note or val.cache_note,
-        )
-    groups = patient_ids(train.folder.files, config.evaluation.patient_id, base)
-    rest, held_out = split(
-        train.folder.labels, groups, config.data.val_split, config.system.seed, train.folder.class_names
-    )
-    unit = "whole patients" if groups else "single images (patients unknown)"
+    patients = patient_ids(train.folder.files, config.evaluation.patient_id, base)
+    if saved is None:
+        saved = _split(config, train, val, patients, twins)
+    check_split(saved, train, val, config.data.split_file or "split.json")
+    part_of = {(case.folder, case.file): case.part for case in saved.cases}
+    parts = np.array([part_of["train", file] for file in train.folder.files])
+    judging = val or train
+    held_out = np.arange(len(judging)) if val is not None else np.flatnonzero(parts == "val")
+    val_set = ImageSet(judging, held_out)
+    val_patients = patient_ids(val_set.files, config.evaluation.patient_id, base)
     return Cases(
-        train=ImageSet(train, rest),
-        val=ImageSet(train, held_out),
+        train=ImageSet(train, np.flatnonzero(parts == "train")),
+        val=val_set,
         class_names=train.folder.class_names,
-        skipped=train.skipped,
-        masks=len(folders.train.masks),
-        patients=len(set(groups)) if groups else None,
-        split_description=f"{config.data.val_split:.0%} set aside for validation by {unit}, seed {config.system.seed}",
-        cache_note=train.cache_note,
+        skipped=(*train.skipped, *(val.skipped if val else ())),
+        masks=len(folders.train.masks) + (len(folders.val.masks) if folders.val else 0),
+        patients=len(set(patients)) if patients else None,
+        split_description=saved.description,
+        cache_note=train.cache_note or (val.cache_note if val else None),
+        split_file=saved,
+        val_units=units(val_set.files, val_patients, twins, "val" if val else "train"),
     )
+
+
+def _split(
+    config: Config, train: Prepared, val: Prepared | None, patients: list[str] | None, twins: Sequence[TwinGroup]
+) -> SplitFile:
+    """Return where each image goes."""
+    on_leak, seed, names = config.data.on_leak, config.system.seed, train.folder.class_names
+    reasons = left_out(train.folder.files, twins, on_leak)
+    kept = [number for number, file in enumerate(train.folder.files) if file not in reasons]
+    together = units(train.folder.files, patients, () if on_leak == "continue" else twins, "train")
+    labels = train.folder.labels[kept]
+    for number, name in enumerate(names):
+        if not np.any(labels == number):
+            raise TooFewPatients(name, 0, 1, "images without a twin elsewhere")
+    held_out: set[int] = set()
+    if val is None:
+        groups = None if together is None else [together[number] for number in kept]
+        held_out = {kept[place] for place in split(labels, groups, config.data.val_split, seed, names)[1]}
+        description = (
+            f"{config.data.val_split:.0%} set aside for validation by {_unit(patients, together, on_leak)}, seed {seed}"
+        )
+    else:
+        description = "validation images from their own folder"
+    if on_leak == "continue" and twins:
+        description += f"; {len(twins)} groups of twins were found and nothing was done about them"
+    elif reasons:
+        description += f"; {len(reasons)} training images left out because of twins"
+    cases = [
+        SplitCase(
+            folder="train",
+            file=file,
+            sha256=train.hashes[number],
+            part="left_out" if file in reasons else "val" if number in held_out else "train",
+            reason=reasons.get(file),
+        )
+        for number, file in enumerate(train.folder.files)
+    ]
+    if val is not None:
+        cases += [
+            SplitCase(folder="val", file=file, sha256=digest, part="val")
+            for file, digest in zip(val.folder.files, val.hashes, strict=True)
+        ]
+    return SplitFile(
+        description=description, seed=seed, on_leak=on_leak, class_names=list(names), groups=len(twins), cases=cases
+    )
+
+
+def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str) -> str:
+    if patients is not None:
+        return "whole patients" if on_leak == "continue" else "whole patients and groups of duplicates"
+    if together is not None:
+        return "groups of duplicates, which stand in for unknown patients"
+    return "single images (patients unknown)"
+
+
+def check_split(saved: SplitFile, train: Prepared, val: Prepared | None, name: str) -> None:
+    """Raise SplitInvalid unless a split speaks of exactly these images."""
+    there = {("train", file): digest for file, digest in zip(train.folder.files, train.hashes, strict=True)}
+    if val is not None:
+        there |= {("val", file): digest for file, digest in zip(val.folder.files, val.hashes, strict=True)}
+    named = {(case.folder, case.file): case.sha256 for case in saved.cases}
+    gone = sum(there.get(place) != digest for place, digest in named.items())
+    new = len(there.keys() - named.keys())
+    if gone or new:
+        raise SplitInvalid(name, f"{gone} of its images are missing or changed, {new} are new")
+    if saved.class_names != list(train.folder.class_names):
+        raise SplitInvalid(name, f"it has the classes {', '.join(saved.class_names)}")
 
 
 def labelled_images(
@@ -148,8 +252,3 @@ def _check_complete(val: ImageFolder, class_names: Sequence[str]) -> None:
     present = [name for number, name in enumerate(val.class_names) if np.any(val.labels == number)]
     if len(present) != len(class_names):
         raise ClassesDiffer(str(val.root), present, list(class_names))
-
-
-def _count_patients(train: Prepared, config: Config, base: Path) -> int | None:
-    groups = patient_ids(train.folder.files, config.evaluation.patient_id, base)
-    return len(set(groups)) if groups else None

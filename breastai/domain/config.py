@@ -46,6 +46,13 @@ class DataSettings(Settings):
         lt=0.9,
         description="Share of the training images set aside for validation when there is no val folder.",
     )
+    on_leak: Literal["group", "exclude", "continue", "ask"] = Field(
+        "group",
+        description="Twins and contradicting labels: group keeps twins on one side and leaves out training images with a twin in a given val or test folder or of another label; exclude keeps one image of each group; continue changes nothing; ask stops when there are any.",
+    )
+    split_file: str | None = Field(
+        None, description="A saved split (split.json of a run) to use again, relative to the workspace."
+    )
 
 
 class PreprocessingSettings(Settings):
@@ -154,6 +161,11 @@ class UnfreezingSettings(Settings):
 class TrainingSettings(Settings):
     """How the network learns."""
 
+    recipe: Literal["plain", "fine_tune"] = Field(
+        "plain",
+        description="plain trains the whole network throughout; fine_tune trains the classifier on the frozen network's "
+        "features first, then all layers, earlier ones more slowly, on images that grow.",
+    )
     epochs: int = Field(50, ge=1, le=10_000, description="Passes over the training images.")
     learning_rate: float = Field(0.0003, gt=0, le=10, description="Highest learning rate of the schedule.")
     weight_decay: float = Field(0.001, ge=0, le=1, description="Weight decay (L2).")

@@ -27,6 +27,14 @@ class Batch:
     labels: Tensor
 
 
+@dataclass(frozen=True)
+class FeatureBatch:
+    """`features` (N, C, h, w) of a frozen backbone, `labels` int64 (N,)."""
+
+    features: Tensor
+    labels: Tensor
+
+
 def epoch_order(labels: np.ndarray, weighted: bool, seed: int, epoch: int) -> np.ndarray:
     """Return the positions to visit in `epoch`: a function of seed and epoch alone, so that a resume finds it again.
 
@@ -47,15 +55,21 @@ def training_batches(
     seed: tuple[int, int],
     workers: int,
     first_batch: int = 0,
+    image_size: int | None = None,
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch from `first_batch` on. `seed`: (seed, epoch); each image draws from its own place.
+
+    `image_size`: side to shrink the images to; None leaves them as they are.
 
     A last batch of one image is left out: batch normalisation can learn nothing from it.
     """
 
     def load(positions: tuple[int, int]) -> np.ndarray:
         place, index = positions
-        return augment(images.image(index), augmentation, np.random.default_rng([*seed, place]))
+        image = augment(images.image(index), augmentation, np.random.default_rng([*seed, place]))
+        if image_size is None or image_size == image.shape[0]:
+            return image
+        return cv2.resize(image, (image_size, image_size), interpolation=cv2.INTER_AREA)
 
     labels = images.labels
     starts = [start for start in range(0, len(order), batch_size) if start == 0 or len(order) - start > 1]

@@ -34,7 +34,10 @@ class Classifier(nn.Module):
         self.head = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        features = self.backbone(images)  # (N, 3, H, W) -> (N, channels, h, w)
+        return self.classify(self.backbone(images))  # (N, 3, H, W) -> (N, channels, h, w) -> (N, num_classes)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits for a backbone's feature maps (N, channels, h, w)."""
         pooled = self.pool(self.attention(features))  # -> (N, channels)
         logits: Tensor = self.head(self.dropout(pooled))  # -> (N, num_classes)
         return logits

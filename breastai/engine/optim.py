@@ -1,7 +1,7 @@
 """Optimiser, learning rate and loss, as the configuration describes them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -9,19 +9,30 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from breastai.domain.config import TrainingSettings
+from breastai.engine.models import Classifier, unfreezing_order
 
 _ONE_CYCLE_RISE = 0.3  # share of one_cycle in which the rate rises
 _ONE_CYCLE_START = 1 / 25  # first rate of one_cycle, as a share of the highest
 _LOWEST = 0.01  # share of the highest rate that the cosines end at
+# With fine_tune: added parts, last third of the backbone, middle third, first third.
+_LAYER_RATES = (1.0, 0.7, 0.4, 0.2)
 
 
-def make_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizer:
-    """Return the optimiser; biases and norms, being vectors, are not decayed."""
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+def make_optimizer(
+    model: nn.Module, settings: TrainingSettings, layer_rates: Mapping[int, float] | None = None
+) -> Optimizer:
+    """Return the optimiser; biases and norms, being vectors, are not decayed.
+
+    `layer_rates`: the share of the learning rate for a parameter, by its id; 1 where it has none.
+    """
+    rates = layer_rates or {}
+    sorted_out: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+        sorted_out.setdefault((rates.get(id(parameter), 1.0), decay), []).append(parameter)
     groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": parameters, "weight_decay": decay, "layer_rate": rate}
+        for (rate, decay), parameters in sorted_out.items()
     ]
     match settings.optimizer:
         case "adamw":
@@ -30,6 +41,17 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizer:
             return Adam(groups, lr=settings.learning_rate)
         case "sgd":
             return SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.momentum > 0)
+
+
+def layer_rates(model: Classifier, training: TrainingSettings) -> dict[int, float]:
+    """Return the share of the learning rate that each parameter, by id, learns with."""
+    if training.recipe == "plain":
+        return {}
+    groups = unfreezing_order(model)
+    rates = {id(parameter): _LAYER_RATES[3] for parameter in model.parameters()}
+    for group, rate in zip(groups, _LAYER_RATES, strict=False):
+        rates |= {id(parameter): rate for parameter in group}
+    return rates
 
 
 def learning_rate(settings: TrainingSettings, epoch: float, plateau_cuts: int = 0) -> float:

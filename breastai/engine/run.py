@@ -28,7 +28,7 @@ from breastai.engine.checkpoint_io import (
     versions,
 )
 from breastai.engine.models import Built, build_model
-from breastai.engine.optim import Loss, make_optimizer
+from breastai.engine.optim import Loss, layer_rates, make_optimizer
 from breastai.engine.runtime import Runtime, choose_runtime, seed_torch
 from breastai.engine.step import Learner
 from breastai.engine.tuning_plan import Dtype, Plan, install
@@ -108,7 +108,7 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
         install(model, plan)
     learner = Learner(
         model=model,
-        optimizer=make_optimizer(model, config.training),
+        optimizer=make_optimizer(model, config.training, layer_rates(model, config.training)),
         loss=Loss(config.training, list(cases.train.counts().values())).to(runtime.device),
         settings=config.training,
         runtime=runtime,

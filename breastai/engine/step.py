@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from breastai.domain.config import TrainingSettings
-from breastai.engine.loader import Batch
-from breastai.engine.models import normalized
+from breastai.engine.loader import Batch, FeatureBatch
+from breastai.engine.models import Classifier, normalized
 from breastai.engine.optim import Loss
 from breastai.engine.runtime import Runtime
 
@@ -18,7 +18,7 @@ from breastai.engine.runtime import Runtime
 class Learner:
     """What a step needs and changes. `average`: the moving average of the weights (EMA), if any."""
 
-    model: nn.Module
+    model: Classifier
     optimizer: Optimizer
     loss: Loss
     settings: TrainingSettings
@@ -32,19 +32,23 @@ class Learner:
         self.scaler = torch.amp.GradScaler(self.runtime.device.type, enabled=half)
 
     def learn(
-        self, batch: Batch, rate: float, update: bool, summed: int, mixup: np.random.Generator
+        self, batch: Batch | FeatureBatch, rate: float, update: bool, summed: int, mixup: np.random.Generator
     ) -> tuple[float, int]:
         """Learn from one batch; return its mean loss and how many of its images were decided rightly.
 
         `update`: take the optimiser's step now; `summed`: how many batches that step sums up.
         """
-        inputs = normalized(batch.images.to(self.runtime.device, non_blocking=True), self.mean, self.std)
         labels = batch.labels.to(self.runtime.device, non_blocking=True)
         targets = labels
+        if isinstance(batch, FeatureBatch):
+            inputs, compute = batch.features.to(self.runtime.device), self.model.classify
+        else:
+            images = batch.images.to(self.runtime.device, non_blocking=True)
+            inputs, compute = normalized(images, self.mean, self.std), self.model.__call__
         if self.settings.mixup_alpha > 0:
             inputs, targets = mixed(inputs, labels, len(self.loss.weights), self.settings.mixup_alpha, mixup)
         with self.runtime.autocast():
-            logits = self.model(inputs)
+            logits: Tensor = compute(inputs)
         loss: Tensor = self.loss(logits.float(), targets)
         self.scaler.scale(loss / summed).backward()  # type: ignore[no-untyped-call]
         if update:
@@ -54,7 +58,7 @@ class Learner:
 
     def _update(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("layer_rate", 1.0)
         if self.settings.gradient_clip > 0:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)

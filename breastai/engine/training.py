@@ -4,15 +4,15 @@
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
-from torch import nn
 
+from breastai.clinical.auditing import audit_event, audited
 from breastai.clinical.deciding import fit_decision_rule, target_class
 from breastai.clinical.metrics import epoch_figures
+from breastai.data.background import with_progress
 from breastai.data.cases import Cases, Folders, gather_cases, list_folders
-from breastai.data.patients import patient_ids
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule
@@ -26,16 +26,24 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingUpdate,
 )
+from breastai.domain.evidence import SplitFile, TwinGroup
 from breastai.domain.history import columns, final_metrics
 from breastai.domain.jobs import Resume, Train
-from breastai.engine.background import with_progress
 from breastai.engine.evaluation import Answers, answer
-from breastai.engine.loader import count_batches, epoch_order, training_batches
-from breastai.engine.models import check_image_size, unfreezing_order
-from breastai.engine.optim import learning_rate
+from breastai.engine.models import check_image_size
+from breastai.engine.recipe import (
+    freeze,
+    hold_frozen_statistics,
+    image_size_in,
+    is_head_epoch,
+    lessons,
+    lessons_in,
+    rate_at,
+)
 from breastai.engine.run import Run, assemble, model_loaded, save, warnings_of
 from breastai.engine.runtime import seed_torch
 from breastai.storage.checkpoints import Manifest, checkpoint_files, verify_checkpoint
+from breastai.storage.splits import save_split, saved_split
 from breastai.storage.workspace import Workspace
 
 _LISTED_SKIPPED = 50
@@ -74,8 +82,14 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
         class_names=list(folders.class_names),
         config=config.model_dump(mode="json"),
     )
+    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
+    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
+    yield audit_event(record, config.data.train_dir, bounded=True)
     yield ProgressUpdate(stage="preparing", message="Reading images")
-    cases = yield from _preparing(config, folders, workspace)
+    # A resumed run keeps its split, whatever an audit would say today.
+    saved = saved_split(config, workspace, run_id if resumed else None)
+    cases = yield from _preparing(config, folders, workspace, record.groups, saved)
+    save_split(workspace, run_id, cases.split_file)
     yield _data_loaded(cases)
     yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
     run = assemble(run_id, config, workspace, cases, resumed)
@@ -91,8 +105,10 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
     yield _complete(run)
 
 
-def _preparing(config: Config, folders: Folders, workspace: Workspace) -> Generator[Event, None, Cases]:
-    steps = with_progress(lambda report: gather_cases(config, folders, workspace.root, report))
+def _preparing(
+    config: Config, folders: Folders, workspace: Workspace, twins: Sequence[TwinGroup], saved: SplitFile | None
+) -> Generator[Event, None, Cases]:
+    steps = with_progress(lambda report: gather_cases(config, folders, workspace.root, report, twins, saved))
     try:
         while True:
             done, total = next(steps)
@@ -117,6 +133,9 @@ def _data_loaded(cases: Cases) -> DataLoaded:
         skipped=len(cases.skipped),
         skipped_files=[{"file": item.file, "reason": item.reason} for item in cases.skipped[:_LISTED_SKIPPED]],
         masks=cases.masks,
+        on_leak=cases.split_file.on_leak,
+        groups=cases.split_file.groups,
+        excluded=cases.left_out,
         cache=cases.cache_note,
     )
 
@@ -130,33 +149,28 @@ def _epoch(run: Run) -> Iterator[Event]:
     The figures are told before `last` is written: a kill between the two repeats the epoch, and never hides it.
     `best` is written before them: a stop right after the figures must not lose the weights they speak of.
     """
-    position, training, images = run.position, run.config.training, run.cases.train
-    _freeze(run)
-    total = count_batches(len(images), run.config.data.batch_size)
-    order = epoch_order(images.labels, training.weighted_sampler, run.config.system.seed, position.epoch)
+    position = run.position
+    freeze(run)
     if position.batch == 0:
         seed_torch(run.config.system.seed * 100_003 + position.epoch)  # dropout; a resume in mid-epoch restores instead
     run.learner.model.train()
-    _hold_frozen_statistics(run.learner.model)
-    batches = training_batches(
-        images,
-        order,
-        run.config.data.batch_size,
-        run.config.augmentation,
-        (run.config.system.seed, position.epoch),
-        run.config.data.num_workers,
-        first_batch=position.batch,
-    )
+    hold_frozen_statistics(run.learner.model)
+    total = lessons_in(run, position.epoch)
     mark = time.perf_counter()
-    for batch in batches:
-        loss, correct = run.learner.learn(batch, *_step_arguments(run, position.batch, total))
+    for lesson in lessons(run):
+        if isinstance(lesson, int):
+            position.training_s += time.perf_counter() - mark
+            yield _features_done(run, lesson)
+            mark = time.perf_counter()
+            continue
+        loss, correct = run.learner.learn(lesson, *_step_arguments(run, position.batch, total))
         if not np.isfinite(loss):
             raise LossNotFinite(str(loss), position.epoch)
         position.training_s += time.perf_counter() - mark
         position.batch += 1
-        position.loss_sum += loss * len(batch.labels)
+        position.loss_sum += loss * len(lesson.labels)
         position.correct += correct
-        position.seen += len(batch.labels)
+        position.seen += len(lesson.labels)
         yield _batch_done(run, total, loss)
         mark = time.perf_counter()
     answers, validation_s = yield from _validate(run)
@@ -176,9 +190,18 @@ def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int,
     whole = total - total % steps
     summed = steps if batch < whole else total - whole
     update = (batch + 1) % steps == 0 or batch + 1 == total
-    now = run.position.epoch - 1 + batch / total
-    rate = learning_rate(run.config.training, now, run.position.plateau_cuts)
+    rate = rate_at(run.config.training, run.position.epoch, batch / total, run.position.plateau_cuts)
     return rate, update, summed, np.random.default_rng([run.config.system.seed, run.position.epoch, batch, 1])
+
+
+def _features_done(run: Run, done: int) -> ProgressUpdate:
+    return ProgressUpdate(
+        stage="training",
+        message=f"Features of the frozen network: {done} of {len(run.cases.train)} images",
+        epoch=run.position.epoch,
+        epochs=run.config.training.epochs,
+        batch_progress=BatchProgress(batch=done, total_batches=len(run.cases.train)),
+    )
 
 
 def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
@@ -254,8 +277,8 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
         epochs=training.epochs,
         train_loss=train_loss,
         train_accuracy=train_accuracy,
-        learning_rate=learning_rate(training, position.epoch - 1, position.plateau_cuts),
-        images_per_second=position.seen / position.training_s if position.training_s else None,
+        learning_rate=rate_at(training, position.epoch, 0.0, position.plateau_cuts),
+        images_per_second=_images_per_second(run),
         epoch_s=round(epoch_s, 3),
         eta_s=round((training.epochs - position.epoch) * epoch_s, 1),
         is_best=is_best,
@@ -264,9 +287,18 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
 
 
 def _decision(run: Run, answers: Answers) -> DecisionRule:
-    """Fit what the best weights decide by; the patients of validation images widen its intervals."""
-    patients = patient_ids(run.cases.val.files, run.config.evaluation.patient_id, run.workspace.root)
-    return fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, patients)
+    """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
+    units = run.cases.val_units
+    return fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, units)
+
+
+def _images_per_second(run: Run) -> float | None:
+    """Return the training images at full size by the second; None for an epoch over features or smaller images."""
+    position, config = run.position, run.config
+    whole = image_size_in(config, position.epoch) == config.data.image_size
+    if is_head_epoch(config.training, position.epoch) or not whole or not position.training_s:
+        return None
+    return position.seen / position.training_s
 
 
 def _advance(run: Run, update: TrainingUpdate) -> None:
@@ -281,25 +313,6 @@ def _advance(run: Run, update: TrainingUpdate) -> None:
     position.plateau_waited += 1
     if position.plateau_waited > training.plateau_patience:
         position.plateau_cuts, position.plateau_waited = position.plateau_cuts + 1, 0
-
-
-def _freeze(run: Run) -> None:
-    """Let the layers learn that the unfreezing phases allow in this epoch."""
-    phases = run.config.training.unfreezing
-    limits = [0, phases.phase1, phases.phase1 + phases.phase2, phases.phase1 + phases.phase2 + phases.phase3]
-    reached = sum(run.position.epoch > limit for limit in limits)  # 1: added parts only ... 4: everything
-    model = run.built.model
-    model.requires_grad_(reached > 3)
-    for group in unfreezing_order(model)[:reached]:
-        for parameter in group:
-            parameter.requires_grad_(True)
-
-
-def _hold_frozen_statistics(model: nn.Module) -> None:
-    """Keep the running statistics of frozen batch norms: they would drift under weights that can't follow."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d) and module.weight is not None and not module.weight.requires_grad:
-            module.eval()
 
 
 def _complete(run: Run) -> TrainingComplete:

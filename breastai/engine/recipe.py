@@ -1,0 +1,134 @@
+"""The recipe of a run: what each epoch learns from, at which image size, and how fast each layer learns.
+
+`plain` trains the whole network on whole images, epoch after epoch. `fine_tune` spends its first epoch on what was
+put on the backbone, over features that the frozen backbone computes once (Howard & Ruder, ULMFiT, ACL 2018); then all
+layers learn, earlier ones more slowly, on images that grow to their full size (Touvron et al., NeurIPS 2019).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from breastai.domain.config import Config, TrainingSettings
+from breastai.engine.loader import Batch, FeatureBatch, count_batches, epoch_order, evaluation_batches, training_batches
+from breastai.engine.models import normalized, unfreezing_order
+from breastai.engine.optim import learning_rate
+from breastai.engine.run import Run
+
+HEAD_PASSES = 12
+_HEAD_RATE = 0.002
+_FIRST_SIZE = 0.57  # of the full image size
+_GROWING = 0.6  # share of the epochs in which images grow
+_SIZE_STEP = 32
+_FEATURES_LIMIT_BYTES = 2 * 2**30
+_HEAD_ORDER = 1_000_000  # epochs of the head's passes, kept apart from the run's own
+
+
+def is_head_epoch(training: TrainingSettings, epoch: int) -> bool:
+    """Return whether only the added parts learn in `epoch`, over features. A run of one epoch has none such."""
+    return training.recipe == "fine_tune" and epoch == 1 and training.epochs > 1
+
+
+def image_size_in(config: Config, epoch: int) -> int:
+    """Return the side of the training images in `epoch`."""
+    full = config.data.image_size
+    if config.training.recipe == "plain" or config.training.epochs < 3:
+        return full
+    share = (epoch - 2) / max(1.0, _GROWING * (config.training.epochs - 2))
+    size = full * min(1.0, _FIRST_SIZE + (1 - _FIRST_SIZE) * share)
+    return min(full, max(_SIZE_STEP, round(size / _SIZE_STEP) * _SIZE_STEP))
+
+
+def rate_at(training: TrainingSettings, epoch: int, share: float, plateau_cuts: int) -> float:
+    """Return the learning rate when `share` of `epoch` is done."""
+    if is_head_epoch(training, epoch):
+        return float(_HEAD_RATE * (0.05 + 0.95 * (1 + np.cos(np.pi * share)) / 2))
+    if training.recipe == "fine_tune" and training.epochs > 1:
+        rest = training.model_copy(update={"epochs": training.epochs - 1})
+        return learning_rate(rest, epoch - 2 + share, plateau_cuts)
+    return learning_rate(training, epoch - 1 + share, plateau_cuts)
+
+
+def lessons_in(run: Run, epoch: int) -> int:
+    """Return how many batches `epoch` has."""
+    if is_head_epoch(run.config.training, epoch):
+        return HEAD_PASSES * count_batches(_featured(run), run.config.data.batch_size)
+    return count_batches(len(run.cases.train), run.config.data.batch_size)
+
+
+def lessons(run: Run) -> Iterator[Batch | FeatureBatch | int]:
+    """Yield the batches of the run's epoch from where it stands; before those over features, how many are computed."""
+    config, position = run.config, run.position
+    if is_head_epoch(config.training, position.epoch):
+        yield from _head_lessons(run)
+        return
+    order = epoch_order(run.cases.train.labels, config.training.weighted_sampler, config.system.seed, position.epoch)
+    yield from training_batches(
+        run.cases.train,
+        order,
+        config.data.batch_size,
+        config.augmentation,
+        (config.system.seed, position.epoch),
+        config.data.num_workers,
+        first_batch=position.batch,
+        image_size=image_size_in(config, position.epoch),
+    )
+
+
+def _featured(run: Run) -> int:
+    """Return how many training images have their features kept: all, as far as memory allows."""
+    side = max(1, run.config.data.image_size // 32) ** 2
+    channels = run.learner.model.head.in_features
+    return min(len(run.cases.train), max(64, _FEATURES_LIMIT_BYTES // (2 * channels * side)))
+
+
+def _head_lessons(run: Run) -> Iterator[FeatureBatch | int]:
+    config, images = run.config, run.cases.train
+    order = epoch_order(images.labels, False, config.system.seed, _HEAD_ORDER)
+    chosen = images.subset(np.sort(order[: _featured(run)]))
+    features: list[Tensor] = []
+    run.learner.model.backbone.eval()
+    for batch in evaluation_batches(chosen, config.data.batch_size, config.data.num_workers):
+        features.append(backbone_features(run, batch.images))
+        yield sum(map(len, features))
+    kept = torch.cat(features)
+    labels = torch.from_numpy(chosen.labels)
+    size = config.data.batch_size
+    per_pass = count_batches(len(chosen), size)
+    for number in range(run.position.batch, HEAD_PASSES * per_pass):
+        turn, place = divmod(number, per_pass)
+        order = epoch_order(chosen.labels, config.training.weighted_sampler, config.system.seed, _HEAD_ORDER + 1 + turn)
+        picked = torch.from_numpy(order[place * size : (place + 1) * size])
+        yield FeatureBatch(kept[picked], labels[picked])
+
+
+@torch.no_grad()
+def backbone_features(run: Run, images: Tensor) -> Tensor:
+    """Return the last feature map (N, C, h, w) of uint8 images (N, S, S, 3), in the run's training dtype."""
+    inputs = normalized(images.to(run.runtime.device), run.built.mean, run.built.std)
+    with run.runtime.autocast():
+        features: Tensor = run.learner.model.backbone(inputs)
+    return features.to(run.runtime.training_dtype)
+
+
+def hold_frozen_statistics(model: nn.Module) -> None:
+    """Keep the running statistics of frozen batch norms: they would drift under weights that can't follow."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.weight is not None and not module.weight.requires_grad:
+            module.eval()
+
+
+def freeze(run: Run) -> None:
+    """Let the layers learn that the recipe and the unfreezing phases allow in this epoch."""
+    phases = run.config.training.unfreezing
+    limits = [0, phases.phase1, phases.phase1 + phases.phase2, phases.phase1 + phases.phase2 + phases.phase3]
+    reached = sum(run.position.epoch > limit for limit in limits)  # 1: added parts only ... 4: everything
+    if is_head_epoch(run.config.training, run.position.epoch):
+        reached = 1
+    model = run.built.model
+    model.requires_grad_(reached > 3)
+    for group in unfreezing_order(model)[:reached]:
+        for parameter in group:
+            parameter.requires_grad_(True)
