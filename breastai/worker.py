@@ -34,7 +34,21 @@ from breastai.domain.events import (
     TrainingStopped,
     TrainingUpdate,
 )
-from breastai.domain.jobs import JOB, AnyJob, Control, Evaluate, Export, Job, Predict, Resume, Train
+from breastai.domain.jobs import (
+    JOB,
+    AnyJob,
+    Audit,
+    Compare,
+    Control,
+    Evaluate,
+    EvaluatePredictions,
+    Export,
+    Job,
+    Predict,
+    Report,
+    Resume,
+    Train,
+)
 from breastai.domain.messages import encode_event, error_event
 from breastai.storage.checkpoints import checkpoint_files
 from breastai.storage.journal import Journal
@@ -70,6 +84,34 @@ def _evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     return evaluate(job, workspace)
 
 
+def _evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iterator[Event]:
+    from breastai.clinical.judging_predictions import evaluate_predictions
+
+    return evaluate_predictions(job, workspace)
+
+
+def _compare(job: Compare, workspace: Workspace) -> Iterator[Event]:
+    if job.compares_predictions:
+        from breastai.clinical.judging_predictions import compare_predictions
+
+        return compare_predictions(job, workspace)
+    from breastai.engine.judging import compare_checkpoints
+
+    return compare_checkpoints(job, workspace)
+
+
+def _audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
+    from breastai.clinical.auditing import audit
+
+    return audit(job, workspace)
+
+
+def _report(job: Report, workspace: Workspace) -> Iterator[Event]:
+    from breastai.clinical.reporting import report
+
+    return report(job, workspace)
+
+
 def _export(job: Export, workspace: Workspace) -> Iterator[Event]:
     from breastai.engine.export import export
 
@@ -87,6 +129,10 @@ JOBS: dict[type[Job], Callable[..., Iterator[Event]]] = {
     Train: _train,
     Resume: _resume,
     Evaluate: _evaluate,
+    EvaluatePredictions: _evaluate_predictions,
+    Compare: _compare,
+    Audit: _audit,
+    Report: _report,
     Export: _export,
     Predict: _predict,
 }

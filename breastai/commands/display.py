@@ -12,8 +12,10 @@ from rich.text import Text
 
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
+    AuditDone,
     BackupCreated,
     CheckpointSaved,
+    Comparison,
     DataLoaded,
     Error,
     Evaluation,
@@ -26,6 +28,7 @@ from breastai.domain.events import (
     Prediction,
     PredictionsComplete,
     ProgressUpdate,
+    ReportCreated,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
@@ -33,6 +36,7 @@ from breastai.domain.events import (
 )
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
+_LISTED_FILES = 10
 
 
 class Display:
@@ -82,6 +86,8 @@ class Display:
         self._line(f"Validation images: {_counts(event.val)} ({event.split})")
         if event.masks:
             self._line(f"Left out: {event.masks} mask files")
+        for reason, count in event.excluded.items():
+            self._line(f"Left out of training: {count} ({reason.replace('_', ' ')})")
         if event.skipped:
             self._warn(f"{event.skipped} files could not be used:")
             for item in event.skipped_files[:10]:
@@ -148,6 +154,21 @@ class Display:
         if event.checkpoint is not None:
             self._line(f"Go on with: breastai resume {event.checkpoint.partition('/')[0]}")
 
+    def _audit(self, event: AuditDone) -> None:
+        self._end_progress()
+        self._line(f"Audit of {event.images} images: {event.groups_total} groups of identical or near-identical ones.")
+        for finding in event.findings:
+            self._line(f"{finding.severity.upper():<8} {finding.message}", _LEVEL_STYLES.get(finding.severity, ""))
+            if event.run_id is None:
+                self._line(f"         {finding.why} {finding.advice}")
+                for file in finding.files[:_LISTED_FILES]:
+                    self._line(f"           {file}")
+                if finding.count > _LISTED_FILES:
+                    self._line(f"           and {finding.count - _LISTED_FILES} more")
+        if event.run_id is None:
+            for group in [group for group in event.groups if group.contradicts or group.crosses][:_LISTED_FILES]:
+                self._line("Twins: " + ", ".join(group.files))
+
     # --- other jobs ------------------------------------------------------------------------------
 
     def _evaluation(self, event: Evaluation) -> None:
@@ -171,10 +192,44 @@ class Display:
         for name, row in zip(event.class_names, event.confusion_matrix, strict=True):
             matrix.add_row(name, *map(str, row))
         self._console.print(matrix)
+        self._operating_point(event)
         for note in event.notes:
             self._line(f"Note: {note}")
         for item in event.skipped[:10]:
             self._warn(f"Left out: {item.get('file')}: {item.get('reason')}")
+        if event.opened is not None:
+            self._line(f"These images have been judged {event.opened} times in this workspace.")
+        if event.record is not None:
+            self._line(f"Evidence: {event.record}")
+        self._notice()
+
+    def _operating_point(self, event: Evaluation) -> None:
+        point = event.operating_point
+        if point is None:
+            return
+        chosen = f"chosen on validation for a sensitivity of {point.target_sensitivity:g}"
+        self._line(f"Operating point: {point.class_name} from a probability of {_number(point.threshold)}, {chosen}.")
+        self._line(
+            f"Of {point.positives} {point.class_name}, {point.missed} missed; of {point.negatives} others, {point.called} called."
+        )
+        for name, figure in event.predictive_values.items():
+            self._line(f"  {name}: {_number(figure.value)}  {_interval(figure)}")
+
+    def _comparison(self, event: Comparison) -> None:
+        self._end_progress()
+        patients = "" if event.patients is None else f" of {event.patients} patients"
+        self._line(f"{event.first} and {event.second} on {event.n} cases{patients}")
+        table = _table("Figures")
+        table.add_column("figure")
+        for name in ("first", "second", "difference", "95 % interval", "p"):
+            table.add_column(name, justify="right")
+        for name, pair in event.figures.items():
+            p_value = "" if pair.p_value is None else f"{pair.p_value:.2g}"
+            change = _number(pair.difference.value)
+            table.add_row(name, _number(pair.first), _number(pair.second), change, _interval(pair.difference), p_value)
+        self._console.print(table)
+        for note in event.notes:
+            self._line(f"Note: {note}")
         self._notice()
 
     def _prediction(self, event: Prediction) -> None:
@@ -189,6 +244,12 @@ class Display:
         self._end_progress()
         unread = f", {event.failed} could not be read" if event.failed else ""
         self._line(f"{event.count} images{unread}")
+        self._notice()
+
+    def _report_created(self, event: ReportCreated) -> None:
+        self._end_progress()
+        for file in event.files:
+            self._line(f"Report: {file}")
         self._notice()
 
     def _export_complete(self, event: ExportComplete) -> None:
@@ -291,6 +352,9 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     TrainingComplete: Display._training_complete,
     TrainingStopped: Display._training_stopped,
     Evaluation: Display._evaluation,
+    Comparison: Display._comparison,
+    AuditDone: Display._audit,
+    ReportCreated: Display._report_created,
     Prediction: Display._prediction,
     PredictionsComplete: Display._predictions_complete,
     ExportComplete: Display._export_complete,

@@ -1,4 +1,4 @@
-"""`evaluate`: the figures of a checkpoint on labelled images."""
+"""`evaluate` and `compare`: the figures of a checkpoint or of a file of predictions, and of two on the same cases."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,35 +8,109 @@ import typer
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import opened
 
+SplitOption = Annotated[
+    Literal["train", "val", "test"] | None,
+    typer.Option("--split", help="Which folder below DIR."),
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(evaluate)
+    app.command()(compare)
 
 
 def evaluate(
-    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="RUN/best, or the path of a checkpoint.")],
+    checkpoint: Annotated[
+        str | None, typer.Argument(metavar="CHECKPOINT", help="RUN/best, or the path of a checkpoint.")
+    ] = None,
     data: Annotated[
-        str,
+        str | None,
         typer.Option("--data", metavar="DIR", help="Class folders, or a folder that holds train/, val/, test/."),
-    ],
-    split: Annotated[
-        Literal["train", "val", "test"] | None,
-        typer.Option("--split", help="Which folder below DIR."),
+    ] = None,
+    split: SplitOption = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            metavar="FILE.csv",
+            help="Judge any model by its predictions: columns label, one p_CLASS per class, perhaps file, patient_id "
+            "and subgroups.",
+        ),
     ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
-    """Judge a checkpoint on images sorted into class folders."""
+    """Judge a checkpoint on images sorted into class folders, or a file of predictions."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
-    from breastai.domain.errors import DataNotFound
-    from breastai.domain.jobs import Evaluate
+    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions
     from breastai.storage.workspace import Workspace
 
-    place = Workspace.open(workspace)
-    name = checkpoint_name(place, checkpoint)
+    job: AnyJob
+    if predictions is not None:
+        if checkpoint is not None or data is not None or split is not None:
+            raise CommandInvalid("--predictions stands alone.", "breastai evaluate --help")
+        if not predictions.expanduser().is_file():
+            raise DataNotFound(str(predictions))
+        place = Workspace.open(workspace)
+        job = EvaluatePredictions(workspace=str(place.root), predictions=str(predictions.expanduser().resolve()))
+    else:
+        if checkpoint is None or data is None:
+            missing = "CHECKPOINT" if checkpoint is None else "--data"
+            raise CommandInvalid(f"Missing {missing}.", "breastai evaluate --help")
+        place = Workspace.open(workspace)
+        name = checkpoint_name(place, checkpoint)
+        job = Evaluate(workspace=str(place.root), checkpoint=name, data=str(_folder(data)), split=split)
+    with opened(as_json) as output:
+        return run_job(job, output)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="A checkpoint, or a CSV of predictions.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="Another, of the same kind.")],
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="Images to compare two checkpoints on.")
+    ] = None,
+    split: SplitOption = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Compare two models on the same cases: paired DeLong test, clustered by patient."""
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.running import run_job
+    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.jobs import Compare
+    from breastai.storage.workspace import Workspace
+
+    tables = [name.lower().endswith(".csv") for name in (first, second)]
+    if any(tables) != all(tables) or (data is None) != all(tables):
+        problem = "Give two checkpoints and --data DIR, or two CSV files of predictions."
+        raise CommandInvalid(problem, "breastai compare --help")
+    if all(tables):
+        names = [Path(name).expanduser().resolve() for name in (first, second)]
+        for path, name in zip(names, (first, second), strict=True):
+            if not path.is_file():
+                raise DataNotFound(name)
+        place = Workspace.open(workspace)
+        job = Compare(workspace=str(place.root), first=str(names[0]), second=str(names[1]))
+    else:
+        place = Workspace.open(workspace)
+        job = Compare(
+            workspace=str(place.root),
+            first=checkpoint_name(place, first),
+            second=checkpoint_name(place, second),
+            data=str(_folder(data or "")),
+            split=split,
+        )
+    with opened(as_json) as output:
+        return run_job(job, output)
+
+
+def _folder(data: str) -> Path:
+    from breastai.domain.errors import DataNotFound
+
     folder = Path(data).expanduser().resolve()
     if not folder.is_dir():
         raise DataNotFound(data)
-    with opened(as_json) as output:
-        return run_job(Evaluate(workspace=str(place.root), checkpoint=name, data=str(folder), split=split), output)
+    return folder

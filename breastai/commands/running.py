@@ -3,18 +3,21 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from types import FrameType
 
 from breastai.commands.output import Output
 from breastai.domain.errors import MissingExtra, all_errors
 from breastai.domain.events import Error, Event, JobStopped, TrainingStopped
-from breastai.domain.jobs import AnyJob
+from breastai.domain.jobs import AnyJob, Audit, Compare, EvaluatePredictions, Report
 
 STOPPED = 130
 # What a job with torch needs and the base install lacks.
 _TRAINING_PACKAGES = ("torch", "torchvision", "timm", "sklearn", "scipy", "safetensors")
+# What a job without a network needs beyond the base install.
+_JUDGING_PACKAGES = ("sklearn", "scipy")
+_REPORTING_PACKAGES = ("jinja2", "matplotlib", "reportlab")
 
 
 def run_job(job: AnyJob, output: Output) -> int:
@@ -22,7 +25,7 @@ def run_job(job: AnyJob, output: Output) -> int:
 
     A run that fails says why and then that it stopped; here the reason comes last, as for every other command.
     """
-    require_training_packages()
+    require_packages(_needed(job))
     from breastai.worker import perform
 
     failure: Error | None = None
@@ -47,9 +50,23 @@ def exit_status(failure: Error) -> int:
     return 1 if kind is None else kind.exit_status
 
 
+def _needed(job: AnyJob) -> tuple[str, ...]:
+    """Return the packages of the extra `train` that a job uses."""
+    if isinstance(job, Report):
+        return _REPORTING_PACKAGES
+    if isinstance(job, EvaluatePredictions | Audit) or (isinstance(job, Compare) and job.compares_predictions):
+        return _JUDGING_PACKAGES
+    return _TRAINING_PACKAGES
+
+
 def require_training_packages() -> None:
-    """Raise MissingExtra unless the packages of the extra `train` are there. Imports none of them."""
-    for package in _TRAINING_PACKAGES:
+    """Raise MissingExtra unless the packages of the extra `train` are there."""
+    require_packages(_TRAINING_PACKAGES)
+
+
+def require_packages(packages: Iterable[str]) -> None:
+    """Raise MissingExtra for a package that is not there. Imports none of them."""
+    for package in packages:
         if find_spec(package) is None:
             raise MissingExtra("scikit-learn" if package == "sklearn" else package, "train")
 

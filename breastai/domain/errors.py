@@ -6,6 +6,7 @@
     |   |-- DataNotFound          DataOutsideRoots     NoClassFolders       TooFewClasses
     |   |-- UnreadableClass       NumClassesMismatch   ClassesDiffer        NoImages
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
+    |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
@@ -261,6 +262,43 @@ class PatientIdInvalid(InputError):
 
 
 @dataclass(eq=False)
+class PredictionsInvalid(InputError):
+    """`problems`: one line each, "row 5, column p_benign: expected a number from 0 to 1, got 'x'"."""
+
+    code = "predictions.invalid"
+    template = "{path} can't be used as predictions. {problems}. Correct it and try again."
+    path: str
+    problems: list[str]
+
+    def __str__(self) -> str:
+        return self.template.format(path=self.path, problems="; ".join(self.problems))
+
+
+@dataclass(eq=False)
+class SplitInvalid(InputError):
+    code = "data.split_invalid"
+    template = (
+        "The split in {path} can't be used: {reason}. Use the images it was made for, "
+        "or set data.split_file to null for a new split."
+    )
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class TwinsFound(InputError):
+    code = "data.twins_found"
+    template = (
+        "{groups} groups of identical or near-identical images were found, {contradicting} of them with different "
+        "labels, {across} across given folders. Look at them with breastai audit, then set data.on_leak to group, "
+        "exclude or continue."
+    )
+    groups: int
+    contradicting: int
+    across: int
+
+
+@dataclass(eq=False)
 class TooFewPatients(InputError):
     code = "data.too_few_patients"
     template = (
@@ -337,6 +375,15 @@ class RunNotFound(InputError):
     template = "There is no run {run_id}. Known: {known}."
     run_id: str
     known: list[str]
+
+
+@dataclass(eq=False)
+class NoEvaluation(InputError):
+    code = "run.no_evaluation"
+    template = (
+        "The run {run_id} has no best checkpoint yet, so there is nothing to report. Train it for an epoch at least."
+    )
+    run_id: str
 
 
 @dataclass(eq=False)

@@ -9,6 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, TwinGroup
+from breastai.domain.evidence import Figure as Figure
+from breastai.domain.evidence import Number as Number
+
 
 class Event(BaseModel):
     """What every event may carry. From training_started on, `run_id` and `seq` say where in which run it belongs."""
@@ -25,7 +29,6 @@ class Event(BaseModel):
 
 
 ENVELOPE = tuple(Event.model_fields)
-Number = float | None
 
 
 class ClassFigures(BaseModel):
@@ -39,17 +42,6 @@ class ClassFigures(BaseModel):
     f1: Number
     auc_roc: Number
     support: int
-
-
-class Figure(BaseModel):
-    """A figure with its 95 % interval and the number of cases it rests on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    value: Number
-    low: Number = None
-    high: Number = None
-    n: int
 
 
 # --- a run -------------------------------------------------------------------------------------
@@ -77,6 +69,9 @@ class DataLoaded(Event):
     skipped: int = Field(0, description="Files that could not be read.")
     skipped_files: list[dict[str, str]] = Field([], description="The first 50 of them: file and reason.")
     masks: int = Field(0, description="Mask files recognised and left out.")
+    on_leak: str = Field("continue", description="What was done about twins: group, exclude or continue.")
+    groups: int = Field(0, description="Groups of identical or near-identical images.")
+    excluded: dict[str, int] = Field({}, description="Training images left out, by reason.")
     cache: str | None = Field(None, description="Anything the user should know of the image cache.")
 
 
@@ -109,7 +104,17 @@ class ProgressUpdate(Event):
     """Progress within an epoch or a stage; at most twice a second."""
 
     type: Literal["progress_update"] = "progress_update"
-    stage: Literal["preparing", "tuning", "training", "validating", "evaluating", "exporting", "predicting"]
+    stage: Literal[
+        "preparing",
+        "auditing",
+        "tuning",
+        "training",
+        "validating",
+        "evaluating",
+        "exporting",
+        "predicting",
+        "reporting",
+    ]
     message: str
     epoch: int | None = None
     epochs: int | None = None
@@ -193,10 +198,10 @@ class JobStopped(Event):
 
 
 class Evaluation(Event):
-    """The figures of a checkpoint on labelled images."""
+    """The figures of a checkpoint on labelled images, or of a file of predictions."""
 
     type: Literal["evaluation"] = "evaluation"
-    checkpoint: str
+    checkpoint: str = Field(description="The checkpoint, or the name of the file of predictions.")
     data: str
     split: str | None
     n: int
@@ -207,6 +212,47 @@ class Evaluation(Event):
     confusion_matrix: list[list[int]]
     skipped: list[dict[str, str]] = []
     notes: list[str] = Field([], description="What a reader must know to believe the figures.")
+    operating_point: JudgedPoint | None = Field(None, description="The frozen operating point, judged on these cases.")
+    predictive_values: dict[str, Figure] = Field({}, description="ppv.NAME and npv.NAME at the prevalence of NAME.")
+    roc: dict[str, Curve] = Field({}, description="Each class against the rest, at most 100 points.")
+    calibration: CalibrationEvidence | None = None
+    fingerprint: str | None = Field(None, description="Which images: the same for the same contents.")
+    opened: int | None = Field(None, description="How often these images have been judged in this workspace.")
+    record: str | None = Field(None, description="The file with all the evidence.")
+
+
+class AuditDone(Event):
+    """What is wrong with the images of a folder, the worst first, and every group of duplicates."""
+
+    type: Literal["audit"] = "audit"
+    data: str = ""
+    images: int
+    findings: list[Finding]
+    groups: list[TwinGroup] = Field(description="Those with different labels first; of many perhaps not all.")
+    groups_total: int = 0
+
+
+class ReportCreated(Event):
+    """A report was written; `files` are relative to the workspace, `url` is where this server shows it."""
+
+    type: Literal["report_created"] = "report_created"
+    report_of: str = Field(description="The run.")
+    language: str
+    files: list[str]
+    url: str
+
+
+class Comparison(Event):
+    """Two models on the same cases; differences are first minus second."""
+
+    type: Literal["comparison"] = "comparison"
+    first: str
+    second: str
+    n: int
+    patients: int | None = None
+    class_names: list[str]
+    figures: dict[str, PairedFigure]
+    notes: list[str] = []
 
 
 class Prediction(Event):
@@ -427,6 +473,9 @@ AnyEvent = Annotated[
     | TrainingStopped
     | JobStopped
     | Evaluation
+    | Comparison
+    | AuditDone
+    | ReportCreated
     | Prediction
     | PredictionsComplete
     | ExportComplete
@@ -455,7 +504,15 @@ TERMINAL = (
     "training_stopped",
     "job_stopped",
     "evaluation",
+    "comparison",
+    "audit",
+    "report_created",
     "export_complete",
     "predictions_complete",
     "error",
 )
+
+
+def ends_job(event: Event) -> bool:
+    """Whether an event is the last of its job; the audit is one only where it is a job of its own."""
+    return event.type in TERMINAL and not (isinstance(event, AuditDone) and event.run_id is not None)  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from breastai.domain.config import Config
+from breastai.domain.config import Config, PatientIdRule
 
 
 class Job(BaseModel):
@@ -41,6 +41,47 @@ class Evaluate(Job):
     split: Literal["train", "val", "test"] | None = None
 
 
+class EvaluatePredictions(Job):
+    """Judge any model by a CSV of its predictions: columns label, one p_CLASS per class, perhaps file, patient_id."""
+
+    kind: Literal["evaluate_predictions"] = "evaluate_predictions"
+    predictions: str
+
+
+class Compare(Job):
+    """Compare two models on the same cases: two checkpoints on `data`, or two CSV files of predictions."""
+
+    kind: Literal["compare"] = "compare"
+    first: str
+    second: str
+    data: str | None = None
+    split: Literal["train", "val", "test"] | None = None
+
+    @property
+    def compares_predictions(self) -> bool:
+        """Whether two files of predictions are meant, which need no network."""
+        return self.first.lower().endswith(".csv") and self.second.lower().endswith(".csv")
+
+
+class Audit(Job):
+    """Look for faults in a folder of images. `pictures`: with thumbnails of twins, and not more than a page can take."""
+
+    kind: Literal["audit"] = "audit"
+    data: str
+    patient_id: PatientIdRule | None = None
+    pictures: bool = False
+
+
+class Report(Job):
+    """Write the report of a run."""
+
+    kind: Literal["report"] = "report"
+    run_id: str
+    language: Literal["en", "fr"] = "en"
+    pdf: bool = False
+    pictures: bool = True
+
+
 class Export(Job):
     """Write a checkpoint in another format, after proving that it gives the same answers."""
 
@@ -57,7 +98,10 @@ class Predict(Job):
     images: list[str]
 
 
-AnyJob = Annotated[Train | Resume | Evaluate | Export | Predict, Field(discriminator="kind")]
+AnyJob = Annotated[
+    Train | Resume | Evaluate | EvaluatePredictions | Compare | Audit | Report | Export | Predict,
+    Field(discriminator="kind"),
+]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
 
 

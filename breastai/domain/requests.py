@@ -117,6 +117,39 @@ class EvaluateModel(Request):
     split: Literal["train", "val", "test"] | None = None
 
 
+class CompareModels(Request):
+    """Compare two checkpoints on the same labelled images, or two CSV files of predictions."""
+
+    answered_by = ("comparison",)
+    type: Literal["compare_models"] = "compare_models"
+    first: CheckpointName
+    second: CheckpointName
+    data: str | None = Field(
+        None, min_length=1, max_length=1000, description="Images for two checkpoints, as in evaluate_model."
+    )
+    split: Literal["train", "val", "test"] | None = None
+
+
+class AuditData(Request):
+    """Look for faults in a folder of images: duplicates, contradicting labels, leaks, shortcuts, broken files."""
+
+    answered_by = ("audit",)
+    type: Literal["audit_data"] = "audit_data"
+    data: str = Field(
+        min_length=1, max_length=1000, description="Class folders, or a folder that holds train/, val/, test/."
+    )
+
+
+class CreateReport(Request):
+    """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
+
+    answered_by = ("report_created",)
+    type: Literal["create_report"] = "create_report"
+    run_id: RunId | None = Field(None, description="By default the run of the session's current model.")
+    language: Literal["en", "fr"] = "en"
+    pdf: bool = False
+
+
 class GetSystemDiagnostics(Request):
     """Processor, memory, disk and versions."""
 
@@ -175,6 +208,9 @@ AnyRequest = Annotated[
     | ExportModel
     | ExportOnnx
     | EvaluateModel
+    | CompareModels
+    | AuditData
+    | CreateReport
     | GetSystemDiagnostics
     | CreateBackup
     | GetConfig

@@ -1,35 +1,48 @@
 """Jobs that only ask a network: evaluation on labelled images, and prediction."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from breastai.clinical import evidence
+import breastai
 from breastai.clinical.decision import calibrated
-from breastai.clinical.metrics import confusion_matrix
-from breastai.data.cases import labelled_images
+from breastai.clinical.judgement import compare, gather_evidence
+from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_event
+from breastai.data.cases import ImageSet, labelled_images
 from breastai.data.decode import read_image
+from breastai.data.image_folder import Skipped
 from breastai.data.patients import patient_ids
 from breastai.data.preprocess import preprocess
-from breastai.domain.catalog import IMAGE_SUFFIXES
-from breastai.domain.errors import BreastAIError, DataNotFound, ImageUnreadable, NoImages
+from breastai.domain.catalog import IMAGE_SUFFIXES, RESEARCH_USE
+from breastai.domain.errors import (
+    BreastAIError,
+    ClassesDiffer,
+    CommandInvalid,
+    DataNotFound,
+    ImageUnreadable,
+    NoImages,
+)
 from breastai.domain.events import (
     BatchProgress,
-    Evaluation,
+    Comparison,
     Event,
     Log,
     Prediction,
     PredictionsComplete,
     ProgressUpdate,
 )
-from breastai.domain.jobs import Evaluate, Predict
+from breastai.domain.evidence import EvaluationRecord, JudgedCase
+from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.evaluation import Answers, answer, forward
 from breastai.engine.models import normalized
 from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint, open_checkpoint_path
+from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace
 
 _SPLITS = ("test", "val", "train")
@@ -43,11 +56,96 @@ def checkpoint_of(workspace: Workspace, name: str) -> CheckpointFiles:
     return find_checkpoint(workspace, name)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A checkpoint's raw answers on labelled images."""
+
+    loaded: Loaded
+    images: ImageSet
+    skipped: tuple[Skipped, ...]
+    answers: Answers
+    patients: list[str] | None
+
+
 def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
-    """Judge a checkpoint on labelled images, in float32."""
+    """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
-    manifest = loaded.manifest
     folder, split = labelled_folder(workspace.resolve(job.data), job.split)
+    asked = yield from ask(loaded, folder, workspace)
+    manifest, images = loaded.manifest, asked.images
+    found = gather_evidence(
+        asked.answers.labels,
+        asked.answers.probabilities,
+        manifest.class_names,
+        asked.patients,
+        rule=manifest.decision,
+        seed=manifest.config.system.seed,
+    )
+    which = fingerprint(images.hashes)
+    opened = count_opening(workspace, which, loaded.files.name)
+    inside = folder.is_relative_to(workspace.root)
+    record = EvaluationRecord(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        run_id=manifest.run_id,
+        checkpoint=f"{manifest.run_id}/{manifest.kind}",
+        checkpoint_sha256=manifest.sha256,
+        data=workspace.relative(folder) if inside else folder.name,
+        split=split,
+        fingerprint=which,
+        opened=opened,
+        skipped=len(asked.skipped),
+        notes=_notes(loaded, images.hashes, asked.patients is not None, opened),
+        evidence=found,
+        cases=_cases(asked),
+    )
+    path = save_evaluation(workspace, record)
+    skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
+    event = evaluation_event(record, workspace.relative(path), workspace.relative(folder), skipped)
+    yield event.model_copy(update={"checkpoint": loaded.files.name})
+
+
+def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
+    """Compare two checkpoints on the same labelled images: the paired DeLong test, clustered by patient."""
+    if job.data is None:
+        raise CommandInvalid("Two checkpoints are compared on images: give their folder.", "breastai compare --help")
+    first, second = (load_checkpoint(checkpoint_of(workspace, name)) for name in (job.first, job.second))
+    expected, found = first.manifest.class_names, second.manifest.class_names
+    if sorted(expected) != sorted(found):
+        raise ClassesDiffer(second.files.name, found, expected)
+    folder, _ = labelled_folder(workspace.resolve(job.data), job.split)
+    here = yield from ask(first, folder, workspace)
+    there = yield from ask(second, folder, workspace)
+    notes = [f"{name}: {note}" for asked in (here, there) for name, note in _flattery(asked)]
+    if here.patients is None:
+        notes.append(PATIENTS_UNKNOWN)
+    order = [found.index(name) for name in expected]
+    # Both decode the same files, so both could read the same ones; preprocessing may differ.
+    scores = [
+        calibrated(asked.loaded.manifest.decision.calibration, asked.answers.probabilities) for asked in (here, there)
+    ]
+    yield Comparison(
+        first=first.files.name,
+        second=second.files.name,
+        n=len(here.images),
+        patients=None if here.patients is None else len(set(here.patients)),
+        class_names=expected,
+        figures=compare(
+            here.answers.labels,
+            scores[0],
+            scores[1][:, order],
+            expected,
+            here.patients,
+            seed=first.manifest.config.system.seed,
+        ),
+        notes=notes,
+    )
+
+
+def ask(loaded: Loaded, folder: Path, workspace: Workspace) -> Generator[Event, None, Asked]:
+    """Return a checkpoint's raw answers on the images of a class folder, telling how far it is."""
+    manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
     model = loaded.model.to(runtime.device)
     yield ProgressUpdate(stage="preparing", message="Reading images")
@@ -59,7 +157,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
             message=f"{len(skipped)} files could not be used, the first: {skipped[0].file} ({skipped[0].reason}).",
             params={"count": len(skipped), "file": skipped[0].file, "reason": skipped[0].reason},
         )
-    answers: Answers | None = None
+    patients = patient_ids(images.files, manifest.config.evaluation.patient_id, workspace.root)
     data = manifest.config.data
     steps = answer(
         model,
@@ -73,38 +171,29 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     )
     for step in steps:
         if isinstance(step, Answers):
-            answers = step
-        else:
-            yield ProgressUpdate(
-                stage="evaluating",
-                message=f"Evaluating: {step} of {len(images)} images",
-                progress=step / len(images),
-                batch_progress=BatchProgress(batch=step, total_batches=len(images)),
-            )
-    assert answers is not None
-    patients = patient_ids(images.files, manifest.config.evaluation.patient_id, workspace.root)
-    probabilities = calibrated(manifest.decision.calibration, answers.probabilities)
-    point = manifest.decision.operating_point
-    yield Evaluation(
-        checkpoint=loaded.files.name,
-        data=workspace.relative(folder),
-        split=split,
-        n=len(images),
-        patients=len(set(patients)) if patients else None,
-        class_names=manifest.class_names,
-        counts=images.counts(),
-        figures=evidence.evaluate(
-            answers.labels,
-            probabilities,
-            manifest.class_names,
-            patients,
-            thresholds={point.class_name: point.threshold} if point else None,
-            seed=manifest.config.system.seed,
-        ),
-        confusion_matrix=confusion_matrix(answers.labels, probabilities),
-        skipped=[{"file": item.file, "reason": item.reason} for item in skipped[:50]],
-        notes=_notes(loaded, images.hashes, patients is not None),
-    )
+            return Asked(loaded, images, skipped, step, patients)
+        yield ProgressUpdate(
+            stage="evaluating",
+            message=f"Evaluating: {step} of {len(images)} images",
+            progress=step / len(images),
+            batch_progress=BatchProgress(batch=step, total_batches=len(images)),
+        )
+    raise AssertionError("answer() ends with its Answers")
+
+
+def _cases(asked: Asked) -> list[JudgedCase]:
+    """Return the cases as a record keeps them: hashes of names, calibrated probabilities."""
+    manifest = asked.loaded.manifest
+    probabilities = calibrated(manifest.decision.calibration, asked.answers.probabilities)
+    return [
+        JudgedCase(
+            name_sha256=sha256_of(file),
+            patient_sha256=None if asked.patients is None else sha256_of(asked.patients[number]),
+            label=manifest.class_names[int(asked.answers.labels[number])],
+            probabilities=[float(value) for value in probabilities[number]],
+        )
+        for number, file in enumerate(asked.images.files)
+    ]
 
 
 def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
@@ -124,7 +213,7 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     return root, None
 
 
-def _notes(loaded: Loaded, hashes: list[str], patients_known: bool) -> list[str]:
+def _notes(loaded: Loaded, hashes: list[str], patients_known: bool, opened: int) -> list[str]:
     """Return what a reader must know to believe the figures."""
     split = loaded.manifest.split
     notes = [f"The model's own split: {split.description}."]
@@ -137,8 +226,20 @@ def _notes(loaded: Loaded, hashes: list[str], patients_known: bool) -> list[str]
     if not loaded.manifest.decision.n:
         notes.append("The probabilities are not calibrated: this checkpoint is not a best one.")
     if not patients_known:
-        notes.append("Patients are unknown: several images of one patient count as independent cases.")
+        notes.append(PATIENTS_UNKNOWN)
+    if opened > 1:
+        notes.append(
+            f"These images have now been judged {opened} times in this workspace: whoever chose by the figures before "
+            "will find the next ones too good."
+        )
     return notes
+
+
+def _flattery(asked: Asked) -> Iterator[tuple[str, str]]:
+    split = asked.loaded.manifest.split
+    known = {*split.train_sha256, *split.val_sha256} & set(asked.images.hashes)
+    if known:
+        yield asked.loaded.files.name, f"{len(known)} of these images trained or chose it: the figures flatter it."
 
 
 def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:

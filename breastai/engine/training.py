@@ -16,7 +16,14 @@ from breastai.data.cases import Cases, Folders, gather_cases, list_folders
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule
-from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, LossNotFinite, RunFinished
+from breastai.domain.errors import (
+    CheckpointDamaged,
+    CheckpointNotFound,
+    DataChanged,
+    LossNotFinite,
+    RunFinished,
+    SplitInvalid,
+)
 from breastai.domain.events import (
     BatchProgress,
     DataLoaded,
@@ -88,7 +95,12 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
     yield ProgressUpdate(stage="preparing", message="Reading images")
     # A resumed run keeps its split, whatever an audit would say today.
     saved = saved_split(config, workspace, run_id if resumed else None)
-    cases = yield from _preparing(config, folders, workspace, record.groups, saved)
+    try:
+        cases = yield from _preparing(config, folders, workspace, record.groups, saved)
+    except SplitInvalid as error:
+        if resumed is None:
+            raise
+        raise DataChanged(run_id, error.reason) from None
     save_split(workspace, run_id, cases.split_file)
     yield _data_loaded(cases)
     yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")

@@ -40,6 +40,6 @@ def _paths(config: Config) -> Iterator[str]:
     rule = config.evaluation.patient_id
     table = rule.csv if isinstance(rule, PatientTable) else None
     data = config.data
-    for path in (data.train_dir, data.val_dir, data.test_dir, config.model.weights_file, table):
+    for path in (data.train_dir, data.val_dir, data.test_dir, config.model.weights_file, data.split_file, table):
         if path is not None:
             yield path

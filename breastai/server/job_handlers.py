@@ -8,8 +8,11 @@ from typing import Any
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import preset
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.jobs import Evaluate, Export, Job, Resume, Train
+from breastai.domain.jobs import Audit, Compare, Evaluate, Export, Job, Report, Resume, Train
 from breastai.domain.requests import (
+    AuditData,
+    CompareModels,
+    CreateReport,
     EvaluateModel,
     ExportModel,
     ExportOnnx,
@@ -97,6 +100,71 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
         )
 
     services.runner.start(session, "evaluate", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(CompareModels)
+async def compare_models(services: Services, client: Client, request: CompareModels) -> None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        asked = Compare(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            first=request.first,
+            second=request.second,
+            data=request.data,
+            split=request.split,
+        )
+        if asked.compares_predictions:
+            for path in (request.first, request.second):
+                services.data_roots.check(path)
+            return asked
+        if request.data is None:
+            raise RequestInvalid(["data: expected the folder of images to compare two checkpoints on, got nothing"])
+        services.data_roots.check(request.data)
+        names = [checkpoints.find_checkpoint(services.workspace, name).name for name in (request.first, request.second)]
+        return asked.model_copy(update={"first": names[0], "second": names[1]})
+
+    services.runner.start(session, "compare", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(AuditData)
+async def audit_data(services: Services, client: Client, request: AuditData) -> None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        services.data_roots.check(request.data)
+        config = workspace_config(services.workspace)
+        services.data_roots.check_config(config)
+        return Audit(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            data=request.data,
+            patient_id=config.evaluation.patient_id,
+            pictures=True,
+        )
+
+    services.runner.start(session, "audit", _in_thread(job), client, request.request_id, request.answered_by)
+
+
+@handles(CreateReport)
+async def create_report(services: Services, client: Client, request: CreateReport) -> None:
+    session = services.sessions.get(request.session_id)
+    run_id = request.run_id or session.model_or(None).partition("/")[0]
+
+    def job() -> Job:
+        files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_run(run_id)}/best")
+        # The pictures of the worst errors come from the run's own folders.
+        services.data_roots.check_config(checkpoints.read_manifest(files).config)
+        return Report(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            run_id=run_id,
+            language=request.language,
+            pdf=request.pdf,
+        )
+
+    services.runner.start(session, "report", _in_thread(job), client, request.request_id, request.answered_by)
 
 
 @handles(StopTraining)

@@ -5,8 +5,6 @@ from typing import Any, Literal
 
 from breastai.domain.errors import NoCurrentModel
 from breastai.domain.events import (
-    EVENTS,
-    TERMINAL,
     CheckpointDeleted,
     CheckpointLoaded,
     DataLoaded,
@@ -17,14 +15,13 @@ from breastai.domain.events import (
     TrainingComplete,
     TrainingStarted,
     TrainingUpdate,
+    ends_job,
 )
 from breastai.domain.messages import event_values
 
 State = Literal["idle", "starting", "running", "stopping"]
 # The run's latest events are kept for clients that come back; older ones are in its journal.
 RECENT_EVENTS = 1000
-# A job's last event is one of these.
-TERMINAL_EVENTS: tuple[type[Event], ...] = tuple(EVENTS[name] for name in TERMINAL)
 # The jobs whose life is recorded as a run.
 RUN_JOBS = ("train", "resume")
 # Where each of these is kept in the snapshot.
@@ -81,7 +78,7 @@ class Session:
         place = _PLACES.get(type(event))
         if place is not None:
             self._parts[place] = event_values(event)
-        elif isinstance(event, TERMINAL_EVENTS) and self.job in RUN_JOBS:
+        elif ends_job(event) and self.job in RUN_JOBS:
             self._outcome = {key: value for key, value in event_values(event).items() if key != "history"}
         if isinstance(event, TrainingComplete | CheckpointLoaded):
             self.current_model = event.checkpoint

@@ -12,13 +12,12 @@ from typing import Literal
 from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, SessionBusy, WorkerSilent
-from breastai.domain.events import Event
+from breastai.domain.events import Event, ends_job
 from breastai.domain.jobs import Control, Job
 from breastai.domain.messages import decode_event
 from breastai.server import worker_exit
 from breastai.server.process_group import kill_group, spawn_options
 from breastai.server.server_log import LOG
-from breastai.server.session import TERMINAL_EVENTS
 from breastai.server.worker_log import WorkerLog
 
 WORKER_COMMAND = (sys.executable, "-m", "breastai.worker")
@@ -155,7 +154,7 @@ class Supervisor:
             if terminal is not None:
                 on_event(terminal)
                 terminal = None
-            if isinstance(event, TERMINAL_EVENTS):
+            if ends_job(event):
                 terminal = event
             else:
                 on_event(event)

@@ -18,6 +18,9 @@
       loaded: null,
       exports: [],
       evaluation: null,
+      comparison: null,
+      audit: null,
+      reports: [],
       predictions: [],
       diagnostics: null,
       backup: null,
@@ -153,6 +156,10 @@
     training_stopped: (state, event) => jobEnded(inRun(state, event, { outcome: event })),
     job_stopped: (state) => jobEnded(state),
     evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
+    comparison: (state, event) => jobEnded({ ...state, comparison: event }),
+    // An audit is a job of its own, or the beginning of a run.
+    audit: (state, event) => (event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
+    report_created: (state, event) => jobEnded({ ...state, reports: [event, ...state.reports].slice(0, MOST_EXPORTS) }),
     prediction: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }),
     predictions_complete: (state) => jobEnded(state),
     export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
@@ -236,6 +243,13 @@
     }),
     job_stopped: (event) => ({ level: "warning", key: "event.job_stopped", params: { job: event.job } }),
     evaluation: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
+    comparison: (event) => ({ level: "success", key: "event.comparison", params: { first: event.first, second: event.second, n: event.n } }),
+    audit: (event) => ({
+      level: worst(event.findings),
+      key: "event.audit",
+      params: { data: event.data, images: event.images, errors: ofSeverity(event, "error"), warnings: ofSeverity(event, "warning"), groups: event.groups_total },
+    }),
+    report_created: (event) => ({ level: "success", key: "event.report_created", params: { run: event.report_of, file: event.files[0] } }),
     predictions_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
     export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
     checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
@@ -246,9 +260,21 @@
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "predictions_complete",
+    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created",
+    "predictions_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved",
   ]);
+
+  /** @param {Wire.AuditDone} event @param {string} severity */
+  function ofSeverity(event, severity) {
+    return event.findings.filter((finding) => finding.severity === severity).length;
+  }
+
+  /** @param {Wire.Finding[]} findings @returns {"success" | "info" | "warning"} */
+  function worst(findings) {
+    if (findings.some(({ severity }) => severity !== "info")) return "warning";
+    return findings.length ? "info" : "success";
+  }
 
   /** @param {Record<string, number>} counts */
   function total(counts) {

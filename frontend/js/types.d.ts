@@ -39,6 +39,9 @@ declare global {
       skipped: number;
       skipped_files: Record<string, string>[];
       masks: number;
+      on_leak: string;
+      groups: number;
+      excluded: Record<string, number>;
       cache: string | null;
     }
 
@@ -56,7 +59,7 @@ declare global {
 
     interface ProgressUpdate extends Event {
       type: "progress_update";
-      stage: "preparing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting";
+      stage: "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting";
       message: string;
       epoch: number | null;
       epochs: number | null;
@@ -153,6 +156,97 @@ declare global {
       confusion_matrix: number[][];
       skipped: Record<string, string>[];
       notes: string[];
+      operating_point: JudgedPoint | null;
+      predictive_values: Record<string, Figure>;
+      roc: Record<string, Curve>;
+      calibration: CalibrationEvidence | null;
+      fingerprint: string | null;
+      opened: number | null;
+      record: string | null;
+    }
+
+    /** Columns of equal length. */
+    type Curve = Record<string, (number | null)[]>;
+
+    interface JudgedPoint {
+      class_name: string;
+      threshold: number;
+      target_sensitivity: number;
+      validation_positives: number;
+      reached: boolean;
+      figures: Record<string, Figure>;
+      positives: number;
+      missed: number;
+      negatives: number;
+      called: number;
+    }
+
+    interface Reliability {
+      curve: Curve;
+      ece: number | null;
+      brier: number | null;
+      log_loss: number | null;
+    }
+
+    interface CalibrationEvidence {
+      temperature: number;
+      prior_shift: number[];
+      before: Reliability;
+      after: Reliability;
+    }
+
+    interface Comparison extends Event {
+      type: "comparison";
+      first: string;
+      second: string;
+      n: number;
+      patients: number | null;
+      class_names: string[];
+      figures: Record<string, PairedFigure>;
+      notes: string[];
+    }
+
+    interface PairedFigure {
+      first: number | null;
+      second: number | null;
+      difference: Figure;
+      z: number | null;
+      p_value: number | null;
+    }
+
+    interface AuditDone extends Event {
+      type: "audit";
+      data: string;
+      images: number;
+      findings: Finding[];
+      groups: TwinGroup[];
+      groups_total: number;
+    }
+
+    interface Finding {
+      code: string;
+      severity: "error" | "warning" | "info";
+      message: string;
+      why: string;
+      advice: string;
+      files: string[];
+      count: number;
+      params: Record<string, any>;
+    }
+
+    interface TwinGroup {
+      files: string[];
+      classes: string[];
+      splits: string[];
+      pictures: string[];
+    }
+
+    interface ReportCreated extends Event {
+      type: "report_created";
+      report_of: string;
+      language: string;
+      files: string[];
+      url: string;
     }
 
     interface Figure {
@@ -335,6 +429,9 @@ declare global {
       training_stopped: TrainingStopped;
       job_stopped: JobStopped;
       evaluation: Evaluation;
+      comparison: Comparison;
+      audit: AuditDone;
+      report_created: ReportCreated;
       prediction: Prediction;
       predictions_complete: PredictionsComplete;
       export_complete: ExportComplete;
@@ -420,6 +517,9 @@ declare global {
     loaded: Wire.CheckpointLoaded | null;
     exports: Wire.ExportComplete[];
     evaluation: Wire.Evaluation | null;
+    comparison: Wire.Comparison | null;
+    audit: Wire.AuditDone | null;
+    reports: Wire.ReportCreated[];
     predictions: Wire.Prediction[];
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;

@@ -8,9 +8,10 @@ from sklearn.metrics import roc_auc_score
 
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
-from breastai.domain.events import Evaluation, Event, Prediction, PredictionsComplete
-from breastai.domain.jobs import Evaluate, Predict
-from breastai.engine.judging import evaluate, labelled_folder, predict
+from breastai.domain.events import Comparison, Evaluation, Event, Prediction, PredictionsComplete
+from breastai.domain.jobs import Compare, Evaluate, Predict
+from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
+from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
 
@@ -67,3 +68,27 @@ def test_a_root_means_its_test_part_unless_told_otherwise(sample_data: Path) -> 
     assert labelled_folder(sample_data / "train", None) == (sample_data / "train", None)
     with pytest.raises(DataNotFound):
         labelled_folder(sample_data / "nowhere", None)
+
+
+def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_opened(
+    trained: Workspace, sample_data: Path
+) -> None:
+    first, second = (evaluation(trained, sample_data, "test") for _ in range(2))
+    (path, record), (_, again) = read_evaluations(trained, "run")
+    assert first.record == trained.relative(path) == "logs/run/evaluations/test-1.json"
+    assert record.evidence.figures == first.figures == second.figures
+    assert (first.opened, second.opened) == (1, 2)
+    assert any("judged 2 times" in note for note in second.notes)
+    assert record.fingerprint == again.fingerprint and len(record.cases) == first.n
+    assert str(sample_data.parent) not in path.read_text() and "P0" not in path.read_text()
+    assert first.operating_point is not None and first.operating_point.class_name == "malignant"
+
+
+def test_two_checkpoints_are_compared_on_the_same_images(trained: Workspace, sample_data: Path) -> None:
+    job = Compare(
+        workspace=str(trained.root), first="run/best", second="run/last", data=str(sample_data), split="test"
+    )
+    told = list(compare_checkpoints(job, trained))[-1]
+    assert isinstance(told, Comparison)
+    assert set(told.figures) >= {"auc_roc.malignant", "accuracy"}
+    assert all(pair.difference.value is None or abs(pair.difference.value) <= 1 for pair in told.figures.values())

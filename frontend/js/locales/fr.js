@@ -376,7 +376,7 @@
     "error.predictions.invalid": "{path} est inutilisable comme fichier de prédictions. {problems}. Corrigez-le, puis réessayez.",
     "error.data.split_invalid": "La répartition de {path} est inutilisable : {reason}. Reprenez les images pour lesquelles elle fut faite, ou videz data.split_file pour en faire une nouvelle.",
     "error.data.twins_found": "{groups} groupes d’images identiques ou presque ont été trouvés, dont {contradicting} avec des étiquettes différentes et {across} à cheval sur des dossiers donnés. Regardez-les dans l’audit, puis choisissez que faire des jumelles.",
-    "error.run.no_evaluation": "L’entraînement {run_id} n’a pas encore de meilleur point de reprise : il n’y a rien à rapporter. Entraînez-le au moins une époque.",
+    "error.run.no_evaluation": "L’entraînement {run_id} n’a pas encore de meilleur point de contrôle : il n’y a rien à rapporter. Entraînez-le au moins une époque.",
     "error.patient_id.invalid": "evaluation.patient_id est inutilisable : {reason}. Attendu : un motif avec un groupe tel que \"^(P\\d+)_\", {\"folder\": 1} ou {\"csv\": \"patients.csv\"}.",
     "error.model.weights_unavailable": "Des poids préentraînés sont exigés pour {architecture} mais restent introuvables : {reason}. Connectez-vous une fois à Internet, indiquez model.weights_file, choisissez tf_efficientnet_lite0 (ses poids sont installés), ou réglez model.pretrained sur « aucun ».",
     "error.model.weights_mismatch": "Les poids de {path} ne conviennent pas à {architecture} : {reason}. Indiquez le fichier de cette architecture.",

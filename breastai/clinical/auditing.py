@@ -1,0 +1,167 @@
+"""The audit as a job and as a gate before training: kept by the fingerprint of the images, so that it is made once."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+from pydantic import ValidationError
+
+import breastai
+from breastai.clinical import audit as auditor
+from breastai.data.background import with_progress
+from breastai.data.decode import read_content, read_image
+from breastai.data.image_folder import ImageFolder, scan
+from breastai.data.patients import patient_ids
+from breastai.domain.config import PatientIdRule
+from breastai.domain.errors import DataNotFound, ImageUnreadable
+from breastai.domain.events import AuditDone, BatchProgress, Event, ProgressUpdate
+from breastai.domain.evidence import AuditRecord, Finding, TwinGroup
+from breastai.domain.jobs import Audit
+from breastai.storage.workspace import Workspace, atomic_write
+
+SPLITS = ("train", "val", "test")
+# What a page and a WebSocket message can take.
+_LISTED_FILES = 50
+_LISTED_GROUPS = 300
+_PICTURE_SIDE = 112
+_PICTURES_BYTES = 500_000
+_MOST_PICTURES = 4
+
+
+def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
+    """Tell what is wrong with the images of a folder; raise what scanning it raises."""
+    root = workspace.resolve(job.data)
+    folders = folders_below(root)
+    record = yield from audited(folders, job.patient_id, workspace)
+    places = {split: folder.root for split, folder in folders.items()}
+    yield audit_event(
+        record, workspace.relative(root), bounded=job.pictures, pictures_from=places if job.pictures else None
+    )
+
+
+def folders_below(root: Path) -> dict[str, ImageFolder]:
+    """Return the class folders in train/, val/ and test/ of `root`, or its own under the name ""."""
+    if not root.is_dir():
+        raise DataNotFound(str(root))
+    present = [name for name in SPLITS if (root / name).is_dir()]
+    return {name: scan(root / name) for name in present} if present else {"": scan(root)}
+
+
+def audited(
+    folders: Mapping[str, ImageFolder], rule: PatientIdRule | None, workspace: Workspace
+) -> Generator[Event, None, AuditRecord]:
+    """Return the audit of some folders, made now unless these very images were audited before; tell how far it is."""
+    steps = with_progress(lambda report: audit_record(folders, rule, workspace, report))
+    try:
+        while True:
+            done, total = next(steps)
+            yield ProgressUpdate(
+                stage="auditing",
+                message=f"Looking for duplicates and faults: {done} of {total} %",
+                batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
+            )
+    except StopIteration as end:
+        record: AuditRecord = end.value
+        return record
+    finally:
+        steps.close()
+
+
+def audit_record(
+    folders: Mapping[str, ImageFolder],
+    rule: PatientIdRule | None,
+    workspace: Workspace,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> AuditRecord:
+    """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
+    patients = {split: patient_ids(folder.files, rule, workspace.root) for split, folder in folders.items()}
+    key = _fingerprint(folders, patients)
+    path = workspace.logs_dir / "audits" / f"{key[:32]}.json"
+    try:
+        kept = AuditRecord.model_validate_json(path.read_bytes())
+        if kept.fingerprint == key:
+            return kept
+    except (OSError, ValidationError, ValueError):
+        pass
+    known = {split: names for split, names in patients.items() if names is not None}
+    found = auditor.audit(
+        folders, known if len(known) == len(folders) else None, progress=lambda share: report(round(100 * share), 100)
+    )
+    record = AuditRecord(
+        breastai=breastai.__version__,
+        fingerprint=key,
+        images=found.images,
+        findings=[
+            Finding(**vars(finding) | {"files": list(finding.files), "count": len(finding.files)})
+            for finding in found.findings
+        ],
+        groups=[
+            TwinGroup(files=list(group.files), classes=list(group.classes), splits=list(group.splits))
+            for group in found.groups
+        ],
+    )
+    atomic_write(path, record.model_dump_json(indent=1).encode())
+    return record
+
+
+def audit_event(
+    record: AuditRecord, data: str, *, bounded: bool, pictures_from: Mapping[str, Path] | None = None
+) -> AuditDone:
+    """Return the event that tells of an audit; `bounded` to what a message can take, with pictures of twins if asked."""
+    groups = sorted(record.groups, key=lambda group: (not group.contradicts, not group.crosses))
+    findings = record.findings
+    if bounded:
+        groups = groups[:_LISTED_GROUPS]
+        findings = [finding.model_copy(update={"files": finding.files[:_LISTED_FILES]}) for finding in record.findings]
+    if pictures_from is not None:
+        groups = _pictured(groups, pictures_from)
+    return AuditDone(data=data, images=record.images, findings=findings, groups=groups, groups_total=len(record.groups))
+
+
+def picture(path: Path, side: int = _PICTURE_SIDE) -> str | None:
+    """Return a small JPEG of an image as a data URI; None when it can't be read."""
+    try:
+        image = read_image(path)
+    except ImageUnreadable:
+        return None
+    scale = side / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if small.ndim == 3:
+        small = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    done, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}" if done else None
+
+
+def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[TwinGroup]:
+    """Return the groups with pictures of their first files, as many as there is room for."""
+    room = _PICTURES_BYTES
+    result: list[TwinGroup] = []
+    for group in groups:
+        pictures: list[str] = []
+        for file, split in list(zip(group.files, group.splits, strict=True))[:_MOST_PICTURES] if room > 0 else ():
+            uri = picture(roots[split] / file.removeprefix(f"{split}/")) or ""
+            room -= len(uri)
+            pictures.append(uri)
+        result.append(group.model_copy(update={"pictures": pictures}))
+    return result
+
+
+def _fingerprint(folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None]) -> str:
+    """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, and our version."""
+    digest = hashlib.sha256(f"{breastai.__version__} {sorted(auditor.FAULTS)}\n".encode())
+    for split, folder in sorted(folders.items()):
+        names = patients[split]
+        for number, file in enumerate(folder.files):
+            try:
+                content = hashlib.sha256(read_content(folder.path(number), file)).hexdigest()
+            except ImageUnreadable as error:
+                content = error.reason
+            label = folder.class_names[folder.labels[number]]
+            row = [split, file, content, label, names[number] if names else None]
+            digest.update((json.dumps(row) + "\n").encode())
+        digest.update(json.dumps([*folder.masks, *(item.file for item in folder.skipped)]).encode())
+    return digest.hexdigest()

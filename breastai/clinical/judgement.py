@@ -1,0 +1,215 @@
+"""Judgement: from labels and raw probabilities to all the evidence of an evaluation; and two models compared."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.clinical import evidence
+from breastai.clinical.bootstrap import REPETITIONS, bootstrap
+from breastai.clinical.calibration import log_loss
+from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
+from breastai.clinical.decision import calibrated, conformal_sets, referred
+from breastai.clinical.intervals import Clusters, delong_test, proportion
+from breastai.clinical.metrics import confusion_matrix
+from breastai.clinical.operating_point import PREVALENCES, decision_curve, judge, predictive_values
+from breastai.clinical.weighted import of_probabilities
+from breastai.domain.decision import ConformalSets, DecisionRule, OperatingPoint
+from breastai.domain.evidence import (
+    CalibrationEvidence,
+    ClassCurves,
+    Curve,
+    Evidence,
+    Figure,
+    JudgedPoint,
+    PairedFigure,
+    Referral,
+    Reliability,
+)
+
+Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# Figures without a paired test, compared by a bootstrap of patients.
+_COMPARED = ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa", "auc_roc.macro", "brier", "ece")
+
+
+def gather_evidence(
+    labels: npt.NDArray[np.integer[Any]],
+    raw: npt.NDArray[np.floating[Any]],
+    class_names: Sequence[str],
+    patients: Sequence[str] | None = None,
+    *,
+    rule: DecisionRule | None = None,
+    subgroups: Mapping[str, Sequence[str]] | None = None,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+) -> Evidence:
+    """Return what N cases show of a model by its `raw` probabilities (N, C), decided by `rule`."""
+    rule = rule or DecisionRule()
+    truth = np.asarray(labels, dtype=np.int64)
+    scores = calibrated(rule.calibration, raw)
+    point = rule.operating_point
+    clusters = None if patients is None else _numbered(patients)
+    called = {name: list(class_names).index(name) for name in ([point.class_name] if point else [])}
+    counts = np.bincount(truth, minlength=len(class_names))
+    return Evidence(
+        class_names=list(class_names),
+        n=len(truth),
+        patients=None if patients is None else len(set(patients)),
+        counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
+        figures=evidence.evaluate(
+            truth,
+            scores,
+            class_names,
+            patients,
+            thresholds={point.class_name: point.threshold} if point else None,
+            subgroups=subgroups,
+            repetitions=repetitions,
+            seed=seed,
+        ),
+        confusion_matrix=confusion_matrix(truth, scores),
+        operating_point=None
+        if point is None
+        else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], clusters),
+        prevalences=dict(PREVALENCES) if point else {},
+        predictive_values=predictive_values(
+            truth == called[point.class_name],
+            scores[:, called[point.class_name]],
+            point.threshold,
+            clusters=clusters,
+            repetitions=repetitions,
+            seed=seed,
+        )
+        if point
+        else {},
+        calibration=CalibrationEvidence(
+            temperature=rule.calibration.temperature,
+            prior_shift=list(rule.calibration.prior_shift),
+            before=_reliability(truth, np.asarray(raw, dtype=np.float64)),
+            after=_reliability(truth, scores),
+        ),
+        referral=None if rule.conformal is None else _referral(rule.conformal, truth, scores, clusters),
+        curves={name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)},
+        coverage_error=coverage_error_curve(truth, scores),
+    )
+
+
+def compare(
+    labels: npt.NDArray[np.integer[Any]],
+    first: npt.NDArray[np.floating[Any]],
+    second: npt.NDArray[np.floating[Any]],
+    class_names: Sequence[str],
+    patients: Sequence[str] | None = None,
+    *,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+) -> dict[str, PairedFigure]:
+    """Return the figures of two models on the same cases: AUCs by DeLong's paired test, the rest by a bootstrap."""
+    truth = np.asarray(labels, dtype=np.int64)
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    clusters = None if patients is None else _numbered(patients)
+    n = len(truth)
+    figures: dict[str, PairedFigure] = {}
+    for number, name in enumerate(class_names):
+        test = delong_test(truth == number, one[:, number], other[:, number], clusters)
+        if test is None:
+            figures[f"auc_roc.{name}"] = PairedFigure(first=None, second=None, difference=Figure(value=None, n=n))
+            continue
+        change = Figure(value=test.difference.value, low=test.difference.low, high=test.difference.high, n=n)
+        figures[f"auc_roc.{name}"] = PairedFigure(
+            first=test.first, second=test.second, difference=change, z=test.z, p_value=test.p_value
+        )
+    if not n:
+        return figures
+    every_case = np.arange(n) if clusters is None else clusters
+    once = np.ones((1, n))
+    values = [_compared(once, truth, scores, class_names) for scores in (one, other)]
+
+    def differences(weights: Floats) -> dict[str, Floats]:
+        here, there = (_compared(weights, truth, scores, class_names) for scores in (one, other))
+        return {name: here[name] - there[name] for name in here}
+
+    for name, estimate in bootstrap(differences, every_case, repetitions=repetitions, seed=seed).items():
+        figures[name] = PairedFigure(
+            first=_finite(values[0][name][0]),
+            second=_finite(values[1][name][0]),
+            difference=Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=n),
+        )
+    return figures
+
+
+def thinned(curve: Curve, most: int = 100) -> Curve:
+    """Return a curve with at most `most` of its points, the first and the last among them."""
+    length = len(next(iter(curve.values()), []))
+    kept = np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(int)).tolist() if length else []
+    return {name: [values[place] for place in kept] for name, values in curve.items()}
+
+
+def _compared(weights: Floats, labels: Labels, scores: Floats, class_names: Sequence[str]) -> dict[str, Floats]:
+    figures = evidence.weighted_figures(weights, labels, scores, class_names)
+    figures["accuracy"] = weights @ (scores.argmax(axis=1) == labels).astype(np.float64) / weights.sum(axis=1)
+    return {name: figures[name] for name in _COMPARED}
+
+
+def _judged(
+    point: OperatingPoint, positive: npt.NDArray[np.bool_], scores: Floats, clusters: Clusters | None
+) -> JudgedPoint:
+    called = scores >= point.threshold
+    return JudgedPoint(
+        class_name=point.class_name,
+        threshold=point.threshold,
+        target_sensitivity=point.target_sensitivity,
+        validation_positives=point.positives,
+        reached=point.reached,
+        figures=judge(positive, scores, point.threshold, clusters),
+        positives=int(positive.sum()),
+        missed=int((positive & ~called).sum()),
+        negatives=int((~positive).sum()),
+        called=int((~positive & called).sum()),
+    )
+
+
+def _reliability(labels: Labels, scores: Floats) -> Reliability:
+    whole = of_probabilities(np.ones((1, len(labels))), labels, scores)
+    return Reliability(
+        curve=reliability_curve(labels, scores),
+        ece=_finite(whole["ece"][0]),
+        brier=_finite(whole["brier"][0]),
+        log_loss=log_loss(labels, scores) if len(labels) else None,
+    )
+
+
+def _referral(rule: ConformalSets, labels: Labels, scores: Floats, clusters: Clusters | None) -> Referral:
+    away = referred(rule, scores)
+    wrong = scores.argmax(axis=1) != labels
+    outside = ~conformal_sets(rule, scores)[np.arange(len(labels)), labels]
+
+    def share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Figure:
+        estimate = proportion(of[among], None if clusters is None else clusters[among])
+        return Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=int(among.sum()))
+
+    everyone = np.ones(len(labels), dtype=np.bool_)
+    return Referral(
+        error_rate=rule.error_rate,
+        referred=share(away, everyone),
+        error_among_kept=share(wrong, ~away),
+        outside=share(outside, everyone),
+    )
+
+
+def _curves(positive: npt.NDArray[np.bool_], scores: Floats) -> ClassCurves:
+    decision: Curve = {name: list(values) for name, values in decision_curve(positive, scores).items()}
+    return ClassCurves(
+        roc=roc_curve(positive, scores), precision_recall=precision_recall_curve(positive, scores), decision=decision
+    )
+
+
+def _numbered(names: Sequence[str]) -> Clusters:
+    numbers: Clusters = np.unique(np.asarray(names), return_inverse=True)[1]
+    return numbers
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,103 @@
+"""Jobs that need predictions alone and no network: their evaluation, and the comparison of two files of them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import breastai
+from breastai.clinical.judgement import compare, gather_evidence, thinned
+from breastai.data.predictions_table import Predictions, matched, read_predictions
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.events import Comparison, Evaluation, Event, ProgressUpdate
+from breastai.domain.evidence import EvaluationRecord, Evidence, JudgedCase
+from breastai.domain.jobs import Compare, EvaluatePredictions
+from breastai.storage.evaluations import save_evaluation, sha256_of
+from breastai.storage.workspace import Workspace
+
+PATIENTS_UNKNOWN = "Patients are unknown: several images of one patient count as independent cases."
+# Where the records of predictions lie, which belong to no run.
+FOLDER = "predictions"
+
+
+def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iterator[Event]:
+    """Judge any model by a CSV of its predictions; raise PredictionsInvalid."""
+    yield ProgressUpdate(stage="evaluating", message="Reading predictions")
+    table = read_predictions(workspace.resolve(job.predictions))
+    found = gather_evidence(
+        table.labels, table.probabilities, table.class_names, table.patients, subgroups=table.subgroups
+    )
+    notes = ["The predictions are judged as they are: nothing is known of how the model was made, nor on what."]
+    if table.patients is None:
+        notes.append(PATIENTS_UNKNOWN)
+    record = EvaluationRecord(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        run_id=FOLDER,
+        checkpoint=table.name,
+        data=table.name,
+        notes=notes,
+        evidence=found,
+        cases=judged_cases(table.files or [f"row {number}" for number in range(2, len(table) + 2)], table),
+    )
+    path = save_evaluation(workspace, record)
+    yield evaluation_event(record, workspace.relative(path))
+
+
+def compare_predictions(job: Compare, workspace: Workspace) -> Iterator[Event]:
+    """Compare two files of predictions on the same cases; raise PredictionsInvalid."""
+    yield ProgressUpdate(stage="evaluating", message="Reading predictions")
+    first = read_predictions(workspace.resolve(job.first))
+    second = matched(first, read_predictions(workspace.resolve(job.second)))
+    notes = [] if first.patients is not None else [PATIENTS_UNKNOWN]
+    if first.files is None or second.files is None:
+        notes.append("The tables are matched row by row, since they do not both have a column file.")
+    yield Comparison(
+        first=first.name,
+        second=second.name,
+        n=len(first),
+        patients=None if first.patients is None else len(set(first.patients)),
+        class_names=list(first.class_names),
+        figures=compare(first.labels, first.probabilities, second.probabilities, first.class_names, first.patients),
+        notes=notes,
+    )
+
+
+def judged_cases(files: Sequence[str], table: Predictions) -> list[JudgedCase]:
+    """Return the cases of a table as a record keeps them."""
+    return [
+        JudgedCase(
+            name_sha256=sha256_of(file),
+            patient_sha256=None if table.patients is None else sha256_of(table.patients[number]),
+            label=table.class_names[table.labels[number]],
+            probabilities=[float(value) for value in table.probabilities[number]],
+            subgroups={column: values[number] for column, values in table.subgroups.items()},
+        )
+        for number, file in enumerate(files)
+    ]
+
+
+def evaluation_event(
+    record: EvaluationRecord, path: str, data: str | None = None, skipped: Sequence[dict[str, str]] = ()
+) -> Evaluation:
+    """Return the event that tells of an evaluation; `data` as the user knows it."""
+    found: Evidence = record.evidence
+    return Evaluation(
+        checkpoint=record.checkpoint,
+        data=data or record.data,
+        split=record.split,
+        n=found.n,
+        patients=found.patients,
+        class_names=found.class_names,
+        counts=found.counts,
+        figures=found.figures,
+        confusion_matrix=found.confusion_matrix,
+        skipped=list(skipped),
+        notes=record.notes,
+        operating_point=found.operating_point,
+        predictive_values=found.predictive_values,
+        roc={name: thinned(curves.roc) for name, curves in found.curves.items()},
+        calibration=found.calibration,
+        fingerprint=record.fingerprint,
+        opened=record.opened,
+        record=path,
+    )

@@ -1,0 +1,62 @@
+"""`audit`: the faults of a folder of images, before anything is trained on them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import Output, opened
+from breastai.domain.events import AuditDone, Event
+
+FAILED = 1
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(audit)
+
+
+def audit(
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="Class folders, or a folder that holds train/, val/, test/.")
+    ],
+    fail_on: Annotated[
+        Literal["error", "warning"] | None,
+        typer.Option("--fail-on", help="Exit with status 1 when there is a finding at least as severe."),
+    ] = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Look for duplicates, contradicting labels, leaks between splits, shortcuts and broken images."""
+    from breastai.commands.configuration import workspace_config
+    from breastai.commands.running import run_job
+    from breastai.domain.errors import DataNotFound
+    from breastai.domain.jobs import Audit
+    from breastai.storage.workspace import Workspace
+
+    root = Path(folder).expanduser().resolve()
+    if not root.is_dir():
+        raise DataNotFound(folder)
+    place = Workspace.open(workspace)
+    rule = workspace_config(place).evaluation.patient_id
+    with opened(as_json) as output:
+        watching = _Watching(output)
+        status = run_job(Audit(workspace=str(place.root), data=str(root), patient_id=rule), watching)
+    severe = {"error": {"error"}, "warning": {"error", "warning"}, None: set()}[fail_on]
+    return FAILED if status == 0 and watching.severities & severe else status
+
+
+class _Watching:
+    """Passes everything on, and remembers how severe the findings were."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.severities: set[str] = set()
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, AuditDone):
+            self.severities = {finding.severity for finding in event.findings}
+        self._output.event(event)
+
+    def result(self, values: dict[str, object], text: str) -> None:
+        self._output.result(values, text)

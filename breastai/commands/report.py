@@ -1,0 +1,35 @@
+"""`report`: the report of a run, from its own records."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(report)
+
+
+def report(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or one of its checkpoints; latest is the latest.")],
+    language: Annotated[Literal["en", "fr"], typer.Option("--language", help="Language of the report.")] = "en",
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF as well.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures/--no-pictures", help="Show the images the model was most wrong about.")
+    ] = True,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Write a report that a reviewer can hold against the run: HTML, the same numbers as JSON, perhaps PDF."""
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.running import run_job
+    from breastai.domain.jobs import Report
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])
+    with opened(as_json) as output:
+        job = Report(workspace=str(place.root), run_id=run_id, language=language, pdf=pdf, pictures=pictures)
+        return run_job(job, output)

@@ -1,0 +1,205 @@
+"""Evidence: what an evaluation or an audit found and how cases were split, as plain values fit for JSON and a report."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Number = float | None
+# Columns of equal length, by name.
+Curve = dict[str, list[Number]]
+
+
+class Part(BaseModel):
+    """A frozen part of a record that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Figure(Part):
+    """A figure with its 95 % interval and the number of cases it rests on."""
+
+    value: Number
+    low: Number = None
+    high: Number = None
+    n: int
+
+
+class PairedFigure(Part):
+    """One figure of two models on the same cases. `difference`: first minus second."""
+
+    first: Number
+    second: Number
+    difference: Figure
+    z: Number = None
+    p_value: Number = Field(None, description="Two-sided, by DeLong's test; null where there is none.")
+
+
+class JudgedPoint(Part):
+    """The operating point, frozen before, judged on these cases."""
+
+    class_name: str
+    threshold: float
+    target_sensitivity: float
+    validation_positives: int
+    reached: bool = Field(description="Whether validation had cases enough to promise the target.")
+    figures: dict[str, Figure] = Field(description="sensitivity, specificity, precision and npv.")
+    positives: int
+    missed: int = Field(description="Positive cases below the threshold.")
+    negatives: int
+    called: int = Field(description="Negative cases at or above the threshold.")
+
+
+class Reliability(Part):
+    """How far probabilities can be taken at their word."""
+
+    curve: Curve
+    ece: Number
+    brier: Number
+    log_loss: Number
+
+
+class CalibrationEvidence(Part):
+    """Calibration on these cases, before and after the correction that validation cases fitted."""
+
+    temperature: float
+    prior_shift: list[float]
+    before: Reliability
+    after: Reliability
+
+
+class Referral(Part):
+    """What the conformal sets do on these cases."""
+
+    error_rate: float
+    referred: Figure = Field(description="Share of cases whose set does not hold exactly one class.")
+    error_among_kept: Figure
+    outside: Figure = Field(description="Share of cases whose true class is outside their set; promised: error_rate.")
+
+
+class ClassCurves(Part):
+    """The curves of one class against the rest."""
+
+    roc: Curve
+    precision_recall: Curve
+    decision: Curve
+
+
+class Evidence(Part):
+    """All that a set of judged cases shows. `confusion_matrix`: rows true, columns predicted."""
+
+    class_names: list[str]
+    n: int
+    patients: int | None
+    counts: dict[str, int]
+    figures: dict[str, Figure]
+    confusion_matrix: list[list[int]]
+    operating_point: JudgedPoint | None = None
+    prevalences: dict[str, float] = {}
+    predictive_values: dict[str, Figure] = {}
+    calibration: CalibrationEvidence
+    referral: Referral | None = None
+    curves: dict[str, ClassCurves] = {}
+    coverage_error: Curve = {}
+
+
+class JudgedCase(Part):
+    """One case: who it is only by hashes, what is true and what the model says."""
+
+    name_sha256: str
+    patient_sha256: str | None = None
+    label: str
+    probabilities: list[float]
+    subgroups: dict[str, str] = {}
+
+
+class EvaluationRecord(Part):
+    """An evaluation as it is kept: no pixel, no name of a file or patient, no path outside the workspace."""
+
+    format: Literal[1] = 1
+    notice: str
+    created: str
+    breastai: str
+    run_id: str
+    checkpoint: str
+    checkpoint_sha256: str | None = None
+    data: str
+    split: str | None = None
+    fingerprint: str | None = Field(None, description="Hash of the hashes of the images' content, in any order.")
+    opened: int | None = Field(None, description="How often this set has been judged in this workspace, this time too.")
+    skipped: int = 0
+    notes: list[str] = []
+    evidence: Evidence
+    cases: list[JudgedCase] = []
+
+
+# --- the audit -----------------------------------------------------------------------------------
+
+Severity = Literal["error", "warning", "info"]
+
+
+class Finding(Part):
+    """Something an audit found. `files` are relative to the data folder; `count` tells of those not listed too."""
+
+    code: str
+    severity: Severity
+    message: str
+    why: str
+    advice: str
+    files: list[str] = []
+    count: int = 0
+    params: dict[str, Any] = {}
+
+
+class TwinGroup(Part):
+    """Images that are twins of each other: for each its file, class and split; pictures, if any, as data URIs."""
+
+    files: list[str]
+    classes: list[str]
+    splits: list[str]
+    pictures: list[str] = []
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the twins carry different labels."""
+        return len(set(self.classes)) > 1
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the twins lie in different folders of a split."""
+        return len(set(self.splits)) > 1
+
+
+class AuditRecord(Part):
+    """An audit as it is kept; `fingerprint` is of the images, their names, classes, splits and patients."""
+
+    format: Literal[1] = 1
+    breastai: str
+    fingerprint: str
+    images: int
+    findings: list[Finding]
+    groups: list[TwinGroup]
+
+
+# --- the split -----------------------------------------------------------------------------------
+
+
+class SplitCase(Part):
+    """Where one image went. `file` is relative to its folder; `reason` is why it was left out."""
+
+    folder: Literal["train", "val"]
+    file: str
+    sha256: str
+    part: Literal["train", "val", "left_out"]
+    reason: str | None = None
+
+
+class SplitFile(Part):
+    """A split as it is saved and can be used again."""
+
+    format: Literal[1] = 1
+    description: str
+    seed: int
+    on_leak: str
+    class_names: list[str]
+    groups: int = 0
+    cases: list[SplitCase]

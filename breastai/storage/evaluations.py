@@ -1,0 +1,63 @@
+"""Evaluations on disk: one record each in the run's folder, and how often a set of images has been opened."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from breastai.domain.evidence import EvaluationRecord
+from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
+
+_NUMBERED = re.compile(r"(.+)-(\d+)\.json")
+_ODD = re.compile(r"[^A-Za-z0-9._]+")
+
+
+def sha256_of(text: str) -> str:
+    """Return the hash by which a record names a file or a patient."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def fingerprint(hashes: Iterable[str]) -> str:
+    """Return one hash for a set of content hashes, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+
+
+def evaluations_dir(workspace: Workspace, run_id: str) -> Path:
+    return workspace.run_dir(run_id) / "evaluations"
+
+
+def save_evaluation(workspace: Workspace, record: EvaluationRecord) -> Path:
+    """Write a record as evaluations/NAME-N.json, N the next number; return its path. Raise DiskFull."""
+    folder = evaluations_dir(workspace, record.run_id)
+    name = _ODD.sub("_", record.split or Path(record.data).name).strip("._")[:60] or "data"
+    numbers = [int(found[2]) for path in folder.glob("*.json") if (found := _NUMBERED.fullmatch(path.name))]
+    path = folder / f"{name}-{max(numbers, default=0) + 1}.json"
+    atomic_write(path, (record.model_dump_json(indent=1) + "\n").encode())
+    return path
+
+
+def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, EvaluationRecord]]:
+    """Return the records of a run, oldest first; a file that is none is passed over."""
+    found: list[tuple[int, Path, EvaluationRecord]] = []
+    for path in evaluations_dir(workspace, run_id).glob("*.json"):
+        numbered = _NUMBERED.fullmatch(path.name)
+        if numbered is None:
+            continue
+        try:
+            found.append((int(numbered[2]), path, EvaluationRecord.model_validate_json(path.read_bytes())))
+        except (OSError, ValidationError, ValueError):
+            continue
+    return [(path, record) for _, path, record in sorted(found, key=lambda item: item[:2])]
+
+
+def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:
+    """Write down that a set of images, by its fingerprint, is judged; return how often it has been, this time too."""
+    path = workspace.logs_dir / "test_sets.jsonl"
+    line = {"fingerprint": images, "checkpoint": checkpoint, "time": datetime.now(UTC).isoformat(timespec="seconds")}
+    with naming_full_disk(path), path.open("ab") as file:
+        file.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
+    return sum(f'"{images}"'.encode() in row for row in path.read_bytes().splitlines())

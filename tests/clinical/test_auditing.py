@@ -1,0 +1,97 @@
+"""The audit as a job: one event for programs, kept for the next time, with pictures only where they are asked for."""
+
+import base64
+import shutil
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from breastai.clinical import auditing
+from breastai.domain.errors import DataNotFound
+from breastai.domain.events import AuditDone
+from breastai.domain.jobs import Audit
+from breastai.domain.messages import encode_event
+from breastai.storage.workspace import Workspace
+
+
+def tissue(seed: int) -> Any:
+    generator = np.random.default_rng(seed)
+    speckle = cv2.GaussianBlur(generator.rayleigh(size=(90, 100)), (0, 0), 1.5)
+    return np.clip(60 * speckle, 0, 180).astype(np.uint8)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    for split, first in (("train", 0), ("val", 50)):
+        for number, name in enumerate(("benign", "malignant")):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for seed in range(4):
+                cv2.imwrite(str(folder / f"{seed}.png"), tissue(first + 10 * number + seed))
+    shutil.copy(root / "train" / "benign" / "0.png", root / "val" / "malignant" / "twin.png")
+    return root
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "workspace")
+
+
+def run(workspace: Workspace, data: Path, **options: Any) -> AuditDone:
+    event = list(auditing.audit(Audit(workspace=str(workspace.root), data=str(data), **options), workspace))[-1]
+    assert isinstance(event, AuditDone)
+    return event
+
+
+def test_twins_are_told_with_paths_relative_to_the_folder(workspace: Workspace, data: Path) -> None:
+    found = run(workspace, data)
+    (group,) = found.groups
+    assert group.files == ["train/benign/0.png", "val/malignant/twin.png"]
+    assert (group.classes, group.splits) == (["benign", "malignant"], ["train", "val"])
+    assert group.contradicts and group.crosses and group.pictures == []
+    assert {"twins.contradicting", "twins.across_splits"} <= {finding.code for finding in found.findings}
+    assert str(data) not in encode_event(found.model_copy(update={"data": ""}))
+
+
+def test_a_folder_of_classes_has_one_nameless_split(workspace: Workspace, data: Path) -> None:
+    found = run(workspace, data / "train")
+    assert (found.images, found.groups) == (8, [])
+
+
+def test_the_same_images_are_audited_once(workspace: Workspace, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(workspace, data)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("audited again")
+
+    monkeypatch.setattr(auditing.auditor, "audit", never)
+    assert run(workspace, data) == first
+    (data / "train" / "benign" / "0.png").unlink()
+    with pytest.raises(AssertionError, match="audited again"):
+        run(workspace, data)
+
+
+def test_pictures_of_twins_are_small_and_come_only_when_asked_for(workspace: Workspace, data: Path) -> None:
+    for number in range(40):
+        for name in ("benign", "malignant"):
+            shutil.copy(data / "train" / "benign" / "1.png", data / "train" / name / f"copy{number}.png")
+    found = run(workspace, data, pictures=True)
+    for group in found.groups:
+        assert 2 <= len(group.pictures) <= 4
+        for uri in group.pictures:
+            kind, _, content = uri.partition(",")
+            assert kind == "data:image/jpeg;base64"
+            pixels = cv2.imdecode(np.frombuffer(base64.b64decode(content), np.uint8), cv2.IMREAD_COLOR)
+            assert pixels is not None and max(pixels.shape) == 112
+    assert all(len(finding.files) <= 50 <= finding.count or len(finding.files) == finding.count for finding in found.findings)  # fmt: skip
+    assert len(encode_event(found)) < 2**20
+    assert "data:image" not in "".join(path.read_text() for path in (workspace.logs_dir / "audits").iterdir())
+
+
+def test_a_folder_that_is_not_there_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(DataNotFound):
+        run(workspace, tmp_path / "nowhere")

@@ -1,0 +1,101 @@
+"""The cases of a run: split by whole groups, twins left out and counted, and the same split found again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from breastai.data.cases import Cases, gather_cases, list_folders
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import SplitInvalid, TooFewPatients
+from breastai.domain.evidence import TwinGroup
+
+Gather = Callable[..., Cases]
+
+
+def write(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        seed = sum(map(ord, f"{folder.parent.name}{folder.name}{name}"))
+        pixels = np.random.default_rng(seed).integers(0, 255, (12, 12), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{name}.png"), pixels)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("breastai.data.cache.default_cache_root", lambda: tmp_path / "cache")
+    for name in ("benign", "malignant"):
+        write(tmp_path / "train" / name, [f"{number:02}" for number in range(12)])
+    return tmp_path
+
+
+@pytest.fixture
+def gather(root: Path) -> Gather:
+    def run(twins: list[TwinGroup] | None = None, saved: Any = None, **data: Any) -> Cases:
+        values = {"train_dir": "train", "val_dir": "val", "test_dir": "test", "image_size": 32, "num_workers": 1}
+        config: Config = parse_config({"data": values | data})
+        return gather_cases(config, list_folders(config, root), root, None, twins or [], saved)
+
+    return run
+
+
+def pair(one: str, other: str) -> TwinGroup:
+    files = [one, other]
+    return TwinGroup(
+        files=files,
+        splits=[file.split("/")[0] for file in files],
+        classes=[file.split("/")[1] for file in files],
+    )
+
+
+def test_twins_stay_on_one_side_and_stand_in_for_unknown_patients(gather: Gather) -> None:
+    twins = [pair(f"train/benign/{n:02}.png", f"train/benign/{n + 1:02}.png") for n in range(0, 12, 2)]
+    cases = gather(twins, val_split=0.4)
+    for group in twins:
+        sides = {file.removeprefix("train/") in set(cases.val.files) for file in group.files}
+        assert len(sides) == 1
+    assert "stand in for unknown patients" in cases.split_description
+    assert cases.val_units is not None and len(set(cases.val_units)) < len(cases.val)
+    assert cases.split_file.groups == 6
+
+
+def test_a_given_val_folder_stays_and_its_twins_leave_training(root: Path, gather: Gather) -> None:
+    for name in ("benign", "malignant"):
+        write(root / "val" / name, ["90", "91"])
+    twins = [
+        pair("train/benign/00.png", "val/benign/90.png"),
+        pair("train/benign/01.png", "train/malignant/01.png"),
+        pair("train/benign/02.png", "test/malignant/02.png"),
+    ]
+    cases = gather(twins)
+    assert len(cases.val) == 4
+    assert cases.left_out == {"twin_in_test": 1, "twin_in_val": 1, "twin_of_another_label": 2}
+    assert len(cases.train) == 24 - 4
+    assert "4 training images left out" in cases.split_description
+    untouched = gather(twins, on_leak="continue")
+    assert (len(untouched.train), untouched.left_out) == (24, {})
+    assert "nothing was done" in untouched.split_description
+
+
+def test_a_saved_split_is_used_again_whatever_the_seed(gather: Gather) -> None:
+    first = gather([pair("train/benign/00.png", "train/malignant/00.png")])
+    again = gather(saved=first.split_file, val_split=0.5)
+    assert (again.train.files, again.val.files, again.left_out) == (first.train.files, first.val.files, first.left_out)
+    assert again.split_file == first.split_file
+
+
+def test_a_split_of_other_images_is_refused(root: Path, gather: Gather) -> None:
+    saved = gather().split_file
+    write(root / "train" / "benign", ["99"])
+    (root / "train" / "benign" / "00.png").unlink()
+    with pytest.raises(SplitInvalid, match="1 of its images are missing or changed, 1 are new"):
+        gather(saved=saved)
+
+
+def test_a_class_of_which_nothing_is_left_is_told(gather: Gather) -> None:
+    twins = [pair(f"train/benign/{n:02}.png", f"test/benign/{n:02}.png") for n in range(12)]
+    with pytest.raises(TooFewPatients):
+        gather(twins)

@@ -1,0 +1,96 @@
+"""A table of predictions is read as it stands, and each fault is named by its cell."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from breastai.data.predictions_table import matched, read_predictions
+from breastai.domain.errors import DataNotFound, PredictionsInvalid
+
+GOOD = """label,p_benign,p_malignant,file,patient_id,device
+benign,0.9,0.1,a.png,P1,GE
+Malignant,0.25,0.75,b.png,P2,Philips
+malignant,0.6,0.4,c.png,P2,
+"""
+
+
+def table(tmp_path: Path, text: str, name: str = "p.csv") -> Path:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_labels_probabilities_patients_and_subgroups_are_read(tmp_path: Path) -> None:
+    found = read_predictions(table(tmp_path, "\ufeff" + GOOD))
+    assert found.class_names == ("benign", "malignant")
+    assert found.labels.tolist() == [0, 1, 1]
+    assert found.probabilities[1].tolist() == [0.25, 0.75]
+    assert found.patients == ("P1", "P2", "P2")
+    assert dict(found.subgroups) == {"device": ("GE", "Philips", "")}
+
+
+def test_semicolons_and_decimal_commas_are_read_as_a_french_spreadsheet_writes_them(tmp_path: Path) -> None:
+    found = read_predictions(table(tmp_path, "label;p_a;p_b\na;0,7;0,3\n\nb;0,2;0,8\n"))
+    assert np.allclose(found.probabilities, [[0.7, 0.3], [0.2, 0.8]])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "row 1: expected the names of the columns, got an empty file"),
+        ("p_a,p_b\n0.5,0.5\n", "row 1: expected a column label, got p_a, p_b"),
+        ("label,p_a\na,1\n", "row 1: expected a column p_CLASS for each of two classes or more, got 1"),
+        ("label,p_a,p_b,P_A\na,1,0,1\n", "row 1: expected each column once, got p_a twice"),
+        ("label,p_a,p_b\n", "row 2: expected a prediction, got the end of the file"),
+        ("label,p_a,p_b\nc,1,0\n", "row 2, column label: expected one of a, b, got 'c'"),
+        ("label,p_a,p_b\na,x,0\n", "row 2, column p_a: expected a number from 0 to 1, got 'x'"),
+        ("label,p_a,p_b\na,1,0\nb,0,1.5\n", "row 3, column p_b: expected a number from 0 to 1, got '1.5'"),
+        ("label,p_a,p_b\na,nan,0\n", "row 2, column p_a: expected a number from 0 to 1, got 'nan'"),
+        ("label,p_a,p_b\na,0.5,0.1\n", "row 2: expected probabilities that sum to 1, got 0.6"),
+        ("label,p_a,p_b\na,1\n", "row 2: expected 3 cells, got 2"),
+        ("label,p_a,p_b,patient_id\na,1,0,\n", "row 2, column patient_id: expected a patient, got nothing"),
+    ],
+)
+def test_a_fault_is_named_by_its_row_and_column(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(PredictionsInvalid) as caught:
+        read_predictions(table(tmp_path, text))
+    assert caught.value.problems == [problem]
+    assert caught.value.path == "p.csv"
+
+
+def test_of_many_faults_the_first_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    with pytest.raises(PredictionsInvalid) as caught:
+        read_predictions(table(tmp_path, "label,p_a,p_b\n" + "z,1,0\n" * 50))
+    assert len(caught.value.problems) == 11 and caught.value.problems[-1] == "and 40 more"
+
+
+def test_a_missing_file_and_one_that_is_no_text_are_told(tmp_path: Path) -> None:
+    with pytest.raises(DataNotFound):
+        read_predictions(tmp_path / "none.csv")
+    (tmp_path / "odd.csv").write_bytes(b"label\xff\xfe")
+    with pytest.raises(PredictionsInvalid, match="UTF-8"):
+        read_predictions(tmp_path / "odd.csv")
+
+
+def test_two_tables_are_matched_by_file_whatever_their_order(tmp_path: Path) -> None:
+    first = read_predictions(table(tmp_path, GOOD))
+    text = "file,p_malignant,p_benign,label\nc.png,0.8,0.2,malignant\na.png,0.3,0.7,benign\nb.png,0.5,0.5,malignant\n"
+    second = matched(first, read_predictions(table(tmp_path, text, "q.csv")))
+    assert np.allclose(second.probabilities, [[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]])
+    assert second.patients == first.patients
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("label,p_x,p_y\nx,1,0\n", "expected the classes benign, malignant"),
+        ("label,p_benign,p_malignant\nbenign,1,0\n", "expected 3 predictions"),
+        ("label,p_benign,p_malignant\nbenign,1,0\nbenign,1,0\nmalignant,0,1\n", "case 2, column label"),
+        ("label,p_benign,p_malignant,file\nbenign,1,0,a.png\nbenign,1,0,x\nmalignant,0,1,c.png\n", "b.png missing"),
+    ],
+)
+def test_tables_of_other_cases_are_refused(tmp_path: Path, text: str, part: str) -> None:
+    first = read_predictions(table(tmp_path, GOOD))
+    with pytest.raises(PredictionsInvalid, match=part):
+        matched(first, read_predictions(table(tmp_path, text, "q.csv")))
