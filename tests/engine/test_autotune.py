@@ -58,13 +58,13 @@ def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = _Small()
-    plan = plan_for(model, "small", 32, 2, 1, tmp_path)
+    plan = plan_for(model, "small", 32, 2, 1, folder=tmp_path)
     monkeypatch.setattr(autotune, "tune", lambda *_: pytest.fail("measured although a plan was kept"))
-    assert plan_for(model, "small", 32, 2, 1, tmp_path) == plan
+    assert plan_for(model, "small", 32, 2, 1, folder=tmp_path) == plan
     monkeypatch.undo()
     (kept,) = tmp_path.iterdir()
     kept.write_text("{", encoding="utf-8")
-    assert plan_for(model, "small", 32, 2, 1, tmp_path).depthwise.keys() == plan.depthwise.keys()
+    assert plan_for(model, "small", 32, 2, 1, folder=tmp_path).depthwise.keys() == plan.depthwise.keys()
     assert kept.read_text(encoding="utf-8") != "{"
 
 
