@@ -113,11 +113,20 @@ def backbone_features(run: Run, images: Tensor) -> Tensor:
     return features.to(run.runtime.training_dtype)
 
 
-def hold_frozen_statistics(model: nn.Module) -> None:
-    """Keep the running statistics of frozen batch norms: they would drift under weights that can't follow."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d) and module.weight is not None and not module.weight.requires_grad:
+def hold_statistics(run: Run) -> None:
+    """Keep the running statistics of batch norms that should not follow the images.
+
+    Those of frozen layers would drift under weights that can't follow. With fine_tune all keep the pretrained ones:
+    statistics of small images would not be those of full ones (Touvron et al. call it the train-test discrepancy).
+    """
+    all_of_them = run.config.training.recipe == "fine_tune" and run.pretrained_weights
+    for module in run.learner.model.modules():
+        if isinstance(module, nn.BatchNorm2d) and (all_of_them or not _learns(module)):
             module.eval()
+
+
+def _learns(module: nn.BatchNorm2d) -> bool:
+    return module.weight is None or module.weight.requires_grad
 
 
 def freeze(run: Run) -> None:

@@ -82,6 +82,11 @@ class Run:
         """The weights that are evaluated and kept as the best: the moving average where there is one."""
         return self.learner.average if self.learner.average is not None else self.learner.model
 
+    @property
+    def pretrained_weights(self) -> bool:
+        """Whether the run began with weights that somebody had trained."""
+        return not self.pretrained.startswith("none:")
+
     def files(self, kind: Kind) -> CheckpointFiles:
         return checkpoint_files(self.workspace, self.run_id, kind)
 

@@ -40,7 +40,7 @@ from breastai.engine.evaluation import Answers, answer
 from breastai.engine.models import check_image_size
 from breastai.engine.recipe import (
     freeze,
-    hold_frozen_statistics,
+    hold_statistics,
     image_size_in,
     is_head_epoch,
     lessons,
@@ -166,7 +166,7 @@ def _epoch(run: Run) -> Iterator[Event]:
     if position.batch == 0:
         seed_torch(run.config.system.seed * 100_003 + position.epoch)  # dropout; a resume in mid-epoch restores instead
     run.learner.model.train()
-    hold_frozen_statistics(run.learner.model)
+    hold_statistics(run)
     total = lessons_in(run, position.epoch)
     mark = time.perf_counter()
     for lesson in lessons(run):
