@@ -38,6 +38,7 @@ from breastai.domain.jobs import (
     JOB,
     AnyJob,
     Audit,
+    Bench,
     Compare,
     Control,
     Evaluate,
@@ -112,6 +113,12 @@ def _report(job: Report, workspace: Workspace) -> Iterator[Event]:
     return report(job, workspace)
 
 
+def _bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
+    from breastai.engine.bench import bench
+
+    return bench(job, workspace)
+
+
 def _export(job: Export, workspace: Workspace) -> Iterator[Event]:
     from breastai.engine.export import export
 
@@ -133,6 +140,7 @@ JOBS: dict[type[Job], Callable[..., Iterator[Event]]] = {
     Compare: _compare,
     Audit: _audit,
     Report: _report,
+    Bench: _bench,
     Export: _export,
     Predict: _predict,
 }

@@ -14,6 +14,7 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
     BackupCreated,
+    BenchMeasured,
     CheckpointSaved,
     Comparison,
     DataLoaded,
@@ -252,6 +253,20 @@ class Display:
             self._line(f"Report: {file}")
         self._notice()
 
+    def _bench(self, event: BenchMeasured) -> None:
+        self._end_progress()
+        self._line(
+            f"{event.architecture} at {event.image_size}, batch {event.batch_size}, {event.dtype}, "
+            f"{event.threads} threads: learns from {event.train_images_per_second:.1f} images/s, judges "
+            f"{event.evaluate_images_per_second:.1f}; {event.peak_share:.0%} of the matrix peak "
+            f"({event.matrix_gflops:.0f} GFLOP/s); waits for images {event.loader_wait_share:.1%}; "
+            f"{event.peak_memory_gb:.1f} GiB"
+        )
+        if event.estimated_s is not None:
+            self._line(
+                f"  {event.epochs} epochs on {event.training_images} images: about {max(1, round(event.estimated_s / 60))} min"
+            )
+
     def _export_complete(self, event: ExportComplete) -> None:
         self._end_progress()
         self._line(f"Exported {event.checkpoint} to {event.path} ({event.size_mb:.1f} MB)")
@@ -357,6 +372,7 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     ReportCreated: Display._report_created,
     Prediction: Display._prediction,
     PredictionsComplete: Display._predictions_complete,
+    BenchMeasured: Display._bench,
     ExportComplete: Display._export_complete,
     BackupCreated: Display._backup_created,
     JobStopped: Display._job_stopped,

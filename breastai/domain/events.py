@@ -286,6 +286,30 @@ class ExportComplete(Event):
     compared: str | None = Field(None, description="On what the two were compared.")
 
 
+class BenchMeasured(Event):
+    """What this machine manages with a model, and what a run of this configuration would take."""
+
+    type: Literal["bench"] = "bench"
+    architecture: str
+    image_size: int
+    batch_size: int
+    dtype: str
+    threads: int
+    train_images_per_second: float = Field(description="Learnt from, loader included.")
+    evaluate_images_per_second: float = Field(description="Judged, in float32.")
+    matrix_gflops: float = Field(
+        description="This machine's matrix peak in the training dtype, 1e9 operations a second."
+    )
+    peak_share: float = Field(description="Share of that peak that training reaches, at 6 operations a multiply-add.")
+    loader_wait_share: float = Field(description="Share of a step spent waiting for images.")
+    peak_memory_gb: float = Field(description="Largest resident memory of the process, GiB.")
+    training_images: int = Field(description="Images a run would train on; 0 when the folder is missing.")
+    validation_images: int
+    epochs: int
+    estimated_s: Number = Field(description="Seconds that many epochs would take; null without images.")
+    plan: str | None = None
+
+
 # --- the server's own --------------------------------------------------------------------------
 
 
@@ -479,6 +503,7 @@ AnyEvent = Annotated[
     | Prediction
     | PredictionsComplete
     | ExportComplete
+    | BenchMeasured
     | ConnectionEstablished
     | Status
     | Log
@@ -508,6 +533,7 @@ TERMINAL = (
     "audit",
     "report_created",
     "export_complete",
+    "bench",
     "predictions_complete",
     "error",
 )

@@ -82,6 +82,13 @@ class Report(Job):
     pictures: bool = True
 
 
+class Bench(Job):
+    """Measure what a training of this configuration would take on this machine."""
+
+    kind: Literal["bench"] = "bench"
+    config: Config
+
+
 class Export(Job):
     """Write a checkpoint in another format, after proving that it gives the same answers."""
 
@@ -99,7 +106,7 @@ class Predict(Job):
 
 
 AnyJob = Annotated[
-    Train | Resume | Evaluate | EvaluatePredictions | Compare | Audit | Report | Export | Predict,
+    Train | Resume | Evaluate | EvaluatePredictions | Compare | Audit | Report | Bench | Export | Predict,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

@@ -105,6 +105,16 @@ class ExportOnnx(Request):
     checkpoint: CheckpointName | None = None
 
 
+class EstimateCost(Request):
+    """Measure for some seconds what a training of this configuration would take."""
+
+    answered_by = ("bench",)
+    type: Literal["estimate_cost"] = "estimate_cost"
+    config: dict[str, Any] = Field({}, description="As for start_training.")
+    preset: str | None = Field(None, description="Preset laid under `config`.")
+    epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
+
+
 class EvaluateModel(Request):
     """Judge a checkpoint on labelled images."""
 
@@ -208,6 +218,7 @@ AnyRequest = Annotated[
     | ExportModel
     | ExportOnnx
     | EvaluateModel
+    | EstimateCost
     | CompareModels
     | AuditData
     | CreateReport

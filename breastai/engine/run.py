@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +16,6 @@ from breastai.domain.early_stopping import EarlyStopping
 from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
 from breastai.domain.history import final_metrics
-from breastai.engine.allocator import keep_freed_memory
-from breastai.engine.autotune import plan_for
 from breastai.engine.checkpoint_io import (
     laid_out_as,
     load_tensors,
@@ -29,9 +27,10 @@ from breastai.engine.checkpoint_io import (
 )
 from breastai.engine.models import Built, build_model
 from breastai.engine.optim import Loss, layer_rates, make_optimizer
-from breastai.engine.runtime import Runtime, choose_runtime, seed_torch
+from breastai.engine.runtime import Runtime, seed_torch
+from breastai.engine.setting_up import prepare_to_compute
 from breastai.engine.step import Learner
-from breastai.engine.tuning_plan import Dtype, Plan, install
+from breastai.engine.tuning_plan import Plan
 from breastai.storage.checkpoints import CheckpointFiles, Kind, Manifest, SplitRecord, checkpoint_files, commit
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
@@ -96,21 +95,17 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
 
     Raises what building a model does; on a resume CheckpointDamaged, or DataChanged when the images are not the same.
     """
-    keep_freed_memory()
-    runtime = choose_runtime(config.system, config.training.use_amp)
     seed_torch(config.system.seed)
     weights_file = workspace.resolve(config.model.weights_file) if config.model.weights_file else None
     settings = config.model.model_copy(update={"pretrained": "none"}) if resumed else config.model
     built = build_model(
         settings, len(cases.class_names), config.preprocessing, weights_file, config.system.download_weights
     )
-    model = built.model.to(runtime.device).to(memory_format=runtime.memory_format)
-    average = copy.deepcopy(model).requires_grad_(False) if config.training.use_ema else None
-    plan = _plan(model, config, runtime, resumed)
-    if plan is not None:
-        runtime = replace(runtime, training_dtype=plan.training_dtype, threads=plan.threads)
-        torch.set_num_threads(plan.threads)
-        install(model, plan)
+    average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
+    kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
+    model, runtime, plan = prepare_to_compute(built.model, config, kept, tune=resumed is None)
+    if average is not None:
+        average.to(runtime.device).to(memory_format=runtime.memory_format)
     learner = Learner(
         model=model,
         optimizer=make_optimizer(model, config.training, layer_rates(model, config.training)),
@@ -127,18 +122,6 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
     if resumed:
         _restore(run, resumed)
     return run
-
-
-def _plan(model: nn.Module, config: Config, runtime: Runtime, resumed: Manifest | None) -> Plan | None:
-    """Return how to compute on this machine; a resumed run computes as it did before. None: as PyTorch does it."""
-    if resumed is not None:
-        return Plan.model_validate(resumed.plan) if resumed.plan is not None else None
-    if not config.system.autotune or runtime.device.type != "cpu":
-        return None
-    wished: Dtype | None = {True: "bfloat16", False: "float32", "auto": None}[config.training.use_amp]
-    return plan_for(
-        model, config.model.architecture, config.data.image_size, config.data.batch_size, runtime.threads, dtype=wished
-    )
 
 
 def model_loaded(run: Run, resumed: Manifest | None) -> ModelLoaded:

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Any
 
 from breastai.domain.catalog import EXPORT_FORMATS
-from breastai.domain.config import preset
+from breastai.domain.config import Config, preset
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.jobs import Audit, Compare, Evaluate, Export, Job, Report, Resume, Train
+from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, Train
 from breastai.domain.requests import (
     AuditData,
     CompareModels,
     CreateReport,
+    EstimateCost,
     EvaluateModel,
     ExportModel,
     ExportOnnx,
@@ -27,15 +28,31 @@ from breastai.server.services import Services, workspace_config
 from breastai.storage import checkpoints
 
 
+def _training_config(services: Services, request: StartTraining | EstimateCost) -> Config:
+    """Return what a training of this request would be configured as; raise ConfigInvalid or DataOutsideRoots."""
+    layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
+    layers.append(nested(request.config))
+    if request.epochs is not None:
+        layers.append({"training": {"epochs": request.epochs}})
+    config = workspace_config(services.workspace, *layers)
+    services.data_roots.check_config(config)
+    return config
+
+
+@handles(EstimateCost)
+async def estimate_cost(services: Services, client: Client, request: EstimateCost) -> None:
+    def job() -> Job:
+        config = _training_config(services, request)
+        return Bench(workspace=str(services.workspace.root), session_id=request.session_id, config=config)
+
+    session = services.sessions.get(request.session_id)
+    services.runner.start(session, "bench", _in_thread(job), client, request.request_id, request.answered_by)
+
+
 @handles(StartTraining)
 async def start_training(services: Services, client: Client, request: StartTraining) -> None:
     def job() -> Job:
-        layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
-        layers.append(nested(request.config))
-        if request.epochs is not None:
-            layers.append({"training": {"epochs": request.epochs}})
-        config = workspace_config(services.workspace, *layers)
-        services.data_roots.check_config(config)
+        config = _training_config(services, request)
         run_id = services.workspace.new_run_id()
         return Train(
             workspace=str(services.workspace.root), session_id=request.session_id, run_id=run_id, config=config

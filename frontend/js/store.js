@@ -20,6 +20,7 @@
       evaluation: null,
       comparison: null,
       audit: null,
+      estimate: null,
       reports: [],
       predictions: [],
       diagnostics: null,
@@ -162,6 +163,7 @@
     report_created: (state, event) => jobEnded({ ...state, reports: [event, ...state.reports].slice(0, MOST_EXPORTS) }),
     prediction: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }),
     predictions_complete: (state) => jobEnded(state),
+    bench: (state, event) => jobEnded({ ...state, estimate: event }),
     export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
     log: (state, event) => (event.run_id && event.run_id === state.run?.id ? inRun(state, event, {}) : state),
     history: (state, event) => {
@@ -251,6 +253,14 @@
     }),
     report_created: (event) => ({ level: "success", key: "event.report_created", params: { run: event.report_of, file: event.files[0] } }),
     predictions_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
+    bench: (event) => ({
+      level: "info",
+      key: event.estimated_s === null ? "event.bench" : "event.bench_estimate",
+      params: {
+        architecture: event.architecture, speed: Number(event.train_images_per_second.toFixed(1)), memory: Number(event.peak_memory_gb.toFixed(1)),
+        minutes: Math.max(1, Math.round((event.estimated_s ?? 0) / 60)), epochs: event.epochs,
+      },
+    }),
     export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
     checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),

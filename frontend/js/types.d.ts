@@ -281,6 +281,26 @@ declare global {
       compared: string | null;
     }
 
+    interface BenchMeasured extends Event {
+      type: "bench";
+      architecture: string;
+      image_size: number;
+      batch_size: number;
+      dtype: string;
+      threads: number;
+      train_images_per_second: number;
+      evaluate_images_per_second: number;
+      matrix_gflops: number;
+      peak_share: number;
+      loader_wait_share: number;
+      peak_memory_gb: number;
+      training_images: number;
+      validation_images: number;
+      epochs: number;
+      estimated_s: number | null;
+      plan: string | null;
+    }
+
     interface ConnectionEstablished extends Event {
       type: "connection_established";
       version: string;
@@ -435,6 +455,7 @@ declare global {
       prediction: Prediction;
       predictions_complete: PredictionsComplete;
       export_complete: ExportComplete;
+      bench: BenchMeasured;
       connection_established: ConnectionEstablished;
       status: Status;
       log: Log;
@@ -519,6 +540,8 @@ declare global {
     evaluation: Wire.Evaluation | null;
     comparison: Wire.Comparison | null;
     audit: Wire.AuditDone | null;
+    /** What a run would take, as last measured. */
+    estimate: Wire.BenchMeasured | null;
     reports: Wire.ReportCreated[];
     predictions: Wire.Prediction[];
     diagnostics: Wire.SystemDiagnostics | null;

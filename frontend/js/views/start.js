@@ -121,6 +121,9 @@
       save.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : changed.size === 0 ? "reason.no_changes" : "";
       BreastAI.actions.markAll(form, store.state());
       byId("start-reason").textContent = start.disabled ? start.title : "";
+      const estimate = store.state().estimate;
+      const told = estimate === null ? null : BreastAI.store.lines.bench?.(estimate);
+      byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
     }
 
     /** What a preset changes, by the words of the settings themselves. @param {string} name */
@@ -160,6 +163,7 @@
       if (start.disabled) return;
       connection.request("start_training", order()).catch(() => {});
     });
+    form.querySelector("[data-action=estimate_cost]")?.addEventListener("click", () => connection.request("estimate_cost", order()).catch(() => {}));
     save.addEventListener("click", () => {
       connection.request("save_config", { config: changes() }).then(() => { changed.clear(); refresh(); }, () => {});
     });
