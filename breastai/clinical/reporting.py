@@ -1,11 +1,75 @@
-"""The report as a job."""
+"""The report as a job: gathered, laid out and written to logs/RUN/report/, the JSON beside the HTML."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
-from breastai.domain.events import Event
+from breastai.clinical.auditing import picture
+from breastai.clinical.report import laid_out
+from breastai.clinical.report_checklists import filled_in
+from breastai.clinical.report_document import ReportDocument, gather
+from breastai.clinical.report_html import to_html
+from breastai.clinical.report_texts import texts
+from breastai.data.image_folder import scan
+from breastai.domain.errors import InputError
+from breastai.domain.events import Event, ProgressUpdate, ReportCreated
+from breastai.domain.evidence import EvaluationRecord
 from breastai.domain.jobs import Report
-from breastai.storage.workspace import Workspace
+from breastai.storage.evaluations import sha256_of
+from breastai.storage.reports import report_files
+from breastai.storage.workspace import Workspace, atomic_write
+
+_PICTURE_SIDE = 200
 
 
 def report(job: Report, workspace: Workspace) -> Iterator[Event]:
-    raise NotImplementedError
+    """Write the report of a run; raise RunNotFound or NoEvaluation."""
+    yield ProgressUpdate(stage="reporting", message="Gathering the run's records")
+    document, record = gather(workspace, job.run_id, job.language)
+    words = texts(job.language)
+    document = document.model_copy(update={"checklists": filled_in(document, words)})
+    pictures = _pictures(document, record, workspace) if job.pictures else {}
+    yield ProgressUpdate(stage="reporting", message="Writing the report")
+    blocks = laid_out(document, pictures)
+    files = report_files(workspace, job.run_id, job.language)
+    content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic_write(files.json, (content + "\n").encode())
+    written = [files.html, files.json]
+    if job.pdf:
+        from breastai.clinical.report_pdf import to_pdf
+
+        atomic_write(files.pdf, to_pdf(blocks, job.language, words["title"].format(run=job.run_id)))
+        written.append(files.pdf)
+    atomic_write(files.html, to_html(blocks, job.language).encode())
+    yield ReportCreated(
+        report_of=job.run_id,
+        language=job.language,
+        files=[workspace.relative(path) for path in written],
+        url=files.url,
+    )
+
+
+def _pictures(document: ReportDocument, record: EvaluationRecord | None, workspace: Workspace) -> dict[int, str]:
+    """Return small pictures of the worst cases by their number, as far as the images are at hand."""
+    if record is None or not document.worst:
+        return {}
+    wanted = {case.name_sha256: case.number for case in document.worst}
+    for root in _image_roots(document, record, workspace):
+        try:
+            folder = scan(root)
+        except InputError:
+            continue
+        place = {sha256_of(file): number for number, file in enumerate(folder.files)}
+        if wanted.keys() <= place.keys():
+            drawn = {number: picture(folder.path(place[name]), _PICTURE_SIDE) for name, number in wanted.items()}
+            return {number: uri for number, uri in drawn.items() if uri is not None}
+    return {}
+
+
+def _image_roots(document: ReportDocument, record: EvaluationRecord, workspace: Workspace) -> Iterator[Path]:
+    """Yield where the evaluated images may lie: the folder of the record, then those of the configuration."""
+    yield workspace.resolve(record.data)
+    data = document.settings["data"]
+    for name in (data["test_dir"], data["val_dir"], data["train_dir"]):
+        if name:
+            yield workspace.resolve(name)

@@ -122,7 +122,7 @@ async def _answer_http(
         LOG.warning("refused %s: %s", peer, reason)
         return static.text_response(http.HTTPStatus.FORBIDDEN, f"Refused: {reason}.\n")
     if "websocket" not in ",".join(request.headers.get_all("Upgrade")).lower():
-        return await static.answer(table, request)
+        return await static.answer(table, request, services.workspace)
     if len(services.hub) >= MOST_CONNECTIONS:
         LOG.warning("refused %s: %d connections are open", peer, len(services.hub))
         return static.text_response(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")

@@ -1,9 +1,11 @@
 """The page's files: a fixed table from request path to file, made at start, and their HTTP answers."""
 
 import asyncio
+import base64
 import hashlib
 import http
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -13,6 +15,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from breastai import __version__
+from breastai.storage.reports import report_at
+from breastai.storage.workspace import Workspace
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -22,6 +26,11 @@ _CONTENT_TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".ico": "image/x-icon",
+}
+_REPORT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".pdf": "application/pdf",
 }
 # Patterns below the frontend folder. Nothing else is ever served: not session.js, not package.json.
 _SERVED = (
@@ -86,7 +95,7 @@ def static_table(folder: Path) -> Mapping[str, StaticFile]:
     return table
 
 
-async def answer(table: Mapping[str, StaticFile], request: Request) -> Response:
+async def answer(table: Mapping[str, StaticFile], request: Request, workspace: Workspace) -> Response:
     """Return the answer to a plain HTTP request whose Host and Origin have been checked."""
     if request.method not in ("GET", "HEAD"):
         return text_response(
@@ -96,6 +105,8 @@ async def answer(table: Mapping[str, StaticFile], request: Request) -> Response:
     if path == "/health":
         body = json.dumps({"status": "ok", "version": __version__}).encode()
         return _response(request, http.HTTPStatus.OK, body, "application/json; charset=utf-8")
+    if path.startswith("/reports/"):
+        return await _report(workspace, path, request)
     file = table.get(path)
     if file is None:
         if path == "/":
@@ -110,6 +121,19 @@ async def answer(table: Mapping[str, StaticFile], request: Request) -> Response:
     if etag in [tag.strip() for value in request.headers.get_all("If-None-Match") for tag in value.split(",")]:
         return _response(request, http.HTTPStatus.NOT_MODIFIED, b"", file.content_type, ETag=etag)
     return _response(request, http.HTTPStatus.OK, body, file.content_type, ETag=etag)
+
+
+async def _report(workspace: Workspace, path: str, request: Request) -> Response:
+    """Answer with a run's report: looked up by the run, and shown under a policy that lets it do nothing."""
+    file = await asyncio.to_thread(report_at, workspace, path)
+    if file is None:
+        return text_response(http.HTTPStatus.NOT_FOUND, "No such report.\n")
+    body = await asyncio.to_thread(file.read_bytes)
+    styles = [hashlib.sha256(style).digest() for style in re.findall(rb"<style>(.*?)</style>", body, re.DOTALL)]
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in styles) or "'none'"
+    policy = f"default-src 'none'; img-src data:; style-src {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    content_type = _REPORT_TYPES[file.suffix]
+    return _response(request, http.HTTPStatus.OK, body, content_type, **{"Content-Security-Policy": policy})
 
 
 def text_response(status: http.HTTPStatus, text: str, **headers: str) -> Response:

@@ -1,6 +1,8 @@
 """The page over plain HTTP."""
 
 import asyncio
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,37 @@ def test_without_a_page_the_server_says_so_and_works(play, tmp_path):
         assert (await (await stage.connect()).ask("ping"))["type"] == "pong"
 
     play(story, frontend=tmp_path / "none")
+
+
+def test_a_report_is_served_by_its_run_alone_and_can_do_nothing(play, workspace):
+    folder = workspace.run_dir("run-1") / "report"
+    folder.mkdir(parents=True)
+    workspace.journal_file("run-1").write_text("")
+    page = b"<!doctype html><style>p { margin: 0 }</style><p>report</p>"
+    (folder / "report.en.html").write_bytes(page)
+    (folder / "report.en.pdf").write_bytes(b"%PDF-1.4")
+    (folder / "secret.html").write_bytes(b"secret")
+    (workspace.root / "config.json").write_text("{}")
+
+    async def story(stage):
+        status, headers, body = await fetch(stage.port, "/reports/run-1/report.en.html")
+        assert (status, body) == (200, page)
+        policy = headers["Content-Security-Policy"]
+        digest = base64.b64encode(hashlib.sha256(b"p { margin: 0 }").digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in policy and "script-src" not in policy and "unsafe" not in policy
+        assert "default-src 'none'" in policy and headers["X-Content-Type-Options"] == "nosniff"
+        status, headers, _ = await fetch(stage.port, "/reports/run-1/report.en.pdf")
+        assert (status, headers["Content-Type"]) == (200, "application/pdf")
+        for path in (
+            "/reports/run-1/secret.html",
+            "/reports/run-1/report.fr.html",
+            "/reports/run-2/report.en.html",
+            "/reports/../config.json",
+            "/reports/run-1/../../config.json",
+            "/reports/%2e%2e/report.en.html",
+            "/reports/run-1/report.en.html/",
+            "/reports/",
+        ):
+            assert (await fetch(stage.port, path))[0] == 404, path
+
+    play(story)

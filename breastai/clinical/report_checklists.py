@@ -1,0 +1,101 @@
+"""The reporting checklists: what a run's records can answer of CLAIM 2024, TRIPOD+AI and STARD-AI."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from breastai.clinical.report_blocks import at, plain, shown
+from breastai.clinical.report_document import ReportDocument
+from breastai.clinical.report_texts import spoken
+
+
+def filled_in(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, list[dict[str, str | None]]]:
+    """Return each checklist's items with their text and the answer, None where it is for the authors."""
+    path = files("breastai.clinical") / "templates" / "checklists.json"
+    lists = json.loads(path.read_text(encoding="utf-8"))
+    known = _answers(document, texts)
+    return {
+        name: [
+            {"item": row["item"], "text": row["text"], "answer": known.get(row["answer"]) if row["answer"] else None}
+            for row in rows
+        ]
+        for name, rows in lists.items()
+    }
+
+
+def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers there are, by the name of the question."""
+    language, settings, model = document.language, document.settings, document.model
+    evidence, point = document.evidence, document.evidence.operating_point if document.evidence else None
+    data, training, preprocessing = settings["data"], settings["training"], settings["preprocessing"]
+    values: dict[str, Any] = document.model_dump(mode="json")
+
+    def said(key: str, **words: Any) -> str:
+        return texts[f"answer.{key}"].format(**words)
+
+    def switch(on: bool) -> str:
+        return texts["answer.on" if on else "answer.off"]
+
+    description = plain((spoken(document.split["description"], language),), language)
+    unit = "patients" if document.patients else "twins" if document.split["groups"] else "images"
+    answers = {
+        "technology": said("technology", architecture=model["architecture"]),
+        "goal": said("goal"),
+        "sources": said("sources"),
+        "preprocessing": said(
+            "preprocessing",
+            size=model["image_size"],
+            resize=preprocessing["resize"],
+            clahe=switch(preprocessing["clahe"]),
+        ),
+        "subsets": said("subsets", on_leak=data["on_leak"], left_out=sum(document.flow.left_out.values())),
+        "deidentification": said("deidentification"),
+        "missing": said("missing", skipped=document.flow.skipped),
+        "partitions": said("partitions", description=description),
+        "disjoint": said("disjoint", unit=texts[f"unit.{unit}"]),
+        "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
+        "initialization": said("initialization", pretrained=model["pretrained"]),
+        "training": said(
+            "training",
+            epochs=document.training["epochs_run"],
+            optimizer=training["optimizer"],
+            rate=training["learning_rate"],
+            batch=data["batch_size"],
+            augmentation=switch(settings["augmentation"]["enabled"]),
+        ),
+        "selection": said("selection", monitor=document.training["monitor"], best=model["epoch"]),
+        "ensembling": said("ensembling"),
+        "counts": said("counts"),
+        "imbalance": said(
+            "imbalance", sampler=switch(training["weighted_sampler"]), weights=switch(training["use_class_weights"])
+        ),
+        "specification": said("specification", sha256=model["sha256"]),
+        "code": said("code", version=document.breastai),
+        "output": said("output_plain"),
+        "low_quality": said("low_quality"),
+    }
+    if model["parameters"] is not None:
+        parameters = shown(at(values, "model", "parameters", kind="integer"), language)
+        answers["model"] = said("model", architecture=model["architecture"], parameters=parameters)
+    if evidence is None or document.evaluation is None:
+        return answers
+    counts = ", ".join(f"{name} {count}" for name, count in evidence.counts.items())
+    what = document.evaluation["split"] or document.evaluation["data"]
+    answers |= {
+        "metrics": said("metrics"),
+        "uncertainty": said("uncertainty"),
+        "internal": said("internal", val=document.flow.val_total, n=evidence.n, what=what),
+        "classes": said("classes", classes=counts),
+        "performance": said("performance"),
+        "failures": said("failures"),
+        "calibration": said("calibration"),
+        "crosstab": said("crosstab"),
+    }
+    if point is not None:
+        place = ("evidence", "operating_point")
+        threshold = shown(at(values, *place, "threshold"), language)
+        target = shown(at(values, *place, "target_sensitivity", kind="plain"), language)
+        answers["output"] = said("output", name=point.class_name, threshold=threshold)
+        answers["threshold"] = said("threshold", target=target)
+    return answers

@@ -1,0 +1,56 @@
+"""The words of a report in English and French, and what the records say in English put into French."""
+
+import json
+import re
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from breastai.clinical.report_blocks import Inline, Quoted
+from breastai.domain.evidence import Finding
+
+LANGUAGES = ("en", "fr")
+
+
+def texts(language: str) -> dict[str, str]:
+    """Return every text by its key."""
+    place = LANGUAGES.index(language)
+    return {key: pair[place] for key, pair in _table()["texts"].items()}
+
+
+def finding_text(finding: Finding, language: str) -> Inline:
+    """Return what was found, in the language; in English where no words are known."""
+    if language == "en":
+        return finding.message
+    template = _table()["findings_fr"].get(finding.code)
+    if template is None:
+        return Quoted(finding.message)
+    try:
+        return str(template.format(**finding.params))
+    except (KeyError, ValueError, TypeError):
+        return Quoted(finding.message)
+
+
+def spoken(text: str, language: str) -> Inline:
+    """Return a sentence of a record in the language; in English where no words are known."""
+    if language == "en" or not text:
+        return text
+    french = _french(text, _table()["spoken_fr"])
+    return Quoted(text) if french is None else french
+
+
+def _french(text: str, known: Sequence[tuple[str, str]]) -> str | None:
+    """Put a sentence into French; a part of it that is a sentence of its own too."""
+    for pattern, template in known:
+        found = re.fullmatch(pattern, text)
+        if found is not None:
+            return template.format(*((_french(part, known) or part) if part else "" for part in found.groups()))
+    return None
+
+
+@cache
+def _table() -> Any:
+    """Return the tables of templates/texts.json: a text by its key is [English, French]."""
+    path = files("breastai.clinical") / "templates" / "texts.json"
+    return json.loads(path.read_text(encoding="utf-8"))

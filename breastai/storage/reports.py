@@ -1,0 +1,36 @@
+"""Reports on disk: where those of a run lie, and the path a server shows them under."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from breastai.storage.workspace import Workspace, safe_name
+
+_URL = re.compile(r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(report\.(?:en|fr)\.(?:html|json|pdf))")
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """The files of a report; `url` is that of the HTML."""
+
+    html: Path
+    json: Path
+    pdf: Path
+    url: str
+
+
+def report_files(workspace: Workspace, run_id: str, language: str) -> ReportFiles:
+    """Return where the report of a run lies; raise NameInvalid."""
+    folder = workspace.run_dir(run_id) / "report"
+    stem = f"report.{safe_name(language)}"
+    html, json, pdf = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf"))
+    return ReportFiles(html, json, pdf, url=f"/reports/{run_id}/{stem}.html")
+
+
+def report_at(workspace: Workspace, url_path: str) -> Path | None:
+    """Return the file a request's path means, looked up by the run and never joined from what came; None: no such."""
+    found = _URL.fullmatch(url_path)
+    if found is None or found[1] not in workspace.runs():
+        return None
+    path = workspace.logs_dir / found[1] / "report" / found[2]
+    return path if path.is_file() and path.resolve().is_relative_to(workspace.root) else None

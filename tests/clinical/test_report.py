@@ -1,0 +1,353 @@
+"""The report: every number is the JSON's, both languages are whole, and nobody can be told from it."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import breastai
+from breastai.clinical.audit import FAULTS
+from breastai.clinical.deciding import fit_decision_rule
+from breastai.clinical.judgement import gather_evidence
+from breastai.clinical.report_blocks import Quantity, shown
+from breastai.clinical.report_texts import LANGUAGES, finding_text, spoken, texts
+from breastai.clinical.reporting import report
+from breastai.domain.catalog import RESEARCH_USE, RESEARCH_USE_FR
+from breastai.domain.config import parse_config
+from breastai.domain.decision import DecisionRule
+from breastai.domain.errors import NoEvaluation, RunNotFound
+from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCreated, TrainingStarted
+from breastai.domain.evidence import EvaluationRecord, Finding, JudgedCase, TwinGroup
+from breastai.domain.jobs import Report
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit
+from breastai.storage.evaluations import save_evaluation, sha256_of
+from breastai.storage.journal import Journal
+from breastai.storage.workspace import Workspace
+
+NAMES = ["benign", "malignant", "normal"]
+RUN = "20260301-100000-abcd"
+PATIENT = "P-0042-Dupont"
+Written = Callable[..., tuple[str, dict[str, Any]]]
+
+
+def made_run(workspace: Workspace, evaluated: bool = True, test_dir: str = "images/test") -> None:
+    """Write the records of a run, as a training and an evaluation leave them."""
+    config = parse_config({"data": {"test_dir": test_dir}, "system": {"seed": 7}})
+    labels, raw = draw(120, seed=1)
+    rule = fit_decision_rule(*draw(150, seed=2), NAMES, config)
+    journal = Journal(workspace.journal_file(RUN), RUN, "default")
+    journal.stamp(TrainingStarted(architecture="resnet50", epochs=3, class_names=NAMES, config={}))
+    findings = [
+        Finding(code="twins.contradicting", severity="error", message="2 groups of identical or near-identical images carry different labels.", why="", advice="", files=[f"train/benign/{PATIENT}.png"], count=4, params={"count": 2}),
+        Finding(code="of.tomorrow", severity="info", message="Something new.", why="", advice="", count=1),
+    ]  # fmt: skip
+    group = TwinGroup(
+        files=["train/benign/a.png", "val/normal/b.png"], classes=["benign", "normal"], splits=["train", "val"]
+    )
+    journal.stamp(AuditDone(data="x", images=420, findings=findings, groups=[group], groups_total=31))
+    journal.stamp(
+        DataLoaded(
+            train={"benign": 200, "malignant": 90, "normal": 61},
+            val={"benign": 30, "malignant": 19, "normal": 11},
+            split="by patient",
+            patients=None,
+            skipped=3,
+            masks=17,
+            on_leak="group",
+            groups=31,
+            excluded={"twin_in_val": 5, "twin_of_another_label": 4},
+        )
+    )
+    journal.stamp(ModelLoaded(architecture="resnet50", weights="package", weights_detail="x", parameters=23_512_130, device="cpu", dtype="float32", threads=2))  # fmt: skip
+    journal.close()
+    manifest = Manifest(
+        run_id=RUN,
+        kind="best",
+        created="2026-03-01T10:00:00+00:00",
+        config=config,
+        architecture="resnet50",
+        class_names=NAMES,
+        image_size=224,
+        mean=[0.5] * 3,
+        std=[0.5] * 3,
+        epoch=2,
+        metrics={"accuracy": 0.8125, "auc_roc": 0.91, "loss": 0.5},
+        split=SplitRecord(train=[f"{PATIENT}.png"], val=["b.png"], train_sha256=["a"], val_sha256=["b"], description="20% set aside for validation by whole patients, seed 7"),
+        pretrained="package: resnet50.a1_in1k",
+        versions={"torch": "2.14.1"},
+        decision=rule if evaluated else DecisionRule(),
+    )  # fmt: skip
+    commit(checkpoint_files(workspace, RUN, "best"), manifest, lambda path: path.write_bytes(b"weights"))
+    if not evaluated:
+        return
+    found = gather_evidence(labels, raw, NAMES, [f"{PATIENT}{n // 2}" for n in range(120)], rule=rule, repetitions=60)
+    cases = [
+        JudgedCase(
+            name_sha256=sha256_of(f"{NAMES[labels[n]]}/{PATIENT}_{n}.png"),
+            patient_sha256=sha256_of(f"{PATIENT}{n // 2}"),
+            label=NAMES[labels[n]],
+            probabilities=raw[n].tolist(),
+        )
+        for n in range(120)
+    ]
+    for number in range(120):
+        folder = workspace.root / "images" / "test" / NAMES[labels[number]]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{PATIENT}_{number}.png"), np.full((40, 60), number, np.uint8))
+    save_evaluation(
+        workspace,
+        EvaluationRecord(
+            notice=RESEARCH_USE,
+            created="2026-03-01T11:00:00+00:00",
+            breastai=breastai.__version__,
+            run_id=RUN,
+            checkpoint=f"{RUN}/best",
+            data="images/test",
+            split="test",
+            fingerprint="f" * 64,
+            opened=2,
+            notes=["The model's own split: 20% set aside for validation by whole patients, seed 7."],
+            evidence=found,
+            cases=cases,
+        ),
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "workspace")
+
+
+def make_report(place: Workspace, **options: Any) -> list[Path]:
+    """Return the files of a report."""
+    told = list(report(Report.model_validate({"workspace": str(place.root), "run_id": RUN, **options}), place))[-1]
+    assert isinstance(told, ReportCreated)
+    return [place.root / name for name in told.files]
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Return the HTML and the JSON of a run's report; each is made once."""
+    places: dict[bool, Workspace] = {}
+
+    @cache
+    def write(language: str = "en", evaluated: bool = True) -> tuple[str, dict[str, Any]]:
+        if evaluated not in places:
+            places[evaluated] = Workspace.open(tmp_path_factory.mktemp("workspace"))
+            made_run(places[evaluated], evaluated)
+        page, beside = make_report(places[evaluated], language=language)
+        return page.read_text(encoding="utf-8"), json.loads(beside.read_text(encoding="utf-8"))
+
+    return write
+
+
+def draw(n: int, seed: int) -> tuple[Any, Any]:
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 3, n)
+    odds = np.exp(generator.normal(size=(n, 3)) + 1.2 * np.eye(3)[labels])
+    return labels, odds / odds.sum(axis=1, keepdims=True)
+
+
+class Reader(HTMLParser):
+    """Takes the numbers out of a report, and the words that are left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[tuple[list[Any], Any, str]] = []
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._open.append(tag)
+        values = dict(attributes)
+        if tag == "data":
+            self.numbers.append((json.loads(values["data-path"] or ""), json.loads(values["value"] or ""), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, text: str) -> None:
+        if "style" in self._open:
+            return
+        if "data" in self._open:
+            path, value, shown_before = self.numbers[-1]
+            self.numbers[-1] = (path, value, shown_before + text)
+        else:
+            self.words.append(text)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+def strings_in(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in (str(key), *strings_in(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in strings_in(item)]
+    return [str(value)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_number_is_that_of_the_json_beside(written: Written, language: str) -> None:
+    page, document = written(language)
+    reader = read(page)
+    assert len(reader.numbers) > 150
+    for path, value, text in reader.numbers:
+        found: Any = document
+        for key in path:
+            found = found[key]
+        assert found == value, path
+        kinds = ("integer", "figure", "percent", "plain")
+        assert text in {shown(Quantity(tuple(path), value, kind), language) for kind in kinds}, path  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_number_stands_in_the_text_that_is_not_in_the_json_or_in_the_fixed_words(
+    written: Written, language: str
+) -> None:
+    page, document = written(language)
+    known = " ".join([*strings_in(document), *texts(language).values()])
+    for words in read(page).words:
+        for number in re.findall(r"\d+(?:[.,]\d+)?", words):
+            assert number in known or number.replace(",", ".") in known, words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nobody_can_be_told_from_a_report_and_no_path_leads_outside(
+    written: Written, tmp_path_factory: pytest.TempPathFactory, language: str
+) -> None:
+    page, document = written(language)
+    for text in (page, json.dumps(document)):
+        assert PATIENT not in text
+        assert str(tmp_path_factory.getbasetemp()) not in text and str(Path.home()) not in text
+
+
+def test_a_report_needs_nothing_else_and_runs_nothing(written: Written) -> None:
+    page, _ = written()
+    tags = set(read(page).tags)
+    assert tags.isdisjoint({"script", "link", "iframe", "object", "form", "a"})
+    assert re.findall(r'(?:src|href)="(?!data:)', page) == []
+    assert re.search(r"\bon\w+=", re.sub(r'"[^"]*"', '""', page)) is None
+    assert "url(" not in page and "@import" not in page
+
+
+def test_the_operating_point_is_told_in_plain_words(written: Written) -> None:
+    page, document = written()
+    words = html.unescape(re.sub(r"<[^>]+>", "", page))
+    point, hundred = document["evidence"]["operating_point"], document["per_hundred"]
+    sensitivity = point["figures"]["sensitivity"]["value"]
+    assert hundred["missed"] == round(100 * (1 - sensitivity))
+    assert f"Of 100 malignant cases, {hundred['missed']} missed (interval {hundred['missed_low']} to" in words
+    assert f"{point['missed']} of {point['positives']} malignant cases were below the threshold" in words
+
+
+def test_cases_in_and_out_add_up(written: Written) -> None:
+    _, document = written()
+    flow = document["flow"]
+    parts = flow["train_total"] + flow["val_total"] + flow["skipped"] + sum(flow["left_out"].values())
+    assert flow["found"] == parts == 351 + 60 + 3 + 9
+    assert flow["test_total"] == document["evidence"]["n"] == 120
+
+
+def test_the_worst_errors_come_first_and_are_wrong(written: Written) -> None:
+    page, document = written()
+    worst = document["worst"]
+    assert worst and all(case["label"] != case["predicted"] for case in worst)
+    assert [case["given_to_truth"] for case in worst] == sorted(case["given_to_truth"] for case in worst)
+    assert page.count("data:image/jpeg;base64,") == len(worst)
+
+
+def test_without_pictures_the_report_says_so_and_a_pdf_is_written_when_asked_for(workspace: Workspace) -> None:
+    made_run(workspace)
+    page, beside, pdf = make_report(workspace, pictures=False, pdf=True, language="fr")
+    text = page.read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in text
+    assert text.count("image non disponible") == len(json.loads(beside.read_text(encoding="utf-8"))["worst"])
+    assert pdf.read_bytes().startswith(b"%PDF-") and pdf.stat().st_size > 50_000
+
+
+def test_pictures_of_worst_errors_are_in_the_pdf_too(workspace: Workspace) -> None:
+    made_run(workspace)
+    *_, with_pictures = make_report(workspace, pdf=True)
+    before = with_pictures.stat().st_size
+    *_, without = make_report(workspace, pdf=True, pictures=False)
+    assert without.stat().st_size < before
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_that_was_never_judged_is_reported_with_a_warning(written: Written, language: str) -> None:
+    page, document = written(language, evaluated=False)
+    assert document["evidence"] is None
+    assert html.escape(texts(language)["summary.not_judged"], quote=True).replace("&#x27;", "&#39;") in page
+    assert "0.812" in page or "0,812" in page
+
+
+def test_each_checklist_item_is_answered_or_visibly_blank(written: Written) -> None:
+    page, document = written()
+    items = [item for rows in document["checklists"].values() for item in rows]
+    blank = [item for item in items if item["answer"] is None]
+    assert len(document["checklists"]["CLAIM 2024"]) == 44
+    assert len(items) > len(blank) > 30
+    assert page.count('class="blank"') == len(blank)
+
+
+def test_the_notice_is_that_of_the_language(written: Written) -> None:
+    assert RESEARCH_USE in html.unescape(written("en")[0])
+    assert RESEARCH_USE_FR in html.unescape(written("fr")[0])
+
+
+def test_charts_are_drawn_from_the_numbers_and_are_the_same_each_time(written: Written, workspace: Workspace) -> None:
+    first = re.findall(r"data:image/png;base64,([^\"]+)", written()[0])
+    made_run(workspace)
+    second = re.findall(r"data:image/png;base64,([^\"]+)", make_report(workspace)[0].read_text(encoding="utf-8"))
+    assert first == second and len(first) == 6
+    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(first[0]), np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None and pixels.std() > 5
+
+
+def test_a_run_without_a_checkpoint_has_no_report(workspace: Workspace) -> None:
+    job = Report(workspace=str(workspace.root), run_id=RUN)
+    with pytest.raises(RunNotFound):
+        list(report(job, workspace))
+    Journal(workspace.journal_file(RUN), RUN, "default").close()
+    with pytest.raises(NoEvaluation):
+        list(report(job, workspace))
+
+
+def test_both_languages_have_every_text_with_the_same_names_in_it() -> None:
+    english, french = texts("en"), texts("fr")
+    assert set(english) == set(french)
+    for key, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", french[key])), key
+
+
+def test_every_finding_of_the_audit_has_french_words() -> None:
+    params = dict.fromkeys(
+        ["count", "images", "n", "needed", "pixels", "auc", "low", "high", "ratio", "claimed", "half_width", "wished"],
+        1,
+    ) | dict.fromkeys(["split", "other", "feature", "class_name", "by_class", "largest", "smallest"], "x")
+    for code, fault in FAULTS.items():
+        finding = Finding(code=code, severity="info", message=fault.message, why="", advice="", params=params)
+        assert isinstance(finding_text(finding, "fr"), str), code
+
+
+def test_what_a_record_says_of_itself_is_put_into_french() -> None:
+    note = "The model's own split: 20% set aside for validation by whole patients, seed 7."
+    text = spoken(note, "fr")
+    assert isinstance(text, str) and "patientes entières, graine 7" in text
+    assert spoken("Words of tomorrow.", "fr") == spoken("Words of tomorrow.", "fr") != "Words of tomorrow."
