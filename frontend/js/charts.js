@@ -28,6 +28,9 @@
       pointBorderColor: line,
       borderWidth: 2,
       borderDash: index % 2 === 1 ? [6, 3] : [],
+      // Dashes lie on top of whole lines, so that curves that are equal are both seen; points at the edge stay whole.
+      order: -index,
+      clip: 4,
       // A lone point has no line: show it; among many, points only clutter.
       pointRadius: (/** @type {any} */ context) => (context.dataset.data.length <= 40 ? 2.5 : 0),
       pointHoverRadius: 5,
@@ -82,9 +85,10 @@
           y: { ticks: { maxTicksLimit: 6 }, grace: "5%" },
         },
         plugins: {
-          legend: { position: "bottom", labels: { boxWidth: 18, boxHeight: 2, padding: 12, filter: (/** @type {any} */ item, /** @type {any} */ data) => !isEmpty(data.datasets[item.datasetIndex]) } },
+          legend: { position: "bottom", reverse: true, labels: { usePointStyle: true, pointStyle: "line", pointStyleWidth: 26, padding: 12, filter: (/** @type {any} */ item, /** @type {any} */ data) => !isEmpty(data.datasets[item.datasetIndex]) } },
           colors: { enabled: false },
           tooltip: {
+            itemSort: (/** @type {any} */ a, /** @type {any} */ b) => a.datasetIndex - b.datasetIndex,
             callbacks: {
               title: (/** @type {any[]} */ items) => `${BreastAI.i18n.t("figure.epoch")} ${BreastAI.format.integer(items[0]?.parsed.x)}`,
               label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${BreastAI.format.figure(item.parsed.y)}`,

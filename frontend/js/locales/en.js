@@ -177,7 +177,7 @@
     "part.train": "Training",
     "part.val": "Validation",
     "tile.of": "of {epochs}",
-    "tile.best": "best {value} (ep. {epoch})",
+    "tile.best": "best {value} (ep. {epoch})",
     "tile.best_now": "best so far",
     "curves.title": "Curves",
     "curves.more": "More curves",

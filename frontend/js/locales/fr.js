@@ -177,7 +177,7 @@
     "part.train": "Entraînement",
     "part.val": "Validation",
     "tile.of": "sur {epochs}",
-    "tile.best": "meilleur {value} (ép. {epoch})",
+    "tile.best": "meilleur {value} (ép. {epoch})",
     "tile.best_now": "meilleur à ce jour",
     "curves.title": "Courbes",
     "curves.more": "Autres courbes",

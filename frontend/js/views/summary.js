@@ -50,9 +50,10 @@
       [t("model.device"), `${model.device} · ${model.dtype}`],
       [t("model.threads"), format.integer(model.threads)],
     ];
-    if (model.plan) facts.push([t("model.plan"), quoted(model.plan)]);
+    // A plan tells of every layer: long, and read by few.
+    const plan = model.plan ? make("details", {}, make("summary", { text: t("model.plan") }), make("p", {}, quoted(model.plan))) : null;
     const warning = model.weights === "none" ? make("p", { class: "banner warning", text: t("model.from_scratch") }) : null;
-    return [warning, terms(facts)];
+    return [warning, terms(facts), plan];
   }
 
   function create() {
