@@ -131,3 +131,16 @@ def test_python_in_a_document_compiles(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_no_document_calls_this_clinical_grade(document: str) -> None:
     assert not re.search(r"clinical[- ]grade|grade clinique", text_of(document), re.IGNORECASE)
+
+
+def test_the_tree_in_the_architecture_names_every_module_and_no_other() -> None:
+    (tree,) = re.findall(r"^## The tree\n\n```\n(.*?)^```", text_of("docs/architecture.md"), re.MULTILINE | re.DOTALL)
+    named: set[str] = set()
+    folder = ""
+    for line in tree.splitlines():
+        if heading := re.match(r"(?:  )?(\w+)/ ", line):
+            folder = f"{heading[1]}/"
+        named |= {folder + name for name in re.findall(r"\b\w+\.py\b", line)}
+    package = ROOT / "breastai"
+    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    assert named == {name for name in there if not name.endswith("/__init__.py")}

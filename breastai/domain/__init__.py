@@ -1,1 +1,1 @@
-"""Words: the vocabulary every other part of BreastAI speaks. Pure: standard library, numpy, pydantic."""
+"""Words: the vocabulary every other part of BreastAI speaks. Pure: standard library and pydantic."""
