@@ -151,7 +151,8 @@ class Display:
 
     def _training_stopped(self, event: TrainingStopped) -> None:
         self._end_progress()
-        self._line(event.message or "The run was stopped.")
+        if event.reason != "error":  # else the error itself follows
+            self._line(event.message or "The run was stopped.")
         if event.checkpoint is not None:
             self._line(f"Go on with: breastai resume {event.checkpoint.partition('/')[0]}")
 

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     checkpoint: Annotated[
-        str | None, typer.Argument(metavar="CHECKPOINT", help="RUN/best, or the path of a checkpoint.")
+        str | None, typer.Argument(metavar="CHECKPOINT", help="latest, RUN, RUN/best, or the path of a checkpoint.")
     ] = None,
     data: Annotated[
         str | None,

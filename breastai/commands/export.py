@@ -14,7 +14,9 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="RUN/best, or the path of a checkpoint.")],
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="CHECKPOINT", help="latest, RUN, RUN/best, or the path of a checkpoint.")
+    ],
     format_name: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(EXPORT_FORMATS)}.")
     ] = "onnx",

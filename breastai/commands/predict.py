@@ -23,7 +23,10 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="RUN/best, the path of a checkpoint, or an exported .onnx file.")
+        str,
+        typer.Argument(
+            metavar="MODEL", help="latest, RUN, RUN/best, the path of a checkpoint, or an exported .onnx file."
+        ),
     ],
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders or patterns.")],
     workspace: WorkspaceOption = CURRENT_FOLDER,
