@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "checkpoints", "log", "system"];
+  const VIEWS = ["training", "checkpoints", "audit", "evaluation", "log", "system"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -39,10 +39,12 @@
 
     function restyle() {
       curves.restyle();
+      evaluation.restyle();
     }
 
     const context = { store, connection, restyle };
     const curves = BreastAI.views.curves.create();
+    const evaluation = BreastAI.views.evaluation.create(context);
     views = [
       BreastAI.views.header.create(context),
       BreastAI.views.start.create(context),
@@ -52,6 +54,8 @@
       BreastAI.views.classes.create(),
       BreastAI.views.summary.create(),
       BreastAI.views.checkpoints.create(context),
+      BreastAI.views.audit.create(context),
+      evaluation,
       BreastAI.views.log.create(context),
       BreastAI.views.system.create(context),
       BreastAI.views.toasts.create(context),

@@ -131,5 +131,62 @@
     };
   }
 
-  BreastAI.charts = { available, points, create };
+  /**
+   * A chart of curves between 0 and 1 on both axes.
+   * @param {HTMLCanvasElement} canvas
+   * @param {{ x: string, y: string }} axes the names of the axes
+   * @returns {XYChart}
+   */
+  function createXY(canvas, axes) {
+    const Chart = globalThis.Chart;
+    if (typeof Chart !== "function") return { show() {}, restyle() {}, destroy() {} };
+    /** @type {any} */
+    const chart = new Chart(canvas, {
+      type: "line",
+      data: { datasets: [] },
+      options: {
+        animation: false,
+        responsive: true,
+        maintainAspectRatio: false,
+        parsing: false,
+        locale: BreastAI.i18n.tag(),
+        scales: {
+          x: { type: "linear", min: 0, max: 1, title: { display: true, text: axes.x } },
+          y: { min: 0, max: 1, title: { display: true, text: axes.y } },
+        },
+        plugins: {
+          legend: { position: "bottom", labels: { boxWidth: 18, boxHeight: 2, padding: 12 } },
+          colors: { enabled: false },
+          tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${BreastAI.format.figure(item.parsed.x)} ; ${BreastAI.format.figure(item.parsed.y)}` } },
+        },
+      },
+    });
+
+    function restyle() {
+      const text = colour("--text-muted");
+      const grid = colour("--line");
+      for (const axis of [chart.options.scales.x, chart.options.scales.y]) {
+        axis.ticks.color = text;
+        axis.title.color = text;
+        axis.grid = { color: grid };
+        axis.border = { color: grid };
+      }
+      chart.options.plugins.legend.labels.color = colour("--text");
+      chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
+        Object.assign(dataset, lineStyle(index));
+      });
+      chart.update("none");
+    }
+
+    return {
+      show(series) {
+        chart.data.datasets = series.map(({ label, points: data }, index) => ({ label, data, ...lineStyle(index) }));
+        restyle();
+      },
+      restyle,
+      destroy: () => chart.destroy(),
+    };
+  }
+
+  BreastAI.charts = { available, points, create, createXY };
 })();

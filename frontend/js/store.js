@@ -20,6 +20,7 @@
       evaluation: null,
       comparison: null,
       audit: null,
+      asked: null,
       estimate: null,
       reports: [],
       predictions: [],
@@ -335,6 +336,8 @@
     },
     "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
+    "@ask_twins": (state, action) => ({ ...state, asked: action.order }),
+    "@twins_decided": (state) => ({ ...state, asked: null }),
     "@dismiss": (state, action) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== action.id) }),
     "@clear_log": (state) => ({ ...state, log: [] }),
   };

@@ -540,6 +540,8 @@ declare global {
     evaluation: Wire.Evaluation | null;
     comparison: Wire.Comparison | null;
     audit: Wire.AuditDone | null;
+    /** The run that waits for what to do about twins: the fields of its start_training. */
+    asked: Record<string, any> | null;
     /** What a run would take, as last measured. */
     estimate: Wire.BenchMeasured | null;
     reports: Wire.ReportCreated[];
@@ -616,6 +618,12 @@ declare global {
 
   interface Curves {
     show(epochs: Wire.TrainingUpdate[]): void;
+    restyle(): void;
+    destroy(): void;
+  }
+
+  interface XYChart {
+    show(series: { label: string; points: { x: number; y: number | null }[] }[]): void;
     restyle(): void;
     destroy(): void;
   }
@@ -716,6 +724,7 @@ declare global {
       available(): boolean;
       points(epochs: Wire.TrainingUpdate[], key: string): { x: number; y: number | null }[];
       create(canvas: HTMLCanvasElement, series: { key: string; label: string }[]): Curves;
+      createXY(canvas: HTMLCanvasElement, axes: { x: string; y: string }): XYChart;
     };
     schemaForm: {
       draw(parent: Element, fields: Field[], handlers: FieldHandlers): DrawnField[];
@@ -732,6 +741,8 @@ declare global {
       classes: { create(): View };
       summary: { create(): View };
       checkpoints: { create(context: Context): View };
+      audit: { create(context: Context): View };
+      evaluation: { create(context: Context): View & { restyle(): void } };
       log: { create(context: Context): View; textOf(line: LineContent): string };
       system: { create(context: Context): View };
       toasts: { create(context: Context): View };

@@ -9,21 +9,26 @@ from breastai import worker
 from breastai.domain.config import Config
 from breastai.domain.errors import TooFewClasses
 from breastai.domain.events import (
+    AuditDone,
     BatchProgress,
     CheckpointSaved,
     ClassFigures,
     DataLoaded,
+    Evaluation,
     Event,
     ExportComplete,
     Log,
     ModelLoaded,
     ProgressUpdate,
+    ReportCreated,
     TrainingComplete,
     TrainingStarted,
     TrainingUpdate,
 )
-from breastai.domain.jobs import Export, Job, Resume, Train
+from breastai.domain.evidence import CalibrationEvidence, Figure, Finding, JudgedPoint, Reliability, TwinGroup
+from breastai.domain.jobs import Audit, Evaluate, Export, Job, Report, Resume, Train
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit, read_manifest
+from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace
 
 # A run of at most this many epochs completes; a longer one waits in its last epoch for the stop.
@@ -195,7 +200,79 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     )
 
 
+# A grey picture, as small as a JPEG can be.
+PICTURE = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4zNDL/wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q=="
+
+
+def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
+    if "one_class" in job.data:
+        raise TooFewClasses(f"{job.data}/train", "benign")
+    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
+    if "twins" not in job.data:
+        yield AuditDone(data=job.data, images=150, findings=[], groups=[], groups_total=0)
+        return
+    files = ["train/benign/1.png", "val/malignant/<b>2</b>.png"]
+    findings = [
+        Finding(code="twins.contradicting", severity="error", message="", why="", advice="", files=files, count=30, params={"count": 1}),
+        Finding(code="shortcut", severity="warning", message="", why="", advice="", params={"feature": "colour", "class_name": "benign", "auc": 0.91234, "low": 0.8, "high": 0.95}),
+        Finding(code="of.tomorrow", severity="info", message="Words of tomorrow.", why="", advice=""),
+    ]  # fmt: skip
+    group = TwinGroup(files=files, classes=["benign", "malignant"], splits=["train", "val"], pictures=[PICTURE] * 2)
+    yield AuditDone(data=job.data, images=150, findings=findings, groups=[group], groups_total=1)
+
+
+def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
+    def figure(value: float | None) -> Figure:
+        return Figure(value=value, low=None if value is None else value - 0.1, high=value, n=60)
+
+    nothing = Reliability(curve={"confidence": [0.6, 0.9], "accuracy": [0.5, 1.0]}, ece=0.1, brier=0.2, log_loss=0.3)
+    yield Evaluation(
+        checkpoint=job.checkpoint,
+        data=job.data,
+        split=job.split or "test",
+        n=60,
+        class_names=PLAIN_NAMES,
+        counts=dict.fromkeys(PLAIN_NAMES, 20),
+        figures={"accuracy": figure(0.8), "auc_roc.malignant": figure(0.9), "lr_positive.malignant": figure(None)},
+        confusion_matrix=[[20, 0, 0], [0, 20, 0], [0, 0, 20]],
+        notes=["Patients are unknown."],
+        operating_point=JudgedPoint(
+            class_name="malignant",
+            threshold=0.25,
+            target_sensitivity=0.95,
+            validation_positives=30,
+            reached=True,
+            figures={},
+            positives=20,
+            missed=1,
+            negatives=40,
+            called=6,
+        ),
+        roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
+        calibration=CalibrationEvidence(temperature=1.2, prior_shift=[], before=nothing, after=nothing),
+        opened=3,
+    )
+
+
+def report(job: Report, workspace: Workspace) -> Iterator[Event]:
+    files = report_files(workspace, job.run_id, job.language)
+    files.html.parent.mkdir(parents=True, exist_ok=True)
+    files.html.write_text(
+        f"<!doctype html><html lang={job.language}><style>h1 {{ color: rgb(1, 2, 3) }}</style><h1>Report</h1>"
+    )
+    yield ReportCreated(
+        report_of=job.run_id, language=job.language, files=[workspace.relative(files.html)], url=files.url
+    )
+
+
 if __name__ == "__main__":
-    scripts: dict[type[Job], worker.Callable[..., Iterator[Event]]] = {Train: train, Resume: resume, Export: export}
+    scripts: dict[type[Job], worker.Callable[..., Iterator[Event]]] = {
+        Train: train,
+        Resume: resume,
+        Export: export,
+        Audit: audit,
+        Evaluate: evaluate,
+        Report: report,
+    }
     worker.JOBS.update(scripts)
     sys.exit(worker.main())

@@ -67,7 +67,8 @@ def test_a_run_is_started_followed_and_stopped_by_clicking(open_page: OpenPage, 
 def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: OpenPage, how: str) -> None:
     page = open_page(how)
     begin(page)
-    wait_for_epoch(page, 5)
+    # Before the run come its audit and perhaps the tiles of an earlier one.
+    expect(page.locator(".run-stage")).to_contain_text("epoch 6 of 20")
     page.reload()
     wait_for_epoch(page, 5)
     page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from breastai.clinical.audit import FAULTS
+from breastai.clinical.evidence import evaluate
 from breastai.domain.catalog import (
     EXPORT_FORMATS,
     METRICS,
@@ -222,3 +225,15 @@ def test_an_error_without_a_text_shows_the_servers_message(run_js: RunJs) -> Non
 def test_a_parameter_stands_in_the_text_as_it_is(run_js: RunJs) -> None:
     code = 'output(BreastAI.i18n.errorText({ code: "run.not_found", message: "", params: { run_id: "$& {known}", known: [] } }));'
     assert run_js(code) == "There is no run $& {known}. Known: —."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_finding_of_an_audit_and_every_figure_of_an_evaluation_has_its_text(
+    locales: dict[str, dict[str, str]], language: str
+) -> None:
+    parts = {f"finding.{code}.{part}" for code in FAULTS for part in ("message", "why", "advice")}
+    labels, probabilities = np.array([0, 1] * 6), np.tile([[0.7, 0.3], [0.4, 0.6], [0.6, 0.4]], (4, 1))
+    figures = evaluate(labels, probabilities, ["a", "b"], thresholds={"b": 0.5}, repetitions=5)
+    names = {f"evidence.{re.sub('[.](a|b|macro)$', '', name)}" for name in figures}
+    assert len(names) > 20
+    assert sorted((parts | names) - set(locales[language])) == []

@@ -59,6 +59,7 @@
         button("load_checkpoint", "checkpoints.load", () => connection.request("load_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {})),
         button("resume_training", "checkpoints.resume", () => resume(entry), blocked || (entry.resumable ? "" : "reason.not_resumable")),
         button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
+        button("create_report", "checkpoints.report", () => connection.request("create_report", { run_id: entry.run_id, language: BreastAI.i18n.current(), pdf: true }).catch(() => {})),
         button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
       );
     }
@@ -95,11 +96,29 @@
           fill(byId("checkpoints-list"), scroller(t("nav.checkpoints"), table({ caption: t("nav.checkpoints"), captionHidden: true, head, rows, class: "stacking" })));
         }
         showExports(state);
+        showReports(state);
         BreastAI.actions.markAll(byId("view-checkpoints"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.welcome],
+      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.reports, state.connection.url, state.welcome],
     };
+
+    /** @param {State} state */
+    function showReports(state) {
+      byId("reports-card").hidden = state.reports.length === 0;
+      // The page may be a file: reports are at the server it talks to.
+      const origin = state.connection.url.replace(/^ws/, "http").replace(/\/+$/, "");
+      const rows = state.reports.map((done) =>
+        make(
+          "li",
+          {},
+          make("a", { text: t("reports.open", { run: done.report_of }), attributes: { href: `${origin}${done.url}`, target: "_blank", rel: "noopener" } }),
+          " ",
+          make("span", { class: "muted" }, name(done.files.join(", "))),
+        ),
+      );
+      fill(byId("reports-list"), ...rows);
+    }
 
     /** @param {State} state */
     function showExports(state) {

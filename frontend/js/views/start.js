@@ -150,6 +150,28 @@
       return preset.value === "" ? { config } : { config, preset: preset.value };
     }
 
+    /**
+     * Start the run; where the user has not said what to do about twins, and the folder is known, show them first.
+     * @param {Record<string, any>} wanted
+     */
+    async function begin(wanted) {
+      store.dispatch({ type: "@twins_decided" });
+      const config = /** @type {any} */ (wanted.config);
+      const root = folder.value.trim();
+      const told = config.data?.on_leak !== undefined && config.data.on_leak !== "ask";
+      const usual = ["train_dir", "val_dir", "test_dir", "split_file"].every((key) => !changed.has(`data.${key}`));
+      if (!told && usual && root !== "") {
+        const audit = await connection.request("audit_data", { data: root });
+        if (audit.type !== "audit") return;
+        if (audit.groups_total > 0) {
+          store.dispatch({ type: "@ask_twins", order: wanted });
+          location.hash = "#audit";
+          return;
+        }
+      }
+      await connection.request("start_training", wanted);
+    }
+
     folder.addEventListener("input", () => {
       folderTouched = true;
     });
@@ -161,7 +183,7 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (start.disabled) return;
-      connection.request("start_training", order()).catch(() => {});
+      begin(order()).catch(() => {});
     });
     form.querySelector("[data-action=estimate_cost]")?.addEventListener("click", () => connection.request("estimate_cost", order()).catch(() => {}));
     save.addEventListener("click", () => {

@@ -1,0 +1,142 @@
+/* The evaluation: judging the current model on labelled images, its figures with intervals, its curves, its report. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format, charts } = BreastAI;
+
+  /** What is looked at first; everything else is folded. */
+  const FIRST = ["accuracy", "auc_roc", "sensitivity", "specificity", "precision", "npv", "cohen_kappa", "brier", "ece"];
+
+  /** A figure's name as its parts: auc_roc.malignant@patient. @param {string} full */
+  function parts(full) {
+    const [figure, where = ""] = full.split("@");
+    const known = Object.keys(BreastAI.locales.en)
+      .filter((key) => key.startsWith("evidence."))
+      .map((key) => key.slice("evidence.".length))
+      .filter((base) => figure === base || figure.startsWith(`${base}.`))
+      .sort((a, b) => b.length - a.length)[0];
+    const base = known ?? figure;
+    return { base, rest: figure.slice(base.length + 1), where };
+  }
+
+  /** @param {string} full */
+  function wordsOf(full) {
+    const { base, rest, where } = parts(full);
+    const first = BreastAI.i18n.has(`evidence.${base}`) ? t(`evidence.${base}`) : base;
+    return make("span", {}, first, rest ? ", " : "", rest ? name(rest) : "", where ? " · " : "", where === "patient" ? t("evaluation.by_patient") : where);
+  }
+
+  /** @param {Wire.Figure} figure */
+  function interval(figure) {
+    if (figure.low === null || figure.high === null) return format.NONE;
+    return t("evaluation.interval", { low: format.figure(figure.low), high: format.figure(figure.high) });
+  }
+
+  /** @param {[string, Wire.Figure][]} figures @param {string} caption */
+  function figuresTable(figures, caption) {
+    const rows = figures.map(([full, figure]) => [wordsOf(full), format.figure(figure.value), interval(figure), format.integer(figure.n)]);
+    const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
+    return scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true }));
+  }
+
+  /** The operating point in plain words. @param {Wire.JudgedPoint} point */
+  function pointOf(point) {
+    return make(
+      "p",
+      { class: "banner" },
+      t("evaluation.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) }),
+    );
+  }
+
+  /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */
+  function bodyOf(found) {
+    const all = Object.entries(found.figures);
+    const first = all.filter(([full]) => FIRST.includes(parts(full).base) && parts(full).where === "");
+    const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t("evaluation.on", { n: format.integer(found.n) }));
+    const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
+    const notes = make("ul", { class: "muted", attributes: { lang: "en" } }, ...found.notes.map((note) => make("li", { text: note })));
+    const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all")));
+    return [head, opened, found.operating_point === null ? null : pointOf(found.operating_point), figuresTable(first, t("evaluation.figures")), every, notes];
+  }
+
+  /** The points of a curve. @param {Wire.Curve} curve @param {string} x @param {string} y */
+  function pointsOf(curve, x, y) {
+    const ys = curve[y] ?? [];
+    return (curve[x] ?? []).map((value, index) => ({ x: value ?? 0, y: ys[index] ?? null }));
+  }
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    const folder = /** @type {HTMLInputElement} */ (byId("evaluate-path"));
+    const split = /** @type {HTMLSelectElement} */ (byId("evaluate-split"));
+    /** @type {XYChart[]} */
+    let drawn = [];
+    /** @type {unknown} */
+    let drawnFor = null;
+
+    byId("evaluate-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const data = folder.value.trim();
+      if (data === "") return;
+      connection.request("evaluate_model", split.value === "" ? { data } : { data, split: split.value }).catch(() => {});
+    });
+
+    /** @param {string} id @param {{ x: string, y: string }} axes @param {{ label: string, points: { x: number, y: number | null }[] }[]} series @param {string} title */
+    function drawChart(id, axes, series, title) {
+      const canvas = make("canvas", { attributes: { role: "img", "aria-label": title } });
+      fill(byId(id), make("h4", { text: title }), make("div", { class: "chart-box" }, canvas));
+      const chart = charts.createXY(canvas, axes);
+      chart.show(series);
+      drawn.push(chart);
+    }
+
+    /** @param {Wire.Evaluation} found */
+    function drawCurves(found) {
+      for (const chart of drawn) chart.destroy();
+      drawn = [];
+      const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
+      const roc = Object.entries(found.roc).map(([label, curve]) => ({ label, points: pointsOf(curve, "false_positive_rate", "sensitivity") }));
+      drawChart("roc-chart", { x: t("evaluation.false_positive_rate"), y: t("per_class.sensitivity") }, [...roc, diagonal], t("evaluation.roc"));
+      if (found.calibration === null) return;
+      const sides = /** @type {const} */ (["before", "after"]);
+      const calibration = found.calibration;
+      const reliability = sides.map((side) => ({ label: t(`evaluation.${side}`), points: pointsOf(calibration[side].curve, "confidence", "accuracy") }));
+      drawChart("reliability-chart", { x: t("evaluation.confidence"), y: t("metric.accuracy") }, reliability, t("evaluation.reliability"));
+    }
+
+    BreastAI.i18n.onChange(() => {
+      drawnFor = null;
+    });
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        const found = state.evaluation;
+        const current = state.session.currentModel;
+        if (folder.value === "" && document.activeElement !== folder) folder.value = BreastAI.settings.dataFolder(state.welcome?.config);
+        fill(byId("evaluate-model"), current === null ? t("checkpoints.no_current") : make("span", {}, t("checkpoints.current_is"), " ", name(current)));
+        const button = /** @type {HTMLElement} */ (byId("evaluate-form").querySelector("[data-action=evaluate_model]"));
+        button.dataset.blocked = current === null ? "reason.no_model" : "";
+        byId("evaluation-card").hidden = found === null;
+        byId("evaluation-curves").hidden = found === null || !charts.available();
+        if (found !== null) {
+          fill(byId("evaluation-body"), ...bodyOf(found));
+          if (charts.available() && drawnFor !== found) {
+            drawnFor = found;
+            drawCurves(found);
+          }
+        }
+        BreastAI.actions.markAll(byId("view-evaluation"), store.state());
+      },
+      restyle() {
+        for (const chart of drawn) chart.restyle();
+      },
+      /** @param {State} state */
+      slice: (state) => [state.evaluation, state.session.currentModel, state.session.state, state.welcome, state.pending],
+    };
+  }
+
+  BreastAI.views.evaluation = { create };
+})();

@@ -1,0 +1,104 @@
+"""Audit, evaluation and report on the page, with a worker that plays a script."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from breastai.domain.events import TrainingStarted
+from breastai.storage.journal import read_events
+
+OpenPage = Callable[..., Page]
+
+
+def action(page: Page, name: str) -> Any:
+    return page.locator(f'[data-action="{name}"]')
+
+
+def trained(page: Page) -> None:
+    page.fill("#data-path", "data")
+    page.fill("#setting-training-epochs", "1")
+    action(page, "start_training").first.click()
+    expect(page.locator("#run-state")).to_have_text(re.compile("Complete|Termin"))
+
+
+def violations(page: Page) -> list[str]:
+    return [found["id"] for found in Axe().run(page).response["violations"]]
+
+
+@pytest.mark.parametrize("how", ["file", "http"])
+def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
+    open_page: OpenPage, stage: Any, how: str
+) -> None:
+    page = open_page(how)
+    page.fill("#data-path", "twins")
+    page.fill("#setting-training-epochs", "1")
+    action(page, "start_training").first.click()
+    expect(page.locator("#audit-question")).to_contain_text("Twins were found")
+    expect(page.locator("#audit-body")).to_contain_text(
+        "1 groups of identical or near-identical images carry different labels"
+    )
+    expect(page.locator("#audit-body")).to_contain_text(
+        "colour alone tells benign from the rest with an AUC of 0.91 (0.8 to 0.95)"
+    )
+    expect(page.locator("#audit-body")).to_contain_text("Words of tomorrow.")
+    expect(page.locator(".twins img")).to_have_count(2)
+    assert page.locator(".twins img").first.evaluate("image => image.naturalWidth") == 1
+    expect(page.locator(".twins")).to_contain_text("val/malignant/<b>2</b>.png")
+    if how == "http":  # axe fetches the style sheet, which a file page may not
+        assert violations(page) == []
+    page.get_by_role("button", name="Train: keep one image of each group").click()
+    expect(page.locator("#run-state")).to_have_text("Complete")
+    run_id = max(stage.workspace.runs())
+    started = next(
+        event for event in read_events(stage.workspace.journal_file(run_id)) if isinstance(event, TrainingStarted)
+    )
+    assert started.config["data"]["on_leak"] == "exclude"
+
+
+def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -> None:
+    page = open_page(locale="fr-FR")
+    page.get_by_role("link", name="Audit").click()
+    page.fill("#audit-path", "twins")
+    action(page, "audit_data").click()
+    expect(page.locator("#audit-body")).to_contain_text("portent des étiquettes différentes")
+    expect(page.locator("#audit-body")).to_contain_text("AUC de 0,91")
+    page.fill("#audit-path", "data")
+    action(page, "audit_data").click()
+    expect(page.locator("#audit-body")).to_contain_text("Aucun défaut")
+    expect(page.locator("#twins-card")).to_be_hidden()
+
+
+def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: OpenPage) -> None:
+    page = open_page()
+    trained(page)
+    page.get_by_role("link", name="Evaluation").click()
+    page.fill("#evaluate-path", "data")
+    page.select_option("#evaluate-split", "val")
+    action(page, "evaluate_model").click()
+    body = page.locator("#evaluation-body")
+    expect(body).to_contain_text("0.800 to 0.900")
+    expect(body).to_contain_text("Of 20 such cases 1 were missed; of 40 others 6 were called")
+    expect(body).to_contain_text("this many times: 3")
+    charts = page.evaluate(
+        "() => [...document.querySelectorAll('#evaluation-curves canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
+    )
+    assert charts == [4, 2]
+    assert violations(page) == []
+
+
+def test_a_report_is_written_and_opens_from_the_server(open_page: OpenPage) -> None:
+    page = open_page("file")
+    trained(page)
+    page.get_by_role("link", name="Checkpoints").click()
+    action(page, "create_report").first.click()
+    link = page.get_by_role("link", name=re.compile("Open the report"))
+    with page.expect_popup() as opened:
+        link.click()
+    report = opened.value
+    expect(report.locator("h1")).to_have_text("Report")
+    # Its own style is let through by its hash.
+    assert report.locator("h1").evaluate("heading => getComputedStyle(heading).color") == "rgb(1, 2, 3)"
