@@ -37,6 +37,9 @@ def bench(
         str | None, typer.Option("--data", metavar="DIR", help="Folder that holds train/: how long a run on it takes.")
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", metavar="N", help="Epochs of that run.", min=1)] = 12,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as for train; repeatable.")
+    ] = None,
     image_size: Annotated[int | None, typer.Option("--image-size", metavar="PIXELS")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N")] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
@@ -59,6 +62,7 @@ def bench(
                 f"model.architecture={name}",
                 f"data.image_size={image_size or size}",
                 f"data.batch_size={batch_size or batch}",
+                *(settings or ()),
             ]
             config = training_config(
                 place, file=None, data=data, preset_name=None, assignments=assignments, epochs=epochs

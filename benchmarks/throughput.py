@@ -1,0 +1,137 @@
+"""Training throughput against peers, taking turns in one run: the plain recipe, timm's own script, and ours.
+
+    python benchmarks/throughput.py --data DIR [--timm PATH/train.py] [--rounds 3] [--models NAME ...]
+
+timm's script is no part of its package: give the path of train.py from its repository. Loader included for all.
+Prints one JSON line for each measurement, then a table of medians (lowest to highest) and ratios.
+"""
+
+import argparse
+import functools
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Image size, batch size, steps of the slow ones.
+CASES = {
+    "tf_efficientnet_lite0": (224, 16, 10),
+    "efficientnet_b0": (224, 16, 10),
+    "efficientnet_b4": (380, 4, 8),
+    "efficientnetv2_s": (512, 4, 7),
+}
+TIMM_NAMES = {"efficientnetv2_s": "tf_efficientnetv2_s"}
+TIMEOUT_S = 400
+
+
+def run(command: list[str]) -> str:
+    finished = subprocess.run(
+        command, capture_output=True, text=True, timeout=TIMEOUT_S, env={**os.environ, "OMP_NUM_THREADS": "2"}
+    )
+    return finished.stdout + finished.stderr
+
+
+def plain(model: str, data: Path, threads: int) -> float | None:
+    size, batch, steps = CASES[model]
+    command = [sys.executable, str(HERE / "peer_plain.py"), "--data", str(data), "--architecture", model]
+    command += ["--image-size", str(size), "--batch-size", str(batch), "--steps", str(steps), "--threads", str(threads)]
+    return _last(run(command), "images_per_second")
+
+
+def ours(model: str, data: Path, threads: int) -> float | None:
+    size, batch, _ = CASES[model]
+    command = [sys.executable, "-m", "breastai", "bench", model, "--data", str(data), "--json", "--workspace", "/tmp"]
+    # The same network as the peers train: without what we put on it.
+    command += ["--set", "model.use_cbam=false", "--set", "model.attention_pooling=false"]
+    command += ["--image-size", str(size), "--batch-size", str(batch)]
+    output = run(command)
+    for name in ("peak_share", "loader_wait_share", "peak_memory_gb", "matrix_gflops", "evaluate_images_per_second"):
+        print(json.dumps({"model": model, name: _last(output, name)}), flush=True)
+    return _last(output, "train_images_per_second")
+
+
+def timm(script: Path, model: str, data: Path, best: bool) -> float | None:
+    size, batch, _ = CASES[model]
+    command = [sys.executable, str(script), "--data-dir", str(data), "--train-split", "train", "--val-split", "val"]
+    command += [
+        "--model",
+        TIMM_NAMES.get(model, model),
+        "--num-classes",
+        "3",
+        "--img-size",
+        str(size),
+        "-b",
+        str(batch),
+    ]
+    command += [
+        "--device",
+        "cpu",
+        "-j",
+        "2",
+        "--epochs",
+        "1",
+        "--log-interval",
+        "1",
+        "--opt",
+        "adamw",
+        "--output",
+        "/tmp/timm-out",
+    ]
+    if best:
+        command += ["--amp", "--amp-dtype", "bfloat16", "--channels-last"]
+    speeds: list[float] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            found = re.search(r"Time: [\d.]+s, +([\d.]+)/s", line)
+            speeds += [float(found[1])] if found else []
+            if len(speeds) >= 9:
+                break
+        process.kill()
+    return statistics.median(speeds[3:]) if len(speeds) > 3 else None
+
+
+def _last(output: str, name: str) -> float | None:
+    values = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    found = [value[name] for value in values if name in value]
+    if not found:
+        print(output[-2000:], file=sys.stderr)
+        return None
+    return float(found[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--timm", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--models", nargs="+", default=list(CASES))
+    given = parser.parse_args()
+    for model in given.models:
+        speeds: dict[str, list[float]] = {}
+        for _ in range(given.rounds):
+            ways = {"plain": functools.partial(plain, model, given.data, given.threads)}
+            if given.timm:
+                ways["timm"] = functools.partial(timm, given.timm, model, given.data, best=False)
+                ways["timm best"] = functools.partial(timm, given.timm, model, given.data, best=True)
+            ways["breastai"] = functools.partial(ours, model, given.data, given.threads)
+            for name, measure in ways.items():
+                speed = measure()
+                print(json.dumps({"model": model, "who": name, "images_per_second": speed}), flush=True)
+                speeds.setdefault(name, []).extend([speed] if speed is not None else [])
+        medians = {name: statistics.median(values) for name, values in speeds.items() if values}
+        for name, median in medians.items():
+            spread = f"{min(speeds[name]):.2f} to {max(speeds[name]):.2f}"
+            print(
+                f"{model:24} {name:10} {median:7.2f} ({spread})   ours is {medians['breastai'] / median:.2f}x",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
