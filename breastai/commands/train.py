@@ -36,16 +36,22 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as training.learning_rate=0.001; repeatable."),
     ] = None,
     epochs: EpochsOption = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option("--seeds", metavar="A,B,...", help="Train once for each seed; mean and spread at the end."),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
     """Train a model on class folders. Ctrl+C once stops and saves, twice ends at once."""
     from breastai.commands.configuration import training_config
+    from breastai.commands.repeats import Repeats, parse_seeds
     from breastai.commands.running import run_job
     from breastai.domain.errors import DataNotFound
     from breastai.domain.jobs import Train
     from breastai.storage.workspace import Workspace
 
+    wanted = None if seeds is None else parse_seeds(seeds)
     place = Workspace.open(workspace)
     settings = training_config(
         place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=epochs
@@ -54,7 +60,18 @@ def train(
     if not place.resolve(settings.data.train_dir).is_dir():
         raise DataNotFound(settings.data.train_dir)
     with opened(as_json) as output:
-        return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)
+        if wanted is None:
+            return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)
+        repeats = Repeats(output)
+        for seed in wanted:
+            system = settings.system.model_copy(update={"seed": seed})
+            config_of_seed = settings.model_copy(update={"system": system})
+            job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=config_of_seed)
+            status = run_job(job, repeats)
+            if status != 0:
+                return status
+        repeats.tell(wanted)
+        return 0
 
 
 def resume(

@@ -1,0 +1,71 @@
+"""Several runs that differ in their seed alone: the mean of each figure and how far it spreads."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from breastai.commands.output import Output
+from breastai.domain.errors import CommandInvalid
+from breastai.domain.events import Event, TrainingComplete
+
+_HELP = "breastai train --help"
+_LARGEST_SEED = 2**31 - 1
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the seeds in "1,2,3"; raise CommandInvalid unless they are two different ones or more."""
+    try:
+        seeds = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise CommandInvalid(f"--seeds: expected whole numbers such as 1,2,3, got {text!r}.", _HELP) from None
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds) or not all(0 <= seed <= _LARGEST_SEED for seed in seeds):
+        raise CommandInvalid(f"--seeds: expected two different seeds or more, from 0, got {text!r}.", _HELP)
+    return seeds
+
+
+class Repeats:
+    """Passes the events of each run on, and remembers the figures of its best epoch."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.complete: list[TrainingComplete] = []
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, TrainingComplete):
+            self.complete.append(event)
+        self._output.event(event)
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        self._output.result(values, text)
+
+    def tell(self, seeds: Sequence[int]) -> None:
+        """Tell the mean and the spread of each figure over the runs that came to their end."""
+        figures = spread([event.final_metrics for event in self.complete])
+        values = {
+            "type": "repeats",
+            "seeds": list(seeds[: len(self.complete)]),
+            "checkpoints": [event.checkpoint for event in self.complete],
+            "figures": figures,
+        }
+        lines = [f"\n{len(self.complete)} runs that differ in their seed; validation, best epoch of each:"]
+        for name, figure in figures.items():
+            mean, deviation = figure["mean"], figure["standard_deviation"]
+            lines.append(f"  {name:<20} {mean:.3f} ± {deviation:.3f}  ({figure['low']:.3f} to {figure['high']:.3f})")
+        self._output.result(values, "\n".join(lines))
+
+
+def spread(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, for each figure that is a number in every run, its mean, standard deviation, range and values."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in runs[0] if len(runs) > 1 else ():
+        values = [run.get(name) for run in runs]
+        numbers = [float(value) for value in values if isinstance(value, int | float)]
+        if len(numbers) == len(runs):
+            found[name] = {
+                "mean": statistics.fmean(numbers),
+                "standard_deviation": statistics.stdev(numbers),
+                "low": min(numbers),
+                "high": max(numbers),
+                "values": numbers,
+            }
+    return found
