@@ -59,6 +59,12 @@
     return dataset.data.length > 0 && dataset.data.every((point) => point.y === null);
   }
 
+  /** Chart.js's own legend, with the dashes of the curves. @param {any} chart */
+  function dashedLabels(chart) {
+    const labels = /** @type {any} */ (globalThis.Chart).defaults.plugins.legend.labels.generateLabels(chart);
+    return labels.map((/** @type {any} */ item) => ({ ...item, lineWidth: 2, lineDash: chart.data.datasets[item.datasetIndex].borderDash }));
+  }
+
   /**
    * A chart of some figures over the epochs.
    * @param {HTMLCanvasElement} canvas
@@ -85,7 +91,7 @@
           y: { ticks: { maxTicksLimit: 6 }, grace: "5%" },
         },
         plugins: {
-          legend: { position: "bottom", reverse: true, labels: { usePointStyle: true, pointStyle: "line", pointStyleWidth: 26, padding: 12, filter: (/** @type {any} */ item, /** @type {any} */ data) => !isEmpty(data.datasets[item.datasetIndex]) } },
+          legend: { position: "bottom", reverse: true, labels: { usePointStyle: true, pointStyle: "line", pointStyleWidth: 28, padding: 12, generateLabels: dashedLabels, filter: (/** @type {any} */ item, /** @type {any} */ data) => !isEmpty(data.datasets[item.datasetIndex]) } },
           colors: { enabled: false },
           tooltip: {
             itemSort: (/** @type {any} */ a, /** @type {any} */ b) => a.datasetIndex - b.datasetIndex,

@@ -184,7 +184,7 @@
     "curves.more": "More curves",
     "curves.table": "Table of epochs",
     "curves.table_caption": "Validation figures by epoch, latest first; ★ is the best so far",
-    "curves.absent": "The charts can't be drawn: Chart.js was not found. Type npm install in the folder frontend/, then reload. All figures are in the table below.",
+    "curves.absent": "The charts can't be drawn: Chart.js was not found. Type npm ci --prefix frontend in the project's folder, then reload. All figures are in the table below.",
     "audit.title": "Audit of the images",
     "audit.help": "Looks for duplicates, contradicting labels, leaks between training and test, shortcuts and broken files, before anything is trained.",
     "audit.run": "Audit",

@@ -184,7 +184,7 @@
     "curves.more": "Autres courbes",
     "curves.table": "Tableau des époques",
     "curves.table_caption": "Mesures de validation par époque, la plus récente en premier ; ★ signale la meilleure à ce jour",
-    "curves.absent": "Impossible de tracer les courbes : Chart.js est introuvable. Tapez npm install dans le dossier frontend/, puis rechargez la page. Toutes les mesures figurent dans le tableau ci-dessous.",
+    "curves.absent": "Impossible de tracer les courbes : Chart.js est introuvable. Tapez npm ci --prefix frontend dans le dossier du projet, puis rechargez la page. Toutes les mesures figurent dans le tableau ci-dessous.",
     "audit.title": "Audit des images",
     "audit.help": "Cherche doublons, étiquettes contradictoires, fuites entre entraînement et test, raccourcis et fichiers abîmés, avant tout entraînement.",
     "audit.run": "Auditer",
