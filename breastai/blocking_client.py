@@ -67,6 +67,17 @@ class BlockingClient:
     def evaluate(self, data: str, *, checkpoint: str | None = None, split: str | None = None) -> events.Evaluation:
         return self._wait(self._client.evaluate(data, checkpoint=checkpoint, split=split))
 
+    def compare(
+        self, first: str, second: str, *, data: str | None = None, split: str | None = None
+    ) -> events.Comparison:
+        return self._wait(self._client.compare(first, second, data=data, split=split))
+
+    def audit(self, data: str) -> events.AuditDone:
+        return self._wait(self._client.audit(data))
+
+    def report(self, run_id: str | None = None, *, language: str = "en", pdf: bool = False) -> events.ReportCreated:
+        return self._wait(self._client.report(run_id, language=language, pdf=pdf))
+
     def status(self) -> events.Status:
         return self._wait(self._client.status())
 

@@ -203,6 +203,24 @@ class Client:
         request = build_request("evaluate_model", {"data": data, "checkpoint": checkpoint, "split": split})
         return await self._ask(request, events.Evaluation, self._job_timeout_s)
 
+    async def compare(
+        self, first: str, second: str, *, data: str | None = None, split: str | None = None
+    ) -> events.Comparison:
+        """Compare two checkpoints on labelled images, or two CSV files of predictions the server may read."""
+        fields = {"first": first, "second": second, "data": data, "split": split}
+        return await self._ask(build_request("compare_models", fields), events.Comparison, self._job_timeout_s)
+
+    async def audit(self, data: str) -> events.AuditDone:
+        """Return what is wrong with the images of a folder the server may read."""
+        return await self._ask(build_request("audit_data", {"data": data}), events.AuditDone, self._job_timeout_s)
+
+    async def report(
+        self, run_id: str | None = None, *, language: str = "en", pdf: bool = False
+    ) -> events.ReportCreated:
+        """Write the report of a run, by default that of the session's current model."""
+        request = build_request("create_report", {"run_id": run_id, "language": language, "pdf": pdf})
+        return await self._ask(request, events.ReportCreated, self._job_timeout_s)
+
     async def status(self, *, run_id: str | None = None, last_seq: int | None = None) -> events.Status:
         """Return the session as it is."""
         return await self._ask(requests.GetStatus(run_id=run_id, last_seq=last_seq), events.Status)

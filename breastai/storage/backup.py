@@ -1,4 +1,4 @@
-"""Backups: one zip each in backups/, with configuration, manifests, journals and best weights; never images."""
+"""Backups: one zip each in backups/, with configuration, manifests, journals, splits, evaluations and best weights; never images."""
 
 import contextlib
 import hashlib
@@ -32,6 +32,9 @@ _ALLOWED = (
     re.compile(rf"checkpoints/{_RUN}/best(\.state-[0-9a-f]{{1,16}})?\.safetensors"),
     re.compile(rf"checkpoints/{_RUN}/best\.json"),
     re.compile(rf"logs/{_RUN}/events\.jsonl"),
+    re.compile(rf"logs/{_RUN}/split\.json"),
+    re.compile(rf"logs/{_RUN}/evaluations/[A-Za-z0-9._-]{{1,80}}\.json"),
+    re.compile(r"logs/test_sets\.jsonl"),
     re.compile(r"config\.json"),
 )
 _MOST_CONTENTS_BYTES = 64 * 2**20
@@ -150,6 +153,8 @@ def _write_zip(workspace: Workspace, file: IO[bytes], created: str) -> None:
 def _sources(workspace: Workspace) -> Iterator[Path]:
     """Yield what a backup holds: real files in real folders of the workspace. Damaged checkpoints are left out."""
     candidates = [workspace.config_file, *sorted(workspace.logs_dir.glob("*/events.jsonl"))]
+    for pattern in ("*/split.json", "*/evaluations/*.json", "test_sets.jsonl"):
+        candidates += sorted(workspace.logs_dir.glob(pattern))
     for manifest in sorted(workspace.checkpoints_dir.glob("*/best.json")):
         try:
             files = checkpoint_files(workspace, manifest.parent.name, "best")

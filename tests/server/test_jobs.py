@@ -8,7 +8,7 @@ import sys
 import psutil
 import pytest
 
-from breastai.domain.events import Error, Log, ProgressUpdate
+from breastai.domain.events import AuditDone, Comparison, Error, Log, ProgressUpdate
 from breastai.server.supervisor import Deadlines
 from breastai.storage.journal import read_events
 
@@ -356,5 +356,59 @@ def test_a_second_session_finds_the_slot_taken(play):
         await stage.training(script)
         assert (await script.ask("start_training", session_id="other"))["code"] == "session.busy"
         assert (await script.ask("get_status", session_id="other"))["snapshot"]["state"] == "idle"
+
+    play(story)
+
+
+def test_an_audit_a_comparison_and_a_report_are_jobs_of_a_worker(play, workspace):
+    workspace.journal_file("run-1").parent.mkdir(parents=True)
+    workspace.journal_file("run-1").write_text("")
+    for name in ("a.csv", "b.csv"):
+        (workspace.root / name).write_text("label\n")
+
+    async def story(stage):
+        script = await stage.connect()
+        await script.send("audit_data", data="images", request_id=1)
+        worker = await stage.worker()
+        assert (worker.job["kind"], worker.job["data"], worker.job["pictures"]) == ("audit", "images", True)
+        worker.emit(AuditDone(data="images", images=3, findings=[], groups=[], groups_total=0), stamp=False)
+        worker.order(exit=0)
+        told = await script.until("audit")
+        assert (told["request_id"], told["images"]) == (1, 3)
+        await script.state("idle")
+
+        await script.send("compare_models", first="a.csv", second="b.csv", request_id=2)
+        worker = await stage.worker()
+        assert (worker.job["kind"], worker.job["first"]) == ("compare", "a.csv")
+        worker.emit(Comparison(first="a.csv", second="b.csv", n=1, class_names=[], figures={}), stamp=False)
+        worker.order(exit=0)
+        assert (await script.until("comparison"))["request_id"] == 2
+        await script.state("idle")
+
+        for refused in (
+            await script.ask("audit_data", data="/etc"),
+            await script.ask("compare_models", first="/etc/a.csv", second="b.csv"),
+            await script.ask("compare_models", first="run-1/best", second="run-1/last"),
+            await script.ask("create_report", run_id="run-1"),
+            await script.ask("create_report", run_id="nobody"),
+            await script.ask("create_report"),
+        ):
+            assert refused["type"] == "error"
+        assert stage.workers_begun == 0
+
+    play(story)
+
+
+def test_the_audit_at_the_beginning_of_a_run_does_not_end_it(play):
+    async def story(stage):
+        script = await stage.connect()
+        worker = await stage.training(script)
+        worker.emit(AuditDone(data="train", images=3, findings=[], groups=[], groups_total=0))
+        await script.until("audit")
+        snapshot = (await script.ask("get_status"))["snapshot"]
+        assert (snapshot["state"], snapshot["outcome"]) == ("running", None)
+        worker.epoch(1)
+        worker.complete()
+        await script.until("training_complete")
 
     play(story)

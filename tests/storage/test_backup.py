@@ -224,3 +224,21 @@ def test_too_little_space_is_found_before_anything_is_written(workspace, monkeyp
     with pytest.raises(DiskFull):
         restore_backup(workspace, made.path.name)
     assert workspace.config_file.read_text() == "later"
+
+
+def test_the_evidence_of_a_run_is_kept_and_comes_back(workspace: Workspace) -> None:
+    kept = {
+        "logs/r1/split.json": "{}",
+        "logs/r1/evaluations/test-1.json": "{}",
+        "logs/test_sets.jsonl": '{"fingerprint": "f"}\n',
+    }
+    for name, content in kept.items():
+        path = workspace.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    made = create_backup(workspace)
+    assert kept.keys() <= {file.name for file in made.files}
+    for name in kept:
+        (workspace.root / name).unlink()
+    restore_backup(workspace, made.path.name)
+    assert {name: (workspace.root / name).read_text() for name in kept} == kept
