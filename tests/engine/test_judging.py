@@ -85,9 +85,7 @@ def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_o
 
 
 def test_two_checkpoints_are_compared_on_the_same_images(trained: Workspace, sample_data: Path) -> None:
-    job = Compare(
-        workspace=str(trained.root), first="run/best", second="run/last", data=str(sample_data), split="test"
-    )
+    job = Compare(workspace=str(trained.root), first="run/best", second="run/last", data=str(sample_data), split="test")
     told = list(compare_checkpoints(job, trained))[-1]
     assert isinstance(told, Comparison)
     assert set(told.figures) >= {"auc_roc.malignant", "accuracy"}
