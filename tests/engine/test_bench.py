@@ -27,7 +27,9 @@ def test_a_run_takes_its_images_over_the_speed(small_config: Callable[..., Confi
     assert told.peak_memory_gb > 0.1
 
 
-def test_without_images_the_speed_is_told_and_no_time(small_config: Callable[..., Config], workspace: Workspace) -> None:
+def test_without_images_the_speed_is_told_and_no_time(
+    small_config: Callable[..., Config], workspace: Workspace
+) -> None:
     nowhere = {"data": {"train_dir": "nowhere", "val_dir": None}}
     told = measured(small_config(nowhere), workspace)
     assert told.training_images == 0
