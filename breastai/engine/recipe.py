@@ -19,7 +19,7 @@ from breastai.engine.run import Run
 
 HEAD_PASSES = 12
 _HEAD_RATE = 0.002
-_FIRST_SIZE = 0.57  # of the full image size
+_FIRST_SIZE = 0.71  # of the full image size
 _GROWING = 0.6  # share of the epochs in which images grow
 _SIZE_STEP = 32
 _FEATURES_LIMIT_BYTES = 2 * 2**30
