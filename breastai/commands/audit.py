@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import Output, opened
+from breastai.commands.output import Output, PassedOn, opened
 from breastai.domain.events import AuditDone, Event
 
 FAILED = 1
@@ -46,17 +46,14 @@ def audit(
     return FAILED if status == 0 and watching.severities & severe else status
 
 
-class _Watching:
+class _Watching(PassedOn):
     """Passes everything on, and remembers how severe the findings were."""
 
     def __init__(self, output: Output) -> None:
-        self._output = output
+        super().__init__(output)
         self.severities: set[str] = set()
 
     def event(self, event: Event) -> None:
         if isinstance(event, AuditDone):
             self.severities = {finding.severity for finding in event.findings}
-        self._output.event(event)
-
-    def result(self, values: dict[str, object], text: str) -> None:
-        self._output.result(values, text)
+        super().event(event)

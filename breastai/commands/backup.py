@@ -18,6 +18,7 @@ def backup(workspace: WorkspaceOption = CURRENT_FOLDER, as_json: JsonOption = Fa
 
     place = Workspace.open(workspace)
     with opened(as_json) as output:
+        output.work_in(place.root)
         made = create_backup(place)
         size_mb = round(made.size_bytes / 1e6, 3)
         output.event(BackupCreated(path=place.relative(made.path), size_mb=size_mb, files=len(made.files)))

@@ -1,6 +1,8 @@
 """A command's events as text for people: a line for each epoch, a progress bar, a table of figures at the end."""
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -58,6 +60,7 @@ class Display:
         )
         self._task: TaskID | None = None
         self._run_id: str | None = None
+        self._workspace = Path.cwd()
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +69,17 @@ class Display:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end_progress()
+
+    def work_in(self, workspace: Path) -> None:
+        """Take the workspace that the paths in events are relative to."""
+        self._workspace = workspace
+
+    def _path(self, name: str) -> str:
+        """Return a path of the workspace as one can type it here."""
+        path = self._workspace / name
+        with contextlib.suppress(ValueError):
+            return path.relative_to(Path.cwd()).as_posix()
+        return path.as_posix()
 
     def event(self, event: Event) -> None:
         self._run_id = event.run_id or self._run_id
@@ -134,7 +148,7 @@ class Display:
         self._console.print(table)
         self._per_class(event.final_metrics.get("per_class"))
         self._line(f"Checkpoint: {event.checkpoint}")
-        self._line(f"Journal:    logs/{self._run_id}/events.jsonl")
+        self._line(f"Journal:    {self._path(f'logs/{self._run_id}/events.jsonl')}")
         self._notice()
 
     def _per_class(self, per_class: Any) -> None:
@@ -270,14 +284,14 @@ class Display:
 
     def _export_complete(self, event: ExportComplete) -> None:
         self._end_progress()
-        self._line(f"Exported {event.checkpoint} to {event.path} ({event.size_mb:.1f} MB)")
+        self._line(f"Exported {event.checkpoint} to {self._path(event.path)} ({event.size_mb:.1f} MB)")
         if event.max_difference is not None:
             on = f" on {event.compared}" if event.compared else ""
             self._line(f"Largest difference of a probability from the checkpoint's{on}: {event.max_difference:.1e}")
         self._notice()
 
     def _backup_created(self, event: BackupCreated) -> None:
-        self._line(f"Backup: {event.path} ({event.files} files, {event.size_mb:.1f} MB)")
+        self._line(f"Backup: {self._path(event.path)} ({event.files} files, {event.size_mb:.1f} MB)")
 
     def _job_stopped(self, event: JobStopped) -> None:
         self._end_progress()

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from breastai.domain.errors import BreastAIError
@@ -15,6 +16,9 @@ from breastai.domain.messages import encode_event, error_event
 class Output(Protocol):
     """What a command tells its user."""
 
+    def work_in(self, workspace: Path) -> None:
+        """Take the workspace that the paths in events are relative to."""
+
     def event(self, event: Event) -> None:
         """Tell of an event."""
 
@@ -22,11 +26,30 @@ class Output(Protocol):
         """Tell of a result that is no event: `values` for programs, `text` for people."""
 
 
+class PassedOn:
+    """An output that hands everything to another: the base of those that look on."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def work_in(self, workspace: Path) -> None:
+        self._output.work_in(workspace)
+
+    def event(self, event: Event) -> None:
+        self._output.event(event)
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        self._output.result(values, text)
+
+
 class JsonLines:
     """One JSON object per line, written at once."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    def work_in(self, workspace: Path) -> None:
+        """Nothing to do: for scripts paths stay relative to the workspace."""
 
     def event(self, event: Event) -> None:
         self._write(encode_event(event))

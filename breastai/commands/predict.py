@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import Output, opened
+from breastai.commands.output import Output, PassedOn, opened
 
 if TYPE_CHECKING:
     from breastai.domain.events import Event
@@ -81,11 +81,11 @@ def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator
     yield PredictionsComplete(count=len(files), failed=failed)
 
 
-class _Watched:
+class _Watched(PassedOn):
     """An output that remembers how many images could not be read."""
 
     def __init__(self, output: Output) -> None:
-        self._output = output
+        super().__init__(output)
         self.failed = 0
 
     def event(self, event: "Event") -> None:
@@ -93,7 +93,4 @@ class _Watched:
 
         if isinstance(event, PredictionsComplete):
             self.failed = event.failed
-        self._output.event(event)
-
-    def result(self, values: dict[str, object], text: str) -> None:
-        self._output.result(values, text)
+        super().event(event)

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from breastai.commands.output import Output
+from breastai.commands.output import Output, PassedOn
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.events import Event, TrainingComplete
 
@@ -23,20 +23,17 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-class Repeats:
+class Repeats(PassedOn):
     """Passes the events of each run on, and remembers the figures of its best epoch."""
 
     def __init__(self, output: Output) -> None:
-        self._output = output
+        super().__init__(output)
         self.complete: list[TrainingComplete] = []
 
     def event(self, event: Event) -> None:
         if isinstance(event, TrainingComplete):
             self.complete.append(event)
-        self._output.event(event)
-
-    def result(self, values: dict[str, Any], text: str) -> None:
-        self._output.result(values, text)
+        super().event(event)
 
     def tell(self, seeds: Sequence[int]) -> None:
         """Tell the mean and the spread of each figure over the runs that came to their end."""

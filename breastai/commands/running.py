@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from types import FrameType
 
 from breastai.commands.output import Output
@@ -28,6 +29,7 @@ def run_job(job: AnyJob, output: Output) -> int:
     require_packages(_needed(job))
     from breastai.worker import perform
 
+    output.work_in(Path(job.workspace))
     failure: Error | None = None
     last: Event | None = None
     with stop_signals() as stop_requested:
