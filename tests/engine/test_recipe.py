@@ -27,7 +27,7 @@ def config(**training: object) -> Config:
 def test_images_grow_to_their_full_size_and_stay_there() -> None:
     sizes = [image_size_in(config(epochs=8), epoch) for epoch in range(2, 9)]
     assert sizes == sorted(sizes)
-    assert sizes[0] == 128
+    assert sizes[0] == 160
     assert sizes[-2:] == [224, 224]
     assert all(size % 32 == 0 for size in sizes)
 
