@@ -133,8 +133,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.cut_connections)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start Chromium. For a module alone: while Playwright runs, no other test of this thread may run an event loop."""
     if not CHROMIUM.exists():
         missing(f"browser at {CHROMIUM}")
     expect.set_options(timeout=WITHIN_MS)
