@@ -58,9 +58,9 @@ from breastai.storage.workspace import Workspace
 _PROGRESS_EVERY_S = 0.5
 
 # Torch's threads meet after every operation, and wait by spinning 300,000 times before they sleep. On a machine that
-# does anything else (a browser, say) that takes the core from the very thread they wait for: at a load of 7 on two
-# cores a training step took 13 to 16 s, and 3.5 to 4.6 s with threads that sleep at once. On a quiet machine sleeping
-# at once costs a third of the speed (31 images/s for 45), 3,000 turns nothing (42 to 44). Read when torch is loaded.
+# does anything else (a browser, say) that can take the core from the very thread they wait for; sleeping at once costs
+# a third of the speed on a quiet one. 3,000 turns cost nothing there. Figures: docs/performance.md. Read when torch is
+# loaded, hence set here.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 StopReason = Literal["user", "server_gone"]
