@@ -5,6 +5,7 @@
 
 import contextlib
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from pydantic import ValidationError
 
@@ -40,6 +41,7 @@ from breastai.domain.jobs import (
     Audit,
     Bench,
     Compare,
+    ComparePredictions,
     Control,
     Evaluate,
     EvaluatePredictions,
@@ -68,83 +70,27 @@ Stop = Callable[[], StopReason | bool]
 Events = Generator[Event, None, None]
 
 
-def _train(job: Train, workspace: Workspace) -> Iterator[Event]:
-    from breastai.engine.training import train
-
-    return train(job, workspace)
-
-
-def _resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
-    from breastai.engine.training import resume
-
-    return resume(job, workspace)
-
-
-def _evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
-    from breastai.engine.judging import evaluate
-
-    return evaluate(job, workspace)
-
-
-def _evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iterator[Event]:
-    from breastai.clinical.judging_predictions import evaluate_predictions
-
-    return evaluate_predictions(job, workspace)
-
-
-def _compare(job: Compare, workspace: Workspace) -> Iterator[Event]:
-    if job.compares_predictions:
-        from breastai.clinical.judging_predictions import compare_predictions
-
-        return compare_predictions(job, workspace)
-    from breastai.engine.judging import compare_checkpoints
-
-    return compare_checkpoints(job, workspace)
-
-
-def _audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
-    from breastai.clinical.auditing import audit
-
-    return audit(job, workspace)
-
-
-def _report(job: Report, workspace: Workspace) -> Iterator[Event]:
-    from breastai.clinical.reporting import report
-
-    return report(job, workspace)
-
-
-def _bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
-    from breastai.engine.bench import bench
-
-    return bench(job, workspace)
-
-
-def _export(job: Export, workspace: Workspace) -> Iterator[Event]:
-    from breastai.engine.export import export
-
-    return export(job, workspace)
-
-
-def _predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
-    from breastai.engine.judging import predict
-
-    return predict(job, workspace)
-
-
-# The engine is imported when its job runs: a worker that only exports or predicts loads no more than it needs.
-JOBS: dict[type[Job], Callable[..., Iterator[Event]]] = {
-    Train: _train,
-    Resume: _resume,
-    Evaluate: _evaluate,
-    EvaluatePredictions: _evaluate_predictions,
-    Compare: _compare,
-    Audit: _audit,
-    Report: _report,
-    Bench: _bench,
-    Export: _export,
-    Predict: _predict,
+# Each job's function, by module: imported when its job runs, so that a worker loads no more than it needs.
+JOBS: dict[type[Job], str] = {
+    Train: "breastai.engine.training:train",
+    Resume: "breastai.engine.training:resume",
+    Evaluate: "breastai.engine.judging:evaluate",
+    EvaluatePredictions: "breastai.clinical.judging_predictions:evaluate_predictions",
+    Compare: "breastai.engine.judging:compare_checkpoints",
+    ComparePredictions: "breastai.clinical.judging_predictions:compare_predictions",
+    Audit: "breastai.clinical.auditing:audit",
+    Report: "breastai.clinical.reporting:report",
+    Bench: "breastai.engine.bench:bench",
+    Export: "breastai.engine.export:export",
+    Predict: "breastai.engine.judging:predict",
 }
+
+
+def job_function(kind: type[Job]) -> Callable[[Any, Workspace], Iterator[Event]]:
+    """Return the function that does jobs of `kind`: job, workspace -> events. Raises MissingExtra."""
+    module, _, name = JOBS[kind].partition(":")
+    function: Callable[[Any, Workspace], Iterator[Event]] = getattr(importlib.import_module(module), name)
+    return function
 
 
 def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event]:
@@ -230,7 +176,7 @@ class Pace:
 def _translated(job: AnyJob, workspace: Workspace) -> Events:
     """Run the job's function; turn what the system or a library raises into an error of ours that says what to do."""
     try:
-        yield from JOBS[type(job)](job, workspace)
+        yield from job_function(type(job))(job, workspace)
     except BreastAIError:
         raise
     except ModuleNotFoundError as error:

@@ -9,7 +9,7 @@ from breastai.data.predictions_table import Predictions, matched, read_predictio
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import Comparison, Evaluation, Event, ProgressUpdate
 from breastai.domain.evidence import EvaluationRecord, Evidence, JudgedCase
-from breastai.domain.jobs import Compare, EvaluatePredictions
+from breastai.domain.jobs import ComparePredictions, EvaluatePredictions
 from breastai.storage.evaluations import save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace
 
@@ -43,7 +43,7 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
     yield evaluation_event(record, workspace.relative(path))
 
 
-def compare_predictions(job: Compare, workspace: Workspace) -> Iterator[Event]:
+def compare_predictions(job: ComparePredictions, workspace: Workspace) -> Iterator[Event]:
     """Compare two files of predictions on the same cases; raise PredictionsInvalid."""
     yield ProgressUpdate(stage="evaluating", message="Reading predictions")
     first = read_predictions(workspace.resolve(job.first))

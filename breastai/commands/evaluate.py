@@ -80,7 +80,7 @@ def compare(
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
     from breastai.domain.errors import CommandInvalid, DataNotFound
-    from breastai.domain.jobs import Compare
+    from breastai.domain.jobs import AnyJob, Compare, ComparePredictions
     from breastai.storage.workspace import Workspace
 
     tables = [name.lower().endswith(".csv") for name in (first, second)]
@@ -93,7 +93,7 @@ def compare(
             if not path.is_file():
                 raise DataNotFound(name)
         place = Workspace.open(workspace)
-        job = Compare(workspace=str(place.root), first=str(names[0]), second=str(names[1]))
+        job: AnyJob = ComparePredictions(workspace=str(place.root), first=str(names[0]), second=str(names[1]))
     else:
         place = Workspace.open(workspace)
         job = Compare(

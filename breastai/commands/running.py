@@ -11,7 +11,7 @@ from types import FrameType
 from breastai.commands.output import Output
 from breastai.domain.errors import MissingExtra, all_errors
 from breastai.domain.events import Error, Event, JobStopped, TrainingStopped
-from breastai.domain.jobs import AnyJob, Audit, Compare, EvaluatePredictions, Report
+from breastai.domain.jobs import AnyJob, Audit, ComparePredictions, EvaluatePredictions, Report
 
 STOPPED = 130
 # What a job with torch needs and the base install lacks.
@@ -56,7 +56,7 @@ def _needed(job: AnyJob) -> tuple[str, ...]:
     """Return the packages of the extra `train` that a job uses."""
     if isinstance(job, Report):
         return _REPORTING_PACKAGES
-    if isinstance(job, EvaluatePredictions | Audit) or (isinstance(job, Compare) and job.compares_predictions):
+    if isinstance(job, EvaluatePredictions | ComparePredictions | Audit):
         return _JUDGING_PACKAGES
     return _TRAINING_PACKAGES
 

@@ -49,18 +49,21 @@ class EvaluatePredictions(Job):
 
 
 class Compare(Job):
-    """Compare two models on the same cases: two checkpoints on `data`, or two CSV files of predictions."""
+    """Compare two checkpoints on the same labelled images."""
 
     kind: Literal["compare"] = "compare"
     first: str
     second: str
-    data: str | None = None
+    data: str
     split: Literal["train", "val", "test"] | None = None
 
-    @property
-    def compares_predictions(self) -> bool:
-        """Whether two files of predictions are meant, which need no network."""
-        return self.first.lower().endswith(".csv") and self.second.lower().endswith(".csv")
+
+class ComparePredictions(Job):
+    """Compare two models by CSV files of their predictions on the same cases. Needs no network."""
+
+    kind: Literal["compare_predictions"] = "compare_predictions"
+    first: str
+    second: str
 
 
 class Audit(Job):
@@ -106,7 +109,17 @@ class Predict(Job):
 
 
 AnyJob = Annotated[
-    Train | Resume | Evaluate | EvaluatePredictions | Compare | Audit | Report | Bench | Export | Predict,
+    Train
+    | Resume
+    | Evaluate
+    | EvaluatePredictions
+    | Compare
+    | ComparePredictions
+    | Audit
+    | Report
+    | Bench
+    | Export
+    | Predict,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

@@ -139,6 +139,11 @@ class CompareModels(Request):
     )
     split: Literal["train", "val", "test"] | None = None
 
+    @property
+    def compares_predictions(self) -> bool:
+        """Whether two files of predictions are meant."""
+        return self.first.lower().endswith(".csv") and self.second.lower().endswith(".csv")
+
 
 class AuditData(Request):
     """Look for faults in a folder of images: duplicates, contradicting labels, leaks, shortcuts, broken files."""

@@ -8,7 +8,7 @@ from typing import Any
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, Train
+from breastai.domain.jobs import Audit, Bench, Compare, ComparePredictions, Evaluate, Export, Job, Report, Resume, Train
 from breastai.domain.requests import (
     AuditData,
     CompareModels,
@@ -124,23 +124,25 @@ async def compare_models(services: Services, client: Client, request: CompareMod
     session = services.sessions.get(request.session_id)
 
     def job() -> Job:
-        asked = Compare(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            first=request.first,
-            second=request.second,
-            data=request.data,
-            split=request.split,
-        )
-        if asked.compares_predictions:
+        root = str(services.workspace.root)
+        if request.compares_predictions:
             for path in (request.first, request.second):
                 services.data_roots.check(path)
-            return asked
+            return ComparePredictions(
+                workspace=root, session_id=request.session_id, first=request.first, second=request.second
+            )
         if request.data is None:
             raise RequestInvalid(["data: expected the folder of images to compare two checkpoints on, got nothing"])
         services.data_roots.check(request.data)
         names = [checkpoints.find_checkpoint(services.workspace, name).name for name in (request.first, request.second)]
-        return asked.model_copy(update={"first": names[0], "second": names[1]})
+        return Compare(
+            workspace=root,
+            session_id=request.session_id,
+            first=names[0],
+            second=names[1],
+            data=request.data,
+            split=request.split,
+        )
 
     services.runner.start(session, "compare", _in_thread(job), client, request.request_id, request.answered_by)
 

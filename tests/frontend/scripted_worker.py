@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from breastai import worker
@@ -266,7 +266,7 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
-    scripts: dict[type[Job], worker.Callable[..., Iterator[Event]]] = {
+    scripted: dict[type[Job], Callable[..., Iterator[Event]]] = {
         Train: train,
         Resume: resume,
         Export: export,
@@ -274,5 +274,5 @@ if __name__ == "__main__":
         Evaluate: evaluate,
         Report: report,
     }
-    worker.JOBS.update(scripts)
+    worker.JOBS.update({kind: f"{__name__}:{function.__name__}" for kind, function in scripted.items()})
     sys.exit(worker.main())
