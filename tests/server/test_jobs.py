@@ -379,7 +379,7 @@ def test_an_audit_a_comparison_and_a_report_are_jobs_of_a_worker(play, workspace
 
         await script.send("compare_models", first="a.csv", second="b.csv", request_id=2)
         worker = await stage.worker()
-        assert (worker.job["kind"], worker.job["first"]) == ("compare", "a.csv")
+        assert (worker.job["kind"], worker.job["first"]) == ("compare_predictions", "a.csv")
         worker.emit(Comparison(first="a.csv", second="b.csv", n=1, class_names=[], figures={}), stamp=False)
         worker.order(exit=0)
         assert (await script.until("comparison"))["request_id"] == 2
