@@ -9,16 +9,21 @@ Errors come as the exceptions of breastai.domain.errors. A run goes on in the se
 
 import asyncio
 import itertools
+import os
+import ssl
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from breastai.domain import events, requests
 from breastai.domain.errors import (
+    AccessRefused,
     BreastAIError,
     ConnectionLost,
     RefusedByServer,
@@ -52,6 +57,11 @@ def error_from_event(event: events.Error) -> BreastAIError:
     return RefusedByServer(event.code, event.message)
 
 
+def with_token(url: str, token: str | None) -> str:
+    """Return the address to connect to; `url` itself, which errors name, is given without a token."""
+    return f"{url}{'&' if '?' in url else '?'}token={quote(token, safe='')}" if token else url
+
+
 def build_request(request: requests.Request | str, fields: Mapping[str, Any]) -> requests.Request:
     """Return the request; `request` may be its type, with `fields`. Raises RequestUnknown and RequestInvalid."""
     if isinstance(request, requests.Request):
@@ -69,7 +79,9 @@ class Client:
     """One connection to a server; use it as an asynchronous context manager.
 
     `timeout_s` is the deadline of ordinary answers, `job_timeout_s` that of jobs, and `reconnect_s` how long a lost
-    connection is tried again while a run is followed.
+    connection is tried again while a run is followed. `token`: the server's, where it asks for one; by default what the
+    environment variable BREASTAI_TOKEN holds. `certificate`: the PEM file of a server's own certificate, which is then
+    the only one trusted.
     """
 
     def __init__(
@@ -80,8 +92,14 @@ class Client:
         timeout_s: float = 30.0,
         job_timeout_s: float = 24 * 3600.0,
         reconnect_s: float = 60.0,
+        token: str | None = None,
+        certificate: Path | str | None = None,
     ) -> None:
         self.url, self.session_id = url, session_id
+        self._token = os.environ.get("BREASTAI_TOKEN") if token is None else token
+        self._tls: dict[str, Any] = (
+            {} if certificate is None else {"ssl": ssl.create_default_context(cafile=certificate)}
+        )
         self.welcome: events.ConnectionEstablished | None = None
         self._timeout_s, self._job_timeout_s, self._reconnect_s = timeout_s, job_timeout_s, reconnect_s
         self._connection: ClientConnection | None = None
@@ -107,7 +125,9 @@ class Client:
         self._left = False
         try:
             async with asyncio.timeout(self._timeout_s):
-                connection = await connect(self.url, max_size=_MOST_MESSAGE_BYTES, proxy=None)
+                connection = await connect(
+                    with_token(self.url, self._token), max_size=_MOST_MESSAGE_BYTES, proxy=None, **self._tls
+                )
                 try:
                     welcome = decode_event(await connection.recv())
                 except BaseException:
@@ -117,6 +137,10 @@ class Client:
             raise ServerUnreachable(self.url, f"no answer within {self._timeout_s:g} s") from None
         except (ValidationError, TypeError):
             raise ServerUnreachable(self.url, "what answers there is no BreastAI server") from None
+        except InvalidStatus as error:
+            if error.response.status_code in (403, 429):
+                raise AccessRefused(self.url, error.response.body.decode("utf-8", "replace")[:500].strip()) from None
+            raise ServerUnreachable(self.url, str(error)) from None
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed) as error:
             raise ServerUnreachable(self.url, str(error) or type(error).__name__) from None
         if not isinstance(welcome, events.ConnectionEstablished):

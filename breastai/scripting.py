@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
-from breastai.client import DEFAULT_URL, Client, error_from_event
+from breastai.client import DEFAULT_URL, Client, error_from_event, with_token
 from breastai.commands.configuration import file_values
 from breastai.commands.running import require_training_packages
 from breastai.domain import events
@@ -80,7 +81,7 @@ class TrainingBroadcaster:
         await self.close()
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-                connection = await connect(self.url, proxy=None)
+                connection = await connect(with_token(self.url, os.environ.get("BREASTAI_TOKEN")), proxy=None)
         except (OSError, TimeoutError, InvalidHandshake, InvalidURI) as error:
             LOG.info("nobody listens at %s (%s); the run is not shown elsewhere", self.url, error)
             return False

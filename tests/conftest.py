@@ -1,6 +1,8 @@
 """Fixtures shared by all tests."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,24 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_configuration_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests' token out of the user's configuration folder.
+
+    It begins as the token that the checkout's page already has, so that servers the tests start leave the page as it is.
+    """
+    folder = tmp_path_factory.mktemp("configuration")
+    script = PROJECT_ROOT / "frontend" / "session.js"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder))
+        found = re.search(r'"(.{43})"', script.read_text(encoding="utf-8")) if script.is_file() else None
+        if found is not None:
+            (folder / "breastai").mkdir()
+            (folder / "breastai" / "token").touch(mode=0o600)
+            (folder / "breastai" / "token").write_text(found[1], encoding="ascii")
+        yield folder
 
 
 @pytest.fixture(scope="session")

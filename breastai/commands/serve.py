@@ -1,6 +1,7 @@
 """`serve`: the WebSocket server and the page."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,13 +49,10 @@ def serve(
 
         def announce(server: "RunningServer") -> None:
             values = {"type": "serving", "url": server.page_url, "port": server.port}
-            output.result(values, f"BreastAI is at {server.page_url} (Ctrl+C stops it)")
+            # A token belongs on the owner's screen, and not into a file that a service manager keeps of its programs.
+            url = server.entry_url if sys.stdout.isatty() else server.page_url
+            output.result(values, f"BreastAI is at {url} (Ctrl+C stops it)")
 
-        options = Options(
-            workspace=place,
-            host=settings.host if host is None else host,
-            port=settings.port if port is None else port,
-            data_roots=[*settings.data_roots, *(data_root or ())],
-        )
+        options = Options.of(place, settings, host, port, data_root or ())
         asyncio.run(run_until_signal(options, announce))
     return 0

@@ -12,6 +12,7 @@
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
+    |   |-- TokenUnavailable      TlsUnusable
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -23,7 +24,7 @@
     |   `-- ExportFailed          ExportMismatch
     `-- ClientError
         |-- ServerUnreachable     RequestTimedOut      ConnectionLost
-        `-- RefusedByServer
+        `-- RefusedByServer       AccessRefused
 
 An error is raised with data, not with prose: `raise NoClassFolders(path)`. Its message is made from
 `template`, and the page translates `code` with the same `params`.
@@ -470,6 +471,28 @@ class AddressUnusable(InputError):
     reason: str
 
 
+@dataclass(eq=False)
+class TokenUnavailable(InputError):
+    code = "server.token_unavailable"
+    template = (
+        "The server needs its token, and {path} can't be kept for its owner alone ({reason}). Make that folder "
+        "writable, or listen on localhost without server.require_token."
+    )
+    path: str
+    reason: str
+
+
+@dataclass(eq=False)
+class TlsUnusable(InputError):
+    code = "server.tls_unusable"
+    template = (
+        "{path} can't be used for TLS ({reason}). Give server.tls_certificate and server.tls_key as PEM files without "
+        "a passphrase."
+    )
+    path: str
+    reason: str
+
+
 # --- requests ----------------------------------------------------------------------------------
 
 
@@ -645,6 +668,17 @@ class RefusedByServer(ClientError):
     template = "The server answered: {detail} ({server_code})"
     server_code: str
     detail: str
+
+
+@dataclass(eq=False)
+class AccessRefused(ClientError):
+    code = "client.access_refused"
+    template = (
+        "The server at {url} does not let this program in: {reason} Give it the server's token with token=, or in the "
+        "environment variable BREASTAI_TOKEN."
+    )
+    url: str
+    reason: str
 
 
 @dataclass(eq=False)

@@ -342,6 +342,7 @@ class ConnectionEstablished(Event):
     config: dict[str, Any]
     config_schema: dict[str, Any]
     config_error: str | None = Field(None, description="Why config.json was not used, when it was not.")
+    token_required: bool = Field(False, description="Whether whatever is read over HTTP needs the token too.")
     snapshot: Snapshot
 
 

@@ -15,7 +15,9 @@ class Request(BaseModel):
     answered_by: ClassVar[tuple[str, ...]] = ()
 
     session_id: str = Field("default", min_length=1, max_length=100, description="Which session the request is for.")
-    request_id: str | int | None = Field(None, description="Chosen by the client and echoed in the answer.")
+    request_id: Annotated[str, Field(max_length=200)] | int | None = Field(
+        None, description="Chosen by the client and echoed in the answer."
+    )
 
 
 class StartTraining(Request):

@@ -18,12 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         workspace = Workspace.open(arguments.workspace)
         settings = _server_settings(workspace)
-        options = Options(
-            workspace=workspace,
-            host=arguments.host if arguments.host is not None else settings.host,
-            port=arguments.port if arguments.port is not None else settings.port,
-            data_roots=[*settings.data_roots, *arguments.data_root],
-        )
+        options = Options.of(workspace, settings, arguments.host, arguments.port, arguments.data_root)
         asyncio.run(run_until_signal(options, _announce))
     except BreastAIError as error:
         print(error, file=sys.stderr)
@@ -43,7 +38,9 @@ def _server_settings(workspace: Workspace) -> ServerSettings:
 
 
 def _announce(server: RunningServer) -> None:
-    print(f"BreastAI is at {server.page_url} (Ctrl+C stops it)", flush=True)
+    # A token belongs on the owner's screen, and not into a file that a service manager keeps of its programs.
+    url = server.entry_url if sys.stdout.isatty() else server.page_url
+    print(f"BreastAI is at {url} (Ctrl+C stops it)", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

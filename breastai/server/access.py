@@ -1,52 +1,93 @@
-"""Who may connect: the Host a request names, the Origin it comes from, and how many connections there may be."""
+"""Who may connect: the Host a request names, the Origin it comes from, the token it brings, and how many there may be."""
 
+import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 import psutil
 from websockets.datastructures import Headers, MultipleValuesError
+
+from breastai.storage.token import tokens_match
 
 MOST_CONNECTIONS = 600
 MOST_MESSAGE_BYTES = 2**20
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-# What a browser sends as Origin for a page opened as a file.
+# What a browser sends as Origin for a page opened as a file; a sandboxed frame of any site sends the first as well.
 FILE_ORIGINS = ("null", "file://")
 WILDCARDS = ("0.0.0.0", "::", "")
+_MOST_PARAMETERS = 10
 
 
 @dataclass(frozen=True)
 class Access:
-    """The rule of one server. `hosts`: the names by which a request may call it, IPv6 addresses in brackets."""
+    """The rule of one server. `hosts`: the names by which a request may call it, IPv6 addresses in brackets.
+
+    `token`: the installation's, None when it could not be kept. `token_required`: not only of pages opened as files.
+    """
 
     hosts: frozenset[str]
     port: int
+    token: str | None = None
+    token_required: bool = False
+    scheme: str = "http"
 
-    def refusal(self, headers: Headers, peer: str) -> str | None:
-        """Return why a request with `headers` from the address `peer` is refused, None when it may pass."""
+    def refusal(self, headers: Headers, path: str) -> str | None:
+        """Return why a request is refused, None when it may pass. No reason holds a token."""
         try:
             host, origin = headers.get("Host"), headers.get("Origin")
         except MultipleValuesError:
             return "Host or Origin is given twice"
         if host is None or not self._is_ours(host):
-            return f"this server is not called {host!r}"
-        if origin is None or origin == f"http://{host}":
-            return None
+            return f"this server is not called {str(host)[:100]!r}"
         if origin in FILE_ORIGINS:
-            return self._file_page_refusal(peer)
-        return f"pages of {origin!r} may not use this server"
+            return self._file_page_refusal(path)
+        if origin is not None and origin != f"{self.scheme}://{host}":
+            return f"pages of {origin[:100]!r} may not use this server"
+        if self.token_required and not is_public(headers, path):
+            return self._token_refusal(path)
+        return None
 
     def _is_ours(self, host: str) -> bool:
         name, colon, port = host.rpartition(":")
         if not colon or not port.isdigit():
-            name, port = host, "80"
+            name, port = host, "443" if self.scheme == "https" else "80"
         return name.lower() in self.hosts and port == str(self.port)
 
-    def _file_page_refusal(self, peer: str) -> str | None:
-        """Return why the page opened as a file is refused: it must come from this machine."""
-        # A sandboxed frame of any site has this Origin too. The token of issue 5 belongs here.
-        return None if is_loopback(peer) else "a page opened as a file may only use a server on its own machine"
+    def _file_page_refusal(self, path: str) -> str | None:
+        if self.token is None:
+            return f"a page opened as a file can't be known here; open {self.scheme}://localhost:{self.port}/"
+        reason = self._token_refusal(path)
+        return reason and f"{reason}, as a page opened as a file must; or open {self.scheme}://localhost:{self.port}/"
+
+    def _token_refusal(self, path: str) -> str | None:
+        given = _token_in(path)
+        if given is None:
+            return "it does not bring the token"
+        if self.token is None or not tokens_match(self.token, given):
+            return "its token is not this installation's"
+        return None
+
+
+def is_public(headers: Headers, path: str) -> bool:
+    """Return whether a request asks for no more than the page's files: not for a WebSocket, nor for a report."""
+    return not wants_websocket(headers) and not path.startswith("/reports/")
+
+
+def wants_websocket(headers: Headers) -> bool:
+    """Return whether a request asks for a WebSocket."""
+    return "websocket" in ",".join(headers.get_all("Upgrade")).lower()
+
+
+def _token_in(path: str) -> str | None:
+    """Return the one `token` of a request's query; None when there is none, or more than one."""
+    try:
+        found = parse_qs(path.partition("?")[2], max_num_fields=_MOST_PARAMETERS).get("token", [])
+    except ValueError:
+        return None
+    return found[0] if len(found) == 1 else None
 
 
 def allowed_hosts(host: str) -> frozenset[str]:
@@ -60,9 +101,16 @@ def allowed_hosts(host: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def is_loopback(peer: str) -> bool:
-    """Return whether the address `peer` is this machine's own."""
-    return peer == "::1" or peer.startswith(("127.", "::ffff:127."))
+def is_loopback(address: str) -> bool:
+    """Return whether `address`, a number or localhost, is this machine's own."""
+    if address == "localhost":
+        return True
+    try:
+        number = ipaddress.ip_address(address.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = number.ipv4_mapped if isinstance(number, ipaddress.IPv6Address) else None
+    return (mapped or number).is_loopback
 
 
 def _bracketed(address: str) -> str:

@@ -2,21 +2,34 @@
 
 import asyncio
 import http
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from breastai.domain.config import ServerSettings
 from breastai.server import static
-from breastai.server.access import MOST_CONNECTIONS, MOST_MESSAGE_BYTES, WILDCARDS, Access, allowed_hosts, is_loopback
+from breastai.server.access import (
+    MOST_CONNECTIONS,
+    MOST_MESSAGE_BYTES,
+    WILDCARDS,
+    Access,
+    allowed_hosts,
+    is_public,
+    wants_websocket,
+)
+from breastai.server.audit_log import AUDIT, tell
 from breastai.server.connection import serve_connection
 from breastai.server.data_roots import DataRoots
+from breastai.server.doorway import Doorway
+from breastai.server.protection import Protection, protect
+from breastai.server.refusals import MOST_IN_A_WINDOW, WINDOW_S, Refusals
 from breastai.server.server_log import LOG, logging_to
 from breastai.server.services import Services
 from breastai.server.sockets import Listening, listen
@@ -24,19 +37,42 @@ from breastai.server.supervisor import WORKER_COMMAND, Deadlines, Supervisor
 from breastai.storage.workspace import Workspace
 
 SHUTDOWN_WITHIN_S = 60.0
+_AUDIT_FILES_KEPT = 10
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the owner chose at start. `worker_command` is changed by tests alone."""
+    """What the owner chose at start. Of `settings` count those that say who may connect; the others are given apart.
+
+    `worker_command` is changed by tests alone.
+    """
 
     workspace: Workspace
     host: str = "localhost"
     port: int = 8765
     data_roots: Sequence[str] = ()
+    settings: ServerSettings = field(default_factory=ServerSettings)
     worker_command: Sequence[str] = WORKER_COMMAND
     deadlines: Deadlines = field(default_factory=Deadlines)
     frontend: Path = field(default_factory=static.frontend_dir)
+
+    @classmethod
+    def of(
+        cls,
+        workspace: Workspace,
+        settings: ServerSettings,
+        host: str | None = None,
+        port: int | None = None,
+        data_roots: Sequence[str] = (),
+    ) -> "Options":
+        """Return the options of a command line over those of a configuration."""
+        return cls(
+            workspace=workspace,
+            host=settings.host if host is None else host,
+            port=settings.port if port is None else port,
+            data_roots=[*settings.data_roots, *data_roots],
+            settings=settings,
+        )
 
 
 @dataclass(frozen=True)
@@ -46,11 +82,18 @@ class RunningServer:
     services: Services
     host: str
     port: int
+    protection: Protection
+    doorway: Doorway
 
     @property
     def page_url(self) -> str:
         name = "localhost" if self.host in WILDCARDS else self.host
-        return f"http://{f'[{name}]' if ':' in name else name}:{self.port}/"
+        return f"{self.protection.scheme}://{f'[{name}]' if ':' in name else name}:{self.port}/"
+
+    @property
+    def entry_url(self) -> str:
+        """The page's address with what lets it in: for the owner's eyes alone. A fragment is sent to no server."""
+        return self.page_url + (f"#token={self.protection.token}" if self.protection.token_required else "")
 
 
 @asynccontextmanager
@@ -60,19 +103,35 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
     async with AsyncExitStack() as stack:
         stack.callback(_close_sockets, listening)
         stack.enter_context(logging_to(options.workspace.logs_dir / "server.log"))
+        stack.enter_context(
+            logging_to(
+                options.workspace.logs_dir / "audit.log", {AUDIT: logging.INFO}, "%(message)s", _AUDIT_FILES_KEPT
+            )
+        )
+        protection = protect(options.workspace, options.host, options.settings, options.frontend)
         services = Services.build(
             options.workspace,
             DataRoots.of(options.workspace, list(options.data_roots)),
             Supervisor(options.worker_command, options.deadlines),
+            protection.token_required,
         )
         stack.callback(services.hub.close)
-        access = Access(allowed_hosts(options.host), listening.port)
-        front_door = partial(_answer_http, access, services, static.static_table(options.frontend))
+        access = Access(
+            allowed_hosts(options.host),
+            listening.port,
+            protection.token,
+            protection.token_required,
+            protection.scheme,
+        )
+        doorway = Doorway()
+        front_door = FrontDoor(access, services, static.static_table(options.frontend), doorway)
         for listener in listening.sockets:
             server = await serve(
                 partial(serve_connection, services),
                 sock=listener,
-                process_request=front_door,
+                ssl=protection.tls,
+                create_connection=doorway.connection_type(),
+                process_request=front_door.answer,
                 max_size=MOST_MESSAGE_BYTES,
                 compression=None,  # on one machine it costs time and saves nothing
                 server_header="BreastAI",
@@ -81,10 +140,8 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             )
             stack.push_async_callback(_close_server, server)
         stack.push_async_callback(services.runner.close, SHUTDOWN_WITHIN_S)
-        if options.host != "localhost" and not is_loopback(options.host):
-            LOG.warning("listening on %s: anyone who reaches this address can use the server", options.host)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
-        yield RunningServer(services, options.host, listening.port)
+        yield RunningServer(services, options.host, listening.port, protection, doorway)
         LOG.info("stopping")
 
 
@@ -108,27 +165,46 @@ async def run_until_signal(options: Options, announce: Callable[[RunningServer],
         await stop.wait()
 
 
-async def _answer_http(
-    access: Access,
-    services: Services,
-    table: Mapping[str, static.StaticFile],
-    connection: ServerConnection,
-    request: Request,
-) -> Response | None:
-    """Refuse a request, answer it as plain HTTP, or return None for a WebSocket that may open."""
-    peer = str(connection.remote_address[0]) if connection.remote_address else ""
-    reason = access.refusal(request.headers, peer)
-    if reason is not None:
-        LOG.warning("refused %s: %s", peer, reason)
-        return static.text_response(http.HTTPStatus.FORBIDDEN, f"Refused: {reason}.\n")
-    if "websocket" not in ",".join(request.headers.get_all("Upgrade")).lower():
-        return await static.answer(table, request, services.workspace)
-    if len(services.hub) >= MOST_CONNECTIONS:
-        LOG.warning("refused %s: %d connections are open", peer, len(services.hub))
-        return static.text_response(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")
-    if urlsplit(request.path).path != "/":
-        return static.text_response(http.HTTPStatus.NOT_FOUND, "The WebSocket is at /.\n")
-    return None
+class FrontDoor:
+    """What every request meets first: refused, answered as plain HTTP, or let through to be a WebSocket."""
+
+    def __init__(
+        self, access: Access, services: Services, table: Mapping[str, static.StaticFile], doorway: Doorway
+    ) -> None:
+        self._access, self._services, self._table, self._doorway = access, services, table, doorway
+        self._refusals = Refusals()
+
+    async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Return the answer to a request, None for a WebSocket that may open."""
+        self._doorway.asked(connection)
+        peer = str(connection.remote_address[0]) if connection.remote_address else ""
+        if self._refusals.locks_out(peer):
+            wait = {"Retry-After": str(int(WINDOW_S))}
+            return static.text_response(http.HTTPStatus.TOO_MANY_REQUESTS, "Refused too often. Wait.\n", **wait)
+        reason = self._access.refusal(request.headers, request.path)
+        if reason is not None:
+            self._note(peer, reason)
+            return static.text_response(http.HTTPStatus.FORBIDDEN, f"Refused: {reason}.\n")
+        if not wants_websocket(request.headers):
+            if not is_public(request.headers, request.path):
+                tell("read", peer, asked=request.path.partition("?")[0])
+            return await static.answer(self._table, request, self._services.workspace)
+        if len(self._services.hub) >= MOST_CONNECTIONS:
+            self._note(peer, f"{len(self._services.hub)} connections are open")
+            return static.text_response(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")
+        if request.path.partition("?")[0] != "/":
+            return static.text_response(http.HTTPStatus.NOT_FOUND, "The WebSocket is at /.\n")
+        return None
+
+    def _note(self, peer: str, reason: str) -> None:
+        """Tell the logs of a refusal, unless `peer` has filled its share of them."""
+        count = self._refusals.note(peer)
+        if count > MOST_IN_A_WINDOW:
+            return
+        last = count == MOST_IN_A_WINDOW
+        more = f"; further ones within {WINDOW_S:g} s are not written" if last else ""
+        LOG.warning("refused %s: %s%s", peer, reason, more)
+        tell("refused", peer, reason=f"{reason}{more}")
 
 
 async def _close_server(server: Server) -> None:

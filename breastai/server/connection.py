@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections import Counter
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -14,6 +15,7 @@ from breastai.domain.events import ConnectionEstablished, DisconnectAck
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.requests import Request
 from breastai.server import job_handlers  # noqa: F401 - registers its handlers
+from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
 from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
 from breastai.server.hub import Client
 from breastai.server.job_runner import SERVER_LOG
@@ -28,26 +30,34 @@ _FINISH_WITHIN_S = 60.0
 async def serve_connection(services: Services, connection: ServerConnection) -> None:
     """Welcome a client and answer its requests until it goes."""
     client = Client(connection)
+    peer, looks = _peer(connection), Counter[str]()
+    tell("connected", peer, origin=connection.request.headers.get("Origin") if connection.request else None)
     welcome = await _welcome(services)
     tasks: set[asyncio.Task[None]] = set()
     services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
     try:
         async for message in connection:
-            if len(tasks) >= MOST_REQUESTS_AT_ONCE:
-                _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))
-                continue
-            try:
-                request = decode_request(message)
-            except BreastAIError as error:
-                _refuse(services, client, message, error)
-                continue
-            task = asyncio.create_task(_answer(services, client, request), name=f"request-{type(request).__name__}")
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            async with services.turns.of(client.allowance, len(message)):
+                if len(tasks) >= MOST_REQUESTS_AT_ONCE:
+                    looks["refused"] += 1
+                    _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))
+                    continue
+                try:
+                    request = decode_request(message)
+                except BreastAIError as error:
+                    looks["refused"] += 1
+                    _refuse(services, client, message, error)
+                    continue
+                if isinstance(request, LOOKS_ONLY):
+                    looks[asked_for(request)["asked"]] += 1
+                task = asyncio.create_task(_answer(services, client, request), name=f"request-{type(request).__name__}")
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
     except ConnectionClosed:
         pass
     finally:
         services.hub.discard(client)
+        tell("left", peer, looked=dict(looks) or None)
         # What was asked for is finished, though nobody hears of it.
         if tasks:
             await asyncio.wait(tasks, timeout=_FINISH_WITHIN_S)
@@ -57,6 +67,7 @@ async def serve_connection(services: Services, connection: ServerConnection) -> 
 
 async def _answer(services: Services, client: Client, request: Request) -> None:
     """Run a request's handler and send its answer, or the error it met."""
+    answer = "accepted"
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_S):
             event = await HANDLERS[type(request)](services, client, request)
@@ -70,13 +81,23 @@ async def _answer(services: Services, client: Client, request: Request) -> None:
         if isinstance(event, DisconnectAck):
             await client.connection.close()
     except BreastAIError as error:
+        answer = error.code
         services.hub.send(client, error_event(error, request.request_id, request.session_id))
     except ConnectionClosed:
-        return
+        answer = "left"
     except Exception as error:
+        answer = InternalError.code
         LOG.exception("%s failed", type(request).__name__)
         fault = InternalError(type(error).__name__, SERVER_LOG)
         services.hub.send(client, error_event(fault, request.request_id, request.session_id))
+    finally:
+        if not isinstance(request, LOOKS_ONLY):
+            tell("asked", _peer(client.connection), answer=answer, **asked_for(request))
+
+
+def _peer(connection: ServerConnection) -> str:
+    address = connection.remote_address
+    return f"{address[0]}:{address[1]}" if address else ""
 
 
 def _refuse(services: Services, client: Client, message: str | bytes, error: BreastAIError) -> None:
@@ -98,6 +119,7 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         config=config.model_dump(mode="json"),
         config_schema=CONFIG_SCHEMA,
         config_error=problem,
+        token_required=services.token_required,
         snapshot=services.sessions.get("default").snapshot(),
     )
 

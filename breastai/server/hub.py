@@ -9,6 +9,7 @@ from websockets.protocol import State
 from breastai.domain.events import Event
 from breastai.domain.messages import encode_event
 from breastai.server.server_log import LOG
+from breastai.server.turns import Allowance
 
 # A client whose unsent bytes pass the first mark gets no more events of runs, until they are below the second; then
 # it gets the latest state. One that stays behind, or lets answers pile up beyond the last mark, is dropped.
@@ -30,6 +31,7 @@ class Client:
         self.missed_sessions: set[str] = set()
         self.held: list[str] | None = None
         self.replay_lock = asyncio.Lock()
+        self.allowance = Allowance()
 
     @property
     def unsent_bytes(self) -> int:

@@ -11,6 +11,7 @@ from breastai.server.hub import Hub
 from breastai.server.job_runner import JobRunner, status
 from breastai.server.session import Session
 from breastai.server.supervisor import Supervisor
+from breastai.server.turns import Turns
 from breastai.storage.workspace import Workspace
 
 _MOST_SESSIONS = 100
@@ -34,7 +35,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Services:
-    """`started`: when the server did, on time.monotonic's clock."""
+    """`started`: when the server did, on time.monotonic's clock; `token_required`: not of file pages alone."""
 
     workspace: Workspace
     data_roots: DataRoots
@@ -42,10 +43,14 @@ class Services:
     supervisor: Supervisor
     hub: Hub
     runner: JobRunner
+    token_required: bool = False
+    turns: Turns = field(default_factory=Turns)
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def build(cls, workspace: Workspace, data_roots: DataRoots, supervisor: Supervisor) -> "Services":
+    def build(
+        cls, workspace: Workspace, data_roots: DataRoots, supervisor: Supervisor, token_required: bool = False
+    ) -> "Services":
         """Put the parts together."""
         sessions = Sessions()
 
@@ -53,7 +58,8 @@ class Services:
             return status(sessions.get(session_id), hub)
 
         hub = Hub(latest_state)
-        return cls(workspace, data_roots, sessions, supervisor, hub, JobRunner(workspace, supervisor, hub))
+        runner = JobRunner(workspace, supervisor, hub)
+        return cls(workspace, data_roots, sessions, supervisor, hub, runner, token_required)
 
 
 def workspace_config(workspace: Workspace, *layers: dict[str, object]) -> Config:

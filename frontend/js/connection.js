@@ -34,6 +34,7 @@
     let url = "";
     let wanted = false;
     let attempt = 0;
+    let openings = 0;
     let requests = 0;
     /** @type {number | undefined} */
     let retryTimer;
@@ -54,9 +55,17 @@
     function open() {
       clearTimeout(retryTimer);
       tell({ phase: "connecting", url, retryInS: null });
+      openings += 1;
+      const opening = openings;
+      BreastAI.token.read().then(() => {
+        if (wanted && opening === openings) openSocket();
+      });
+    }
+
+    function openSocket() {
       let opened;
       try {
-        opened = new WebSocket(url);
+        opened = new WebSocket(BreastAI.token.addedTo(url));
       } catch {
         lost();
         return;
@@ -160,7 +169,7 @@
         return;
       }
       wanted = true;
-      url = to;
+      url = BreastAI.token.taken(to);
       attempt = 0;
       clearInterval(heartbeatTimer);
       clearTimeout(silenceTimer);

@@ -309,6 +309,7 @@ declare global {
       config: Record<string, any>;
       config_schema: JsonSchema;
       config_error: string | null;
+      token_required: boolean;
       snapshot: Snapshot;
     }
 
@@ -693,6 +694,14 @@ declare global {
       missingEpochs(state: State): { from: number; to: number } | null;
       isPending(state: State, request: string): boolean;
       create(): Store;
+    };
+    /** Set by session.js, which the server writes. */
+    sessionToken?: string;
+    token: {
+      read(): Promise<void>;
+      isMissing(): boolean;
+      taken(address: string): string;
+      addedTo(address: string): string;
     };
     connection: { defaultUrl(location: Location): string; isSocketUrl(url: string): boolean; create(store: Store): Connection };
     catalog: {

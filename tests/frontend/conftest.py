@@ -69,6 +69,7 @@ class Stage:
     port: int
     workspace: Workspace
     file_url: str
+    token: str
     cut_connections: Callable[[], None]
 
     @property
@@ -88,6 +89,7 @@ class ServerThread:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="server")
         self.port = 0
+        self.token = ""
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -103,6 +105,7 @@ class ServerThread:
 
     def _began(self, server: RunningServer) -> None:
         self.port = server.port
+        self.token = server.protection.token or ""
         self._ready.set()
 
     def cut_connections(self) -> None:
@@ -130,7 +133,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     workspace = Workspace.open(tmp_path_factory.mktemp("workspace"))
     options = Options(workspace=workspace, port=0, worker_command=[sys.executable, str(SCRIPTED_WORKER)])
     with ServerThread(options) as server:
-        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.cut_connections)
+        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.token, server.cut_connections)
+
+
+@pytest.fixture(scope="session")
+def serving() -> type[ServerThread]:
+    """What serves while a block runs, for tests that need a server of their own."""
+    return ServerThread
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +189,7 @@ def open_page(browser: Browser, stage: Stage) -> Iterator[OpenPage]:
     watches: list[Watch] = []
     contexts = []
 
-    def opened(how: str = "http", connected: bool = True, expected: tuple[str, ...] = (), **options: Any) -> Page:
+    def opened(how: str = "http", connected: bool = True, expected: tuple[str, ...] = (), frontend: Path | None = None, **options: Any) -> Page:
         context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
         contexts.append(context)
         page = context.new_page()
@@ -193,7 +202,7 @@ def open_page(browser: Browser, stage: Stage) -> Iterator[OpenPage]:
         else:
             # A file page begins with its usual address; here the server has another port.
             page.add_init_script(f"localStorage.setItem('breastai.address', '{stage.socket_url}')")
-            page.goto(stage.file_url)
+            page.goto(stage.file_url if frontend is None else (frontend / "index.html").as_uri())
         if connected:
             page.wait_for_selector("#connection-state.phase-connected")
         return page

@@ -1,13 +1,21 @@
 """The page in a real browser, with a real server whose worker plays a script."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from breastai.domain.config import ServerSettings
+from breastai.server.app import Options
+from breastai.storage.token import write_session_script
+from breastai.storage.workspace import Workspace
+
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 OpenPage = Callable[..., Page]
 BOTH_WAYS = pytest.mark.parametrize("how", ["file", "http"])
 
@@ -300,6 +308,59 @@ def test_a_page_whose_server_is_gone_says_so_and_tries_again(open_page: OpenPage
     action(page, "connect").click()
     expect(page.locator("#connection-state")).to_have_text("Connected")
     expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_a_page_opened_as_a_file_before_there_is_a_token_says_so_and_connects_once_there_is_one(
+    open_page: OpenPage, stage: Any, tmp_path: Path
+) -> None:
+    missing = ("WebSocket connection to", "ERR_FILE_NOT_FOUND")
+    page = open_page("file", connected=False, expected=missing, frontend=page_without_token(tmp_path))
+    expect(page.locator("#offline-token-text")).to_contain_text("frontend/session.js")
+    expect(page.locator("#offline-served")).to_have_attribute("href", stage.http_url)
+    write_session_script(tmp_path / "frontend", stage.token)
+    page.wait_for_selector("#connection-state.phase-connected")
+    expect(page.locator("#offline")).to_be_hidden()
+
+
+def test_a_page_opened_as_a_file_with_the_token_of_another_installation_is_refused_and_names_the_served_page(
+    open_page: OpenPage, stage: Any, tmp_path: Path
+) -> None:
+    folder = page_without_token(tmp_path)
+    write_session_script(folder, "x" * 43)
+    page = open_page("file", connected=False, expected=("WebSocket connection to",), frontend=folder)
+    expect(page.locator("#offline-token-text")).to_contain_text("may not know this page")
+    page.fill("#address", f"{stage.socket_url}/?token={stage.token}")
+    action(page, "connect").click()
+    page.wait_for_selector("#connection-state.phase-connected")
+    # A token that was typed is neither shown nor kept.
+    assert stage.token not in page.input_value("#address")
+    assert stage.token not in page.evaluate("JSON.stringify(localStorage)")
+
+
+def page_without_token(folder: Path) -> Path:
+    """Return a copy of the page that no server has written a token beside."""
+    copied = folder / "frontend"
+    shutil.copytree(FRONTEND, copied, ignore=shutil.ignore_patterns("session.js", "node_modules"))
+    (copied / "node_modules").symlink_to(FRONTEND / "node_modules")
+    return copied
+
+
+def test_a_served_page_takes_the_token_from_its_address_and_keeps_it_for_the_tab(
+    browser: Browser, serving: Any, tmp_path: Path
+) -> None:
+    options = Options(Workspace.open(tmp_path), port=0, settings=ServerSettings(require_token=True))
+    with serving(options) as server, browser.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        page.goto(f"http://localhost:{server.port}/")
+        expect(page.locator("#offline-token-text")).to_contain_text("#token=")
+        page.goto(f"http://localhost:{server.port}/#token={server.token}")
+        page.wait_for_selector("#connection-state.phase-connected")
+        assert server.token not in page.url
+        page.reload()
+        page.wait_for_selector("#connection-state.phase-connected")
+        other = context.new_page()
+        other.goto(f"http://localhost:{server.port}/")
+        expect(other.locator("#connection-state")).to_have_text("No answer")
 
 
 def test_a_connection_cut_in_mid_run_comes_back_with_every_epoch_once(open_page: OpenPage, stage: Any) -> None:

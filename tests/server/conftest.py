@@ -158,9 +158,9 @@ class Stage:
     def workers_begun(self) -> int:
         return self._puppets.qsize()
 
-    async def connect(self, **options: Any) -> Script:
+    async def connect(self, query: str = "", **options: Any) -> Script:
         """Return a client that has had its welcome."""
-        socket = await connect(f"ws://127.0.0.1:{self.port}/", max_size=None, **options)
+        socket = await connect(f"ws://127.0.0.1:{self.port}/{query}", max_size=None, **options)
         self.sockets.append(socket)
         script = Script(socket)
         self.welcome = await script.next()

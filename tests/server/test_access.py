@@ -1,22 +1,31 @@
 """Who may connect."""
 
 import asyncio
+import stat
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from breastai.domain.config import ServerSettings
+from breastai.domain.errors import TokenUnavailable
 from breastai.server import access
-from breastai.server.access import Access, allowed_hosts
+from breastai.server.access import Access, allowed_hosts, is_loopback
 
-RULE = Access(allowed_hosts("localhost"), 8765)
+TOKEN = "t" * 43
+RULE = Access(allowed_hosts("localhost"), 8765, token=TOKEN)
+
+
+def refusal(rule: Access, path: str = "/", **headers: str) -> str | None:
+    return rule.refusal(Headers({"Host": "localhost:8765", "Upgrade": "websocket"} | headers), path)
 
 
 @pytest.mark.parametrize("host", ["localhost:8765", "127.0.0.1:8765", "[::1]:8765", "LOCALHOST:8765"])
 def test_loopback_names_with_our_port_are_ours(host):
-    assert RULE.refusal(Headers({"Host": host}), "127.0.0.1") is None
-    assert RULE.refusal(Headers({"Host": host, "Origin": f"http://{host}"}), "127.0.0.1") is None
+    assert refusal(RULE, Host=host) is None
+    assert refusal(RULE, Host=host, Origin=f"http://{host}") is None
 
 
 @pytest.mark.parametrize(
@@ -39,12 +48,13 @@ def test_loopback_names_with_our_port_are_ours(host):
     ],
 )
 def test_every_other_host_is_refused(host):
-    assert RULE.refusal(Headers({"Host": host}), "127.0.0.1") is not None
+    assert refusal(RULE, Host=host) is not None
+    assert refusal(RULE, f"/?token={TOKEN}", Host=host, Origin="null") is not None
 
 
 def test_a_request_without_host_or_with_two_is_refused():
-    assert RULE.refusal(Headers(), "127.0.0.1") is not None
-    assert RULE.refusal(Headers([("Host", "localhost:8765"), ("Host", "evil.example")]), "127.0.0.1") is not None
+    assert RULE.refusal(Headers(), "/") is not None
+    assert RULE.refusal(Headers([("Host", "localhost:8765"), ("Host", "evil.example")]), "/") is not None
 
 
 @pytest.mark.parametrize(
@@ -61,23 +71,76 @@ def test_a_request_without_host_or_with_two_is_refused():
         "chrome-extension://abc",
     ],
 )
-def test_every_origin_but_the_page_itself_is_refused(origin):
-    headers = Headers({"Host": "localhost:8765", "Origin": origin})
-    assert RULE.refusal(headers, "127.0.0.1") is not None
+def test_every_origin_but_the_page_itself_is_refused_whatever_it_brings(origin):
+    assert refusal(RULE, Origin=origin) is not None
+    assert refusal(RULE, f"/?token={TOKEN}", Origin=origin) is not None
 
 
 @pytest.mark.parametrize("origin", ["null", "file://"])
-def test_a_page_opened_as_a_file_may_connect_from_this_machine_alone(origin):
-    headers = Headers({"Host": "localhost:8765", "Origin": origin})
-    for own in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
-        assert RULE.refusal(headers, own) is None
-    assert RULE.refusal(headers, "192.168.1.20") is not None
+def test_a_page_opened_as_a_file_needs_the_token_for_whatever_it_asks(origin):
+    assert refusal(RULE, f"/?token={TOKEN}", Origin=origin) is None
+    for headers in ({}, {"Upgrade": ""}):
+        for path in (
+            "/",
+            "/?token=",
+            f"/?token={TOKEN[:-1]}",
+            f"/?token={TOKEN}x",
+            f"/?token={TOKEN}&token={TOKEN}",
+            f"/?Token={TOKEN}",
+            f"/#token={TOKEN}",
+            f"/{TOKEN}",
+            "/?token=%ff%00%ed%a0%80",
+            "/?" + "&".join(f"a{n}=" for n in range(1000)),
+            "//[",
+        ):
+            reason = refusal(RULE, path, Origin=origin, **headers)
+            assert reason is not None and TOKEN[:-1] not in reason
+            assert "http://localhost:8765/" in reason
+
+
+def test_where_no_token_can_be_kept_a_page_opened_as_a_file_is_sent_to_the_served_one():
+    rule = Access(allowed_hosts("localhost"), 8765)
+    for path in ("/", "/?token=None", "/?token="):
+        assert "http://localhost:8765/" in (refusal(rule, path, Origin="null") or "")
+    assert refusal(rule) is None
+
+
+def test_a_server_that_requires_the_token_asks_scripts_and_the_served_page_for_it_too():
+    rule = replace(RULE, token_required=True)
+    for origin in ({}, {"Origin": "http://localhost:8765"}):
+        assert refusal(rule, f"/?token={TOKEN}", **origin) is None
+        assert refusal(rule, "/", **origin) is not None
+        assert refusal(rule, "/?token=wrong", **origin) is not None
+        report = "/reports/run-1/report.en.html"
+        assert refusal(rule, report, Upgrade="", **origin) is not None
+        assert refusal(rule, f"{report}?token={TOKEN}", Upgrade="", **origin) is None
+        # The page's files hold nothing of anyone.
+        assert refusal(rule, "/index.html", Upgrade="", **origin) is None
+    assert refusal(replace(rule, token=None), "/?token=None") is not None
+
+
+def test_with_tls_the_page_is_another_origin():
+    rule = replace(RULE, scheme="https")
+    assert refusal(rule, Origin="https://localhost:8765") is None
+    assert refusal(rule, Origin="http://localhost:8765") is not None
 
 
 def test_a_server_on_another_address_is_called_by_that_address():
-    assert Access(allowed_hosts("192.168.1.20"), 80).refusal(Headers({"Host": "192.168.1.20"}), "192.168.1.9") is None
-    assert Access(allowed_hosts("fd00::2"), 80).refusal(Headers({"Host": "[fd00::2]:80"}), "fd00::3") is None
+    assert Access(allowed_hosts("192.168.1.20"), 80).refusal(Headers({"Host": "192.168.1.20"}), "/") is None
+    assert Access(allowed_hosts("fd00::2"), 80).refusal(Headers({"Host": "[fd00::2]:80"}), "/") is None
     assert "127.0.0.1" in allowed_hosts("0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("address", "own"),
+    [
+        ("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True),
+        ("0.0.0.0", False), ("::", False), ("192.168.1.20", False), ("fd00::2", False), ("127.evil.example", False),
+        ("", False), ("::ffff:192.168.1.20", False),
+    ],
+)  # fmt: skip
+def test_only_this_machines_own_addresses_are_loopback(address, own):
+    assert is_loopback(address) is own
 
 
 @pytest.mark.parametrize(
@@ -98,13 +161,75 @@ def test_a_foreign_origin_or_host_gets_403_and_is_logged(play, workspace, header
     assert "refused 127.0.0.1" in (workspace.logs_dir / "server.log").read_text()
 
 
-def test_the_served_page_the_file_page_and_scripts_may_connect(play):
+def test_the_served_page_and_scripts_may_connect(play):
     async def story(stage):
-        for origin in (f"http://127.0.0.1:{stage.port}", "null", None):
+        for origin in (f"http://127.0.0.1:{stage.port}", None):
             script = await stage.connect(origin=origin)
             assert (await script.ask("ping"))["type"] == "pong"
 
     play(story)
+
+
+def test_the_file_page_connects_with_the_token_beside_it_and_no_log_holds_it(play, workspace, tmp_path):
+    page = tmp_path / "frontend"
+    page.mkdir()
+    (page / "index.html").write_text("<!doctype html>")
+
+    async def story(stage):
+        written = (page / "session.js").read_text()
+        token = written.split('"')[1]
+        assert token == stage.server.protection.token
+        assert stat.S_IMODE((page / "session.js").stat().st_mode) == 0o600
+        for wrong in ("", "?token=" + "x" * 43):
+            with pytest.raises(InvalidStatus) as refused:
+                await stage.connect(wrong, origin="null")
+            assert refused.value.response.status_code == 403
+        script = await stage.connect(f"?token={token}", origin="null")
+        assert (await script.ask("ping"))["type"] == "pong"
+
+    play(story, frontend=page)
+    token = (page / "session.js").read_text().split('"')[1]
+    for log in workspace.logs_dir.glob("*.log"):
+        assert token not in log.read_text()
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_where_the_page_can_not_be_written_to_the_log_says_so_and_the_served_page_works(play, workspace, tmp_path):
+    page = tmp_path / "frontend"
+    page.mkdir()
+    (page / "index.html").write_text("<!doctype html>")
+    (page / "session.js").mkdir()
+
+    async def story(stage):
+        script = await stage.connect(origin=f"http://127.0.0.1:{stage.port}")
+        assert (await script.ask("ping"))["type"] == "pong"
+
+    play(story, frontend=page)
+    assert "session.js can't be written" in (workspace.logs_dir / "server.log").read_text()
+
+
+def test_where_the_configuration_folder_can_not_be_written_the_log_says_so_and_the_served_page_works(
+    play, workspace, tmp_path, monkeypatch
+):
+    (tmp_path / "occupied").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "occupied"))
+
+    async def story(stage):
+        assert (await (await stage.connect(origin=f"http://127.0.0.1:{stage.port}")).ask("ping"))["type"] == "pong"
+        with pytest.raises(InvalidStatus) as refused:
+            await stage.connect("?token=None", origin="null")
+        assert refused.value.response.status_code == 403
+        assert b"open http://localhost" in refused.value.response.body
+
+    play(story)
+    assert "no token can be kept" in (workspace.logs_dir / "server.log").read_text()
+
+
+def test_a_server_that_needs_its_token_and_can_not_keep_it_does_not_start(play, tmp_path, monkeypatch):
+    (tmp_path / "occupied").write_text("a file where a folder should be")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "occupied"))
+    with pytest.raises(TokenUnavailable):
+        play(None, settings=ServerSettings(require_token=True))
 
 
 def test_localhost_is_both_loopback_addresses_on_one_port(play):

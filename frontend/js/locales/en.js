@@ -39,6 +39,9 @@
     "offline.retry.one": "Next try in {count} second.",
     "offline.retry.other": "Next try in {count} seconds.",
     "offline.config_error": "config.json was not used, the defaults are shown: {reason}",
+    "offline.token_missing": "A page opened as a file needs the token that the server writes beside it at its start (frontend/session.js), and there is none yet. If the server runs and could not write it, open the page it serves:",
+    "offline.token_file": "If the server runs, it may not know this page. Open the page it serves:",
+    "offline.token_served": "If the server asks for its token, open the address it shows when it starts, or add #token= and the token to this page’s address.",
 
     // --- starting a run
     "start.title": "New run",
@@ -518,6 +521,8 @@
     "error.install.missing_extra": "This needs the package {package}, which is not installed. Type: pip install 'breastai[{extra}]'",
     "error.server.port_in_use": "Port {port} on {host} is in use, perhaps by another BreastAI server. Stop that program, or start with --port and another number.",
     "error.server.address_unusable": "The server can't listen on {host}, port {port} ({reason}). Start with --host localhost, or with --port and a number above 1023.",
+    "error.server.token_unavailable": "The server needs its token, and {path} can’t be kept for its owner alone ({reason}). Make that folder writable, or listen on localhost without server.require_token.",
+    "error.server.tls_unusable": "{path} can’t be used for TLS ({reason}). Give server.tls_certificate and server.tls_key as PEM files without a passphrase.",
     "error.request.invalid": "The request can't be used. {problems}.",
     "error.request.unknown": "The server does not know the request {type}. Known: {known}.",
     "error.request.too_many": "This connection has {limit} requests waiting for their answers. Wait for one of them, then ask again.",
@@ -537,6 +542,7 @@
     "error.client.timed_out": "The server did not answer {request} within {timeout_s} s.",
     "error.client.connection_lost": "The connection to {url} was lost. The job goes on in the server; connect again to follow it.",
     "error.client.refused": "The server answered: {detail} ({server_code})",
+    "error.client.access_refused": "The server at {url} does not let this program in: {reason} Give it the server’s token with token=, or in the environment variable BREASTAI_TOKEN.",
     "error.internal": "BreastAI met a fault of its own ({detail}). Please report it with the file {log}.",
 
     // --- settings: sections, labels, help, values
@@ -743,5 +749,13 @@
     "setting.server.port.help": "0 lets the system choose. Takes effect when the server is restarted.",
     "setting.server.data_roots.label": "Data roots",
     "setting.server.data_roots.help": "Folders outside the workspace from which images may be read, as a JSON list. Takes effect when the server is restarted.",
+    "setting.server.require_token.label": "Token for all",
+    "setting.server.require_token.help": "Scripts and the served page on this machine need the installation’s token too. Takes effect when the server is restarted.",
+    "setting.server.tls_certificate.label": "TLS certificate",
+    "setting.server.tls_certificate.help": "Certificate as a PEM file, relative to the workspace; empty: one is made where TLS is needed. Takes effect when the server is restarted.",
+    "setting.server.tls_key.label": "TLS key",
+    "setting.server.tls_key.help": "Key of the certificate as a PEM file; empty when the same file holds both. Takes effect when the server is restarted.",
+    "setting.server.allow_unprotected.label": "Other addresses unprotected",
+    "setting.server.allow_unprotected.help": "Listen on other addresses than this machine’s own without TLS, and without a token unless the token is for all. Takes effect when the server is restarted.",
   };
 })();

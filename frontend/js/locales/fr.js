@@ -39,6 +39,9 @@
     "offline.retry.one": "Nouvelle tentative dans {count} seconde.",
     "offline.retry.other": "Nouvelle tentative dans {count} secondes.",
     "offline.config_error": "config.json n’a pas été utilisé, les valeurs par défaut sont affichées : {reason}",
+    "offline.token_missing": "Une page ouverte comme fichier a besoin du jeton que le serveur écrit à côté d’elle à son démarrage (frontend/session.js), et il n’y en a pas encore. Si le serveur tourne et n’a pas pu l’écrire, ouvrez la page qu’il sert :",
+    "offline.token_file": "Si le serveur tourne, il se peut qu’il ne reconnaisse pas cette page. Ouvrez celle qu’il sert :",
+    "offline.token_served": "Si le serveur demande son jeton, ouvrez l’adresse qu’il affiche à son démarrage, ou ajoutez #token= suivi du jeton à l’adresse de cette page.",
 
     // --- lancer un entraînement
     "start.title": "Nouvel entraînement",
@@ -518,6 +521,8 @@
     "error.install.missing_extra": "Le paquet {package} est nécessaire et n’est pas installé. Tapez : pip install 'breastai[{extra}]'",
     "error.server.port_in_use": "Le port {port} de {host} est occupé, peut-être par un autre serveur BreastAI. Arrêtez ce programme, ou démarrez avec --port et un autre numéro.",
     "error.server.address_unusable": "Le serveur ne peut pas écouter sur {host}, port {port} ({reason}). Démarrez avec --host localhost, ou avec --port et un numéro supérieur à 1023.",
+    "error.server.token_unavailable": "Le serveur a besoin de son jeton, et {path} ne peut pas être gardé pour son seul propriétaire ({reason}). Rendez ce dossier accessible en écriture, ou écoutez sur localhost sans server.require_token.",
+    "error.server.tls_unusable": "{path} ne peut pas servir pour TLS ({reason}). Donnez server.tls_certificate et server.tls_key en fichiers PEM sans phrase secrète.",
     "error.request.invalid": "La demande est inutilisable. {problems}.",
     "error.request.unknown": "Le serveur ne connaît pas la demande {type}. Connues : {known}.",
     "error.request.too_many": "Cette connexion a {limit} demandes en attente de réponse. Attendez l’une d’elles, puis redemandez.",
@@ -537,6 +542,7 @@
     "error.client.timed_out": "Le serveur n’a pas répondu à {request} en {timeout_s} s.",
     "error.client.connection_lost": "La connexion à {url} est perdue. La tâche se poursuit sur le serveur ; reconnectez-vous pour la suivre.",
     "error.client.refused": "Le serveur a répondu : {detail} ({server_code})",
+    "error.client.access_refused": "Le serveur à l’adresse {url} ne laisse pas entrer ce programme : {reason} Donnez-lui le jeton du serveur avec token=, ou dans la variable d’environnement BREASTAI_TOKEN.",
     "error.internal": "BreastAI a rencontré une anomalie interne ({detail}). Merci de la signaler en joignant le fichier {log}.",
 
     // --- réglages : sections, noms, aide, valeurs
@@ -743,5 +749,13 @@
     "setting.server.port.help": "0 laisse le système choisir. Prend effet au redémarrage du serveur.",
     "setting.server.data_roots.label": "Dossiers de données autorisés",
     "setting.server.data_roots.help": "Dossiers hors de l’espace de travail où des images peuvent être lues, en liste JSON. Prend effet au redémarrage du serveur.",
+    "setting.server.require_token.label": "Jeton pour tous",
+    "setting.server.require_token.help": "Sur cette machine aussi, les scripts et la page servie ont besoin du jeton de l’installation. Prend effet au redémarrage du serveur.",
+    "setting.server.tls_certificate.label": "Certificat TLS",
+    "setting.server.tls_certificate.help": "Certificat en fichier PEM, relatif à l’espace de travail ; vide : il en est fait un là où TLS est nécessaire. Prend effet au redémarrage du serveur.",
+    "setting.server.tls_key.label": "Clé TLS",
+    "setting.server.tls_key.help": "Clé du certificat en fichier PEM ; vide quand le même fichier contient les deux. Prend effet au redémarrage du serveur.",
+    "setting.server.allow_unprotected.label": "Autres adresses sans protection",
+    "setting.server.allow_unprotected.help": "Écouter sur d’autres adresses que celles de cette machine sans TLS, et sans jeton, à moins qu’il ne soit demandé à tous. Prend effet au redémarrage du serveur.",
   };
 })();

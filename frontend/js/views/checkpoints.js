@@ -108,11 +108,12 @@
       byId("reports-card").hidden = state.reports.length === 0;
       // The page may be a file: reports are at the server it talks to.
       const origin = state.connection.url.replace(/^ws/, "http").replace(/\/+$/, "");
+      const address = (/** @type {string} */ path) => (state.welcome?.token_required ? BreastAI.token.addedTo(`${origin}${path}`) : `${origin}${path}`);
       const rows = state.reports.map((done) =>
         make(
           "li",
           {},
-          make("a", { text: t("reports.open", { run: done.report_of }), attributes: { href: `${origin}${done.url}`, target: "_blank", rel: "noopener" } }),
+          make("a", { text: t("reports.open", { run: done.report_of }), attributes: { href: address(done.url), target: "_blank", rel: "noopener" } }),
           " ",
           make("span", { class: "muted" }, name(done.files.join(", "))),
         ),

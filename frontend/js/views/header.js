@@ -40,19 +40,22 @@
     byId("connection-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const url = address.value.trim() || usual;
-      if (asFile && BreastAI.connection.isSocketUrl(url)) BreastAI.memory.write(ADDRESS, url === usual ? null : url);
-      connection.connect(url);
+      if (BreastAI.connection.isSocketUrl(url)) address.value = BreastAI.token.taken(url);
+      if (asFile && BreastAI.connection.isSocketUrl(url)) BreastAI.memory.write(ADDRESS, address.value === usual ? null : address.value);
+      connection.connect(address.value.trim() || usual);
     });
     byId("connection-form").querySelector("[data-action=disconnect]")?.addEventListener("click", () => connection.disconnect());
 
     /** @type {number | undefined} */
     let countdown;
+    let everConnected = false;
 
     /** @param {ConnectionState} state */
     function showOffline(state) {
       const offline = state.phase !== "connected" && (state.failed || state.phase === "disconnected");
       byId("offline").hidden = !offline;
       byId("offline-text").textContent = t(state.phase === "disconnected" ? "offline.disconnected" : "offline.text", { url: state.url || address.value });
+      showTokenHint(offline && state.phase !== "disconnected", state.url);
       clearInterval(countdown);
       const line = byId("offline-retry");
       if (state.phase !== "waiting") {
@@ -68,9 +71,23 @@
       countdown = setInterval(tick, 1000);
     }
 
+    /** Say what a server that is running may miss: a browser does not tell a page why it was refused. @param {boolean} shown @param {string} url */
+    function showTokenHint(shown, url) {
+      const key = !asFile ? "offline.token_served" : BreastAI.token.isMissing() ? "offline.token_missing" : "offline.token_file";
+      byId("offline-token").hidden = !shown || (!asFile && everConnected);
+      byId("offline-token-text").textContent = t(key);
+      const link = byId("offline-served");
+      link.hidden = !asFile;
+      if (!asFile || !BreastAI.connection.isSocketUrl(url)) return;
+      const served = `${new URL(url).origin.replace(/^ws/, "http")}/`;
+      link.textContent = served;
+      link.setAttribute("href", served);
+    }
+
     return {
       /** @param {State} state */
       render(state) {
+        everConnected ||= state.welcome !== null;
         const pill = byId("connection-state");
         const text = t(`connection.${state.connection.phase}`);
         if (pill.textContent !== text) pill.textContent = text;
