@@ -16,7 +16,7 @@
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
-    |   `-- TooManyRequests
+    |   `-- TooManyRequests       QueueFull            NotQueued
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
     |   `-- WorkerCrashed         WorkerKilled         WorkerSilent
@@ -545,6 +545,20 @@ class TooManyRequests(SessionError):
     code = "request.too_many"
     template = "This connection has {limit} requests waiting for their answers. Wait for one of them, then ask again."
     limit: int
+
+
+@dataclass(eq=False)
+class QueueFull(SessionError):
+    code = "queue.full"
+    template = "{limit} jobs are waiting already. Cancel one of them, or wait until some are done."
+    limit: int
+
+
+@dataclass(eq=False)
+class NotQueued(SessionError):
+    code = "queue.not_queued"
+    template = "The job {entry} does not wait any more: it runs, is done, or was cancelled. Look at the queue again."
+    entry: str
 
 
 @dataclass(eq=False)

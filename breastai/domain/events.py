@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, TwinGroup
 from breastai.domain.evidence import Figure as Figure
 from breastai.domain.evidence import Number as Number
+from breastai.domain.listings import QueueEntry
 
 
 class Event(BaseModel):
@@ -355,6 +356,23 @@ class Status(Event):
     missed: int | None = Field(None, description="How many events of the run follow, in answer to last_seq.")
 
 
+class JobQueued(Event):
+    """The job asked for waits for its turn."""
+
+    type: Literal["job_queued"] = "job_queued"
+    entry: QueueEntry
+    place: int = Field(description="Its place in the queue; 1 is the next to run.")
+
+
+class QueueShown(Event):
+    """The jobs that wait, the next first; sent to all when it changes."""
+
+    type: Literal["queue"] = "queue"
+    entries: list[QueueEntry]
+    held: bool = Field(description="Whether waiting jobs wait on, though the place is free.")
+    limit: int = Field(description="How many jobs may wait.")
+
+
 class Log(Event):
     """A line for people; `code` and `params` let the page translate it."""
 
@@ -507,6 +525,8 @@ AnyEvent = Annotated[
     | BenchMeasured
     | ConnectionEstablished
     | Status
+    | JobQueued
+    | QueueShown
     | Log
     | History
     | CheckpointsList

@@ -20,10 +20,18 @@ class Request(BaseModel):
     )
 
 
-class StartTraining(Request):
+class Queueable(BaseModel):
+    """What a request for a job may carry besides: by default it is refused while another job runs."""
+
+    queue: bool = Field(
+        False, description="Wait for its turn when another job runs or waits; answered by job_queued then."
+    )
+
+
+class StartTraining(Queueable, Request):
     """Train a new run. `config` is partial, nested or in version 3's flat names; it overlays the workspace's config.json."""
 
-    answered_by = ("training_started",)
+    answered_by = ("training_started", "job_queued")
     type: Literal["start_training"] = "start_training"
     config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
     preset: str | None = Field(None, description="Preset laid under `config`: quick, balanced or full.")
@@ -37,13 +45,45 @@ class StopTraining(Request):
     type: Literal["stop_training"] = "stop_training"
 
 
-class ResumeTraining(Request):
+class ResumeTraining(Queueable, Request):
     """Go on with a run; `checkpoint` names it (RUN or RUN/last)."""
 
-    answered_by = ("training_started",)
+    answered_by = ("training_started", "job_queued")
     type: Literal["resume_training"] = "resume_training"
     checkpoint: CheckpointName
     epochs: int | None = Field(None, ge=1, le=10_000, description="Epochs in all; by default as planned.")
+
+
+class GetQueue(Request):
+    """The jobs that wait for their turn."""
+
+    answered_by = ("queue",)
+    type: Literal["get_queue"] = "get_queue"
+
+
+class MoveJob(Request):
+    """Give a waiting job another place in the queue."""
+
+    answered_by = ("queue",)
+    type: Literal["move_job"] = "move_job"
+    entry: str = Field(min_length=1, max_length=40, description="The waiting job, as the queue names it.")
+    place: int = Field(ge=1, description="Its new place; 1 is the next to run.")
+
+
+class CancelJob(Request):
+    """Take a waiting job out of the queue."""
+
+    answered_by = ("queue",)
+    type: Literal["cancel_job"] = "cancel_job"
+    entry: str = Field(min_length=1, max_length=40, description="The waiting job, as the queue names it.")
+
+
+class HoldQueue(Request):
+    """Have waiting jobs wait on, or let them go on; the job that runs is not touched."""
+
+    answered_by = ("queue",)
+    type: Literal["hold_queue"] = "hold_queue"
+    held: bool
 
 
 class GetStatus(Request):
@@ -90,19 +130,19 @@ class DeleteCheckpoint(Request):
     checkpoint: CheckpointName
 
 
-class ExportModel(Request):
+class ExportModel(Queueable, Request):
     """Export a checkpoint; by default the session's current model."""
 
-    answered_by = ("export_complete",)
+    answered_by = ("export_complete", "job_queued")
     type: Literal["export_model"] = "export_model"
     format: str = Field("onnx", max_length=40, description="One of the catalog's export formats.")
     checkpoint: CheckpointName | None = None
 
 
-class ExportOnnx(Request):
+class ExportOnnx(Queueable, Request):
     """Version 3's name for export_model with format onnx."""
 
-    answered_by = ("export_complete",)
+    answered_by = ("export_complete", "job_queued")
     type: Literal["export_onnx"] = "export_onnx"
     checkpoint: CheckpointName | None = None
 
@@ -117,10 +157,10 @@ class EstimateCost(Request):
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 
-class EvaluateModel(Request):
+class EvaluateModel(Queueable, Request):
     """Judge a checkpoint on labelled images."""
 
-    answered_by = ("evaluation",)
+    answered_by = ("evaluation", "job_queued")
     type: Literal["evaluate_model"] = "evaluate_model"
     checkpoint: CheckpointName | None = None
     data: str = Field(
@@ -129,10 +169,10 @@ class EvaluateModel(Request):
     split: Literal["train", "val", "test"] | None = None
 
 
-class CompareModels(Request):
+class CompareModels(Queueable, Request):
     """Compare two checkpoints on the same labelled images, or two CSV files of predictions."""
 
-    answered_by = ("comparison",)
+    answered_by = ("comparison", "job_queued")
     type: Literal["compare_models"] = "compare_models"
     first: CheckpointName
     second: CheckpointName
@@ -157,10 +197,10 @@ class AuditData(Request):
     )
 
 
-class CreateReport(Request):
+class CreateReport(Queueable, Request):
     """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
 
-    answered_by = ("report_created",)
+    answered_by = ("report_created", "job_queued")
     type: Literal["create_report"] = "create_report"
     run_id: RunId | None = Field(None, description="By default the run of the session's current model.")
     language: Literal["en", "fr"] = "en"
@@ -217,6 +257,10 @@ AnyRequest = Annotated[
     StartTraining
     | StopTraining
     | ResumeTraining
+    | GetQueue
+    | MoveJob
+    | CancelJob
+    | HoldQueue
     | GetStatus
     | GetHistory
     | ListCheckpoints

@@ -15,6 +15,7 @@ from breastai.domain.requests import (
     Disconnect,
     GetConfig,
     GetHistory,
+    GetQueue,
     GetStatus,
     GetSystemDiagnostics,
     ListCheckpoints,
@@ -29,12 +30,13 @@ LOOKS_ONLY: tuple[type[Request], ...] = (
     GetStatus,
     GetHistory,
     GetConfig,
+    GetQueue,
     GetSystemDiagnostics,
     ListCheckpoints,
 )
 NAMED = (
     "session_id", "run_id", "checkpoint", "first", "second", "data", "split", "format", "preset", "epochs", "language",
-    "pdf", "backup", "name", "path",
+    "pdf", "backup", "name", "path", "queue", "entry", "place", "held",
 )  # fmt: skip
 _LONGEST = 300
 _MOST_SETTINGS = 100

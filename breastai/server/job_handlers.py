@@ -3,12 +3,25 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.jobs import Audit, Bench, Compare, ComparePredictions, Evaluate, Export, Job, Report, Resume, Train
+from breastai.domain.events import Event
+from breastai.domain.jobs import (
+    AnyJob,
+    Audit,
+    Bench,
+    Compare,
+    ComparePredictions,
+    Evaluate,
+    Export,
+    Job,
+    Report,
+    Resume,
+    Train,
+)
 from breastai.domain.requests import (
     AuditData,
     CompareModels,
@@ -25,7 +38,12 @@ from breastai.domain.v3 import nested
 from breastai.server.handlers import handles
 from breastai.server.hub import Client
 from breastai.server.services import Services, workspace_config
+from breastai.server.session import Session
 from breastai.storage import checkpoints
+
+QueueableRequest = (
+    StartTraining | ResumeTraining | ExportModel | ExportOnnx | EvaluateModel | CompareModels | CreateReport
+)
 
 
 def _training_config(services: Services, request: StartTraining | EstimateCost) -> Config:
@@ -46,11 +64,11 @@ async def estimate_cost(services: Services, client: Client, request: EstimateCos
         return Bench(workspace=str(services.workspace.root), session_id=request.session_id, config=config)
 
     session = services.sessions.get(request.session_id)
-    services.runner.start(session, "bench", _in_thread(job), client, request.request_id, request.answered_by)
+    services.runner.start(session, "bench", _in_thread(job), (client, request.request_id), request.answered_by)
 
 
 @handles(StartTraining)
-async def start_training(services: Services, client: Client, request: StartTraining) -> None:
+async def start_training(services: Services, client: Client, request: StartTraining) -> Event | None:
     def job() -> Job:
         config = _training_config(services, request)
         run_id = services.workspace.new_run_id()
@@ -59,11 +77,11 @@ async def start_training(services: Services, client: Client, request: StartTrain
         )
 
     session = services.sessions.get(request.session_id)
-    services.runner.start(session, "train", _in_thread(job), client, request.request_id, request.answered_by)
+    return await _begin(services, client, request, session, "train", job)
 
 
 @handles(ResumeTraining)
-async def resume_training(services: Services, client: Client, request: ResumeTraining) -> None:
+async def resume_training(services: Services, client: Client, request: ResumeTraining) -> Event | None:
     def job() -> Job:
         files = checkpoints.find_checkpoint(services.workspace, request.checkpoint)
         # A run begun from the command line may use folders this server may not read.
@@ -77,11 +95,11 @@ async def resume_training(services: Services, client: Client, request: ResumeTra
         )
 
     session = services.sessions.get(request.session_id)
-    services.runner.start(session, "resume", _in_thread(job), client, request.request_id, request.answered_by)
+    return await _begin(services, client, request, session, "resume", job)
 
 
 @handles(ExportModel, ExportOnnx)
-async def export_model(services: Services, client: Client, request: ExportModel | ExportOnnx) -> None:
+async def export_model(services: Services, client: Client, request: ExportModel | ExportOnnx) -> Event | None:
     session = services.sessions.get(request.session_id)
     format_name = request.format if isinstance(request, ExportModel) else "onnx"
     if format_name not in EXPORT_FORMATS:
@@ -97,11 +115,11 @@ async def export_model(services: Services, client: Client, request: ExportModel 
             format=format_name,
         )
 
-    services.runner.start(session, "export", _in_thread(job), client, request.request_id, request.answered_by)
+    return await _begin(services, client, request, session, "export", job)
 
 
 @handles(EvaluateModel)
-async def evaluate_model(services: Services, client: Client, request: EvaluateModel) -> None:
+async def evaluate_model(services: Services, client: Client, request: EvaluateModel) -> Event | None:
     session = services.sessions.get(request.session_id)
     name = session.model_or(request.checkpoint)
 
@@ -116,11 +134,11 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
             split=request.split,
         )
 
-    services.runner.start(session, "evaluate", _in_thread(job), client, request.request_id, request.answered_by)
+    return await _begin(services, client, request, session, "evaluate", job)
 
 
 @handles(CompareModels)
-async def compare_models(services: Services, client: Client, request: CompareModels) -> None:
+async def compare_models(services: Services, client: Client, request: CompareModels) -> Event | None:
     session = services.sessions.get(request.session_id)
 
     def job() -> Job:
@@ -144,7 +162,7 @@ async def compare_models(services: Services, client: Client, request: CompareMod
             split=request.split,
         )
 
-    services.runner.start(session, "compare", _in_thread(job), client, request.request_id, request.answered_by)
+    return await _begin(services, client, request, session, "compare", job)
 
 
 @handles(AuditData)
@@ -163,11 +181,11 @@ async def audit_data(services: Services, client: Client, request: AuditData) -> 
             pictures=True,
         )
 
-    services.runner.start(session, "audit", _in_thread(job), client, request.request_id, request.answered_by)
+    services.runner.start(session, "audit", _in_thread(job), (client, request.request_id), request.answered_by)
 
 
 @handles(CreateReport)
-async def create_report(services: Services, client: Client, request: CreateReport) -> None:
+async def create_report(services: Services, client: Client, request: CreateReport) -> Event | None:
     session = services.sessions.get(request.session_id)
     run_id = request.run_id or session.model_or(None).partition("/")[0]
 
@@ -183,12 +201,28 @@ async def create_report(services: Services, client: Client, request: CreateRepor
             pdf=request.pdf,
         )
 
-    services.runner.start(session, "report", _in_thread(job), client, request.request_id, request.answered_by)
+    return await _begin(services, client, request, session, "report", job)
 
 
 @handles(StopTraining)
 async def stop_training(services: Services, client: Client, request: StopTraining) -> None:
     services.runner.stop(client, request.request_id)
+
+
+async def _begin(
+    services: Services,
+    client: Client,
+    request: QueueableRequest,
+    session: Session,
+    kind: str,
+    make_job: Callable[[], Job],
+) -> Event | None:
+    """Have the job run now (SessionBusy while another does) or, when the request says so, wait for its turn."""
+    if not (request.queue and services.queue.must_wait):
+        asker = (client, request.request_id)
+        services.runner.start(session, kind, _in_thread(make_job), asker, request.answered_by)
+        return None
+    return await services.queue.add(kind, cast(AnyJob, await asyncio.to_thread(make_job)))
 
 
 def _in_thread(make_job: Callable[[], Job]) -> Callable[[], Awaitable[Job]]:

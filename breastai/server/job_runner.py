@@ -31,6 +31,13 @@ class JobRunner:
         self._answers: tuple[type[Event], ...] = ()
         self._starter: tuple[Client, RequestId] | None = None
         self._stoppers: list[tuple[Client, RequestId]] = []
+        # Called whenever the slot has become free: the queue's next job may begin.
+        self.on_free: Callable[[], None] = lambda: None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a job could begin now."""
+        return self._supervisor.slot is None and not self._closing
 
     @property
     def running_run(self) -> str | None:
@@ -42,16 +49,18 @@ class JobRunner:
         session: Session,
         kind: str,
         prepare: Callable[[], Awaitable[Job]],
-        client: Client,
-        request_id: RequestId,
+        asker: tuple[Client, RequestId] | None,
         answered_by: tuple[str, ...],
     ) -> None:
-        """Claim the slot at once (SessionBusy when it is taken), then prepare the job and run it in a task."""
+        """Claim the slot at once (SessionBusy when it is taken), then prepare the job and run it in a task.
+
+        `asker`: who waits for the answer; None for a job whose turn has come.
+        """
         if self._closing:
             raise SessionBusy("the server is stopping")
         slot = self._supervisor.claim(kind)
         self._session = session
-        self._starter, self._stoppers = (client, request_id), []
+        self._starter, self._stoppers = asker, []
         self._answers = (Error, *(EVENTS[name] for name in answered_by))
         session.begin(kind)
         self._tell_state(session)
@@ -128,11 +137,15 @@ class JobRunner:
         for event in last:
             self._publish(session, event, final=event is last[-1])
         if refusal is not None:
-            for client, request_id in [*([self._starter] if self._starter else []), *self._stoppers]:
+            askers = [*([self._starter] if self._starter else []), *self._stoppers]
+            for client, request_id in askers:
                 self._hub.send(client, error_event(refusal, request_id, session.session_id))
+            if not askers:  # nobody waits for a job whose turn came: all are told
+                self._hub.broadcast(error_event(refusal, None, session.session_id))
         self._starter, self._stoppers = None, []
         session.end()
         self._tell_state(session)
+        self.on_free()
 
     def _publish(self, session: Session, event: Event, final: bool = False) -> None:
         """Have the session take an event in, then send it to all, with their request_id to those it answers."""

@@ -8,6 +8,7 @@ from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Event
 from breastai.server.data_roots import DataRoots
 from breastai.server.hub import Hub
+from breastai.server.job_queue import JobQueue
 from breastai.server.job_runner import JobRunner, status
 from breastai.server.session import Session
 from breastai.server.supervisor import Supervisor
@@ -43,6 +44,7 @@ class Services:
     supervisor: Supervisor
     hub: Hub
     runner: JobRunner
+    queue: JobQueue
     token_required: bool = False
     turns: Turns = field(default_factory=Turns)
     started: float = field(default_factory=time.monotonic)
@@ -59,7 +61,8 @@ class Services:
 
         hub = Hub(latest_state)
         runner = JobRunner(workspace, supervisor, hub)
-        return cls(workspace, data_roots, sessions, supervisor, hub, runner, token_required)
+        queue = JobQueue(workspace, data_roots, runner, hub, sessions.get)
+        return cls(workspace, data_roots, sessions, supervisor, hub, runner, queue, token_required)
 
 
 def workspace_config(workspace: Workspace, *layers: dict[str, object]) -> Config:

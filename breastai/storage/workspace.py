@@ -57,6 +57,11 @@ class Workspace:
     def backups_dir(self) -> Path:
         return self.root / "backups"
 
+    @property
+    def queue_file(self) -> Path:
+        """Return where the jobs that wait are kept."""
+        return self.logs_dir / "queue.json"
+
     def run_dir(self, run_id: str) -> Path:
         """Return the log folder of a run."""
         return self.logs_dir / safe_name(run_id)

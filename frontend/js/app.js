@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "checkpoints", "audit", "evaluation", "log", "system"];
+  const VIEWS = ["training", "queue", "checkpoints", "audit", "evaluation", "log", "system"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -53,6 +53,7 @@
       curves,
       BreastAI.views.classes.create(),
       BreastAI.views.summary.create(),
+      BreastAI.views.queue.create(context),
       BreastAI.views.checkpoints.create(context),
       BreastAI.views.audit.create(context),
       evaluation,
@@ -111,7 +112,10 @@
       }
       const listNow = `${state.run?.checkpoint?.seq ?? ""} ${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""}`;
       if (listNow !== listFor && !BreastAI.store.isPending(state, "list_checkpoints")) {
+        const justConnected = listFor === "";
         listFor = listNow;
+        // Afterwards changes are told.
+        if (justConnected) connection.request("get_queue").catch(() => {});
         connection.request("list_checkpoints").catch(() => {});
       }
       const errors = state.log.filter(({ level }) => level === "error").length;

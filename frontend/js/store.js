@@ -23,6 +23,7 @@
       asked: null,
       estimate: null,
       reports: [],
+      queue: null,
       predictions: [],
       diagnostics: null,
       backup: null,
@@ -166,6 +167,8 @@
     predictions_complete: (state) => jobEnded(state),
     bench: (state, event) => jobEnded({ ...state, estimate: event }),
     export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
+    job_queued: (state) => state,
+    queue: (state, event) => ({ ...state, queue: event }),
     log: (state, event) => (event.run_id && event.run_id === state.run?.id ? inRun(state, event, {}) : state),
     history: (state, event) => {
       const run = state.run;
@@ -263,6 +266,7 @@
       },
     }),
     export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
+    job_queued: (event) => ({ level: "info", key: "event.job_queued", params: { place: event.place } }),
     checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
     backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
@@ -271,7 +275,7 @@
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created",
+    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued",
     "predictions_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved",
   ]);

@@ -335,6 +335,29 @@ declare global {
       missed: number | null;
     }
 
+    interface QueueEntry {
+      entry: string;
+      job: string;
+      queued: string;
+      architecture: string | null;
+      epochs: number | null;
+      data: string | null;
+      checkpoint: string | null;
+    }
+
+    interface JobQueued extends Event {
+      type: "job_queued";
+      entry: QueueEntry;
+      place: number;
+    }
+
+    interface QueueShown extends Event {
+      type: "queue";
+      entries: QueueEntry[];
+      held: boolean;
+      limit: number;
+    }
+
     interface Log extends Event {
       type: "log";
       level: "debug" | "info" | "success" | "warning" | "error";
@@ -459,6 +482,8 @@ declare global {
       bench: BenchMeasured;
       connection_established: ConnectionEstablished;
       status: Status;
+      job_queued: JobQueued;
+      queue: QueueShown;
       log: Log;
       history: History;
       checkpoints_list: CheckpointsList;
@@ -546,6 +571,7 @@ declare global {
     /** What a run would take, as last measured. */
     estimate: Wire.BenchMeasured | null;
     reports: Wire.ReportCreated[];
+    queue: Wire.QueueShown | null;
     predictions: Wire.Prediction[];
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
@@ -633,6 +659,8 @@ declare global {
     store: Store;
     connection: Connection;
     restyle(): void;
+    /** The fields of start_training as the form has them; set by the form. */
+    order?: () => Record<string, any>;
   }
 
   /** A part of the page: drawn again when a value of its `slice` is another. */
@@ -749,6 +777,7 @@ declare global {
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View };
       summary: { create(): View };
+      queue: { create(context: Context): View };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
       evaluation: { create(context: Context): View & { restyle(): void } };

@@ -22,6 +22,7 @@ from breastai.domain.catalog import (
 )
 from breastai.domain.config import Config
 from breastai.domain.errors import all_errors
+from breastai.domain.jobs import Job
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 
 RunJs = Callable[..., Any]
@@ -40,6 +41,10 @@ def locales(run_js: RunJs) -> dict[str, dict[str, str]]:
 def fields(run_js: RunJs) -> list[dict[str, Any]]:
     """The settings as the page draws them."""
     return run_js("output(BreastAI.settings.fields(input));", Config.model_json_schema())
+
+
+# A session names jobs on predictions as those on checkpoints.
+JOB_KINDS = {job.model_fields["kind"].default for job in Job.__subclasses__()} - {"evaluate_predictions", "compare_predictions"}
 
 
 def literals(model: Any, field: str) -> list[str]:
@@ -81,6 +86,7 @@ def keys_of_words() -> set[str]:
     }
     keys |= {f"connection.{phase}" for phase in ("connected", "connecting", "disconnected", "waiting")}
     keys |= {f"part.{part}" for part in ("train", "val")}
+    keys |= {f"job.{kind}" for kind in JOB_KINDS}
     keys |= {f"theme.{theme}" for theme in ("auto", "light", "dark")}
     return keys
 

@@ -18,7 +18,8 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create(context) {
+    const { connection, store } = context;
     const folder = /** @type {HTMLInputElement} */ (byId("data-path"));
     const preset = /** @type {HTMLSelectElement} */ (byId("preset"));
     const form = /** @type {HTMLFormElement} */ (byId("start-form"));
@@ -119,6 +120,10 @@
       byId("preset-help").textContent = preset.value === "" ? t("preset.none_help") : presetText(preset.value);
       start.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : "";
       save.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : changed.size === 0 ? "reason.no_changes" : "";
+      queue.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : "";
+      // Offered where the start itself would be refused, or come before those that wait.
+      queue.hidden = store.state().session.state === "idle" && !store.state().queue?.entries.length;
+      byId("queue-help").hidden = queue.hidden;
       BreastAI.actions.markAll(form, store.state());
       byId("start-reason").textContent = start.disabled ? start.title : "";
       const estimate = store.state().estimate;
@@ -172,6 +177,10 @@
       await connection.request("start_training", wanted);
     }
 
+    context.order = order;
+    const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
+    queue.addEventListener("click", () => connection.request("start_training", { ...order(), queue: true }).catch(() => {}));
+
     folder.addEventListener("input", () => {
       folderTouched = true;
     });
@@ -209,7 +218,7 @@
         refresh();
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems],
+      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems, state.queue],
     };
   }
 
