@@ -96,6 +96,7 @@ def evaluation_event(
         operating_point=found.operating_point,
         predictive_values=found.predictive_values,
         roc={name: thinned(curves.roc) for name, curves in found.curves.items()},
+        precision_recall={name: thinned(curves.precision_recall) for name, curves in found.curves.items()},
         calibration=found.calibration,
         fingerprint=record.fingerprint,
         opened=record.opened,

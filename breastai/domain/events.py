@@ -216,6 +216,7 @@ class Evaluation(Event):
     operating_point: JudgedPoint | None = Field(None, description="The frozen operating point, judged on these cases.")
     predictive_values: dict[str, Figure] = Field({}, description="ppv.NAME and npv.NAME at the prevalence of NAME.")
     roc: dict[str, Curve] = Field({}, description="Each class against the rest, at most 100 points.")
+    precision_recall: dict[str, Curve] = Field({}, description="Each class against the rest, thinned alike.")
     calibration: CalibrationEvidence | None = None
     fingerprint: str | None = Field(None, description="Which images: the same for the same contents.")
     opened: int | None = Field(None, description="How often these images have been judged in this workspace.")

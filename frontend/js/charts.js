@@ -1,8 +1,10 @@
-/* Curves over epochs. The only file that knows Chart.js; without it the page says so and the tables stay. */
+/* Charts of lines. The only file that knows Chart.js; without it the page says so and the tables stay. */
 (function () {
   "use strict";
 
   const SERIES_COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4"];
+  const DASH = [6, 3];
+  const { series, format } = BreastAI;
 
   function available() {
     return typeof globalThis.Chart === "function";
@@ -18,21 +20,27 @@
     return value;
   }
 
-  /** The look of a curve: colour and dash, so that colour alone tells nothing. @param {number} index */
-  function lineStyle(index) {
-    const line = colour(SERIES_COLOURS[index % SERIES_COLOURS.length]);
+  /** The colour of a curve and whether it is dashed: colour alone tells nothing. @param {number} index */
+  function look(index) {
+    return { colour: SERIES_COLOURS[index % SERIES_COLOURS.length], dashed: index % 2 === 1 };
+  }
+
+  /** @param {number} index @param {boolean} faint */
+  function lineStyle(index, faint) {
+    const { colour: variable, dashed } = look(index);
+    const line = colour(variable);
     return {
-      borderColor: line,
+      borderColor: faint ? line.replace(/^rgb\((.*)\)$/, "rgba($1, 0.28)") : line,
       backgroundColor: line,
       pointBackgroundColor: line,
       pointBorderColor: line,
-      borderWidth: 2,
-      borderDash: index % 2 === 1 ? [6, 3] : [],
+      borderWidth: faint ? 1 : 2,
+      borderDash: dashed ? DASH : [],
       // Dashes lie on top of whole lines, so that curves that are equal are both seen; points at the edge stay whole.
-      order: -index,
+      order: faint ? 100 - index : -index,
       clip: 4,
       // A lone point has no line: show it; among many, points only clutter.
-      pointRadius: (/** @type {any} */ context) => (context.dataset.data.length <= 40 ? 2.5 : 0),
+      pointRadius: (/** @type {any} */ context) => (!faint && context.dataset.data.length <= 40 ? 2.5 : 0),
       pointHoverRadius: 5,
     };
   }
@@ -41,158 +49,140 @@
     return matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
-  /**
-   * The points of a curve: one for each epoch, a gap where the figure is undefined.
-   * @param {Wire.TrainingUpdate[]} epochs sorted, each epoch once
-   * @param {string} key
-   * @returns {{ x: number, y: number | null }[]}
-   */
-  function points(epochs, key) {
-    return epochs.map((row) => {
-      const value = /** @type {any} */ (row)[key];
-      return { x: row.epoch, y: typeof value === "number" ? value : null };
-    });
-  }
-
-  /** A figure that training does not measure has no curve, and no place in the legend. @param {{ data: { y: number | null }[] }} dataset */
-  function isEmpty(dataset) {
-    return dataset.data.length > 0 && dataset.data.every((point) => point.y === null);
-  }
-
-  /** Chart.js's own legend, with the dashes of the curves. @param {any} chart */
-  function dashedLabels(chart) {
-    const labels = /** @type {any} */ (globalThis.Chart).defaults.plugins.legend.labels.generateLabels(chart);
-    return labels.map((/** @type {any} */ item) => ({ ...item, lineWidth: 2, lineDash: chart.data.datasets[item.datasetIndex].borderDash }));
-  }
-
-  /**
-   * A chart of some figures over the epochs.
-   * @param {HTMLCanvasElement} canvas
-   * @param {{ key: string, label: string }[]} series
-   * @returns {Curves}
-   */
-  function create(canvas, series) {
-    const Chart = globalThis.Chart;
-    if (typeof Chart !== "function") return { show() {}, restyle() {}, destroy() {} };
-    /** @type {any} */
-    const chart = new Chart(canvas, {
-      type: "line",
-      data: { datasets: series.map(({ label }, index) => ({ label, data: [], ...lineStyle(index) })) },
-      options: {
-        animation: calm() ? false : { duration: 250 },
-        responsive: true,
-        maintainAspectRatio: false,
-        parsing: false,
-        normalized: true,
-        interaction: { mode: "index", intersect: false },
-        locale: BreastAI.i18n.tag(),
-        scales: {
-          x: { type: "linear", title: { display: true, text: BreastAI.i18n.t("figure.epoch") }, ticks: { precision: 0, maxTicksLimit: 8 } },
-          y: { ticks: { maxTicksLimit: 6 }, grace: "5%" },
-        },
-        plugins: {
-          legend: { position: "bottom", reverse: true, labels: { usePointStyle: true, pointStyle: "line", pointStyleWidth: 28, padding: 12, generateLabels: dashedLabels, filter: (/** @type {any} */ item, /** @type {any} */ data) => !isEmpty(data.datasets[item.datasetIndex]) } },
-          colors: { enabled: false },
-          tooltip: {
-            itemSort: (/** @type {any} */ a, /** @type {any} */ b) => a.datasetIndex - b.datasetIndex,
-            callbacks: {
-              title: (/** @type {any[]} */ items) => `${BreastAI.i18n.t("figure.epoch")} ${BreastAI.format.integer(items[0]?.parsed.x)}`,
-              label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${BreastAI.format.figure(item.parsed.y)}`,
-            },
-          },
-        },
-      },
-    });
-
-    function restyle() {
-      const text = colour("--text-muted");
-      const grid = colour("--line");
-      const { scales, plugins } = chart.options;
-      for (const axis of [scales.x, scales.y]) {
-        axis.ticks.color = text;
-        axis.grid = { color: grid };
-        axis.border = { color: grid };
-      }
-      scales.x.title.color = text;
-      plugins.legend.labels.color = colour("--text");
-      chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
-        Object.assign(dataset, lineStyle(index));
-      });
-      chart.update("none");
-    }
-
-    restyle();
+  /** @param {ChartSpec} spec */
+  function optionsOf(spec) {
+    const value = spec.value ?? format.figure;
     return {
-      show(epochs) {
-        chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
-          dataset.data = points(epochs, series[index].key);
-        });
-        // The axis has whole epochs, and is not empty before the second.
-        chart.options.scales.x.min = epochs[0]?.epoch ?? 1;
-        chart.options.scales.x.max = Math.max(epochs.at(-1)?.epoch ?? 1, (epochs[0]?.epoch ?? 1) + 1);
-        chart.update(epochs.length > 300 || calm() ? "none" : undefined);
+      animation: calm() ? false : { duration: 250 },
+      responsive: true,
+      maintainAspectRatio: false,
+      parsing: false,
+      normalized: true,
+      interaction: spec.whole ? { mode: "index", intersect: false } : { mode: "nearest", intersect: false },
+      locale: BreastAI.i18n.tag(),
+      scales: {
+        x: { type: "linear", title: { display: true, text: spec.x }, ticks: spec.whole ? { precision: 0, maxTicksLimit: 8 } : {} },
+        y: { title: { display: spec.y !== undefined, text: spec.y }, ticks: { maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : { grace: "5%" }) },
       },
-      restyle,
-      destroy: () => chart.destroy(),
+      plugins: { legend: { display: false }, colors: { enabled: false }, tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${value(item.parsed.y)}` } } },
     };
   }
 
   /**
-   * A chart of curves between 0 and 1 on both axes.
+   * A chart of lines, over epochs (`spec.whole`) or between 0 and 1 (`spec.unit`).
    * @param {HTMLCanvasElement} canvas
-   * @param {{ x: string, y: string }} axes the names of the axes
-   * @returns {XYChart}
+   * @param {ChartSpec} spec
+   * @returns {LineChart | null} null without Chart.js
    */
-  function createXY(canvas, axes) {
+  function create(canvas, spec) {
     const Chart = globalThis.Chart;
-    if (typeof Chart !== "function") return { show() {}, restyle() {}, destroy() {} };
+    if (typeof Chart !== "function") return null;
     /** @type {any} */
-    const chart = new Chart(canvas, {
-      type: "line",
-      data: { datasets: [] },
-      options: {
-        animation: false,
-        responsive: true,
-        maintainAspectRatio: false,
-        parsing: false,
-        locale: BreastAI.i18n.tag(),
-        scales: {
-          x: { type: "linear", min: 0, max: 1, title: { display: true, text: axes.x } },
-          y: { min: 0, max: 1, title: { display: true, text: axes.y } },
-        },
-        plugins: {
-          legend: { position: "bottom", labels: { boxWidth: 18, boxHeight: 2, padding: 12 } },
-          colors: { enabled: false },
-          tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${BreastAI.format.figure(item.parsed.x)} ; ${BreastAI.format.figure(item.parsed.y)}` } },
-        },
-      },
-    });
+    const chart = new Chart(canvas, { type: "line", data: { datasets: [] }, options: /** @type {any} */ (optionsOf(spec)) });
+    /** @type {Line[]} */
+    let lines = [];
+    let smoothing = 0;
+    /** @type {Set<number>} */
+    const off = new Set();
+    const tooltip = chart.options.plugins.tooltip;
+    tooltip.itemSort = (/** @type {any} */ a, /** @type {any} */ b) => a.datasetIndex - b.datasetIndex;
+    tooltip.callbacks.title = (/** @type {any[]} */ items) => (items.length ? `${spec.x} ${spec.whole ? format.integer(items[0].parsed.x) : format.figure(items[0].parsed.x)}` : "");
+
+    /** Every line as measured, then, when smoothed, every line again. */
+    function fillIn() {
+      const drawn = lines.map(({ label, points }) => ({ label, data: points }));
+      if (smoothing > 0) drawn.push(...lines.map(({ label, points }) => ({ label: BreastAI.i18n.t("curves.smoothed", { name: label }), data: series.smoothed(points, smoothing) })));
+      const sets = chart.data.datasets;
+      sets.length = Math.min(sets.length, drawn.length);
+      drawn.forEach((line, index) => {
+        const style = sets[index] === undefined || sets[index].label !== line.label || sets[index].faint !== (smoothing > 0 && index < lines.length);
+        sets[index] = Object.assign(sets[index] ?? {}, line, { hidden: off.has(index % lines.length) });
+        if (style) paint(index);
+      });
+    }
+
+    /** @param {number} index */
+    function paint(index) {
+      const faint = smoothing > 0 && index < lines.length;
+      Object.assign(chart.data.datasets[index], lineStyle(index % lines.length, faint), { faint });
+    }
+
+    /** @param {Span | null} range */
+    function limit(range) {
+      const xs = lines.flatMap(({ points }) => (points.length ? [points[0].x, points[points.length - 1].x] : []));
+      const low = spec.unit ? 0 : Math.min(...xs, Infinity);
+      const high = spec.unit ? 1 : Math.max(...xs, -Infinity);
+      const { x } = chart.options.scales;
+      x.min = range?.from ?? (Number.isFinite(low) ? low : 1);
+      // The axis has whole epochs, and is not empty before the second.
+      x.max = range?.to ?? Math.max(Number.isFinite(high) ? high : 1, x.min + 1);
+    }
 
     function restyle() {
       const text = colour("--text-muted");
       const grid = colour("--line");
-      for (const axis of [chart.options.scales.x, chart.options.scales.y]) {
+      const { x, y } = chart.options.scales;
+      for (const axis of [x, y]) {
         axis.ticks.color = text;
         axis.title.color = text;
         axis.grid = { color: grid };
         axis.border = { color: grid };
       }
-      chart.options.plugins.legend.labels.color = colour("--text");
-      chart.data.datasets.forEach((/** @type {any} */ dataset, /** @type {number} */ index) => {
-        Object.assign(dataset, lineStyle(index));
-      });
+      chart.data.datasets.forEach((/** @type {any} */ _, /** @type {number} */ index) => paint(index));
       chart.update("none");
     }
 
+    /** The chart with its title and legend, on the page's own background. @param {string} title @returns {Promise<Blob | null>} */
+    function picture(title) {
+      const scale = canvas.width / Math.max(1, canvas.clientWidth);
+      const shown = lines.map(({ label }, index) => ({ label, index })).filter(({ index }) => !off.has(index) && !series.isEmpty(lines[index]));
+      const sheet = BreastAI.elements.make("canvas", { attributes: { width: canvas.width, height: canvas.height + Math.round((40 + 22 * shown.length) * scale) } });
+      const ink = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
+      ink.fillStyle = colour("--card");
+      ink.fillRect(0, 0, sheet.width, sheet.height);
+      ink.drawImage(canvas, 0, 30 * scale);
+      ink.scale(scale, scale);
+      ink.fillStyle = colour("--text");
+      ink.font = "600 15px system-ui, sans-serif";
+      ink.fillText(title, 8, 20);
+      ink.font = "13px system-ui, sans-serif";
+      shown.forEach(({ label, index }, row) => {
+        const y = canvas.height / scale + 45 + 22 * row;
+        ink.strokeStyle = colour(look(index).colour);
+        ink.lineWidth = 2;
+        ink.setLineDash(look(index).dashed ? DASH : []);
+        ink.beginPath();
+        ink.moveTo(12, y - 4);
+        ink.lineTo(40, y - 4);
+        ink.stroke();
+        ink.fillText(label, 48, y, sheet.width / scale - 56);
+      });
+      return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
+    }
+
+    restyle();
     return {
-      show(series) {
-        chart.data.datasets = series.map(({ label, points: data }, index) => ({ label, data, ...lineStyle(index) }));
-        restyle();
+      show(next, { range = null, weight = 0 } = {}) {
+        lines = next;
+        smoothing = weight;
+        fillIn();
+        limit(range);
+        chart.update(calm() || lines.some(({ points }) => points.length > 300) ? "none" : undefined);
       },
+      toggle(index) {
+        if (!off.delete(index)) off.add(index);
+        fillIn();
+        chart.update("none");
+        return !off.has(index);
+      },
+      /** The place on the x axis, from the left edge of the canvas in CSS pixels. */
+      placeAt: (pixel) => chart.scales.x.getValueForPixel(pixel),
+      area: () => ({ left: chart.chartArea.left, right: chart.chartArea.right, top: chart.chartArea.top, bottom: chart.chartArea.bottom }),
       restyle,
+      picture,
       destroy: () => chart.destroy(),
     };
   }
 
-  BreastAI.charts = { available, points, create, createXY };
+  BreastAI.charts = { available, look, create };
 })();

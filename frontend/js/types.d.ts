@@ -159,6 +159,7 @@ declare global {
       operating_point: JudgedPoint | null;
       predictive_values: Record<string, Figure>;
       roc: Record<string, Curve>;
+      precision_recall: Record<string, Curve>;
       calibration: CalibrationEvidence | null;
       fingerprint: string | null;
       opened: number | null;
@@ -643,14 +644,45 @@ declare global {
     show(value: unknown, changed: boolean, fault: string | null): void;
   }
 
-  interface Curves {
-    show(epochs: Wire.TrainingUpdate[]): void;
+  /** A place on a curve; a gap where `y` is null. */
+  interface Point {
+    x: number;
+    y: number | null;
+  }
+
+  interface Line {
+    label: string;
+    points: Point[];
+  }
+
+  interface Span {
+    from: number;
+    to: number;
+  }
+
+  /** Names of the axes; `whole`: over epochs, `unit`: between 0 and 1 on both; `value`: how a y is written. */
+  interface ChartSpec {
+    x: string;
+    y?: string;
+    whole?: boolean;
+    unit?: boolean;
+    value?: (value: any) => string;
+  }
+
+  interface LineChart {
+    show(lines: Line[], options?: { range?: Span | null; weight?: number }): void;
+    /** Show or hide a line; tells whether it is shown now. */
+    toggle(index: number): boolean;
+    placeAt(pixel: number): number;
+    area(): { left: number; right: number; top: number; bottom: number };
     restyle(): void;
+    picture(title: string): Promise<Blob | null>;
     destroy(): void;
   }
 
-  interface XYChart {
-    show(series: { label: string; points: { x: number; y: number | null }[] }[]): void;
+  interface ChartCard {
+    element: HTMLElement;
+    show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string }): void;
     restyle(): void;
     destroy(): void;
   }
@@ -757,11 +789,18 @@ declare global {
       mark(button: HTMLButtonElement, reason: string | null): void;
       markAll(root: ParentNode, state: State): void;
     };
+    series: {
+      points(epochs: Wire.TrainingUpdate[], value: (row: any) => unknown): Point[];
+      smoothed(line: Point[], weight: number): Point[];
+      isEmpty(line: Line): boolean;
+      csv(rows: unknown[][]): string;
+      rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
+    };
+    download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
       available(): boolean;
-      points(epochs: Wire.TrainingUpdate[], key: string): { x: number; y: number | null }[];
-      create(canvas: HTMLCanvasElement, series: { key: string; label: string }[]): Curves;
-      createXY(canvas: HTMLCanvasElement, axes: { x: string; y: string }): XYChart;
+      look(index: number): { colour: string; dashed: boolean };
+      create(canvas: HTMLCanvasElement, spec: ChartSpec): LineChart | null;
     };
     schemaForm: {
       draw(parent: Element, fields: Field[], handlers: FieldHandlers): DrawnField[];
@@ -774,6 +813,12 @@ declare global {
       start: { create(context: Context): View };
       run: { create(context: Context): View; stateKey(state: State): string; share(state: State): number | null };
       tiles: { create(): View };
+      chartCard: { create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void }): ChartCard };
+      curveTools: {
+        create(handlers: { onRange: (range: Span | null) => void; onWeight: (weight: number) => void; onSave: () => void }): {
+          show(range: Span | null, epochs: Wire.TrainingUpdate[]): void;
+        };
+      };
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View };
       summary: { create(): View };

@@ -249,6 +249,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
             called=6,
         ),
         roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
+        precision_recall={name: {"recall": [1, 0.9, 0], "precision": [0.3, 0.8, 1]} for name in PLAIN_NAMES},
         calibration=CalibrationEvidence(temperature=1.2, prior_shift=[], before=nothing, after=nothing),
         opened=3,
     )

@@ -86,7 +86,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     charts = page.evaluate(
         "() => [...document.querySelectorAll('#evaluation-curves canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
     )
-    assert charts == [4, 2]
+    assert charts == [4, 3, 2]
     assert violations(page) == []
 
 

@@ -81,7 +81,7 @@ def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: O
     wait_for_epoch(page, 5)
     page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
     charts = page.evaluate(CHARTED_EPOCHS)
-    assert {"loss", "accuracy", "f1", "auc_roc", "precision", "recall", "cohen_kappa", "learning_rate"} == {
+    assert {"loss", "accuracy", "f1", "auc_roc", "precision", "recall", "cohen_kappa", "sensitivity", "specificity", "learning_rate"} == {
         name for name, _ in charts
     }
     assert all(epochs == [1, 2, 3, 4, 5] for _, sets in charts for epochs in sets)

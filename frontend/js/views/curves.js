@@ -1,54 +1,107 @@
-/* The curves of a run, and the same figures as a table of epochs. */
+/* The curves of a run, what is asked of all of them at once, and the same figures as a table of epochs. */
 (function () {
   "use strict";
 
   const { byId, make, fill, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
-  const { format, catalog, charts } = BreastAI;
+  const { format, catalog, charts, series, download } = BreastAI;
   const MOST_ROWS = 200;
+  /** Drawn for each class, when the epochs have them. */
+  const BY_CLASS = ["sensitivity", "specificity"];
+
+  /** @param {string} name */
+  function nameOf(name) {
+    return name === "learning_rate" ? t("figure.learning_rate") : t(`metric.${name}`);
+  }
+
+  /**
+   * Every chart of a run: its lines, each with where its value is in an epoch.
+   * @param {Wire.Catalog} from
+   * @param {string[]} classNames
+   * @returns {{ name: string, title: string, first: boolean, value?: (value: any) => string, lines: { label: string, value: (row: any) => unknown }[] }[]}
+   */
+  function chartsOf(from, classNames) {
+    const metrics = catalog.curves(from).map(({ family, first, series: parts }) => ({
+      name: family,
+      title: t(`family.${family}`),
+      first,
+      lines: parts.map(({ key, name, part }) => ({ label: part === null ? nameOf(name) : t(`part.${part}`), value: (/** @type {any} */ row) => row[key] })),
+    }));
+    const byClass = BY_CLASS.map((figure) => ({
+      name: figure,
+      title: t("curves.by_class", { name: t(`per_class.${figure}`) }),
+      first: false,
+      lines: classNames.map((label) => ({ label, value: (/** @type {any} */ row) => row.val_per_class[label]?.[figure] })),
+    }));
+    const rate = { name: "learning_rate", title: nameOf("learning_rate"), first: false, value: format.small, lines: [{ label: nameOf("learning_rate"), value: (/** @type {any} */ row) => row.learning_rate }] };
+    return [...metrics, ...byClass, rate];
+  }
 
   function create() {
-    /** @type {{ chart: Curves, canvas: HTMLCanvasElement, family: string, series: { key: string, label: string }[] }[]} */
+    /** @type {{ card: ChartCard, lines: { label: string, value: (row: any) => unknown }[], value?: (value: any) => string }[]} */
     let drawn = [];
+    let drawnFor = "";
     /** @type {Wire.Catalog | null} */
-    let drawnFor = null;
+    let drawnFrom = null;
     /** @type {unknown} */
     let shown = null;
+    /** @type {Wire.TrainingUpdate[]} */
+    let epochs = [];
+    /** @type {string} */
+    let runId = "";
+    /** @type {Span | null} */
+    let range = null;
+    let weight = 0;
+    const tools = BreastAI.views.curveTools.create({ onRange: zoom, onWeight: (to) => { weight = to; show(); }, onSave: save });
 
-    /** @param {Wire.Catalog} from */
-    function draw(from) {
-      for (const { chart } of drawn) chart.destroy();
-      drawn = [];
+    /** @param {Wire.Catalog} from @param {string[]} classNames */
+    function draw(from, classNames) {
+      for (const { card } of drawn) card.destroy();
       fill(byId("charts"));
       fill(byId("charts-more"));
-      const families = [...catalog.curves(from), { family: "learning_rate", first: false, series: [{ key: "learning_rate", name: "learning_rate", part: null }] }];
-      for (const { family, first, series } of families) {
-        const labelled = series.map(({ key, name, part }) => ({ key, label: part === null ? nameOf(name) : t(`part.${part}`) }));
-        const canvas = make("canvas", { attributes: { role: "img" }, data: { chart: family } });
-        const title = make("figcaption", { text: family === "learning_rate" ? t("figure.learning_rate") : t(`family.${family}`) });
-        byId(first ? "charts" : "charts-more").append(make("figure", { class: "chart" }, title, make("div", { class: "chart-box" }, canvas)));
-        drawn.push({ chart: charts.create(canvas, labelled), canvas, family, series: labelled });
+      drawn = chartsOf(from, classNames).map(({ name, title, first, value, lines }) => {
+        const card = BreastAI.views.chartCard.create({ name, title, x: t("figure.epoch"), value, whole: true, onRange: zoom });
+        byId(first ? "charts" : "charts-more").append(card.element);
+        return { card, lines, value };
+      });
+    }
+
+    /** @param {Span | null} to */
+    function zoom(to) {
+      range = to;
+      tools.show(range, epochs);
+      show();
+    }
+
+    function show() {
+      for (const { card, lines, value = format.figure } of drawn) {
+        const latest = epochs.at(-1);
+        // The curve in words, for those who do not see it.
+        const description = latest === undefined ? "" : lines.map(({ label, value: of }) => `${label} ${value(of(latest) ?? null)}`).join(", ");
+        card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description });
       }
-      shown = null;
     }
 
-    /** @param {string} name */
-    function nameOf(name) {
-      return name === "learning_rate" ? t("figure.learning_rate") : t(`metric.${name}`);
+    /** Every figure of every epoch, as numbers. */
+    function save() {
+      const lines = drawn.flatMap(({ lines: of }) => of);
+      const names = chartsOf(/** @type {Wire.Catalog} */ (drawnFrom), classes(epochs)).flatMap(({ title, lines: of }) => of.map(({ label }) => (of.length === 1 ? title : `${title} · ${label}`)));
+      const rows = epochs.map((row) => [row.epoch, ...lines.map(({ value }) => value(row) ?? null), row.epoch_s, row.images_per_second]);
+      const head = [t("figure.epoch"), ...names, `${t("figure.epoch_s")} (s)`, t("figure.images_per_second")];
+      download.saveText(`${runId || "run"}.csv`, series.csv([head, ...rows]), "text/csv");
     }
 
-    /** The curve in words, for those who do not see it. @param {{ key: string, label: string }[]} series @param {Wire.TrainingUpdate[]} epochs */
-    function described(series, epochs) {
-      const latest = /** @type {any} */ (epochs.at(-1));
-      return series.map(({ key, label }) => `${label} ${format.figure(latest?.[key])}`).join(", ");
+    /** @param {Wire.TrainingUpdate[]} of */
+    function classes(of) {
+      return Object.keys(of.at(-1)?.val_per_class ?? {});
     }
 
     /** @param {State} state */
     function showTable(state) {
-      const epochs = (state.run?.epochs ?? []).slice(-MOST_ROWS).reverse();
+      const rows = epochs.slice(-MOST_ROWS).reverse();
       const names = catalog.numbers(state.welcome?.catalog).map(({ name }) => name);
       const head = [t("figure.epoch"), t("figure.train_loss"), t("figure.train_accuracy"), ...names.map(nameOf), t("figure.learning_rate")];
-      const rows = epochs.map((row) => [
+      const cells = rows.map((row) => [
         format.integer(row.epoch) + (row.is_best ? " ★" : ""),
         format.figure(row.train_loss),
         format.figure(row.train_accuracy),
@@ -56,7 +109,7 @@
         format.small(row.learning_rate),
       ]);
       const caption = t("curves.table_caption");
-      fill(byId("epochs-table"), make("p", { class: "muted", text: caption }), scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true })));
+      fill(byId("epochs-table"), make("p", { class: "muted", text: caption }), scroller(caption, table({ caption, captionHidden: true, head, rows: cells, numeric: true })));
     }
 
     const details = /** @type {HTMLDetailsElement} */ (byId("epochs-details"));
@@ -66,32 +119,34 @@
     return {
       /** @param {State} state */
       render(state) {
-        const epochs = state.run?.epochs ?? [];
         byId("curves-card").hidden = state.run === null;
         if (state.run === null || state.welcome === null) return;
-        if (charts.available() && drawnFor !== state.welcome.catalog) {
-          drawnFor = state.welcome.catalog;
-          draw(drawnFor);
+        epochs = state.run.epochs;
+        if (runId !== state.run.id) {
+          runId = state.run.id;
+          range = null;
+        }
+        const names = classes(epochs);
+        const wanted = JSON.stringify([BreastAI.i18n.current(), names]);
+        if (charts.available() && (drawnFrom !== state.welcome.catalog || drawnFor !== wanted)) {
+          drawnFrom = state.welcome.catalog;
+          drawnFor = wanted;
+          shown = null;
+          draw(drawnFrom, names);
         }
         if (shown !== epochs) {
           shown = epochs;
-          for (const { chart, canvas, family, series } of drawn) {
-            chart.show(epochs);
-            const title = family === "learning_rate" ? t("figure.learning_rate") : t(`family.${family}`);
-            canvas.setAttribute("aria-label", `${title}: ${described(series, epochs)}`);
-          }
+          tools.show(range, epochs);
+          show();
         }
         if (details.open) showTable(state);
       },
       /** @param {() => void} again */
       listen(again) {
         details.addEventListener("toggle", again);
-        BreastAI.i18n.onChange(() => {
-          drawnFor = null;
-        });
       },
       restyle() {
-        for (const { chart } of drawn) chart.restyle();
+        for (const { card } of drawn) card.restyle();
       },
       /** @param {State} state */
       slice: (state) => [state.run?.id, state.run?.epochs, state.welcome],

@@ -61,17 +61,18 @@
     return [head, opened, found.operating_point === null ? null : pointOf(found.operating_point), figuresTable(first, t("evaluation.figures")), every, notes];
   }
 
-  /** The points of a curve. @param {Wire.Curve} curve @param {string} x @param {string} y */
+  /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
   function pointsOf(curve, x, y) {
     const ys = curve[y] ?? [];
-    return (curve[x] ?? []).map((value, index) => ({ x: value ?? 0, y: ys[index] ?? null }));
+    const found = (curve[x] ?? []).map((value, index) => ({ x: value ?? 0, y: ys[index] ?? null }));
+    return found.length > 1 && found[0].x > found[found.length - 1].x ? found.reverse() : found;
   }
 
   /** @param {Context} context */
   function create({ connection, store }) {
     const folder = /** @type {HTMLInputElement} */ (byId("evaluate-path"));
     const split = /** @type {HTMLSelectElement} */ (byId("evaluate-split"));
-    /** @type {XYChart[]} */
+    /** @type {ChartCard[]} */
     let drawn = [];
     /** @type {unknown} */
     let drawnFor = null;
@@ -83,27 +84,28 @@
       connection.request("evaluate_model", split.value === "" ? { data } : { data, split: split.value }).catch(() => {});
     });
 
-    /** @param {string} id @param {{ x: string, y: string }} axes @param {{ label: string, points: { x: number, y: number | null }[] }[]} series @param {string} title */
-    function drawChart(id, axes, series, title) {
-      const canvas = make("canvas", { attributes: { role: "img", "aria-label": title } });
-      fill(byId(id), make("h4", { text: title }), make("div", { class: "chart-box" }, canvas));
-      const chart = charts.createXY(canvas, axes);
-      chart.show(series);
-      drawn.push(chart);
+    /** @param {string} name @param {{ title: string, x: string, y: string }} words @param {Line[]} lines */
+    function drawChart(name, words, lines) {
+      const card = BreastAI.views.chartCard.create({ name, ...words, unit: true });
+      byId("evaluation-charts").append(card.element);
+      card.show(lines);
+      drawn.push(card);
     }
 
     /** @param {Wire.Evaluation} found */
     function drawCurves(found) {
-      for (const chart of drawn) chart.destroy();
+      for (const card of drawn) card.destroy();
       drawn = [];
+      fill(byId("evaluation-charts"));
+      /** @param {Record<string, Wire.Curve>} curves @param {string} x @param {string} y */
+      const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label, points: pointsOf(curve, x, y) }));
       const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
-      const roc = Object.entries(found.roc).map(([label, curve]) => ({ label, points: pointsOf(curve, "false_positive_rate", "sensitivity") }));
-      drawChart("roc-chart", { x: t("evaluation.false_positive_rate"), y: t("per_class.sensitivity") }, [...roc, diagonal], t("evaluation.roc"));
+      drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("per_class.sensitivity") }, [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal]);
+      drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("per_class.sensitivity"), y: t("per_class.precision") }, lines(found.precision_recall, "recall", "precision"));
       if (found.calibration === null) return;
-      const sides = /** @type {const} */ (["before", "after"]);
-      const calibration = found.calibration;
-      const reliability = sides.map((side) => ({ label: t(`evaluation.${side}`), points: pointsOf(calibration[side].curve, "confidence", "accuracy") }));
-      drawChart("reliability-chart", { x: t("evaluation.confidence"), y: t("metric.accuracy") }, reliability, t("evaluation.reliability"));
+      const { before, after } = found.calibration;
+      const reliability = Object.entries({ before, after }).map(([side, { curve }]) => ({ label: t(`evaluation.${side}`), points: pointsOf(curve, "confidence", "accuracy") }));
+      drawChart("reliability", { title: t("evaluation.reliability"), x: t("evaluation.confidence"), y: t("metric.accuracy") }, reliability);
     }
 
     BreastAI.i18n.onChange(() => {
@@ -131,7 +133,7 @@
         BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       restyle() {
-        for (const chart of drawn) chart.restyle();
+        for (const card of drawn) card.restyle();
       },
       /** @param {State} state */
       slice: (state) => [state.evaluation, state.session.currentModel, state.session.state, state.welcome, state.pending],

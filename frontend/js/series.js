@@ -1,0 +1,66 @@
+/* Points of curves: taken from epochs, smoothed, and written as CSV. Pure. */
+(function () {
+  "use strict";
+
+  /**
+   * The points of a curve: one for each epoch, a gap where the figure is undefined.
+   * @param {Wire.TrainingUpdate[]} epochs sorted, each epoch once
+   * @param {(row: any) => unknown} value
+   * @returns {Point[]}
+   */
+  function points(epochs, value) {
+    return epochs.map((row) => {
+      const found = value(row);
+      return { x: row.epoch, y: typeof found === "number" ? found : null };
+    });
+  }
+
+  /**
+   * The exponentially weighted mean of the points so far, without the pull of its start; gaps stay gaps.
+   * @param {Point[]} line
+   * @param {number} weight of what came before, 0 (nothing) to below 1
+   * @returns {Point[]}
+   */
+  function smoothed(line, weight) {
+    let sum = 0;
+    let total = 0;
+    return line.map(({ x, y }) => {
+      if (y === null) return { x, y };
+      sum = sum * weight + y;
+      total = total * weight + 1;
+      return { x, y: sum / total };
+    });
+  }
+
+  /** A figure that was never measured has no curve, and no place in the legend. @param {Line} line */
+  function isEmpty(line) {
+    return line.points.length > 0 && line.points.every((point) => point.y === null);
+  }
+
+  /** A cell of CSV. A spreadsheet takes a text that begins so for a formula. @param {unknown} value */
+  function cell(value) {
+    if (value === null || value === undefined) return "";
+    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  }
+
+  /** @param {unknown[][]} rows */
+  function csv(rows) {
+    return rows.map((cells) => `${cells.map(cell).join(",")}\r\n`).join("");
+  }
+
+  /**
+   * Curves as rows: side by side when they have the same places, else one below the other.
+   * @param {Line[]} lines
+   * @param {{ x: string, y: string }} axes
+   * @returns {unknown[][]}
+   */
+  function rowsOf(lines, axes) {
+    const places = lines[0]?.points.map(({ x }) => x) ?? [];
+    const alike = lines.every(({ points: line }) => line.length === places.length && line.every(({ x }, index) => x === places[index]));
+    if (alike) return [[axes.x, ...lines.map(({ label }) => label)], ...places.map((x, index) => [x, ...lines.map(({ points: line }) => line[index].y)])];
+    return [["", axes.x, axes.y], ...lines.flatMap(({ label, points: line }) => line.map(({ x, y }) => [label, x, y]))];
+  }
+
+  BreastAI.series = { points, smoothed, isEmpty, csv, rowsOf };
+})();

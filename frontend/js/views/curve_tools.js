@@ -1,0 +1,55 @@
+/* What is asked of all curves at once: which epochs, how smooth, and their figures as a file. */
+(function () {
+  "use strict";
+
+  const { byId } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+
+  /**
+   * @param {{ onRange: (range: Span | null) => void, onWeight: (weight: number) => void, onSave: () => void }} handlers
+   */
+  function create({ onRange, onWeight, onSave }) {
+    const from = /** @type {HTMLInputElement} */ (byId("curves-from"));
+    const to = /** @type {HTMLInputElement} */ (byId("curves-to"));
+    const smoothing = /** @type {HTMLInputElement} */ (byId("curves-smoothing"));
+    const whole = /** @type {HTMLButtonElement} */ (byId("curves-whole"));
+    let last = 1;
+
+    function read() {
+      const low = Math.max(1, Math.round(Number(from.value) || 1));
+      const high = Math.min(last, Math.round(Number(to.value) || last));
+      onRange(low < high && (low > 1 || high < last) ? { from: low, to: high } : null);
+    }
+    for (const field of [from, to]) {
+      field.addEventListener("change", read);
+      field.addEventListener("keydown", (event) => event.key === "Enter" && read());
+    }
+    whole.addEventListener("click", () => onRange(null));
+    smoothing.addEventListener("input", () => {
+      tell();
+      onWeight(Number(smoothing.value));
+    });
+    byId("curves-save").addEventListener("click", onSave);
+
+    function tell() {
+      const weight = Number(smoothing.value);
+      byId("curves-smoothing-value").textContent = weight === 0 ? t("curves.smoothing_off") : BreastAI.format.percent(weight);
+    }
+
+    return {
+      /** @param {Span | null} range @param {Wire.TrainingUpdate[]} epochs */
+      show(range, epochs) {
+        last = epochs.at(-1)?.epoch ?? 1;
+        // An end that is the run's own stays empty: whoever goes on to type there must not find a figure.
+        if (document.activeElement !== from) from.value = range === null || range.from === 1 ? "" : String(range.from);
+        if (document.activeElement !== to) to.value = range === null || range.to === last ? "" : String(range.to);
+        from.placeholder = "1";
+        to.placeholder = String(last);
+        whole.disabled = range === null;
+        tell();
+      },
+    };
+  }
+
+  BreastAI.views.curveTools = { create };
+})();
