@@ -12,7 +12,7 @@
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
-    |   |-- TokenUnavailable      TlsUnusable
+    |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -368,6 +368,16 @@ class ModelUnreadable(InputError):
     template = "{path} is not a model of BreastAI: {reason}. Expected a checkpoint's name or an exported .onnx file."
     path: str
     reason: str
+
+
+@dataclass(eq=False)
+class DocumentNotFound(InputError):
+    """`kind`: config, named_config, journal, manifest and so on."""
+
+    code = "document.not_found"
+    template = "There is no {kind} called {name}. Ask for the list of documents and take a name from there."
+    kind: str
+    name: str
 
 
 @dataclass(eq=False)

@@ -477,11 +477,61 @@ class ConfigShown(Event):
 
 
 class ConfigSaved(Event):
-    """config.json was written."""
+    """A configuration was written: config.json, or the one called `name`."""
 
     type: Literal["config_saved"] = "config_saved"
-    config: dict[str, Any]
+    config: dict[str, Any] = Field(description="With defaults filled in.")
     path: str
+    name: str | None = None
+
+
+class ConfigDeleted(Event):
+    """A named configuration is gone."""
+
+    type: Literal["config_deleted"] = "config_deleted"
+    name: str
+
+
+class ConfigChecked(Event):
+    """What is wrong with a configuration, a line for each fault; none when it can be used."""
+
+    type: Literal["config_checked"] = "config_checked"
+    problems: list[str]
+
+
+DocumentKind = Literal[
+    "config", "named_config", "server_log", "worker_log", "journal", "evaluation", "report", "manifest"
+]
+
+
+class DocumentEntry(BaseModel):
+    """A line of the list of documents."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: DocumentKind
+    name: str
+    size: int = Field(description="Bytes.")
+    modified: str = Field(description="ISO 8601.")
+
+
+class DocumentsList(Event):
+    """The texts of the workspace that may be read: configurations first, then the latest."""
+
+    type: Literal["documents_list"] = "documents_list"
+    documents: list[DocumentEntry]
+
+
+class Document(Event):
+    """A text of the workspace; of a long one, its end."""
+
+    type: Literal["document"] = "document"
+    kind: DocumentKind
+    name: str
+    text: str
+    size: int = Field(description="Bytes of the whole file.")
+    cut: bool = Field(description="Whether something comes before `text`.")
+    editable: bool
 
 
 class Pong(Event):
@@ -537,6 +587,10 @@ AnyEvent = Annotated[
     | BackupCreated
     | ConfigShown
     | ConfigSaved
+    | ConfigDeleted
+    | ConfigChecked
+    | DocumentsList
+    | Document
     | Pong
     | DisconnectAck
     | Error,

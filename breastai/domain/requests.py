@@ -4,7 +4,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from breastai.domain.events import DocumentKind
+
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+ConfigName = Annotated[str, Field(min_length=1, max_length=95, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -229,11 +232,47 @@ class GetConfig(Request):
 
 
 class SaveConfig(Request):
-    """Check a configuration and write it to config.json. Partial; overlays what is there."""
+    """Check a configuration and write it: to config.json, overlaying what is there, or as it is under a name."""
 
     answered_by = ("config_saved",)
     type: Literal["save_config"] = "save_config"
     config: dict[str, Any]
+    name: ConfigName | None = Field(None, description="A named configuration, kept in configs/.")
+    whole: bool = Field(False, description="config.json shall hold this alone; its server section stays.")
+
+
+class DeleteConfig(Request):
+    """Delete a named configuration."""
+
+    answered_by = ("config_deleted",)
+    type: Literal["delete_config"] = "delete_config"
+    name: ConfigName
+
+
+class CheckConfig(Request):
+    """Tell what is wrong with a configuration; nothing is written."""
+
+    answered_by = ("config_checked",)
+    type: Literal["check_config"] = "check_config"
+    config: dict[str, Any] = Field(description="As for start_training.")
+    preset: str | None = Field(None, max_length=100, description="Preset laid under `config`.")
+    whole: bool = Field(False, description="Alone, not laid over config.json.")
+
+
+class ListDocuments(Request):
+    """The texts of the workspace that may be read: configurations, logs, journals, manifests, records."""
+
+    answered_by = ("documents_list",)
+    type: Literal["list_documents"] = "list_documents"
+
+
+class GetDocument(Request):
+    """One of the listed texts; of a long one, its end."""
+
+    answered_by = ("document",)
+    type: Literal["get_document"] = "get_document"
+    kind: DocumentKind
+    name: str = Field(min_length=1, max_length=300)
 
 
 class Ping(Request):
@@ -277,6 +316,10 @@ AnyRequest = Annotated[
     | CreateBackup
     | GetConfig
     | SaveConfig
+    | DeleteConfig
+    | CheckConfig
+    | ListDocuments
+    | GetDocument
     | Ping
     | Disconnect,
     Field(discriminator="type"),

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from breastai.domain.requests import (
+    CheckConfig,
     Disconnect,
     GetConfig,
     GetHistory,
@@ -19,6 +20,7 @@ from breastai.domain.requests import (
     GetStatus,
     GetSystemDiagnostics,
     ListCheckpoints,
+    ListDocuments,
     Ping,
     Request,
 )
@@ -33,10 +35,12 @@ LOOKS_ONLY: tuple[type[Request], ...] = (
     GetQueue,
     GetSystemDiagnostics,
     ListCheckpoints,
+    ListDocuments,
+    CheckConfig,
 )
 NAMED = (
     "session_id", "run_id", "checkpoint", "first", "second", "data", "split", "format", "preset", "epochs", "language",
-    "pdf", "backup", "name", "path", "queue", "entry", "place", "held",
+    "pdf", "backup", "name", "path", "kind", "queue", "entry", "place", "held",
 )  # fmt: skip
 _LONGEST = 300
 _MOST_SETTINGS = 100

@@ -1,17 +1,17 @@
 """The dispatch table: exactly one function for each request; those that need only files are here."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-from breastai.domain.config import Config, overlay, parse_config, read_config_file
-from breastai.domain.errors import CheckpointInUse, ConfigInvalid, ConfigNotWritable
+from breastai.domain.config import Config
+from breastai.domain.errors import CheckpointInUse
 from breastai.domain.events import (
     BackupCreated,
     CheckpointDeleted,
     CheckpointLoaded,
     CheckpointsList,
+    ConfigDeleted,
     ConfigSaved,
     ConfigShown,
     DisconnectAck,
@@ -33,9 +33,7 @@ from breastai.domain.requests import (
     LoadCheckpoint,
     Ping,
     Request,
-    SaveConfig,
 )
-from breastai.domain.v3 import nested
 from breastai.server import diagnostics
 from breastai.server.hub import Client
 from breastai.server.job_runner import status
@@ -43,7 +41,7 @@ from breastai.server.replay import replay
 from breastai.server.services import Services, workspace_config
 from breastai.storage import backup, checkpoints
 from breastai.storage.journal import read_events
-from breastai.storage.workspace import Workspace, atomic_write
+from breastai.storage.workspace import Workspace
 
 # A handler returns the answer, or None when it is sent otherwise: by a job's events, or by itself.
 Handler = Callable[[Services, Client, Any], Awaitable[Event | None]]
@@ -51,7 +49,7 @@ AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
 CONFIG_SCHEMA = Config.model_json_schema()
 # Answers that change what other clients see go to all.
-SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved)
+SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved, ConfigDeleted)
 
 
 def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:
@@ -170,23 +168,3 @@ async def create_backup(services: Services, client: Client, request: CreateBacku
 async def get_config(services: Services, client: Client, request: GetConfig) -> Event:
     config = await asyncio.to_thread(workspace_config, services.workspace)
     return ConfigShown(config=config.model_dump(mode="json"), config_schema=CONFIG_SCHEMA)
-
-
-@handles(SaveConfig)
-async def save_config(services: Services, client: Client, request: SaveConfig) -> Event:
-    return await asyncio.to_thread(_saved, services.workspace, request.config)
-
-
-def _saved(workspace: Workspace, values: dict[str, Any]) -> ConfigSaved:
-    path = workspace.config_file
-    before = read_config_file(path) if path.exists() else {}
-    config = parse_config(overlay(before, nested(values)))
-    if config.server != parse_config({"server": before.get("server", {})}).server:
-        # Else any page that may connect could open any folder, or the network.
-        raise ConfigInvalid(["server: this section can only be changed in config.json itself"])
-    content = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-    try:
-        atomic_write(path, content.encode())
-    except OSError as error:
-        raise ConfigNotWritable(workspace.relative(path), error.strerror or str(error)) from None
-    return ConfigSaved(config=config.model_dump(mode="json"), path=workspace.relative(path))

@@ -41,7 +41,8 @@ _SERVED = (
     "node_modules/chart.js/dist/chart.umd.js",
     "node_modules/chart.js/dist/chart.umd.min.js",
     "node_modules/ace-builds/src-min-noconflict/*.js",
-    "node_modules/ace-builds/css/*.css",
+    "node_modules/ace-builds/css/ace.css",
+    "node_modules/ace-builds/css/main-*",
 )
 # The page opened as a file may talk to a server on another port of this machine; the served page to its own.
 CONTENT_SECURITY_POLICY = "; ".join(

@@ -36,6 +36,7 @@ _ALLOWED = (
     re.compile(rf"logs/{_RUN}/evaluations/[A-Za-z0-9._-]{{1,80}}\.json"),
     re.compile(r"logs/test_sets\.jsonl"),
     re.compile(r"config\.json"),
+    re.compile(rf"configs/{_RUN}\.json"),
 )
 _MOST_CONTENTS_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**20

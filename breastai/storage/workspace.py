@@ -54,6 +54,11 @@ class Workspace:
         return self.root / "logs"
 
     @property
+    def configs_dir(self) -> Path:
+        """Where named configurations are; made with the first."""
+        return self.root / "configs"
+
+    @property
     def backups_dir(self) -> Path:
         return self.root / "backups"
 

@@ -28,6 +28,8 @@
       diagnostics: null,
       backup: null,
       savedConfigPath: null,
+      documents: null,
+      document: null,
       problems: [],
       pongMs: null,
       pending: {},
@@ -196,12 +198,22 @@
       welcome: state.welcome && { ...state.welcome, config: event.config, config_schema: event.config_schema },
       problems: [],
     }),
-    config_saved: (state, event) => ({
+    config_saved: (state, event) =>
+      event.name !== null
+        ? state
+        : {
+            ...state,
+            welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null },
+            savedConfigPath: event.path,
+            problems: [],
+          },
+    config_deleted: (state, event) => ({
       ...state,
-      welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null },
-      savedConfigPath: event.path,
-      problems: [],
+      documents: state.documents?.filter(({ kind, name }) => kind !== "named_config" || name !== event.name) ?? null,
     }),
+    config_checked: (state) => state,
+    documents_list: (state, event) => ({ ...state, documents: event.documents }),
+    document: (state, event) => ({ ...state, document: event }),
     pong: (state) => state,
     disconnect_ack: (state) => state,
     error: (state, event) => {
@@ -271,13 +283,14 @@
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
     backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
     config_saved: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
+    config_deleted: (event) => ({ level: "info", key: "event.config_deleted", params: { name: event.name } }),
   };
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
     "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued",
     "predictions_complete",
-    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved",
+    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved", "config_deleted",
   ]);
 
   /** @param {Wire.AuditDone} event @param {string} severity */

@@ -445,6 +445,41 @@ declare global {
       type: "config_saved";
       config: Record<string, any>;
       path: string;
+      name: string | null;
+    }
+
+    interface ConfigDeleted extends Event {
+      type: "config_deleted";
+      name: string;
+    }
+
+    interface ConfigChecked extends Event {
+      type: "config_checked";
+      problems: string[];
+    }
+
+    type DocumentKind = "config" | "named_config" | "server_log" | "worker_log" | "journal" | "evaluation" | "report" | "manifest";
+
+    interface DocumentEntry {
+      kind: DocumentKind;
+      name: string;
+      size: number;
+      modified: string;
+    }
+
+    interface DocumentsList extends Event {
+      type: "documents_list";
+      documents: DocumentEntry[];
+    }
+
+    interface Document extends Event {
+      type: "document";
+      kind: DocumentKind;
+      name: string;
+      text: string;
+      size: number;
+      cut: boolean;
+      editable: boolean;
     }
 
     interface Pong extends Event {
@@ -494,6 +529,10 @@ declare global {
       backup_created: BackupCreated;
       config: ConfigShown;
       config_saved: ConfigSaved;
+      config_deleted: ConfigDeleted;
+      config_checked: ConfigChecked;
+      documents_list: DocumentsList;
+      document: Document;
       pong: Pong;
       disconnect_ack: DisconnectAck;
       error: Error;
@@ -577,6 +616,9 @@ declare global {
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
     savedConfigPath: string | null;
+    documents: Wire.DocumentEntry[] | null;
+    /** The text in the editor, as it came. */
+    document: Wire.Document | null;
     problems: string[];
     pongMs: number | null;
     /** Requests without an answer yet: id -> type. */
