@@ -15,7 +15,20 @@ import typer
 from typer import TyperException
 
 from breastai import __version__
-from breastai.commands import audit, backup, bench, doctor, evaluate, export, predict, report, sample_data, serve, train
+from breastai.commands import (
+    audit,
+    backup,
+    bench,
+    doctor,
+    evaluate,
+    export,
+    predict,
+    report,
+    sample_data,
+    serve,
+    train,
+    verify,
+)
 from breastai.commands.output import show_failure
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
 
@@ -28,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (train, evaluate, audit, report, predict, export, serve, bench, doctor, sample_data, backup):
+for module in (train, evaluate, audit, report, predict, export, verify, serve, bench, doctor, sample_data, backup):
     module.register(app)
 
 

@@ -35,7 +35,7 @@ from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.workspace import Workspace
 
 Script = Callable[[AnyJob, Callable[[], bool]], Iterator[Event]]
-COMMANDS = ["train", "resume", "evaluate", "predict", "export", "serve", "doctor", "sample-data", "backup"]
+COMMANDS = ["train", "resume", "evaluate", "predict", "export", "verify", "serve", "doctor", "sample-data", "backup"]
 
 
 class FakeWorker:
@@ -223,7 +223,7 @@ def test_a_run_gets_a_name_and_the_workspaces_absolute_path(worker: FakeWorker, 
         (["evaluate", "S/best", "--data", "data", "--split", "dev"], "command.invalid", "--split"),
         (["resume", "R"], "checkpoint.not_found", "Known: S/best"),
         (["resume", "S", "--epochs", "0"], "config.invalid", "training.epochs: expected a whole number from 1"),
-        (["export", "S/best", "--format", "tflite"], "command.invalid", "expected one of onnx, pytorch"),
+        (["export", "S/best", "--format", "tflite"], "command.invalid", "expected one of onnx, onnx-int8"),
         (["export", "../../etc/passwd"], "checkpoint.not_found", "There is no checkpoint"),
         (["predict", "S/best", "none.png"], "data.image_unreadable", "there is no such file"),
         (["predict", "S/best", "data"], "data.no_images", "No image in data"),

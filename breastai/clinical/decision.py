@@ -1,11 +1,13 @@
 """Applying a decision rule: calibrated probabilities, conformal sets, and which cases to refer. Numpy alone."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from breastai.domain.decision import Calibration, ConformalSets
+from breastai.domain.decision import Calibration, ConformalSets, DecisionRule
 
 Probabilities = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
@@ -39,6 +41,40 @@ def referred(rule: ConformalSets, probabilities: Probabilities) -> Mask:
     """Return the cases to refer, shape (N,): those whose set does not hold exactly one class."""
     sizes: Mask = conformal_sets(rule, probabilities).sum(axis=1) != 1
     return sizes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a decision rule makes of one case. None: the rule has no such part."""
+
+    called: bool | None
+    refer: bool | None
+    plausible: tuple[str, ...]
+
+    @property
+    def reason(self) -> Literal["several_classes", "no_class"] | None:
+        """Why the case is referred."""
+        if not self.refer:
+            return None
+        return "several_classes" if self.plausible else "no_class"
+
+
+def decide(rule: DecisionRule, probabilities: Probabilities, class_names: Sequence[str]) -> list[Verdict]:
+    """Return a verdict for each case, from calibrated probabilities (N, C)."""
+    point, conformal = rule.operating_point, rule.conformal
+    n = len(probabilities)
+    called: list[bool | None] = [None] * n
+    refer: list[bool | None] = [None] * n
+    plausible: list[tuple[str, ...]] = [()] * n
+    if point is not None and point.class_name in class_names:
+        scores = probabilities[:, list(class_names).index(point.class_name)]
+        # As in the sets: float32 and back must not cross the threshold.
+        called = [bool(score >= point.threshold - 1e-9) for score in scores.tolist()]
+    if conformal is not None:
+        sets = conformal_sets(conformal, probabilities)
+        refer = [bool(value) for value in referred(conformal, probabilities)]
+        plausible = [tuple(name for name, inside in zip(class_names, row, strict=True) if inside) for row in sets]
+    return [Verdict(*parts) for parts in zip(called, refer, plausible, strict=True)]
 
 
 def logarithm(probabilities: Probabilities) -> Floats:

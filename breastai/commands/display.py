@@ -249,12 +249,13 @@ class Display:
         self._notice()
 
     def _prediction(self, event: Prediction) -> None:
-        self._end_progress()
+        if self._console.is_terminal:  # else the bar and the answers go to different places
+            self._end_progress()
         if event.probabilities is None:
             self._warn(f"{event.file}: {event.error}")
             return
         chances = "  ".join(f"{name} {_number(value)}" for name, value in event.probabilities.items())
-        self._line(f"{event.file}: {event.label}  ({chances})")
+        self._line(f"{event.file}: {event.label}  ({chances}){_decision(event)}")
 
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()
@@ -288,6 +289,8 @@ class Display:
         if event.max_difference is not None:
             on = f" on {event.compared}" if event.compared else ""
             self._line(f"Largest difference of a probability from the checkpoint's{on}: {event.max_difference:.1e}")
+        for name, pair in event.figures.items():
+            self._line(f"  {name}: {_number(pair.first)} in float32, {_number(pair.second)} here")
         self._notice()
 
     def _backup_created(self, event: BackupCreated) -> None:
@@ -356,6 +359,19 @@ def _number(value: float | None) -> str:
 
 def _interval(figure: Figure) -> str:
     return "" if figure.low is None or figure.high is None else f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def _decision(event: Prediction) -> str:
+    """Return what the operating point and the conformal sets say of a case."""
+    text = ""
+    if event.called is not None:
+        text += (
+            f"  {event.target_class}: {'called' if event.called else 'not called'} (from {_number(event.threshold)})"
+        )
+    if event.refer:
+        why = f"plausible: {', '.join(event.plausible)}" if event.plausible else "unlike any class it knows"
+        text += f"  REFER ({why})"
+    return text
 
 
 def _counts(counts: dict[str, int]) -> str:

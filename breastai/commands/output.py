@@ -1,4 +1,4 @@
-"""Where a command's events go: lines of JSON for programs, or text for people."""
+"""Where a command's events go: lines of JSON or CSV for programs, or text for people."""
 
 import contextlib
 import json
@@ -63,9 +63,14 @@ class JsonLines:
 
 
 @contextlib.contextmanager
-def opened(as_json: bool) -> Iterator[Output]:
+def opened(as_json: bool, as_csv: bool = False) -> Iterator[Output]:
     """Yield where this command's events go, for as long as it runs."""
-    if as_json:
+    if as_csv:
+        from breastai.commands.csv_rows import CsvRows
+
+        with claimed_stdout() as stream:
+            yield CsvRows(stream)
+    elif as_json:
         with claimed_stdout() as stream:
             yield JsonLines(stream)
     else:

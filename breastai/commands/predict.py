@@ -31,19 +31,23 @@ def predict(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders or patterns.")],
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV for each image.")] = False,
 ) -> int:
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
+    from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Predict
     from breastai.predictor.image_files import image_files
     from breastai.storage.workspace import Workspace
 
+    if as_json and as_csv:
+        raise CommandInvalid("Give --json or --csv, not both.", "breastai predict --help")
     place = Workspace.open(workspace)
     is_onnx = model.lower().endswith(".onnx")
     name = model if is_onnx else checkpoint_name(place, model)
     files = image_files(images, Path.cwd())
-    with opened(as_json) as output:
+    with opened(as_json, as_csv) as output:
         watched = _Watched(output)
         if is_onnx:
             status = _predict_by_onnx(place, model, files, watched)
@@ -67,18 +71,13 @@ def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], outp
 
 
 def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator[Event]":
-    from breastai.domain.events import PredictionsComplete
     from breastai.predictor.onnx_model import OnnxModel
-    from breastai.predictor.predictions import predictions
+    from breastai.predictor.predictions import predictions, told
 
     path = Path(model).expanduser()
     # Results name exports relative to the workspace, so that is looked at too.
     opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
-    failed = 0
-    for prediction in predictions(opened_model, files, workspace.relative):
-        failed += prediction.error is not None
-        yield prediction
-    yield PredictionsComplete(count=len(files), failed=failed)
+    yield from told(predictions(opened_model, files, workspace.relative), len(files))
 
 
 class _Watched(PassedOn):

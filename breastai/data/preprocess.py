@@ -1,9 +1,12 @@
 """Preprocessing: what training, evaluation, prediction and every export do to an image before the network sees it."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from breastai.data.region import Region, breast_region, whole
 from breastai.domain.config import PreprocessingSettings
 
 # Raised whenever the same settings give other pixels, so that no cache serves the old ones.
@@ -13,12 +16,50 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def preprocess(image: Pixels, settings: PreprocessingSettings, image_size: int) -> Pixels:
-    """Return `image`, (H, W), (H, W, 1) or (H, W, 3), as (image_size, image_size, 3): resized, then CLAHE.
+    """Return `image`, (H, W), (H, W, 1) or (H, W, 3), as (image_size, image_size, 3): cropped, resized, then CLAHE.
 
     A grey image has three equal channels afterwards. With `resize` "pad" CLAHE sees the image alone, so
     that the black borders stay black and do not count in any histogram.
     """
+    return prepared(image, settings, image_size)[0]
+
+
+def prepared(image: Pixels, settings: PreprocessingSettings, image_size: int) -> tuple[Pixels, Region]:
+    """Return the preprocessed image, and which part of the original it shows."""
     plane = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    region = whole(plane)
+    if settings.breast_region == "crop" or settings.flip_left:
+        plane, region = _breast(plane, settings)
+    return _square(plane, settings, image_size), region
+
+
+def on_original(
+    heat: npt.NDArray[np.float32], region: Region, settings: PreprocessingSettings
+) -> npt.NDArray[np.float32]:
+    """Return a map over the preprocessed square, (S, S), on the pixels of the region it shows, (height, width)."""
+    side = heat.shape[0]
+    height, width = _target_shape(region.height, region.width, settings, side)
+    top, left = (side - height) // 2, (side - width) // 2
+    inner = heat[top : top + height, left : left + width]
+    enlarged = cv2.resize(inner, (region.width, region.height), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(enlarged[:, ::-1] if region.flipped else enlarged, dtype=np.float32)
+
+
+def _breast(plane: Pixels, settings: PreprocessingSettings) -> tuple[Pixels, Region]:
+    """Return the breast alone, what is bright beside it blackened, mirrored when it is a left one, as settings ask."""
+    region, beside = breast_region(plane)
+    if beside is None:
+        return plane, region
+    if settings.breast_region == "crop":
+        part = plane[region.top : region.top + region.height, region.left : region.left + region.width].copy()
+        part[beside] = 0
+    else:
+        part, region = plane, replace(whole(plane), flipped=region.flipped)
+    region = replace(region, flipped=region.flipped and settings.flip_left)
+    return (np.ascontiguousarray(part[:, ::-1]) if region.flipped else part), region
+
+
+def _square(plane: Pixels, settings: PreprocessingSettings, image_size: int) -> Pixels:
     height, width = _target_shape(plane.shape[0], plane.shape[1], settings, image_size)
     resized = _resized(plane, height, width)
     if settings.clahe:

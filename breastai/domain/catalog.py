@@ -83,16 +83,23 @@ MONITORS: Mapping[str, Direction] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """`folder` lies under exports/; `suffix` ends the file's name."""
+    """`folder` lies under exports/; `suffix` ends the file's name.
+
+    `allowed_difference`: of a probability, from the checkpoint's; None where figures on validation cases decide.
+    """
 
     name: str
     folder: str
     suffix: str
+    allowed_difference: float | None = 1e-4
 
 
 _EXPORT_FORMATS = [
     ExportFormat("onnx", "onnx", ".onnx"),
+    ExportFormat("onnx-int8", "onnx", ".int8.onnx", None),
+    ExportFormat("onnx-fp16", "onnx", ".fp16.onnx", 5e-3),
     ExportFormat("pytorch", "pytorch", ".safetensors"),
+    ExportFormat("torch-export", "pytorch", ".pt2"),
 ]
 EXPORT_FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _EXPORT_FORMATS})
 

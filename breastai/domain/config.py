@@ -61,6 +61,13 @@ class PreprocessingSettings(Settings):
     resize: Literal["stretch", "pad"] = Field(
         "stretch", description="stretch fills the square; pad keeps the proportions and adds black borders."
     )
+    breast_region: Literal["keep", "crop"] = Field(
+        "keep",
+        description="Mammograms: crop keeps the breast alone, without background, labels and stickers; keep leaves images as they are.",
+    )
+    flip_left: bool = Field(
+        False, description="Mammograms: mirror left breasts (chest wall on the left), so that all look the same way."
+    )
     clahe: bool = Field(True, description="Contrast Limited Adaptive Histogram Equalisation, on lightness.")
     clahe_clip_limit: float = Field(2.0, gt=0, le=40, description="Contrast limit of CLAHE; higher is stronger.")
     clahe_grid: int = Field(8, ge=1, le=64, description="Tiles along each side for CLAHE.")

@@ -21,7 +21,8 @@
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
     |   `-- WorkerCrashed         WorkerKilled         WorkerSilent
     |-- ExportError
-    |   `-- ExportFailed          ExportMismatch
+    |   |-- ExportFailed          ExportMismatch       ExportLosesAccuracy
+    |   `-- ReferencesDiffer
     `-- ClientError
         |-- ServerUnreachable     RequestTimedOut      ConnectionLost
         `-- RefusedByServer       AccessRefused
@@ -656,6 +657,31 @@ class ExportMismatch(ExportError):
     difference: float
     allowed: float
     changed: int
+
+
+@dataclass(eq=False)
+class ExportLosesAccuracy(ExportError):
+    """`losses`: one readable line for each figure that fell by more than it may."""
+
+    code = "export.loses_accuracy"
+    template = "The {format} model loses too much on {compared}: {losses}. Nothing was written; export as onnx instead."
+    format: str
+    compared: str
+    losses: list[str]
+
+
+@dataclass(eq=False)
+class ReferencesDiffer(ExportError):
+    code = "export.references_differ"
+    template = (
+        "{path} does not answer as it did when it was exported: probabilities differ by up to {difference} "
+        "(allowed {allowed}), {changed} decisions changed; {drawn}. Copy it again from its source, or export it anew."
+    )
+    path: str
+    difference: float
+    allowed: float
+    changed: int
+    drawn: str
 
 
 # --- client ------------------------------------------------------------------------------------

@@ -257,13 +257,37 @@ class Comparison(Event):
     notes: list[str] = []
 
 
+class Processing(BaseModel):
+    """What was done to an image before the network saw it. `crop`: left, top, width and height in its pixels."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int
+    height: int
+    colour: bool
+    crop: tuple[int, int, int, int] | None = None
+    flipped: bool = False
+    resize: str
+    clahe: bool
+    image_size: int
+
+
 class Prediction(Event):
     """The answer for one image, or why there is none."""
 
     type: Literal["prediction"] = "prediction"
     file: str
-    label: str | None
-    probabilities: dict[str, float] | None
+    label: str | None = Field(description="The most probable class.")
+    probabilities: dict[str, float] | None = Field(description="Calibrated.")
+    target_class: str | None = Field(None, description="The class the operating point is for.")
+    threshold: Number = Field(None, description="The operating point: from this probability on the class is called.")
+    called: bool | None = Field(None, description="Whether it is called; null without an operating point.")
+    refer: bool | None = Field(None, description="Whether a human should decide; null when the model can't say.")
+    refer_reason: Literal["several_classes", "no_class"] | None = Field(
+        None, description="Why: several classes are plausible, or none is."
+    )
+    plausible: list[str] = Field([], description="The classes that can't be ruled out at the error rate allowed.")
+    processing: Processing | None = None
     error: str | None = None
 
 
@@ -286,6 +310,9 @@ class ExportComplete(Event):
     checkpoint: str
     max_difference: Number = Field(None, description="Worst difference of a probability from the checkpoint's.")
     compared: str | None = Field(None, description="On what the two were compared.")
+    figures: dict[str, PairedFigure] = Field(
+        {}, description="Where weights were rounded: the float32 model's figures (first) and this one's (second)."
+    )
 
 
 class BenchMeasured(Event):

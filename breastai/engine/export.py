@@ -1,58 +1,56 @@
 """Writing a checkpoint in other formats, each proved to give the checkpoint's answers before it gets its name."""
 
 import json
-import logging
+import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from pydantic_core import to_jsonable_python
-from torch import Tensor, nn
 
-import breastai
-from breastai.clinical.decision import shift
-from breastai.data.decode import read_image
-from breastai.data.phantoms import phantom
-from breastai.data.preprocess import preprocess
-from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE
-from breastai.domain.decision import Calibration
-from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportMismatch
+from breastai.domain.catalog import EXPORT_FORMATS, ExportFormat
+from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportLosesAccuracy
 from breastai.domain.events import Event, ExportComplete, ProgressUpdate
+from breastai.domain.evidence import PairedFigure
 from breastai.domain.jobs import Export
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint, save_tensors
+from breastai.engine.exported_graph import as_input, checkpoint_probabilities, compare, exported_graph, metadata
 from breastai.engine.judging import checkpoint_of
-from breastai.engine.models import Classifier, build_model
-from breastai.predictor.onnx_model import METADATA_KEY, OnnxModel
+from breastai.engine.models import build_model
+from breastai.engine.onnx_file import answers_of, describe, quiet_exporter, reason_of, write_float16, write_float32
+from breastai.engine.own_images import OwnImages, own_images
+from breastai.engine.quantize import SCOPES, cost, excessive, quantize
+from breastai.predictor.onnx_model import OnnxModel
+from breastai.predictor.references import reference_images, references_for
 from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
-ALLOWED_DIFFERENCE = 1e-4  # of a probability
 _COMPARED_IMAGES = 16
-_PHANTOM_SEED = 7
+_CALIBRATION_IMAGES = 64
+# Another processor may round an integer model elsewhere: what its replay may differ by.
+_INTEGER_REPLAY_DIFFERENCE = 0.02
 
 
-class ExportedGraph(nn.Module):
-    """What an exported model computes: RGB images 0..255, float32 (N, 3, S, S), to calibrated probabilities (N, C)."""
+@dataclass(frozen=True)
+class Source:
+    """What an export is made from: the checkpoint, images to compare on, and the phantoms whose answers it carries."""
 
-    scale: Tensor
-    offset: Tensor
-    shift: Tensor
+    loaded: Loaded
+    workspace: Workspace
+    form: ExportFormat
+    images: np.ndarray
+    compared: str
+    phantoms: np.ndarray
 
-    def __init__(self, model: Classifier, mean: list[float], std: list[float], calibration: Calibration) -> None:
-        super().__init__()
-        self.model = model
-        shape = (1, -1, 1, 1)
-        self.register_buffer("scale", torch.tensor([1 / (255 * value) for value in std]).view(shape))
-        self.register_buffer("offset", torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(shape))
-        self.register_buffer("shift", torch.tensor(shift(calibration), dtype=torch.float32))
-        self.temperature = calibration.temperature
 
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.model(images * self.scale + self.offset)
-        return ((logits.log_softmax(1) + self.shift) / self.temperature).softmax(1)
+@dataclass(frozen=True)
+class Written:
+    """How far the written model is from the checkpoint, and on what they were compared."""
+
+    difference: float
+    compared: str
+    figures: dict[str, PairedFigure] = field(default_factory=dict)
 
 
 def export(job: Export, workspace: Workspace) -> Iterator[Event]:
@@ -61,15 +59,14 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
         raise ConfigInvalid([f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {job.format!r}"])
     yield ProgressUpdate(stage="exporting", message="Loading the checkpoint")
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
-    images, compared = comparison_images(loaded, workspace)
-    form = EXPORT_FORMATS[job.format]
-    stem = f"{loaded.manifest.run_id}_{loaded.manifest.kind}"
-    target = workspace.exports_dir / form.folder / f"{stem}{form.suffix}"
+    source = source_of(loaded, workspace, EXPORT_FORMATS[job.format])
+    form = source.form
+    target = workspace.exports_dir / form.folder / f"{loaded.manifest.run_id}_{loaded.manifest.kind}{form.suffix}"
     target.parent.mkdir(parents=True, exist_ok=True)
     yield ProgressUpdate(stage="exporting", message=f"Writing {job.format}")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
         written = Path(folder) / target.name
-        difference = _WRITERS[job.format](loaded, written, images)
+        found = _WRITERS[job.format](source, written)
         for path in sorted(Path(folder).iterdir(), key=lambda path: path == written):
             sync_file(path)
             replace_durably(path, target.parent / path.name)
@@ -79,152 +76,155 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
         size=round(target.stat().st_size / 1e6, 2),
         size_mb=round(target.stat().st_size / 1e6, 2),
         checkpoint=loaded.files.name,
-        max_difference=difference,
-        compared=compared,
+        max_difference=found.difference,
+        compared=found.compared,
+        figures=found.figures,
     )
 
 
-def comparison_images(loaded: Loaded, workspace: Workspace) -> tuple[np.ndarray, str]:
-    """Return up to 16 preprocessed images, uint8 (N, S, S, 3), to compare two models on, and what they are.
-
-    Validation images of the run, or phantoms when those are gone.
-    """
-    manifest = loaded.manifest
-    data = manifest.config.data
-    folders = [workspace.resolve(name) for name in (data.val_dir, data.train_dir) if name]
-    images: list[np.ndarray] = []
-    for file in manifest.split.val[:: max(1, len(manifest.split.val) // _COMPARED_IMAGES)][:_COMPARED_IMAGES]:
-        path = next((folder / file for folder in folders if (folder / file).is_file()), None)
-        try:
-            if path is not None:
-                images.append(preprocess(read_image(path), manifest.config.preprocessing, manifest.image_size))
-        except BreastAIError:
-            continue
-    if images:
-        return np.stack(images), f"{len(images)} validation images"
-    generator = np.random.default_rng(_PHANTOM_SEED)
-    kinds = ("benign", "malignant", "normal")
-    drawn = [phantom(kinds[number % 3], generator, 256)[..., None] for number in range(_COMPARED_IMAGES)]
-    phantoms = [preprocess(image, manifest.config.preprocessing, manifest.image_size) for image in drawn]
-    return np.stack(phantoms), f"{len(phantoms)} phantoms (the validation images are gone)"
+def source_of(loaded: Loaded, workspace: Workspace, form: ExportFormat) -> Source:
+    """Gather what an export needs; phantoms stand in for validation images that are gone."""
+    phantoms = reference_images(loaded.manifest.config.preprocessing, loaded.manifest.image_size)
+    images = own_images(loaded, workspace, "val", _COMPARED_IMAGES).images
+    compared = f"{len(images)} validation images and {len(phantoms)} phantoms"
+    if not len(images):
+        compared = f"{len(phantoms)} phantoms (the validation images are gone)"
+    return Source(loaded, workspace, form, np.concatenate([images, phantoms]), compared, phantoms)
 
 
-def exported_graph(loaded: Loaded) -> ExportedGraph:
-    manifest = loaded.manifest
-    return ExportedGraph(loaded.model, manifest.mean, manifest.std, manifest.decision.calibration).eval()
+def _described(source: Source, answers: np.ndarray, allowed_difference: float) -> dict[str, object]:
+    """Return the model's description; `answers` (N, C) are for all images, the phantoms' last."""
+    references = references_for(source.phantoms, answers[-len(source.phantoms) :], allowed_difference)
+    return metadata(source.loaded, source.form.name, references)
 
 
-def as_input(images: np.ndarray) -> Tensor:
-    """Return uint8 (N, S, S, 3) as the exported graph's input, float32 (N, 3, S, S) in 0..255."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous()
+def _write_float32(source: Source, path: Path) -> np.ndarray:
+    """Write the float32 ONNX model, described; return the checkpoint's answers on the compared images."""
+    expected = checkpoint_probabilities(source.loaded, source.images)
+    # Two images: a batch of one would be taken for fixed.
+    write_float32(exported_graph(source.loaded), as_input(source.images[:2]), path)
+    describe(path, _described(source, expected, 1e-4))
+    return expected
 
 
-@torch.inference_mode()
-def checkpoint_probabilities(loaded: Loaded, images: np.ndarray) -> np.ndarray:
-    """Return the checkpoint's own probabilities, float32 (N, C)."""
-    graph = exported_graph(loaded)
-    answers = [graph(as_input(images[start : start + 4])).numpy() for start in range(0, len(images), 4)]
-    return np.concatenate(answers)
-
-
-def compare(expected: np.ndarray, found: np.ndarray) -> float:
-    """Return the worst difference of a probability; raise ExportMismatch when it is too large or a decision changed."""
-    difference = float(np.abs(expected - found).max())
-    changed = int((expected.argmax(1) != found.argmax(1)).sum())
-    if not difference <= ALLOWED_DIFFERENCE or changed:  # not <=: a NaN is a mismatch
-        raise ExportMismatch(difference, ALLOWED_DIFFERENCE, changed)
-    return difference
-
-
-def metadata(loaded: Loaded) -> dict[str, Any]:
-    """Return what an exported file says of itself."""
-    manifest = loaded.manifest
-    return {
-        "notice": RESEARCH_USE,
-        "breastai": breastai.__version__,
-        "architecture": manifest.architecture,
-        "class_names": manifest.class_names,
-        "image_size": manifest.image_size,
-        "preprocessing": manifest.config.preprocessing.model_dump(mode="json"),
-        "input": "RGB, 0 to 255, float32, (N, 3, image_size, image_size); normalisation is part of the model",
-        "output": "calibrated probabilities, float32, (N, classes)",
-        "mean": manifest.mean,
-        "std": manifest.std,
-        "decision": to_jsonable_python(manifest.decision),
-        "checkpoint": loaded.files.name,
-        "checkpoint_sha256": manifest.sha256,
-        "epoch": manifest.epoch,
-        "metrics": {name: value for name, value in manifest.metrics.items() if isinstance(value, int | float)},
-        "split": manifest.split.description,
-        "pretrained": manifest.pretrained,
-    }
-
-
-def _write_onnx(loaded: Loaded, path: Path, images: np.ndarray) -> float:
-    import onnx
-
-    graph = exported_graph(loaded)
-    program = onnx_program(
-        graph, as_input(np.repeat(images[:1], 2, axis=0))
-    )  # two: a batch of one would be taken for fixed
-    program.save(path, include_initializers=True, external_data=False)
-    model = onnx.load(path)
-    described = {
-        METADATA_KEY: json.dumps(metadata(loaded), ensure_ascii=False),
-        "notice": RESEARCH_USE,
-        "class_names": json.dumps(loaded.manifest.class_names, ensure_ascii=False),
-    }
-    onnx.helper.set_model_props(model, described)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-    exported = OnnxModel.open(path)
-    # One at a time and several at once: the batch is dynamic.
-    singly = np.concatenate([exported.predict(images[number : number + 1]) for number in range(min(3, len(images)))])
-    found = np.concatenate([singly, exported.predict(images[len(singly) :])]) if len(images) > 3 else singly
-    return compare(checkpoint_probabilities(loaded, images), found)
-
-
-def onnx_program(graph: nn.Module, example: Tensor) -> Any:
-    """Return torch's ONNX program of `graph`, its batch dynamic; raise ExportFailed."""
-    batch = torch.export.Dim("batch", min=1)
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def _take_float32(source: Source, path: Path) -> np.ndarray:
+    """Give `path` the float32 model that others are made from: the one exported before, when it answers as it should."""
+    before = path.parent.parent / path.name.replace(path.suffix, EXPORT_FORMATS["onnx"].suffix)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter's own deprecations are not the user's affair
-            return torch.onnx.export(
-                graph,
-                (example,),
-                dynamo=True,
-                input_names=["images"],
-                output_names=["probabilities"],
-                dynamic_shapes={"images": {0: batch}},
-                verbose=False,
-            )
-    except Exception as error:  # the exporter raises whatever its layers raise
-        raise ExportFailed(
-            "onnx", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        ) from error
-    finally:
-        logger.setLevel(level)
+        exported = OnnxModel.open(before)
+        expected = checkpoint_probabilities(source.loaded, source.images)
+        if exported.metadata.checkpoint_sha256 == source.loaded.manifest.sha256:
+            compare(expected, answers_of(exported, source.images))
+            shutil.copyfile(before, path)
+            return expected
+    except BreastAIError:
+        pass  # none, or not this one: it is written anew
+    return _write_float32(source, path)
 
 
-def _write_pytorch(loaded: Loaded, path: Path, images: np.ndarray) -> float:
+def _write_onnx(source: Source, path: Path) -> Written:
+    expected = _write_float32(source, path)
+    exported = OnnxModel.open(path)
+    difference = compare(expected, answers_of(exported, source.images))
+    exported.verify()
+    return Written(difference, source.compared)
+
+
+def _float32_beside(source: Source, path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(source.form.suffix) + ".float32")
+
+
+def _write_fp16(source: Source, path: Path) -> Written:
+    allowed = source.form.allowed_difference or 0.0
+    exact = _float32_beside(source, path)
+    expected = _take_float32(source, exact)
+    write_float16(exact, path)
+    exact.unlink()
+    describe(path, _described(source, expected, allowed))
+    exported = OnnxModel.open(path)
+    difference = compare(expected, answers_of(exported, source.images), allowed)
+    exported.verify()
+    return Written(difference, source.compared)
+
+
+def _write_int8(source: Source, path: Path) -> Written:
+    """Write the integer model of the widest scope that loses little enough; raise ExportLosesAccuracy when none does."""
+    judged, calibration = _judging_images(source)
+    exact_path = _float32_beside(source, path)
+    _take_float32(source, exact_path)
+    exact_model = OnnxModel.open(exact_path)
+    exact = answers_of(exact_model, judged.images)
+    manifest = source.loaded.manifest
+    losses: list[str] = []
+    compared = f"{len(judged)} validation images"
+    for scope in SCOPES:
+        quantize(exact_path, path, source.loaded.model.backbone, calibration.images, scope)
+        describe(path, metadata(source.loaded, source.form.name, references_for(source.phantoms, exact[:1], 1.0)))
+        rounded_model = OnnxModel.open(path)
+        rounded = answers_of(rounded_model, judged.images)
+        figures = cost(judged.labels, exact, rounded, manifest.class_names, manifest.decision)
+        losses = excessive(figures)
+        if not losses:
+            answers = answers_of(rounded_model, source.phantoms)
+            described = _described(source, answers, _INTEGER_REPLAY_DIFFERENCE) | {"quantized": scope.name}
+            describe(path, described)
+            OnnxModel.open(path).verify()
+            exact_path.unlink()
+            return Written(float(np.abs(exact - rounded).max()), f"{compared}; {scope.name}", figures)
+    raise ExportLosesAccuracy(source.form.name, compared, losses)
+
+
+def _judging_images(source: Source) -> tuple[OwnImages, OwnImages]:
+    """Return validation images to judge on, and training images to calibrate on; raise ExportFailed without them."""
+    judged = own_images(source.loaded, source.workspace, "val", 1000)
+    calibration = own_images(source.loaded, source.workspace, "train", _CALIBRATION_IMAGES)
+    if not len(judged) or not len(calibration):
+        gone = "validation" if not len(judged) else "training"
+        reason = f"it is calibrated on training images and judged on validation images, and the {gone} images are gone"
+        raise ExportFailed(source.form.name, reason)
+    return judged, calibration
+
+
+def _write_pytorch(source: Source, path: Path) -> Written:
     """Write the weights and a readable description, and prove them by building the network anew."""
+    loaded = source.loaded
+    expected = checkpoint_probabilities(loaded, source.images)
     save_tensors(loaded.model.state_dict(), path)
-    described = metadata(loaded) | {"model": loaded.manifest.config.model.model_dump(mode="json")}
+    described = _described(source, expected, 1e-4) | {"model": loaded.manifest.config.model.model_dump(mode="json")}
     path.with_suffix(".json").write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
     from safetensors.torch import load_file
 
     settings = loaded.manifest.config.model.model_copy(update={"pretrained": "none"})
     again = build_model(settings, len(loaded.manifest.class_names)).model.eval()
     again.load_state_dict(load_file(path))
-    found = checkpoint_probabilities(Loaded(again, loaded.manifest, loaded.files), images)
-    return compare(checkpoint_probabilities(loaded, images), found)
+    found = checkpoint_probabilities(Loaded(again, loaded.manifest, loaded.files), source.images)
+    return Written(compare(expected, found), source.compared)
 
 
-_WRITERS: Mapping[str, Callable[[Loaded, Path, np.ndarray], float]] = {
+def _write_torch_export(source: Source, path: Path) -> Written:
+    """Write an ExportedProgram, which needs torch and none of our code; its description lies inside."""
+    expected = checkpoint_probabilities(source.loaded, source.images)
+    described = {"breastai.json": json.dumps(_described(source, expected, 1e-4), ensure_ascii=False)}
+    batch = torch.export.Dim("batch", min=1)
+    try:
+        with quiet_exporter():
+            example = (as_input(source.images[:2]),)
+            program = torch.export.export(exported_graph(source.loaded), example, dynamic_shapes=({0: batch},))
+            torch.export.save(program, path, extra_files=described)
+            again = torch.export.load(path).module()
+    except BreastAIError:
+        raise
+    except Exception as error:  # torch.export raises whatever its layers raise
+        raise ExportFailed(source.form.name, reason_of(error)) from error
+    with torch.inference_mode():
+        found = np.concatenate([again(as_input(part)).numpy() for part in np.split(source.images, [1, 4])])
+    return Written(compare(expected, found), source.compared)
+
+
+_WRITERS: Mapping[str, Callable[[Source, Path], Written]] = {
     "onnx": _write_onnx,
+    "onnx-int8": _write_int8,
+    "onnx-fp16": _write_fp16,
     "pytorch": _write_pytorch,
+    "torch-export": _write_torch_export,
 }

@@ -13,26 +13,17 @@ from breastai.clinical.decision import calibrated
 from breastai.clinical.judgement import compare, gather_evidence
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_event
 from breastai.data.cases import ImageSet, labelled_images
-from breastai.data.decode import read_image
 from breastai.data.image_folder import Skipped
 from breastai.data.patients import patient_ids
-from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import IMAGE_SUFFIXES, RESEARCH_USE
-from breastai.domain.errors import (
-    BreastAIError,
-    ClassesDiffer,
-    CommandInvalid,
-    DataNotFound,
-    ImageUnreadable,
-    NoImages,
-)
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.decision import DecisionRule
+from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound, NoImages
 from breastai.domain.events import (
     BatchProgress,
     Comparison,
     Event,
     Log,
-    Prediction,
-    PredictionsComplete,
     ProgressUpdate,
 )
 from breastai.domain.evidence import EvaluationRecord, JudgedCase
@@ -41,6 +32,7 @@ from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.evaluation import Answers, answer, forward
 from breastai.engine.models import normalized
 from breastai.engine.runtime import Runtime, choose_runtime
+from breastai.predictor.predictions import predictions, told
 from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint, open_checkpoint_path
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace
@@ -242,25 +234,43 @@ def _flattery(asked: Asked) -> Iterator[tuple[str, str]]:
         yield asked.loaded.files.name, f"{len(known)} of these images trained or chose it: the figures flatter it."
 
 
+@dataclass(frozen=True)
+class AnsweringCheckpoint:
+    """A checkpoint as predictions need it."""
+
+    loaded: Loaded
+    runtime: Runtime
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.loaded.manifest.class_names
+
+    @property
+    def image_size(self) -> int:
+        return self.loaded.manifest.image_size
+
+    @property
+    def preprocessing(self) -> PreprocessingSettings:
+        return self.loaded.manifest.config.preprocessing
+
+    @property
+    def decision(self) -> DecisionRule:
+        return self.loaded.manifest.decision
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Return the calibrated probabilities, float64 (N, C), of preprocessed images, (N, S, S, 3)."""
+        manifest = self.loaded.manifest
+        inputs = normalized(torch.from_numpy(images).to(self.runtime.device), tuple(manifest.mean), tuple(manifest.std))
+        logits = forward(self.loaded.model.to(self.runtime.device), inputs, manifest.config.evaluation.tta).double()
+        return calibrated(manifest.decision.calibration, logits.softmax(1).cpu().numpy())
+
+
 def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     """Classify images by a checkpoint; a file that can't be read is an answer with its reason."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
-    runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
+    model = AnsweringCheckpoint(loaded, choose_runtime(loaded.manifest.config.system, use_amp=False))
     files = image_files([workspace.resolve(name) for name in job.images])
-    failed = 0
-    for path in files:
-        name = workspace.relative(path)
-        try:
-            image = preprocess(read_image(path), loaded.manifest.config.preprocessing, loaded.manifest.image_size)
-        except BreastAIError as error:
-            failed += 1
-            reason = error.reason if isinstance(error, ImageUnreadable) else str(error)
-            yield Prediction(file=name, label=None, probabilities=None, error=reason)
-            continue
-        probabilities = _probabilities(loaded, image, runtime)
-        named = dict(zip(loaded.manifest.class_names, probabilities, strict=True))
-        yield Prediction(file=name, label=max(named, key=lambda key: named[key]), probabilities=named)
-    yield PredictionsComplete(count=len(files), failed=failed)
+    yield from told(predictions(model, files, workspace.relative), len(files))
 
 
 def image_files(paths: list[Path]) -> list[Path]:
@@ -279,10 +289,3 @@ def image_files(paths: list[Path]) -> list[Path]:
         else:
             raise DataNotFound(str(path))
     return files
-
-
-def _probabilities(loaded: Loaded, image: np.ndarray, runtime: Runtime) -> list[float]:
-    manifest = loaded.manifest
-    inputs = normalized(torch.from_numpy(image[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
-    logits = forward(loaded.model.to(runtime.device), inputs, manifest.config.evaluation.tta).double()
-    return [float(value) for value in calibrated(manifest.decision.calibration, logits.softmax(1).cpu().numpy())[0]]

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings
-from breastai.domain.errors import ModelUnreadable
+from breastai.domain.decision import DecisionRule
+from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
+from breastai.predictor.references import References, Replayed, compared, reference_images
 
 METADATA_KEY = "breastai"
 INPUT_NAME = "images"
@@ -33,6 +35,12 @@ class ModelMetadata(BaseModel):
     class_names: list[str] = Field(min_length=2)
     image_size: int = Field(ge=1)
     preprocessing: PreprocessingSettings
+    format: str = "onnx"
+    checkpoint: str | None = None
+    checkpoint_sha256: str | None = None
+    data_sha256: str | None = None
+    decision: DecisionRule = DecisionRule()
+    references: References | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +72,18 @@ class OnnxModel:
     def class_names(self) -> list[str]:
         return self.metadata.class_names
 
+    @property
+    def image_size(self) -> int:
+        return self.metadata.image_size
+
+    @property
+    def preprocessing(self) -> PreprocessingSettings:
+        return self.metadata.preprocessing
+
+    @property
+    def decision(self) -> DecisionRule:
+        return self.metadata.decision
+
     def preprocess(self, image: Pixels) -> Pixels:
         """Return a decoded image, (H, W, 1) or (H, W, 3), as (S, S, 3), prepared as in training."""
         return preprocess(image, self.metadata.preprocessing, self.metadata.image_size)
@@ -79,6 +99,37 @@ class OnnxModel:
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
         probabilities: Probabilities = self.session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
         return probabilities
+
+    def replay(self) -> Replayed:
+        """Ask the model again what it was asked at its export; raise ModelUnreadable when it carries no references."""
+        references = self.metadata.references
+        if references is None:
+            raise ModelUnreadable(self.path.as_posix(), "it carries no reference answers")
+        images = reference_images(
+            self.metadata.preprocessing,
+            self.metadata.image_size,
+            len(references.probabilities),
+            references.seed,
+            references.side,
+        )
+        found = np.concatenate([self.predict(images[number : number + 1]) for number in range(len(images))])
+        if found.shape[1] != len(references.probabilities[0]):
+            raise ModelUnreadable(self.path.as_posix(), "its reference answers are of other classes")
+        return compared(references, images, found)
+
+    def verify(self) -> Replayed:
+        """Replay the references; raise ReferencesDiffer when this copy answers otherwise than the exported model."""
+        found = self.replay()
+        if not found.agrees:
+            raise ReferencesDiffer(
+                self.path.as_posix(), float(f"{found.difference:.2g}"), found.allowed, found.changed, _drawn(found)
+            )
+        return found
+
+
+def _drawn(found: Replayed) -> str:
+    same = "the phantoms are the same to the bit"
+    return same if found.same_images else "the phantoms drawn here differ from those of the export, too"
 
 
 def _read_metadata(path: Path, session: Any) -> ModelMetadata:

@@ -1,36 +1,134 @@
 """Predictions: an answer for each image file, or the reason why there is none."""
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from breastai.clinical.decision import decide
 from breastai.data.decode import read_image
-from breastai.domain.errors import ImageUnreadable
-from breastai.domain.events import Prediction
-from breastai.predictor.onnx_model import OnnxModel, Pixels
+from breastai.data.preprocess import Pixels, prepared
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.decision import DecisionRule
+from breastai.domain.errors import BreastAIError, ImageUnreadable
+from breastai.domain.events import Event, Prediction, PredictionsComplete, Processing, ProgressUpdate
 
-BATCH_SIZE = 16
+BATCH_SIZE = 8
+# Activations of a batch take memory in proportion to its pixels: larger images come in smaller batches.
+_BATCH_PIXELS = 8 * 224 * 224
+_MOST_READERS = 4
 
 
-def predictions(model: OnnxModel, files: Sequence[Path], name_of: Callable[[Path], str]) -> Iterator[Prediction]:
-    """Yield one prediction for each file, in order; `name_of` says how a file is called in it."""
-    for start in range(0, len(files), BATCH_SIZE):
-        batch = files[start : start + BATCH_SIZE]
-        images: list[Pixels] = []
-        reasons: list[str | None] = []
-        for file in batch:
-            try:
-                images.append(model.preprocess(read_image(file)))
-                reasons.append(None)
-            except ImageUnreadable as error:
-                reasons.append(error.reason)
-        answers = iter(model.predict(np.stack(images)).tolist() if images else [])
-        for file, reason in zip(batch, reasons, strict=True):
-            name = name_of(file)
-            if reason is not None:
-                yield Prediction(file=name, label=None, probabilities=None, error=reason)
-                continue
-            probabilities = dict(zip(model.class_names, next(answers), strict=True))
-            label = max(probabilities, key=lambda class_name: probabilities[class_name])
-            yield Prediction(file=name, label=label, probabilities=probabilities)
+class Answering(Protocol):
+    """A model as predictions need it: an ONNX file's, or a checkpoint's."""
+
+    @property
+    def class_names(self) -> list[str]: ...
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def preprocessing(self) -> PreprocessingSettings: ...
+    @property
+    def decision(self) -> DecisionRule: ...
+
+    def predict(self, images: Pixels) -> npt.NDArray[np.floating[Any]]:
+        """Return the calibrated probabilities, (N, C), of preprocessed images, (N, S, S, 3)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Read:
+    """An image file ready for the network, or the reason why not."""
+
+    pixels: Pixels | None
+    processing: Processing | None
+    reason: str | None
+
+
+def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path], str]) -> Iterator[Prediction]:
+    """Yield one prediction for each file, in order; `name_of` says how a file is called in it.
+
+    Files are read by several threads while the network computes.
+    """
+    size = max(1, min(BATCH_SIZE, _BATCH_PIXELS // model.image_size**2))
+    readers = min(os.cpu_count() or 1, _MOST_READERS)
+    with ThreadPoolExecutor(readers, "reader") as pool:
+        waiting: deque[Future[_Read]] = deque()
+        coming = iter(files)
+        try:
+            for start in range(0, len(files), size):
+                ahead = size + readers - len(waiting)
+                waiting.extend(pool.submit(_read, file, model) for file in islice(coming, ahead))
+                batch = files[start : start + size]
+                yield from _answered(model, batch, [waiting.popleft().result() for _ in batch], name_of)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def told(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
+    """Yield the answers, how far they are where there are many, and at the end that they are complete."""
+    failed = 0
+    for number, answer in enumerate(answers, 1):
+        failed += answer.error is not None
+        yield answer
+        if count > BATCH_SIZE:
+            message = f"{number} of {count} images"
+            yield ProgressUpdate(stage="predicting", message=message, progress=number / count)
+    yield PredictionsComplete(count=count, failed=failed)
+
+
+def _read(file: Path, model: Answering) -> _Read:
+    try:
+        image = read_image(file)
+        pixels, region = prepared(image, model.preprocessing, model.image_size)
+    except BreastAIError as error:
+        return _Read(None, None, error.reason if isinstance(error, ImageUnreadable) else str(error))
+    height, width = image.shape[:2]
+    box = (region.left, region.top, region.width, region.height)
+    processing = Processing(
+        width=width,
+        height=height,
+        colour=image.shape[2] == 3,
+        crop=None if box == (0, 0, width, height) else box,
+        flipped=region.flipped,
+        resize=model.preprocessing.resize,
+        clahe=model.preprocessing.clahe,
+        image_size=model.image_size,
+    )
+    return _Read(pixels, processing, None)
+
+
+def _answered(
+    model: Answering, files: Sequence[Path], read: Sequence[_Read], name_of: Callable[[Path], str]
+) -> Iterator[Prediction]:
+    images = [each.pixels for each in read if each.pixels is not None]
+    probabilities = model.predict(np.stack(images)) if images else np.empty((0, len(model.class_names)))
+    verdicts = decide(model.decision, probabilities, model.class_names)
+    answers = iter(zip(probabilities.tolist(), verdicts, strict=True))
+    point = model.decision.operating_point
+    for file, each in zip(files, read, strict=True):
+        if each.reason is not None:
+            yield Prediction(file=name_of(file), label=None, probabilities=None, error=each.reason)
+            continue
+        row, verdict = next(answers)
+        named = dict(zip(model.class_names, row, strict=True))
+        yield Prediction(
+            file=name_of(file),
+            label=max(named, key=lambda name: named[name]),
+            probabilities=named,
+            target_class=point.class_name if point else None,
+            threshold=point.threshold if point else None,
+            called=verdict.called,
+            refer=verdict.refer,
+            refer_reason=verdict.reason,
+            plausible=list(verdict.plausible),
+            processing=each.processing,
+        )

@@ -262,7 +262,25 @@ declare global {
       file: string;
       label: string | null;
       probabilities: Record<string, number> | null;
+      target_class: string | null;
+      threshold: number | null;
+      called: boolean | null;
+      refer: boolean | null;
+      refer_reason: "several_classes" | "no_class" | null;
+      plausible: string[];
+      processing: Processing | null;
       error: string | null;
+    }
+
+    interface Processing {
+      width: number;
+      height: number;
+      colour: boolean;
+      crop: [number, number, number, number] | null;
+      flipped: boolean;
+      resize: string;
+      clahe: boolean;
+      image_size: number;
     }
 
     interface PredictionsComplete extends Event {
@@ -280,6 +298,7 @@ declare global {
       checkpoint: string;
       max_difference: number | null;
       compared: string | null;
+      figures: Record<string, PairedFigure>;
     }
 
     interface BenchMeasured extends Event {

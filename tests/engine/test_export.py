@@ -1,7 +1,6 @@
 """Exports: the same answers, what they say of themselves, and refusal when they differ."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +9,37 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE
-from breastai.domain.config import Config
-from breastai.domain.errors import ConfigInvalid, ExportMismatch
-from breastai.domain.events import Event, ExportComplete
-from breastai.domain.jobs import Export
+from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
+from breastai.domain.config import overlay, parse_config
+from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
+from breastai.domain.events import ExportComplete
+from breastai.domain.jobs import Export, Train
 from breastai.engine import export as export_module
 from breastai.engine.checkpoint_io import load_checkpoint
-from breastai.engine.export import checkpoint_probabilities, compare, comparison_images, export
+from breastai.engine.export import export, source_of
+from breastai.engine.exported_graph import as_input, checkpoint_probabilities, compare
+from breastai.engine.training import train
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace
 
+from .conftest import SMALL
 
-@pytest.fixture
-def trained(
-    run_events: Callable[..., list[Event]], small_config: Callable[..., Config], workspace: Workspace
-) -> Workspace:
-    run_events(small_config({"training": {"epochs": 1}}))
-    return workspace
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Workspace:
+    """A run of one epoch."""
+    place = Workspace.open(tmp_path_factory.mktemp("exports") / "workspace")
+    folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
+    config = parse_config(overlay(SMALL, folders, {"training": {"epochs": 1}}))
+    assert list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
+    return place
+
+
+@pytest.fixture(scope="module")
+def told(trained: Workspace) -> dict[str, ExportComplete]:
+    """What was said of the export in each format; float32 first, from which others are made."""
+    return {name: exported(trained, name) for name in EXPORT_FORMATS}
 
 
 def exported(workspace: Workspace, form: str) -> ExportComplete:
@@ -37,22 +48,61 @@ def exported(workspace: Workspace, form: str) -> ExportComplete:
     return last
 
 
-def test_every_format_of_the_catalog_is_written(trained: Workspace) -> None:
-    for form in EXPORT_FORMATS.values():
-        told = exported(trained, form.name)
-        assert (trained.root / told.path).is_file()
-        assert told.path == f"exports/{form.folder}/run_best{form.suffix}"
-        assert told.max_difference is not None
-        assert told.max_difference <= 1e-4
+def files(workspace: Workspace) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in workspace.exports_dir.rglob("*") if path.is_file()}
 
 
-def test_an_onnx_file_answers_as_its_checkpoint_and_says_what_it_is(trained: Workspace) -> None:
-    path = trained.root / exported(trained, "onnx").path
+@pytest.mark.parametrize("form", EXPORT_FORMATS.values(), ids=lambda form: form.name)
+def test_every_format_of_the_catalog_is_written(
+    trained: Workspace, told: dict[str, ExportComplete], form: ExportFormat
+) -> None:
+    done = told[form.name]
+    assert (trained.root / done.path).is_file()
+    assert done.path == f"exports/{form.folder}/run_best{form.suffix}"
+    assert done.max_difference is not None
+    assert form.allowed_difference is None or done.max_difference <= form.allowed_difference
+    assert bool(done.figures) == (form.allowed_difference is None)
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8", "onnx-fp16"])
+def test_an_exported_model_carries_references_that_it_reproduces(
+    trained: Workspace, told: dict[str, ExportComplete], name: str
+) -> None:
+    model = OnnxModel.open(trained.root / told[name].path)
+    found = model.verify()
+    assert (found.count, found.same_images) == (16, True)
+    assert model.metadata.format == name
+    assert model.metadata.decision.operating_point is not None and model.metadata.decision.conformal is not None
+
+
+def test_rounded_weights_make_smaller_files(told: dict[str, ExportComplete]) -> None:
+    assert told["onnx-fp16"].size_mb < 0.6 * told["onnx"].size_mb
+    assert told["onnx-int8"].size_mb < 0.4 * told["onnx"].size_mb
+
+
+def test_an_exported_program_runs_without_our_code_and_says_what_it_is(
+    trained: Workspace, told: dict[str, ExportComplete]
+) -> None:
+    extra = {"breastai.json": ""}
+    program = torch.export.load(trained.root / told["torch-export"].path, extra_files=extra).module()
     loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
-    images, compared = comparison_images(loaded, trained)
-    assert "validation images" in compared
-    found = OnnxModel.open(path).predict(images)
+    images = source_of(loaded, trained, EXPORT_FORMATS["torch-export"]).images[:5]
+    with torch.inference_mode():
+        found = program(as_input(images)).numpy()
     np.testing.assert_allclose(found, checkpoint_probabilities(loaded, images), atol=1e-4)
+    assert json.loads(extra["breastai.json"])["notice"] == RESEARCH_USE
+
+
+def test_an_onnx_file_answers_as_its_checkpoint_and_says_what_it_is(
+    trained: Workspace, told: dict[str, ExportComplete]
+) -> None:
+    path = trained.root / told["onnx"].path
+    loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
+    source = source_of(loaded, trained, EXPORT_FORMATS["onnx"])
+    assert source.compared == f"{len(loaded.manifest.split.val)} validation images and 16 phantoms"
+    for batch in (1, 3, 16):
+        found = OnnxModel.open(path).predict(source.images[:batch])
+        np.testing.assert_allclose(found, checkpoint_probabilities(loaded, source.images[:batch]), atol=1e-4)
     stored = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert stored["notice"] == RESEARCH_USE
     assert json.loads(stored["class_names"]) == ["benign", "malignant", "normal"]
@@ -65,19 +115,21 @@ def test_phantoms_stand_in_when_the_validation_images_are_gone(trained: Workspac
     loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
     gone = loaded.manifest.split.model_copy(update={"val": ["benign/gone.png"]})
     manifest = loaded.manifest.model_copy(update={"split": gone})
-    images, compared = comparison_images(type(loaded)(loaded.model, manifest, loaded.files), trained)
-    assert "phantoms" in compared
-    assert images.shape == (16, 32, 32, 3)
+    found = source_of(type(loaded)(loaded.model, manifest, loaded.files), trained, EXPORT_FORMATS["onnx"])
+    assert "the validation images are gone" in found.compared
+    assert found.images.shape == (16, 32, 32, 3)
 
 
 def test_an_export_that_disagrees_is_refused_and_leaves_nothing(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = export_module.checkpoint_probabilities
-    monkeypatch.setattr(export_module, "checkpoint_probabilities", lambda *given: right(*given) + 0.01)
+    before = files(trained)
+    answers = iter([0.0, 0.01])
+    monkeypatch.setattr(export_module, "checkpoint_probabilities", lambda *given: right(*given) + next(answers))
     with pytest.raises(ExportMismatch, match=r"0\.01"):
-        exported(trained, "onnx")
-    assert not [path for path in trained.exports_dir.rglob("*") if path.is_file()]
+        exported(trained, "pytorch")
+    assert files(trained) == before
 
 
 def test_a_changed_decision_is_a_mismatch_however_small_the_difference() -> None:
@@ -92,13 +144,26 @@ def test_a_nan_is_a_mismatch() -> None:
 
 
 def test_an_unknown_format_is_refused_by_name(trained: Workspace) -> None:
-    with pytest.raises(ConfigInvalid, match="expected one of onnx, pytorch"):
+    with pytest.raises(ConfigInvalid, match="expected one of onnx, onnx-int8"):
         exported(trained, "pickle")
 
 
-def test_the_pytorch_export_is_safetensors_with_a_readable_description(trained: Workspace) -> None:
-    path = trained.root / exported(trained, "pytorch").path
+def test_the_pytorch_export_is_safetensors_with_a_readable_description(
+    trained: Workspace, told: dict[str, ExportComplete]
+) -> None:
+    path = trained.root / told["pytorch"].path
     loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
     written = load_file(path)
     assert all(torch.equal(written[name], value) for name, value in loaded.model.state_dict().items())
     assert json.loads(Path(path.with_suffix(".json")).read_text(encoding="utf-8"))["notice"] == RESEARCH_USE
+
+
+def test_an_int8_model_that_loses_too_much_is_refused_with_the_figures(
+    trained: Workspace, told: dict[str, ExportComplete], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(trained)
+    monkeypatch.setattr(export_module, "excessive", lambda figures: ["auc_roc.malignant 0.900 -> 0.600"])
+    monkeypatch.setattr(export_module, "SCOPES", export_module.SCOPES[:1])
+    with pytest.raises(ExportLosesAccuracy, match=r"validation images: auc_roc\.malignant 0\.900 -> 0\.600"):
+        exported(trained, "onnx-int8")
+    assert files(trained) == before

@@ -13,8 +13,9 @@ from breastai.domain.config import ModelSettings, PreprocessingSettings
 from breastai.domain.decision import Calibration
 from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
 from breastai.engine.attention import CBAM
-from breastai.engine.export import ExportedGraph, onnx_program
+from breastai.engine.exported_graph import ExportedGraph
 from breastai.engine.models import build_model, normalized, unfreezing_order
+from breastai.engine.onnx_file import onnx_program
 
 # One of each family in every run of the tests; all of them with BREASTAI_ALL_ARCHITECTURES=1, which takes a while.
 SMALL = ("tf_efficientnet_lite0", "efficientnet_b0", "resnet50", "densenet121", "convnext_tiny")

@@ -1,5 +1,6 @@
 """Prediction from an ONNX file, on graphs small enough to compute by hand."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from breastai.cli import run
+from breastai.commands.csv_rows import processing_text
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import ImageUnreadable, ModelUnreadable, NoImages
 from breastai.predictor.image_files import image_files
@@ -126,6 +129,61 @@ def test_predictions_keep_their_order_around_files_that_can_not_be_read(tmp_path
             assert answer.label == ("bright" if number % 2 else "dark") and answer.error is None
             assert answer.probabilities is not None
             assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-6)
+
+
+RULE = {
+    "operating_point": {
+        "class_name": "bright",
+        "threshold": 0.55,
+        "target_sensitivity": 0.95,
+        "positives": 60,
+        "positives_needed": 59,
+        "sensitivity": {"value": 0.95, "low": 0.9, "high": 0.99, "n": 60},
+        "specificity": {"value": 0.5, "low": 0.4, "high": 0.6, "n": 60},
+    },
+    "conformal": {"error_rate": 0.1, "thresholds": [0.48, 0.48], "by_class": True},
+    "n": 120,
+}
+
+
+def test_a_prediction_says_what_is_called_what_is_referred_and_what_was_done_to_the_image(tmp_path: Path) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx", METADATA | {"decision": RULE}))
+    for name, grey in (("dark", 10), ("between", 127), ("bright", 250)):
+        Image.new("L", (12, 9), grey).save(tmp_path / f"{name}.png")
+    files = [tmp_path / f"{name}.png" for name in ("dark", "between", "bright")]
+    dark, between, bright = predictions(model, files, lambda file: file.stem)
+    assert [answer.called for answer in (dark, between, bright)] == [False, False, True]
+    assert [answer.refer for answer in (dark, between, bright)] == [False, True, False]
+    assert between.refer_reason == "several_classes" and between.plausible == ["dark", "bright"]
+    assert (bright.target_class, bright.threshold, bright.plausible) == ("bright", 0.55, ["bright"])
+    assert bright.processing is not None
+    assert processing_text(bright.processing) == "12 x 9, grey; stretched to 8 x 8"
+
+
+def test_a_case_that_is_like_no_class_is_referred_too(tmp_path: Path) -> None:
+    rule = RULE | {"conformal": {"error_rate": 0.1, "thresholds": [0.9, 0.9], "by_class": True}}
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx", METADATA | {"decision": rule}))
+    Image.new("L", (12, 9), 127).save(tmp_path / "a.png")
+    (answer,) = predictions(model, [tmp_path / "a.png"], str)
+    assert (answer.refer, answer.refer_reason, answer.plausible) == (True, "no_class", [])
+
+
+def test_predictions_as_csv_have_a_row_for_each_file_and_the_bad_ones_their_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = brightness_model(tmp_path / "m.onnx", METADATA | {"decision": RULE})
+    (tmp_path / "a.png").write_bytes(b"")
+    for number in range(2 * BATCH_SIZE):
+        Image.new("L", (12, 9), 250).save(tmp_path / f"b{number:02d}.png")
+    assert run(["predict", str(model), str(tmp_path / "*.png"), "--csv", "--workspace", str(tmp_path)]) == 2
+    first, *rows = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert first["file"] == "a.png" and first["error"] == "the file is empty (0 bytes)" and first["p_bright"] == ""
+    assert [row["file"] for row in rows] == [f"b{number:02d}.png" for number in range(2 * BATCH_SIZE)]
+    assert {(row["label"], row["called"], row["refer"], row["plausible"]) for row in rows} == {
+        ("bright", "1", "0", "bright")
+    }
+    assert float(rows[0]["p_bright"]) == pytest.approx(0.6174, abs=1e-3)
+    assert run(["predict", str(model), str(tmp_path / "b*.png"), "--csv", "--json"]) == 2
 
 
 def test_a_batch_without_a_readable_image_is_answered_too(tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Predictions as a table: a row of CSV for each image."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing
+
+_WHY = ("refer_reason", "plausible", "processing", "error")
+
+
+class CsvRows:
+    """A row of CSV for each prediction, with a header before the first; all else goes to people, on stderr.
+
+    `called`, `refer`: 1, 0 or empty where the model can't say. One column for each class.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._stream = stream
+        self._held: list[Prediction] = []  # until an answer names the classes
+        self._class_names: list[str] | None = None
+
+    def work_in(self, workspace: Path) -> None:
+        """Nothing to do: paths stay relative to the workspace."""
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Prediction):
+            self._held.append(event)
+            if event.probabilities is not None or self._class_names is not None:
+                self._release(list(event.probabilities or ()))
+        elif isinstance(event, PredictionsComplete):
+            self._release([])
+        elif isinstance(event, Error | Log):
+            sys.stderr.write(f"{event.message}\n")
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+    def _release(self, class_names: list[str]) -> None:
+        if self._class_names is None:
+            self._class_names = class_names
+            chances = [f"p_{name}" for name in class_names]
+            self._rows.writerow(["file", "label", *chances, "target_class", "threshold", "called", "refer", *_WHY])
+        for each in self._held:
+            probabilities = each.probabilities or {}
+            done = "" if each.processing is None else processing_text(each.processing)
+            self._rows.writerow(
+                [
+                    each.file,
+                    each.label or "",
+                    *(probabilities.get(name, "") for name in self._class_names),
+                    each.target_class or "",
+                    "" if each.threshold is None else each.threshold,
+                    *("" if value is None else int(value) for value in (each.called, each.refer)),
+                    each.refer_reason or "",
+                    " ".join(each.plausible),
+                    done,
+                    each.error or "",
+                ]
+            )
+        self._held.clear()
+        self._stream.flush()
+
+
+def processing_text(done: Processing) -> str:
+    """Say in words what was done to an image."""
+    parts = [f"{done.width} x {done.height}, {'colour' if done.colour else 'grey'}"]
+    if done.crop is not None:
+        left, top, width, height = done.crop
+        parts.append(f"cropped to {width} x {height} at {left}, {top}")
+    if done.flipped:
+        parts.append("mirrored")
+    how = {"stretch": "stretched", "pad": "scaled, with black borders"}.get(done.resize, done.resize)
+    parts.append(f"{how} to {done.image_size} x {done.image_size}")
+    if done.clahe:
+        parts.append("CLAHE")
+    return "; ".join(parts)

@@ -1,0 +1,67 @@
+"""The images a checkpoint learnt from and was chosen by, as far as they still lie where they lay and are unchanged."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+import numpy as np
+
+from breastai.data.decode import decode, read_content
+from breastai.data.image_folder import canonical_class
+from breastai.data.preprocess import preprocess
+from breastai.domain.errors import BreastAIError
+from breastai.engine.checkpoint_io import Loaded
+from breastai.storage.workspace import Workspace
+
+_MAX_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class OwnImages:
+    """Preprocessed images, uint8 (N, S, S, 3), and their classes, int64 (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def own_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "val"], at_most: int) -> OwnImages:
+    """Return up to `at_most` images of a part of the split, taken evenly from all of it; none when they are gone."""
+    manifest = loaded.manifest
+    side = manifest.image_size
+    names, hashes = getattr(manifest.split, part), getattr(manifest.split, f"{part}_sha256")
+    count = min(at_most, len(names), max(1, _MAX_BYTES // (side * side * 3)))
+    chosen: list[int] = np.unique(np.linspace(0, len(names) - 1, count).round().astype(int)).tolist() if count else []
+    classes = [canonical_class(name) for name in manifest.class_names]
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    for number in chosen:
+        content = _content(loaded, workspace, names[number], hashes[number])
+        try:
+            if content is not None:
+                pixels = preprocess(decode(content, names[number]), manifest.config.preprocessing, side)
+                labels.append(classes.index(canonical_class(PurePosixPath(names[number]).parts[0])))
+                images.append(pixels)
+        except (BreastAIError, ValueError):
+            continue
+    if not images:
+        return OwnImages(np.empty((0, side, side, 3), np.uint8), np.empty(0, np.int64))
+    return OwnImages(np.stack(images), np.array(labels, dtype=np.int64))
+
+
+def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> bytes | None:
+    """Return the bytes of the image called `name` whose hash is `digest`, from whichever folder holds it."""
+    data = loaded.manifest.config.data
+    for folder in (data.val_dir, data.train_dir):
+        path = workspace.resolve(folder) / name if folder else None
+        if path is not None and path.is_file():
+            try:
+                content = read_content(path, name)
+            except BreastAIError:
+                continue
+            if hashlib.sha256(content).hexdigest() == digest:
+                return content
+    return None

@@ -1,0 +1,152 @@
+"""Integer models: a float32 ONNX file with its large layers in int8, and what that costs on validation cases.
+
+Static, per channel, in QDQ form, calibrated on training images. Weights use 7 of 8 bits: on processors without VNNI
+ONNX Runtime adds two products in 16 bits, which larger weights would overflow, and the model would answer otherwise
+there. The first layer and what comes after the backbone stay in float32; the scopes below say what else.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from breastai.clinical.intervals import delong_test, proportion
+from breastai.domain.decision import DecisionRule
+from breastai.domain.evidence import Figure, PairedFigure
+from breastai.engine.onnx_file import quiet_exporter
+from breastai.predictor.onnx_model import INPUT_NAME
+
+# What an int8 model may lose on validation cases. Of sensitivity one case is allowed where cases are few: the
+# operating point lies on a case's very probability.
+ALLOWED_AUC_LOSS = 0.01
+ALLOWED_SENSITIVITY_LOSS = 0.02
+
+_WEIGHTED = ("Conv", "Gemm", "MatMul")
+_SMALL_LAYER = 2**15
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which layers of the backbone become int8. `sums`: residual sums too, which saves conversions."""
+
+    name: str
+    depthwise: bool
+    small: bool
+    sums: bool
+
+
+# Fastest first; the first one that loses little enough is taken.
+SCOPES = (
+    Scope("all layers but the first", depthwise=True, small=True, sums=True),
+    Scope("depthwise layers in float32", depthwise=False, small=True, sums=True),
+    Scope("only large layers in int8", depthwise=False, small=False, sums=False),
+)
+
+
+def quantize(source: Path, target: Path, backbone: nn.Module, calibration: np.ndarray, scope: Scope) -> None:
+    """Write the float32 model at `source` with the layers of `scope` in int8, calibrated on images (N, S, S, 3)."""
+    import onnx
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    folded = target.with_suffix(".folded")
+    try:
+        with quiet_exporter():
+            quant_pre_process(source, folded, skip_symbolic_shape=True)
+            quantize_static(
+                folded,
+                target,
+                _Reader(calibration),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_quantize=nodes_in(onnx.load(folded), weighted_layers(backbone), scope),
+                calibrate_method=CalibrationMethod.MinMax,
+            )
+    finally:
+        folded.unlink(missing_ok=True)
+
+
+def weighted_layers(backbone: nn.Module) -> int:
+    """Return the number of convolutions and linear layers: as many nodes of the graph come before the classifier."""
+    return sum(isinstance(module, nn.Conv2d | nn.Linear) for module in backbone.modules())
+
+
+def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
+    """Return the names of the nodes to quantize; nodes stand in the order in which they are computed."""
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    chosen: list[str] = []
+    seen = 0
+    for node in model.graph.node:
+        weights = max((sizes.get(name, 0) for name in node.input), default=0)
+        if node.op_type in _WEIGHTED and weights:
+            seen += 1
+            if 1 < seen <= backbone_layers and _belongs(node, weights, scope):
+                chosen.append(node.name)
+        elif 1 < seen < backbone_layers and scope.sums and node.op_type == "Add" and not weights:
+            chosen.append(node.name)
+    return chosen
+
+
+def _belongs(node: Any, weights: int, scope: Scope) -> bool:
+    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+    return scope.depthwise if groups > 1 else scope.small or weights >= _SMALL_LAYER
+
+
+class _Reader:
+    """Hands calibration images to ONNX Runtime, one at a time."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._images: Iterator[np.ndarray] = iter(images)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        image = next(self._images, None)
+        if image is None:
+            return None
+        return {INPUT_NAME: np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)}
+
+
+# --- what it costs -----------------------------------------------------------------------------
+
+
+def cost(
+    labels: np.ndarray, exact: np.ndarray, rounded: np.ndarray, class_names: Iterable[str], rule: DecisionRule
+) -> dict[str, PairedFigure]:
+    """Return AUC of each class, and sensitivity at the operating point, of the exact and the rounded model."""
+    figures: dict[str, PairedFigure] = {}
+    for number, name in enumerate(class_names):
+        positive = labels == number
+        test = delong_test(positive, exact[:, number].astype(float), rounded[:, number].astype(float))
+        if test is not None:
+            change = Figure(
+                value=test.difference.value, low=test.difference.low, high=test.difference.high, n=len(labels)
+            )
+            figures[f"auc_roc.{name}"] = PairedFigure(
+                first=test.first, second=test.second, difference=change, z=test.z, p_value=test.p_value
+            )
+        point = rule.operating_point
+        if point is not None and point.class_name == name and positive.any():
+            here, there = ((scores[positive, number] >= point.threshold) for scores in (exact, rounded))
+            difference = Figure(value=float(here.mean() - there.mean()), low=None, high=None, n=int(positive.sum()))
+            figures[f"sensitivity_at_operating_point.{name}"] = PairedFigure(
+                first=proportion(here).value, second=proportion(there).value, difference=difference
+            )
+    return figures
+
+
+def excessive(figures: Mapping[str, PairedFigure]) -> list[str]:
+    """Return a line for each figure that fell by more than it may."""
+    lines = []
+    for name, figure in figures.items():
+        n = figure.difference.n
+        allowed = ALLOWED_AUC_LOSS if name.startswith("auc_roc") else max(ALLOWED_SENSITIVITY_LOSS, 1 / n)
+        loss = figure.difference.value
+        if loss is None or figure.first is None or figure.second is None or loss > allowed + 1e-9:
+            lines.append(f"{name} {figure.first:.3f} -> {figure.second:.3f} (allowed loss {allowed:.3f}, n = {n})")
+    return lines

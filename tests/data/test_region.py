@@ -1,0 +1,80 @@
+"""The breast region: found among labels and noise, cropped, mirrored, and mapped back to the original."""
+
+import cv2
+import numpy as np
+import pytest
+
+from breastai.data.preprocess import on_original, prepared, preprocess
+from breastai.data.region import Region, breast_region
+from breastai.domain.config import PreprocessingSettings
+
+HEIGHT, WIDTH = 600, 400
+CROP = PreprocessingSettings(breast_region="crop", flip_left=True, clahe=False)
+
+
+def mammogram(left: bool, label: bool = True, seed: int = 0) -> np.ndarray:
+    """A half ellipse of tissue at the chest wall, a dim noisy background, and a bright label beside it."""
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, 3, (HEIGHT, WIDTH)).astype(np.uint8)
+    tissue = np.zeros_like(image)
+    cv2.ellipse(tissue, (0 if left else WIDTH - 1, 300), (180, 220), 0, 0, 360, 1, -1)
+    image[tissue == 1] = generator.integers(70, 200, int(tissue.sum()))
+    if label:
+        column = 330 if left else 20
+        image[30:70, column : column + 50] = 255
+    return image
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_the_box_holds_the_breast_and_not_the_label(left: bool) -> None:
+    box, beside = breast_region(mammogram(left))
+    assert box.flipped is left
+    assert abs(box.top - 80) <= 10 and abs(box.top + box.height - 520) <= 10
+    assert abs(box.width - 181) <= 12
+    assert (box.left == 0) is left
+    assert beside is not None and not beside.any()
+
+
+def test_what_is_bright_beside_the_breast_inside_its_box_is_blackened() -> None:
+    image = mammogram(left=False, label=False)
+    image[100:120, 225:245] = 255  # in the corner of the box, off the breast
+    shown, region = prepared(image, CROP.model_copy(update={"flip_left": False}), 440)
+    assert region.left < 225
+    assert shown[:30, :40].max() < 20
+    assert np.abs(shown.astype(int).mean() - prepared(mammogram(left=False, label=False), CROP, 440)[0].mean()) < 1
+
+
+def test_a_left_breast_and_its_mirror_image_look_the_same_afterwards() -> None:
+    right = mammogram(left=False)
+    mirrored = np.ascontiguousarray(right[:, ::-1])
+    difference = preprocess(mirrored, CROP, 64).astype(int) - preprocess(right, CROP, 64)
+    assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("image", [np.zeros((64, 64), np.uint8), np.full((64, 64), 200, np.uint8)])
+def test_an_image_without_a_breast_on_a_background_stays_whole(image: np.ndarray) -> None:
+    assert prepared(image, CROP, 64)[1] == Region(0, 0, 64, 64)
+
+
+def test_images_are_left_alone_unless_the_settings_ask() -> None:
+    image = mammogram(left=True)
+    plain = PreprocessingSettings(clahe=False)
+    assert prepared(image, plain, 64)[1] == Region(0, 0, HEIGHT, WIDTH)
+    only_flipped, region = prepared(image, PreprocessingSettings(clahe=False, flip_left=True), 64)
+    assert region == Region(0, 0, HEIGHT, WIDTH, flipped=True)
+    assert np.abs(only_flipped[:, ::-1].astype(int) - preprocess(image, plain, 64)).max() <= 1
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+@pytest.mark.parametrize("left", [True, False])
+def test_a_map_comes_back_to_where_it_was_in_the_original(resize: str, left: bool) -> None:
+    image = mammogram(left, label=False)
+    row, column = 200, 60 if left else 340
+    image[row - 8 : row + 8, column - 8 : column + 8] = 255
+    settings = PreprocessingSettings.model_validate(CROP.model_dump() | {"resize": resize})
+    shown, region = prepared(image, settings, 128)
+    heat = on_original((shown[:, :, 0] > 230).astype(np.float32), region, settings)
+    assert heat.shape == (region.height, region.width)
+    rows, columns = np.nonzero(heat > 0.5)
+    assert abs(rows.mean() + region.top - row) < 6
+    assert abs(columns.mean() + region.left - column) < 6

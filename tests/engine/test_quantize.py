@@ -1,0 +1,108 @@
+"""Integer models: which layers become int8, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from breastai.domain.decision import DecisionRule, OperatingPoint
+from breastai.domain.events import Figure
+from breastai.engine.onnx_file import write_float16, write_float32
+from breastai.engine.quantize import SCOPES, cost, excessive, nodes_in, quantize, weighted_layers
+from breastai.predictor.onnx_model import INPUT_NAME
+
+
+class Small(nn.Module):
+    """A stem, a depthwise and a large layer with a shortcut, and a classifier that stays in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.backbone = nn.Sequential(
+            nn.Conv2d(3, 64, 3, 2), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1, groups=64), nn.ReLU()
+        )
+        self.large = nn.Conv2d(64, 64, 3, padding=1)
+        self.head = nn.Linear(64, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        features = self.backbone(images / 255)
+        features = features + self.large(features)
+        return self.head(features.mean((2, 3))).softmax(1)
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("small") / "exact.onnx"
+    write_float32(Small().eval(), torch.rand(2, 3, 32, 32) * 255, path)
+    return path
+
+
+def answers(path: Path, images: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {INPUT_NAME: images.transpose(0, 3, 1, 2).astype(np.float32)})[0])
+
+
+def test_a_narrower_scope_has_fewer_layers_and_none_has_the_first_or_the_classifier(exact: Path) -> None:
+    model = onnx.load(exact)
+    kinds = {node.name: node.op_type for node in model.graph.node}
+    convolutions = [name for name, kind in kinds.items() if kind == "Conv"]
+    chosen = [nodes_in(model, 3, scope) for scope in SCOPES]
+    assert [sorted(kinds[name] for name in names) for names in chosen] == [
+        ["Conv", "Conv"],
+        ["Conv"],
+        ["Conv"],
+    ]
+    assert all(convolutions[0] not in names for names in chosen)
+    assert chosen[1] == convolutions[2:]
+
+
+def test_an_int8_model_answers_nearly_as_the_exact_one_and_halving_precision_nearly_as_well(
+    exact: Path, tmp_path: Path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    small = Small()
+    backbone = nn.ModuleList([small.backbone, small.large])
+    assert weighted_layers(backbone) == 3
+    quantize(exact, tmp_path / "int8.onnx", backbone, images, SCOPES[0])
+    write_float16(exact, tmp_path / "fp16.onnx")
+    kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    expected = answers(exact, images)
+    np.testing.assert_allclose(answers(tmp_path / "int8.onnx", images), expected, atol=0.02)
+    np.testing.assert_allclose(answers(tmp_path / "fp16.onnx", images), expected, atol=2e-3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fp16.onnx", "int8.onnx"]
+
+
+def rule(threshold: float) -> DecisionRule:
+    figure = Figure(value=1.0, low=None, high=None, n=10)
+    return DecisionRule(operating_point=OperatingPoint("b", threshold, 0.95, 10, 10, figure, figure), n=20)
+
+
+def test_the_cost_of_rounding_is_the_change_of_auc_and_of_sensitivity() -> None:
+    labels = np.repeat([0, 1], 10)
+    scores = np.linspace(0.1, 0.9, 20)
+    exact = np.stack([1 - scores, scores], axis=1)
+    worse = exact.copy()
+    worse[[9, 12]] = worse[[12, 9]]
+    figures = cost(labels, exact, worse, ["a", "b"], rule(scores[10]))
+    assert figures["auc_roc.b"].first == 1.0
+    assert figures["auc_roc.b"].second == pytest.approx(0.97)
+    sensitivity = figures["sensitivity_at_operating_point.b"]
+    assert (sensitivity.first, sensitivity.second) == (1.0, 0.9)
+    assert len(excessive(figures)) == 2  # both AUCs; one case of ten may be lost
+    assert "0.970" in excessive(figures)[0]
+    assert excessive(cost(labels, exact, exact, ["a", "b"], rule(0.5))) == []
+
+
+def test_more_than_a_case_lost_is_too_much() -> None:
+    labels = np.repeat([0, 1], 10)
+    scores = np.linspace(0.1, 0.9, 20)
+    exact = np.stack([1 - scores, scores], axis=1)
+    shifted = exact - [[-0.1, 0.1]]
+    lines = excessive(cost(labels, exact, shifted, ["a", "b"], rule(scores[10])))
+    assert len(lines) == 1 and lines[0].startswith("sensitivity_at_operating_point.b 1.000 -> 0.7")
