@@ -112,6 +112,10 @@ class Display:
         self._line(f"Weights: {event.weights_detail}")
         millions = f"{event.parameters / 1e6:.1f} million parameters"
         self._line(f"Computing: {event.device}, {event.dtype}, {event.threads} threads; {millions}")
+        about = [] if event.expected_s is None else [f"about {_duration(event.expected_s)}"]
+        most = [] if event.peak_memory_gb is None else [f"at most {event.peak_memory_gb:.1f} GiB of memory"]
+        if about or most:
+            self._line(f"Expected: {', '.join(about + most)}")
 
     def _progress_update(self, event: ProgressUpdate) -> None:
         if self._task is None:

@@ -194,6 +194,10 @@ class TrainingSettings(Settings):
     gradient_accumulation_steps: int = Field(
         1, ge=1, le=1024, description="Batches summed up before a step of the optimiser."
     )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Keep less in memory and compute it again: the same figures, up to a third slower, for batches that would not fit.",
+    )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over the other classes.")
     weighted_sampler: bool = Field(
         True, description="Draw rare classes more often, so that each class is seen equally often."

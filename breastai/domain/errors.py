@@ -596,7 +596,7 @@ class DiskFull(RunError):
 @dataclass(eq=False)
 class OutOfMemory(RunError):
     code = "worker.out_of_memory"
-    template = "The run needed more memory than there is ({detail}). Lower data.batch_size or data.image_size, or choose a smaller model."
+    template = "The run needed more memory than there is ({detail}). Lower data.batch_size or data.image_size, switch training.gradient_checkpointing on, or choose a smaller model."
     detail: str
 
 

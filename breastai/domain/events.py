@@ -88,6 +88,8 @@ class ModelLoaded(Event):
     dtype: str
     threads: int
     plan: str | None = Field(None, description="What was chosen for this machine, and why.")
+    expected_s: Number = Field(None, description="About how long the epochs to come will take; null when not known.")
+    peak_memory_gb: Number = Field(None, description="Memory the run will take at most, GiB; null when not known.")
 
 
 class BatchProgress(BaseModel):

@@ -245,7 +245,8 @@ def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> tuple[Plan, l
     chosen = min(best, key=lambda name: best[name])
     uninstall(model)
     measured = ", ".join(f"{name} {batch / seconds:.1f}" for name, seconds in best.items())
-    return candidates[chosen], [f"{chosen}: images a second forward and backward, {batch} at a time: {measured}."]
+    plan = candidates[chosen].model_copy(update={"images_per_second": round(batch / best[chosen], 2)})
+    return plan, [f"{chosen}: images a second forward and backward, {batch} at a time: {measured}."]
 
 
 def _step(model: nn.Module, plan: Plan, batch: int, size: int) -> None:

@@ -23,7 +23,7 @@ from breastai.engine.loader import count_batches, epoch_order, training_batches
 from breastai.engine.machine import matrix_gflops, training_gflop
 from breastai.engine.models import build_model, check_image_size
 from breastai.engine.optim import Loss, make_optimizer
-from breastai.engine.recipe import HEAD_PASSES, image_size_in, is_head_epoch
+from breastai.engine.recipe import epoch_s
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import prepare_to_compute
 from breastai.engine.step import Learner
@@ -79,7 +79,8 @@ def _measured(config: Config, images: ImageSet, training: int, validation: int) 
     seed_torch(config.system.seed)
     settings = config.model.model_copy(update={"pretrained": "none"})
     built = build_model(settings, len(images.prepared.folder.class_names), config.preprocessing)
-    model, runtime, plan = prepare_to_compute(built.model, config)
+    prepared = prepare_to_compute(built.model, config)
+    model, runtime, config, plan = prepared.model, prepared.runtime, prepared.config, prepared.plan
     learner = Learner(
         model=model,
         optimizer=make_optimizer(model, config.training),
@@ -98,7 +99,7 @@ def _measured(config: Config, images: ImageSet, training: int, validation: int) 
     gflop = training_gflop(model, config.data.image_size)
     epochs = config.training.epochs
     whole_s = sum(
-        _epoch_s(config, epoch, training, validation, train_speed, evaluate_speed) for epoch in range(1, epochs + 1)
+        epoch_s(config, epoch, training, validation, train_speed, evaluate_speed) for epoch in range(1, epochs + 1)
     )
     return BenchMeasured(
         architecture=config.model.architecture,
@@ -170,17 +171,6 @@ def _time_evaluation(learner: Learner, images: ImageSet, config: Config) -> floa
             started, first = time.perf_counter(), step
     rest = len(some) - first
     return rest / (time.perf_counter() - started) if rest else len(some) / (time.perf_counter() - started)
-
-
-def _epoch_s(
-    config: Config, epoch: int, training: int, validation: int, train_speed: float, evaluate_speed: float
-) -> float:
-    """Return how long an epoch takes: smaller images by their area, features by a forward pass and little more."""
-    judged_s = validation / evaluate_speed
-    if is_head_epoch(config.training, epoch):
-        return judged_s + training / (3 * train_speed) + HEAD_PASSES * training / (60 * train_speed)
-    area = (image_size_in(config, epoch) / config.data.image_size) ** 2
-    return judged_s + area * training / train_speed
 
 
 def _peak_memory_gb() -> float:

@@ -19,7 +19,7 @@ from breastai.engine.weights import Pretrained, load_pretrained
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 # A stem or a closing norm that timm lists among its features is not a stage.
-_STAGE = re.compile(r"blocks\.\d+|layer\d+|features\.denseblock\d+|stages\.\d+")
+STAGE = re.compile(r"blocks\.\d+|layer\d+|features\.denseblock\d+|stages\.\d+")
 
 
 class Classifier(nn.Module):
@@ -127,5 +127,5 @@ def _stages(backbone: Any) -> Iterator[tuple[str, int]]:
     """Yield name and channels of each stage but the last, from timm's own list of where the resolution halves."""
     info = backbone.feature_info
     for row in getattr(info, "info", info)[:-1]:
-        if _STAGE.fullmatch(row["module"]):
+        if STAGE.fullmatch(row["module"]):
             yield row["module"], row["num_chs"]

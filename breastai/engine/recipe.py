@@ -51,6 +51,32 @@ def rate_at(training: TrainingSettings, epoch: int, share: float, plateau_cuts: 
     return learning_rate(training, epoch - 1 + share, plateau_cuts)
 
 
+def epoch_s(
+    config: Config, epoch: int, training: int, validation: int, train_speed: float, evaluate_speed: float
+) -> float:
+    """Return how long an epoch takes, from images a second at full size and how many images train and validate.
+
+    Smaller images by their area, features by a forward pass and little more.
+    """
+    judged_s = validation / evaluate_speed
+    if is_head_epoch(config.training, epoch):
+        return judged_s + training / (3 * train_speed) + HEAD_PASSES * training / (60 * train_speed)
+    area = (image_size_in(config, epoch) / config.data.image_size) ** 2
+    return judged_s + area * training / train_speed
+
+
+def expected_s(run: Run) -> float | None:
+    """Return about how long the epochs still to come will take, by what the plan was chosen for; None without one."""
+    if run.plan is None or run.plan.images_per_second is None:
+        return None
+    speed = run.plan.images_per_second
+    # Judging is a forward pass alone, a third of the work, and in float32, which bf16 is about twice as fast as.
+    judging = speed * (1.5 if run.plan.dtype == "bfloat16" else 3.0)
+    epochs = range(run.position.epoch, run.config.training.epochs + 1)
+    train, val = len(run.cases.train), len(run.cases.val)
+    return round(sum(epoch_s(run.config, epoch, train, val, speed, judging) for epoch in epochs), 1)
+
+
 def lessons_in(run: Run, epoch: int) -> int:
     """Return how many batches `epoch` has."""
     if is_head_epoch(run.config.training, epoch):
@@ -79,9 +105,10 @@ def lessons(run: Run) -> Iterator[Batch | FeatureBatch | int]:
 
 def _featured(run: Run) -> int:
     """Return how many training images have their features kept: all, as far as memory allows."""
+    limit = min(_FEATURES_LIMIT_BYTES, run.memory.features_bytes) if run.memory else _FEATURES_LIMIT_BYTES
     side = max(1, run.config.data.image_size // 32) ** 2
     channels = run.learner.model.head.in_features
-    return min(len(run.cases.train), max(64, _FEATURES_LIMIT_BYTES // (2 * channels * side)))
+    return min(len(run.cases.train), max(64, limit // (2 * channels * side)))
 
 
 def _head_lessons(run: Run) -> Iterator[FeatureBatch | int]:

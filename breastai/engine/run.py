@@ -1,6 +1,7 @@
 """A run in progress: all its parts, how they are put together, kept in checkpoints and found again."""
 
 import copy
+import gc
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -25,13 +26,23 @@ from breastai.engine.checkpoint_io import (
     unpack_optimizer,
     versions,
 )
+from breastai.engine.memory import with_smaller_batch
 from breastai.engine.models import Built, build_model
 from breastai.engine.optim import Loss, layer_rates, make_optimizer
 from breastai.engine.runtime import Runtime, seed_torch
 from breastai.engine.setting_up import prepare_to_compute
 from breastai.engine.step import Learner
 from breastai.engine.tuning_plan import Plan
-from breastai.storage.checkpoints import CheckpointFiles, Kind, Manifest, SplitRecord, checkpoint_files, commit
+from breastai.storage.checkpoints import (
+    CheckpointFiles,
+    Kind,
+    Manifest,
+    MemoryRecord,
+    SplitRecord,
+    checkpoint_files,
+    commit,
+    verify_checkpoint,
+)
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
@@ -75,6 +86,7 @@ class Run:
     updates: list[TrainingUpdate] = field(default_factory=list)
     pretrained: str = ""  # what the weights began as, for the manifest
     plan: Plan | None = None  # how a step is computed on this machine
+    memory: MemoryRecord | None = None  # what was measured of it before the start
 
     @property
     def judged(self) -> nn.Module:
@@ -103,7 +115,8 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
     )
     average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
     kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
-    model, runtime, plan = prepare_to_compute(built.model, config, kept, tune=resumed is None)
+    prepared = prepare_to_compute(built.model, config, kept, fresh=resumed is None)
+    model, runtime, config = prepared.model, prepared.runtime, prepared.config
     if average is not None:
         average.to(runtime.device).to(memory_format=runtime.memory_format)
     learner = Learner(
@@ -117,15 +130,36 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
         average=average,
     )
     stopping = EarlyStopping.from_settings(config.training.early_stopping)
-    run = Run(run_id, workspace, config, cases, built, runtime, learner, stopping, plan=plan)
+    run = Run(run_id, workspace, config, cases, built, runtime, learner, stopping, plan=prepared.plan)
+    run.memory = prepared.memory
     run.pretrained = f"{built.pretrained.source}: {built.pretrained.detail}"
     if resumed:
         _restore(run, resumed)
     return run
 
 
-def model_loaded(run: Run, resumed: Manifest | None) -> ModelLoaded:
-    """Return the event that tells what was built."""
+def lighter(run: Run) -> Run:
+    """Return the run as it last was on disk, or as it began, with a smaller batch, for one whose step ran out of memory.
+
+    Raises ValueError at a batch of one.
+    """
+    config = with_smaller_batch(run.config)
+    if config is None:
+        raise ValueError("a batch of one image cannot be made smaller")
+    gc.collect()
+    files = run.files("last")
+    kept = verify_checkpoint(files) if files.manifest.is_file() else None
+    again = assemble(run.run_id, config, run.workspace, run.cases, kept)
+    if kept is not None:
+        again.position.batch *= run.config.data.batch_size // config.data.batch_size
+    again.updates = [update for update in run.updates if update.epoch < again.position.epoch]
+    if run.memory is not None:
+        again.memory = run.memory.model_copy(update={"batch_size": again.config.data.batch_size})
+    return again
+
+
+def model_loaded(run: Run, resumed: Manifest | None, expected_s: float | None = None) -> ModelLoaded:
+    """Return the event that tells what was built, and what the run will take."""
     pretrained = run.built.pretrained
     return ModelLoaded(
         architecture=run.config.model.architecture,
@@ -136,12 +170,16 @@ def model_loaded(run: Run, resumed: Manifest | None) -> ModelLoaded:
         dtype=run.runtime.describe_dtype(),
         threads=run.runtime.threads,
         plan=run.plan.explanation() if run.plan else None,
+        expected_s=expected_s,
+        peak_memory_gb=round(run.memory.held_gb + run.memory.needed_gb, 1) if run.memory else None,
     )
 
 
 def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
     """Yield what the user must know before the first epoch."""
     pretrained = run.built.pretrained
+    if run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked and not resumed:
+        yield batch_cut(run.config, run.memory)
     if pretrained.problem is not None and not resumed:
         yield Log(
             level="warning",
@@ -167,6 +205,37 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
         )
     if run.cases.cache_note:
         yield Log(level="warning", code="data.cache", message=run.cases.cache_note)
+
+
+def batch_cut(config: Config, memory: MemoryRecord) -> Log:
+    """Return the line that tells of a batch too large for this machine's memory."""
+    steps = config.training.gradient_accumulation_steps
+    return Log(
+        level="warning",
+        code="training.batch_cut",
+        message=f"A step with {memory.batch_size_asked} images would need about {memory.asked_needed_gb} GiB more, and "
+        f"{memory.available_gb} GiB are free: {memory.batch_size} images at a time, summed up over {steps} batches, so "
+        "that each update still learns from as many. training.gradient_checkpointing would need less memory.",
+        params={
+            "asked": memory.batch_size_asked,
+            "needed": memory.asked_needed_gb,
+            "available": memory.available_gb,
+            "batch_size": memory.batch_size,
+            "steps": steps,
+        },
+    )
+
+
+def batch_cut_in_run(run: Run) -> Log:
+    """Return the line that tells of a step that ran out of memory, once the run has gone back and made it smaller."""
+    size, steps = run.config.data.batch_size, run.config.training.gradient_accumulation_steps
+    return Log(
+        level="warning",
+        code="training.batch_cut_in_run",
+        message=f"Memory ran out in epoch {run.position.epoch}. The epoch is repeated with {size} images at a time, "
+        f"summed up over {steps} batches, so that each update still learns from as many.",
+        params={"epoch": run.position.epoch, "batch_size": size, "steps": steps},
+    )
 
 
 # --- kept and found again ----------------------------------------------------------------------
@@ -199,6 +268,7 @@ def save(run: Run, kind: Kind, decision: DecisionRule | None = None) -> Checkpoi
             pretrained=run.pretrained,
             versions=versions(),
             plan=run.plan.model_dump(mode="json") if run.plan else None,
+            memory=run.memory,
             state=plain,
             decision=decision or DecisionRule(),
         ),
@@ -262,6 +332,7 @@ def _restore(run: Run, manifest: Manifest) -> None:
     run.position = Position(**manifest.state["position"])
     run.stopping = EarlyStopping.from_state(manifest.state["stopping"])
     run.pretrained = manifest.pretrained
+    run.memory = manifest.memory
     told = {
         event.epoch: event
         for event in read_events(run.workspace.journal_file(run.run_id))

@@ -37,8 +37,10 @@ from breastai.domain.evidence import SplitFile, TwinGroup
 from breastai.domain.history import columns, final_metrics
 from breastai.domain.jobs import Resume, Train
 from breastai.engine.evaluation import Answers, answer
+from breastai.engine.memory import ran_out, with_smaller_batch
 from breastai.engine.models import check_image_size
 from breastai.engine.recipe import (
+    expected_s,
     freeze,
     hold_statistics,
     image_size_in,
@@ -47,7 +49,7 @@ from breastai.engine.recipe import (
     lessons_in,
     rate_at,
 )
-from breastai.engine.run import Run, assemble, model_loaded, save, warnings_of
+from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, save, warnings_of
 from breastai.engine.runtime import seed_torch
 from breastai.storage.checkpoints import Manifest, checkpoint_files, verify_checkpoint
 from breastai.storage.splits import save_split, saved_split
@@ -105,11 +107,19 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
     yield _data_loaded(cases)
     yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
     run = assemble(run_id, config, workspace, cases, resumed)
-    yield model_loaded(run, resumed)
+    yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     try:
         while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
-            yield from _epoch(run)
+            try:
+                yield from _epoch(run)
+                continue
+            except (MemoryError, RuntimeError) as error:
+                if not ran_out(error) or with_smaller_batch(run.config) is None:
+                    raise
+            # Outside of the except clause, which holds on to the failed step's tensors.
+            run = lighter(run)
+            yield batch_cut_in_run(run)
     except GeneratorExit:
         # The stop: nothing may be told any more, but the place is kept.
         save(run, "last")
@@ -249,7 +259,8 @@ def _validation_s(run: Run) -> float:
 def _validate(run: Run) -> Generator[Event, None, tuple[Answers, float]]:
     """Judge the validation images; return the answers and the seconds it took."""
     data = run.config.data
-    batch_size = max(data.batch_size, 16) if data.image_size <= 256 else data.batch_size
+    cut = run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked
+    batch_size = max(data.batch_size, 16) if data.image_size <= 256 and not cut else data.batch_size
     steps = answer(
         run.judged,
         run.cases.val,

@@ -51,6 +51,20 @@ class SplitRecord(BaseModel):
         return f"{len(before - after)} are missing or changed, {len(after - before)} are new"
 
 
+class MemoryRecord(BaseModel):
+    """What was measured of memory before a run: sizes in GiB. `held_gb`: what the process had before the first step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_size_asked: int
+    batch_size: int = Field(description="The largest that fits: what the run learns from at once.")
+    asked_needed_gb: float
+    needed_gb: float = Field(description="At most, above held_gb.")
+    held_gb: float
+    available_gb: float
+    features_bytes: int = Field(description="Bound of the features a first epoch of fine_tune keeps.")
+
+
 class Manifest(BaseModel):
     """What stands beside a checkpoint's weights. `metrics`: the epoch's validation figures, without val_."""
 
@@ -80,6 +94,7 @@ class Manifest(BaseModel):
     split: SplitRecord
     pretrained: str
     plan: dict[str, Any] | None = None
+    memory: MemoryRecord | None = None
     decision: DecisionRule = DecisionRule()
     versions: dict[str, str]
 

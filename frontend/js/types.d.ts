@@ -55,6 +55,8 @@ declare global {
       dtype: string;
       threads: number;
       plan: string | null;
+      expected_s: number | null;
+      peak_memory_gb: number | null;
     }
 
     interface ProgressUpdate extends Event {

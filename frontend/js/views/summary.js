@@ -50,6 +50,8 @@
       [t("model.device"), `${model.device} · ${model.dtype}`],
       [t("model.threads"), format.integer(model.threads)],
     ];
+    if (model.expected_s !== null) facts.push([t("model.expected"), t("model.about", { duration: format.duration(model.expected_s) })]);
+    if (model.peak_memory_gb !== null) facts.push([t("model.memory"), t("model.at_most", { memory: format.number(model.peak_memory_gb, 1) })]);
     // A plan tells of every layer: long, and read by few.
     const plan = model.plan ? make("details", {}, make("summary", { text: t("model.plan") }), make("p", {}, quoted(model.plan))) : null;
     const warning = model.weights === "none" ? make("p", { class: "banner warning", text: t("model.from_scratch") }) : null;
