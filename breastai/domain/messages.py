@@ -17,6 +17,8 @@ def decode_request(text: str | bytes) -> Request:
         values = json.loads(text)
     except (ValueError, RecursionError):
         raise RequestInvalid(["expected one JSON object as a message, got something else"]) from None
+    if not _can_be_sent_back(text, values):
+        raise RequestInvalid(["expected characters of Unicode, got half of a pair of \\u escapes"])
     if not isinstance(values, dict):
         raise RequestInvalid([f"expected one JSON object as a message, got {type(values).__name__}"])
     kind = values.get("type")
@@ -34,7 +36,19 @@ def request_id_of(text: str | bytes) -> str | int | None:
         value = json.loads(text)["request_id"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return value if isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) <= 200 else None
+    sound = isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) <= 200
+    return value if sound and _can_be_sent_back(text, value) else None
+
+
+def _can_be_sent_back(text: str | bytes, values: Any) -> bool:
+    """Return whether what JSON's escapes in `text` made of `values` are characters that a text may hold."""
+    if isinstance(text, str) and "\\u" not in text:
+        return True
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def event_values(event: Event) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+# Whoever sends nonsense by the megabyte gets back a page of it at most.
+_MOST_LINES = 50
+_LONGEST_PLACE = 200
 _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
 _NUMBER_FAULTS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
 
@@ -12,9 +15,12 @@ _NUMBER_FAULTS = ("int_type", "int_parsing", "int_from_float", "float_type", "fl
 def describe_problems(error: ValidationError, model: type[BaseModel], tag: str | None = None) -> list[str]:
     """Return one line for each fault. `model` is what was validated; `tag`, when it is a member of a tagged union."""
     lines: dict[str, None] = {}
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    for fault in faults:
+        if len(lines) == _MOST_LINES:
+            return [*lines, f"and more: {len(faults)} faults in all"]
         location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
-        place = ".".join(str(part) for part in location) or "the whole"
+        place = ".".join(str(part) for part in location)[:_LONGEST_PLACE] or "the whole"
         if fault["type"] == "extra_forbidden":
             lines[f"{place}: unknown key"] = None
         elif fault["type"] == "missing":

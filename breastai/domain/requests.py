@@ -18,7 +18,7 @@ class Request(BaseModel):
     answered_by: ClassVar[tuple[str, ...]] = ()
 
     session_id: str = Field("default", min_length=1, max_length=100, description="Which session the request is for.")
-    request_id: Annotated[str, Field(max_length=200)] | int | None = Field(
+    request_id: Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = Field(
         None, description="Chosen by the client and echoed in the answer."
     )
 

@@ -16,6 +16,8 @@ from breastai.server.turns import Allowance
 BEHIND_ABOVE_BYTES = 2**20
 CAUGHT_UP_BELOW_BYTES = 2**16
 DROP_ABOVE_BYTES = 2**24
+# What may wait for all clients together; beyond it, those for whom most waits are dropped.
+UNSENT_AT_MOST_BYTES = 2**28
 BEHIND_AT_MOST_S = 30.0
 _REVIEW_EVERY_S = 0.5
 # While missed events are being read and sent, new ones are held back in order; so many at most.
@@ -81,7 +83,10 @@ class Hub:
 
     def send_text(self, clients: Iterable[Client], text: str) -> None:
         """Send one encoded event to some clients."""
-        broadcast([client.connection for client in clients if self._is_alive(client)], text)
+        alive = [client for client in clients if self._is_alive(client)]
+        broadcast([client.connection for client in alive], text)
+        if any(client.unsent_bytes > BEHIND_ABOVE_BYTES for client in alive):
+            self._review_soon()
 
     def hold(self, client: Client) -> None:
         """Keep back the events of runs for this client, in order, until `release`."""
@@ -135,8 +140,15 @@ class Hub:
             self._review = asyncio.get_running_loop().call_later(_REVIEW_EVERY_S, self._review_slow_clients)
 
     def _review_slow_clients(self) -> None:
-        """Bring those who caught up to the latest state, and drop those who did not in time."""
+        """Bring those who caught up to the latest state, and drop those who did not in time, or for whom most waits."""
         self._review = None
+        unsent = {client: client.unsent_bytes for client in self._clients}
+        total = sum(unsent.values())
+        for client in sorted(unsent, key=lambda client: unsent[client], reverse=True):
+            if total <= UNSENT_AT_MOST_BYTES:
+                break
+            total -= unsent[client]
+            self._drop(client, "does not read, and too much waits for all clients together")
         now = asyncio.get_running_loop().time()
         for client in [client for client in self._clients if client.behind_since is not None]:
             if client.unsent_bytes <= CAUGHT_UP_BELOW_BYTES:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from breastai.domain.events import Log
+from breastai.domain.events import ConfigShown, Log
 from breastai.server import hub
 
 LINE = Log(level="info", message="x" * 100_000)
@@ -91,5 +91,30 @@ def test_a_client_that_vanishes_in_mid_run_leaves_the_others_alone(play):
             await watcher.ask("ping")
         worker.complete()
         assert (await watcher.until("training_complete"))["seq"] == 2
+
+    play(story)
+
+
+def test_when_too_much_waits_for_all_together_those_for_whom_most_waits_are_dropped(play, monkeypatch):
+    monkeypatch.setattr(hub, "UNSENT_AT_MOST_BYTES", 2**20)
+    monkeypatch.setattr(hub, "BEHIND_ABOVE_BYTES", 2**18)
+
+    async def story(stage):
+        watcher, deaf = await stage.connect(), await stage.connect()
+        worker = await stage.training(watcher)
+        deaf.socket.transport.pause_reading()
+        client = next(
+            c for c in stage.services.hub._clients if c.connection.remote_address == deaf.socket.local_address
+        )
+        config = await watcher.ask("get_config")
+        for _ in range(1000):
+            stage.services.hub.send(client, hub_event(config))
+        while len(stage.services.hub) > 1:
+            await watcher.ask("ping")
+        worker.epoch(1)
+        assert (await watcher.until("training_update"))["epoch"] == 1
+
+    def hub_event(values):
+        return ConfigShown(config=values["config"], config_schema=values["config_schema"])
 
     play(story)
