@@ -31,6 +31,7 @@ LOOKS_ONLY: tuple[type[Request], ...] = (
     Disconnect,
     GetStatus,
     GetHistory,
+    GetQueue,
     GetConfig,
     GetQueue,
     GetSystemDiagnostics,

@@ -30,8 +30,8 @@ _FINISH_WITHIN_S = 60.0
 async def serve_connection(services: Services, connection: ServerConnection) -> None:
     """Welcome a client and answer its requests until it goes."""
     client = Client(connection)
-    peer, looks = _peer(connection), Counter[str]()
-    tell("connected", peer, origin=connection.request.headers.get("Origin") if connection.request else None)
+    looks = Counter[str]()
+    tell("connected", client.peer, origin=connection.request.headers.get("Origin") if connection.request else None)
     welcome = await _welcome(services)
     tasks: set[asyncio.Task[None]] = set()
     services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
@@ -57,7 +57,7 @@ async def serve_connection(services: Services, connection: ServerConnection) -> 
         pass
     finally:
         services.hub.discard(client)
-        tell("left", peer, looked=dict(looks) or None)
+        tell("left", client.peer, looked=dict(looks) or None)
         # What was asked for is finished, though nobody hears of it.
         if tasks:
             await asyncio.wait(tasks, timeout=_FINISH_WITHIN_S)
@@ -92,12 +92,7 @@ async def _answer(services: Services, client: Client, request: Request) -> None:
         services.hub.send(client, error_event(fault, request.request_id, request.session_id))
     finally:
         if not isinstance(request, LOOKS_ONLY):
-            tell("asked", _peer(client.connection), answer=answer, **asked_for(request))
-
-
-def _peer(connection: ServerConnection) -> str:
-    address = connection.remote_address
-    return f"{address[0]}:{address[1]}" if address else ""
+            tell("asked", client.peer, answer=answer, **asked_for(request))
 
 
 def _refuse(services: Services, client: Client, message: str | bytes, error: BreastAIError) -> None:

@@ -34,13 +34,15 @@ class Client:
         self.held: list[str] | None = None
         self.replay_lock = asyncio.Lock()
         self.allowance = Allowance()
+        address = connection.remote_address  # gone with the connection
+        self.peer = f"{address[0]}:{address[1]}" if address else ""
 
     @property
     def unsent_bytes(self) -> int:
         return self.connection.transport.get_write_buffer_size()
 
     def __repr__(self) -> str:
-        return f"client {self.connection.remote_address}"
+        return f"client {self.peer}"
 
 
 class Hub:

@@ -9,6 +9,7 @@ from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, 
 from breastai.domain.events import EVENTS, Error, Event, JobStopped, Status, TrainingStopped
 from breastai.domain.jobs import Job, Resume, Train
 from breastai.domain.messages import encode_event, error_event
+from breastai.server.audit_log import tell
 from breastai.server.hub import Client, Hub
 from breastai.server.server_log import LOG
 from breastai.server.session import RUN_JOBS, Session
@@ -134,6 +135,9 @@ class JobRunner:
         """Free the slot, then tell how the job ended; whoever hears of it can start the next."""
         self._supervisor.release(slot)
         LOG.info("job %s ended: %s", slot.job, refusal or ", ".join(type(event).__name__ for event in last))
+        outcome = refusal.code if refusal else next((getattr(event, "type", None) for event in last), None)
+        asker = self._starter[0].peer if self._starter else ""
+        tell("ended", asker, job=slot.job, run_id=None if refusal else session.run_id, answer=outcome)
         for event in last:
             self._publish(session, event, final=event is last[-1])
         if refusal is not None:

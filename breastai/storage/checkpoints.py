@@ -256,7 +256,12 @@ def file_sha256(path: Path) -> str:
 
 def _all_files(workspace: Workspace) -> Iterator[CheckpointFiles]:
     for manifest in workspace.checkpoints_dir.glob("*/*.json"):
-        if manifest.is_symlink() or not _NAME.fullmatch(f"{manifest.parent.name}/{manifest.stem}"):
+        # What a link leads to is not ours to delete.
+        if (
+            manifest.is_symlink()
+            or manifest.parent.is_symlink()
+            or not _NAME.fullmatch(f"{manifest.parent.name}/{manifest.stem}")
+        ):
             continue
         yield CheckpointFiles(f"{manifest.parent.name}/{manifest.stem}", manifest.with_suffix(".safetensors"), manifest)
 

@@ -210,15 +210,14 @@ def play(workspace: Workspace) -> Callable[..., None]:
 
         strings = await asyncio.start_server(begin, "127.0.0.1", 0)
         port = strings.sockets[0].getsockname()[1]
-        options = {"deadlines": Deadlines(stop_s=1000, exit_s=10, silence_s=1000), **options}
+        usual = {
+            "deadlines": Deadlines(stop_s=1000, exit_s=10, silence_s=1000),
+            "worker_command": (sys.executable, str(PUPPET), str(port)),
+        }
         try:
             async with (
                 asyncio.timeout(WITHIN_S),
-                running_server(
-                    Options(
-                        workspace=workspace, port=0, worker_command=(sys.executable, str(PUPPET), str(port)), **options
-                    )
-                ) as server,
+                running_server(Options(workspace=workspace, port=0, **usual | options)) as server,
             ):
                 stage = Stage(server, puppets)
                 try:
