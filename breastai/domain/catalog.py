@@ -116,10 +116,14 @@ PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
             "data": {"image_size": 224, "batch_size": 16},
             "model": {"architecture": "tf_efficientnet_lite0", "dropout_rate": 0.2},
             "training": {
+                "recipe": "fine_tune",
                 "epochs": 12,
                 "learning_rate": 0.0005,
                 "scheduler": "cosine_warmup",
                 "weight_decay": 0.01,
+                # With few images the figures of single epochs jump about; those of averaged weights hardly do.
+                "use_ema": True,
+                "ema_decay": 0.97,
                 # Decisions on a few dozen validation images jump about; the AUC uses all of their order.
                 "early_stopping": {"monitor": "val_auc_roc"},
             },
