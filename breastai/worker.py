@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -43,11 +43,14 @@ from breastai.domain.jobs import (
     Compare,
     ComparePredictions,
     Control,
+    DescribeImages,
     Evaluate,
     EvaluatePredictions,
     Export,
     Job,
+    ListImages,
     Predict,
+    PreviewImage,
     Report,
     Resume,
     Train,
@@ -83,7 +86,16 @@ JOBS: dict[type[Job], str] = {
     Bench: "breastai.engine.bench:bench",
     Export: "breastai.engine.export:export",
     Predict: "breastai.engine.judging:predict",
+    DescribeImages: "breastai.data.looking:describe_images",
+    ListImages: "breastai.data.looking:list_images",
+    PreviewImage: "breastai.data.looking:preview_image",
 }
+
+
+# Those the light worker does: short, without torch, one after the other in one process.
+LIGHT_JOBS = (DescribeImages, ListImages, PreviewImage)
+LIGHT = "--light"
+_LIGHT_NICENESS = 10
 
 
 def job_function(kind: type[Job]) -> Callable[[Any, Workspace], Iterator[Event]]:
@@ -207,10 +219,12 @@ def _internal(error: Exception, workspace: Workspace) -> InternalError:
 # --- the process -------------------------------------------------------------------------------
 
 
-def main() -> int:
-    """Read a job from the first line of stdin, then control lines; write events to stdout."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Read a job from the first line of stdin, then control lines; write events to stdout. `--light`: many jobs."""
     output = claim_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the server's terminal is the server's to answer
+    if LIGHT in arguments:
+        return _serve_light(output)
     line = sys.stdin.readline()
     if not line.strip():
         return 0
@@ -225,6 +239,20 @@ def main() -> int:
         except OSError:
             # The server is gone: the run is still saved, and its journal still gets its last line.
             listening = False
+    return 0
+
+
+def _serve_light(output: TextIO) -> int:
+    """Do light jobs, a line each, until the input ends; nicely, since a run may go on beside."""
+    if hasattr(os, "nice"):
+        os.nice(_LIGHT_NICENESS)
+    for line in sys.stdin:
+        job = JOB.validate_json(line)
+        if not isinstance(job, LIGHT_JOBS):
+            raise TypeError(f"{job.kind} is no job for the light worker")
+        for event in perform(job):
+            output.write(encode_event(event) + "\n")
+            output.flush()
     return 0
 
 
@@ -259,4 +287,4 @@ class Controls:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

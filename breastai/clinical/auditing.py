@@ -1,12 +1,10 @@
 """The audit as a job and as a gate before training: kept by the fingerprint of the images, so that it is made once."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import cv2
 from pydantic import ValidationError
 
 import breastai
@@ -15,6 +13,7 @@ from breastai.data.background import with_progress
 from breastai.data.decode import read_content, read_image
 from breastai.data.image_folder import ImageFolder, scan
 from breastai.data.patients import patient_ids
+from breastai.data.pictures import data_uri
 from breastai.domain.config import PatientIdRule
 from breastai.domain.errors import DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, ProgressUpdate
@@ -127,13 +126,7 @@ def picture(path: Path, side: int = _PICTURE_SIDE) -> str | None:
         image = read_image(path)
     except ImageUnreadable:
         return None
-    scale = side / max(image.shape[:2])
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    if small.ndim == 3:
-        small = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    done, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}" if done else None
+    return data_uri(image, side)
 
 
 def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[TwinGroup]:

@@ -31,6 +31,7 @@ DECODING_VERSION = 1
 
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 2**30
+_BEGINNING_BYTES = 1024
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -76,6 +77,30 @@ def read_content(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
+
+
+def readable_start(path: Path, name: str) -> None:
+    """Raise ImageUnreadable when the beginning of a file shows already that it is no image we read. DICOM passes."""
+    if name.lower().endswith((".dcm", ".dicom")):
+        return
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(_BEGINNING_BYTES)
+    except OSError as error:
+        raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
+    if not beginning:
+        raise ImageUnreadable(name, "the file is empty (0 bytes)")
+    if beginning[128:132] == b"DICM":
+        return
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            width, height = image.size
+    except UnidentifiedImageError:
+        raise ImageUnreadable(name, _what_it_is(beginning)) from None
+    except Exception as error:
+        raise ImageUnreadable(name, _reason(error)) from None
+    if width * height > MAX_PIXELS:
+        raise ImageUnreadable(name, too_large(width, height))
 
 
 def decode(content: bytes, name: str) -> Pixels:

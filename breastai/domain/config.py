@@ -1,7 +1,7 @@
 """The configuration: every setting with its bounds, default and description, and what wins over what."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
+from breastai.domain.listings import SettingDifference
 from breastai.domain.problems import describe_problems
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -364,6 +365,26 @@ def read_config_file(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigUnreadable(str(path), f"expected an object {{...}}, got {type(values).__name__}")
     return values
+
+
+def settings_that_differ(configs: Sequence[Mapping[str, Any]]) -> list[SettingDifference]:
+    """Return, by path, each setting whose value is not the same in all `configs`; what one lacks is None there."""
+    flat = [_flattened(config) for config in configs]
+    paths = dict.fromkeys(path for values in flat for path in values)
+    rows = [(path, [values.get(path) for values in flat]) for path in paths]
+    return [
+        SettingDifference(path=path, values=list(row)) for path, row in rows if any(row[0] != value for value in row)
+    ]
+
+
+def _flattened(values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and key != "patient_id":
+            found |= _flattened(value, f"{place}{key}.")
+        else:
+            found[place + key] = value
+    return found
 
 
 def preset(name: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
-    |   `-- TooManyRequests       QueueFull            NotQueued
+    |   |-- TooManyRequests       QueueFull            NotQueued
+    |   `-- RunInUse
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
     |   `-- WorkerCrashed         WorkerKilled         WorkerSilent
@@ -556,6 +557,13 @@ class TooManyRequests(SessionError):
     code = "request.too_many"
     template = "This connection has {limit} requests waiting for their answers. Wait for one of them, then ask again."
     limit: int
+
+
+@dataclass(eq=False)
+class RunInUse(SessionError):
+    code = "run.in_use"
+    template = "The run {run_id} is in progress. Stop it first."
+    run_id: str
 
 
 @dataclass(eq=False)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, TwinGroup
 from breastai.domain.evidence import Figure as Figure
 from breastai.domain.evidence import Number as Number
-from breastai.domain.listings import QueueEntry
+from breastai.domain.listings import DataWarning, ImageEntry, QueueEntry, RunEntry, SettingDifference, SkippedFile
 
 
 class Event(BaseModel):
@@ -341,6 +341,54 @@ class BenchMeasured(Event):
     plan: str | None = None
 
 
+# --- what a page asks in passing ------------------------------------------------------------------
+
+
+class DataDescribed(Event):
+    """What a run of a configuration would train on; twins are not looked for yet."""
+
+    type: Literal["data_described"] = "data_described"
+    folders: dict[str, str] = Field(description="The folder of each split that is there.")
+    class_names: list[str]
+    counts: dict[str, dict[str, int]] = Field(description="Images by split and class.")
+    set_aside: Number = Field(description="Share of the training images set aside for validation; null: own folder.")
+    patients: int | None
+    masks: int
+    skipped: list[SkippedFile] = Field(description="The first 200 files left out, and why.")
+    skipped_total: int
+    looked_at: int = Field(description="Images whose beginning was read; the rest may still be unreadable.")
+    images: int
+    warnings: list[DataWarning]
+
+
+class ImagesList(Event):
+    """A page of the images of a split, by path."""
+
+    type: Literal["images_list"] = "images_list"
+    split: str
+    class_name: str | None
+    class_names: list[str]
+    first: int
+    total: int
+    images: list[ImageEntry]
+
+
+class ImagePreview(Event):
+    """An image as it is, as the network sees it, and augmented; each a JPEG as a data URI."""
+
+    type: Literal["image_preview"] = "image_preview"
+    split: str
+    file: str
+    class_name: str
+    width: int
+    height: int
+    grey: bool
+    image_size: int
+    original: str
+    preprocessed: str
+    augmented: list[str]
+
+
 # --- the server's own --------------------------------------------------------------------------
 
 
@@ -401,6 +449,50 @@ class QueueShown(Event):
     entries: list[QueueEntry]
     held: bool = Field(description="Whether waiting jobs wait on, though the place is free.")
     limit: int = Field(description="How many jobs may wait.")
+
+
+class RunsList(Event):
+    """Runs of the workspace, newest first, a page at a time."""
+
+    type: Literal["runs_list"] = "runs_list"
+    runs: list[RunEntry]
+    total: int = Field(description="How many runs fit the search.")
+    first: int = Field(description="Place of the first of these among them, from 0.")
+    search: str
+
+
+class RunAnnotated(Event):
+    """The tags and the note of a run were written."""
+
+    type: Literal["run_annotated"] = "run_annotated"
+    run: RunEntry
+
+
+class RunDeleted(Event):
+    """A run is gone, with its journal and its checkpoints; exports and backups stay."""
+
+    type: Literal["run_deleted"] = "run_deleted"
+    deleted: str
+    checkpoints: list[str]
+
+
+class ComparedRun(BaseModel):
+    """One of the runs compared. `curves`: one list for each figure, at most 200 epochs, the first and last among them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    run: RunEntry
+    epochs: int = Field(description="Epochs the run has in all.")
+    curves: dict[str, list[Any]]
+    config: dict[str, Any]
+
+
+class RunsCompared(Event):
+    """Some runs side by side: their curves, and the settings that differ."""
+
+    type: Literal["runs_compared"] = "runs_compared"
+    runs: list[ComparedRun]
+    differences: list[SettingDifference]
 
 
 class Log(Event):
@@ -603,8 +695,15 @@ AnyEvent = Annotated[
     | PredictionsComplete
     | ExportComplete
     | BenchMeasured
+    | DataDescribed
+    | ImagesList
+    | ImagePreview
     | ConnectionEstablished
     | Status
+    | RunsList
+    | RunAnnotated
+    | RunDeleted
+    | RunsCompared
     | JobQueued
     | QueueShown
     | Log
@@ -639,6 +738,9 @@ TERMINAL = (
     "report_created",
     "export_complete",
     "bench",
+    "data_described",
+    "images_list",
+    "image_preview",
     "predictions_complete",
     "error",
 )

@@ -18,6 +18,14 @@ def columns(updates: Sequence[TrainingUpdate]) -> dict[str, list[Any]]:
     return {name: [getattr(update, name) for update in updates[-MOST_EPOCHS:]] for name in names}
 
 
+def thinned(updates: Sequence[TrainingUpdate], most: int = MOST_EPOCHS) -> list[TrainingUpdate]:
+    """Return at most `most` of the epochs, evenly chosen, the first and the last among them."""
+    if len(updates) <= most:
+        return list(updates)
+    last = len(updates) - 1
+    return [updates[round(place * last / (most - 1))] for place in range(most)]
+
+
 def final_metrics(update: TrainingUpdate) -> dict[str, Any]:
     """Return the validation figures of an epoch, their names without val_."""
     values = update.model_dump(mode="json")

@@ -108,6 +108,35 @@ class Predict(Job):
     images: list[str]
 
 
+class DescribeImages(Job):
+    """Say what a configuration would train on. For the light worker, as the two below."""
+
+    kind: Literal["describe_images"] = "describe_images"
+    config: Config
+
+
+class ListImages(Job):
+    """Give a page of the images of a split, with thumbnails."""
+
+    kind: Literal["list_images"] = "list_images"
+    config: Config
+    split: Literal["train", "val", "test"]
+    class_name: str | None = None
+    first: int = 0
+    limit: int = Field(24, le=60)
+
+
+class PreviewImage(Job):
+    """Give one image as it is, as the network sees it, and `augmented` draws of its augmentation."""
+
+    kind: Literal["preview_image"] = "preview_image"
+    config: Config
+    split: Literal["train", "val", "test"]
+    file: str | None = None
+    augmented: int = Field(0, le=8)
+    seed: int = 0
+
+
 AnyJob = Annotated[
     Train
     | Resume
@@ -119,7 +148,10 @@ AnyJob = Annotated[
     | Report
     | Bench
     | Export
-    | Predict,
+    | Predict
+    | DescribeImages
+    | ListImages
+    | PreviewImage,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

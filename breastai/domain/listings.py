@@ -1,6 +1,10 @@
-"""A line of each list a page shows: waiting jobs."""
+"""A line of each list a page shows: waiting jobs, runs, images."""
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from breastai.domain.evidence import Number
 
 
 class Line(BaseModel):
@@ -19,3 +23,56 @@ class QueueEntry(Line):
     epochs: int | None = None
     data: str | None = Field(None, description="The folder of images it reads.")
     checkpoint: str | None = Field(None, description="The checkpoint or run it is about.")
+
+
+class RunEntry(Line):
+    """A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_."""
+
+    run_id: str
+    state: Literal["running", "complete", "stopped", "failed", "unknown"]
+    started: str | None = Field(None, description="ISO 8601 in UTC.")
+    ended: str | None = None
+    architecture: str | None = None
+    epochs: int | None = Field(None, description="Epochs planned.")
+    epochs_run: int | None = Field(None, description="The last epoch it finished.")
+    best_epoch: int | None = None
+    class_names: list[str] = []
+    data: str | None = Field(None, description="The folder it was trained on.")
+    metrics: dict[str, Number] = {}
+    checkpoints: list[str] = Field([], description="Which of best and last are there.")
+    size_bytes: int = Field(0, description="What its folder and its checkpoints take.")
+    tags: list[str] = []
+    note: str = ""
+
+
+class SettingDifference(Line):
+    """A setting that is not the same in all of some runs; `values` in their order, null where it is not known."""
+
+    path: str
+    values: list[object]
+
+
+class SkippedFile(Line):
+    """A file that is not used, and why."""
+
+    split: str
+    file: str
+    reason: str
+
+
+class DataWarning(Line):
+    """Something about the images that a user should know before a run; the page has its words."""
+
+    code: Literal["patients_unknown", "no_test", "few_in_training", "few_in_validation", "lopsided"]
+    params: dict[str, str | int | float] = {}
+
+
+class ImageEntry(Line):
+    """An image in a list: its thumbnail, or the reason why there is none."""
+
+    file: str = Field(description="Relative to the folder of its split, forward slashes.")
+    class_name: str
+    picture: str | None = Field(None, description="A small JPEG as a data URI.")
+    width: int | None = None
+    height: int | None = None
+    problem: str | None = None

@@ -89,6 +89,84 @@ class HoldQueue(Request):
     held: bool
 
 
+class ListRuns(Request):
+    """The runs of the workspace, past ones too, a page at a time."""
+
+    answered_by = ("runs_list",)
+    type: Literal["list_runs"] = "list_runs"
+    search: str = Field(
+        "",
+        max_length=200,
+        description="Words that must all stand in name, state, network, folder, classes, tags or note.",
+    )
+    first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
+    limit: int = Field(50, ge=1, le=200)
+
+
+class AnnotateRun(Request):
+    """Write tags and a note about a run; what is left out stays."""
+
+    answered_by = ("run_annotated",)
+    type: Literal["annotate_run"] = "annotate_run"
+    run_id: RunId
+    tags: list[Annotated[str, Field(min_length=1, max_length=40)]] | None = Field(None, max_length=20)
+    note: str | None = Field(None, max_length=4000)
+
+
+class DeleteRun(Request):
+    """Delete a run for good: its journal, reports, evaluations and checkpoints. Exports and backups stay."""
+
+    answered_by = ("run_deleted",)
+    type: Literal["delete_run"] = "delete_run"
+    run_id: RunId
+
+
+class CompareRuns(Request):
+    """Curves, figures and differing settings of some runs, from their journals."""
+
+    answered_by = ("runs_compared",)
+    type: Literal["compare_runs"] = "compare_runs"
+    run_ids: list[RunId] = Field(min_length=2, max_length=6)
+
+
+class Configured(BaseModel):
+    """The settings a request is about."""
+
+    config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
+    preset: str | None = Field(None, description="Preset laid under `config`.")
+
+
+class DescribeData(Configured, Request):
+    """What a run of this configuration would train on: counts by class and split, what is left out, warnings."""
+
+    answered_by = ("data_described",)
+    type: Literal["describe_data"] = "describe_data"
+
+
+class ListImages(Configured, Request):
+    """A page of the images of a split, with thumbnails."""
+
+    answered_by = ("images_list",)
+    type: Literal["list_images"] = "list_images"
+    split: Literal["train", "val", "test"] = "train"
+    class_name: str | None = Field(None, max_length=300, description="Of this class alone.")
+    first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
+    limit: int = Field(24, ge=1, le=60)
+
+
+class PreviewImage(Configured, Request):
+    """An image as it is, as the network would see it, and some draws of its augmentation."""
+
+    answered_by = ("image_preview",)
+    type: Literal["preview_image"] = "preview_image"
+    split: Literal["train", "val", "test"] = "train"
+    file: str | None = Field(
+        None, min_length=1, max_length=1000, description="As images_list names it; null: the first."
+    )
+    augmented: int = Field(0, ge=0, le=8, description="How many draws.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Another number gives other draws.")
+
+
 class GetStatus(Request):
     """The session as it is now; with `last_seq`, the events of its run after that number come too."""
 
@@ -300,6 +378,13 @@ AnyRequest = Annotated[
     | MoveJob
     | CancelJob
     | HoldQueue
+    | ListRuns
+    | AnnotateRun
+    | DeleteRun
+    | CompareRuns
+    | DescribeData
+    | ListImages
+    | PreviewImage
     | GetStatus
     | GetHistory
     | ListCheckpoints

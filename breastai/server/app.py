@@ -140,6 +140,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             )
             stack.push_async_callback(_close_server, server)
         stack.push_async_callback(services.runner.close, SHUTDOWN_WITHIN_S)
+        stack.push_async_callback(services.light.close)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
         await services.queue.restore()
         yield RunningServer(services, options.host, listening.port, protection, doorway)

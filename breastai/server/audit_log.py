@@ -13,6 +13,8 @@ from typing import Any
 
 from breastai.domain.requests import (
     CheckConfig,
+    CompareRuns,
+    DescribeData,
     Disconnect,
     GetConfig,
     GetHistory,
@@ -21,7 +23,10 @@ from breastai.domain.requests import (
     GetSystemDiagnostics,
     ListCheckpoints,
     ListDocuments,
+    ListImages,
+    ListRuns,
     Ping,
+    PreviewImage,
     Request,
 )
 
@@ -38,6 +43,11 @@ LOOKS_ONLY: tuple[type[Request], ...] = (
     ListCheckpoints,
     ListDocuments,
     CheckConfig,
+    ListRuns,
+    CompareRuns,
+    DescribeData,
+    ListImages,
+    PreviewImage,
 )
 NAMED = (
     "session_id", "run_id", "checkpoint", "first", "second", "data", "split", "format", "preset", "epochs", "language",

@@ -14,7 +14,13 @@ from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
 from breastai.domain.events import ConnectionEstablished, DisconnectAck
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.requests import Request
-from breastai.server import document_handlers, job_handlers, queue_handlers  # noqa: F401 - register handlers
+from breastai.server import (  # noqa: F401 - they register their handlers
+    data_handlers,
+    document_handlers,
+    job_handlers,
+    queue_handlers,
+    run_handlers,
+)
 from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
 from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
 from breastai.server.hub import Client

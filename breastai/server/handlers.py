@@ -18,6 +18,8 @@ from breastai.domain.events import (
     Event,
     History,
     Pong,
+    RunAnnotated,
+    RunDeleted,
     TrainingUpdate,
 )
 from breastai.domain.history import MOST_EPOCHS
@@ -49,7 +51,7 @@ AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
 CONFIG_SCHEMA = Config.model_json_schema()
 # Answers that change what other clients see go to all.
-SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved, ConfigDeleted)
+SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved, ConfigDeleted, RunAnnotated, RunDeleted)
 
 
 def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:

@@ -25,6 +25,7 @@ from breastai.domain.jobs import (
 from breastai.domain.requests import (
     AuditData,
     CompareModels,
+    Configured,
     CreateReport,
     EstimateCost,
     EvaluateModel,
@@ -46,12 +47,13 @@ QueueableRequest = (
 )
 
 
-def _training_config(services: Services, request: StartTraining | EstimateCost) -> Config:
+def training_config(services: Services, request: StartTraining | EstimateCost | Configured) -> Config:
     """Return what a training of this request would be configured as; raise ConfigInvalid or DataOutsideRoots."""
     layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
     layers.append(nested(request.config))
-    if request.epochs is not None:
-        layers.append({"training": {"epochs": request.epochs}})
+    epochs = getattr(request, "epochs", None)
+    if epochs is not None:
+        layers.append({"training": {"epochs": epochs}})
     config = workspace_config(services.workspace, *layers)
     services.data_roots.check_config(config)
     return config
@@ -60,7 +62,7 @@ def _training_config(services: Services, request: StartTraining | EstimateCost) 
 @handles(EstimateCost)
 async def estimate_cost(services: Services, client: Client, request: EstimateCost) -> None:
     def job() -> Job:
-        config = _training_config(services, request)
+        config = training_config(services, request)
         return Bench(workspace=str(services.workspace.root), session_id=request.session_id, config=config)
 
     session = services.sessions.get(request.session_id)
@@ -70,7 +72,7 @@ async def estimate_cost(services: Services, client: Client, request: EstimateCos
 @handles(StartTraining)
 async def start_training(services: Services, client: Client, request: StartTraining) -> Event | None:
     def job() -> Job:
-        config = _training_config(services, request)
+        config = training_config(services, request)
         run_id = services.workspace.new_run_id()
         return Train(
             workspace=str(services.workspace.root), session_id=request.session_id, run_id=run_id, config=config

@@ -1,6 +1,7 @@
 """What a request's handler can reach: the parts of one server, put together in app.py."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from breastai.domain.config import Config, overlay, parse_config, read_config_file
@@ -10,9 +11,11 @@ from breastai.server.data_roots import DataRoots
 from breastai.server.hub import Hub
 from breastai.server.job_queue import JobQueue
 from breastai.server.job_runner import JobRunner, status
+from breastai.server.light_lane import LightLane
 from breastai.server.session import Session
 from breastai.server.supervisor import Supervisor
 from breastai.server.turns import Turns
+from breastai.storage.runs import RunSummaries
 from breastai.storage.workspace import Workspace
 
 _MOST_SESSIONS = 100
@@ -23,6 +26,9 @@ class Sessions:
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(list(self._sessions.values()))
 
     def get(self, session_id: str) -> Session:
         """Return a session; raise RequestInvalid when there are too many to make another."""
@@ -45,6 +51,8 @@ class Services:
     hub: Hub
     runner: JobRunner
     queue: JobQueue
+    runs: RunSummaries
+    light: LightLane
     token_required: bool = False
     turns: Turns = field(default_factory=Turns)
     started: float = field(default_factory=time.monotonic)
@@ -61,8 +69,20 @@ class Services:
 
         hub = Hub(latest_state)
         runner = JobRunner(workspace, supervisor, hub)
+        light = LightLane(supervisor.command, workspace.logs_dir / "light_worker.log")
         queue = JobQueue(workspace, data_roots, runner, hub, sessions.get)
-        return cls(workspace, data_roots, sessions, supervisor, hub, runner, queue, token_required)
+        return cls(
+            workspace,
+            data_roots,
+            sessions,
+            supervisor,
+            hub,
+            runner,
+            queue,
+            RunSummaries(workspace),
+            light,
+            token_required,
+        )
 
 
 def workspace_config(workspace: Workspace, *layers: dict[str, object]) -> Config:

@@ -11,6 +11,7 @@ from breastai.domain.events import (
     Event,
     ModelLoaded,
     ProgressUpdate,
+    RunDeleted,
     Snapshot,
     TrainingComplete,
     TrainingStarted,
@@ -84,6 +85,17 @@ class Session:
             self.current_model = event.checkpoint
         elif isinstance(event, CheckpointDeleted) and event.checkpoint == self.current_model:
             self.current_model = None
+        elif isinstance(event, RunDeleted):
+            self._forget(event)
+
+    def _forget(self, event: RunDeleted) -> None:
+        """A run was deleted: it is no longer this session's, nor is its model."""
+        if self.current_model in event.checkpoints:
+            self.current_model = None
+        if self.run_id == event.deleted:
+            self.run_id, self.seq, self._outcome = None, None, None
+            self.recent.clear()
+            self._parts.clear()
 
     def remember(self, event: Event, text: str) -> None:
         """Keep an event of the run, as it was sent, for clients that come back."""

@@ -57,7 +57,7 @@ class Supervisor:
     """Runs one job at a time in a worker process started by `command`."""
 
     def __init__(self, command: Sequence[str] = WORKER_COMMAND, deadlines: Deadlines | None = None) -> None:
-        self._command = tuple(command)
+        self.command = tuple(command)
         self._deadlines = deadlines or Deadlines()
         self.slot: Slot | None = None
 
@@ -123,7 +123,7 @@ class Supervisor:
     async def _start(self, log: WorkerLog) -> asyncio.subprocess.Process:
         with await asyncio.to_thread(log.open) as stderr:
             return await asyncio.create_subprocess_exec(
-                *self._command,
+                *self.command,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=stderr,
@@ -143,7 +143,7 @@ class Supervisor:
             wait_s = self._deadlines.silence_s if terminal is None else self._deadlines.exit_s
             try:
                 async with asyncio.timeout(wait_s):
-                    event = await _next_event(process)
+                    event = await next_event(process)
             except TimeoutError:
                 if terminal is None:
                     raise
@@ -207,7 +207,7 @@ async def _end_orphans(process: asyncio.subprocess.Process, started: float) -> N
     kill_group(process.pid, started)
 
 
-async def _next_event(process: asyncio.subprocess.Process) -> Event | None:
+async def next_event(process: asyncio.subprocess.Process) -> Event | None:
     """Return the worker's next event, None at the end of its output. What is not an event is logged and left out."""
     assert process.stdout is not None
     while True:

@@ -16,7 +16,7 @@
     if (action === "connect") return phase === "connected" ? "reason.already_connected" : null;
     if (action === "disconnect") return phase === "disconnected" ? "reason.already_disconnected" : null;
     if (phase !== "connected") return "reason.not_connected";
-    if (action === "queue_training") return null;
+    if (action === "queue_training" || action === "adopt_settings") return null;
     const starting = BreastAI.store.isPending(state, "start_training") || BreastAI.store.isPending(state, "resume_training");
     if (action === "stop_training") return state.session.state === "idle" && !starting ? "reason.nothing_to_stop" : null;
     if (NEEDS_IDLE.has(action) && (starting || state.session.state !== "idle")) return "reason.busy";

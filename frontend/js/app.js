@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "queue", "checkpoints", "audit", "evaluation", "log", "system"];
+  const VIEWS = ["training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "log", "system"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -40,11 +40,13 @@
     function restyle() {
       curves.restyle();
       evaluation.restyle();
+      runs.restyle();
     }
 
     const context = { store, connection, restyle };
     const curves = BreastAI.views.curves.create();
     const evaluation = BreastAI.views.evaluation.create(context);
+    const runs = BreastAI.views.runs.create(context);
     views = [
       BreastAI.views.header.create(context),
       BreastAI.views.start.create(context),
@@ -53,7 +55,9 @@
       curves,
       BreastAI.views.classes.create(),
       BreastAI.views.summary.create(),
+      BreastAI.views.data.create(context),
       BreastAI.views.queue.create(context),
+      runs,
       BreastAI.views.checkpoints.create(context),
       BreastAI.views.audit.create(context),
       evaluation,
@@ -100,6 +104,7 @@
    */
   function followUps(store, connection) {
     let listFor = "";
+    let runsFor = "";
     let errorCount = 0;
     return (/** @type {State} */ state) => {
       if (state.connection.phase !== "connected" || state.welcome === null) {
@@ -109,6 +114,11 @@
       const gap = BreastAI.store.missingEpochs(state);
       if (gap !== null && state.run !== null && !BreastAI.store.isPending(state, "get_history")) {
         connection.request("get_history", { run_id: state.run.id, ...gap }).catch(() => {});
+      }
+      const runsNow = `${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""} ${state.session.state === "running"}`;
+      if ((runsNow !== runsFor || listFor === "") && !BreastAI.store.isPending(state, "list_runs")) {
+        runsFor = runsNow;
+        connection.request("list_runs", { search: state.runs?.search ?? "" }).catch(() => {});
       }
       const listNow = `${state.run?.checkpoint?.seq ?? ""} ${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""}`;
       if (listNow !== listFor && !BreastAI.store.isPending(state, "list_checkpoints")) {

@@ -24,6 +24,11 @@
       estimate: null,
       reports: [],
       queue: null,
+      runs: null,
+      comparedRuns: null,
+      described: null,
+      images: null,
+      preview: null,
       predictions: [],
       diagnostics: null,
       backup: null,
@@ -169,6 +174,28 @@
     predictions_complete: (state) => jobEnded(state),
     bench: (state, event) => jobEnded({ ...state, estimate: event }),
     export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
+    data_described: (state, event) => ({ ...state, described: event, problems: [] }),
+    images_list: (state, event) => ({ ...state, images: event }),
+    image_preview: (state, event) => ({ ...state, preview: event }),
+    // A later page goes after those before it; a run that came meanwhile may be sent twice.
+    runs_list: (state, event) => {
+      const before = event.first > 0 && state.runs?.search === event.search ? state.runs.runs.slice(0, event.first) : [];
+      const known = new Set(before.map(({ run_id }) => run_id));
+      return { ...state, runs: { ...event, runs: [...before, ...event.runs.filter(({ run_id }) => !known.has(run_id))] } };
+    },
+    run_annotated: (state, event) => ({
+      ...state,
+      runs: state.runs && { ...state.runs, runs: state.runs.runs.map((run) => (run.run_id === event.run.run_id ? event.run : run)) },
+    }),
+    run_deleted: (state, event) => ({
+      ...state,
+      runs: state.runs && { ...state.runs, total: state.runs.total - 1, runs: state.runs.runs.filter((run) => run.run_id !== event.deleted) },
+      comparedRuns: state.comparedRuns?.runs.some(({ run }) => run.run_id === event.deleted) ? null : state.comparedRuns,
+      checkpoints: state.checkpoints?.filter((entry) => entry.run_id !== event.deleted) ?? null,
+      run: state.run?.id === event.deleted ? null : state.run,
+      session: event.checkpoints.includes(state.session.currentModel ?? "") ? { ...state.session, currentModel: null } : state.session,
+    }),
+    runs_compared: (state, event) => ({ ...state, comparedRuns: event }),
     job_queued: (state) => state,
     queue: (state, event) => ({ ...state, queue: event }),
     log: (state, event) => (event.run_id && event.run_id === state.run?.id ? inRun(state, event, {}) : state),
@@ -278,6 +305,8 @@
       },
     }),
     export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
+    run_annotated: (event) => ({ level: "success", key: "event.run_annotated", params: { run: event.run.run_id } }),
+    run_deleted: (event) => ({ level: "info", key: "event.run_deleted", params: { run: event.deleted } }),
     job_queued: (event) => ({ level: "info", key: "event.job_queued", params: { place: event.place } }),
     checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
@@ -288,7 +317,7 @@
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued",
+    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "predictions_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved", "config_deleted",
   ]);

@@ -357,6 +357,120 @@ declare global {
       missed: number | null;
     }
 
+    interface SkippedFile {
+      split: string;
+      file: string;
+      reason: string;
+    }
+
+    interface DataWarning {
+      code: string;
+      params: Record<string, any>;
+    }
+
+    interface ImageEntry {
+      file: string;
+      class_name: string;
+      picture: string | null;
+      width: number | null;
+      height: number | null;
+      problem: string | null;
+    }
+
+    interface DataDescribed extends Event {
+      type: "data_described";
+      folders: Record<string, string>;
+      class_names: string[];
+      counts: Record<string, Record<string, number>>;
+      set_aside: number | null;
+      patients: number | null;
+      masks: number;
+      skipped: SkippedFile[];
+      skipped_total: number;
+      looked_at: number;
+      images: number;
+      warnings: DataWarning[];
+    }
+
+    interface ImagesList extends Event {
+      type: "images_list";
+      split: string;
+      class_name: string | null;
+      class_names: string[];
+      first: number;
+      total: number;
+      images: ImageEntry[];
+    }
+
+    interface ImagePreview extends Event {
+      type: "image_preview";
+      split: string;
+      file: string;
+      class_name: string;
+      width: number;
+      height: number;
+      grey: boolean;
+      image_size: number;
+      original: string;
+      preprocessed: string;
+      augmented: string[];
+    }
+
+    interface RunEntry {
+      run_id: string;
+      state: "running" | "complete" | "stopped" | "failed" | "unknown";
+      started: string | null;
+      ended: string | null;
+      architecture: string | null;
+      epochs: number | null;
+      epochs_run: number | null;
+      best_epoch: number | null;
+      class_names: string[];
+      data: string | null;
+      metrics: Record<string, number | null>;
+      checkpoints: string[];
+      size_bytes: number;
+      tags: string[];
+      note: string;
+    }
+
+    interface SettingDifference {
+      path: string;
+      values: unknown[];
+    }
+
+    interface RunsList extends Event {
+      type: "runs_list";
+      runs: RunEntry[];
+      total: number;
+      first: number;
+      search: string;
+    }
+
+    interface RunAnnotated extends Event {
+      type: "run_annotated";
+      run: RunEntry;
+    }
+
+    interface RunDeleted extends Event {
+      type: "run_deleted";
+      deleted: string;
+      checkpoints: string[];
+    }
+
+    interface ComparedRun {
+      run: RunEntry;
+      epochs: number;
+      curves: Record<string, (number | null)[]>;
+      config: Record<string, any>;
+    }
+
+    interface RunsCompared extends Event {
+      type: "runs_compared";
+      runs: ComparedRun[];
+      differences: SettingDifference[];
+    }
+
     interface QueueEntry {
       entry: string;
       job: string;
@@ -539,6 +653,13 @@ declare global {
       bench: BenchMeasured;
       connection_established: ConnectionEstablished;
       status: Status;
+      data_described: DataDescribed;
+      images_list: ImagesList;
+      image_preview: ImagePreview;
+      runs_list: RunsList;
+      run_annotated: RunAnnotated;
+      run_deleted: RunDeleted;
+      runs_compared: RunsCompared;
       job_queued: JobQueued;
       queue: QueueShown;
       log: Log;
@@ -633,6 +754,11 @@ declare global {
     estimate: Wire.BenchMeasured | null;
     reports: Wire.ReportCreated[];
     queue: Wire.QueueShown | null;
+    runs: Wire.RunsList | null;
+    comparedRuns: Wire.RunsCompared | null;
+    described: Wire.DataDescribed | null;
+    images: Wire.ImagesList | null;
+    preview: Wire.ImagePreview | null;
     predictions: Wire.Prediction[];
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
@@ -756,6 +882,9 @@ declare global {
     restyle(): void;
     /** The fields of start_training as the form has them; set by the form. */
     order?: () => Record<string, any>;
+    /** Every setting as the form has it, and a setting put into the form; set by the form. */
+    values?: () => Record<string, unknown>;
+    adopt?: (path: string, value: unknown) => void;
   }
 
   /** A part of the page: drawn again when a value of its `slice` is another. */
@@ -885,7 +1014,10 @@ declare global {
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View };
       summary: { create(): View };
+      data: { create(context: Context): View; summary(found: Wire.DataDescribed): HTMLElement; isPicture(uri: string): boolean };
+      preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
+      runs: { create(context: Context): View & { restyle(): void } };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
       evaluation: { create(context: Context): View & { restyle(): void } };

@@ -276,4 +276,4 @@ if __name__ == "__main__":
         Report: report,
     }
     worker.JOBS.update({kind: f"{__name__}:{function.__name__}" for kind, function in scripted.items()})
-    sys.exit(worker.main())
+    sys.exit(worker.main(sys.argv[1:]))

@@ -23,6 +23,7 @@ from breastai.domain.catalog import (
 from breastai.domain.config import Config
 from breastai.domain.errors import all_errors
 from breastai.domain.jobs import Job
+from breastai.domain.listings import DataWarning
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 
 RunJs = Callable[..., Any]
@@ -43,8 +44,10 @@ def fields(run_js: RunJs) -> list[dict[str, Any]]:
     return run_js("output(BreastAI.settings.fields(input));", Config.model_json_schema())
 
 
-# A session names jobs on predictions as those on checkpoints.
-JOB_KINDS = {job.model_fields["kind"].default for job in Job.__subclasses__()} - {"evaluate_predictions", "compare_predictions"}
+# A session names jobs on predictions as those on checkpoints, and does not see those of the light worker.
+JOB_KINDS = {job.model_fields["kind"].default for job in Job.__subclasses__()} - {
+    "evaluate_predictions", "compare_predictions", "describe_images", "list_images", "preview_image",
+}  # fmt: skip
 
 
 def literals(model: Any, field: str) -> list[str]:
@@ -86,6 +89,7 @@ def keys_of_words() -> set[str]:
     }
     keys |= {f"connection.{phase}" for phase in ("connected", "connecting", "disconnected", "waiting")}
     keys |= {f"part.{part}" for part in ("train", "val")}
+    keys |= {f"data_warning.{code}" for code in literals(DataWarning, "code")}
     keys |= {f"job.{kind}" for kind in JOB_KINDS}
     keys |= {f"theme.{theme}" for theme in ("auto", "light", "dark")}
     return keys

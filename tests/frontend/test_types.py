@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, Snapshot
+from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
 from breastai.domain.listings import Line
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 TYPES = (FRONTEND / "js" / "types.d.ts").read_text(encoding="utf-8")
-PARTS = (BatchProgress, CheckpointEntry, ClassFigures, Snapshot, *Line.__subclasses__())
+PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot, *Line.__subclasses__())
 
 
 def members(interface: str) -> set[str]:

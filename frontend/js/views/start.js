@@ -126,6 +126,8 @@
       byId("queue-help").hidden = queue.hidden;
       BreastAI.actions.markAll(form, store.state());
       byId("start-reason").textContent = start.disabled ? start.title : "";
+      const { described } = store.state();
+      fill(byId("start-data"), described === null ? null : BreastAI.views.data.summary(described));
       const estimate = store.state().estimate;
       const told = estimate === null ? null : BreastAI.store.lines.bench?.(estimate);
       byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
@@ -178,6 +180,12 @@
     }
 
     context.order = order;
+    context.values = () => settings.overlay(base(), changes());
+    context.adopt = (path, value) => {
+      const field = drawn.find((each) => each.field.path === path)?.field;
+      if (field !== undefined) handlers.onChange(field, value);
+    };
+    form.querySelector("[data-action=describe_data]")?.addEventListener("click", () => connection.request("describe_data", order()).catch(() => {}));
     const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
     queue.addEventListener("click", () => connection.request("start_training", { ...order(), queue: true }).catch(() => {}));
 
@@ -218,7 +226,7 @@
         refresh();
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems, state.queue],
+      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems, state.queue, state.described],
     };
   }
 

@@ -1,0 +1,99 @@
+"""What a configuration would train on, told before a run: counts by class and split, what is left out, warnings.
+
+Twins are looked for by the audit, which reads every image; here only the beginnings of files are read.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from breastai.data.cases import Folders, list_folders
+from breastai.data.decode import readable_start
+from breastai.data.patients import patient_ids
+from breastai.data.splits import split
+from breastai.domain.config import Config
+from breastai.domain.errors import ImageUnreadable
+from breastai.domain.events import DataDescribed
+from breastai.domain.listings import DataWarning, SkippedFile
+
+_MOST_SKIPPED = 200
+# Beginnings of files are looked at for this long; on a slow disk not all of them.
+_LOOK_S = 5.0
+# Below these many images in a class, its validation figures say little.
+_FEW_IN_TRAINING, _FEW_IN_VALIDATION = 20, 10
+_LOPSIDED = 5.0
+
+
+def describe(config: Config, base: Path) -> DataDescribed:
+    """Return what a run of `config` would train on; raise what `list_folders` raises, and TooFewPatients."""
+    folders = list_folders(config, base)
+    looked, broken = _beginnings(folders)
+    usable = {name: folder.without(broken[name]) for name, folder in folders.by_split().items()}
+    train = usable["train"]
+    patients = patient_ids(train.files, config.evaluation.patient_id, base)
+    counts = {name: folder.counts() for name, folder in usable.items()}
+    if folders.val is None:
+        rest, held_out = split(train.labels, patients, config.data.val_split, config.system.seed, train.class_names)
+        counts["train"], counts["val"] = train.subset(rest).counts(), train.subset(held_out).counts()
+    skipped = [
+        SkippedFile(split=name, file=item.file, reason=item.reason)
+        for name, folder in folders.by_split().items()
+        for item in folder.skipped
+    ]
+    skipped += [
+        SkippedFile(split=name, file=file, reason=reason)
+        for name, files in broken.items()
+        for file, reason in files.items()
+    ]
+    total = sum(len(folder) for folder in folders.by_split().values())
+    return DataDescribed(
+        folders={name: folder.root.as_posix() for name, folder in folders.by_split().items()},
+        class_names=list(folders.class_names),
+        counts={name: counts[name] for name in ("train", "val", "test") if name in counts},
+        set_aside=config.data.val_split if folders.val is None else None,
+        patients=len(set(patients)) if patients is not None else None,
+        masks=sum(len(folder.masks) for folder in folders.by_split().values()),
+        skipped=skipped[:_MOST_SKIPPED],
+        skipped_total=len(skipped),
+        looked_at=looked,
+        images=total,
+        warnings=list(_warnings(counts, patients is not None, folders)),
+    )
+
+
+def _beginnings(folders: Folders) -> tuple[int, dict[str, dict[str, str]]]:
+    """Return how many files were looked at, and of each split those that are no image, with the reason."""
+    until = time.monotonic() + _LOOK_S
+    looked = 0
+    broken: dict[str, dict[str, str]] = {name: {} for name in folders.by_split()}
+    for name, folder in folders.by_split().items():
+        for number, file in enumerate(folder.files):
+            if time.monotonic() > until:
+                return looked, broken
+            looked += 1
+            try:
+                readable_start(folder.path(number), file)
+            except ImageUnreadable as error:
+                broken[name][file] = error.reason
+    return looked, broken
+
+
+def _warnings(counts: dict[str, dict[str, int]], patients_known: bool, folders: Folders) -> Iterator[DataWarning]:
+    if not patients_known:
+        yield DataWarning(code="patients_unknown")
+    if folders.test is None:
+        yield DataWarning(code="no_test")
+    for name, count in counts["train"].items():
+        if count < _FEW_IN_TRAINING:
+            yield DataWarning(code="few_in_training", params={"class_name": name, "count": count})
+    for name, count in counts["val"].items():
+        if count < _FEW_IN_VALIDATION:
+            yield DataWarning(code="few_in_validation", params={"class_name": name, "count": count})
+    numbers = Counter(counts["train"])
+    most, least = numbers.most_common()[0], numbers.most_common()[-1]
+    if least[1] and most[1] / least[1] > _LOPSIDED:
+        ratio = float(np.round(most[1] / least[1], 1))
+        yield DataWarning(code="lopsided", params={"most": most[0], "least": least[0], "ratio": ratio})

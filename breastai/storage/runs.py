@@ -1,0 +1,206 @@
+"""Runs on disk: what each was and how it ended, read from its journal; its tags and note; and deleting it whole."""
+
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from breastai.domain.config import settings_that_differ
+from breastai.domain.errors import RunLocked
+from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
+from breastai.domain.history import columns, thinned
+from breastai.domain.listings import RunEntry
+from breastai.storage.workspace import Workspace, atomic_write, sync_folder
+
+# What the summary is made of. User's words in a line stand inside JSON strings, where quotes are escaped, so these
+# bytes can only be fields of the event.
+_STARTED, _UPDATE, _BEST = b'"type":"training_started"', b'"type":"training_update"', b'"is_best":true'
+_COMPLETE, _STOPPED = b'"type":"training_complete"', b'"type":"training_stopped"'
+_FIGURES = ("accuracy", "f1_weighted", "f1_macro", "auc_roc", "loss")
+# A list is asked for again and again, and most runs are over: a journal that has not changed is not read again.
+_MOST_REMEMBERED = 2000
+
+
+class RunNotes(BaseModel):
+    """What a user wrote about a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tags: list[str] = []
+    note: str = ""
+
+
+class RunSummaries:
+    """The summaries of a workspace's runs, remembered as long as their journals stay as they are."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._known: dict[str, tuple[tuple[int, int], RunEntry]] = {}
+
+    def list(self, search: str = "", running: str | None = None) -> list[RunEntry]:
+        """Return the runs that fit `search`, newest first. `running`: the run that goes on now."""
+        entries = [self.entry(run_id, running) for run_id in self._workspace.runs()]
+        entries.sort(key=lambda entry: (entry.started or "", entry.run_id), reverse=True)
+        words = search.casefold().split()
+        return [entry for entry in entries if all(word in _text_of(entry) for word in words)]
+
+    def entry(self, run_id: str, running: str | None = None) -> RunEntry:
+        """Return one run; raise RunNotFound."""
+        journal = self._workspace.journal_file(self._workspace.existing_run(run_id))
+        found = journal.stat()
+        stamp = (found.st_mtime_ns, found.st_size)
+        known = self._known.get(run_id)
+        if known is None or known[0] != stamp:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[run_id] = (stamp, _summary(run_id, journal))
+        notes = read_notes(self._workspace, run_id)
+        state = "running" if run_id == running else known[1].state
+        changes = {
+            "state": state,
+            "tags": notes.tags,
+            "note": notes.note,
+            "size_bytes": sum(path.stat().st_size for path in _files_of(self._workspace, run_id)),
+            "checkpoints": sorted(path.stem for path in self._workspace.checkpoint_dir(run_id).glob("*.json")),
+        }
+        return known[1].model_copy(update=changes)
+
+    def forget(self, run_id: str) -> None:
+        self._known.pop(run_id, None)
+
+
+def read_notes(workspace: Workspace, run_id: str) -> RunNotes:
+    """Return a run's tags and note; empty when there are none that can be read."""
+    try:
+        return RunNotes.model_validate_json(_notes_file(workspace, run_id).read_bytes())
+    except (OSError, ValidationError, ValueError):
+        return RunNotes()
+
+
+def write_notes(workspace: Workspace, run_id: str, notes: RunNotes) -> None:
+    """Keep what a user wrote about a run in its folder; raise RunNotFound or DiskFull."""
+    path = _notes_file(workspace, workspace.existing_run(run_id))
+    atomic_write(path, (notes.model_dump_json(indent=1) + "\n").encode())
+
+
+def delete_run(workspace: Workspace, run_id: str) -> list[str]:
+    """Delete a run's checkpoints and its folder, the journal last, so that a half deleted run is still listed.
+
+    Exports and backups stay. Returns the checkpoints that went; raises RunNotFound, or RunLocked for a run that a
+    process works on.
+    """
+    workspace.existing_run(run_id)
+    folder, weights = workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)
+    if any(path.is_symlink() for path in (folder, weights)):
+        raise RunLocked(run_id)
+    gone = sorted(f"{run_id}/{path.stem}" for path in weights.glob("*.json"))
+    with workspace.lock_run(run_id):
+        if weights.is_dir():
+            for manifest in weights.glob("*.json"):  # without it what is left is never listed
+                manifest.unlink()
+            shutil.rmtree(weights)
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in ("events.jsonl", "run.lock"):
+                path.unlink()
+        workspace.journal_file(run_id).unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    sync_folder(workspace.logs_dir)
+    return gone
+
+
+def compare_runs(workspace: Workspace, summaries: RunSummaries, run_ids: Sequence[str]) -> RunsCompared:
+    """Return curves, figures and differing settings of some runs; raise RunNotFound."""
+    configs: list[dict[str, Any]] = []
+    compared: list[ComparedRun] = []
+    for run_id in run_ids:
+        entry = summaries.entry(run_id)
+        config, updates = _course(workspace.journal_file(run_id))
+        configs.append(config)
+        kept = thinned(updates)
+        compared.append(ComparedRun(run=entry, curves=columns(kept), epochs=len(updates), config=config))
+    return RunsCompared(runs=compared, differences=settings_that_differ(configs))
+
+
+def _notes_file(workspace: Workspace, run_id: str) -> Path:
+    return workspace.run_dir(run_id) / "notes.json"
+
+
+def _files_of(workspace: Workspace, run_id: str) -> Iterable[Path]:
+    for folder in (workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)):
+        yield from (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _summary(run_id: str, journal: Path) -> RunEntry:
+    """Read what a run was from its journal, of which only a few lines are understood: it may be long."""
+    started = begun = update = best = ended = b""
+    with journal.open("rb") as file:
+        for line in file:
+            if _UPDATE in line:
+                update = line
+                best = line if _BEST in line else best
+            elif _STARTED in line:
+                started, begun, ended = line, begun or line, b""
+            elif _COMPLETE in line or _STOPPED in line:
+                ended = line
+    first, start, latest, chosen, end = (_values(line) for line in (begun, started, update, best, ended))
+    config: dict[str, Any] = start.get("config") or {}
+    return RunEntry(
+        run_id=run_id,
+        state=_state(end),
+        started=first.get("time"),
+        ended=end.get("time"),
+        architecture=start.get("architecture"),
+        epochs=start.get("epochs"),
+        epochs_run=latest.get("epoch"),
+        best_epoch=chosen.get("epoch"),
+        class_names=start.get("class_names") or [],
+        data=(config.get("data") or {}).get("train_dir"),
+        metrics={name: chosen.get(f"val_{name}") for name in _FIGURES if chosen},
+    )
+
+
+def _state(end: dict[str, Any]) -> Literal["complete", "stopped", "failed", "unknown"]:
+    if end.get("type") == "training_complete":
+        return "complete"
+    if end.get("type") == "training_stopped":
+        return "failed" if end.get("reason") == "error" else "stopped"
+    return "unknown"
+
+
+def _values(line: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(line) if line else {}
+    except ValueError:
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _course(journal: Path) -> tuple[dict[str, Any], list[TrainingUpdate]]:
+    """Return the configuration a run had last, and each of its epochs once, as it was the last time."""
+    config: dict[str, Any] = {}
+    updates: dict[int, TrainingUpdate] = {}
+    with journal.open("rb") as file:
+        for line in file:
+            if _UPDATE in line:
+                try:
+                    update = TrainingUpdate.model_validate_json(line)
+                except ValidationError:
+                    continue
+                updates[update.epoch] = update
+            elif _STARTED in line:
+                values = _values(line)
+                config = values.get("config") or config
+                start = values.get("start_epoch") or 1
+                updates = {epoch: update for epoch, update in updates.items() if epoch < start}
+    return config, [updates[epoch] for epoch in sorted(updates)]
+
+
+def _text_of(entry: RunEntry) -> str:
+    """Return what a search looks through."""
+    parts = [entry.run_id, entry.state, entry.architecture, entry.data, entry.note, *entry.tags, *entry.class_names]
+    return " ".join(part for part in parts if part).casefold()
