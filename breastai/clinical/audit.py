@@ -116,10 +116,10 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "cases.too_few": Fault(
         "warning",
-        "{n} independent cases of {class_name} in {split}: a sensitivity of {claimed:.0%} would be known to within "
-        "{half_width:.0%} only; {needed} are needed for {wished:.0%}.",
+        "Few independent cases ({listed}): with {n} a sensitivity of {claimed:.0%} would be known to within "
+        "{half_width:.0%} only; {needed} of a class are needed for {wished:.0%}.",
         "With so few cases a good and a bad model can't be told apart.",
-        "Add cases of this class, or claim less.",
+        "Add cases of these classes, or claim less.",
     ),
 }
 
@@ -338,31 +338,46 @@ def _about_counts(images: Sequence[_Image], class_names: Sequence[str], duplicat
         (largest, most), *_, (smallest, fewest) = totals.most_common()
         if most / fewest >= _IMBALANCE:
             findings.append(_finding("classes.imbalanced", largest=largest, smallest=smallest, ratio=most / fewest))
+    few = _few_cases(images, class_names, duplicates)
+    if few:
+        by_split = {split: [row for row in few if row["split"] == split] for split in ("val", "test")}
+        listed = "; ".join(
+            f"{split}: " + ", ".join(f"{row['class_name']} {row['n']}" for row in rows)
+            for split, rows in by_split.items()
+            if rows
+        )
+        fewest = min(int(row["n"]) for row in few)
+        findings.append(
+            _finding(
+                "cases.too_few",
+                listed=listed,
+                cases=few,
+                n=fewest,
+                claimed=CLAIMED_SENSITIVITY,
+                half_width=half_interval(fewest),
+                needed=cases_needed(),
+                wished=WIDEST_HALF_INTERVAL,
+            )
+        )
+    return findings
+
+
+def _few_cases(
+    images: Sequence[_Image], class_names: Sequence[str], duplicates: Duplicates
+) -> list[dict[str, str | int]]:
+    """Return each class of val and test that has too few cases: a patient, or else a group of duplicates, is one."""
     twins = duplicates.group_numbers(len(images))
-    needed = cases_needed()
+    few: list[dict[str, str | int]] = []
     for split in [split for split in ("val", "test") if any(image.split == split for image in images)]:
         for class_name in class_names:
-            # A patient, or else a group of duplicates, is one case.
             cases = {
                 image.patient or int(group)
                 for image, group in zip(images, twins, strict=True)
                 if image.split == split and image.class_name == class_name
             }
-            half_width = half_interval(len(cases))
-            if half_width > WIDEST_HALF_INTERVAL:
-                findings.append(
-                    _finding(
-                        "cases.too_few",
-                        n=len(cases),
-                        class_name=class_name,
-                        split=split,
-                        claimed=CLAIMED_SENSITIVITY,
-                        half_width=half_width,
-                        needed=needed,
-                        wished=WIDEST_HALF_INTERVAL,
-                    )
-                )
-    return findings
+            if half_interval(len(cases)) > WIDEST_HALF_INTERVAL:
+                few.append({"split": split, "class_name": class_name, "n": len(cases)})
+    return few
 
 
 def half_interval(n: int, share: float = CLAIMED_SENSITIVITY) -> float:

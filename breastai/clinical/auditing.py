@@ -145,7 +145,8 @@ def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[Tw
 
 def _fingerprint(folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None]) -> str:
     """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, and our version."""
-    digest = hashlib.sha256(f"{breastai.__version__} {sorted(auditor.FAULTS)}\n".encode())
+    faults = sorted((code, fault.message) for code, fault in auditor.FAULTS.items())
+    digest = hashlib.sha256(f"{breastai.__version__} {faults}\n".encode())
     for split, folder in sorted(folders.items()):
         names = patients[split]
         for number, file in enumerate(folder.files):

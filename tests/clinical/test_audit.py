@@ -146,10 +146,9 @@ def test_too_few_and_uneven_cases_are_told_and_patients_count_once(sound: Path) 
     write(sound / "val" / "malignant", 300, 15)
     patients = {"train": [str(n) for n in range(80)], "val": [f"B{n // 2}" for n in range(60)] + ["M"] * 15}
     found = run(sound, "train", "val", patients=patients)
-    assert {(f.params["class_name"], f.params["n"]) for f in found.findings if f.code == "cases.too_few"} == {
-        ("benign", 30),
-        ("malignant", 1),
-    }
+    (few,) = [finding for finding in found.findings if finding.code == "cases.too_few"]
+    assert {(row["class_name"], row["n"]) for row in few.params["cases"]} == {("benign", 30), ("malignant", 1)}
+    assert "val: benign 30, malignant 1" in few.message
     assert "classes.imbalanced" not in codes(found)
     write(sound / "train" / "benign", 500, 130)
     assert "classes.imbalanced" in codes(run(sound, "train"))
