@@ -1,11 +1,11 @@
 """How much the usual way flatters: the same model trained and judged with and without grouping, five seeds each.
 
-python benchmarks/busi_leakage.py FOLDER [--out DIR] [--seeds 1,2,3,4,5] [--epochs 12] [--twins-only] [--set KEY=VALUE ...]
+python benchmarks/busi_leakage.py FOLDER [--seeds 1,2,3,4,5] [--epochs 12] [--twins-only] [--set KEY=VALUE ...]
 
 FOLDER holds train/ and val/ of class folders. All its images are pooled; each seed sets a fifth aside for test, once
 by single images and once by whole groups of twins, and trains on the rest in the same way. Prints one line of JSON for
-each run, and at the end mean and spread of both ways. First it prints the counts of the audit, and with --out keeps a
-picture of a dozen pairs. Long: with the preset quick a run takes minutes on two cores.
+each run, and at the end mean and spread of both ways. First it prints the counts of the audit; twin_pictures.py shows
+some of the pairs. Long: with the preset quick a run takes minutes on two cores.
 """
 
 import argparse
@@ -18,16 +18,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from breastai.clinical.auditing import audit_record, folders_below
-from breastai.data.decode import read_image
 from breastai.data.splits import split
 from breastai.domain.evidence import AuditRecord
 from breastai.storage.workspace import Workspace
 
-PAIRS = 12
 TEST_SHARE = 0.2
 FIGURES = ("accuracy", "auc_roc.macro", "cohen_kappa")
 
@@ -35,7 +32,6 @@ FIGURES = ("accuracy", "auc_roc.macro", "cohen_kappa")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path)
     parser.add_argument("--seeds", default="1,2,3,4,5")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--twins-only", action="store_true")
@@ -45,8 +41,6 @@ def main() -> None:
         workspace = Workspace.open(place)
         record = audit_record(folders_below(asked.folder), None, workspace)
         print(json.dumps({"audit": counts(record)}))
-        if asked.out is not None:
-            draw_pairs(record, asked.folder, asked.out)
         if asked.twins_only:
             return
         found: dict[str, list[dict[str, float]]] = {"single images": [], "whole groups": []}
@@ -74,15 +68,6 @@ def counts(record: AuditRecord) -> dict[str, int]:
         "groups_of_several_classes": sum(group.contradicts for group in record.groups),
         "val_images_with_a_twin_in_train": len(leaking),
     }
-
-
-def draw_pairs(record: AuditRecord, root: Path, out: Path) -> None:
-    """Write a picture of a dozen pairs, those of different labels first."""
-    out.mkdir(parents=True, exist_ok=True)
-    groups = sorted(record.groups, key=lambda group: (not group.contradicts, not group.crosses))[:PAIRS]
-    for number, group in enumerate(groups, start=1):
-        sides = [cv2.resize(read_image(root / file)[:, :, :1], (300, 300)) for file in group.files[:2]]
-        cv2.imwrite(str(out / f"pair-{number:02}-{'-'.join(group.classes[:2])}.png"), np.concatenate(sides, axis=1))
 
 
 def one_run(record: AuditRecord, asked: Any, place: Path, seed: int, way: str) -> dict[str, float]:

@@ -204,6 +204,7 @@ class Display:
             figure = event.figures[name]
             table.add_row(name, _number(figure.value), _interval(figure), str(figure.n))
         self._console.print(table)
+        self._subgroups(event)
         if len(shown) < len(event.figures):
             self._line(f"{len(event.figures) - len(shown)} more figures: --json")
         matrix = _table("Confusion matrix (rows true, columns predicted)")
@@ -222,6 +223,22 @@ class Display:
         if event.record is not None:
             self._line(f"Evidence: {event.record}")
         self._notice()
+
+    def _subgroups(self, event: Evaluation) -> None:
+        parts = {name.partition("@")[2] for name in event.figures if "=" in name.partition("@")[2]}
+        if not parts:
+            return
+        table = _table("Subgroups")
+        wanted = ["accuracy", *(f"auc_roc.{name}" for name in event.class_names)]
+        for name in ("part", "n"):
+            table.add_column(name)
+        for name in wanted:
+            table.add_column(name, justify="right")
+        for part in sorted(parts):
+            figures = [event.figures.get(f"{name}@{part}") for name in wanted]
+            cells = ["" if figure is None else f"{_number(figure.value)} ({_interval(figure)})" for figure in figures]
+            table.add_row(part, str(figures[0].n) if figures[0] else "", *cells)
+        self._console.print(table)
 
     def _operating_point(self, event: Evaluation) -> None:
         point = event.operating_point

@@ -37,6 +37,14 @@ def evaluate(
             "and subgroups.",
         ),
     ] = None,
+    subgroups: Annotated[
+        Path | None,
+        typer.Option(
+            "--subgroups",
+            metavar="FILE.csv",
+            help="Judge each part of the images too: a column file, and others such as device, density, age.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -49,7 +57,7 @@ def evaluate(
 
     job: AnyJob
     if predictions is not None:
-        if checkpoint is not None or data is not None or split is not None:
+        if any(value is not None for value in (checkpoint, data, split, subgroups)):
             raise CommandInvalid("--predictions stands alone.", "breastai evaluate --help")
         if not predictions.expanduser().is_file():
             raise DataNotFound(str(predictions))
@@ -61,7 +69,12 @@ def evaluate(
             raise CommandInvalid(f"Missing {missing}.", "breastai evaluate --help")
         place = Workspace.open(workspace)
         name = checkpoint_name(place, checkpoint)
-        job = Evaluate(workspace=str(place.root), checkpoint=name, data=str(_folder(data)), split=split)
+        if subgroups is not None and not subgroups.expanduser().is_file():
+            raise DataNotFound(str(subgroups))
+        table = None if subgroups is None else str(subgroups.expanduser().resolve())
+        job = Evaluate(
+            workspace=str(place.root), checkpoint=name, data=str(_folder(data)), split=split, subgroups=table
+        )
     with opened(as_json) as output:
         return run_job(job, output)
 

@@ -95,11 +95,11 @@ def _folder(file: str, level: int) -> str | None:
 def _by_table(files: Sequence[str], path: Path) -> _Lookup:
     patients = _read_table(path)
     names_in_table = Counter(PurePosixPath(file).name for file in patients)
-    names_in_folder = Counter(_key(PurePosixPath(file).name) for file in files)
+    names_in_folder = Counter(file_key(PurePosixPath(file).name) for file in files)
     by_name = {PurePosixPath(file).name: patient for file, patient in patients.items()}
 
     def find(file: str) -> str | None:
-        key = _key(file)
+        key = file_key(file)
         if key in patients:
             return patients[key]
         name = PurePosixPath(key).name
@@ -130,7 +130,7 @@ def _read_table(path: Path) -> dict[str, str]:
             )
         for row in rows:
             file, patient = (_cell(row, columns[name]) for name in ("file", "patient_id"))
-            if patients.setdefault(_key(file), patient) != patient:
+            if patients.setdefault(file_key(file), patient) != patient:
                 raise PatientIdInvalid(f"{path.name} names two patients for {file}")
     except csv.Error as error:
         raise PatientIdInvalid(f"{path.name} is not readable as CSV ({error})") from None
@@ -141,6 +141,6 @@ def _cell(row: dict[str, str], column: str) -> str:
     return (row.get(column) or "").strip()
 
 
-def _key(file: str) -> str:
+def file_key(file: str) -> str:
     """Return `file` as tables and systems may write it: forward slashes, composed accents."""
     return unicodedata.normalize("NFC", file.replace("\\", "/")).removeprefix("./")

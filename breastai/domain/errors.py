@@ -12,7 +12,7 @@
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
-    |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound
+    |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   `-- BackupNotFound        BackupDamaged        CommandInvalid
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -261,6 +261,14 @@ class PatientIdInvalid(InputError):
         'evaluation.patient_id can\'t be used: {reason}. Expected a pattern with one group such as "^(P\\d+)_", '
         '{{"folder": 1}} or {{"csv": "patients.csv"}}.'
     )
+    reason: str
+
+
+@dataclass(eq=False)
+class SubgroupsInvalid(InputError):
+    code = "data.subgroups_invalid"
+    template = "{path} can't be used as a table of subgroups: {reason}."
+    path: str
     reason: str
 
 

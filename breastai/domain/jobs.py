@@ -33,12 +33,16 @@ class Resume(Job):
 
 
 class Evaluate(Job):
-    """Judge a checkpoint on labelled images: class folders, or a root that holds train/, val/, test/."""
+    """Judge a checkpoint on labelled images: class folders, or a root that holds train/, val/, test/.
+
+    `subgroups`: a CSV with the column file and one for each thing to tell parts apart by.
+    """
 
     kind: Literal["evaluate"] = "evaluate"
     checkpoint: str
     data: str
     split: Literal["train", "val", "test"] | None = None
+    subgroups: str | None = None
 
 
 class EvaluatePredictions(Job):

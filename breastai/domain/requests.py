@@ -248,6 +248,12 @@ class EvaluateModel(Queueable, Request):
         min_length=1, max_length=1000, description="Class folders, or a folder that holds train/, val/, test/."
     )
     split: Literal["train", "val", "test"] | None = None
+    subgroups: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="A CSV with the column file and one for each subgroup (device, density, age).",
+    )
 
 
 class CompareModels(Queueable, Request):

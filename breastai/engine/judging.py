@@ -1,6 +1,6 @@
 """Jobs that only ask a network: evaluation on labelled images, and prediction."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_e
 from breastai.data.cases import ImageSet, labelled_images
 from breastai.data.image_folder import Skipped
 from breastai.data.patients import patient_ids
+from breastai.data.subgroups import subgroups_of
 from breastai.domain.catalog import IMAGE_SUFFIXES, RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision import DecisionRule
@@ -65,12 +66,14 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     folder, split = labelled_folder(workspace.resolve(job.data), job.split)
     asked = yield from ask(loaded, folder, workspace)
     manifest, images = loaded.manifest, asked.images
+    subgroups = subgroups_of(images.files, workspace.resolve(job.subgroups)) if job.subgroups else {}
     found = gather_evidence(
         asked.answers.labels,
         asked.answers.probabilities,
         manifest.class_names,
         asked.patients,
         rule=manifest.decision,
+        subgroups=subgroups,
         seed=manifest.config.system.seed,
     )
     which = fingerprint(images.hashes)
@@ -90,7 +93,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         skipped=len(asked.skipped),
         notes=_notes(loaded, images.hashes, asked.patients is not None, opened),
         evidence=found,
-        cases=_cases(asked),
+        cases=_cases(asked, subgroups),
     )
     path = save_evaluation(workspace, record)
     skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
@@ -173,7 +176,7 @@ def ask(loaded: Loaded, folder: Path, workspace: Workspace) -> Generator[Event, 
     raise AssertionError("answer() ends with its Answers")
 
 
-def _cases(asked: Asked) -> list[JudgedCase]:
+def _cases(asked: Asked, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:
     """Return the cases as a record keeps them: hashes of names, calibrated probabilities."""
     manifest = asked.loaded.manifest
     probabilities = calibrated(manifest.decision.calibration, asked.answers.probabilities)
@@ -183,6 +186,7 @@ def _cases(asked: Asked) -> list[JudgedCase]:
             patient_sha256=None if asked.patients is None else sha256_of(asked.patients[number]),
             label=manifest.class_names[int(asked.answers.labels[number])],
             probabilities=[float(value) for value in probabilities[number]],
+            subgroups={column: values[number] for column, values in subgroups.items()},
         )
         for number, file in enumerate(asked.images.files)
     ]

@@ -127,6 +127,8 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
 
     def job() -> Job:
         services.data_roots.check(request.data)
+        if request.subgroups is not None:
+            services.data_roots.check(request.subgroups)
         files = checkpoints.find_checkpoint(services.workspace, name)
         return Evaluate(
             workspace=str(services.workspace.root),
@@ -134,6 +136,7 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
             checkpoint=files.name,
             data=request.data,
             split=request.split,
+            subgroups=request.subgroups,
         )
 
     return await _begin(services, client, request, session, "evaluate", job)

@@ -48,6 +48,29 @@ def test_evaluation_and_prediction_agree(trained: Workspace, sample_data: Path) 
     assert told.figures["accuracy"].value == pytest.approx(sum(right) / len(right))
 
 
+def test_each_part_that_a_table_tells_apart_is_judged_by_itself(
+    trained: Workspace, sample_data: Path, tmp_path: Path
+) -> None:
+    files = sorted((sample_data / "test").rglob("*.png"))
+    devices = {file: "A" if number % 2 else "B" for number, file in enumerate(files)}
+    table = tmp_path / "about.csv"
+    rows = [f"{file.relative_to(sample_data / 'test').as_posix()},{device}" for file, device in devices.items()]
+    table.write_text("\n".join(["file,device", *rows]), encoding="utf-8")
+    job = Evaluate(
+        workspace=str(trained.root), checkpoint="run/best", data=str(sample_data), split="test", subgroups=str(table)
+    )
+    told = list(evaluate(job, trained))[-1]
+    assert isinstance(told, Evaluation)
+    answers = {event.file: event.label for event in predictions(trained, *files) if isinstance(event, Prediction)}
+    for device in "AB":
+        mine = [file for file in files if devices[file] == device]
+        figure = told.figures[f"accuracy@device={device}"]
+        assert figure.n == len(mine)
+        right = [answers[trained.relative(file)] == file.parent.name for file in mine]
+        assert figure.value == pytest.approx(sum(right) / len(right))
+    assert {case.subgroups["device"] for case in read_evaluations(trained, "run")[-1][1].cases} == {"A", "B"}
+
+
 def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace, sample_data: Path) -> None:
     assert any("trained the model" in note for note in evaluation(trained, sample_data, "train").notes)
     assert not any("trained the model" in note for note in evaluation(trained, sample_data, "test").notes)

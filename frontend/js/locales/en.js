@@ -644,6 +644,7 @@
     "error.data.not_found": "The image folder {path} does not exist. Give the folder that holds train/.",
     "error.data.outside_roots": "The server may not read {path}: it lies outside the workspace and the data roots. Start the server with --data-root and that folder.",
     "error.data.no_class_folders": "No class folders in {path}: expected one folder for each class, for example {path}/benign/ and {path}/malignant/.",
+    "error.data.subgroups_invalid": "{path} can't be used as a table of subgroups: {reason}.",
     "error.data.too_few_classes": "Only one class folder in {path} ({found}): a classifier needs at least two, for example benign/ and malignant/.",
     "error.data.no_images": "No image in {path}: expected files ending in {expected}.",
     "error.data.unreadable_class": "No readable image of class {class_name} in {path} ({skipped} files skipped; the first: {reason}). Add images to that folder, or remove it.",

@@ -644,6 +644,7 @@
     "error.data.not_found": "Le dossier d’images {path} n’existe pas. Indiquez le dossier qui contient train/.",
     "error.data.outside_roots": "Le serveur n’a pas le droit de lire {path} : ce dossier est hors de l’espace de travail et des dossiers de données autorisés. Démarrez le serveur avec --data-root et ce dossier.",
     "error.data.no_class_folders": "Aucun dossier de classe dans {path} : il faut un dossier par classe, par exemple {path}/benign/ et {path}/malignant/.",
+    "error.data.subgroups_invalid": "{path} ne peut pas servir de tableau de sous-groupes : {reason}.",
     "error.data.too_few_classes": "Un seul dossier de classe dans {path} ({found}) : il en faut au moins deux, par exemple benign/ et malignant/.",
     "error.data.no_images": "Aucune image dans {path} : il faut des fichiers se terminant par {expected}.",
     "error.data.unreadable_class": "Aucune image lisible de la classe {class_name} dans {path} ({skipped} fichiers ignorés ; le premier : {reason}). Ajoutez des images à ce dossier, ou retirez-le.",

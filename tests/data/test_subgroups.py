@@ -1,0 +1,54 @@
+"""Subgroups: what a CSV says of each image."""
+
+from pathlib import Path
+
+import pytest
+
+from breastai.data.subgroups import subgroups_of
+from breastai.domain.errors import SubgroupsInvalid
+
+
+def _table(folder: Path, text: str) -> Path:
+    path = folder / "about.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_is_found_by_its_path_or_by_a_name_that_occurs_once(tmp_path: Path) -> None:
+    path = _table(tmp_path, "file;device;label\nbenign\\a.png;A;x\nb.png;B;x\n")
+    assert subgroups_of(["benign/a.png", "malignant/b.png", "malignant/c.png"], path) == {"device": ["A", "B", ""]}
+
+
+def test_a_name_in_two_folders_is_nobodys(tmp_path: Path) -> None:
+    path = _table(tmp_path, "file,device\na.png,A\nc.png,C\n")
+    assert subgroups_of(["benign/a.png", "malignant/a.png", "benign/c.png"], path)["device"] == ["", "", "C"]
+
+
+def test_ages_come_by_ten_years_and_other_numbers_in_thirds(tmp_path: Path) -> None:
+    rows = [f"{age}.png,{age},{age / 10}" for age in (39, 40, 49, 50, 61, 69, 70, 88)]
+    path = _table(tmp_path, "\n".join(["file,Age,size", *rows, "x.png,,"]))
+    found = subgroups_of([f"b/{age}.png" for age in (39, 40, 49, 70, 88)] + ["b/50.png", "b/61.png", "b/x.png"], path)
+    bands = ["below 40", "40 to below 50", "40 to below 50", "70 and above", "70 and above"]
+    assert found["Age"] == [*bands, "50 to below 60", "60 to below 70", ""]
+    assert len(set(found["size"])) == 4
+    assert found["size"][-1] == ""
+
+
+def test_few_numbers_stand_as_they_are(tmp_path: Path) -> None:
+    path = _table(tmp_path, "file,density\na.png,1\nb.png,2\n")
+    assert subgroups_of(["x/a.png", "x/b.png"], path) == {"density": ["1", "2"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("device,age\nA,3\n", "expected a column file"),
+        ("file,label\na.png,benign\n", "one for each subgroup"),
+        ("file,device\na.png,A\na.png,B\n", "row 3 says otherwise"),
+        ("file,device\nz.png,A\n", "such as x/a.png"),
+        ("", "got none"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(SubgroupsInvalid, match=reason):
+        subgroups_of(["x/a.png"], _table(tmp_path, text))
