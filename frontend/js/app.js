@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "log", "system"];
+  const VIEWS = ["training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "editor", "log", "system"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -61,9 +61,11 @@
       BreastAI.views.checkpoints.create(context),
       BreastAI.views.audit.create(context),
       evaluation,
+      BreastAI.views.editor.create(context),
       BreastAI.views.log.create(context),
       BreastAI.views.system.create(context),
       BreastAI.views.toasts.create(context),
+      BreastAI.views.ending.create(),
     ];
     curves.listen(() => draw(true));
 
@@ -105,7 +107,8 @@
   function followUps(store, connection) {
     let listFor = "";
     let runsFor = "";
-    let errorCount = 0;
+    /** @type {LogLine | undefined} */
+    let seen;
     return (/** @type {State} */ state) => {
       if (state.connection.phase !== "connected" || state.welcome === null) {
         listFor = "";
@@ -128,11 +131,12 @@
         if (justConnected) connection.request("get_queue").catch(() => {});
         connection.request("list_checkpoints").catch(() => {});
       }
-      const errors = state.log.filter(({ level }) => level === "error").length;
-      if (errors > errorCount && state.session.state !== "idle" && !BreastAI.store.isPending(state, "get_status")) {
+      const latest = state.log.at(-1);
+      if (latest !== seen && latest?.level === "error" && state.session.state !== "idle" && !BreastAI.store.isPending(state, "get_status")) {
+        seen = latest;
         connection.request("get_status").catch(() => {});
       }
-      errorCount = errors;
+      seen = latest;
     };
   }
 

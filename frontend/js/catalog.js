@@ -95,5 +95,13 @@
     return found;
   }
 
-  BreastAI.catalog = { rowsOf, names, family, numbers, headline, curves, best };
+  /** The settings whose values the catalog lists. @param {Wire.Catalog} catalog @returns {Record<string, string[]>} */
+  function choices(catalog) {
+    return {
+      "model.architecture": names(catalog, "architectures"),
+      "training.early_stopping.monitor": names(catalog, "monitors"),
+    };
+  }
+
+  BreastAI.catalog = { rowsOf, names, family, numbers, headline, curves, best, choices };
 })();

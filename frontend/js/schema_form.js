@@ -121,5 +121,10 @@
     return [...sections.values()].flat();
   }
 
-  BreastAI.schemaForm = { draw, drawField, valueText };
+  /** A setting in plain text: its name, what it does, its bounds and default. @param {Field} field */
+  function explained(field) {
+    return [t(`setting.${field.path}.label`), t(`setting.${field.path}.help`), boundsText(field)].filter((text) => text !== "").join("\n\n");
+  }
+
+  BreastAI.schemaForm = { draw, drawField, valueText, explained };
 })();

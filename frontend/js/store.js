@@ -35,6 +35,7 @@
       savedConfigPath: null,
       documents: null,
       document: null,
+      offered: null,
       problems: [],
       pongMs: null,
       pending: {},
@@ -384,6 +385,7 @@
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@ask_twins": (state, action) => ({ ...state, asked: action.order }),
     "@twins_decided": (state) => ({ ...state, asked: null }),
+    "@use_config": (state, action) => ({ ...state, offered: action.config }),
     "@dismiss": (state, action) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== action.id) }),
     "@clear_log": (state) => ({ ...state, log: [] }),
   };
@@ -429,7 +431,9 @@
    */
   function missingEpochs(state) {
     const run = state.run;
-    if (run === null) return null;
+    if (run === null || run.filledTo >= run.lastEpoch) return null;
+    // Asked after every event: as a rule nothing is missing, and that is seen without going through all.
+    if (run.epochs.length === run.lastEpoch && run.epochs[0]?.epoch === 1) return null;
     const known = new Set(run.epochs.map((row) => row.epoch));
     for (let epoch = run.filledTo + 1; epoch <= run.lastEpoch; epoch += 1) {
       if (!known.has(epoch)) return { from: epoch, to: Math.min(epoch + 199, run.lastEpoch) };

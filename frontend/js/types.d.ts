@@ -766,6 +766,8 @@ declare global {
     documents: Wire.DocumentEntry[] | null;
     /** The text in the editor, as it came. */
     document: Wire.Document | null;
+    /** A configuration that the form shall show. */
+    offered: Record<string, any> | null;
     problems: string[];
     pongMs: number | null;
     /** Requests without an answer yet: id -> type. */
@@ -869,6 +871,16 @@ declare global {
     destroy(): void;
   }
 
+  /** The editor's box: rows count from 0. */
+  interface CodeBox {
+    text(): string;
+    show(text: string, kind: { json: boolean; editable: boolean }): void;
+    mark(faults: { row: number; text: string }[]): void;
+    go(row: number): void;
+    find(): void;
+    resize(): void;
+  }
+
   interface ChartCard {
     element: HTMLElement;
     show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string }): void;
@@ -963,6 +975,7 @@ declare global {
       numbers(catalog: Wire.Catalog | undefined): CatalogRow[];
       headline(catalog: Wire.Catalog | undefined): { large: CatalogRow[]; others: CatalogRow[] };
       curves(catalog: Wire.Catalog | undefined): { family: string; first: boolean; series: { key: string; name: string; part: string | null }[] }[];
+      choices(catalog: Wire.Catalog): Record<string, string[]>;
       best(epochs: Wire.TrainingUpdate[], key: string, direction: string | null | undefined): { value: number; epoch: number } | null;
     };
     settings: {
@@ -994,14 +1007,41 @@ declare global {
       look(index: number): { colour: string; dashed: boolean };
       create(canvas: HTMLCanvasElement, spec: ChartSpec): LineChart | null;
     };
+    jsonPlaces: {
+      read(text: string): { keys: Map<string, number>; fault: number | null; end: { path: string[]; expects: "key" | "value" | "other"; quoted: boolean } };
+      rowOfPath(text: string, path: string): number;
+      parse(text: string): { value: Record<string, unknown> } | { problem: string; row: number };
+      suggestions(text: string, fields: Field[]): { text: string; field: Field | null }[];
+    };
+    codeBox: {
+      create(
+        parent: HTMLElement,
+        spec: { label: string; onChange: () => void; onSave: () => void; suggest: (before: string) => { text: string; field: Field | null }[] },
+      ): Promise<CodeBox>;
+    };
     schemaForm: {
       draw(parent: Element, fields: Field[], handlers: FieldHandlers): DrawnField[];
       drawField(field: Field, handlers: FieldHandlers): DrawnField;
       valueText(field: Field, value: unknown): string;
+      explained(field: Field): string;
     };
     views: {
       dialog: { ask(question: { title: string; text: Node | string; confirm: string; danger?: boolean; body?: Node }): Promise<boolean> };
       header: { create(context: Context): View };
+      ownSettings: {
+        create(
+          context: Context,
+          form: {
+            order: () => { config: Record<string, unknown>; preset?: string };
+            effective: () => Record<string, unknown>;
+            use: (config: Record<string, unknown>) => void;
+            told: (problems: string[]) => void;
+          },
+        ): { check(): void; showRest(lines: string[]): void };
+        differing(config: Record<string, unknown>, base: Record<string, unknown>, fields: Field[]): [string, unknown][];
+      };
+      editor: { create(context: Context): View };
+      ending: { create(): View };
       start: { create(context: Context): View };
       run: { create(context: Context): View; stateKey(state: State): string; share(state: State): number | null };
       tiles: { create(): View };

@@ -62,3 +62,7 @@ def test_the_scripts_keep_to_their_types(request: pytest.FixtureRequest) -> None
         [str(npm), "run", "--silent", "check"], cwd=FRONTEND, capture_output=True, encoding="utf-8", timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_code_box_js_knows_ace() -> None:
+    assert [path.name for path in FRONTEND.glob("js/**/*.js") if re.search(r"\bace\.(edit|config)|\)\.ace\b", path.read_text(encoding="utf-8"))] == ["code_box.js"]  # fmt: skip

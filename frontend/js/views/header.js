@@ -6,6 +6,7 @@
   const { t } = BreastAI.i18n;
   const THEME = "breastai.theme";
   const ADDRESS = "breastai.address";
+  const FOLDED = "breastai.folded";
   const THEMES = ["auto", "light", "dark"];
 
   /** @param {string} theme */
@@ -45,6 +46,19 @@
       connection.connect(address.value.trim() || usual);
     });
     byId("connection-form").querySelector("[data-action=disconnect]")?.addEventListener("click", () => connection.disconnect());
+
+    const fold = byId("fold");
+    /** @param {boolean} folded */
+    function setFolded(folded) {
+      document.querySelector(".shell")?.classList.toggle("folded", folded);
+      fold.setAttribute("aria-expanded", String(!folded));
+    }
+    setFolded(BreastAI.memory.read(FOLDED) === "yes");
+    fold.addEventListener("click", () => {
+      const folded = fold.getAttribute("aria-expanded") === "true";
+      BreastAI.memory.write(FOLDED, folded ? "yes" : null);
+      setFolded(folded);
+    });
 
     /** @type {number | undefined} */
     let countdown;

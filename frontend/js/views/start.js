@@ -9,14 +9,6 @@
   /** Shown above the fold, when the schema has them; all others are in the folded form. */
   const QUICK = ["model.architecture", "training.epochs"];
 
-  /** The settings whose values the catalog lists. @param {Wire.Catalog} catalog @returns {Record<string, string[]>} */
-  function choicesOf(catalog) {
-    return {
-      "model.architecture": BreastAI.catalog.names(catalog, "architectures"),
-      "training.early_stopping.monitor": BreastAI.catalog.names(catalog, "monitors"),
-    };
-  }
-
   /** @param {Context} context */
   function create(context) {
     const { connection, store } = context;
@@ -35,6 +27,19 @@
     /** @type {Wire.ConnectionEstablished | null} */
     let drawnFor = null;
     let folderTouched = false;
+    /** @type {string[]} what the server says of the form as it is */
+    let checked = [];
+    /** @type {unknown} */
+    let taken = null;
+    const own = BreastAI.views.ownSettings.create(context, {
+      order,
+      effective: () => settings.overlay(base(), changes()),
+      use: take,
+      told(problems) {
+        checked = problems;
+        refresh();
+      },
+    });
 
     /** @type {FieldHandlers} */
     const handlers = {
@@ -43,6 +48,7 @@
         if (settings.same(value, settings.at(base(), field.path))) changed.delete(field.path);
         else changed.set(field.path, value);
         refresh();
+        own.check();
       },
       onFault(field, text) {
         faults.set(field.path, text);
@@ -52,6 +58,7 @@
         faults.delete(field.path);
         changed.delete(field.path);
         refresh();
+        own.check();
       },
     };
 
@@ -69,10 +76,25 @@
       return [...changed].reduce((config, [path, value]) => settings.overlay(config, settings.branch(path, value)), /** @type {Record<string, unknown>} */ ({}));
     }
 
+    /** Put a configuration on the form, over what config.json and the preset say. @param {Record<string, unknown>} config */
+    function take(config) {
+      faults.clear();
+      changed.clear();
+      for (const [path, value] of BreastAI.views.ownSettings.differing(config, base(), drawn.map(({ field }) => field))) changed.set(path, value);
+      const root = settings.dataFolder(settings.overlay(base(), config));
+      if (root !== "") {
+        folder.value = root;
+        folderTouched = true;
+      }
+      /** @type {HTMLDetailsElement} */ (byId("all-settings")).open = true;
+      refresh();
+      own.check();
+    }
+
     function drawForm() {
       const welcome = store.state().welcome;
       if (welcome === null) return;
-      const fields = settings.fields(welcome.config_schema, choicesOf(welcome.catalog));
+      const fields = settings.fields(welcome.config_schema, BreastAI.catalog.choices(welcome.catalog));
       const quick = QUICK.map((path) => fields.find((field) => field.path === path)).filter((field) => field !== undefined);
       const quickDrawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
       fill(byId("quick-settings"), ...quickDrawn.map(({ element }) => element));
@@ -97,7 +119,7 @@
     function serverFaults() {
       /** @type {Map<string, string>} */
       const found = new Map();
-      for (const line of store.state().problems) {
+      for (const line of [...store.state().problems, ...checked]) {
         const path = settings.pathOf(line);
         if (path !== null) found.set(path, BreastAI.i18n.problem(line));
       }
@@ -115,12 +137,15 @@
         show(value, changed.has(field.path) || faults.has(field.path), fault);
       }
       countChanges();
+      const paths = new Set(drawn.map(({ field }) => field.path));
+      own.showRest(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")));
+      const wrong = faults.size > 0 || checked.length > 0;
       if (welcome !== null && !folderTouched && document.activeElement !== folder) folder.value = settings.dataFolder(welcome.config);
       folder.placeholder = welcome === null ? "" : String(/** @type {any} */ (welcome.config).data?.train_dir ?? "");
       byId("preset-help").textContent = preset.value === "" ? t("preset.none_help") : presetText(preset.value);
-      start.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : "";
-      save.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : changed.size === 0 ? "reason.no_changes" : "";
-      queue.dataset.blocked = faults.size > 0 ? "reason.invalid_settings" : "";
+      start.dataset.blocked = wrong ? "reason.invalid_settings" : "";
+      save.dataset.blocked = wrong ? "reason.invalid_settings" : changed.size === 0 ? "reason.no_changes" : "";
+      queue.dataset.blocked = wrong ? "reason.invalid_settings" : "";
       // Offered where the start itself would be refused, or come before those that wait.
       queue.hidden = store.state().session.state === "idle" && !store.state().queue?.entries.length;
       byId("queue-help").hidden = queue.hidden;
@@ -196,6 +221,7 @@
       faults.clear();
       changed.clear();
       refresh();
+      own.check();
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -211,6 +237,7 @@
       faults.clear();
       changed.clear();
       refresh();
+      own.check();
     });
     BreastAI.i18n.onChange(() => {
       drawnFor = null;
@@ -222,6 +249,10 @@
         if (state.welcome !== null && (drawnFor === null || drawnFor.config_schema !== state.welcome.config_schema)) {
           drawnFor = state.welcome;
           drawForm();
+        }
+        if (state.offered !== null && state.offered !== taken && state.welcome !== null) {
+          taken = state.offered;
+          take(state.offered);
         }
         refresh();
       },

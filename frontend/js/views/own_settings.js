@@ -1,0 +1,80 @@
+/* Settings that come and go as a file, and what the server says of those on the form while one types. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill } = BreastAI.elements;
+  const { settings, download, jsonPlaces } = BreastAI;
+  const CHECK_AFTER_MS = 300;
+
+  /**
+   * The fields that a configuration sets otherwise than `base` has them. Its server section is left alone: ports and
+   * folders are those of the server one is connected to.
+   * @param {Record<string, unknown>} config
+   * @param {Record<string, unknown>} base
+   * @param {Field[]} fields
+   * @returns {[string, unknown][]}
+   */
+  function differing(config, base, fields) {
+    return fields
+      .filter(({ section }) => section !== "server")
+      .map(({ path }) => /** @type {[string, unknown]} */ ([path, settings.at(config, path)]))
+      .filter(([path, value]) => value !== undefined && !settings.same(value, settings.at(base, path)));
+  }
+
+  /**
+   * @param {Context} context
+   * @param {{ order: () => { config: Record<string, unknown>, preset?: string }, effective: () => Record<string, unknown>, use: (config: Record<string, unknown>) => void, told: (problems: string[]) => void }} form
+   */
+  function create({ connection, store }, { order, effective, use, told }) {
+    /** @type {number | undefined} */
+    let timer;
+    let asked = 0;
+
+    /** Ask the server about what is on the form, once it rests. */
+    function check() {
+      clearTimeout(timer);
+      timer = setTimeout(async () => {
+        asked += 1;
+        const mine = asked;
+        const { config, preset } = order();
+        const answer = await connection.request("check_config", preset === undefined ? { config } : { config, preset }).catch(() => null);
+        if (answer !== null && mine === asked) told(answer.problems);
+      }, CHECK_AFTER_MS);
+    }
+
+    /** @param {File} file */
+    async function take(file) {
+      const parsed = jsonPlaces.parse(await file.text());
+      if ("problem" in parsed) {
+        store.dispatch({ type: "@failed", key: "start.import_failed", params: { file: file.name, reason: parsed.problem } });
+        return;
+      }
+      const answer = await connection.request("check_config", { config: parsed.value, whole: true }).catch(() => null);
+      if (answer === null) return;
+      if (answer.problems.length) store.dispatch({ type: "@failed", code: "config.invalid", params: { problems: answer.problems }, message: "" });
+      else use(parsed.value);
+    }
+
+    byId("import-settings").addEventListener("click", () => {
+      const input = make("input", { attributes: { type: "file", accept: ".json,application/json" } });
+      input.addEventListener("change", () => {
+        const file = input.files?.[0];
+        if (file) take(file);
+      });
+      input.click();
+    });
+    byId("export-settings").addEventListener("click", () => {
+      const { server: _, ...config } = effective();
+      download.saveText("config.json", `${JSON.stringify(config, null, 2)}\n`, "application/json");
+    });
+
+    /** Faults that belong to no field of the form. @param {string[]} lines */
+    function showRest(lines) {
+      fill(byId("settings-problems"), ...lines.map((line) => make("li", { text: BreastAI.i18n.problem(line) })));
+    }
+
+    return { check, showRest };
+  }
+
+  BreastAI.views.ownSettings = { create, differing };
+})();
