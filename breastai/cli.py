@@ -21,6 +21,7 @@ from breastai.commands import (
     bench,
     doctor,
     evaluate,
+    explain,
     export,
     predict,
     report,
@@ -41,7 +42,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (train, evaluate, audit, report, predict, export, verify, serve, bench, doctor, sample_data, backup):
+for module in (
+    train,
+    evaluate,
+    audit,
+    report,
+    predict,
+    explain,
+    export,
+    verify,
+    serve,
+    bench,
+    doctor,
+    sample_data,
+    backup,
+):
     module.register(app)
 
 

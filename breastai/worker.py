@@ -46,6 +46,7 @@ from breastai.domain.jobs import (
     DescribeImages,
     Evaluate,
     EvaluatePredictions,
+    Explain,
     Export,
     Job,
     ListImages,
@@ -89,6 +90,7 @@ JOBS: dict[type[Job], str] = {
     DescribeImages: "breastai.data.looking:describe_images",
     ListImages: "breastai.data.looking:list_images",
     PreviewImage: "breastai.data.looking:preview_image",
+    Explain: "breastai.engine.explain:explain",
 }
 
 

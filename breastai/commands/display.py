@@ -23,8 +23,10 @@ from breastai.domain.events import (
     Error,
     Evaluation,
     Event,
+    ExplanationsComplete,
     ExportComplete,
     Figure,
+    HeatMap,
     JobStopped,
     Log,
     ModelLoaded,
@@ -284,6 +286,19 @@ class Display:
         self._line(f"{event.count} images{unread}")
         self._notice()
 
+    def _heat_map(self, event: HeatMap) -> None:
+        if event.path is None:
+            self._warn(f"{event.file}: {event.error}")
+            return
+        self._line(f"{event.file}: what speaks for {event.explained_class}: {self._path(event.path)}")
+
+    def _explanations_complete(self, event: ExplanationsComplete) -> None:
+        self._end_progress()
+        unread = f", {event.failed} could not be read" if event.failed else ""
+        self._line(f"{event.count} images{unread}; the maps lie in {self._path(event.folder)}")
+        self._line("A heat map shows where the network looked, not whether it was right.")
+        self._notice()
+
     def _report_created(self, event: ReportCreated) -> None:
         self._end_progress()
         for file in event.files:
@@ -424,6 +439,8 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     ReportCreated: Display._report_created,
     Prediction: Display._prediction,
     PredictionsComplete: Display._predictions_complete,
+    HeatMap: Display._heat_map,
+    ExplanationsComplete: Display._explanations_complete,
     BenchMeasured: Display._bench,
     ExportComplete: Display._export_complete,
     BackupCreated: Display._backup_created,

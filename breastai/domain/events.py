@@ -301,6 +301,26 @@ class PredictionsComplete(Event):
     failed: int
 
 
+class HeatMap(Event):
+    """Where a network found what speaks for a class, laid over one image; or why there is no map."""
+
+    type: Literal["heat_map"] = "heat_map"
+    file: str
+    explained_class: str | None
+    probabilities: dict[str, float] | None = Field(description="Calibrated.")
+    path: str | None = Field(description="The image with its map, as a PNG.")
+    error: str | None = None
+
+
+class ExplanationsComplete(Event):
+    """All images were looked at."""
+
+    type: Literal["explanations_complete"] = "explanations_complete"
+    count: int
+    failed: int
+    folder: str = Field(description="Where the maps lie.")
+
+
 class ExportComplete(Event):
     """A model was exported and gives the same answers as the checkpoint."""
 
@@ -693,6 +713,8 @@ AnyEvent = Annotated[
     | ReportCreated
     | Prediction
     | PredictionsComplete
+    | HeatMap
+    | ExplanationsComplete
     | ExportComplete
     | BenchMeasured
     | DataDescribed
@@ -742,6 +764,7 @@ TERMINAL = (
     "images_list",
     "image_preview",
     "predictions_complete",
+    "explanations_complete",
     "error",
 )
 

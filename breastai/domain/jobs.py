@@ -141,6 +141,15 @@ class PreviewImage(Job):
     seed: int = 0
 
 
+class Explain(Job):
+    """Draw where a checkpoint finds what speaks for a class. None: for each image its most probable one."""
+
+    kind: Literal["explain"] = "explain"
+    checkpoint: str
+    images: list[str]
+    target_class: str | None = None
+
+
 AnyJob = Annotated[
     Train
     | Resume
@@ -155,7 +164,8 @@ AnyJob = Annotated[
     | Predict
     | DescribeImages
     | ListImages
-    | PreviewImage,
+    | PreviewImage
+    | Explain,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

@@ -274,6 +274,30 @@ class CompareModels(Queueable, Request):
         return self.first.lower().endswith(".csv") and self.second.lower().endswith(".csv")
 
 
+ImagePath = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class PredictImages(Queueable, Request):
+    """Classify images the server may read; a prediction event for each, then predictions_complete."""
+
+    answered_by = ("predictions_complete", "job_queued")
+    type: Literal["predict_images"] = "predict_images"
+    images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
+    checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
+
+
+class ExplainImages(Queueable, Request):
+    """Draw heat maps over images the server may read; a heat_map event for each, then explanations_complete."""
+
+    answered_by = ("explanations_complete", "job_queued")
+    type: Literal["explain_images"] = "explain_images"
+    images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
+    checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
+    target_class: str | None = Field(
+        None, max_length=200, description="What the maps speak of; by default each image's most probable class."
+    )
+
+
 class AuditData(Request):
     """Look for faults in a folder of images: duplicates, contradicting labels, leaks, shortcuts, broken files."""
 
@@ -401,6 +425,8 @@ AnyRequest = Annotated[
     | EvaluateModel
     | EstimateCost
     | CompareModels
+    | PredictImages
+    | ExplainImages
     | AuditData
     | CreateReport
     | GetSystemDiagnostics

@@ -16,8 +16,10 @@ from breastai.domain.jobs import (
     Compare,
     ComparePredictions,
     Evaluate,
+    Explain,
     Export,
     Job,
+    Predict,
     Report,
     Resume,
     Train,
@@ -29,8 +31,10 @@ from breastai.domain.requests import (
     CreateReport,
     EstimateCost,
     EvaluateModel,
+    ExplainImages,
     ExportModel,
     ExportOnnx,
+    PredictImages,
     ResumeTraining,
     StartTraining,
     StopTraining,
@@ -43,7 +47,15 @@ from breastai.server.session import Session
 from breastai.storage import checkpoints
 
 QueueableRequest = (
-    StartTraining | ResumeTraining | ExportModel | ExportOnnx | EvaluateModel | CompareModels | CreateReport
+    StartTraining
+    | ResumeTraining
+    | ExportModel
+    | ExportOnnx
+    | EvaluateModel
+    | CompareModels
+    | PredictImages
+    | ExplainImages
+    | CreateReport
 )
 
 
@@ -110,6 +122,9 @@ async def export_model(services: Services, client: Client, request: ExportModel 
 
     def job() -> Job:
         files = checkpoints.find_checkpoint(services.workspace, name)
+        if EXPORT_FORMATS[format_name].allowed_difference is None:
+            # Such a model is calibrated on the run's own images.
+            services.data_roots.check_config(checkpoints.read_manifest(files).config)
         return Export(
             workspace=str(services.workspace.root),
             session_id=request.session_id,
@@ -207,6 +222,43 @@ async def create_report(services: Services, client: Client, request: CreateRepor
         )
 
     return await _begin(services, client, request, session, "report", job)
+
+
+@handles(PredictImages)
+async def predict_images(services: Services, client: Client, request: PredictImages) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        for path in request.images:
+            services.data_roots.check(path)
+        return Predict(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=checkpoints.find_checkpoint(services.workspace, name).name,
+            images=request.images,
+        )
+
+    return await _begin(services, client, request, session, "predict", job)
+
+
+@handles(ExplainImages)
+async def explain_images(services: Services, client: Client, request: ExplainImages) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        for path in request.images:
+            services.data_roots.check(path)
+        return Explain(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=checkpoints.find_checkpoint(services.workspace, name).name,
+            images=request.images,
+            target_class=request.target_class,
+        )
+
+    return await _begin(services, client, request, session, "explain", job)
 
 
 @handles(StopTraining)

@@ -30,6 +30,7 @@
       images: null,
       preview: null,
       predictions: [],
+      heatMaps: [],
       diagnostics: null,
       backup: null,
       savedConfigPath: null,
@@ -173,6 +174,8 @@
     report_created: (state, event) => jobEnded({ ...state, reports: [event, ...state.reports].slice(0, MOST_EXPORTS) }),
     prediction: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }),
     predictions_complete: (state) => jobEnded(state),
+    heat_map: (state, event) => ({ ...state, heatMaps: [...state.heatMaps, event].slice(-1000) }),
+    explanations_complete: (state) => jobEnded(state),
     bench: (state, event) => jobEnded({ ...state, estimate: event }),
     export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
     data_described: (state, event) => ({ ...state, described: event, problems: [] }),
@@ -297,6 +300,7 @@
     }),
     report_created: (event) => ({ level: "success", key: "event.report_created", params: { run: event.report_of, file: event.files[0] } }),
     predictions_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
+    explanations_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.explanations_complete", params: { count: event.count, failed: event.failed, folder: event.folder } }),
     bench: (event) => ({
       level: "info",
       key: event.estimated_s === null ? "event.bench" : "event.bench_estimate",
@@ -320,6 +324,8 @@
   const NOTICED = new Set([
     "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "predictions_complete",
+    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued",
+    "predictions_complete", "explanations_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved", "config_deleted",
   ]);
 

@@ -291,6 +291,22 @@ declare global {
       failed: number;
     }
 
+    interface HeatMap extends Event {
+      type: "heat_map";
+      file: string;
+      explained_class: string | null;
+      probabilities: Record<string, number> | null;
+      path: string | null;
+      error: string | null;
+    }
+
+    interface ExplanationsComplete extends Event {
+      type: "explanations_complete";
+      count: number;
+      failed: number;
+      folder: string;
+    }
+
     interface ExportComplete extends Event {
       type: "export_complete";
       format: string;
@@ -649,6 +665,8 @@ declare global {
       report_created: ReportCreated;
       prediction: Prediction;
       predictions_complete: PredictionsComplete;
+      heat_map: HeatMap;
+      explanations_complete: ExplanationsComplete;
       export_complete: ExportComplete;
       bench: BenchMeasured;
       connection_established: ConnectionEstablished;
@@ -760,6 +778,7 @@ declare global {
     images: Wire.ImagesList | null;
     preview: Wire.ImagePreview | null;
     predictions: Wire.Prediction[];
+    heatMaps: Wire.HeatMap[];
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
     savedConfigPath: string | null;

@@ -53,3 +53,13 @@ def run_events(workspace: Workspace) -> Callable[..., list[Event]]:
         return list(train(Train(workspace=str(place.root), run_id=run_id, config=config), place))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Workspace:
+    """A run of one epoch, for tests that only read it."""
+    place = Workspace.open(tmp_path_factory.mktemp("exports") / "workspace")
+    folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
+    config = parse_config(overlay(SMALL, folders, {"training": {"epochs": 1}}))
+    assert list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
+    return place

@@ -10,30 +10,16 @@ import torch
 from safetensors.torch import load_file
 
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
-from breastai.domain.config import overlay, parse_config
 from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
 from breastai.domain.events import ExportComplete
-from breastai.domain.jobs import Export, Train
+from breastai.domain.jobs import Export
 from breastai.engine import export as export_module
 from breastai.engine.checkpoint_io import load_checkpoint
 from breastai.engine.export import export, source_of
 from breastai.engine.exported_graph import as_input, checkpoint_probabilities, compare
-from breastai.engine.training import train
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace
-
-from .conftest import SMALL
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Workspace:
-    """A run of one epoch."""
-    place = Workspace.open(tmp_path_factory.mktemp("exports") / "workspace")
-    folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
-    config = parse_config(overlay(SMALL, folders, {"training": {"epochs": 1}}))
-    assert list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
-    return place
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,7 @@ def test_a_narrower_scope_has_fewer_layers_and_none_has_the_first_or_the_classif
         ["Conv", "Conv"],
         ["Conv"],
         ["Conv"],
+        ["Conv"],
     ]
     assert all(convolutions[0] not in names for names in chosen)
     assert chosen[1] == convolutions[2:]
@@ -94,8 +95,10 @@ def test_the_cost_of_rounding_is_the_change_of_auc_and_of_sensitivity() -> None:
     assert figures["auc_roc.b"].second == pytest.approx(0.97)
     sensitivity = figures["sensitivity_at_operating_point.b"]
     assert (sensitivity.first, sensitivity.second) == (1.0, 0.9)
-    assert len(excessive(figures)) == 2  # both AUCs; one case of ten may be lost
-    assert "0.970" in excessive(figures)[0]
+    assert figures["unchanged_decisions"].second == pytest.approx(0.9)
+    # Both AUCs and the decisions; of ten positive cases one may be lost.
+    assert [line.split()[0] for line in excessive(figures)] == ["unchanged_decisions", "auc_roc.a", "auc_roc.b"]
+    assert "0.970" in excessive(figures)[1]
     assert excessive(cost(labels, exact, exact, ["a", "b"], rule(0.5))) == []
 
 
@@ -105,4 +108,4 @@ def test_more_than_a_case_lost_is_too_much() -> None:
     exact = np.stack([1 - scores, scores], axis=1)
     shifted = exact - [[-0.1, 0.1]]
     lines = excessive(cost(labels, exact, shifted, ["a", "b"], rule(scores[10])))
-    assert len(lines) == 1 and lines[0].startswith("sensitivity_at_operating_point.b 1.000 -> 0.7")
+    assert len(lines) == 2 and lines[1].startswith("sensitivity_at_operating_point.b 1.000 -> 0.7")

@@ -652,6 +652,7 @@
     "event.audit": "Audit of {data}: {images} images, {errors} errors, {warnings} warnings, {groups} groups of twins.",
     "event.report_created": "Report of {run} written: {file}.",
     "event.prediction": "Prediction.",
+    "event.explanations_complete": "{count} heat maps drawn, {failed} failed; they lie in {folder}.",
     "event.predictions_complete": "{count} images predicted, {failed} failed.",
     "event.export_complete": "Exported to {path} ({format}).",
     "event.job_queued": "The job waits for its turn, at place {place}.",

@@ -652,6 +652,7 @@
     "event.audit": "Audit de {data} : {images} images, {errors} erreurs, {warnings} avertissements, {groups} groupes de jumelles.",
     "event.report_created": "Rapport de {run} écrit : {file}.",
     "event.prediction": "Prédiction.",
+    "event.explanations_complete": "{count} cartes de chaleur dessinées, {failed} en échec ; elles se trouvent dans {folder}.",
     "event.predictions_complete": "{count} images prédites, {failed} en échec.",
     "event.export_complete": "Exporté dans {path} ({format}).",
     "event.job_queued": "La tâche attend son tour, au rang {place}.",

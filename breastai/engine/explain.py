@@ -1,0 +1,134 @@
+"""Heat maps: where in an image a network found what speaks for a class (Grad-CAM), laid over the original pixels.
+
+Grad-CAM: Selvaraju et al., ICCV 2017, on the last feature map after attention. A heat map shows where the network
+looked, not whether it was right; `benchmarks/heat_maps.py` measures how far such maps can be believed.
+"""
+
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from breastai.clinical.decision import calibrated
+from breastai.data.decode import Pixels, read_image
+from breastai.data.preprocess import on_original, prepared
+from breastai.data.region import Region
+from breastai.domain.errors import BreastAIError, ImageUnreadable, TargetClassUnknown
+from breastai.domain.events import Event, ExplanationsComplete, HeatMap
+from breastai.domain.jobs import Explain
+from breastai.engine.checkpoint_io import Loaded, load_checkpoint
+from breastai.engine.judging import checkpoint_of, image_files
+from breastai.engine.models import Classifier, normalized
+from breastai.engine.runtime import Runtime, choose_runtime
+from breastai.storage.workspace import Workspace, atomic_write
+
+Heat = npt.NDArray[np.float32]
+
+_LONGEST_SIDE = 1600
+_OPACITY = 0.45
+
+
+def heat_maps(model: Classifier, inputs: Tensor, classes: Tensor) -> tuple[Heat, Tensor]:
+    """Return Grad-CAM maps, (N, S, S) from 0 to 1, of `classes` (N,) for normalised inputs, and the logits (N, C).
+
+    A map that speaks nowhere for its class is 0 throughout. The model's own gradients stay as they were.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            features = model.attention(model.backbone(inputs))
+        with torch.enable_grad():
+            features = features.detach().requires_grad_(True)  # (N, channels, h, w)
+            logits = model.classify_attended(features)
+            chosen = logits.gather(1, classes[:, None]).sum()
+            (slopes,) = torch.autograd.grad(chosen, features)
+    finally:
+        model.train(was_training)
+    weights = slopes.mean(dim=(2, 3), keepdim=True)
+    maps = torch.relu((weights * features.detach()).sum(1, keepdim=True)).float()  # -> (N, 1, h, w)
+    highest = maps.amax(dim=(2, 3), keepdim=True)
+    scaled = maps / highest.clamp_min(torch.finfo(torch.float32).tiny)
+    size = (int(inputs.shape[2]), int(inputs.shape[3]))
+    enlarged = torch.nn.functional.interpolate(scaled, size=size, mode="bilinear", align_corners=False)
+    return enlarged[:, 0].cpu().numpy(), logits.detach()
+
+
+def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
+    """Draw a heat map for each image; a file that can't be read is an answer with its reason."""
+    loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
+    names = loaded.manifest.class_names
+    if job.target_class is not None and job.target_class not in names:
+        raise TargetClassUnknown(job.target_class, names)
+    runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
+    folder = workspace.exports_dir / "heat_maps" / f"{loaded.manifest.run_id}_{loaded.manifest.kind}"
+    files = image_files([workspace.resolve(name) for name in job.images])
+    failed = 0
+    for path in files:
+        name = workspace.relative(path)
+        try:
+            image = read_image(path)
+            heat, region, probabilities, number = explained(loaded, image, runtime, job.target_class)
+        except BreastAIError as error:
+            failed += 1
+            reason = error.reason if isinstance(error, ImageUnreadable) else str(error)
+            yield HeatMap(file=name, explained_class=None, probabilities=None, path=None, error=reason)
+            continue
+        written = folder / overlay_name(name)
+        atomic_write(written, overlaid(image, heat, region))
+        yield HeatMap(
+            file=name,
+            explained_class=names[number],
+            probabilities=dict(zip(names, probabilities, strict=True)),
+            path=workspace.relative(written),
+        )
+    yield ExplanationsComplete(count=len(files), failed=failed, folder=workspace.relative(folder))
+
+
+def explained(
+    loaded: Loaded, image: Pixels, runtime: Runtime, target_class: str | None = None
+) -> tuple[Heat, Region, list[float], int]:
+    """Return the map over the region of the original, that region, the calibrated probabilities and the class's number.
+
+    The class is `target_class`, or else the most probable one. Raises nothing of its own.
+    """
+    manifest = loaded.manifest
+    settings = manifest.config.preprocessing
+    square, region = prepared(image, settings, manifest.image_size)
+    model = loaded.model.to(runtime.device)
+    inputs = normalized(torch.from_numpy(square[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
+    with torch.inference_mode():
+        raw = model(inputs).double().softmax(1).cpu().numpy()
+    probabilities = calibrated(manifest.decision.calibration, raw)[0].tolist()
+    number = manifest.class_names.index(target_class) if target_class else int(np.argmax(probabilities))
+    maps, _ = heat_maps(model, inputs.clone(), torch.tensor([number], device=inputs.device))
+    return on_original(maps[0], region, settings), region, probabilities, number
+
+
+def overlaid(image: Pixels, heat: Heat, region: Region) -> bytes:
+    """Return the original image, (H, W, 1) or (H, W, 3), with the map over its region, as a PNG of at most 1600 pixels a side."""
+    grey = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+    whole: Heat = np.zeros(grey.shape[:2], np.float32)
+    whole[region.top : region.top + region.height, region.left : region.left + region.width] = heat
+    height, width = image.shape[:2]
+    scale = min(1.0, _LONGEST_SIDE / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        whole = cv2.resize(whole, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    colours = cv2.applyColorMap(np.rint(whole * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)  # BGR
+    share = (_OPACITY * whole)[:, :, None]
+    mixed = np.rint(grey[:, :, ::-1] * (1 - share) + colours * share).astype(np.uint8)
+    return bytes(cv2.imencode(".png", mixed)[1])
+
+
+def overlay_name(name: str) -> str:
+    """Return a file name for the map of the image called `name`: readable, and its own even among equal stems."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(name).stem)[:60].strip("._") or "image"
+    return f"{stem}_{sha256(name.encode()).hexdigest()[:8]}.png"
