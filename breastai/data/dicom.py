@@ -17,6 +17,8 @@ from breastai.domain.errors import ImageUnreadable
 # pydicom remarks on attributes that do not follow the standard; the pixels do not depend on them.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
 
+_ROWS = 256
+
 # What decodes a transfer syntax when the packages of the base install do not.
 _DECODERS = (
     ("JPEG-LS", "pyjpegls"),
@@ -81,7 +83,11 @@ def _by_table(values: npt.NDArray[Any], dataset: Dataset, inverted: bool) -> Pix
     if not np.issubdtype(values.dtype, np.integer) or high - low >= 1 << 16:
         return _shown(values, dataset, inverted)
     table = _shown(np.arange(low, high + 1).astype(values.dtype), dataset, inverted)
-    return np.asarray(table[np.subtract(values, low, dtype=np.int64)])
+    shown: Pixels = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _ROWS):  # an index takes eight bytes a pixel
+        rows = values[start : start + _ROWS]
+        np.take(table, np.subtract(rows, low, dtype=np.int64), out=shown[start : start + _ROWS])
+    return shown
 
 
 def _shown(values: npt.NDArray[Any], dataset: Dataset, inverted: bool) -> Pixels:

@@ -45,7 +45,6 @@ class Scope:
 SCOPES = (
     Scope("all layers but the first", depthwise=True, small=True, sums=True),
     Scope("depthwise layers in float32", depthwise=False, small=True, sums=True),
-    Scope("depthwise layers and sums in float32", depthwise=False, small=True, sums=False),
     Scope("only large layers in int8", depthwise=False, small=False, sums=False),
 )
 

@@ -56,7 +56,6 @@ def test_a_narrower_scope_has_fewer_layers_and_none_has_the_first_or_the_classif
         ["Conv", "Conv"],
         ["Conv"],
         ["Conv"],
-        ["Conv"],
     ]
     assert all(convolutions[0] not in names for names in chosen)
     assert chosen[1] == convolutions[2:]
