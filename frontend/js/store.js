@@ -323,8 +323,6 @@
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
     "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
-    "predictions_complete",
-    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued",
     "predictions_complete", "explanations_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved", "config_deleted",
   ]);

@@ -387,6 +387,8 @@ def test_an_audit_a_comparison_and_a_report_are_jobs_of_a_worker(play, workspace
 
         for refused in (
             await script.ask("audit_data", data="/etc"),
+            await script.ask("predict_images", images=["images", "/etc/hosts"], checkpoint="run-1/best"),
+            await script.ask("explain_images", images=["../x.png"], checkpoint="run-1/best"),
             await script.ask("compare_models", first="/etc/a.csv", second="b.csv"),
             await script.ask("compare_models", first="run-1/best", second="run-1/last"),
             await script.ask("create_report", run_id="run-1"),
