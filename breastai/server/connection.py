@@ -25,6 +25,7 @@ from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
 from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
 from breastai.server.hub import Client
 from breastai.server.job_runner import SERVER_LOG
+from breastai.server.restoring import restore
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
 
@@ -107,6 +108,7 @@ def _refuse(services: Services, client: Client, message: str | bytes, error: Bre
 
 async def _welcome(services: Services) -> ConnectionEstablished:
     """Return the first message, its snapshot still to be set. A bad config.json is told of, and the defaults shown."""
+    await restore(services)
     problem: str | None = None
     try:
         config = await asyncio.to_thread(workspace_config, services.workspace)

@@ -20,7 +20,6 @@ from breastai.domain.events import (
     Pong,
     RunAnnotated,
     RunDeleted,
-    TrainingUpdate,
 )
 from breastai.domain.history import MOST_EPOCHS
 from breastai.domain.requests import (
@@ -42,7 +41,7 @@ from breastai.server.job_runner import status
 from breastai.server.replay import replay
 from breastai.server.services import Services, workspace_config
 from breastai.storage import backup, checkpoints
-from breastai.storage.journal import read_events
+from breastai.storage.journal import read_epochs
 from breastai.storage.workspace import Workspace
 
 # A handler returns the answer, or None when it is sent otherwise: by a job's events, or by itself.
@@ -98,12 +97,11 @@ async def get_history(services: Services, client: Client, request: GetHistory) -
 
 def _history(workspace: Workspace, run_id: str, first: int, last: int | None) -> History:
     journal = workspace.journal_file(workspace.existing_run(run_id))
-    # An epoch that was run again after a resume counts once, as it was the last time.
-    updates = {event.epoch: event for event in read_events(journal) if isinstance(event, TrainingUpdate)}
-    wanted = [epoch for epoch in sorted(updates) if epoch >= first and (last is None or epoch <= last)][:MOST_EPOCHS]
+    updates = read_epochs(journal)
+    wanted = [epoch for epoch in updates if epoch >= first and (last is None or epoch <= last)][:MOST_EPOCHS]
     return History(
         run_id=run_id,
-        epochs=[updates[epoch].model_dump(mode="json") for epoch in wanted],
+        epochs=[updates[epoch] for epoch in wanted],
         first=wanted[0] if wanted else None,
         last=wanted[-1] if wanted else None,
         total=len(updates),

@@ -1,6 +1,7 @@
 """What a client sees of the work: a session's state, folded from the events of its jobs. Pure: no clock, no socket."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from breastai.domain.errors import NoCurrentModel
@@ -61,6 +62,20 @@ class Session:
             self.run_id, self.seq = run_id, None
             self.recent.clear()
             self._parts.clear()
+
+    def restore(self, run_id: str, seq: int, events: Iterable[Event]) -> None:
+        """Take in what the journal of an earlier run says of it; nothing is running."""
+        self.begin("train")
+        self.begin_run(run_id)
+        for event in events:
+            self.apply(event)
+        self.seq = max(seq, self.seq or 0)
+        self.end()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end of the session's run is known."""
+        return self._outcome is not None
 
     def stopping(self) -> None:
         """The job was asked to stop."""

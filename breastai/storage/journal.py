@@ -1,11 +1,14 @@
 """The journal: one append-only events.jsonl per run, from which the run can be replayed."""
 
+import contextlib
 import errno
+import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,6 +18,8 @@ from breastai.domain.messages import decode_event, encode_event
 
 AnEvent = TypeVar("AnEvent", bound=Event)
 
+# The type comes first in a line, so that of a long journal only what is looked for has to be read as an event.
+_KIND = re.compile(rb'\{"type":"(\w+)"')
 # Progress takes numbers but is not kept, so after a kill nobody knows the last number a client saw. A resumed run
 # leaves more numbers out than progress can have used: at twice a second, those of half a day within one epoch.
 RESUME_GAP = 100_000
@@ -95,3 +100,39 @@ def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
                 continue
             if (event.seq or 0) > after_seq:
                 yield event
+
+
+def latest_events(path: Path, kinds: Collection[str]) -> tuple[int, list[Event]]:
+    """Return the number of the last event, and the last event of each of `kinds` in order, reading no other as such."""
+    lines: dict[str, bytes] = {}
+    last = b""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        for line in file:
+            kind = _KIND.match(line)
+            if kind is None or not line.endswith(b"\n"):
+                continue
+            last = line
+            if kind[1].decode() in kinds:
+                lines[kind[1].decode()] = line
+    found: list[Event] = []
+    for line in lines.values():
+        with contextlib.suppress(ValidationError, ValueError):
+            found.append(decode_event(line))
+    number = 0
+    with contextlib.suppress(ValidationError, ValueError):
+        number = decode_event(last).seq or 0
+    return number, sorted(found, key=lambda event: event.seq or 0)
+
+
+def read_epochs(path: Path) -> dict[int, dict[str, Any]]:
+    """Return the training_update events by epoch, as plain values; an epoch that was run again is as it was last."""
+    found: dict[int, dict[str, Any]] = {}
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        for line in file:
+            kind = _KIND.match(line)
+            if kind is None or kind[1] != b"training_update":
+                continue
+            with contextlib.suppress(ValueError, KeyError):
+                values = json.loads(line)
+                found[int(values["epoch"])] = values
+    return dict(sorted(found.items()))

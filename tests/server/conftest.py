@@ -236,3 +236,9 @@ def play(workspace: Workspace) -> Callable[..., None]:
         asyncio.run(perform(story, options))
 
     return run
+
+
+@pytest.fixture
+def epoch_of() -> Callable[[int], TrainingUpdate]:
+    """Make the event of an epoch."""
+    return update

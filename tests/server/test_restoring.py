@@ -1,0 +1,46 @@
+"""A restarted server: the latest run's journal, folded into what pages see."""
+
+from breastai.domain.events import Log, TrainingStarted, TrainingStopped
+from breastai.storage.journal import Journal
+
+STARTED = TrainingStarted(architecture="resnet50", epochs=3, class_names=["benign", "malignant"], config={})
+STOPPED = TrainingStopped(reason="server_gone", epoch=2, checkpoint="run-2/last", message="")
+
+
+def written(workspace, run_id, *events):
+    journal = Journal(workspace.journal_file(run_id), run_id, "default")
+    for event in events:
+        journal.stamp(event)
+    journal.close()
+
+
+def test_the_latest_run_is_there_after_a_restart_with_its_end_and_its_epochs(play, workspace, epoch_of):
+    written(workspace, "run-1", STARTED)
+    written(workspace, "run-2", STARTED, epoch_of(1), epoch_of(2), STOPPED, Log(level="info", message="last"))
+
+    async def story(stage):
+        script = await stage.connect()
+        snapshot = stage.welcome["snapshot"]
+        assert (snapshot["state"], snapshot["run_id"], snapshot["seq"]) == ("idle", "run-2", 5)
+        assert (snapshot["update"]["epoch"], snapshot["outcome"]["reason"]) == (2, "server_gone")
+        assert [row["epoch"] for row in (await script.ask("get_history"))["epochs"]] == [1, 2]
+        status = await script.ask("get_status", run_id="run-2", last_seq=3)
+        assert status["missed"] == 2
+        assert (await script.until("training_stopped"))["seq"] == 4
+
+    play(story)
+
+
+def test_an_end_that_is_written_after_the_restart_is_seen_by_who_connects_then(play, workspace, epoch_of):
+    written(workspace, "run-2", STARTED, epoch_of(1), STOPPED)
+    # Resumed, so that the stop before is not its end.
+    written(workspace, "run-2", STARTED.model_copy(update={"start_epoch": 2}))
+
+    async def story(stage):
+        await stage.connect()
+        assert stage.welcome["snapshot"]["outcome"] is None
+        written(workspace, "run-2", STOPPED)
+        await stage.connect()
+        assert stage.welcome["snapshot"]["outcome"]["reason"] == "server_gone"
+
+    play(story)
