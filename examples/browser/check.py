@@ -1,0 +1,50 @@
+"""Compare the page's probabilities with ONNX Runtime's in Python, in headless Chromium: python check.py MODEL.onnx."""
+
+import json
+import shutil
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+from serve import server
+
+from breastai.predictor.onnx_model import OnnxModel
+from breastai.predictor.references import reference_images
+
+ALLOWED = 1e-3
+
+
+def worst_difference(path: Path, count: int = 4) -> float:
+    """Return the largest difference of a probability on preprocessed phantoms."""
+    model = OnnxModel.open(path)
+    images = reference_images(model.preprocessing, model.image_size, count)
+    expected = model.predict(images)
+    site = server(path, 0)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    worst = 0.0
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"http://localhost:{site.server_port}/")
+        for number, image in enumerate(images):
+            file = Path(folder) / f"{number}.png"
+            Image.fromarray(image).save(file)
+            page.evaluate("document.getElementById('answer').textContent = ''")
+            page.set_input_files("#image", file)
+            page.wait_for_function("document.getElementById('answer').textContent !== ''", timeout=120_000)
+            answer = json.loads(page.inner_text("#answer"))
+            found = [answer[name] for name in model.class_names]
+            worst = max(worst, *(abs(a - b) for a, b in zip(expected[number].tolist(), found, strict=True)))
+        browser.close()
+    site.shutdown()
+    site.server_close()
+    return worst
+
+
+if __name__ == "__main__":
+    difference = worst_difference(Path(sys.argv[1]))
+    print(f"Largest difference of a probability: {difference:.1e} (allowed {ALLOWED:g})")
+    sys.exit(difference > ALLOWED)
