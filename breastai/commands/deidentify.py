@@ -1,0 +1,54 @@
+"""`deidentify`: a copy of a set of images fit for sharing."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(deidentify)
+
+
+def deidentify(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Images, DICOM or others, in any folders.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="An empty or new folder.")],
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Copy images without what tells who the patient is. Text in the pixels stays: look at them before sharing."""
+    from breastai.data.deidentify import TABLE
+    from breastai.data.deidentify import deidentify as copies
+    from breastai.domain.errors import DataNotFound, FolderNotEmpty
+    from breastai.storage.salt import project_salt
+    from breastai.storage.workspace import Workspace, naming_full_disk
+
+    source, out = (Path(text).expanduser().resolve() for text in (folder, target))
+    if not source.is_dir():
+        raise DataNotFound(folder)
+    there = next(out.iterdir(), None) if out.is_dir() else None
+    if there is not None:
+        raise FolderNotEmpty(target, there.name)
+    salt = project_salt(Workspace.open(workspace))
+    with opened(as_json) as output, naming_full_disk(out):
+        done = list(copies(source, out, salt))
+        written = [each for each in done if each.written]
+        reasons: dict[str, int] = {}
+        for each in done:
+            if each.reason is not None:
+                reasons[each.reason] = reasons.get(each.reason, 0) + 1
+        values = {
+            "type": "deidentified",
+            "written": len(written),
+            "patients": len({each.patient_id for each in written}),
+            "table": TABLE,
+            "left_out": reasons,
+        }
+        lines = [f"{len(written)} images in {target}; who belongs together stands in {target}/{TABLE}."]
+        lines += [f"Left out: {count} ({reason})" for reason, count in reasons.items()]
+        lines.append("Text burned into the pixels is not found: look at every image before sharing it.")
+        output.result(values, "\n".join(lines))
+    return 0 if written else 2
