@@ -55,6 +55,7 @@ from breastai.domain.jobs import (
     Report,
     Resume,
     Train,
+    VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
 from breastai.storage.checkpoints import checkpoint_files
@@ -91,11 +92,12 @@ JOBS: dict[type[Job], str] = {
     ListImages: "breastai.data.looking:list_images",
     PreviewImage: "breastai.data.looking:preview_image",
     Explain: "breastai.engine.explain:explain",
+    VerifyExport: "breastai.predictor.verifying:verify_export",
 }
 
 
 # Those the light worker does: short, without torch, one after the other in one process.
-LIGHT_JOBS = (DescribeImages, ListImages, PreviewImage)
+LIGHT_JOBS = (DescribeImages, ListImages, PreviewImage, VerifyExport)
 LIGHT = "--light"
 _LIGHT_NICENESS = 10
 

@@ -17,9 +17,9 @@ MODULES = sorted(
     module.name for module in pkgutil.walk_packages(breastai.__path__, "breastai.", onerror=lambda name: None)
 )
 HEAVY = ("torch", "torchvision", "timm", "sklearn", "scipy", "numba")
-# Past this look for the second noun. The two tables grow by a row for each error and event.
+# Past this look for the second noun. The tables grow by a row for each error, event and request.
 LONGEST_MODULE_LINES = 450
-TABLES = ("breastai.domain.errors", "breastai.domain.events")
+TABLES = ("breastai.domain.errors", "breastai.domain.events", "breastai.domain.requests")
 
 
 def source(module: str) -> Path:

@@ -218,6 +218,7 @@ class TrainingSettings(Settings):
         description="Train in bf16 (CPU, CUDA) or half precision; auto uses it where the processor is fast at it.",
     )
     early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
+    export_onnx: bool = Field(False, description="Export the best epoch to ONNX when the run has reached its end.")
 
 
 class FilenamePattern(Settings):

@@ -9,6 +9,7 @@
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
+    |   |-- ExportNotFound
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
@@ -362,6 +363,13 @@ class CheckpointNotFound(InputError):
 
     def __str__(self) -> str:
         return self.template.format(name=self.name, known=_readable(self.known) or "none")
+
+
+@dataclass(eq=False)
+class ExportNotFound(InputError):
+    code = "export.not_found"
+    template = "There is no exported model {path}. Look at the list of exports again."
+    path: str
 
 
 @dataclass(eq=False)

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, TwinGroup
 from breastai.domain.evidence import Figure as Figure
 from breastai.domain.evidence import Number as Number
-from breastai.domain.listings import DataWarning, ImageEntry, QueueEntry, RunEntry, SettingDifference, SkippedFile
+from breastai.domain.listings import (
+    DataWarning,
+    ExportEntry,
+    ImageEntry,
+    QueueEntry,
+    RunEntry,
+    SettingDifference,
+    SkippedFile,
+)
 
 
 class Event(BaseModel):
@@ -581,6 +589,38 @@ class CheckpointDeleted(Event):
     filename: str
 
 
+class CheckpointVerified(Event):
+    """A checkpoint's weights and state are those its manifest speaks of."""
+
+    type: Literal["checkpoint_verified"] = "checkpoint_verified"
+    checkpoint: str
+    sha256: str
+
+
+class ExportsList(Event):
+    """The exported models, newest first."""
+
+    type: Literal["exports_list"] = "exports_list"
+    exports: list[ExportEntry]
+
+
+class ExportDeleted(Event):
+    """An exported model is gone."""
+
+    type: Literal["export_deleted"] = "export_deleted"
+    path: str
+
+
+class ExportVerified(Event):
+    """An exported model answers as it did at its export."""
+
+    type: Literal["export_verified"] = "export_verified"
+    path: str
+    references: int
+    max_difference: float
+    allowed_difference: float
+
+
 class SystemDiagnostics(Event):
     """The machine, now."""
 
@@ -733,6 +773,10 @@ AnyEvent = Annotated[
     | CheckpointsList
     | CheckpointLoaded
     | CheckpointDeleted
+    | CheckpointVerified
+    | ExportsList
+    | ExportDeleted
+    | ExportVerified
     | SystemDiagnostics
     | BackupCreated
     | ConfigShown
@@ -763,6 +807,7 @@ TERMINAL = (
     "data_described",
     "images_list",
     "image_preview",
+    "export_verified",
     "predictions_complete",
     "explanations_complete",
     "error",
@@ -770,5 +815,6 @@ TERMINAL = (
 
 
 def ends_job(event: Event) -> bool:
-    """Whether an event is the last of its job; the audit is one only where it is a job of its own."""
-    return event.type in TERMINAL and not (isinstance(event, AuditDone) and event.run_id is not None)  # type: ignore[attr-defined]
+    """Whether an event is the last of its job; an audit and an export are one only where they are jobs of their own."""
+    part_of_a_run = isinstance(event, AuditDone | ExportComplete) and event.run_id is not None
+    return event.type in TERMINAL and not part_of_a_run  # type: ignore[attr-defined]

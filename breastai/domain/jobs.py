@@ -130,6 +130,13 @@ class ListImages(Job):
     limit: int = Field(24, le=60)
 
 
+class VerifyExport(Job):
+    """Ask an exported model again what it was asked at its export. For the light worker too."""
+
+    kind: Literal["verify_export"] = "verify_export"
+    path: str
+
+
 class PreviewImage(Job):
     """Give one image as it is, as the network sees it, and `augmented` draws of its augmentation."""
 
@@ -165,7 +172,8 @@ AnyJob = Annotated[
     | DescribeImages
     | ListImages
     | PreviewImage
-    | Explain,
+    | Explain
+    | VerifyExport,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

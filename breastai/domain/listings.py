@@ -1,4 +1,4 @@
-"""A line of each list a page shows: waiting jobs, runs, images."""
+"""A line of each list a page shows: waiting jobs, runs, images, exports."""
 
 from typing import Literal
 
@@ -76,3 +76,13 @@ class ImageEntry(Line):
     width: int | None = None
     height: int | None = None
     problem: str | None = None
+
+
+class ExportEntry(Line):
+    """An exported model."""
+
+    path: str = Field(description="Relative to the workspace, with forward slashes.")
+    format: str
+    size: int = Field(description="Bytes.")
+    created: str = Field(description="ISO 8601 in UTC.")
+    checkpoint: str | None = Field(None, description="The checkpoint it was made from, by its name.")

@@ -211,6 +211,37 @@ class DeleteCheckpoint(Request):
     checkpoint: CheckpointName
 
 
+class VerifyCheckpoint(Request):
+    """Prove that a checkpoint's weights and state are those its manifest speaks of."""
+
+    answered_by = ("checkpoint_verified",)
+    type: Literal["verify_checkpoint"] = "verify_checkpoint"
+    checkpoint: CheckpointName
+
+
+class ListExports(Request):
+    """All exported models of the workspace."""
+
+    answered_by = ("exports_list",)
+    type: Literal["list_exports"] = "list_exports"
+
+
+class DeleteExport(Request):
+    """Delete an exported model."""
+
+    answered_by = ("export_deleted",)
+    type: Literal["delete_export"] = "delete_export"
+    path: str = Field(min_length=1, max_length=300, description="As exports_list has it.")
+
+
+class VerifyExport(Request):
+    """Ask an exported ONNX model again what it was asked at its export."""
+
+    answered_by = ("export_verified",)
+    type: Literal["verify_export"] = "verify_export"
+    path: str = Field(min_length=1, max_length=300, description="As exports_list has it.")
+
+
 class ExportModel(Queueable, Request):
     """Export a checkpoint; by default the session's current model."""
 
@@ -420,6 +451,10 @@ AnyRequest = Annotated[
     | ListCheckpoints
     | LoadCheckpoint
     | DeleteCheckpoint
+    | VerifyCheckpoint
+    | ListExports
+    | DeleteExport
+    | VerifyExport
     | ExportModel
     | ExportOnnx
     | EvaluateModel

@@ -12,7 +12,7 @@ import torch
 
 from breastai.domain.catalog import EXPORT_FORMATS, ExportFormat
 from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportLosesAccuracy
-from breastai.domain.events import Event, ExportComplete, ProgressUpdate
+from breastai.domain.events import Event, ExportComplete, Log, ProgressUpdate
 from breastai.domain.evidence import PairedFigure
 from breastai.domain.jobs import Export
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint, save_tensors
@@ -42,6 +42,19 @@ class Source:
     images: np.ndarray
     compared: str
     phantoms: np.ndarray
+
+
+def export_at_end(checkpoint: str, workspace: Workspace) -> Iterator[Event]:
+    """Export the best epoch of a run that has reached its end to ONNX; a failure is told, and the run stays complete."""
+    try:
+        yield from export(Export(workspace=str(workspace.root), checkpoint=checkpoint, format="onnx"), workspace)
+    except (BreastAIError, ModuleNotFoundError) as error:
+        yield Log(
+            level="warning",
+            code="export.failed",
+            message=f"The run is complete, but its best epoch could not be exported to ONNX: {error}",
+            params={"reason": str(error)},
+        )
 
 
 @dataclass(frozen=True)

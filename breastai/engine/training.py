@@ -37,6 +37,7 @@ from breastai.domain.evidence import SplitFile, TwinGroup
 from breastai.domain.history import columns, final_metrics
 from breastai.domain.jobs import Resume, Train
 from breastai.engine.evaluation import Answers, answer
+from breastai.engine.export import export_at_end
 from breastai.engine.memory import ran_out, with_smaller_batch
 from breastai.engine.models import check_image_size
 from breastai.engine.recipe import (
@@ -124,6 +125,8 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
         # The stop: nothing may be told any more, but the place is kept.
         save(run, "last")
         raise
+    if run.config.training.export_onnx:
+        yield from export_at_end(f"{run_id}/best", workspace)
     yield _complete(run)
 
 

@@ -72,8 +72,8 @@ class Access:
 
 
 def is_public(headers: Headers, path: str) -> bool:
-    """Return whether a request asks for no more than the page's files: not for a WebSocket, nor for a report."""
-    return not wants_websocket(headers) and not path.startswith("/reports/")
+    """Return whether a request asks for no more than the page's files: not for a WebSocket, nor for a report or a download."""
+    return not wants_websocket(headers) and not path.startswith(("/reports/", "/files/"))
 
 
 def wants_websocket(headers: Headers) -> bool:

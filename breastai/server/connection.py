@@ -17,6 +17,7 @@ from breastai.domain.requests import Request
 from breastai.server import (  # noqa: F401 - they register their handlers
     data_handlers,
     document_handlers,
+    export_handlers,
     job_handlers,
     queue_handlers,
     run_handlers,

@@ -16,6 +16,7 @@ from breastai.domain.events import (
     ConfigShown,
     DisconnectAck,
     Event,
+    ExportDeleted,
     History,
     Pong,
     RunAnnotated,
@@ -50,7 +51,7 @@ AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
 CONFIG_SCHEMA = Config.model_json_schema()
 # Answers that change what other clients see go to all.
-SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved, ConfigDeleted, RunAnnotated, RunDeleted)
+SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved, ConfigDeleted, RunAnnotated, RunDeleted, ExportDeleted)
 
 
 def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import unquote
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from breastai import __version__
+from breastai.storage import downloads
 from breastai.storage.reports import report_at
 from breastai.storage.workspace import Workspace
 
@@ -32,6 +34,7 @@ _REPORT_TYPES = {
     ".json": "application/json; charset=utf-8",
     ".pdf": "application/pdf",
 }
+_MOST_DOWNLOADED_BYTES = 2**29
 # Patterns below the frontend folder. Nothing else is ever served: not session.js, not package.json.
 _SERVED = (
     "index.html",
@@ -108,6 +111,8 @@ async def answer(table: Mapping[str, StaticFile], request: Request, workspace: W
         return _response(request, http.HTTPStatus.OK, body, "application/json; charset=utf-8")
     if path.startswith("/reports/"):
         return await _report(workspace, path, request)
+    if path.startswith(downloads.PREFIX):
+        return await _download(workspace, unquote(path), request)
     file = table.get(path)
     if file is None:
         if path == "/":
@@ -135,6 +140,27 @@ async def _report(workspace: Workspace, path: str, request: Request) -> Response
     policy = f"default-src 'none'; img-src data:; style-src {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     content_type = _REPORT_TYPES[file.suffix]
     return _response(request, http.HTTPStatus.OK, body, content_type, **{"Content-Security-Policy": policy})
+
+
+async def _download(workspace: Workspace, path: str, request: Request) -> Response:
+    """Answer with a file to keep: a checkpoint's weights, an export or a backup."""
+    file = await asyncio.to_thread(downloads.download_at, workspace, path)
+    if file is None:
+        return text_response(http.HTTPStatus.NOT_FOUND, "No such file.\n")
+    size = (await asyncio.to_thread(file.stat)).st_size
+    if size > _MOST_DOWNLOADED_BYTES:  # it is sent from memory
+        told = f"The file has {size >> 20} MiB, too many to send; copy {workspace.relative(file)} from the workspace.\n"
+        return text_response(http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
+    # Two checkpoints of different runs have the same name.
+    name = f"{file.parent.name}_{file.name}" if file.parent.parent == workspace.checkpoints_dir else file.name
+    body = await asyncio.to_thread(file.read_bytes)
+    return _response(
+        request,
+        http.HTTPStatus.OK,
+        body,
+        "application/octet-stream",
+        **{"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def text_response(status: http.HTTPStatus, text: str, **headers: str) -> Response:

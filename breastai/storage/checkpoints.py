@@ -254,6 +254,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checkpoint_weights(workspace: Workspace) -> list[Path]:
+    """Return the weights of all checkpoints."""
+    return [files.weights for files in _all_files(workspace)]
+
+
 def _all_files(workspace: Workspace) -> Iterator[CheckpointFiles]:
     for manifest in workspace.checkpoints_dir.glob("*/*.json"):
         # What a link leads to is not ours to delete.

@@ -107,6 +107,8 @@
   function followUps(store, connection) {
     let listFor = "";
     let runsFor = "";
+    /** @type {unknown} */
+    let exportsFor = null;
     /** @type {LogLine | undefined} */
     let seen;
     return (/** @type {State} */ state) => {
@@ -122,6 +124,10 @@
       if ((runsNow !== runsFor || listFor === "") && !BreastAI.store.isPending(state, "list_runs")) {
         runsFor = runsNow;
         connection.request("list_runs", { search: state.runs?.search ?? "" }).catch(() => {});
+      }
+      if ((exportsFor !== state.exports || listFor === "") && !BreastAI.store.isPending(state, "list_exports")) {
+        exportsFor = state.exports;
+        connection.request("list_exports").catch(() => {});
       }
       const listNow = `${state.run?.checkpoint?.seq ?? ""} ${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""}`;
       if (listNow !== listFor && !BreastAI.store.isPending(state, "list_checkpoints")) {

@@ -27,6 +27,8 @@
       runs: null,
       comparedRuns: null,
       described: null,
+      exported: null,
+      verified: {},
       images: null,
       preview: null,
       predictions: [],
@@ -177,7 +179,15 @@
     heat_map: (state, event) => ({ ...state, heatMaps: [...state.heatMaps, event].slice(-1000) }),
     explanations_complete: (state) => jobEnded(state),
     bench: (state, event) => jobEnded({ ...state, estimate: event }),
-    export_complete: (state, event) => jobEnded({ ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) }),
+    // An export is a job of its own, or the end of a run.
+    export_complete: (state, event) => {
+      const next = { ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) };
+      return event.run_id ? inRun(next, event, {}) : jobEnded(next);
+    },
+    checkpoint_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.checkpoint]: true } }),
+    exports_list: (state, event) => ({ ...state, exported: event.exports }),
+    export_deleted: (state, event) => ({ ...state, exported: state.exported?.filter(({ path }) => path !== event.path) ?? null }),
+    export_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.path]: true } }),
     data_described: (state, event) => ({ ...state, described: event, problems: [] }),
     images_list: (state, event) => ({ ...state, images: event }),
     image_preview: (state, event) => ({ ...state, preview: event }),
@@ -312,6 +322,9 @@
     export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
     run_annotated: (event) => ({ level: "success", key: "event.run_annotated", params: { run: event.run.run_id } }),
     run_deleted: (event) => ({ level: "info", key: "event.run_deleted", params: { run: event.deleted } }),
+    checkpoint_verified: (event) => ({ level: "success", key: "event.checkpoint_verified", params: { checkpoint: event.checkpoint } }),
+    export_deleted: (event) => ({ level: "info", key: "event.export_deleted", params: { path: event.path } }),
+    export_verified: (event) => ({ level: "success", key: "event.export_verified", params: { path: event.path, references: event.references } }),
     job_queued: (event) => ({ level: "info", key: "event.job_queued", params: { place: event.place } }),
     checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
@@ -323,6 +336,7 @@
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
     "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
+    "checkpoint_verified", "export_deleted", "export_verified",
     "predictions_complete", "explanations_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved", "config_deleted",
   ]);

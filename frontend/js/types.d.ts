@@ -432,6 +432,38 @@ declare global {
       augmented: string[];
     }
 
+    interface ExportEntry {
+      path: string;
+      format: string;
+      size: number;
+      created: string;
+      checkpoint: string | null;
+    }
+
+    interface CheckpointVerified extends Event {
+      type: "checkpoint_verified";
+      checkpoint: string;
+      sha256: string;
+    }
+
+    interface ExportsList extends Event {
+      type: "exports_list";
+      exports: ExportEntry[];
+    }
+
+    interface ExportDeleted extends Event {
+      type: "export_deleted";
+      path: string;
+    }
+
+    interface ExportVerified extends Event {
+      type: "export_verified";
+      path: string;
+      references: number;
+      max_difference: number;
+      allowed_difference: number;
+    }
+
     interface RunEntry {
       run_id: string;
       state: "running" | "complete" | "stopped" | "failed" | "unknown";
@@ -671,6 +703,10 @@ declare global {
       bench: BenchMeasured;
       connection_established: ConnectionEstablished;
       status: Status;
+      checkpoint_verified: CheckpointVerified;
+      exports_list: ExportsList;
+      export_deleted: ExportDeleted;
+      export_verified: ExportVerified;
       data_described: DataDescribed;
       images_list: ImagesList;
       image_preview: ImagePreview;
@@ -775,6 +811,9 @@ declare global {
     runs: Wire.RunsList | null;
     comparedRuns: Wire.RunsCompared | null;
     described: Wire.DataDescribed | null;
+    exported: Wire.ExportEntry[] | null;
+    /** Checkpoints and exports that proved whole on this page. */
+    verified: Record<string, boolean>;
     images: Wire.ImagesList | null;
     preview: Wire.ImagePreview | null;
     predictions: Wire.Prediction[];

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from breastai.domain.errors import RequestInvalid, RequestUnknown, SessionBusy
-from breastai.domain.events import EVENTS, CheckpointDeleted, Pong, TrainingStopped
+from breastai.domain.events import EVENTS, CheckpointDeleted, ExportComplete, Pong, TrainingStopped, ends_job
 from breastai.domain.messages import decode_event, decode_request, encode_event, error_event, request_id_of
 from breastai.domain.requests import REQUESTS, GetHistory, StartTraining
 
@@ -115,3 +115,9 @@ def test_an_errors_event_carries_code_message_and_params() -> None:
 def test_every_request_is_answered_by_real_events(kind: str) -> None:
     assert REQUESTS[kind].answered_by
     assert set(REQUESTS[kind].answered_by) <= set(EVENTS)
+
+
+@pytest.mark.parametrize("run_id", [None, "run"])
+def test_an_export_ends_its_job_unless_it_is_part_of_a_run(run_id: str | None) -> None:
+    done = ExportComplete(run_id=run_id, format="onnx", path="x", size=1.0, size_mb=1.0, checkpoint="run/best")
+    assert ends_job(done) is (run_id is None)

@@ -57,9 +57,11 @@ def run_events(workspace: Workspace) -> Callable[..., list[Event]]:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Workspace:
-    """A run of one epoch, for tests that only read it."""
+    """A run of one epoch, exported at its end, for tests that only read it."""
     place = Workspace.open(tmp_path_factory.mktemp("exports") / "workspace")
     folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
-    config = parse_config(overlay(SMALL, folders, {"training": {"epochs": 1}}))
-    assert list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
+    config = parse_config(overlay(SMALL, folders, {"training": {"epochs": 1, "export_onnx": True}}))
+    events = list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
+    assert [type(event).__name__ for event in events][-2:] == ["ExportComplete", "TrainingComplete"]
+    assert (place.exports_dir / "onnx" / "run_best.onnx").is_file()
     return place

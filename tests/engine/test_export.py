@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
 from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
-from breastai.domain.events import ExportComplete
+from breastai.domain.events import ExportComplete, Log
 from breastai.domain.jobs import Export
 from breastai.engine import export as export_module
 from breastai.engine.checkpoint_io import load_checkpoint
@@ -26,6 +26,16 @@ from breastai.storage.workspace import Workspace
 def told(trained: Workspace) -> dict[str, ExportComplete]:
     """What was said of the export in each format; float32 first, from which others are made."""
     return {name: exported(trained, name) for name in EXPORT_FORMATS}
+
+
+def test_a_run_stays_complete_when_its_export_fails(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(job: Export, workspace: Workspace) -> list[ExportComplete]:
+        raise ExportMismatch(0.5, 1e-4, 3)
+
+    monkeypatch.setattr(export_module, "export", refuse)
+    (told,) = export_module.export_at_end("run/best", trained)
+    assert isinstance(told, Log)
+    assert (told.level, told.code) == ("warning", "export.failed")
 
 
 def exported(workspace: Workspace, form: str) -> ExportComplete:

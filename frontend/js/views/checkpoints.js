@@ -37,6 +37,66 @@
     }
 
     /** @param {Wire.CheckpointEntry} entry */
+    async function evaluate(entry) {
+      const data = make("input", { attributes: { id: "evaluate-folder", type: "text", autocomplete: "off", spellcheck: "false", value: BreastAI.settings.dataFolder(store.state().welcome?.config) } });
+      const body = make("div", { class: "field" }, make("label", { text: t("start.data_folder"), attributes: { for: "evaluate-folder" } }), data);
+      const yes = await BreastAI.views.dialog.ask({ title: t("checkpoints.evaluate_title"), text: name(entry.checkpoint), confirm: t("checkpoints.evaluate"), body });
+      if (!yes || data.value.trim() === "") return;
+      location.hash = "#evaluation";
+      connection.request("evaluate_model", { checkpoint: entry.checkpoint, data: data.value.trim() }).catch(() => {});
+    }
+
+    /** @param {Wire.ExportEntry} entry */
+    async function removeExport(entry) {
+      const text = make("span", {}, t("exports.delete_text"), " ", name(entry.path));
+      const yes = await BreastAI.views.dialog.ask({ title: t("exports.delete_title"), text, confirm: t("checkpoints.delete"), danger: true });
+      if (yes) connection.request("delete_export", { path: entry.path }).catch(() => {});
+    }
+
+    /** Where the server the page talks to shows something; the page itself may be a file. @param {string} path */
+    function address(path) {
+      const { connection: { url }, welcome } = store.state();
+      const origin = url.replace(/^ws/, "http").replace(/\/+$/, "");
+      return welcome?.token_required ? BreastAI.token.addedTo(`${origin}${path}`) : `${origin}${path}`;
+    }
+
+    /** A link that saves a file of the workspace. @param {string} path */
+    function download(path) {
+      const href = address(`/files/${path.split("/").map(encodeURIComponent).join("/")}`);
+      return make("a", { class: "button small", text: t("checkpoints.download"), attributes: { href, download: true, "aria-label": `${t("checkpoints.download")} ${path}` } });
+    }
+
+    function whole() {
+      return make("span", { class: "pill phase-connected", text: t("checkpoints.whole") });
+    }
+
+    /** @param {State} state */
+    function showExported(state) {
+      const entries = state.exported ?? [];
+      if (entries.length === 0) {
+        fill(byId("exported-list"), make("p", { class: "empty", text: t(state.exported === null ? "checkpoints.not_listed" : "exports.none") }));
+        return;
+      }
+      const rows = entries.map((entry) => {
+        /** @param {string} action @param {string} key @param {() => void} click @param {string} reason @param {string} [kind] */
+        const button = (action, key, click, reason, kind = "") =>
+          actionButton(action, t(key), { class: `small ${kind}`, data: { blocked: reason }, attributes: { "aria-label": `${t(key)} ${entry.path}` }, on: { click } });
+        const title = make("div", { class: "checkpoint-name" }, name(entry.path), state.verified[entry.path] ? whole() : null);
+        const formatName = BreastAI.i18n.has(`format.${entry.format}`) ? t(`format.${entry.format}`) : entry.format;
+        const buttons = make(
+          "div",
+          { class: "button-row" },
+          button("verify_export", "checkpoints.verify", () => connection.request("verify_export", { path: entry.path }).catch(() => {}), entry.path.endsWith(".onnx") ? "" : "reason.only_onnx"),
+          download(entry.path),
+          button("delete_export", "checkpoints.delete", () => removeExport(entry), "", "danger"),
+        );
+        return [title, formatName, entry.checkpoint === null ? format.NONE : name(entry.checkpoint), format.bytes(entry.size), format.date(entry.created), buttons];
+      });
+      const head = ["exports.path", "checkpoints.format", "exports.checkpoint", "checkpoints.size", "checkpoints.created", "checkpoints.actions"].map((key) => t(key));
+      fill(byId("exported-list"), scroller(t("exports.all"), table({ caption: t("exports.all"), captionHidden: true, head, rows, class: "stacking" })));
+    }
+
+    /** @param {Wire.CheckpointEntry} entry */
     function inUse(entry) {
       const { session, run } = store.state();
       return session.state !== "idle" && run?.id === entry.run_id;
@@ -58,8 +118,11 @@
         { class: "button-row" },
         button("load_checkpoint", "checkpoints.load", () => connection.request("load_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {})),
         button("resume_training", "checkpoints.resume", () => resume(entry), blocked || (entry.resumable ? "" : "reason.not_resumable")),
+        button("verify_checkpoint", "checkpoints.verify", () => connection.request("verify_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {}), ""),
+        button("evaluate_model", "checkpoints.evaluate", () => evaluate(entry)),
         button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
         button("create_report", "checkpoints.report", () => connection.request("create_report", { run_id: entry.run_id, language: BreastAI.i18n.current(), pdf: true }).catch(() => {})),
+        download(entry.path),
         button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
       );
     }
@@ -68,6 +131,7 @@
     function rowOf(entry, current) {
       const title = make("div", { class: "checkpoint-name" }, name(entry.checkpoint), make("span", { class: "muted", text: entry.architecture ?? "" }));
       if (entry.checkpoint === current) title.append(make("span", { class: "pill phase-connected", text: t("checkpoints.current") }));
+      if (store.state().verified[entry.checkpoint] && entry.problem === null) title.append(whole());
       if (entry.problem !== null) title.append(make("span", { class: "banner error", text: entry.problem, attributes: { lang: "en" } }));
       /** @param {string} key */
       const metric = (key) => format.figure(entry.metrics[key]);
@@ -96,19 +160,17 @@
           fill(byId("checkpoints-list"), scroller(t("nav.checkpoints"), table({ caption: t("nav.checkpoints"), captionHidden: true, head, rows, class: "stacking" })));
         }
         showExports(state);
+        showExported(state);
         showReports(state);
         BreastAI.actions.markAll(byId("view-checkpoints"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.reports, state.connection.url, state.welcome],
+      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.exported, state.verified, state.reports, state.connection.url, state.welcome],
     };
 
     /** @param {State} state */
     function showReports(state) {
       byId("reports-card").hidden = state.reports.length === 0;
-      // The page may be a file: reports are at the server it talks to.
-      const origin = state.connection.url.replace(/^ws/, "http").replace(/\/+$/, "");
-      const address = (/** @type {string} */ path) => (state.welcome?.token_required ? BreastAI.token.addedTo(`${origin}${path}`) : `${origin}${path}`);
       const rows = state.reports.map((done) =>
         make(
           "li",

@@ -1,0 +1,56 @@
+"""Checkpoints and exports on the page: verified, downloaded, evaluated, deleted by clicking."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+OpenPage = Callable[..., Page]
+
+
+def downloaded(page: Page, label: str) -> Any:
+    with page.expect_download() as caught:
+        page.get_by_role("link", name=label, exact=True).click()
+    return caught.value
+
+
+@pytest.mark.parametrize(("how", "language"), [("file", "fr"), ("http", "en")])
+def test_a_checkpoint_and_its_export_are_verified_downloaded_and_deleted(
+    open_page: OpenPage, stage: Any, how: str, language: str
+) -> None:
+    page = open_page(how, locale=language)
+    words = page.evaluate("BreastAI.locales[BreastAI.i18n.current()]")
+    page.fill("#data-path", "data")
+    page.fill("#setting-training-epochs", "1")
+    page.locator('[data-action="start_training"]').first.click()
+    expect(page.locator("#run-state")).to_have_text(words["state.complete"])
+    run_id = max(stage.workspace.runs(), key=lambda run: stage.workspace.journal_file(run).stat().st_mtime_ns)
+    best = stage.workspace.checkpoint_dir(run_id) / "best.safetensors"
+    page.evaluate("location.hash = '#checkpoints'")
+    row = page.locator("#checkpoints-list tbody tr", has_text=f"{run_id}/best")
+    row.locator('[data-action="verify_checkpoint"]').click()
+    expect(row).to_contain_text(words["checkpoints.whole"])
+    path = f"checkpoints/{run_id}/best.safetensors"
+    kept = downloaded(page, f"{words['checkpoints.download']} {path}")
+    assert kept.suggested_filename == f"{run_id}_best.safetensors"
+    assert kept.path().read_bytes() == best.read_bytes()
+
+    export = stage.workspace.exports_dir / "onnx" / f"{run_id}_best.onnx"
+    export.parent.mkdir(exist_ok=True)
+    export.write_bytes(b"no model")
+    page.locator('[data-action="export_model"]').first.click()
+    listed = page.locator("#exported-list tbody tr", has_text=f"{run_id}_best.onnx")
+    expect(listed).to_have_count(1)
+    listed.locator('[data-action="verify_export"]').click()
+    expect(page.locator(".toast.level-error")).to_contain_text(export.name)
+    page.locator(".toast.level-error button").click()
+    listed.locator('[data-action="delete_export"]').click()
+    page.locator("#dialog-confirm").click()
+    expect(listed).to_have_count(0)
+    assert not export.exists()
+
+    row.locator('[data-action="evaluate_model"]').click()
+    page.fill("#evaluate-folder", "data")
+    page.locator("#dialog-confirm").click()
+    expect(page.locator("#evaluation-body")).to_contain_text(f"{run_id}/best")
