@@ -51,13 +51,16 @@ def chosen(groups: list[TwinGroup], count: int) -> list[TwinGroup]:
 
 
 def cell(group: TwinGroup, root: Path) -> np.ndarray:
-    """Return a picture of a group's first two images, side by side under their names."""
-    sides = [grey(root / file) for file in group.files[:2]]
+    """Return a picture of two of a group, of different classes where it has them, side by side under their names."""
+    first = group.classes[0]
+    second = next((number for number, name in enumerate(group.classes) if name != first), 1)
+    files = (group.files[0], group.files[second])
+    sides = [grey(root / file) for file in files]
     small = [cv2.resize(side, (64, 64), interpolation=cv2.INTER_AREA).ravel().astype(float) for side in sides]
     correlation = float(np.corrcoef(small)[0, 1])
     pair = np.concatenate([cv2.resize(side, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for side in sides], axis=1)
     header = np.full((HEADER, pair.shape[1]), 255, np.uint8)
-    for number, file in enumerate(group.files[:2]):
+    for number, file in enumerate(files):
         cv2.putText(header, file, (4 + number * SIDE, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.38, 0, 1, cv2.LINE_AA)
     words = f"r = {correlation:.3f}, {len(group.files)} in the group"
     cv2.putText(header, words, (4, 32), cv2.FONT_HERSHEY_SIMPLEX, 0.38, 0, 1, cv2.LINE_AA)

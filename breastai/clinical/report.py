@@ -23,7 +23,7 @@ from breastai.clinical.report_blocks import (
     filled,
 )
 from breastai.clinical.report_document import ReportDocument
-from breastai.clinical.report_texts import finding_text, spoken, texts
+from breastai.clinical.report_texts import finding_text, moment, spoken, texts
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
 
@@ -44,7 +44,10 @@ class _Layout:
         document, t = self._document, self._t
         yield Heading(t["title"].format(run=document.run_id), 1)
         yield Paragraph((document.notice,), "notice")
-        yield Paragraph((t["made"].format(created=document.created, version=document.breastai),), "caption")
+        yield Paragraph(
+            (t["made"].format(created=moment(document.created, document.language), version=document.breastai),),
+            "caption",
+        )
         yield from self._summary()
         yield from self._trained_on()
         yield from self._audit()
@@ -328,7 +331,7 @@ class _Layout:
             rows: tuple[tuple[Text, ...], ...] = tuple(
                 (
                     (f"{each['data']} {each['split'] or ''}".strip(),),
-                    (each["created"],),
+                    (moment(each["created"], self._document.language),),
                     (self._n("openings", number, "n"),),
                     (self._n("openings", number, "opened"),),
                 )
@@ -375,7 +378,7 @@ class _Layout:
         t = self._t
         yield Heading(t["settings"])
         rows: tuple[tuple[Text, ...], ...] = tuple(
-            ((name,), (value,)) for name, value in _flat(self._document.settings)
+            ((name,), (t.get(f"value.{value}", value),)) for name, value in _flat(self._document.settings)
         )
         yield Table((t["settings.setting"], t["figures.value"]), rows, t["settings"], widths=(0.5, 0.5))
         versions = tuple(((name,), (version,)) for name, version in self._document.versions.items())

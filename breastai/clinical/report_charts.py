@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from breastai.domain.evidence import CalibrationEvidence, ClassCurves, Curve, JudgedPoint
 
@@ -27,7 +28,7 @@ def roc(curves: Mapping[str, ClassCurves], texts: Texts, point: JudgedPoint | No
         sensitivity, specificity = (point.figures[name].value for name in ("sensitivity", "specificity"))
         if sensitivity is not None and specificity is not None:
             axes.plot([1 - specificity], [sensitivity], "o", color="#17252c", label=texts["chart.operating_point"])
-    return _png(figure, axes)
+    return _png(figure, axes, texts)
 
 
 def precision_recall(curves: Mapping[str, ClassCurves], texts: Texts) -> bytes:
@@ -35,7 +36,7 @@ def precision_recall(curves: Mapping[str, ClassCurves], texts: Texts) -> bytes:
     figure, axes = _axes(texts["chart.recall"], texts["chart.precision"])
     for number, (name, each) in enumerate(curves.items()):
         axes.plot(*_columns(each.precision_recall, "recall", "precision"), label=name, **_style(number))
-    return _png(figure, axes)
+    return _png(figure, axes, texts)
 
 
 def reliability(calibration: CalibrationEvidence, texts: Texts) -> bytes:
@@ -45,7 +46,7 @@ def reliability(calibration: CalibrationEvidence, texts: Texts) -> bytes:
     parts = (("chart.before", calibration.before.curve), ("chart.after", calibration.after.curve))
     for number, (name, curve) in enumerate(parts):
         axes.plot(*_columns(curve, "confidence", "accuracy"), label=texts[name], marker="o", **_style(number))
-    return _png(figure, axes)
+    return _png(figure, axes, texts)
 
 
 def decision(curve: Curve, texts: Texts, name: str) -> bytes:
@@ -58,7 +59,7 @@ def decision(curve: Curve, texts: Texts, name: str) -> bytes:
     highest = max([value for value in curve.get("model", []) if value is not None], default=0.1)
     axes.set_ylim(-0.05, max(0.1, highest * 1.1))
     axes.set_xlim(0, 1)
-    return _png(figure, axes)
+    return _png(figure, axes, texts)
 
 
 def coverage_error(curve: Curve, texts: Texts) -> bytes:
@@ -67,7 +68,7 @@ def coverage_error(curve: Curve, texts: Texts) -> bytes:
     axes.plot(*_columns(curve, "coverage", "error"), **_style(0))
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
-    return _png(figure, axes, legend=False)
+    return _png(figure, axes, texts, legend=False)
 
 
 def losses(training: Mapping[str, Any], texts: Texts) -> bytes:
@@ -79,7 +80,18 @@ def losses(training: Mapping[str, Any], texts: Texts) -> bytes:
             *zip(*pairs, strict=True), label=texts[f"chart.{key}"], marker=".", **_style(number)
         ) if pairs else None
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return _png(figure, axes)
+    return _png(figure, axes, texts)
+
+
+class _Numbers(ScalarFormatter):
+    """The usual numbers beside an axis, with the language's decimal sign: of the texts, not of the machine's locale."""
+
+    def __init__(self, sign: str) -> None:
+        super().__init__(useOffset=False)
+        self._sign = sign
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return str(super().__call__(x, pos)).replace(".", self._sign)
 
 
 def _axes(x: str, y: str, square: bool = True) -> tuple[Figure, Any]:
@@ -106,7 +118,9 @@ def _style(number: int) -> dict[str, Any]:
     return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[number % len(_DASHES)], "linewidth": 1.6}
 
 
-def _png(figure: Figure, axes: Any, legend: bool = True) -> bytes:
+def _png(figure: Figure, axes: Any, texts: Texts, legend: bool = True) -> bytes:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_Numbers(texts["chart.decimal"]))
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False)
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer
+from reportlab.platypus import CondPageBreak, Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer
 from reportlab.platypus import Paragraph as Lines
 from reportlab.platypus import Table as Grid
 
@@ -33,6 +33,8 @@ from breastai.clinical.report_blocks import (
 _MARGIN = 16 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
 _FONT, _BOLD = "DejaVu", "DejaVu-Bold"
+# What of a block should still fit on the page its heading is on.
+_ROOM: dict[type, float] = {Table: 26 * mm, Charts: 92 * mm, Pictures: 66 * mm, Flow: 30 * mm}
 _ACCENT = colors.HexColor("#0f6b73")
 
 
@@ -51,8 +53,25 @@ def to_pdf(blocks: Sequence[Block], language: str, title: str) -> bytes:
         topMargin=_MARGIN,
         bottomMargin=_MARGIN,
     )
-    document.build([flowable for block in blocks for flowable in _flowables(block, language)])
+    story: list[Flowable] = []
+    for number, block in enumerate(blocks):
+        if isinstance(block, Heading | Table):
+            story.append(CondPageBreak(_room_wanted(blocks[number:])))
+        story += _flowables(block, language)
+    document.build(story)
     return buffer.getvalue()
+
+
+def _room_wanted(blocks: Sequence[Block]) -> float:
+    """Return the room the first block must find on a page for a heading, or a table's, not to stand there alone.
+
+    Not by keepWithNext: that would keep a heading with the whole of a long table, and leave half a page white.
+    """
+    if not blocks:
+        return 0.0
+    if isinstance(blocks[0], Heading):
+        return float(14 * mm) + _room_wanted(blocks[1:])
+    return float(_ROOM.get(type(blocks[0]), 12 * mm))
 
 
 def _register_fonts() -> None:
@@ -82,7 +101,6 @@ def _flowables(block: Block, language: str) -> Iterator[Flowable]:
                 leading=size * 1.3,
                 spaceBefore=size,
                 spaceAfter=4,
-                keepWithNext=True,
             )
             style.textColor = _ACCENT if level == 2 else colors.black
             yield Lines(escape(text), style)
@@ -97,7 +115,7 @@ def _flowables(block: Block, language: str) -> Iterator[Flowable]:
         case Table():
             yield from _table(block, language)
         case Flow(steps=steps, caption=caption):
-            yield Lines(escape(caption), _style(9, keepWithNext=True))
+            yield Lines(escape(caption), _style(9))
             for step in steps:
                 beside = [_lines(leaving, language, _style(7.5)) for leaving in step.leaving]
                 box = Grid([[_lines(step.text, language, _style()), beside]], colWidths=[_WIDTH * 0.6, _WIDTH * 0.4])
@@ -135,9 +153,7 @@ def _table(table: Table, language: str) -> Iterator[Flowable]:
             ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
         ]
     )
-    yield Lines(
-        escape(table.caption), ParagraphStyle("caption", parent=small, fontName=_BOLD, spaceBefore=6, keepWithNext=True)
-    )
+    yield Lines(escape(table.caption), ParagraphStyle("caption", parent=small, fontName=_BOLD, spaceBefore=6))
     yield grid
     yield Spacer(1, 6)
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,6 +12,16 @@ from breastai.clinical.report_blocks import Inline, Quoted
 from breastai.domain.evidence import Finding
 
 LANGUAGES = ("en", "fr")
+_MONTHS = {
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+    "fr": (
+        *("janvier", "février", "mars", "avril", "mai", "juin"),
+        *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+    ),
+}
 
 
 def texts(language: str) -> dict[str, str]:
@@ -38,6 +49,19 @@ def spoken(text: str, language: str) -> Inline:
         return text
     french = _french(text, _table()["spoken_fr"])
     return Quoted(text) if french is None else french
+
+
+def moment(text: str, language: str) -> str:
+    """Return a time of a record, ISO 8601, as it is read in the language; as it stands where it is none."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = "" if when.tzinfo is None else f" {when.tzname()}"
+    month = _MONTHS[language][when.month - 1]
+    joined = " à" if language == "fr" else ","
+    day = "1er" if language == "fr" and when.day == 1 else str(when.day)
+    return f"{day} {month} {when.year}{joined} {when:%H:%M}{zone}"
 
 
 def _french(text: str, known: Sequence[tuple[str, str]]) -> str | None:

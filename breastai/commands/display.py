@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from breastai.commands.wording import counted, counts, decision, duration, interval, number
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
@@ -25,7 +26,6 @@ from breastai.domain.events import (
     Event,
     ExplanationsComplete,
     ExportComplete,
-    Figure,
     HeatMap,
     JobStopped,
     Log,
@@ -96,11 +96,11 @@ class Display:
 
     def _training_started(self, event: TrainingStarted) -> None:
         first = f", from epoch {event.start_epoch}" if event.start_epoch > 1 else ""
-        self._line(f"Run {event.run_id}: {event.architecture}, {event.epochs} epochs{first}")
+        self._line(f"Run {event.run_id}: {event.architecture}, {counted(event.epochs, 'epoch')}{first}")
 
     def _data_loaded(self, event: DataLoaded) -> None:
-        self._line(f"Training images:   {_counts(event.train)}")
-        self._line(f"Validation images: {_counts(event.val)} ({event.split})")
+        self._line(f"Training images:   {counts(event.train)}")
+        self._line(f"Validation images: {counts(event.val)} ({event.split})")
         if event.masks:
             self._line(f"Left out: {event.masks} mask files")
         for reason, count in event.excluded.items():
@@ -113,8 +113,8 @@ class Display:
     def _model_loaded(self, event: ModelLoaded) -> None:
         self._line(f"Weights: {event.weights_detail}")
         millions = f"{event.parameters / 1e6:.1f} million parameters"
-        self._line(f"Computing: {event.device}, {event.dtype}, {event.threads} threads; {millions}")
-        about = [] if event.expected_s is None else [f"about {_duration(event.expected_s)}"]
+        self._line(f"Computing: {event.device}, {event.dtype}, {counted(event.threads, 'thread')}; {millions}")
+        about = [] if event.expected_s is None else [f"about {duration(event.expected_s)}"]
         most = [] if event.peak_memory_gb is None else [f"at most {event.peak_memory_gb:.1f} GiB of memory"]
         if about or most:
             self._line(f"Expected: {', '.join(about + most)}")
@@ -123,7 +123,7 @@ class Display:
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=None, remaining="")
-        remaining = "" if event.eta_s is None else f"about {_duration(event.eta_s)} left"
+        remaining = "" if event.eta_s is None else f"about {duration(event.eta_s)} left"
         total = None if event.progress is None else 1.0
         self._progress.update(
             self._task, description=event.message, total=total, completed=event.progress or 0, remaining=remaining
@@ -131,9 +131,9 @@ class Display:
 
     def _training_update(self, event: TrainingUpdate) -> None:
         figures = (
-            f"loss {_number(event.train_loss)}  val: loss {_number(event.val_loss)}  "
-            f"accuracy {_number(event.val_accuracy)}  F1 {_number(event.val_f1_weighted)}  "
-            f"AUC {_number(event.val_auc_roc)}"
+            f"loss {number(event.train_loss)}  val: loss {number(event.val_loss)}  "
+            f"accuracy {number(event.val_accuracy)}  F1 {number(event.val_f1_weighted)}  "
+            f"AUC {number(event.val_auc_roc)}"
         )
         speed = "" if event.images_per_second is None else f"  {event.images_per_second:.0f} images/s"
         best = "  best so far" if event.is_best else ""
@@ -143,14 +143,14 @@ class Display:
         self._end_progress()
         why = " (stopped early: no further improvement)" if event.stopped_early else ""
         self._line(
-            f"\nTrained {event.epochs_run} epochs in {_duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
+            f"\nTrained {counted(event.epochs_run, 'epoch')} in {duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
         )
         numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
         table = _table("Validation, best epoch")
         table.add_column("figure")
         table.add_column("value", justify="right")
         for name, value in numbers.items():
-            table.add_row(name, _number(value))
+            table.add_row(name, number(value))
         self._console.print(table)
         self._per_class(event.final_metrics.get("per_class"))
         self._line(f"Checkpoint: {event.checkpoint}")
@@ -166,7 +166,7 @@ class Display:
         for name in columns:
             table.add_column(name, justify="right")
         for class_name, figures in per_class.items():
-            table.add_row(class_name, *(_number(figures[name]) for name in columns))
+            table.add_row(class_name, *(number(figures[name]) for name in columns))
         self._console.print(table)
 
     def _training_stopped(self, event: TrainingStopped) -> None:
@@ -195,8 +195,8 @@ class Display:
 
     def _evaluation(self, event: Evaluation) -> None:
         self._end_progress()
-        patients = "" if event.patients is None else f" of {event.patients} patients"
-        self._line(f"{event.checkpoint} on {event.n} images{patients}: {_counts(event.counts)}")
+        patients = "" if event.patients is None else f" of {counted(event.patients, 'patient')}"
+        self._line(f"{event.checkpoint} on {counted(event.n, 'image')}{patients}: {counts(event.counts)}")
         table = _table("Figures")
         table.add_column("figure")
         for name in ("value", "95 % interval", "n"):
@@ -204,11 +204,11 @@ class Display:
         shown = [name for name in event.figures if _is_headline(name)]
         for name in shown:
             figure = event.figures[name]
-            table.add_row(name, _number(figure.value), _interval(figure), str(figure.n))
+            table.add_row(name, number(figure.value), interval(figure), str(figure.n))
         self._console.print(table)
         self._subgroups(event)
         if len(shown) < len(event.figures):
-            self._line(f"{len(event.figures) - len(shown)} more figures: --json")
+            self._line(f"{counted(len(event.figures) - len(shown), 'more figure')}: --json")
         matrix = _table("Confusion matrix (rows true, columns predicted)")
         for heading in ("", *event.class_names):
             matrix.add_column(heading, justify="right")
@@ -221,7 +221,7 @@ class Display:
         for item in event.skipped[:10]:
             self._warn(f"Left out: {item.get('file')}: {item.get('reason')}")
         if event.opened is not None:
-            self._line(f"These images have been judged {event.opened} times in this workspace.")
+            self._line(f"These images have been judged {counted(event.opened, 'time')} in this workspace.")
         if event.record is not None:
             self._line(f"Evidence: {event.record}")
         self._notice()
@@ -238,7 +238,7 @@ class Display:
             table.add_column(name, justify="right")
         for part in sorted(parts):
             figures = [event.figures.get(f"{name}@{part}") for name in wanted]
-            cells = ["" if figure is None else f"{_number(figure.value)} ({_interval(figure)})" for figure in figures]
+            cells = ["" if figure is None else f"{number(figure.value)} ({interval(figure)})" for figure in figures]
             table.add_row(part, str(figures[0].n) if figures[0] else "", *cells)
         self._console.print(table)
 
@@ -247,25 +247,25 @@ class Display:
         if point is None:
             return
         chosen = f"chosen on validation for a sensitivity of {point.target_sensitivity:g}"
-        self._line(f"Operating point: {point.class_name} from a probability of {_number(point.threshold)}, {chosen}.")
+        self._line(f"Operating point: {point.class_name} from a probability of {number(point.threshold)}, {chosen}.")
         self._line(
             f"Of {point.positives} {point.class_name}, {point.missed} missed; of {point.negatives} others, {point.called} called."
         )
         for name, figure in event.predictive_values.items():
-            self._line(f"  {name}: {_number(figure.value)}  {_interval(figure)}")
+            self._line(f"  {name}: {number(figure.value)}  {interval(figure)}")
 
     def _comparison(self, event: Comparison) -> None:
         self._end_progress()
-        patients = "" if event.patients is None else f" of {event.patients} patients"
-        self._line(f"{event.first} and {event.second} on {event.n} cases{patients}")
+        patients = "" if event.patients is None else f" of {counted(event.patients, 'patient')}"
+        self._line(f"{event.first} and {event.second} on {counted(event.n, 'case')}{patients}")
         table = _table("Figures")
         table.add_column("figure")
         for name in ("first", "second", "difference", "95 % interval", "p"):
             table.add_column(name, justify="right")
         for name, pair in event.figures.items():
             p_value = "" if pair.p_value is None else f"{pair.p_value:.2g}"
-            change = _number(pair.difference.value)
-            table.add_row(name, _number(pair.first), _number(pair.second), change, _interval(pair.difference), p_value)
+            change = number(pair.difference.value)
+            table.add_row(name, number(pair.first), number(pair.second), change, interval(pair.difference), p_value)
         self._console.print(table)
         for note in event.notes:
             self._line(f"Note: {note}")
@@ -277,13 +277,13 @@ class Display:
         if event.probabilities is None:
             self._warn(f"{event.file}: {event.error}")
             return
-        chances = "  ".join(f"{name} {_number(value)}" for name, value in event.probabilities.items())
-        self._line(f"{event.file}: {event.label}  ({chances}){_decision(event)}")
+        chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
+        self._line(f"{event.file}: {event.label}  ({chances}){decision(event)}")
 
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()
         unread = f", {event.failed} could not be read" if event.failed else ""
-        self._line(f"{event.count} images{unread}")
+        self._line(f"{counted(event.count, 'image')}{unread}")
         self._notice()
 
     def _heat_map(self, event: HeatMap) -> None:
@@ -309,14 +309,14 @@ class Display:
         self._end_progress()
         self._line(
             f"{event.architecture} at {event.image_size}, batch {event.batch_size}, {event.dtype}, "
-            f"{event.threads} threads: learns from {event.train_images_per_second:.1f} images/s, judges "
+            f"{counted(event.threads, 'thread')}: learns from {event.train_images_per_second:.1f} images/s, judges "
             f"{event.evaluate_images_per_second:.1f}; {event.peak_share:.0%} of the matrix peak "
             f"({event.matrix_gflops:.0f} GFLOP/s); waits for images {event.loader_wait_share:.1%}; "
             f"{event.peak_memory_gb:.1f} GiB"
         )
         if event.estimated_s is not None:
             self._line(
-                f"  {event.epochs} epochs on {event.training_images} images: about {max(1, round(event.estimated_s / 60))} min"
+                f"  {counted(event.epochs, 'epoch')} on {counted(event.training_images, 'image')}: about {max(1, round(event.estimated_s / 60))} min"
             )
 
     def _export_complete(self, event: ExportComplete) -> None:
@@ -326,11 +326,11 @@ class Display:
             on = f" on {event.compared}" if event.compared else ""
             self._line(f"Largest difference of a probability from the checkpoint's{on}: {event.max_difference:.1e}")
         for name, pair in event.figures.items():
-            self._line(f"  {name}: {_number(pair.first)} in float32, {_number(pair.second)} here")
+            self._line(f"  {name}: {number(pair.first)} in float32, {number(pair.second)} here")
         self._notice()
 
     def _backup_created(self, event: BackupCreated) -> None:
-        self._line(f"Backup: {self._path(event.path)} ({event.files} files, {event.size_mb:.1f} MB)")
+        self._line(f"Backup: {self._path(event.path)} ({counted(event.files, 'file')}, {event.size_mb:.1f} MB)")
 
     def _job_stopped(self, event: JobStopped) -> None:
         self._end_progress()
@@ -385,43 +385,6 @@ def _is_headline(name: str) -> bool:
 
 def _table(title: str) -> Table:
     return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "undefined"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
-
-
-def _interval(figure: Figure) -> str:
-    return "" if figure.low is None or figure.high is None else f"{figure.low:.3f} to {figure.high:.3f}"
-
-
-def _decision(event: Prediction) -> str:
-    """Return what the operating point and the conformal sets say of a case."""
-    text = ""
-    if event.called is not None:
-        text += (
-            f"  {event.target_class}: {'called' if event.called else 'not called'} (from {_number(event.threshold)})"
-        )
-    if event.refer:
-        why = f"plausible: {', '.join(event.plausible)}" if event.plausible else "unlike any class it knows"
-        text += f"  REFER ({why})"
-    return text
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return f"{sum(counts.values())} ({', '.join(f'{name} {count}' for name, count in counts.items())})"
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {

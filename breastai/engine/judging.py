@@ -220,7 +220,7 @@ def _notes(loaded: Loaded, hashes: list[str], patients_known: bool, opened: int)
     if watched:
         notes.append(f"{watched} of these images chose its best epoch: the figures flatter it.")
     if not loaded.manifest.decision.n:
-        notes.append("The probabilities are not calibrated: this checkpoint is not a best one.")
+        notes.append("The probabilities are not calibrated: this checkpoint keeps no decision rule.")
     if not patients_known:
         notes.append(PATIENTS_UNKNOWN)
     if opened > 1:

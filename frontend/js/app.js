@@ -62,6 +62,7 @@
       BreastAI.views.audit.create(context),
       evaluation,
       BreastAI.views.editor.create(context),
+      BreastAI.views.comparison.create(context),
       BreastAI.views.log.create(context),
       BreastAI.views.system.create(context),
       BreastAI.views.toasts.create(context),

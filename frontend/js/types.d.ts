@@ -1118,7 +1118,8 @@ declare global {
       runs: { create(context: Context): View & { restyle(): void } };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
-      evaluation: { create(context: Context): View & { restyle(): void } };
+      evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
+      comparison: { create(context: Context): View };
       log: { create(context: Context): View; textOf(line: LineContent): string };
       system: { create(context: Context): View };
       toasts: { create(context: Context): View };

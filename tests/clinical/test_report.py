@@ -340,7 +340,7 @@ def test_every_finding_of_the_audit_has_french_words() -> None:
     params = dict.fromkeys(
         ["count", "images", "n", "needed", "pixels", "auc", "low", "high", "ratio", "claimed", "half_width", "wished"],
         1,
-    ) | dict.fromkeys(["split", "other", "feature", "class_name", "by_class", "largest", "smallest"], "x")
+    ) | dict.fromkeys(["split", "other", "feature", "class_name", "by_class", "largest", "smallest", "listed"], "x")
     for code, fault in FAULTS.items():
         finding = Finding(code=code, severity="info", message=fault.message, why="", advice="", params=params)
         assert isinstance(finding_text(finding, "fr"), str), code

@@ -9,6 +9,7 @@ from breastai import worker
 from breastai.domain.config import Config
 from breastai.domain.errors import TooFewClasses
 from breastai.domain.events import (
+    Comparison,
     AuditDone,
     BatchProgress,
     CheckpointSaved,
@@ -25,8 +26,16 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingUpdate,
 )
-from breastai.domain.evidence import CalibrationEvidence, Figure, Finding, JudgedPoint, Reliability, TwinGroup
-from breastai.domain.jobs import Audit, Evaluate, Export, Job, Report, Resume, Train
+from breastai.domain.evidence import (
+    CalibrationEvidence,
+    Figure,
+    Finding,
+    JudgedPoint,
+    PairedFigure,
+    Reliability,
+    TwinGroup,
+)
+from breastai.domain.jobs import Audit, Compare, Evaluate, Export, Job, Report, Resume, Train
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit, read_manifest
 from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace
@@ -255,6 +264,25 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     )
 
 
+def compare(job: Compare, workspace: Workspace) -> Iterator[Event]:
+    def pair(low: float, high: float, p_value: float | None) -> PairedFigure:
+        difference = Figure(value=(low + high) / 2, low=low, high=high, n=60)
+        return PairedFigure(first=0.9, second=0.8, difference=difference, p_value=p_value)
+
+    yield Comparison(
+        first=job.first,
+        second=job.second,
+        n=60,
+        class_names=PLAIN_NAMES,
+        figures={
+            "auc_roc.malignant": pair(0.04, 0.2, 0.0001),
+            "auc_roc.benign": pair(-0.1, 0.3, 0.2),
+            "accuracy": pair(0.0, 0.2, None),
+        },
+        notes=["Patients are unknown."],
+    )
+
+
 def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     files = report_files(workspace, job.run_id, job.language)
     files.html.parent.mkdir(parents=True, exist_ok=True)
@@ -273,6 +301,7 @@ if __name__ == "__main__":
         Export: export,
         Audit: audit,
         Evaluate: evaluate,
+        Compare: compare,
         Report: report,
     }
     worker.JOBS.update({kind: f"{__name__}:{function.__name__}" for kind, function in scripted.items()})

@@ -90,6 +90,22 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     assert violations(page) == []
 
 
+def test_the_current_model_is_compared_with_another_by_the_paired_test(open_page: OpenPage) -> None:
+    page = open_page()
+    trained(page)
+    page.get_by_role("link", name="Evaluation").click()
+    page.fill("#evaluate-path", "data")
+    button = action(page, "compare_models")
+    others = page.locator("#compare-with option")
+    expect(others).not_to_have_count(0)
+    button.click()
+    body = page.locator("#comparison-body")
+    expect(body).to_contain_text(re.compile("malignant: the AUC of .*/best is higher \\(p under 0.001\\)"))
+    expect(body).to_contain_text("benign: the AUCs can't be told apart on these images (p 0.200).")
+    expect(body.locator("tbody tr")).to_have_count(3)
+    assert violations(page) == []
+
+
 def test_a_report_is_written_and_opens_from_the_server(open_page: OpenPage) -> None:
     page = open_page("file")
     trained(page)

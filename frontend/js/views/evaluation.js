@@ -140,5 +140,5 @@
     };
   }
 
-  BreastAI.views.evaluation = { create };
+  BreastAI.views.evaluation = { create, wordsOf };
 })();
