@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DEMO := demo
 DATA ?= $(DEMO)/data
 
-.PHONY: demo start test check bench install page browser clean
+.PHONY: demo start test check bench audit install page browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -30,6 +30,14 @@ check: install page ## format, lint, types, layers
 
 bench: install ## what this machine manages, model by model
 	$(BIN)/breastai bench
+
+audit: install page ## what it is made of (sbom.json, sbom-page.json), and what is known against it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[audit]'
+	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --of JSON -o sbom.json
+	npm --prefix frontend sbom --package-lock-only --sbom-format cyclonedx > sbom-page.json
+	@echo "Written: sbom.json, sbom-page.json"
+	@$(BIN)/pip-audit --vulnerability-service osv --skip-editable --progress-spinner off || { echo >&2 \
+	  "NOT AUDITED CLEAN: something above has a known fault, or the OSV database could not be reached."; exit 1; }
 
 install: $(VENV)/.installed
 

@@ -13,7 +13,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
 from breastai.domain.events import ConnectionEstablished, DisconnectAck
 from breastai.domain.messages import decode_request, error_event, request_id_of
-from breastai.domain.requests import Request
+from breastai.domain.requests import Ping, Request
 from breastai.server import (  # noqa: F401 - they register their handlers
     data_handlers,
     document_handlers,
@@ -29,6 +29,7 @@ from breastai.server.job_runner import SERVER_LOG
 from breastai.server.restoring import restore
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
+from breastai.server.turns import ANSWER_S
 
 MOST_REQUESTS_AT_ONCE = 32
 _ANSWER_WITHIN_S = 600.0
@@ -45,7 +46,7 @@ async def serve_connection(services: Services, connection: ServerConnection) -> 
     services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
     try:
         async for message in connection:
-            async with services.turns.of(client.allowance, len(message)):
+            async with services.turns.of(client.allowance, len(services.hub)):
                 if len(tasks) >= MOST_REQUESTS_AT_ONCE:
                     looks["refused"] += 1
                     _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))
@@ -56,6 +57,8 @@ async def serve_connection(services: Services, connection: ServerConnection) -> 
                     looks["refused"] += 1
                     _refuse(services, client, message, error)
                     continue
+                if not isinstance(request, Ping):
+                    client.allowance.spend(ANSWER_S)
                 if isinstance(request, LOOKS_ONLY):
                     looks[asked_for(request)["asked"]] += 1
                 task = asyncio.create_task(_answer(services, client, request), name=f"request-{type(request).__name__}")

@@ -1,65 +1,68 @@
 """Whose message is taken next: a client within its allowance at once, one that asks without end in turn with its like.
 
-A message beyond its client's allowance waits in one queue for all such clients, and after each the queue rests, so that
-they share a bounded part of one core, and whoever keeps within the allowance waits for one message at most.
+An allowance is time of the server's one thread. A message beyond its client's allowance waits in one queue for all such
+clients, and after each the queue rests, so that they share a bounded part of one core, and whoever keeps within the
+allowance waits for one message at most.
 """
 
 import asyncio
 import time
 from collections.abc import Callable
 
-# What a client may send at once, and what it gains back: pages and scripts stay far below it.
-BURST = 200.0
-GAINED_PER_S = 5.0
-# A big message costs as many as it takes as long to read.
-BYTES_OF_ONE = 2**13
+# What a client may use at once, and what it gains back: a share for itself, and less when there are many.
+BURST_S = 0.5
+GAINED_SHARE = 0.02
+GAINED_SHARE_OF_ALL = 0.2
+# What a request other than ping takes after it was understood, about: its answer is made and sent elsewhere.
+ANSWER_S = 0.001
 # The queue rests this many times as long as its last message took, but no longer than the second figure.
 REST = 2.0
 LONGEST_REST_S = 0.1
 
 
 class Allowance:
-    """What one client may still send without waiting."""
+    """What one client may still use without waiting."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._left, self._at = BURST, clock()
+        self._left_s, self._at = BURST_S, clock()
 
-    def take(self, size_bytes: int) -> bool:
-        """Take a message out of the allowance; return False, and take nothing, when there is too little left."""
+    def is_left(self, clients: int) -> bool:
+        """Return whether anything is left to one of so many clients."""
         now = self._clock()
-        self._left = min(BURST, self._left + (now - self._at) * GAINED_PER_S)
+        share = min(GAINED_SHARE, GAINED_SHARE_OF_ALL / max(clients, 1))
+        self._left_s = min(BURST_S, self._left_s + (now - self._at) * share)
         self._at = now
-        cost = 1.0 + size_bytes / BYTES_OF_ONE
-        if cost > self._left:
-            return False
-        self._left -= cost
-        return True
+        return self._left_s > 0
+
+    def spend(self, seconds: float) -> None:
+        self._left_s = max(self._left_s - seconds, -BURST_S)
 
 
 class Turns:
-    """The queue of those beyond their allowance: `async with turns.of(allowance, size_bytes)` around the work."""
+    """The queue of those beyond their allowance: `async with turns.of(allowance, clients)` around the work."""
 
     def __init__(self) -> None:
         self._queue = asyncio.Lock()
 
-    def of(self, allowance: Allowance, size_bytes: int) -> "_Turn":
-        return _Turn(None if allowance.take(size_bytes) else self._queue)
+    def of(self, allowance: Allowance, clients: int) -> "_Turn":
+        return _Turn(allowance, None if allowance.is_left(clients) else self._queue)
 
 
 class _Turn:
-    def __init__(self, queue: asyncio.Lock | None) -> None:
-        self._queue = queue
+    def __init__(self, allowance: Allowance, queue: asyncio.Lock | None) -> None:
+        self._allowance, self._queue = allowance, queue
         self._began = 0.0
 
     async def __aenter__(self) -> None:
         if self._queue is not None:
             await self._queue.acquire()
-            self._began = time.perf_counter()
+        self._began = time.thread_time()
 
     async def __aexit__(self, *_: object) -> None:
+        took_s = time.thread_time() - self._began
+        self._allowance.spend(took_s)
         if self._queue is not None:
-            took_s = time.perf_counter() - self._began
             try:
                 await asyncio.sleep(min(REST * took_s, LONGEST_REST_S))
             finally:

@@ -3,41 +3,44 @@
 import asyncio
 
 from breastai.server import turns
-from breastai.server.turns import BURST, BYTES_OF_ONE, GAINED_PER_S, Allowance, Turns
+from breastai.server.turns import BURST_S, GAINED_SHARE, GAINED_SHARE_OF_ALL, Allowance, Turns
 
 
-def spend(allowance: Allowance, size_bytes: int = 0) -> int:
-    """Return how many messages go at once."""
-    count = 0
-    while allowance.take(size_bytes):
-        count += 1
-    return count
+def test_an_allowance_is_spent_and_comes_back_more_slowly_among_many():
+    for clients in (1, 5, 600):
+        now = [0.0]
+        allowance = Allowance(lambda now=now: now[0])
+        assert allowance.is_left(clients)
+        allowance.spend(BURST_S)
+        assert not allowance.is_left(clients)
+        allowance.spend(0.01)
+        share = min(GAINED_SHARE, GAINED_SHARE_OF_ALL / clients)
+        now[0] = 0.009 / share
+        assert not allowance.is_left(clients)
+        now[0] = 0.011 / share
+        assert allowance.is_left(clients)
 
 
-def test_an_allowance_is_spent_and_comes_back():
+def test_no_debt_is_for_ever_and_no_saving_without_end():
     now = [0.0]
     allowance = Allowance(lambda: now[0])
-    assert spend(allowance) == BURST
-    now[0] = 2.0
-    assert spend(allowance) == 2 * GAINED_PER_S
+    allowance.spend(1e9)
+    now[0] = 2 * BURST_S / GAINED_SHARE
+    assert allowance.is_left(1)
     now[0] = 1e9
-    assert spend(allowance) == BURST
+    assert allowance.is_left(1)
+    allowance.spend(BURST_S)
+    assert not allowance.is_left(1)
 
 
-def test_a_big_message_takes_more_of_it():
-    assert spend(Allowance(lambda: 0.0), 9 * BYTES_OF_ONE) == BURST / 10
-
-
-def test_who_is_beyond_the_allowance_waits_in_turn_and_who_is_not_goes_past(monkeypatch):
-    monkeypatch.setattr(turns, "BURST", 1.0)
-
+def test_who_is_beyond_the_allowance_waits_in_turn_and_who_is_not_goes_past():
     async def story():
         queue, order = Turns(), []
         spent, fresh = Allowance(lambda: 0.0), Allowance(lambda: 0.0)
-        spent._left = 0.0
+        spent.spend(1e9)
 
         async def work(name, allowance):
-            async with queue.of(allowance, 0):
+            async with queue.of(allowance, 2):
                 order.append(name)
 
         waiting = [asyncio.create_task(work(number, spent)) for number in range(3)]
@@ -52,7 +55,7 @@ def test_who_is_beyond_the_allowance_waits_in_turn_and_who_is_not_goes_past(monk
 
 
 def test_a_client_far_beyond_its_allowance_is_answered_all_the_same(play, monkeypatch):
-    monkeypatch.setattr(turns, "BURST", 2.0)
+    monkeypatch.setattr(turns, "BURST_S", 0.0001)
 
     async def story(stage):
         eager = await stage.connect()
