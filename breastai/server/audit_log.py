@@ -15,6 +15,8 @@ from breastai.domain.requests import (
     CheckConfig,
     CompareRuns,
     DescribeData,
+    CheckConfig,
+    CompareRuns,
     Disconnect,
     GetConfig,
     GetHistory,

@@ -25,8 +25,20 @@ NAMED = {
     "get_history": "run_id",
     "create_report": "run_id",
     "compare_models": "first",
+    "annotate_run": "run_id",
+    "delete_run": "run_id",
+    "predict_images": "checkpoint",
+    "explain_images": "checkpoint",
+    "delete_config": "name",
+    "get_document": "name",
 }
-ALSO_NEEDED = {"evaluate_model": {"data": "data"}, "compare_models": {"second": "run/best", "data": "data"}}
+ALSO_NEEDED = {
+    "predict_images": {"images": ["data"]},
+    "explain_images": {"images": ["data"]},
+    "get_document": {"kind": "config"},
+    "evaluate_model": {"data": "data"},
+    "compare_models": {"second": "run/best", "data": "data"},
+}
 
 
 @pytest.fixture
@@ -56,7 +68,15 @@ def test_every_name_that_leads_elsewhere_is_refused_and_written_down(play, works
             for name in NAMES:
                 answer = await script.ask(kind, **{field: name}, **ALSO_NEEDED.get(kind, {}))
                 assert answer["type"] == "error", (kind, name)
-                assert answer["code"].partition(".")[0] in ("checkpoint", "run", "name", "request", "data"), answer
+                assert answer["code"].partition(".")[0] in (
+                    "checkpoint",
+                    "run",
+                    "name",
+                    "request",
+                    "data",
+                    "document",
+                    "config",
+                ), answer
                 assert "what nobody" not in json.dumps(answer)
         assert stage.workers_begun == 0
 
@@ -81,6 +101,9 @@ def test_no_folder_outside_the_workspace_is_read_however_it_is_named(play, works
             for kind, fields in (
                 ("audit_data", {"data": path}),
                 ("start_training", {"config": settings}),
+                ("describe_data", {"config": settings}),
+                ("list_images", {"config": settings}),
+                ("preview_image", {"config": settings}),
                 ("estimate_cost", {"config": settings}),
                 ("start_training", {"config": {"model": {"weights_file": path}}}),
                 ("start_training", {"config": {"data": {"split_file": path}}}),
