@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 DATA ?= $(DEMO)/data
+SCREENSHOTS ?= $(DEMO)/screenshots
 
-.PHONY: demo start test check bench audit install page browser clean
+.PHONY: demo start test check bench audit screenshots install page browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -38,6 +39,9 @@ audit: install page ## what it is made of (sbom.json, sbom-page.json), and what 
 	@echo "Written: sbom.json, sbom-page.json"
 	@$(BIN)/pip-audit --vulnerability-service osv --skip-editable --progress-spinner off || { echo >&2 \
 	  "NOT AUDITED CLEAN: something above has a known fault, or the OSV database could not be reached."; exit 1; }
+
+screenshots: install page browser ## every view, language, theme and width, into SCREENSHOTS
+	PYTHONPATH=tests/frontend $(BIN)/python tests/frontend/take_screenshots.py $(SCREENSHOTS)
 
 install: $(VENV)/.installed
 

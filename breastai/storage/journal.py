@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -126,6 +127,16 @@ def latest_events(path: Path, kinds: Collection[str]) -> tuple[int, list[Event]]
 
 def read_epochs(path: Path) -> dict[int, dict[str, Any]]:
     """Return the training_update events by epoch, as plain values; an epoch that was run again is as it was last."""
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return {}
+    return _read_epochs(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_epochs(path: Path, size: int, modified: int) -> dict[int, dict[str, Any]]:
+    """Read them; a long run is asked for page by page, and its journal need not be read for each."""
     found: dict[int, dict[str, Any]] = {}
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         for line in file:

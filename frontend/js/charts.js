@@ -10,13 +10,23 @@
     return typeof globalThis.Chart === "function";
   }
 
-  /** The value of a colour of the style sheet, as the theme has it now. @param {string} variable */
+  /** @type {Map<string, string>} */
+  const colours = new Map();
+  let coloursFor = "";
+
+  /** The value of a colour of the style sheet, as the theme has it now; asked once, because asking lays out the page. @param {string} variable */
   function colour(variable) {
+    const theme = `${document.documentElement.dataset.theme ?? ""} ${matchMedia("(prefers-color-scheme: dark)").matches}`;
+    if (theme !== coloursFor) colours.clear();
+    coloursFor = theme;
+    const known = colours.get(variable);
+    if (known !== undefined) return known;
     const probe = BreastAI.elements.make("span", { attributes: { hidden: true } });
     probe.style.setProperty("color", `var(${variable})`);
     document.body.append(probe);
     const value = getComputedStyle(probe).color;
     probe.remove();
+    colours.set(variable, value);
     return value;
   }
 

@@ -6,6 +6,7 @@
   const { t } = BreastAI.i18n;
   const { format, catalog, charts, series, download } = BreastAI;
   const MOST_ROWS = 200;
+  const LONG = 300;
   /** Drawn for each class, when the epochs have them. */
   const BY_CLASS = ["sensitivity", "specificity"];
 
@@ -52,6 +53,8 @@
     /** @type {Span | null} */
     let range = null;
     let weight = 0;
+    /** @type {typeof drawn} */
+    let waiting = [];
     const tools = BreastAI.views.curveTools.create({ onRange: zoom, onWeight: (to) => { weight = to; show(); }, onSave: save });
 
     /** @param {Wire.Catalog} from @param {string[]} classNames */
@@ -73,13 +76,31 @@
       show();
     }
 
+    /** @param {typeof drawn[number]} chart */
+    function showOne({ card, lines, value = format.figure }) {
+      const latest = epochs.at(-1);
+      // The curve in words, for those who do not see it.
+      const description = latest === undefined ? "" : lines.map(({ label, value: of }) => `${label} ${value(of(latest) ?? null)}`).join(", ");
+      card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description });
+    }
+
+    /** Of a long run a chart at a time, so that the page answers in between. */
     function show() {
-      for (const { card, lines, value = format.figure } of drawn) {
-        const latest = epochs.at(-1);
-        // The curve in words, for those who do not see it.
-        const description = latest === undefined ? "" : lines.map(({ label, value: of }) => `${label} ${value(of(latest) ?? null)}`).join(", ");
-        card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description });
+      if (epochs.length < LONG) {
+        waiting = [];
+        for (const chart of drawn) showOne(chart);
+        return;
       }
+      const idle = waiting.length === 0;
+      waiting = [...drawn];
+      if (idle) setTimeout(next);
+    }
+
+    function next() {
+      const chart = waiting.shift();
+      if (chart === undefined) return;
+      if (drawn.includes(chart)) showOne(chart);
+      if (waiting.length) setTimeout(next);
     }
 
     /** Every figure of every epoch, as numbers. */
@@ -134,7 +155,9 @@
           shown = null;
           draw(drawnFrom, names);
         }
-        if (shown !== epochs) {
+        // While a long run's epochs come in, page after page, they are not drawn each time.
+        const coming = epochs.length >= LONG && BreastAI.store.missingEpochs(state) !== null;
+        if (shown !== epochs && !coming) {
           shown = epochs;
           tools.show(range, epochs);
           show();
