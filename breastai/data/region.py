@@ -13,6 +13,7 @@ _WORKING_SIDE = 512
 # A breast takes at least this share of the image, and more than the other one is no mammogram with a background.
 _LEAST_SHARE, _LARGEST_SHARE = 0.03, 0.97
 _MARGIN = 0.01
+_RIM = 15  # wider than a film's rim, at the working size
 _BOX = (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT)
 
 
@@ -43,7 +44,11 @@ def breast_region(image: Pixels) -> tuple[Region, npt.NDArray[np.bool_] | None]:
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     bright = _bright(np.asarray(small, dtype=np.uint8))
-    count, labels, facts, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    # A film's bright rim joins breast and labels: the breast is what is left of the thick parts.
+    # Dark around the image, or a rim along its edge would count as thick.
+    framed = cv2.copyMakeBorder(bright, _RIM, _RIM, _RIM, _RIM, cv2.BORDER_CONSTANT, value=0)
+    thick = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((_RIM, _RIM), np.uint8))[_RIM:-_RIM, _RIM:-_RIM]
+    count, labels, facts, _ = cv2.connectedComponentsWithStats(np.asarray(thick), connectivity=8)
     if count < 2:
         return whole(image), None
     largest = 1 + int(np.argmax(facts[1:, cv2.CC_STAT_AREA]))
@@ -53,7 +58,8 @@ def breast_region(image: Pixels) -> tuple[Region, npt.NDArray[np.bool_] | None]:
     box = _box(facts[largest], grey.shape, small.shape)
     left_half, right_half = np.array_split(breast.sum(axis=0), 2)
     flipped = int(left_half.sum()) > int(right_half.sum())
-    beside = ((labels != 0) & ~breast).astype(np.uint8)
+    parts = cv2.connectedComponents(bright, connectivity=8)[1]
+    beside = ((parts != 0) & ~np.isin(parts, np.unique(parts[breast]))).astype(np.uint8)
     grown = cv2.dilate(beside, np.ones((5, 5), np.uint8)).astype(bool) & ~breast
     enlarged = cv2.resize(grown.astype(np.uint8), grey.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
     inside = enlarged[box.top : box.top + box.height, box.left : box.left + box.width]

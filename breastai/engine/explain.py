@@ -1,6 +1,7 @@
 """Heat maps: where in an image a network found what speaks for a class (Grad-CAM), laid over the original pixels.
 
-Grad-CAM: Selvaraju et al., ICCV 2017, on the last feature map after attention. A heat map shows where the network
+Grad-CAM: Selvaraju et al., ICCV 2017, on the backbone's last feature map. Behind CBAM and with attention pooling the
+maps met lesions less: a channel's mean gradient then forgets which places count. A heat map shows where the network
 looked, not whether it was right; `benchmarks/heat_maps.py` measures how far such maps can be believed.
 """
 
@@ -43,10 +44,10 @@ def heat_maps(model: Classifier, inputs: Tensor, classes: Tensor) -> tuple[Heat,
     model.eval()
     try:
         with torch.no_grad():
-            features = model.attention(model.backbone(inputs))
+            features = model.backbone(inputs)
         with torch.enable_grad():
             features = features.detach().requires_grad_(True)  # (N, channels, h, w)
-            logits = model.classify_attended(features)
+            logits = model.classify(features)
             chosen = logits.gather(1, classes[:, None]).sum()
             (slopes,) = torch.autograd.grad(chosen, features)
     finally:

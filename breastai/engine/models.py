@@ -38,11 +38,7 @@ class Classifier(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits for a backbone's feature maps (N, channels, h, w)."""
-        return self.classify_attended(self.attention(features))
-
-    def classify_attended(self, features: Tensor) -> Tensor:
-        """Return the logits for feature maps (N, channels, h, w) that attention has been at."""
-        pooled = self.pool(features)  # -> (N, channels)
+        pooled = self.pool(self.attention(features))  # -> (N, channels)
         logits: Tensor = self.head(self.dropout(pooled))  # -> (N, num_classes)
         return logits
 
