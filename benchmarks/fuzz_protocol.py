@@ -249,45 +249,44 @@ async def attack(
         while event.get("type") != "training_started":
             event = json.loads(await owner.recv())
             assert event["type"] != "error", event
-        quiet = await pings_for(url, arguments.quiet_s)
-        # Once over all, so that what is made once (caches, threads) is there before it is weighed.
-        await fuzz(url, 200, seed=0)
-        await asyncio.sleep(2)
-        before, cpu_before, began = weighed(process), sum(process.cpu_times()[:2]), time.perf_counter()
-        done = asyncio.Event()
-        pinging = await Pinging(url).begun()
-        openings = asyncio.create_task(half_open(port, arguments.half_open, done))
-        deaf = [asyncio.create_task(never_read(port, done)) for _ in range(arguments.slow)]
-        each = arguments.messages // arguments.connections
-        fuzzers = [fuzz(url, each, seed) for seed in range(1, arguments.connections + 1)]
-        seen = sum(await asyncio.gather(*fuzzers), Counter[str]())
-        seconds = time.perf_counter() - began
-        cpu = sum(process.cpu_times()[:2]) - cpu_before
-        at_its_worst = weighed(process)
-        done.set()
-        during, made, ended = await pinging.end(), await openings, sum(await asyncio.gather(*deaf))
-        await asyncio.sleep(arguments.settle_s)
-        after_pings = await pings_for(url, arguments.quiet_s)
-        after = weighed(process)
-        await owner.send('{"type": "get_status", "request_id": "last"}')
-        while event.get("request_id") != "last":
-            event = json.loads(await owner.recv())
-        return {
-            "messages": each * arguments.connections,
-            "answered": dict(seen.most_common()),
-            "seconds": round(seconds, 1),
-            "server_cpu_share": round(cpu / seconds, 3),
-            "half_open_made": made,
-            "deaf_clients_ended": ended,
-            "ping_ms_before": quantiles(quiet),
-            "ping_ms_during": quantiles(during),
-            "ping_ms_after": quantiles(after_pings),
-            "server_before": before,
-            "server_at_its_worst": at_its_worst,
-            "server_after": after,
-            "run": event["snapshot"]["state"],
-            "log_bytes": sum(path.stat().st_size for path in (workspace / "logs").glob("*.log*")),
-        }
+    quiet = await pings_for(url, arguments.quiet_s)
+    # Once over all, so that what is made once (caches, threads) is there before it is weighed.
+    await fuzz(url, 200, seed=0)
+    await asyncio.sleep(2)
+    before, cpu_before, began = weighed(process), sum(process.cpu_times()[:2]), time.perf_counter()
+    done = asyncio.Event()
+    pinging = await Pinging(url).begun()
+    openings = asyncio.create_task(half_open(port, arguments.half_open, done))
+    deaf = [asyncio.create_task(never_read(port, done)) for _ in range(arguments.slow)]
+    each = arguments.messages // arguments.connections
+    fuzzers = [fuzz(url, each, seed) for seed in range(1, arguments.connections + 1)]
+    seen = sum(await asyncio.gather(*fuzzers), Counter[str]())
+    seconds = time.perf_counter() - began
+    cpu = sum(process.cpu_times()[:2]) - cpu_before
+    at_its_worst = weighed(process)
+    done.set()
+    during, made, ended = await pinging.end(), await openings, sum(await asyncio.gather(*deaf))
+    await asyncio.sleep(arguments.settle_s)
+    after_pings = await pings_for(url, arguments.quiet_s)
+    after = weighed(process)
+    async with connect(url, max_size=None) as client:
+        snapshot = json.loads(await client.recv())["snapshot"]
+    return {
+        "messages": each * arguments.connections,
+        "answered": dict(seen.most_common()),
+        "seconds": round(seconds, 1),
+        "server_cpu_share": round(cpu / seconds, 3),
+        "half_open_made": made,
+        "deaf_clients_ended": ended,
+        "ping_ms_before": quantiles(quiet),
+        "ping_ms_during": quantiles(during),
+        "ping_ms_after": quantiles(after_pings),
+        "server_before": before,
+        "server_at_its_worst": at_its_worst,
+        "server_after": after,
+        "run": snapshot["state"],
+        "log_bytes": sum(path.stat().st_size for path in (workspace / "logs").glob("*.log*")),
+    }
 
 
 async def pings_for(url: str, seconds: float) -> list[float]:

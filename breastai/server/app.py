@@ -4,6 +4,7 @@ import asyncio
 import http
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -149,6 +150,8 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
 
 async def run_until_signal(options: Options, announce: Callable[[RunningServer], None]) -> None:
     """Serve until SIGINT or SIGTERM; a second one kills the running job instead of waiting for it."""
+    # Threads that read files would otherwise keep the loop waiting 5 ms each.
+    sys.setswitchinterval(0.0005)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     async with running_server(options) as server:

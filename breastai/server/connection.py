@@ -11,9 +11,9 @@ from breastai import __version__
 from breastai.domain import catalog
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
-from breastai.domain.events import ConnectionEstablished, DisconnectAck
+from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
-from breastai.domain.requests import Ping, Request
+from breastai.domain.requests import Request
 from breastai.server import (  # noqa: F401 - they register their handlers
     data_handlers,
     document_handlers,
@@ -29,10 +29,11 @@ from breastai.server.job_runner import SERVER_LOG
 from breastai.server.restoring import restore
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
-from breastai.server.turns import ANSWER_S
 
 MOST_REQUESTS_AT_ONCE = 32
 _ANSWER_WITHIN_S = 600.0
+# Who had to wait for a turn keeps it until the answer is sent, but no longer.
+_TURN_AT_MOST_S = 1.0
 _FINISH_WITHIN_S = 60.0
 
 
@@ -46,7 +47,7 @@ async def serve_connection(services: Services, connection: ServerConnection) -> 
     services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
     try:
         async for message in connection:
-            async with services.turns.of(client.allowance, len(services.hub)):
+            async with services.turns.of(client.allowance, len(services.hub)) as waited:
                 if len(tasks) >= MOST_REQUESTS_AT_ONCE:
                     looks["refused"] += 1
                     _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))
@@ -57,13 +58,13 @@ async def serve_connection(services: Services, connection: ServerConnection) -> 
                     looks["refused"] += 1
                     _refuse(services, client, message, error)
                     continue
-                if not isinstance(request, Ping):
-                    client.allowance.spend(ANSWER_S)
                 if isinstance(request, LOOKS_ONLY):
                     looks[asked_for(request)["asked"]] += 1
                 task = asyncio.create_task(_answer(services, client, request), name=f"request-{type(request).__name__}")
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
+                if waited:
+                    await asyncio.wait([task], timeout=_TURN_AT_MOST_S)
     except ConnectionClosed:
         pass
     finally:
@@ -85,10 +86,14 @@ async def _answer(services: Services, client: Client, request: Request) -> None:
         if event is None:
             return
         event = event.model_copy(update={"session_id": request.session_id})
-        if isinstance(event, SEEN_BY_ALL):
-            services.hub.broadcast(event, [(client, request.request_id)])
-        else:
+        if isinstance(event, Pong):
             services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
+            return
+        async with services.turns.answering(client.allowance):
+            if isinstance(event, SEEN_BY_ALL):
+                services.hub.broadcast(event, [(client, request.request_id)])
+            else:
+                services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
         if isinstance(event, DisconnectAck):
             await client.connection.close()
     except BreastAIError as error:

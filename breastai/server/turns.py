@@ -7,14 +7,13 @@ allowance waits for one message at most.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 # What a client may use at once, and what it gains back: a share for itself, and less when there are many.
 BURST_S = 0.5
 GAINED_SHARE = 0.02
 GAINED_SHARE_OF_ALL = 0.2
-# What a request other than ping takes after it was understood, about: its answer is made and sent elsewhere.
-ANSWER_S = 0.001
 # The queue rests this many times as long as its last message took, but no longer than the second figure.
 REST = 2.0
 LONGEST_REST_S = 0.1
@@ -44,6 +43,18 @@ class Turns:
 
     def __init__(self) -> None:
         self._queue = asyncio.Lock()
+        self._answering = asyncio.Lock()
+
+    @asynccontextmanager
+    async def answering(self, allowance: Allowance) -> AsyncIterator[None]:
+        """Make and send an answer that may be big: one between two looks at the sockets, at its client's expense."""
+        async with self._answering:
+            began = time.thread_time()
+            try:
+                yield
+            finally:
+                allowance.spend(time.thread_time() - began)
+            await asyncio.sleep(0)
 
     def of(self, allowance: Allowance, clients: int) -> "_Turn":
         return _Turn(allowance, None if allowance.is_left(clients) else self._queue)
@@ -54,10 +65,12 @@ class _Turn:
         self._allowance, self._queue = allowance, queue
         self._began = 0.0
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> bool:
+        """Return whether the message had to wait."""
         if self._queue is not None:
             await self._queue.acquire()
         self._began = time.thread_time()
+        return self._queue is not None
 
     async def __aexit__(self, *_: object) -> None:
         took_s = time.thread_time() - self._began
