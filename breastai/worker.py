@@ -5,6 +5,7 @@
 
 import contextlib
 import errno
+import faulthandler
 import importlib
 import os
 import signal
@@ -30,6 +31,7 @@ from breastai.domain.events import (
     TERMINAL,
     Event,
     JobStopped,
+    Log,
     ProgressUpdate,
     TrainingComplete,
     TrainingStopped,
@@ -58,11 +60,14 @@ from breastai.domain.jobs import (
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
-from breastai.storage.checkpoints import checkpoint_files
+from breastai.storage.backup import backup_event, create_backup
+from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import Journal
 from breastai.storage.workspace import Workspace
 
 _PROGRESS_EVERY_S = 0.5
+BEAT_EVERY_S = 5.0
+DISK_RETRY_S = 2.0
 
 # Torch's threads meet after every operation, and wait by spinning 300,000 times before they sleep. On a machine that
 # does anything else (a browser, say) that can take the core from the very thread they wait for; sleeping at once costs
@@ -139,20 +144,25 @@ def _perform_plain(job: AnyJob, events: Events, stop_requested: Stop) -> Iterato
 
 
 def _perform_run(job: Train | Resume, events: Events, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
-    if isinstance(job, Resume):
-        workspace.existing_run(job.run_id)
-    first = next(events)  # raises what is wrong with the request before the run leaves a trace on disk
-    with workspace.lock_run(job.run_id):
+    with contextlib.ExitStack() as held:
+        if isinstance(job, Resume):
+            workspace.existing_run(job.run_id)
+            held.enter_context(workspace.lock_run(job.run_id))  # before looking at what another process may write
+        first = next(events)  # raises what is wrong with the request before the run leaves a trace on disk
+        if isinstance(job, Train):
+            held.enter_context(workspace.lock_run(job.run_id))
         journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id)
         pace = Pace()
         epochs = 0
         try:
-            yield journal.stamp(first)
+            yield from _told(first, journal, stop_requested)
             for event in events:
                 if isinstance(event, TrainingUpdate):
                     epochs = event.epoch
-                if pace.passes(event):
-                    yield journal.stamp(event)
+                if isinstance(event, TrainingComplete):
+                    yield from _completed(job, event, journal, workspace, stop_requested)
+                elif pace.passes(event):
+                    yield from _told(event, journal, stop_requested)
                 if not isinstance(event, TrainingComplete) and (reason := stop_requested()):
                     events.close()  # saves the place
                     yield journal.stamp(_stopped(job, workspace, "user" if reason is True else reason, epochs))
@@ -163,6 +173,53 @@ def _perform_run(job: Train | Resume, events: Events, workspace: Workspace, stop
         finally:
             events.close()
             journal.close()
+
+
+def _told(event: Event, journal: Journal, stop_requested: Stop) -> Iterator[Event]:
+    """Write an event down and yield it; while a full disk keeps it from being written, wait, unless told to stop."""
+    yield journal.stamp(event)
+    if not journal.behind:
+        return
+    yield journal.stamp(
+        Log(
+            level="warning",
+            code="disk.waiting",
+            message="No space left to write the run's journal. Nothing written before is damaged. The run waits, and "
+            "goes on by itself when there is room: delete old checkpoints, backups or other files, or stop the run.",
+            params={"path": "events.jsonl"},
+        )
+    )
+    yield from _until_written(journal, stop_requested)
+
+
+def _until_written(journal: Journal, stop_requested: Stop) -> Iterator[Event]:
+    while not journal.catch_up():
+        yield journal.stamp(ProgressUpdate(stage="waiting", message="Waiting for room on the disk for the journal"))
+        if stop_requested():
+            return
+        time.sleep(DISK_RETRY_S)
+
+
+def _completed(
+    job: Train | Resume, event: TrainingComplete, journal: Journal, workspace: Workspace, stop_requested: Stop
+) -> Iterator[Event]:
+    """Write down that a run is complete, back it up, and tell of both; the terminal event comes last.
+
+    It is also the last in the journal: a backup and its failure are no events of the run, and have no number.
+    """
+    complete = journal.stamp(event)
+    yield from _until_written(journal, stop_requested)
+    try:
+        storage = read_manifest(checkpoint_files(workspace, job.run_id, "best")).config.storage
+        if storage.backup_after_run and not journal.behind:
+            journal.sync()
+            yield backup_event(create_backup(workspace, storage.backups_kept, job.run_id), workspace, job.session_id)
+    except (BreastAIError, OSError) as error:
+        reason = str(error)
+        message = f"The run is complete but could not be backed up: {reason}"
+        params = {"reason": reason}
+        yield Log(level="warning", code="backup.failed", message=message, params=params, session_id=job.session_id)
+    yield complete
 
 
 def _stopped(job: Train | Resume, workspace: Workspace, reason: str, epochs: int, message: str = "") -> TrainingStopped:
@@ -226,23 +283,17 @@ def _internal(error: Exception, workspace: Workspace) -> InternalError:
 def main(arguments: Sequence[str] = ()) -> int:
     """Read a job from the first line of stdin, then control lines; write events to stdout. `--light`: many jobs."""
     output = claim_stdout()
+    tell_of_faults()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the server's terminal is the server's to answer
     if LIGHT in arguments:
         return _serve_light(output)
-    line = sys.stdin.readline()
-    if not line.strip():
-        return 0
-    stop = Controls(sys.stdin)
-    listening = True
-    for event in perform(JOB.validate_json(line), stop.requested):
-        if not listening:
-            continue
-        try:
-            output.write(encode_event(event) + "\n")
-            output.flush()
-        except OSError:
-            # The server is gone: the run is still saved, and its journal still gets its last line.
-            listening = False
+    with Pulse(output) as pulse:
+        line = sys.stdin.readline()
+        if not line.strip():
+            return 0
+        stop = Controls(sys.stdin)
+        for event in perform(JOB.validate_json(line), stop.requested):
+            pulse.write(encode_event(event))
     return 0
 
 
@@ -258,6 +309,41 @@ def _serve_light(output: TextIO) -> int:
             output.write(encode_event(event) + "\n")
             output.flush()
     return 0
+
+
+def tell_of_faults() -> None:
+    """Write where the program stood to stderr, when native code crashes and when the server asks before ending it."""
+    faulthandler.enable(all_threads=True)
+    if hasattr(faulthandler, "register") and hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+
+
+class Pulse:
+    """Writes lines to the server, and an empty one every few seconds: a sign of life, whatever the job is busy with."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
+
+    def __enter__(self) -> "Pulse":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def write(self, line: str) -> None:
+        """Write a line. That the server is gone is no fault: the run is saved, and its journal gets its last line."""
+        with self._lock, contextlib.suppress(OSError):
+            self._output.write(line + "\n")
+            self._output.flush()
+
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_EVERY_S):
+            self.write("")
 
 
 def claim_stdout() -> TextIO:

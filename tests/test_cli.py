@@ -31,7 +31,8 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import AnyJob, Predict, Resume, Train
 from breastai.domain.messages import decode_event, error_event
-from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
+from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
 
 Script = Callable[[AnyJob, Callable[[], bool]], Iterator[Event]]
@@ -332,7 +333,7 @@ def test_what_a_library_writes_to_the_descriptor_itself_stays_out_of_the_events(
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(LossNotFinite("nan", 3), 1), (RunLocked("R"), 1), (NoClassFolders("data"), 2)]
+    ("error", "status"), [(LossNotFinite(3, 3, 12.5), 1), (RunLocked("R"), 1), (NoClassFolders("data"), 2)]
 )
 def test_a_failed_run_ends_with_its_reason_and_its_status(
     worker: FakeWorker, place: Path, capsys: pytest.CaptureFixture[str], error: BreastAIError, status: int

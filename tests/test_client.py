@@ -66,7 +66,7 @@ STARTED = TrainingStarted(architecture="resnet50", epochs=3, class_names=["benig
 COMPLETE = TrainingComplete(
     final_metrics={}, history={}, checkpoint="R/best", best_epoch=1, epochs_run=2, stopped_early=False, duration_s=1.0
 )
-FAILED = (error_event(LossNotFinite("nan", 2)), TrainingStopped(reason="error", checkpoint="R/last"))
+FAILED = (error_event(LossNotFinite(3, 3, 12.5)), TrainingStopped(reason="error", checkpoint="R/last"))
 
 
 def epoch(number: int) -> TrainingUpdate:
@@ -157,7 +157,7 @@ def test_a_failed_run_raises_its_error_after_its_last_event(stage: Stage) -> Non
         with pytest.raises(LossNotFinite) as caught:
             async for event in client.train():
                 events.append(event)  # noqa: PERF401 - those before the error are wanted
-        assert caught.value.params == {"value": "nan", "epoch": 2}
+        assert caught.value.params == {"epoch": 3, "rollbacks": 3, "rate_percent": 12.5}
         assert kinds(events) == ["training_started", "error", "training_stopped"]
 
     play(stage, story)

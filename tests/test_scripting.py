@@ -205,7 +205,7 @@ def test_images_the_server_may_not_read_are_trained_on_here(
 
 
 def test_a_failed_run_raises_its_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    failure = error_event(LossNotFinite("nan", 1))
+    failure = error_event(LossNotFinite(3, 3, 12.5))
     put_in_place(monkeypatch, lambda job, stop: iter([STARTED, failure, TrainingStopped(reason="error")]))
 
     async def story() -> None:

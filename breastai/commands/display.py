@@ -17,6 +17,9 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
     BackupCreated,
+    BackupRestored,
+    BackupsList,
+    BackupVerified,
     BenchMeasured,
     CheckpointSaved,
     Comparison,
@@ -27,6 +30,7 @@ from breastai.domain.events import (
     ExplanationsComplete,
     ExportComplete,
     HeatMap,
+    InterruptedRuns,
     JobStopped,
     Log,
     ModelLoaded,
@@ -42,6 +46,9 @@ from breastai.domain.events import (
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 _LISTED_FILES = 10
+
+_BACKUP_KINDS = {"project": "the project", "run": "one run"}
+_CAUSES = {"crash": "no word of an end", "server_gone": "its server was stopped", "error": "stopped by an error"}
 
 
 class Display:
@@ -332,6 +339,24 @@ class Display:
     def _backup_created(self, event: BackupCreated) -> None:
         self._line(f"Backup: {self._path(event.path)} ({counted(event.files, 'file')}, {event.size_mb:.1f} MB)")
 
+    def _backups_list(self, event: BackupsList) -> None:
+        for entry in event.backups:
+            self._line(f"{entry.name}  {entry.created}  {entry.size_mb:.1f} MB  {_BACKUP_KINDS[entry.kind]}")
+        if not event.backups:
+            self._line("No backup yet.")
+
+    def _backup_verified(self, event: BackupVerified) -> None:
+        self._line(f"{event.name} is whole: {event.files} files, {event.size_mb:.1f} MB, made {event.created}")
+
+    def _backup_restored(self, event: BackupRestored) -> None:
+        self._line(f"{event.name} was put back: {event.count} files. What was there before is in the newest backup.")
+
+    def _interrupted_runs(self, event: InterruptedRuns) -> None:
+        for run in event.runs:
+            reason = f": {run.reason}" if run.reason else ""
+            self._line(f"{run.run_id}  {run.epoch} of {run.epochs} epochs  {_CAUSES[run.cause]}{reason}")
+        self._line("Go on with: breastai resume RUN" if event.runs else "No run was interrupted.")
+
     def _job_stopped(self, event: JobStopped) -> None:
         self._end_progress()
         self._line(f"Stopped: {event.job}")
@@ -407,6 +432,10 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     BenchMeasured: Display._bench,
     ExportComplete: Display._export_complete,
     BackupCreated: Display._backup_created,
+    BackupsList: Display._backups_list,
+    BackupVerified: Display._backup_verified,
+    BackupRestored: Display._backup_restored,
+    InterruptedRuns: Display._interrupted_runs,
     JobStopped: Display._job_stopped,
     Log: Display._log,
     Error: Display._error,

@@ -75,23 +75,41 @@ def train(
 
 
 def resume(
-    run: Annotated[str, typer.Argument(metavar="RUN|CHECKPOINT", help="A run, or one of its checkpoints.")],
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN|CHECKPOINT]", help="A run, or one of its checkpoints; by default the run interrupted last."
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", metavar="N", help="Epochs in all; by default as planned.")
     ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the runs that were interrupted, the latest first.")
+    ] = False,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
-    """Go on with a run from where it stopped."""
+    """Go on with a run from where it stopped, to the same result as without the interruption."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
     from breastai.domain.config import parse_config
-    from breastai.domain.errors import CheckpointNotFound
+    from breastai.domain.errors import CheckpointNotFound, NothingInterrupted
+    from breastai.domain.events import InterruptedRuns
     from breastai.domain.jobs import Resume
+    from breastai.storage.interrupted import interrupted_runs, latest_interrupted
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
-    name = checkpoint_name(place, run)
+    if listed:
+        with opened(as_json) as output:
+            output.event(InterruptedRuns(runs=interrupted_runs(place)))
+        return 0
+    if run is None:
+        run = latest_interrupted(place)
+        if run is None:
+            raise NothingInterrupted(place.runs()[-10:])
+    name = run if run in place.runs() else checkpoint_name(place, run)
     if Path(name).is_absolute():  # a run is resumed where its journal is
         raise CheckpointNotFound(run, place.runs()[-10:])
     if epochs is not None:

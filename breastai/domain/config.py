@@ -298,6 +298,31 @@ class SystemSettings(Settings):
     )
 
 
+class StorageSettings(Settings):
+    """What is kept on disk, and what happens after an interruption."""
+
+    keep_best: int = Field(
+        1, ge=1, le=20, description="Weights of how many of a run's best epochs are kept, the best one included."
+    )
+    keep_last: int = Field(
+        2,
+        ge=1,
+        le=10,
+        description="How many resume points of a run are kept: should the newest be damaged, the one before is used.",
+    )
+    backup_after_run: bool = Field(
+        True, description="Back up a run at its end: configuration, manifest, records and best weights; never images."
+    )
+    backups_kept: int = Field(5, ge=1, le=1000, description="Backups kept of each kind; older ones are deleted.")
+    backup_every_hours: float = Field(
+        0, ge=0, le=8760, description="Back up the whole project this often while the server runs; 0 is never."
+    )
+    resume_interrupted: bool = Field(
+        False,
+        description="When the server starts, go on by itself with runs that a crash or a reboot interrupted; otherwise it offers to.",
+    )
+
+
 class ServerSettings(Settings):
     """The WebSocket server."""
 
@@ -332,6 +357,7 @@ class Config(Settings):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     system: SystemSettings = SystemSettings()
+    storage: StorageSettings = StorageSettings()
     server: ServerSettings = ServerSettings()
 
 

@@ -14,14 +14,16 @@
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
-    |   `-- BackupNotFound        BackupDamaged        CommandInvalid
+    |   |-- BackupNotFound        BackupDamaged        CommandInvalid
+    |   `-- NothingInterrupted
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
     |   `-- RunInUse
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
-    |   `-- WorkerCrashed         WorkerKilled         WorkerSilent
+    |   |-- WorkerCrashed         WorkerKilled         WorkerSilent         WorkerFrozen
+    |   `-- WorkerFaulted         ImageGone
     |-- ExportError
     |   |-- ExportFailed          ExportMismatch       ExportLosesAccuracy
     |   `-- ReferencesDiffer
@@ -407,6 +409,13 @@ class RunNotFound(InputError):
 
 
 @dataclass(eq=False)
+class NothingInterrupted(InputError):
+    code = "run.nothing_interrupted"
+    template = "No run was interrupted. Name the run to resume. Known: {known}."
+    known: list[str]
+
+
+@dataclass(eq=False)
 class NoEvaluation(InputError):
     code = "run.no_evaluation"
     template = (
@@ -627,9 +636,15 @@ class OutOfMemory(RunError):
 @dataclass(eq=False)
 class LossNotFinite(RunError):
     code = "training.loss_not_finite"
-    template = "The loss became {value} in epoch {epoch}. Lower training.learning_rate, then resume from the last good checkpoint."
-    value: str
+    template = (
+        "The loss in epoch {epoch} was no finite number, and was none again after {rollbacks} returns to the last good "
+        "state, at {rate_percent} % of the planned learning rate in the end. The run is kept in that good state: resume "
+        "it, at half that rate, or train a new one with a lower training.learning_rate. Look at the images of that "
+        "epoch too: breastai audit."
+    )
     epoch: int
+    rollbacks: int
+    rate_percent: float
 
 
 @dataclass(eq=False)
@@ -655,12 +670,50 @@ class WorkerKilled(RunError):
 
 
 @dataclass(eq=False)
+class WorkerFaulted(RunError):
+    """A signal that a program's own fault raises, such as SIGSEGV; `place`: the innermost Python line, when known."""
+
+    code = "worker.faulted"
+    template = (
+        "The worker process crashed in native code ({signal}, {place}). Its trace is in {log}. Resume the run from its "
+        "last checkpoint; should it crash there again, set system.autotune to false."
+    )
+    signal: str
+    place: str
+    log: str
+
+
+@dataclass(eq=False)
+class WorkerFrozen(RunError):
+    code = "worker.frozen"
+    template = (
+        "The worker process gave no sign of life for {timeout_s} s and was ended; what it was doing is in {log}. "
+        "Resume the run from its last checkpoint."
+    )
+    timeout_s: float
+    log: str
+
+
+@dataclass(eq=False)
+class ImageGone(RunError):
+    code = "run.image_gone"
+    template = (
+        "{file} could no longer be read in the middle of the run ({reason}). The run is saved. Put the image back as it "
+        "was and resume the run, or train a new one without it."
+    )
+    file: str
+    reason: str
+
+
+@dataclass(eq=False)
 class WorkerSilent(RunError):
     code = "worker.silent"
     template = (
-        "The worker process did not answer for {timeout_s} s and was ended. Resume the run from its last checkpoint."
+        "The worker process got no further for {timeout_s} s and was ended; where it stood is in {log}. "
+        "Resume the run from its last checkpoint."
     )
     timeout_s: float
+    log: str
 
 
 @dataclass(eq=False)

@@ -125,6 +125,7 @@ class ProgressUpdate(Event):
         "exporting",
         "predicting",
         "reporting",
+        "waiting",
     ]
     message: str
     epoch: int | None = None
@@ -439,6 +440,29 @@ class Snapshot(BaseModel):
     current_model: str | None = None
 
 
+class InterruptedRun(BaseModel):
+    """A run that ended before its end and not by its user's wish."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    run_id: str
+    cause: Literal["crash", "server_gone", "error"] = Field(
+        description="crash: no word of an end, as after a power failure; server_gone: its server stopped; error: an error."
+    )
+    reason: str = Field("", description="The error's message.")
+    epoch: int = Field(description="Epochs completed.")
+    epochs: int = Field(description="Epochs planned.")
+    time: str | None = Field(None, description="When it was last heard of.")
+    architecture: str
+
+
+class InterruptedRuns(Event):
+    """Runs that can be gone on with, the latest first."""
+
+    type: Literal["interrupted_runs"] = "interrupted_runs"
+    runs: list[InterruptedRun]
+
+
 class ConnectionEstablished(Event):
     """The first message on a connection: all a page needs to draw itself."""
 
@@ -450,6 +474,7 @@ class ConnectionEstablished(Event):
     config_schema: dict[str, Any]
     config_error: str | None = Field(None, description="Why config.json was not used, when it was not.")
     token_required: bool = Field(False, description="Whether whatever is read over HTTP needs the token too.")
+    interrupted: list[InterruptedRun] = Field([], description="Runs that can be gone on with, the latest first.")
     snapshot: Snapshot
 
 
@@ -649,6 +674,43 @@ class BackupCreated(Event):
     files: int
 
 
+class BackupEntry(BaseModel):
+    """A line of the list of backups. `kind`: of the whole project, or of one run at its end."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+    created: str = Field(description="ISO 8601.")
+    size_mb: float
+    kind: Literal["project", "run"]
+
+
+class BackupsList(Event):
+    """All backups, newest first."""
+
+    type: Literal["backups_list"] = "backups_list"
+    backups: list[BackupEntry]
+
+
+class BackupVerified(Event):
+    """Every file in a backup is what was put in."""
+
+    type: Literal["backup_verified"] = "backup_verified"
+    name: str
+    created: str
+    files: int
+    size_mb: float
+
+
+class BackupRestored(Event):
+    """A backup's files are in their places; what was there before is in the newest backup."""
+
+    type: Literal["backup_restored"] = "backup_restored"
+    name: str
+    files: list[str] = Field(description="The first 100 of them, relative to the workspace.")
+    count: int
+
+
 class ConfigShown(Event):
     """The workspace's configuration with defaults filled in, and its schema."""
 
@@ -779,6 +841,10 @@ AnyEvent = Annotated[
     | ExportVerified
     | SystemDiagnostics
     | BackupCreated
+    | BackupsList
+    | BackupVerified
+    | BackupRestored
+    | InterruptedRuns
     | ConfigShown
     | ConfigSaved
     | ConfigDeleted

@@ -363,6 +363,44 @@ class CreateBackup(Request):
     type: Literal["create_backup"] = "create_backup"
 
 
+class ListBackups(Request):
+    """All backups of the workspace."""
+
+    answered_by = ("backups_list",)
+    type: Literal["list_backups"] = "list_backups"
+
+
+class VerifyBackup(Request):
+    """Prove that every file in a backup is what was put in."""
+
+    answered_by = ("backup_verified",)
+    type: Literal["verify_backup"] = "verify_backup"
+    name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
+
+
+class RestoreBackup(Request):
+    """Put a backup's files in their places. What is there now is backed up first; other files stay as they are."""
+
+    answered_by = ("backup_restored",)
+    type: Literal["restore_backup"] = "restore_backup"
+    name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
+
+
+class ListInterrupted(Request):
+    """Runs that ended before their end and not by their user's wish; resume_training goes on with one by its name."""
+
+    answered_by = ("interrupted_runs",)
+    type: Literal["list_interrupted"] = "list_interrupted"
+
+
+class DismissRun(Request):
+    """Leave an interrupted run as it is: it is no longer offered. It can still be resumed by its name."""
+
+    answered_by = ("interrupted_runs",)
+    type: Literal["dismiss_run"] = "dismiss_run"
+    run_id: RunId
+
+
 class GetConfig(Request):
     """The workspace's configuration, and its schema."""
 
@@ -466,6 +504,11 @@ AnyRequest = Annotated[
     | CreateReport
     | GetSystemDiagnostics
     | CreateBackup
+    | ListBackups
+    | VerifyBackup
+    | RestoreBackup
+    | ListInterrupted
+    | DismissRun
     | GetConfig
     | SaveConfig
     | DeleteConfig

@@ -1,10 +1,14 @@
 """Networks and training state to and from checkpoints: tensors in safetensors, all else in the manifest's JSON."""
 
+import errno
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -12,6 +16,9 @@ from torch.optim import Optimizer
 from breastai.domain.errors import CheckpointDamaged
 from breastai.engine.models import Classifier, build_model
 from breastai.storage.checkpoints import CheckpointFiles, Manifest, verify_checkpoint
+
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+_WINDOWS_DISK_FULL = (39, 112)
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,15 @@ def load_weights(model: nn.Module, files: CheckpointFiles) -> None:
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write named tensors; those sharing memory or not contiguous are copied first."""
-    save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+    """Write named tensors; those sharing memory or not contiguous are copied first. Raises OSError."""
+    try:
+        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, path)
+    except SafetensorError as error:  # it hides the system's reason in its text
+        found = _SYSTEM_ERROR.search(str(error))
+        if found is None:
+            raise
+        number = errno.ENOSPC if os.name == "nt" and int(found[1]) in _WINDOWS_DISK_FULL else int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

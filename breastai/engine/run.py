@@ -40,10 +40,10 @@ from breastai.storage.checkpoints import (
     MemoryRecord,
     SplitRecord,
     checkpoint_files,
-    commit,
     verify_checkpoint,
 )
 from breastai.storage.journal import read_events
+from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
 
 
@@ -63,10 +63,13 @@ class Position:
     plateau_best: float | None = None
     plateau_waited: int = 0
     plateau_cuts: int = 0
+    skipped: int = 0  # steps of this epoch left out, their loss or gradient not being finite
+    rollbacks: int = 0  # returns to a good state
+    rate_share: float = 1.0  # of the planned learning rate; less after a return
 
     def next_epoch(self) -> None:
         self.epoch += 1
-        self.batch = self.correct = self.seen = 0
+        self.batch = self.correct = self.seen = self.skipped = 0
         self.loss_sum = self.training_s = 0.0
 
 
@@ -134,7 +137,14 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
     run.memory = prepared.memory
     run.pretrained = f"{built.pretrained.source}: {built.pretrained.detail}"
     if resumed:
-        _restore(run, resumed)
+        run.pretrained = resumed.pretrained
+        record = _split_record(run.cases)
+        if (record.train_sha256, record.val_sha256) != (resumed.split.train_sha256, resumed.split.val_sha256):
+            raise DataChanged(run.run_id, resumed.split.differences(record))
+        run.updates = [
+            event for event in read_events(workspace.journal_file(run_id)) if isinstance(event, TrainingUpdate)
+        ]
+        restore(run, resumed)
     return run
 
 
@@ -248,7 +258,7 @@ def save(run: Run, kind: Kind, decision: DecisionRule | None = None) -> Checkpoi
     """
     files = run.files(kind)
     update = run.updates[-1] if run.updates else None
-    model = run.judged if kind == "best" else run.learner.model
+    model = run.learner.model if kind == "last" else run.judged
     tensors, plain = _state(run) if kind == "last" else ({}, None)
     manifest = commit(
         files,
@@ -274,6 +284,7 @@ def save(run: Run, kind: Kind, decision: DecisionRule | None = None) -> Checkpoi
         ),
         write_weights=lambda path: save_tensors(model.state_dict(), path),
         write_state=(lambda path: save_tensors(tensors, path)) if kind == "last" else None,
+        keep=run.config.storage.keep_last if kind == "last" else 1,
     )
     return CheckpointSaved(
         checkpoint=files.name,
@@ -299,6 +310,7 @@ def _state(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         "stopping": run.stopping.state(),
         "optimizer": optimizer,
         "scaler": run.learner.scaler.state_dict(),
+        "update": run.updates[-1].model_dump(mode="json") if run.updates else None,
     }
     return tensors, plain
 
@@ -309,13 +321,12 @@ def _summed_gradients(run: Run) -> dict[str, torch.Tensor]:
     return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
 
 
-def _restore(run: Run, manifest: Manifest) -> None:
+def restore(run: Run, manifest: Manifest) -> None:
+    """Put a run back where it was when the manifest of its verified `last` was written; raise CheckpointDamaged."""
     files = run.files("last")
     if manifest.state is None or manifest.state_file is None:
         raise CheckpointDamaged(files.name, "it holds no state to resume from")
-    record = _split_record(run.cases)
-    if (record.train_sha256, record.val_sha256) != (manifest.split.train_sha256, manifest.split.val_sha256):
-        raise DataChanged(run.run_id, manifest.split.differences(record))
+    run.learner.optimizer.zero_grad(set_to_none=True)
     load_weights(run.learner.model, files)
     tensors = load_tensors(files.weights.parent / manifest.state_file)
     unpack_optimizer(run.learner.optimizer, tensors, manifest.state["optimizer"])
@@ -331,13 +342,10 @@ def _restore(run: Run, manifest: Manifest) -> None:
         torch.cuda.set_rng_state(tensors["rng.cuda"], run.runtime.device)
     run.position = Position(**manifest.state["position"])
     run.stopping = EarlyStopping.from_state(manifest.state["stopping"])
-    run.pretrained = manifest.pretrained
     run.memory = manifest.memory
-    told = {
-        event.epoch: event
-        for event in read_events(run.workspace.journal_file(run.run_id))
-        if isinstance(event, TrainingUpdate) and event.epoch < run.position.epoch
-    }
+    told = {update.epoch: update for update in run.updates if update.epoch < run.position.epoch}
+    if kept := manifest.state.get("update"):  # a full disk may have kept it from the journal
+        told.setdefault(kept["epoch"], TrainingUpdate.model_validate(kept))
     run.updates = [told[epoch] for epoch in sorted(told)]
 
 

@@ -1,5 +1,6 @@
 """One step of learning: a batch forward, backward, and, when enough batches are summed up, the optimiser."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,8 @@ class Learner:
     ) -> tuple[float, int]:
         """Learn from one batch; return its mean loss and how many of its images were decided rightly.
 
-        `update`: take the optimiser's step now; `summed`: how many batches that step sums up.
+        `update`: take the optimiser's step now; `summed`: how many batches that step sums up. A loss or a gradient that
+        is not finite is not learnt from: the loss returned is then nan.
         """
         labels = batch.labels.to(self.runtime.device, non_blocking=True)
         targets = labels
@@ -50,23 +52,34 @@ class Learner:
         with self.runtime.autocast():
             logits: Tensor = compute(inputs)
         loss: Tensor = self.loss(logits.float(), targets)
+        if not math.isfinite(float(loss.detach())):
+            if update:  # what was summed up goes with it
+                self.optimizer.zero_grad(set_to_none=True)
+            return math.nan, 0
         self.scaler.scale(loss / summed).backward()  # type: ignore[no-untyped-call]
-        if update:
-            self._update(rate)
+        if update and not self._update(rate):
+            return math.nan, 0
         correct = int((logits.detach().argmax(1) == labels).sum())
         return float(loss.detach()), correct
 
-    def _update(self, rate: float) -> None:
+    def _update(self, rate: float) -> bool:
+        """Take a step; return False, and take none, when the gradient is not finite."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("layer_rate", 1.0)
         if self.settings.gradient_clip > 0:
             self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.gradient_clip)
+        clip = self.settings.gradient_clip or math.inf
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        # With half precision the scaler leaves such steps out by itself, and expects to.
+        if not self.scaler.is_enabled() and not math.isfinite(float(norm)):
+            self.optimizer.zero_grad(set_to_none=True)
+            return False
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             follow(self.average, self.model, self.settings.ema_decay)
+        return True
 
 
 def mixed(

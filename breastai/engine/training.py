@@ -14,13 +14,14 @@ from breastai.clinical.metrics import epoch_figures
 from breastai.data.background import with_progress
 from breastai.data.cases import Cases, Folders, gather_cases, list_folders
 from breastai.domain.catalog import ARCHITECTURES
-from breastai.domain.config import Config
+from breastai.domain.config import Config, parse_config
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import (
     CheckpointDamaged,
     CheckpointNotFound,
     DataChanged,
-    LossNotFinite,
+    ImageGone,
+    ImageUnreadable,
     RunFinished,
     SplitInvalid,
 )
@@ -28,6 +29,7 @@ from breastai.domain.events import (
     BatchProgress,
     DataLoaded,
     Event,
+    Log,
     ProgressUpdate,
     TrainingComplete,
     TrainingStarted,
@@ -36,8 +38,10 @@ from breastai.domain.events import (
 from breastai.domain.evidence import SplitFile, TwinGroup
 from breastai.domain.history import columns, final_metrics
 from breastai.domain.jobs import Resume, Train
+from breastai.engine.divergence import asked_again, is_sound, may_skip, rolled_back, step_skipped
 from breastai.engine.evaluation import Answers, answer
 from breastai.engine.export import export_at_end
+from breastai.engine.keeping import disk_warning, fallen_back, kept, kept_good_epochs, kept_silently
 from breastai.engine.memory import ran_out, with_smaller_batch
 from breastai.engine.models import check_image_size
 from breastai.engine.recipe import (
@@ -52,7 +56,9 @@ from breastai.engine.recipe import (
 )
 from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, save, warnings_of
 from breastai.engine.runtime import seed_torch
-from breastai.storage.checkpoints import Manifest, checkpoint_files, verify_checkpoint
+from breastai.storage.checkpoints import Manifest, checkpoint_files
+from breastai.storage.journal import read_events
+from breastai.storage.saving import find_whole
 from breastai.storage.splits import save_split, saved_split
 from breastai.storage.workspace import Workspace
 
@@ -65,23 +71,48 @@ def train(job: Train, workspace: Workspace) -> Iterator[Event]:
 
 
 def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
-    """Go on with a run from its last checkpoint; raise CheckpointNotFound without one."""
+    """Go on with a run from its last whole checkpoint, or, interrupted before its first, from its beginning.
+
+    Raises CheckpointNotFound for a run that never began, CheckpointDamaged when nothing whole is left of it.
+    """
     files = checkpoint_files(workspace, job.run_id, "last")
-    if not files.manifest.is_file():
-        raise CheckpointNotFound(files.name, [])
-    manifest = verify_checkpoint(files)
+    try:
+        found = find_whole(files)
+    except CheckpointNotFound:
+        started = _began(workspace, job.run_id)
+        if started is None:
+            raise
+        config = _lasting(parse_config(started.config), job.epochs)
+        yield from _events(job.run_id, config, workspace, None)
+        return
+    manifest = found.manifest
     if manifest.state is None:
         raise CheckpointDamaged(files.name, "it holds no state to resume from")
-    config, state = manifest.config, manifest.state
+    config, state = _lasting(manifest.config, job.epochs), asked_again(manifest.state)
     if job.epochs is not None:
-        config = config.model_copy(update={"training": config.training.model_copy(update={"epochs": job.epochs})})
         state = {**state, "stopping": {**state["stopping"], "waited": 0}}  # whoever asks for more gets more
     if state["position"]["epoch"] > config.training.epochs:
         raise RunFinished(job.run_id, config.training.epochs)
-    yield from _events(job.run_id, config, workspace, manifest.model_copy(update={"state": state}))
+    manifest = manifest.model_copy(update={"state": state})
+    yield from _events(job.run_id, config, workspace, manifest, fallen_back(found, files))
 
 
-def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest | None) -> Iterator[Event]:
+def _lasting(config: Config, epochs: int | None) -> Config:
+    """Return the configuration with another number of epochs, when one is asked for."""
+    if epochs is None:
+        return config
+    return config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
+
+
+def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
+    """Return how a run began, from its journal; None when it never did."""
+    events = read_events(workspace.journal_file(run_id))
+    return next((event for event in events if isinstance(event, TrainingStarted)), None)
+
+
+def _events(
+    run_id: str, config: Config, workspace: Workspace, resumed: Manifest | None, note: Log | None = None
+) -> Iterator[Event]:
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, workspace.root)
     target_class(config, folders.class_names)
@@ -92,6 +123,8 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
         class_names=list(folders.class_names),
         config=config.model_dump(mode="json"),
     )
+    if note is not None:
+        yield note
     yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
     record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
     yield audit_event(record, config.data.train_dir, bounded=True)
@@ -110,7 +143,10 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
     run = assemble(run_id, config, workspace, cases, resumed)
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
+    yield from disk_warning(run)
     try:
+        if resumed is None:
+            yield from kept_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to
         while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
             try:
                 yield from _epoch(run)
@@ -123,8 +159,12 @@ def _events(run_id: str, config: Config, workspace: Workspace, resumed: Manifest
             yield batch_cut_in_run(run)
     except GeneratorExit:
         # The stop: nothing may be told any more, but the place is kept.
-        save(run, "last")
+        if is_sound(run):
+            save(run, "last")
         raise
+    except ImageUnreadable as error:
+        save(run, "last")
+        raise ImageGone(error.file, error.reason) from error
     if run.config.training.export_onnx:
         yield from export_at_end(f"{run_id}/best", workspace)
     yield _complete(run)
@@ -189,24 +229,34 @@ def _epoch(run: Run) -> Iterator[Event]:
             mark = time.perf_counter()
             continue
         loss, correct = run.learner.learn(lesson, *_step_arguments(run, position.batch, total))
-        if not np.isfinite(loss):
-            raise LossNotFinite(str(loss), position.epoch)
         position.training_s += time.perf_counter() - mark
         position.batch += 1
+        if not np.isfinite(loss):
+            if not may_skip(run):
+                yield from rolled_back(run)
+                return
+            yield step_skipped(run)
+            mark = time.perf_counter()
+            continue
         position.loss_sum += loss * len(lesson.labels)
         position.correct += correct
         position.seen += len(lesson.labels)
         yield _batch_done(run, total, loss)
         mark = time.perf_counter()
     answers, validation_s = yield from _validate(run)
+    if not position.seen or not np.isfinite(answers.logits).all():
+        yield from rolled_back(run)
+        return
     update = _figures(run, answers, validation_s)
     run.updates.append(update)
     _advance(run, update)
-    saved = save(run, "best", _decision(run, answers)) if update.is_best else None
+    told = []
+    if update.is_best:
+        told.append((yield from kept(run, "best", _decision(run, answers))))
+    told += yield from kept_good_epochs(run, update)
     yield update
-    if saved is not None:
-        yield saved
-    yield save(run, "last")
+    yield from told
+    yield (yield from kept(run, "last"))
 
 
 def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int, np.random.Generator]:
@@ -216,6 +266,7 @@ def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int,
     summed = steps if batch < whole else total - whole
     update = (batch + 1) % steps == 0 or batch + 1 == total
     rate = rate_at(run.config.training, run.position.epoch, batch / total, run.position.plateau_cuts)
+    rate *= run.position.rate_share
     return rate, update, summed, np.random.default_rng([run.config.system.seed, run.position.epoch, batch, 1])
 
 
@@ -303,7 +354,7 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
         epochs=training.epochs,
         train_loss=train_loss,
         train_accuracy=train_accuracy,
-        learning_rate=rate_at(training, position.epoch, 0.0, position.plateau_cuts),
+        learning_rate=rate_at(training, position.epoch, 0.0, position.plateau_cuts) * position.rate_share,
         images_per_second=_images_per_second(run),
         epoch_s=round(epoch_s, 3),
         eta_s=round((training.epochs - position.epoch) * epoch_s, 1),

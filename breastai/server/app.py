@@ -35,6 +35,7 @@ from breastai.server.server_log import LOG, logging_to
 from breastai.server.services import Services
 from breastai.server.sockets import Listening, listen
 from breastai.server.supervisor import WORKER_COMMAND, Deadlines, Supervisor
+from breastai.server.upkeep import back_up_on_schedule, go_on_with_interrupted
 from breastai.storage.workspace import Workspace
 
 SHUTDOWN_WITHIN_S = 60.0
@@ -144,6 +145,8 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         stack.push_async_callback(services.light.close)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
         await services.queue.restore()
+        for upkeep in (go_on_with_interrupted(services), back_up_on_schedule(services)):
+            stack.push_async_callback(_end_task, asyncio.create_task(upkeep, name="upkeep"))
         yield RunningServer(services, options.host, listening.port, protection, doorway)
         LOG.info("stopping")
 
@@ -210,6 +213,11 @@ class FrontDoor:
         more = f"; further ones within {WINDOW_S:g} s are not written" if last else ""
         LOG.warning("refused %s: %s%s", peer, reason, more)
         tell("refused", peer, reason=f"{reason}{more}")
+
+
+async def _end_task(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _close_server(server: Server) -> None:

@@ -29,6 +29,7 @@ from breastai.server.job_runner import SERVER_LOG
 from breastai.server.restoring import restore
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
+from breastai.storage.interrupted import interrupted_runs
 
 MOST_REQUESTS_AT_ONCE = 32
 _ANSWER_WITHIN_S = 600.0
@@ -123,6 +124,11 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         config = await asyncio.to_thread(workspace_config, services.workspace)
     except BreastAIError as error:
         config, problem = Config(), str(error)
+    try:
+        interrupted = await asyncio.to_thread(interrupted_runs, services.workspace)
+    except OSError as error:
+        LOG.warning("interrupted runs can't be listed: %s", error)
+        interrupted = []
     return ConnectionEstablished(
         session_id="default",
         version=__version__,
@@ -132,6 +138,7 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         config_schema=CONFIG_SCHEMA,
         config_error=problem,
         token_required=services.token_required,
+        interrupted=interrupted,
         snapshot=services.sessions.get("default").snapshot(),
     )
 

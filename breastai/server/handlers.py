@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointInUse
 from breastai.domain.events import (
-    BackupCreated,
+    BackupsList,
     CheckpointDeleted,
     CheckpointLoaded,
     CheckpointsList,
@@ -18,6 +18,7 @@ from breastai.domain.events import (
     Event,
     ExportDeleted,
     History,
+    InterruptedRuns,
     Pong,
     RunAnnotated,
     RunDeleted,
@@ -27,21 +28,26 @@ from breastai.domain.requests import (
     CreateBackup,
     DeleteCheckpoint,
     Disconnect,
+    DismissRun,
     GetConfig,
     GetHistory,
     GetStatus,
     GetSystemDiagnostics,
+    ListBackups,
     ListCheckpoints,
+    ListInterrupted,
     LoadCheckpoint,
     Ping,
     Request,
+    RestoreBackup,
+    VerifyBackup,
 )
 from breastai.server import diagnostics
 from breastai.server.hub import Client
 from breastai.server.job_runner import status
 from breastai.server.replay import replay
 from breastai.server.services import Services, workspace_config
-from breastai.storage import backup, checkpoints
+from breastai.storage import backup, checkpoints, interrupted
 from breastai.storage.journal import read_epochs
 from breastai.storage.workspace import Workspace
 
@@ -51,7 +57,16 @@ AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
 CONFIG_SCHEMA = Config.model_json_schema()
 # Answers that change what other clients see go to all.
-SEEN_BY_ALL = (CheckpointLoaded, CheckpointDeleted, ConfigSaved, ConfigDeleted, RunAnnotated, RunDeleted, ExportDeleted)
+SEEN_BY_ALL = (
+    CheckpointLoaded,
+    CheckpointDeleted,
+    ConfigSaved,
+    ConfigDeleted,
+    RunAnnotated,
+    RunDeleted,
+    ExportDeleted,
+    InterruptedRuns,
+)
 
 
 def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:
@@ -159,10 +174,37 @@ async def system_diagnostics(services: Services, client: Client, request: GetSys
 
 @handles(CreateBackup)
 async def create_backup(services: Services, client: Client, request: CreateBackup) -> Event:
-    made = await asyncio.to_thread(backup.create_backup, services.workspace)
-    return BackupCreated(
-        path=services.workspace.relative(made.path), size_mb=round(made.size_bytes / 1e6, 3), files=len(made.files)
+    keep = (await asyncio.to_thread(workspace_config, services.workspace)).storage.backups_kept
+    made = await asyncio.to_thread(backup.create_backup, services.workspace, keep)
+    return backup.backup_event(made, services.workspace)
+
+
+@handles(ListBackups)
+async def list_backups(services: Services, client: Client, request: ListBackups) -> Event:
+    return BackupsList(backups=await asyncio.to_thread(backup.list_entries, services.workspace))
+
+
+@handles(VerifyBackup)
+async def verify_backup(services: Services, client: Client, request: VerifyBackup) -> Event:
+    return backup.verified_event(await asyncio.to_thread(backup.verify_backup, services.workspace, request.name))
+
+
+@handles(RestoreBackup)
+async def restore_backup(services: Services, client: Client, request: RestoreBackup) -> Event:
+    return backup.restored_event(
+        request.name, await asyncio.to_thread(backup.restore_backup, services.workspace, request.name)
     )
+
+
+@handles(ListInterrupted)
+async def list_interrupted(services: Services, client: Client, request: ListInterrupted) -> Event:
+    return InterruptedRuns(runs=await asyncio.to_thread(interrupted.interrupted_runs, services.workspace))
+
+
+@handles(DismissRun)
+async def dismiss_run(services: Services, client: Client, request: DismissRun) -> Event:
+    await asyncio.to_thread(interrupted.dismiss, services.workspace, request.run_id)
+    return InterruptedRuns(runs=await asyncio.to_thread(interrupted.interrupted_runs, services.workspace))
 
 
 @handles(GetConfig)

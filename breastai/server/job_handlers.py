@@ -45,6 +45,7 @@ from breastai.server.hub import Client
 from breastai.server.services import Services, workspace_config
 from breastai.server.session import Session
 from breastai.storage import checkpoints
+from breastai.storage.interrupted import config_of, resumable_run
 
 QueueableRequest = (
     StartTraining
@@ -94,19 +95,19 @@ async def start_training(services: Services, client: Client, request: StartTrain
     return await _begin(services, client, request, session, "train", job)
 
 
+def resume_job(services: Services, name: str, session_id: str, epochs: int | None = None) -> Resume:
+    """Return the job that goes on with a run, named by itself or a checkpoint; raise CheckpointNotFound."""
+    workspace = services.workspace
+    run_id = resumable_run(workspace, name)
+    # A run begun from the command line may use folders this server may not read.
+    services.data_roots.check_config(config_of(workspace, run_id))
+    return Resume(workspace=str(workspace.root), session_id=session_id, run_id=run_id, epochs=epochs)
+
+
 @handles(ResumeTraining)
 async def resume_training(services: Services, client: Client, request: ResumeTraining) -> Event | None:
     def job() -> Job:
-        files = checkpoints.find_checkpoint(services.workspace, request.checkpoint)
-        # A run begun from the command line may use folders this server may not read.
-        services.data_roots.check_config(checkpoints.read_manifest(files).config)
-        run_id = files.name.partition("/")[0]
-        return Resume(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            run_id=run_id,
-            epochs=request.epochs,
-        )
+        return resume_job(services, request.checkpoint, request.session_id, request.epochs)
 
     session = services.sessions.get(request.session_id)
     return await _begin(services, client, request, session, "resume", job)

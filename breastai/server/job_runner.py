@@ -52,10 +52,10 @@ class JobRunner:
         prepare: Callable[[], Awaitable[Job]],
         asker: tuple[Client, RequestId] | None,
         answered_by: tuple[str, ...],
-    ) -> None:
-        """Claim the slot at once (SessionBusy when it is taken), then prepare the job and run it in a task.
+    ) -> asyncio.Task[None]:
+        """Claim the slot at once (SessionBusy when it is taken), then prepare the job and run it in the task returned.
 
-        `asker`: who waits for the answer; None for a job whose turn has come.
+        `asker`: who waits for the answer; None for a job whose turn has come, or that the server begins by itself.
         """
         if self._closing:
             raise SessionBusy("the server is stopping")
@@ -66,6 +66,7 @@ class JobRunner:
         session.begin(kind)
         self._tell_state(session)
         self._task = asyncio.create_task(self._run(slot, session, prepare), name=f"job-{kind}")
+        return self._task
 
     def stop(self, client: Client, request_id: RequestId) -> None:
         """Ask the running job to stop, or, asked again, kill it; raise NothingToStop. Its last event is the answer."""

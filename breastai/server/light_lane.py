@@ -89,7 +89,7 @@ class LightLane:
                         answered = True
                         return event
         except TimeoutError:
-            return error_event(WorkerSilent(self._answer_s), session_id=job.session_id)
+            return error_event(WorkerSilent(self._answer_s, self._log_file.as_posix()), session_id=job.session_id)
         finally:
             if not answered:  # also when this task is cancelled: the next answer would be that of this job
                 await self._end(kill=True)

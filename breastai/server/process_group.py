@@ -20,6 +20,16 @@ def spawn_options() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
+def ask_for_trace(pid: int) -> bool:
+    """Ask a worker to write where it stands to its log; return whether this system has a way to."""
+    if sys.platform == "win32":
+        return False
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGUSR1)
+        return True
+    return False
+
+
 def kill_group(pid: int, started: float) -> None:
     """Kill the group that `pid` heads, also when `pid` itself is gone. `started`: its start, seconds since 1970."""
     if sys.platform == "win32":

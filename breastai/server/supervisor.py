@@ -6,23 +6,34 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
-from breastai.domain.errors import BreastAIError, SessionBusy, WorkerSilent
+from breastai.domain.errors import BreastAIError, SessionBusy, WorkerFrozen, WorkerSilent
 from breastai.domain.events import Event, ends_job
 from breastai.domain.jobs import Control, Job
 from breastai.domain.messages import decode_event
 from breastai.server import worker_exit
-from breastai.server.process_group import kill_group, spawn_options
+from breastai.server.process_group import ask_for_trace, kill_group, spawn_options
 from breastai.server.server_log import LOG
 from breastai.server.worker_log import WorkerLog
 
 WORKER_COMMAND = (sys.executable, "-m", "breastai.worker")
 LINE_LIMIT_BYTES = 2**20
 _LOOK_EVERY_S = 0.5
+_STEPS = 60
+
+
+class Pulse(Enum):
+    """A sign of life that says nothing else: an empty line."""
+
+    PULSE = "pulse"
+
+
+PULSE = Pulse.PULSE
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,8 @@ class Deadlines:
     stop_s: float = 120.0  # a batch and a save, from the request to stop
     exit_s: float = 15.0  # from the last event to the end of the process
     silence_s: float = 3600.0  # between two events
+    pulse_s: float = 300.0  # between two signs of life; a worker gives one every 5 s
+    trace_s: float = 2.0  # for a worker about to be ended to write down where it stands
     write_s: float = 30.0  # for the worker to take a line
 
 
@@ -102,8 +115,12 @@ class Supervisor:
         try:
             await self._tell(process, job.model_dump_json())
             last = await self._follow(process, log, on_event)
+        except _Frozen:
+            silent = WorkerFrozen(self._deadlines.pulse_s, log_file.as_posix())
+            await self._have_it_tell(process)
         except TimeoutError:
-            silent = WorkerSilent(self._deadlines.silence_s)
+            silent = WorkerSilent(self._deadlines.silence_s, log_file.as_posix())
+            await self._have_it_tell(process)
         finally:
             for watcher in watchers:
                 watcher.cancel()
@@ -140,10 +157,12 @@ class Supervisor:
         """
         terminal: Event | None = None
         while True:
-            wait_s = self._deadlines.silence_s if terminal is None else self._deadlines.exit_s
             try:
-                async with asyncio.timeout(wait_s):
-                    event = await next_event(process)
+                if terminal is None:
+                    event = await self._next_in_time(process)
+                else:
+                    async with asyncio.timeout(self._deadlines.exit_s):
+                        event = await next_event(process)
             except TimeoutError:
                 if terminal is None:
                     raise
@@ -159,6 +178,41 @@ class Supervisor:
             else:
                 on_event(event)
             await log.keep_bounded()
+
+    async def _next_in_time(self, process: asyncio.subprocess.Process) -> Event | None:
+        """Return the next event, None at the end; raise TimeoutError when none comes in time, _Frozen without a pulse.
+
+        Time in which this process stood still too (a computer asleep, a stopped container) is not held against the
+        worker: the wait is made of short ones, and each counts for no more than it was meant to last.
+        """
+        reading = asyncio.create_task(next_event_or_pulse(process), name="worker-reader")
+        silence, pulse = Patience(self._deadlines.silence_s), Patience(self._deadlines.pulse_s)
+        try:
+            while True:
+                step = min(silence.step_s, pulse.step_s)
+                done, _ = await asyncio.wait([reading], timeout=step)
+                if done and not isinstance(event := reading.result(), Pulse):
+                    return event
+                if done:
+                    pulse = Patience(self._deadlines.pulse_s)
+                    reading = asyncio.create_task(next_event_or_pulse(process), name="worker-reader")
+                    continue
+                silence.waited(step)
+                pulse.waited(step)
+                if silence.is_over:
+                    raise TimeoutError
+                if pulse.is_over:
+                    raise _Frozen
+        finally:
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait([reading])
+
+    async def _have_it_tell(self, process: asyncio.subprocess.Process) -> None:
+        """Have a worker that is to be ended write to its log where it stands, as far as it still can."""
+        LOG.warning("the worker gives no sign; ended")
+        if ask_for_trace(process.pid):
+            await asyncio.sleep(self._deadlines.trace_s)
 
     async def _tell(self, process: asyncio.subprocess.Process, line: str) -> None:
         """Write a line to the worker; that it is gone shows on its output."""
@@ -207,8 +261,38 @@ async def _end_orphans(process: asyncio.subprocess.Process, started: float) -> N
     kill_group(process.pid, started)
 
 
+class _Frozen(TimeoutError):
+    """Not even a pulse came in time."""
+
+
+class Patience:
+    """A wait made of short ones: `waited` counts them as planned, however long the clock says they took."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._left_s = limit_s
+        self.step_s = limit_s / _STEPS
+
+    def waited(self, step_s: float) -> None:
+        self._left_s -= step_s
+
+    @property
+    def is_over(self) -> bool:
+        return self._left_s <= 1e-9
+
+
 async def next_event(process: asyncio.subprocess.Process) -> Event | None:
-    """Return the worker's next event, None at the end of its output. What is not an event is logged and left out."""
+    """Return the worker's next event, None at the end of its output; pulses are passed over."""
+    while True:
+        event = await next_event_or_pulse(process)
+        if not isinstance(event, Pulse):
+            return event
+
+
+async def next_event_or_pulse(process: asyncio.subprocess.Process) -> Event | Pulse | None:
+    """Return the worker's next event, PULSE for an empty line, None at the end of its output.
+
+    What is not an event is logged and left out.
+    """
     assert process.stdout is not None
     while True:
         try:
@@ -218,6 +302,8 @@ async def next_event(process: asyncio.subprocess.Process) -> Event | None:
             continue
         if not line:
             return None
+        if not line.strip():
+            return PULSE
         try:
             return decode_event(line)
         except (ValidationError, ValueError):

@@ -4,13 +4,24 @@ import re
 import signal
 from pathlib import Path
 
-from breastai.domain.errors import BreastAIError, OutOfMemory, WorkerCrashed, WorkerKilled
+from breastai.domain.errors import BreastAIError, OutOfMemory, WorkerCrashed, WorkerFaulted, WorkerKilled
 
 _TAIL_BYTES = 16 * 1024
 # What Python, the C++ library and torch print when an allocation fails.
 _MEMORY_ERROR = re.compile(
     r"^(?:MemoryError\b.*|.*std::bad_alloc.*|.*DefaultCPUAllocator: .*memory.*|.*\bOutOfMemoryError\b.*|.*CUDA out of memory.*)$",
     re.MULTILINE,
+)
+# Signals that a program's own fault raises. Python's faulthandler writes where, in the worker's log.
+_FAULTS = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS")
+_WINDOWS_FAULTS = {
+    0xC0000005: "access violation",
+    0xC000001D: "illegal instruction",
+    0xC0000409: "abort",
+    0xC00000FD: "stack overflow",
+}
+_PLACE = re.compile(
+    r'Current thread 0x[0-9a-f]+[^\n]*most recent call first\):\n\s*File "([^"\n]+)", line (\d+) in (\S+)'
 )
 _SIGKILL = 9  # Windows has no name for it
 _WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
@@ -24,12 +35,26 @@ def classify_exit(exit_status: int, oom_kills: int, log_tail: str, log: str) -> 
     """
     if exit_status == -_SIGKILL and oom_kills > 0:
         return OutOfMemory("the operating system ended the worker process to free memory")
-    if exit_status < 0:
-        return WorkerKilled(_signal_name(-exit_status))
-    found = _MEMORY_ERROR.search(log_tail)
+    name = _signal_name(-exit_status) if exit_status < 0 else _WINDOWS_FAULTS.get(exit_status & 0xFFFFFFFF)
+    if exit_status < 0 and name not in _FAULTS:
+        return WorkerKilled(str(name))
+    found = _MEMORY_ERROR.search(log_tail) if name in (None, "SIGABRT") else None
     if exit_status & 0xFFFFFFFF in _WINDOWS_NO_MEMORY or (exit_status != 0 and found):
         return OutOfMemory(found.group().strip()[:200] if found else "the system refused an allocation")
+    if name is not None:
+        return WorkerFaulted(name, _place(log_tail), log)
     return WorkerCrashed(exit_status, log)
+
+
+def _place(log_tail: str) -> str:
+    """Return the innermost Python line of the thread that crashed, from the last trace in the log."""
+    found = None
+    for found in _PLACE.finditer(log_tail):  # noqa: B007 - the last one counts
+        pass
+    if found is None:
+        return "no place known"
+    path = Path(found[1].replace("\\", "/"))
+    return f"{'/'.join(path.parts[-2:])}, line {found[2]}, {found[3]}"
 
 
 def _signal_name(number: int) -> str:

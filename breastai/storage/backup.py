@@ -9,6 +9,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,12 +21,14 @@ from typing import IO, Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
+from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.workspace import Workspace, naming_full_disk, replace_durably
 
 KEPT = 5
 CONTENTS = "backup.json"
-_BACKUP_NAME = re.compile(r"backup-\d{8}-\d{6}-[0-9a-f]{4}\.zip")
+# Of the whole project, or of one run, made at its end. Each kind is rotated by itself, so that runs push no project out.
+_BACKUP_NAME = re.compile(r"backup-\d{8}-\d{6}-[0-9a-f]{4}(-run)?\.zip")
 # Nothing else goes in, and nothing else comes out. Weights come before the manifest that vouches for them.
 _RUN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 _ALLOWED = (
@@ -34,12 +37,16 @@ _ALLOWED = (
     re.compile(rf"logs/{_RUN}/events\.jsonl"),
     re.compile(rf"logs/{_RUN}/split\.json"),
     re.compile(rf"logs/{_RUN}/evaluations/[A-Za-z0-9._-]{{1,80}}\.json"),
+    # The numbers of a report. The pages made of them can hold pictures, and come again from the numbers.
+    re.compile(rf"logs/{_RUN}/report/report\.(en|fr)\.json"),
     re.compile(r"logs/test_sets\.jsonl"),
     re.compile(r"config\.json"),
     re.compile(rf"configs/{_RUN}\.json"),
 )
 _MOST_CONTENTS_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**20
+_ABANDONED_S = 3600.0
+_CLOCK_ERROR_S = 60.0
 
 
 class BackupFile(BaseModel):
@@ -71,16 +78,23 @@ class Backup:
     files: tuple[BackupFile, ...]
 
 
-def create_backup(workspace: Workspace, keep: int = KEPT) -> Backup:
-    """Write a backup, verify it, and delete all but the latest `keep`; raise DiskFull."""
+def create_backup(workspace: Workspace, keep: int = KEPT, run_id: str | None = None) -> Backup:
+    """Write a backup of the project, or of one run; verify it, and delete all of its kind but the latest `keep`.
+
+    The one just made is always among them. Raise DiskFull.
+    """
     created = datetime.now(UTC)
-    path = workspace.backups_dir / f"backup-{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}.zip"
+    kind = "-run" if run_id is not None else ""
+    path = workspace.backups_dir / f"backup-{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}{kind}.zip"
     with naming_full_disk(path):
+        for old in workspace.backups_dir.glob(".backup.*.tmp"):  # left by a kill
+            if old.stat().st_mtime < created.timestamp() - _ABANDONED_S:
+                old.unlink(missing_ok=True)
         descriptor, name = tempfile.mkstemp(dir=workspace.backups_dir, prefix=".backup.", suffix=".tmp")
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "w+b") as file:
-                _write_zip(workspace, file, created.isoformat(timespec="seconds"))
+                _write_zip(workspace, file, created.isoformat(timespec="seconds"), run_id)
                 file.flush()
                 os.fsync(file.fileno())
             _verified(temporary, path.name)
@@ -88,16 +102,61 @@ def create_backup(workspace: Workspace, keep: int = KEPT) -> Backup:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    for old in list_backups(workspace)[max(keep, 1) :]:
+    # Whatever the clock says: the one just made is the newest.
+    older = [each for each in list_backups(workspace) if is_of_a_run(each) == (run_id is not None) and each != path]
+    for old in older[max(keep, 1) - 1 :]:
         with contextlib.suppress(OSError):
             old.unlink()
     return verify_backup(workspace, path.name)
+
+
+def is_of_a_run(path: Path) -> bool:
+    """Whether a backup was made at the end of a run, and holds that run alone."""
+    return path.stem.endswith("-run")
+
+
+def backup_event(made: Backup, workspace: Workspace, session_id: str | None = None) -> BackupCreated:
+    """Return the event that tells of a backup."""
+    size_mb = round(made.size_bytes / 1e6, 3)
+    return BackupCreated(
+        path=workspace.relative(made.path), size_mb=size_mb, files=len(made.files), session_id=session_id
+    )
+
+
+def verified_event(found: Backup) -> BackupVerified:
+    """Return the event that tells of a backup proved whole."""
+    size_mb = round(found.size_bytes / 1e6, 3)
+    return BackupVerified(name=found.path.name, created=found.created, files=len(found.files), size_mb=size_mb)
+
+
+def restored_event(name: str, files: list[str]) -> BackupRestored:
+    """Return the event that tells of a backup put back."""
+    return BackupRestored(name=name, files=files[:100], count=len(files))
 
 
 def list_backups(workspace: Workspace) -> list[Path]:
     """Return the backups, newest first."""
     found = [path for path in workspace.backups_dir.iterdir() if _BACKUP_NAME.fullmatch(path.name) and path.is_file()]
     return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+
+
+def list_entries(workspace: Workspace) -> list[BackupEntry]:
+    """Return what can be told of each backup at once, newest first. Whether it is whole, only verifying tells."""
+    entries = []
+    for path in list_backups(workspace):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            facts = path.stat()
+            created = datetime.fromtimestamp(facts.st_mtime, UTC).isoformat(timespec="seconds")
+            kind = "run" if is_of_a_run(path) else "project"
+            size_mb = round(facts.st_size / 1e6, 3)
+            entries.append(BackupEntry(name=path.name, created=created, size_mb=size_mb, kind=kind))
+    return entries
+
+
+def backup_is_due(workspace: Workspace, every_hours: float) -> bool:
+    """Return whether the newest backup of the project is older than `every_hours`, or comes from the future."""
+    ages = [time.time() - path.stat().st_mtime for path in list_backups(workspace) if not is_of_a_run(path)]
+    return not any(-_CLOCK_ERROR_S <= age < every_hours * 3600 for age in ages)
 
 
 def verify_backup(workspace: Workspace, name: str) -> Backup:
@@ -110,7 +169,8 @@ def verify_backup(workspace: Workspace, name: str) -> Backup:
 def restore_backup(workspace: Workspace, name: str) -> list[str]:
     """Put a backup's files in their places, each whole or not at all, and return their names.
 
-    The whole backup is verified first. Files that are not in it stay as they are. Nothing is written outside the
+    The whole backup is verified first, and what is there now is backed up too, so that a restore can be undone. Files
+    that are not in it stay as they are. A run that goes on meanwhile is not touched: RunLocked. Nothing is written outside the
     workspace, not through a link either: WorkspaceUnusable.
     """
     path = _find(workspace, name)
@@ -120,7 +180,10 @@ def restore_backup(workspace: Workspace, name: str) -> list[str]:
     files = sorted(contents.files, key=lambda file: _rank(file.name))
     for file in files:
         _place(workspace, file.name)  # all are checked before the first is written
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as archive, contextlib.ExitStack() as held:
+        for run_id in sorted({file.name.split("/")[1] for file in files if file.name.count("/") > 1}):
+            held.enter_context(workspace.lock_run(run_id))
+        create_backup(workspace, keep=len(list_backups(workspace)) + 1)
         for file in files:
             with archive.open(file.name) as source:
                 _restore_file(source, _place(workspace, file.name), file, path.name)
@@ -136,27 +199,30 @@ def _find(workspace: Workspace, name: str) -> Path:
     return known[wanted]
 
 
-def _write_zip(workspace: Workspace, file: IO[bytes], created: str) -> None:
+def _write_zip(workspace: Workspace, file: IO[bytes], created: str, run_id: str | None) -> None:
     files: list[BackupFile] = []
     with zipfile.ZipFile(file, "w") as archive:
-        for path in _sources(workspace):
+        for path in _sources(workspace, run_id):
             name = path.relative_to(workspace.root).as_posix()
             packing = zipfile.ZIP_STORED if path.suffix == ".safetensors" else zipfile.ZIP_DEFLATED
-            entry = zipfile.ZipInfo(name, datetime.now().timetuple()[:6])
+            entry = zipfile.ZipInfo(name, _zip_time())
             entry.compress_type = packing
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 size_bytes, sha256 = _copy(source, target, None)
             files.append(BackupFile(name=name, size_bytes=size_bytes, sha256=sha256))
         contents = BackupContents(created=created, files=files)
-        archive.writestr(CONTENTS, contents.model_dump_json(indent=1), zipfile.ZIP_DEFLATED)
+        listing = zipfile.ZipInfo(CONTENTS, _zip_time())
+        archive.writestr(listing, contents.model_dump_json(indent=1), zipfile.ZIP_DEFLATED)
 
 
-def _sources(workspace: Workspace) -> Iterator[Path]:
+def _sources(workspace: Workspace, run_id: str | None) -> Iterator[Path]:
     """Yield what a backup holds: real files in real folders of the workspace. Damaged checkpoints are left out."""
-    candidates = [workspace.config_file, *sorted(workspace.logs_dir.glob("*/events.jsonl"))]
-    for pattern in ("*/split.json", "*/evaluations/*.json", "test_sets.jsonl"):
+    run = run_id if run_id is not None else "*"
+    candidates = [workspace.config_file]
+    patterns = ("events.jsonl", "split.json", "evaluations/*.json", "report/report.*.json")
+    for pattern in [*(f"{run}/{each}" for each in patterns), "test_sets.jsonl"]:
         candidates += sorted(workspace.logs_dir.glob(pattern))
-    for manifest in sorted(workspace.checkpoints_dir.glob("*/best.json")):
+    for manifest in sorted(workspace.checkpoints_dir.glob(f"{run}/best.json")):
         try:
             files = checkpoint_files(workspace, manifest.parent.name, "best")
             state_file = verify_checkpoint(files).state_file
@@ -172,6 +238,12 @@ def _sources(workspace: Workspace) -> Iterator[Path]:
             and _rank(path.relative_to(workspace.root).as_posix()) < len(_ALLOWED)
         ):
             yield path
+
+
+def _zip_time() -> tuple[int, int, int, int, int, int]:
+    """Return the time as a zip can hold it: a clock may be set to before 1980, a zip can't."""
+    now = datetime.now()
+    return max((now.year, now.month, now.day, now.hour, now.minute, now.second), (1980, 1, 1, 0, 0, 0))
 
 
 def _rank(name: str) -> int:

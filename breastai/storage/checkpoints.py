@@ -1,14 +1,12 @@
 """Checkpoints on disk: weights with a manifest that says what they are and proves they are whole. No torch."""
 
 import hashlib
-import json
 import re
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,18 +15,11 @@ from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
 from breastai.domain.events import CheckpointEntry
-from breastai.storage.workspace import (
-    Workspace,
-    atomic_write,
-    naming_full_disk,
-    replace_durably,
-    safe_name,
-    sync_file,
-    sync_folder,
-)
+from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
-Kind = Literal["best", "last"]
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last)")
+# best, last, or a good epoch that is no longer the best: epoch-0007.
+Kind = Annotated[str, Field(pattern=r"^(best|last|epoch-[0-9]{4,5})$")]
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last|epoch-[0-9]{4,5})")
 
 
 class SplitRecord(BaseModel):
@@ -113,6 +104,12 @@ def checkpoint_files(workspace: Workspace, run_id: str, kind: Kind) -> Checkpoin
     return CheckpointFiles(f"{run_id}/{kind}", folder / f"{kind}.safetensors", folder / f"{kind}.json")
 
 
+def checkpoint_kinds(workspace: Workspace, run_id: str) -> list[Kind]:
+    """Return the checkpoints a run has: best, last, epoch-0007; not those kept behind `last`."""
+    names = [path.stem for path in workspace.checkpoint_dir(run_id).glob("*.json")]
+    return sorted(name for name in names if _NAME.fullmatch(f"{run_id}/{name}"))
+
+
 def find_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
     """Return the checkpoint called `name`: RUN/best, RUN (its best), latest, or a name the list of checkpoints gave.
 
@@ -148,13 +145,13 @@ def list_name(files: CheckpointFiles) -> str:
 
 def read_manifest(files: CheckpointFiles) -> Manifest:
     """Return the manifest of a checkpoint; raise CheckpointDamaged."""
-    return _parse_manifest(files, files.manifest)
+    return parse_manifest(files, files.manifest)
 
 
 def verify_checkpoint(files: CheckpointFiles) -> Manifest:
     """Return the manifest once weights and state have been proved to be those it speaks of; raise CheckpointDamaged.
 
-    A process killed between the two renames of `commit` leaves new weights under the old manifest; the new one then
+    A process killed between the two renames of a save leaves new weights under the old manifest; the new one then
     lies beside, and is the true one.
     """
     manifest = read_manifest(files)
@@ -162,8 +159,8 @@ def verify_checkpoint(files: CheckpointFiles) -> Manifest:
         raise CheckpointDamaged(files.name, f"{files.weights.name} is missing")
     found = file_sha256(files.weights)
     if found != manifest.sha256:
-        coming = _next_manifest(files)
-        if not coming.is_file() or (manifest := _parse_manifest(files, coming)).sha256 != found:
+        coming = next_manifest(files)
+        if not coming.is_file() or (manifest := parse_manifest(files, coming)).sha256 != found:
             reason = f"{files.weights.name} has changed since it was written (its sha256 is {found[:12]}...)"
             raise CheckpointDamaged(files.name, reason)
     if manifest.state_file is not None:
@@ -173,53 +170,13 @@ def verify_checkpoint(files: CheckpointFiles) -> Manifest:
     return manifest
 
 
-def commit(
-    files: CheckpointFiles,
-    manifest: Manifest,
-    write_weights: Callable[[Path], None],
-    write_state: Callable[[Path], None] | None = None,
-) -> Manifest:
-    """Save a checkpoint so that a kill at any moment leaves either the old one or the new one whole.
-
-    The state gets a name of its own, the new manifest is laid beside, then weights and manifest are renamed in that
-    order, and only then the old state goes. Returns the manifest with names, sizes and hashes filled in.
-    """
-    folder = files.weights.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    values: dict[str, Any] = {"weights_file": files.weights.name}
-    kind = files.weights.stem
-    temporary = folder / f".{kind}.weights.tmp"
-    state = folder / f"{kind}.state-{secrets.token_hex(4)}.safetensors" if write_state is not None else None
-    with naming_full_disk(files.weights):
-        try:
-            if write_state is not None and state is not None:
-                write_state(state)
-                sync_file(state)
-                values |= {"state_file": state.name, "state_sha256": file_sha256(state)}
-            write_weights(temporary)
-            sync_file(temporary)
-            values |= {"sha256": file_sha256(temporary), "size_bytes": temporary.stat().st_size}
-            complete = manifest.model_copy(update=values)
-            content = json.dumps(complete.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
-            atomic_write(_next_manifest(files), content.encode())
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            if state is not None:
-                state.unlink(missing_ok=True)
-            raise
-        replace_durably(temporary, files.weights)
-        replace_durably(_next_manifest(files), files.manifest)
-    for old in folder.glob(f"{kind}.state-*.safetensors"):
-        if old.name != complete.state_file:
-            old.unlink(missing_ok=True)
-    return complete
-
-
-def _next_manifest(files: CheckpointFiles) -> Path:
+def next_manifest(files: CheckpointFiles) -> Path:
+    """Return where a save lays the new manifest until it takes the old one's place."""
     return files.manifest.with_name(files.manifest.name + ".next")
 
 
-def _parse_manifest(files: CheckpointFiles, path: Path) -> Manifest:
+def parse_manifest(files: CheckpointFiles, path: Path) -> Manifest:
+    """Return the manifest in `path`; raise CheckpointDamaged."""
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -241,7 +198,12 @@ def delete_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
     kind = files.name.rpartition("/")[2]
     folder = files.weights.parent
     files.manifest.unlink(missing_ok=True)
-    for path in [files.weights, _next_manifest(files), *folder.glob(f"{kind}.state-*.safetensors")]:
+    for path in [
+        files.weights,
+        next_manifest(files),
+        *folder.glob(f"{kind}.*.json"),
+        *folder.glob(f"{kind}.*.safetensors"),
+    ]:
         path.unlink(missing_ok=True)
     sync_folder(folder)
     if not any(folder.iterdir()):

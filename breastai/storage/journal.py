@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import Event, ProgressUpdate
 from breastai.domain.messages import decode_event, encode_event
+from breastai.storage.workspace import naming_full_disk
 
 AnEvent = TypeVar("AnEvent", bound=Event)
 
@@ -24,22 +26,28 @@ _KIND = re.compile(rb'\{"type":"(\w+)"')
 # Progress takes numbers but is not kept, so after a kill nobody knows the last number a client saw. A resumed run
 # leaves more numbers out than progress can have used: at twice a second, those of half a day within one epoch.
 RESUME_GAP = 100_000
+_MOST_WAITING = 10_000
 
 
 class Journal:
     """Numbers the events of a run and appends them to its file; numbering goes on after a resume."""
 
     def __init__(self, path: Path, run_id: str, session_id: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._run_id, self._session_id = run_id, session_id
         self._name = f"{path.parent.name}/{path.name}"
-        self._seq = mend(path)
-        if self._seq:
-            self._seq += RESUME_GAP
-        self._file = path.open("ab", buffering=0)
+        with naming_full_disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._seq = mend(path)
+            if self._seq:
+                self._seq += RESUME_GAP
+            self._file = path.open("ab", buffering=0)
 
     def stamp(self, event: AnEvent) -> AnEvent:
-        """Return the event with run, number and time, written down. Progress is numbered but not kept."""
+        """Return the event with run, number and time, written down. Progress is numbered but not kept.
+
+        With the disk full it waits to be written: see `behind`.
+        """
         self._seq += 1
         stamped = event.model_copy(
             update={
@@ -50,11 +58,27 @@ class Journal:
             }
         )
         if not isinstance(event, ProgressUpdate):
-            self._append(encode_event(stamped).encode() + b"\n")
+            self._waiting.append(encode_event(stamped).encode() + b"\n")
+            self.catch_up()
         return stamped
 
+    @property
+    def behind(self) -> bool:
+        """Whether a full disk keeps events from being written; they wait in memory, in their order."""
+        return bool(self._waiting)
+
+    def catch_up(self) -> bool:
+        """Write what waits; return whether nothing is left waiting."""
+        while self._waiting:
+            try:
+                self._append(self._waiting[0])
+            except DiskFull:
+                return False
+            self._waiting.popleft()
+        return True
+
     def _append(self, line: bytes) -> None:
-        start = self._file.tell()
+        start = os.fstat(self._file.fileno()).st_size  # not tell(): after a failed write that lies beyond the end
         try:
             written = self._file.write(line)
             if written != len(line):
@@ -65,10 +89,20 @@ class Journal:
                 raise DiskFull(self._name) from None
             raise
 
-    def close(self) -> None:
-        """Make what was written durable, and close."""
-        if not self._file.closed:
+    def sync(self) -> None:
+        """Make what was written durable."""
+        with naming_full_disk(Path(self._name)):
             os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Make what was written durable, and close. What a full disk still keeps from being written is lost."""
+        if self._file.closed:
+            return
+        try:
+            self.catch_up()
+            with contextlib.suppress(DiskFull):
+                self.sync()
+        finally:
             self._file.close()
 
 

@@ -13,6 +13,7 @@ from breastai.domain.errors import RunLocked
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
 from breastai.domain.history import columns, thinned
 from breastai.domain.listings import RunEntry
+from breastai.storage.checkpoints import checkpoint_kinds
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
 
 # What the summary is made of. User's words in a line stand inside JSON strings, where quotes are escaped, so these
@@ -64,7 +65,7 @@ class RunSummaries:
             "tags": notes.tags,
             "note": notes.note,
             "size_bytes": sum(path.stat().st_size for path in _files_of(self._workspace, run_id)),
-            "checkpoints": sorted(path.stem for path in self._workspace.checkpoint_dir(run_id).glob("*.json")),
+            "checkpoints": checkpoint_kinds(self._workspace, run_id),
         }
         return known[1].model_copy(update=changes)
 
@@ -96,7 +97,7 @@ def delete_run(workspace: Workspace, run_id: str) -> list[str]:
     folder, weights = workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)
     if any(path.is_symlink() for path in (folder, weights)):
         raise RunLocked(run_id)
-    gone = sorted(f"{run_id}/{path.stem}" for path in weights.glob("*.json"))
+    gone = [f"{run_id}/{kind}" for kind in checkpoint_kinds(workspace, run_id)]
     with workspace.lock_run(run_id):
         if weights.is_dir():
             for manifest in weights.glob("*.json"):  # without it what is left is never listed

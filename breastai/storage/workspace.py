@@ -105,10 +105,11 @@ class Workspace:
     def lock_run(self, run_id: str) -> Iterator[None]:
         """Hold a run for this process alone; raise RunLocked when another holds it. Released by a crash too."""
         folder = self.run_dir(run_id)
-        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / "run.lock")
         try:
-            lock.acquire(timeout=0)
+            with naming_full_disk(folder / "run.lock"):
+                folder.mkdir(parents=True, exist_ok=True)
+                lock.acquire(timeout=0)
         except Timeout:
             raise RunLocked(run_id) from None
         try:

@@ -3,7 +3,7 @@
   "use strict";
 
   /** Requests that start a job, so that no other may run. */
-  const NEEDS_IDLE = new Set(["start_training", "resume_training", "estimate_cost", "export_model", "evaluate_model", "compare_models", "audit_data", "create_report"]);
+  const NEEDS_IDLE = new Set(["start_training", "resume_training", "estimate_cost", "export_model", "evaluate_model", "compare_models", "audit_data", "create_report", "restore_backup"]);
 
   /**
    * The key of the reason why `action` can't be made now, or null when it can.

@@ -50,6 +50,7 @@
     views = [
       BreastAI.views.header.create(context),
       BreastAI.views.start.create(context),
+      BreastAI.views.interrupted.create(context),
       BreastAI.views.run.create(context),
       BreastAI.views.tiles.create(),
       curves,
@@ -65,6 +66,7 @@
       BreastAI.views.comparison.create(context),
       BreastAI.views.log.create(context),
       BreastAI.views.system.create(context),
+      BreastAI.views.backups.create(context),
       BreastAI.views.toasts.create(context),
       BreastAI.views.ending.create(),
     ];
@@ -137,6 +139,7 @@
         // Afterwards changes are told.
         if (justConnected) connection.request("get_queue").catch(() => {});
         connection.request("list_checkpoints").catch(() => {});
+        connection.request("list_interrupted").catch(() => {});
       }
       const latest = state.log.at(-1);
       if (latest !== seen && latest?.level === "error" && state.session.state !== "idle" && !BreastAI.store.isPending(state, "get_status")) {

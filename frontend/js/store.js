@@ -35,6 +35,9 @@
       heatMaps: [],
       diagnostics: null,
       backup: null,
+      backups: null,
+      verified: null,
+      interrupted: [],
       savedConfigPath: null,
       documents: null,
       document: null,
@@ -133,7 +136,7 @@
 
   /** @type {{ [Name in keyof Wire.Events]: (state: State, event: Wire.Events[Name]) => State }} */
   const rows = {
-    connection_established: (state, event) => withSnapshot({ ...state, welcome: event }, event.snapshot),
+    connection_established: (state, event) => withSnapshot({ ...state, welcome: event, interrupted: event.interrupted ?? [] }, event.snapshot),
     status: (state, event) => {
       const next = withSnapshot(state, event.snapshot);
       return { ...next, session: { ...next.session, clients: event.connected_clients } };
@@ -233,7 +236,12 @@
       session: state.session.currentModel === event.checkpoint ? { ...state.session, currentModel: null } : state.session,
     }),
     system_diagnostics: (state, event) => ({ ...state, diagnostics: event }),
-    backup_created: (state, event) => ({ ...state, backup: event }),
+    // A list shown before is no longer true; the user asks for it again.
+    backup_created: (state, event) => ({ ...state, backup: event, backups: null }),
+    backups_list: (state, event) => ({ ...state, backups: event.backups }),
+    backup_verified: (state, event) => ({ ...state, verified: event }),
+    backup_restored: (state) => ({ ...state, backups: null }),
+    interrupted_runs: (state, event) => ({ ...state, interrupted: event.runs }),
     config: (state, event) => ({
       ...state,
       welcome: state.welcome && { ...state.welcome, config: event.config, config_schema: event.config_schema },
@@ -329,6 +337,8 @@
     checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
     backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
+    backup_verified: (event) => ({ level: "success", key: "event.backup_verified", params: { name: event.name, files: event.files } }),
+    backup_restored: (event) => ({ level: "success", key: "event.backup_restored", params: { name: event.name, files: event.count } }),
     config_saved: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
     config_deleted: (event) => ({ level: "info", key: "event.config_deleted", params: { name: event.name } }),
   };
@@ -338,7 +348,7 @@
     "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "checkpoint_verified", "export_deleted", "export_verified",
     "predictions_complete", "explanations_complete",
-    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "config_saved", "config_deleted",
+    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_restored", "config_saved", "config_deleted",
   ]);
 
   /** @param {Wire.AuditDone} event @param {string} severity */

@@ -61,7 +61,7 @@ declare global {
 
     interface ProgressUpdate extends Event {
       type: "progress_update";
-      stage: "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting";
+      stage: "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "waiting";
       message: string;
       epoch: number | null;
       epochs: number | null;
@@ -348,6 +348,7 @@ declare global {
       config_schema: JsonSchema;
       config_error: string | null;
       token_required: boolean;
+      interrupted: InterruptedRun[];
       snapshot: Snapshot;
     }
 
@@ -618,6 +619,48 @@ declare global {
       files: number;
     }
 
+    interface BackupEntry {
+      name: string;
+      created: string;
+      size_mb: number;
+      kind: "project" | "run";
+    }
+
+    interface BackupsList extends Event {
+      type: "backups_list";
+      backups: BackupEntry[];
+    }
+
+    interface BackupVerified extends Event {
+      type: "backup_verified";
+      name: string;
+      created: string;
+      files: number;
+      size_mb: number;
+    }
+
+    interface BackupRestored extends Event {
+      type: "backup_restored";
+      name: string;
+      files: string[];
+      count: number;
+    }
+
+    interface InterruptedRun {
+      run_id: string;
+      cause: "crash" | "server_gone" | "error";
+      reason: string;
+      epoch: number;
+      epochs: number;
+      time: string | null;
+      architecture: string;
+    }
+
+    interface InterruptedRuns extends Event {
+      type: "interrupted_runs";
+      runs: InterruptedRun[];
+    }
+
     interface ConfigShown extends Event {
       type: "config";
       config: Record<string, any>;
@@ -723,6 +766,10 @@ declare global {
       checkpoint_deleted: CheckpointDeleted;
       system_diagnostics: SystemDiagnostics;
       backup_created: BackupCreated;
+      backups_list: BackupsList;
+      backup_verified: BackupVerified;
+      backup_restored: BackupRestored;
+      interrupted_runs: InterruptedRuns;
       config: ConfigShown;
       config_saved: ConfigSaved;
       config_deleted: ConfigDeleted;
@@ -820,6 +867,9 @@ declare global {
     heatMaps: Wire.HeatMap[];
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
+    backups: Wire.BackupEntry[] | null;
+    verified: Wire.BackupVerified | null;
+    interrupted: Wire.InterruptedRun[];
     savedConfigPath: string | null;
     documents: Wire.DocumentEntry[] | null;
     /** The text in the editor, as it came. */
@@ -1123,6 +1173,8 @@ declare global {
       log: { create(context: Context): View; textOf(line: LineContent): string };
       system: { create(context: Context): View };
       toasts: { create(context: Context): View };
+      interrupted: { create(context: Context): View };
+      backups: { create(context: Context): View };
     };
   }
 }

@@ -28,9 +28,10 @@ from breastai.domain.errors import NoEvaluation, RunNotFound
 from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCreated, TrainingStarted
 from breastai.domain.evidence import EvaluationRecord, Finding, JudgedCase, TwinGroup
 from breastai.domain.jobs import Report
-from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.evaluations import save_evaluation, sha256_of
 from breastai.storage.journal import Journal
+from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
 
 NAMES = ["benign", "malignant", "normal"]

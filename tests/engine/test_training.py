@@ -106,7 +106,7 @@ def test_a_stopped_run_continues_to_the_same_weights(
     ]
     assert equal(weights(workspace, "whole"), weights(workspace, "cut"))
     assert equal(weights(workspace, "whole", "best"), weights(workspace, "cut", "best"))
-    numbers = [event.seq for event in first + rest]
+    numbers = [event.seq for event in first + rest if event.type != "backup_created"]  # type: ignore[attr-defined]
     assert numbers == sorted(set(numbers))  # type: ignore[type-var]
 
 

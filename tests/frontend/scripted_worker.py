@@ -36,7 +36,8 @@ from breastai.domain.evidence import (
     TwinGroup,
 )
 from breastai.domain.jobs import Audit, Compare, Evaluate, Export, Job, Report, Resume, Train
-from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, commit, read_manifest
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
+from breastai.storage.saving import commit
 from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace
 

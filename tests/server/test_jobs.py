@@ -133,7 +133,8 @@ def test_nothing_to_stop_is_an_error(play):
         ({"exit": 3}, "worker.crashed"),
         ({"exit": 0}, "worker.crashed"),
         pytest.param({"die": "SIGKILL"}, "worker.killed", marks=posix_only),
-        pytest.param({"die": "SIGSEGV"}, "worker.killed", marks=posix_only),
+        pytest.param({"die": "SIGTERM"}, "worker.killed", marks=posix_only),
+        pytest.param({"die": "SIGSEGV"}, "worker.faulted", marks=posix_only),
     ],
 )
 def test_an_exit_without_a_last_word_is_classified(play, order, code):

@@ -39,12 +39,40 @@ def test_words_about_memory_are_no_proof():
 
 def test_windows_says_no_memory_by_its_exit_status():
     assert code(0xC0000017) == "worker.out_of_memory"
-    assert code(0xC0000005) == "worker.crashed"
+    assert code(0xC0000005) == "worker.faulted"
 
 
 def test_a_signal_is_named():
     assert "SIGSEGV" in str(classify_exit(-signal.SIGSEGV, 0, "", "log"))
     assert "99" in str(classify_exit(-99, 0, "", "log"))
+
+
+TRACE = """Fatal Python error: Segmentation fault
+
+Thread 0x00007f0a (most recent call first):
+  File "/usr/lib/python3.12/threading.py", line 359 in wait
+
+Current thread 0x00007f0b (most recent call first):
+  File "/home/u/site-packages/breastai/engine/kernels.py", line 77 in call
+  File "/home/u/site-packages/breastai/engine/step.py", line 55 in learn
+"""
+
+
+def test_a_crash_in_native_code_names_the_line_that_called_it():
+    error = classify_exit(-signal.SIGSEGV, 0, TRACE, "logs/r/worker.log")
+    assert error.params == {
+        "signal": "SIGSEGV",
+        "place": "engine/kernels.py, line 77, call",
+        "log": "logs/r/worker.log",
+    }
+    assert "no place known" in str(classify_exit(-signal.SIGSEGV, 0, "", "log"))
+
+
+def test_an_abort_over_a_refused_allocation_is_out_of_memory():
+    assert code(-signal.SIGABRT, tail="terminate called after throwing an instance of 'std::bad_alloc'") == (
+        "worker.out_of_memory"
+    )
+    assert code(-signal.SIGABRT) == "worker.faulted"
 
 
 def test_a_crash_names_its_status_and_log():

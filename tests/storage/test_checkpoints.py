@@ -8,17 +8,17 @@ import pytest
 
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
-from breastai.storage import checkpoints
+from breastai.storage import saving
 from breastai.storage.checkpoints import (
     Manifest,
     SplitRecord,
     checkpoint_files,
-    commit,
     delete_checkpoint,
     find_checkpoint,
     list_checkpoints,
     verify_checkpoint,
 )
+from breastai.storage.saving import commit, find_whole
 from breastai.storage.workspace import Workspace
 
 
@@ -47,13 +47,14 @@ def manifest(run_id: str = "run", epoch: int = 1) -> Manifest:
     )
 
 
-def save(workspace: Workspace, content: bytes, epoch: int = 1, run_id: str = "run") -> None:
+def save(workspace: Workspace, content: bytes, epoch: int = 1, run_id: str = "run", keep: int = 2) -> None:
     files = checkpoint_files(workspace, run_id, "last")
     commit(
         files,
         manifest(run_id, epoch),
         lambda path: path.write_bytes(content),  # type: ignore[arg-type,return-value]
         lambda path: path.write_bytes(b"state of " + content),  # type: ignore[arg-type,return-value]
+        keep,
     )
 
 
@@ -104,7 +105,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-STEPS = ("replace_durably", "atomic_write", "sync_file", "file_sha256")
+STEPS = ("replace_durably", "atomic_write", "sync_file", "file_sha256", "_link")
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -115,7 +116,7 @@ def test_a_kill_at_any_moment_of_a_save_leaves_the_old_or_the_new_whole(
 ) -> None:
     """A kill runs no clean-up: unlinking is switched off for what the exception would clean away."""
     save(workspace, b"old", epoch=1)
-    real, calls = getattr(checkpoints, step), 0
+    real, calls = getattr(saving, step), 0
 
     def dying(*given: object) -> object:
         nonlocal calls
@@ -128,7 +129,7 @@ def test_a_kill_at_any_moment_of_a_save_leaves_the_old_or_the_new_whole(
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, step, dying)
+        patch.setattr(saving, step, dying)
         patch.setattr(Path, "unlink", lambda *given, **named: None)
         with contextlib.suppress(Killed):
             save(workspace, b"new", epoch=2)
@@ -152,10 +153,61 @@ def test_a_failing_write_cleans_up_after_itself(workspace: Workspace) -> None:
     assert not list(workspace.checkpoint_dir("run").iterdir())
 
 
-def test_old_states_are_removed(workspace: Workspace) -> None:
-    for epoch in (1, 2, 3):
-        save(workspace, b"weights", epoch=epoch)
-    assert len(list(workspace.checkpoint_dir("run").glob("last.state-*"))) == 1
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_as_many_resume_points_are_kept_as_asked_for_and_never_fewer_than_the_newest(
+    workspace: Workspace, keep: int
+) -> None:
+    for epoch in range(1, 6):
+        save(workspace, b"weights %d" % epoch, epoch=epoch, keep=keep)
+    folder = workspace.checkpoint_dir("run")
+    assert sorted(path.read_bytes() for path in folder.glob("last*.safetensors") if "state" not in path.name) == [
+        b"weights %d" % epoch for epoch in range(6 - keep, 6)
+    ]
+    assert len(list(folder.glob("last.state-*"))) == keep
+    assert [entry.checkpoint for entry in list_checkpoints(workspace)] == ["run/last"]
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+
+@pytest.mark.parametrize("victim", ["last.safetensors", "last.json", "last.state-*.safetensors"])
+def test_a_damaged_checkpoint_is_kept_aside_and_the_one_before_it_used(workspace: Workspace, victim: str) -> None:
+    save(workspace, b"old", epoch=1)
+    before = set(workspace.checkpoint_dir("run").glob(victim))
+    save(workspace, b"new", epoch=2)
+    files = checkpoint_files(workspace, "run", "last")
+    # A state has a name of its own: the one that came with the second save.
+    damage(next(path for path in files.weights.parent.glob(victim) if "state" not in victim or path not in before))
+    found = find_whole(files)
+    assert found.damage and found.manifest.epoch == 1
+    assert verify_checkpoint(files).epoch == 1 and files.weights.read_bytes() == b"old"
+    assert found.aside is not None
+    assert any(path.read_bytes() == b"new" for path in found.aside.glob("*.last.safetensors")) or "json" not in victim
+    save(workspace, b"next", epoch=2)
+    assert find_whole(files).damage is None
+
+
+def test_with_nothing_whole_left_the_damage_is_named_and_nothing_moved(workspace: Workspace) -> None:
+    save(workspace, b"only", epoch=1)
+    files = checkpoint_files(workspace, "run", "last")
+    damage(files.weights)
+    names = sorted(path.name for path in files.weights.parent.iterdir())
+    with pytest.raises(CheckpointDamaged, match="has changed"):
+        find_whole(files)
+    assert sorted(path.name for path in files.weights.parent.iterdir()) == names
+
+
+def test_links_are_copies_where_there_are_none(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*given: object) -> None:
+        raise OSError("not supported")
+
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    save(workspace, b"old", epoch=1)
+    save(workspace, b"new", epoch=2)
+    files = checkpoint_files(workspace, "run", "last")
+    damage(files.weights)
+    assert find_whole(files).manifest.epoch == 1
 
 
 def test_deleting_leaves_nothing(workspace: Workspace) -> None:

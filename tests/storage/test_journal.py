@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from breastai.domain.errors import DiskFull
 from breastai.domain.events import Log, ProgressUpdate
 from breastai.storage.journal import Journal, read_events
 
@@ -58,7 +57,9 @@ def test_a_torn_last_line_is_cut_off_before_more_is_written(tmp_path: Path) -> N
     assert [event.message for event in read_events(path) if isinstance(event, Log)] == ["line 0", "line 1"]
 
 
-def test_a_full_disk_leaves_no_torn_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_full_disk_keeps_from_being_written_follows_in_its_order_without_a_torn_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "run" / "events.jsonl"
     journal = Journal(path, "run", "default")
     journal.stamp(line(0))
@@ -73,12 +74,13 @@ def test_a_full_disk_leaves_no_torn_line(tmp_path: Path, monkeypatch: pytest.Mon
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(journal, "_file", Full())
-    with pytest.raises(DiskFull, match=r"run/events\.jsonl"):
-        journal.stamp(line(1))
+    assert journal.stamp(line(1)).seq == 2
+    assert journal.behind and not journal.catch_up()
+    assert [event.message for event in read_events(path) if isinstance(event, Log)] == ["line 0"]
     monkeypatch.setattr(journal, "_file", real)
     journal.stamp(line(2))
     journal.close()
-    assert [event.message for event in read_events(path) if isinstance(event, Log)] == ["line 0", "line 2"]
+    assert [event.message for event in read_events(path) if isinstance(event, Log)] == ["line 0", "line 1", "line 2"]
 
 
 def test_a_missing_journal_has_no_events(tmp_path: Path) -> None:

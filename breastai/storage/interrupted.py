@@ -1,0 +1,153 @@
+"""Runs that ended before their end, and not by their user's wish: found by the last word of their journals."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import BreastAIError, RunLocked
+from breastai.domain.events import (
+    Event,
+    InterruptedRun,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingStopped,
+    TrainingUpdate,
+)
+from breastai.domain.messages import decode_event, encode_event
+from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.journal import mend, read_events
+from breastai.storage.workspace import Workspace, naming_full_disk
+
+MOST_LISTED = 20
+MOST_STARTS = 3
+_BLOCK_BYTES = 2**16
+
+
+def interrupted_runs(workspace: Workspace) -> list[InterruptedRun]:
+    """Return the runs that can be gone on with, the latest first, at most 20. One that goes on now is none of them."""
+    found: list[InterruptedRun] = []
+    for run_id in reversed(workspace.runs()):
+        try:
+            run = _interrupted(workspace, run_id)
+        except (BreastAIError, OSError):
+            continue
+        if run is not None:
+            found.append(run)
+        if len(found) == MOST_LISTED:
+            break
+    return found
+
+
+def latest_interrupted(workspace: Workspace) -> str | None:
+    """Return the name of the run that was interrupted last."""
+    return next((run.run_id for run in interrupted_runs(workspace)), None)
+
+
+def goes_on_by_itself(workspace: Workspace, run: InterruptedRun) -> bool:
+    """Return whether a run may be gone on with unasked: no error stopped it, and it is not what brings the machine down.
+
+    A run that was begun or resumed 3 times without completing an epoch is left to its user.
+    """
+    starts = 0
+    for event in read_events(workspace.journal_file(run.run_id)):
+        if isinstance(event, TrainingUpdate):
+            starts = 0
+        elif isinstance(event, TrainingStarted):
+            starts += 1
+    return run.cause != "error" and starts < MOST_STARTS
+
+
+def resumable_run(workspace: Workspace, name: str) -> str:
+    """Return the run that a run's or a checkpoint's name means; raise CheckpointNotFound.
+
+    A run that crashed before its first checkpoint has a journal only.
+    """
+    if name in workspace.runs():
+        return name
+    return find_checkpoint(workspace, name).name.partition("/")[0]
+
+
+def config_of(workspace: Workspace, run_id: str) -> Config:
+    """Return the configuration a run began with, from its journal, or else from its checkpoints; raise RunNotFound."""
+    for event in read_events(workspace.journal_file(run_id)):
+        if isinstance(event, TrainingStarted):
+            return parse_config(event.config)
+    return read_manifest(find_checkpoint(workspace, run_id)).config
+
+
+def dismiss(workspace: Workspace, run_id: str) -> None:
+    """Write down that the user leaves an interrupted run as it is; raise RunNotFound, or RunLocked while it goes on."""
+    journal = workspace.journal_file(workspace.existing_run(run_id))
+    with workspace.lock_run(run_id):
+        last = mend(journal)
+        event = TrainingStopped(
+            reason="user", run_id=run_id, seq=last + 1, time=datetime.now(UTC).isoformat(timespec="milliseconds")
+        )
+        with naming_full_disk(journal), journal.open("ab") as file:
+            file.write(encode_event(event).encode() + b"\n")
+
+
+def _interrupted(workspace: Workspace, run_id: str) -> InterruptedRun | None:
+    journal = workspace.journal_file(run_id)
+    facts = journal.stat()
+    run = _ending(journal, facts.st_mtime_ns, facts.st_size)
+    return None if run is None or _is_going_on(workspace, run_id) else run
+
+
+@lru_cache(maxsize=4096)
+def _ending(journal: Path, mtime_ns: int, size_bytes: int) -> InterruptedRun | None:
+    """Return what a journal says of an interruption. Kept for as long as the file is the same: every page asks."""
+    last = last_event(journal)
+    if isinstance(last, TrainingComplete) or (isinstance(last, TrainingStopped) and last.reason == "user"):
+        return None
+    started: TrainingStarted | None = None
+    epoch = 0
+    for event in read_events(journal):
+        if isinstance(event, TrainingStarted):
+            started = event
+        elif isinstance(event, TrainingUpdate):
+            epoch = event.epoch
+    if started is None or last is None:
+        return None
+    stopped = last if isinstance(last, TrainingStopped) else None
+    return InterruptedRun(
+        run_id=journal.parent.name,
+        cause="crash" if stopped is None else "server_gone" if stopped.reason == "server_gone" else "error",
+        reason=stopped.message if stopped is not None else "",
+        epoch=epoch,
+        epochs=started.epochs,
+        time=last.time,
+        architecture=started.architecture,
+    )
+
+
+def _is_going_on(workspace: Workspace, run_id: str) -> bool:
+    try:
+        with workspace.lock_run(run_id):
+            return False
+    except RunLocked:
+        return True
+
+
+def last_event(journal: Path) -> Event | None:
+    """Return the last event in a journal that can be read, without reading the rest; None when there is none."""
+    with journal.open("rb") as file:
+        end = file.seek(0, 2)
+        tail = b""
+        while end > 0:
+            start = max(0, end - _BLOCK_BYTES)
+            file.seek(start)
+            tail = file.read(end - start) + tail
+            end = start
+            lines = tail.split(b"\n")
+            # The first piece may be the end of a line that begins further up.
+            for line in reversed(lines if start == 0 else lines[1:]):
+                try:
+                    return decode_event(line)
+                except (ValidationError, ValueError):
+                    continue
+            tail = lines[0]
+    return None

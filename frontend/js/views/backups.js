@@ -1,0 +1,60 @@
+/* The backups: which there are, whether each is whole, and putting one back. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    document.querySelector("[data-action=list_backups]")?.addEventListener("click", () => connection.request("list_backups").catch(() => {}));
+
+    /** @param {Wire.BackupEntry} entry */
+    async function restore(entry) {
+      const text = make("span", {}, t("backups.restore_text"), " ", name(entry.name));
+      const yes = await BreastAI.views.dialog.ask({ title: t("backups.restore_title"), text, confirm: t("backups.restore"), danger: true });
+      if (yes) connection.request("restore_backup", { name: entry.name }).catch(() => {});
+    }
+
+    /** @param {Wire.BackupEntry} entry @param {Wire.BackupVerified | null} verified */
+    function rowOf(entry, verified) {
+      /** @param {string} action @param {string} key @param {() => void} click @param {string} [kind] */
+      const button = (action, key, click, kind = "") =>
+        actionButton(action, t(key), { class: `small ${kind}`, attributes: { "aria-label": `${t(key)} ${entry.name}` }, on: { click } });
+      const title = make("div", { class: "checkpoint-name" }, name(entry.name));
+      if (verified?.name === entry.name) title.append(make("span", { class: "pill phase-connected", text: t("backups.whole") }));
+      return [
+        title,
+        t(`backups.kind.${entry.kind}`),
+        format.date(entry.created),
+        format.megabytes(entry.size_mb),
+        make(
+          "div",
+          { class: "button-row" },
+          button("verify_backup", "backups.verify", () => connection.request("verify_backup", { name: entry.name }).catch(() => {})),
+          button("restore_backup", "backups.restore", () => restore(entry), "danger"),
+        ),
+      ];
+    }
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        const entries = state.backups;
+        if (entries === null || entries.length === 0) {
+          fill(byId("backups-list"), make("p", { class: "empty", text: t(entries === null ? "backups.not_listed" : "backups.none") }));
+        } else {
+          const head = ["backups.name", "backups.kind", "checkpoints.created", "checkpoints.size", "checkpoints.actions"].map((each) => t(each));
+          const rows = entries.map((entry) => rowOf(entry, state.verified));
+          fill(byId("backups-list"), scroller(t("backups.title"), table({ caption: t("backups.title"), captionHidden: true, head, rows, class: "stacking" })));
+        }
+        BreastAI.actions.markAll(byId("backups-list"), store.state());
+      },
+      /** @param {State} state */
+      slice: (state) => [state.backups, state.verified, state.session.state],
+    };
+  }
+
+  BreastAI.views.backups = { create };
+})();

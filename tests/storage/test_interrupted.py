@@ -1,0 +1,122 @@
+"""Interrupted runs: told from complete ones, stopped ones and those that go on, by the last word of their journals."""
+
+from pathlib import Path
+
+import pytest
+
+from breastai.domain.config import Config
+from breastai.domain.errors import CheckpointNotFound, RunLocked, RunNotFound
+from breastai.domain.events import (
+    Event,
+    Log,
+    TrainingComplete,
+    TrainingStarted,
+    TrainingStopped,
+    TrainingUpdate,
+)
+from breastai.storage.interrupted import (
+    config_of,
+    dismiss,
+    goes_on_by_itself,
+    interrupted_runs,
+    last_event,
+    latest_interrupted,
+    resumable_run,
+)
+from breastai.storage.journal import Journal
+from breastai.storage.workspace import Workspace
+
+STARTED = TrainingStarted(
+    architecture="resnet50", epochs=5, class_names=["benign", "malignant"], config=Config().model_dump(mode="json")
+)
+COMPLETE = TrainingComplete(
+    final_metrics={},
+    history={"val_loss": [0.5] * 40_000},  # longer than one look at the end of the file
+    checkpoint="run/best",
+    best_epoch=1,
+    epochs_run=5,
+    stopped_early=False,
+    duration_s=1.0,
+)
+
+
+def epoch(number: int) -> TrainingUpdate:
+    names = [name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))]
+    values = {**dict.fromkeys(names, 0.5), "val_confusion_matrix": [[1]], "val_per_class": {}, "eta_s": None}
+    rest = {"epochs": 5, "learning_rate": 0.1, "images_per_second": None, "epoch_s": 1.0, "is_best": True}
+    return TrainingUpdate.model_validate({**values, **rest, "epoch": number})
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path)
+
+
+def write(workspace: Workspace, run_id: str, *events: Event) -> None:
+    journal = Journal(workspace.journal_file(run_id), run_id, "default")
+    for event in events:
+        journal.stamp(event)
+    journal.close()
+
+
+ENDINGS: dict[str, tuple[Event | None, str | None]] = {
+    "nothing more": (None, "crash"),
+    "the server's end": (TrainingStopped(reason="server_gone", epoch=2), "server_gone"),
+    "an error": (TrainingStopped(reason="error", epoch=2, message="No space left"), "error"),
+    "the user's stop": (TrainingStopped(reason="user", epoch=2), None),
+    "its end": (COMPLETE, None),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_run_is_interrupted_unless_it_is_complete_or_its_user_stopped_it(workspace: Workspace, ending: str) -> None:
+    last, cause = ENDINGS[ending]
+    write(workspace, "run", STARTED, epoch(1), epoch(2), *([last] if last else []))
+    found = interrupted_runs(workspace)
+    assert [(run.run_id, run.cause, run.epoch, run.epochs) for run in found] == (
+        [("run", cause, 2, 5)] if cause else []
+    )
+    assert latest_interrupted(workspace) == ("run" if cause else None)
+
+
+def test_a_run_that_goes_on_now_is_not_interrupted(workspace: Workspace) -> None:
+    write(workspace, "run", STARTED)
+    with workspace.lock_run("run"):
+        assert interrupted_runs(workspace) == []
+        with pytest.raises(RunLocked):
+            dismiss(workspace, "run")
+    assert [run.run_id for run in interrupted_runs(workspace)] == ["run"]
+
+
+def test_a_torn_last_line_hides_nothing(workspace: Workspace) -> None:
+    write(workspace, "run", STARTED, COMPLETE)
+    with workspace.journal_file("run").open("ab") as file:
+        file.write(b'{"type": "log", "lev')
+    assert isinstance(last_event(workspace.journal_file("run")), TrainingComplete)
+    assert interrupted_runs(workspace) == []
+
+
+def test_a_dismissed_run_is_offered_no_more_and_can_still_be_named(workspace: Workspace) -> None:
+    write(workspace, "run", STARTED, epoch(1))
+    dismiss(workspace, "run")
+    assert interrupted_runs(workspace) == []
+    assert resumable_run(workspace, "run") == "run"
+    with pytest.raises(RunNotFound):
+        dismiss(workspace, "../run")
+
+
+def test_a_run_without_a_checkpoint_is_found_by_its_journal(workspace: Workspace) -> None:
+    write(workspace, "run", STARTED)
+    assert resumable_run(workspace, "run") == "run"
+    assert config_of(workspace, "run") == Config()
+    with pytest.raises(CheckpointNotFound):
+        resumable_run(workspace, "other")
+
+
+def test_the_server_leaves_alone_what_an_error_stopped_or_what_never_completes_an_epoch(workspace: Workspace) -> None:
+    write(workspace, "a-crash", STARTED, epoch(1))
+    write(workspace, "b-error", STARTED, ENDINGS["an error"][0])  # type: ignore[arg-type]
+    write(workspace, "c-loop", STARTED, STARTED, STARTED)
+    write(workspace, "d-slow", STARTED, STARTED, epoch(1), STARTED, STARTED, Log(level="info", message="x"))
+    found = {run.run_id: goes_on_by_itself(workspace, run) for run in interrupted_runs(workspace)}
+    assert found == {"a-crash": True, "b-error": False, "c-loop": False, "d-slow": True}
