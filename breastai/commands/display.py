@@ -12,15 +12,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from breastai.commands.listings import LINES, lines_of
 from breastai.commands.wording import counted, counts, decision, duration, interval, number
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
     BackupCreated,
-    BackupRestored,
-    BackupsList,
-    BackupVerified,
-    BenchMeasured,
     CheckpointSaved,
     Comparison,
     DataLoaded,
@@ -30,7 +27,6 @@ from breastai.domain.events import (
     ExplanationsComplete,
     ExportComplete,
     HeatMap,
-    InterruptedRuns,
     JobStopped,
     Log,
     ModelLoaded,
@@ -46,9 +42,6 @@ from breastai.domain.events import (
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 _LISTED_FILES = 10
-
-_BACKUP_KINDS = {"project": "the project", "run": "one run"}
-_CAUSES = {"crash": "no word of an end", "server_gone": "its server was stopped", "error": "stopped by an error"}
 
 
 class Display:
@@ -312,20 +305,6 @@ class Display:
             self._line(f"Report: {file}")
         self._notice()
 
-    def _bench(self, event: BenchMeasured) -> None:
-        self._end_progress()
-        self._line(
-            f"{event.architecture} at {event.image_size}, batch {event.batch_size}, {event.dtype}, "
-            f"{counted(event.threads, 'thread')}: learns from {event.train_images_per_second:.1f} images/s, judges "
-            f"{event.evaluate_images_per_second:.1f}; {event.peak_share:.0%} of the matrix peak "
-            f"({event.matrix_gflops:.0f} GFLOP/s); waits for images {event.loader_wait_share:.1%}; "
-            f"{event.peak_memory_gb:.1f} GiB"
-        )
-        if event.estimated_s is not None:
-            self._line(
-                f"  {counted(event.epochs, 'epoch')} on {counted(event.training_images, 'image')}: about {max(1, round(event.estimated_s / 60))} min"
-            )
-
     def _export_complete(self, event: ExportComplete) -> None:
         self._end_progress()
         self._line(f"Exported {event.checkpoint} to {self._path(event.path)} ({event.size_mb:.1f} MB)")
@@ -339,23 +318,10 @@ class Display:
     def _backup_created(self, event: BackupCreated) -> None:
         self._line(f"Backup: {self._path(event.path)} ({counted(event.files, 'file')}, {event.size_mb:.1f} MB)")
 
-    def _backups_list(self, event: BackupsList) -> None:
-        for entry in event.backups:
-            self._line(f"{entry.name}  {entry.created}  {entry.size_mb:.1f} MB  {_BACKUP_KINDS[entry.kind]}")
-        if not event.backups:
-            self._line("No backup yet.")
-
-    def _backup_verified(self, event: BackupVerified) -> None:
-        self._line(f"{event.name} is whole: {event.files} files, {event.size_mb:.1f} MB, made {event.created}")
-
-    def _backup_restored(self, event: BackupRestored) -> None:
-        self._line(f"{event.name} was put back: {event.count} files. What was there before is in the newest backup.")
-
-    def _interrupted_runs(self, event: InterruptedRuns) -> None:
-        for run in event.runs:
-            reason = f": {run.reason}" if run.reason else ""
-            self._line(f"{run.run_id}  {run.epoch} of {run.epochs} epochs  {_CAUSES[run.cause]}{reason}")
-        self._line("Go on with: breastai resume RUN" if event.runs else "No run was interrupted.")
+    def _lines(self, event: Event) -> None:
+        self._end_progress()
+        for line in lines_of(event):
+            self._line(line)
 
     def _job_stopped(self, event: JobStopped) -> None:
         self._end_progress()
@@ -429,14 +395,10 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     PredictionsComplete: Display._predictions_complete,
     HeatMap: Display._heat_map,
     ExplanationsComplete: Display._explanations_complete,
-    BenchMeasured: Display._bench,
     ExportComplete: Display._export_complete,
     BackupCreated: Display._backup_created,
-    BackupsList: Display._backups_list,
-    BackupVerified: Display._backup_verified,
-    BackupRestored: Display._backup_restored,
-    InterruptedRuns: Display._interrupted_runs,
     JobStopped: Display._job_stopped,
     Log: Display._log,
     Error: Display._error,
+    **dict.fromkeys(LINES, Display._lines),
 }

@@ -36,7 +36,6 @@
       diagnostics: null,
       backup: null,
       backups: null,
-      verified: null,
       interrupted: [],
       savedConfigPath: null,
       documents: null,
@@ -239,7 +238,7 @@
     // A list shown before is no longer true; the user asks for it again.
     backup_created: (state, event) => ({ ...state, backup: event, backups: null }),
     backups_list: (state, event) => ({ ...state, backups: event.backups }),
-    backup_verified: (state, event) => ({ ...state, verified: event }),
+    backup_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.name]: true } }),
     backup_restored: (state) => ({ ...state, backups: null }),
     interrupted_runs: (state, event) => ({ ...state, interrupted: event.runs }),
     config: (state, event) => ({

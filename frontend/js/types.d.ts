@@ -868,7 +868,6 @@ declare global {
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
     backups: Wire.BackupEntry[] | null;
-    verified: Wire.BackupVerified | null;
     interrupted: Wire.InterruptedRun[];
     savedConfigPath: string | null;
     documents: Wire.DocumentEntry[] | null;

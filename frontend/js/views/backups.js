@@ -17,13 +17,13 @@
       if (yes) connection.request("restore_backup", { name: entry.name }).catch(() => {});
     }
 
-    /** @param {Wire.BackupEntry} entry @param {Wire.BackupVerified | null} verified */
+    /** @param {Wire.BackupEntry} entry @param {boolean} verified */
     function rowOf(entry, verified) {
       /** @param {string} action @param {string} key @param {() => void} click @param {string} [kind] */
       const button = (action, key, click, kind = "") =>
         actionButton(action, t(key), { class: `small ${kind}`, attributes: { "aria-label": `${t(key)} ${entry.name}` }, on: { click } });
       const title = make("div", { class: "checkpoint-name" }, name(entry.name));
-      if (verified?.name === entry.name) title.append(make("span", { class: "pill phase-connected", text: t("backups.whole") }));
+      if (verified) title.append(make("span", { class: "pill phase-connected", text: t("backups.whole") }));
       return [
         title,
         t(`backups.kind.${entry.kind}`),
@@ -46,7 +46,7 @@
           fill(byId("backups-list"), make("p", { class: "empty", text: t(entries === null ? "backups.not_listed" : "backups.none") }));
         } else {
           const head = ["backups.name", "backups.kind", "checkpoints.created", "checkpoints.size", "checkpoints.actions"].map((each) => t(each));
-          const rows = entries.map((entry) => rowOf(entry, state.verified));
+          const rows = entries.map((entry) => rowOf(entry, state.verified[entry.name] === true));
           fill(byId("backups-list"), scroller(t("backups.title"), table({ caption: t("backups.title"), captionHidden: true, head, rows, class: "stacking" })));
         }
         BreastAI.actions.markAll(byId("backups-list"), store.state());
