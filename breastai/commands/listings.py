@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from breastai.commands.wording import counted
 from breastai.domain.events import BackupRestored, BackupsList, BackupVerified, BenchMeasured, Event, InterruptedRuns
 
 _BACKUP_KINDS = {"project": "the project", "run": "one run"}
@@ -42,14 +43,16 @@ def _interrupted(event: InterruptedRuns) -> list[str]:
 def _bench(event: BenchMeasured) -> list[str]:
     lines = [
         f"{event.architecture} at {event.image_size}, batch {event.batch_size}, {event.dtype}, "
-        f"{event.threads} threads: learns from {event.train_images_per_second:.1f} images/s, judges "
+        f"{counted(event.threads, 'thread')}: learns from {event.train_images_per_second:.1f} images/s, judges "
         f"{event.evaluate_images_per_second:.1f}; {event.peak_share:.0%} of the matrix peak "
         f"({event.matrix_gflops:.0f} GFLOP/s); waits for images {event.loader_wait_share:.1%}; "
         f"{event.peak_memory_gb:.1f} GiB"
     ]
     if event.estimated_s is not None:
         minutes = max(1, round(event.estimated_s / 60))
-        lines.append(f"  {event.epochs} epochs on {event.training_images} images: about {minutes} min")
+        lines.append(
+            f"  {counted(event.epochs, 'epoch')} on {counted(event.training_images, 'image')}: about {minutes} min"
+        )
     return lines
 
 
