@@ -124,6 +124,7 @@ class ServerLife:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         self.url = "ws://127.0.0.1:" + line.split("://")[1].split("/")[0].rpartition(":")[2] + "/"
+        self.pid = self._process.pid
         self.worker: psutil.Process | None = None
 
     def ask(self, type: str, **fields: Any) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from breastai.server.job_handlers import resume_job
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
 from breastai.storage.backup import backup_event, backup_is_due, create_backup
-from breastai.storage.interrupted import goes_on_by_itself, interrupted_runs
+from breastai.storage.interrupted import goes_on_by_itself, interrupted_runs, is_any_unfinished_run_held
 
 LOOK_EVERY_S = 60.0
+SAVING_LOOK_S = 1.0
+_SAVING_LOOKS = 120
 SESSION = "default"
 
 
@@ -21,6 +23,11 @@ async def go_on_with_interrupted(services: Services) -> None:
         config = await asyncio.to_thread(workspace_config, services.workspace)
         if not config.storage.resume_interrupted:
             return
+        # The worker of a server that was killed saves before it ends.
+        for _ in range(_SAVING_LOOKS):
+            if not await asyncio.to_thread(is_any_unfinished_run_held, services.workspace):
+                break
+            await asyncio.sleep(SAVING_LOOK_S)
         runs = await asyncio.to_thread(interrupted_runs, services.workspace)
     except (BreastAIError, OSError) as error:
         LOG.warning("interrupted runs are not gone on with: %s", error)

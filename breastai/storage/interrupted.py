@@ -41,6 +41,19 @@ def interrupted_runs(workspace: Workspace) -> list[InterruptedRun]:
     return found
 
 
+def is_any_unfinished_run_held(workspace: Workspace) -> bool:
+    """Return whether a process holds a run without an end: one that goes on, or saves because its server was killed."""
+    for run_id in workspace.runs():
+        journal = workspace.journal_file(run_id)
+        try:
+            facts = journal.stat()
+            if _ending(journal, facts.st_mtime_ns, facts.st_size) is not None and _is_going_on(workspace, run_id):
+                return True
+        except (BreastAIError, OSError):
+            continue
+    return False
+
+
 def latest_interrupted(workspace: Workspace) -> str | None:
     """Return the name of the run that was interrupted last."""
     return next((run.run_id for run in interrupted_runs(workspace)), None)

@@ -1,5 +1,6 @@
 """What the server does unasked, and what it offers: interrupted runs, scheduled backups."""
 
+import contextlib
 import json
 import os
 
@@ -7,6 +8,7 @@ import pytest
 
 from breastai.domain.config import Config
 from breastai.domain.events import Log, TrainingStarted, TrainingStopped
+from breastai.server import upkeep
 from breastai.storage.backup import backup_is_due, create_backup, list_backups
 from breastai.storage.journal import Journal
 
@@ -70,6 +72,24 @@ def test_by_setting_the_server_goes_on_by_itself_one_run_after_another_but_not_w
         assert resumed == ["run-1", "run-3"]
 
     play(story)
+
+
+def test_a_run_whose_worker_still_saves_is_waited_for(play, workspace, monkeypatch):
+    monkeypatch.setattr(upkeep, "SAVING_LOOK_S", 0.01)
+    configure(workspace, resume_interrupted=True)
+    interrupt(workspace, "run-1")
+
+    async def story(stage):
+        script = await stage.connect()
+        assert stage.welcome["interrupted"] == []
+        assert stage.workers_begun == 0
+        held.close()
+        assert (await stage.worker()).job["run_id"] == "run-1"
+        await script.ask("ping")
+
+    with contextlib.ExitStack() as held:
+        held.enter_context(workspace.lock_run("run-1"))
+        play(story)
 
 
 def test_backups_are_listed_verified_and_restored_by_request(play, workspace):
