@@ -35,8 +35,8 @@
     return { colour: SERIES_COLOURS[index % SERIES_COLOURS.length], dashed: index % 2 === 1 };
   }
 
-  /** @param {number} index @param {boolean} faint */
-  function lineStyle(index, faint) {
+  /** @param {number} index @param {boolean} faint @param {number} count */
+  function lineStyle(index, faint, count) {
     const { colour: variable, dashed } = look(index);
     const line = colour(variable);
     return {
@@ -49,10 +49,16 @@
       // Dashes lie on top of whole lines, so that curves that are equal are both seen; points at the edge stay whole.
       order: faint ? 100 - index : -index,
       clip: 4,
-      // A lone point has no line: show it; among many, points only clutter.
-      pointRadius: (/** @type {any} */ context) => (!faint && context.dataset.data.length <= 40 ? 2.5 : 0),
+      // A lone point has no line: show it; among many, points only clutter. A figure and not a function of each point,
+      // so that Chart.js settles it once for all of them.
+      pointRadius: radius(faint, count),
       pointHoverRadius: 5,
     };
+  }
+
+  /** @param {boolean} faint @param {number} count */
+  function radius(faint, count) {
+    return !faint && count <= 40 ? 2.5 : 0;
   }
 
   function calm() {
@@ -107,14 +113,14 @@
       drawn.forEach((line, index) => {
         const style = sets[index] === undefined || sets[index].label !== line.label || sets[index].faint !== (smoothing > 0 && index < lines.length);
         sets[index] = Object.assign(sets[index] ?? {}, line, { hidden: off.has(index % lines.length) });
-        if (style) paint(index);
+        if (style || sets[index].pointRadius !== radius(sets[index].faint, line.data.length)) paint(index);
       });
     }
 
     /** @param {number} index */
     function paint(index) {
       const faint = smoothing > 0 && index < lines.length;
-      Object.assign(chart.data.datasets[index], lineStyle(index % lines.length, faint), { faint });
+      Object.assign(chart.data.datasets[index], lineStyle(index % lines.length, faint, chart.data.datasets[index].data.length), { faint });
     }
 
     /** @param {Span | null} range */

@@ -11,9 +11,16 @@
     return typeof value === "number" && Number.isFinite(value);
   }
 
+  /** Making one takes longer than using it a hundred times. @type {Map<string, Intl.NumberFormat>} */
+  const formats = new Map();
+
   /** @param {number | null | undefined} value @param {Intl.NumberFormatOptions} options */
   function format(value, options) {
-    return known(value) ? new Intl.NumberFormat(BreastAI.i18n.tag(), options).format(value) : NONE;
+    if (!known(value)) return NONE;
+    const key = BreastAI.i18n.tag() + JSON.stringify(options);
+    let made = formats.get(key);
+    if (made === undefined) formats.set(key, (made = new Intl.NumberFormat(BreastAI.i18n.tag(), options)));
+    return made.format(value);
   }
 
   /** A fraction of 1 or a loss, with three decimals. @param {number | null | undefined} value */

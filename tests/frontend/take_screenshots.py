@@ -88,6 +88,8 @@ def take_every_view(browser: Browser, url: str, folder: Path) -> None:
                 ):
                     page.evaluate(f"location.hash = '#{view}'")
                     page.wait_for_selector(f"#view-{view}", state="visible")
+                    if view == "editor":
+                        page.wait_for_selector("#editor-box .ace_line")
                     if view == "system":
                         page.locator('[data-action="system_diagnostics"]').click()
                         page.wait_for_selector("#diagnostics meter")

@@ -41,15 +41,12 @@ def test_curves_are_enlarged_smoothed_switched_off_and_saved(open_page: OpenPage
 
     # Dragging over one chart enlarges that part of all.
     canvas = page.locator("[data-chart=accuracy]")
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
     ends = page.evaluate(
         '() => [3, 5].map((x) => Chart.getChart(document.querySelector("[data-chart=accuracy]")).scales.x.getPixelForValue(x))'
     )
-    page.mouse.move(box["x"] + ends[0], box["y"] + 60)
+    canvas.hover(position={"x": ends[0], "y": 60})
     page.mouse.down()
-    page.mouse.move(box["x"] + ends[1], box["y"] + 90, steps=3)
+    canvas.hover(position={"x": ends[1], "y": 90}, force=True)
     page.mouse.up()
     assert (loss(page, "scales.x.min"), loss(page, "scales.x.max")) == (3, 5)
     expect(page.locator("#curves-from")).to_have_value("3")

@@ -16,7 +16,9 @@
     const band = make("div", { class: "chart-band", attributes: { hidden: true } });
     const box = make("div", { class: "chart-box" }, canvas, band);
     const legend = make("div", { class: "chart-legend", attributes: { role: "group", "aria-label": t("curves.legend", { name: spec.title }) } });
-    const chart = charts.create(canvas, spec);
+    // Made when there is something to show: ten at once would hold the page up.
+    /** @type {LineChart | null} */
+    let chart = null;
     /** @type {Line[]} */
     let lines = [];
     /** @type {Span | null} */
@@ -70,11 +72,12 @@
       });
       canvas.addEventListener("pointerup", (event) => {
         band.hidden = true;
-        if (start === null || chart === null) return;
+        const there = chart;
+        if (start === null || there === null) return;
         const ends = [start, place(event)].sort((a, b) => a - b);
         start = null;
         if (ends[1] - ends[0] < LEAST_DRAG) return;
-        const [from, to] = ends.map((pixel) => chart.placeAt(pixel));
+        const [from, to] = ends.map((pixel) => there.placeAt(pixel));
         if (!spec.whole) zoom({ from, to });
         else if (Math.round(to) > Math.round(from)) zoom({ from: Math.round(from), to: Math.round(to) });
       });
@@ -106,11 +109,12 @@
       return button;
     }
 
-    if (chart !== null) listen();
+    if (charts.available()) listen();
     return {
       element,
       show(next, { range = own, weight = 0, description = "" } = {}) {
         lines = next;
+        chart ??= charts.create(canvas, spec);
         chart?.show(lines, { range, weight });
         canvas.setAttribute("aria-label", description === "" ? spec.title : `${spec.title}: ${description}`);
         drawLegend();

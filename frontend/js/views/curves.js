@@ -6,7 +6,7 @@
   const { t } = BreastAI.i18n;
   const { format, catalog, charts, series, download } = BreastAI;
   const MOST_ROWS = 200;
-  const LONG = 300;
+  const LONG = 100;
   /** Drawn for each class, when the epochs have them. */
   const BY_CLASS = ["sensitivity", "specificity"];
 
@@ -156,7 +156,7 @@
           draw(drawnFrom, names);
         }
         // While a long run's epochs come in, page after page, they are not drawn each time.
-        const coming = epochs.length >= LONG && BreastAI.store.missingEpochs(state) !== null;
+        const coming = state.run.lastEpoch >= LONG && BreastAI.store.missingEpochs(state) !== null;
         if (shown !== epochs && !coming) {
           shown = epochs;
           tools.show(range, epochs);
