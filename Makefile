@@ -20,7 +20,7 @@ start: install page ## server and page: http://localhost:8765/
 	$(BIN)/python -m breastai.server
 
 test: install page browser ## every test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install page ## format, lint, types, layers
 	$(BIN)/ruff format --check .
