@@ -391,12 +391,13 @@ def main() -> int:
     arguments = parser.parse_args()
     root = arguments.keep or Path(tempfile.mkdtemp(prefix="kill-anywhere-"))
     try:
-        write_sample_data(root / "data", per_class=14, seed=3, image_size=64)
+        # Within the workspace: a server reads images nowhere else unless its owner says so.
+        write_sample_data(root / "workspace" / "data", per_class=14, seed=3, image_size=64)
         before_s = time.process_time()
         importlib.import_module("breastai.engine.training")
         import_cpu_s = time.process_time() - before_s
         workspace = Workspace.open(root / "workspace")
-        config = small_config(root / "data")
+        config = small_config(Path("data"))
         undisturbed(workspace, config, "first")  # prepares the images
         whole, life_cpu_s = undisturbed(workspace, config, "whole")
         print(f"undisturbed: {len(whole.figures)} epochs, {life_cpu_s:.1f} s of processor time", flush=True)

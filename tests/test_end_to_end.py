@@ -321,21 +321,28 @@ def test_a_file_that_is_no_model_is_refused(project: Project, content: bytes) ->
     assert error["code"] == "model.unreadable" and "exported .onnx file" in error["message"]
 
 
-def test_a_full_disk_at_a_checkpoint_ends_the_run_with_what_to_do(
+def test_a_full_disk_at_a_checkpoint_makes_the_run_wait_and_go_on_when_there_is_room(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import errno
 
-    from breastai.storage import checkpoints
+    from breastai.engine import keeping
+    from breastai.storage import saving
 
-    def full(path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+    sync, tries = saving.sync_file, iter(range(1000))
+
+    def full_at_first(path: Path) -> None:
+        if next(tries) < 3:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        sync(path)
 
     two_classes(project.root)
-    monkeypatch.setattr(checkpoints, "sync_file", full)
-    error = project.error("train", "--epochs", "1", status=1)
-    assert error["code"] == "disk.full" and "Free some space" in error["message"]
-    assert not list((project.root / "checkpoints").rglob("*.json"))
+    monkeypatch.setattr(saving, "sync_file", full_at_first)
+    monkeypatch.setattr(keeping, "RETRY_S", 0.0)
+    events = project.run("train", "--epochs", "1")
+    codes = [event.get("code") for event in events if event["type"] == "log"]
+    assert codes.index("disk.waiting") < codes.index("disk.room_again")
+    assert events[-1]["type"] == "training_complete"
 
 
 def test_a_run_in_use_by_another_process_is_left_alone(finished: tuple[Project, str]) -> None:
