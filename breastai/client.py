@@ -307,6 +307,8 @@ class Client:
     async def _run_events(self, arrivals: asyncio.Queue[Event | None], run_id: str) -> AsyncGenerator[Event, None]:
         """Yield the events of a run, each once and in order, over as many connections as it takes."""
         last_seq = 0
+        # The request whose answer is followed by what was missed. Events that come before it are told again after it.
+        catching_up: str | None = None
         failure: BreastAIError | None = None
         while True:
             try:
@@ -315,12 +317,14 @@ class Client:
             except TimeoutError:
                 break
             if event is None:
-                await self._reconnect(run_id, last_seq)
+                catching_up = await self._reconnect(run_id, last_seq)
             elif isinstance(event, events.Status):
                 # A server that could not keep up with this client skips events and tells the state instead.
                 if event.request_id is None and event.snapshot.run_id == run_id:
-                    await self.status(run_id=run_id, last_seq=last_seq)
-            elif event.run_id == run_id and (event.seq is None or event.seq > last_seq):
+                    catching_up = str((await self.status(run_id=run_id, last_seq=last_seq)).request_id)
+                elif str(event.request_id) == catching_up:
+                    catching_up = None
+            elif catching_up is None and event.run_id == run_id and (event.seq is None or event.seq > last_seq):
                 last_seq = event.seq or last_seq
                 yield event
                 if isinstance(event, events.Error):
@@ -330,8 +334,11 @@ class Client:
         if failure is not None:
             raise failure
 
-    async def _reconnect(self, run_id: str, last_seq: int) -> None:
-        """Connect again and ask for what was missed; raise ConnectionLost when the run can't be followed further."""
+    async def _reconnect(self, run_id: str, last_seq: int) -> str:
+        """Connect again and ask for what was missed; return the request's id.
+
+        Raises ConnectionLost when the run can't be followed further.
+        """
         pause_s = 0.2
         try:
             async with asyncio.timeout(self._reconnect_s):
@@ -352,6 +359,7 @@ class Client:
         gone = status.snapshot.run_id != run_id or (status.snapshot.state == "idle" and not status.missed)
         if gone:  # the server was started anew
             raise ConnectionLost(self.url)
+        return str(status.request_id)
 
     async def _read(self, connection: ClientConnection) -> None:
         try:

@@ -78,7 +78,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     page.get_by_role("link", name="Evaluation").click()
     page.fill("#evaluate-path", "data")
     page.select_option("#evaluate-split", "val")
-    action(page, "evaluate_model").click()
+    page.locator("#evaluate-form [data-action=evaluate_model]").click()
     body = page.locator("#evaluation-body")
     expect(body).to_contain_text("0.800 to 0.900")
     expect(body).to_contain_text("Of 20 such cases 1 were missed; of 40 others 6 were called")

@@ -39,6 +39,12 @@ def wait_for_epoch(page: Page, epoch: int) -> None:
     expect(page.locator("#tiles .tile-value").first).to_have_text(str(epoch))
 
 
+def wait_for_five_epochs(page: Page) -> None:
+    """Wait for the run that was begun last: the figures of the one before it stay on the page until then."""
+    expect(page.locator(".run-stage")).to_contain_text(re.compile("epoch [1-6] of 20"))
+    wait_for_epoch(page, 5)
+
+
 def stop(page: Page) -> None:
     action(page, "stop_training").click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
@@ -49,7 +55,7 @@ def running_page(open_page: OpenPage) -> Iterator[Page]:
     """The served page with a run in its sixth epoch; stopped afterwards."""
     page = open_page()
     begin(page)
-    wait_for_epoch(page, 5)
+    wait_for_five_epochs(page)
     yield page
     stop(page)
 
@@ -161,7 +167,7 @@ def test_two_tabs_see_the_same_run(running_page: Page, open_page: OpenPage) -> N
 def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: OpenPage) -> None:
     page = open_page()
     begin(page, folder="stubborn")
-    wait_for_epoch(page, 5)
+    wait_for_five_epochs(page)
     button = action(page, "stop_training")
     button.click()
     expect(page.locator("#run-state")).to_have_text("Stopping")

@@ -18,6 +18,7 @@ NAMES = (
 NAMED = {
     "load_checkpoint": "checkpoint",
     "delete_checkpoint": "checkpoint",
+    "verify_checkpoint": "checkpoint",
     "resume_training": "checkpoint",
     "export_model": "checkpoint",
     "export_onnx": "checkpoint",
