@@ -63,14 +63,19 @@ def reliability_curve(labels: npt.NDArray[np.integer[Any]], probabilities: npt.N
     return rows
 
 
-def coverage_error_curve(labels: npt.NDArray[np.integer[Any]], probabilities: npt.NDArray[np.floating[Any]]) -> Curve:
+def coverage_error_curve(
+    labels: npt.NDArray[np.integer[Any]],
+    probabilities: npt.NDArray[np.floating[Any]],
+    unlike: npt.NDArray[np.bool_] | None = None,
+) -> Curve:
     """Return the error among the most confident cases as the `coverage` falls and the rest go to a human.
 
     (Geifman and El-Yaniv, NeurIPS 2017.) Cases of equal confidence are kept or referred together.
+    Those `unlike` the known ones go first, at a confidence of 0.
     """
     if len(labels) == 0:
         return {"coverage": [], "error": [], "confidence": []}
-    confidence = probabilities.max(axis=1)
+    confidence = probabilities.max(axis=1) if unlike is None else np.where(unlike, 0, probabilities.max(axis=1))
     order = np.argsort(-confidence, kind="stable")
     wrong = np.cumsum(probabilities.argmax(axis=1)[order] != np.asarray(labels)[order])
     last_of_tie = np.append(np.flatnonzero(np.diff(confidence[order])), len(labels) - 1)

@@ -1,4 +1,4 @@
-"""Applying a decision rule: calibrated probabilities, conformal sets, and which cases to refer. Numpy alone."""
+"""Applying a decision rule: calibrated probabilities, conformal sets, and which cases to refer and why. Numpy alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from breastai.domain.decision import Calibration, ConformalSets, DecisionRule
+from breastai.domain.decision import Calibration, ConformalSets, DecisionRule, NoveltyLimit
 
 Probabilities = npt.NDArray[np.floating[Any]]
 Floats = npt.NDArray[np.float64]
@@ -43,6 +43,12 @@ def referred(rule: ConformalSets, probabilities: Probabilities) -> Mask:
     return sizes
 
 
+def unlike(limit: NoveltyLimit, novelty: npt.NDArray[np.floating[Any]]) -> Mask:
+    """Return the cases unlike the images the model was judged on, shape (N,); a novelty that is no number is one."""
+    known: Mask = novelty <= limit.limit
+    return ~known
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a decision rule makes of one case. None: the rule has no such part."""
@@ -50,17 +56,25 @@ class Verdict:
     called: bool | None
     refer: bool | None
     plausible: tuple[str, ...]
+    unlike: bool | None = None
 
     @property
-    def reason(self) -> Literal["several_classes", "no_class"] | None:
-        """Why the case is referred."""
+    def reason(self) -> Literal["unlike", "several_classes", "no_class"] | None:
+        """Why the case is referred; being unlike comes first, for then the classes mean little."""
         if not self.refer:
             return None
+        if self.unlike:
+            return "unlike"
         return "several_classes" if self.plausible else "no_class"
 
 
-def decide(rule: DecisionRule, probabilities: Probabilities, class_names: Sequence[str]) -> list[Verdict]:
-    """Return a verdict for each case, from calibrated probabilities (N, C)."""
+def decide(
+    rule: DecisionRule,
+    probabilities: Probabilities,
+    class_names: Sequence[str],
+    novelty: npt.NDArray[np.floating[Any]] | None = None,
+) -> list[Verdict]:
+    """Return a verdict for each case, from calibrated probabilities (N, C) and, where the model gives it, novelty (N,)."""
     point, conformal = rule.operating_point, rule.conformal
     n = len(probabilities)
     called: list[bool | None] = [None] * n
@@ -74,7 +88,11 @@ def decide(rule: DecisionRule, probabilities: Probabilities, class_names: Sequen
         sets = conformal_sets(conformal, probabilities)
         refer = [bool(value) for value in referred(conformal, probabilities)]
         plausible = [tuple(name for name, inside in zip(class_names, row, strict=True) if inside) for row in sets]
-    return [Verdict(*parts) for parts in zip(called, refer, plausible, strict=True)]
+    strange: list[bool | None] = [None] * n
+    if rule.novelty is not None and novelty is not None:
+        strange = [bool(value) for value in unlike(rule.novelty, novelty)]
+        refer = [bool(uncertain) or bool(other) for uncertain, other in zip(refer, strange, strict=True)]
+    return [Verdict(*parts) for parts in zip(called, refer, plausible, strange, strict=True)]
 
 
 def logarithm(probabilities: Probabilities) -> Floats:

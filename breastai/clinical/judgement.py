@@ -10,7 +10,7 @@ from breastai.clinical import evidence
 from breastai.clinical.bootstrap import REPETITIONS, bootstrap
 from breastai.clinical.calibration import log_loss
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
-from breastai.clinical.decision import calibrated, conformal_sets, referred
+from breastai.clinical.decision import calibrated, conformal_sets, referred, unlike
 from breastai.clinical.intervals import Clusters, delong_test, proportion
 from breastai.clinical.metrics import confusion_matrix
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, judge, predictive_values
@@ -42,17 +42,19 @@ def gather_evidence(
     patients: Sequence[str] | None = None,
     *,
     rule: DecisionRule | None = None,
+    novelty: Floats | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
     repetitions: int = REPETITIONS,
     seed: int = 0,
 ) -> Evidence:
-    """Return what N cases show of a model by its `raw` probabilities (N, C), decided by `rule`."""
+    """Return what N cases show of a model by its `raw` probabilities (N, C) and `novelty` (N,), decided by `rule`."""
     rule = rule or DecisionRule()
     truth = np.asarray(labels, dtype=np.int64)
     scores = calibrated(rule.calibration, raw)
     point = rule.operating_point
     clusters = None if patients is None else _numbered(patients)
     called = {name: list(class_names).index(name) for name in ([point.class_name] if point else [])}
+    strange = None if rule.novelty is None or novelty is None else unlike(rule.novelty, novelty)
     counts = np.bincount(truth, minlength=len(class_names))
     return Evidence(
         class_names=list(class_names),
@@ -90,9 +92,9 @@ def gather_evidence(
             before=_reliability(truth, np.asarray(raw, dtype=np.float64)),
             after=_reliability(truth, scores),
         ),
-        referral=None if rule.conformal is None else _referral(rule.conformal, truth, scores, clusters),
+        referral=None if rule.conformal is None else _referral(rule.conformal, truth, scores, clusters, strange),
         curves={name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)},
-        coverage_error=coverage_error_curve(truth, scores),
+        coverage_error=coverage_error_curve(truth, scores, strange),
     )
 
 
@@ -181,8 +183,14 @@ def _reliability(labels: Labels, scores: Floats) -> Reliability:
     )
 
 
-def _referral(rule: ConformalSets, labels: Labels, scores: Floats, clusters: Clusters | None) -> Referral:
-    away = referred(rule, scores)
+def _referral(
+    rule: ConformalSets,
+    labels: Labels,
+    scores: Floats,
+    clusters: Clusters | None,
+    strange: npt.NDArray[np.bool_] | None,
+) -> Referral:
+    away = referred(rule, scores) if strange is None else referred(rule, scores) | strange
     wrong = scores.argmax(axis=1) != labels
     outside = ~conformal_sets(rule, scores)[np.arange(len(labels)), labels]
 
@@ -196,6 +204,7 @@ def _referral(rule: ConformalSets, labels: Labels, scores: Floats, clusters: Clu
         referred=share(away, everyone),
         error_among_kept=share(wrong, ~away),
         outside=share(outside, everyone),
+        unlike=None if strange is None else share(strange, everyone),
     )
 
 

@@ -252,6 +252,11 @@ class _Layout:
                 error=self._at("evidence", "referral", "error_among_kept", "value", kind="percent"),
                 outside=self._at("evidence", "referral", "outside", "value", kind="percent"),
             )
+            if evidence.referral.unlike is None:
+                yield self._say("referral.unlike_unknown")
+            else:
+                unlike = self._at("evidence", "referral", "unlike", "value", kind="percent")
+                yield self._say("referral.unlike", unlike=unlike)
 
     def _calibration(self) -> Iterator[Block]:
         t, evidence = self._t, self._document.evidence

@@ -20,6 +20,8 @@ def decision(event: Prediction) -> str:
         text += f"  {event.target_class}: {'called' if event.called else 'not called'} (from {number(event.threshold)})"
     if event.refer:
         why = f"plausible: {', '.join(event.plausible)}" if event.plausible else "unlike any class it knows"
+        if event.refer_reason == "unlike":
+            why = "unlike the images it was judged on"
         text += f"  REFER ({why})"
     return text
 

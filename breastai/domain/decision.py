@@ -1,4 +1,4 @@
-"""From raw probabilities to a decision: calibration, operating point, conformal sets, as a checkpoint keeps them.
+"""From raw probabilities to a decision: calibration, operating point, what is referred, as a checkpoint keeps them.
 
 Fitted on validation cases, and applied, by `clinical`.
 """
@@ -57,10 +57,28 @@ class ConformalSets:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class NoveltyLimit:
+    """A case whose novelty lies above `limit` is unlike the images the model was judged on.
+
+    `limit` is the `quantile` of `n` validation cases, each measured by a score fitted without it and its patient. The
+    score's mean and its `components` directions lie beside the weights.
+    """
+
+    limit: float
+    quantile: float
+    components: int
+    n: int
+
+
+@dataclass(frozen=True, config=_STRICT)
 class DecisionRule:
-    """All of it. `n`: the validation cases it was fitted on, none of which may judge it."""
+    """All of it. `n`: the validation cases it was fitted on, none of which may judge it.
+
+    Without a `novelty` the model can't say which images are unlike those it was judged on.
+    """
 
     calibration: Calibration = Calibration()
     operating_point: OperatingPoint | None = None
     conformal: ConformalSets | None = None
+    novelty: NoveltyLimit | None = None
     n: int = 0

@@ -294,10 +294,15 @@ class Prediction(Event):
     threshold: Number = Field(None, description="The operating point: from this probability on the class is called.")
     called: bool | None = Field(None, description="Whether it is called; null without an operating point.")
     refer: bool | None = Field(None, description="Whether a human should decide; null when the model can't say.")
-    refer_reason: Literal["several_classes", "no_class"] | None = Field(
-        None, description="Why: several classes are plausible, or none is."
+    refer_reason: Literal["unlike", "several_classes", "no_class"] | None = Field(
+        None,
+        description="Why: the image is unlike those the model was judged on, several classes are plausible, or none is.",
     )
     plausible: list[str] = Field([], description="The classes that can't be ruled out at the error rate allowed.")
+    novelty: Number = Field(
+        None, description="How unlike the validation images it is: about 1 is usual; null where the model can't say."
+    )
+    novelty_limit: Number = Field(None, description="Above this novelty a case is referred as unlike.")
     processing: Processing | None = None
     error: str | None = None
 

@@ -68,12 +68,18 @@ class CalibrationEvidence(Part):
 
 
 class Referral(Part):
-    """What the conformal sets do on these cases."""
+    """What the conformal sets and the novelty do on these cases."""
 
     error_rate: float
-    referred: Figure = Field(description="Share of cases whose set does not hold exactly one class.")
+    referred: Figure = Field(
+        description="Share of cases whose set does not hold exactly one class, or that are unlike."
+    )
     error_among_kept: Figure
     outside: Figure = Field(description="Share of cases whose true class is outside their set; promised: error_rate.")
+    unlike: Figure | None = Field(
+        None,
+        description="Share of cases unlike the validation images; null where the checkpoint keeps no novelty.",
+    )
 
 
 class ClassCurves(Part):
@@ -109,6 +115,7 @@ class JudgedCase(Part):
     patient_sha256: str | None = None
     label: str
     probabilities: list[float]
+    novelty: float | None = None
     subgroups: dict[str, str] = {}
 
 

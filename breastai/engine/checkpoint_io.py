@@ -8,26 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from breastai.clinical.novelty import Novelty
+from breastai.domain.decision import NoveltyLimit
 from breastai.domain.errors import CheckpointDamaged
 from breastai.engine.models import Classifier, build_model
 from breastai.storage.checkpoints import CheckpointFiles, Manifest, verify_checkpoint
 
 _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _WINDOWS_DISK_FULL = (39, 112)
+# Before the names of tensors that are not the network's but of how unlike the validation images an image is.
+_NOVELTY = "novelty."
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A network from a checkpoint, in evaluation mode, with what its manifest says of it."""
+    """A network from a checkpoint, in evaluation mode, with what its manifest says of it.
+
+    `novelty`: None in checkpoints of versions or of cases too few to tell which images are unlike the known ones.
+    """
 
     model: Classifier
     manifest: Manifest
     files: CheckpointFiles
+    novelty: Novelty | None = None
 
 
 def load_checkpoint(files: CheckpointFiles) -> Loaded:
@@ -37,16 +45,41 @@ def load_checkpoint(files: CheckpointFiles) -> Loaded:
     model = build_model(settings, len(manifest.class_names)).model
     load_weights(model, files)
     model.eval()
-    return Loaded(model, manifest, files)
+    limit = manifest.decision.novelty
+    return Loaded(model, manifest, files, None if limit is None else _unpack_novelty(files, limit))
 
 
 def load_weights(model: nn.Module, files: CheckpointFiles) -> None:
     """Fill `model` from the weights of a verified checkpoint; raise CheckpointDamaged when they do not fit."""
+    values = {name: value for name, value in load_file(files.weights).items() if not name.startswith(_NOVELTY)}
     try:
-        model.load_state_dict(load_file(files.weights))
+        model.load_state_dict(values)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise CheckpointDamaged(files.name, f"its weights do not fit its manifest ({first})") from None
+
+
+def pack_novelty(novelty: Novelty | None) -> dict[str, Tensor]:
+    """Return the tensors that a checkpoint keeps of it, to lie beside its weights."""
+    if novelty is None:
+        return {}
+    return {
+        f"{_NOVELTY}mean": torch.from_numpy(novelty.mean),
+        f"{_NOVELTY}directions": torch.from_numpy(novelty.directions),
+        f"{_NOVELTY}variances": torch.from_numpy(novelty.variances),
+        f"{_NOVELTY}rest": torch.tensor([novelty.rest]),
+    }
+
+
+def _unpack_novelty(files: CheckpointFiles, limit: NoveltyLimit) -> Novelty:
+    try:
+        with safe_open(files.weights, "numpy") as opened:
+            mean, directions, variances, rest = (
+                opened.get_tensor(_NOVELTY + name) for name in ("mean", "directions", "variances", "rest")
+            )
+    except SafetensorError:
+        raise CheckpointDamaged(files.name, "its manifest promises a novelty that its weights lack") from None
+    return Novelty(mean, directions, variances, float(rest[0]), limit)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

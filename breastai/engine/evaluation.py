@@ -6,20 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from breastai.data.cases import ImageSet
 from breastai.engine.loader import evaluation_batches
-from breastai.engine.models import normalized
+from breastai.engine.models import Classifier, normalized
 from breastai.engine.runtime import Runtime
 
 
 @dataclass(frozen=True)
 class Answers:
-    """`logits` float32 (N, C), `labels` int64 (N,)."""
+    """`logits` float32 (N, C), `labels` int64 (N,); `features` float32 (N, D), what the classifier saw."""
 
     logits: np.ndarray
     labels: np.ndarray
+    features: np.ndarray
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -39,7 +40,7 @@ class Answers:
 
 
 def answer(
-    model: nn.Module,
+    model: Classifier,
     images: ImageSet,
     runtime: Runtime,
     mean: tuple[float, ...],
@@ -55,15 +56,22 @@ def answer(
     was_training = model.training
     model.eval()
     logits: list[np.ndarray] = []
+    features: list[np.ndarray] = []
     try:
         for batch in evaluation_batches(images, batch_size, workers):
             inputs = normalized(batch.images.to(runtime.device), mean, std)
-            logits.append(forward(model, inputs, tta).cpu().numpy())
+            said, seen = forward(model, inputs, tta)
+            logits.append(said.cpu().numpy())
+            features.append(seen.cpu().numpy())
             yield sum(map(len, logits))
     finally:
         model.train(was_training)
     classes = len(images.prepared.folder.class_names)
-    yield Answers(np.concatenate(logits) if logits else np.empty((0, classes), np.float32), images.labels)
+    if not logits:
+        nothing = np.empty((0, classes), np.float32)
+        yield Answers(nothing, images.labels, np.empty((0, model.head.in_features), np.float32))
+        return
+    yield Answers(np.concatenate(logits), images.labels, np.concatenate(features))
 
 
 def answers_of(steps: Iterator[int | Answers]) -> Answers:
@@ -74,10 +82,11 @@ def answers_of(steps: Iterator[int | Answers]) -> Answers:
 
 
 @torch.inference_mode()
-def forward(model: nn.Module, inputs: Tensor, tta: bool) -> Tensor:
-    """Return float32 logits (N, C) for normalised inputs (N, 3, S, S)."""
-    logits: Tensor = model(inputs).float()
-    if not tta:
-        return logits
-    mirrored: Tensor = model(inputs.flip(3)).float()
-    return (logits.log_softmax(1) + mirrored.log_softmax(1)) / 2
+def forward(model: Classifier, inputs: Tensor, tta: bool) -> tuple[Tensor, Tensor]:
+    """Return float32 logits (N, C) and features (N, D) for normalised inputs (N, 3, S, S); features of the image itself."""
+    features = model.features(inputs)
+    logits = model.decided(features).float()
+    if tta:
+        mirrored: Tensor = model(inputs.flip(3)).float()
+        logits = (logits.log_softmax(1) + mirrored.log_softmax(1)) / 2
+    return logits, features.float()

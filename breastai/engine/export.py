@@ -4,25 +4,27 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from breastai.domain.catalog import EXPORT_FORMATS, ExportFormat
+from breastai.domain.decision import NoveltyLimit
 from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportLosesAccuracy
 from breastai.domain.events import Event, ExportComplete, Log, ProgressUpdate
 from breastai.domain.evidence import PairedFigure
 from breastai.domain.jobs import Export
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint, save_tensors
-from breastai.engine.exported_graph import as_input, checkpoint_probabilities, compare, exported_graph, metadata
+from breastai.engine.exported_graph import as_input, checkpoint_answer, compare, exported_graph, metadata
 from breastai.engine.judging import checkpoint_of
 from breastai.engine.models import build_model
-from breastai.engine.onnx_file import answers_of, describe, quiet_exporter, reason_of, write_float16, write_float32
+from breastai.engine.onnx_file import answer_of, describe, quiet_exporter, reason_of, write_float16, write_float32
 from breastai.engine.own_images import OwnImages, own_images
 from breastai.engine.quantize import SCOPES, cost, excessive, quantize
-from breastai.predictor.onnx_model import OnnxModel
+from breastai.predictor.answer import Answer
+from breastai.predictor.onnx_model import NOVELTY_NAME, OUTPUT_NAME, OnnxModel
 from breastai.predictor.references import reference_images, references_for
 from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
@@ -30,6 +32,11 @@ _COMPARED_IMAGES = 16
 _CALIBRATION_IMAGES = 64
 # Another processor may round an integer model elsewhere: what its replay may differ by.
 _INTEGER_REPLAY_DIFFERENCE = 0.02
+_INTEGER_REPLAY_NOVELTY = 0.2
+# How far a novelty may be from the checkpoint's, relative: here at the export, on another processor, in half precision.
+_EXPORTED_NOVELTY = 1e-4
+_REPLAYED_NOVELTY = 1e-3
+_HALF_NOVELTY = 0.05
 
 
 @dataclass(frozen=True)
@@ -105,29 +112,39 @@ def source_of(loaded: Loaded, workspace: Workspace, form: ExportFormat) -> Sourc
     return Source(loaded, workspace, form, np.concatenate([images, phantoms]), compared, phantoms)
 
 
-def _described(source: Source, answers: np.ndarray, allowed_difference: float) -> dict[str, object]:
-    """Return the model's description; `answers` (N, C) are for all images, the phantoms' last."""
-    references = references_for(source.phantoms, answers[-len(source.phantoms) :], allowed_difference)
-    return metadata(source.loaded, source.form.name, references)
+def _described(
+    source: Source, answer: Answer, allowed: float, allowed_novelty: float = 0.0, limit: NoveltyLimit | None = None
+) -> dict[str, object]:
+    """Return the model's description; `answer` is for all images, the phantoms' last. No limit: no novelty is told."""
+    said = answer.last(len(source.phantoms))
+    if limit is None:
+        return metadata(
+            source.loaded, source.form.name, references_for(source.phantoms, Answer(said.probabilities), allowed)
+        )
+    return metadata(
+        source.loaded, source.form.name, references_for(source.phantoms, said, allowed, allowed_novelty), limit
+    )
 
 
-def _write_float32(source: Source, path: Path) -> np.ndarray:
-    """Write the float32 ONNX model, described; return the checkpoint's answers on the compared images."""
-    expected = checkpoint_probabilities(source.loaded, source.images)
+def _write_float32(source: Source, path: Path) -> Answer:
+    """Write the float32 ONNX model, described; return the checkpoint's answer on the compared images."""
+    expected = checkpoint_answer(source.loaded, source.images)
     # Two images: a batch of one would be taken for fixed.
-    write_float32(exported_graph(source.loaded), as_input(source.images[:2]), path)
-    describe(path, _described(source, expected, 1e-4))
+    limit = source.loaded.manifest.decision.novelty
+    outputs = (OUTPUT_NAME,) if source.loaded.novelty is None else (OUTPUT_NAME, NOVELTY_NAME)
+    write_float32(exported_graph(source.loaded), as_input(source.images[:2]), path, outputs)
+    describe(path, _described(source, expected, 1e-4, _REPLAYED_NOVELTY, limit))
     return expected
 
 
-def _take_float32(source: Source, path: Path) -> np.ndarray:
+def _take_float32(source: Source, path: Path) -> Answer:
     """Give `path` the float32 model that others are made from: the one exported before, when it answers as it should."""
     before = path.parent.parent / path.name.replace(path.suffix, EXPORT_FORMATS["onnx"].suffix)
     try:
         exported = OnnxModel.open(before)
-        expected = checkpoint_probabilities(source.loaded, source.images)
+        expected = checkpoint_answer(source.loaded, source.images)
         if exported.metadata.checkpoint_sha256 == source.loaded.manifest.sha256:
-            compare(expected, answers_of(exported, source.images))
+            compare(expected, answer_of(exported, source.images), allowed_novelty=_EXPORTED_NOVELTY)
             shutil.copyfile(before, path)
             return expected
     except BreastAIError:
@@ -138,7 +155,7 @@ def _take_float32(source: Source, path: Path) -> np.ndarray:
 def _write_onnx(source: Source, path: Path) -> Written:
     expected = _write_float32(source, path)
     exported = OnnxModel.open(path)
-    difference = compare(expected, answers_of(exported, source.images))
+    difference = compare(expected, answer_of(exported, source.images), allowed_novelty=_EXPORTED_NOVELTY)
     exported.verify()
     return Written(difference, source.compared)
 
@@ -153,9 +170,10 @@ def _write_fp16(source: Source, path: Path) -> Written:
     expected = _take_float32(source, exact)
     write_float16(exact, path)
     exact.unlink()
-    describe(path, _described(source, expected, allowed))
+    limit = source.loaded.manifest.decision.novelty
+    describe(path, _described(source, expected, allowed, _HALF_NOVELTY, limit))
     exported = OnnxModel.open(path)
-    difference = compare(expected, answers_of(exported, source.images), allowed)
+    difference = compare(expected, answer_of(exported, source.images), allowed, _HALF_NOVELTY)
     exported.verify()
     return Written(difference, source.compared)
 
@@ -166,25 +184,39 @@ def _write_int8(source: Source, path: Path) -> Written:
     exact_path = _float32_beside(source, path)
     _take_float32(source, exact_path)
     exact_model = OnnxModel.open(exact_path)
-    exact = answers_of(exact_model, judged.images)
+    exact = answer_of(exact_model, judged.images)
     manifest = source.loaded.manifest
+    limit = manifest.decision.novelty
     losses: list[str] = []
     compared = f"{len(judged)} validation images"
     for scope in SCOPES:
         quantize(exact_path, path, source.loaded.model.backbone, calibration.images, scope)
-        describe(path, metadata(source.loaded, source.form.name, references_for(source.phantoms, exact[:1], 1.0)))
+        describe(
+            path, metadata(source.loaded, source.form.name, references_for(source.phantoms, exact.last(1), 1.0), limit)
+        )
         rounded_model = OnnxModel.open(path)
-        rounded = answers_of(rounded_model, judged.images)
-        figures = cost(judged.labels, exact, rounded, manifest.class_names, manifest.decision)
+        rounded = answer_of(rounded_model, judged.images)
+        figures = cost(
+            judged.labels, exact.probabilities, rounded.probabilities, manifest.class_names, manifest.decision
+        )
         losses = excessive(figures)
         if not losses:
-            answers = answers_of(rounded_model, source.phantoms)
-            described = _described(source, answers, _INTEGER_REPLAY_DIFFERENCE) | {"quantized": scope.name}
-            describe(path, described)
+            said = answer_of(rounded_model, source.phantoms)
+            moved = None if limit is None else _moved(limit, exact, rounded)
+            described = _described(source, said, _INTEGER_REPLAY_DIFFERENCE, _INTEGER_REPLAY_NOVELTY, moved)
+            describe(path, described | {"quantized": scope.name})
             OnnxModel.open(path).verify()
             exact_path.unlink()
-            return Written(float(np.abs(exact - rounded).max()), f"{compared}; {scope.name}", figures)
+            return Written(
+                float(np.abs(exact.probabilities - rounded.probabilities).max()), f"{compared}; {scope.name}", figures
+            )
     raise ExportLosesAccuracy(source.form.name, compared, losses)
+
+
+def _moved(limit: NoveltyLimit, exact: Answer, rounded: Answer) -> NoveltyLimit:
+    """Return the limit for a rounded model: rounding takes features away from the known ones, so it moves as they do."""
+    assert exact.novelty is not None and rounded.novelty is not None
+    return replace(limit, limit=limit.limit * float(np.median(rounded.novelty / exact.novelty)))
 
 
 def _judging_images(source: Source) -> tuple[OwnImages, OwnImages]:
@@ -201,7 +233,7 @@ def _judging_images(source: Source) -> tuple[OwnImages, OwnImages]:
 def _write_pytorch(source: Source, path: Path) -> Written:
     """Write the weights and a readable description, and prove them by building the network anew."""
     loaded = source.loaded
-    expected = checkpoint_probabilities(loaded, source.images)
+    expected = checkpoint_answer(loaded, source.images)
     save_tensors(loaded.model.state_dict(), path)
     described = _described(source, expected, 1e-4) | {"model": loaded.manifest.config.model.model_dump(mode="json")}
     path.with_suffix(".json").write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -210,19 +242,21 @@ def _write_pytorch(source: Source, path: Path) -> Written:
     settings = loaded.manifest.config.model.model_copy(update={"pretrained": "none"})
     again = build_model(settings, len(loaded.manifest.class_names)).model.eval()
     again.load_state_dict(load_file(path))
-    found = checkpoint_probabilities(Loaded(again, loaded.manifest, loaded.files), source.images)
+    found = checkpoint_answer(Loaded(again, loaded.manifest, loaded.files), source.images)
     return Written(compare(expected, found), source.compared)
 
 
 def _write_torch_export(source: Source, path: Path) -> Written:
     """Write an ExportedProgram, which needs torch and none of our code; its description lies inside."""
-    expected = checkpoint_probabilities(source.loaded, source.images)
+    expected = checkpoint_answer(source.loaded, source.images)
     described = {"breastai.json": json.dumps(_described(source, expected, 1e-4), ensure_ascii=False)}
     batch = torch.export.Dim("batch", min=1)
     try:
         with quiet_exporter():
             example = (as_input(source.images[:2]),)
-            program = torch.export.export(exported_graph(source.loaded), example, dynamic_shapes=({0: batch},))
+            program = torch.export.export(
+                exported_graph(source.loaded, novelty=False), example, dynamic_shapes=({0: batch},)
+            )
             torch.export.save(program, path, extra_files=described)
             again = torch.export.load(path).module()
     except BreastAIError:
@@ -231,7 +265,7 @@ def _write_torch_export(source: Source, path: Path) -> Written:
         raise ExportFailed(source.form.name, reason_of(error)) from error
     with torch.inference_mode():
         found = np.concatenate([again(as_input(part)).numpy() for part in np.split(source.images, [1, 4])])
-    return Written(compare(expected, found), source.compared)
+    return Written(compare(expected, Answer(found)), source.compared)
 
 
 _WRITERS: Mapping[str, Callable[[Source, Path], Written]] = {

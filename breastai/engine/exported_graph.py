@@ -1,6 +1,8 @@
-"""What every export computes and says of itself: the graph from images to calibrated probabilities, and its description."""
+"""What every export computes and says of itself: the graph from images to probabilities and novelty, and its description."""
 
 import hashlib
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,20 +12,50 @@ from torch import Tensor, nn
 
 import breastai
 from breastai.clinical.decision import shift
+from breastai.clinical.novelty import Novelty
 from breastai.domain.catalog import RESEARCH_USE
-from breastai.domain.decision import Calibration
+from breastai.domain.decision import Calibration, NoveltyLimit
 from breastai.domain.errors import ExportMismatch
 from breastai.engine.checkpoint_io import Loaded
 from breastai.engine.models import Classifier
+from breastai.predictor.answer import Answer, joined, novelty_difference
 from breastai.predictor.references import References
 
 _BATCH = 4
 
 
+class NoveltyLayer(nn.Module):
+    """`Novelty.of` in torch: features (N, D) to how unlike the validation images each is, (N,), in float32.
+
+    Products are summed up element by element: converters take a matrix product for a layer whose weights to round.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    deviations: Tensor
+
+    def __init__(self, novelty: Novelty) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(novelty.mean))
+        self.register_buffer("directions", torch.from_numpy(novelty.directions))
+        self.register_buffer("deviations", torch.from_numpy(novelty.variances).sqrt())
+        self.rest_deviation = math.sqrt(novelty.rest)
+
+    def forward(self, features: Tensor) -> Tensor:
+        length = features.square().sum(1, keepdim=True).sqrt().clamp_min(torch.finfo(torch.float32).tiny)
+        centred = features / length - self.mean
+        along = (centred.unsqueeze(1) * self.directions).sum(2)  # (N, 1, D) * (K, D) -> (N, K)
+        across = centred - (along.unsqueeze(2) * self.directions).sum(1)  # -> (N, D)
+        # Deviations before squares: the squares of a small one would leave float32.
+        squares = (along / self.deviations).square().sum(1) + (across / self.rest_deviation).square().sum(1)
+        return (squares / features.shape[1]).sqrt()
+
+
 class ExportedGraph(nn.Module):
     """What an exported model computes: RGB images 0..255, float32 (N, 3, S, S), to calibrated probabilities (N, C).
 
-    `tta`: the mean of the log-probabilities for the image and its mirror image, as in evaluation.
+    `tta`: the mean of the log-probabilities for the image and its mirror image, as in evaluation. With `novelty` the
+    second of two outputs is the novelty (N,), of the image itself.
     """
 
     scale: Tensor
@@ -31,7 +63,13 @@ class ExportedGraph(nn.Module):
     shift: Tensor
 
     def __init__(
-        self, model: Classifier, mean: list[float], std: list[float], calibration: Calibration, tta: bool = False
+        self,
+        model: Classifier,
+        mean: list[float],
+        std: list[float],
+        calibration: Calibration,
+        tta: bool = False,
+        novelty: Novelty | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -41,20 +79,26 @@ class ExportedGraph(nn.Module):
         self.register_buffer("shift", torch.tensor(shift(calibration), dtype=torch.float32))
         self.temperature = calibration.temperature
         self.tta = tta
+        self.novelty = None if novelty is None else NoveltyLayer(novelty)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         inputs = images * self.scale + self.offset
-        logarithms: Tensor = self.model(inputs).log_softmax(1)
+        features = self.model.features(inputs)
+        logarithms: Tensor = self.model.decided(features).log_softmax(1)
         if self.tta:
             # The mean of two logarithms needs its softmax anew.
             logarithms = ((logarithms + self.model(inputs.flip(3)).log_softmax(1)) / 2).log_softmax(1)
-        return ((logarithms + self.shift) / self.temperature).softmax(1)
+        probabilities = ((logarithms + self.shift) / self.temperature).softmax(1)
+        # Last: what follows the classifier stays in float32 when a copy is rounded.
+        return probabilities if self.novelty is None else (probabilities, self.novelty(features))
 
 
-def exported_graph(loaded: Loaded) -> ExportedGraph:
+def exported_graph(loaded: Loaded, novelty: bool = True) -> ExportedGraph:
+    """Return the graph of a checkpoint; its novelty is left out where there is none or `novelty` is False."""
     manifest = loaded.manifest
     calibration, tta = manifest.decision.calibration, manifest.config.evaluation.tta
-    return ExportedGraph(loaded.model, manifest.mean, manifest.std, calibration, tta).eval()
+    known = loaded.novelty if novelty else None
+    return ExportedGraph(loaded.model, manifest.mean, manifest.std, calibration, tta, known).eval()
 
 
 def as_input(images: np.ndarray) -> Tensor:
@@ -63,24 +107,34 @@ def as_input(images: np.ndarray) -> Tensor:
 
 
 @torch.inference_mode()
-def checkpoint_probabilities(loaded: Loaded, images: np.ndarray) -> np.ndarray:
-    """Return the checkpoint's own probabilities, float32 (N, C)."""
+def checkpoint_answer(loaded: Loaded, images: np.ndarray) -> Answer:
+    """Return the checkpoint's own answer, float32: probabilities (N, C), and novelty (N,) where it keeps one."""
     graph = exported_graph(loaded)
-    answers = [graph(as_input(images[start : start + _BATCH])).numpy() for start in range(0, len(images), _BATCH)]
-    return np.concatenate(answers)
+    parts: list[Answer] = []
+    for start in range(0, len(images), _BATCH):
+        found = graph(as_input(images[start : start + _BATCH]))
+        outputs = found if isinstance(found, tuple) else (found,)
+        parts.append(Answer(*(output.numpy() for output in outputs)))
+    return joined(parts)
 
 
-def compare(expected: np.ndarray, found: np.ndarray, allowed: float = 1e-4) -> float:
-    """Return the worst difference of a probability; raise ExportMismatch when it is too large or a decision changed."""
-    difference = float(np.abs(expected - found).max())
-    changed = int((expected.argmax(1) != found.argmax(1)).sum())
+def compare(expected: Answer, found: Answer, allowed: float = 1e-4, allowed_novelty: float | None = None) -> float:
+    """Return the worst difference of a probability; raise ExportMismatch when it is too large or a decision changed.
+
+    `allowed_novelty`: how far novelties may be apart, relative; None: they are not looked at.
+    """
+    difference = float(np.abs(expected.probabilities - found.probabilities).max())
+    changed = int((expected.probabilities.argmax(1) != found.probabilities.argmax(1)).sum())
+    apart = None if allowed_novelty is None else novelty_difference(expected, found)
+    if apart is not None and allowed_novelty is not None and not apart <= allowed_novelty:
+        raise ExportMismatch(float(f"{apart:.3g}"), allowed_novelty, changed)
     if not difference <= allowed or changed:  # not <=: a NaN is a mismatch
         raise ExportMismatch(float(f"{difference:.3g}"), allowed, changed)
     return difference
 
 
-def metadata(loaded: Loaded, form: str, references: References) -> dict[str, Any]:
-    """Return what an exported file says of itself."""
+def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLimit | None = None) -> dict[str, Any]:
+    """Return what an exported file says of itself; `limit`: of the novelty, where its graph tells one."""
     manifest = loaded.manifest
     return {
         "notice": RESEARCH_USE,
@@ -95,7 +149,8 @@ def metadata(loaded: Loaded, form: str, references: References) -> dict[str, Any
         "mean": manifest.mean,
         "std": manifest.std,
         "tta": manifest.config.evaluation.tta,
-        "decision": to_jsonable_python(manifest.decision),
+        "novelty": "a second output, float32, (N,): how unlike the validation images" if limit else None,
+        "decision": to_jsonable_python(replace(manifest.decision, novelty=limit)),
         "checkpoint": loaded.files.name,
         "checkpoint_sha256": manifest.sha256,
         "data_sha256": data_sha256(loaded),

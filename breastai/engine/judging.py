@@ -33,6 +33,7 @@ from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.evaluation import Answers, answer, forward
 from breastai.engine.models import normalized
 from breastai.engine.runtime import Runtime, choose_runtime
+from breastai.predictor.answer import Answer
 from breastai.predictor.predictions import predictions, told
 from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint, open_checkpoint_path
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
@@ -59,6 +60,11 @@ class Asked:
     answers: Answers
     patients: list[str] | None
 
+    @property
+    def novelty(self) -> np.ndarray | None:
+        """How unlike the validation images each is, (N,); None where the checkpoint can't say."""
+        return None if self.loaded.novelty is None else self.loaded.novelty.of(self.answers.features)
+
 
 def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
@@ -73,6 +79,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         manifest.class_names,
         asked.patients,
         rule=manifest.decision,
+        novelty=asked.novelty,
         subgroups=subgroups,
         seed=manifest.config.system.seed,
     )
@@ -180,12 +187,14 @@ def _cases(asked: Asked, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedC
     """Return the cases as a record keeps them: hashes of names, calibrated probabilities."""
     manifest = asked.loaded.manifest
     probabilities = calibrated(manifest.decision.calibration, asked.answers.probabilities)
+    novelty = asked.novelty
     return [
         JudgedCase(
             name_sha256=sha256_of(file),
             patient_sha256=None if asked.patients is None else sha256_of(asked.patients[number]),
             label=manifest.class_names[int(asked.answers.labels[number])],
             probabilities=[float(value) for value in probabilities[number]],
+            novelty=None if novelty is None else float(novelty[number]),
             subgroups={column: values[number] for column, values in subgroups.items()},
         )
         for number, file in enumerate(asked.images.files)
@@ -221,6 +230,8 @@ def _notes(loaded: Loaded, hashes: list[str], patients_known: bool, opened: int)
         notes.append(f"{watched} of these images chose its best epoch: the figures flatter it.")
     if not loaded.manifest.decision.n:
         notes.append("The probabilities are not calibrated: this checkpoint keeps no decision rule.")
+    if loaded.novelty is None:
+        notes.append("This checkpoint can't tell images unlike those it was judged on: none is referred for that.")
     if not patients_known:
         notes.append(PATIENTS_UNKNOWN)
     if opened > 1:
@@ -261,12 +272,15 @@ class AnsweringCheckpoint:
     def decision(self) -> DecisionRule:
         return self.loaded.manifest.decision
 
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Return the calibrated probabilities, float64 (N, C), of preprocessed images, (N, S, S, 3)."""
+    def answer(self, images: np.ndarray) -> Answer:
+        """Return the answers, float64, for preprocessed images, (N, S, S, 3)."""
         manifest = self.loaded.manifest
         inputs = normalized(torch.from_numpy(images).to(self.runtime.device), tuple(manifest.mean), tuple(manifest.std))
-        logits = forward(self.loaded.model.to(self.runtime.device), inputs, manifest.config.evaluation.tta).double()
-        return calibrated(manifest.decision.calibration, logits.softmax(1).cpu().numpy())
+        model = self.loaded.model.to(self.runtime.device)
+        logits, features = forward(model, inputs, manifest.config.evaluation.tta)
+        probabilities = calibrated(manifest.decision.calibration, logits.double().softmax(1).cpu().numpy())
+        known = self.loaded.novelty
+        return Answer(probabilities, None if known is None else known.of(features.cpu().numpy()))
 
 
 def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:

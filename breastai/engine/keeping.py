@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 
+from breastai.clinical.novelty import Novelty
 from breastai.domain.catalog import MONITORS
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import DiskFull
@@ -18,12 +19,14 @@ _MARGIN_BYTES = 500 * 10**6  # journal, logs, cache, and the rest of the machine
 _NUMBERS_KEPT = {"adamw": 2, "adam": 2, "sgd": 1}  # by the optimiser, for each weight
 
 
-def kept(run: Run, kind: Kind, decision: DecisionRule | None = None) -> Generator[Event, None, CheckpointSaved]:
+def kept(
+    run: Run, kind: Kind, decision: DecisionRule | None = None, novelty: Novelty | None = None
+) -> Generator[Event, None, CheckpointSaved]:
     """Save; while the disk is full, wait and say so: the run goes on by itself when there is room again."""
     waited = False
     while True:
         try:
-            saved = save(run, kind, decision)
+            saved = save(run, kind, decision, novelty)
         except DiskFull as error:
             if not waited:
                 yield waiting_for_room(error.path)

@@ -34,11 +34,19 @@ class Classifier(nn.Module):
         self.head = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.classify(self.backbone(images))  # (N, 3, H, W) -> (N, channels, h, w) -> (N, num_classes)
+        return self.decided(self.features(images))  # (N, 3, H, W) -> (N, channels) -> (N, num_classes)
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits for a backbone's feature maps (N, channels, h, w)."""
-        pooled = self.pool(self.attention(features))  # -> (N, channels)
+        return self.decided(self.pool(self.attention(features)))  # -> (N, channels) -> (N, num_classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the classifier sees of each image, (N, channels)."""
+        pooled: Tensor = self.pool(self.attention(self.backbone(images)))
+        return pooled
+
+    def decided(self, pooled: Tensor) -> Tensor:
+        """Return the logits for pooled features (N, channels)."""
         logits: Tensor = self.head(self.dropout(pooled))  # -> (N, num_classes)
         return logits
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from torch import nn
 
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import ExportFailed
+from breastai.predictor.answer import Answer, joined
 from breastai.predictor.onnx_model import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, OnnxModel
 
 # Beside single images: the batch is dynamic, and each of these sizes is tried.
 _BATCHES = (1, 3, 16)
 
 
-def write_float32(graph: nn.Module, example: torch.Tensor, path: Path) -> None:
+def write_float32(graph: nn.Module, example: torch.Tensor, path: Path, outputs: Sequence[str] = (OUTPUT_NAME,)) -> None:
     """Write `graph` to `path`, its batch dynamic; raise ExportFailed."""
-    onnx_program(graph, example).save(path, include_initializers=True, external_data=False)
+    onnx_program(graph, example, outputs).save(path, include_initializers=True, external_data=False)
 
 
 def write_float16(source: Path, target: Path) -> None:
@@ -36,8 +37,39 @@ def write_float16(source: Path, target: Path) -> None:
         # Half precision has 3 digits: the normalisation of 0..255 and the probabilities stay in float32.
         kept = [node.name for node in _ends(exact)]
         half = onnx_model.OnnxModel(convert_float_to_float16(exact, keep_io_types=True, node_block_list=kept))
+        without_detours(half.model)
         half.topological_sort()  # its casts stand at the end
         onnx.save(half.model, target)
+
+
+def without_detours(model: Any) -> None:
+    """Take out casts to half precision and back between nodes kept in float32: they round, and overflow at 65504.
+
+    The converter also writes the same cast once for each node that reads it, which no runtime takes.
+    """
+    import onnx
+
+    casts = {node.output[0]: node for node in model.graph.node if node.op_type == "Cast"}
+    target = {name: node.attribute[0].i for name, node in casts.items()}
+    straight = {
+        name: casts[node.input[0]].input[0]
+        for name, node in casts.items()
+        if target[name] == onnx.TensorProto.FLOAT and target.get(node.input[0]) == onnx.TensorProto.FLOAT16
+    }
+    outputs = {output.name for output in model.graph.output}
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    written: set[str] = set()
+    for node in nodes:
+        name = node.output[0]
+        if node.op_type == "Cast" and name not in outputs and (name in straight or name in written):
+            continue
+        if name in straight:  # an output: it is cast from what went the long way round
+            node.input[0] = straight[name]
+        written.update(node.output)
+        for place, given in enumerate(node.input):
+            node.input[place] = straight.get(given, given)
+        model.graph.node.append(node)
 
 
 def describe(path: Path, metadata: dict[str, Any]) -> None:
@@ -56,18 +88,18 @@ def describe(path: Path, metadata: dict[str, Any]) -> None:
     onnx.save(model, path)
 
 
-def answers_of(model: OnnxModel, images: np.ndarray) -> np.ndarray:
-    """Return the model's probabilities (N, C), asked in batches of 1, 3 and 16, then 16 again."""
-    answers: list[np.ndarray] = []
+def answer_of(model: OnnxModel, images: np.ndarray) -> Answer:
+    """Return the model's answer, asked in batches of 1, 3 and 16, then 16 again."""
+    parts: list[Answer] = []
     start = 0
     for size in (*_BATCHES, *[_BATCHES[-1]] * (len(images) // _BATCHES[-1])):
         if start < len(images):
-            answers.append(model.predict(images[start : start + size]))
+            parts.append(model.answer(images[start : start + size]))
             start += size
-    return np.concatenate(answers)
+    return joined(parts)
 
 
-def onnx_program(graph: nn.Module, example: torch.Tensor) -> Any:
+def onnx_program(graph: nn.Module, example: torch.Tensor, outputs: Sequence[str] = (OUTPUT_NAME,)) -> Any:
     """Return torch's ONNX program of `graph`, its batch dynamic; raise ExportFailed."""
     batch = torch.export.Dim("batch", min=1)
     try:
@@ -77,7 +109,7 @@ def onnx_program(graph: nn.Module, example: torch.Tensor) -> Any:
                 (example,),
                 dynamo=True,
                 input_names=[INPUT_NAME],
-                output_names=[OUTPUT_NAME],
+                output_names=list(outputs),
                 dynamic_shapes={INPUT_NAME: {0: batch}},
                 verbose=False,
             )

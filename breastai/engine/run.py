@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
-from torch import nn
 
+from breastai.clinical.novelty import Novelty
 from breastai.data.cases import Cases
 from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule
@@ -21,13 +21,14 @@ from breastai.engine.checkpoint_io import (
     laid_out_as,
     load_tensors,
     load_weights,
+    pack_novelty,
     pack_optimizer,
     save_tensors,
     unpack_optimizer,
     versions,
 )
 from breastai.engine.memory import with_smaller_batch
-from breastai.engine.models import Built, build_model
+from breastai.engine.models import Built, Classifier, build_model
 from breastai.engine.optim import Loss, layer_rates, make_optimizer
 from breastai.engine.runtime import Runtime, seed_torch
 from breastai.engine.setting_up import prepare_to_compute
@@ -92,7 +93,7 @@ class Run:
     memory: MemoryRecord | None = None  # what was measured of it before the start
 
     @property
-    def judged(self) -> nn.Module:
+    def judged(self) -> Classifier:
         """The weights that are evaluated and kept as the best: the moving average where there is one."""
         return self.learner.average if self.learner.average is not None else self.learner.model
 
@@ -251,10 +252,10 @@ def batch_cut_in_run(run: Run) -> Log:
 # --- kept and found again ----------------------------------------------------------------------
 
 
-def save(run: Run, kind: Kind, decision: DecisionRule | None = None) -> CheckpointSaved:
+def save(run: Run, kind: Kind, decision: DecisionRule | None = None, novelty: Novelty | None = None) -> CheckpointSaved:
     """Write a checkpoint of the run as it is now; raise DiskFull. `last` holds all a resume needs, `best` does not.
 
-    `decision`: what was fitted for these weights; `last` keeps none.
+    `decision` and `novelty`: what was fitted for these weights; `last` keeps none.
     """
     files = run.files(kind)
     update = run.updates[-1] if run.updates else None
@@ -282,7 +283,7 @@ def save(run: Run, kind: Kind, decision: DecisionRule | None = None) -> Checkpoi
             state=plain,
             decision=decision or DecisionRule(),
         ),
-        write_weights=lambda path: save_tensors(model.state_dict(), path),
+        write_weights=lambda path: save_tensors(model.state_dict() | pack_novelty(novelty), path),
         write_state=(lambda path: save_tensors(tensors, path)) if kind == "last" else None,
         keep=run.config.storage.keep_last if kind == "last" else 1,
     )

@@ -26,7 +26,7 @@ class Learner:
     runtime: Runtime
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    average: nn.Module | None = None
+    average: Classifier | None = None
 
     def __post_init__(self) -> None:
         half = self.runtime.training_dtype == torch.float16

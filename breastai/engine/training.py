@@ -5,12 +5,14 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from breastai.clinical.auditing import audit_event, audited
 from breastai.clinical.deciding import fit_decision_rule, target_class
 from breastai.clinical.metrics import epoch_figures
+from breastai.clinical.novelty import Novelty, fit_novelty
 from breastai.data.background import with_progress
 from breastai.data.cases import Cases, Folders, gather_cases, list_folders
 from breastai.domain.catalog import ARCHITECTURES
@@ -252,7 +254,7 @@ def _epoch(run: Run) -> Iterator[Event]:
     _advance(run, update)
     told = []
     if update.is_best:
-        told.append((yield from kept(run, "best", _decision(run, answers))))
+        told.append((yield from kept(run, "best", *_decision(run, answers))))
     told += yield from kept_good_epochs(run, update)
     yield update
     yield from told
@@ -363,10 +365,12 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
     )
 
 
-def _decision(run: Run, answers: Answers) -> DecisionRule:
+def _decision(run: Run, answers: Answers) -> tuple[DecisionRule, Novelty | None]:
     """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
     units = run.cases.val_units
-    return fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, units)
+    rule = fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, units)
+    novelty = fit_novelty(answers.features, units)
+    return (rule, None) if novelty is None else (replace(rule, novelty=novelty.limit), novelty)
 
 
 def _images_per_second(run: Run) -> float | None:

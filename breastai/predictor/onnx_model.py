@@ -15,11 +15,13 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
+from breastai.predictor.answer import Answer, joined
 from breastai.predictor.references import References, Replayed, compared, reference_images
 
 METADATA_KEY = "breastai"
 INPUT_NAME = "images"
 OUTPUT_NAME = "probabilities"
+NOVELTY_NAME = "novelty"
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -90,15 +92,27 @@ class OnnxModel:
 
     def predict(self, images: Pixels) -> Probabilities:
         """Return the probabilities, (N, C), of preprocessed images, (N, S, S, 3)."""
+        probabilities: Probabilities = self.answer(images).probabilities
+        return probabilities
+
+    @property
+    def tells_novelty(self) -> bool:
+        """Whether the graph says how unlike the validation images an image is, and its metadata from where on it is."""
+        named = [node.name for node in self.session.get_outputs()]
+        return NOVELTY_NAME in named and self.decision.novelty is not None
+
+    def answer(self, images: Pixels) -> Answer:
+        """Return probabilities, float32 (N, C), and novelty (N,) where it is told, of preprocessed images, (N, S, S, 3)."""
         side = self.metadata.image_size
         if images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise ValueError(f"expected images of shape (N, {side}, {side}, 3), got {images.shape}")
         if len(images) == 0:
-            return np.empty((0, len(self.class_names)), np.float32)
+            return Answer(np.empty((0, len(self.class_names)), np.float32), None)
         # (N, S, S, 3) -> (N, 3, S, S)
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
-        probabilities: Probabilities = self.session.run([OUTPUT_NAME], {INPUT_NAME: batch})[0]
-        return probabilities
+        wanted = [OUTPUT_NAME, NOVELTY_NAME] if self.tells_novelty else [OUTPUT_NAME]
+        probabilities, *novelty = self.session.run(wanted, {INPUT_NAME: batch})
+        return Answer(probabilities, novelty[0] if novelty else None)
 
     def replay(self) -> Replayed:
         """Ask the model again what it was asked at its export; raise ModelUnreadable when it carries no references."""
@@ -112,8 +126,8 @@ class OnnxModel:
             references.seed,
             references.side,
         )
-        found = np.concatenate([self.predict(images[number : number + 1]) for number in range(len(images))])
-        if found.shape[1] != len(references.probabilities[0]):
+        found = joined([self.answer(images[number : number + 1]) for number in range(len(images))])
+        if found.probabilities.shape[1] != len(references.probabilities[0]):
             raise ModelUnreadable(self.path.as_posix(), "its reference answers are of other classes")
         return compared(references, images, found)
 

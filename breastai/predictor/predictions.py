@@ -7,10 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from breastai.clinical.decision import decide
 from breastai.data.decode import read_image
@@ -19,6 +18,7 @@ from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Event, Prediction, PredictionsComplete, Processing, ProgressUpdate
+from breastai.predictor.answer import Answer
 
 BATCH_SIZE = 8
 # Activations of a batch take memory in proportion to its pixels: larger images come in smaller batches.
@@ -38,8 +38,8 @@ class Answering(Protocol):
     @property
     def decision(self) -> DecisionRule: ...
 
-    def predict(self, images: Pixels) -> npt.NDArray[np.floating[Any]]:
-        """Return the calibrated probabilities, (N, C), of preprocessed images, (N, S, S, 3)."""
+    def answer(self, images: Pixels) -> Answer:
+        """Return the answers for preprocessed images, (N, S, S, 3)."""
         ...
 
 
@@ -110,15 +110,16 @@ def _answered(
     model: Answering, files: Sequence[Path], read: Sequence[_Read], name_of: Callable[[Path], str]
 ) -> Iterator[Prediction]:
     images = [each.pixels for each in read if each.pixels is not None]
-    probabilities = model.predict(np.stack(images)) if images else np.empty((0, len(model.class_names)))
-    verdicts = decide(model.decision, probabilities, model.class_names)
-    answers = iter(zip(probabilities.tolist(), verdicts, strict=True))
-    point = model.decision.operating_point
+    found = model.answer(np.stack(images)) if images else Answer(np.empty((0, len(model.class_names))), None)
+    verdicts = decide(model.decision, found.probabilities, model.class_names, found.novelty)
+    novelty = [None] * len(images) if found.novelty is None else found.novelty.tolist()
+    answers = iter(zip(found.probabilities.tolist(), novelty, verdicts, strict=True))
+    point, limit = model.decision.operating_point, model.decision.novelty
     for file, each in zip(files, read, strict=True):
         if each.reason is not None:
             yield Prediction(file=name_of(file), label=None, probabilities=None, error=each.reason)
             continue
-        row, verdict = next(answers)
+        row, strangeness, verdict = next(answers)
         named = dict(zip(model.class_names, row, strict=True))
         yield Prediction(
             file=name_of(file),
@@ -130,5 +131,7 @@ def _answered(
             refer=verdict.refer,
             refer_reason=verdict.reason,
             plausible=list(verdict.plausible),
+            novelty=strangeness,
+            novelty_limit=limit.limit if limit and strangeness is not None else None,
             processing=each.processing,
         )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from breastai.data.phantoms import phantom
 from breastai.data.preprocess import preprocess
 from breastai.domain.config import PreprocessingSettings
+from breastai.predictor.answer import Answer, novelty_difference
 
 COUNT = 16
 SEED = 7
@@ -23,7 +24,10 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class References(BaseModel):
-    """What a model answered when it was exported. `images_sha256`: of the preprocessed phantoms."""
+    """What a model answered when it was exported. `images_sha256`: of the preprocessed phantoms.
+
+    `allowed_novelty_difference` is relative.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -32,6 +36,8 @@ class References(BaseModel):
     images_sha256: str
     probabilities: list[list[float]] = Field(min_length=1, max_length=64)
     allowed_difference: float = Field(gt=0)
+    novelty: list[float] | None = Field(None, max_length=64)
+    allowed_novelty_difference: float = Field(1e-3, gt=0)
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,11 @@ class Replayed:
     allowed: float
     changed: int
     same_images: bool
+    novelty_agrees: bool = True
 
     @property
     def agrees(self) -> bool:
-        return self.difference <= self.allowed and not self.changed  # a NaN does not agree
+        return self.difference <= self.allowed and not self.changed and self.novelty_agrees  # a NaN does not agree
 
 
 def reference_images(
@@ -58,22 +65,38 @@ def reference_images(
     return np.stack([preprocess(image, settings, image_size) for image in drawn])
 
 
-def references_for(images: Pixels, probabilities: npt.NDArray[np.floating], allowed_difference: float) -> References:
-    """Return what a model exported now should carry: its `probabilities` (N, C) for the `images` of the seed."""
-    rounded = [[round(float(value), 7) for value in row] for row in probabilities]
-    return References(images_sha256=digest(images), probabilities=rounded, allowed_difference=allowed_difference)
+def references_for(
+    images: Pixels, answer: Answer, allowed_difference: float, allowed_novelty_difference: float = 1e-3
+) -> References:
+    """Return what a model exported now should carry: its `answer` for the `images` of the seed."""
+    return References(
+        images_sha256=digest(images),
+        probabilities=[[round(float(value), 7) for value in row] for row in answer.probabilities],
+        allowed_difference=allowed_difference,
+        novelty=None if answer.novelty is None else [float(f"{value:.7g}") for value in answer.novelty],
+        allowed_novelty_difference=allowed_novelty_difference,
+    )
 
 
-def compared(references: References, images: Pixels, found: npt.NDArray[np.floating]) -> Replayed:
-    """Return how far the answers `found` (N, C) for `images` are from the references."""
-    expected = np.array(references.probabilities)
+def compared(references: References, images: Pixels, answer: Answer) -> Replayed:
+    """Return how far the `answer` for `images` is from the references."""
+    expected, found = np.array(references.probabilities), answer.probabilities
     difference = float(np.abs(expected - found).max())
     # A case whose two best classes lie within the allowed difference has no decision to change.
     best = np.sort(expected, axis=1)
     decided = best[:, -1] - best[:, -2] > references.allowed_difference
     changed = int(((expected.argmax(1) != found.argmax(1)) & decided).sum())
     same_images = digest(images) == references.images_sha256
-    return Replayed(len(expected), difference, references.allowed_difference, changed, same_images)
+    known = Answer(expected, None if references.novelty is None else np.array(references.novelty))
+    apart = novelty_difference(known, answer)
+    return Replayed(
+        len(expected),
+        difference,
+        references.allowed_difference,
+        changed,
+        same_images,
+        apart is None or apart <= references.allowed_novelty_difference,
+    )
 
 
 def digest(images: Pixels) -> str:

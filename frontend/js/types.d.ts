@@ -268,8 +268,10 @@ declare global {
       threshold: number | null;
       called: boolean | null;
       refer: boolean | null;
-      refer_reason: "several_classes" | "no_class" | null;
+      refer_reason: "unlike" | "several_classes" | "no_class" | null;
       plausible: string[];
+      novelty: number | null;
+      novelty_limit: number | null;
       processing: Processing | null;
       error: string | null;
     }

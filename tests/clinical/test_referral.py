@@ -1,4 +1,4 @@
-"""Referral: conformal sets keep their promise and are MAPIE's; strange images are told from known ones."""
+"""Referral: conformal sets keep their promise and are MAPIE's."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from breastai.clinical.decision import conformal_sets, referred
-from breastai.clinical.referral import fit_conformal, fit_novelty
+from breastai.clinical.referral import fit_conformal
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -68,29 +68,3 @@ def test_a_class_with_too_few_cases_is_never_excluded() -> None:
 def test_a_rate_outside_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="between"):
         fit_conformal(np.array([0]), np.ones((1, 1)), 0.0)
-
-
-def cloud(n: int, seed: int, centre: int = 0) -> Any:
-    return (np.random.default_rng(seed).normal(size=(n, 32)) + 4 * np.eye(32)[centre]).astype(np.float32)
-
-
-def test_strange_features_are_referred_and_known_ones_seldom() -> None:
-    novelty = fit_novelty(cloud(200, 0), cloud(100, 1))
-    assert novelty.referred(cloud(400, 2)).mean() <= 0.1
-    assert novelty.referred(cloud(400, 3, centre=5)).mean() > 0.95
-    assert novelty.referred(np.zeros((1, 32))).tolist() == [True]
-
-
-def test_the_distance_is_that_to_the_kth_neighbour_whatever_the_length() -> None:
-    train, new = cloud(50, 0), cloud(5, 1)
-    unit = train / np.linalg.norm(train, axis=1, keepdims=True)
-    own = new / np.linalg.norm(new, axis=1, keepdims=True)
-    expected = np.sort(np.linalg.norm(own[:, None] - unit[None], axis=2), axis=1)[:, 6]
-    novelty = fit_novelty(train, cloud(20, 2), neighbours=7)
-    assert novelty.distances(new) == pytest.approx(expected, abs=1e-4)
-    assert novelty.distances(100 * new) == pytest.approx(expected, abs=1e-4)
-
-
-def test_novelty_without_features_is_refused() -> None:
-    with pytest.raises(ValueError, match="features"):
-        fit_novelty(cloud(0, 0), cloud(5, 0))

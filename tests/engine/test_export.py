@@ -1,5 +1,6 @@
 """Exports: the same answers, what they say of themselves, and refusal when they differ."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from breastai.domain.jobs import Export
 from breastai.engine import export as export_module
 from breastai.engine.checkpoint_io import load_checkpoint
 from breastai.engine.export import export, source_of
-from breastai.engine.exported_graph import as_input, checkpoint_probabilities, compare
+from breastai.engine.exported_graph import as_input, checkpoint_answer, compare
+from breastai.predictor.answer import Answer
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace
@@ -71,6 +73,38 @@ def test_an_exported_model_carries_references_that_it_reproduces(
     assert model.metadata.decision.operating_point is not None and model.metadata.decision.conformal is not None
 
 
+@pytest.mark.parametrize(("name", "apart"), [("onnx", 1e-4), ("onnx-fp16", 0.05), ("onnx-int8", 0.5)])
+def test_an_exported_model_tells_the_checkpoint_s_novelty(
+    trained: Workspace, told: dict[str, ExportComplete], name: str, apart: float
+) -> None:
+    model = OnnxModel.open(trained.root / told[name].path)
+    loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
+    limit, own = model.decision.novelty, loaded.manifest.decision.novelty
+    assert limit is not None and own is not None
+    noise = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8)
+    found, expected = model.answer(noise).novelty, checkpoint_answer(loaded, noise).novelty
+    assert found is not None and expected is not None
+    # A rounded model's novelties and its limit move together.
+    np.testing.assert_allclose(found / limit.limit, expected / own.limit, rtol=apart)
+
+
+def test_a_checkpoint_of_before_novelty_is_exported_without_it(trained: Workspace) -> None:
+    loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
+    before = dataclasses.replace(
+        loaded,
+        novelty=None,
+        manifest=loaded.manifest.model_copy(
+            update={"decision": dataclasses.replace(loaded.manifest.decision, novelty=None)}
+        ),
+    )
+    path = trained.root / "before.onnx"
+    export_module._write_onnx(source_of(before, trained, EXPORT_FORMATS["onnx"]), path)
+    model = OnnxModel.open(path)
+    assert [node.name for node in model.session.get_outputs()] == ["probabilities"]
+    assert model.answer(np.zeros((1, 32, 32, 3), np.uint8)).novelty is None
+    path.unlink()
+
+
 def test_rounded_weights_make_smaller_files(told: dict[str, ExportComplete]) -> None:
     assert told["onnx-fp16"].size_mb < 0.6 * told["onnx"].size_mb
     assert told["onnx-int8"].size_mb < 0.4 * told["onnx"].size_mb
@@ -85,7 +119,7 @@ def test_an_exported_program_runs_without_our_code_and_says_what_it_is(
     images = source_of(loaded, trained, EXPORT_FORMATS["torch-export"]).images[:5]
     with torch.inference_mode():
         found = program(as_input(images)).numpy()
-    np.testing.assert_allclose(found, checkpoint_probabilities(loaded, images), atol=1e-4)
+    np.testing.assert_allclose(found, checkpoint_answer(loaded, images).probabilities, atol=1e-4)
     assert json.loads(extra["breastai.json"])["notice"] == RESEARCH_USE
 
 
@@ -97,8 +131,11 @@ def test_an_onnx_file_answers_as_its_checkpoint_and_says_what_it_is(
     source = source_of(loaded, trained, EXPORT_FORMATS["onnx"])
     assert source.compared == f"{len(loaded.manifest.split.val)} validation images and 16 phantoms"
     for batch in (1, 3, 16):
-        found = OnnxModel.open(path).predict(source.images[:batch])
-        np.testing.assert_allclose(found, checkpoint_probabilities(loaded, source.images[:batch]), atol=1e-4)
+        found = OnnxModel.open(path).answer(source.images[:batch])
+        expected = checkpoint_answer(loaded, source.images[:batch])
+        np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-4)
+        assert found.novelty is not None and loaded.novelty is not None
+        np.testing.assert_allclose(found.novelty, expected.novelty, rtol=1e-4)
     stored = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert stored["notice"] == RESEARCH_USE
     assert json.loads(stored["class_names"]) == ["benign", "malignant", "normal"]
@@ -119,10 +156,12 @@ def test_phantoms_stand_in_when_the_validation_images_are_gone(trained: Workspac
 def test_an_export_that_disagrees_is_refused_and_leaves_nothing(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = export_module.checkpoint_probabilities
+    right = export_module.checkpoint_answer
     before = files(trained)
     answers = iter([0.0, 0.01])
-    monkeypatch.setattr(export_module, "checkpoint_probabilities", lambda *given: right(*given) + next(answers))
+    monkeypatch.setattr(
+        export_module, "checkpoint_answer", lambda *given: Answer(right(*given).probabilities + next(answers))
+    )
     with pytest.raises(ExportMismatch, match=r"0\.01"):
         exported(trained, "pytorch")
     assert files(trained) == before
@@ -131,12 +170,12 @@ def test_an_export_that_disagrees_is_refused_and_leaves_nothing(
 def test_a_changed_decision_is_a_mismatch_however_small_the_difference() -> None:
     one, other = np.array([[0.500001, 0.499999]]), np.array([[0.499999, 0.500001]])
     with pytest.raises(ExportMismatch, match="1 decisions changed"):
-        compare(one, other)
+        compare(Answer(one), Answer(other))
 
 
 def test_a_nan_is_a_mismatch() -> None:
     with pytest.raises(ExportMismatch):
-        compare(np.array([[0.5, 0.5]]), np.array([[np.nan, 0.5]]))
+        compare(Answer(np.array([[0.5, 0.5]])), Answer(np.array([[np.nan, 0.5]])))
 
 
 def test_an_unknown_format_is_refused_by_name(trained: Workspace) -> None:

@@ -1,0 +1,100 @@
+"""Novelty: strange images are told from known ones, new ones like the known ones seldom, and by how many cases."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from breastai.clinical.decision import decide
+from breastai.clinical.novelty import COMPONENTS, LEAST_CASES, Novelty, fit_novelty, unit_length
+from breastai.domain.decision import ConformalSets, DecisionRule, NoveltyLimit
+
+WIDTH = 64
+# Features as networks give them: a few directions vary much, most hardly.
+SPREAD = 1.2 ** -np.arange(WIDTH)
+
+
+def cloud(n: int, seed: int, centre: int = 0) -> Any:
+    generator = np.random.default_rng(seed)
+    return (generator.normal(size=(n, WIDTH)) * SPREAD + 6 * np.eye(WIDTH)[centre]).astype(np.float32)
+
+
+def fitted(features: Any, units: Any = None) -> Novelty:
+    found = fit_novelty(features, units)
+    assert found is not None
+    return found
+
+
+def test_strange_features_lie_above_the_limit_and_known_ones_seldom() -> None:
+    shares = []
+    for seed in range(10):
+        novelty = fitted(cloud(300, seed))
+        shares.append((novelty.of(cloud(1000, 100 + seed)) > novelty.limit.limit).mean())
+        assert (novelty.of(cloud(400, 3, centre=50)) > novelty.limit.limit).all()
+        assert novelty.of(np.zeros((1, WIDTH)))[0] > novelty.limit.limit
+    assert 0 < np.mean(shares) <= 0.02
+
+
+def test_fewer_cases_than_features_leave_the_limit_honest() -> None:
+    shares = [
+        (novelty.of(cloud(1000, 100 + seed)) > novelty.limit.limit).mean()
+        for seed in range(30)
+        for novelty in [fitted(cloud(40, seed))]
+    ]
+    assert np.mean(shares) <= 2 / 41
+
+
+def test_the_distance_is_that_of_probabilistic_pca() -> None:
+    features, new = cloud(300, 0), unit_length(cloud(20, 1))
+    theirs = PCA(COMPONENTS, svd_solver="full").fit(unit_length(features))
+    centred = new - theirs.mean_
+    expected = np.sqrt(np.einsum("nd,de,ne->n", centred, theirs.get_precision(), centred) / WIDTH)
+    assert fitted(features).of(new) == pytest.approx(expected, rel=1e-3)
+    assert fitted(features).of(100 * new) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_same_features_give_the_same_novelty_and_leave_numpy_s_random_numbers_alone() -> None:
+    np.random.seed(4)
+    first, again = fitted(cloud(60, 0)), fitted(cloud(60, 0))
+    drawn = np.random.random()
+    np.random.seed(4)
+    assert drawn == np.random.random()
+    assert first.limit == again.limit and (first.directions == again.directions).all()
+
+
+def test_images_of_one_patient_do_not_make_the_limit_tighter() -> None:
+    patients = cloud(30, 0).repeat(4, axis=0) + cloud(120, 1) * 1e-3
+    units = [f"patient{number // 4}" for number in range(120)]
+    assert fitted(patients, units).limit.limit > 1.2 * fitted(patients).limit.limit
+
+
+def test_the_limit_says_on_how_many_cases_it_rests() -> None:
+    assert fit_novelty(cloud(LEAST_CASES - 1, 0)) is None
+    assert fit_novelty(cloud(20, 0), ["one patient"] * 20) is None
+    few, many = fitted(cloud(20, 0)).limit, fitted(cloud(200, 0)).limit
+    assert (few.n, few.components, few.quantile) == (20, 4, pytest.approx(20 / 21))
+    assert (many.n, many.components, many.quantile) == (200, COMPONENTS, 0.99)
+
+
+def test_features_that_never_vary_give_finite_distances() -> None:
+    novelty = fitted(np.ones((20, WIDTH), np.float32))
+    assert np.isfinite(novelty.of(np.ones((2, WIDTH)))).all()
+    assert (novelty.of(cloud(3, 0)) > novelty.limit.limit).all()
+
+
+RULE = DecisionRule(conformal=ConformalSets(0.1, (0.4, 0.4), True), novelty=NoveltyLimit(2.0, 0.99, 16, 200), n=200)
+
+
+def test_an_unlike_case_is_referred_whatever_its_probabilities() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.9, 0.1]])
+    verdicts = decide(RULE, probabilities, ("a", "b"), np.array([1.0, 2.5, 3.0, np.nan]))
+    assert [verdict.reason for verdict in verdicts] == [None, "unlike", "unlike", "unlike"]
+    assert [verdict.refer for verdict in verdicts] == [False, True, True, True]
+
+
+def test_without_a_novelty_nothing_is_said_of_it() -> None:
+    (verdict,) = decide(RULE, np.array([[0.5, 0.5]]), ("a", "b"))
+    assert (verdict.unlike, verdict.reason) == (None, "several_classes")
+    (neither,) = decide(DecisionRule(), np.array([[0.5, 0.5]]), ("a", "b"), np.array([9.0]))
+    assert (neither.unlike, neither.refer) == (None, None)
