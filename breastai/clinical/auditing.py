@@ -76,7 +76,9 @@ def audit_record(
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> AuditRecord:
     """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
-    patients = {split: patient_ids(folder.files, rule, workspace.root) for split, folder in folders.items()}
+    patients = {
+        split: patient_ids(folder.files, rule, workspace.root, folder.root) for split, folder in folders.items()
+    }
     key = _fingerprint(folders, patients)
     path = workspace.logs_dir / "audits" / f"{key[:32]}.json"
     try:

@@ -137,7 +137,7 @@ def gather_cases(
     val = None if folders.val is None else _prepare(folders.val, config, None)
     if val is not None:
         _check_complete(val.folder, train.folder.class_names)
-    patients = patient_ids(train.folder.files, config.evaluation.patient_id, base)
+    patients = patient_ids(train.folder.files, config.evaluation.patient_id, base, train.folder.root)
     if saved is None:
         saved = _split(config, train, val, patients, twins)
     check_split(saved, train, val, config.data.split_file or "split.json")
@@ -146,7 +146,7 @@ def gather_cases(
     judging = val or train
     held_out = np.arange(len(judging)) if val is not None else np.flatnonzero(parts == "val")
     val_set = ImageSet(judging, held_out)
-    val_patients = patient_ids(val_set.files, config.evaluation.patient_id, base)
+    val_patients = patient_ids(val_set.files, config.evaluation.patient_id, base, judging.folder.root)
     return Cases(
         train=ImageSet(train, np.flatnonzero(parts == "train")),
         val=val_set,

@@ -6,8 +6,6 @@ pixels is not found: files that declare it are left out, and the rest must be lo
 """
 
 import csv
-import hashlib
-import hmac
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from pydicom.uid import generate_uid
 from breastai.data.decode import Pixels, decode, read_content
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageUnreadable
+from breastai.storage.salt import hashed
 
 TABLE = "patients.csv"
 _COLUMNS = ("file", "patient_id", "laterality", "view", "burned_in", "rows", "columns")
@@ -79,11 +78,6 @@ def deidentify(source: Path, target: Path, salt: bytes) -> Iterator[Shared]:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS)
         rows.writerows([each.written, *(getattr(each, name) for name in _COLUMNS[1:])] for each in done if each.written)
-
-
-def hashed(salt: bytes, text: str) -> str:
-    """Return 16 hexadecimal digits that only whoever has the salt could find again."""
-    return hmac.new(salt, text.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _copy(path: Path, target: Path, stem: str, salt: bytes, stand_in: str) -> Shared:

@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,15 @@ def decode_dicom(content: bytes, name: str) -> Pixels:
         return _by_table(values, dataset, inverted=photometric == "MONOCHROME1")
     except Exception as error:  # attributes that contradict each other make pydicom raise whatever they lead to
         raise ImageUnreadable(name, f"its DICOM display attributes can't be used ({type(error).__name__})") from None
+
+
+def patient_in_header(path: Path) -> str | None:
+    """Return the patient id in a DICOM file's header, None when there is none or the file is no DICOM file."""
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=["PatientID"])
+        return str(header.get("PatientID") or "").strip() or None
+    except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
+        return None
 
 
 def _read(content: bytes, name: str) -> Dataset:

@@ -33,7 +33,7 @@ def describe(config: Config, base: Path) -> DataDescribed:
     looked, broken = _beginnings(folders)
     usable = {name: folder.without(broken[name]) for name, folder in folders.by_split().items()}
     train = usable["train"]
-    patients = patient_ids(train.files, config.evaluation.patient_id, base)
+    patients = patient_ids(train.files, config.evaluation.patient_id, base, train.root)
     counts = {name: folder.counts() for name, folder in usable.items()}
     if folders.val is None:
         rest, held_out = split(train.labels, patients, config.data.val_split, config.system.seed, train.class_names)

@@ -7,8 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from breastai.domain.config import FilenamePattern, FolderLevel, PatientIdRule, PatientTable
+from breastai.data.dicom import patient_in_header
+from breastai.domain.config import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+from breastai.storage.salt import hashed, project_salt
+from breastai.storage.workspace import Workspace
 
 _MAX_TABLE_BYTES = 2**28
 # What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
@@ -17,17 +20,20 @@ _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL
 _Lookup = Callable[[str], str | None]
 
 
-def patient_ids(files: Sequence[str], rule: PatientIdRule | None, base: Path) -> list[str] | None:
-    """Return the patient of each of `files`, paths relative to their image folder, or None without a rule.
+def patient_ids(
+    files: Sequence[str], rule: PatientIdRule | None, base: Path, folder: Path = Path()
+) -> list[str] | None:
+    """Return the patient of each of `files`, paths relative to their image `folder`, or None without a rule.
 
     A pattern is searched in the file's name; its first group is the id, or the whole match when it has no group.
     A folder level counts from the first folder below the class folder. A table is a CSV file, relative to
-    `base`, whose column file holds relative paths or file names that occur once. Raises PatientIdInvalid when the
-    rule can't be used and PatientIdMissing when it finds no patient for an image.
+    `base`, the workspace, whose column file holds relative paths or file names that occur once. From DICOM headers
+    come hashes with the project's salt. Raises PatientIdInvalid when the rule can't be used and PatientIdMissing when
+    it finds no patient for an image.
     """
     if rule is None:
         return None
-    lookup = _lookup(files, rule, base)
+    lookup = _lookup(files, rule, base, folder)
     found = [lookup(file) for file in files]
     missing = [file for file, patient in zip(files, found, strict=True) if not patient]
     if missing:
@@ -35,7 +41,7 @@ def patient_ids(files: Sequence[str], rule: PatientIdRule | None, base: Path) ->
     return [patient for patient in found if patient]
 
 
-def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path) -> _Lookup:
+def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path) -> _Lookup:
     match rule:
         case FilenamePattern(pattern=pattern):
             return _by_pattern(pattern)
@@ -43,6 +49,8 @@ def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path) -> _Lookup:
             return lambda file: _folder(file, level)
         case PatientTable(csv=table):
             return _by_table(files, base / Path(table).expanduser())
+        case DicomHeader():
+            return _by_header(folder, project_salt(Workspace(base)))
 
 
 def _described(rule: PatientIdRule) -> str:
@@ -90,6 +98,14 @@ def _folder(file: str, level: int) -> str | None:
     """Return folder `level` of `file` below its class folder, or None when it lies less deep."""
     folders = PurePosixPath(file).parts[1:-1]
     return folders[level - 1] if len(folders) >= level else None
+
+
+def _by_header(folder: Path, salt: bytes) -> _Lookup:
+    def find(file: str) -> str | None:
+        patient = patient_in_header(folder / file)
+        return None if patient is None else hashed(salt, patient)
+
+    return find
 
 
 def _by_table(files: Sequence[str], path: Path) -> _Lookup:

@@ -239,7 +239,13 @@ class PatientTable(Settings):
     csv: str = Field(min_length=1)
 
 
-PatientIdRule = FilenamePattern | FolderLevel | PatientTable
+class DicomHeader(Settings):
+    """The patient id stands in the DICOM files themselves; it is hashed with the project's salt before it is used."""
+
+    dicom: Literal["patient_id"]
+
+
+PatientIdRule = FilenamePattern | FolderLevel | PatientTable | DicomHeader
 
 
 class EvaluationSettings(Settings):
@@ -259,23 +265,31 @@ class EvaluationSettings(Settings):
     )
     patient_id: PatientIdRule | None = Field(
         None,
-        description='Where the patient of an image is found: {"pattern": "^(P\\\\d+)_"} on the file name, {"folder": 1}, or {"csv": "patients.csv"}; null when unknown.',
+        description='Where the patient of an image is found: {"pattern": "^(P\\\\d+)_"} on the file name, {"folder": 1}, {"csv": "patients.csv"}, or {"dicom": "patient_id"} in DICOM files; null when unknown.',
     )
 
     @field_validator("patient_id", mode="before")
     @classmethod
-    def _one_of_three_rules(cls, value: Any) -> Any:
+    def _one_of_the_rules(cls, value: Any) -> Any:
         """Return the rule as a model; a plain string is a pattern."""
         if isinstance(value, str):
             return FilenamePattern(pattern=value)
         if isinstance(value, Mapping) and len(value) == 1:
-            rules: dict[str, type[Settings]] = {"pattern": FilenamePattern, "folder": FolderLevel, "csv": PatientTable}
+            rules: dict[str, type[Settings]] = {
+                "pattern": FilenamePattern,
+                "folder": FolderLevel,
+                "csv": PatientTable,
+                "dicom": DicomHeader,
+            }
             rule = rules.get(next(iter(value)))
             if rule is not None:
                 return rule.model_validate(value)
         if value is None or isinstance(value, Settings):
             return value
-        raise ValueError('expected null, a pattern such as "^(P\\d+)_", {"folder": 1} or {"csv": "patients.csv"}')
+        raise ValueError(
+            'expected null, a pattern such as "^(P\\d+)_", {"folder": 1}, {"csv": "patients.csv"} or '
+            '{"dicom": "patient_id"}'
+        )
 
 
 class SystemSettings(Settings):

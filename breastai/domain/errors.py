@@ -262,7 +262,7 @@ class PatientIdInvalid(InputError):
     code = "patient_id.invalid"
     template = (
         'evaluation.patient_id can\'t be used: {reason}. Expected a pattern with one group such as "^(P\\d+)_", '
-        '{{"folder": 1}} or {{"csv": "patients.csv"}}.'
+        '{{"folder": 1}}, {{"csv": "patients.csv"}} or {{"dicom": "patient_id"}}.'
     )
     reason: str
 

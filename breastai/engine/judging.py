@@ -159,7 +159,9 @@ def ask(loaded: Loaded, folder: Path, workspace: Workspace) -> Generator[Event, 
             message=f"{len(skipped)} files could not be used, the first: {skipped[0].file} ({skipped[0].reason}).",
             params={"count": len(skipped), "file": skipped[0].file, "reason": skipped[0].reason},
         )
-    patients = patient_ids(images.files, manifest.config.evaluation.patient_id, workspace.root)
+    patients = patient_ids(
+        images.files, manifest.config.evaluation.patient_id, workspace.root, images.prepared.folder.root
+    )
     data = manifest.config.data
     steps = answer(
         model,

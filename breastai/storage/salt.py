@@ -1,5 +1,7 @@
 """The project's salt: what makes a patient's hash useless to whoever has the hashes alone."""
 
+import hashlib
+import hmac
 import os
 import secrets
 
@@ -19,3 +21,8 @@ def project_salt(workspace: Workspace) -> bytes:
         salt = secrets.token_bytes(_BYTES)
         opened.write(salt.hex())
     return salt
+
+
+def hashed(salt: bytes, text: str) -> str:
+    """Return 16 hexadecimal digits that only whoever has the salt could find again."""
+    return hmac.new(salt, text.encode(), hashlib.sha256).hexdigest()[:16]

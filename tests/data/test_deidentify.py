@@ -12,9 +12,10 @@ from pydicom.dataset import Dataset
 
 from breastai.cli import run
 from breastai.data.decode import read_image
-from breastai.data.deidentify import TABLE, hashed, stripped
+from breastai.data.deidentify import TABLE, stripped
 from breastai.data.patients import patient_ids
 from breastai.domain.config import PatientTable
+from breastai.storage.salt import hashed
 
 from .test_dicom import RAMP, content, dataset, with_voi_lut
 

@@ -1,4 +1,4 @@
-"""Patient ids from names, folders and tables."""
+"""Patient ids from names, folders, tables and DICOM headers."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from breastai.data.patients import patient_ids
-from breastai.domain.config import FilenamePattern, FolderLevel, PatientTable
+from breastai.domain.config import DicomHeader, FilenamePattern, FolderLevel, PatientTable
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+
+from .test_dicom import RAMP, content, dataset
 
 HERE = Path()
 
@@ -133,3 +135,27 @@ def test_the_histology_images_have_forty_patients(shared_data: Path) -> None:
     ids = patient_ids(files, FilenamePattern(pattern="^([^_]+)_"), HERE)
     assert ids is not None
     assert len(set(ids)) == 40
+
+
+def test_the_patient_of_a_dicom_header_is_known_by_a_hash_that_other_projects_do_not_share(tmp_path: Path) -> None:
+    rule = DicomHeader(dicom="patient_id")
+    for name in ("here", "elsewhere"):
+        (tmp_path / name).mkdir()
+    for name, patient in (("1.dcm", "MRN-1"), ("2.dcm", " MRN-1 "), ("3.dcm", "MRN-2")):
+        (tmp_path / name).write_bytes(content(dataset(RAMP, PatientID=patient)))
+    files = ["1.dcm", "2.dcm", "3.dcm"]
+    found = patient_ids(files, rule, tmp_path / "here", tmp_path)
+    assert found is not None
+    assert found[0] == found[1] != found[2]
+    assert not any("MRN" in patient for patient in found)
+    assert patient_ids(files, rule, tmp_path / "here", tmp_path) == found
+    elsewhere = patient_ids(files, rule, tmp_path / "elsewhere", tmp_path)
+    assert elsewhere is not None and not set(elsewhere) & set(found)
+
+
+def test_a_picture_and_a_header_without_an_id_have_no_patient(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "empty.dcm").write_bytes(content(dataset(RAMP, PatientID="")))
+    for name in ("picture.png", "empty.dcm"):
+        with pytest.raises(PatientIdMissing, match="dicom: patient_id"):
+            patient_ids([name], DicomHeader(dicom="patient_id"), tmp_path, tmp_path)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from breastai.domain.catalog import ARCHITECTURES, PRESETS
 from breastai.domain.config import (
     Config,
+    DicomHeader,
     FilenamePattern,
     FolderLevel,
     PatientTable,
@@ -122,14 +123,15 @@ def test_all_faults_are_told_at_once() -> None:
         ({"pattern": "x(.)"}, FilenamePattern(pattern="x(.)")),
         ({"folder": 1}, FolderLevel(folder=1)),
         ({"csv": "patients.csv"}, PatientTable(csv="patients.csv")),
+        ({"dicom": "patient_id"}, DicomHeader(dicom="patient_id")),
         (None, None),
     ],
 )
-def test_a_patient_rule_has_three_shapes(given_rule: Any, rule: Any) -> None:
+def test_a_patient_rule_has_four_shapes(given_rule: Any, rule: Any) -> None:
     assert parse_config({"evaluation": {"patient_id": given_rule}}).evaluation.patient_id == rule
 
 
-@pytest.mark.parametrize("rule", [{"folder": 1, "csv": "x"}, {"folder": 0}, 3, {}, {"name": "x"}])
+@pytest.mark.parametrize("rule", [{"folder": 1, "csv": "x"}, {"folder": 0}, 3, {}, {"name": "x"}, {"dicom": "name"}])
 def test_another_patient_rule_is_refused(rule: Any) -> None:
     assert "evaluation.patient_id" in problems_of({"evaluation": {"patient_id": rule}})
 
