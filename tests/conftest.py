@@ -1,5 +1,7 @@
 """Fixtures shared by all tests."""
 
+import base64
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -28,18 +30,23 @@ settings.load_profile("shared machine")
 def own_configuration_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the tests' token out of the user's configuration folder.
 
-    It begins as the token that the checkout's page already has, so that servers the tests start leave the page as it is.
+    It begins as the token that the checkout's page already has, so that servers the tests start leave the page as it
+    is; else as one that all processes of this run of the tests have in common, since they share that page.
     """
     folder = tmp_path_factory.mktemp("configuration")
     script = PROJECT_ROOT / "frontend" / "session.js"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(folder))
         found = re.search(r'"(.{43})"', script.read_text(encoding="utf-8")) if script.is_file() else None
-        if found is not None:
-            (folder / "breastai").mkdir()
-            (folder / "breastai" / "token").touch(mode=0o600)
-            (folder / "breastai" / "token").write_text(found[1], encoding="ascii")
+        (folder / "breastai").mkdir()
+        (folder / "breastai" / "token").touch(mode=0o600)
+        (folder / "breastai" / "token").write_text(found[1] if found else _token_of_this_run(), encoding="ascii")
         yield folder
+
+
+def _token_of_this_run() -> str:
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    return base64.urlsafe_b64encode(hashlib.sha256(run.encode()).digest()).decode().rstrip("=")
 
 
 @pytest.fixture(scope="session")
