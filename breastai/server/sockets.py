@@ -69,7 +69,9 @@ def _listen_on_all(host: str, addresses: list[tuple[socket.AddressFamily, str]],
 
 
 def _listen_on(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it on, an answer that follows an event
+    # waits some 40 ms for the client's acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "nt":
             # There SO_REUSEADDR would let a second program take the port over.

@@ -34,6 +34,16 @@ def test_all_sockets_are_on_one_port():
             listener.close()
 
 
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_what_was_sent_before(play):
+    async def story(stage):
+        await stage.connect()
+        (client,) = stage.services.hub._clients
+        accepted = client.connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    play(story)
+
+
 @pytest.mark.parametrize("missing", [socket.AF_INET, socket.AF_INET6])
 def test_one_of_the_two_families_may_be_missing(monkeypatch, missing):
     real = sockets._listen_on
