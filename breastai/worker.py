@@ -63,6 +63,7 @@ from breastai.domain.messages import encode_event, error_event
 from breastai.storage.backup import backup_event, create_backup
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import Journal
+from breastai.storage.saving import waiting_for_room
 from breastai.storage.workspace import Workspace
 
 _PROGRESS_EVERY_S = 0.5
@@ -180,15 +181,7 @@ def _told(event: Event, journal: Journal, stop_requested: Stop) -> Iterator[Even
     yield journal.stamp(event)
     if not journal.behind:
         return
-    yield journal.stamp(
-        Log(
-            level="warning",
-            code="disk.waiting",
-            message="No space left to write the run's journal. Nothing written before is damaged. The run waits, and "
-            "goes on by itself when there is room: delete old checkpoints, backups or other files, or stop the run.",
-            params={"path": "events.jsonl"},
-        )
-    )
+    yield journal.stamp(waiting_for_room("events.jsonl", "the run's journal"))
     yield from _until_written(journal, stop_requested)
 
 

@@ -1,18 +1,12 @@
 """`explain`: heat maps over images, where a checkpoint found what speaks for a class."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import Output, PassedOn, opened
-
-if TYPE_CHECKING:
-    from breastai.domain.events import Event
-
-# Some of the images could not be read: bad input, though the others were explained.
-SOME_UNREADABLE = 2
+from breastai.commands.output import opened
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +28,7 @@ def explain(
     """Draw heat maps to exports/heat_maps/. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
+    from breastai.commands.unreadable import UnreadableCounted
     from breastai.domain.jobs import Explain
     from breastai.predictor.image_files import image_files
     from breastai.storage.workspace import Workspace
@@ -43,21 +38,5 @@ def explain(
     files = [str(file) for file in image_files(images, Path.cwd())]
     job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name)
     with opened(as_json) as output:
-        watched = _Watched(output)
-        status = run_job(job, watched)
-    return status or (SOME_UNREADABLE if watched.failed else 0)
-
-
-class _Watched(PassedOn):
-    """An output that remembers how many images could not be read."""
-
-    def __init__(self, output: Output) -> None:
-        super().__init__(output)
-        self.failed = 0
-
-    def event(self, event: "Event") -> None:
-        from breastai.domain.events import ExplanationsComplete
-
-        if isinstance(event, ExplanationsComplete):
-            self.failed = event.failed
-        super().event(event)
+        counted = UnreadableCounted(output)
+        return counted.exit_status(run_job(job, counted))

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import Output, PassedOn, opened
+from breastai.commands.output import Output, opened
 
 if TYPE_CHECKING:
     from breastai.domain.events import Event
     from breastai.storage.workspace import Workspace
-
-# Some of the images could not be read: bad input, though the others were answered.
-SOME_UNREADABLE = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +33,7 @@ def predict(
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
+    from breastai.commands.unreadable import UnreadableCounted
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Predict
     from breastai.predictor.image_files import image_files
@@ -48,13 +46,11 @@ def predict(
     name = model if is_onnx else checkpoint_name(place, model)
     files = image_files(images, Path.cwd())
     with opened(as_json, as_csv) as output:
-        watched = _Watched(output)
+        counted = UnreadableCounted(output)
         if is_onnx:
-            status = _predict_by_onnx(place, model, files, watched)
-        else:
-            paths = [str(file) for file in files]
-            status = run_job(Predict(workspace=str(place.root), checkpoint=name, images=paths), watched)
-    return status or (SOME_UNREADABLE if watched.failed else 0)
+            return counted.exit_status(_predict_by_onnx(place, model, files, counted))
+        paths = [str(file) for file in files]
+        return counted.exit_status(run_job(Predict(workspace=str(place.root), checkpoint=name, images=paths), counted))
 
 
 def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], output: Output) -> int:
@@ -78,18 +74,3 @@ def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator
     # Results name exports relative to the workspace, so that is looked at too.
     opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
     yield from told(predictions(opened_model, files, workspace.relative), len(files))
-
-
-class _Watched(PassedOn):
-    """An output that remembers how many images could not be read."""
-
-    def __init__(self, output: Output) -> None:
-        super().__init__(output)
-        self.failed = 0
-
-    def event(self, event: "Event") -> None:
-        from breastai.domain.events import PredictionsComplete
-
-        if isinstance(event, PredictionsComplete):
-            self.failed = event.failed
-        super().event(event)

@@ -45,18 +45,22 @@ def heat_maps(model: Classifier, inputs: Tensor, classes: Tensor) -> tuple[Heat,
     try:
         with torch.no_grad():
             features = model.backbone(inputs)
-        with torch.enable_grad():
-            features = features.detach().requires_grad_(True)  # (N, channels, h, w)
-            logits = model.classify(features)
-            chosen = logits.gather(1, classes[:, None]).sum()
-            (slopes,) = torch.autograd.grad(chosen, features)
+        return _maps(model, features, classes, (int(inputs.shape[2]), int(inputs.shape[3])))
     finally:
         model.train(was_training)
+
+
+def _maps(model: Classifier, features: Tensor, classes: Tensor, size: tuple[int, int]) -> tuple[Heat, Tensor]:
+    """Return what `heat_maps` does, from the backbone's `features` (N, channels, h, w), enlarged to `size`."""
+    with torch.enable_grad():
+        features = features.detach().requires_grad_(True)
+        logits = model.classify(features)
+        chosen = logits.gather(1, classes[:, None]).sum()
+        (slopes,) = torch.autograd.grad(chosen, features)
     weights = slopes.mean(dim=(2, 3), keepdim=True)
     maps = torch.relu((weights * features.detach()).sum(1, keepdim=True)).float()  # -> (N, 1, h, w)
     highest = maps.amax(dim=(2, 3), keepdim=True)
     scaled = maps / highest.clamp_min(torch.finfo(torch.float32).tiny)
-    size = (int(inputs.shape[2]), int(inputs.shape[3]))
     enlarged = torch.nn.functional.interpolate(scaled, size=size, mode="bilinear", align_corners=False)
     return enlarged[:, 0].cpu().numpy(), logits.detach()
 
@@ -104,11 +108,12 @@ def explained(
     square, region = prepared(image, settings, manifest.image_size)
     model = loaded.model.to(runtime.device)
     inputs = normalized(torch.from_numpy(square[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
-    with torch.inference_mode():
-        raw = model(inputs).double().softmax(1).cpu().numpy()
+    with torch.no_grad():
+        features = model.backbone(inputs)
+        raw = model.classify(features).double().softmax(1).cpu().numpy()
     probabilities = calibrated(manifest.decision.calibration, raw)[0].tolist()
     number = manifest.class_names.index(target_class) if target_class else int(np.argmax(probabilities))
-    maps, _ = heat_maps(model, inputs.clone(), torch.tensor([number], device=inputs.device))
+    maps, _ = _maps(model, features, torch.tensor([number], device=inputs.device), square.shape[:2])
     return on_original(maps[0], region, settings), region, probabilities, number
 
 

@@ -11,7 +11,7 @@ from breastai.domain.errors import DiskFull
 from breastai.domain.events import CheckpointSaved, Event, Log, ProgressUpdate, TrainingUpdate
 from breastai.engine.run import Run, save
 from breastai.storage.checkpoints import CheckpointFiles, Kind, checkpoint_files, delete_checkpoint
-from breastai.storage.saving import Found
+from breastai.storage.saving import Found, waiting_for_room
 
 RETRY_S = 2.0
 _LOOK_EVERY_S = 0.25
@@ -29,7 +29,7 @@ def kept(
             saved = save(run, kind, decision, novelty)
         except DiskFull as error:
             if not waited:
-                yield waiting_for_room(error.path)
+                yield waiting_for_room(error.path, error.path)
             waited = True
             yield from _a_while(run, error.path)
             continue
@@ -41,17 +41,6 @@ def kept(
 def kept_silently(run: Run) -> Iterator[Event]:
     """Save the place before the first step; no event but when the disk is full."""
     yield from kept(run, "last")
-
-
-def waiting_for_room(path: str) -> Log:
-    """Return the event that tells of a pause at a full disk."""
-    return Log(
-        level="warning",
-        code="disk.waiting",
-        message=f"No space left to write {path}. Nothing written before is damaged. The run waits, and goes on by itself "
-        "when there is room: delete old checkpoints, backups or other files, or stop the run.",
-        params={"path": path},
-    )
 
 
 def _a_while(run: Run, path: str) -> Iterator[Event]:

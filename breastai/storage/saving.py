@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
+from breastai.domain.events import Log
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Manifest,
@@ -33,6 +34,17 @@ from breastai.storage.workspace import (
 )
 
 DAMAGED = "damaged"
+
+
+def waiting_for_room(path: str, called: str) -> Log:
+    """Return the event that tells of a run that waits because the disk is full; `called`: the file in plain words."""
+    return Log(
+        level="warning",
+        code="disk.waiting",
+        message=f"No space left to write {called}. Nothing written before is damaged. The run waits, and goes on by "
+        "itself when there is room: delete old checkpoints, backups or other files, or stop the run.",
+        params={"path": path},
+    )
 
 
 @dataclass(frozen=True)
