@@ -2,10 +2,9 @@
 
 import hashlib
 import hmac
-import os
 import secrets
 
-from breastai.storage.workspace import Workspace
+from breastai.storage.workspace import Workspace, write_once
 
 _BYTES = 32
 
@@ -13,14 +12,9 @@ _BYTES = 32
 def project_salt(workspace: Workspace) -> bytes:
     """Return the workspace's salt, made when there is none. Its file is its owner's alone, and goes in no backup."""
     file = workspace.root / ".salt"
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(file.read_text(encoding="ascii").strip())
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        salt = secrets.token_bytes(_BYTES)
-        opened.write(salt.hex())
-    return salt
+    if not file.exists():
+        write_once(file, secrets.token_hex(_BYTES).encode("ascii"))
+    return bytes.fromhex(file.read_text(encoding="ascii").strip())
 
 
 def hashed(salt: bytes, text: str) -> str:

@@ -9,12 +9,11 @@ import os
 import re
 import secrets
 import stat
-import tempfile
 from pathlib import Path
 
 import platformdirs
 
-from breastai.storage.workspace import atomic_write
+from breastai.storage.workspace import atomic_write, write_once
 
 SESSION_SCRIPT = "session.js"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -35,9 +34,10 @@ def installation_token(file: Path) -> str:
     if token is not None:
         return token
     file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists() or file.is_symlink():
-        file.unlink()
-    _publish(file, secrets.token_urlsafe(_RANDOM_BYTES))
+    # Read again: a server that began at the same time may have put one there by now.
+    if (file.exists() or file.is_symlink()) and read_token(file) is None:
+        file.unlink(missing_ok=True)
+    write_once(file, secrets.token_urlsafe(_RANDOM_BYTES).encode("ascii") + b"\n")
     token = read_token(file)
     if token is None:
         raise PermissionError(f"{file} can't be kept for its owner alone")
@@ -72,24 +72,6 @@ def write_session_script(folder: Path, token: str) -> None:
     except (OSError, ValueError):
         pass
     atomic_write(file, content.encode())
-
-
-def _publish(file: Path, token: str) -> None:
-    """Put the token in place whole; of several servers that begin at once, the first one's stays."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".token.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-            opened.write(token + "\n")
-            opened.flush()
-            os.fsync(opened.fileno())
-        try:
-            os.link(temporary, file)
-        except FileExistsError:
-            return
-        except OSError:  # a file system without links
-            Path(temporary).replace(file)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def _is_private(status: os.stat_result) -> bool:

@@ -128,17 +128,37 @@ def safe_name(name: str) -> str:
 def atomic_write(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either what it held or all of it, also when power fails; raise DiskFull."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with naming_full_disk(path):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    with naming_full_disk(path), _written_beside(path, content) as temporary:
+        replace_durably(temporary, path)
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write `content` whole, for its owner alone, unless `path` exists; raise OSError.
+
+    Of several that begin at once the first one's stays, where the file system has links.
+    """
+    with _written_beside(path, content) as temporary:
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            replace_durably(Path(temporary), path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            temporary.replace(path)
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """Write `content` durably to a file of its owner's alone in the same folder; what is left of it goes afterwards."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def replace_durably(temporary: Path, path: Path) -> None:
