@@ -4,41 +4,22 @@
 """
 
 import contextlib
-import errno
 import faulthandler
 import importlib
 import os
 import signal
 import sys
 import threading
-import time
-import traceback
-from collections.abc import Callable, Generator, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import TextIO
 
 from pydantic import ValidationError
 
-from breastai.domain.errors import (
-    BreastAIError,
-    DiskFull,
-    InternalError,
-    MissingExtra,
-    OutOfMemory,
-)
-from breastai.domain.events import (
-    TERMINAL,
-    Event,
-    JobStopped,
-    Log,
-    ProgressUpdate,
-    TrainingComplete,
-    TrainingStopped,
-    TrainingUpdate,
-)
+from breastai.domain.errors import BreastAIError
+from breastai.domain.events import TERMINAL, Event, JobStopped
 from breastai.domain.jobs import (
     JOB,
+    STUDY_JOBS,
     AnyJob,
     Audit,
     Bench,
@@ -60,25 +41,16 @@ from breastai.domain.jobs import (
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
-from breastai.storage.backup import backup_event, create_backup
-from breastai.storage.checkpoints import checkpoint_files, read_manifest
-from breastai.storage.journal import Journal
-from breastai.storage.saving import waiting_for_room
+from breastai.storage.recording import Events, Pace, Stop, StopReason, recorded, translated
 from breastai.storage.workspace import Workspace
 
-_PROGRESS_EVERY_S = 0.5
 BEAT_EVERY_S = 5.0
-DISK_RETRY_S = 2.0
 
 # Torch's threads meet after every operation, and wait by spinning 300,000 times before they sleep. On a machine that
 # does anything else (a browser, say) that can take the core from the very thread they wait for; sleeping at once costs
 # a third of the speed on a quiet one. 3,000 turns cost nothing there. Figures: docs/performance.md. Read when torch is
 # loaded, hence set here.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-
-StopReason = Literal["user", "server_gone"]
-Stop = Callable[[], StopReason | bool]
-Events = Generator[Event, None, None]
 
 
 # Each job's function, by module: imported when its job runs, so that a worker loads no more than it needs.
@@ -108,10 +80,10 @@ LIGHT = "--light"
 _LIGHT_NICENESS = 10
 
 
-def job_function(kind: type[Job]) -> Callable[[Any, Workspace], Iterator[Event]]:
-    """Return the function that does jobs of `kind`: job, workspace -> events. Raises MissingExtra."""
+def job_function(kind: type[Job]) -> Callable[..., Iterator[Event]]:
+    """Return the function that does jobs of `kind`: job, workspace -> events; of a study also who asks it to stop."""
     module, _, name = JOBS[kind].partition(":")
-    function: Callable[[Any, Workspace], Iterator[Event]] = getattr(importlib.import_module(module), name)
+    function: Callable[..., Iterator[Event]] = getattr(importlib.import_module(module), name)
     return function
 
 
@@ -122,16 +94,23 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
     `stop_requested` is asked after every batch; it answers with a reason, or True for the user's wish.
     """
     workspace = Workspace.open(job.workspace)
-    events = _translated(job, workspace)
+    events = translated(_events(job, workspace, stop_requested), workspace)
     try:
         if isinstance(job, Train | Resume):
-            yield from _perform_run(job, events, workspace, stop_requested)
+            yield from recorded(job, events, workspace, stop_requested)
+        elif isinstance(job, STUDY_JOBS):
+            yield from _perform_study(job, events)
         else:
             yield from _perform_plain(job, events, stop_requested)
     except BreastAIError as error:
         yield error_event(error, session_id=job.session_id)
     finally:
         events.close()
+
+
+def _events(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
+    function = job_function(type(job))
+    yield from function(job, workspace, stop_requested) if isinstance(job, STUDY_JOBS) else function(job, workspace)
 
 
 def _perform_plain(job: AnyJob, events: Events, stop_requested: Stop) -> Iterator[Event]:
@@ -144,130 +123,12 @@ def _perform_plain(job: AnyJob, events: Events, stop_requested: Stop) -> Iterato
             return
 
 
-def _perform_run(job: Train | Resume, events: Events, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
-    with contextlib.ExitStack() as held:
-        if isinstance(job, Resume):
-            workspace.existing_run(job.run_id)
-            held.enter_context(workspace.lock_run(job.run_id))  # before looking at what another process may write
-        first = next(events)  # raises what is wrong with the request before the run leaves a trace on disk
-        if isinstance(job, Train):
-            held.enter_context(workspace.lock_run(job.run_id))
-        journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id)
-        pace = Pace()
-        epochs = 0
-        try:
-            yield from _told(first, journal, stop_requested)
-            for event in events:
-                if isinstance(event, TrainingUpdate):
-                    epochs = event.epoch
-                if isinstance(event, TrainingComplete):
-                    yield from _completed(job, event, journal, workspace, stop_requested)
-                elif pace.passes(event):
-                    yield from _told(event, journal, stop_requested)
-                if not isinstance(event, TrainingComplete) and (reason := stop_requested()):
-                    events.close()  # saves the place
-                    yield journal.stamp(_stopped(job, workspace, "user" if reason is True else reason, epochs))
-                    return
-        except BreastAIError as error:
-            yield journal.stamp(error_event(error))
-            yield journal.stamp(_stopped(job, workspace, "error", epochs, str(error)))
-        finally:
-            events.close()
-            journal.close()
-
-
-def _told(event: Event, journal: Journal, stop_requested: Stop) -> Iterator[Event]:
-    """Write an event down and yield it; while a full disk keeps it from being written, wait, unless told to stop."""
-    yield journal.stamp(event)
-    if not journal.behind:
-        return
-    yield journal.stamp(waiting_for_room("events.jsonl", "the run's journal"))
-    yield from _until_written(journal, stop_requested)
-
-
-def _until_written(journal: Journal, stop_requested: Stop) -> Iterator[Event]:
-    while not journal.catch_up():
-        yield journal.stamp(ProgressUpdate(stage="waiting", message="Waiting for room on the disk for the journal"))
-        if stop_requested():
-            return
-        time.sleep(DISK_RETRY_S)
-
-
-def _completed(
-    job: Train | Resume, event: TrainingComplete, journal: Journal, workspace: Workspace, stop_requested: Stop
-) -> Iterator[Event]:
-    """Write down that a run is complete, back it up, and tell of both; the terminal event comes last.
-
-    It is also the last in the journal: a backup and its failure are no events of the run, and have no number.
-    """
-    complete = journal.stamp(event)
-    yield from _until_written(journal, stop_requested)
-    try:
-        storage = read_manifest(checkpoint_files(workspace, job.run_id, "best")).config.storage
-        if storage.backup_after_run and not journal.behind:
-            journal.sync()
-            yield backup_event(create_backup(workspace, storage.backups_kept, job.run_id), workspace, job.session_id)
-    except (BreastAIError, OSError) as error:
-        reason = str(error)
-        message = f"The run is complete but could not be backed up: {reason}"
-        params = {"reason": reason}
-        yield Log(level="warning", code="backup.failed", message=message, params=params, session_id=job.session_id)
-    yield complete
-
-
-def _stopped(job: Train | Resume, workspace: Workspace, reason: str, epochs: int, message: str = "") -> TrainingStopped:
-    files = checkpoint_files(workspace, job.run_id, "last")
-    kept = files.name if files.manifest.is_file() else None
-    return TrainingStopped.model_validate(
-        {"reason": reason, "epoch": epochs or None, "checkpoint": kept, "message": message}
-    )
-
-
-class Pace:
-    """Lets progress through at most twice a second within a stage; all other events always."""
-
-    def __init__(self) -> None:
-        self._told_at, self._stage = 0.0, ""
-
-    def passes(self, event: Event) -> bool:
-        if not isinstance(event, ProgressUpdate):
-            return True
-        now = time.monotonic()
-        if event.stage == self._stage and now - self._told_at < _PROGRESS_EVERY_S:
-            return False
-        self._told_at, self._stage = now, event.stage
-        return True
-
-
-def _translated(job: AnyJob, workspace: Workspace) -> Events:
-    """Run the job's function; turn what the system or a library raises into an error of ours that says what to do."""
-    try:
-        yield from job_function(type(job))(job, workspace)
-    except BreastAIError:
-        raise
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "train") from error
-    except MemoryError as error:
-        raise OutOfMemory(str(error) or "Python could not allocate memory") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(workspace.relative(Path(error.filename)) if error.filename else "a file") from error
-        raise _internal(error, workspace) from error
-    except RuntimeError as error:
-        if "allocate memory" in str(error) or "out of memory" in str(error):
-            raise OutOfMemory(str(error).splitlines()[0]) from error
-        raise _internal(error, workspace) from error
-    except Exception as error:
-        raise _internal(error, workspace) from error
-
-
-def _internal(error: Exception, workspace: Workspace) -> InternalError:
-    """Write the whole story of a fault of ours to logs/faults.log; return the error that points there."""
-    path = workspace.logs_dir / "faults.log"
-    with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
-        file.write(f"--- {datetime.now(UTC).isoformat(timespec='seconds')}\n")
-        traceback.print_exception(error, file=file)
-    return InternalError(f"{type(error).__name__}: {error}"[:500], workspace.relative(path))
+def _perform_study(job: AnyJob, events: Events) -> Iterator[Event]:
+    """Yield the events of a job that asks itself whether it is to stop, since what it is made of must be saved."""
+    pace = Pace()
+    for event in events:
+        if pace.passes(event):
+            yield event.model_copy(update={"session_id": job.session_id})
 
 
 # --- the process -------------------------------------------------------------------------------

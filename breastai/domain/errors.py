@@ -15,6 +15,7 @@
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid
+    |   |-- StudyNotFound         StudyDamaged
     |   `-- NothingInterrupted
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -413,6 +414,24 @@ class NothingInterrupted(InputError):
     code = "run.nothing_interrupted"
     template = "No run was interrupted. Name the run to resume. Known: {known}."
     known: list[str]
+
+
+@dataclass(eq=False)
+class StudyNotFound(InputError):
+    code = "study.not_found"
+    template = "There is no study called {study}. Those there are: {known}."
+    study: str
+    known: list[str]
+
+
+@dataclass(eq=False)
+class StudyDamaged(InputError):
+    code = "study.damaged"
+    template = (
+        "The record of the study {study} can't be read ({reason}). Its runs are whole: each can be used by its name."
+    )
+    study: str
+    reason: str
 
 
 @dataclass(eq=False)

@@ -21,6 +21,7 @@ from breastai.domain.listings import (
     SettingDifference,
     SkippedFile,
 )
+from breastai.domain.study import Study, StudyMember
 
 
 class Event(BaseModel):
@@ -207,6 +208,35 @@ class JobStopped(Event):
 
 
 # --- other jobs --------------------------------------------------------------------------------
+
+
+# --- a study -----------------------------------------------------------------------------------
+
+
+class StudyStarted(Event):
+    """A study begins, or goes on after a stop: all that is known of it. Its runs' own events stay in their journals."""
+
+    type: Literal["study_started"] = "study_started"
+    study: Study
+
+
+class StudyMemberChanged(Event):
+    """One of a study's runs as it is now: begun, an epoch further, judged, stopped."""
+
+    type: Literal["study_member"] = "study_member"
+    study_id: str
+    member: StudyMember
+
+
+class StudyStopped(Event):
+    """A study has stopped before its end; it can be gone on with."""
+
+    type: Literal["study_stopped"] = "study_stopped"
+    study_id: str
+    reason: Literal["user", "server_gone"]
+
+
+# --- judging -----------------------------------------------------------------------------------
 
 
 class Evaluation(Event):
@@ -443,6 +473,7 @@ class Snapshot(BaseModel):
     update: dict[str, Any] | None = Field(None, description="The latest training_update.")
     outcome: dict[str, Any] | None = Field(None, description="How the latest run ended; without its history.")
     current_model: str | None = None
+    study: Study | None = Field(None, description="The latest study.")
 
 
 class InterruptedRun(BaseModel):
@@ -814,6 +845,9 @@ AnyEvent = Annotated[
     | TrainingComplete
     | TrainingStopped
     | JobStopped
+    | StudyStarted
+    | StudyMemberChanged
+    | StudyStopped
     | Evaluation
     | Comparison
     | AuditDone
@@ -869,6 +903,7 @@ TERMINAL = (
     "training_complete",
     "training_stopped",
     "job_stopped",
+    "study_stopped",
     "evaluation",
     "comparison",
     "audit",

@@ -177,6 +177,8 @@ AnyJob = Annotated[
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
+# Jobs made of several runs. Their functions are also given who asks them to stop: job, workspace, stop -> events.
+STUDY_JOBS: tuple[type[Job], ...] = ()
 
 
 class Control(BaseModel):

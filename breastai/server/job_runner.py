@@ -43,7 +43,7 @@ class JobRunner:
     @property
     def running_run(self) -> str | None:
         """The run in progress, if any."""
-        return self._session.run_id if self._session and self._supervisor.slot else None
+        return self._session.running_run if self._session and self._supervisor.slot else None
 
     def start(
         self,

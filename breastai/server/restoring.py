@@ -4,7 +4,9 @@ import asyncio
 
 from breastai.domain.events import Event
 from breastai.server.services import Services
+from breastai.server.session import Session
 from breastai.storage.journal import latest_events
+from breastai.storage.studies import latest_study, study_of
 from breastai.storage.workspace import Workspace
 
 _ENDS = ("training_complete", "training_stopped", "error")
@@ -17,6 +19,7 @@ async def restore(services: Services) -> None:
     A worker whose server was killed saves and writes its end somewhat later: until it is known, each call looks again.
     """
     session = services.sessions.get("default")
+    await _restore_study(services, session)
     before = session.run_id
     if session.state != "idle" or (before is not None and session.has_ended):
         return
@@ -25,8 +28,18 @@ async def restore(services: Services) -> None:
         session.restore(*found)
 
 
+async def _restore_study(services: Services, session: Session) -> None:
+    """Show the latest study as it is on disk, while no job of ours runs."""
+    if session.state != "idle" or (session.study is not None and session.study.state != "interrupted"):
+        return
+    found = await asyncio.to_thread(latest_study, services.workspace)
+    if found is not None and session.state == "idle":
+        session.study = found
+
+
 def _latest(workspace: Workspace, run_id: str | None) -> tuple[str, int, list[Event]] | None:
-    runs = workspace.runs()  # their names sort by time
+    # Their names sort by time. A study's runs are shown with their study.
+    runs = [run for run in workspace.runs() if study_of(workspace, run) is None]
     if run_id is None and not runs:
         return None
     wanted = run_id or runs[-1]

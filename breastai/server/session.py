@@ -9,17 +9,22 @@ from breastai.domain.events import (
     CheckpointDeleted,
     CheckpointLoaded,
     DataLoaded,
+    Error,
     Event,
     ModelLoaded,
     ProgressUpdate,
     RunDeleted,
     Snapshot,
+    StudyMemberChanged,
+    StudyStarted,
+    StudyStopped,
     TrainingComplete,
     TrainingStarted,
     TrainingUpdate,
     ends_job,
 )
 from breastai.domain.messages import event_values
+from breastai.domain.study import Study
 
 State = Literal["idle", "starting", "running", "stopping"]
 # The run's latest events are kept for clients that come back; older ones are in its journal.
@@ -49,6 +54,7 @@ class Session:
         self.recent: deque[tuple[int, str]] = deque(maxlen=RECENT_EVENTS)
         self._parts: dict[str, dict[str, Any]] = {}
         self._outcome: dict[str, Any] | None = None
+        self.study: Study | None = None
 
     def begin(self, job: str) -> None:
         """A job was asked for; what an earlier run left stays to be seen until a new run begins."""
@@ -73,6 +79,13 @@ class Session:
         self.end()
 
     @property
+    def running_run(self) -> str | None:
+        """The run in progress while a job runs: of a study, the member whose turn it is."""
+        if self.study is not None and self.study.state == "running":
+            return next((member.run_id for member in self.study.members if member.state == "running"), None)
+        return self.run_id
+
+    @property
     def has_ended(self) -> bool:
         """Whether the end of the session's run is known."""
         return self._outcome is not None
@@ -84,6 +97,8 @@ class Session:
     def end(self) -> None:
         """The job is over and its slot is free."""
         self.state, self.job = "idle", None
+        if self.study is not None and self.study.state == "running":  # its worker is gone without a last word
+            self.study = self.study.ended("interrupted")
 
     def apply(self, event: Event) -> None:
         """Take in what an event says."""
@@ -96,12 +111,25 @@ class Session:
             self._parts[place] = event_values(event)
         elif ends_job(event) and self.job in RUN_JOBS:
             self._outcome = {key: value for key, value in event_values(event).items() if key != "history"}
+        self._take_in_study(event)
         if isinstance(event, TrainingComplete | CheckpointLoaded):
             self.current_model = event.checkpoint
         elif isinstance(event, CheckpointDeleted) and event.checkpoint == self.current_model:
             self.current_model = None
         elif isinstance(event, RunDeleted):
             self._forget(event)
+
+    def _take_in_study(self, event: Event) -> None:
+        if isinstance(event, StudyStarted):
+            self.study = event.study
+        elif self.study is None:
+            return
+        elif isinstance(event, StudyMemberChanged) and event.study_id == self.study.study_id:
+            self.study = self.study.with_member(event.member)
+        elif isinstance(event, StudyStopped) and event.study_id == self.study.study_id:
+            self.study = self.study.ended("stopped" if event.reason == "user" else "interrupted")
+        elif isinstance(event, Error) and self.study.state == "running" and ends_job(event):
+            self.study = self.study.ended("failed", event.message)
 
     def _forget(self, event: RunDeleted) -> None:
         """A run was deleted: it is no longer this session's, nor is its model."""
@@ -134,5 +162,6 @@ class Session:
             seq=self.seq,
             outcome=self._outcome,
             current_model=self.current_model,
+            study=self.study,
             **self._parts,
         )

@@ -19,6 +19,7 @@ from breastai.domain.events import (
 from breastai.domain.messages import decode_event, encode_event
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
 from breastai.storage.journal import mend, read_events
+from breastai.storage.studies import study_of
 from breastai.storage.workspace import Workspace, naming_full_disk
 
 MOST_LISTED = 20
@@ -27,9 +28,14 @@ _BLOCK_BYTES = 2**16
 
 
 def interrupted_runs(workspace: Workspace) -> list[InterruptedRun]:
-    """Return the runs that can be gone on with, the latest first, at most 20. One that goes on now is none of them."""
+    """Return the runs that can be gone on with, the latest first, at most 20.
+
+    One that goes on now is none of them, nor one of a study, which is gone on with as a whole.
+    """
     found: list[InterruptedRun] = []
     for run_id in reversed(workspace.runs()):
+        if study_of(workspace, run_id) is not None:
+            continue
         try:
             run = _interrupted(workspace, run_id)
         except (BreastAIError, OSError):

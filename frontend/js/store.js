@@ -14,6 +14,7 @@
       session: { state: "idle", job: null, currentModel: null, clients: null },
       progress: null,
       run: null,
+      study: null,
       checkpoints: null,
       loaded: null,
       exports: [],
@@ -89,6 +90,32 @@
     return [...epochs.slice(0, at), update, ...epochs.slice(at)];
   }
 
+  /**
+   * The study with a run as it is now, in its place, or at the end when it is new.
+   * @param {Wire.Study | null} study
+   * @param {Wire.StudyMemberChanged} event
+   */
+  function withMember(study, { study_id, member }) {
+    if (study === null || study.study_id !== study_id) return study;
+    const known = study.members.some(({ run_id }) => run_id === member.run_id);
+    const members = study.members.map((each) => (each.run_id === member.run_id ? member : each));
+    return { ...study, members: known ? members : [...members, member] };
+  }
+
+  /**
+   * The study as over; a run in progress stopped with it.
+   * @param {Wire.Study | null} study
+   * @param {Wire.Study["state"]} state
+   * @param {string} [message]
+   * @returns {Wire.Study | null}
+   */
+  function endedStudy(study, state, message = "") {
+    if (study === null) return study;
+    /** @param {Wire.StudyMember} member @returns {Wire.StudyMember} */
+    const stopped = (member) => (member.state === "running" ? { ...member, state: "stopped" } : member);
+    return { ...study, state, message, members: study.members.map(stopped) };
+  }
+
   /** @param {State} state @param {Session["state"]} to @param {string | null} [job] @returns {State} */
   function sessionState(state, to, job) {
     const session = { ...state.session, state: to, job: job === undefined ? state.session.job : job };
@@ -111,6 +138,7 @@
       ...state,
       session: { ...state.session, state: snapshot.state, job: snapshot.job, currentModel: snapshot.current_model },
       progress: snapshot.state === "idle" ? null : snapshot.progress,
+      study: snapshot.study ?? null,
     };
     if (snapshot.run_id === null) return next;
     const same = state.run !== null && state.run.id === snapshot.run_id;
@@ -171,6 +199,11 @@
     },
     training_stopped: (state, event) => jobEnded(inRun(state, event, { outcome: event })),
     job_stopped: (state) => jobEnded(state),
+    // Its runs' own events stay in their journals: a study never becomes the page's run.
+    study_started: (state, event) =>
+      sessionState({ ...state, study: event.study, problems: [] }, state.session.state === "stopping" ? "stopping" : "running"),
+    study_member: (state, event) => ({ ...state, study: withMember(state.study, event) }),
+    study_stopped: (state, event) => jobEnded({ ...state, study: endedStudy(state.study, event.reason === "user" ? "stopped" : "interrupted") }),
     evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
     comparison: (state, event) => jobEnded({ ...state, comparison: event }),
     // An audit is a job of its own, or the beginning of a run.
@@ -307,6 +340,13 @@
       key: `event.training_stopped.${event.reason}`,
       params: { epoch: event.epoch, checkpoint: event.checkpoint },
     }),
+    study_started: (event) => ({ level: "info", key: "event.study_started", params: { study: event.study.study_id, runs: event.study.members.length } }),
+    study_member: (event) => ({
+      level: event.member.state === "failed" ? "error" : "info",
+      key: "event.study_member",
+      params: { run: event.member.run_id, epoch: event.member.epoch, epochs: event.member.epochs },
+    }),
+    study_stopped: (event) => ({ level: "warning", key: "event.study_stopped", params: { study: event.study_id } }),
     job_stopped: (event) => ({ level: "warning", key: "event.job_stopped", params: { job: event.job } }),
     evaluation: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
     comparison: (event) => ({ level: "success", key: "event.comparison", params: { first: event.first, second: event.second, n: event.n } }),
@@ -344,7 +384,7 @@
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
+    "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "checkpoint_verified", "export_deleted", "export_verified",
     "predictions_complete", "explanations_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_restored", "config_saved", "config_deleted",

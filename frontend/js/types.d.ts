@@ -145,6 +145,49 @@ declare global {
       job: string;
     }
 
+    interface StudyMember {
+      run_id: string;
+      repeat: number | null;
+      fold: number | null;
+      state: "waiting" | "running" | "complete" | "pruned" | "stopped" | "failed";
+      epoch: number;
+      epochs: number;
+      best_epoch: number | null;
+      curves: Record<string, (number | null)[]>;
+      figures: Record<string, number | null>;
+      n: number | null;
+      values: Record<string, any>;
+      message: string;
+    }
+
+    interface Study {
+      format: 1;
+      study_id: string;
+      kind: "crossval";
+      state: "running" | "complete" | "stopped" | "interrupted" | "failed";
+      created: string;
+      message: string;
+      config: Record<string, any>;
+      members: StudyMember[];
+    }
+
+    interface StudyStarted extends Event {
+      type: "study_started";
+      study: Study;
+    }
+
+    interface StudyMemberChanged extends Event {
+      type: "study_member";
+      study_id: string;
+      member: StudyMember;
+    }
+
+    interface StudyStopped extends Event {
+      type: "study_stopped";
+      study_id: string;
+      reason: "user" | "server_gone";
+    }
+
     interface Evaluation extends Event {
       type: "evaluation";
       checkpoint: string;
@@ -367,6 +410,7 @@ declare global {
       update: TrainingUpdate | null;
       outcome: Outcome | null;
       current_model: string | null;
+      study: Study | null;
     }
 
     interface Status extends Event {
@@ -736,6 +780,9 @@ declare global {
       training_complete: TrainingComplete;
       training_stopped: TrainingStopped;
       job_stopped: JobStopped;
+      study_started: StudyStarted;
+      study_member: StudyMemberChanged;
+      study_stopped: StudyStopped;
       evaluation: Evaluation;
       comparison: Comparison;
       audit: AuditDone;
@@ -845,6 +892,8 @@ declare global {
     session: Session;
     progress: Wire.ProgressUpdate | null;
     run: Run | null;
+    /** The latest study, with all its runs. */
+    study: Wire.Study | null;
     checkpoints: Wire.CheckpointEntry[] | null;
     loaded: Wire.CheckpointLoaded | null;
     exports: Wire.ExportComplete[];

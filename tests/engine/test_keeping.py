@@ -59,7 +59,7 @@ def one_epoch(small_config: MakeConfig) -> Config:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "RETRY_S", 0.0)
-    monkeypatch.setattr("breastai.worker.DISK_RETRY_S", 0.0)
+    monkeypatch.setattr("breastai.storage.recording.DISK_RETRY_S", 0.0)
 
 
 # --- a full disk -----------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_a_backup_that_finds_no_room_does_not_fail_the_run(
     def full(*given: object) -> None:
         raise DiskFull("backup.zip")
 
-    monkeypatch.setattr("breastai.worker.create_backup", full)
+    monkeypatch.setattr("breastai.storage.recording.create_backup", full)
     events = list(perform(job(workspace, one_epoch, "run")))
     assert "backup.failed" in codes(events) and isinstance(events[-1], TrainingComplete)
 

@@ -14,8 +14,9 @@ from breastai.engine.models import build_model
 from breastai.engine.optim import layer_rates, make_optimizer
 from breastai.engine.recipe import image_size_in, is_head_epoch, rate_at
 from breastai.engine.runtime import seed_torch
+from breastai.storage.recording import Pace
 from breastai.storage.workspace import Workspace
-from breastai.worker import Pace, perform
+from breastai.worker import perform
 
 FINE_TUNE = {"training": {"recipe": "fine_tune", "epochs": 3}, "data": {"image_size": 64}}
 

@@ -15,8 +15,9 @@ from breastai.domain.events import Event, ProgressUpdate, TrainingComplete, Trai
 from breastai.domain.jobs import Resume, Train
 from breastai.engine import training as training_module
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
+from breastai.storage.recording import Pace
 from breastai.storage.workspace import Workspace
-from breastai.worker import Pace, perform
+from breastai.worker import perform
 
 RunEvents = Callable[..., list[Event]]
 MakeConfig = Callable[..., Config]

@@ -18,12 +18,16 @@ from breastai.domain.events import (
     ProgressUpdate,
     Snapshot,
     Status,
+    StudyMemberChanged,
+    StudyStarted,
+    StudyStopped,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
     TrainingUpdate,
 )
 from breastai.domain.messages import encode_event
+from breastai.domain.study import Study, StudyMember
 
 RunJs = Callable[..., Any]
 RUN = "20260301-100000"
@@ -246,3 +250,20 @@ def test_a_figure_that_is_undefined_is_a_gap_in_its_curve(run_js: RunJs) -> None
     """
     events = wire(*recorded(1), update(2, 4, loss=None))
     assert run_js(FOLD + code, events) == [{"x": 1, "y": 0.5}, {"x": 2, "y": None}]
+
+
+def test_a_study_changes_run_by_run_and_leaves_the_run_of_the_page_alone(run_js: RunJs) -> None:
+    members = [StudyMember(run_id="s-a", epochs=3), StudyMember(run_id="s-b", epochs=3)]
+    study = Study(study_id="s", kind="crossval", created="2026-01-01", config={}, members=members)
+    now = members[0].model_copy(update={"state": "running", "epoch": 2})
+    other = StudyMemberChanged(study_id="another", member=now.model_copy(update={"epoch": 3}))
+    told = [StudyStarted(study=study), StudyMemberChanged(study_id="s", member=now), other]
+    code = "const state = fold(input); output([state.run.id, state.session.state, state.study.state, state.study.members.map(({ state, epoch }) => [state, epoch])]);"
+    shown = run_js(FOLD + code, wire(*recorded(1), *told))
+    assert shown == [RUN, "running", "running", [["running", 2], ["waiting", 0]]]
+    stopped = run_js(FOLD + code, wire(*recorded(1), *told, StudyStopped(study_id="s", reason="user")))
+    assert stopped == [RUN, "idle", "stopped", [["stopped", 2], ["waiting", 0]]]
+    # A reload shows the same.
+    seen = study.with_member(now)
+    reloaded = Status(snapshot=snapshot("running", run_id=RUN, seq=4).model_copy(update={"study": seen}), connected_clients=1)
+    assert run_js(FOLD + code, wire(*recorded(1), reloaded)) == shown

@@ -9,10 +9,11 @@ import pytest
 
 from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
 from breastai.domain.listings import Line
+from breastai.domain.study import Study, StudyMember
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 TYPES = (FRONTEND / "js" / "types.d.ts").read_text(encoding="utf-8")
-PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot, *Line.__subclasses__())
+PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot, Study, StudyMember, *Line.__subclasses__())
 
 
 def members(interface: str) -> set[str]:

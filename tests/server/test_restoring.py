@@ -1,7 +1,9 @@
 """A restarted server: the latest run's journal, folded into what pages see."""
 
 from breastai.domain.events import Log, TrainingStarted, TrainingStopped
+from breastai.domain.study import Study, StudyMember
 from breastai.storage.journal import Journal
+from breastai.storage.studies import save_study
 
 STARTED = TrainingStarted(architecture="resnet50", epochs=3, class_names=["benign", "malignant"], config={})
 STOPPED = TrainingStopped(reason="server_gone", epoch=2, checkpoint="run-2/last", message="")
@@ -42,5 +44,30 @@ def test_an_end_that_is_written_after_the_restart_is_seen_by_who_connects_then(p
         written(workspace, "run-2", STOPPED)
         await stage.connect()
         assert stage.welcome["snapshot"]["outcome"]["reason"] == "server_gone"
+
+    play(story)
+
+
+def test_the_latest_study_is_there_after_a_restart_and_its_runs_are_not_the_latest_run(play, workspace, epoch_of):
+    written(workspace, "run-1", STARTED, epoch_of(1), STOPPED)
+    written(workspace, "run-2-r1f1", STARTED, epoch_of(1))
+    member = StudyMember(run_id="run-2-r1f1", state="running", epoch=1, epochs=3)
+    study = Study(study_id="run-2", kind="crossval", created="2026-01-01", config={}, members=[member])
+    save_study(workspace, study)
+
+    async def story(stage):
+        await stage.connect()
+        snapshot = stage.welcome["snapshot"]
+        assert (snapshot["run_id"], snapshot["study"]["study_id"]) == ("run-1", "run-2")
+        assert snapshot["study"]["state"] == "interrupted"
+        assert snapshot["study"]["members"][0]["state"] == "stopped"
+        assert [run["run_id"] for run in stage.welcome["interrupted"]] == ["run-1"]
+
+        # A process of its own goes on with it: whoever connects then sees how far it is.
+        save_study(workspace, study.with_member(member.model_copy(update={"epoch": 2})))
+        with workspace.lock_run("run-2"):
+            await stage.connect()
+        snapshot = stage.welcome["snapshot"]
+        assert (snapshot["study"]["state"], snapshot["study"]["members"][0]["epoch"]) == ("running", 2)
 
     play(story)

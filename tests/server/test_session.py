@@ -6,11 +6,16 @@ from breastai.domain.errors import NoCurrentModel
 from breastai.domain.events import (
     CheckpointDeleted,
     CheckpointLoaded,
+    Error,
     ProgressUpdate,
+    StudyMemberChanged,
+    StudyStarted,
+    StudyStopped,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
 )
+from breastai.domain.study import Study, StudyMember
 from breastai.server.session import RECENT_EVENTS, Session
 
 STARTED = TrainingStarted(run_id="r", seq=1, architecture="resnet50", epochs=3, class_names=["a", "b"], config={})
@@ -102,3 +107,45 @@ def test_the_recent_events_are_bounded():
         session.remember(ProgressUpdate(stage="training", message="", run_id="r", seq=seq), "text")
     assert len(session.recent) == RECENT_EVENTS
     assert session.recent[0][0] == 11
+
+
+MEMBERS = [StudyMember(run_id="s-a", epochs=3), StudyMember(run_id="s-b", epochs=3)]
+STUDY = Study(study_id="s", kind="crossval", created="2026-01-01", config={}, members=MEMBERS)
+
+
+def studying() -> Session:
+    session = running()
+    session.end()
+    session.begin("crossval")
+    session.apply(StudyStarted(study=STUDY))
+    now = MEMBERS[0].model_copy(update={"state": "running", "epoch": 1})
+    session.apply(StudyMemberChanged(study_id="s", member=now))
+    return session
+
+
+def test_a_study_is_seen_with_each_of_its_runs_and_the_run_before_stays():
+    session = studying()
+    snapshot = session.snapshot()
+    assert (snapshot.state, snapshot.run_id) == ("running", "r")
+    assert snapshot.study is not None
+    assert [(member.state, member.epoch) for member in snapshot.study.members] == [("running", 1), ("waiting", 0)]
+    assert session.running_run == "s-a"
+
+
+@pytest.mark.parametrize(
+    ("last", "state", "message"),
+    [
+        (StudyStopped(study_id="s", reason="user"), "stopped", ""),
+        (StudyStopped(study_id="s", reason="server_gone"), "interrupted", ""),
+        (Error(code="run.disk_full", message="full", params={}), "failed", "full"),
+        (None, "interrupted", ""),
+    ],
+)
+def test_a_study_that_ended_early_says_how_and_its_run_in_progress_stopped_with_it(last, state, message):
+    session = studying()
+    if last is not None:
+        session.apply(last)
+    session.end()
+    study = session.snapshot().study
+    assert study is not None and (study.state, study.message) == (state, message)
+    assert [member.state for member in study.members] == ["stopped", "waiting"]

@@ -1,0 +1,66 @@
+"""A study: runs of related configurations, such as the folds of a cross-validation, with what is known of each."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from breastai.domain.evidence import Curve, Number, Part
+
+StudyKind = Literal["crossval"]
+StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
+MemberState = Literal["waiting", "running", "complete", "pruned", "stopped", "failed"]
+# The figures of each epoch that a study shows of its members.
+CURVES = ("epoch", "train_loss", "val_loss", "val_accuracy", "val_auc_roc")
+
+
+class StudyMember(Part):
+    """One run of a study: an ordinary run with journal, checkpoints and split of its own."""
+
+    run_id: str
+    repeat: int | None = Field(None, description="Of a fold: which dealing of the cases, from 1.")
+    fold: int | None = Field(None, description="Of a fold: which of its repeat, from 1.")
+    state: MemberState = "waiting"
+    epoch: int = Field(0, description="Epochs completed.")
+    epochs: int = Field(description="Epochs planned.")
+    best_epoch: int | None = None
+    curves: Curve = Field({}, description="Figures of the epochs, at most 200 of them, by name; epoch among them.")
+    figures: dict[str, Number] = Field({}, description="What the run is judged by, once it is: of a fold, on its part.")
+    n: int | None = Field(None, description="Cases those figures rest on.")
+    values: dict[str, Any] = Field({}, description="Settings in which the run differs from the study's.")
+    message: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run need not be gone on with."""
+        return self.state in ("complete", "pruned")
+
+
+class Study(Part):
+    """A study as it is on disk and as a page shows it."""
+
+    format: Literal[1] = 1
+    study_id: str
+    kind: StudyKind
+    state: StudyState = "running"
+    created: str
+    message: str = Field("", description="Why it ended, when it did so before its end.")
+    config: dict[str, Any] = Field(description="The configuration its runs begin from.")
+    members: list[StudyMember]
+
+    def member(self, run_id: str) -> StudyMember:
+        """Return the member with that run; raise KeyError."""
+        return next(member for member in self.members if member.run_id == run_id)
+
+    def with_member(self, changed: StudyMember) -> "Study":
+        """Return the study with a member as it is now, put in its place, or at the end when it is new."""
+        known = any(member.run_id == changed.run_id for member in self.members)
+        members = [changed if member.run_id == changed.run_id else member for member in self.members]
+        return self.model_copy(update={"members": members if known else [*members, changed]})
+
+    def ended(self, state: StudyState, message: str = "") -> "Study":
+        """Return the study as over; a member in progress stopped with it."""
+        members = [
+            member.model_copy(update={"state": "stopped"}) if member.state == "running" else member
+            for member in self.members
+        ]
+        return self.model_copy(update={"state": state, "message": message, "members": members})
