@@ -10,17 +10,26 @@ from breastai.domain.events import ENVELOPE, EVENT, Error, Event
 from breastai.domain.problems import describe_problems
 from breastai.domain.requests import REQUEST, REQUESTS, Request
 
+# Bounds on what a message may be made of, so that none takes longer than some milliseconds to be refused.
+MOST_COMMAS = 10_000
+MOST_KEYS = 100
+MOST_DIGITS = 400
+
 
 def decode_request(text: str | bytes) -> Request:
     """Return the request in `text`; raise RequestInvalid or RequestUnknown, which name the fault."""
+    if (commas := _commas(text)) > MOST_COMMAS:
+        raise RequestInvalid([f"expected a message with at most {MOST_COMMAS} commas, got {commas}"])
     try:
-        values = json.loads(text)
+        values = _parsed(text)
     except (ValueError, RecursionError):
         raise RequestInvalid(["expected one JSON object as a message, got something else"]) from None
     if not _can_be_sent_back(text, values):
         raise RequestInvalid(["expected characters of Unicode, got half of a pair of \\u escapes"])
     if not isinstance(values, dict):
         raise RequestInvalid([f"expected one JSON object as a message, got {type(values).__name__}"])
+    if len(values) > MOST_KEYS:
+        raise RequestInvalid([f"expected at most {MOST_KEYS} keys, got {len(values)}"])
     kind = values.get("type")
     if not isinstance(kind, str) or kind not in REQUESTS:
         raise RequestUnknown(str(kind)[:100], sorted(REQUESTS))
@@ -32,12 +41,29 @@ def decode_request(text: str | bytes) -> Request:
 
 def request_id_of(text: str | bytes) -> str | int | None:
     """Return the request_id in a message that could not be decoded, so that its error can be matched."""
+    if _commas(text) > MOST_COMMAS:
+        return None
     try:
-        value = json.loads(text)["request_id"]
+        value = _parsed(text)["request_id"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     sound = isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) <= 200
     return value if sound and _can_be_sent_back(text, value) else None
+
+
+def _commas(text: str | bytes) -> int:
+    return text.count(",") if isinstance(text, str) else text.count(b",")
+
+
+def _parsed(text: str | bytes) -> Any:
+    return json.loads(text, parse_int=_whole_number)
+
+
+def _whole_number(digits: str) -> int:
+    """Numbers without end take time that grows with the square of their length."""
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _can_be_sent_back(text: str | bytes, values: Any) -> bool:

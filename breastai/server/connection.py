@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 from collections import Counter
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from breastai import __version__
@@ -25,6 +24,7 @@ from breastai.server import (  # noqa: F401 - they register their handlers
 from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
 from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
 from breastai.server.hub import Client
+from breastai.server.intake import MeteredConnection
 from breastai.server.job_runner import SERVER_LOG
 from breastai.server.restoring import restore
 from breastai.server.server_log import LOG
@@ -38,17 +38,26 @@ _TURN_AT_MOST_S = 1.0
 _FINISH_WITHIN_S = 60.0
 
 
-async def serve_connection(services: Services, connection: ServerConnection) -> None:
+async def serve_connection(services: Services, connection: MeteredConnection) -> None:
     """Welcome a client and answer its requests until it goes."""
-    client = Client(connection)
+    client = Client(connection, connection.allowance)
+    services.turns.welcome(client.allowance)
+    try:
+        await _serve(services, client, connection)
+    finally:
+        services.turns.goodbye(client.allowance)
+
+
+async def _serve(services: Services, client: Client, connection: MeteredConnection) -> None:
     looks = Counter[str]()
     tell("connected", client.peer, origin=connection.request.headers.get("Origin") if connection.request else None)
-    welcome = await _welcome(services)
     tasks: set[asyncio.Task[None]] = set()
-    services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
+    async with services.turns.of(client.allowance):
+        welcome = await _welcome(services)
+        services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
     try:
         async for message in connection:
-            async with services.turns.of(client.allowance, len(services.hub)) as waited:
+            async with services.turns.of(client.allowance) as waited:
                 if len(tasks) >= MOST_REQUESTS_AT_ONCE:
                     looks["refused"] += 1
                     _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))

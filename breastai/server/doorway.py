@@ -1,7 +1,5 @@
 """Every open connection, also those that have not said yet what they want: how many there may be of either."""
 
-import asyncio
-
 from websockets.asyncio.server import ServerConnection
 
 from breastai.server.server_log import LOG
@@ -25,21 +23,6 @@ class Doorway:
     @property
     def silent(self) -> int:
         return len(self._silent)
-
-    def connection_type(self) -> type[ServerConnection]:
-        """Return what `serve` makes its connections of, so that each is counted here."""
-        doorway = self
-
-        class Counted(ServerConnection):
-            def connection_made(self, transport: asyncio.BaseTransport) -> None:
-                super().connection_made(transport)
-                doorway.enter(self)
-
-            def connection_lost(self, exc: Exception | None) -> None:
-                doorway.leave(self)
-                super().connection_lost(exc)
-
-        return Counted
 
     def enter(self, connection: ServerConnection) -> None:
         """Count a connection that was opened; end the oldest silent one, or this one, when there are too many."""

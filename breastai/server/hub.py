@@ -27,13 +27,13 @@ _HELD_AT_MOST = 20_000
 class Client:
     """One connection, and what it has not been sent yet."""
 
-    def __init__(self, connection: ServerConnection) -> None:
+    def __init__(self, connection: ServerConnection, allowance: Allowance | None = None) -> None:
         self.connection = connection
         self.behind_since: float | None = None
         self.missed_sessions: set[str] = set()
         self.held: list[str] | None = None
         self.replay_lock = asyncio.Lock()
-        self.allowance = Allowance()
+        self.allowance = allowance or Allowance()
         address = connection.remote_address  # gone with the connection
         self.peer = f"{address[0]}:{address[1]}" if address else ""
 

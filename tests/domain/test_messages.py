@@ -10,7 +10,16 @@ from pydantic import ValidationError
 
 from breastai.domain.errors import RequestInvalid, RequestUnknown, SessionBusy
 from breastai.domain.events import EVENTS, CheckpointDeleted, ExportComplete, Pong, TrainingStopped, ends_job
-from breastai.domain.messages import decode_event, decode_request, encode_event, error_event, request_id_of
+from breastai.domain.messages import (
+    MOST_COMMAS,
+    MOST_DIGITS,
+    MOST_KEYS,
+    decode_event,
+    decode_request,
+    encode_event,
+    error_event,
+    request_id_of,
+)
 from breastai.domain.requests import REQUESTS, GetHistory, StartTraining
 
 
@@ -61,6 +70,24 @@ def test_no_message_whatever_breaks_the_decoder(message: str | bytes) -> None:
     request_id_of(message)
     with pytest.raises((RequestInvalid, RequestUnknown)):
         decode_request(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"type": "ping", "x": [' + "{}," * MOST_COMMAS + "0]}", "expected a message with at most 10000 commas"),
+        (
+            '{"type": "ping"' + "".join(f', "{n}": 1' for n in range(MOST_KEYS)) + "}",
+            "expected at most 100 keys, got 101",
+        ),
+        ('{"type": "ping", "timestamp": ' + "9" * (MOST_DIGITS + 1) + "}", "expected one JSON object"),
+    ],
+)
+def test_what_would_take_long_to_refuse_is_refused_before_it_is_looked_at(text: str, fault: str) -> None:
+    for message in (text, text.encode()):
+        with pytest.raises(RequestInvalid, match=fault):
+            decode_request(message)
+        assert request_id_of(message) is None
 
 
 @pytest.mark.parametrize(
