@@ -521,6 +521,7 @@ class Status(Event):
     snapshot: Snapshot
     connected_clients: int
     missed: int | None = Field(None, description="How many events of the run follow, in answer to last_seq.")
+    left_out: bool = Field(False, description="Whether earlier missed events do not follow, because of most.")
 
 
 class JobQueued(Event):

@@ -176,6 +176,9 @@ class GetStatus(Request):
         None, description="The run that last_seq counts in; events are sent only if it is still the session's."
     )
     last_seq: int | None = Field(None, ge=0, description="Number of the last event the client has.")
+    most: int | None = Field(
+        None, ge=1, description="Of more missed events only so many come, the latest; the epochs come by get_history."
+    )
 
 
 class GetHistory(Request):

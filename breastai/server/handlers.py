@@ -99,7 +99,7 @@ async def get_status(services: Services, client: Client, request: GetStatus) -> 
     if request.last_seq is None or not same_run:
         return status(session, services.hub)
     journal = services.workspace.journal_file(cast(str, session.run_id))
-    await replay(services.hub, client, session, journal, request.last_seq, request.request_id)
+    await replay(services.hub, client, session, journal, request.last_seq, request.request_id, request.most)
     return None
 
 

@@ -1,22 +1,29 @@
 """Bringing a client that comes back up to date: the events of the run it missed, each once and in order."""
 
 import asyncio
-import json
 from pathlib import Path
 
 from breastai.server.hub import Client, Hub
 from breastai.server.job_runner import RequestId, status
 from breastai.server.session import Session
+from breastai.storage.journal import lines_between
 
 _SEND_WITHIN_S = 30.0
 
 
 async def replay(
-    hub: Hub, client: Client, session: Session, journal: Path, last_seq: int, request_id: RequestId
+    hub: Hub,
+    client: Client,
+    session: Session,
+    journal: Path,
+    last_seq: int,
+    request_id: RequestId,
+    most: int | None = None,
 ) -> None:
     """Send the status, then the events after `last_seq`, to one client; new events are held back meanwhile.
 
-    Events too old for the session's memory come from the run's journal, which keeps all but progress.
+    Events too old for the session's memory come from the run's journal, which keeps all but progress. Of more than
+    `most` events only the latest come.
     """
     async with client.replay_lock:
         hub.hold(client)
@@ -24,11 +31,14 @@ async def replay(
             latest = status(session, hub, request_id=request_id)
             recent = [(seq, text) for seq, text in session.recent if seq > last_seq]
             complete_from = recent[0][0] if recent else (session.seq or 0) + 1
-            older: list[str] = []
-            if complete_from > last_seq + 1:
-                older = await asyncio.to_thread(_read_lines, journal, last_seq, complete_from)
-            missed = older + [text for _, text in recent]
-            hub.send(client, latest.model_copy(update={"missed": len(missed)}))
+            missed, left_out = [text for _, text in recent], False
+            if most is not None and len(missed) > most:
+                missed, left_out = missed[-most:], True
+            elif complete_from > last_seq + 1:
+                room = None if most is None else most - len(missed)
+                older, left_out = await asyncio.to_thread(lines_between, journal, last_seq, complete_from, room)
+                missed = older + missed
+            hub.send(client, latest.model_copy(update={"missed": len(missed), "left_out": left_out}))
             for text in missed:
                 await _send(client, text)
             # Loops as long as new ones come; leaves with no await between the last of them and the release.
@@ -41,21 +51,3 @@ async def replay(
 async def _send(client: Client, text: str) -> None:
     async with asyncio.timeout(_SEND_WITHIN_S):
         await client.connection.send(text)
-
-
-def _read_lines(journal: Path, after: int, before: int) -> list[str]:
-    """Return the lines whose number lies between the two, as they stand; torn or foreign lines are passed over."""
-    lines: list[str] = []
-    try:
-        file = journal.open(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return lines
-    with file:
-        for line in file:
-            try:
-                seq = json.loads(line)["seq"]
-            except (ValueError, KeyError, TypeError):
-                continue
-            if isinstance(seq, int) and after < seq < before:
-                lines.append(line.rstrip("\n"))
-    return lines

@@ -23,6 +23,8 @@ AnEvent = TypeVar("AnEvent", bound=Event)
 
 # The type comes first in a line, so that of a long journal only what is looked for has to be read as an event.
 _KIND = re.compile(rb'\{"type":"(\w+)"')
+_SEQ = re.compile(rb'"seq":(\d+)')
+_BLOCK_BYTES = 2**16
 # Progress takes numbers but is not kept, so after a kill nobody knows the last number a client saw. A resumed run
 # leaves more numbers out than progress can have used: at twice a second, those of half a day within one epoch.
 RESUME_GAP = 100_000
@@ -135,6 +137,50 @@ def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
                 continue
             if (event.seq or 0) > after_seq:
                 yield event
+
+
+def lines_between(path: Path, after_seq: int, before_seq: int, most: int | None = None) -> tuple[list[str], bool]:
+    """Return the lines whose numbers lie between the two, as they stand, and whether earlier ones were left out.
+
+    Of more than `most` the latest; read from the end, so that a few lines of a long journal cost little. Torn or
+    foreign lines are passed over.
+    """
+    found: deque[str] = deque()
+    for line in _lines_backwards(path):
+        number = _SEQ.search(line)
+        if number is None or int(number[1]) >= before_seq:
+            continue
+        if int(number[1]) <= after_seq:
+            break
+        try:
+            json.loads(line)
+        except ValueError:
+            continue
+        if most is not None and len(found) >= most:
+            return list(found), True
+        found.appendleft(line.decode(errors="replace"))
+    return list(found), False
+
+
+def _lines_backwards(path: Path) -> Iterator[bytes]:
+    """Yield the whole lines of a file, the last one first; nothing when there is no file."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        place = file.seek(0, os.SEEK_END)
+        rest, whole = b"", False
+        while place > 0:
+            start = max(0, place - _BLOCK_BYTES)
+            file.seek(start)
+            rest, *lines = (file.read(place - start) + rest).split(b"\n")
+            place = start
+            # What follows the last line break is no whole line.
+            yield from reversed(lines if whole else lines[:-1])
+            whole = whole or bool(lines)
+        if whole:
+            yield rest
 
 
 def latest_events(path: Path, kinds: Collection[str]) -> tuple[int, list[Event]]:

@@ -30,9 +30,10 @@
    * @param {string | null} reason a key
    */
   function mark(button, reason) {
-    button.disabled = reason !== null;
-    if (reason === null) button.removeAttribute("title");
-    else button.title = BreastAI.i18n.t(reason);
+    // Only what differs is written: every write makes the browser look at the page's style again.
+    const title = reason === null ? "" : BreastAI.i18n.t(reason);
+    if (button.disabled !== (reason !== null)) button.disabled = reason !== null;
+    if (button.title !== title) button.title = title;
   }
 
   /**
@@ -45,8 +46,7 @@
       const action = String(button.dataset.action);
       mark(button, blocked(action, state) ?? (button.dataset.blocked || null));
       const waits = BreastAI.store.isPending(state, action) && action !== "ping";
-      button.classList.toggle("waiting", waits);
-      button.setAttribute("aria-busy", String(waits));
+      if (button.getAttribute("aria-busy") !== String(waits)) button.setAttribute("aria-busy", String(waits));
     }
   }
 

@@ -15,14 +15,15 @@
     const drawn = new Map();
     let scheduled = false;
 
-    /** Draw what changed. @param {boolean} [everything] */
-    function draw(everything = false) {
+    /** Draw what changed and can be seen; what is hidden is drawn when it is shown. */
+    function draw() {
       scheduled = false;
       const state = store.state();
       for (const view of views) {
+        if (view.within !== undefined && byId(`view-${view.within}`).hidden) continue;
         const slice = view.slice(state);
         const before = drawn.get(view);
-        if (!everything && before !== undefined && slice.every((value, index) => value === before[index])) continue;
+        if (before !== undefined && slice.every((value, index) => value === before[index])) continue;
         drawn.set(view, slice);
         view.render(state);
       }
@@ -34,7 +35,7 @@
       scheduled = true;
       // A hidden tab gets no animation frames, but its title tells how far the run is.
       if (document.hidden) setTimeout(draw, 1000);
-      else requestAnimationFrame(() => draw());
+      else requestAnimationFrame(draw);
     }
 
     function restyle() {
@@ -70,7 +71,10 @@
       BreastAI.views.toasts.create(context),
       BreastAI.views.ending.create(),
     ];
-    curves.listen(() => draw(true));
+    curves.listen(() => {
+      drawn.delete(curves);
+      draw();
+    });
 
     function showView() {
       const wanted = location.hash.slice(1);
@@ -80,12 +84,13 @@
         if (link.dataset.view === view) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       }
-      draw(true);
+      draw();
     }
 
     BreastAI.i18n.onChange(() => {
       BreastAI.i18n.apply(document);
-      draw(true);
+      drawn.clear();
+      draw();
     });
     addEventListener("hashchange", showView);
     addEventListener("online", () => connection.retryNow());

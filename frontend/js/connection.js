@@ -5,7 +5,8 @@
   const BACK_OFF_S = [0.5, 1, 2, 4, 8, 15];
   const HEARTBEAT_S = 20;
   const SILENCE_S = 15;
-  const REPLAYED_LINES = 300;
+  /** Of what was missed, the events that still matter: to a new page the latest, to one that comes back what its log keeps. */
+  const REPLAYED = { first: 300, again: 3000 };
 
   /** The page's own host when served, this machine when opened as a file. @param {Location} location */
   function defaultUrl(location) {
@@ -128,15 +129,21 @@
     }
 
     /**
-     * Ask for the events of the run that the page has not seen; of a run it meets for the first time, the latest
-     * lines of the log, since its epochs come by get_history.
+     * Ask for the latest events of the run that the page has not seen. Of a run it meets for the first time, or was
+     * away from for long, the epochs come by get_history.
      * @param {Wire.Snapshot} snapshot
      * @param {Run | null} seen
      */
     function catchUp(snapshot, seen) {
       if (snapshot.run_id === null) return;
-      const from = seen !== null && seen.id === snapshot.run_id ? seen.seq : Math.max(0, (snapshot.seq ?? 0) - REPLAYED_LINES);
-      request("get_status", { run_id: snapshot.run_id, last_seq: from }).catch(() => {});
+      const known = seen !== null && seen.id === snapshot.run_id;
+      const asked = { run_id: snapshot.run_id, last_seq: known ? seen.seq : 0, most: known ? REPLAYED.again : REPLAYED.first };
+      request("get_status", asked).then(
+        (answer) => {
+          if (known && answer.left_out) store.dispatch({ type: "@refill" });
+        },
+        () => {},
+      );
     }
 
     // A cable pulled out closes nothing: only silence tells.

@@ -13,14 +13,27 @@
 
   /** Making one takes longer than using it a hundred times. @type {Map<string, Intl.NumberFormat>} */
   const formats = new Map();
+  /** @type {Map<string, Intl.DateTimeFormat>} */
+  const momentFormats = new Map();
+
+  /**
+   * The format for `options` in the chosen language, made once.
+   * @template Format
+   * @param {Map<string, Format>} kept
+   * @param {object} options
+   * @param {(tag: string) => Format} create
+   */
+  function formatFor(kept, options, create) {
+    const tag = BreastAI.i18n.tag();
+    const key = tag + JSON.stringify(options);
+    let made = kept.get(key);
+    if (made === undefined) kept.set(key, (made = create(tag)));
+    return made;
+  }
 
   /** @param {number | null | undefined} value @param {Intl.NumberFormatOptions} options */
   function format(value, options) {
-    if (!known(value)) return NONE;
-    const key = BreastAI.i18n.tag() + JSON.stringify(options);
-    let made = formats.get(key);
-    if (made === undefined) formats.set(key, (made = new Intl.NumberFormat(BreastAI.i18n.tag(), options)));
-    return made.format(value);
+    return known(value) ? formatFor(formats, options, (tag) => new Intl.NumberFormat(tag, options)).format(value) : NONE;
   }
 
   /** A fraction of 1 or a loss, with three decimals. @param {number | null | undefined} value */
@@ -92,7 +105,7 @@
   /** @param {string | null | undefined} iso @param {Intl.DateTimeFormatOptions} options */
   function moment(iso, options) {
     const date = new Date(iso ?? NaN);
-    return Number.isNaN(date.getTime()) ? NONE : new Intl.DateTimeFormat(BreastAI.i18n.tag(), options).format(date);
+    return Number.isNaN(date.getTime()) ? NONE : formatFor(momentFormats, options, (tag) => new Intl.DateTimeFormat(tag, options)).format(date);
   }
 
   /** @param {string | null | undefined} iso */

@@ -169,12 +169,13 @@
       return { ...next, session: { ...next.session, clients: event.connected_clients } };
     },
     training_started: (state, event) => {
-      const known = state.run !== null && state.run.id === event.run_id ? state.run.epochs : [];
+      const { epochs: known, filledTo } = state.run !== null && state.run.id === event.run_id ? state.run : newRun("");
       const next = inRun(state, event, {
         started: event,
         outcome: null,
         // What a resumed run does again is drawn again.
         epochs: known.filter((row) => row.epoch < event.start_epoch),
+        filledTo: Math.min(filledTo, event.start_epoch - 1),
         lastEpoch: event.start_epoch - 1,
       });
       return sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
@@ -449,6 +450,8 @@
       return action.request === "stop_training" && state.session.state !== "idle" ? sessionState(next, "stopping") : next;
     },
     "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
+    // So much was missed that the epochs on the page may have been run again: all are asked for anew.
+    "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@ask_twins": (state, action) => ({ ...state, asked: action.order }),
     "@twins_decided": (state) => ({ ...state, asked: null }),

@@ -418,6 +418,7 @@ declare global {
       snapshot: Snapshot;
       connected_clients: number;
       missed: number | null;
+      left_out: boolean;
     }
 
     interface SkippedFile {
@@ -1059,6 +1060,8 @@ declare global {
 
   /** A part of the page: drawn again when a value of its `slice` is another. */
   interface View {
+    /** The section outside of which it draws nothing. */
+    within?: string;
     render(state: State): void;
     slice(state: State): unknown[];
   }

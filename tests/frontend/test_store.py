@@ -267,3 +267,20 @@ def test_a_study_changes_run_by_run_and_leaves_the_run_of_the_page_alone(run_js:
     seen = study.with_member(now)
     reloaded = Status(snapshot=snapshot("running", run_id=RUN, seq=4).model_copy(update={"study": seen}), connected_clients=1)
     assert run_js(FOLD + code, wire(*recorded(1), reloaded)) == shown
+
+
+def test_a_page_that_was_away_for_long_asks_for_all_epochs_again(run_js: RunJs) -> None:
+    # Epochs 4 and 5 were run again by a resume whose beginning is among what was left out.
+    resumed = Status(snapshot=snapshot("running", run_id=RUN, seq=30, update=wire(update(4, 30))[0]), connected_clients=1)
+    code = FOLD + 'const s = fold(input); const r = reduce(s, { type: "@refill" }); output([epochs(s), epochs(r), missingEpochs(r)]);'
+    before, after, missing = run_js(code, wire(*recorded(5), resumed))
+    assert (before, after, missing) == ([1, 2, 3, 4, 5], [], {"from": 1, "to": 5})
+
+
+def test_epochs_that_a_resume_runs_again_are_asked_for_if_they_are_missed(run_js: RunJs) -> None:
+    resumed = TrainingStarted(
+        architecture="resnet50", epochs=9, start_epoch=3, class_names=[], config={}, run_id=RUN, seq=10
+    )
+    history = History(run_id=RUN, epochs=[json.loads(encode_event(update(3, 5)))], first=1, last=5, total=5)
+    events = wire(*recorded(5), history, resumed, update(5, 13))
+    assert run_js(FOLD + "output(missingEpochs(fold(input)));", events) == {"from": 3, "to": 5}

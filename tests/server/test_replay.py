@@ -135,3 +135,29 @@ def test_the_history_comes_a_page_at_a_time_and_a_repeated_epoch_counts_once(pla
         assert (await script.ask("get_history", run_id="none"))["code"] == "run.not_found"
 
     play(story)
+
+
+@pytest.mark.parametrize(("remembered", "last_seq", "first"), [(100, 0, 51), (4, 0, 51), (4, 55, 56), (10, 50, 51)])
+def test_of_many_missed_events_only_the_latest_come_and_the_client_is_told(
+    play, monkeypatch, remembered, last_seq, first
+):
+    monkeypatch.setattr(session_module, "RECENT_EVENTS", remembered)
+
+    async def story(stage):
+        watcher = await stage.connect()
+        worker = await stage.training(watcher)
+        run_id = worker.job["run_id"]
+        events = [Log(level="info", message="é" * 999, run_id=run_id, seq=seq) for seq in range(1, 61)]
+        for event in events[1:]:
+            worker.emit(event.model_copy(update={"seq": None}))
+        stage.workspace.journal_file(run_id).write_text(
+            "".join(f"{encode_event(event)}\n" for event in events), encoding="utf-8"
+        )
+        assert await numbers_until(watcher, 60) == list(range(2, 61))
+        back = await stage.connect()
+        await back.send("get_status", run_id=run_id, last_seq=last_seq, most=10)
+        status = await back.until("status")
+        assert (status["missed"], status["left_out"]) == (61 - first, last_seq < first - 1)
+        assert await numbers_until(back, 60) == list(range(first, 61))
+
+    play(story)

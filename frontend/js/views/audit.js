@@ -104,6 +104,7 @@
     }
 
     return {
+      within: "audit",
       /** @param {State} state */
       render(state) {
         const { audit, asked } = state;

@@ -39,6 +39,7 @@
     }
 
     return {
+      within: "system",
       /** @param {State} state */
       render(state) {
         const entries = state.backups;

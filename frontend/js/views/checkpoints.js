@@ -139,6 +139,7 @@
     }
 
     return {
+      within: "checkpoints",
       /** @param {State} state */
       render(state) {
         const key = `${BreastAI.i18n.current()} ${JSON.stringify(state.welcome?.catalog.export_formats ?? null)}`;

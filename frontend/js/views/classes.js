@@ -44,6 +44,7 @@
 
   function create() {
     return {
+      within: "training",
       /** @param {State} state */
       render(state) {
         const latest = state.run?.epochs.at(-1);

@@ -61,6 +61,7 @@
     });
 
     return {
+      within: "evaluation",
       /** @param {State} state */
       render(state) {
         const current = state.session.currentModel;

@@ -138,6 +138,7 @@
     if (!charts.available()) details.open = true;
 
     return {
+      within: "training",
       /** @param {State} state */
       render(state) {
         byId("curves-card").hidden = state.run === null;

@@ -159,6 +159,7 @@
     });
 
     return {
+      within: "data",
       /** @param {State} state */
       render(state) {
         if (!touched && document.activeElement !== folder) folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;

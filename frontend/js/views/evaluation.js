@@ -113,6 +113,7 @@
     });
 
     return {
+      within: "evaluation",
       /** @param {State} state */
       render(state) {
         const found = state.evaluation;

@@ -34,6 +34,7 @@
     }
 
     return {
+      within: "training",
       /** @param {State} state */
       render(state) {
         // The run that goes on now is on its way out of the list.

@@ -195,6 +195,7 @@
     });
 
     return {
+      within: "runs",
       /** @param {State} state */
       render(state) {
         showList(state);

@@ -60,6 +60,7 @@
 
   function create() {
     return {
+      within: "training",
       /** @param {State} state */
       render(state) {
         const { data, model } = state.run ?? { data: null, model: null };

@@ -45,6 +45,7 @@
     });
 
     return {
+      within: "system",
       /** @param {State} state */
       render(state) {
         fill(byId("diagnostics"), ...(state.diagnostics === null ? [make("p", { class: "empty", text: t("diagnostics.none") })] : diagnosticsOf(state.diagnostics)));

@@ -32,6 +32,7 @@
 
   function create() {
     return {
+      within: "training",
       /** @param {State} state */
       render(state) {
         const run = state.run;
@@ -61,7 +62,7 @@
         fill(byId("other-figures"), ...figures.map(([label, value]) => make("div", {}, make("dt", { text: label }), make("dd", { text: value }))));
       },
       /** @param {State} state */
-      slice: (state) => [state.run, state.welcome],
+      slice: (state) => [state.run?.id, state.run?.epochs, state.run?.started, state.welcome],
     };
   }
 
