@@ -21,6 +21,8 @@ from breastai.domain.jobs import (
     JOB,
     STUDY_JOBS,
     AnyJob,
+    AskCheckpoints,
+    AskExports,
     Audit,
     Bench,
     Compare,
@@ -37,6 +39,7 @@ from breastai.domain.jobs import (
     PreviewImage,
     Report,
     Resume,
+    ShowErrors,
     Train,
     VerifyExport,
 )
@@ -71,11 +74,14 @@ JOBS: dict[type[Job], str] = {
     PreviewImage: "breastai.data.looking:preview_image",
     Explain: "breastai.engine.explain:explain",
     VerifyExport: "breastai.predictor.verifying:verify_export",
+    AskExports: "breastai.predictor.asking:ask_exports",
+    AskCheckpoints: "breastai.engine.asking:ask_checkpoints",
+    ShowErrors: "breastai.clinical.worst_errors:show_errors",
 }
 
 
 # Those the light worker does: short, without torch, one after the other in one process.
-LIGHT_JOBS = (DescribeImages, ListImages, PreviewImage, VerifyExport)
+LIGHT_JOBS = (DescribeImages, ListImages, PreviewImage, VerifyExport, AskExports, ShowErrors)
 LIGHT = "--light"
 _LIGHT_NICENESS = 10
 

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 import breastai
 from breastai.clinical import audit as auditor
 from breastai.data.background import with_progress
-from breastai.data.decode import read_content, read_image
+from breastai.data.decode import read_content
 from breastai.data.image_folder import ImageFolder, scan
 from breastai.data.patients import patient_ids
-from breastai.data.pictures import data_uri
+from breastai.data.pictures import picture
 from breastai.domain.config import PatientIdRule
 from breastai.domain.errors import DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, ProgressUpdate
@@ -122,15 +122,6 @@ def audit_event(
     return AuditDone(data=data, images=record.images, findings=findings, groups=groups, groups_total=len(record.groups))
 
 
-def picture(path: Path, side: int = _PICTURE_SIDE) -> str | None:
-    """Return a small JPEG of an image as a data URI; None when it can't be read."""
-    try:
-        image = read_image(path)
-    except ImageUnreadable:
-        return None
-    return data_uri(image, side)
-
-
 def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[TwinGroup]:
     """Return the groups with pictures of their first files, as many as there is room for."""
     room = _PICTURES_BYTES
@@ -138,7 +129,7 @@ def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[Tw
     for group in groups:
         pictures: list[str] = []
         for file, split in list(zip(group.files, group.splits, strict=True))[:_MOST_PICTURES] if room > 0 else ():
-            uri = picture(roots[split] / file.removeprefix(f"{split}/")) or ""
+            uri = picture(roots[split] / file.removeprefix(f"{split}/"), _PICTURE_SIDE) or ""
             room -= len(uri)
             pictures.append(uri)
         result.append(group.model_copy(update={"pictures": pictures}))

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_jsonable_python
 
 import breastai
+from breastai.clinical.worst_errors import wrong_answers
 from breastai.domain.catalog import RESEARCH_USE, RESEARCH_USE_FR
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
@@ -265,19 +266,14 @@ def _worst(record: EvaluationRecord | None) -> list[WorstCase]:
     """Return the wrong answers, those that gave the truth the least probability first."""
     if record is None:
         return []
-    names = record.evidence.class_names
-    found = []
-    for number, case in enumerate(record.cases):
-        highest = max(range(len(names)), key=lambda place: case.probabilities[place])
-        if names[highest] != case.label:
-            found.append(
-                WorstCase(
-                    number=number,
-                    name_sha256=case.name_sha256,
-                    label=case.label,
-                    predicted=names[highest],
-                    probability=case.probabilities[highest],
-                    given_to_truth=case.probabilities[names.index(case.label)],
-                )
-            )
-    return sorted(found, key=lambda case: case.given_to_truth)[:WORST_CASES]
+    return [
+        WorstCase(
+            number=number,
+            name_sha256=record.cases[number].name_sha256,
+            label=case.label,
+            predicted=case.predicted,
+            probability=case.probability,
+            given_to_truth=case.given_to_truth,
+        )
+        for number, case in wrong_answers(record)[:WORST_CASES]
+    ]

@@ -2,20 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
-from breastai.clinical.auditing import picture
 from breastai.clinical.report import laid_out
 from breastai.clinical.report_checklists import filled_in
 from breastai.clinical.report_document import ReportDocument, gather
 from breastai.clinical.report_html import to_html
 from breastai.clinical.report_texts import texts
-from breastai.data.image_folder import scan
-from breastai.domain.errors import InputError
+from breastai.clinical.worst_errors import files_of
+from breastai.data.pictures import picture
+from breastai.domain.config import DataSettings
 from breastai.domain.events import Event, ProgressUpdate, ReportCreated
 from breastai.domain.evidence import EvaluationRecord
 from breastai.domain.jobs import Report
-from breastai.storage.evaluations import sha256_of
 from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -54,22 +52,6 @@ def _pictures(document: ReportDocument, record: EvaluationRecord | None, workspa
     if record is None or not document.worst:
         return {}
     wanted = {case.name_sha256: case.number for case in document.worst}
-    for root in _image_roots(document, record, workspace):
-        try:
-            folder = scan(root)
-        except InputError:
-            continue
-        place = {sha256_of(file): number for number, file in enumerate(folder.files)}
-        if wanted.keys() <= place.keys():
-            drawn = {number: picture(folder.path(place[name]), _PICTURE_SIDE) for name, number in wanted.items()}
-            return {number: uri for number, uri in drawn.items() if uri is not None}
-    return {}
-
-
-def _image_roots(document: ReportDocument, record: EvaluationRecord, workspace: Workspace) -> Iterator[Path]:
-    """Yield where the evaluated images may lie: the folder of the record, then those of the configuration."""
-    yield workspace.resolve(record.data)
-    data = document.settings["data"]
-    for name in (data["test_dir"], data["val_dir"], data["train_dir"]):
-        if name:
-            yield workspace.resolve(name)
+    found = files_of(record, wanted, workspace, DataSettings.model_validate(document.settings["data"]))
+    drawn = {wanted[name]: picture(path, _PICTURE_SIDE) for name, (path, _) in found.items()}
+    return {number: uri for number, uri in drawn.items() if uri is not None}

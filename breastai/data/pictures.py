@@ -1,10 +1,12 @@
 """Small pictures of images for the page and the report: JPEGs as data URIs, bounded in size."""
 
 import base64
+from pathlib import Path
 
 import cv2
 
-from breastai.data.decode import Pixels
+from breastai.data.decode import Pixels, read_image
+from breastai.domain.errors import ImageUnreadable
 
 _QUALITY = 82
 
@@ -24,3 +26,12 @@ def data_uri(image: Pixels, side: int) -> str:
     if not done:  # never seen: every uint8 image can be a JPEG
         raise RuntimeError("OpenCV could not write a JPEG")
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg.tobytes()).decode()}"
+
+
+def picture(path: Path, side: int) -> str | None:
+    """Return a small JPEG of the image at `path` as a data URI; None when it can't be read."""
+    try:
+        image = read_image(path)
+    except ImageUnreadable:
+        return None
+    return data_uri(image, side)

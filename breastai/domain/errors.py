@@ -9,7 +9,7 @@
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
-    |   |-- ExportNotFound
+    |   |-- ExportNotFound        ImageNotHanded       TooMuchHanded
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
@@ -373,6 +373,26 @@ class ExportNotFound(InputError):
     code = "export.not_found"
     template = "There is no exported model {path}. Look at the list of exports again."
     path: str
+
+
+@dataclass(eq=False)
+class ImageNotHanded(InputError):
+    code = "image.not_handed"
+    template = "The image {image} was not handed over whole. Send its parts with add_image, then ask again."
+    image: str
+
+
+@dataclass(eq=False)
+class TooMuchHanded(InputError):
+    """`images`: of one connection; `megabytes`: of all together."""
+
+    code = "image.too_much_handed"
+    template = (
+        "No more images can be taken for now: at most {images} wait for their answer, and {megabytes} MB in all. "
+        "Ask about those that are there, then hand over the rest."
+    )
+    images: int
+    megabytes: int
 
 
 @dataclass(eq=False)

@@ -20,6 +20,7 @@ from breastai.domain.listings import (
     RunEntry,
     SettingDifference,
     SkippedFile,
+    WrongCase,
 )
 from breastai.domain.study import Study, StudyMember
 
@@ -363,6 +364,55 @@ class ExplanationsComplete(Event):
     count: int
     failed: int
     folder: str = Field(description="Where the maps lie.")
+
+
+class ImageAdded(Event):
+    """A part of an image arrived."""
+
+    type: Literal["image_added"] = "image_added"
+    image: str
+    received: int = Field(description="Bytes so far; the image is whole when they are its size.")
+
+
+class ModelAnswer(BaseModel):
+    """What one model says of an image. `heat_map`: over the whole image, a PNG as a data URI, clear where it is cold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    prediction: Prediction
+    heat_map: str | None = None
+
+
+class ImageAnswer(Event):
+    """What the models say of an image handed over; without a picture it could not be read, as each answer tells."""
+
+    type: Literal["image_answer"] = "image_answer"
+    image: str
+    name: str
+    picture: str | None = Field(description="The image as it is, a JPEG as a data URI.")
+    answers: list[ModelAnswer]
+
+
+class ImagesAnswered(Event):
+    """All images handed over were asked about, and are removed."""
+
+    type: Literal["images_answered"] = "images_answered"
+    count: int
+    failed: int
+    kept: str | None = Field(None, description="The folder of the copies, when they were to be kept.")
+
+
+class ErrorsShown(Event):
+    """The wrong answers of a run's model, the most confident first."""
+
+    type: Literal["errors_shown"] = "errors_shown"
+    errors_of: str = Field(description="The run.")
+    data: str | None = Field(description="The folder that was evaluated; null without an evaluation.")
+    split: str | None = None
+    cases: int = Field(0, description="How many were judged.")
+    wrong: int = 0
+    worst: list[WrongCase] = []
 
 
 class ExportComplete(Event):
@@ -857,6 +907,10 @@ AnyEvent = Annotated[
     | PredictionsComplete
     | HeatMap
     | ExplanationsComplete
+    | ImageAdded
+    | ImageAnswer
+    | ImagesAnswered
+    | ErrorsShown
     | ExportComplete
     | BenchMeasured
     | DataDescribed
@@ -917,8 +971,13 @@ TERMINAL = (
     "export_verified",
     "predictions_complete",
     "explanations_complete",
+    "images_answered",
+    "errors_shown",
     "error",
 )
+
+# Of these nobody hears but whoever asked: they hold a patient's image.
+TO_ASKER_ALONE = (ImageAnswer,)
 
 
 def ends_job(event: Event) -> bool:

@@ -157,6 +157,42 @@ class Explain(Job):
     target_class: str | None = None
 
 
+class HandedImage(BaseModel):
+    """An image handed over: `name` as its owner calls it, `path` where it lies for now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image: str
+    name: str
+    path: str
+
+
+class AskExports(Job):
+    """Ask exported models about images handed over. For the light worker. `keep`: the folder for copies."""
+
+    kind: Literal["ask_exports"] = "ask_exports"
+    images: list[HandedImage]
+    models: list[str]
+    keep: str | None = None
+
+
+class AskCheckpoints(Job):
+    """Ask models about images handed over, at least one of them a checkpoint."""
+
+    kind: Literal["ask_checkpoints"] = "ask_checkpoints"
+    images: list[HandedImage]
+    models: list[str]
+    heat_maps: bool = False
+    keep: str | None = None
+
+
+class ShowErrors(Job):
+    """Show what a run's model was most wrong about. For the light worker."""
+
+    kind: Literal["show_errors"] = "show_errors"
+    run_id: str
+
+
 AnyJob = Annotated[
     Train
     | Resume
@@ -173,7 +209,10 @@ AnyJob = Annotated[
     | ListImages
     | PreviewImage
     | Explain
-    | VerifyExport,
+    | VerifyExport
+    | AskExports
+    | AskCheckpoints
+    | ShowErrors,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

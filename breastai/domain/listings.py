@@ -86,3 +86,14 @@ class ExportEntry(Line):
     size: int = Field(description="Bytes.")
     created: str = Field(description="ISO 8601 in UTC.")
     checkpoint: str | None = Field(None, description="The checkpoint it was made from, by its name.")
+
+
+class WrongCase(Line):
+    """A case a model was wrong about; its file and picture as far as the image is still at hand."""
+
+    label: str
+    predicted: str
+    probability: float = Field(description="What the wrong class was given.")
+    given_to_truth: float
+    file: str | None = None
+    picture: str | None = Field(None, description="A small JPEG as a data URI.")

@@ -455,6 +455,51 @@ class GetDocument(Request):
     name: str = Field(min_length=1, max_length=300)
 
 
+ImageId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+MOST_IMAGE_BYTES = 2**26
+MOST_IMAGES_ASKED = 24
+_MOST_PART_CHARACTERS = 700_000
+
+
+class AddImage(Request):
+    """Hand over a part of an image to ask about. The parts of an image come in order, each after the answer to the last.
+
+    The server keeps it in a temporary place, for this connection, until ask_images has been answered.
+    """
+
+    answered_by = ("image_added",)
+    type: Literal["add_image"] = "add_image"
+    image: ImageId = Field(description="Chosen by the client, to name the image in ask_images.")
+    file: str = Field(min_length=1, max_length=300, description="What its file is called.")
+    size: int = Field(ge=1, le=MOST_IMAGE_BYTES, description="Its bytes in all.")
+    start: int = Field(0, ge=0, description="How many bytes come before this part; 0 begins the image anew.")
+    part: str = Field(max_length=_MOST_PART_CHARACTERS, description="The bytes of this part, in base64.")
+
+
+class AskImages(Request):
+    """Ask one or two models about images handed over; one image_answer each comes before the end, to the asker alone.
+
+    Exported .onnx files are asked beside a running job; checkpoints and heat maps are a job of their own.
+    """
+
+    answered_by = ("images_answered",)
+    type: Literal["ask_images"] = "ask_images"
+    images: list[ImageId] = Field(min_length=1, max_length=MOST_IMAGES_ASKED)
+    models: list[CheckpointName] = Field(
+        min_length=1, max_length=2, description="Checkpoints, or exported .onnx files by their path in the workspace."
+    )
+    heat_maps: bool = Field(False, description="Draw where checkpoints found what speaks for their answer.")
+    keep: bool = Field(False, description="Keep copies of the images in the workspace; else they are removed.")
+
+
+class ShowErrors(Request):
+    """The cases a run's model was most wrong about, by its latest evaluation: on validation images where there is one."""
+
+    answered_by = ("errors_shown",)
+    type: Literal["show_errors"] = "show_errors"
+    run_id: RunId
+
+
 class Ping(Request):
     """Answered at once."""
 
@@ -518,6 +563,9 @@ AnyRequest = Annotated[
     | CheckConfig
     | ListDocuments
     | GetDocument
+    | AddImage
+    | AskImages
+    | ShowErrors
     | Ping
     | Disconnect,
     Field(discriminator="type"),

@@ -85,12 +85,30 @@ def told(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
     yield PredictionsComplete(count=count, failed=failed)
 
 
+def prediction(model: Answering, image: Pixels, name: str) -> Prediction:
+    """Return the prediction for a decoded image, (H, W, 1) or (H, W, 3)."""
+    (found,) = _answered(model, [Path(name)], [_ready(image, model)], lambda _: name)
+    return found
+
+
+def unreadable(error: BreastAIError, name: str) -> Prediction:
+    """Return what is said of an image that can't be read."""
+    return Prediction(file=name, label=None, probabilities=None, error=_reason(error))
+
+
+def _reason(error: BreastAIError) -> str:
+    return error.reason if isinstance(error, ImageUnreadable) else str(error)
+
+
 def _read(file: Path, model: Answering) -> _Read:
     try:
-        image = read_image(file)
-        pixels, region = prepared(image, model.preprocessing, model.image_size)
+        return _ready(read_image(file), model)
     except BreastAIError as error:
-        return _Read(None, None, error.reason if isinstance(error, ImageUnreadable) else str(error))
+        return _Read(None, None, _reason(error))
+
+
+def _ready(image: Pixels, model: Answering) -> _Read:
+    pixels, region = prepared(image, model.preprocessing, model.image_size)
     height, width = image.shape[:2]
     box = (region.left, region.top, region.width, region.height)
     processing = Processing(

@@ -122,6 +122,8 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             protection.token_required,
         )
         stack.callback(services.hub.close)
+        await asyncio.to_thread(services.handed.clear_abandoned)
+        stack.callback(services.handed.close)
         access = Access(
             allowed_hosts(options.host),
             listening.port,

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from breastai.domain.requests import (
+    AddImage,
     CheckConfig,
     CompareRuns,
     DescribeData,
@@ -29,6 +30,7 @@ from breastai.domain.requests import (
     Ping,
     PreviewImage,
     Request,
+    ShowErrors,
 )
 
 AUDIT = logging.getLogger("breastai.audit")
@@ -49,10 +51,12 @@ LOOKS_ONLY: tuple[type[Request], ...] = (
     DescribeData,
     ListImages,
     PreviewImage,
+    AddImage,
+    ShowErrors,
 )
 NAMED = (
     "session_id", "run_id", "checkpoint", "first", "second", "data", "split", "format", "preset", "epochs", "language",
-    "pdf", "backup", "name", "path", "kind", "queue", "entry", "place", "held",
+    "pdf", "backup", "name", "path", "kind", "queue", "entry", "place", "held", "models", "keep", "heat_maps",
 )  # fmt: skip
 _LONGEST = 300
 _MOST_SETTINGS = 100

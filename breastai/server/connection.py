@@ -12,8 +12,9 @@ from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
-from breastai.domain.requests import Request
+from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
 from breastai.server import (  # noqa: F401 - they register their handlers
+    asking_handlers,
     data_handlers,
     document_handlers,
     export_handlers,
@@ -85,6 +86,7 @@ async def _serve(services: Services, client: Client, connection: MeteredConnecti
             await asyncio.wait(tasks, timeout=_FINISH_WITHIN_S)
         for task in tasks:
             task.cancel()
+        await asyncio.to_thread(services.handed.drop, client)
 
 
 async def _answer(services: Services, client: Client, request: Request) -> None:
@@ -160,4 +162,5 @@ _CATALOG = {
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
     "image_suffixes": list(catalog.IMAGE_SUFFIXES),
+    "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
 }

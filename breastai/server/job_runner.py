@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, SessionBusy
-from breastai.domain.events import EVENTS, Error, Event, JobStopped, Status, TrainingStopped
+from breastai.domain.events import EVENTS, TO_ASKER_ALONE, Error, Event, JobStopped, Status, TrainingStopped
 from breastai.domain.jobs import Job, Resume, Train
 from breastai.domain.messages import encode_event, error_event
 from breastai.server.audit_log import tell
@@ -156,6 +156,10 @@ class JobRunner:
         """Have the session take an event in, then send it to all, with their request_id to those it answers."""
         if event.session_id != session.session_id:
             event = event.model_copy(update={"session_id": session.session_id})
+        if isinstance(event, TO_ASKER_ALONE):
+            if self._starter is not None:
+                self._hub.send(self._starter[0], event)
+            return
         session.apply(event)
         answers: list[tuple[Client, RequestId]] = []
         if self._starter and (final or isinstance(event, self._answers)):

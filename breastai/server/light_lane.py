@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,10 @@ class _Worker:
     log: WorkerLog
 
 
+def _passed_over(event: Event) -> None:
+    pass
+
+
 class LightLane:
     """One per server. Jobs are done one after the other, in the order they come."""
 
@@ -50,8 +54,8 @@ class LightLane:
     def worker_pid(self) -> int | None:
         return self._worker.process.pid if self._worker else None
 
-    async def ask(self, job: Job) -> Event:
-        """Return the answer to a job, which may be an error; raise TooManyRequests when too many wait already."""
+    async def ask(self, job: Job, told: Callable[[Event], None] = _passed_over) -> Event:
+        """Return the last event of a job, its answer or an error; `told` gets those before. Raise TooManyRequests."""
         if self._waiting >= MOST_WAITING or self._closed:
             raise TooManyRequests(MOST_WAITING)
         self._waiting += 1
@@ -59,7 +63,7 @@ class LightLane:
             async with self._turn:
                 if self._idle is not None:
                     self._idle.cancel()
-                answer = await self._answer(job)
+                answer = await self._answer(job, told)
                 self._idle = asyncio.get_running_loop().call_later(self._idle_s, self._end_idle)
                 return answer
         finally:
@@ -75,7 +79,7 @@ class LightLane:
         if self._ending:
             await asyncio.wait(self._ending)
 
-    async def _answer(self, job: Job) -> Event:
+    async def _answer(self, job: Job, told: Callable[[Event], None]) -> Event:
         worker = self._worker or await self._start()
         answered = False
         try:
@@ -88,6 +92,7 @@ class LightLane:
                     if ends_job(event):
                         answered = True
                         return event
+                    told(event)
         except TimeoutError:
             return error_event(WorkerSilent(self._answer_s, self._log_file.as_posix()), session_id=job.session_id)
         finally:

@@ -8,6 +8,7 @@ from breastai.domain.config import Config, overlay, parse_config, read_config_fi
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Event
 from breastai.server.data_roots import DataRoots
+from breastai.server.handed_images import HandedImages
 from breastai.server.hub import Hub
 from breastai.server.job_queue import JobQueue
 from breastai.server.job_runner import JobRunner, status
@@ -53,6 +54,7 @@ class Services:
     queue: JobQueue
     runs: RunSummaries
     light: LightLane
+    handed: HandedImages
     token_required: bool = False
     turns: Turns = field(default_factory=Turns)
     started: float = field(default_factory=time.monotonic)
@@ -81,6 +83,7 @@ class Services:
             queue,
             RunSummaries(workspace),
             light,
+            HandedImages(workspace),
             token_required,
         )
 

@@ -61,3 +61,13 @@ def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:
     with naming_full_disk(path), path.open("ab") as file:
         file.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
     return sum(f'"{images}"'.encode() in row for row in path.read_bytes().splitlines())
+
+
+def latest_for_errors(workspace: Workspace, run_id: str) -> EvaluationRecord | None:
+    """Return the run's latest evaluation on validation images, else the latest of any; None without one.
+
+    Validation first, because whoever looks at the errors on test images has begun to choose by them.
+    """
+    records = [record for _, record in read_evaluations(workspace, run_id)]
+    on_validation = [record for record in records if record.split == "val"]
+    return next(reversed(on_validation or records), None)

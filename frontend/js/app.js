@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "editor", "log", "system"];
+  const VIEWS = ["training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "predict", "editor", "log", "system"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -65,6 +65,9 @@
       evaluation,
       BreastAI.views.editor.create(context),
       BreastAI.views.comparison.create(context),
+      BreastAI.views.predict.create(context),
+      BreastAI.views.answers.create(),
+      BreastAI.views.errors.create(context),
       BreastAI.views.log.create(context),
       BreastAI.views.system.create(context),
       BreastAI.views.backups.create(context),

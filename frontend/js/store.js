@@ -34,6 +34,8 @@
       preview: null,
       predictions: [],
       heatMaps: [],
+      asking: null,
+      errors: null,
       diagnostics: null,
       backup: null,
       backups: null,
@@ -214,6 +216,11 @@
     predictions_complete: (state) => jobEnded(state),
     heat_map: (state, event) => ({ ...state, heatMaps: [...state.heatMaps, event].slice(-1000) }),
     explanations_complete: (state) => jobEnded(state),
+    image_added: (state) => state,
+    image_answer: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, answers: [...state.asking.answers, event] } }),
+    // Not the end of a job for the page: exported models answer beside one, and a job's end is told by status.
+    images_answered: (state) => state,
+    errors_shown: (state, event) => ({ ...state, errors: event }),
     bench: (state, event) => jobEnded({ ...state, estimate: event }),
     // An export is a job of its own, or the end of a run.
     export_complete: (state, event) => {
@@ -359,6 +366,7 @@
     report_created: (event) => ({ level: "success", key: "event.report_created", params: { run: event.report_of, file: event.files[0] } }),
     predictions_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
     explanations_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.explanations_complete", params: { count: event.count, failed: event.failed, folder: event.folder } }),
+    images_answered: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.images_answered", params: { count: event.count, failed: event.failed } }),
     bench: (event) => ({
       level: "info",
       key: event.estimated_s === null ? "event.bench" : "event.bench_estimate",
@@ -452,6 +460,7 @@
     "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
     // So much was missed that the epochs on the page may have been run again: all are asked for anew.
     "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
+    "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@ask_twins": (state, action) => ({ ...state, asked: action.order }),
     "@twins_decided": (state) => ({ ...state, asked: null }),

@@ -9,7 +9,7 @@ declare global {
   // --- the wire ---------------------------------------------------------------------------------
 
   namespace Wire {
-    type Catalog = Record<string, unknown>;
+    type Catalog = Record<string, unknown> & { asking?: { most_images: number; most_image_bytes: number } };
     type Outcome = TrainingComplete | TrainingStopped | Error;
     type AnyEvent = Events[keyof Events];
 
@@ -334,6 +334,52 @@ declare global {
       type: "predictions_complete";
       count: number;
       failed: number;
+    }
+
+    interface ImageAdded extends Event {
+      type: "image_added";
+      image: string;
+      received: number;
+    }
+
+    interface ModelAnswer {
+      model: string;
+      prediction: Prediction;
+      heat_map: string | null;
+    }
+
+    interface ImageAnswer extends Event {
+      type: "image_answer";
+      image: string;
+      name: string;
+      picture: string | null;
+      answers: ModelAnswer[];
+    }
+
+    interface ImagesAnswered extends Event {
+      type: "images_answered";
+      count: number;
+      failed: number;
+      kept: string | null;
+    }
+
+    interface WrongCase {
+      label: string;
+      predicted: string;
+      probability: number;
+      given_to_truth: number;
+      file: string | null;
+      picture: string | null;
+    }
+
+    interface ErrorsShown extends Event {
+      type: "errors_shown";
+      errors_of: string;
+      data: string | null;
+      split: string | null;
+      cases: number;
+      wrong: number;
+      worst: WrongCase[];
     }
 
     interface HeatMap extends Event {
@@ -792,6 +838,10 @@ declare global {
       predictions_complete: PredictionsComplete;
       heat_map: HeatMap;
       explanations_complete: ExplanationsComplete;
+      image_added: ImageAdded;
+      image_answer: ImageAnswer;
+      images_answered: ImagesAnswered;
+      errors_shown: ErrorsShown;
       export_complete: ExportComplete;
       bench: BenchMeasured;
       connection_established: ConnectionEstablished;
@@ -917,6 +967,9 @@ declare global {
     preview: Wire.ImagePreview | null;
     predictions: Wire.Prediction[];
     heatMaps: Wire.HeatMap[];
+    /** The latest question about images handed over, and its answers so far. */
+    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[] } | null;
+    errors: Wire.ErrorsShown | null;
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
     backups: Wire.BackupEntry[] | null;
@@ -1223,6 +1276,9 @@ declare global {
       audit: { create(context: Context): View };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
       comparison: { create(context: Context): View };
+      predict: { create(context: Context): View };
+      answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };
+      errors: { create(context: Context): View };
       log: { create(context: Context): View; textOf(line: LineContent): string };
       system: { create(context: Context): View };
       toasts: { create(context: Context): View };

@@ -47,6 +47,7 @@ def fields(run_js: RunJs) -> list[dict[str, Any]]:
 # A session names jobs on predictions as those on checkpoints, and does not see those of the light worker.
 JOB_KINDS = {job.model_fields["kind"].default for job in Job.__subclasses__()} - {
     "evaluate_predictions", "compare_predictions", "describe_images", "list_images", "preview_image", "verify_export",
+    "ask_exports", "show_errors",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ NAMED = {
     "load_checkpoint": "checkpoint",
     "delete_checkpoint": "checkpoint",
     "verify_checkpoint": "checkpoint",
+    "show_errors": "run_id",
     "resume_training": "checkpoint",
     "export_model": "checkpoint",
     "export_onnx": "checkpoint",

@@ -1,0 +1,83 @@
+"""What a run's model was most wrong about: the cases of an evaluation that gave the truth least, with their pictures."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from breastai.data.image_folder import scan
+from breastai.data.pictures import picture
+from breastai.domain.config import DataSettings
+from breastai.domain.errors import InputError
+from breastai.domain.events import ErrorsShown, Event
+from breastai.domain.evidence import EvaluationRecord
+from breastai.domain.jobs import ShowErrors
+from breastai.domain.listings import WrongCase
+from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.evaluations import latest_for_errors, sha256_of
+from breastai.storage.workspace import Workspace
+
+_SHOWN = 24
+_PICTURE_SIDE = 224
+
+
+def wrong_answers(record: EvaluationRecord) -> list[tuple[int, WrongCase]]:
+    """Return the cases whose most probable class is not the true one, with their place in the record.
+
+    Those that gave the truth the least probability come first.
+    """
+    names = record.evidence.class_names
+    found = []
+    for number, case in enumerate(record.cases):
+        highest = max(range(len(names)), key=lambda place: case.probabilities[place])
+        if names[highest] != case.label:
+            wrong = WrongCase(
+                label=case.label,
+                predicted=names[highest],
+                probability=case.probabilities[highest],
+                given_to_truth=case.probabilities[names.index(case.label)],
+            )
+            found.append((number, wrong))
+    return sorted(found, key=lambda item: item[1].given_to_truth)
+
+
+def files_of(
+    record: EvaluationRecord, wanted: Iterable[str], workspace: Workspace, data: DataSettings
+) -> Mapping[str, tuple[Path, str]]:
+    """Return path and name of the images with the `wanted` hashes of names, from the first folder that has them all."""
+    hashes = set(wanted)
+    places = (record.data, data.val_dir, data.train_dir, data.test_dir)
+    for root in [workspace.resolve(place) for place in places if place]:
+        try:
+            folder = scan(root)
+        except InputError:
+            continue
+        found = {sha256_of(file): (folder.path(number), file) for number, file in enumerate(folder.files)}
+        if hashes <= found.keys():
+            return {name: found[name] for name in hashes}
+    return {}
+
+
+def show_errors(job: ShowErrors, workspace: Workspace) -> Iterator[Event]:
+    """Show the worst errors of a run's latest evaluation; an evaluation there must be, or `data` is null."""
+    record = latest_for_errors(workspace, job.run_id)
+    if record is None:
+        yield ErrorsShown(errors_of=job.run_id, data=None)
+        return
+    wrong = wrong_answers(record)
+    shown = wrong[:_SHOWN]
+    manifest = read_manifest(find_checkpoint(workspace, record.checkpoint))
+    hashes = [record.cases[number].name_sha256 for number, _ in shown]
+    files = files_of(record, hashes, workspace, manifest.config.data)
+    worst = []
+    for name, (_, case) in zip(hashes, shown, strict=True):
+        if name in files:
+            path, file = files[name]
+            case = case.model_copy(update={"file": file, "picture": picture(path, _PICTURE_SIDE)})
+        worst.append(case)
+    yield ErrorsShown(
+        errors_of=job.run_id,
+        data=record.data,
+        split=record.split,
+        cases=len(record.cases),
+        wrong=len(wrong),
+        worst=worst,
+    )

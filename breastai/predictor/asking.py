@@ -1,0 +1,64 @@
+"""Images handed over, and what models say of each: the picture as it is, and every model's answer beside it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from breastai.data.decode import Pixels, read_image
+from breastai.data.pictures import data_uri
+from breastai.domain.errors import BreastAIError
+from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
+from breastai.domain.jobs import AskExports, HandedImage
+from breastai.predictor.onnx_model import OnnxModel
+from breastai.predictor.predictions import prediction, unreadable
+from breastai.storage.workspace import Workspace
+
+_PICTURE_SIDE = 720
+_OPEN_MODELS = 2
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+
+# Says what a model thinks of a decoded image of some name.
+Asked = Callable[[Pixels, str], ModelAnswer]
+
+
+def ask_exports(job: AskExports, workspace: Workspace) -> Iterator[Event]:
+    """Ask exported models; raise ModelUnreadable."""
+    models = {name: asked_export(workspace, name) for name in job.models}
+    yield from answered(job.images, models, None if job.keep is None else workspace.root / job.keep, job.keep)
+
+
+def asked_export(workspace: Workspace, name: str) -> Asked:
+    """Return what asks the exported model at a path in the workspace; raise ModelUnreadable."""
+    path = workspace.resolve(name)
+    model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return lambda image, called: ModelAnswer(model=name, prediction=prediction(model, image, called))
+
+
+def answered(
+    images: Sequence[HandedImage], models: dict[str, Asked], keep: Path | None, kept: str | None
+) -> Iterator[Event]:
+    """Yield what the models say of each image, a copy of which goes to `keep`; and at the end that it is the end."""
+    failed = 0
+    for handed in images:
+        path = Path(handed.path)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, keep / f"{handed.image}_{_ODD.sub('_', Path(handed.name).name)[-100:]}")
+        try:
+            image = read_image(path)
+        except BreastAIError as error:
+            failed += 1
+            said = [ModelAnswer(model=name, prediction=unreadable(error, handed.name)) for name in models]
+            yield ImageAnswer(image=handed.image, name=handed.name, picture=None, answers=said)
+            continue
+        answers = [ask(image, handed.name) for ask in models.values()]
+        picture = data_uri(image, _PICTURE_SIDE)
+        yield ImageAnswer(image=handed.image, name=handed.name, picture=picture, answers=answers)
+    yield ImagesAnswered(count=len(images), failed=failed, kept=kept)
+
+
+@lru_cache(maxsize=_OPEN_MODELS)  # the light worker is asked image by image
+def _opened(path: Path, changed_ns: int) -> OnnxModel:
+    return OnnxModel.open(path)

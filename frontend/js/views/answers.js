@@ -1,0 +1,149 @@
+/* What models said of the images handed over: the picture under its heat map, probabilities, the decision, and where two models differ. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** @param {string | null} uri */
+  function isMap(uri) {
+    return uri !== null && uri.startsWith("data:image/png;base64,");
+  }
+
+  /** Whether all models of an answer decide the same; an image none could read is no difference. @param {Wire.ImageAnswer} answer */
+  function agree(answer) {
+    const said = answer.answers.map(({ prediction }) => JSON.stringify([prediction.label, prediction.called]));
+    return new Set(said).size <= 1;
+  }
+
+  /** What was done to an image, in words. @param {Wire.Processing} done */
+  function processingText(done) {
+    const parts = [
+      t("data.size", { width: format.integer(done.width), height: format.integer(done.height) }),
+      t(done.colour ? "preview.colour" : "preview.grey"),
+      done.crop === null ? null : t("answers.cropped", { width: format.integer(done.crop[2]), height: format.integer(done.crop[3]) }),
+      done.flipped ? t("answers.mirrored") : null,
+      t("answers.resized", { how: BreastAI.i18n.has(`option.preprocessing.resize.${done.resize}`) ? t(`option.preprocessing.resize.${done.resize}`) : done.resize, side: format.integer(done.image_size) }),
+      done.clahe ? "CLAHE" : null,
+    ];
+    return parts.filter((part) => part !== null).join(" · ");
+  }
+
+  /** The decision at the operating point, in a sentence. @param {Wire.Prediction} said */
+  function decisionOf(said) {
+    if (said.called === null || said.target_class === null) return t("answers.no_operating_point");
+    return t(said.called ? "answers.called" : "answers.not_called", {
+      class_name: said.target_class,
+      probability: format.figure(said.probabilities?.[said.target_class]),
+      threshold: format.figure(said.threshold),
+    });
+  }
+
+  /** Whether a human should decide, and why. @param {Wire.Prediction} said */
+  function referralOf(said) {
+    if (said.refer === null) return make("p", { class: "muted", text: t("answers.refer_unknown") });
+    if (!said.refer) return make("p", { class: "banner success", text: t("answers.no_refer") });
+    const why = said.refer_reason === null ? "" : t(`answers.refer.${said.refer_reason}`, { classes: said.plausible, novelty: said.novelty, limit: said.novelty_limit });
+    return make("p", { class: "banner warning" }, make("b", { text: t("answers.refer") }), " ", why);
+  }
+
+  /** @param {Wire.Prediction} said */
+  function chances(said) {
+    const rows = Object.entries(said.probabilities ?? {})
+      .sort((one, other) => other[1] - one[1])
+      .map(([label, value]) =>
+        make("div", {}, make("dt", {}, name(label)), make("dd", {}, make("meter", { attributes: { min: 0, max: 1, value, "aria-label": `${label} ${format.figure(value)}` } }), make("b", { text: format.figure(value) }))),
+      );
+    return make("dl", { class: "chances" }, ...rows);
+  }
+
+  function create() {
+    const opacity = /** @type {HTMLInputElement} */ (byId("answers-opacity"));
+    const differing = /** @type {HTMLInputElement} */ (byId("answers-differing"));
+    /** @type {State["asking"]} */
+    let shown = null;
+
+    /** Lay the maps over their pictures as strongly as the slider says. */
+    function applyOpacity() {
+      for (const map of /** @type {NodeListOf<HTMLElement>} */ (byId("answers-list").querySelectorAll(".heat"))) map.style.opacity = String(Number(opacity.value) / 100);
+      byId("answers-opacity-told").textContent = format.percent(Number(opacity.value) / 100, 0);
+    }
+
+    /** @param {Wire.ImageAnswer} answer @param {Wire.ModelAnswer} said */
+    function pictureOf(answer, said) {
+      if (answer.picture === null || !BreastAI.views.data.isPicture(answer.picture)) return null;
+      const crop = said.prediction.processing?.crop ?? null;
+      const whole = said.prediction.processing;
+      const frame = make("div", { class: "stack" }, make("img", { attributes: { src: answer.picture, alt: t("answers.picture_alt", { file: answer.name }) } }));
+      if (said.heat_map !== null && isMap(said.heat_map)) frame.append(make("img", { class: "heat", attributes: { src: said.heat_map, alt: t("answers.map_alt", { class_name: said.prediction.label }) } }));
+      if (crop !== null && whole !== null) {
+        const box = make("div", { class: "crop-box", attributes: { title: t("answers.crop_box") } });
+        box.style.left = `${(100 * crop[0]) / whole.width}%`;
+        box.style.top = `${(100 * crop[1]) / whole.height}%`;
+        box.style.width = `${(100 * crop[2]) / whole.width}%`;
+        box.style.height = `${(100 * crop[3]) / whole.height}%`;
+        frame.append(box);
+      }
+      return frame;
+    }
+
+    /** @param {Wire.ImageAnswer} answer @param {Wire.ModelAnswer} said */
+    function answerOf(answer, said) {
+      const { prediction } = said;
+      const title = make("h5", {}, name(said.model));
+      if (prediction.error !== null) return make("section", { class: "model-answer" }, title, make("p", { class: "banner error", text: prediction.error, attributes: { lang: "en" } }));
+      return make(
+        "section",
+        { class: "model-answer" },
+        title,
+        pictureOf(answer, said),
+        make("p", { class: "decision", text: decisionOf(prediction) }),
+        chances(prediction),
+        referralOf(prediction),
+        prediction.processing === null ? null : make("p", { class: "muted", text: `${t("answers.done_to_it")} ${processingText(prediction.processing)}` }),
+      );
+    }
+
+    /** @param {Wire.ImageAnswer} answer */
+    function rowOf(answer) {
+      const two = answer.answers.length > 1;
+      const same = agree(answer);
+      const verdict = two ? make("span", { class: `pill ${same ? "phase-connected" : "phase-waiting"}`, text: t(same ? "answers.same" : "answers.different") }) : null;
+      return make("li", { class: "answer", data: { same: String(same) } }, make("h4", {}, name(answer.name), " ", verdict), make("div", { class: "model-answers" }, ...answer.answers.map((said) => answerOf(answer, said))));
+    }
+
+    /** @param {NonNullable<State["asking"]>} asking */
+    function show(asking) {
+      const two = asking.models.length > 1;
+      const read = asking.answers.filter((answer) => answer.picture !== null);
+      const same = read.filter(agree).length;
+      const progress = t("answers.progress", { n: format.integer(asking.answers.length), total: format.integer(asking.count) });
+      const compared = two && read.length > 0 ? t("answers.agreement", { same: format.integer(same), total: format.integer(read.length), different: format.integer(read.length - same) }) : null;
+      byId("answers-summary").textContent = [progress, compared].filter((part) => part !== null).join(" ");
+      byId("answers-filter").hidden = !two;
+      byId("answers-slider").hidden = !asking.answers.some(({ answers }) => answers.some(({ heat_map: map }) => map !== null));
+      const wanted = two && differing.checked ? asking.answers.filter((answer) => !agree(answer)) : asking.answers;
+      fill(byId("answers-list"), ...wanted.map(rowOf));
+      applyOpacity();
+    }
+
+    opacity.addEventListener("input", applyOpacity);
+    differing.addEventListener("change", () => {
+      if (shown !== null) show(shown);
+    });
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        shown = state.asking;
+        byId("answers-card").hidden = shown === null;
+        if (shown !== null) show(shown);
+      },
+      /** @param {State} state */
+      slice: (state) => [state.asking],
+    };
+  }
+
+  BreastAI.views.answers = { create, agree };
+})();

@@ -1,0 +1,58 @@
+/* The gallery of a run's worst errors: what its model was most sure of, and wrong about. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** @param {Wire.WrongCase} wrong */
+  function caseOf(wrong) {
+    const picture = wrong.picture !== null && BreastAI.views.data.isPicture(wrong.picture) ? make("img", { attributes: { src: wrong.picture, alt: "", loading: "lazy" } }) : make("span", { class: "no-picture", text: t("errors.gone") });
+    return make(
+      "li",
+      {},
+      picture,
+      make("span", { class: "thumbnail-name" }, wrong.file === null ? format.NONE : name(wrong.file)),
+      make("span", {}, `${t("errors.truth")} `, make("b", {}, name(wrong.label)), ` (${format.figure(wrong.given_to_truth)})`),
+      make("span", {}, `${t("errors.said")} `, make("b", {}, name(wrong.predicted)), ` (${format.figure(wrong.probability)})`),
+    );
+  }
+
+  /** @param {Wire.ErrorsShown} found @returns {Node[]} */
+  function bodyOf(found) {
+    if (found.data === null) return [make("p", {}, t("errors.no_evaluation"), " ", make("a", { text: t("nav.evaluation"), attributes: { href: "#evaluation" } }))];
+    const counts = t("errors.counts", { wrong: format.integer(found.wrong), cases: format.integer(found.cases), folder: found.data, shown: format.integer(found.worst.length) });
+    const rows = [make("p", { text: counts })];
+    if (found.split === "test") rows.push(make("p", { class: "banner warning", text: t("errors.on_test") }));
+    return [...rows, make("ul", { class: "thumbnails wrong-cases" }, ...found.worst.map(caseOf))];
+  }
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    const run = /** @type {HTMLSelectElement} */ (byId("errors-run"));
+
+    byId("errors-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (run.value !== "") connection.request("show_errors", { run_id: run.value }).catch(() => {});
+    });
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        const runs = [...new Set((state.checkpoints ?? []).filter((entry) => entry.problem === null).map((entry) => entry.run_id))];
+        const chosen = run.value;
+        fill(run, ...runs.map((each) => make("option", { text: each, attributes: { value: each } })));
+        if (runs.includes(chosen)) run.value = chosen;
+        const button = /** @type {HTMLElement} */ (byId("errors-form").querySelector("[data-action=show_errors]"));
+        button.dataset.blocked = runs.length === 0 ? "reason.no_model_to_ask" : "";
+        fill(byId("errors-body"), ...(state.errors === null ? [] : bodyOf(state.errors)));
+        BreastAI.actions.markAll(byId("errors-form"), store.state());
+      },
+      /** @param {State} state */
+      slice: (state) => [state.errors, state.checkpoints, state.connection.phase, state.pending],
+    };
+  }
+
+  BreastAI.views.errors = { create };
+})();
