@@ -789,6 +789,13 @@ class BackupVerified(Event):
     size_mb: float
 
 
+class BackupDeleted(Event):
+    """A backup is gone."""
+
+    type: Literal["backup_deleted"] = "backup_deleted"
+    name: str
+
+
 class BackupRestored(Event):
     """A backup's files are in their places; what was there before is in the newest backup."""
 
@@ -937,6 +944,7 @@ AnyEvent = Annotated[
     | BackupCreated
     | BackupsList
     | BackupVerified
+    | BackupDeleted
     | BackupRestored
     | InterruptedRuns
     | ConfigShown

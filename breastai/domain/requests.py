@@ -381,6 +381,14 @@ class VerifyBackup(Request):
     name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
 
 
+class DeleteBackup(Request):
+    """Delete a backup for good."""
+
+    answered_by = ("backup_deleted",)
+    type: Literal["delete_backup"] = "delete_backup"
+    name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
+
+
 class RestoreBackup(Request):
     """Put a backup's files in their places. What is there now is backed up first; other files stay as they are."""
 
@@ -554,6 +562,7 @@ AnyRequest = Annotated[
     | CreateBackup
     | ListBackups
     | VerifyBackup
+    | DeleteBackup
     | RestoreBackup
     | ListInterrupted
     | DismissRun

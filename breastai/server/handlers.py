@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointInUse
 from breastai.domain.events import (
+    BackupDeleted,
     BackupsList,
     CheckpointDeleted,
     CheckpointLoaded,
@@ -26,6 +27,7 @@ from breastai.domain.events import (
 from breastai.domain.history import MOST_EPOCHS
 from breastai.domain.requests import (
     CreateBackup,
+    DeleteBackup,
     DeleteCheckpoint,
     Disconnect,
     DismissRun,
@@ -64,6 +66,7 @@ SEEN_BY_ALL = (
     ConfigDeleted,
     RunAnnotated,
     RunDeleted,
+    BackupDeleted,
     ExportDeleted,
     InterruptedRuns,
 )
@@ -187,6 +190,11 @@ async def list_backups(services: Services, client: Client, request: ListBackups)
 @handles(VerifyBackup)
 async def verify_backup(services: Services, client: Client, request: VerifyBackup) -> Event:
     return backup.verified_event(await asyncio.to_thread(backup.verify_backup, services.workspace, request.name))
+
+
+@handles(DeleteBackup)
+async def delete_backup(services: Services, client: Client, request: DeleteBackup) -> Event:
+    return BackupDeleted(name=await asyncio.to_thread(backup.delete_backup, services.workspace, request.name))
 
 
 @handles(RestoreBackup)

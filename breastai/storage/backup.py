@@ -166,6 +166,13 @@ def verify_backup(workspace: Workspace, name: str) -> Backup:
     return Backup(path, path.stat().st_size, contents.created, tuple(contents.files))
 
 
+def delete_backup(workspace: Workspace, name: str) -> str:
+    """Delete the backup called `name` and return its file's name; raise BackupNotFound."""
+    path = _find(workspace, name)
+    path.unlink(missing_ok=True)
+    return path.name
+
+
 def restore_backup(workspace: Workspace, name: str) -> list[str]:
     """Put a backup's files in their places, each whole or not at all, and return their names.
 

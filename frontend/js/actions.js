@@ -5,6 +5,9 @@
   /** Requests that start a job, so that no other may run. */
   const NEEDS_IDLE = new Set(["start_training", "resume_training", "estimate_cost", "export_model", "evaluate_model", "compare_models", "audit_data", "create_report", "restore_backup"]);
 
+  /** Asked for by the page itself too, every few seconds: their buttons must not flicker. */
+  const ASKED_BY_ITSELF = new Set(["ping", "system_diagnostics"]);
+
   /**
    * The key of the reason why `action` can't be made now, or null when it can.
    * @param {string} action
@@ -20,7 +23,7 @@
     const starting = BreastAI.store.isPending(state, "start_training") || BreastAI.store.isPending(state, "resume_training");
     if (action === "stop_training") return state.session.state === "idle" && !starting ? "reason.nothing_to_stop" : null;
     if (NEEDS_IDLE.has(action) && (starting || state.session.state !== "idle")) return "reason.busy";
-    if (BreastAI.store.isPending(state, action)) return "reason.waiting";
+    if (BreastAI.store.isPending(state, action) && !ASKED_BY_ITSELF.has(action)) return "reason.waiting";
     return null;
   }
 
@@ -45,7 +48,7 @@
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll("button[data-action]"))) {
       const action = String(button.dataset.action);
       mark(button, blocked(action, state) ?? (button.dataset.blocked || null));
-      const waits = BreastAI.store.isPending(state, action) && action !== "ping";
+      const waits = BreastAI.store.isPending(state, action) && !ASKED_BY_ITSELF.has(action);
       if (button.getAttribute("aria-busy") !== String(waits)) button.setAttribute("aria-busy", String(waits));
     }
   }

@@ -280,6 +280,7 @@
     backup_created: (state, event) => ({ ...state, backup: event, backups: null }),
     backups_list: (state, event) => ({ ...state, backups: event.backups }),
     backup_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.name]: true } }),
+    backup_deleted: (state, event) => ({ ...state, backups: state.backups?.filter(({ name }) => name !== event.name) ?? null }),
     backup_restored: (state) => ({ ...state, backups: null }),
     interrupted_runs: (state, event) => ({ ...state, interrupted: event.runs }),
     config: (state, event) => ({
@@ -386,6 +387,7 @@
     checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
     backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
     backup_verified: (event) => ({ level: "success", key: "event.backup_verified", params: { name: event.name, files: event.files } }),
+    backup_deleted: (event) => ({ level: "info", key: "event.backup_deleted", params: { name: event.name } }),
     backup_restored: (event) => ({ level: "success", key: "event.backup_restored", params: { name: event.name, files: event.count } }),
     config_saved: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
     config_deleted: (event) => ({ level: "info", key: "event.config_deleted", params: { name: event.name } }),
@@ -396,7 +398,7 @@
     "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "checkpoint_verified", "export_deleted", "export_verified",
     "predictions_complete", "explanations_complete",
-    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_restored", "config_saved", "config_deleted",
+    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_deleted", "backup_restored", "config_saved", "config_deleted",
   ]);
 
   /** @param {Wire.AuditDone} event @param {string} severity */

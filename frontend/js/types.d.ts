@@ -732,6 +732,11 @@ declare global {
       size_mb: number;
     }
 
+    interface BackupDeleted extends Event {
+      type: "backup_deleted";
+      name: string;
+    }
+
     interface BackupRestored extends Event {
       type: "backup_restored";
       name: string;
@@ -868,6 +873,7 @@ declare global {
       backup_created: BackupCreated;
       backups_list: BackupsList;
       backup_verified: BackupVerified;
+      backup_deleted: BackupDeleted;
       backup_restored: BackupRestored;
       interrupted_runs: InterruptedRuns;
       config: ConfigShown;
@@ -1215,6 +1221,7 @@ declare global {
       csv(rows: unknown[][]): string;
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
+    servedFiles: { address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement };
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
       available(): boolean;
@@ -1266,7 +1273,7 @@ declare global {
         };
       };
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
-      classes: { create(): View };
+      classes: { create(): View; confusionTable(matrix: number[][], names: string[]): HTMLTableElement };
       summary: { create(): View };
       data: { create(context: Context): View; summary(found: Wire.DataDescribed): HTMLElement; isPicture(uri: string): boolean };
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from breastai import worker
 from breastai.domain.config import Config
-from breastai.domain.errors import TooFewClasses
+from breastai.domain.errors import DiskFull, TooFewClasses
 from breastai.domain.events import (
     Comparison,
     AuditDone,
     BatchProgress,
+    BenchMeasured,
     CheckpointSaved,
     ClassFigures,
     DataLoaded,
@@ -35,7 +36,7 @@ from breastai.domain.evidence import (
     Reliability,
     TwinGroup,
 )
-from breastai.domain.jobs import Audit, Compare, Evaluate, Export, Job, Report, Resume, Train
+from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, Train
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
 from breastai.storage.saving import commit
 from breastai.storage.reports import report_files
@@ -102,6 +103,8 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
         yield progress(epoch, epochs)
         yield update(epoch, epochs, names)
         yield save(run_id, config, workspace, epoch, names)
+    if "failing" in config.data.train_dir:
+        raise DiskFull("checkpoints/last.safetensors")
     if "stubborn" in config.data.train_dir:
         time.sleep(600)  # deaf to a stop, so it has to be killed
     # Says where it is until it is told to stop; `perform` closes it then.
@@ -210,6 +213,26 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     )
 
 
+def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
+    yield BenchMeasured(
+        architecture=job.config.model.architecture,
+        image_size=224,
+        batch_size=16,
+        dtype="float32",
+        threads=2,
+        train_images_per_second=12.34,
+        evaluate_images_per_second=40.0,
+        matrix_gflops=100.0,
+        peak_share=0.3,
+        loader_wait_share=0.0,
+        peak_memory_gb=1.26,
+        training_images=120,
+        validation_images=30,
+        epochs=job.config.training.epochs,
+        estimated_s=185.0,
+    )
+
+
 # A grey picture, as small as a JPEG can be.
 PICTURE = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PTgyPC4zNDL/wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAACf/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AVN//2Q=="
 
@@ -243,7 +266,8 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         n=60,
         class_names=PLAIN_NAMES,
         counts=dict.fromkeys(PLAIN_NAMES, 20),
-        figures={"accuracy": figure(0.8), "auc_roc.malignant": figure(0.9), "lr_positive.malignant": figure(None)},
+        figures={"accuracy": figure(0.8), "auc_roc.malignant": figure(0.9), "lr_positive.malignant": figure(None)}
+        | ({"accuracy@device=<b>A</b>": figure(0.6)} if job.subgroups else {}),
         confusion_matrix=[[20, 0, 0], [0, 20, 0], [0, 0, 20]],
         notes=["Patients are unknown."],
         operating_point=JudgedPoint(
@@ -300,6 +324,7 @@ if __name__ == "__main__":
         Train: train,
         Resume: resume,
         Export: export,
+        Bench: bench,
         Audit: audit,
         Evaluate: evaluate,
         Compare: compare,

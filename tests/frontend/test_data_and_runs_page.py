@@ -22,7 +22,7 @@ NAMES = [LONG_NAME, "ورم خبيث.png", "🩺 \u202egnp.png"]
 def images(stage: Any) -> Any:
     """Sample images in the stage's workspace, one class of them with the names that users give."""
     root = stage.workspace.root / "data"
-    write_sample_data(root, per_class=10, seed=1)
+    write_sample_data(root, per_class=14, seed=1)
     one = next((root / "train" / "benign").glob("*.png")).read_bytes()
     for split in ("train", "val", "test"):
         (root / split / BAD_CLASS).mkdir()
@@ -58,6 +58,13 @@ def test_images_are_counted_shown_and_previewed_as_the_sliders_move(
     expect(page.locator("#data-described tbody")).to_contain_text(BAD_CLASS)
     expect(page.locator("#skipped-list")).to_contain_text("<b>empty.png")
     expect(page.locator("#images-list img").first).to_be_visible()
+    range_shown = page.locator("#images-range")
+    first_page = str(range_shown.text_content())
+    expect(page.locator("#images-before")).to_be_disabled()
+    page.locator("#images-after").click()
+    expect(range_shown).not_to_have_text(first_page)
+    page.locator("#images-before").click()
+    expect(range_shown).to_have_text(first_page)
     page.select_option("#images-class", BAD_CLASS.lower())
     expect(page.locator("#images-list li")).to_have_count(3)
     expect(page.locator("#images-list")).to_contain_text("ورم خبيث.png")
@@ -71,6 +78,10 @@ def test_images_are_counted_shown_and_previewed_as_the_sliders_move(
     drawn = page.locator("#preview-augmented img").first.get_attribute("src")
     page.locator("#preview-redraw").click()
     expect(page.locator("#preview-augmented img").first).not_to_have_attribute("src", str(drawn))
+    page.locator("#preview-reset").click()
+    expect(seen).to_have_attribute("src", str(first))
+    page.locator("#preview-preprocessing-clahe_clip_limit").fill("9")
+    expect(seen).not_to_have_attribute("src", str(first))
     if how == "http":  # axe fetches the style sheet, which a file page may not
         assert violations(page) == []
     page.set_viewport_size({"width": 380, "height": 800})

@@ -40,8 +40,17 @@ def test_a_configuration_is_written_checked_named_used_and_deleted(open_page: Op
     expect(tool(page, "save")).to_be_disabled()
     write(page, '{"training": {"epochs": 9},}')
     expect(fault).to_contain_text("Expected one JSON object")
+    page.locator("#editor-faults button").click()
+    expect(page.locator("#editor-box textarea")).to_be_focused()
     write(page, '{"training": {"epochs": 9}}')
     expect(page.locator("#editor-state")).to_contain_text("Changed, not saved")
+    page.keyboard.press("Control+S")
+    expect(page.locator("#editor-state")).to_contain_text("As saved")
+    write(page, '{"training": {"epochs": 10}}')
+    tool(page, "save").click()
+    expect(page.locator("#editor-state")).to_contain_text("As saved")
+    assert json.loads(config_file.read_text())["training"]["epochs"] == 10
+    write(page, '{"training": {"epochs": 9}}')
     page.keyboard.press("Control+S")
     expect(page.locator("#editor-state")).to_contain_text("As saved")
     assert json.loads(config_file.read_text())["training"]["epochs"] == 9

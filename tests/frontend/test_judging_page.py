@@ -50,6 +50,10 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
     expect(page.locator(".twins")).to_contain_text("val/malignant/<b>2</b>.png")
     if how == "http":  # axe fetches the style sheet, which a file page may not
         assert violations(page) == []
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.locator("#audit-question")).to_be_empty()
+    page.evaluate("location.hash = '#training'")
+    action(page, "start_training").first.click()
     page.get_by_role("button", name="Train: keep one image of each group").click()
     expect(page.locator("#run-state")).to_have_text("Complete")
     run_id = max(stage.workspace.runs())
@@ -78,6 +82,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     page.get_by_role("link", name="Evaluation").click()
     page.fill("#evaluate-path", "data")
     page.select_option("#evaluate-split", "val")
+    page.fill("#evaluate-subgroups", "devices.csv")
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
     body = page.locator("#evaluation-body")
     expect(body).to_contain_text("0.800 to 0.900")
@@ -87,6 +92,10 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
         "() => [...document.querySelectorAll('#evaluation-curves canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
     )
     assert charts == [4, 3, 2]
+    expect(body.locator(".matrix-cell.right b").first).to_have_text("20")
+    # Each part of the images by itself, told apart by the table that was named.
+    expect(body.locator("section").first).to_contain_text("device: <b>A</b>")
+    expect(body.locator("section").first).to_contain_text("0.600 0.500 to 0.600")
     assert violations(page) == []
 
 

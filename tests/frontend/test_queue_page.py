@@ -42,7 +42,7 @@ def test_jobs_are_queued_reordered_held_cancelled_and_run_by_clicking(
     expect(page.locator("#queue-now")).to_have_text(words["now"])
     expect(rows(page)).to_have_count(3)
     expect(rows(page).first).to_contain_text("data/<b>queued</b>/train")
-    up, down = (page.locator(f'#queue-list [data-focus^="queue.{way}"]') for way in ("up", "down"))
+    up, down = (page.locator(f'#queue-list [data-action="move_job"][data-focus^="queue.{way}"]') for way in ("up", "down"))
     expect(up.first).to_be_disabled()
     expect(down.last).to_be_disabled()
     up.nth(2).click()

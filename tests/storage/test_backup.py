@@ -242,3 +242,13 @@ def test_the_evidence_of_a_run_is_kept_and_comes_back(workspace: Workspace) -> N
         (workspace.root / name).unlink()
     restore_backup(workspace, made.path.name)
     assert {name: (workspace.root / name).read_text() for name in kept} == kept
+
+
+def test_a_backup_is_deleted_by_its_name_alone(workspace) -> None:
+    made = create_backup(workspace)
+    assert backup.delete_backup(workspace, f"backups/{made.path.name}") == made.path.name
+    assert list_backups(workspace) == []
+    for name in (made.path.name, "../config.json"):
+        with pytest.raises(BackupNotFound):
+            backup.delete_backup(workspace, name)
+    assert workspace.config_file.exists()

@@ -1,4 +1,4 @@
-/* The backups: which there are, whether each is whole, and putting one back. */
+/* The backups: which there are, whether each is whole, keeping one elsewhere, putting one back, deleting it. */
 (function () {
   "use strict";
 
@@ -17,6 +17,13 @@
       if (yes) connection.request("restore_backup", { name: entry.name }).catch(() => {});
     }
 
+    /** @param {Wire.BackupEntry} entry */
+    async function remove(entry) {
+      const text = make("span", {}, t("backups.delete_text"), " ", name(entry.name));
+      const yes = await BreastAI.views.dialog.ask({ title: t("backups.delete_title"), text, confirm: t("checkpoints.delete"), danger: true });
+      if (yes) connection.request("delete_backup", { name: entry.name }).catch(() => {});
+    }
+
     /** @param {Wire.BackupEntry} entry @param {boolean} verified */
     function rowOf(entry, verified) {
       /** @param {string} action @param {string} key @param {() => void} click @param {string} [kind] */
@@ -33,7 +40,9 @@
           "div",
           { class: "button-row" },
           button("verify_backup", "backups.verify", () => connection.request("verify_backup", { name: entry.name }).catch(() => {})),
+          BreastAI.servedFiles.link(store.state(), `backups/${entry.name}`),
           button("restore_backup", "backups.restore", () => restore(entry), "danger"),
+          button("delete_backup", "checkpoints.delete", () => remove(entry), "danger"),
         ),
       ];
     }
@@ -53,7 +62,7 @@
         BreastAI.actions.markAll(byId("backups-list"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.backups, state.verified, state.session.state],
+      slice: (state) => [state.backups, state.verified, state.session.state, state.connection.url],
     };
   }
 

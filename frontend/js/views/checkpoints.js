@@ -53,19 +53,6 @@
       if (yes) connection.request("delete_export", { path: entry.path }).catch(() => {});
     }
 
-    /** Where the server the page talks to shows something; the page itself may be a file. @param {string} path */
-    function address(path) {
-      const { connection: { url }, welcome } = store.state();
-      const origin = url.replace(/^ws/, "http").replace(/\/+$/, "");
-      return welcome?.token_required ? BreastAI.token.addedTo(`${origin}${path}`) : `${origin}${path}`;
-    }
-
-    /** A link that saves a file of the workspace. @param {string} path */
-    function download(path) {
-      const href = address(`/files/${path.split("/").map(encodeURIComponent).join("/")}`);
-      return make("a", { class: "button small", text: t("checkpoints.download"), attributes: { href, download: true, "aria-label": `${t("checkpoints.download")} ${path}` } });
-    }
-
     function whole() {
       return make("span", { class: "pill phase-connected", text: t("checkpoints.whole") });
     }
@@ -87,7 +74,7 @@
           "div",
           { class: "button-row" },
           button("verify_export", "checkpoints.verify", () => connection.request("verify_export", { path: entry.path }).catch(() => {}), entry.path.endsWith(".onnx") ? "" : "reason.only_onnx"),
-          download(entry.path),
+          BreastAI.servedFiles.link(store.state(), entry.path),
           button("delete_export", "checkpoints.delete", () => removeExport(entry), "", "danger"),
         );
         return [title, formatName, entry.checkpoint === null ? format.NONE : name(entry.checkpoint), format.bytes(entry.size), format.date(entry.created), buttons];
@@ -122,7 +109,7 @@
         button("evaluate_model", "checkpoints.evaluate", () => evaluate(entry)),
         button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
         button("create_report", "checkpoints.report", () => connection.request("create_report", { run_id: entry.run_id, language: BreastAI.i18n.current(), pdf: true }).catch(() => {})),
-        download(entry.path),
+        BreastAI.servedFiles.link(store.state(), entry.path),
         button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
       );
     }
@@ -176,7 +163,7 @@
         make(
           "li",
           {},
-          make("a", { text: t("reports.open", { run: done.report_of }), attributes: { href: address(done.url), target: "_blank", rel: "noopener" } }),
+          make("a", { text: t("reports.open", { run: done.report_of }), attributes: { href: BreastAI.servedFiles.address(state, done.url), target: "_blank", rel: "noopener" } }),
           " ",
           make("span", { class: "muted" }, name(done.files.join(", "))),
         ),

@@ -65,5 +65,5 @@
     };
   }
 
-  BreastAI.views.classes = { create };
+  BreastAI.views.classes = { create, confusionTable };
 })();

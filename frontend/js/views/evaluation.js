@@ -50,6 +50,27 @@
     );
   }
 
+  /** The model in each subgroup, side by side: where it is weak is what a mean hides. @param {Wire.Evaluation} found */
+  function subgroupsOf(found) {
+    const groups = [...new Set(Object.keys(found.figures).map((full) => parts(full).where).filter((where) => where.includes("=")))].sort();
+    if (groups.length === 0) return null;
+    const names = ["accuracy", ...found.class_names.map((label) => `auc_roc.${label}`)].filter((figure) => found.figures[`${figure}@${groups[0]}`] !== undefined);
+    const rows = groups.map((group) => {
+      const [column, ...value] = group.split("=");
+      const of = names.map((figure) => found.figures[`${figure}@${group}`]);
+      const cells = of.map((figure) => (figure === undefined ? format.NONE : make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: interval(figure) }))));
+      return [make("span", {}, name(column), t("evaluation.subgroup_of"), name(value.join("="))), format.integer(of[0]?.n), ...cells];
+    });
+    const caption = t("evaluation.by_subgroup");
+    return make("section", {}, make("h4", { text: caption }), scroller(caption, table({ caption, captionHidden: true, head: [t("evaluation.subgroup"), t("evaluation.n"), ...names.map(wordsOf)], rows, numeric: true })));
+  }
+
+  /** @param {Wire.Evaluation} found */
+  function matrixOf(found) {
+    const title = t("confusion.title");
+    return make("section", {}, make("h4", { text: title }), make("p", { class: "muted", text: t("confusion.caption") }), scroller(title, BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names)));
+  }
+
   /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */
   function bodyOf(found) {
     const all = Object.entries(found.figures);
@@ -58,7 +79,7 @@
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
     const notes = make("ul", { class: "muted", attributes: { lang: "en" } }, ...found.notes.map((note) => make("li", { text: note })));
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all")));
-    return [head, opened, found.operating_point === null ? null : pointOf(found.operating_point), figuresTable(first, t("evaluation.figures")), every, notes];
+    return [head, opened, found.operating_point === null ? null : pointOf(found.operating_point), figuresTable(first, t("evaluation.figures")), every, subgroupsOf(found), matrixOf(found), notes];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
@@ -72,6 +93,7 @@
   function create({ connection, store }) {
     const folder = /** @type {HTMLInputElement} */ (byId("evaluate-path"));
     const split = /** @type {HTMLSelectElement} */ (byId("evaluate-split"));
+    const subgroups = /** @type {HTMLInputElement} */ (byId("evaluate-subgroups"));
     /** @type {ChartCard[]} */
     let drawn = [];
     /** @type {unknown} */
@@ -81,7 +103,9 @@
       event.preventDefault();
       const data = folder.value.trim();
       if (data === "") return;
-      connection.request("evaluate_model", split.value === "" ? { data } : { data, split: split.value }).catch(() => {});
+      const chosen = { split: split.value, subgroups: subgroups.value.trim() };
+      const asked = Object.entries(chosen).filter(([, value]) => value !== "");
+      connection.request("evaluate_model", { data, ...Object.fromEntries(asked) }).catch(() => {});
     });
 
     /** @param {string} name @param {{ title: string, x: string, y: string }} words @param {Line[]} lines */

@@ -244,6 +244,10 @@
     });
 
     return {
+      /** Other views hand settings to the form, so it is drawn once whatever is seen. */
+      get within() {
+        return drawnFor === null ? undefined : "training";
+      },
       /** @param {State} state */
       render(state) {
         if (state.welcome !== null && (drawnFor === null || drawnFor.config_schema !== state.welcome.config_schema)) {

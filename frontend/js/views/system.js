@@ -1,4 +1,4 @@
-/* The machine and the project: diagnostics, backup, and how fast the server answers. */
+/* The machine and the project: diagnostics, live while looked at, backup, and how fast the server answers. */
 (function () {
   "use strict";
 
@@ -34,8 +34,30 @@
     ];
   }
 
+  /** How long the machine is left alone between two looks at it. */
+  const LOOK_AFTER_MS = 2000;
+
   /** @param {Context} context */
   function create({ connection, store }) {
+    const live = /** @type {HTMLInputElement} */ (byId("diagnostics-live"));
+    /** @type {number | undefined} */
+    let timer;
+    let phase = "";
+
+    /** Look at the machine again and again, while somebody looks at the figures. */
+    function follow() {
+      clearTimeout(timer);
+      const { phase } = store.state().connection;
+      if (!live.checked || document.hidden || byId("view-system").hidden || phase !== "connected") return;
+      const next = () => {
+        timer = setTimeout(follow, LOOK_AFTER_MS);
+      };
+      connection.request("system_diagnostics").then(next, next);
+    }
+
+    live.addEventListener("change", follow);
+    document.addEventListener("visibilitychange", follow);
+    addEventListener("hashchange", () => setTimeout(follow));
     for (const action of ["system_diagnostics", "create_backup"]) {
       document.querySelector(`[data-action=${action}]`)?.addEventListener("click", () => connection.request(action).catch(() => {}));
     }
@@ -48,6 +70,10 @@
       within: "system",
       /** @param {State} state */
       render(state) {
+        if (phase !== state.connection.phase) {
+          phase = state.connection.phase;
+          follow();
+        }
         fill(byId("diagnostics"), ...(state.diagnostics === null ? [make("p", { class: "empty", text: t("diagnostics.none") })] : diagnosticsOf(state.diagnostics)));
         const backup = state.backup;
         fill(
@@ -59,7 +85,7 @@
         fill(byId("ping"), make("p", { class: state.pongMs === null ? "empty" : "", text: state.pongMs === null ? t("ping.none") : t("ping.took", { ms: format.number(state.pongMs, 1) }) }));
       },
       /** @param {State} state */
-      slice: (state) => [state.diagnostics, state.backup, state.pongMs],
+      slice: (state) => [state.diagnostics, state.backup, state.pongMs, state.connection.phase],
     };
   }
 
