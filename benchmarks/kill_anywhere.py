@@ -34,7 +34,7 @@ from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import AnyJob, Resume, Train
 from breastai.storage.checkpoints import checkpoint_files, file_sha256, list_checkpoints, verify_checkpoint
-from breastai.storage.interrupted import last_event
+from breastai.storage.interrupted import goes_on_by_itself, interrupted_runs, last_event
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -356,8 +356,9 @@ def kill_servers(
 def wait_for_worker(life: ServerLife, workspace: Workspace, run_id: str) -> None:
     """Wait until the server has a worker again; one that has crashed too often before an epoch is resumed by hand."""
     until = time.monotonic() + 15
+    left = [run for run in interrupted_runs(workspace) if not goes_on_by_itself(workspace, run)]
     while life.find_worker() is None:
-        if time.monotonic() > until:
+        if left or time.monotonic() > until:
             life.ask("resume_training", checkpoint=run_id)
             return
         time.sleep(0.02)

@@ -1,6 +1,7 @@
 """DICOM: the pixels of a DICOM file as they are meant to be shown, 8 bits, grey or RGB."""
 
 import io
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from pydicom.pixels.utils import pixel_array
 from breastai.data.decode import MAX_PIXELS, Pixels, too_large
 from breastai.domain.errors import ImageUnreadable
 
-# pydicom remarks on attributes that do not follow the standard; the pixels do not depend on them.
+# pydicom remarks on attributes that do not follow the standard, as warnings and to its log, some with their values; the
+# pixels do not depend on them, and no log of ours holds a patient's attribute.
 warnings.filterwarnings("ignore", module=r"pydicom\.")
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 _ROWS = 256
 

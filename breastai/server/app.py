@@ -33,7 +33,7 @@ from breastai.server.doorway import Doorway
 from breastai.server.intake import metered
 from breastai.server.protection import Protection, protect
 from breastai.server.refusals import MOST_IN_A_WINDOW, WINDOW_S, Refusals
-from breastai.server.server_log import LOG, logging_to
+from breastai.server.server_log import LOG, kept_out_of_logs, logging_to
 from breastai.server.services import Services
 from breastai.server.sockets import BACKLOG, Listening, listen
 from breastai.server.supervisor import WORKER_COMMAND, Deadlines, Supervisor
@@ -115,6 +115,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             )
         )
         protection = protect(options.workspace, options.host, options.settings, options.frontend)
+        stack.enter_context(kept_out_of_logs(protection.token))
         services = Services.build(
             options.workspace,
             DataRoots.of(options.workspace, list(options.data_roots)),

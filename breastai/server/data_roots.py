@@ -6,7 +6,11 @@ from pathlib import Path
 
 from breastai.domain.config import Config, PatientTable
 from breastai.domain.errors import DataOutsideRoots
+from breastai.domain.jobs import ComparePredictions, Job
 from breastai.storage.workspace import Workspace
+
+# The fields of jobs that name what is to be read.
+PATH_FIELDS = ("data", "subgroups", "images", "predictions")
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,31 @@ class DataRoots:
         for path in _paths(config):
             self.check(path)
 
+    def check_job(self, job: Job) -> None:
+        """Check every path in a job that was made some time ago: roots may be fewer since the server was restarted."""
+        values = dict(job)
+        if isinstance(config := values.get("config"), Config):
+            self.check_config(config)
+        for name in PATH_FIELDS if not isinstance(job, ComparePredictions) else ("first", "second"):
+            found = values.get(name)
+            for path in [found] if isinstance(found, str) else found or []:
+                self.check(path)
+
+    def check_patients(self, config: Config) -> None:
+        """Check the one path that a checkpoint's configuration has an evaluation of other images read."""
+        table = _patient_table(config)
+        if table is not None:
+            self.check(table)
+
 
 def _paths(config: Config) -> Iterator[str]:
-    rule = config.evaluation.patient_id
-    table = rule.csv if isinstance(rule, PatientTable) else None
     data = config.data
+    table = _patient_table(config)
     for path in (data.train_dir, data.val_dir, data.test_dir, config.model.weights_file, data.split_file, table):
         if path is not None:
             yield path
+
+
+def _patient_table(config: Config) -> str | None:
+    rule = config.evaluation.patient_id
+    return rule.csv if isinstance(rule, PatientTable) else None

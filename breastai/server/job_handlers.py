@@ -146,6 +146,7 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
         if request.subgroups is not None:
             services.data_roots.check(request.subgroups)
         files = checkpoints.find_checkpoint(services.workspace, name)
+        services.data_roots.check_patients(checkpoints.read_manifest(files).config)
         return Evaluate(
             workspace=str(services.workspace.root),
             session_id=request.session_id,
@@ -173,12 +174,16 @@ async def compare_models(services: Services, client: Client, request: CompareMod
         if request.data is None:
             raise RequestInvalid(["data: expected the folder of images to compare two checkpoints on, got nothing"])
         services.data_roots.check(request.data)
-        names = [checkpoints.find_checkpoint(services.workspace, name).name for name in (request.first, request.second)]
+        first, second = (
+            checkpoints.find_checkpoint(services.workspace, name) for name in (request.first, request.second)
+        )
+        for files in (first, second):
+            services.data_roots.check_patients(checkpoints.read_manifest(files).config)
         return Compare(
             workspace=root,
             session_id=request.session_id,
-            first=names[0],
-            second=names[1],
+            first=first.name,
+            second=second.name,
             data=request.data,
             split=request.split,
         )

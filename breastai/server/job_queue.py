@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from breastai.domain.errors import BreastAIError, NotQueued, QueueFull, SessionBusy
 from breastai.domain.events import JobQueued, QueueShown
-from breastai.domain.jobs import AnyJob, Evaluate, Job, Train
+from breastai.domain.jobs import AnyJob, Job, Train
 from breastai.domain.listings import QueueEntry
 from breastai.server.data_roots import DataRoots
 from breastai.server.hub import Hub
@@ -146,11 +146,9 @@ class JobQueue:
     def _ready(self, job: AnyJob) -> Job:
         """Return the job as it is to run now. A run gets its name now: names sort by when runs began."""
         changes: dict[str, Any] = {"workspace": str(self._workspace.root)}
+        self._data_roots.check_job(cast(Job, job))
         if isinstance(job, Train):
-            self._data_roots.check_config(job.config)
             changes["run_id"] = self._workspace.new_run_id()
-        elif isinstance(job, Evaluate):
-            self._data_roots.check(job.data)
         return cast(Job, job).model_copy(update=changes)
 
     async def _changed(self) -> None:

@@ -18,6 +18,8 @@ SERVER_LOGGERS = {
 }
 _MOST_BYTES = 5 * 2**20
 _FILES_KEPT = 3
+_SECRETS: list[str] = []
+_IN_ITS_PLACE = "(the token)"
 
 
 class _PrivateFile(RotatingFileHandler):
@@ -28,6 +30,30 @@ class _PrivateFile(RotatingFileHandler):
         return TextIOWrapper(
             os.fdopen(descriptor, "ab"), encoding=self.encoding, errors=self.errors, line_buffering=True
         )
+
+
+class _Guarded(QueueHandler):
+    """Hands records on without what no log may hold, whoever put it into a name or a header."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        prepared: logging.LogRecord = super().prepare(record)  # its message and its traceback are one text from here on
+        for secret in _SECRETS:
+            prepared.msg = str(prepared.msg).replace(secret, _IN_ITS_PLACE)
+            prepared.message = str(prepared.message).replace(secret, _IN_ITS_PLACE)
+        return prepared
+
+
+@contextmanager
+def kept_out_of_logs(secret: str | None) -> Iterator[None]:
+    """Write `secret` to no log until the block ends."""
+    if secret is None:
+        yield
+        return
+    _SECRETS.append(secret)
+    try:
+        yield
+    finally:
+        _SECRETS.remove(secret)
 
 
 @contextmanager
@@ -42,7 +68,7 @@ def logging_to(
         path, maxBytes=_MOST_BYTES, backupCount=files_kept, encoding="utf-8", errors="backslashreplace", delay=True
     )
     file.setFormatter(logging.Formatter(form))
-    handler = QueueHandler(queue.SimpleQueue())
+    handler = _Guarded(queue.SimpleQueue())
     listener = QueueListener(handler.queue, file)
     before = {logger: (logger.level, logger.propagate) for logger in loggers}
     listener.start()

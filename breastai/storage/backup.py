@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from breastai.domain.config import read_config_file
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
 from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
-from breastai.storage.workspace import Workspace, naming_full_disk, replace_durably
+from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
 
 KEPT = 5
 CONTENTS = "backup.json"
@@ -177,8 +178,9 @@ def restore_backup(workspace: Workspace, name: str) -> list[str]:
     """Put a backup's files in their places, each whole or not at all, and return their names.
 
     The whole backup is verified first, and what is there now is backed up too, so that a restore can be undone. Files
-    that are not in it stay as they are. A run that goes on meanwhile is not touched: RunLocked. Nothing is written outside the
-    workspace, not through a link either: WorkspaceUnusable.
+    that are not in it stay as they are, and so does the section `server` of config.json: who may connect, and which
+    folders are open, is not for a file to say that somebody sent. A run that goes on meanwhile is not touched:
+    RunLocked. Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
     """
     path = _find(workspace, name)
     contents = _verified(path, path.name)
@@ -191,10 +193,36 @@ def restore_backup(workspace: Workspace, name: str) -> list[str]:
         for run_id in sorted({file.name.split("/")[1] for file in files if file.name.count("/") > 1}):
             held.enter_context(workspace.lock_run(run_id))
         create_backup(workspace, keep=len(list_backups(workspace)) + 1)
+        server = _server_settings(workspace)
         for file in files:
+            if file.name == workspace.relative(workspace.config_file):
+                atomic_write(_place(workspace, file.name), _with_server_settings(archive.read(file.name), server))
+                continue
             with archive.open(file.name) as source:
                 _restore_file(source, _place(workspace, file.name), file, path.name)
     return [file.name for file in files]
+
+
+def _server_settings(workspace: Workspace) -> Any:
+    """Return the section `server` of the configuration as it stands; None when there is none, or none can be read."""
+    try:
+        return read_config_file(workspace.config_file).get("server")
+    except BreastAIError:
+        return None
+
+
+def _with_server_settings(content: bytes, server: Any) -> bytes:
+    """Return a configuration with this section `server`, or without one; what is no configuration stays as it is."""
+    try:
+        values = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return content
+    if not isinstance(values, dict) or values.get("server") == server:
+        return content
+    values.pop("server", None)
+    if server is not None:
+        values["server"] = server
+    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _find(workspace: Workspace, name: str) -> Path:

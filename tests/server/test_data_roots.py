@@ -2,9 +2,12 @@
 
 import pytest
 
-from breastai.domain.config import parse_config
-from breastai.domain.errors import DataOutsideRoots
+from breastai.domain import jobs
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import BreastAIError, DataOutsideRoots
 from breastai.server.data_roots import DataRoots
+from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
+from breastai.storage.saving import commit
 
 
 @pytest.fixture
@@ -50,6 +53,7 @@ def test_a_root_that_is_a_link_is_followed_once_at_the_start(workspace, tmp_path
         {"data": {"train_dir": "../private"}},
         {"data": {"val_dir": "../private"}},
         {"data": {"test_dir": "../private"}},
+        {"data": {"split_file": "../private/split.json"}},
         {"model": {"weights_file": "../private/w.safetensors"}},
         {"evaluation": {"patient_id": {"csv": "../private/p.csv"}}},
     ],
@@ -58,3 +62,79 @@ def test_every_path_of_a_configuration_is_checked(roots, values):
     roots.check_config(parse_config({}))
     with pytest.raises(DataOutsideRoots):
         roots.check_config(parse_config(values))
+
+
+# Settings that take a text and name no file: what they may be is checked elsewhere, or they are the owner's alone.
+NO_PATHS = {"evaluation.target_class", "evaluation.patient_id", "evaluation.patient_id.pattern"}
+
+
+def test_no_setting_takes_a_path_that_is_not_checked(roots):
+    """Every setting of a run that "../private/x" is valid for."""
+    taken = set()
+    for section, group in Config.model_fields.items():
+        for name in group.annotation.model_fields if section != "server" else ():
+            for value in ("../private/x", {"csv": "../private/x"}, {"pattern": "../private/x"}):
+                try:
+                    config = parse_config({section: {name: value}})
+                except BreastAIError:
+                    continue
+                try:
+                    roots.check_config(config)
+                except DataOutsideRoots:
+                    continue
+                key = next(iter(value), "") if isinstance(value, dict) else ""
+                taken.add(f"{section}.{name}.{key}".rstrip("."))
+    assert taken == NO_PATHS
+
+
+WAITING = [
+    jobs.Train(workspace="w", run_id="r", config=parse_config({"data": {"train_dir": "../private"}})),
+    jobs.Evaluate(workspace="w", checkpoint="r/best", data="../private"),
+    jobs.Evaluate(workspace="w", checkpoint="r/best", data="data", subgroups="../private/s.csv"),
+    jobs.EvaluatePredictions(workspace="w", predictions="../private/p.csv"),
+    jobs.ComparePredictions(workspace="w", first="data/p.csv", second="../private/p.csv"),
+    jobs.Compare(workspace="w", first="a/best", second="b/best", data="../private"),
+    jobs.Audit(workspace="w", data="../private"),
+    jobs.Predict(workspace="w", checkpoint="r/best", images=["data/1.png", "../private/1.png"]),
+    jobs.Explain(workspace="w", checkpoint="r/best", images=["../private/1.png"]),
+]
+
+
+@pytest.mark.parametrize("job", WAITING, ids=lambda job: job.kind)
+def test_a_job_that_waited_is_checked_again_before_it_runs(roots, job):
+    with pytest.raises(DataOutsideRoots):
+        roots.check_job(job)
+
+
+def test_a_job_that_reads_inside_may_run(roots):
+    roots.check_job(jobs.Compare(workspace="w", first="a/best", second="b/best", data="data"))
+    roots.check_job(jobs.Predict(workspace="w", checkpoint="r/best", images=["data/1.png"]))
+    roots.check_job(jobs.Resume(workspace="w", run_id="r"))
+
+
+@pytest.mark.parametrize("request_type", ["evaluate_model", "compare_models"])
+def test_the_patients_of_a_checkpoint_come_from_no_file_outside(play, workspace, tmp_path, request_type):
+    (tmp_path / "private.csv").write_text("file,patient_id\n")
+    config = parse_config({"evaluation": {"patient_id": {"csv": str(tmp_path / "private.csv")}}})
+    manifest = Manifest(
+        run_id="run", kind="best", created="2026-01-01T00:00:00+00:00", config=config, architecture="resnet50",
+        class_names=["benign", "malignant"], image_size=32, mean=[0.5] * 3, std=[0.5] * 3, epoch=1, metrics={},
+        split=SplitRecord(train=[], val=[], train_sha256=[], val_sha256=[]), pretrained="none", versions={},
+        state={"epoch": 1},
+    )  # fmt: skip
+    commit(
+        checkpoint_files(workspace, "run", "best"),
+        manifest,
+        lambda path: path.write_bytes(b"weights"),
+        lambda path: path.write_bytes(b"state"),
+        2,
+    )
+
+    async def story(stage):
+        script = await stage.connect()
+        which = {"first": "run/best", "second": "run/best"} if "compare" in request_type else {"checkpoint": "run/best"}
+        answer = await script.ask(request_type, data="data", **which)
+        assert answer.get("code") == "data.outside_roots", answer
+        assert stage.workers_begun == 0
+
+    play(story)

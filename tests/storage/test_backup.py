@@ -252,3 +252,13 @@ def test_a_backup_is_deleted_by_its_name_alone(workspace) -> None:
         with pytest.raises(BackupNotFound):
             backup.delete_backup(workspace, name)
     assert workspace.config_file.exists()
+
+
+@pytest.mark.parametrize("server", [None, {"data_roots": ["/images"], "require_token": True}])
+def test_no_backup_says_who_may_connect_or_which_folders_are_open(workspace: Workspace, server: dict | None) -> None:
+    sent = {"training": {"epochs": 9}, "server": {"data_roots": ["/"], "host": "0.0.0.0", "allow_unprotected": True}}
+    forged = forge(workspace, {"config.json": json.dumps(sent).encode()})
+    workspace.config_file.write_text(json.dumps({"server": server} if server else {}))
+    restore_backup(workspace, forged)
+    wanted = {"training": {"epochs": 9}} | ({"server": server} if server else {})
+    assert json.loads(workspace.config_file.read_text()) == wanted
