@@ -29,6 +29,7 @@ from breastai.commands import (
     sample_data,
     serve,
     train,
+    tune,
     verify,
 )
 from breastai.commands.output import show_failure
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 for module in (
     train,
+    tune,
     evaluate,
     audit,
     report,

@@ -41,6 +41,7 @@ from breastai.domain.jobs import (
     Resume,
     ShowErrors,
     Train,
+    Tune,
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
@@ -60,6 +61,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 JOBS: dict[type[Job], str] = {
     Train: "breastai.engine.training:train",
     Resume: "breastai.engine.training:resume",
+    Tune: "breastai.scale.tune:tune",
     Evaluate: "breastai.engine.judging:evaluate",
     EvaluatePredictions: "breastai.clinical.judging_predictions:evaluate_predictions",
     Compare: "breastai.engine.judging:compare_checkpoints",

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from breastai.commands.listings import LINES, lines_of
+from breastai.commands.studying import STUDY_LINES, study_lines
 from breastai.commands.wording import counted, counts, decision, duration, interval, number
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
@@ -323,6 +324,11 @@ class Display:
         for line in lines_of(event):
             self._line(line)
 
+    def _study(self, event: Event) -> None:
+        self._end_progress()
+        for line in study_lines(event):
+            self._line(line)
+
     def _job_stopped(self, event: JobStopped) -> None:
         self._end_progress()
         self._line(f"Stopped: {event.job}")
@@ -401,4 +407,5 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     Log: Display._log,
     Error: Display._error,
     **dict.fromkeys(LINES, Display._lines),
+    **dict.fromkeys(STUDY_LINES, Display._study),
 }

@@ -10,7 +10,7 @@ from types import FrameType
 
 from breastai.commands.output import Output
 from breastai.domain.errors import MissingExtra, all_errors
-from breastai.domain.events import Error, Event, JobStopped, TrainingStopped
+from breastai.domain.events import Error, Event, JobStopped, StudyStopped, TrainingStopped
 from breastai.domain.jobs import AnyJob, Audit, ComparePredictions, EvaluatePredictions, Report
 
 STOPPED = 130
@@ -42,7 +42,9 @@ def run_job(job: AnyJob, output: Output) -> int:
     if failure is not None:
         output.event(failure)
         return exit_status(failure)
-    stopped = isinstance(last, JobStopped) or (isinstance(last, TrainingStopped) and last.reason != "error")
+    stopped = isinstance(last, JobStopped | StudyStopped) or (
+        isinstance(last, TrainingStopped) and last.reason != "error"
+    )
     return STOPPED if stopped else int(isinstance(last, TrainingStopped))
 
 
@@ -66,11 +68,11 @@ def require_training_packages() -> None:
     require_packages(_TRAINING_PACKAGES)
 
 
-def require_packages(packages: Iterable[str]) -> None:
+def require_packages(packages: Iterable[str], extra: str = "train") -> None:
     """Raise MissingExtra for a package that is not there. Imports none of them."""
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtra("scikit-learn" if package == "sklearn" else package, "train")
+            raise MissingExtra("scikit-learn" if package == "sklearn" else package, extra)
 
 
 @contextlib.contextmanager

@@ -33,9 +33,9 @@ def serve(
 ) -> int:
     """Serve the page and the WebSocket protocol, as python -m breastai.server does."""
     from breastai.commands.configuration import workspace_config
-    from breastai.domain.config import ServerSettings
     from breastai.domain.errors import InputError
     from breastai.domain.events import Log
+    from breastai.domain.server_settings import ServerSettings
     from breastai.server.app import Options, run_until_signal
     from breastai.storage.workspace import Workspace
 

@@ -5,20 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.listings import SettingDifference
 from breastai.domain.problems import describe_problems
+from breastai.domain.search_space import TuningSettings, faults_of
+from breastai.domain.server_settings import ServerSettings
+from breastai.domain.settings import Settings
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class Settings(BaseModel):
-    """A frozen group of settings that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataSettings(Settings):
@@ -337,30 +334,6 @@ class StorageSettings(Settings):
     )
 
 
-class ServerSettings(Settings):
-    """The WebSocket server."""
-
-    host: str = Field(
-        "localhost",
-        min_length=1,
-        description="Address to listen on; localhost means this machine only (IPv4 and IPv6).",
-    )
-    port: int = Field(8765, ge=0, le=65535, description="Port; 0 lets the system choose.")
-    data_roots: list[str] = Field([], description="Folders outside the workspace from which images may be read.")
-    require_token: bool = Field(
-        False, description="Ask scripts and the served page on this machine for the installation's token too."
-    )
-    tls_certificate: str | None = Field(
-        None,
-        description="Certificate (PEM) to speak TLS with, relative to the workspace; null: one is made where TLS is needed.",
-    )
-    tls_key: str | None = Field(None, description="Key (PEM) of tls_certificate; null when the same file holds both.")
-    allow_unprotected: bool = Field(
-        False,
-        description="Listen on other addresses than this machine's own without TLS, and without a token unless require_token is set.",
-    )
-
-
 class Config(Settings):
     """All settings."""
 
@@ -370,9 +343,18 @@ class Config(Settings):
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    tuning: TuningSettings = TuningSettings()
     system: SystemSettings = SystemSettings()
     storage: StorageSettings = StorageSettings()
     server: ServerSettings = ServerSettings()
+
+    @field_validator("tuning")
+    @classmethod
+    def _can_be_tuned(cls, value: TuningSettings) -> TuningSettings:
+        faults = faults_of(value.space, {name: type(info.default) for name, info in cls.model_fields.items()})
+        if faults:
+            raise ValueError("space: " + "; ".join(faults))
+        return value
 
 
 def parse_config(values: Mapping[str, Any]) -> Config:

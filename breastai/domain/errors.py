@@ -15,7 +15,7 @@
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid
-    |   |-- StudyNotFound         StudyDamaged
+    |   |-- StudyNotFound         StudyDamaged         TuningUndefined
     |   `-- NothingInterrupted
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -452,6 +452,15 @@ class StudyDamaged(InputError):
     )
     study: str
     reason: str
+
+
+@dataclass(eq=False)
+class TuningUndefined(InputError):
+    code = "tuning.undefined"
+    template = (
+        "There is nothing to tune by: the AUC on the validation images is not defined. "
+        "Each class needs at least one validation image, and there must be two classes or more."
+    )
 
 
 @dataclass(eq=False)

@@ -22,7 +22,7 @@ from breastai.domain.listings import (
     SkippedFile,
     WrongCase,
 )
-from breastai.domain.study import Study, StudyMember
+from breastai.domain.study import Study, StudyMember, TuningState
 
 
 class Event(BaseModel):
@@ -235,6 +235,24 @@ class StudyStopped(Event):
     type: Literal["study_stopped"] = "study_stopped"
     study_id: str
     reason: Literal["user", "server_gone"]
+
+
+class TuningUpdate(Event):
+    """A trial of a tuning is over: what is known now."""
+
+    type: Literal["tuning_update"] = "tuning_update"
+    study_id: str
+    tuning: TuningState
+
+
+class TuningComplete(Event):
+    """A tuning has reached its end. Its best figure, the highest of many on the same images, is an optimistic one."""
+
+    type: Literal["tuning_complete"] = "tuning_complete"
+    study_id: str
+    tuning: TuningState
+    values: dict[str, Any] = Field(description="The settings of the best trial that were searched.")
+    reason: Literal["trials", "time"] = Field(description="What was used up.")
 
 
 # --- judging -----------------------------------------------------------------------------------
@@ -906,6 +924,8 @@ AnyEvent = Annotated[
     | StudyStarted
     | StudyMemberChanged
     | StudyStopped
+    | TuningUpdate
+    | TuningComplete
     | Evaluation
     | Comparison
     | AuditDone
@@ -967,6 +987,7 @@ TERMINAL = (
     "training_stopped",
     "job_stopped",
     "study_stopped",
+    "tuning_complete",
     "evaluation",
     "comparison",
     "audit",

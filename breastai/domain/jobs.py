@@ -32,6 +32,14 @@ class Resume(Job):
     epochs: int | None = Field(None, ge=1, le=10_000)
 
 
+class Tune(Job):
+    """Try settings by short runs and keep the best as a named configuration; with `config` None, go on with a study."""
+
+    kind: Literal["tune"] = "tune"
+    study_id: str
+    config: Config | None = None
+
+
 class Evaluate(Job):
     """Judge a checkpoint on labelled images: class folders, or a root that holds train/, val/, test/.
 
@@ -196,6 +204,7 @@ class ShowErrors(Job):
 AnyJob = Annotated[
     Train
     | Resume
+    | Tune
     | Evaluate
     | EvaluatePredictions
     | Compare
@@ -217,7 +226,7 @@ AnyJob = Annotated[
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
 # Jobs made of several runs. Their functions are also given who asks them to stop: job, workspace, stop -> events.
-STUDY_JOBS: tuple[type[Job], ...] = ()
+STUDY_JOBS: tuple[type[Job], ...] = (Tune,)
 
 
 class Control(BaseModel):

@@ -31,6 +31,13 @@ class Queueable(BaseModel):
     )
 
 
+class Configured(BaseModel):
+    """The settings a request is about."""
+
+    config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
+    preset: str | None = Field(None, description="Preset laid under `config`.")
+
+
 class StartTraining(Queueable, Request):
     """Train a new run. `config` is partial, nested or in version 3's flat names; it overlays the workspace's config.json."""
 
@@ -89,6 +96,13 @@ class HoldQueue(Request):
     held: bool
 
 
+class StartTuning(Queueable, Configured, Request):
+    """Try settings by short runs (config.tuning says which and how many), and save the best as a named configuration."""
+
+    answered_by = ("study_started", "job_queued")
+    type: Literal["start_tuning"] = "start_tuning"
+
+
 class ListRuns(Request):
     """The runs of the workspace, past ones too, a page at a time."""
 
@@ -127,13 +141,6 @@ class CompareRuns(Request):
     answered_by = ("runs_compared",)
     type: Literal["compare_runs"] = "compare_runs"
     run_ids: list[RunId] = Field(min_length=2, max_length=6)
-
-
-class Configured(BaseModel):
-    """The settings a request is about."""
-
-    config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
-    preset: str | None = Field(None, description="Preset laid under `config`.")
 
 
 class DescribeData(Configured, Request):
@@ -533,6 +540,7 @@ AnyRequest = Annotated[
     | MoveJob
     | CancelJob
     | HoldQueue
+    | StartTuning
     | ListRuns
     | AnnotateRun
     | DeleteRun

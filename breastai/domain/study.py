@@ -6,7 +6,7 @@ from pydantic import Field
 
 from breastai.domain.evidence import Curve, Number, Part
 
-StudyKind = Literal["crossval"]
+StudyKind = Literal["crossval", "tuning"]
 StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
 MemberState = Literal["waiting", "running", "complete", "pruned", "stopped", "failed"]
 # The figures of each epoch that a study shows of its members.
@@ -17,6 +17,7 @@ class StudyMember(Part):
     """One run of a study: an ordinary run with journal, checkpoints and split of its own."""
 
     run_id: str
+    trial: int | None = Field(None, description="Of a tuning: which trial, from 0, the configuration as it is.")
     repeat: int | None = Field(None, description="Of a fold: which dealing of the cases, from 1.")
     fold: int | None = Field(None, description="Of a fold: which of its repeat, from 1.")
     state: MemberState = "waiting"
@@ -35,6 +36,41 @@ class StudyMember(Part):
         return self.state in ("complete", "pruned")
 
 
+class SettingImportance(Part):
+    """How much of the differences between trials is put down to one setting."""
+
+    setting: str
+    share: Number = Field(description="From 0 to 1; those of all settings add up to 1.")
+
+
+class TuningState(Part):
+    """How far a tuning is, and what it has found. Every figure is on validation images."""
+
+    trials: int = Field(description="Trials planned, the first with the configuration as it is.")
+    done: int = Field(0, description="Trials that are over.")
+    max_hours: float | None = Field(None, description="After so many hours of trials no new one begins.")
+    spent_s: float = Field(0, description="Seconds the trials have taken so far.")
+    default_auc: Number = Field(None, description="Validation AUC of the first trial.")
+    best: str | None = Field(None, description="The run with the highest validation AUC.")
+    best_auc: Number = None
+    val_images: int | None = Field(None, description="Validation images all trials are judged on.")
+    epochs_run: int = Field(0, description="Epochs of all trials that are over.")
+    epochs_saved: int = Field(0, description="Epochs planned for trials that were ended early, and not run.")
+    importance: list[SettingImportance] = Field([], description="The most important first; empty while unknown.")
+    config_name: str | None = Field(None, description="The named configuration the best settings were saved as.")
+
+    @property
+    def improved(self) -> bool:
+        """Whether a trial was better than the configuration as it is."""
+        return self.best_auc is not None and (self.default_auc is None or self.best_auc > self.default_auc)
+
+    @property
+    def share_saved(self) -> float | None:
+        """Share of the planned epochs that ending trials early has saved."""
+        planned = self.epochs_run + self.epochs_saved
+        return self.epochs_saved / planned if planned else None
+
+
 class Study(Part):
     """A study as it is on disk and as a page shows it."""
 
@@ -46,6 +82,7 @@ class Study(Part):
     message: str = Field("", description="Why it ended, when it did so before its end.")
     config: dict[str, Any] = Field(description="The configuration its runs begin from.")
     members: list[StudyMember]
+    tuning: TuningState | None = Field(None, description="Of a tuning: how far it is, and what it has found.")
 
     def member(self, run_id: str) -> StudyMember:
         """Return the member with that run; raise KeyError."""

@@ -1,10 +1,11 @@
 """A study in progress: its runs gone through, each an ordinary run, and the record of all kept up to date."""
 
-from collections.abc import Callable, Generator
+import contextlib
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from breastai.domain.config import Config
-from breastai.domain.errors import BreastAIError
+from breastai.domain.errors import BreastAIError, RunFinished
 from breastai.domain.events import (
     Error,
     Event,
@@ -57,9 +58,13 @@ class StudyInProgress:
 
     def change(self, member: StudyMember) -> StudyMemberChanged:
         """Take in a member as it is now; return the event that tells of it."""
-        self.study = self.study.with_member(member)
-        save_study(self.workspace, self.study)
+        self.keep(self.study.with_member(member))
         return StudyMemberChanged(study_id=self.study.study_id, member=member)
+
+    def keep(self, study: Study) -> None:
+        """Take in the study as it is now."""
+        self.study = study
+        save_study(self.workspace, study)
 
     def check_stop(self) -> None:
         """Raise MemberStopped when the study was asked to stop: for work between the runs."""
@@ -69,8 +74,11 @@ class StudyInProgress:
 
     def share_done(self, of_member: float = 0.0) -> float:
         """Return how much of the study is done, with `of_member` of the one in progress; members weigh the same."""
-        over = sum(member.is_over for member in self.study.members)
-        return min(1.0, (over + of_member) / max(1, len(self.study.members)))
+        if self.study.tuning is not None:  # its members come one by one
+            over, planned = self.study.tuning.done, self.study.tuning.trials
+        else:
+            over, planned = sum(member.is_over for member in self.study.members), len(self.study.members)
+        return min(1.0, (over + of_member) / max(1, planned))
 
 
 Work = Callable[[StudyInProgress], Generator[Event, None, Event]]
@@ -123,7 +131,7 @@ def run_member(
     """
     workspace, run_id = progress.workspace, member.run_id
     updates, finished = told_of(workspace, run_id)
-    member = _with_epochs(member, updates)
+    member = with_epochs(member, updates)
     pruned = False
 
     def stop() -> StopReason | bool:
@@ -138,14 +146,14 @@ def run_member(
             job = Resume(workspace=str(workspace.root), session_id=progress.session_id, run_id=run_id)
             events = translated(resume(job, workspace), workspace)
         failure: Error | None = None
-        for event in recorded(job, events, workspace, stop, back_up=False):
+        for event in _unless_finished(recorded(job, events, workspace, stop, back_up=False)):
             if isinstance(event, TrainingStarted):
                 updates = [update for update in updates or [] if update.epoch < event.start_epoch]
-                member = _with_epochs(member.model_copy(update={"state": "running", "epochs": event.epochs}), updates)
+                member = with_epochs(member.model_copy(update={"state": "running", "epochs": event.epochs}), updates)
                 yield progress.change(member)
             elif isinstance(event, TrainingUpdate):
                 updates = [*(updates or []), event]
-                member = _with_epochs(member, updates)
+                member = with_epochs(member, updates)
                 yield progress.change(member)
                 pruned = prune(member)
             elif isinstance(event, ProgressUpdate):
@@ -166,9 +174,15 @@ def run_member(
                 if not pruned:
                     yield progress.change(member.model_copy(update={"state": "stopped"}))
                     raise MemberStopped(event.reason)
-    if finished is None:
+    if pruned:
         return member.model_copy(update={"state": "pruned"})
-    return member.model_copy(update={"best_epoch": finished.best_epoch})
+    return member if finished is None else member.model_copy(update={"best_epoch": finished.best_epoch})
+
+
+def _unless_finished(events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events of a resumed run; none when it was killed after its last epoch, before it could say so."""
+    with contextlib.suppress(RunFinished):
+        yield from events
 
 
 def told_of(workspace: Workspace, run_id: str) -> tuple[list[TrainingUpdate] | None, TrainingComplete | None]:
@@ -186,7 +200,8 @@ def told_of(workspace: Workspace, run_id: str) -> tuple[list[TrainingUpdate] | N
     return [epochs[epoch] for epoch in sorted(epochs)] if began else None, finished
 
 
-def _with_epochs(member: StudyMember, updates: list[TrainingUpdate] | None) -> StudyMember:
+def with_epochs(member: StudyMember, updates: list[TrainingUpdate] | None) -> StudyMember:
+    """Return a member as its epochs show it."""
     shown = thinned(updates or [])
     curves = {name: [getattr(update, name) for update in shown] for name in CURVES} if shown else {}
     best = max((update.epoch for update in updates or [] if update.is_best), default=None)

@@ -5,8 +5,8 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from breastai.domain.config import ServerSettings
 from breastai.domain.errors import BreastAIError
+from breastai.domain.server_settings import ServerSettings
 from breastai.server.app import Options, RunningServer, run_until_signal
 from breastai.server.services import workspace_config
 from breastai.storage.workspace import Workspace

@@ -15,7 +15,7 @@ from pathlib import Path
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from breastai.domain.config import ServerSettings
+from breastai.domain.server_settings import ServerSettings
 from breastai.server import static
 from breastai.server.access import (
     MOST_CONNECTIONS,

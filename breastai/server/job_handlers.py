@@ -23,6 +23,7 @@ from breastai.domain.jobs import (
     Report,
     Resume,
     Train,
+    Tune,
 )
 from breastai.domain.requests import (
     AuditData,
@@ -37,6 +38,7 @@ from breastai.domain.requests import (
     PredictImages,
     ResumeTraining,
     StartTraining,
+    StartTuning,
     StopTraining,
 )
 from breastai.domain.v3 import nested
@@ -50,6 +52,7 @@ from breastai.storage.interrupted import config_of, resumable_run
 QueueableRequest = (
     StartTraining
     | ResumeTraining
+    | StartTuning
     | ExportModel
     | ExportOnnx
     | EvaluateModel
@@ -111,6 +114,19 @@ async def resume_training(services: Services, client: Client, request: ResumeTra
 
     session = services.sessions.get(request.session_id)
     return await _begin(services, client, request, session, "resume", job)
+
+
+@handles(StartTuning)
+async def start_tuning(services: Services, client: Client, request: StartTuning) -> Event | None:
+    def job() -> Job:
+        config = training_config(services, request)
+        study_id = services.workspace.new_run_id()
+        return Tune(
+            workspace=str(services.workspace.root), session_id=request.session_id, study_id=study_id, config=config
+        )
+
+    session = services.sessions.get(request.session_id)
+    return await _begin(services, client, request, session, "tune", job)
 
 
 @handles(ExportModel, ExportOnnx)

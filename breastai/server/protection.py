@@ -4,8 +4,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from breastai.domain.config import ServerSettings
 from breastai.domain.errors import TokenUnavailable
+from breastai.domain.server_settings import ServerSettings
 from breastai.server.access import allowed_hosts, is_loopback
 from breastai.server.certificate import fingerprint, made_certificate, tls_context
 from breastai.server.server_log import LOG

@@ -21,6 +21,8 @@ from breastai.domain.events import (
     TrainingComplete,
     TrainingStarted,
     TrainingUpdate,
+    TuningComplete,
+    TuningUpdate,
     ends_job,
 )
 from breastai.domain.messages import event_values
@@ -126,6 +128,10 @@ class Session:
             return
         elif isinstance(event, StudyMemberChanged) and event.study_id == self.study.study_id:
             self.study = self.study.with_member(event.member)
+        elif isinstance(event, TuningUpdate) and event.study_id == self.study.study_id:
+            self.study = self.study.model_copy(update={"tuning": event.tuning})
+        elif isinstance(event, TuningComplete) and event.study_id == self.study.study_id:
+            self.study = self.study.model_copy(update={"tuning": event.tuning}).ended("complete")
         elif isinstance(event, StudyStopped) and event.study_id == self.study.study_id:
             self.study = self.study.ended("stopped" if event.reason == "user" else "interrupted")
         elif isinstance(event, Error) and self.study.state == "running" and ends_job(event):

@@ -118,6 +118,15 @@
     return { ...study, state, message, members: study.members.map(stopped) };
   }
 
+  /**
+   * The study with what is known of its tuning now.
+   * @param {Wire.Study | null} study
+   * @param {Wire.TuningUpdate | Wire.TuningComplete} event
+   */
+  function withTuning(study, { study_id, tuning }) {
+    return study === null || study.study_id !== study_id ? study : { ...study, tuning };
+  }
+
   /** @param {State} state @param {Session["state"]} to @param {string | null} [job] @returns {State} */
   function sessionState(state, to, job) {
     const session = { ...state.session, state: to, job: job === undefined ? state.session.job : job };
@@ -206,6 +215,8 @@
     study_started: (state, event) =>
       sessionState({ ...state, study: event.study, problems: [] }, state.session.state === "stopping" ? "stopping" : "running"),
     study_member: (state, event) => ({ ...state, study: withMember(state.study, event) }),
+    tuning_update: (state, event) => ({ ...state, study: withTuning(state.study, event) }),
+    tuning_complete: (state, event) => jobEnded({ ...state, study: endedStudy(withTuning(state.study, event), "complete") }),
     study_stopped: (state, event) => jobEnded({ ...state, study: endedStudy(state.study, event.reason === "user" ? "stopped" : "interrupted") }),
     evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
     comparison: (state, event) => jobEnded({ ...state, comparison: event }),
@@ -349,7 +360,16 @@
       key: `event.training_stopped.${event.reason}`,
       params: { epoch: event.epoch, checkpoint: event.checkpoint },
     }),
-    study_started: (event) => ({ level: "info", key: "event.study_started", params: { study: event.study.study_id, runs: event.study.members.length } }),
+    study_started: ({ study }) =>
+      study.tuning
+        ? { level: "info", key: "event.tuning_started", params: { study: study.study_id, trials: study.tuning.trials } }
+        : { level: "info", key: "event.study_started", params: { study: study.study_id, runs: study.members.length } },
+    tuning_update: ({ tuning }) => ({ level: "info", key: "event.tuning_update", params: { done: tuning.done, trials: tuning.trials, auc: tuning.best_auc } }),
+    tuning_complete: ({ tuning }) => ({
+      level: "success",
+      key: tuning.config_name === null ? "event.tuning_no_better" : "event.tuning_complete",
+      params: { auc: tuning.best_auc, before: tuning.default_auc, trials: tuning.done },
+    }),
     study_member: (event) => ({
       level: event.member.state === "failed" ? "error" : "info",
       key: "event.study_member",
@@ -395,7 +415,7 @@
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
+    "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "tuning_complete", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "checkpoint_verified", "export_deleted", "export_verified",
     "predictions_complete", "explanations_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_deleted", "backup_restored", "config_saved", "config_deleted",

@@ -147,6 +147,7 @@ declare global {
 
     interface StudyMember {
       run_id: string;
+      trial: number | null;
       repeat: number | null;
       fold: number | null;
       state: "waiting" | "running" | "complete" | "pruned" | "stopped" | "failed";
@@ -163,12 +164,47 @@ declare global {
     interface Study {
       format: 1;
       study_id: string;
-      kind: "crossval";
+      kind: "crossval" | "tuning";
       state: "running" | "complete" | "stopped" | "interrupted" | "failed";
       created: string;
       message: string;
       config: Record<string, any>;
       members: StudyMember[];
+      tuning: TuningState | null;
+    }
+
+    interface SettingImportance {
+      setting: string;
+      share: number | null;
+    }
+
+    interface TuningState {
+      trials: number;
+      done: number;
+      max_hours: number | null;
+      spent_s: number;
+      default_auc: number | null;
+      best: string | null;
+      best_auc: number | null;
+      val_images: number | null;
+      epochs_run: number;
+      epochs_saved: number;
+      importance: SettingImportance[];
+      config_name: string | null;
+    }
+
+    interface TuningUpdate extends Event {
+      type: "tuning_update";
+      study_id: string;
+      tuning: TuningState;
+    }
+
+    interface TuningComplete extends Event {
+      type: "tuning_complete";
+      study_id: string;
+      tuning: TuningState;
+      values: Record<string, any>;
+      reason: "trials" | "time";
     }
 
     interface StudyStarted extends Event {
@@ -835,6 +871,8 @@ declare global {
       study_started: StudyStarted;
       study_member: StudyMemberChanged;
       study_stopped: StudyStopped;
+      tuning_update: TuningUpdate;
+      tuning_complete: TuningComplete;
       evaluation: Evaluation;
       comparison: Comparison;
       audit: AuditDone;

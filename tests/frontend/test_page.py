@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from breastai.domain.config import ServerSettings
+from breastai.domain.server_settings import ServerSettings
 from breastai.server.app import Options
 from breastai.storage.token import write_session_script
 from breastai.storage.workspace import Workspace

@@ -25,9 +25,11 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingStopped,
     TrainingUpdate,
+    TuningComplete,
+    TuningUpdate,
 )
 from breastai.domain.messages import encode_event
-from breastai.domain.study import Study, StudyMember
+from breastai.domain.study import Study, StudyMember, TuningState
 
 RunJs = Callable[..., Any]
 RUN = "20260301-100000"
@@ -267,6 +269,26 @@ def test_a_study_changes_run_by_run_and_leaves_the_run_of_the_page_alone(run_js:
     seen = study.with_member(now)
     reloaded = Status(snapshot=snapshot("running", run_id=RUN, seq=4).model_copy(update={"study": seen}), connected_clients=1)
     assert run_js(FOLD + code, wire(*recorded(1), reloaded)) == shown
+
+
+def test_a_tuning_shows_its_trials_and_what_is_known_after_each(run_js: RunJs) -> None:
+    tuning = TuningState(trials=4)
+    study = Study(study_id="s", kind="tuning", created="2026-01-01", config={}, members=[], tuning=tuning)
+    trial = StudyMember(run_id="s-t00", trial=0, epochs=3, state="complete", epoch=3)
+    after = tuning.model_copy(update={"done": 1, "best": "s-t00", "best_auc": 0.75})
+    known = after.model_copy(update={"done": 4, "best_auc": 0.8, "config_name": "tuned-s"})
+    told = [
+        StudyStarted(study=study),
+        StudyMemberChanged(study_id="s", member=trial),
+        TuningUpdate(study_id="s", tuning=after),
+        TuningUpdate(study_id="another", tuning=known),
+    ]
+    code = "const { session, study, log } = fold(input); output([session.state, study.state, study.members.length, study.tuning.done, study.tuning.best_auc, study.tuning.config_name, log.at(-1).key]);"
+    assert run_js(FOLD + code, wire(*told))[:6] == ["running", "running", 1, 1, 0.75, None]
+    complete = TuningComplete(study_id="s", tuning=known, values={}, reason="trials")
+    assert run_js(FOLD + code, wire(*told, complete)) == ["idle", "complete", 1, 4, 0.8, "tuned-s", "event.tuning_complete"]
+    none_better = complete.model_copy(update={"tuning": known.model_copy(update={"config_name": None})})
+    assert run_js(FOLD + code, wire(*told, none_better))[-1] == "event.tuning_no_better"
 
 
 def test_a_page_that_was_away_for_long_asks_for_all_epochs_again(run_js: RunJs) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
 from breastai.domain.listings import Line
-from breastai.domain.study import Study, StudyMember
+from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 TYPES = (FRONTEND / "js" / "types.d.ts").read_text(encoding="utf-8")
-PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot, Study, StudyMember, *Line.__subclasses__())
+PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, SettingImportance, Snapshot, Study, StudyMember, TuningState, *Line.__subclasses__())
 
 
 def members(interface: str) -> set[str]:

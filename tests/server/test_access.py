@@ -9,8 +9,8 @@ from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from breastai.domain.config import ServerSettings
 from breastai.domain.errors import TokenUnavailable
+from breastai.domain.server_settings import ServerSettings
 from breastai.server import access
 from breastai.server.access import Access, allowed_hosts, is_loopback
 

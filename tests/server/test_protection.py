@@ -7,8 +7,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from breastai.client import Client
-from breastai.domain.config import ServerSettings
 from breastai.domain.errors import AccessRefused, MissingExtra, ServerUnreachable, TlsUnusable
+from breastai.domain.server_settings import ServerSettings
 from breastai.server import certificate
 from breastai.server.certificate import fingerprint, made_certificate, tls_context
 from breastai.server.refusals import MOST_IN_A_WINDOW, WINDOW_S, Refusals

@@ -14,8 +14,10 @@ from breastai.domain.events import (
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
+    TuningComplete,
+    TuningUpdate,
 )
-from breastai.domain.study import Study, StudyMember
+from breastai.domain.study import Study, StudyMember, TuningState
 from breastai.server.session import RECENT_EVENTS, Session
 
 STARTED = TrainingStarted(run_id="r", seq=1, architecture="resnet50", epochs=3, class_names=["a", "b"], config={})
@@ -130,6 +132,25 @@ def test_a_study_is_seen_with_each_of_its_runs_and_the_run_before_stays():
     assert snapshot.study is not None
     assert [(member.state, member.epoch) for member in snapshot.study.members] == [("running", 1), ("waiting", 0)]
     assert session.running_run == "s-a"
+
+
+def test_a_tuning_is_seen_with_what_is_known_after_each_trial_and_at_its_end():
+    session = running()
+    session.end()
+    session.begin("tune")
+    begun = TuningState(trials=4)
+    session.apply(StudyStarted(study=STUDY.model_copy(update={"kind": "tuning", "members": [], "tuning": begun})))
+    session.apply(StudyMemberChanged(study_id="s", member=MEMBERS[0].model_copy(update={"state": "complete"})))
+    known = begun.model_copy(update={"done": 1, "best_auc": 0.75})
+    session.apply(TuningUpdate(study_id="s", tuning=known))
+    session.apply(TuningUpdate(study_id="another", tuning=begun))
+    study = session.snapshot().study
+    assert study is not None and (study.state, study.tuning, len(study.members)) == ("running", known, 1)
+    over = known.model_copy(update={"done": 4})
+    session.apply(TuningComplete(study_id="s", tuning=over, values={}, reason="trials"))
+    session.end()
+    study = session.snapshot().study
+    assert study is not None and (study.state, study.tuning) == ("complete", over)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""A study as text for people: what each of its trials came to, and what all of them showed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from breastai.commands.wording import counted, duration, number
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.events import (
+    Event,
+    StudyMemberChanged,
+    StudyStarted,
+    StudyStopped,
+    TuningComplete,
+    TuningUpdate,
+)
+from breastai.domain.study import TuningState
+
+
+def study_lines(event: Event) -> list[str]:
+    """Return the lines that tell of an event of STUDY_LINES."""
+    return STUDY_LINES[type(event)](event)
+
+
+def _started(event: StudyStarted) -> list[str]:
+    study = event.study
+    if study.tuning is None:
+        return [f"Study {study.study_id}: {counted(len(study.members), 'run')}"]
+    done = f", {study.tuning.done} of them done" if study.tuning.done else ""
+    return [f"Tuning {study.study_id}: {counted(study.tuning.trials, 'trial')}{done}"]
+
+
+def _member(event: StudyMemberChanged) -> list[str]:
+    member = event.member
+    if member.trial is None or member.state not in ("complete", "pruned", "failed"):
+        return []
+    what = "as configured" if member.trial == 0 else values_text(member.values)
+    how = {"complete": "", "pruned": ", ended early", "failed": ", failed"}[member.state]
+    return [
+        f"Trial {member.trial + 1}: AUC {number(member.figures.get('auc_roc'))} "
+        f"({member.epoch} of {counted(member.epochs, 'epoch')}{how})  {what}"
+    ]
+
+
+def _update(event: TuningUpdate) -> list[str]:
+    return []  # each trial's line says it
+
+
+def _stopped(event: StudyStopped) -> list[str]:
+    return ["Stopped; what was done is kept.", f"Go on with: breastai tune --resume {event.study_id}"]
+
+
+def _tuned(event: TuningComplete) -> list[str]:
+    state = event.tuning
+    used = "the time was used up" if event.reason == "time" else "all trials are done"
+    lines = [
+        f"\n{counted(state.done, 'trial')} in {duration(state.spent_s)}; {used}.",
+        _saved(state),
+        f"As configured: AUC {number(state.default_auc)} on {counted(state.val_images or 0, 'validation image')}.",
+    ]
+    if state.improved and state.best is not None:
+        lines += [
+            f"The best:      AUC {number(state.best_auc)} ({state.best}/best): {values_text(event.values)}",
+            "That is the highest of many figures on the same images, and so an optimistic one: judge the model on "
+            "images that took no part, once.",
+            f"Train from it: breastai train --config configs/{state.config_name}.json",
+        ]
+    else:
+        lines.append("No trial was better: the configuration stays as it is, and nothing was saved.")
+    if state.importance:
+        shares = ", ".join(f"{item.setting} {item.share or 0:.0%}" for item in state.importance)
+        lines.append(f"What mattered, by {counted(state.done, 'trial')} (a hint, no measurement): {shares}")
+    return [*lines, RESEARCH_USE]
+
+
+def _saved(state: TuningState) -> str:
+    share = state.share_saved or 0.0
+    planned = state.epochs_run + state.epochs_saved
+    return f"Ending trials early saved {state.epochs_saved} of {counted(planned, 'epoch')} ({share:.0%})."
+
+
+def values_text(values: dict[str, Any]) -> str:
+    """Return settings as `--set` takes them, numbers shortened."""
+    return "  ".join(
+        f"{path}={value:.3g}" if isinstance(value, float) else f"{path}={value}" for path, value in values.items()
+    )
+
+
+STUDY_LINES: dict[type[Event], Callable[[Any], list[str]]] = {
+    StudyStarted: _started,
+    StudyMemberChanged: _member,
+    StudyStopped: _stopped,
+    TuningUpdate: _update,
+    TuningComplete: _tuned,
+}

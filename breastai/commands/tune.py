@@ -1,0 +1,73 @@
+"""`tune`: look for better settings by short runs, or go on looking."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(tune)
+
+
+def tune(
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ [default: data]."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="As for train: quick, balanced, or full.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as tuning.pruning=false; repeatable."),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", metavar="N", help="Trials in all; the first is the configuration itself.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option("--hours", metavar="H", help="No new trial begins after this many hours of trials.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Epochs of a trial [default: training.epochs].")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="STUDY", help="Go on with a tuning that was stopped or killed.")
+    ] = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Try settings by short runs, judged on validation images alone; the best are saved in configs/ to train from."""
+    from breastai.commands.configuration import training_config
+    from breastai.commands.running import require_packages, run_job
+    from breastai.domain.config import overlay, parse_config
+    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.jobs import Tune
+    from breastai.storage.studies import read_study
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    given = {"trials": trials, "max_hours": hours, "epochs": epochs}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if resume is not None:
+        if changes or assignments or any(option is not None for option in (data, config, preset)):
+            raise CommandInvalid("--resume goes on as planned: no other setting can be given.", "breastai tune --help")
+        job = Tune(workspace=str(place.root), study_id=read_study(place, resume).study_id)
+    else:
+        settings = training_config(
+            place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=None
+        )
+        settings = parse_config(overlay(settings.model_dump(mode="json"), {"tuning": changes}))
+        if not place.resolve(settings.data.train_dir).is_dir():
+            raise DataNotFound(settings.data.train_dir)
+        job = Tune(workspace=str(place.root), study_id=place.new_run_id(), config=settings)
+    require_packages(("optuna",), "tune")
+    with opened(as_json) as output:
+        return run_job(job, output)
