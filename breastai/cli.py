@@ -19,6 +19,7 @@ from breastai.commands import (
     audit,
     backup,
     bench,
+    crossval,
     deidentify,
     doctor,
     evaluate,
@@ -47,6 +48,7 @@ app = typer.Typer(
 for module in (
     train,
     tune,
+    crossval,
     evaluate,
     audit,
     report,

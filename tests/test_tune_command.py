@@ -128,7 +128,7 @@ def test_that_nothing_beat_the_configuration_is_said(
 def test_a_stopped_search_ends_with_130_and_says_how_to_go_on(
     worker: Worker, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    worker.events = [STARTED, StudyStopped(study_id="s", reason="user")]
+    worker.events = [STARTED, StudyStopped(study_id="s", kind="tuning", reason="user")]
     assert run(["tune"]) == 130
     assert "breastai tune --resume s" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ from breastai.clinical import audit as auditor
 from breastai.data.background import with_progress
 from breastai.data.decode import read_content
 from breastai.data.image_folder import ImageFolder, scan
-from breastai.data.patients import patient_ids
+from breastai.data.patients import patients_in
 from breastai.data.pictures import picture
 from breastai.domain.config import PatientIdRule
 from breastai.domain.errors import DataNotFound, ImageUnreadable
@@ -76,9 +76,7 @@ def audit_record(
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> AuditRecord:
     """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
-    patients = {
-        split: patient_ids(folder.files, rule, workspace.root, folder.root) for split, folder in folders.items()
-    }
+    patients = {split: patients_in(folder, rule, workspace.root) for split, folder in folders.items()}
     key = _fingerprint(folders, patients)
     path = workspace.logs_dir / "audits" / f"{key[:32]}.json"
     try:

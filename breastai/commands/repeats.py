@@ -1,6 +1,5 @@
 """Several runs that differ in their seed alone: the mean of each figure and how far it spreads."""
 
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,16 +52,9 @@ class Repeats(PassedOn):
 
 def spread(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return, for each figure that is a number in every run, its mean, standard deviation, range and values."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in runs[0] if len(runs) > 1 else ():
-        values = [run.get(name) for run in runs]
-        numbers = [float(value) for value in values if isinstance(value, int | float)]
-        if len(numbers) == len(runs):
-            found[name] = {
-                "mean": statistics.fmean(numbers),
-                "standard_deviation": statistics.stdev(numbers),
-                "low": min(numbers),
-                "high": max(numbers),
-                "values": numbers,
-            }
-    return found
+    from breastai.clinical import spread as figures
+
+    return {
+        name: found.model_dump(exclude={"n"}) | {"values": [float(run[name]) for run in runs]}
+        for name, found in figures.spread(runs).items()
+    }

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from breastai.commands.crossval_lines import crossval_lines, member_lines
 from breastai.commands.wording import counted, duration, number
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
+    CrossvalComplete,
     Event,
     StudyMemberChanged,
     StudyStarted,
@@ -13,7 +15,10 @@ from breastai.domain.events import (
     TuningComplete,
     TuningUpdate,
 )
-from breastai.domain.study import TuningState
+from breastai.domain.study import StudyKind, TuningState
+
+# Which command goes on with a study.
+_COMMANDS: dict[StudyKind, str] = {"crossval": "crossval", "tuning": "tune"}
 
 
 def study_lines(event: Event) -> list[str]:
@@ -24,14 +29,18 @@ def study_lines(event: Event) -> list[str]:
 def _started(event: StudyStarted) -> list[str]:
     study = event.study
     if study.tuning is None:
-        return [f"Study {study.study_id}: {counted(len(study.members), 'run')}"]
+        over = sum(member.is_over for member in study.members)
+        again = f", {over} of them complete already" if over else ""
+        return [f"Study {study.study_id}: {counted(len(study.members), 'run')}{again}"]
     done = f", {study.tuning.done} of them done" if study.tuning.done else ""
     return [f"Tuning {study.study_id}: {counted(study.tuning.trials, 'trial')}{done}"]
 
 
 def _member(event: StudyMemberChanged) -> list[str]:
     member = event.member
-    if member.trial is None or member.state not in ("complete", "pruned", "failed"):
+    if member.trial is None:
+        return member_lines(member)
+    if member.state not in ("complete", "pruned", "failed"):
         return []
     what = "as configured" if member.trial == 0 else values_text(member.values)
     how = {"complete": "", "pruned": ", ended early", "failed": ", failed"}[member.state]
@@ -46,7 +55,14 @@ def _update(event: TuningUpdate) -> list[str]:
 
 
 def _stopped(event: StudyStopped) -> list[str]:
-    return ["Stopped; what was done is kept.", f"Go on with: breastai tune --resume {event.study_id}"]
+    return [
+        "Stopped; what was done is kept.",
+        f"Go on with: breastai {_COMMANDS[event.kind]} --resume {event.study_id}",
+    ]
+
+
+def _cross_validated(event: CrossvalComplete) -> list[str]:
+    return [*crossval_lines(event.result), RESEARCH_USE]
 
 
 def _tuned(event: TuningComplete) -> list[str]:
@@ -89,6 +105,7 @@ STUDY_LINES: dict[type[Event], Callable[[Any], list[str]]] = {
     StudyStarted: _started,
     StudyMemberChanged: _member,
     StudyStopped: _stopped,
+    CrossvalComplete: _cross_validated,
     TuningUpdate: _update,
     TuningComplete: _tuned,
 }

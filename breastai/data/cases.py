@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.cache import Prepared, prepare
-from breastai.data.image_folder import ImageFolder, Skipped, scan
+from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
 from breastai.data.leaks import counted, left_out, units
-from breastai.data.patients import patient_ids
+from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.config import Config
 from breastai.domain.errors import ClassesDiffer, InputError, NumClassesMismatch, SplitInvalid, TooFewPatients
@@ -114,6 +114,8 @@ def list_folders(config: Config, base: Path) -> Folders:
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
     val = _scan_optional(config.data.val_dir, base, train.class_names)
+    if val is not None and config.data.pool_val:
+        train, val = pooled({"train": train, "val": val}), None
     test = None
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
         test = _scan_optional(config.data.test_dir, base, train.class_names)
@@ -133,11 +135,11 @@ def gather_cases(
     `twins`: what the audit found; data.on_leak says what is done about them. `saved`: a split to use as it is; raises
     SplitInvalid when it is not of these images.
     """
-    train = _prepare(folders.train, config, on_progress)
-    val = None if folders.val is None else _prepare(folders.val, config, None)
+    train = preprocessed(folders.train, config, on_progress)
+    val = None if folders.val is None else preprocessed(folders.val, config, None)
     if val is not None:
         _check_complete(val.folder, train.folder.class_names)
-    patients = patient_ids(train.folder.files, config.evaluation.patient_id, base, train.folder.root)
+    patients = patients_in(train.folder, config.evaluation.patient_id, base)
     if saved is None:
         saved = _split(config, train, val, patients, twins)
     check_split(saved, train, val, config.data.split_file or "split.json")
@@ -146,7 +148,7 @@ def gather_cases(
     judging = val or train
     held_out = np.arange(len(judging)) if val is not None else np.flatnonzero(parts == "val")
     val_set = ImageSet(judging, held_out)
-    val_patients = patient_ids(val_set.files, config.evaluation.patient_id, base, judging.folder.root)
+    val_patients = patients_in(judging.folder.subset(held_out), config.evaluation.patient_id, base)
     return Cases(
         train=ImageSet(train, np.flatnonzero(parts == "train")),
         val=val_set,
@@ -233,11 +235,12 @@ def labelled_images(
 ) -> tuple[ImageSet, tuple[Skipped, ...]]:
     """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
     listed = scan(folder, expected_classes=class_names)
-    prepared = _prepare(listed, config, on_progress)
+    prepared = preprocessed(listed, config, on_progress)
     return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
 
 
-def _prepare(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:
+def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:
+    """Return the images of a folder as `config` prepares them."""
     return prepare(
         folder, config.preprocessing, config.data.image_size, workers=config.data.num_workers, on_progress=on_progress
     )

@@ -3,8 +3,8 @@
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,8 @@ class ImageFolder:
     """The images below `root`: `files[i]`, relative and with forward slashes, is of class `class_names[labels[i]]`.
 
     `labels` has shape (N,) and can't be written to. `masks` are lesion outlines recognised by their name; they
-    are no images of a class and stand in no other list.
+    are no images of a class and stand in no other list. `parts`: of several folders taken as one, the folder in which
+    the images lie whose names begin with such a part.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class ImageFolder:
     class_names: tuple[str, ...]
     skipped: tuple[Skipped, ...] = ()
     masks: tuple[str, ...] = ()
+    parts: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.labels.flags.writeable = False
@@ -60,7 +62,8 @@ class ImageFolder:
 
     def path(self, index: int) -> Path:
         """Return where image `index` lies."""
-        return self.root / self.files[index]
+        part, _, rest = self.files[index].partition("/")
+        return self.parts[part] / rest if part in self.parts else self.root / self.files[index]
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each class, classes without one included."""
@@ -71,12 +74,28 @@ class ImageFolder:
         """Return the same folder with only the images at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.int64)
         files = tuple(self.files[index] for index in chosen)
-        return ImageFolder(self.root, files, self.labels[chosen], self.class_names, self.skipped, self.masks)
+        return replace(self, files=files, labels=self.labels[chosen])
 
     def without(self, files: Iterable[str]) -> "ImageFolder":
         """Return the same folder without the images named."""
         left_out = frozenset(files)
         return self.subset([index for index, file in enumerate(self.files) if file not in left_out])
+
+
+def pooled(folders: Mapping[str, ImageFolder]) -> ImageFolder:
+    """Return several folders of the same classes as one; the names of its files begin with that of their folder."""
+    first = next(iter(folders.values()))
+    return ImageFolder(
+        root=first.root,
+        files=tuple(f"{part}/{file}" for part, folder in folders.items() for file in folder.files),
+        labels=np.concatenate([folder.labels for folder in folders.values()]),
+        class_names=first.class_names,
+        skipped=tuple(
+            Skipped(f"{part}/{item.file}", item.reason) for part, folder in folders.items() for item in folder.skipped
+        ),
+        masks=tuple(f"{part}/{file}" for part, folder in folders.items() for file in folder.masks),
+        parts={part: folder.root for part, folder in folders.items()},
+    )
 
 
 def scan(root: Path, expected_classes: Sequence[str] | None = None) -> ImageFolder:

@@ -12,7 +12,7 @@ import numpy as np
 
 from breastai.data.cases import Folders, list_folders
 from breastai.data.decode import readable_start
-from breastai.data.patients import patient_ids
+from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.config import Config
 from breastai.domain.errors import ImageUnreadable
@@ -33,7 +33,7 @@ def describe(config: Config, base: Path) -> DataDescribed:
     looked, broken = _beginnings(folders)
     usable = {name: folder.without(broken[name]) for name, folder in folders.by_split().items()}
     train = usable["train"]
-    patients = patient_ids(train.files, config.evaluation.patient_id, base, train.root)
+    patients = patients_in(train, config.evaluation.patient_id, base)
     counts = {name: folder.counts() for name, folder in usable.items()}
     if folders.val is None:
         rest, held_out = split(train.labels, patients, config.data.val_split, config.system.seed, train.class_names)

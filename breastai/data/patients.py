@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from breastai.data.dicom import patient_in_header
+from breastai.data.image_folder import ImageFolder
 from breastai.domain.config import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
 from breastai.storage.salt import hashed, project_salt
@@ -39,6 +40,20 @@ def patient_ids(
     if missing:
         raise PatientIdMissing(len(missing), missing[0], _described(rule))
     return [patient for patient in found if patient]
+
+
+def patients_in(folder: ImageFolder, rule: PatientIdRule | None, base: Path) -> list[str] | None:
+    """Return the patient of each image of a folder, or of several taken as one; raises what `patient_ids` does."""
+    if not folder.parts:
+        return patient_ids(folder.files, rule, base, folder.root)
+    found: dict[str, str] = {}
+    for part, root in folder.parts.items():
+        files = [file.removeprefix(f"{part}/") for file in folder.files if file.startswith(f"{part}/")]
+        patients = patient_ids(files, rule, base, root)
+        if patients is None:
+            return None
+        found |= {f"{part}/{file}": patient for file, patient in zip(files, patients, strict=True)}
+    return [found[file] for file in folder.files]
 
 
 def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path) -> _Lookup:

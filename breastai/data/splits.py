@@ -45,6 +45,33 @@ def split(
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
+def deal(
+    labels: npt.NDArray[np.integer],
+    groups: Sequence[str] | None,
+    folds: int,
+    seed: int,
+    class_names: Sequence[str],
+) -> Indices:
+    """Return the fold of each image, from 0: `folds` parts of about the same share of each class, groups whole.
+
+    One part after another is set aside by `split`, so that each class is in every part. Raises TooFewPatients.
+    """
+    classes = np.asarray(labels, dtype=np.int64)
+    for label, name in enumerate(class_names):
+        own: list[int] = np.flatnonzero(classes == label).tolist()
+        units = len(own) if groups is None else len({groups[number] for number in own})
+        if units < folds:
+            raise TooFewPatients(name, units, folds, "images" if groups is None else "patients")
+    dealt = np.full(len(classes), folds - 1, dtype=np.int64)
+    left = np.arange(len(classes))
+    for fold in range(folds - 1):
+        among = None if groups is None else [groups[number] for number in left.tolist()]
+        rest, part = split(classes[left], among, 1 / (folds - fold), seed + fold, class_names)
+        dealt[left[part]] = fold
+        left = left[rest]
+    return dealt
+
+
 def _single_images(classes: Indices, share: float, rng: np.random.Generator, class_names: Sequence[str]) -> _Choice:
     """Say of each image whether it is held out: the share of each class, rounded so that the sum is right too."""
     totals = np.bincount(classes, minlength=len(class_names))

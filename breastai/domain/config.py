@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
+from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.listings import SettingDifference
 from breastai.domain.problems import describe_problems
@@ -27,6 +28,10 @@ class DataSettings(Settings):
     val_dir: str | None = Field(
         "data/val",
         description="Validation images; when the folder is missing, a part of the training images is set aside.",
+    )
+    pool_val: bool = Field(
+        False,
+        description="Take the images of the val folder for training too, and set a part of all of them aside for validation; cross-validation does.",
     )
     test_dir: str | None = Field("data/test", description="Test images, never looked at in training; optional.")
     image_size: int = Field(512, ge=32, le=2048, description="Side of the square image the network sees, in pixels.")
@@ -344,6 +349,7 @@ class Config(Settings):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     tuning: TuningSettings = TuningSettings()
+    crossval: CrossvalSettings = CrossvalSettings()
     system: SystemSettings = SystemSettings()
     storage: StorageSettings = StorageSettings()
     server: ServerSettings = ServerSettings()

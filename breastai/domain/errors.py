@@ -15,7 +15,7 @@
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid
-    |   |-- StudyNotFound         StudyDamaged         TuningUndefined
+    |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   `-- NothingInterrupted
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -461,6 +461,15 @@ class TuningUndefined(InputError):
         "There is nothing to tune by: the AUC on the validation images is not defined. "
         "Each class needs at least one validation image, and there must be two classes or more."
     )
+
+
+@dataclass(eq=False)
+class StudyExists(InputError):
+    code = "study.exists"
+    template = (
+        "There is a study called {study} already. Go on with it (breastai crossval --resume {study}), or begin another."
+    )
+    study: str
 
 
 @dataclass(eq=False)

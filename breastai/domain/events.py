@@ -22,7 +22,7 @@ from breastai.domain.listings import (
     SkippedFile,
     WrongCase,
 )
-from breastai.domain.study import Study, StudyMember, TuningState
+from breastai.domain.study import CrossvalResult, Study, StudyKind, StudyMember, TuningState
 
 
 class Event(BaseModel):
@@ -221,6 +221,14 @@ class StudyStarted(Event):
     study: Study
 
 
+class StudyShown(Event):
+    """A study as it is now, and the names of all there are."""
+
+    type: Literal["study"] = "study"
+    study: Study | None = Field(description="null when there is none.")
+    studies: list[str] = Field(description="All studies of the workspace, the latest first, at most 100.")
+
+
 class StudyMemberChanged(Event):
     """One of a study's runs as it is now: begun, an epoch further, judged, stopped."""
 
@@ -234,6 +242,7 @@ class StudyStopped(Event):
 
     type: Literal["study_stopped"] = "study_stopped"
     study_id: str
+    kind: StudyKind
     reason: Literal["user", "server_gone"]
 
 
@@ -253,6 +262,14 @@ class TuningComplete(Event):
     tuning: TuningState
     values: dict[str, Any] = Field(description="The settings of the best trial that were searched.")
     reason: Literal["trials", "time"] = Field(description="What was used up.")
+
+
+class CrossvalComplete(Event):
+    """A cross-validation is complete: what the parts held out show together."""
+
+    type: Literal["crossval_complete"] = "crossval_complete"
+    study_id: str
+    result: CrossvalResult
 
 
 # --- judging -----------------------------------------------------------------------------------
@@ -922,10 +939,12 @@ AnyEvent = Annotated[
     | TrainingStopped
     | JobStopped
     | StudyStarted
+    | StudyShown
     | StudyMemberChanged
     | StudyStopped
     | TuningUpdate
     | TuningComplete
+    | CrossvalComplete
     | Evaluation
     | Comparison
     | AuditDone
@@ -988,6 +1007,7 @@ TERMINAL = (
     "job_stopped",
     "study_stopped",
     "tuning_complete",
+    "crossval_complete",
     "evaluation",
     "comparison",
     "audit",

@@ -40,6 +40,21 @@ class Tune(Job):
     config: Config | None = None
 
 
+class Crossval(Job):
+    """Train and judge a model for each fold of the images; config.crossval says how they are dealt."""
+
+    kind: Literal["crossval"] = "crossval"
+    study_id: str
+    config: Config
+
+
+class ResumeStudy(Job):
+    """Go on with a study from its record: what is complete is not run again."""
+
+    kind: Literal["resume_study"] = "resume_study"
+    study_id: str
+
+
 class Evaluate(Job):
     """Judge a checkpoint on labelled images: class folders, or a root that holds train/, val/, test/.
 
@@ -205,6 +220,8 @@ AnyJob = Annotated[
     Train
     | Resume
     | Tune
+    | Crossval
+    | ResumeStudy
     | Evaluate
     | EvaluatePredictions
     | Compare
@@ -226,7 +243,7 @@ AnyJob = Annotated[
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
 # Jobs made of several runs. Their functions are also given who asks them to stop: job, workspace, stop -> events.
-STUDY_JOBS: tuple[type[Job], ...] = (Tune,)
+STUDY_JOBS: tuple[type[Job], ...] = (Tune, Crossval, ResumeStudy)
 
 
 class Control(BaseModel):

@@ -51,7 +51,7 @@ class StartTraining(Queueable, Request):
 class StopTraining(Request):
     """Stop the running job after its batch, and save; asked a second time, end it at once."""
 
-    answered_by = ("training_stopped", "job_stopped")
+    answered_by = ("training_stopped", "job_stopped", "study_stopped")
     type: Literal["stop_training"] = "stop_training"
 
 
@@ -62,6 +62,32 @@ class ResumeTraining(Queueable, Request):
     type: Literal["resume_training"] = "resume_training"
     checkpoint: CheckpointName
     epochs: int | None = Field(None, ge=1, le=10_000, description="Epochs in all; by default as planned.")
+
+
+class StartCrossval(Queueable, Request):
+    """Train and judge a model for each fold of the training and validation images; the test folder is never touched."""
+
+    answered_by = ("study_started", "job_queued")
+    type: Literal["start_crossval"] = "start_crossval"
+    config: dict[str, Any] = Field({}, description="As for start_training; crossval says how images are dealt.")
+    preset: str | None = Field(None, description="Preset laid under `config`.")
+    epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
+
+
+class ResumeStudy(Queueable, Request):
+    """Go on with a study that stopped, or was interrupted: its complete runs are not run again."""
+
+    answered_by = ("study_started", "job_queued")
+    type: Literal["resume_study"] = "resume_study"
+    study_id: RunId
+
+
+class GetStudy(Request):
+    """A study as it is now; by default the latest."""
+
+    answered_by = ("study",)
+    type: Literal["get_study"] = "get_study"
+    study_id: RunId | None = None
 
 
 class GetQueue(Request):
@@ -536,6 +562,9 @@ AnyRequest = Annotated[
     StartTraining
     | StopTraining
     | ResumeTraining
+    | StartCrossval
+    | ResumeStudy
+    | GetStudy
     | GetQueue
     | MoveJob
     | CancelJob

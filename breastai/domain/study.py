@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from breastai.domain.evidence import Curve, Number, Part
+from breastai.domain.evidence import Curve, Figure, Number, Part
 
 StudyKind = Literal["crossval", "tuning"]
 StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
@@ -71,6 +71,42 @@ class TuningState(Part):
         return self.epochs_saved / planned if planned else None
 
 
+class Spread(Part):
+    """How far a figure spreads over runs: mean and sample standard deviation, lowest and highest."""
+
+    mean: float
+    standard_deviation: float
+    low: float
+    high: float
+    n: int = Field(description="Runs in which the figure is defined.")
+
+
+class CrossvalResult(Part):
+    """What the held-out parts of a cross-validation show, taken together."""
+
+    class_names: list[str]
+    cases: int = Field(description="Images held out once in each repeat.")
+    predictions: int = Field(description="cases times repeats.")
+    counts: dict[str, int] = Field(description="Images by class.")
+    units: int | None = Field(None, description="Patients and groups of duplicates; null when none are known.")
+    patients_known: bool = False
+    grouped: bool = Field(description="Whether patients and duplicates were kept whole within a fold.")
+    figures: dict[str, Figure] = Field(description="Of all held-out predictions, each calibrated by its own fold.")
+    at_thresholds: dict[str, Figure] = Field(
+        {}, description="Of the target class, each prediction called by the threshold of its own fold."
+    )
+    target_class: str | None = None
+    confusion_matrix: list[list[int]]
+    roc: dict[str, Curve] = Field({}, description="By class, thinned for a chart.")
+    spread: dict[str, Spread] = Field(description="Of the figures of each fold.")
+    notes: list[str] = Field([], description="What a reader must know to believe the figures.")
+    record: str = Field(description="Where the evidence lies.")
+    export: str | None = Field(None, description="The ensemble of the folds as one ONNX file.")
+    export_difference: Number = Field(
+        None, description="Largest difference of a probability from the mean of the folds' checkpoints."
+    )
+
+
 class Study(Part):
     """A study as it is on disk and as a page shows it."""
 
@@ -83,6 +119,7 @@ class Study(Part):
     config: dict[str, Any] = Field(description="The configuration its runs begin from.")
     members: list[StudyMember]
     tuning: TuningState | None = Field(None, description="Of a tuning: how far it is, and what it has found.")
+    crossval: CrossvalResult | None = Field(None, description="What a cross-validation showed, once it is complete.")
 
     def member(self, run_id: str) -> StudyMember:
         """Return the member with that run; raise KeyError."""

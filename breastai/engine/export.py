@@ -34,8 +34,8 @@ _CALIBRATION_IMAGES = 64
 _INTEGER_REPLAY_DIFFERENCE = 0.02
 _INTEGER_REPLAY_NOVELTY = 0.2
 # How far a novelty may be from the checkpoint's, relative: here at the export, on another processor, in half precision.
-_EXPORTED_NOVELTY = 1e-4
-_REPLAYED_NOVELTY = 1e-3
+EXPORTED_NOVELTY = 1e-4
+REPLAYED_NOVELTY = 1e-3
 _HALF_NOVELTY = 0.05
 
 
@@ -133,7 +133,7 @@ def _write_float32(source: Source, path: Path) -> Answer:
     limit = source.loaded.manifest.decision.novelty
     outputs = (OUTPUT_NAME,) if source.loaded.novelty is None else (OUTPUT_NAME, NOVELTY_NAME)
     write_float32(exported_graph(source.loaded), as_input(source.images[:2]), path, outputs)
-    describe(path, _described(source, expected, 1e-4, _REPLAYED_NOVELTY, limit))
+    describe(path, _described(source, expected, 1e-4, REPLAYED_NOVELTY, limit))
     return expected
 
 
@@ -144,7 +144,7 @@ def _take_float32(source: Source, path: Path) -> Answer:
         exported = OnnxModel.open(before)
         expected = checkpoint_answer(source.loaded, source.images)
         if exported.metadata.checkpoint_sha256 == source.loaded.manifest.sha256:
-            compare(expected, answer_of(exported, source.images), allowed_novelty=_EXPORTED_NOVELTY)
+            compare(expected, answer_of(exported, source.images), allowed_novelty=EXPORTED_NOVELTY)
             shutil.copyfile(before, path)
             return expected
     except BreastAIError:
@@ -155,7 +155,7 @@ def _take_float32(source: Source, path: Path) -> Answer:
 def _write_onnx(source: Source, path: Path) -> Written:
     expected = _write_float32(source, path)
     exported = OnnxModel.open(path)
-    difference = compare(expected, answer_of(exported, source.images), allowed_novelty=_EXPORTED_NOVELTY)
+    difference = compare(expected, answer_of(exported, source.images), allowed_novelty=EXPORTED_NOVELTY)
     exported.verify()
     return Written(difference, source.compared)
 

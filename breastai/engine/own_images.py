@@ -43,7 +43,7 @@ def own_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "val
         try:
             if content is not None:
                 pixels = preprocess(decode(content, names[number]), manifest.config.preprocessing, side)
-                labels.append(classes.index(canonical_class(PurePosixPath(names[number]).parts[0])))
+                labels.append(_label(names[number], classes))
                 images.append(pixels)
         except (BreastAIError, ValueError):
             continue
@@ -52,11 +52,21 @@ def own_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "val
     return OwnImages(np.stack(images), np.array(labels, dtype=np.int64))
 
 
+def _label(name: str, classes: list[str]) -> int:
+    """Return the class of an image by its name, in which a part such as train/ may come first; raise ValueError."""
+    first, *rest = PurePosixPath(name).parts
+    found = canonical_class(first)
+    return classes.index(found if found in classes or not rest else canonical_class(rest[0]))
+
+
 def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> bytes | None:
     """Return the bytes of the image called `name` whose hash is `digest`, from whichever folder holds it."""
     data = loaded.manifest.config.data
-    for folder in (data.val_dir, data.train_dir):
-        path = workspace.resolve(folder) / name if folder else None
+    places = [(data.val_dir, name), (data.train_dir, name)]
+    if data.pool_val:
+        places += [(data.val_dir, name.removeprefix("val/")), (data.train_dir, name.removeprefix("train/"))]
+    for folder, file in places:
+        path = workspace.resolve(folder) / file if folder else None
         if path is not None and path.is_file():
             try:
                 content = read_content(path, name)

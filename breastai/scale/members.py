@@ -102,7 +102,7 @@ def in_study(
             ended = progress.study.ended("complete")
         except MemberStopped as stop:
             ended = progress.study.ended("stopped" if stop.reason == "user" else "interrupted")
-            last = StudyStopped.model_validate({"study_id": study.study_id, "reason": stop.reason})
+            last = StudyStopped.model_validate({"study_id": study.study_id, "kind": study.kind, "reason": stop.reason})
         except MemberFailed as failure:
             ended = progress.study.ended("failed", failure.event.message)
             last = failure.event.model_copy(update=_OWN_ENVELOPE)

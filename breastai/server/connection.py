@@ -21,6 +21,7 @@ from breastai.server import (  # noqa: F401 - they register their handlers
     job_handlers,
     queue_handlers,
     run_handlers,
+    study_handlers,
 )
 from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
 from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL

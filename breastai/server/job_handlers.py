@@ -36,7 +36,9 @@ from breastai.domain.requests import (
     ExportModel,
     ExportOnnx,
     PredictImages,
+    ResumeStudy,
     ResumeTraining,
+    StartCrossval,
     StartTraining,
     StartTuning,
     StopTraining,
@@ -60,10 +62,12 @@ QueueableRequest = (
     | PredictImages
     | ExplainImages
     | CreateReport
+    | StartCrossval
+    | ResumeStudy
 )
 
 
-def training_config(services: Services, request: StartTraining | EstimateCost | Configured) -> Config:
+def training_config(services: Services, request: StartTraining | StartCrossval | EstimateCost | Configured) -> Config:
     """Return what a training of this request would be configured as; raise ConfigInvalid or DataOutsideRoots."""
     layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
     layers.append(nested(request.config))
@@ -82,7 +86,7 @@ async def estimate_cost(services: Services, client: Client, request: EstimateCos
         return Bench(workspace=str(services.workspace.root), session_id=request.session_id, config=config)
 
     session = services.sessions.get(request.session_id)
-    services.runner.start(session, "bench", _in_thread(job), (client, request.request_id), request.answered_by)
+    services.runner.start(session, "bench", in_thread(job), (client, request.request_id), request.answered_by)
 
 
 @handles(StartTraining)
@@ -95,7 +99,7 @@ async def start_training(services: Services, client: Client, request: StartTrain
         )
 
     session = services.sessions.get(request.session_id)
-    return await _begin(services, client, request, session, "train", job)
+    return await begin(services, client, request, session, "train", job)
 
 
 def resume_job(services: Services, name: str, session_id: str, epochs: int | None = None) -> Resume:
@@ -113,7 +117,7 @@ async def resume_training(services: Services, client: Client, request: ResumeTra
         return resume_job(services, request.checkpoint, request.session_id, request.epochs)
 
     session = services.sessions.get(request.session_id)
-    return await _begin(services, client, request, session, "resume", job)
+    return await begin(services, client, request, session, "resume", job)
 
 
 @handles(StartTuning)
@@ -126,7 +130,7 @@ async def start_tuning(services: Services, client: Client, request: StartTuning)
         )
 
     session = services.sessions.get(request.session_id)
-    return await _begin(services, client, request, session, "tune", job)
+    return await begin(services, client, request, session, "tune", job)
 
 
 @handles(ExportModel, ExportOnnx)
@@ -149,7 +153,7 @@ async def export_model(services: Services, client: Client, request: ExportModel 
             format=format_name,
         )
 
-    return await _begin(services, client, request, session, "export", job)
+    return await begin(services, client, request, session, "export", job)
 
 
 @handles(EvaluateModel)
@@ -172,7 +176,7 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
             subgroups=request.subgroups,
         )
 
-    return await _begin(services, client, request, session, "evaluate", job)
+    return await begin(services, client, request, session, "evaluate", job)
 
 
 @handles(CompareModels)
@@ -204,7 +208,7 @@ async def compare_models(services: Services, client: Client, request: CompareMod
             split=request.split,
         )
 
-    return await _begin(services, client, request, session, "compare", job)
+    return await begin(services, client, request, session, "compare", job)
 
 
 @handles(AuditData)
@@ -223,7 +227,7 @@ async def audit_data(services: Services, client: Client, request: AuditData) -> 
             pictures=True,
         )
 
-    services.runner.start(session, "audit", _in_thread(job), (client, request.request_id), request.answered_by)
+    services.runner.start(session, "audit", in_thread(job), (client, request.request_id), request.answered_by)
 
 
 @handles(CreateReport)
@@ -243,7 +247,7 @@ async def create_report(services: Services, client: Client, request: CreateRepor
             pdf=request.pdf,
         )
 
-    return await _begin(services, client, request, session, "report", job)
+    return await begin(services, client, request, session, "report", job)
 
 
 @handles(PredictImages)
@@ -261,7 +265,7 @@ async def predict_images(services: Services, client: Client, request: PredictIma
             images=request.images,
         )
 
-    return await _begin(services, client, request, session, "predict", job)
+    return await begin(services, client, request, session, "predict", job)
 
 
 @handles(ExplainImages)
@@ -280,7 +284,7 @@ async def explain_images(services: Services, client: Client, request: ExplainIma
             target_class=request.target_class,
         )
 
-    return await _begin(services, client, request, session, "explain", job)
+    return await begin(services, client, request, session, "explain", job)
 
 
 @handles(StopTraining)
@@ -288,7 +292,7 @@ async def stop_training(services: Services, client: Client, request: StopTrainin
     services.runner.stop(client, request.request_id)
 
 
-async def _begin(
+async def begin(
     services: Services,
     client: Client,
     request: QueueableRequest,
@@ -299,11 +303,11 @@ async def _begin(
     """Have the job run now (SessionBusy while another does) or, when the request says so, wait for its turn."""
     if not (request.queue and services.queue.must_wait):
         asker = (client, request.request_id)
-        services.runner.start(session, kind, _in_thread(make_job), asker, request.answered_by)
+        services.runner.start(session, kind, in_thread(make_job), asker, request.answered_by)
         return None
     return await services.queue.add(kind, cast(AnyJob, await asyncio.to_thread(make_job)))
 
 
-def _in_thread(make_job: Callable[[], Job]) -> Callable[[], Awaitable[Job]]:
+def in_thread(make_job: Callable[[], Job]) -> Callable[[], Awaitable[Job]]:
     """Return what makes the job in a thread, since it reads files."""
     return partial(asyncio.to_thread, make_job)

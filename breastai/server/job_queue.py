@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from breastai.domain.errors import BreastAIError, NotQueued, QueueFull, SessionBusy
 from breastai.domain.events import JobQueued, QueueShown
-from breastai.domain.jobs import AnyJob, Job, Train, Tune
+from breastai.domain.jobs import AnyJob, Crossval, Job, Train, Tune
 from breastai.domain.listings import QueueEntry
 from breastai.server.data_roots import DataRoots
 from breastai.server.hub import Hub
@@ -149,7 +149,7 @@ class JobQueue:
         self._data_roots.check_job(cast(Job, job))
         if isinstance(job, Train):
             changes["run_id"] = self._workspace.new_run_id()
-        elif isinstance(job, Tune):
+        elif isinstance(job, Tune | Crossval) and job.config is not None:
             changes["study_id"] = self._workspace.new_run_id()
         return cast(Job, job).model_copy(update=changes)
 
@@ -167,8 +167,8 @@ class JobQueue:
 
 def _shown(queued: QueuedJob) -> QueueEntry:
     job = queued.job
-    config = job.config if isinstance(job, Train | Tune) else None
-    about = [getattr(job, name, None) for name in ("checkpoint", "run_id", "first")]
+    config = job.config if isinstance(job, Train | Tune | Crossval) else None
+    about = [getattr(job, name, None) for name in ("checkpoint", "run_id", "first", "study_id")]
     return QueueEntry(
         entry=queued.entry,
         job=queued.kind,

@@ -8,6 +8,7 @@ from breastai.domain.errors import NoCurrentModel
 from breastai.domain.events import (
     CheckpointDeleted,
     CheckpointLoaded,
+    CrossvalComplete,
     DataLoaded,
     Error,
     Event,
@@ -134,8 +135,13 @@ class Session:
             self.study = self.study.model_copy(update={"tuning": event.tuning}).ended("complete")
         elif isinstance(event, StudyStopped) and event.study_id == self.study.study_id:
             self.study = self.study.ended("stopped" if event.reason == "user" else "interrupted")
+        elif isinstance(event, CrossvalComplete) and event.study_id == self.study.study_id:
+            self.study = self.study.ended("complete").model_copy(update={"crossval": event.result})
         elif isinstance(event, Error) and self.study.state == "running" and ends_job(event):
-            self.study = self.study.ended("failed", event.message)
+            # A worker that is gone leaves a study as a power failure does.
+            self.study = self.study.ended(
+                "interrupted" if event.code.startswith("worker.") else "failed", event.message
+            )
 
     def _forget(self, event: RunDeleted) -> None:
         """A run was deleted: it is no longer this session's, nor is its model."""

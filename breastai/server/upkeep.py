@@ -1,4 +1,4 @@
-"""What the server does unasked: go on with interrupted runs when it starts, and back up on schedule."""
+"""What the server does unasked: go on with interrupted runs and studies when it starts, and back up on schedule."""
 
 import asyncio
 
@@ -8,8 +8,14 @@ from breastai.domain.jobs import Job
 from breastai.server.job_handlers import resume_job
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
+from breastai.server.study_handlers import resume_study_job
 from breastai.storage.backup import backup_event, backup_is_due, create_backup
-from breastai.storage.interrupted import goes_on_by_itself, interrupted_runs, is_any_unfinished_run_held
+from breastai.storage.interrupted import (
+    goes_on_by_itself,
+    interrupted_runs,
+    interrupted_study,
+    is_any_unfinished_run_held,
+)
 
 LOOK_EVERY_S = 60.0
 SAVING_LOOK_S = 1.0
@@ -42,6 +48,27 @@ async def go_on_with_interrupted(services: Services) -> None:
         except SessionBusy:  # the user was quicker, and decides what runs
             LOG.info("another job runs: the interrupted run %s waits for its user", run.run_id)
             return
+    await _go_on_with_study(services)
+
+
+async def _go_on_with_study(services: Services) -> None:
+    """Resume the latest study, when it was interrupted."""
+    try:
+        study_id = await asyncio.to_thread(interrupted_study, services.workspace)
+        if study_id is None:
+            return
+        LOG.info("going on with the interrupted study %s", study_id)
+
+        async def job() -> Job:
+            return await asyncio.to_thread(resume_study_job, services, study_id, SESSION)
+
+        session = services.sessions.get(SESSION)
+        task = services.runner.start(session, "resume_study", job, None, ("study_started",))
+        await asyncio.wait([task])
+    except SessionBusy:
+        LOG.info("another job runs: the interrupted study waits for its user")
+    except (BreastAIError, OSError) as error:
+        LOG.warning("the interrupted study is not gone on with: %s", error)
 
 
 async def _resumed(services: Services, run: InterruptedRun) -> None:

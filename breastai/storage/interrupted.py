@@ -19,7 +19,7 @@ from breastai.domain.events import (
 from breastai.domain.messages import decode_event, encode_event
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
 from breastai.storage.journal import mend, read_events
-from breastai.storage.studies import study_of
+from breastai.storage.studies import latest_study, study_of
 from breastai.storage.workspace import Workspace, naming_full_disk
 
 MOST_LISTED = 20
@@ -70,13 +70,27 @@ def goes_on_by_itself(workspace: Workspace, run: InterruptedRun) -> bool:
 
     A run that was begun or resumed 3 times without completing an epoch is left to its user.
     """
+    return run.cause != "error" and starts_without_an_epoch(workspace, run.run_id) < MOST_STARTS
+
+
+def starts_without_an_epoch(workspace: Workspace, run_id: str) -> int:
+    """Return how often a run was begun or resumed since it last completed an epoch."""
     starts = 0
-    for event in read_events(workspace.journal_file(run.run_id)):
+    for event in read_events(workspace.journal_file(run_id)):
         if isinstance(event, TrainingUpdate):
             starts = 0
         elif isinstance(event, TrainingStarted):
             starts += 1
-    return run.cause != "error" and starts < MOST_STARTS
+    return starts
+
+
+def interrupted_study(workspace: Workspace) -> str | None:
+    """Return the latest study, when it was interrupted and no run of it is what brings the machine down."""
+    study = latest_study(workspace)
+    if study is None or study.state != "interrupted":
+        return None
+    stuck = any(starts_without_an_epoch(workspace, member.run_id) >= MOST_STARTS for member in study.members)
+    return None if stuck else study.study_id
 
 
 def resumable_run(workspace: Workspace, name: str) -> str:

@@ -171,6 +171,7 @@ declare global {
       config: Record<string, any>;
       members: StudyMember[];
       tuning: TuningState | null;
+      crossval: CrossvalResult | null;
     }
 
     interface SettingImportance {
@@ -207,6 +208,46 @@ declare global {
       reason: "trials" | "time";
     }
 
+    interface Spread {
+      mean: number;
+      standard_deviation: number;
+      low: number;
+      high: number;
+      n: number;
+    }
+
+    interface CrossvalResult {
+      class_names: string[];
+      cases: number;
+      predictions: number;
+      counts: Record<string, number>;
+      units: number | null;
+      patients_known: boolean;
+      grouped: boolean;
+      figures: Record<string, Figure>;
+      at_thresholds: Record<string, Figure>;
+      target_class: string | null;
+      confusion_matrix: number[][];
+      roc: Record<string, Record<string, (number | null)[]>>;
+      spread: Record<string, Spread>;
+      notes: string[];
+      record: string;
+      export: string | null;
+      export_difference: number | null;
+    }
+
+    interface StudyShown extends Event {
+      type: "study";
+      study: Study | null;
+      studies: string[];
+    }
+
+    interface CrossvalComplete extends Event {
+      type: "crossval_complete";
+      study_id: string;
+      result: CrossvalResult;
+    }
+
     interface StudyStarted extends Event {
       type: "study_started";
       study: Study;
@@ -221,6 +262,7 @@ declare global {
     interface StudyStopped extends Event {
       type: "study_stopped";
       study_id: string;
+      kind: "crossval" | "tuning";
       reason: "user" | "server_gone";
     }
 
@@ -869,7 +911,9 @@ declare global {
       training_stopped: TrainingStopped;
       job_stopped: JobStopped;
       study_started: StudyStarted;
+      study: StudyShown;
       study_member: StudyMemberChanged;
+      crossval_complete: CrossvalComplete;
       study_stopped: StudyStopped;
       tuning_update: TuningUpdate;
       tuning_complete: TuningComplete;
@@ -989,6 +1033,8 @@ declare global {
     run: Run | null;
     /** The latest study, with all its runs. */
     study: Wire.Study | null;
+    /** The names of all studies, the latest first; null when not asked for. */
+    studies: string[] | null;
     checkpoints: Wire.CheckpointEntry[] | null;
     loaded: Wire.CheckpointLoaded | null;
     exports: Wire.ExportComplete[];

@@ -263,7 +263,7 @@ def test_a_study_changes_run_by_run_and_leaves_the_run_of_the_page_alone(run_js:
     code = "const state = fold(input); output([state.run.id, state.session.state, state.study.state, state.study.members.map(({ state, epoch }) => [state, epoch])]);"
     shown = run_js(FOLD + code, wire(*recorded(1), *told))
     assert shown == [RUN, "running", "running", [["running", 2], ["waiting", 0]]]
-    stopped = run_js(FOLD + code, wire(*recorded(1), *told, StudyStopped(study_id="s", reason="user")))
+    stopped = run_js(FOLD + code, wire(*recorded(1), *told, StudyStopped(study_id="s", kind="crossval", reason="user")))
     assert stopped == [RUN, "idle", "stopped", [["stopped", 2], ["waiting", 0]]]
     # A reload shows the same.
     seen = study.with_member(now)

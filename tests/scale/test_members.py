@@ -71,29 +71,20 @@ def test_the_runs_of_a_study_are_ordinary_runs_and_tell_only_the_study_s_events(
         assert read_manifest(checkpoint_files(workspace, run_id, "best")).run_id == run_id
 
 
-def test_a_stop_keeps_the_place_and_going_on_ends_with_the_weights_of_an_uninterrupted_study(
-    tmp_path, config: Config
-) -> None:
-    whole, parted = Workspace.open(tmp_path / "whole"), Workspace.open(tmp_path / "parted")
-    list(in_study(a_study("a", "b"), whole, "default", lambda: False, all_members(config)))
+def test_a_stop_keeps_the_place_and_what_is_complete_is_not_run_again(workspace: Workspace, config: Config) -> None:
     seen: list[Event] = []
 
     def stop() -> bool:
         return ("study-b", 1) in epochs(seen)
 
-    seen.extend(in_study(a_study("a", "b"), parted, "default", stop, all_members(config)))
+    seen.extend(in_study(a_study("a", "b"), workspace, "default", stop, all_members(config)))
     assert isinstance(seen[-1], StudyStopped) and seen[-1].reason == "user"
-    study = read_study(parted, "study")
+    study = read_study(workspace, "study")
     assert (study.state, [member.state for member in study.members]) == ("stopped", ["complete", "stopped"])
-    again = list(in_study(study, parted, "default", lambda: False, all_members(config)))
+    again = list(in_study(study, workspace, "default", lambda: False, all_members(config)))
     assert "study-a" not in [run for run, _ in epochs(again)]
-    for place in (whole, parted):
-        updates, _ = told_of(place, "study-b")
-        assert [update.epoch for update in updates or ()] == [1, 2]
-    assert (
-        read_manifest(checkpoint_files(whole, "study-b", "best")).sha256
-        == read_manifest(checkpoint_files(parted, "study-b", "best")).sha256
-    )
+    updates, _ = told_of(workspace, "study-b")
+    assert [update.epoch for update in updates or ()] == [1, 2]
 
 
 def test_a_run_can_be_ended_by_what_its_epochs_say(workspace: Workspace, config: Config) -> None:

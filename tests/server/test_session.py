@@ -156,8 +156,8 @@ def test_a_tuning_is_seen_with_what_is_known_after_each_trial_and_at_its_end():
 @pytest.mark.parametrize(
     ("last", "state", "message"),
     [
-        (StudyStopped(study_id="s", reason="user"), "stopped", ""),
-        (StudyStopped(study_id="s", reason="server_gone"), "interrupted", ""),
+        (StudyStopped(study_id="s", kind="crossval", reason="user"), "stopped", ""),
+        (StudyStopped(study_id="s", kind="crossval", reason="server_gone"), "interrupted", ""),
         (Error(code="run.disk_full", message="full", params={}), "failed", "full"),
         (None, "interrupted", ""),
     ],

@@ -1,0 +1,83 @@
+"""`crossval`: a model for each fold, judged on the part held out, with pooled figures and an ensemble."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+from breastai.commands.train import EpochsOption
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(crossval)
+
+
+def crossval(
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ [default: data]."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", metavar="NAME", help="quick (minutes on two cores), balanced, or full (defaults)."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as training.learning_rate=0.001; repeatable."),
+    ] = None,
+    epochs: EpochsOption = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", metavar="K", help="Parts, each held out once [default: 5].")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option("--repeats", metavar="N", help="Deal the images anew N times [default: 1].")
+    ] = None,
+    ungrouped: Annotated[
+        bool, typer.Option("--ungrouped", help="Deal image by image, to show what keeping patients whole changes.")
+    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="STUDY", help="Go on with a study; 'latest' is the one begun last."),
+    ] = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Cross-validate: every training and validation image is judged once by a model that never saw it.
+
+    The test folder is never touched. Ctrl+C once stops and saves; --resume goes on from there.
+    """
+    from breastai.commands.configuration import training_config
+    from breastai.commands.running import run_job
+    from breastai.domain.errors import CommandInvalid, DataNotFound, StudyNotFound
+    from breastai.domain.jobs import Crossval, ResumeStudy
+    from breastai.storage.studies import read_study, studies
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    if resume is not None:
+        if any((data, config, preset, assignments, epochs, folds, repeats, ungrouped)):
+            raise CommandInvalid(
+                "--resume goes on with a study as it was begun: expected no other settings beside it.",
+                "breastai crossval --help",
+            )
+        known = studies(place)
+        if resume == "latest" and not known:
+            raise StudyNotFound(resume, [])
+        study = read_study(place, known[-1] if resume == "latest" else resume)
+        with opened(as_json) as output:
+            return run_job(ResumeStudy(workspace=str(place.root), study_id=study.study_id), output)
+    own = [f"crossval.{name}={value}" for name, value in (("folds", folds), ("repeats", repeats)) if value is not None]
+    own += ["crossval.grouped=false"] if ungrouped else []
+    settings = training_config(
+        place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
+    )
+    if not place.resolve(settings.data.train_dir).is_dir():
+        raise DataNotFound(settings.data.train_dir)
+    with opened(as_json) as output:
+        return run_job(Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=settings), output)

@@ -1,0 +1,135 @@
+"""Cross-validation: a run for each fold, each judged once on its part, and what all of them show together."""
+
+from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
+from functools import partial
+
+from breastai.clinical.deciding import target_class
+from breastai.data.cases import Folders, list_folders
+from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import BreastAIError, StudyExists
+from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
+from breastai.domain.jobs import Crossval
+from breastai.domain.study import CrossvalResult, Study, StudyMember
+from breastai.engine.models import check_image_size
+from breastai.scale.dealing import Dealt, dealt_cases, split_of_fold
+from breastai.scale.ensemble import export_ensemble
+from breastai.scale.held_out import judged
+from breastai.scale.members import StudyInProgress, in_study, run_member
+from breastai.scale.pooling import ensemble_rule, pool_of, pooled_result
+from breastai.storage.recording import Stop
+from breastai.storage.studies import studies
+from breastai.storage.workspace import Workspace, atomic_write
+
+
+def crossval(job: Crossval, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
+    """Cross-validate a configuration. Raises InputError before the study leaves a trace on disk."""
+    if job.study_id in studies(workspace):
+        raise StudyExists(job.study_id)
+    config = pool_config(job.config)
+    _checked(config, workspace)
+    settings = config.crossval
+    members = [
+        StudyMember(run_id=f"{job.study_id}-r{repeat}f{fold}", repeat=repeat, fold=fold, epochs=config.training.epochs)
+        for repeat in range(1, settings.repeats + 1)
+        for fold in range(1, settings.folds + 1)
+    ]
+    study = Study(
+        study_id=job.study_id,
+        kind="crossval",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        config=config.model_dump(mode="json"),
+        members=members,
+    )
+    yield from go_on(study, workspace, job.session_id, stop_requested)
+
+
+def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Iterator[Event]:
+    """Do what is left of a cross-validation: folds not judged yet, then what all show together."""
+    config = parse_config(study.config)
+    folders = _checked(config, workspace)
+    yield from in_study(study, workspace, session_id, stop_requested, partial(_work, config, folders))
+
+
+def pool_config(config: Config) -> Config:
+    """Return the configuration of a study's runs: one pool of images, no export of each, and nothing else changed."""
+    data = config.data.model_copy(update={"pool_val": True, "split_file": None})
+    return config.model_copy(update={"data": data})
+
+
+def config_of(study: Study, member: StudyMember, config: Config) -> Config:
+    """Return the configuration of one fold's run: with its split, and a seed that differs between repeats."""
+    split_file = f"logs/{study.study_id}/splits/{member.run_id}.json"
+    seed = config.system.seed + (member.repeat or 1) - 1
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"split_file": split_file}),
+            "training": config.training.model_copy(update={"export_onnx": False}),
+            "system": config.system.model_copy(update={"seed": seed}),
+        }
+    )
+
+
+def fold_events(
+    progress: StudyInProgress, member: StudyMember, config: Config, folders: Folders, dealt: Dealt
+) -> Generator[Event, None, StudyMember]:
+    """Train a fold's run to its end and judge it on its part; yield what the study tells of it, return it complete."""
+    title = title_of(member, config)
+    split = split_of_fold(dealt, config, member.repeat or 1, member.fold or 1)
+    own = config_of(progress.study, member, config)
+    path = progress.workspace.resolve(own.data.split_file or "")
+    if not path.is_file():
+        atomic_write(path, (split.model_dump_json(indent=1) + "\n").encode())
+    trained = yield from run_member(progress, member, own, title)
+    over = yield from judged(progress, trained, config, folders, dealt, title)
+    yield progress.change(over)
+    return over
+
+
+def title_of(member: StudyMember, config: Config) -> str:
+    fold = f"fold {member.fold} of {config.crossval.folds}"
+    text = fold if config.crossval.repeats == 1 else f"repeat {member.repeat} of {config.crossval.repeats}, {fold}"
+    return text[0].upper() + text[1:]
+
+
+def _checked(config: Config, workspace: Workspace) -> Folders:
+    """Return the folders; raise what would keep every run from beginning."""
+    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    folders = list_folders(config, workspace.root)
+    target_class(config, folders.class_names)
+    return folders
+
+
+def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Generator[Event, None, Event]:
+    study, workspace = progress.study, progress.workspace
+    dealt = yield from dealt_cases(study.study_id, config, folders, workspace)
+    for member in study.members:
+        progress.check_stop()
+        if not member.is_over:
+            yield from fold_events(progress, member, config, folders, dealt)
+    yield ProgressUpdate(stage="evaluating", message="Putting the parts held out together", progress=1.0)
+    result = pooled_result(progress.study, config, dealt, workspace)
+    progress.check_stop()
+    if config.crossval.ensemble:
+        yield ProgressUpdate(stage="exporting", message="Exporting the ensemble of the folds", progress=1.0)
+        result = yield from _with_ensemble(result, progress.study, config, dealt, workspace)
+    progress.study = progress.study.model_copy(update={"crossval": result})
+    return CrossvalComplete(study_id=study.study_id, result=result)
+
+
+def _with_ensemble(
+    result: CrossvalResult, study: Study, config: Config, dealt: Dealt, workspace: Workspace
+) -> Generator[Event, None, CrossvalResult]:
+    """Export the ensemble; a failure is told, and the study stays complete."""
+    try:
+        found = export_ensemble(study, ensemble_rule(pool_of(study, dealt, workspace), config, dealt), workspace)
+    except (BreastAIError, ModuleNotFoundError) as error:
+        yield Log(
+            level="warning",
+            code="export.ensemble_failed",
+            message=f"The cross-validation is complete, but its ensemble could not be exported to ONNX: {error}",
+            params={"reason": str(error)},
+        )
+        return result
+    return result.model_copy(update={"export": workspace.relative(found.path), "export_difference": found.difference})

@@ -1,0 +1,154 @@
+"""The cases of a cross-validation dealt into folds: which are held out, validate and train, for each of its runs."""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from breastai.clinical.auditing import audited
+from breastai.data.background import with_progress
+from breastai.data.cache import Prepared
+from breastai.data.cases import Folders, preprocessed
+from breastai.data.leaks import left_out, units
+from breastai.data.patients import patients_in
+from breastai.data.splits import deal, split
+from breastai.domain.config import Config
+from breastai.domain.errors import StudyDamaged
+from breastai.domain.events import BatchProgress, Event, ProgressUpdate
+from breastai.domain.evidence import Part, SplitCase, SplitFile, TwinGroup
+from breastai.storage.studies import study_file
+from breastai.storage.workspace import Workspace, atomic_write
+
+HELD_OUT = "held_out"
+
+
+class Dealt(Part):
+    """All images of a cross-validation. `units`: for each a name its patient's and its duplicates' images share.
+
+    `folds`: for each repeat the fold of each image, from 1; 0 for one left out for a reason.
+    """
+
+    format: int = 1
+    class_names: list[str]
+    files: list[str]
+    sha256: list[str]
+    labels: list[int]
+    patients_known: bool
+    units: list[str] | None
+    left_out: dict[str, str]
+    twins: int
+    folds: list[list[int]]
+
+
+def dealt_cases(study_id: str, config: Config, folders: Folders, workspace: Workspace) -> Generator[Event, None, Dealt]:
+    """Return how the cases are dealt, done now unless it was before; tell how far it is. Raises TooFewPatients."""
+    path = _path(workspace, study_id)
+    if path.is_file():
+        return read_dealt(workspace, study_id)
+    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
+    prepared = yield from prepared_images(folders, config)
+    found = _dealt(
+        config, prepared, patients_in(prepared.folder, config.evaluation.patient_id, workspace.root), record.groups
+    )
+    atomic_write(path, (found.model_dump_json() + "\n").encode())
+    return found
+
+
+def read_dealt(workspace: Workspace, study_id: str) -> Dealt:
+    """Return how the cases of a study were dealt; raise StudyDamaged."""
+    try:
+        return Dealt.model_validate_json(_path(workspace, study_id).read_bytes())
+    except (OSError, ValidationError, ValueError) as error:
+        raise StudyDamaged(study_id, f"folds.json: {type(error).__name__}") from None
+
+
+def prepared_images(folders: Folders, config: Config) -> Generator[Event, None, Prepared]:
+    """Return all images a cross-validation may use, preprocessed; tell how far it is."""
+    steps = with_progress(lambda report: preprocessed(folders.train, config, report))
+    try:
+        while True:
+            done, total = next(steps)
+            yield ProgressUpdate(
+                stage="preparing",
+                message=f"Reading images: {done} of {total}" if total else "Reading images",
+                batch_progress=BatchProgress(batch=done, total_batches=total),
+            )
+    except StopIteration as end:
+        prepared: Prepared = end.value
+        return prepared
+    finally:
+        steps.close()
+
+
+def _dealt(config: Config, prepared: Prepared, patients: list[str] | None, twins: Sequence[TwinGroup]) -> Dealt:
+    files, labels, names = prepared.folder.files, prepared.folder.labels, prepared.folder.class_names
+    settings = config.crossval
+    reasons = left_out(files, twins, config.data.on_leak)
+    together = units(files, patients, twins, "train")
+    kept = np.array([number for number, file in enumerate(files) if file not in reasons], dtype=np.int64)
+    groups = _groups(settings.grouped, together, kept)
+    folds: list[list[int]] = []
+    for repeat in range(settings.repeats):
+        numbers = np.zeros(len(files), dtype=np.int64)
+        numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
+        folds.append(numbers.tolist())
+    return Dealt(
+        class_names=list(names),
+        files=list(files),
+        sha256=list(prepared.hashes),
+        labels=labels.tolist(),
+        patients_known=patients is not None,
+        units=together,
+        left_out=reasons,
+        twins=len(twins),
+        folds=folds,
+    )
+
+
+def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> SplitFile:
+    """Return the split of one run: its fold held out, a part of the others for validation, the rest for training."""
+    folds = np.array(dealt.folds[repeat - 1])
+    labels = np.array(dealt.labels)
+    rest = np.flatnonzero((folds > 0) & (folds != fold))
+    seed = _seed(config, repeat) + 500 + fold
+    groups = _groups(config.crossval.grouped, dealt.units, rest)
+    _, chosen = split(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
+    validating = set(rest[chosen].tolist())
+    held_out = np.flatnonzero(folds == fold)
+    by = "whole patients and groups of duplicates" if groups is not None else "single images"
+    description = (
+        f"fold {fold} of {config.crossval.folds}, repeat {repeat} of {config.crossval.repeats}, dealt by {by}: "
+        f"{len(held_out)} images held out to judge the run once; of the others {config.data.val_split:.0%} chose its "
+        f"epoch and fitted its decision rule, seed {seed}"
+    )
+    cases = []
+    for number, (file, digest) in enumerate(zip(dealt.files, dealt.sha256, strict=True)):
+        reason = dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
+        part = "left_out" if reason else "val" if number in validating else "train"
+        cases.append(
+            SplitCase.model_validate(
+                {"folder": "train", "file": file, "sha256": digest, "part": part, "reason": reason}
+            )
+        )
+    return SplitFile(
+        description=description,
+        seed=seed,
+        on_leak=config.data.on_leak,
+        class_names=dealt.class_names,
+        groups=dealt.twins,
+        cases=cases,
+    )
+
+
+def _groups(grouped: bool, together: Sequence[str] | None, among: npt.NDArray[np.int64]) -> list[str] | None:
+    return [together[number] for number in among] if grouped and together is not None else None
+
+
+def _seed(config: Config, repeat: int) -> int:
+    return config.system.seed + 1000 * (repeat - 1)
+
+
+def _path(workspace: Workspace, study_id: str) -> Path:
+    return study_file(workspace, study_id).with_name("folds.json")

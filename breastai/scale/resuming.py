@@ -1,0 +1,24 @@
+"""Going on with a study of whatever kind, from its record."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+
+from breastai.domain.events import Event
+from breastai.domain.jobs import ResumeStudy
+from breastai.domain.study import StudyKind
+from breastai.storage.recording import Stop
+from breastai.storage.studies import read_study
+from breastai.storage.workspace import Workspace
+
+# What goes on with each kind, by module: study, workspace, session_id, stop_requested -> events.
+KINDS: Mapping[StudyKind, str] = {
+    "crossval": "breastai.scale.crossval:go_on",
+    "tuning": "breastai.scale.tune:go_on",
+}
+
+
+def resume_study(job: ResumeStudy, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
+    """Do what is left of a study; of a complete one its last step again. Raises StudyNotFound or StudyDamaged."""
+    study = read_study(workspace, job.study_id)
+    module, _, name = KINDS[study.kind].partition(":")
+    yield from getattr(importlib.import_module(module), name)(study, workspace, job.session_id, stop_requested)
