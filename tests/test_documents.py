@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 PROTOCOL = protocol_document()
 _LINK = re.compile(r"\]\((?!https?:|mailto:|ws:|#)([^)\s#]+)")
+_FILE = re.compile(r"\b((?:tests|benchmarks|examples)/[\w/]+\.\w+)")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -95,6 +96,30 @@ def test_the_asyncapi_document_has_every_message_and_operation() -> None:
 def test_every_link_to_a_file_leads_to_one(document: str) -> None:
     for target in _LINK.findall(text_of(document)):
         assert ((ROOT / document).parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_test_and_script_that_a_document_names_is_there(document: str) -> None:
+    text = text_of(document)
+    named = set(_FILE.findall(text))
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+    assert re.findall(r"`(?:test_\w+|bench_\w+)\.py`", text) == [], "say in which folder it lies"
+
+
+def test_reliability_and_security_name_a_test_or_script_for_each_fault_and_promise() -> None:
+    faults = [line for line in text_of("docs/reliability.md").splitlines() if line.count("|") == 5][2:]
+    shown = text_of("docs/security.md").split("## Where it is shown")[1].split("\n## ")[0]
+    promises = [line for line in shown.splitlines() if line.count("|") == 3][2:]
+    assert len(faults) > 20 and len(promises) > 15
+    assert [line for line in faults + promises if not _FILE.search(line.rsplit("|", 2)[1])] == []
+
+
+def test_every_error_that_reliability_names_is_one() -> None:
+    codes = set(
+        re.findall(r"`((?:worker|run|data|disk|backup|workspace|training)\.[a-z_]+)`", text_of("docs/reliability.md"))
+    )
+    assert len(codes) > 8
+    assert codes - {"worker.log"} <= set(all_errors())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
