@@ -1,6 +1,11 @@
 """BreastAI: train breast-image classifiers on an ordinary computer. Research software, not a medical device."""
 
+import os
 from typing import Any
+
+# ONNX Runtime tells its makers of the machine and of each model, in a thread that Python does not see, unless this is set
+# before it is first imported; its own disable_telemetry_events() comes too late. Processes that we start inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "4.0.0"
 

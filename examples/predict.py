@@ -1,10 +1,13 @@
-"""Twenty lines: the probabilities of one grey image by an exported model, with OpenCV and ONNX Runtime alone."""
+"""Some twenty lines: the probabilities of one grey image by an exported model, with OpenCV and ONNX Runtime alone."""
 
 import json
+import os
 import sys
 
 import cv2
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime tells its makers of this machine
 import onnxruntime
 
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])

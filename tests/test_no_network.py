@@ -66,3 +66,41 @@ def test_training_with_the_packaged_weights_opens_no_connection(tmp_path: Path, 
     assert kinds[-1] == "training_complete"
     assert '"package"' in next(line for line in events if '"model_loaded"' in line)
     assert seen(watched) == []
+
+
+# What Python's audit hooks can't see: ONNX Runtime asks for its makers' server in a native thread. Before it does, it
+# makes itself a store in the user's cache, which is how a test without strace can tell.
+MODEL = """
+import onnx, onnxruntime
+from onnx import TensorProto, helper
+values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", values[:1], values[1:])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+"""
+
+
+def telemetry_of(program: str, tmp_path: Path, name: str) -> list[str]:
+    """Run a program and return the files that it left in the user's cache."""
+    cache = tmp_path / name
+    cache.mkdir()
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"XDG_CACHE_HOME": str(cache), "LOCALAPPDATA": str(cache), "HOME": str(cache)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+    return [path.name for path in cache.rglob("*") if path.is_file() and "onnxruntime" in path.as_posix()]
+
+
+def test_onnx_runtime_tells_nobody_anything(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    if not telemetry_of(MODEL, tmp_path, "alone"):
+        pytest.skip("this ONNX Runtime keeps no store of what it would tell")
+    assert telemetry_of("import breastai\n" + MODEL, tmp_path, "with us") == []
+
+
+def test_whatever_imports_onnx_runtime_switches_its_telemetry_off_before(project_root: Path) -> None:
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"  # breastai/__init__.py comes before every module of ours
+    outside = [*(project_root / "examples").rglob("*.py"), *(project_root / "benchmarks").rglob("*.py")]
+    for path in outside:
+        text = path.read_text(encoding="utf-8")
+        before, imports, _ = text.partition("import onnxruntime")
+        assert not imports or "ORT_DISABLE_TELEMETRY" in before or "breastai" in before, path

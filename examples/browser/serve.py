@@ -1,9 +1,11 @@
 """Serve this folder, and beside it model.onnx and what the model says of itself: python serve.py MODEL.onnx [PORT]."""
 
+import os
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime tells its makers of this machine
 import onnxruntime
 
 
