@@ -85,4 +85,5 @@ def _in_own_process(job: "Bench") -> "Iterator[Event]":
         process.stdin.write(job.model_dump_json() + "\n")
         process.stdin.flush()
         for line in process.stdout:
-            yield decode_event(line)
+            if line.strip():  # an empty one is a sign of life
+                yield decode_event(line)

@@ -17,6 +17,7 @@ from breastai.engine.depthwise_kernels import (
     VECTOR_BYTES,
     input_gradient_kernel,
     output_kernel,
+    scratch_bytes,
     tile_width,
     weight_gradient_kernel,
 )
@@ -62,9 +63,9 @@ class Window:
 # --- the three passes by kernel ----------------------------------------------------------------
 
 
-def _scratch(ring_rows: int, ring_columns: int, taps: int, threads: int) -> tuple[Tensor, int, int]:
+def _scratch(ring_rows: int, ring_columns: int, taps: int, threads: int, dtype: torch.dtype) -> tuple[Tensor, int, int]:
     """Return memory for the rings (to keep until the call is done), its aligned address and the bytes per thread."""
-    size_bytes = -(-(ring_rows * ring_columns + taps) * VECTOR_BYTES // 4096) * 4096
+    size_bytes = scratch_bytes(ring_rows, ring_columns, taps, dtype)
     memory = torch.empty(size_bytes * threads + VECTOR_BYTES, dtype=torch.uint8)
     return memory, -(-memory.data_ptr() // VECTOR_BYTES) * VECTOR_BYTES, size_bytes
 
@@ -81,9 +82,9 @@ def _output(x: Tensor, taps: Tensor, bias: Tensor | None, window: Window) -> Ten
     shape = (images, channels, window.out_height, window.out_width)
     y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
     columns = max((window.out_width - 1) * window.stride + window.size, window.left + window.width)
-    memory, scratch, scratch_bytes = _scratch(window.size, columns, window.size**2, threads)
+    memory, scratch, per_thread = _scratch(window.size, columns, window.size**2, threads, x.dtype)
     run = output_kernel(window.size, window.stride, tile_width(window.out_width), x.dtype)
-    addresses = [x.data_ptr(), taps.data_ptr(), offset.data_ptr(), y.data_ptr(), scratch, scratch_bytes]
+    addresses = [x.data_ptr(), taps.data_ptr(), offset.data_ptr(), y.data_ptr(), scratch, per_thread]
     sizes = [images, window.height, window.width, channels, window.top, window.left]
     run([*addresses, *sizes, window.out_height, window.out_width, columns], threads)
     del memory
@@ -106,9 +107,9 @@ def _input_gradient(dy: Tensor, weight: Tensor, window: Window) -> Tensor:
     dx = torch.empty(shape, dtype=dy.dtype, memory_format=torch.channels_last)
     depth = (window.size + 1) // 2
     columns = depth - 1 + max(window.out_width, (window.width + window.left + 2) // 2)
-    memory, scratch, scratch_bytes = _scratch(depth, columns, window.size**2, threads)
+    memory, scratch, per_thread = _scratch(depth, columns, window.size**2, threads, dy.dtype)
     run = input_gradient_kernel(window.size, tile_width(window.width // 2), dy.dtype)
-    addresses = [dy.data_ptr(), taps.data_ptr(), dx.data_ptr(), scratch, scratch_bytes]
+    addresses = [dy.data_ptr(), taps.data_ptr(), dx.data_ptr(), scratch, per_thread]
     sizes = [images, window.height, window.width, channels, window.top, window.left]
     run([*addresses, *sizes, window.out_height, window.out_width, columns], threads)
     del memory
@@ -120,9 +121,9 @@ def _weight_gradient(x: Tensor, dy: Tensor, window: Window) -> Tensor:
     threads = torch.get_num_threads()
     partial = torch.empty((images, window.size**2, channels))
     columns = max((window.out_width - 1) * window.stride + window.size, window.left + window.width)
-    memory, scratch, scratch_bytes = _scratch(window.size, columns, window.size**2, threads)
+    memory, scratch, per_thread = _scratch(window.size, columns, window.size**2, threads, x.dtype)
     run = weight_gradient_kernel(window.size, window.stride, x.dtype)
-    addresses = [x.data_ptr(), dy.data_ptr(), partial.data_ptr(), scratch, scratch_bytes]
+    addresses = [x.data_ptr(), dy.data_ptr(), partial.data_ptr(), scratch, per_thread]
     sizes = [images, window.height, window.width, channels, window.top, window.left]
     run([*addresses, *sizes, window.out_height, window.out_width, columns], threads)
     del memory

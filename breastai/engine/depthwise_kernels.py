@@ -1,12 +1,14 @@
 """The three passes of a depthwise convolution as kernels: output, gradient of the input, gradient of the weight.
 
-Images lie channels last (N, H, W, C). A task is one image and one block of channels. Each row that a
-pass reads is turned into float32 once, into a ring of rows padded with zeros, so the inner loops are
-multiply-adds without borders. Sums are float32; each image has its own partial weight gradient.
+Images lie channels last (N, H, W, C). A task is one image and the blocks of channels that share its lines of
+cache: row by row, one block after the other, so that each line comes from memory once. Each row that a pass reads is
+turned into float32, into a ring of rows padded with zeros, so the inner loops are multiply-adds without borders. Sums
+are float32; each image has its own partial weight gradient.
 """
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -14,6 +16,7 @@ from breastai.engine.kernels import Run, compiled
 from breastai.engine.vector_code import ELEMENT_BYTES, LANES, Code, Int
 
 VECTOR_BYTES = 4 * LANES
+_CACHE_LINE_BYTES = 64
 
 
 def tile_width(width: int) -> int:
@@ -21,13 +24,54 @@ def tile_width(width: int) -> int:
     return min(range(8, 3, -1), key=lambda tile: width % tile if width >= tile else tile)
 
 
-def _blocks(code: Code, channels: Int) -> Int:
-    return (channels + (LANES - 1)) // LANES
+def _blocks_together(element_bytes: int) -> int:
+    """Return how many blocks of channels one task takes: as many as fill a line of cache."""
+    return _CACHE_LINE_BYTES // (LANES * element_bytes)
 
 
-def _first_channel(channels: Int, block: Int) -> Int:
-    """The last block ends with the last channel, so it may overlap the one before; both write the same."""
-    return (block * LANES).at_most(channels - LANES)
+def scratch_bytes(ring_rows: int, ring_columns: int, taps: int, dtype: torch.dtype) -> int:
+    """Return the memory a thread needs for its rings and taps, in whole pages."""
+    block = (ring_rows * ring_columns + taps) * VECTOR_BYTES
+    return -(-block * _blocks_together(ELEMENT_BYTES[dtype]) // 4096) * 4096
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One block of channels of a task: its first channel, its ring of rows, and its taps behind that."""
+
+    channel: Int
+    ring: Int
+    taps: Int
+
+
+class _Task:
+    """What this thread does at once: one image, and blocks of channels that lie beside each other."""
+
+    def __init__(self, code: Code, number: Int, channels: Int, scratch: Int, ring_bytes: Int, taps: int, most: int):
+        self.code, self.channels, self.scratch, self.ring_bytes, self.taps = code, channels, scratch, ring_bytes, taps
+        blocks = (channels + (LANES - 1)) // LANES
+        groups = (blocks + (most - 1)) // most
+        self.image, self.first = number // groups, number % groups * most
+        self.count = (blocks - self.first).at_most(most)
+
+    def blocks(self) -> Iterator[_Block]:
+        """Write a loop over the blocks. The last ends with the last channel; where two overlap both write the same."""
+        with self.code.loop(0, self.count) as number:
+            channel = ((self.first + number) * LANES).at_most(self.channels - LANES)
+            ring = self.scratch + (self.ring_bytes + self.taps * VECTOR_BYTES) * number
+            yield _Block(channel, ring, ring + self.ring_bytes)
+
+
+def _tasks(
+    code: Code, images: Int, channels: Int, scratch: Int, per_thread: Int, ring_bytes: Int, taps: int, element: int
+) -> Iterator[_Task]:
+    """Write the loop over this thread's tasks; its rings begin as zeros."""
+    most = _blocks_together(element)
+    mine = scratch + code.thread * per_thread
+    _clear(code, mine, (ring_bytes + taps * VECTOR_BYTES) * most)
+    groups = (channels + (LANES * most - 1)) // (LANES * most)
+    with code.my_share(images * groups) as number:
+        yield _Task(code, number, channels, mine, ring_bytes, taps, most)
 
 
 def _fill_row(
@@ -45,6 +89,12 @@ def _fill_row(
                 code.store(code.load(start + column * pixel, dtype), target + column * VECTOR_BYTES)
         with otherwise, code.loop(0, columns) as column:
             code.store(code.splat(0.0), target + column * VECTOR_BYTES)
+
+
+def _pack_taps(code: Code, weights: Int, channels: Int, block: _Block, size: int) -> None:
+    """Copy the block's taps together; `weights` (size * size, C) float32."""
+    for tap in range(size * size):
+        code.store(code.load(weights + (channels * tap + block.channel) * 4), block.taps + tap * VECTOR_BYTES)
 
 
 def _clear(code: Code, start: Int, size_bytes: Int) -> None:
@@ -70,41 +120,39 @@ def output_kernel(size: int, stride: int, tile: int, dtype: torch.dtype) -> Run:
     left, Ho, Wo, columns of a ring row.
     """
     code = Code(f"depthwise_output_{size}_{stride}_{tile}")
-    x, w, bias, y, scratch, scratch_bytes, images, h, width, channels, top, left, ho, wo, ring_columns = (
+    x, w, bias, y, scratch, per_thread, images, h, width, channels, top, left, ho, wo, ring_columns = (
         code.argument(i) for i in range(15)
     )
     element = ELEMENT_BYTES[dtype]
     pixel = channels * element
     row_bytes = ring_columns * VECTOR_BYTES
-    ring = scratch + code.thread * scratch_bytes
-    packed = ring + row_bytes * size
-    blocks = _blocks(code, channels)
-    _clear(code, ring, row_bytes * size)
-    with code.my_share(images * blocks) as task:
-        channel = _first_channel(channels, task % blocks)
-        source = x + ((task // blocks) * h * width * channels + channel) * element
-        target = y + ((task // blocks) * ho * wo * channels + channel) * element
-        for tap in range(size * size):
-            code.store(code.load(w + (channels * tap + channel) * 4), packed + tap * VECTOR_BYTES)
-        offset = code.load(bias + channel * 4)
-        for k in range(size - stride if size > stride else 0):
-            _fill_row(code, ring + row_bytes * k, source, code.const(k) - top, h, width, pixel, left, dtype)
+    for task in _tasks(code, images, channels, scratch, per_thread, row_bytes * size, size * size, element):
+        source = x + task.image * h * pixel * width
+        target = y + task.image * ho * pixel * wo
+        for block in task.blocks():
+            _pack_taps(code, w, channels, block, size)
+            for k in range(size - stride if size > stride else 0):
+                start = source + block.channel * element
+                _fill_row(code, block.ring + row_bytes * k, start, code.const(k) - top, h, width, pixel, left, dtype)
         with code.loop(0, ho) as oh:
-            for k in range(max(size - stride, 0), size):
-                slot = (oh * stride + k) % size
-                _fill_row(code, ring + slot * row_bytes, source, oh * stride + k - top, h, width, pixel, left, dtype)
-            rows = [ring + ((oh * stride + k) % size) * row_bytes for k in range(size)]
-            out = target + oh * wo * pixel
-            for ow, count in _tiles(code, 0, wo, tile):
-                sums = [offset] * count
-                for k in range(size):
-                    here = rows[k] + ow * (stride * VECTOR_BYTES)
-                    seen = [code.load(here + i * VECTOR_BYTES) for i in range((count - 1) * stride + size)]
-                    for tap in range(size):
-                        weight = code.load(packed + (k * size + tap) * VECTOR_BYTES)
-                        sums = [code.fma(seen[i * stride + tap], weight, sums[i]) for i in range(count)]
-                for i in range(count):
-                    code.store(sums[i], out + (ow + i) * pixel, dtype)
+            for block in task.blocks():
+                start = source + block.channel * element
+                for k in range(max(size - stride, 0), size):
+                    slot = block.ring + ((oh * stride + k) % size) * row_bytes
+                    _fill_row(code, slot, start, oh * stride + k - top, h, width, pixel, left, dtype)
+                rows = [block.ring + ((oh * stride + k) % size) * row_bytes for k in range(size)]
+                out = target + oh * wo * pixel + block.channel * element
+                offset = code.load(bias + block.channel * 4)
+                for ow, count in _tiles(code, 0, wo, tile):
+                    sums = [offset] * count
+                    for k in range(size):
+                        here = rows[k] + ow * (stride * VECTOR_BYTES)
+                        seen = [code.load(here + i * VECTOR_BYTES) for i in range((count - 1) * stride + size)]
+                        for tap in range(size):
+                            weight = code.load(block.taps + (k * size + tap) * VECTOR_BYTES)
+                            sums = [code.fma(seen[i * stride + tap], weight, sums[i]) for i in range(count)]
+                    for i in range(count):
+                        code.store(sums[i], out + (ow + i) * pixel, dtype)
     return compiled(code)
 
 
@@ -116,47 +164,44 @@ def input_gradient_kernel(size: int, tile: int, dtype: torch.dtype) -> Run:
     columns of a ring row.
     """
     code = Code(f"depthwise_input_gradient_{size}_{tile}")
-    dy, w, dx, scratch, scratch_bytes, images, h, width, channels, top, left, ho, wo, ring_columns = (
+    dy, w, dx, scratch, per_thread, images, h, width, channels, top, left, ho, wo, ring_columns = (
         code.argument(i) for i in range(14)
     )
     element = ELEMENT_BYTES[dtype]
     pixel = channels * element
     depth = (size + 1) // 2
     row_bytes = ring_columns * VECTOR_BYTES
-    ring = scratch + code.thread * scratch_bytes
-    packed = ring + row_bytes * depth
-    blocks = _blocks(code, channels)
     before = depth - 1  # zero columns before dy's first
-    _clear(code, ring, row_bytes * depth)
-    with code.my_share(images * blocks) as task:
-        channel = _first_channel(channels, task % blocks)
-        source = dy + ((task // blocks) * ho * wo * channels + channel) * element
-        target = dx + ((task // blocks) * h * width * channels + channel) * element
-        for tap in range(size * size):
-            code.store(code.load(w + (channels * tap + channel) * 4), packed + tap * VECTOR_BYTES)
-        for m in range(depth):  # the rows before dy's first are zeros
-            _clear(code, ring + row_bytes * m, row_bytes)
+    for task in _tasks(code, images, channels, scratch, per_thread, row_bytes * depth, size * size, element):
+        source = dy + task.image * ho * pixel * wo
+        target = dx + task.image * h * pixel * width
+        for block in task.blocks():
+            _pack_taps(code, w, channels, block, size)
+            _clear(code, block.ring, row_bytes * depth)  # the rows before dy's first are zeros
         with code.loop(0, (h + top + 1) // 2) as i:
-            _fill_row(code, ring + (i % depth) * row_bytes, source, i, ho, wo, pixel, code.const(before), dtype)
-            rows = [ring + ((i + (depth - m)) % depth) * row_bytes for m in range(depth)]
-            for a in range(2):
-                ih = i * 2 + a - top
-                with code.when(code.both(ih.compare(">=", 0), ih.compare("<", h))):
-                    for b in range(2):
-                        shift = left - b  # iw = 2j - shift
-                        start = (shift.at_least(0) + 1) // 2
-                        stop = (width + shift + 1) // 2
-                        for j, count in _tiles(code, start, stop, tile):
-                            sums = [code.splat(0.0)] * count
-                            for m, k in enumerate(range(a, size, 2)):
-                                here = rows[m] + j * VECTOR_BYTES
-                                seen = {n: code.load(here + (n + before) * VECTOR_BYTES) for n in range(-before, count)}
-                                for n, tap in enumerate(range(b, size, 2)):
-                                    weight = code.load(packed + (k * size + tap) * VECTOR_BYTES)
-                                    sums = [code.fma(seen[c - n], weight, sums[c]) for c in range(count)]
-                            for c in range(count):
-                                place = ih * width + (j + c) * 2 - shift
-                                code.store(sums[c], target + place * pixel, dtype)
+            for block in task.blocks():
+                start = source + block.channel * element
+                slot = block.ring + (i % depth) * row_bytes
+                _fill_row(code, slot, start, i, ho, wo, pixel, code.const(before), dtype)
+                rows = [block.ring + ((i + (depth - m)) % depth) * row_bytes for m in range(depth)]
+                for a in range(2):
+                    ih = i * 2 + a - top
+                    with code.when(code.both(ih.compare(">=", 0), ih.compare("<", h))):
+                        line = target + ih * width * pixel + block.channel * element
+                        for b in range(2):
+                            shift = left - b  # iw = 2j - shift
+                            first = (shift.at_least(0) + 1) // 2
+                            stop = (width + shift + 1) // 2
+                            for j, count in _tiles(code, first, stop, tile):
+                                sums = [code.splat(0.0)] * count
+                                for m, k in enumerate(range(a, size, 2)):
+                                    here = rows[m] + (j + before) * VECTOR_BYTES
+                                    seen = {n: code.load(here + n * VECTOR_BYTES) for n in range(-before, count)}
+                                    for n, tap in enumerate(range(b, size, 2)):
+                                        weight = code.load(block.taps + (k * size + tap) * VECTOR_BYTES)
+                                        sums = [code.fma(seen[c - n], weight, sums[c]) for c in range(count)]
+                                for c in range(count):
+                                    code.store(sums[c], line + ((j + c) * 2 - shift) * pixel, dtype)
     return compiled(code)
 
 
@@ -168,50 +213,49 @@ def weight_gradient_kernel(size: int, stride: int, dtype: torch.dtype) -> Run:
     columns of a ring row.
     """
     code = Code(f"depthwise_weight_gradient_{size}_{stride}")
-    x, dy, dw, scratch, scratch_bytes, images, h, width, channels, top, left, ho, wo, ring_columns = (
+    x, dy, dw, scratch, per_thread, images, h, width, channels, top, left, ho, wo, ring_columns = (
         code.argument(i) for i in range(14)
     )
     element = ELEMENT_BYTES[dtype]
     pixel = channels * element
     row_bytes = ring_columns * VECTOR_BYTES
-    ring = scratch + code.thread * scratch_bytes
-    total = ring + row_bytes * size
-    blocks = _blocks(code, channels)
     group = size if size <= 5 else 3  # rows of taps whose sums fit in the registers
     tile = {3: 4, 5: 2}.get(size, 2)
-    _clear(code, ring, row_bytes * size)
-    with code.my_share(images * blocks) as task:
-        channel = _first_channel(channels, task % blocks)
-        source = x + ((task // blocks) * h * width * channels + channel) * element
-        gradient = dy + ((task // blocks) * ho * wo * channels + channel) * element
-        for tap in range(size * size):
-            code.store(code.splat(0.0), total + tap * VECTOR_BYTES)
-        for k in range(max(size - stride, 0)):
-            _fill_row(code, ring + row_bytes * k, source, code.const(k) - top, h, width, pixel, left, dtype)
+    for task in _tasks(code, images, channels, scratch, per_thread, row_bytes * size, size * size, element):
+        source = x + task.image * h * pixel * width
+        gradient = dy + task.image * ho * pixel * wo
+        for block in task.blocks():
+            _clear(code, block.taps, code.const(size * size * VECTOR_BYTES))
+            for k in range(max(size - stride, 0)):
+                start = source + block.channel * element
+                _fill_row(code, block.ring + row_bytes * k, start, code.const(k) - top, h, width, pixel, left, dtype)
         with code.loop(0, ho) as oh:
-            for k in range(max(size - stride, 0), size):
-                slot = (oh * stride + k) % size
-                _fill_row(code, ring + slot * row_bytes, source, oh * stride + k - top, h, width, pixel, left, dtype)
-            rows = [ring + ((oh * stride + k) % size) * row_bytes for k in range(size)]
-            line = gradient + oh * wo * pixel
-            for first in range(0, size, group):
-                taps = [(k, tap) for k in range(first, min(first + group, size)) for tap in range(size)]
-                sums = {at: code.variable(code.splat(0.0)) for at in taps}
-                for ow, count in _tiles(code, 0, wo, tile):
-                    values = {at: sums[at].get() for at in taps}
-                    slope = [code.load(line + (ow + i) * pixel, dtype) for i in range(count)]
-                    for k in range(first, min(first + group, size)):
-                        here = rows[k] + ow * (stride * VECTOR_BYTES)
-                        seen = [code.load(here + i * VECTOR_BYTES) for i in range((count - 1) * stride + size)]
-                        for tap in range(size):
-                            for i in range(count):
-                                values[k, tap] = code.fma(seen[i * stride + tap], slope[i], values[k, tap])
-                    for at in taps:
-                        sums[at].set(values[at])
-                for k, tap in taps:
-                    place = total + (k * size + tap) * VECTOR_BYTES
-                    code.store(code.load(place) + sums[k, tap].get(), place)
-        for tap in range(size * size):
-            place = dw + ((task // blocks) * (size * size) + tap) * channels * 4 + channel * 4
-            code.store(code.load(total + tap * VECTOR_BYTES), place)
+            for block in task.blocks():
+                start = source + block.channel * element
+                for k in range(max(size - stride, 0), size):
+                    slot = block.ring + ((oh * stride + k) % size) * row_bytes
+                    _fill_row(code, slot, start, oh * stride + k - top, h, width, pixel, left, dtype)
+                rows = [block.ring + ((oh * stride + k) % size) * row_bytes for k in range(size)]
+                line = gradient + oh * wo * pixel + block.channel * element
+                for first in range(0, size, group):
+                    taps = [(k, tap) for k in range(first, min(first + group, size)) for tap in range(size)]
+                    sums = {at: code.variable(code.splat(0.0)) for at in taps}
+                    for ow, count in _tiles(code, 0, wo, tile):
+                        values = {at: sums[at].get() for at in taps}
+                        slope = [code.load(line + (ow + i) * pixel, dtype) for i in range(count)]
+                        for k in range(first, min(first + group, size)):
+                            here = rows[k] + ow * (stride * VECTOR_BYTES)
+                            seen = [code.load(here + i * VECTOR_BYTES) for i in range((count - 1) * stride + size)]
+                            for tap in range(size):
+                                for i in range(count):
+                                    values[k, tap] = code.fma(seen[i * stride + tap], slope[i], values[k, tap])
+                        for at in taps:
+                            sums[at].set(values[at])
+                    for k, tap in taps:
+                        place = block.taps + (k * size + tap) * VECTOR_BYTES
+                        code.store(code.load(place) + sums[k, tap].get(), place)
+        for block in task.blocks():
+            for tap in range(size * size):
+                place = dw + ((task.image * (size * size) + tap) * channels + block.channel) * 4
+                code.store(code.load(block.taps + tap * VECTOR_BYTES), place)
     return compiled(code)
