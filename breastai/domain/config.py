@@ -201,6 +201,10 @@ class TrainingSettings(Settings):
         False,
         description="Keep less in memory and compute it again: the same figures, up to a third slower, for batches that would not fit.",
     )
+    batch_norm: Literal["auto", "batch", "pretrained"] = Field(
+        "auto",
+        description="Statistics of batch normalisation while training: each batch's own, or those of the pretrained weights throughout, which is faster; auto keeps the pretrained ones with fine_tune and where a batch has fewer than 8 images.",
+    )
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over the other classes.")
     weighted_sampler: bool = Field(
         True, description="Draw rare classes more often, so that each class is seen equally often."

@@ -23,7 +23,7 @@ from breastai.engine.loader import count_batches, epoch_order, training_batches
 from breastai.engine.machine import matrix_gflops, training_gflop
 from breastai.engine.models import build_model, check_image_size
 from breastai.engine.optim import Loss, make_optimizer
-from breastai.engine.recipe import epoch_s
+from breastai.engine.recipe import epoch_s, keep_statistics, keeps_statistics
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import prepare_to_compute
 from breastai.engine.step import Learner
@@ -39,7 +39,8 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
     """Train a few steps as the configuration says, and tell what a whole run would take.
 
     The images are those of the configuration, or phantoms when there are none; the figures of a run are for
-    `training_images` of them. The weights are random: the speed does not depend on them.
+    `training_images` of them. The weights are random: the speed depends on no more of them than whether a run would
+    have pretrained ones, whose statistics it may keep.
     """
     config = job.config
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
@@ -124,6 +125,8 @@ def _measured(config: Config, images: ImageSet, training: int, validation: int) 
 def _time_steps(learner: Learner, images: ImageSet, config: Config) -> tuple[float, float]:
     """Return the median seconds of a step, loader included, and the median seconds of it spent waiting for images."""
     learner.model.train()
+    if keeps_statistics(config, config.model.pretrained != "none"):
+        keep_statistics(learner.model)
     steps: list[float] = []
     waits: list[float] = []
     started = time.perf_counter()

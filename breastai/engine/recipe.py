@@ -19,6 +19,7 @@ from breastai.engine.run import Run
 
 HEAD_PASSES = 12
 _HEAD_RATE = 0.002
+_ENOUGH_FOR_STATISTICS = 8  # images in a batch
 _FIRST_SIZE = 0.71  # of the full image size
 _GROWING = 0.6  # share of the epochs in which images grow
 _SIZE_STEP = 32
@@ -143,13 +144,31 @@ def backbone_features(run: Run, images: Tensor) -> Tensor:
 def hold_statistics(run: Run) -> None:
     """Keep the running statistics of batch norms that should not follow the images.
 
-    Those of frozen layers would drift under weights that can't follow. With fine_tune all keep the pretrained ones:
-    statistics of small images would not be those of full ones (Touvron et al. call it the train-test discrepancy).
+    Those of frozen layers would drift under weights that can't follow.
     """
-    all_of_them = run.config.training.recipe == "fine_tune" and run.pretrained_weights
+    if keeps_statistics(run.config, run.pretrained_weights):
+        keep_statistics(run.learner.model)
     for module in run.learner.model.modules():
-        if isinstance(module, nn.BatchNorm2d) and (all_of_them or not _learns(module)):
+        if isinstance(module, nn.BatchNorm2d) and not _learns(module):
             module.eval()
+
+
+def keep_statistics(model: nn.Module) -> None:
+    """Have every batch norm compute with its running statistics, and leave them as they are."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def keeps_statistics(config: Config, pretrained: bool) -> bool:
+    """Return whether batch norms keep the statistics they were pretrained with, where there are such.
+
+    With fine_tune those of small images would not be those of full ones (Touvron et al. call it the train-test
+    discrepancy); those of a few images are little but noise (Wu & He, Group Normalization, ECCV 2018).
+    """
+    wish = config.training.batch_norm
+    few = config.data.batch_size < _ENOUGH_FOR_STATISTICS
+    return pretrained and (wish == "pretrained" or (wish == "auto" and (config.training.recipe == "fine_tune" or few)))
 
 
 def _learns(module: nn.BatchNorm2d) -> bool:

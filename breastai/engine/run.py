@@ -199,6 +199,13 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
             "scratch. Expect far lower figures, above all with few images.",
             params={"architecture": run.config.model.architecture, "reason": pretrained.problem},
         )
+    if run.config.training.batch_norm == "pretrained" and not run.pretrained_weights:
+        yield Log(
+            level="warning",
+            code="training.no_statistics",
+            message="training.batch_norm is pretrained, but the network begins without pretrained weights: batch "
+            "normalisation takes the statistics of each batch.",
+        )
     if run.cases.skipped:
         first = run.cases.skipped[0]
         yield Log(

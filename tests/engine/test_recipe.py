@@ -12,7 +12,7 @@ from breastai.domain.events import Event, ProgressUpdate, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
 from breastai.engine.models import build_model
 from breastai.engine.optim import layer_rates, make_optimizer
-from breastai.engine.recipe import image_size_in, is_head_epoch, rate_at
+from breastai.engine.recipe import image_size_in, is_head_epoch, keeps_statistics, rate_at
 from breastai.engine.runtime import seed_torch
 from breastai.storage.recording import Pace
 from breastai.storage.workspace import Workspace
@@ -48,6 +48,24 @@ def test_the_schedule_begins_after_the_head_epoch() -> None:
     assert rate_at(training, 2, 0.0, 0) == pytest.approx(0.0001)
     assert rate_at(training, 3, 0.0, 0) == pytest.approx(0.01)
     assert rate_at(training, 5, 1.0, 0) == pytest.approx(0.0001)
+
+
+@pytest.mark.parametrize(
+    ("wish", "recipe", "batch_size", "kept"),
+    [
+        ("auto", "plain", 16, False),
+        ("auto", "plain", 4, True),
+        ("auto", "fine_tune", 16, True),
+        ("batch", "fine_tune", 4, False),
+        ("pretrained", "plain", 16, True),
+    ],
+)
+def test_statistics_are_kept_where_those_of_a_batch_would_mislead(
+    wish: str, recipe: str, batch_size: int, kept: bool
+) -> None:
+    values = {"training": {"recipe": recipe, "batch_norm": wish}, "data": {"batch_size": batch_size}}
+    assert keeps_statistics(parse_config(values), pretrained=True) is kept
+    assert not keeps_statistics(parse_config(values), pretrained=False)
 
 
 def test_earlier_layers_learn_more_slowly() -> None:
