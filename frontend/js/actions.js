@@ -19,8 +19,8 @@
     if (action === "connect") return phase === "connected" ? "reason.already_connected" : null;
     if (action === "disconnect") return phase === "disconnected" ? "reason.already_disconnected" : null;
     if (phase !== "connected") return "reason.not_connected";
-    if (action === "queue_training" || action === "adopt_settings") return null;
-    const starting = ["start_training", "resume_training", "start_crossval", "resume_study"].some((request) => BreastAI.store.isPending(state, request));
+    if (action === "queue_training" || action === "adopt_settings" || action === "use_tuned") return null;
+    const starting = ["start_training", "resume_training", "start_crossval", "start_tuning", "resume_study"].some((request) => BreastAI.store.isPending(state, request));
     if (action === "stop_training") return state.session.state === "idle" && !starting ? "reason.nothing_to_stop" : null;
     if (NEEDS_IDLE.has(action) && (starting || state.session.state !== "idle")) return "reason.busy";
     if (BreastAI.store.isPending(state, action) && !ASKED_BY_ITSELF.has(action)) return "reason.waiting";

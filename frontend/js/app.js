@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "predict", "editor", "log", "system"];
+  const VIEWS = ["training", "data", "tuning", "queue", "runs", "checkpoints", "audit", "evaluation", "predict", "editor", "log", "system"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -42,12 +42,14 @@
       curves.restyle();
       evaluation.restyle();
       runs.restyle();
+      tuning.restyle();
     }
 
     const context = { store, connection, restyle };
     const curves = BreastAI.views.curves.create();
     const evaluation = BreastAI.views.evaluation.create(context);
     const runs = BreastAI.views.runs.create(context);
+    const tuning = BreastAI.views.tuning.create(context);
     views = [
       BreastAI.views.header.create(context),
       BreastAI.views.start.create(context),
@@ -58,6 +60,7 @@
       BreastAI.views.classes.create(),
       BreastAI.views.summary.create(),
       BreastAI.views.data.create(context),
+      tuning,
       BreastAI.views.queue.create(context),
       runs,
       BreastAI.views.checkpoints.create(context),

@@ -1363,6 +1363,7 @@ declare global {
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
       runs: { create(context: Context): View & { restyle(): void } };
+      tuning: { create(context: Context): View & { restyle(): void } };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };

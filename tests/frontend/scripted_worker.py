@@ -9,12 +9,12 @@ from breastai import worker
 from breastai.domain.config import Config
 from breastai.domain.errors import DiskFull, TooFewClasses
 from breastai.domain.events import (
-    Comparison,
     AuditDone,
     BatchProgress,
     BenchMeasured,
     CheckpointSaved,
     ClassFigures,
+    Comparison,
     DataLoaded,
     Evaluation,
     Event,
@@ -36,10 +36,10 @@ from breastai.domain.evidence import (
     Reliability,
     TwinGroup,
 )
-from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, Train
+from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, Train, Tune
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
-from breastai.storage.saving import commit
 from breastai.storage.reports import report_files
+from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
 
 # A run of at most this many epochs completes; a longer one waits in its last epoch for the stop.
@@ -330,5 +330,6 @@ if __name__ == "__main__":
         Compare: compare,
         Report: report,
     }
+    worker.JOBS[Tune] = "scripted_tuning:tune"
     worker.JOBS.update({kind: f"{__name__}:{function.__name__}" for kind, function in scripted.items()})
     sys.exit(worker.main(sys.argv[1:]))

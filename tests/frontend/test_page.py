@@ -284,7 +284,7 @@ def test_no_view_is_wider_than_the_screen(open_page: OpenPage, language: str) ->
     expect(page.locator("#run-state")).to_have_text(re.compile("Complete|Terminé"))
     for width in (380, 720, 1024, 1440, 2560):
         page.set_viewport_size({"width": width, "height": 900})
-        for view in ("training", "data", "queue", "runs", "checkpoints", "audit", "evaluation", "editor", "log", "system"):
+        for view in ("training", "data", "tuning", "queue", "runs", "checkpoints", "audit", "evaluation", "editor", "log", "system"):
             page.evaluate(f"location.hash = '#{view}'")
             expect(page.locator(f"#view-{view}")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)

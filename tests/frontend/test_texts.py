@@ -22,9 +22,9 @@ from breastai.domain.catalog import (
 )
 from breastai.domain.config import Config
 from breastai.domain.errors import all_errors
+from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
 from breastai.domain.listings import DataWarning
-from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 
 RunJs = Callable[..., Any]
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
