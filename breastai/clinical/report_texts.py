@@ -1,8 +1,6 @@
 """The words of a report in English and French, and what the records say in English put into French."""
 
 import json
-import re
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -10,6 +8,7 @@ from typing import Any
 
 from breastai.clinical.report_blocks import Inline, Quoted
 from breastai.domain.evidence import Finding
+from breastai.domain.sentences import in_french
 
 LANGUAGES = ("en", "fr")
 _MONTHS = {
@@ -47,7 +46,7 @@ def spoken(text: str, language: str) -> Inline:
     """Return a sentence of a record in the language; in English where no words are known."""
     if language == "en" or not text:
         return text
-    french = _french(text, _table()["spoken_fr"])
+    french = in_french(text)
     return Quoted(text) if french is None else french
 
 
@@ -62,15 +61,6 @@ def moment(text: str, language: str) -> str:
     joined = " à" if language == "fr" else ","
     day = "1er" if language == "fr" and when.day == 1 else str(when.day)
     return f"{day} {month} {when.year}{joined} {when:%H:%M}{zone}"
-
-
-def _french(text: str, known: Sequence[tuple[str, str]]) -> str | None:
-    """Put a sentence into French; a part of it that is a sentence of its own too."""
-    for pattern, template in known:
-        found = re.fullmatch(pattern, text)
-        if found is not None:
-            return template.format(*((_french(part, known) or part) if part else "" for part in found.groups()))
-    return None
 
 
 @cache

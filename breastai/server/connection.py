@@ -13,6 +13,7 @@ from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
+from breastai.domain.sentences import SENTENCES_FR
 from breastai.server import (  # noqa: F401 - they register their handlers
     asking_handlers,
     data_handlers,
@@ -162,6 +163,7 @@ _CATALOG = {
     "monitors": dict(catalog.MONITORS),
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
+    "sentences_fr": [list(pair) for pair in SENTENCES_FR],
     "image_suffixes": list(catalog.IMAGE_SUFFIXES),
     "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
 }

@@ -5,6 +5,7 @@
   const BACK_OFF_S = [0.5, 1, 2, 4, 8, 15];
   const HEARTBEAT_S = 20;
   const SILENCE_S = 15;
+  const WELCOME_S = 20;
   /** Of what was missed, the events that still matter: to a new page the latest, to one that comes back what its log keeps. */
   const REPLAYED = { first: 300, again: 3000 };
 
@@ -72,6 +73,8 @@
         return;
       }
       socket = opened;
+      // Where a network goes nowhere a connection may neither open nor fail.
+      silenceTimer = setTimeout(lost, WELCOME_S * 1000);
       opened.addEventListener("message", (message) => {
         if (socket === opened) receive(String(message.data));
       });

@@ -28,6 +28,12 @@
     return make("bdi", { class: "name", text: name, attributes: { title: name.length > 30 ? name : null } });
   }
 
+  /** A sentence of the server's, in the chosen language where there are words for it. @param {string} text @param {string} [classes] */
+  function said(text, classes = "") {
+    const words = BreastAI.i18n.spoken(text);
+    return make("span", { class: classes, text: words ?? text, attributes: { lang: words === null ? "en" : null } });
+  }
+
   /**
    * The element with this id; a page without it is not our page.
    * @param {string} id
@@ -93,5 +99,5 @@
     return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
-  BreastAI.elements = { make, name, byId, fill, actionButton, table, scroller, terms };
+  BreastAI.elements = { make, name, said, byId, fill, actionButton, table, scroller, terms };
 })();

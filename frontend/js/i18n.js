@@ -29,6 +29,29 @@
     return "en";
   }
 
+  /** Sentences of the server's, by language: a pattern of the English one, and its words. @type {Record<string, [RegExp, string][]>} */
+  const sentences = {};
+
+  /** Learn what the server's jobs and records may say in English. @param {string} of @param {[string, string][]} pairs */
+  function teach(of, pairs) {
+    sentences[of] = pairs.map(([pattern, words]) => [new RegExp(`^(?:${pattern})$`, "s"), words]);
+  }
+
+  /** A sentence of the server's in the chosen language, or null where no words are known. @param {string} text @returns {string | null} */
+  function spoken(text) {
+    if (language === "en") return text;
+    for (const [pattern, words] of sentences[language] ?? []) {
+      const found = pattern.exec(text);
+      if (found === null) continue;
+      const parts = found.slice(1);
+      return words.replace(/\{\}/g, () => {
+        const part = parts.shift() ?? "";
+        return part === "" ? "" : (spoken(part) ?? part);
+      });
+    }
+    return null;
+  }
+
   function current() {
     return language;
   }
@@ -99,6 +122,12 @@
     return t(`${key}.${form}`, { ...params, count: BreastAI.format.integer(count) });
   }
 
+  /** What a message tells besides its code, its sentences in the chosen language. @param {Record<string, unknown>} [params] @returns {Record<string, unknown>} */
+  function told(params = {}) {
+    const { reason } = params;
+    return typeof reason === "string" ? { ...params, reason: spoken(reason) ?? reason } : { ...params };
+  }
+
   /**
    * The text of an error: by its code, else what the server wrote.
    * @param {{ code: string, message: string, params?: Record<string, unknown> }} error
@@ -106,7 +135,7 @@
   function errorText(error) {
     const key = `error.${error.code}`;
     if (!has(key)) return error.message || t("error.unknown", { code: error.code });
-    const params = { ...error.params };
+    const params = told(error.params);
     if (Array.isArray(params.problems)) params.problems = params.problems.map((line) => problem(String(line))).join(" ; ");
     return t(key, params);
   }
@@ -155,5 +184,5 @@
     }
   }
 
-  BreastAI.i18n = { LANGUAGES, choose, begin, current, tag, set, remember, onChange, has, t, plural, errorText, problem, apply };
+  BreastAI.i18n = { LANGUAGES, choose, begin, current, tag, set, remember, onChange, has, t, plural, teach, spoken, told, errorText, problem, apply };
 })();

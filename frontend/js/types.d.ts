@@ -1225,6 +1225,9 @@ declare global {
       has(key: string): boolean;
       t(key: string, params?: Record<string, unknown>): string;
       plural(key: string, count: number, params?: Record<string, unknown>): string;
+      teach(of: string, pairs: [string, string][]): void;
+      spoken(text: string): string | null;
+      told(params?: Record<string, unknown>): Record<string, unknown>;
       errorText(error: { code: string; message: string; params?: Record<string, unknown> }): string;
       problem(line: string): string;
       apply(root: ParentNode): void;
@@ -1247,6 +1250,7 @@ declare global {
     elements: {
       make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, options?: ElementOptions, ...children: (Node | string | null)[]): HTMLElementTagNameMap[Tag];
       name(name: string): HTMLElement;
+      said(text: string, classes?: string): HTMLElement;
       byId(id: string): HTMLElement;
       fill(parent: Element, ...children: (Node | string | null)[]): void;
       actionButton(action: string, text: string, options?: ElementOptions): HTMLButtonElement;

@@ -77,10 +77,10 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
     yield DataLoaded(
         train=dict.fromkeys(names, 40),
         val=dict.fromkeys(names, 10),
-        split="80/20 by patient, stratified, seed 42",
+        split="20% set aside for validation by whole patients, seed 42",
         patients=37,
         skipped=1,
-        skipped_files=[{"file": "benign/broken <b>.png", "reason": "it is truncated"}],
+        skipped_files=[{"file": "benign/broken <b>.png", "reason": "the file is cut short (truncated); copy it again from its source"}],
         masks=12,
     )
     yield ModelLoaded(
@@ -97,7 +97,7 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
         level="warning",
         code="data.skipped",
         message="1 files could not be used.",
-        params={"count": 1, "file": "benign/broken <b>.png", "reason": "it is truncated"},
+        params={"count": 1, "file": "benign/broken <b>.png", "reason": "the file is cut short (truncated); copy it again from its source"},
     )
     for epoch in range(start_epoch, min(epochs, start_epoch + EPOCHS_PLAYED - 1) + 1):
         yield progress(epoch, epochs)
@@ -269,7 +269,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         figures={"accuracy": figure(0.8), "auc_roc.malignant": figure(0.9), "lr_positive.malignant": figure(None)}
         | ({"accuracy@device=<b>A</b>": figure(0.6)} if job.subgroups else {}),
         confusion_matrix=[[20, 0, 0], [0, 20, 0], [0, 0, 20]],
-        notes=["Patients are unknown."],
+        notes=["Patients are unknown: several images of one patient count as independent cases."],
         operating_point=JudgedPoint(
             class_name="malignant",
             threshold=0.25,
@@ -304,7 +304,7 @@ def compare(job: Compare, workspace: Workspace) -> Iterator[Event]:
             "auc_roc.benign": pair(-0.1, 0.3, 0.2),
             "accuracy": pair(0.0, 0.2, None),
         },
-        notes=["Patients are unknown."],
+        notes=["Patients are unknown: several images of one patient count as independent cases."],
     )
 
 

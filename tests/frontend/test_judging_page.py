@@ -115,6 +115,17 @@ def test_the_current_model_is_compared_with_another_by_the_paired_test(open_page
     assert violations(page) == []
 
 
+def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage) -> None:
+    page = open_page("file", locale="fr")
+    trained(page)
+    expect(page.locator("#data-summary")).to_contain_text("20\u00a0% mis de côté pour la validation par patientes entières")
+    page.get_by_role("link", name="Évaluation").click()
+    page.fill("#evaluate-path", "data")
+    page.locator("#evaluate-form [data-action=evaluate_model]").click()
+    expect(page.locator("#evaluation-body")).to_contain_text("Les patientes sont inconnues")
+    assert page.locator("#evaluation-body [lang=en], #data-summary [lang=en]").count() == 0
+
+
 def test_a_report_is_written_and_opens_from_the_server(open_page: OpenPage) -> None:
     page = open_page("file")
     trained(page)

@@ -119,7 +119,7 @@ def test_a_run_to_its_end_shows_its_figures_and_its_checkpoint(open_page: OpenPa
     expect(page.locator("#data-summary")).to_contain_text("37")
     expect(page.locator("#model-summary")).to_contain_text("pretrained, installed with the system")
     page.get_by_text("1 file skipped, and why").click()
-    expect(page.locator(".skipped li")).to_have_text("benign/broken <b>.png it is truncated")
+    expect(page.locator(".skipped li")).to_have_text("benign/broken <b>.png the file is cut short (truncated); copy it again from its source")
     page.get_by_role("link", name="Checkpoints").click()
     expect(page.locator("#checkpoints-list .pill")).to_have_text("Current model")
 
@@ -408,6 +408,24 @@ def test_the_page_can_be_used_by_keyboard_alone(open_page: OpenPage) -> None:
     assert {"data-path", "preset", "setting-model-architecture", "setting-training-epochs", "start_training"} <= reached
 
 
+THEMES = ("light", "dark")
+
+
+# What is another while a run goes on, fails, or has lost its server.
+STATE_PARTS = {"include": [[part] for part in (".app-header", ".run-card", "#interrupted", "#toasts", "#offline", "#dialog")]}
+
+
+def violations(page: Page, what: str, parts: Any = None) -> list[tuple[str, str, str]]:
+    """What axe finds on the page as it is, in both themes. The second has other colours, and nothing else is another."""
+    found = []
+    for theme in THEMES:
+        page.select_option("#theme", theme)
+        options = {"runOnly": ["color-contrast"]} if theme == "dark" else None
+        result = Axe().run(page, context=parts, options=options).response["violations"]
+        found += [(f"{what}, {theme}", fault["id"], fault["nodes"][0]["html"][:300]) for fault in result]
+    return found
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_axe_finds_nothing_in_the_way_of_anyone(open_page: OpenPage, language: str) -> None:
     page = open_page(locale=language, bypass_csp=True)
@@ -418,15 +436,39 @@ def test_axe_finds_nothing_in_the_way_of_anyone(open_page: OpenPage, language: s
     found = []
     views = page.eval_on_selector_all("nav [data-view]", "links => links.map(({ dataset }) => dataset.view)")
     assert {"training", "editor", "log"} <= set(views)
-    for theme in ("light", "dark"):
-        page.select_option("#theme", theme)
-        for view in views:
-            page.evaluate(f"location.hash = '#{view}'")
-            expect(page.locator(f"#view-{view}")).to_be_visible()
-            if view == "editor":
-                page.wait_for_selector("#editor-box .ace_line")
-            # The second theme has other colours, and nothing else is another.
-            options = {"runOnly": ["color-contrast"]} if theme == "dark" else None
-            result = Axe().run(page, options=options).response["violations"]
-            found += [(theme, view, fault["id"], fault["nodes"][0]["html"]) for fault in result]
+    for view in views:
+        page.evaluate(f"location.hash = '#{view}'")
+        expect(page.locator(f"#view-{view}")).to_be_visible()
+        if view == "editor":
+            page.wait_for_selector("#editor-box .ace_line")
+        found += violations(page, view)
+    assert found == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_server(
+    open_page: OpenPage, language: str
+) -> None:
+    page = open_page(locale=language, bypass_csp=True, expected=("WebSocket connection to",))
+    begin(page, folder="failing", epochs=2)
+    expect(page.locator("#run-state")).to_have_text(re.compile("Failed|Échec"))
+    found = violations(page, "failed, with its notice", STATE_PARTS)
+    begin(page, folder="stubborn")
+    expect(page.locator("#run-state")).to_have_text(re.compile("Running|En cours"))
+    found += violations(page, "running", STATE_PARTS)
+    action(page, "stop_training").click()
+    expect(page.locator("#run-state")).to_have_text(re.compile("Stopping|Arrêt en cours"))
+    action(page, "stop_training").click()
+    expect(page.locator("#dialog")).to_be_visible()
+    # Behind a question nothing can be chosen, the theme neither: one, and the other by the attribute it sets.
+    for theme in THEMES:
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        found += [(f"asking, {theme}", fault["id"], "") for fault in Axe().run(page, context=STATE_PARTS).response["violations"]]
+    page.locator("#dialog-confirm").click()
+    expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
+    action(page, "disconnect").click()
+    page.fill("#address", page.input_value("#address") + "/nothing-here")
+    action(page, "connect").click()
+    expect(page.locator("#offline-retry")).not_to_be_empty()
+    found += violations(page, "offline", STATE_PARTS)
     assert found == []

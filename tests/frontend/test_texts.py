@@ -11,6 +11,7 @@ import pytest
 
 from breastai.clinical.audit import FAULTS
 from breastai.clinical.evidence import evaluate
+from breastai.domain.sentences import SENTENCES_FR, in_french
 from breastai.domain.catalog import (
     EXPORT_FORMATS,
     METRICS,
@@ -226,6 +227,23 @@ def test_a_servers_complaint_about_a_setting_is_told_in_french(run_js: RunJs) ->
         "data.val_split (Part de validation)\u00a0: attendu un nombre supérieur à 0 et inférieur à 0.9, reçu 2",
         "data.colour\u00a0: clé inconnue",
     ]
+
+
+def test_the_page_puts_the_servers_sentences_into_french_as_reports_do(run_js: RunJs) -> None:
+    said = [re.sub(r"\\(.)", r"\1", re.sub(r"\([^?)]*[*+]\)", "7", pattern)) for pattern, _ in SENTENCES_FR] + ["Words of tomorrow."]
+    said = [text for text in said if "(?:" not in text] + ["it is a GIF, which is not supported; save it as PNG"]
+    code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.spoken));'
+    assert run_js(code, [SENTENCES_FR, said]) == [in_french(text) for text in said]
+    assert run_js('BreastAI.i18n.teach("fr", input); output(BreastAI.i18n.spoken("the disk is full"));', SENTENCES_FR) == "the disk is full"
+
+
+def test_an_error_and_a_line_of_the_log_tell_their_reason_in_french(run_js: RunJs) -> None:
+    code = """
+      BreastAI.i18n.teach("fr", input);
+      BreastAI.i18n.set("fr");
+      output(BreastAI.i18n.errorText({ code: "data.image_unreadable", message: "", params: { file: "a.png", reason: "the file is empty (0 bytes)" } }));
+    """
+    assert "le fichier est vide (0 octet)" in run_js(code, SENTENCES_FR)
 
 
 def test_an_error_without_a_text_shows_the_servers_message(run_js: RunJs) -> None:

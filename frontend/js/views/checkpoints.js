@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
 
@@ -119,7 +119,7 @@
       const title = make("div", { class: "checkpoint-name" }, name(entry.checkpoint), make("span", { class: "muted", text: entry.architecture ?? "" }));
       if (entry.checkpoint === current) title.append(make("span", { class: "pill phase-connected", text: t("checkpoints.current") }));
       if (store.state().verified[entry.checkpoint] && entry.problem === null) title.append(whole());
-      if (entry.problem !== null) title.append(make("span", { class: "banner error", text: entry.problem, attributes: { lang: "en" } }));
+      if (entry.problem !== null) title.append(said(entry.problem, "banner error"));
       /** @param {string} key */
       const metric = (key) => format.figure(entry.metrics[key]);
       return [title, format.integer(entry.epoch), format.figure(entry.accuracy), metric("f1_weighted"), metric("auc_roc"), format.bytes(entry.size), format.date(entry.created), buttons(entry)];
@@ -180,7 +180,7 @@
         name(done.checkpoint),
         format.megabytes(done.size_mb),
         done.max_difference === null ? format.NONE : format.small(done.max_difference),
-        make("span", { text: done.compared ?? format.NONE, attributes: { lang: "en" } }),
+        said(done.compared ?? format.NONE),
       ]);
       const head = ["exports.path", "checkpoints.format", "exports.checkpoint", "checkpoints.size", "exports.difference", "exports.compared"].map((each) => t(each));
       fill(byId("exports-list"), scroller(t("exports.title"), table({ caption: t("exports.title"), captionHidden: true, head, rows, class: "stacking" })));

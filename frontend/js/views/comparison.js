@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -41,7 +41,7 @@
       make("ul", {}, ...verdicts),
       scroller(t("comparison.title"), table({ caption: t("comparison.title"), captionHidden: true, head, rows, numeric: true })),
       make("p", { class: "muted", text: t("comparison.how") }),
-      make("ul", { class: "muted", attributes: { lang: "en" } }, ...found.notes.map((note) => make("li", { text: note }))),
+      make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
     ];
   }
 

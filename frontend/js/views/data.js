@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -56,7 +56,7 @@
   /** @param {Wire.DataDescribed} found */
   function skippedOf(found) {
     if (found.skipped_total === 0) return make("p", { class: "empty", text: t("data.nothing_skipped") });
-    const rows = found.skipped.map(({ split, file, reason }) => [name(file), t(`split.${split}`), make("span", { text: reason, attributes: { lang: "en" } })]);
+    const rows = found.skipped.map(({ split, file, reason }) => [name(file), t(`split.${split}`), said(reason)]);
     const head = ["data.file", "data.split", "data.reason"].map((key) => t(key));
     const more = found.skipped_total - found.skipped.length;
     return make(
@@ -119,7 +119,7 @@
       const size = entry.width === null ? "" : t("data.size", { width: format.integer(entry.width), height: format.integer(entry.height) });
       const picture = entry.picture !== null && isPicture(entry.picture)
         ? make("img", { attributes: { src: entry.picture, alt: "", loading: "lazy" } })
-        : make("span", { class: "no-picture", text: entry.problem ?? "", attributes: { lang: "en" } });
+        : said(entry.problem ?? "", "no-picture");
       return make(
         "li",
         {},

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, charts } = BreastAI;
 
@@ -77,7 +77,7 @@
     const first = all.filter(([full]) => FIRST.includes(parts(full).base) && parts(full).where === "");
     const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t("evaluation.on", { n: format.integer(found.n) }));
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
-    const notes = make("ul", { class: "muted", attributes: { lang: "en" } }, ...found.notes.map((note) => make("li", { text: note })));
+    const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all")));
     return [head, opened, found.operating_point === null ? null : pointOf(found.operating_point), figuresTable(first, t("evaluation.figures")), every, subgroupsOf(found), matrixOf(found), notes];
   }

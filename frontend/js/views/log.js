@@ -13,7 +13,7 @@
     if (line.key !== undefined) return t(line.key, line.params);
     if (line.code) {
       const key = `log.${line.code}`;
-      if (BreastAI.i18n.has(key)) return t(key, { ...line.params, message: line.message });
+      if (BreastAI.i18n.has(key)) return t(key, { ...BreastAI.i18n.told(line.params), message: BreastAI.i18n.spoken(line.message ?? "") ?? line.message });
       if (BreastAI.i18n.has(`error.${line.code}`)) return BreastAI.i18n.errorText({ code: line.code, message: line.message ?? "", params: line.params });
     }
     return line.message || t("error.unknown", { code: line.code ?? "" });

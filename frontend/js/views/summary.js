@@ -2,18 +2,13 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller, terms } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller, terms } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** @param {Record<string, number>} counts */
   function total(counts) {
     return Object.values(counts).reduce((sum, count) => sum + count, 0);
-  }
-
-  /** Words of the server, in English. @param {string} text */
-  function quoted(text) {
-    return make("span", { text, attributes: { lang: "en" } });
   }
 
   /** @param {Wire.DataLoaded} data */
@@ -23,18 +18,18 @@
     rows.push([t("data.total"), format.integer(total(data.train)), format.integer(total(data.val))]);
     const counts = table({ caption: t("data.caption"), captionHidden: true, head: [t("data.class"), t("data.train"), t("data.val")], rows, class: "totals", numeric: true });
     /** @type {[string, Node | string][]} */
-    const facts = [[t("data.split"), quoted(data.split)]];
+    const facts = [[t("data.split"), said(data.split)]];
     facts.push([t("data.patients"), data.patients === null ? t("data.patients_unknown") : format.integer(data.patients)]);
     facts.push([t("data.masks"), format.integer(data.masks)]);
     facts.push([t("data.skipped"), format.integer(data.skipped)]);
-    if (data.cache) facts.push([t("data.cache"), quoted(data.cache)]);
+    if (data.cache) facts.push([t("data.cache"), said(data.cache)]);
     return [scroller(t("data.title"), counts), terms(facts), skippedOf(data)];
   }
 
   /** @param {Wire.DataLoaded} data */
   function skippedOf(data) {
     if (data.skipped_files.length === 0) return null;
-    const files = data.skipped_files.map(({ file, reason }) => make("li", {}, name(file ?? ""), make("span", { class: "muted", text: ` ${reason ?? ""}`, attributes: { lang: "en" } })));
+    const files = data.skipped_files.map(({ file, reason }) => make("li", {}, name(file ?? ""), " ", said(reason ?? "", "muted")));
     const more = data.skipped - data.skipped_files.length;
     const rest = more > 0 ? make("p", { class: "muted", text: plural("data.skipped_more", more) }) : null;
     return make("details", { class: "skipped" }, make("summary", { text: plural("data.skipped_files", data.skipped) }), make("ul", {}, ...files), rest);
@@ -45,7 +40,7 @@
     /** @type {[string, Node | string][]} */
     const facts = [
       [t("model.architecture"), model.architecture],
-      [t("model.weights"), make("span", {}, t(`weights.${model.weights}`), " ", make("span", { class: "muted", text: model.weights_detail, attributes: { lang: "en" } }))],
+      [t("model.weights"), make("span", {}, t(`weights.${model.weights}`), " ", said(model.weights_detail, "muted"))],
       [t("model.parameters"), t("model.millions", { count: format.number(model.parameters / 1e6, 1) })],
       [t("model.device"), `${model.device} · ${model.dtype}`],
       [t("model.threads"), format.integer(model.threads)],
@@ -53,7 +48,7 @@
     if (model.expected_s !== null) facts.push([t("model.expected"), t("model.about", { duration: format.duration(model.expected_s) })]);
     if (model.peak_memory_gb !== null) facts.push([t("model.memory"), t("model.at_most", { memory: format.number(model.peak_memory_gb, 1) })]);
     // A plan tells of every layer: long, and read by few.
-    const plan = model.plan ? make("details", {}, make("summary", { text: t("model.plan") }), make("p", {}, quoted(model.plan))) : null;
+    const plan = model.plan ? make("details", {}, make("summary", { text: t("model.plan") }), make("p", {}, make("span", { text: model.plan, attributes: { lang: "en" } }))) : null;
     const warning = model.weights === "none" ? make("p", { class: "banner warning", text: t("model.from_scratch") }) : null;
     return [warning, terms(facts), plan];
   }

@@ -1,0 +1,215 @@
+"""Sentences that jobs and records say in English, put into French by pattern: what an old journal says is understood too."""
+
+import re
+from collections.abc import Sequence
+
+# A pattern of the whole sentence, as Python and JavaScript both read it, and its French, with a {} for each group in
+# their order. A group that is a sentence of its own is put into French as well. The first that fits counts.
+Sentences = Sequence[tuple[str, str]]
+
+# What a reader must know to believe the figures of an evaluation.
+_NOTES = (
+    (r"The model's own split: (.*)\.", "Répartition du modèle\u00a0: {}."),
+    (
+        r"(\d+) of these images trained the model: the figures flatter it\.",
+        "{} de ces images ont entraîné le modèle\u00a0: les chiffres le flattent.",
+    ),
+    (
+        r"(\d+) of these images chose its best epoch: the figures flatter it\.",
+        "{} de ces images ont choisi sa meilleure époque\u00a0: les chiffres le flattent.",
+    ),
+    (
+        r"The probabilities are not calibrated: this checkpoint keeps no decision rule\.",
+        "Les probabilités ne sont pas calibrées\u00a0: ce point de contrôle ne contient pas de règle de décision.",
+    ),
+    (
+        r"This checkpoint can't tell images unlike those it was judged on: none is referred for that\.",
+        "Ce point de contrôle ne sait pas reconnaître les images différentes de celles sur lesquelles il a été jugé\u00a0: aucune n’est renvoyée pour cela.",
+    ),
+    (
+        r"Patients are unknown: several images of one patient count as independent cases\.",
+        "Les patientes sont inconnues\u00a0: plusieurs images d’une patiente comptent comme des cas indépendants.",
+    ),
+    (
+        r"These images have now been judged (\d+) times in this workspace: whoever chose by the figures before will find the next ones too good\.",
+        "Ces images ont maintenant été évaluées {} fois dans cet espace de travail\u00a0: qui a choisi d’après les chiffres précédents trouvera les suivants trop bons.",
+    ),
+    (
+        r"(.*): (\d+) of these images trained or chose it: the figures flatter it\.",
+        "{}\u00a0: {} de ces images ont servi à l’entraîner ou à le choisir\u00a0: les chiffres le flattent.",
+    ),
+    (
+        r"The predictions are judged as they are: nothing is known of how the model was made, nor on what\.",
+        "Les prédictions sont jugées telles quelles\u00a0: on ne sait ni comment le modèle a été fait, ni sur quelles images.",
+    ),
+    (
+        r"The tables are matched row by row, since they do not both have a column file\.",
+        "Les tableaux sont appariés ligne à ligne, faute d’une colonne file dans les deux.",
+    ),
+    (
+        r"(\d+) runs; every image is held out once in each of (\d+) repeats\.",
+        "{} entraînements\u00a0; chaque image est mise de côté une fois dans chacune des {} répétitions.",
+    ),
+    (
+        r"Patients are unknown: groups of duplicates alone were kept together\.",
+        "Les patientes sont inconnues\u00a0: seuls les groupes de doublons sont restés ensemble.",
+    ),
+    (
+        r"Images were dealt one by one: those of a patient and duplicates stand on both sides, and the figures flatter\.",
+        "Les images ont été réparties une à une\u00a0: celles d’une même patiente et les doublons sont des deux côtés, et les chiffres flattent.",
+    ),
+    (r"(\d+) images were left out because of twins\.", "{} images ont été écartées à cause de jumelles."),
+    (
+        r"(This part was held out from the run and is judged|Each part was held out and judged) once, by the run's best epoch\. Best epoch, early stopping, calibration and operating point were chosen on validation images set aside from the other folds\.",
+        "{} une seule fois, par la meilleure époque de l’entraînement. La meilleure époque, l’arrêt anticipé, la calibration et le point de fonctionnement ont été choisis sur des images de validation mises de côté dans les autres plis.",
+    ),
+    (
+        r"This part was held out from the run and is judged",
+        "Cette partie a été tenue à l’écart de l’entraînement et est jugée",
+    ),
+    (r"Each part was held out and judged", "Chaque partie a été tenue à l’écart puis jugée"),
+    (r"The run's own split: (.*)\.", "Répartition de l’entraînement\u00a0: {}."),
+)
+# How images were split.
+_SPLITS = (
+    (
+        r"(\d+)% set aside for validation by (.*), seed (\d+)(.*)",
+        "{}\u00a0% mis de côté pour la validation par {}, graine {}{}",
+    ),
+    (r"validation images from their own folder(.*)", "images de validation de leur propre dossier{}"),
+    (r"whole patients and groups of duplicates", "patientes entières et groupes de doublons"),
+    (r"whole patients", "patientes entières"),
+    (
+        r"groups of duplicates, which stand in for unknown patients",
+        "groupes de doublons, qui remplacent les patientes inconnues",
+    ),
+    (r"single images \(patients unknown\)", "images isolées (patientes inconnues)"),
+    (
+        r"; (\d+) training images left out because of twins",
+        "\u00a0; {} images d’entraînement écartées à cause de jumelles",
+    ),
+    (
+        r"; (\d+) groups of twins were found and nothing was done about them",
+        "\u00a0; {} groupes de jumelles trouvés, sans que rien ne soit fait",
+    ),
+)
+# Why a file is no image that can be used.
+_IMAGES = (
+    (r"the file has (.*) GiB, more than (\d+) GiB", "le fichier fait {} Gio, plus de {} Gio"),
+    (r"the file can't be opened \((.*)\)", "le fichier ne peut pas être ouvert ({})"),
+    (r"the file is empty \(0 bytes\)", "le fichier est vide (0 octet)"),
+    (
+        r"the file is cut short \(truncated\); copy it again from its source",
+        "le fichier est tronqué\u00a0; recopiez-le depuis sa source",
+    ),
+    (r"there is not enough memory to decode it", "la mémoire ne suffit pas pour la décoder"),
+    (r"its data are damaged \((.*)\)", "ses données sont endommagées ({})"),
+    (r"it has (\d+) x (\d+) pixels, more than (\d+) million", "elle a {} × {} pixels, plus de {} millions"),
+    (r"it has more than (\d+) million pixels", "elle a plus de {} millions de pixels"),
+    (
+        r"it is (?:an?|the) (.*), which is not supported; save it as PNG",
+        "format non pris en charge ({})\u00a0; enregistrez-la en PNG",
+    ),
+    (
+        r"it is (.*), which is not supported; save it as PNG",
+        "format non pris en charge ({})\u00a0; enregistrez-la en PNG",
+    ),
+    (
+        r"it begins as a (\w+) image, but its header is damaged or cut short",
+        "elle commence comme une image {}, mais son en-tête est endommagé ou tronqué",
+    ),
+    (
+        r"it is a kind of TIFF that can't be read; save it as 8-bit or 16-bit PNG",
+        "c’est une variante de TIFF illisible\u00a0; enregistrez-la en PNG 8 ou 16 bits",
+    ),
+    (r"it is not an image of a known format", "ce n’est pas une image d’un format connu"),
+    (r"its content is text, not an image", "son contenu est du texte, pas une image"),
+    (
+        r"it is a kind of 16-bit colour image that can't be read; save it with 8 bits",
+        "c’est une image couleur 16 bits d’une variante illisible\u00a0; enregistrez-la en 8 bits",
+    ),
+    (
+        r"its colour mode (.*) is not supported; save it as PNG",
+        "son mode de couleur {} n’est pas pris en charge\u00a0; enregistrez-la en PNG",
+    ),
+    (
+        r"it has values below zero; save it as 8-bit or 16-bit PNG",
+        "elle contient des valeurs négatives\u00a0; enregistrez-la en PNG 8 ou 16 bits",
+    ),
+    (
+        r"its floating-point values run from (.*) to (.*), where 0 to 1 is expected; save it as 8-bit or 16-bit PNG",
+        "ses valeurs flottantes vont de {} à {}, alors que 0 à 1 est attendu\u00a0; enregistrez-la en PNG 8 ou 16 bits",
+    ),
+    (r"the DICOM file holds no image", "le fichier DICOM ne contient pas d’image"),
+    (r"its DICOM display attributes can't be used \((.*)\)", "ses attributs d’affichage DICOM sont inutilisables ({})"),
+    (r"it is not a readable DICOM file \((.*)\)", "ce n’est pas un fichier DICOM lisible ({})"),
+    (r"its pixel data are cut short or damaged", "ses pixels sont tronqués ou endommagés"),
+    (r"its transfer syntax (.*) could not be decoded(.*)", "sa syntaxe de transfert {} n’a pas pu être décodée{}"),
+    (r"; if the file is sound, this decodes it: (.*)", "\u00a0; si le fichier est sain, ceci le décode\u00a0: {}"),
+    (r"there is no such file or folder", "ce fichier ou ce dossier n’existe pas"),
+    (r"it changed while it was in use; start again", "elle a changé en cours d’utilisation\u00a0; recommencez"),
+    (r"it is no image of this folder", "ce n’est pas une image de ce dossier"),
+    (r"there is no such file", "ce fichier n’existe pas"),
+    (r"its name is not valid Unicode", "son nom n’est pas de l’Unicode valide"),
+    (
+        r"a link to another folder; links are not followed",
+        "un lien vers un autre dossier\u00a0; les liens ne sont pas suivis",
+    ),
+    (
+        r"it lies beside the class folders, so its class is unknown",
+        "il se trouve à côté des dossiers de classes\u00a0: sa classe est inconnue",
+    ),
+    (r"not an image file \(no ending\)", "ce n’est pas un fichier image (sans extension)"),
+    (r"not an image file \((.*)\)", "ce n’est pas un fichier image ({})"),
+    (r"a link that leads out of the image folder", "un lien qui mène hors du dossier d’images"),
+    (r"the folder can't be opened: (.*)", "le dossier ne peut pas être ouvert\u00a0: {}"),
+    (r"ZIP archive", "archive ZIP"),
+    (r"gzip archive", "archive gzip"),
+    (r"JPEG 2000 image", "image JPEG 2000"),
+    (r"HEIC or AVIF image", "image HEIC ou AVIF"),
+    (r"Photoshop file", "fichier Photoshop"),
+    (r"database", "base de données"),
+    (r"not a regular file", "ce n’est pas un fichier ordinaire"),
+    (r"the folder holds no image", "le dossier ne contient aucune image"),
+)
+# Of caches, weights, exports and checkpoints.
+_FILES = (
+    (
+        r"The image cache (.*) is not used: (.*)\. Images are kept in memory or decoded again\.",
+        "Le cache d’images {} n’est pas utilisé\u00a0: {}. Les images sont gardées en mémoire ou décodées à nouveau.",
+    ),
+    (r"the disk is full", "le disque est plein"),
+    (r"it can't be written \((.*)\)", "il ne peut pas être écrit ({})"),
+    (
+        r"The images of this run take (.*) GiB in the cache, more than the limit of (.*) GiB\.",
+        "Les images de cet entraînement occupent {} Gio du cache, plus que la limite de {} Gio.",
+    ),
+    (r"random initial weights", "poids initiaux aléatoires"),
+    (r"(\d+) validation images and (\d+) phantoms", "{} images de validation et {} fantômes"),
+    (r"(\d+) phantoms \(the validation images are gone\)", "{} fantômes (les images de validation ont disparu)"),
+    (r"its manifest is missing", "son manifeste manque"),
+    (r"its manifest can't be read \((.*)\)", "son manifeste est illisible ({})"),
+    (
+        r"(.*) has changed since it was written \(its sha256 is (.*)\.\.\.\)",
+        "{} a changé depuis son écriture (son sha256 est {}…)",
+    ),
+    (r"(.*) is missing or has changed since it was written", "{} manque ou a changé depuis son écriture"),
+    (r"(.*) is missing", "{} manque"),
+    (r"its weights do not fit its manifest \((.*)\)", "ses poids ne correspondent pas à son manifeste ({})"),
+    (
+        r"its manifest promises a novelty that its weights lack",
+        "son manifeste annonce une mesure de nouveauté que ses poids n’ont pas",
+    ),
+    (r"it holds no state to resume from", "il ne contient pas l’état nécessaire à une reprise"),
+)
+
+SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_IMAGES, *_FILES)
+
+
+def in_french(text: str) -> str | None:
+    """Return the sentence in French, or None where no words are known."""
+    for pattern, french in SENTENCES_FR:
+        found = re.fullmatch(pattern, text, re.DOTALL)
+        if found is not None:
+            return french.format(*((in_french(part) or part) if part else "" for part in found.groups()))
+    return None
