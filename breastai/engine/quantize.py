@@ -2,7 +2,7 @@
 
 Static, per channel, in QDQ form, calibrated on training images. Weights use 7 of 8 bits: on processors without VNNI
 ONNX Runtime adds two products in 16 bits, which larger weights would overflow, and the model would answer otherwise
-there. The first layer and what comes after the backbone stay in float32; the scopes below say what else.
+there. The classifier stays in float32, and what comes after it; the scopes below say what else.
 """
 
 import math
@@ -28,21 +28,25 @@ ALLOWED_CHANGED_DECISIONS = 0.02
 
 _UNCHANGED = "unchanged_decisions"
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
+_CUT_OFF = ("Relu", "Clip")
 _SMALL_LAYER = 2**15
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which layers of the backbone become int8. `sums`: residual sums too, which saves conversions."""
+    """Which layers become int8. `sums`: residual sums too, which saves conversions; `ends`: the first layer, and the large
+    ones of the attention behind the backbone."""
 
     name: str
     depthwise: bool
     small: bool
     sums: bool
+    ends: bool = False
 
 
 # Fastest first; the first one that loses little enough is taken.
 SCOPES = (
+    Scope("all layers but the classifier", depthwise=True, small=True, sums=True, ends=True),
     Scope("all layers but the first", depthwise=True, small=True, sums=True),
     Scope("depthwise layers in float32", depthwise=False, small=True, sums=True),
     Scope("only large layers in int8", depthwise=False, small=False, sums=False),
@@ -84,15 +88,27 @@ def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
     """Return the names of the nodes to quantize; nodes stand in the order in which they are computed."""
     sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
     chosen: list[str] = []
+    rounded: set[str] = set()
     seen = 0
     for node in model.graph.node:
+        before = len(chosen)
         weights = max((sizes.get(name, 0) for name in node.input), default=0)
         if node.op_type in _WEIGHTED and weights:
             seen += 1
-            if 1 < seen <= backbone_layers and _belongs(node, weights, scope):
+            if 1 < seen <= backbone_layers:
+                belongs = _belongs(node, weights, scope)
+            else:
+                belongs = scope.ends and node.op_type == "Conv" and (seen == 1 or weights >= _SMALL_LAYER)
+            if belongs:
                 chosen.append(node.name)
         elif 1 < seen < backbone_layers and scope.sums and node.op_type == "Add" and not weights:
             chosen.append(node.name)
+        elif node.op_type in _CUT_OFF and node.input[0] in rounded:
+            # Rounding to the range that is left cuts off by itself. Left out, a layer's whole range would be rounded
+            # first, and its values a second time: less exact, and a third slower.
+            chosen.append(node.name)
+        if len(chosen) > before:
+            rounded.update(node.output)
     return chosen
 
 

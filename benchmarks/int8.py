@@ -1,0 +1,192 @@
+"""What int8 gives and costs: latency and size against ONNX float32 and PyTorch eager, AUC and sensitivity where there are weights.
+
+    python benchmarks/int8.py [--threads 2] [--rounds 300] [--models tf_efficientnet_lite0 efficientnet_b0 ...]
+    python benchmarks/int8.py --workspace W --checkpoint RUN/best --data FOLDER [--split val]
+
+The first form times networks of random weights, batch 1, at the sizes of the catalog's presets, and says how far their
+answers are apart. The second exports a trained checkpoint as the product does (the scope that loses little enough on its
+own validation images), times it likewise, and judges PyTorch, float32 and int8 on labelled images: AUC of each class by
+DeLong and sensitivity at the frozen operating point by Wilson, both with 95 % intervals, and the paired DeLong test.
+The three are asked in turns, round by round, so that a busy machine slows all alike; "best" is the least of all rounds.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from breastai.clinical.intervals import auc, delong_test, proportion
+from breastai.data.cases import labelled_images
+from breastai.data.phantoms import phantom
+from breastai.domain.config import ModelSettings
+from breastai.domain.decision import Calibration
+from breastai.domain.jobs import Export
+from breastai.engine.checkpoint_io import load_checkpoint
+from breastai.engine.export import export
+from breastai.engine.exported_graph import ExportedGraph, as_input, checkpoint_answer, exported_graph
+from breastai.engine.judging import labelled_folder
+from breastai.engine.models import build_model
+from breastai.engine.onnx_file import answer_of, write_float32
+from breastai.engine.quantize import SCOPES, quantize
+from breastai.predictor.onnx_model import INPUT_NAME, OnnxModel
+from breastai.storage.checkpoints import find_checkpoint
+from breastai.storage.workspace import Workspace
+
+SIDES = {"tf_efficientnet_lite0": 224, "efficientnet_b0": 224, "resnet50": 224, "efficientnetv2_s": 384}
+ORDER = ("PyTorch", "float32", "int8")
+
+
+def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def timed(
+    graph: torch.nn.Module, files: tuple[Path, Path], side: int, threads: int, rounds: int
+) -> dict[str, np.ndarray]:
+    """Return milliseconds by name, (rounds,) each, the three asked in turns."""
+    torch.set_num_threads(threads)
+    image = (np.random.default_rng(0).random((1, 3, side, side)) * 255).astype(np.float32)
+    given = torch.from_numpy(image)
+    ways: dict[str, Callable[[], object]] = {"PyTorch": lambda: graph(given)}
+    for name, path in zip(ORDER[1:], files, strict=True):
+        opened = session(path, threads)
+        ways[name] = lambda opened=opened: opened.run(None, {INPUT_NAME: image})
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    with torch.inference_mode():
+        for number in range(rounds + 5):
+            for name, ask in ways.items():
+                began = time.perf_counter()
+                ask()
+                if number >= 5:
+                    taken[name].append(1000 * (time.perf_counter() - began))
+    return {name: np.array(values) for name, values in taken.items()}
+
+
+def tell(title: str, taken: dict[str, np.ndarray], files: tuple[Path, Path]) -> None:
+    float32, int8 = (path.stat().st_size / 1e6 for path in files)
+    print(f"{title}: {float32:.1f} MB -> {int8:.1f} MB, {float32 / int8:.2f} times smaller")
+    for name, values in taken.items():
+        print(
+            f"  {name:8} best {values.min():7.2f} ms  median {np.median(values):7.2f}  p99 {np.quantile(values, 0.99):7.2f}"
+        )
+    for name in ORDER[:2]:
+        best, median = (f(taken[name]) / f(taken["int8"]) for f in (np.min, np.median))
+        print(f"  int8 against {name}: {best:.2f} times faster by the best, {median:.2f} by the median")
+
+
+def phantoms(side: int, count: int) -> np.ndarray:
+    generator = np.random.default_rng(0)
+    kinds = ("benign", "malignant", "normal")
+    planes = [
+        np.asarray(phantom(kinds[number % 3], generator, side)).reshape(side, side, -1) for number in range(count)
+    ]
+    return np.stack([np.repeat(plane[:, :, :1], 3, axis=2) for plane in planes]).astype(np.uint8)
+
+
+def random_network(name: str, threads: int, rounds: int) -> None:
+    side = SIDES.get(name, 224)
+    torch.manual_seed(0)
+    built = build_model(ModelSettings.model_validate({"architecture": name, "pretrained": "auto"}), 3, download=False)
+    images = phantoms(side, 40)
+    if built.pretrained.source == "none":
+        settle(built.model, images[:8])
+    graph = ExportedGraph(built.model, list(built.mean), list(built.std), Calibration(1.0, (0.0, 0.0, 0.0))).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        files = (Path(folder) / "float32.onnx", Path(folder) / "int8.onnx")
+        write_float32(graph, as_input(images[:2]), files[0])
+        quantize(files[0], files[1], built.model.backbone, images[:24], SCOPES[0])
+        judged = as_input(images[24:])
+        with torch.inference_mode():
+            expected = graph(judged).numpy()
+        found = [session(path, threads).run(None, {INPUT_NAME: judged.numpy()})[0] for path in files]
+        tell(f"{name} at {side}", timed(graph, files, side, threads, rounds), files)
+        for way, answers in zip(ORDER[1:], found, strict=True):
+            same = (answers.argmax(1) == expected.argmax(1)).mean()
+            print(f"  {way} against PyTorch: difference {np.abs(answers - expected).max():.2g}, same class {same:.0%}")
+
+
+def settle(model: torch.nn.Module, images: np.ndarray) -> None:
+    """Give the batch norms of random weights the statistics of images: else their values leave every range."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None
+    with torch.no_grad():
+        model.train()((as_input(images) - 127.5) / 127.5)
+    model.eval()
+
+
+def trained_network(place: str, checkpoint: str, data: str, split: str | None, threads: int, rounds: int) -> None:
+    workspace = Workspace.open(place)
+    loaded = load_checkpoint(find_checkpoint(workspace, checkpoint))
+    manifest = loaded.manifest
+    files = []
+    for form in ("onnx", "onnx-int8"):
+        *_, done = export(Export(workspace=str(workspace.root), checkpoint=checkpoint, format=form), workspace)
+        files.append(workspace.root / done.path)  # type: ignore[attr-defined]
+        print(f"{form}: {done.compared}")  # type: ignore[attr-defined]
+    pair = (files[0], files[1])
+    taken = timed(exported_graph(loaded), pair, manifest.image_size, threads, rounds)
+    tell(f"{manifest.architecture} at {manifest.image_size}, trained", taken, pair)
+    folder, _ = labelled_folder(workspace.resolve(data), split)
+    images, _ = labelled_images(folder, manifest.class_names, manifest.config)
+    pixels = np.stack([images.image(number) for number in range(len(images))])
+    labels = images.labels
+    scores = {"PyTorch": checkpoint_answer(loaded, pixels).probabilities}
+    scores |= {
+        name: answer_of(OnnxModel.open(path), pixels).probabilities for name, path in zip(ORDER[1:], files, strict=True)
+    }
+    print(f"on {len(labels)} images of {folder}:")
+    for number, name in enumerate(manifest.class_names):
+        positive = labels == number
+        for way, values in scores.items():
+            area = auc(positive, values[:, number].astype(float))
+            print(f"  AUC {name:10} {way:8} {area.value:.4f} ({area.low:.4f} to {area.high:.4f})")
+        test = delong_test(
+            positive, scores["float32"][:, number].astype(float), scores["int8"][:, number].astype(float)
+        )
+        if test is not None:
+            change = test.difference
+            print(
+                f"    float32 minus int8 {change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f}), p {test.p_value:.3f}"
+            )
+    point = manifest.decision.operating_point
+    if point is not None:
+        number = manifest.class_names.index(point.class_name)
+        for way, values in scores.items():
+            found = proportion(values[labels == number, number] >= point.threshold)
+            print(
+                f"  sensitivity to {point.class_name} {way:8} {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+            )
+    for way in ORDER[1:]:
+        same = (scores[way].argmax(1) == scores["PyTorch"].argmax(1)).mean()
+        print(f"  {way}: difference {np.abs(scores[way] - scores['PyTorch']).max():.2g}, same class {same:.1%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--models", nargs="+", default=list(SIDES))
+    parser.add_argument("--workspace")
+    parser.add_argument("--checkpoint", default="latest")
+    parser.add_argument("--data")
+    parser.add_argument("--split")
+    asked = parser.parse_args()
+    if asked.workspace:
+        trained_network(asked.workspace, asked.checkpoint, asked.data, asked.split, asked.threads, asked.rounds)
+        return
+    for name in asked.models:
+        random_network(name, asked.threads, asked.rounds)
+
+
+if __name__ == "__main__":
+    main()
