@@ -111,7 +111,7 @@ def main(folder: Path) -> None:
             page.locator('[data-action="start_training"]').click()
             take_covers(browser, url, folder)
             take_every_view(browser, url, folder)
-            page.locator('[data-action="stop_training"]').click()
+            page.locator('.run-card [data-action="stop_training"]').click()
             page.wait_for_selector('[data-action="start_training"]:not([disabled])')
             browser.close()
 

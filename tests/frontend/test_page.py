@@ -25,7 +25,8 @@ CHARTED_EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].m
 
 
 def action(page: Page, name: str) -> Any:
-    return page.locator(f'[data-action="{name}"]')
+    # A search for settings has a button of its own to stop it.
+    return page.locator(f'[data-action="{name}"]:not(#tuning-stop)')
 
 
 def begin(page: Page, epochs: int = 20, folder: str = "data") -> None:
