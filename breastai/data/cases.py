@@ -242,7 +242,12 @@ def labelled_images(
 def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:
     """Return the images of a folder as `config` prepares them."""
     return prepare(
-        folder, config.preprocessing, config.data.image_size, workers=config.data.num_workers, on_progress=on_progress
+        folder,
+        config.preprocessing,
+        config.data.image_size,
+        workers=config.data.num_workers,
+        limit_gb=config.system.cache_gb,
+        on_progress=on_progress,
     )
 
 

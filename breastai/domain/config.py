@@ -312,6 +312,12 @@ class SystemSettings(Settings):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to compute; auto takes CUDA, else MPS, else the CPU."
     )
+    cache_gb: float = Field(
+        20,
+        ge=0.1,
+        le=100_000,
+        description="Preprocessed images kept in your cache folder, at most so many GiB; beyond that, what was unused the longest goes.",
+    )
     download_weights: bool = Field(
         True,
         description="Whether pretrained weights may be fetched from the model hub; nothing else ever leaves the machine.",

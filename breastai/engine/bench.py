@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 
 from breastai.data.cache import prepare
-from breastai.data.cases import ImageSet, list_folders
+from breastai.data.cases import ImageSet, list_folders, preprocessed
 from breastai.data.image_folder import scan
 from breastai.data.phantoms import write_sample_data
 from breastai.domain.catalog import ARCHITECTURES
@@ -62,7 +62,7 @@ def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSe
         listed = folders.train.subset(
             np.linspace(0, len(folders.train) - 1, min(wanted, len(folders.train))).astype(int)
         )
-        prepared = prepare(listed, config.preprocessing, config.data.image_size, workers=config.data.num_workers)
+        prepared = preprocessed(listed, config, None)
     else:
         write_sample_data(folder / "sample", per_class=_SAMPLE_PER_CLASS)
         prepared = prepare(

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from breastai.data.cache import prepare
 from breastai.data.cases import Cases, gather_cases, list_folders
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import SplitInvalid, TooFewPatients
@@ -99,3 +100,17 @@ def test_a_class_of_which_nothing_is_left_is_told(gather: Gather) -> None:
     twins = [pair(f"train/benign/{n:02}.png", f"test/benign/{n:02}.png") for n in range(12)]
     with pytest.raises(TooFewPatients):
         gather(twins)
+
+
+def test_the_image_cache_keeps_to_the_size_configured(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+
+    def noted(*given: Any, **named: Any) -> Any:
+        limits.append(named["limit_gb"])
+        return prepare(*given, **named)
+
+    monkeypatch.setattr("breastai.data.cases.prepare", noted)
+    data = {"train_dir": "train", "val_dir": None, "image_size": 32, "num_workers": 1}
+    config = parse_config({"data": data, "system": {"cache_gb": 0.5}})
+    gather_cases(config, list_folders(config, root), root, None, [])
+    assert limits == [0.5]

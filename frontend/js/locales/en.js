@@ -1216,6 +1216,8 @@
     "option.system.device.cpu": "processor",
     "option.system.device.cuda": "graphics card (CUDA)",
     "option.system.device.mps": "Apple graphics (MPS)",
+    "setting.system.cache_gb.label": "Image cache (GiB)",
+    "setting.system.cache_gb.help": "Preprocessed images kept in your cache folder, at most so many GiB; beyond that, what was unused the longest goes.",
     "setting.system.download_weights.label": "Download weights",
     "setting.system.download_weights.help": "Whether pretrained weights may be fetched from the model hub; nothing else ever leaves the machine.",
     "setting.server.host.label": "Server address",

@@ -1216,6 +1216,8 @@
     "option.system.device.cpu": "processeur",
     "option.system.device.cuda": "carte graphique (CUDA)",
     "option.system.device.mps": "puce graphique Apple (MPS)",
+    "setting.system.cache_gb.label": "Cache des images (Gio)",
+    "setting.system.cache_gb.help": "Images prétraitées conservées dans votre dossier de cache, au plus tant de Gio ; au-delà, ce qui n’a pas servi depuis le plus longtemps est effacé.",
     "setting.system.download_weights.label": "Télécharger les poids",
     "setting.system.download_weights.help": "Autorise à chercher des poids préentraînés dans le dépôt de modèles ; rien d’autre ne quitte jamais la machine.",
     "setting.server.host.label": "Adresse du serveur",
