@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import get_decoder
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.pixels.utils import pixel_array
+from pydicom.uid import JPEGExtended12Bit
 
 from breastai.data.decode import MAX_PIXELS, Pixels, too_large
 from breastai.domain.errors import ImageUnreadable
@@ -23,11 +26,14 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 _ROWS = 256
 
-# What decodes a transfer syntax when the packages of the base install do not.
+# In this order, so that those of the base install come first: a file shows the same pixels whatever else is installed.
+_PLUGINS = ("pydicom", "pillow", "pylibjpeg", "pyjpegls", "gdcm")
+# What decodes a transfer syntax when the packages of the base install do not; all come with the extra dicom.
 _DECODERS = (
     ("JPEG-LS", "pyjpegls"),
-    ("High-Throughput", "pylibjpeg with pylibjpeg-openjpeg"),
-    ("JPEG 2000", "pylibjpeg with pylibjpeg-openjpeg"),
+    ("JPEG Extended", "imagecodecs"),
+    ("High-Throughput", "pylibjpeg pylibjpeg-openjpeg"),
+    ("JPEG 2000", "pylibjpeg pylibjpeg-openjpeg"),
     ("JPEG", "python-gdcm"),
 )
 
@@ -77,10 +83,10 @@ def _read(content: bytes, name: str) -> Dataset:
 def _frame(dataset: Dataset, name: str) -> npt.NDArray[Any]:
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     try:
-        return pixel_array(dataset, index=frames // 2)
+        return _decoded(dataset, frames // 2)
     except Exception as error:  # pydicom's plugins raise whatever the bytes make them
         syntax = dataset.file_meta.TransferSyntaxUID
-        if not syntax.is_compressed:
+        if not syntax.is_encapsulated:
             raise ImageUnreadable(name, "its pixel data are cut short or damaged") from None
         package = next((package for start, package in _DECODERS if start in syntax.name), None)
         unsupported = isinstance(error, RuntimeError | NotImplementedError | AttributeError)
@@ -88,6 +94,37 @@ def _frame(dataset: Dataset, name: str) -> npt.NDArray[Any]:
         raise ImageUnreadable(
             name, f"its transfer syntax {syntax.name} ({syntax}) could not be decoded{hint}"
         ) from None
+
+
+def _decoded(dataset: Dataset, index: int) -> npt.NDArray[Any]:
+    """Return a frame's values, colour as RGB, by the first installed decoder that takes them; raise what the last raises."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated:
+        return pixel_array(dataset, index=index)
+    if syntax == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+        return _twelve_bit_jpeg(dataset, index)
+    available = get_decoder(syntax).available_plugins
+    fault: Exception = NotImplementedError(f"no decoder for {syntax.name} is installed")
+    for plugin in _PLUGINS:
+        if plugin in available:
+            try:
+                return pixel_array(dataset, index=index, decoding_plugin=plugin)
+            except Exception as error:  # plugins raise whatever the bytes make them
+                fault = error
+    raise fault
+
+
+def _twelve_bit_jpeg(dataset: Dataset, index: int) -> npt.NDArray[Any]:
+    """Return a grey frame of 12-bit JPEG, which of pydicom's plugins only one of a licence that is not ours decodes."""
+    try:
+        import imagecodecs
+    except ModuleNotFoundError:
+        raise NotImplementedError("imagecodecs is not installed") from None
+    coded = get_frame(dataset.PixelData, index, number_of_frames=int(dataset.get("NumberOfFrames", 1) or 1))
+    values: npt.NDArray[Any] = imagecodecs.jpeg8_decode(coded)
+    if values.shape != (dataset.Rows, dataset.Columns):
+        raise ValueError(f"expected {dataset.Rows} x {dataset.Columns} grey values, got {values.shape}")
+    return values
 
 
 def _by_table(values: npt.NDArray[Any], dataset: Dataset, inverted: bool) -> Pixels:

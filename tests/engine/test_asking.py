@@ -6,7 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from breastai.data.decode import read_image
 from breastai.data.region import Region
 from breastai.domain.errors import CheckpointNotFound
 from breastai.domain.events import HeatMap, ImageAnswer, ImagesAnswered, Prediction
@@ -17,10 +19,17 @@ from breastai.engine.judging import predict
 from breastai.predictor.asking import ask_exports
 from breastai.storage.workspace import Workspace
 
+from ..data.test_dicom import content, dataset
+
 
 @pytest.fixture(scope="module")
-def images(sample_data: Path) -> list[HandedImage]:
-    files = sorted(sample_data.glob("val/*/*.png"))[::3][:3]
+def images(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[HandedImage]:
+    """The same picture as PNG, JPEG and DICOM."""
+    png = sorted(sample_data.glob("val/*/*.png"))[0]
+    pixels = read_image(png)[:, :, 0]
+    files = [png, *(tmp_path_factory.mktemp("kinds") / name for name in ("a.jpg", "a.dcm"))]
+    Image.fromarray(pixels).save(files[1], quality=95)
+    files[2].write_bytes(content(dataset(pixels)))
     return [HandedImage(image=f"i{number}", name=file.name, path=str(file)) for number, file in enumerate(files)]
 
 
