@@ -10,7 +10,7 @@ import pytest
 from breastai.cli import run
 from breastai.domain.config import Config
 from breastai.domain.events import Event, StudyMemberChanged, StudyStarted, StudyStopped, TuningComplete
-from breastai.domain.jobs import AnyJob, Tune
+from breastai.domain.jobs import AnyJob, ResumeStudy, Tune
 from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
@@ -80,7 +80,7 @@ def test_trials_hours_and_epochs_are_settings_of_the_search_and_not_of_the_train
     ]
     assert run(["tune", *arguments]) == 0
     (job,) = worker.jobs
-    assert isinstance(job, Tune) and job.config is not None
+    assert isinstance(job, Tune)
     tuning = job.config.tuning
     assert (tuning.trials, tuning.max_hours, tuning.epochs, tuning.pruning) == (7, 1.5, 6, False)
     assert (job.config.training.epochs, job.config.model.architecture) == (12, "tf_efficientnet_lite0")
@@ -92,7 +92,9 @@ def test_a_study_is_gone_on_with_by_its_name_and_as_it_was_planned(
     save_study(Workspace.open(place), STUDY)
     assert run(["tune", "--resume", "s"]) == 0
     (job,) = worker.jobs
-    assert isinstance(job, Tune) and (job.study_id, job.config) == ("s", None)
+    assert isinstance(job, ResumeStudy) and job.study_id == "s"
+    assert run(["tune", "--resume", "latest"]) == 0
+    assert worker.jobs[1] == job
     assert run(["tune", "--resume", "s", "--trials", "9"]) == 2
     assert "goes on as planned" in capsys.readouterr().err
     assert run(["tune", "--resume", "other"]) == 2

@@ -39,7 +39,8 @@ def tune(
         int | None, typer.Option("--epochs", metavar="N", help="Epochs of a trial [default: training.epochs].")
     ] = None,
     resume: Annotated[
-        str | None, typer.Option("--resume", metavar="STUDY", help="Go on with a tuning that was stopped or killed.")
+        str | None,
+        typer.Option("--resume", metavar="STUDY", help="Go on with a search; 'latest' is the study begun last."),
     ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
@@ -49,8 +50,8 @@ def tune(
     from breastai.commands.running import require_packages, run_job
     from breastai.domain.config import overlay, parse_config
     from breastai.domain.errors import CommandInvalid, DataNotFound
-    from breastai.domain.jobs import Tune
-    from breastai.storage.studies import read_study
+    from breastai.domain.jobs import AnyJob, ResumeStudy, Tune
+    from breastai.storage.studies import read_study, studies
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
@@ -59,7 +60,9 @@ def tune(
     if resume is not None:
         if changes or assignments or any(option is not None for option in (data, config, preset)):
             raise CommandInvalid("--resume goes on as planned: no other setting can be given.", "breastai tune --help")
-        job = Tune(workspace=str(place.root), study_id=read_study(place, resume).study_id)
+        known = studies(place)
+        study = read_study(place, known[-1] if resume == "latest" and known else resume)
+        job: AnyJob = ResumeStudy(workspace=str(place.root), study_id=study.study_id)
     else:
         settings = training_config(
             place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=None

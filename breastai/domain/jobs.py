@@ -33,11 +33,11 @@ class Resume(Job):
 
 
 class Tune(Job):
-    """Try settings by short runs and keep the best as a named configuration; with `config` None, go on with a study."""
+    """Try settings by short runs and keep the best as a named configuration; config.tuning says which and how many."""
 
     kind: Literal["tune"] = "tune"
     study_id: str
-    config: Config | None = None
+    config: Config
 
 
 class Crossval(Job):

@@ -92,8 +92,11 @@ class TuningSettings(Settings):
     random_trials: int = Field(
         6, ge=1, le=1000, description="Trials drawn at random before the search follows what was found."
     )
-    pruning: bool = Field(True, description="End a trial early when its validation AUC falls behind the others'.")
-    whole_trials: int = Field(3, ge=1, le=1000, description="Trials run to their end before any is ended early.")
+    pruning: bool = Field(
+        True,
+        description="End a trial after a third or two thirds of its epochs when its validation AUC is not in the best third by then.",
+    )
+    whole_trials: int = Field(2, ge=1, le=1000, description="Trials run to their end before any is ended early.")
     warmup_epochs: int = Field(2, ge=1, le=1000, description="Epochs that no trial is denied.")
     space: list[Dimension] = Field(
         list(DEFAULT_SPACE),

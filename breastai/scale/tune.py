@@ -11,7 +11,7 @@ from breastai.clinical.deciding import target_class
 from breastai.data.cases import list_folders
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config, overlay, parse_config
-from breastai.domain.errors import MissingExtra, StudyDamaged, TuningUndefined
+from breastai.domain.errors import MissingExtra, StudyExists, TuningUndefined
 from breastai.domain.events import Event, Log, TrainingUpdate, TuningComplete, TuningUpdate
 from breastai.domain.jobs import Tune
 from breastai.domain.search_space import layer
@@ -21,7 +21,7 @@ from breastai.scale.members import MemberFailed, StudyInProgress, in_study, run_
 from breastai.storage.checkpoints import checkpoint_kinds, delete_checkpoint
 from breastai.storage.documents import save_named_config
 from breastai.storage.recording import Stop
-from breastai.storage.studies import read_study, study_file
+from breastai.storage.studies import studies, study_file
 from breastai.storage.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,13 +36,10 @@ _OWN = {"server", "tuning"}
 
 
 def tune(job: Tune, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
-    """Tune a configuration, or go on with that where it stopped. Raises InputError before the first event."""
-    if job.config is None:
-        study = read_study(workspace, job.study_id)
-        if study.kind != "tuning":
-            raise StudyDamaged(job.study_id, f"expected a tuning, found a study of the kind {study.kind}")
-    else:
-        study = _new(job.study_id, job.config, workspace)
+    """Tune a configuration. Raises InputError before the first event, and before anything is on disk."""
+    if job.study_id in studies(workspace):
+        raise StudyExists(job.study_id)
+    study = _new(job.study_id, job.config, workspace)
     yield from go_on(study, workspace, job.session_id, stop_requested)
 
 

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from breastai.domain.config import overlay
+from breastai.domain.config import overlay, parse_config
 from breastai.domain.events import Event, StudyMemberChanged, StudyStarted, StudyStopped, TuningComplete, TuningUpdate
-from breastai.domain.jobs import Tune
+from breastai.domain.jobs import ResumeStudy, Tune
 from breastai.domain.search_space import layer
 from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 from breastai.storage.documents import save_named_config
+from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
 AUCS = (0.8, 0.75, 0.7, 0.9, 0.6, 0.65, 0.62, 0.61)
@@ -21,12 +22,20 @@ def values_of(number: int) -> dict[str, Any]:
     return {"training.learning_rate": 0.0003 * (number + 1), "training.use_ema": number % 2 == 1}
 
 
+def resume(job: ResumeStudy, workspace: Workspace, stop_requested: Callable[[], object]) -> Iterator[Event]:
+    """Play the same again: a study of the script's is always one with more trials than are played."""
+    config = parse_config({"tuning": {"trials": PLAYED + 1}})
+    return tune(
+        Tune(workspace=job.workspace, study_id=job.study_id, config=config), workspace, stop_requested
+    )
+
+
 def tune(job: Tune, workspace: Workspace, stop_requested: Callable[[], object]) -> Iterator[Event]:
-    assert job.config is not None
     planned = job.config.tuning.trials
     state = TuningState(trials=planned, max_hours=job.config.tuning.max_hours)
     config = job.config.model_dump(mode="json")
     study = Study(study_id=job.study_id, kind="tuning", created="2026-01-01", config=config, members=[], tuning=state)
+    save_study(workspace, study)
     yield StudyStarted(study=study)
     for number in range(min(planned, PLAYED)):
         pruned = number in (2, 4, 5, 6, 7)
@@ -59,7 +68,7 @@ def tune(job: Tune, workspace: Workspace, stop_requested: Callable[[], object]) 
         yield TuningUpdate(study_id=job.study_id, tuning=state)
     while planned > PLAYED:
         if stop_requested():
-            yield StudyStopped(study_id=job.study_id, reason="user")
+            yield StudyStopped(study_id=job.study_id, kind="tuning", reason="user")
             return
         time.sleep(0.02)
     values = values_of(best)

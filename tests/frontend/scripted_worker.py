@@ -36,7 +36,7 @@ from breastai.domain.evidence import (
     Reliability,
     TwinGroup,
 )
-from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, Train, Tune
+from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, ResumeStudy, Train, Tune
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
 from breastai.storage.reports import report_files
 from breastai.storage.saving import commit
@@ -331,5 +331,6 @@ if __name__ == "__main__":
         Report: report,
     }
     worker.JOBS[Tune] = "scripted_tuning:tune"
+    worker.JOBS[ResumeStudy] = "scripted_tuning:resume"
     worker.JOBS.update({kind: f"{__name__}:{function.__name__}" for kind, function in scripted.items()})
     sys.exit(worker.main(sys.argv[1:]))

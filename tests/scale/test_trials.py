@@ -10,7 +10,7 @@ import pytest
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid, StudyDamaged
-from breastai.scale.trials import FEWEST_FOR_IMPORTANCE, Trials, defaults
+from breastai.scale.trials import FEWEST_FOR_IMPORTANCE, BestThird, Trials, defaults
 
 SPACE = [
     {"setting": "training.learning_rate", "low": 1e-5, "high": 1e-2, "log": True},
@@ -22,7 +22,7 @@ EPOCHS = 4
 
 
 def config_with(seed: int = 1, **tuning: Any) -> Config:
-    settings = {"random_trials": 4, "whole_trials": 2, "warmup_epochs": 1, "space": SPACE, **tuning}
+    settings = {"epochs": EPOCHS, "random_trials": 4, "whole_trials": 2, "warmup_epochs": 1, "space": SPACE, **tuning}
     return parse_config({"system": {"seed": seed}, "tuning": settings})
 
 
@@ -40,14 +40,17 @@ def auc_of(values: dict[str, Any], epoch: int) -> float:
     return float(0.9 - 0.1 * abs(values["training.learning_rate"] / 1e-3 - 1) ** 0.5 - 0.2 / epoch)
 
 
-def run_one(trials: Trials, number: int, until: int = EPOCHS) -> tuple[dict[str, Any], int]:
-    """Run trial `number`; return what it tried and after how many epochs it ended. Left open when `until` comes first."""
+def run_one(trials: Trials, number: int, until: int = EPOCHS, told: int = 0) -> tuple[dict[str, Any], int]:
+    """Run trial `number`; return what it tried and after how many epochs it ended. Left open when `until` comes first.
+
+    `told`: its epochs that were told before a kill; the decision after the last of them is taken again.
+    """
     run_id = f"s-t{number:02d}"
     values = trials.begin(run_id, number)
-    for epoch in range(1, until + 1):
-        told = {past: auc_of(values, past) for past in range(1, epoch + 1)}
-        if trials.lags_behind(run_id, told) and epoch < EPOCHS:
-            trials.end(run_id, "pruned", max(told.values()))
+    for epoch in range(max(1, told), until + 1):
+        aucs = {past: auc_of(values, past) for past in range(1, epoch + 1)}
+        if trials.lags_behind(run_id, aucs) and epoch < EPOCHS:
+            trials.end(run_id, "pruned", max(aucs.values()))
             return values, epoch
     if until == EPOCHS:
         trials.end(run_id, "complete", auc_of(values, EPOCHS))
@@ -80,7 +83,7 @@ def test_a_search_opened_anew_after_every_kill_tries_the_same_as_an_uninterrupte
         with opened(tmp_path / "parted", config) as trials:
             run_one(trials, number, until=number % 3)
         with opened(tmp_path / "parted", config) as trials:
-            parted.append(run_one(trials, number))
+            parted.append(run_one(trials, number, told=number % 3))
     assert parted == whole
     with opened(tmp_path / "parted", config) as trials:
         states = [trial.state.name for trial in trials._study.get_trials()]
@@ -101,17 +104,48 @@ def test_a_trial_that_was_being_drawn_when_the_kill_came_is_drawn_again_and_not_
     assert states.count("FAIL") == 1 and states.count("RUNNING") == 0 and len(states) == 7
 
 
-def test_a_trial_behind_the_median_of_the_whole_ones_is_ended_after_its_first_epochs(tmp_path: Path) -> None:
-    with opened(tmp_path, config_with(warmup_epochs=2)) as trials:
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "rungs"),
+    [
+        (12, 2, [4, 8]),
+        (8, 2, [3, 6]),
+        (6, 2, [2, 4]),
+        (4, 2, [2, 3]),
+        (2, 1, [1]),
+        (12, 6, [6, 8]),
+        (3, 9, []),
+        (1, 1, []),
+    ],
+)
+def test_trials_are_compared_after_a_third_and_two_thirds_of_their_epochs(
+    epochs: int, warmup: int, rungs: list[int]
+) -> None:
+    settings = config_with(warmup_epochs=warmup).tuning
+    assert BestThird(settings, epochs).rungs == rungs
+
+
+def test_only_the_best_third_by_then_goes_on_by_its_best_epoch_so_far(tmp_path: Path) -> None:
+    with opened(tmp_path, config_with(epochs=6, whole_trials=2)) as trials:
         for number, level in enumerate((0.7, 0.8)):
-            trials.begin(f"r{number}", number)
-            assert not trials.lags_behind(f"r{number}", dict.fromkeys(range(1, 5), level))
-            trials.end(f"r{number}", "complete", level)
+            run_id = f"r{number}"
+            trials.begin(run_id, number)
+            for epoch in range(1, 7):
+                assert not trials.lags_behind(run_id, dict.fromkeys(range(1, epoch + 1), level))
+            trials.end(run_id, "complete", level)
         trials.begin("weak", 2)
-        assert not trials.lags_behind("weak", {1: 0.6})  # warm-up
-        assert trials.lags_behind("weak", {1: 0.6, 2: 0.74})
-        trials.begin("good", 3)
-        assert not trials.lags_behind("good", {1: 0.6, 2: 0.76})
+        assert not trials.lags_behind("weak", {1: 0.6})
+        assert trials.lags_behind("weak", {1: 0.6, 2: 0.79})
+        trials.end("weak", "pruned", 0.79)
+        trials.begin("fallen", 3)
+        assert not trials.lags_behind("fallen", {1: 0.85, 2: 0.6})
+        assert not trials.lags_behind("fallen", {1: 0.85, 2: 0.6, 3: 0.5})
+        assert not trials.lags_behind("fallen", {1: 0.85, 2: 0.6, 3: 0.5, 4: 0.5})  # first of three that came as far
+        trials.end("fallen", "complete", 0.85)
+        trials.begin("second", 4)  # of five that came as far, the best third is one
+        assert trials.lags_behind("second", {1: 0.84, 2: 0.84})
+        trials.end("second", "pruned", 0.84)
+        trials.begin("third", 5)  # and of six, two
+        assert not trials.lags_behind("third", {1: 0.845, 2: 0.845})
 
 
 def test_no_trial_is_ended_early_before_enough_were_whole_nor_with_pruning_off(tmp_path: Path) -> None:

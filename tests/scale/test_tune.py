@@ -22,7 +22,7 @@ from breastai.domain.events import (
     TuningComplete,
     TuningUpdate,
 )
-from breastai.domain.jobs import Train, Tune
+from breastai.domain.jobs import ResumeStudy, Train, Tune
 from breastai.domain.study import Study
 from breastai.scale.tune import OBJECTIVE, trial_config
 from breastai.storage.checkpoints import list_checkpoints
@@ -61,7 +61,7 @@ def started(workspace: Workspace, config: Config, stop: Callable[[], bool] = lam
 
 
 def gone_on(workspace: Workspace) -> list[Event]:
-    return list(perform(Tune(workspace=str(workspace.root), study_id="s")))
+    return list(perform(ResumeStudy(workspace=str(workspace.root), study_id="s")))
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +233,13 @@ def test_without_an_auc_there_is_nothing_to_tune_by(
     monkeypatch.setattr(training, "epoch_figures", lambda *rest: true_figures(*rest) | {"auc_roc": None})
     last = list(started(workspace, small_config({"tuning": {**TUNING, "epochs": 1}})))[-1]
     assert isinstance(last, Error) and last.code == "tuning.undefined"
+
+
+def test_a_study_that_is_there_is_not_begun_again(tuned: Tuned) -> None:
+    before = tuned.study
+    (event,) = list(started(tuned.workspace, tuned.config))
+    assert isinstance(event, Error) and event.code == "study.exists"
+    assert tuned.study == before
 
 
 def test_what_is_wrong_with_the_images_is_told_before_anything_is_on_disk(

@@ -158,6 +158,11 @@
     });
     byId("tuning-stop").addEventListener("click", () => connection.request("stop_training").catch(() => {}));
 
+    byId("tuning-resume").addEventListener("click", () => {
+      const id = store.state().study?.study_id;
+      if (id !== undefined) connection.request("resume_study", { study_id: id }).catch(() => {});
+    });
+
     /** Put the saved configuration on the form. @param {string} saved */
     async function take(saved) {
       const answer = await connection.request("get_document", { kind: "named_config", name: saved });
@@ -186,6 +191,7 @@
       state.className = `pill run-${study.state}`;
       state.textContent = t(`tuning.state.${study.state}`);
       byId("tuning-stop").hidden = study.state !== "running";
+      byId("tuning-resume").hidden = study.state === "running" || study.state === "complete";
       byId("tuning-verdict").textContent = verdictOf(study, tuning);
       byId("tuning-optimistic").hidden = tuning.done < 2;
       const saved = tuning.config_name;
