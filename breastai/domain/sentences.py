@@ -12,11 +12,11 @@ _NOTES = (
     (r"The model's own split: (.*)\.", "Répartition du modèle\u00a0: {}."),
     (
         r"(\d+) of these images trained the model: the figures flatter it\.",
-        "{} de ces images ont entraîné le modèle\u00a0: les chiffres le flattent.",
+        "{} de ces images ont servi à entraîner le modèle\u00a0: les résultats sont trop favorables.",
     ),
     (
         r"(\d+) of these images chose its best epoch: the figures flatter it\.",
-        "{} de ces images ont choisi sa meilleure époque\u00a0: les chiffres le flattent.",
+        "{} de ces images ont servi à choisir sa meilleure époque\u00a0: les résultats sont trop favorables.",
     ),
     (
         r"The probabilities are not calibrated: this checkpoint keeps no decision rule\.",
@@ -32,11 +32,11 @@ _NOTES = (
     ),
     (
         r"These images have now been judged (\d+) times in this workspace: whoever chose by the figures before will find the next ones too good\.",
-        "Ces images ont maintenant été évaluées {} fois dans cet espace de travail\u00a0: qui a choisi d’après les chiffres précédents trouvera les suivants trop bons.",
+        "Ces images ont maintenant été évaluées {} fois dans cet espace de travail\u00a0: si l’on a choisi d’après les résultats précédents, les suivants seront trop favorables.",
     ),
     (
         r"(.*): (\d+) of these images trained or chose it: the figures flatter it\.",
-        "{}\u00a0: {} de ces images ont servi à l’entraîner ou à le choisir\u00a0: les chiffres le flattent.",
+        "{}\u00a0: {} de ces images ont servi à l’entraîner ou à le choisir\u00a0: les résultats sont trop favorables.",
     ),
     (
         r"The predictions are judged as they are: nothing is known of how the model was made, nor on what\.",
@@ -56,9 +56,9 @@ _NOTES = (
     ),
     (
         r"Images were dealt one by one: those of a patient and duplicates stand on both sides, and the figures flatter\.",
-        "Les images ont été réparties une à une\u00a0: celles d’une même patiente et les doublons sont des deux côtés, et les chiffres flattent.",
+        "Les images ont été réparties une à une\u00a0: celles d’une même patiente et les doublons sont des deux côtés, et les résultats sont trop favorables.",
     ),
-    (r"(\d+) images were left out because of twins\.", "{} images ont été écartées à cause de jumelles."),
+    (r"(\d+) images were left out because of twins\.", "{} images ont été écartées à cause de doublons."),
     (
         r"(This part was held out from the run and is judged|Each part was held out and judged) once, by the run's best epoch\. Best epoch, early stopping, calibration and operating point were chosen on validation images set aside from the other folds\.",
         "{} une seule fois, par la meilleure époque de l’entraînement. La meilleure époque, l’arrêt anticipé, la calibration et le point de fonctionnement ont été choisis sur des images de validation mises de côté dans les autres plis.",
@@ -86,11 +86,11 @@ _SPLITS = (
     (r"single images \(patients unknown\)", "images isolées (patientes inconnues)"),
     (
         r"; (\d+) training images left out because of twins",
-        "\u00a0; {} images d’entraînement écartées à cause de jumelles",
+        "\u00a0; {} images d’entraînement écartées à cause de doublons",
     ),
     (
         r"; (\d+) groups of twins were found and nothing was done about them",
-        "\u00a0; {} groupes de jumelles trouvés, sans que rien ne soit fait",
+        "\u00a0; {} groupes de doublons trouvés, sans que rien ne soit fait",
     ),
 )
 # Why a file is no image that can be used.

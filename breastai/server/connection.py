@@ -9,7 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from breastai import __version__
 from breastai.domain import catalog
 from breastai.domain.config import Config
-from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
+from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests, all_errors
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
@@ -164,6 +164,7 @@ _CATALOG = {
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
     "sentences_fr": [list(pair) for pair in SENTENCES_FR],
+    "errors": {code: kind.template for code, kind in all_errors().items()},
     "image_suffixes": list(catalog.IMAGE_SUFFIXES),
     "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
 }

@@ -45,6 +45,7 @@
     function learn({ welcome }) {
       if (welcome === null || welcome.catalog === learnt) return;
       learnt = welcome.catalog;
+      BreastAI.i18n.teachErrors(/** @type {Record<string, string>} */ (/** @type {unknown} */ (learnt.errors ?? {})));
       BreastAI.i18n.teach("fr", /** @type {[string, string][]} */ (learnt.sentences_fr ?? []));
     }
 

@@ -37,6 +37,30 @@
     sentences[of] = pairs.map(([pattern, words]) => [new RegExp(`^(?:${pattern})$`, "s"), words]);
   }
 
+  /** What errors say in English, to know them again where a record kept their words alone. @type {{ code: string, pattern: RegExp, names: string[] }[]} */
+  let errorTemplates = [];
+
+  /** Learn what errors say. @param {Record<string, string>} templates by code, with {names} to fill in */
+  function teachErrors(templates) {
+    errorTemplates = Object.entries(templates)
+      // What is little but its parameters would fit anything.
+      .filter(([, template]) => template.replace(/\{\w+\}/g, "").length > 12)
+      .map(([code, template]) => {
+        const parts = template.split(/\{(\w+)\}/);
+        const pattern = parts.map((part, index) => (index % 2 ? "(.*?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))).join("");
+        return { code, pattern: new RegExp(`^${pattern}$`, "s"), names: parts.filter((_, index) => index % 2) };
+      });
+  }
+
+  /** An error's words in the chosen language, or null where they are no error's. @param {string} text @returns {string | null} */
+  function errorSpoken(text) {
+    for (const { code, pattern, names } of errorTemplates) {
+      const found = pattern.exec(text);
+      if (found !== null && has(`error.${code}`)) return errorText({ code, message: text, params: Object.fromEntries(names.map((name, index) => [name, found[index + 1]])) });
+    }
+    return null;
+  }
+
   /** A sentence of the server's in the chosen language, or null where no words are known. @param {string} text @returns {string | null} */
   function spoken(text) {
     if (language === "en") return text;
@@ -49,7 +73,7 @@
         return part === "" ? "" : (spoken(part) ?? part);
       });
     }
-    return null;
+    return errorSpoken(text);
   }
 
   function current() {
@@ -184,5 +208,5 @@
     }
   }
 
-  BreastAI.i18n = { LANGUAGES, choose, begin, current, tag, set, remember, onChange, has, t, plural, teach, spoken, told, errorText, problem, apply };
+  BreastAI.i18n = { LANGUAGES, choose, begin, current, tag, set, remember, onChange, has, t, plural, teach, teachErrors, spoken, told, errorText, problem, apply };
 })();

@@ -1226,6 +1226,7 @@ declare global {
       t(key: string, params?: Record<string, unknown>): string;
       plural(key: string, count: number, params?: Record<string, unknown>): string;
       teach(of: string, pairs: [string, string][]): void;
+      teachErrors(templates: Record<string, string>): void;
       spoken(text: string): string | null;
       told(params?: Record<string, unknown>): Record<string, unknown>;
       errorText(error: { code: string; message: string; params?: Record<string, unknown> }): string;

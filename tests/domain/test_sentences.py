@@ -60,7 +60,7 @@ def test_french_has_its_spaces_and_every_part_of_the_sentence() -> None:
     [
         ("it is a ZIP archive, which is not supported; save it as PNG", "format non pris en charge (archive ZIP)\u00a0; enregistrez-la en PNG"),
         ("best.safetensors is missing", "best.safetensors manque"),
-        ("r1/best: 3 of these images trained or chose it: the figures flatter it.", "r1/best\u00a0: 3 de ces images ont servi à l’entraîner ou à le choisir\u00a0: les chiffres le flattent."),
+        ("r1/best: 3 of these images trained or chose it: the figures flatter it.", "r1/best\u00a0: 3 de ces images ont servi à l’entraîner ou à le choisir\u00a0: les résultats sont trop favorables."),
         ("Words of tomorrow.", None),
     ],
 )  # fmt: skip

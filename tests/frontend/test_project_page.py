@@ -82,6 +82,7 @@ def test_a_run_that_failed_is_told_and_offered_to_be_gone_on_with_or_left(
     expect(page.locator(".toast.level-error").first).to_contain_text("checkpoints/last.safetensors")
     offered = page.locator("#interrupted-list li")
     expect(offered).to_have_count(1)
+    expect(offered).to_contain_text("Plus d’espace" if language == "fr" else "No space left")
     expect(offered.get_by_role("button").first).to_contain_text(text["interrupted.go_on"])
     press(page, "dismiss_run")
     expect(page.locator("#interrupted")).to_be_hidden()

@@ -22,7 +22,7 @@ from breastai.domain.catalog import (
     RESEARCH_USE_FR,
 )
 from breastai.domain.config import Config
-from breastai.domain.errors import all_errors
+from breastai.domain.errors import CheckpointNotFound, DiskFull, all_errors
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
 from breastai.domain.listings import DataWarning
@@ -235,6 +235,20 @@ def test_the_page_puts_the_servers_sentences_into_french_as_reports_do(run_js: R
     code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.spoken));'
     assert run_js(code, [SENTENCES_FR, said]) == [in_french(text) for text in said]
     assert run_js('BreastAI.i18n.teach("fr", input); output(BreastAI.i18n.spoken("the disk is full"));', SENTENCES_FR) == "the disk is full"
+
+
+def test_an_error_known_by_its_words_alone_is_told_in_french(run_js: RunJs) -> None:
+    templates = {code: kind.template for code, kind in all_errors().items()}
+    words = [str(DiskFull("checkpoints/last.safetensors")), str(CheckpointNotFound("r1/best", ["r2/best", "r3/best"]))]
+    code = """
+      BreastAI.i18n.teachErrors(input[0]);
+      BreastAI.i18n.set("fr");
+      output([...input[1], "Words of tomorrow."].map(BreastAI.i18n.spoken));
+    """
+    full, unknown, tomorrow = run_js(code, [templates, words])
+    assert "Plus d’espace pour écrire checkpoints/last.safetensors." in full
+    assert "Connus\u00a0: r2/best, r3/best." in unknown
+    assert tomorrow is None
 
 
 def test_an_error_and_a_line_of_the_log_tell_their_reason_in_french(run_js: RunJs) -> None:

@@ -35,7 +35,7 @@
         title,
         t(`backups.kind.${entry.kind}`),
         format.date(entry.created),
-        format.megabytes(entry.size_mb),
+        format.bytes(entry.size_mb * 1e6),
         make(
           "div",
           { class: "button-row" },

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, actionButton } = BreastAI.elements;
+  const { byId, make, fill, name, said, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -23,7 +23,7 @@
         { class: "interrupted-run" },
         make("p", {}, name(run.run_id), ` · ${done}`, run.time === null ? "" : ` · ${format.date(run.time)}`),
         make("p", { class: "muted", text: t(`interrupted.${run.cause}`) }),
-        run.reason === "" ? null : make("p", { class: "muted", text: run.reason, attributes: { lang: "en" } }),
+        run.reason === "" ? null : make("p", { class: "muted" }, said(run.reason)),
         make(
           "div",
           { class: "button-row" },

@@ -80,7 +80,7 @@
           byId("backup"),
           backup === null
             ? make("p", { class: "empty", text: t("backup.none") })
-            : make("p", { class: "banner success" }, t("backup.done"), " ", name(backup.path), ` · ${format.megabytes(backup.size_mb)} · ${BreastAI.i18n.plural("backup.files", backup.files)}`),
+            : make("p", { class: "banner success" }, t("backup.done"), " ", name(backup.path), ` · ${format.bytes(backup.size_mb * 1e6)} · ${BreastAI.i18n.plural("backup.files", backup.files)}`),
         );
         fill(byId("ping"), make("p", { class: state.pongMs === null ? "empty" : "", text: state.pongMs === null ? t("ping.none") : t("ping.took", { ms: format.number(state.pongMs, 1) }) }));
       },
