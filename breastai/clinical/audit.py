@@ -320,7 +320,9 @@ def _about_single_images(
     }
     # Among stained slides the pale ones would look like grey images with marks.
     if images and np.median([image.facts.colour for image in images]) < _STAINED_SHARE:
-        tests["marks.burned_in"] = [image for image in images if image.facts.mark_share > _MARKED_SHARE]
+        tests["marks.burned_in"] = [
+            image for image in images if image.facts.mark_share > _MARKED_SHARE or image.facts.says_burned_in
+        ]
         tests["marks.colour"] = [image for image in images if image.facts.colour > _COLOURED_SHARE]
     for code, members in tests.items():
         if members:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.decode import decode, read_content
+from breastai.data.decode import decode, read_content, says_burned_in
 from breastai.data.duplicates import thumbnail
 from breastai.domain.errors import ImageUnreadable
 
@@ -31,7 +31,10 @@ _BLACK = 8
 
 @dataclass(frozen=True, eq=False)
 class ImageFacts:
-    """`marks` (MARK_CELLS squared): the strongest thin bright mark in each cell of the image, in grey levels."""
+    """`marks` (MARK_CELLS squared): the strongest thin bright mark in each cell of the image, in grey levels.
+
+    `says_burned_in`: a DICOM header says that something is drawn into the pixels.
+    """
 
     content_hash: str
     file_size: int
@@ -45,6 +48,7 @@ class ImageFacts:
     mark_share: float
     marks: npt.NDArray[np.uint8]
     thumbnail: Pixels
+    says_burned_in: bool = False
 
 
 def look_at(content: bytes, name: str) -> ImageFacts:
@@ -70,6 +74,7 @@ def look_at(content: bytes, name: str) -> ImageFacts:
         mark_share=float((rise > _MARK_RISE).mean()),
         marks=_strongest_by_cell(rise),
         thumbnail=thumbnail(grey),
+        says_burned_in=says_burned_in(content),
     )
 
 

@@ -134,6 +134,15 @@ def decode(content: bytes, name: str) -> Pixels:
     return collapse_grey(_pixels(image, sixteen_bits, name))
 
 
+def says_burned_in(content: bytes) -> bool:
+    """Return whether a DICOM file's header says that its pixels hold annotations; of other files nothing is known."""
+    if content[128:132] != b"DICM":
+        return False
+    from breastai.data.dicom import burned_in_annotation
+
+    return burned_in_annotation(content)
+
+
 def too_large(width: int, height: int) -> str:
     """Return the reason to refuse an image of that size."""
     return f"it has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million"

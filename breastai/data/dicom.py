@@ -71,6 +71,15 @@ def patient_in_header(path: Path) -> str | None:
         return None
 
 
+def burned_in_annotation(content: bytes) -> bool:
+    """Return whether the header in `content` says that text or marks are part of the pixels."""
+    try:
+        header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True, specific_tags=["BurnedInAnnotation"])
+        return str(header.get("BurnedInAnnotation") or "").strip().upper() == "YES"
+    except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
+        return False
+
+
 def _read(content: bytes, name: str) -> Dataset:
     try:
         dataset = pydicom.dcmread(io.BytesIO(content), force=True)

@@ -13,6 +13,8 @@ from breastai.clinical.audit import FAULTS, Audit, audit, cases_needed, half_int
 from breastai.clinical.shortcuts import FEATURES
 from breastai.data.image_folder import scan
 
+from ..data.test_dicom import content, dataset
+
 Image = Any
 
 
@@ -76,6 +78,14 @@ def marked(image: Image) -> Image:
     copy = image.copy()
     cv2.putText(copy, "R", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255, 1)
     return copy
+
+
+def test_a_dicom_header_that_says_burned_in_is_believed(sound: Path) -> None:
+    for number, said in enumerate(["YES", "NO"]):
+        made = dataset(tissue(500 + number), BurnedInAnnotation=said)
+        (sound / "train" / "benign" / f"d{number}.dcm").write_bytes(content(made))
+    (finding,) = [finding for finding in run(sound, "train").findings if finding.code == "marks.burned_in"]
+    assert finding.files == ("train/benign/d0.dcm",)
 
 
 def framed(image: Image) -> Image:

@@ -26,6 +26,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from breastai.clinical.image_facts import look_at
 from breastai.data import dicom
 from breastai.data.decode import decode
 from breastai.domain.errors import ImageUnreadable
@@ -225,3 +226,13 @@ def test_a_damaged_frame_is_refused_by_the_decoders_that_are_there() -> None:
     made = encapsulated(dataset(RAMP, BitsStored=12), JPEG2000Lossless, [b"\0" * 100])
     with pytest.raises(ImageUnreadable, match="JPEG 2000"):
         decode(content(made), "a.dcm")
+
+
+@pytest.mark.parametrize(("said", "expected"), [("YES", True), ("NO", False), (None, False)])
+def test_a_header_that_says_burned_in_is_a_fact_of_the_image(said: str | None, expected: bool) -> None:
+    made = dataset(SMOOTH[:, :, 0].copy())
+    if said is not None:
+        made.BurnedInAnnotation = said
+    facts = look_at(content(made), "a.dcm")
+    assert (facts.says_burned_in, facts.mark_share) == (expected, 0)
+    assert not look_at(drawn_by_pillow(SMOOTH, "PNG"), "a.png").says_burned_in
