@@ -39,6 +39,11 @@ class ImageSet:
         return ImageSet(self.prepared, self.indices[positions])
 
     @property
+    def image_size(self) -> int:
+        """The side of the images, in pixels."""
+        return self.prepared.image_size
+
+    @property
     def labels(self) -> np.ndarray:
         """Class numbers, int64 (N,)."""
         labels: np.ndarray = self.prepared.folder.labels[self.indices]

@@ -24,7 +24,8 @@
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
     |   |-- WorkerCrashed         WorkerKilled         WorkerSilent         WorkerFrozen
-    |   `-- WorkerFaulted         ImageGone
+    |   |-- WorkerFaulted         ImageGone
+    |   `-- ProcessLost           ProcessesDiffer
     |-- ExportError
     |   |-- ExportFailed          ExportMismatch       ExportLosesAccuracy
     |   `-- ReferencesDiffer
@@ -702,6 +703,31 @@ class LossNotFinite(RunError):
     epoch: int
     rollbacks: int
     rate_percent: float
+
+
+@dataclass(eq=False)
+class ProcessLost(RunError):
+    code = "distributed.process_lost"
+    template = (
+        "One of the {processes} processes that trained this run together ended or could not be reached any more, and "
+        "the others with it ({detail}). The run is kept as it last was saved: find the cause in that process' own "
+        "output, then go on with --resume, with as many processes as you like."
+    )
+    processes: int
+    detail: str
+
+
+@dataclass(eq=False)
+class ProcessesDiffer(RunError):
+    code = "distributed.processes_differ"
+    template = (
+        "Process {rank} differs from the first one in its {what}: expected {expected}, got {got}. Start all processes "
+        "with the same options, versions, images and kind of machine."
+    )
+    rank: int
+    what: str
+    expected: str
+    got: str
 
 
 @dataclass(eq=False)

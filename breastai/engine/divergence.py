@@ -48,8 +48,10 @@ def step_skipped(run: Run) -> Log:
 def rolled_back(run: Run) -> Iterator[Event]:
     """Go back to the last good state with a lower learning rate; raise LossNotFinite after too many times."""
     epoch, before = run.position.epoch, run.position
-    found = find_whole(run.files("last"))
-    restore(run, found.manifest)  # before the first yield: a stop there saves what the run is
+    with run.world.first_goes_first():
+        found = find_whole(run.files("last"))
+        restore(run, found.manifest)  # before the first yield: a stop there saves what the run is
+    run.world.meet()  # nobody writes a new one before all have read this
     run.position.rollbacks = before.rollbacks + 1
     if (note := fallen_back(found, run.files("last"))) is not None:
         yield note

@@ -12,6 +12,7 @@ from breastai.data.cases import ImageSet
 from breastai.engine.loader import evaluation_batches
 from breastai.engine.models import Classifier, normalized
 from breastai.engine.runtime import Runtime
+from breastai.engine.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -48,30 +49,33 @@ def answer(
     batch_size: int,
     workers: int,
     tta: bool = False,
+    world: World = ALONE,
 ) -> Iterator[int | Answers]:
-    """Yield how many images are done after each batch, and at the end the Answers.
+    """Yield about how many images are done after each batch, and at the end the Answers, those of all processes.
 
     `tta`: the mean of the log-probabilities for the image and its mirror image.
     """
+    part = images.subset(np.arange(len(images))[world.mine(len(images))])
     was_training = model.training
     model.eval()
     logits: list[np.ndarray] = []
     features: list[np.ndarray] = []
     try:
-        for batch in evaluation_batches(images, batch_size, workers):
+        for batch in evaluation_batches(part, -(-batch_size // world.size), workers):
             inputs = normalized(batch.images.to(runtime.device), mean, std)
             said, seen = forward(model, inputs, tta)
             logits.append(said.cpu().numpy())
             features.append(seen.cpu().numpy())
-            yield sum(map(len, logits))
+            yield min(len(images), sum(map(len, logits)) * world.size)
     finally:
         model.train(was_training)
     classes = len(images.prepared.folder.class_names)
-    if not logits:
-        nothing = np.empty((0, classes), np.float32)
-        yield Answers(nothing, images.labels, np.empty((0, model.head.in_features), np.float32))
-        return
-    yield Answers(np.concatenate(logits), images.labels, np.concatenate(features))
+    logits = logits or [np.empty((0, classes), np.float32)]
+    features = features or [np.empty((0, model.head.in_features), np.float32)]
+    count = len(images)
+    yield Answers(
+        world.gathered(np.concatenate(logits), count), images.labels, world.gathered(np.concatenate(features), count)
+    )
 
 
 def answers_of(steps: Iterator[int | Answers]) -> Answers:

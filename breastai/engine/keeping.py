@@ -88,8 +88,10 @@ def kept_good_epochs(run: Run, update: TrainingUpdate) -> Generator[Event, None,
 
     With storage.keep_best at 1 only `best` itself is kept, and nothing is done here.
     """
-    wanted = _good_epochs(run)
     saved: list[CheckpointSaved] = []
+    if not run.world.first:
+        return saved
+    wanted = _good_epochs(run)
     if update.epoch in wanted:
         saved.append((yield from kept(run, epoch_kind(update.epoch))))
     prefix = run.files("best").weights.parent

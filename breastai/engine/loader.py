@@ -1,7 +1,7 @@
 """Batches: which images come in which order, augmented by threads while the network computes."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -21,18 +21,20 @@ _BATCHES_AHEAD = 3
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` uint8 (N, S, S, 3), `labels` int64 (N,)."""
+    """`images` uint8 (N, S, S, 3), `labels` int64 (N,); `of`: how many images the batch has with those of others."""
 
     images: Tensor
     labels: Tensor
+    of: int
 
 
 @dataclass(frozen=True)
 class FeatureBatch:
-    """`features` (N, C, h, w) of a frozen backbone, `labels` int64 (N,)."""
+    """`features` (N, C, h, w) of a frozen backbone, `labels` int64 (N,); `of` as in Batch."""
 
     features: Tensor
     labels: Tensor
+    of: int
 
 
 def epoch_order(labels: np.ndarray, weighted: bool, seed: int, epoch: int) -> np.ndarray:
@@ -56,10 +58,12 @@ def training_batches(
     workers: int,
     first_batch: int = 0,
     image_size: int | None = None,
+    mine: Callable[[int], slice] = slice,
 ) -> Iterator[Batch]:
     """Yield the batches of an epoch from `first_batch` on. `seed`: (seed, epoch); each image draws from its own place.
 
-    `image_size`: side to shrink the images to; None leaves them as they are.
+    `image_size`: side to shrink the images to; None leaves them as they are. `mine`: which images of a batch of so many
+    to load; by default all.
 
     A last batch of one image is left out: batch normalisation can learn nothing from it.
     """
@@ -76,7 +80,8 @@ def training_batches(
     batches = [
         [(place, int(order[place])) for place in range(start, min(start + batch_size, len(order)))] for start in starts
     ]
-    yield from _load_ahead(batches[first_batch:], load, labels, workers)
+    side = image_size or images.image_size
+    yield from _load_ahead(batches[first_batch:], load, labels, side, workers, mine)
 
 
 def count_batches(images: int, batch_size: int) -> int:
@@ -91,20 +96,22 @@ def evaluation_batches(images: ImageSet, batch_size: int, workers: int) -> Itera
         [(place, place) for place in range(start, min(start + batch_size, len(images)))]
         for start in range(0, len(images), batch_size)
     ]
-    yield from _load_ahead(batches, lambda positions: images.image(positions[1]), images.labels, workers)
+    side = images.image_size
+    yield from _load_ahead(batches, lambda positions: images.image(positions[1]), images.labels, side, workers)
 
 
-def _load_ahead(batches, load, labels, workers) -> Iterator[Batch]:  # type: ignore[no-untyped-def]
+def _load_ahead(batches, load, labels, side, workers, mine=slice) -> Iterator[Batch]:  # type: ignore[no-untyped-def]
     """Yield batches in order, a few being made ahead by threads: OpenCV and numpy let go of the interpreter lock."""
 
     def assemble(places: list[tuple[int, int]], loaded: list[np.ndarray]) -> Batch:
-        targets = labels[[index for _, index in places]]
-        return Batch(torch.from_numpy(np.stack(loaded)), torch.from_numpy(targets))
+        indices = [index for _, index in places[mine(len(places))]]
+        stacked = np.stack(loaded) if loaded else np.empty((0, side, side, 3), np.uint8)
+        return Batch(torch.from_numpy(stacked), torch.from_numpy(labels[np.array(indices, int)]), len(places))
 
     threads = min(workers, available_cores())
     if threads == 0:
         for places in batches:
-            yield assemble(places, [load(place) for place in places])
+            yield assemble(places, [load(place) for place in places[mine(len(places))]])
         return
     cv2.setNumThreads(1)  # parallel over images, not within one
     with ThreadPoolExecutor(threads, thread_name_prefix="loader") as pool:
@@ -113,7 +120,7 @@ def _load_ahead(batches, load, labels, workers) -> Iterator[Batch]:  # type: ign
         try:
             while True:
                 while len(pending) < _BATCHES_AHEAD and (places := next(waiting, None)) is not None:
-                    pending.append((places, [pool.submit(load, place) for place in places]))
+                    pending.append((places, [pool.submit(load, place) for place in places[mine(len(places))]]))
                 if not pending:
                     return
                 places, futures = pending.popleft()

@@ -162,8 +162,12 @@ def needed_bytes(model: nn.Module, config: Config, step: Callable[[int], int], b
 # --- the batch that fits -----------------------------------------------------------------------
 
 
-def fit_batch(model: Classifier, config: Config, runtime: Runtime) -> tuple[Config, MemoryRecord | None]:
+def fit_batch(
+    model: Classifier, config: Config, runtime: Runtime, processes: int = 1, processes_here: int = 1
+) -> tuple[Config, MemoryRecord | None]:
     """Return the configuration with a batch that fits, and what was measured; None where memory is not the processor's.
+
+    Of several processes each has its part of a batch in memory, and `processes_here` share this machine.
 
     Before a plan is chosen, so that choosing one fits too: a plan's joined passes only ever need less. The smallest
     batch is returned even where nothing fits: the estimate may be wrong, and running out is told clearly.
@@ -172,9 +176,13 @@ def fit_batch(model: Classifier, config: Config, runtime: Runtime) -> tuple[Conf
         return config, None
     step = step_bytes(model, config.data.image_size, runtime)
     gc.collect()
-    available = available_bytes()
+    available = available_bytes() // processes_here
+
+    def needed(batch_size: int) -> int:
+        return needed_bytes(model, config, step, -(-batch_size // processes))
+
     fitted = config
-    while needed_bytes(model, config, step, fitted.data.batch_size) > available:
+    while needed(fitted.data.batch_size) > available:
         smaller = with_smaller_batch(fitted)
         if smaller is None:
             break
@@ -182,8 +190,8 @@ def fit_batch(model: Classifier, config: Config, runtime: Runtime) -> tuple[Conf
     record = MemoryRecord(
         batch_size_asked=config.data.batch_size,
         batch_size=fitted.data.batch_size,
-        needed_gb=_gb(needed_bytes(model, config, step, fitted.data.batch_size)),
-        asked_needed_gb=_gb(needed_bytes(model, config, step, config.data.batch_size)),
+        needed_gb=_gb(needed(fitted.data.batch_size)),
+        asked_needed_gb=_gb(needed(config.data.batch_size)),
         held_gb=_gb(psutil.Process().memory_info().rss),
         available_gb=_gb(available),
         features_bytes=available // 4,

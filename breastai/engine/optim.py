@@ -10,6 +10,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from breastai.domain.config import TrainingSettings
 from breastai.engine.models import Classifier, unfreezing_order
+from breastai.engine.world import ALONE, World
 
 _ONE_CYCLE_RISE = 0.3  # share of one_cycle in which the rate rises
 _ONE_CYCLE_START = 1 / 25  # first rate of one_cycle, as a share of the highest
@@ -109,8 +110,11 @@ class Loss(nn.Module):
             weights = weights * torch.tensor(settings.focal_loss_alpha)
         self.register_buffer("weights", weights)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss. `logits` (N, C), float32; `targets` (N,) class numbers or (N, C) shares."""
+    def forward(self, logits: Tensor, targets: Tensor, world: World = ALONE) -> Tensor:
+        """Return the mean loss. `logits` (N, C), float32; `targets` (N,) class numbers or (N, C) shares.
+
+        Of a batch in several parts it is this part's share: the shares of all processes sum up to the mean.
+        """
         classes = logits.shape[1]
         shares = F.one_hot(targets, classes).float() if targets.ndim == 1 else targets  # -> (N, C)
         shares = shares * (1 - self.smoothing) + self.smoothing / classes
@@ -119,4 +123,4 @@ class Loss(nn.Module):
         if self.gamma:
             terms = terms * (1 - log_probabilities.exp()) ** self.gamma
         case_weights = (shares * self.weights).sum(1)
-        return -terms.sum() / case_weights.sum()
+        return -terms.sum() / world.total(case_weights.sum())

@@ -5,7 +5,7 @@ put on the backbone, over features that the frozen backbone computes once (Howar
 layers learn, earlier ones more slowly, on images that grow to their full size (Touvron et al., NeurIPS 2019).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -101,7 +101,13 @@ def lessons(run: Run) -> Iterator[Batch | FeatureBatch | int]:
         config.data.num_workers,
         first_batch=position.batch,
         image_size=image_size_in(config, position.epoch),
+        mine=_part(run),
     )
+
+
+def _part(run: Run) -> Callable[[int], slice]:
+    """Return which images of a batch this process needs: its own, or all where they are mixed with one another."""
+    return slice if run.config.training.mixup_alpha > 0 else run.world.mine
 
 
 def _featured(run: Run) -> int:
@@ -118,18 +124,23 @@ def _head_lessons(run: Run) -> Iterator[FeatureBatch | int]:
     chosen = images.subset(np.sort(order[: _featured(run)]))
     features: list[Tensor] = []
     run.learner.model.backbone.eval()
-    for batch in evaluation_batches(chosen, config.data.batch_size, config.data.num_workers):
+    own = chosen.subset(np.arange(len(chosen))[run.world.mine(len(chosen))])
+    for batch in evaluation_batches(own, config.data.batch_size, config.data.num_workers):
         features.append(backbone_features(run, batch.images))
-        yield sum(map(len, features))
-    kept = torch.cat(features)
+        yield sum(map(len, features)) * run.world.size
+    if not features:  # fewer images than processes
+        side = config.data.image_size
+        features.append(backbone_features(run, torch.empty((0, side, side, 3), dtype=torch.uint8)))
+    kept = run.world.gathered_tensor(torch.cat(features), len(chosen))
     labels = torch.from_numpy(chosen.labels)
     size = config.data.batch_size
     per_pass = count_batches(len(chosen), size)
     for number in range(run.position.batch, HEAD_PASSES * per_pass):
         turn, place = divmod(number, per_pass)
         order = epoch_order(chosen.labels, config.training.weighted_sampler, config.system.seed, _HEAD_ORDER + 1 + turn)
-        picked = torch.from_numpy(order[place * size : (place + 1) * size])
-        yield FeatureBatch(kept[picked], labels[picked])
+        whole = order[place * size : (place + 1) * size]
+        picked = torch.from_numpy(whole[_part(run)(len(whole))])
+        yield FeatureBatch(kept[picked], labels[picked], len(whole))
 
 
 @torch.no_grad()

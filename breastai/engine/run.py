@@ -34,6 +34,7 @@ from breastai.engine.runtime import Runtime, seed_torch
 from breastai.engine.setting_up import prepare_to_compute
 from breastai.engine.step import Learner
 from breastai.engine.tuning_plan import Plan
+from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Kind,
@@ -91,6 +92,7 @@ class Run:
     pretrained: str = ""  # what the weights began as, for the manifest
     plan: Plan | None = None  # how a step is computed on this machine
     memory: MemoryRecord | None = None  # what was measured of it before the start
+    world: World = ALONE  # who trains it
 
     @property
     def judged(self) -> Classifier:
@@ -106,7 +108,14 @@ class Run:
         return checkpoint_files(self.workspace, self.run_id, kind)
 
 
-def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, resumed: Manifest | None = None) -> Run:
+def assemble(
+    run_id: str,
+    config: Config,
+    workspace: Workspace,
+    cases: Cases,
+    resumed: Manifest | None = None,
+    world: World = ALONE,
+) -> Run:
     """Build everything a run needs; with a manifest, as it was when that was written.
 
     Raises what building a model does; on a resume CheckpointDamaged, or DataChanged when the images are not the same.
@@ -119,7 +128,7 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
     )
     average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
     kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
-    prepared = prepare_to_compute(built.model, config, kept, fresh=resumed is None)
+    prepared = prepare_to_compute(built.model, config, kept, resumed is None, world)
     model, runtime, config = prepared.model, prepared.runtime, prepared.config
     if average is not None:
         average.to(runtime.device).to(memory_format=runtime.memory_format)
@@ -132,10 +141,11 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
         mean=built.mean,
         std=built.std,
         average=average,
+        world=world,
     )
     stopping = EarlyStopping.from_settings(config.training.early_stopping)
     run = Run(run_id, workspace, config, cases, built, runtime, learner, stopping, plan=prepared.plan)
-    run.memory = prepared.memory
+    run.memory, run.world = prepared.memory, world
     run.pretrained = f"{built.pretrained.source}: {built.pretrained.detail}"
     if resumed:
         run.pretrained = resumed.pretrained
@@ -146,6 +156,7 @@ def assemble(run_id: str, config: Config, workspace: Workspace, cases: Cases, re
             event for event in read_events(workspace.journal_file(run_id)) if isinstance(event, TrainingUpdate)
         ]
         restore(run, resumed)
+    world.make_ready(model)
     return run
 
 
@@ -160,7 +171,7 @@ def lighter(run: Run) -> Run:
     gc.collect()
     files = run.files("last")
     kept = verify_checkpoint(files) if files.manifest.is_file() else None
-    again = assemble(run.run_id, config, run.workspace, run.cases, kept)
+    again = assemble(run.run_id, config, run.workspace, run.cases, kept, run.world)
     if kept is not None:
         again.position.batch *= run.config.data.batch_size // config.data.batch_size
     again.updates = [update for update in run.updates if update.epoch < again.position.epoch]
@@ -262,10 +273,12 @@ def batch_cut_in_run(run: Run) -> Log:
 def save(run: Run, kind: Kind, decision: DecisionRule | None = None, novelty: Novelty | None = None) -> CheckpointSaved:
     """Write a checkpoint of the run as it is now; raise DiskFull. `last` holds all a resume needs, `best` does not.
 
-    `decision` and `novelty`: what was fitted for these weights; `last` keeps none.
+    `decision` and `novelty`: what was fitted for these weights; `last` keeps none. Of several processes the first writes.
     """
     files = run.files(kind)
     update = run.updates[-1] if run.updates else None
+    if not run.world.first:
+        return _saved_elsewhere(run, files, kind)
     model = run.learner.model if kind == "last" else run.judged
     tensors, plain = _state(run) if kind == "last" else ({}, None)
     manifest = commit(
@@ -301,6 +314,17 @@ def save(run: Run, kind: Kind, decision: DecisionRule | None = None, novelty: No
         epoch=manifest.epoch,
         accuracy=manifest.metrics.get("accuracy"),
         size_mb=round(manifest.size_bytes / 1e6, 2),
+    )
+
+
+def _saved_elsewhere(run: Run, files: CheckpointFiles, kind: Kind) -> CheckpointSaved:
+    return CheckpointSaved(
+        checkpoint=files.name,
+        filename=f"{run.run_id}_{kind}.safetensors",
+        path=run.workspace.relative(files.weights),
+        epoch=run.updates[-1].epoch if run.updates else 0,
+        accuracy=None,
+        size_mb=0.0,
     )
 
 

@@ -33,10 +33,18 @@ class Runtime:
         return str(self.training_dtype).removeprefix("torch.")
 
 
-def choose_runtime(settings: SystemSettings, use_amp: bool | Literal["auto"]) -> Runtime:
-    """Return how this machine is to compute, and set torch's threads; raise DeviceUnavailable."""
+def choose_runtime(
+    settings: SystemSettings, use_amp: bool | Literal["auto"], place: int = 0, processes: int = 1
+) -> Runtime:
+    """Return how this machine is to compute, and set torch's threads; raise DeviceUnavailable.
+
+    Of `processes` that share the machine, number `place` gets the GPU of that number and its share of the cores.
+    """
     device = _choose_device(settings.device)
-    threads = min(settings.num_threads, available_cores())
+    if device.type == "cuda" and processes > 1:
+        device = torch.device("cuda", place)
+        torch.cuda.set_device(device)
+    threads = min(settings.num_threads, max(1, available_cores() // processes))
     torch.set_num_threads(threads)
     return Runtime(device, _choose_dtype(device, use_amp), threads)
 

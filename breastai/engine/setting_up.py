@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from breastai.domain.config import Config
+from breastai.domain.errors import ProcessesDiffer
 from breastai.engine import recomputation
 from breastai.engine.allocator import keep_freed_memory
 from breastai.engine.autotune import plan_for
@@ -13,6 +15,7 @@ from breastai.engine.memory import fit_batch
 from breastai.engine.models import Classifier
 from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.engine.tuning_plan import Dtype, Plan, install
+from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import MemoryRecord
 
 
@@ -30,15 +33,22 @@ class Prepared:
     memory: MemoryRecord | None = None
 
 
-def prepare_to_compute(model: Classifier, config: Config, kept: Plan | None = None, fresh: bool = True) -> Prepared:
-    """Make a network ready; `kept`: the plan of the part of the run before. Unless `fresh`, nothing is measured."""
+def prepare_to_compute(
+    model: Classifier, config: Config, kept: Plan | None = None, fresh: bool = True, world: World = ALONE
+) -> Prepared:
+    """Make a network ready; `kept`: the plan of the part of the run before. Unless `fresh`, nothing is measured.
+
+    Of several processes the first one measures, and all compute alike.
+    """
     keep_freed_memory()
-    runtime = choose_runtime(config.system, config.training.use_amp)
+    runtime = choose_runtime(config.system, config.training.use_amp, world.local_rank, world.local_size)
     model = model.to(runtime.device).to(memory_format=runtime.memory_format)
-    memory = None
-    if fresh:
-        config, memory = _fitted(model, config, runtime)
-    plan = kept if kept is not None else _measured_plan(model, config, runtime) if fresh else None
+    plan, memory = kept, None
+    if fresh and world.first:
+        config, memory = _fitted(model, config, runtime, world)
+        plan = kept if kept is not None else _measured_plan(model, config, runtime)
+    if world.size > 1:
+        config, plan, memory = _agreed(config, plan, memory, runtime, world)
     if plan is not None:
         torch.set_num_threads(plan.threads)
         install(model, plan)
@@ -48,11 +58,35 @@ def prepare_to_compute(model: Classifier, config: Config, kept: Plan | None = No
     return Prepared(model, runtime, config, plan, memory)
 
 
-def _fitted(model: Classifier, config: Config, runtime: Runtime) -> tuple[Config, MemoryRecord | None]:
+class _Agreement(BaseModel):
+    """What the first process measured, for all to go by."""
+
+    config: Config
+    plan: Plan | None
+    memory: MemoryRecord | None
+    dtype: str
+
+
+def _agreed(
+    config: Config, plan: Plan | None, memory: MemoryRecord | None, runtime: Runtime, world: World
+) -> tuple[Config, Plan | None, MemoryRecord | None]:
+    """Return what the first process says. Without joined batch norms: those kernels see their own part alone."""
+    if plan is not None:
+        plan = plan.model_copy(update={"joined": False, "threads": runtime.threads})
+    mine = _Agreement(config=config, plan=plan, memory=memory, dtype=runtime.describe_dtype())
+    said = _Agreement.model_validate_json(world.told(mine.model_dump_json))
+    if said.plan is None and said.dtype != runtime.describe_dtype():
+        raise ProcessesDiffer(world.rank, "number type", said.dtype, runtime.describe_dtype())
+    if said.plan is not None:
+        said = said.model_copy(update={"plan": said.plan.model_copy(update={"threads": runtime.threads})})
+    return said.config, said.plan, said.memory
+
+
+def _fitted(model: Classifier, config: Config, runtime: Runtime, world: World) -> tuple[Config, MemoryRecord | None]:
     if config.training.gradient_checkpointing:
         recomputation.install(model.backbone)
     try:
-        return fit_batch(model, config, runtime)
+        return fit_batch(model, config, runtime, world.size, world.local_size)
     finally:
         recomputation.uninstall(model.backbone)
 

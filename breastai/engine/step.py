@@ -13,6 +13,7 @@ from breastai.engine.loader import Batch, FeatureBatch
 from breastai.engine.models import Classifier, normalized
 from breastai.engine.optim import Loss
 from breastai.engine.runtime import Runtime
+from breastai.engine.world import ALONE, World
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Learner:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     average: Classifier | None = None
+    world: World = ALONE
 
     def __post_init__(self) -> None:
         half = self.runtime.training_dtype == torch.float16
@@ -35,32 +37,35 @@ class Learner:
     def learn(
         self, batch: Batch | FeatureBatch, rate: float, update: bool, summed: int, mixup: np.random.Generator
     ) -> tuple[float, int]:
-        """Learn from one batch; return its mean loss and how many of its images were decided rightly.
+        """Learn from one batch; return its mean loss and how many of its images were decided rightly, all parts together.
 
         `update`: take the optimiser's step now; `summed`: how many batches that step sums up. A loss or a gradient that
         is not finite is not learnt from: the loss returned is then nan.
         """
         labels = batch.labels.to(self.runtime.device, non_blocking=True)
         targets = labels
+        features = isinstance(batch, FeatureBatch)
         if isinstance(batch, FeatureBatch):
-            inputs, compute = batch.features.to(self.runtime.device), self.model.classify
+            inputs = batch.features.to(self.runtime.device)
         else:
-            images = batch.images.to(self.runtime.device, non_blocking=True)
-            inputs, compute = normalized(images, self.mean, self.std), self.model.__call__
+            inputs = normalized(batch.images.to(self.runtime.device, non_blocking=True), self.mean, self.std)
         if self.settings.mixup_alpha > 0:
             inputs, targets = mixed(inputs, labels, len(self.loss.weights), self.settings.mixup_alpha, mixup)
+            part = self.world.mine(batch.of)  # only now: an image may be mixed with one of another part
+            inputs, targets, labels = inputs[part], targets[part], labels[part]
         with self.runtime.autocast():
-            logits: Tensor = compute(inputs)
-        loss: Tensor = self.loss(logits.float(), targets)
-        if not math.isfinite(float(loss.detach())):
+            logits = self.world.logits(self.model, inputs, features)
+        part_loss: Tensor = self.loss(logits.float(), targets, self.world)
+        right = int((logits.detach().argmax(1) == labels).sum())
+        loss, correct = self.world.totals(float(part_loss.detach()), right)
+        if not math.isfinite(loss):
             if update:  # what was summed up goes with it
                 self.optimizer.zero_grad(set_to_none=True)
             return math.nan, 0
-        self.scaler.scale(loss / summed).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(self.world.for_backward(part_loss) / summed).backward()  # type: ignore[no-untyped-call]
         if update and not self._update(rate):
             return math.nan, 0
-        correct = int((logits.detach().argmax(1) == labels).sum())
-        return float(loss.detach()), correct
+        return loss, correct
 
     def _update(self, rate: float) -> bool:
         """Take a step; return False, and take none, when the gradient is not finite."""

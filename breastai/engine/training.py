@@ -58,6 +58,7 @@ from breastai.engine.recipe import (
 )
 from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, save, warnings_of
 from breastai.engine.runtime import seed_torch
+from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import Manifest, checkpoint_files
 from breastai.storage.journal import read_events
 from breastai.storage.saving import find_whole
@@ -67,25 +68,30 @@ from breastai.storage.workspace import Workspace
 _LISTED_SKIPPED = 50
 
 
-def train(job: Train, workspace: Workspace) -> Iterator[Event]:
-    """Train a new run. Raises InputError before the first event, or RunError later."""
-    yield from _events(job.run_id, job.config, workspace, None)
+def train(job: Train, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
+    """Train a new run. Raises InputError before the first event, or RunError later.
+
+    Of several processes each draws its own events; those of the first one are the run's.
+    """
+    yield from _events(job.run_id, job.config, workspace, None, world=world)
 
 
-def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
+def resume(job: Resume, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
     """Go on with a run from its last whole checkpoint, or, interrupted before its first, from its beginning.
 
-    Raises CheckpointNotFound for a run that never began, CheckpointDamaged when nothing whole is left of it.
+    Raises CheckpointNotFound for a run that never began, CheckpointDamaged when nothing whole is left of it. How many
+    processes trained it before makes no difference.
     """
     files = checkpoint_files(workspace, job.run_id, "last")
     try:
-        found = find_whole(files)
+        with world.first_goes_first():
+            found = find_whole(files)
     except CheckpointNotFound:
         started = _began(workspace, job.run_id)
         if started is None:
             raise
         config = _lasting(parse_config(started.config), job.epochs)
-        yield from _events(job.run_id, config, workspace, None)
+        yield from _events(job.run_id, config, workspace, None, world=world)
         return
     manifest = found.manifest
     if manifest.state is None:
@@ -96,7 +102,7 @@ def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:
     if state["position"]["epoch"] > config.training.epochs:
         raise RunFinished(job.run_id, config.training.epochs)
     manifest = manifest.model_copy(update={"state": state})
-    yield from _events(job.run_id, config, workspace, manifest, fallen_back(found, files))
+    yield from _events(job.run_id, config, workspace, manifest, fallen_back(found, files), world)
 
 
 def _lasting(config: Config, epochs: int | None) -> Config:
@@ -113,7 +119,12 @@ def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
 
 
 def _events(
-    run_id: str, config: Config, workspace: Workspace, resumed: Manifest | None, note: Log | None = None
+    run_id: str,
+    config: Config,
+    workspace: Workspace,
+    resumed: Manifest | None,
+    note: Log | None = None,
+    world: World = ALONE,
 ) -> Iterator[Event]:
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, workspace.root)
@@ -127,6 +138,50 @@ def _events(
     )
     if note is not None:
         yield note
+    if world.first:
+        cases = yield from _audited_cases(run_id, config, folders, workspace, resumed)
+    else:  # when the first has split them, and perhaps cached them
+        saved = SplitFile.model_validate_json(world.told(str))
+        cases = yield from _preparing(config, folders, workspace, (), saved)
+    if world.first and world.size > 1:
+        world.told(cases.split_file.model_dump_json)
+    yield _data_loaded(cases)
+    yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
+    run = assemble(run_id, config, workspace, cases, resumed, world)
+    yield model_loaded(run, resumed, expected_s(run))
+    yield from warnings_of(run, resumed)
+    yield from disk_warning(run)
+    try:
+        if resumed is None:
+            yield from kept_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to
+        while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
+            try:
+                yield from _epoch(run)
+                continue
+            except (MemoryError, RuntimeError) as error:
+                # With others at work each has its own step in hand: nobody can go back alone.
+                if not ran_out(error) or with_smaller_batch(run.config) is None or world.size > 1:
+                    raise
+            # Outside of the except clause, which holds on to the failed step's tensors.
+            run = lighter(run)
+            yield batch_cut_in_run(run)
+    except GeneratorExit:
+        # The stop: nothing may be told any more, but the place is kept.
+        if is_sound(run):
+            save(run, "last")
+        raise
+    except ImageUnreadable as error:
+        save(run, "last")
+        raise ImageGone(error.file, error.reason) from error
+    if run.config.training.export_onnx and world.first:
+        yield from export_at_end(f"{run_id}/best", workspace)
+    yield _complete(run)
+
+
+def _audited_cases(
+    run_id: str, config: Config, folders: Folders, workspace: Workspace, resumed: Manifest | None
+) -> Generator[Event, None, Cases]:
+    """Look for duplicates and faults, read every image, split them and keep the split."""
     yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
     record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
     yield audit_event(record, config.data.train_dir, bounded=True)
@@ -140,36 +195,7 @@ def _events(
             raise
         raise DataChanged(run_id, error.reason) from None
     save_split(workspace, run_id, cases.split_file)
-    yield _data_loaded(cases)
-    yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
-    run = assemble(run_id, config, workspace, cases, resumed)
-    yield model_loaded(run, resumed, expected_s(run))
-    yield from warnings_of(run, resumed)
-    yield from disk_warning(run)
-    try:
-        if resumed is None:
-            yield from kept_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to
-        while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
-            try:
-                yield from _epoch(run)
-                continue
-            except (MemoryError, RuntimeError) as error:
-                if not ran_out(error) or with_smaller_batch(run.config) is None:
-                    raise
-            # Outside of the except clause, which holds on to the failed step's tensors.
-            run = lighter(run)
-            yield batch_cut_in_run(run)
-    except GeneratorExit:
-        # The stop: nothing may be told any more, but the place is kept.
-        if is_sound(run):
-            save(run, "last")
-        raise
-    except ImageUnreadable as error:
-        save(run, "last")
-        raise ImageGone(error.file, error.reason) from error
-    if run.config.training.export_onnx:
-        yield from export_at_end(f"{run_id}/best", workspace)
-    yield _complete(run)
+    return cases
 
 
 def _preparing(
@@ -233,6 +259,7 @@ def _epoch(run: Run) -> Iterator[Event]:
         loss, correct = run.learner.learn(lesson, *_step_arguments(run, position.batch, total))
         position.training_s += time.perf_counter() - mark
         position.batch += 1
+        run.world.meet()
         if not np.isfinite(loss):
             if not may_skip(run):
                 yield from rolled_back(run)
@@ -240,9 +267,9 @@ def _epoch(run: Run) -> Iterator[Event]:
             yield step_skipped(run)
             mark = time.perf_counter()
             continue
-        position.loss_sum += loss * len(lesson.labels)
+        position.loss_sum += loss * lesson.of
         position.correct += correct
-        position.seen += len(lesson.labels)
+        position.seen += lesson.of
         yield _batch_done(run, total, loss)
         mark = time.perf_counter()
     answers, validation_s = yield from _validate(run)
@@ -253,9 +280,10 @@ def _epoch(run: Run) -> Iterator[Event]:
     run.updates.append(update)
     _advance(run, update)
     told = []
-    if update.is_best:
+    if update.is_best and run.world.first:
         told.append((yield from kept(run, "best", *_decision(run, answers))))
     told += yield from kept_good_epochs(run, update)
+    run.world.meet()
     yield update
     yield from told
     yield (yield from kept(run, "last"))
@@ -326,6 +354,7 @@ def _validate(run: Run) -> Generator[Event, None, tuple[Answers, float]]:
         batch_size,
         data.num_workers,
         run.config.evaluation.tta,
+        run.world,
     )
     mark = time.perf_counter()
     for step in steps:
