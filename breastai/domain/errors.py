@@ -16,7 +16,7 @@
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
-    |   `-- NothingInterrupted
+    |   `-- NothingInterrupted    NotUnderTorchrun
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -703,6 +703,15 @@ class LossNotFinite(RunError):
     epoch: int
     rollbacks: int
     rate_percent: float
+
+
+@dataclass(eq=False)
+class NotUnderTorchrun(InputError):
+    code = "distributed.not_under_torchrun"
+    template = (
+        "This command is one process of several: start it with torchrun, for example torchrun --standalone "
+        "--nproc-per-node 2 -m breastai.scale.distributed. For one process there is breastai train."
+    )
 
 
 @dataclass(eq=False)

@@ -16,6 +16,7 @@ from breastai.engine.divergence import MOST_ROLLBACKS
 from breastai.engine.optim import Loss
 from breastai.engine.run import Position, Run
 from breastai.engine.step import Learner
+from breastai.engine.world import World
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -73,10 +74,10 @@ def test_a_step_without_a_finite_loss_or_gradient_is_left_out(
 ) -> None:
     forward, calls = Loss.forward, 0
 
-    def wrong(loss: Loss, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def wrong(loss: Loss, logits: torch.Tensor, targets: torch.Tensor, world: World) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        value = forward(loss, logits, targets)
+        value = forward(loss, logits, targets, world)
         if calls != 2:
             return value
         # The root of nothing is nothing, and its slope is without bounds.

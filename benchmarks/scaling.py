@@ -1,0 +1,73 @@
+"""How fast one run is by one process and by several on this machine.
+
+    python benchmarks/scaling.py --images 510 --batch 16 --side 224 --processes 1 2
+
+Each count of processes is a real run under torchrun, with made-up images, two epochs of which the second is counted
+(the first fills caches). Each process has one thread, so that one and two processes differ in nothing else. What a
+step takes beyond an equal share of the computing is the exchange: gradients, statistics, waiting for one another.
+docs/scaling.md puts the numbers of other machines into that. Run it on a quiet machine.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from breastai.data.phantoms import write_sample_data
+
+_PARAMETERS = 3.6e6  # Lite0 with what is added to it
+_GRADIENT_BYTES = 4 * _PARAMETERS
+
+
+def images_per_second(data: Path, processes: int, batch: int, side: int) -> float:
+    """Return the training images a second of the second epoch, told by the run itself."""
+    settings = {
+        "data.image_size": side,
+        "data.batch_size": batch,
+        "data.num_workers": 1,
+        "model.architecture": "tf_efficientnet_lite0",
+        "training.use_amp": False,
+        "training.epochs": 2,
+        "system.num_threads": 1,
+        "system.autotune": False,  # the joined kernels are of one process alone: PyTorch's own on both sides
+        "storage.backup_after_run": False,
+    }
+    with tempfile.TemporaryDirectory() as workspace:
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        command += ["-m", "breastai.scale.distributed", "--json", "--workspace", workspace, "--data", str(data)]
+        command += [part for name, value in settings.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    updates = [json.loads(line) for line in done.stdout.splitlines() if '"training_update"' in line]
+    if done.returncode or len(updates) != 2:
+        sys.exit(f"The run of {processes} processes failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    return float(updates[-1]["images_per_second"])
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--images", type=int, default=96)
+    options.add_argument("--batch", type=int, default=16, help="images of all processes together")
+    options.add_argument("--side", type=int, default=128)
+    options.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        write_sample_data(data, per_class=asked.images // 3, seed=1, image_size=asked.side)
+        speeds = {count: images_per_second(data, count, asked.batch, asked.side) for count in asked.processes}
+    alone = speeds[min(speeds)]
+    image_s = 1 / alone
+    for count, speed in speeds.items():
+        step_s = asked.batch / speed
+        exchange_s = step_s - image_s * -(-asked.batch // count)
+        print(
+            f"{count} processes: {speed:7.1f} images/s, {speed / alone:.2f} times one; a step {1000 * step_s:.0f} ms, "
+            f"of which beyond computing {1000 * exchange_s:.0f} ms"
+        )
+    print(f"The gradient of Lite0 has {_GRADIENT_BYTES / 1e6:.1f} MB; this load: {os.getloadavg()[0]:.1f}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""`python -m breastai.scale.distributed`, under torchrun: the options of `train`, or `--resume RUN`.
+
+Exit status as elsewhere, but 0 when the run was stopped: torchrun starts again what ends otherwise.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import TyperException
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened, show_failure
+from breastai.commands.running import exit_status, require_training_packages
+from breastai.commands.train import EpochsOption
+from breastai.domain.config import Config
+from breastai.domain.errors import BreastAIError, CommandInvalid, DataNotFound, NotUnderTorchrun
+from breastai.domain.events import Error
+from breastai.domain.jobs import Resume, Train
+from breastai.storage.checkpoints import checkpoint_files, read_manifest
+from breastai.storage.workspace import Workspace
+
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as in worker.py
+_NAME = "torchrun -m breastai.scale.distributed"
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def train_together(
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ and test/.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Configuration in place of the workspace's.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="quick, balanced, or full.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeatable.")
+    ] = None,
+    epochs: EpochsOption = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run, however many processes it had.")
+    ] = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Train one run by all processes of this torchrun. data.batch_size is that of all processes together."""
+    from breastai.commands.configuration import training_config
+
+    require_training_packages()
+    place = Workspace.open(workspace)
+    if resume is not None:
+        resume = resume.partition("/")[0]
+        place.existing_run(resume)
+        files = checkpoint_files(place, resume, "last")
+        settings = read_manifest(files).config if files.manifest.is_file() else training_config(place)
+    else:
+        settings = training_config(
+            place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=epochs
+        )
+        if not place.resolve(settings.data.train_dir).is_dir():
+            raise DataNotFound(settings.data.train_dir)
+    if "RANK" not in os.environ:
+        raise NotUnderTorchrun()
+    return _together(place, settings, resume, epochs, as_json)
+
+
+def _together(place: Workspace, settings: Config, resume: str | None, epochs: int | None, as_json: bool) -> int:
+    from breastai.scale.crowd import joined
+    from breastai.scale.distributed import heeded_signals, kept_through_restarts, perform
+
+    with heeded_signals() as asked, joined(settings.system.device in ("auto", "cuda")) as crowd:
+        crowd.wants_stop = asked
+        # "resume RUN" when it has begun, "train RUN" else: of a group that torchrun started again, too.
+        run_id = crowd.told(lambda: resume or kept_through_restarts(place.new_run_id()))
+        begun = crowd.told(lambda: "yes" if place.journal_file(run_id).is_file() else "")
+        job: Train | Resume
+        if begun:
+            job = Resume(workspace=str(place.root), run_id=run_id, epochs=epochs)
+        else:
+            job = Train(workspace=str(place.root), run_id=run_id, config=settings)
+        failure: Error | None = None
+        if crowd.first:
+            with opened(as_json) as output:
+                output.work_in(place.root)
+                for event in perform(job, crowd):
+                    if isinstance(event, Error):
+                        failure = event
+                    else:
+                        output.event(event)
+                if failure is not None:
+                    output.event(failure)
+        else:
+            for event in perform(job, crowd):
+                if isinstance(event, Error):
+                    failure = event
+                    sys.stderr.write(f"Process {crowd.rank}: {event.message}\n")
+        if failure is not None:
+            return exit_status(failure)
+        return int(crowd.left_alone and not asked())
+
+
+def main() -> int:
+    """Run the command of this process and return its exit status."""
+    first, as_json = os.environ.get("RANK", "0") == "0", "--json" in sys.argv
+    try:
+        status = app(sys.argv[1:], prog_name=_NAME, standalone_mode=False)
+    except BreastAIError as error:
+        if first:
+            show_failure(error, as_json)
+        return error.exit_status
+    except TyperException as fault:
+        if first:
+            show_failure(CommandInvalid(fault.format_message().rstrip(".") + ".", f"{_NAME} --help"), as_json)
+        return CommandInvalid.exit_status
+    return status if isinstance(status, int) else 0

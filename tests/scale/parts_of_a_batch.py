@@ -1,0 +1,45 @@
+"""One process of two: its part of batches of several sizes, in float64; the first writes what came of them."""
+
+import sys
+
+import torch
+
+from breastai.domain.config import ModelSettings, TrainingSettings
+from breastai.engine.models import build_model
+from breastai.engine.optim import Loss
+from breastai.engine.world import ALONE, World
+from breastai.scale.crowd import joined
+
+SIZES = (7, 4, 1)  # uneven, even, and one where the second process has nothing
+
+
+def outcome(world: World) -> dict[str, torch.Tensor]:
+    """Return losses, gradients and statistics after a pass over each of the batches."""
+    torch.manual_seed(5)
+    settings = ModelSettings(architecture="tf_efficientnet_lite0", pretrained="none", dropout_rate=0.4)
+    model = build_model(settings, 4).model.double()
+    world.make_ready(model)
+    training = TrainingSettings(use_class_weights=True, use_focal_loss=True)
+    loss = Loss(training, [5, 1, 3, 2]).double()
+    found: dict[str, torch.Tensor] = {}
+    for size in SIZES:
+        generator = torch.Generator().manual_seed(size)
+        images = torch.randn(size, 3, 64, 64, generator=generator, dtype=torch.float64)
+        labels = torch.randint(4, (size,), generator=generator)
+        part = world.mine(size)
+        logits = world.logits(model, images[part], False)
+        mine = loss(logits, labels[part], world)
+        total, right = world.totals(float(mine.detach()), int((logits.argmax(1) == labels[part]).sum()))
+        world.for_backward(mine).backward()  # gradients of all batches are summed up
+        found[f"loss.{size}"] = torch.tensor([total, right], dtype=torch.float64)
+        found[f"logits.{size}"] = world.gathered_tensor(logits.detach(), size)
+    found |= {f"gradient.{name}": value.grad for name, value in model.named_parameters() if value.grad is not None}
+    return found | {f"buffer.{name}": value.clone() for name, value in model.named_buffers()}
+
+
+if __name__ == "__main__":
+    with joined(use_cuda=False) as crowd:
+        torch.set_num_threads(1)
+        together = outcome(crowd)
+        if crowd.first:
+            torch.save({"together": together, "alone": outcome(ALONE)}, sys.argv[1])
