@@ -3,7 +3,7 @@
 from breastai.commands.wording import interval, number
 from breastai.domain.study import CrossvalResult, StudyMember
 
-_SPREAD = ("accuracy", "balanced_accuracy", "f1_macro", "auc_roc", "cohen_kappa")
+_SPREAD = ("accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa")
 
 
 def member_lines(member: StudyMember) -> list[str]:

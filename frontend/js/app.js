@@ -54,10 +54,12 @@
       evaluation.restyle();
       runs.restyle();
       tuning.restyle();
+      crossval.restyle();
     }
 
     const context = { store, connection, restyle };
     const curves = BreastAI.views.curves.create();
+    const crossval = BreastAI.views.crossval.create(context);
     const evaluation = BreastAI.views.evaluation.create(context);
     const runs = BreastAI.views.runs.create(context);
     const tuning = BreastAI.views.tuning.create(context);
@@ -67,6 +69,7 @@
       BreastAI.views.interrupted.create(context),
       BreastAI.views.run.create(context),
       BreastAI.views.tiles.create(),
+      crossval,
       curves,
       BreastAI.views.classes.create(),
       BreastAI.views.summary.create(),

@@ -106,8 +106,8 @@
 
     /** Every line as measured, then, when smoothed, every line again. */
     function fillIn() {
-      const drawn = lines.map(({ label, points }) => ({ label, data: points }));
-      if (smoothing > 0) drawn.push(...lines.map(({ label, points }) => ({ label: BreastAI.i18n.t("curves.smoothed", { name: label }), data: series.smoothed(points, smoothing) })));
+      const drawn = lines.map(({ label, points, band }) => ({ label, data: points, fill: band ? "-1" : false }));
+      if (smoothing > 0) drawn.push(...lines.map(({ label, points }) => ({ label: BreastAI.i18n.t("curves.smoothed", { name: label }), data: series.smoothed(points, smoothing), fill: false })));
       const sets = chart.data.datasets;
       sets.length = Math.min(sets.length, drawn.length);
       drawn.forEach((line, index) => {
@@ -121,6 +121,9 @@
     function paint(index) {
       const faint = smoothing > 0 && index < lines.length;
       Object.assign(chart.data.datasets[index], lineStyle(index % lines.length, faint, chart.data.datasets[index].data.length), { faint });
+      const set = chart.data.datasets[index];
+      // What lies between this line and the one before it.
+      if (set.fill !== false) set.backgroundColor = String(set.borderColor).replace(/^rgb\((.*)\)$/, "rgba($1, 0.16)");
     }
 
     /** @param {Span | null} range */

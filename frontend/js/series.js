@@ -37,6 +37,33 @@
     return line.points.length > 0 && line.points.every((point) => point.y === null);
   }
 
+  /**
+   * A figure of several runs by epoch: its mean, and the band from the lowest to the highest. An epoch that a run has not
+   * reached, or where its figure is undefined, rests on the others.
+   * @param {Record<string, (number | null)[]>[]} runs columns by name, epoch among them
+   * @param {string} figure
+   * @param {{ mean: string, low: string, high: string }} labels
+   * @returns {Line[]}
+   */
+  function bandOf(runs, figure, labels) {
+    /** @type {Map<number, number[]>} */
+    const byEpoch = new Map();
+    for (const run of runs) {
+      (run.epoch ?? []).forEach((epoch, index) => {
+        const value = run[figure]?.[index] ?? null;
+        if (epoch !== null && value !== null) byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), value]);
+      });
+    }
+    const epochs = [...byEpoch].sort(([a], [b]) => a - b);
+    /** @param {(values: number[]) => number} of */
+    const line = (of) => epochs.map(([x, values]) => ({ x, y: of(values) }));
+    return [
+      { label: labels.mean, points: line((values) => values.reduce((sum, value) => sum + value, 0) / values.length) },
+      { label: labels.low, points: line((values) => Math.min(...values)) },
+      { label: labels.high, points: line((values) => Math.max(...values)), band: true },
+    ];
+  }
+
   /** A cell of CSV. A spreadsheet takes a text that begins so for a formula. @param {unknown} value */
   function cell(value) {
     if (value === null || value === undefined) return "";
@@ -62,5 +89,5 @@
     return [["", axes.x, axes.y], ...lines.flatMap(({ label, points: line }) => line.map(({ x, y }) => [label, x, y]))];
   }
 
-  BreastAI.series = { points, smoothed, isEmpty, csv, rowsOf };
+  BreastAI.series = { points, smoothed, isEmpty, bandOf, csv, rowsOf };
 })();

@@ -1146,6 +1146,8 @@ declare global {
   interface Line {
     label: string;
     points: Point[];
+    /** Whether what lies between this line and the one before it is filled. */
+    band?: boolean;
   }
 
   interface Span {
@@ -1307,6 +1309,7 @@ declare global {
       points(epochs: Wire.TrainingUpdate[], value: (row: any) => unknown): Point[];
       smoothed(line: Point[], weight: number): Point[];
       isEmpty(line: Line): boolean;
+      bandOf(runs: Record<string, (number | null)[]>[], figure: string, labels: { mean: string; low: string; high: string }): Line[];
       csv(rows: unknown[][]): string;
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
@@ -1363,6 +1366,7 @@ declare global {
       };
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View; confusionTable(matrix: number[][], names: string[]): HTMLTableElement };
+      crossval: { create(context: Context): View & { restyle(): void } };
       summary: { create(): View };
       data: { create(context: Context): View; summary(found: Wire.DataDescribed): HTMLElement; isPicture(uri: string): boolean };
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };

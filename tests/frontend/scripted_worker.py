@@ -1,5 +1,6 @@
 """A worker whose trainings are a script: the real process around them, no torch, and figures that are easy to know."""
 
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from breastai import worker
 from breastai.domain.config import Config
 from breastai.domain.errors import DiskFull, TooFewClasses
 from breastai.domain.events import (
+    CrossvalComplete,
     AuditDone,
     BatchProgress,
     BenchMeasured,
@@ -23,6 +25,9 @@ from breastai.domain.events import (
     ModelLoaded,
     ProgressUpdate,
     ReportCreated,
+    StudyMemberChanged,
+    StudyStarted,
+    StudyStopped,
     TrainingComplete,
     TrainingStarted,
     TrainingUpdate,
@@ -36,10 +41,12 @@ from breastai.domain.evidence import (
     Reliability,
     TwinGroup,
 )
-from breastai.domain.jobs import Audit, Bench, Compare, Evaluate, Export, Job, Report, Resume, ResumeStudy, Train, Tune
+from breastai.domain.jobs import Audit, Bench, Compare, Crossval, Evaluate, Export, Job, Report, Resume, ResumeStudy, Train, Tune
+from breastai.domain.study import CURVES, CrossvalResult, Spread, Study, StudyMember
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
 from breastai.storage.reports import report_files
 from breastai.storage.saving import commit
+from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
 
 # A run of at most this many epochs completes; a longer one waits in its last epoch for the stop.
@@ -319,6 +326,61 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     )
 
 
+def crossval(job: Crossval, workspace: Workspace, stop: Callable[[], object]) -> Iterator[Event]:
+    """Complete the first of three folds and an epoch of the second, then wait for the stop."""
+    members = [StudyMember(run_id=f"{job.study_id}-r1f{fold}", repeat=1, fold=fold, epochs=2) for fold in (1, 2, 3)]
+    study = Study(
+        study_id=job.study_id, kind="crossval", created="2026-01-01", config=job.config.model_dump(mode="json"),
+        members=[judged(members[0]), *members[1:]],
+    )  # fmt: skip
+    with workspace.lock_run(job.study_id):
+        yield StudyStarted(study=study.model_copy(update={"members": members}))
+        yield StudyMemberChanged(study_id=study.study_id, member=study.members[0])
+        now = members[1].model_copy(update={"state": "running", "epoch": 1, "curves": curves(1, 0.1)})
+        study = study.with_member(now)
+        save_study(workspace, study)
+        yield StudyMemberChanged(study_id=study.study_id, member=now)
+        while not stop():
+            yield ProgressUpdate(stage="training", message="Fold 2 of 3", epoch=2, epochs=2, progress=0.5)
+            time.sleep(0.02)
+        save_study(workspace, study.ended("stopped"))
+    yield StudyStopped(study_id=study.study_id, kind="crossval", reason="user")
+
+
+def resume_study(job: ResumeStudy, workspace: Workspace, stop: Callable[[], object]) -> Iterator[Event]:
+    """Complete the folds that are left, and tell what all showed."""
+    study = read_study(workspace, job.study_id)
+    if study.kind == "tuning":
+        yield from importlib.import_module("scripted_tuning").resume(job, workspace, stop)
+        return
+    yield StudyStarted(study=study.model_copy(update={"state": "running"}))
+    for member in study.members[1:]:
+        study = study.with_member(judged(member))
+        yield StudyMemberChanged(study_id=study.study_id, member=study.member(member.run_id))
+    figure = Figure(value=0.8, low=0.7, high=0.9, n=90)
+    result = CrossvalResult(
+        class_names=PLAIN_NAMES, cases=90, predictions=90, counts=dict.fromkeys(PLAIN_NAMES, 30), grouped=False,
+        figures={"accuracy": figure, "auc_roc.malignant": figure}, at_thresholds={"sensitivity": figure, "npv": figure},
+        target_class="malignant", confusion_matrix=[[20, 5, 5], [5, 20, 5], [5, 5, 20]],
+        spread={"accuracy": Spread(mean=0.8, standard_deviation=0.04, low=0.75, high=0.85, n=3)},
+        record=f"logs/{study.study_id}/evaluations/pooled-1.json", export=f"exports/onnx/{study.study_id}_ensemble.onnx",
+    )  # fmt: skip
+    save_study(workspace, study.ended("complete").model_copy(update={"crossval": result}))
+    yield CrossvalComplete(study_id=study.study_id, result=result)
+
+
+def curves(epochs: int, shift: float) -> dict[str, list[float | None]]:
+    places = range(1, epochs + 1)
+    values = {name: [0.5 + shift + place / 10 for place in places] for name in CURVES}
+    return {**values, "epoch": [float(place) for place in places]}
+
+
+def judged(member: StudyMember) -> StudyMember:
+    shift = 0.1 * ((member.fold or 1) - 1)
+    changes = {"state": "complete", "epoch": 2, "best_epoch": 2, "n": 30, "curves": curves(2, shift)}
+    return member.model_copy(update={**changes, "figures": {"accuracy": 0.75 + shift, "auc_roc": 0.9, "f1_macro": None}})
+
+
 if __name__ == "__main__":
     scripted: dict[type[Job], Callable[..., Iterator[Event]]] = {
         Train: train,
@@ -329,8 +391,9 @@ if __name__ == "__main__":
         Evaluate: evaluate,
         Compare: compare,
         Report: report,
+        Crossval: crossval,
+        ResumeStudy: resume_study,
     }
     worker.JOBS[Tune] = "scripted_tuning:tune"
-    worker.JOBS[ResumeStudy] = "scripted_tuning:resume"
     worker.JOBS.update({kind: f"{__name__}:{function.__name__}" for kind, function in scripted.items()})
     sys.exit(worker.main(sys.argv[1:]))

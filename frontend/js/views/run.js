@@ -11,7 +11,7 @@
    * @param {State} state
    */
   function stateKey(state) {
-    const starting = BreastAI.store.isPending(state, "start_training") || BreastAI.store.isPending(state, "resume_training");
+    const starting = ["start_training", "resume_training", "start_crossval", "resume_study"].some((request) => BreastAI.store.isPending(state, request));
     if (state.connection.phase !== "connected" && state.session.state !== "idle") return "lost";
     if (state.session.state !== "idle") return state.session.state;
     if (starting) return "starting";
@@ -20,6 +20,11 @@
     if (run.outcome === null) return "unknown";
     if (run.outcome.type === "training_complete") return "complete";
     return run.outcome.type === "training_stopped" && run.outcome.reason !== "error" ? "stopped" : "failed";
+  }
+
+  /** Whether a study is in progress: then the run of the page is an earlier one. @param {State} state */
+  function isStudying(state) {
+    return state.session.state !== "idle" && state.study?.state === "running";
   }
 
   /** Share of the whole run that is done, when it can be known. @param {State} state @returns {number | null} */
@@ -60,7 +65,7 @@
       parts.push(t("run.epoch_of", { epoch: format.integer(progress.epoch), epochs: format.integer(epochs) }));
     } else if (progress.message && BreastAI.i18n.current() === "en") parts.push(progress.message);
     if (batches !== null && batches.current_loss !== null) parts.push(`${t("figure.loss_now")} ${format.figure(batches.current_loss)}`);
-    const left = progress.eta_s ?? run?.epochs.at(-1)?.eta_s ?? null;
+    const left = progress.eta_s ?? (isStudying(state) ? null : run?.epochs.at(-1)?.eta_s ?? null);
     const line = make("p", { class: "run-stage" }, make("span", { text: parts.join(" · ") }));
     if (left !== null) line.append(make("span", { class: "time-left", text: t("run.left", { time: format.duration(left) }) }));
     return [...lines, line];
@@ -120,7 +125,8 @@
         /** @type {(Node | null)[]} */
         const body = [];
         if (run === null && !busy) body.push(...welcome());
-        if (run !== null && run.started !== null) {
+        if (isStudying(state)) body.push(make("p", { class: "run-name" }, name(state.study?.study_id ?? "")));
+        else if (run !== null && run.started !== null) {
           const line = make("p", { class: "run-name" }, name(run.id), make("span", { class: "muted", text: run.started.architecture }));
           body.push(line);
         }
@@ -132,13 +138,13 @@
         fill(byId("run-body"), ...body);
 
         // Screen readers hear of states and epochs, not of every batch.
-        const latest = run?.epochs.at(-1);
+        const latest = isStudying(state) ? undefined : run?.epochs.at(-1);
         const heard = busy && latest ? `${t(`state.${key}`)} · ${t("run.epoch_of", { epoch: latest.epoch, epochs: latest.epochs })}` : t(`state.${key}`);
         if (heard !== announced) byId("run-announcement").textContent = announced = heard;
         document.title = busy && share(state) !== null ? `${format.percent(share(state))} · BreastAI` : "BreastAI";
       },
       /** @param {State} state */
-      slice: (state) => [state.run, state.progress, state.session, state.pending, state.connection.phase],
+      slice: (state) => [state.run, state.study, state.progress, state.session, state.pending, state.connection.phase],
     };
   }
 

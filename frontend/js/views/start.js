@@ -212,6 +212,7 @@
     };
     form.querySelector("[data-action=describe_data]")?.addEventListener("click", () => connection.request("describe_data", order()).catch(() => {}));
     const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
+    form.querySelector("[data-action=start_crossval]")?.addEventListener("click", () => connection.request("start_crossval", order()).catch(() => {}));
     queue.addEventListener("click", () => connection.request("start_training", { ...order(), queue: true }).catch(() => {}));
 
     folder.addEventListener("input", () => {

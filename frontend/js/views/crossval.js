@@ -1,0 +1,150 @@
+/* A cross-validation: progress fold by fold, curves of all folds with their band, pooled figures, spread, going on. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format, series, charts } = BreastAI;
+
+  /** The figures shown in curves, and those of each fold and their spread. */
+  const CURVES = ["val_auc_roc", "val_loss"];
+  const FOLDS = ["accuracy", "auc_roc", "f1_macro"];
+  const SPREAD = ["accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa"];
+  const POOLED = ["accuracy", "balanced_accuracy", "auc_roc", "f1", "cohen_kappa", "brier", "ece"];
+
+  /** @param {Wire.Study} study @param {Wire.StudyMember} member */
+  function titleOf(study, { fold, repeat }) {
+    const repeats = new Set(study.members.map((each) => each.repeat)).size;
+    const parts = { fold: format.integer(fold ?? 0), repeat: format.integer(repeat ?? 0) };
+    return t(repeats > 1 ? "crossval.fold_of_repeat" : "crossval.fold", parts);
+  }
+
+  /** @param {Wire.StudyMember} member @param {string} label */
+  function progressOf({ epoch, epochs, state }, label) {
+    const value = state === "complete" ? 1 : epoch / Math.max(1, epochs);
+    const text = t("run.epoch_of", { epoch: format.integer(epoch), epochs: format.integer(epochs) });
+    return make("span", { class: "fold-progress" }, make("progress", { attributes: { max: 1, value, "aria-label": label } }), make("span", { text }));
+  }
+
+  /** @param {Wire.Study} study */
+  function foldsTable(study) {
+    const head = ["crossval.which", "crossval.state", "crossval.progress", "crossval.best_epoch"].map((key) => t(key));
+    const rows = study.members.map((member) => [
+      make("span", { attributes: { title: member.run_id } }, titleOf(study, member)),
+      t(`member.${member.state}`),
+      progressOf(member, titleOf(study, member)),
+      member.best_epoch === null ? format.NONE : format.integer(member.best_epoch),
+      ...FOLDS.map((figure) => format.figure(member.figures[figure] ?? null)),
+      member.n === null ? format.NONE : format.integer(member.n),
+    ]);
+    const columns = [...head, ...FOLDS.map((figure) => t(`metric.${figure}`)), t("evaluation.n")];
+    return scroller(t("crossval.folds"), table({ caption: t("crossval.folds_caption"), head: columns, rows, numeric: true, class: "stacking" }));
+  }
+
+  /** @param {Wire.Figure} figure */
+  function interval({ low, high }) {
+    return low === null || high === null ? format.NONE : t("evaluation.interval", { low: format.figure(low), high: format.figure(high) });
+  }
+
+  /** @param {string} caption @param {[Node, Wire.Figure][]} figures */
+  function figuresTable(caption, figures) {
+    const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
+    const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), interval(figure), format.integer(figure.n)]);
+    return scroller(caption, table({ caption, head, rows, numeric: true }));
+  }
+
+  /** @param {Wire.CrossvalResult} found */
+  function spreadTable(found) {
+    const head = ["evaluation.figure", "crossval.mean", "crossval.deviation", "crossval.lowest", "crossval.highest"].map((key) => t(key));
+    const rows = SPREAD.filter((figure) => found.spread[figure] !== undefined).map((figure) => {
+      const { mean, standard_deviation, low, high } = found.spread[figure];
+      return [t(`metric.${figure}`), ...[mean, standard_deviation, low, high].map(format.figure)];
+    });
+    return scroller(t("crossval.spread"), table({ caption: t("crossval.spread"), head, rows, numeric: true }));
+  }
+
+  /** What the parts held out show together. @param {Wire.CrossvalResult} found @returns {(Node | null)[]} */
+  function resultOf(found) {
+    const pooled = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.figures)
+      .filter(([full]) => !full.includes("@") && POOLED.includes(full.split(".")[0]))
+      .map(([full, figure]) => [BreastAI.views.evaluation.wordsOf(full), figure]));
+    const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`evidence.${figure}`) }), value]));
+    return [
+      make("p", { text: t(found.grouped ? "crossval.grouped" : "crossval.ungrouped", { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
+      found.patients_known ? null : make("p", { class: "muted", text: t("crossval.patients_unknown") }),
+      figuresTable(t("crossval.pooled"), pooled),
+      called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: found.target_class }), called),
+      spreadTable(found),
+      make("section", {}, make("h4", { text: t("confusion.title") }), scroller(t("confusion.title"), BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names))),
+      make("p", { class: "muted", text: t("crossval.judged_once") }),
+      found.export === null ? null : make("p", {}, t("crossval.ensemble"), " ", name(found.export)),
+      make("p", { class: "muted" }, t("crossval.record"), " ", name(found.record)),
+    ];
+  }
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    /** @type {{ figure: string, card: ChartCard }[]} */
+    let cards = [];
+    let drawnFor = "";
+
+    /** @param {Wire.Study} study */
+    function goOn(study) {
+      if (!["stopped", "interrupted", "failed"].includes(study.state)) return null;
+      return actionButton("resume_study", t("crossval.go_on"), {
+        class: "primary",
+        on: { click: () => connection.request("resume_study", { study_id: study.study_id }).catch(() => {}) },
+      });
+    }
+
+    /** @param {Wire.Study} study */
+    function drawCurves(study) {
+      const language = BreastAI.i18n.current();
+      if (drawnFor !== language) {
+        for (const { card } of cards) card.destroy();
+        drawnFor = language;
+        cards = CURVES.map((figure) => ({
+          figure,
+          card: BreastAI.views.chartCard.create({ name: `crossval-${figure}`, title: t(`metric.${figure}`), x: t("figure.epoch"), whole: true }),
+        }));
+        fill(byId("crossval-curves"), ...cards.map(({ card }) => card.element));
+      }
+      const labels = { mean: t("crossval.mean"), low: t("crossval.lowest"), high: t("crossval.highest") };
+      for (const { figure, card } of cards) card.show(series.bandOf(study.members.map(({ curves }) => curves), figure, labels));
+    }
+
+    return {
+      within: "training",
+      /** @param {State} state */
+      render(state) {
+        const study = state.study;
+        const shown = study !== null && study.kind === "crossval";
+        byId("crossval-card").hidden = !shown;
+        if (!shown) return;
+        const pill = byId("crossval-state");
+        pill.className = `pill run-${study.state === "interrupted" ? "unknown" : study.state}`;
+        pill.textContent = t(study.state === "interrupted" ? "crossval.interrupted" : `state.${study.state}`);
+        const done = study.members.filter(({ state: now }) => now === "complete").length;
+        fill(
+          byId("crossval-body"),
+          make("p", {}, name(study.study_id), " · ", t("crossval.done", { done: format.integer(done), folds: format.integer(study.members.length) })),
+          study.message === "" ? null : make("p", { class: "banner error", text: study.message, attributes: { lang: "en" } }),
+          goOn(study),
+          foldsTable(study),
+        );
+        const begun = study.members.some(({ epoch }) => epoch > 0);
+        byId("crossval-curves").hidden = !begun || !charts.available();
+        if (begun && charts.available()) drawCurves(study);
+        fill(byId("crossval-result"), ...(study.crossval === null ? [] : resultOf(study.crossval)));
+        BreastAI.actions.markAll(byId("crossval-card"), store.state());
+      },
+      restyle() {
+        for (const { card } of cards) card.restyle();
+      },
+      /** @param {State} state */
+      slice: (state) => [state.study, state.session.state],
+    };
+  }
+
+  BreastAI.views.crossval = { create };
+})();

@@ -1,0 +1,72 @@
+"""Cross-validation on the page, with a worker that plays a script."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+OpenPage = Callable[..., Page]
+RunJs = Callable[..., Any]
+WORDS = {
+    "en": {"running": "Running", "stopped": "Stopped", "complete": "Complete", "folds": ["complete", "running", "waiting"],
+           "epoch": "epoch 1 of 2", "done": "3 of 3 folds complete", "warning": "dealt one by one"},
+    "fr": {"running": "En cours", "stopped": "Arrêté", "complete": "Terminé", "folds": ["terminé", "en cours", "en attente"],
+           "epoch": "époque 1 sur 2", "done": "3 plis terminés sur 3", "warning": "réparties une à une"},
+}  # fmt: skip
+
+
+def rows(page: Page) -> Any:
+    return page.locator("#crossval-body tbody tr")
+
+
+def shows_the_middle(page: Page, words: dict[str, Any]) -> None:
+    expect(page.locator("#crossval-state")).to_have_text(words["running"])
+    for number, state in enumerate(words["folds"]):
+        expect(rows(page).nth(number)).to_contain_text(state)
+    expect(rows(page).nth(1)).to_contain_text(words["epoch"])
+    expect(rows(page).nth(1).locator("progress")).to_have_js_property("value", 0.5)
+    points = "Chart.getChart(document.querySelector('[data-chart=crossval-val_auc_roc]')).data.datasets.map(({ fill, data }) => [fill, data.map(({ y }) => Number(y.toFixed(2)))])"
+    assert page.evaluate(points) == [[False, [0.65, 0.7]], [False, [0.6, 0.7]], ["-1", [0.7, 0.7]]]
+
+
+@pytest.mark.parametrize(("how", "language"), [("file", "fr"), ("http", "en")])
+def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
+    open_page: OpenPage, how: str, language: str
+) -> None:
+    words = WORDS[language]
+    page = open_page(how, locale=language)
+    page.fill("#data-path", "data")
+    page.locator('[data-action="start_crossval"]').click()
+    shows_the_middle(page, words)
+    expect(page.locator("#tiles")).to_be_hidden()
+    # A second tab and a reload show the same.
+    shows_the_middle(open_page("http", locale=language), words)
+    page.reload()
+    page.wait_for_selector("#connection-state.phase-connected")
+    shows_the_middle(page, words)
+    expect(page.locator('[data-action="start_training"]')).to_be_disabled()
+
+    page.locator('.run-card [data-action="stop_training"]').click()
+    expect(page.locator("#crossval-state")).to_have_text(words["stopped"])
+    page.locator('[data-action="resume_study"]').click()
+    expect(page.locator("#crossval-state")).to_have_text(words["complete"])
+    expect(page.locator("#crossval-body")).to_contain_text(words["done"])
+    result = page.locator("#crossval-result")
+    expect(result).to_contain_text(words["warning"])
+    expect(result).to_contain_text("_ensemble.onnx")
+    expect(result.locator("table")).to_have_count(4)
+    expect(page.locator('[data-action="resume_study"]')).to_have_count(0)
+    if how == "http":  # axe fetches the style sheet, which a file page may not
+        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+
+
+def test_a_band_lies_between_the_lowest_and_the_highest_run_of_those_that_came_so_far(run_js: RunJs) -> None:
+    runs = [{"epoch": [1, 2], "loss": [1.0, 3.0]}, {"epoch": [1], "loss": [2.0]}, {"epoch": [1], "loss": [None]}, {}]
+    code = 'output(BreastAI.series.bandOf(input, "loss", { mean: "m", low: "l", high: "h" }).map(({ points }) => points));'
+    assert run_js(code, runs) == [
+        [{"x": 1, "y": 1.5}, {"x": 2, "y": 3}],
+        [{"x": 1, "y": 1}, {"x": 2, "y": 3}],
+        [{"x": 1, "y": 2}, {"x": 2, "y": 3}],
+    ]
