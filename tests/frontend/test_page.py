@@ -47,7 +47,7 @@ def wait_for_five_epochs(page: Page) -> None:
 
 
 def stop(page: Page) -> None:
-    action(page, "stop_training").click()
+    page.locator('.run-card [data-action="stop_training"]').click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
 
 
@@ -64,7 +64,7 @@ def running_page(open_page: OpenPage) -> Iterator[Page]:
 @BOTH_WAYS
 def test_a_run_is_started_followed_and_stopped_by_clicking(open_page: OpenPage, how: str) -> None:
     page = open_page(how)
-    expect(action(page, "stop_training")).to_be_disabled()
+    expect(page.locator('.run-card [data-action="stop_training"]')).to_be_disabled()
     begin(page)
     wait_for_epoch(page, 5)
     expect(page.locator("#run-state")).to_have_text("Running")
@@ -169,7 +169,7 @@ def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: Op
     page = open_page()
     begin(page, folder="stubborn")
     wait_for_five_epochs(page)
-    button = action(page, "stop_training")
+    button = page.locator('.run-card [data-action="stop_training"]')
     button.click()
     expect(page.locator("#run-state")).to_have_text("Stopping")
     expect(button).to_have_text("End at once")
@@ -457,9 +457,9 @@ def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_serve
     begin(page, folder="stubborn")
     expect(page.locator("#run-state")).to_have_text(re.compile("Running|En cours"))
     found += violations(page, "running", STATE_PARTS)
-    action(page, "stop_training").click()
+    page.locator('.run-card [data-action="stop_training"]').click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopping|Arrêt en cours"))
-    action(page, "stop_training").click()
+    page.locator('.run-card [data-action="stop_training"]').click()
     expect(page.locator("#dialog")).to_be_visible()
     # Behind a question nothing can be chosen, the theme neither: one, and the other by the attribute it sets.
     for theme in THEMES:
