@@ -50,14 +50,14 @@ def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
 
     page.locator('.run-card [data-action="stop_training"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["stopped"])
-    page.locator('[data-action="resume_study"]').click()
+    page.locator('#crossval-card [data-action="resume_study"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["complete"])
     expect(page.locator("#crossval-body")).to_contain_text(words["done"])
     result = page.locator("#crossval-result")
     expect(result).to_contain_text(words["warning"])
     expect(result).to_contain_text("_ensemble.onnx")
     expect(result.locator("table")).to_have_count(4)
-    expect(page.locator('[data-action="resume_study"]')).to_have_count(0)
+    expect(page.locator('#crossval-card [data-action="resume_study"]')).to_have_count(0)
     if how == "http":  # axe fetches the style sheet, which a file page may not
         assert [found["id"] for found in Axe().run(page).response["violations"]] == []
 
