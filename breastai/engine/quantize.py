@@ -34,7 +34,7 @@ _SMALL_LAYER = 2**15
 
 @dataclass(frozen=True)
 class Scope:
-    """Which layers become int8. `sums`: residual sums too, which saves conversions; `ends`: the first layer, and the large
+    """Which layers become int8. `sums`: residual sums and activations too, which saves conversions; `ends`: the first layer, and the large
     ones of the attention behind the backbone."""
 
     name: str
@@ -103,7 +103,7 @@ def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
                 chosen.append(node.name)
         elif 1 < seen < backbone_layers and scope.sums and node.op_type == "Add" and not weights:
             chosen.append(node.name)
-        elif node.op_type in _CUT_OFF and node.input[0] in rounded:
+        elif scope.sums and node.op_type in _CUT_OFF and node.input[0] in rounded:
             # Rounding to the range that is left cuts off by itself. Left out, a layer's whole range would be rounded
             # first, and its values a second time: less exact, and a third slower.
             chosen.append(node.name)
