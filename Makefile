@@ -7,7 +7,7 @@ DEMO := demo
 DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
 
-.PHONY: demo start test check bench audit screenshots install page browser clean
+.PHONY: demo start test check bench audit wheel screenshots install page browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -40,6 +40,10 @@ audit: install page ## what it is made of (sbom.json, sbom-page.json), and what 
 	@$(BIN)/pip-audit --vulnerability-service osv --skip-editable --progress-spinner off || { echo >&2 \
 	  "NOT AUDITED CLEAN: something above has a known fault, or the OSV database could not be reached."; exit 1; }
 
+wheel: install page ## one file that installs BreastAI with its page, where there is no Node: dist/breastai-*.whl
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	@ls dist/*.whl
+
 screenshots: install page browser ## every view, language, theme and width, into SCREENSHOTS
 	PYTHONPATH=tests/frontend $(BIN)/python tests/frontend/take_screenshots.py $(SCREENSHOTS)
 
@@ -63,4 +67,4 @@ browser:
 	  || echo "No Chromium here: the page's tests will be skipped."
 
 clean:
-	rm -rf $(VENV) $(DEMO) frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
