@@ -57,6 +57,11 @@ def test_what_serves_or_waits_is_imported_without_torch(module: str) -> None:
     assert imported_by(f"import {module}").isdisjoint(HEAVY)
 
 
+def test_a_server_loads_no_door_and_no_tracker_it_was_not_asked_for() -> None:
+    extras = {"fastapi", "starlette", "uvicorn", "gradio", "mlflow", "tensorboard"}
+    assert imported_by("import breastai.server.__main__, breastai.worker").isdisjoint(extras)
+
+
 def test_prediction_from_onnx_needs_neither_torch_nor_scikit_learn() -> None:
     assert imported_by("import breastai.predictor.predictions").isdisjoint(HEAVY)
 

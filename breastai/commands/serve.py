@@ -22,6 +22,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port [default: 8765].")
     ] = None,
+    rest_port: Annotated[
+        int | None,
+        typer.Option("--rest-port", metavar="PORT", min=0, max=65535, help="Port for REST too (needs breastai[rest])."),
+    ] = None,
     data_root: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,10 +53,13 @@ def serve(
 
         def announce(server: "RunningServer") -> None:
             values = {"type": "serving", "url": server.page_url, "port": server.port}
+            if server.rest_url is not None:
+                values |= {"rest_url": server.rest_url, "rest_port": server.rest_port}
             # A token belongs on the owner's screen, and not into a file that a service manager keeps of its programs.
             url = server.entry_url if sys.stdout.isatty() else server.page_url
-            output.result(values, f"BreastAI is at {url} (Ctrl+C stops it)")
+            rest = "" if server.rest_url is None else f"\nREST is at {server.rest_url}"
+            output.result(values, f"BreastAI is at {url} (Ctrl+C stops it){rest}")
 
-        options = Options.of(place, settings, host, port, data_root or ())
+        options = Options.of(place, settings, host, port, data_root or (), rest_port)
         asyncio.run(run_until_signal(options, announce))
     return 0

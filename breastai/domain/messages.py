@@ -16,8 +16,11 @@ MOST_KEYS = 100
 MOST_DIGITS = 400
 
 
-def decode_request(text: str | bytes) -> Request:
-    """Return the request in `text`; raise RequestInvalid or RequestUnknown, which name the fault."""
+def decode_request(text: str | bytes, known_kind: str | None = None) -> Request:
+    """Return the request in `text`; raise RequestInvalid or RequestUnknown, which name the fault.
+
+    `known_kind`: what it asks for, where that is known from elsewhere and need not be said again.
+    """
     if (commas := _commas(text)) > MOST_COMMAS:
         raise RequestInvalid([f"expected a message with at most {MOST_COMMAS} commas, got {commas}"])
     try:
@@ -30,7 +33,9 @@ def decode_request(text: str | bytes) -> Request:
         raise RequestInvalid([f"expected one JSON object as a message, got {type(values).__name__}"])
     if len(values) > MOST_KEYS:
         raise RequestInvalid([f"expected at most {MOST_KEYS} keys, got {len(values)}"])
-    kind = values.get("type")
+    kind = values.get("type") if known_kind is None else values.setdefault("type", known_kind)
+    if known_kind not in (None, kind):
+        raise RequestInvalid([f"type: expected {known_kind!r} here or nothing, got {str(kind)[:100]!r}"])
     if not isinstance(kind, str) or kind not in REQUESTS:
         raise RequestUnknown(str(kind)[:100], sorted(REQUESTS))
     try:

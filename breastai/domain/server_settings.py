@@ -1,4 +1,4 @@
-"""The settings of the WebSocket server."""
+"""The settings of the server: where it listens, who may come in, which doors it has."""
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ class ServerSettings(Settings):
         description="Address to listen on; localhost means this machine only (IPv4 and IPv6).",
     )
     port: int = Field(8765, ge=0, le=65535, description="Port; 0 lets the system choose.")
+    rest_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of the REST door; null: no such door, 0 lets the system choose."
+    )
     data_roots: list[str] = Field([], description="Folders outside the workspace from which images may be read.")
     require_token: bool = Field(
         False, description="Ask scripts and the served page on this machine for the installation's token too."

@@ -18,7 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         workspace = Workspace.open(arguments.workspace)
         settings = _server_settings(workspace)
-        options = Options.of(workspace, settings, arguments.host, arguments.port, arguments.data_root)
+        options = Options.of(
+            workspace, settings, arguments.host, arguments.port, arguments.data_root, arguments.rest_port
+        )
         asyncio.run(run_until_signal(options, _announce))
     except BreastAIError as error:
         print(error, file=sys.stderr)
@@ -41,12 +43,15 @@ def _announce(server: RunningServer) -> None:
     # A token belongs on the owner's screen, and not into a file that a service manager keeps of its programs.
     url = server.entry_url if sys.stdout.isatty() else server.page_url
     print(f"BreastAI is at {url} (Ctrl+C stops it)", flush=True)
+    if server.rest_url is not None:
+        print(f"REST is at {server.rest_url}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m breastai.server", description="The BreastAI server and its page.")
     parser.add_argument("--host", help="address to listen on; localhost (the default) is this machine alone")
     parser.add_argument("--port", type=_port, help="port, 8765 by default; 0 lets the system choose")
+    parser.add_argument("--rest-port", type=_port, help="port for REST too, which needs breastai[rest]; 0 as above")
     parser.add_argument("--workspace", default=".", metavar="DIR", help="the project's folder; by default this one")
     parser.add_argument(
         "--data-root",

@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -21,11 +21,22 @@ WILDCARDS = ("0.0.0.0", "::", "")
 _MOST_PARAMETERS = 10
 
 
+def is_public(headers: Headers, path: str) -> bool:
+    """Return whether a request asks for no more than the page's files: not for a WebSocket, nor for a report or a download."""
+    return not wants_websocket(headers) and not path.startswith(("/reports/", "/files/"))
+
+
+def is_public_at_a_door(headers: Headers, path: str) -> bool:
+    """Return the same of another door than the page's: there only the description of what can be asked is public."""
+    return path.partition("?")[0] in ("/", "/health", "/openapi.json")
+
+
 @dataclass(frozen=True)
 class Access:
     """The rule of one server. `hosts`: the names by which a request may call it, IPv6 addresses in brackets.
 
     `token`: the installation's, None when it could not be kept. `token_required`: not only of pages opened as files.
+    `public`: which requests need no token even so.
     """
 
     hosts: frozenset[str]
@@ -33,6 +44,7 @@ class Access:
     token: str | None = None
     token_required: bool = False
     scheme: str = "http"
+    public: Callable[[Headers, str], bool] = is_public
 
     def refusal(self, headers: Headers, path: str) -> str | None:
         """Return why a request is refused, None when it may pass. No reason holds a token."""
@@ -43,11 +55,11 @@ class Access:
         if host is None or not self._is_ours(host):
             return f"this server is not called {str(host)[:100]!r}"
         if origin in FILE_ORIGINS:
-            return self._file_page_refusal(path)
+            return self._file_page_refusal(headers, path)
         if origin is not None and origin != f"{self.scheme}://{host}":
             return f"pages of {origin[:100]!r} may not use this server"
-        if self.token_required and not is_public(headers, path):
-            return self._token_refusal(path)
+        if self.token_required and not self.public(headers, path):
+            return self._token_refusal(headers, path)
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -56,14 +68,14 @@ class Access:
             name, port = host, "443" if self.scheme == "https" else "80"
         return name.lower() in self.hosts and port == str(self.port)
 
-    def _file_page_refusal(self, path: str) -> str | None:
+    def _file_page_refusal(self, headers: Headers, path: str) -> str | None:
         if self.token is None:
             return f"a page opened as a file can't be known here; open {self.scheme}://localhost:{self.port}/"
-        reason = self._token_refusal(path)
+        reason = self._token_refusal(headers, path)
         return reason and f"{reason}, as a page opened as a file must; or open {self.scheme}://localhost:{self.port}/"
 
-    def _token_refusal(self, path: str) -> str | None:
-        given = _token_in(path)
+    def _token_refusal(self, headers: Headers, path: str) -> str | None:
+        given = _token_in(headers, path)
         if given is None:
             return "it does not bring the token"
         if self.token is None or not tokens_match(self.token, given):
@@ -71,22 +83,21 @@ class Access:
         return None
 
 
-def is_public(headers: Headers, path: str) -> bool:
-    """Return whether a request asks for no more than the page's files: not for a WebSocket, nor for a report or a download."""
-    return not wants_websocket(headers) and not path.startswith(("/reports/", "/files/"))
-
-
 def wants_websocket(headers: Headers) -> bool:
     """Return whether a request asks for a WebSocket."""
     return "websocket" in ",".join(headers.get_all("Upgrade")).lower()
 
 
-def _token_in(path: str) -> str | None:
-    """Return the one `token` of a request's query; None when there is none, or more than one."""
+def _token_in(headers: Headers, path: str) -> str | None:
+    """Return the one token of a request, in its query or as `Authorization: Bearer`; None for none, or more than one."""
     try:
         found = parse_qs(path.partition("?")[2], max_num_fields=_MOST_PARAMETERS).get("token", [])
     except ValueError:
         return None
+    for value in headers.get_all("Authorization"):
+        scheme, _, credentials = value.strip().partition(" ")
+        if scheme.lower() == "bearer":
+            found.append(credentials.strip())
     return found[0] if len(found) == 1 else None
 
 

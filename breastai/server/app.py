@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,15 +24,18 @@ from breastai.server.access import (
     Access,
     allowed_hosts,
     is_public,
+    is_public_at_a_door,
     wants_websocket,
 )
 from breastai.server.audit_log import AUDIT, tell
 from breastai.server.connection import serve_connection
 from breastai.server.data_roots import DataRoots
+from breastai.server.doors import Doorstep, door
 from breastai.server.doorway import Doorway
+from breastai.server.gate import Gate
 from breastai.server.intake import metered
 from breastai.server.protection import Protection, protect
-from breastai.server.refusals import MOST_IN_A_WINDOW, WINDOW_S, Refusals
+from breastai.server.refusals import Refusals
 from breastai.server.server_log import LOG, kept_out_of_logs, logging_to
 from breastai.server.services import Services
 from breastai.server.sockets import BACKLOG, Listening, listen
@@ -56,6 +59,7 @@ class Options:
     workspace: Workspace
     host: str = "localhost"
     port: int = 8765
+    rest_port: int | None = None
     data_roots: Sequence[str] = ()
     settings: ServerSettings = field(default_factory=ServerSettings)
     worker_command: Sequence[str] = WORKER_COMMAND
@@ -70,12 +74,14 @@ class Options:
         host: str | None = None,
         port: int | None = None,
         data_roots: Sequence[str] = (),
+        rest_port: int | None = None,
     ) -> "Options":
         """Return the options of a command line over those of a configuration."""
         return cls(
             workspace=workspace,
             host=settings.host if host is None else host,
             port=settings.port if port is None else port,
+            rest_port=settings.rest_port if rest_port is None else rest_port,
             data_roots=[*settings.data_roots, *data_roots],
             settings=settings,
         )
@@ -90,11 +96,20 @@ class RunningServer:
     port: int
     protection: Protection
     doorway: Doorway
+    rest_port: int | None = None
 
     @property
     def page_url(self) -> str:
+        return self._url(self.port)
+
+    @property
+    def rest_url(self) -> str | None:
+        """The REST door's address, None where there is none."""
+        return None if self.rest_port is None else self._url(self.rest_port)
+
+    def _url(self, port: int) -> str:
         name = "localhost" if self.host in WILDCARDS else self.host
-        return f"{self.protection.scheme}://{f'[{name}]' if ':' in name else name}:{self.port}/"
+        return f"{self.protection.scheme}://{f'[{name}]' if ':' in name else name}:{port}/"
 
     @property
     def entry_url(self) -> str:
@@ -132,8 +147,8 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             protection.token_required,
             protection.scheme,
         )
-        doorway = Doorway()
-        front_door = FrontDoor(access, services, static.static_table(options.frontend), doorway)
+        refusals, doorway = Refusals(), Doorway()
+        front_door = FrontDoor(Gate(access, refusals), services, static.static_table(options.frontend), doorway)
         for listener in listening.sockets:
             server = await serve(
                 partial(serve_connection, services),
@@ -150,14 +165,37 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             )
             listener.listen(BACKLOG)  # asyncio took the number above for the system's queue too
             stack.push_async_callback(_close_server, server)
+        rest_port = await _open_rest(stack, options, services, access, refusals, protection)
         stack.push_async_callback(services.runner.close, SHUTDOWN_WITHIN_S)
         stack.push_async_callback(services.light.close)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
         await services.queue.restore()
         for upkeep in (go_on_with_interrupted(services), back_up_on_schedule(services)):
             stack.push_async_callback(_end_task, asyncio.create_task(upkeep, name="upkeep"))
-        yield RunningServer(services, options.host, listening.port, protection, doorway)
+        yield RunningServer(services, options.host, listening.port, protection, doorway, rest_port)
         LOG.info("stopping")
+
+
+async def _open_rest(
+    stack: AsyncExitStack,
+    options: Options,
+    services: Services,
+    access: Access,
+    refusals: Refusals,
+    protection: Protection,
+) -> int | None:
+    """Open the REST door where one is asked for, until the stack closes; return its port. Raise MissingExtra."""
+    if options.rest_port is None:
+        return None
+    open_door = door("rest")
+    listening = listen(options.host, options.rest_port)
+    stack.callback(_close_sockets, listening)
+    rule = replace(access, port=listening.port, public=is_public_at_a_door)
+    await stack.enter_async_context(
+        open_door(Doorstep(services, listening, rule, Gate(rule, refusals), protection.tls))
+    )
+    LOG.info("REST on port %d", listening.port)
+    return listening.port
 
 
 async def run_until_signal(options: Options, announce: Callable[[RunningServer], None]) -> None:
@@ -189,42 +227,28 @@ class FrontDoor:
     """What every request meets first: refused, answered as plain HTTP, or let through to be a WebSocket."""
 
     def __init__(
-        self, access: Access, services: Services, table: Mapping[str, static.StaticFile], doorway: Doorway
+        self, gate: Gate, services: Services, table: Mapping[str, static.StaticFile], doorway: Doorway
     ) -> None:
-        self._access, self._services, self._table, self._doorway = access, services, table, doorway
-        self._refusals = Refusals()
+        self._gate, self._services, self._table, self._doorway = gate, services, table, doorway
 
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Return the answer to a request, None for a WebSocket that may open."""
         self._doorway.asked(connection)
         peer = str(connection.remote_address[0]) if connection.remote_address else ""
-        if self._refusals.locks_out(peer):
-            wait = {"Retry-After": str(int(WINDOW_S))}
-            return static.text_response(http.HTTPStatus.TOO_MANY_REQUESTS, "Refused too often. Wait.\n", **wait)
-        reason = self._access.refusal(request.headers, request.path)
-        if reason is not None:
-            self._note(peer, reason)
-            return static.text_response(http.HTTPStatus.FORBIDDEN, f"Refused: {reason}.\n")
+        refusal = self._gate.refusal(peer, request.headers, request.path)
+        if refusal is not None:
+            wait = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
+            return static.text_response(refusal.status, refusal.text, **wait)
         if not wants_websocket(request.headers):
             if not is_public(request.headers, request.path):
                 tell("read", peer, asked=request.path.partition("?")[0])
             return await static.answer(self._table, request, self._services.workspace)
         if len(self._services.hub) >= MOST_CONNECTIONS:
-            self._note(peer, f"{len(self._services.hub)} connections are open")
+            self._gate.note(peer, f"{len(self._services.hub)} connections are open")
             return static.text_response(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")
         if request.path.partition("?")[0] != "/":
             return static.text_response(http.HTTPStatus.NOT_FOUND, "The WebSocket is at /.\n")
         return None
-
-    def _note(self, peer: str, reason: str) -> None:
-        """Tell the logs of a refusal, unless `peer` has filled its share of them."""
-        count = self._refusals.note(peer)
-        if count > MOST_IN_A_WINDOW:
-            return
-        last = count == MOST_IN_A_WINDOW
-        more = f"; further ones within {WINDOW_S:g} s are not written" if last else ""
-        LOG.warning("refused %s: %s%s", peer, reason, more)
-        tell("refused", peer, reason=f"{reason}{more}")
 
 
 async def _end_task(task: "asyncio.Task[None]") -> None:

@@ -21,7 +21,7 @@ _ONNX = ".onnx"
 
 @handles(AddImage)
 async def add_image(services: Services, client: Client, request: AddImage) -> Event:
-    received = await asyncio.to_thread(services.handed.add, client, request)
+    received = await asyncio.to_thread(services.handed.add, client.owner, request)
     return ImageAdded(image=request.image, received=received)
 
 
@@ -36,7 +36,7 @@ async def ask_images(services: Services, client: Client, request: AskImages) -> 
 
     def job() -> jobs.Job:
         models = [_named(services.workspace, name) for name in request.models]
-        taken.extend(services.handed.take(client, request.images))
+        taken.extend(services.handed.take(client.owner, request.images))
         return jobs.AskCheckpoints(
             workspace=str(services.workspace.root),
             session_id=request.session_id,
@@ -63,7 +63,7 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
         services.hub.send(client, event.model_copy(update={"session_id": request.session_id}))
 
     models = [await asyncio.to_thread(_named, services.workspace, name) for name in request.models]
-    taken = await asyncio.to_thread(services.handed.take, client, request.images)
+    taken = await asyncio.to_thread(services.handed.take, client.owner, request.images)
     keep, failed = _place_to_keep(request), 0
     try:
         for image in taken:

@@ -26,7 +26,7 @@ from breastai.server import (  # noqa: F401 - they register their handlers
 )
 from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
 from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
-from breastai.server.hub import Client
+from breastai.server.hub import Client, SocketClient
 from breastai.server.intake import MeteredConnection
 from breastai.server.job_runner import SERVER_LOG
 from breastai.server.restoring import restore
@@ -43,7 +43,7 @@ _FINISH_WITHIN_S = 60.0
 
 async def serve_connection(services: Services, connection: MeteredConnection) -> None:
     """Welcome a client and answer its requests until it goes."""
-    client = Client(connection, connection.allowance)
+    client = SocketClient(connection, connection.allowance)
     services.turns.welcome(client.allowance)
     try:
         await _serve(services, client, connection)
@@ -73,7 +73,7 @@ async def _serve(services: Services, client: Client, connection: MeteredConnecti
                     continue
                 if isinstance(request, LOOKS_ONLY):
                     looks[asked_for(request)["asked"]] += 1
-                task = asyncio.create_task(_answer(services, client, request), name=f"request-{type(request).__name__}")
+                task = asyncio.create_task(answer(services, client, request), name=f"request-{type(request).__name__}")
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
                 if waited:
@@ -91,9 +91,9 @@ async def _serve(services: Services, client: Client, connection: MeteredConnecti
         await asyncio.to_thread(services.handed.drop, client)
 
 
-async def _answer(services: Services, client: Client, request: Request) -> None:
+async def answer(services: Services, client: Client, request: Request) -> None:
     """Run a request's handler and send its answer, or the error it met."""
-    answer = "accepted"
+    outcome = "accepted"
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_S):
             event = await HANDLERS[type(request)](services, client, request)
@@ -109,20 +109,20 @@ async def _answer(services: Services, client: Client, request: Request) -> None:
             else:
                 services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
         if isinstance(event, DisconnectAck):
-            await client.connection.close()
+            await client.close()
     except BreastAIError as error:
-        answer = error.code
+        outcome = error.code
         services.hub.send(client, error_event(error, request.request_id, request.session_id))
     except ConnectionClosed:
-        answer = "left"
+        outcome = "left"
     except Exception as error:
-        answer = InternalError.code
+        outcome = InternalError.code
         LOG.exception("%s failed", type(request).__name__)
         fault = InternalError(type(error).__name__, SERVER_LOG)
         services.hub.send(client, error_event(fault, request.request_id, request.session_id))
     finally:
         if not isinstance(request, LOOKS_ONLY):
-            tell("asked", client.peer, answer=answer, **asked_for(request))
+            tell("asked", client.peer, answer=outcome, **asked_for(request))
 
 
 def _refuse(services: Services, client: Client, message: str | bytes, error: BreastAIError) -> None:

@@ -1,7 +1,8 @@
 """The connected clients: sending to one and to all without ever waiting, so that a slow client costs the run nothing."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable
 
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.protocol import State
@@ -24,25 +25,76 @@ _REVIEW_EVERY_S = 0.5
 _HELD_AT_MOST = 20_000
 
 
-class Client:
-    """One connection, and what it has not been sent yet."""
+class Client(ABC):
+    """Whoever is sent events, and what it has not been sent yet. `peer`: its address and port."""
 
-    def __init__(self, connection: ServerConnection, allowance: Allowance | None = None) -> None:
-        self.connection = connection
+    def __init__(self, peer: str, allowance: Allowance | None = None) -> None:
+        self.peer = peer
+        # Whose images, handed over, it may ask about.
+        self.owner: Hashable = self
         self.behind_since: float | None = None
         self.missed_sessions: set[str] = set()
         self.held: list[str] | None = None
         self.replay_lock = asyncio.Lock()
         self.allowance = allowance or Allowance()
+
+    @property
+    @abstractmethod
+    def is_open(self) -> bool:
+        """Whether it still listens."""
+
+    @property
+    @abstractmethod
+    def unsent_bytes(self) -> int:
+        """What waits for it."""
+
+    @abstractmethod
+    def put(self, text: str) -> None:
+        """Send one encoded event, without waiting."""
+
+    @abstractmethod
+    async def deliver(self, text: str) -> None:
+        """Send one encoded event meant for it alone; wait while too much is unsent."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End it at once."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Say goodbye."""
+
+    def __repr__(self) -> str:
+        return f"client {self.peer}"
+
+
+class SocketClient(Client):
+    """A client at the other end of a WebSocket."""
+
+    def __init__(self, connection: ServerConnection, allowance: Allowance | None = None) -> None:
         address = connection.remote_address  # gone with the connection
-        self.peer = f"{address[0]}:{address[1]}" if address else ""
+        super().__init__(f"{address[0]}:{address[1]}" if address else "", allowance)
+        self.connection = connection
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection.state is State.OPEN
 
     @property
     def unsent_bytes(self) -> int:
         return self.connection.transport.get_write_buffer_size()
 
-    def __repr__(self) -> str:
-        return f"client {self.peer}"
+    def put(self, text: str) -> None:
+        broadcast([self.connection], text)
+
+    async def deliver(self, text: str) -> None:
+        await self.connection.send(text)
+
+    def abort(self) -> None:
+        self.connection.transport.abort()
+
+    async def close(self) -> None:
+        await self.connection.close()
 
 
 class Hub:
@@ -58,8 +110,12 @@ class Hub:
 
     def add(self, client: Client, welcome: Event) -> None:
         """Register a client and send its first message, with nothing in between that could be missed."""
-        self._clients.add(client)
+        self.join(client)
         self.send(client, welcome)
+
+    def join(self, client: Client) -> None:
+        """Register a client that needs no welcome."""
+        self._clients.add(client)
 
     def discard(self, client: Client) -> None:
         self._clients.discard(client)
@@ -86,7 +142,10 @@ class Hub:
     def send_text(self, clients: Iterable[Client], text: str) -> None:
         """Send one encoded event to some clients."""
         alive = [client for client in clients if self._is_alive(client)]
-        broadcast([client.connection for client in alive], text)
+        broadcast([client.connection for client in alive if isinstance(client, SocketClient)], text)
+        for client in alive:
+            if not isinstance(client, SocketClient):
+                client.put(text)
         if any(client.unsent_bytes > BEHIND_ABOVE_BYTES for client in alive):
             self._review_soon()
 
@@ -125,7 +184,7 @@ class Hub:
         return False
 
     def _is_alive(self, client: Client) -> bool:
-        if client.connection.state is not State.OPEN:
+        if not client.is_open:
             return False
         if client.unsent_bytes > DROP_ABOVE_BYTES:
             self._drop(client, "does not read its answers")
@@ -135,7 +194,7 @@ class Hub:
     def _drop(self, client: Client, reason: str) -> None:
         LOG.warning("%r dropped: it %s", client, reason)
         self._clients.discard(client)
-        client.connection.transport.abort()
+        client.abort()
 
     def _review_soon(self) -> None:
         if self._review is None:

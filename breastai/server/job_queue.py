@@ -65,6 +65,11 @@ class JobQueue:
         """Whether a job asked for now would not begin at once."""
         return bool(self._waiting) or self._held or not self._runner.is_free
 
+    @property
+    def length(self) -> int:
+        """How many jobs wait."""
+        return len(self._waiting)
+
     async def restore(self) -> None:
         """Take up the jobs that waited when the server ended; what can't be read is told of and left."""
         self._runner.on_free = self._advance

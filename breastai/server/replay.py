@@ -50,4 +50,4 @@ async def replay(
 
 async def _send(client: Client, text: str) -> None:
     async with asyncio.timeout(_SEND_WITHIN_S):
-        await client.connection.send(text)
+        await client.deliver(text)

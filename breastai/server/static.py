@@ -62,7 +62,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_SAFETY = {
+SAFETY = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -177,7 +177,7 @@ def _response(
             "Connection": "close",
             "Content-Type": content_type,
             "Cache-Control": "no-cache",
-            **_SAFETY,
+            **SAFETY,
             **extra,
         }
     )

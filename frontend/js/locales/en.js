@@ -1262,6 +1262,8 @@
     "setting.server.host.help": "Address the server listens on; localhost means this machine only. Takes effect when the server is restarted.",
     "setting.server.port.label": "Server port",
     "setting.server.port.help": "0 lets the system choose. Takes effect when the server is restarted.",
+    "setting.server.rest_port.label": "REST port",
+    "setting.server.rest_port.help": "Port at which programs reach the same requests over plain HTTP; empty: no such door, 0 lets the system choose. Takes effect when the server is restarted.",
     "setting.server.data_roots.label": "Data roots",
     "setting.server.data_roots.help": "Folders outside the workspace from which images may be read, as a JSON list. Takes effect when the server is restarted.",
     "setting.server.require_token.label": "Token for all",

@@ -1262,6 +1262,8 @@
     "setting.server.host.help": "Adresse d’écoute ; localhost signifie cette machine seulement. Prend effet au redémarrage du serveur.",
     "setting.server.port.label": "Port du serveur",
     "setting.server.port.help": "0 laisse le système choisir. Prend effet au redémarrage du serveur.",
+    "setting.server.rest_port.label": "Port REST",
+    "setting.server.rest_port.help": "Port où des programmes font les mêmes requêtes en simple HTTP ; vide : pas d’accès REST, 0 laisse le système choisir. Prend effet au redémarrage du serveur.",
     "setting.server.data_roots.label": "Dossiers de données autorisés",
     "setting.server.data_roots.help": "Dossiers hors de l’espace de travail où des images peuvent être lues, en liste JSON. Prend effet au redémarrage du serveur.",
     "setting.server.require_token.label": "Jeton pour tous",

@@ -1,0 +1,60 @@
+"""Images sent along in a form: handed over part by part as the page does it, and so bounded and removed as those are."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Hashable, Sequence
+
+from starlette.datastructures import FormData, UploadFile
+
+from breastai.domain.errors import RequestInvalid
+from breastai.domain.messages import decode_request
+from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, AddImage, AskImages
+from breastai.server.handed_images import HandedImages
+
+FIELD = "images"
+MOST_UPLOAD_BYTES = 2**28
+_FIELDS = ("model", "heat_maps", "keep", "session_id", FIELD)
+_LONGEST_NAME = 300
+_PART_BYTES = 2**19
+
+
+def question(form: FormData) -> AskImages:
+    """Return what a form asks; raise RequestInvalid. Its images are called 1, 2, 3 in their order."""
+    unknown = [name for name in form if name not in _FIELDS]
+    if unknown:
+        raise RequestInvalid([f"{unknown[0][:100]}: unknown field; expected {', '.join(_FIELDS)}"])
+    values: dict[str, object] = {name: form[name] for name in ("heat_maps", "keep", "session_id") if name in form}
+    values |= {"images": [str(number) for number, _ in enumerate(files_of(form), 1)], "models": form.getlist("model")}
+    try:
+        text = json.dumps(values)
+    except TypeError:
+        raise RequestInvalid(["model, heat_maps, keep, session_id: expected text, got a file"]) from None
+    asked = decode_request(text, "ask_images")
+    assert isinstance(asked, AskImages)
+    return asked
+
+
+def files_of(form: FormData) -> list[UploadFile]:
+    """Return the image files of a form; raise RequestInvalid unless there are some, and not too many or too big."""
+    found = [value for value in form.getlist(FIELD) if isinstance(value, UploadFile)]
+    if len(found) != len(form.getlist(FIELD)) or not 1 <= len(found) <= MOST_IMAGES_ASKED:
+        raise RequestInvalid([f"{FIELD}: expected 1 to {MOST_IMAGES_ASKED} files, got {len(found)}"])
+    for file in found:
+        if not 1 <= (file.size or 0) <= MOST_IMAGE_BYTES:
+            told = (
+                f"{FIELD}: expected files of 1 to {MOST_IMAGE_BYTES} bytes, got {file.size} in {file.filename!r:.100}"
+            )
+            raise RequestInvalid([told])
+    return found
+
+
+async def hand_over(handed: HandedImages, owner: Hashable, files: Sequence[UploadFile]) -> None:
+    """Hand the files over as images of `owner`; raise RequestInvalid or TooMuchHanded."""
+    for number, file in enumerate(files, 1):
+        name, size, start = (file.filename or f"image {number}")[:_LONGEST_NAME], file.size or 0, 0
+        while content := await file.read(_PART_BYTES):
+            text = base64.b64encode(content).decode()
+            part = AddImage(image=str(number), file=name, size=size, start=start, part=text)
+            await asyncio.to_thread(handed.add, owner, part)
+            start += len(content)
