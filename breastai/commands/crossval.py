@@ -1,5 +1,6 @@
 """`crossval`: a model for each fold, judged on the part held out, with pooled figures and an ensemble."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +46,14 @@ def crossval(
         str | None,
         typer.Option("--resume", metavar="STUDY", help="Go on with a study; 'latest' is the one begun last."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Ray cluster to run folds on: local, auto, ray://HOST:PORT, HOST:PORT; none: here.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -71,9 +80,10 @@ def crossval(
             raise StudyNotFound(resume, [])
         study = read_study(place, known[-1] if resume == "latest" else resume)
         with opened(as_json) as output:
-            return run_job(ResumeStudy(workspace=str(place.root), study_id=study.study_id), output)
+            return run_job(ResumeStudy(workspace=str(place.root), study_id=study.study_id, cluster=cluster), output)
     own = [f"crossval.{name}={value}" for name, value in (("folds", folds), ("repeats", repeats)) if value is not None]
     own += ["crossval.grouped=false"] if ungrouped else []
+    own += [] if cluster is None else [f"system.cluster={'null' if cluster == 'none' else json.dumps(cluster)}"]
     settings = training_config(
         place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
     )

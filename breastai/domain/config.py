@@ -15,6 +15,7 @@ from breastai.domain.problems import describe_problems
 from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
 from breastai.domain.settings import Settings
+from breastai.domain.system_settings import SystemSettings
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -296,32 +297,6 @@ class EvaluationSettings(Settings):
             'expected null, a pattern such as "^(P\\d+)_", {"folder": 1}, {"csv": "patients.csv"} or '
             '{"dicom": "patient_id"}'
         )
-
-
-class SystemSettings(Settings):
-    """The machine."""
-
-    num_threads: int = Field(
-        8, ge=1, le=1024, description="Threads for computing; more than the machine has means all it has."
-    )
-    seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of everything random.")
-    autotune: bool = Field(
-        True,
-        description="Measure once, for some seconds, how this machine trains this model fastest, and keep the result.",
-    )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where to compute; auto takes CUDA, else MPS, else the CPU."
-    )
-    cache_gb: float = Field(
-        20,
-        ge=0.1,
-        le=100_000,
-        description="Preprocessed images kept in your cache folder, at most so many GiB; beyond that, what was unused the longest goes.",
-    )
-    download_weights: bool = Field(
-        True,
-        description="Whether pretrained weights may be fetched from the model hub; nothing else ever leaves the machine.",
-    )
 
 
 class StorageSettings(Settings):

@@ -16,7 +16,8 @@
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
-    |   `-- NothingInterrupted    NotUnderTorchrun
+    |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
+    |   `-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -25,7 +26,7 @@
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
     |   |-- WorkerCrashed         WorkerKilled         WorkerSilent         WorkerFrozen
     |   |-- WorkerFaulted         ImageGone
-    |   `-- ProcessLost           ProcessesDiffer
+    |   `-- ProcessLost           ProcessesDiffer      MemberLost
     |-- ExportError
     |   |-- ExportFailed          ExportMismatch       ExportLosesAccuracy
     |   `-- ReferencesDiffer
@@ -737,6 +738,62 @@ class ProcessesDiffer(RunError):
     what: str
     expected: str
     got: str
+
+
+@dataclass(eq=False)
+class ClusterUnreachable(InputError):
+    code = "cluster.unreachable"
+    template = (
+        "No Ray cluster can be used at {address} ({reason}). Start one there with ray start --head, or correct "
+        "system.cluster; null runs everything on this machine. A study begun on a cluster that is gone goes on here "
+        "with breastai crossval --resume latest --cluster none."
+    )
+    address: str
+    reason: str
+
+
+@dataclass(eq=False)
+class ClusterNotAllowed(InputError):
+    code = "cluster.not_allowed"
+    template = (
+        "The server may not use the Ray cluster {address}: whoever runs a cluster can run code on this machine. "
+        "If you trust it, add it to server.clusters in config.json and restart the server."
+    )
+    address: str
+
+
+@dataclass(eq=False)
+class WorkspaceNotShared(InputError):
+    code = "cluster.workspace_not_shared"
+    template = (
+        "The node {node} does not find the study in {path}. Put the workspace and the images on storage that every "
+        "node mounts under the same path (NFS, say), and go on with the study from there."
+    )
+    node: str
+    path: str
+
+
+@dataclass(eq=False)
+class NodeUnfit(InputError):
+    code = "cluster.node_unfit"
+    template = (
+        "The node {node} can't do its part ({reason}). Install the same BreastAI with its extras train and cluster on "
+        "every node, then go on with the study."
+    )
+    node: str
+    reason: str
+
+
+@dataclass(eq=False)
+class MemberLost(RunError):
+    code = "cluster.member_lost"
+    template = (
+        "The run {run_id} was lost with its node {times} times, and is not begun again by itself ({detail}). What it "
+        "saved is kept: see what ended the nodes, memory most likely, then go on with the study."
+    )
+    run_id: str
+    times: int
+    detail: str
 
 
 @dataclass(eq=False)

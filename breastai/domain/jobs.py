@@ -53,6 +53,7 @@ class ResumeStudy(Job):
 
     kind: Literal["resume_study"] = "resume_study"
     study_id: str
+    cluster: str | None = Field(None, description="In place of the study's system.cluster; none runs it here.")
 
 
 class Evaluate(Job):

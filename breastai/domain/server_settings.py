@@ -18,6 +18,10 @@ class ServerSettings(Settings):
         None, ge=0, le=65535, description="Port of the REST door; null: no such door, 0 lets the system choose."
     )
     data_roots: list[str] = Field([], description="Folders outside the workspace from which images may be read.")
+    clusters: list[str] = Field(
+        ["local"],
+        description="Ray clusters that requests may name in system.cluster: whoever runs one can run code here.",
+    )
     require_token: bool = Field(
         False, description="Ask scripts and the served page on this machine for the installation's token too."
     )

@@ -7,8 +7,8 @@ from typing import Literal
 
 import torch
 
-from breastai.domain.config import SystemSettings
 from breastai.domain.errors import DeviceUnavailable
+from breastai.domain.system_settings import SystemSettings
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Crossval
 from breastai.domain.study import CrossvalResult, Study, StudyMember
 from breastai.engine.models import check_image_size
-from breastai.scale.dealing import Dealt, dealt_cases, split_of_fold
+from breastai.scale.dealing import Dealt, dealt_cases, read_dealt, split_of_fold
 from breastai.scale.ensemble import export_ensemble
 from breastai.scale.held_out import judged
 from breastai.scale.members import StudyInProgress, in_study, run_member
 from breastai.scale.pooling import ensemble_rule, pool_of, pooled_result
+from breastai.scale.ray_cluster import check_cluster, on_cluster
 from breastai.storage.recording import Stop
 from breastai.storage.studies import studies
 from breastai.storage.workspace import Workspace, atomic_write
@@ -49,6 +50,8 @@ def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: S
     """Do what is left of a cross-validation: folds not judged yet, then what all show together."""
     config = parse_config(study.config)
     folders = _checked(config, workspace)
+    if config.system.cluster is not None:
+        check_cluster(config.system.cluster)
     yield from in_study(study, workspace, session_id, stop_requested, partial(_work, config, folders))
 
 
@@ -66,7 +69,7 @@ def config_of(study: Study, member: StudyMember, config: Config) -> Config:
         update={
             "data": config.data.model_copy(update={"split_file": split_file}),
             "training": config.training.model_copy(update={"export_onnx": False}),
-            "system": config.system.model_copy(update={"seed": seed}),
+            "system": config.system.model_copy(update={"seed": seed, "cluster": None}),
         }
     )
 
@@ -87,6 +90,13 @@ def fold_events(
     return over
 
 
+def fold_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Event, None, StudyMember]:
+    """Do the same on another machine, from what lies in the workspace."""
+    config = parse_config(progress.study.config)
+    dealt = read_dealt(progress.workspace, progress.study.study_id)
+    return (yield from fold_events(progress, member, config, _checked(config, progress.workspace), dealt))
+
+
 def title_of(member: StudyMember, config: Config) -> str:
     fold = f"fold {member.fold} of {config.crossval.folds}"
     text = fold if config.crossval.repeats == 1 else f"repeat {member.repeat} of {config.crossval.repeats}, {fold}"
@@ -104,10 +114,13 @@ def _checked(config: Config, workspace: Workspace) -> Folders:
 def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Generator[Event, None, Event]:
     study, workspace = progress.study, progress.workspace
     dealt = yield from dealt_cases(study.study_id, config, folders, workspace)
-    for member in study.members:
-        progress.check_stop()
-        if not member.is_over:
-            yield from fold_events(progress, member, config, folders, dealt)
+    if config.system.cluster is None:
+        for member in study.members:
+            progress.check_stop()
+            if not member.is_over:
+                yield from fold_events(progress, member, config, folders, dealt)
+    else:
+        yield from on_cluster(progress, [member for member in study.members if not member.is_over], config.system)
     yield ProgressUpdate(stage="evaluating", message="Putting the parts held out together", progress=1.0)
     result = pooled_result(progress.study, config, dealt, workspace)
     progress.check_stop()

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterator, Mapping
 
+from breastai.domain.config import overlay
 from breastai.domain.events import Event
 from breastai.domain.jobs import ResumeStudy
 from breastai.domain.study import StudyKind
@@ -20,5 +21,8 @@ KINDS: Mapping[StudyKind, str] = {
 def resume_study(job: ResumeStudy, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
     """Do what is left of a study; of a complete one its last step again. Raises StudyNotFound or StudyDamaged."""
     study = read_study(workspace, job.study_id)
+    if job.cluster is not None:
+        elsewhere = {"system": {"cluster": None if job.cluster == "none" else job.cluster}}
+        study = study.model_copy(update={"config": overlay(study.config, elsewhere)})
     module, _, name = KINDS[study.kind].partition(":")
     yield from getattr(importlib.import_module(module), name)(study, workspace, job.session_id, stop_requested)

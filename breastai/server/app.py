@@ -133,7 +133,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         stack.enter_context(kept_out_of_logs(protection.token))
         services = Services.build(
             options.workspace,
-            DataRoots.of(options.workspace, list(options.data_roots)),
+            DataRoots.of(options.workspace, list(options.data_roots), options.settings.clusters),
             Supervisor(options.worker_command, options.deadlines),
             protection.token_required,
         )

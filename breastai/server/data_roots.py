@@ -1,11 +1,11 @@
-"""Which folders the server may have images read from: the workspace, and the roots its owner allowed."""
+"""Which folders the server may have images read from, and which clusters it may use: those its owner allowed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from breastai.domain.config import Config, PatientTable
-from breastai.domain.errors import DataOutsideRoots
+from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots
 from breastai.domain.jobs import ComparePredictions, Job
 from breastai.storage.workspace import Workspace
 
@@ -19,11 +19,13 @@ class DataRoots:
 
     workspace: Workspace
     roots: tuple[Path, ...]
+    clusters: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, workspace: Workspace, folders: list[str]) -> "DataRoots":
+    def of(cls, workspace: Workspace, folders: list[str], clusters: list[str] | None = None) -> "DataRoots":
         """Return the workspace and `folders`, which are relative to the workspace when they are relative."""
-        return cls(workspace, (workspace.root, *(workspace.resolve(folder) for folder in folders)))
+        roots = (workspace.root, *(workspace.resolve(folder) for folder in folders))
+        return cls(workspace, roots, tuple(clusters or ()))
 
     def check(self, path: str) -> None:
         """Raise DataOutsideRoots unless `path`, its links followed, lies in a root. It need not exist."""
@@ -35,9 +37,11 @@ class DataRoots:
             raise DataOutsideRoots(path[:300])
 
     def check_config(self, config: Config) -> None:
-        """Check every path a configuration has a run read."""
+        """Check every path a configuration has a run read, and the cluster it would run on; raise ClusterNotAllowed."""
         for path in _paths(config):
             self.check(path)
+        if config.system.cluster is not None and config.system.cluster not in self.clusters:
+            raise ClusterNotAllowed(config.system.cluster)
 
     def check_job(self, job: Job) -> None:
         """Check every path in a job that was made some time ago: roots may be fewer since the server was restarted."""

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from breastai.domain.config import Config, ModelSettings, SystemSettings
+from breastai.domain.config import Config, ModelSettings
 from breastai.domain.errors import OutOfMemory
 from breastai.domain.events import Error, Event, Log, TrainingComplete, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import Train
+from breastai.domain.system_settings import SystemSettings
 from breastai.engine import memory
 from breastai.engine.loader import Batch
 from breastai.engine.memory import fit_batch, peak_bytes, step_bytes, with_smaller_batch

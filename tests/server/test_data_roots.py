@@ -4,7 +4,7 @@ import pytest
 
 from breastai.domain import jobs
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import BreastAIError, DataOutsideRoots
+from breastai.domain.errors import BreastAIError, ClusterNotAllowed, DataOutsideRoots
 from breastai.server.data_roots import DataRoots
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.saving import commit
@@ -62,6 +62,16 @@ def test_every_path_of_a_configuration_is_checked(roots, values):
     roots.check_config(parse_config({}))
     with pytest.raises(DataOutsideRoots):
         roots.check_config(parse_config(values))
+
+
+def test_a_cluster_is_used_only_when_the_owner_named_it(workspace):
+    config = parse_config({"system": {"cluster": "ray://elsewhere:10001"}})
+    with pytest.raises(ClusterNotAllowed):
+        DataRoots.of(workspace, [], ["local"]).check_config(config)
+    DataRoots.of(workspace, [], ["local", "ray://elsewhere:10001"]).check_config(config)
+    job = jobs.Crossval(workspace=str(workspace.root), study_id="study", config=config)
+    with pytest.raises(ClusterNotAllowed):
+        DataRoots.of(workspace, []).check_job(job)
 
 
 # Settings that take a text and name no file: what they may be is checked elsewhere, or they are the owner's alone.

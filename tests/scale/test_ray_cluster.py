@@ -1,0 +1,233 @@
+"""Folds on a cluster: what a node is asked for, what keeps a study from it, and a real one that loses a node.
+
+The real cluster takes half a minute and the package ray: BREASTAI_RAY=1 runs those tests.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import ClusterUnreachable, ConfigInvalid, MissingExtra, NodeUnfit, WorkspaceNotShared
+from breastai.domain.events import (
+    CrossvalComplete,
+    Error,
+    Event,
+    Log,
+    StudyMemberChanged,
+    StudyStopped,
+    TrainingStarted,
+)
+from breastai.domain.jobs import Crossval, ResumeStudy
+from breastai.domain.messages import decode_event
+from breastai.scale.on_node import Ending, Task, do_member
+from breastai.scale.ray_cluster import check_cluster, needs
+from breastai.storage.checkpoints import checkpoint_files, read_manifest
+from breastai.storage.journal import read_events
+from breastai.storage.studies import read_study, studies
+from breastai.storage.workspace import Workspace
+from breastai.worker import perform
+
+RUNS = ["study-r1f1", "study-r1f2", "study-r1f3"]
+FOLDS: dict[str, Any] = {"crossval": {"folds": 3, "ensemble": False}}
+with_ray = pytest.mark.skipif(os.environ.get("BREASTAI_RAY") != "1", reason="a real Ray cluster: set BREASTAI_RAY=1")
+
+
+def job_of(workspace: Workspace, config: Config) -> Crossval:
+    return Crossval(workspace=str(workspace.root), study_id="study", config=config)
+
+
+def weights(workspace: Workspace, run_id: str) -> str:
+    return read_manifest(checkpoint_files(workspace, run_id, "best")).sha256
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., Config]) -> tuple[Workspace, Event]:
+    """The same cross-validation on this machine, one fold after the other."""
+    place = Workspace.open(tmp_path_factory.mktemp("here") / "workspace")
+    return place, list(perform(job_of(place, small_config(FOLDS))))[-1]
+
+
+@pytest.mark.parametrize("address", ["local", "auto", "ray://head:10001", "10.0.0.1:6379", "ray://[::1]:10001"])
+def test_a_cluster_is_named_by_a_word_or_by_host_and_port(address: str) -> None:
+    assert parse_config({"system": {"cluster": address}}).system.cluster == address
+
+
+@pytest.mark.parametrize("address", ["", "head", "http://head:80", "head:6379/x", "head:123456", "auto\n"])
+def test_anything_else_is_refused(address: str) -> None:
+    with pytest.raises(ConfigInvalid, match=r"system\.cluster"):
+        parse_config({"system": {"cluster": address}})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "settings", "expected"),
+    [
+        ([{"CPU": 4.0}, {"CPU": 16.0}], {"num_threads": 8}, {"num_cpus": 8.0}),
+        ([{"CPU": 1.0}, {"CPU": 1.0}, {}], {"num_threads": 8}, {"num_cpus": 1.0}),
+        ([{"CPU": 64.0, "GPU": 8.0}, {"CPU": 128.0}], {"num_threads": 32}, {"num_cpus": 8.0, "num_gpus": 1.0}),
+        ([{"CPU": 64.0, "GPU": 8.0}], {"num_threads": 32, "device": "cpu"}, {"num_cpus": 32.0}),
+    ],
+)
+def test_a_member_asks_for_no_more_than_a_node_has(
+    nodes: list[dict[str, float]], settings: dict[str, Any], expected: dict[str, float]
+) -> None:
+    there = [{"Alive": True, "Resources": node} for node in nodes]
+    gone = {"Alive": False, "Resources": {"CPU": 999.0, "GPU": 1.0}}
+    assert needs([*there, gone], parse_config({"system": settings}).system) == expected
+
+
+def test_a_cluster_nobody_answers_for_keeps_a_study_from_beginning(
+    workspace: Workspace, small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breastai.scale.ray_cluster.find_spec", lambda name: object())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    events = list(perform(job_of(workspace, small_config(FOLDS, {"system": {"cluster": address}}))))
+    assert [event.code for event in events if isinstance(event, Error)] == [ClusterUnreachable.code]
+    assert len(events) == 1 and studies(workspace) == []
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breastai.scale.ray_cluster.find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"breastai\[cluster\]"):
+        check_cluster("auto")
+
+
+class NodeDies(BaseException):
+    """What no part of a member can answer."""
+
+
+@pytest.fixture
+def dealt(workspace: Workspace, small_config: Callable[..., Config]) -> Workspace:
+    """A study whose cases are dealt, and none of whose folds has begun."""
+    last = list(perform(job_of(workspace, small_config(FOLDS)), lambda: True))[-1]
+    assert isinstance(last, StudyStopped)
+    return workspace
+
+
+def task_of(workspace: Workspace, run_id: str, **changes: Any) -> Task:
+    study = read_study(workspace, "study")
+    return Task(study=study, run_id=run_id, workspace=str(workspace.root), session_id="default", **changes)
+
+
+def test_a_fold_whose_node_dies_ends_on_another_as_it_does_here(
+    here: tuple[Workspace, Event], dealt: Workspace
+) -> None:
+    def dying(line: str) -> None:
+        event = decode_event(line)
+        if isinstance(event, StudyMemberChanged) and event.member.epoch == 1:
+            raise NodeDies
+
+    before = read_study(dealt, "study")
+    with pytest.raises(NodeDies):
+        do_member(task_of(dealt, RUNS[1]), "first", dying, lambda: False)
+    told: list[Event] = []
+    ending = do_member(task_of(dealt, RUNS[1]), "second", lambda line: told.append(decode_event(line)), lambda: False)
+    assert ending == Ending(state="complete")
+    last = told[-1]
+    assert isinstance(last, StudyMemberChanged) and last.member == read_study(here[0], "study").member(RUNS[1])
+    assert weights(dealt, RUNS[1]) == weights(here[0], RUNS[1])
+    starts = [
+        event.start_epoch for event in read_events(dealt.journal_file(RUNS[1])) if isinstance(event, TrainingStarted)
+    ]
+    assert starts == [1, 2]
+    assert read_study(dealt, "study") == before  # the record is the driver's to write
+
+
+def test_a_node_without_the_workspace_or_of_another_version_says_so(dealt: Workspace, tmp_path: Path) -> None:
+    def code(task: Task) -> str | None:
+        error = do_member(task, "node", lambda line: None, lambda: False).error
+        return error and error.code
+
+    elsewhere = task_of(dealt, RUNS[0]).model_copy(update={"workspace": str(tmp_path / "elsewhere")})
+    assert code(elsewhere) == WorkspaceNotShared.code
+    assert not (tmp_path / "elsewhere").exists()
+    assert code(task_of(dealt, RUNS[0], version="0.0")) == NodeUnfit.code
+
+
+def test_a_fold_asked_to_stop_before_its_turn_leaves_no_trace(dealt: Workspace) -> None:
+    told: list[str] = []
+    assert do_member(task_of(dealt, RUNS[0]), "node", told.append, lambda: "user") == Ending(
+        state="stopped", reason="user"
+    )
+    assert told == [] and not dealt.run_dir(RUNS[0]).exists()
+
+
+# --- a real cluster ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A cluster of two nodes with one processor each, both on this machine."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    memory = {"object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **memory})
+    try:
+        cluster.add_node(num_cpus=1, **memory)
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def placed(events: list[Event]) -> list[tuple[str, str]]:
+    return [
+        (str(event.params["run_id"]), str(event.params["node"]))
+        for event in events
+        if isinstance(event, Log) and event.code == "cluster.placed"
+    ]
+
+
+@with_ray
+def test_folds_spread_over_two_nodes_and_one_that_dies_costs_no_figure(
+    here: tuple[Workspace, Event], workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+) -> None:
+    (second,) = two_nodes.worker_nodes
+    events: list[Event] = []
+    lost = None
+    for event in perform(job_of(workspace, small_config(FOLDS, {"system": {"cluster": two_nodes.address}}))):
+        events.append(event)
+        if lost is None and isinstance(event, StudyMemberChanged) and event.member.epoch == 1:
+            where = dict(placed(events))
+            if second.node_id[:8] in where[event.member.run_id]:
+                lost = event.member.run_id
+                two_nodes.remove_node(second, allow_graceful=False)
+    assert len({node for _, node in placed(events)[:2]}) == 2
+    assert lost is not None
+    assert [second.node_id[:8] in node for run_id, node in placed(events) if run_id == lost] == [True, False]
+    starts = [
+        event.start_epoch for event in read_events(workspace.journal_file(lost)) if isinstance(event, TrainingStarted)
+    ]
+    assert starts[0] == 1 and len(starts) == 2
+    expected, found = here[1], events[-1]
+    assert isinstance(expected, CrossvalComplete) and isinstance(found, CrossvalComplete), found
+    assert found.result == expected.result
+    assert [weights(workspace, run_id) for run_id in RUNS] == [weights(here[0], run_id) for run_id in RUNS]
+    assert read_study(workspace, "study").members == read_study(here[0], "study").members
+
+
+@with_ray
+def test_a_stop_reaches_both_nodes_and_the_study_goes_on_here_to_the_same_result(
+    here: tuple[Workspace, Event], workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+) -> None:
+    events: list[Event] = []
+
+    def stop() -> bool:
+        done = {event.member.run_id for event in events if isinstance(event, StudyMemberChanged) and event.member.epoch}
+        return bool(done)
+
+    job = job_of(workspace, small_config(FOLDS, {"system": {"cluster": two_nodes.address}}))
+    events.extend(perform(job, stop))
+    assert isinstance(events[-1], StudyStopped) and events[-1].reason == "user"
+    assert read_study(workspace, "study").state == "stopped"
+    two_nodes.shutdown()
+    (refused,) = perform(ResumeStudy(workspace=str(workspace.root), study_id="study"))
+    assert isinstance(refused, Error) and refused.code == ClusterUnreachable.code
+    last = list(perform(ResumeStudy(workspace=str(workspace.root), study_id="study", cluster="none")))[-1]
+    assert isinstance(last, CrossvalComplete) and isinstance(here[1], CrossvalComplete)
+    assert last.result == here[1].result
