@@ -31,10 +31,12 @@ class Ask(Client):
         super().__init__(peer)
         self.id = secrets.token_hex(8)
         self.kind: str = getattr(request, "type", "")
-        # The hub tells an answer by its request_id; one that the sender did not choose is taken off again.
+        # The hub tells an answer by its request_id; that of the sender, or none, comes in its place.
         self._given_id = request.request_id
         self._part = PARTS.get(self.kind)
-        self.request = request if self._given_id is not None else request.model_copy(update={"request_id": self.id})
+        # What is told to all is only looked into when it can concern this request.
+        self._signs = (self.id, f'"{self._part}"') if self._part else (self.id,)
+        self.request = request.model_copy(update={"request_id": self.id})
         self.with_pictures = True
         self.answer: dict[str, Any] | None = None
         self.events: list[dict[str, Any]] = []
@@ -54,7 +56,8 @@ class Ask(Client):
         return self._answered.is_set()
 
     def put(self, text: str) -> None:
-        self._take(json.loads(text), to_all=True)
+        if any(sign in text for sign in self._signs):
+            self._take(json.loads(text), to_all=True)
 
     async def deliver(self, text: str) -> None:
         self._take(json.loads(text), to_all=False)
@@ -77,11 +80,9 @@ class Ask(Client):
         return self.is_answered
 
     def _take(self, event: dict[str, Any], to_all: bool) -> None:
-        ours = event.get("request_id") == self.request.request_id
-        if self.answer is None and ours:
-            if self._given_id is None:
-                del event["request_id"]
-            self.answer = event
+        if self.answer is None and event.get("request_id") == self.id:
+            del event["request_id"]
+            self.answer = event if self._given_id is None else {**event, "request_id": self._given_id}
             self._heard.set()
         elif (not to_all or event["type"] == self._part) and len(self.events) < MOST_PARTS:
             self.events.append(event if self.with_pictures else _without_pictures(event))

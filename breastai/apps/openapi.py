@@ -159,9 +159,9 @@ def openapi_page(document: dict[str, Any]) -> str:
     about = html.escape(document["info"]["description"])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>BreastAI: REST</title>'
-        '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body>"
+        '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body><main>"
         f'<h1>BreastAI: REST</h1><p>{about}</p><p>The same for programs: <a href="/openapi.json">openapi.json</a>. '
-        "Where a token is asked for: <code>Authorization: Bearer TOKEN</code>.</p>" + body + "</body></html>\n"
+        "Where a token is asked for: <code>Authorization: Bearer TOKEN</code>.</p>" + body + "</main></body></html>\n"
     )
 
 

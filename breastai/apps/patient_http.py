@@ -3,14 +3,14 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 MOST_OPEN = 200
 ASKS_WITHIN_S = 10.0
 
 
 class PatientHttp(H11Protocol):
-    """A connection that has not asked for anything in time is ended, as is one too many."""
+    """A connection that says nothing whole in time, at first or after an answer, is ended, as is one too many."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -21,14 +21,28 @@ class PatientHttp(H11Protocol):
             transport.abort()
             return
         super().connection_made(transport)
-        self._silence = self.loop.call_later(ASKS_WITHIN_S, self._end_silent)
+        self._wait_for_request()
+
+    def on_response_complete(self) -> None:
+        # What is left of a body that nobody reads, or half a head, is no request either.
+        self._wait_for_request()
+        super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._silence is not None:
             self._silence.cancel()
             super().connection_lost(exc)
 
+    def _wait_for_request(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        self._silence = self.loop.call_later(ASKS_WITHIN_S, self._end_silent)
+
     def _end_silent(self) -> None:
-        asked: object = getattr(self, "cycle", None)
-        if asked is None:
+        asked: RequestResponseCycle | None = self.cycle
+        if asked is not None and not asked.response_complete:
+            return
+        if self.transport.get_write_buffer_size():  # an answer still on its way
+            self._wait_for_request()
+        else:
             self.transport.abort()

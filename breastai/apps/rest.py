@@ -21,10 +21,10 @@ from breastai.apps import openapi, uploads
 from breastai.apps.asking import Ask, Asks
 from breastai.apps.guard import Guard, Looks, problem
 from breastai.apps.http_status import status_of
-from breastai.apps.listening import Listeners
+from breastai.apps.listening import MOST_LISTENERS, Listeners
 from breastai.apps.metrics import CONTENT_TYPE, exposition
 from breastai.apps.patient_http import PatientHttp
-from breastai.domain.errors import BreastAIError, InternalError, RequestInvalid, TooManyRequests
+from breastai.domain.errors import BreastAIError, InternalError, RequestInvalid
 from breastai.domain.messages import decode_request, error_event, event_values
 from breastai.domain.requests import MOST_IMAGES_ASKED, REQUESTS, AskImages
 from breastai.server.audit_log import LOOKS_ONLY, asked_for
@@ -263,7 +263,7 @@ class Rest:
     ) -> Response:
         found = _LAST_EVENT.fullmatch(last_event_id) if last_event_id else None
         if self._listeners.is_full:
-            raise TooManyRequests(0)
+            raise HTTPException(429, f"{MOST_LISTENERS} streams of events are open. Close one, then ask again.")
         self._services.sessions.get(session_id or "default")
         self._looks.note(_address(http_request), "events")
         after = (found[1], int(found[2])) if found else None

@@ -10,11 +10,13 @@ from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 
 LOG = logging.getLogger("breastai.server")
-# websockets tells of every connection at INFO, asyncio of each write to a peer that has just gone, on the terminal.
+# websockets tells of every connection at INFO, asyncio of each write to a peer that has just gone, uvicorn of each bad
+# request, on the terminal.
 SERVER_LOGGERS = {
     LOG: logging.INFO,
     logging.getLogger("websockets.server"): logging.WARNING,
     logging.getLogger("asyncio"): logging.ERROR,
+    logging.getLogger("uvicorn.error"): logging.ERROR,
 }
 _MOST_BYTES = 5 * 2**20
 _FILES_KEPT = 3

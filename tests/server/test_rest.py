@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from onnx import TensorProto, helper
 from PIL import Image
 from schemathesis.checks import CHECKS, load_all_checks
+from websockets.exceptions import InvalidStatus
 
 from breastai.apps import openapi, uploads
 from breastai.apps.http_status import STATUSES, status_of
@@ -249,6 +250,36 @@ def test_what_happens_is_heard_as_server_sent_events_and_what_was_missed_comes_f
         assert events == ["status", "status", "training_update"]
         await heard.aclose()
         await again.aclose()
+
+    play(story, rest_port=0)
+
+
+def test_what_a_page_would_be_told_again_comes_with_the_status_asked_for(play):
+    async def story(stage):
+        script = await stage.connect()
+        puppet = await stage.training(script)
+        puppet.epoch(1)
+        await script.until("training_update")
+        run_id = puppet.job["run_id"]
+        status, told = await Http(stage.server.rest_port).post("get_status", run_id=run_id, last_seq=1)
+        assert (status, told["answer"]["type"], told["answer"]["snapshot"]["state"]) == (200, "status", "running")
+        assert [(event["type"], event["seq"]) for event in told["events"]] == [("training_update", 2)]
+
+    play(story, rest_port=0)
+
+
+def test_what_others_are_told_is_no_part_of_an_answer(play):
+    async def story(stage):
+        rest = Http(stage.server.rest_port)
+        asked = asyncio.create_task(rest.post("start_training", request_id="mine"))
+        puppet = await stage.worker()
+        script = await stage.connect()
+        await script.send("create_backup", request_id="mine")
+        await script.until("backup_created")
+        puppet.start_run()
+        status, told = await asked
+        assert (status, told["events"]) == (200, [])
+        assert (told["answer"]["type"], told["answer"]["request_id"]) == ("training_started", "mine")
 
     play(story, rest_port=0)
 
@@ -496,12 +527,17 @@ def test_the_audit_log_tells_who_asked_for_what_and_looks_together(play, workspa
     assert [row["reason"] for row in rows if row["happened"] == "refused"]
 
 
-def test_refusals_are_counted_over_all_doors(play):
+def test_refusals_are_counted_over_all_doors(play, monkeypatch):
     async def story(stage):
         rest = Http(stage.server.rest_port)
         for _ in range(MOST_IN_A_WINDOW + 5):
             await rest.ask("POST", "/requests/ping", Origin="http://evil.example")
         assert (await rest.post("ping"))[0] == 200  # this machine is never locked out
+        monkeypatch.setattr("breastai.server.refusals.is_loopback", lambda peer: False)
+        status, headers, body = await rest.ask("POST", "/requests/ping")
+        assert (status, headers["retry-after"], json.loads(body)["code"]) == (429, "60", "access.refused")
+        with pytest.raises(InvalidStatus, match="429"):
+            await stage.connect()
 
     play(story, rest_port=0)
 
