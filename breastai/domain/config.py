@@ -16,6 +16,7 @@ from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
 from breastai.domain.settings import Settings
 from breastai.domain.system_settings import SystemSettings
+from breastai.domain.tracking_settings import TrackingSettings
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -337,6 +338,7 @@ class Config(Settings):
     crossval: CrossvalSettings = CrossvalSettings()
     system: SystemSettings = SystemSettings()
     storage: StorageSettings = StorageSettings()
+    tracking: TrackingSettings = TrackingSettings()
     server: ServerSettings = ServerSettings()
 
     @field_validator("tuning")

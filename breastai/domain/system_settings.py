@@ -32,7 +32,7 @@ class SystemSettings(Settings):
     )
     download_weights: bool = Field(
         True,
-        description="Whether pretrained weights may be fetched from the model hub; nothing else ever leaves the machine.",
+        description="Whether pretrained weights may be fetched from the model hub; nothing else leaves the machine, unless tracking.mlflow names a server.",
     )
     cluster: str | None = Field(
         None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from breastai.domain.config import Config, PatientTable
 from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots
 from breastai.domain.jobs import ComparePredictions, Job
+from breastai.domain.tracking_settings import is_address
 from breastai.storage.workspace import Workspace
 
 # The fields of jobs that name what is to be read.
@@ -37,7 +38,7 @@ class DataRoots:
             raise DataOutsideRoots(path[:300])
 
     def check_config(self, config: Config) -> None:
-        """Check every path a configuration has a run read, and the cluster it would run on; raise ClusterNotAllowed."""
+        """Check every path a configuration has a run use, and the cluster it would run on; raise ClusterNotAllowed."""
         for path in _paths(config):
             self.check(path)
         if config.system.cluster is not None and config.system.cluster not in self.clusters:
@@ -63,7 +64,10 @@ class DataRoots:
 def _paths(config: Config) -> Iterator[str]:
     data = config.data
     table = _patient_table(config)
-    for path in (data.train_dir, data.val_dir, data.test_dir, config.model.weights_file, data.split_file, table):
+    weights, tracked = config.model.weights_file, config.tracking.mlflow
+    if tracked is not None and is_address(tracked):
+        tracked = None
+    for path in (data.train_dir, data.val_dir, data.test_dir, weights, data.split_file, table, tracked):
         if path is not None:
             yield path
 

@@ -17,6 +17,7 @@ from breastai.storage.backup import backup_event, create_backup
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import Journal
 from breastai.storage.saving import waiting_for_room
+from breastai.storage.trackers import Trackers
 from breastai.storage.workspace import Workspace
 
 _PROGRESS_EVERY_S = 0.5
@@ -41,39 +42,48 @@ def recorded(
             workspace.existing_run(job.run_id)
             held.enter_context(workspace.lock_run(job.run_id))  # before looking at what another process may write
         first = next(events)  # raises what is wrong with the request before the run leaves a trace on disk
+        trackers = Trackers.of(first, workspace, job.run_id)
         if isinstance(job, Train):
             held.enter_context(workspace.lock_run(job.run_id))
         journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id)
         pace = Pace()
         epochs = 0
         try:
-            yield from _told(first, journal, stop_requested)
+            yield from _told(first, journal, trackers, stop_requested)
             for event in events:
                 if isinstance(event, TrainingUpdate):
                     epochs = event.epoch
                 if isinstance(event, TrainingComplete):
-                    yield from _completed(job, event, journal, workspace, stop_requested, back_up)
+                    yield from _completed(job, event, journal, trackers, workspace, stop_requested, back_up)
                 elif pace.passes(event):
-                    yield from _told(event, journal, stop_requested)
+                    yield from _told(event, journal, trackers, stop_requested)
                 if not isinstance(event, TrainingComplete) and (reason := stop_requested()):
                     events.close()  # saves the place
-                    yield journal.stamp(_stopped(job, workspace, "user" if reason is True else reason, epochs))
+                    stopped = _stopped(job, workspace, "user" if reason is True else reason, epochs)
+                    yield from _last_word(stopped, journal, trackers)
                     return
         except BreastAIError as error:
             yield journal.stamp(error_event(error))
-            yield journal.stamp(_stopped(job, workspace, "error", epochs, str(error)))
+            yield from _last_word(_stopped(job, workspace, "error", epochs, str(error)), journal, trackers)
         finally:
             events.close()
+            trackers.close()
             journal.close()
 
 
-def _told(event: Event, journal: Journal, stop_requested: Stop) -> Iterator[Event]:
+def _told(event: Event, journal: Journal, trackers: Trackers, stop_requested: Stop) -> Iterator[Event]:
     """Write an event down and yield it; while a full disk keeps it from being written, wait, unless told to stop."""
     yield journal.stamp(event)
+    yield from map(journal.stamp, trackers.hear(event))
     if not journal.behind:
         return
     yield journal.stamp(waiting_for_room("events.jsonl", "the run's journal"))
     yield from _until_written(journal, stop_requested)
+
+
+def _last_word(stopped: TrainingStopped, journal: Journal, trackers: Trackers) -> Iterator[Event]:
+    yield from map(journal.stamp, trackers.hear(stopped))
+    yield journal.stamp(stopped)
 
 
 def _until_written(journal: Journal, stop_requested: Stop) -> Iterator[Event]:
@@ -88,13 +98,15 @@ def _completed(
     job: Train | Resume,
     event: TrainingComplete,
     journal: Journal,
+    trackers: Trackers,
     workspace: Workspace,
     stop_requested: Stop,
     back_up: bool,
 ) -> Iterator[Event]:
     """Write down that a run is complete, back it up, and tell of both; the terminal event comes last.
 
-    It is also the last in the journal: a backup and its failure are no events of the run, and have no number.
+    It is also the last in the journal: a backup, its failure and a tracker's are no events of the run, and have no
+    number.
     """
     complete = journal.stamp(event)
     yield from _until_written(journal, stop_requested)
@@ -108,6 +120,7 @@ def _completed(
         message = f"The run is complete but could not be backed up: {reason}"
         params = {"reason": reason}
         yield Log(level="warning", code="backup.failed", message=message, params=params, session_id=job.session_id)
+    yield from (log.model_copy(update={"session_id": job.session_id}) for log in trackers.hear(event))
     yield complete
 
 
