@@ -30,6 +30,7 @@ _LOG = logging.getLogger(__name__)
 _REPEATS = 3
 _HOPELESS = 1.5  # a way this much slower than the best so far is not timed again
 _NEAR = 1.15
+_CANDIDATES = "3"  # another number where there are others to choose from: plans kept before are measured anew
 _BF16_GAIN = 1.1  # bf16 must multiply matrices so much faster than float32 to be worth its rounding
 
 
@@ -65,7 +66,7 @@ def plan_folder() -> Path:
 
 def _key(model: nn.Module, architecture: str, image_size: int, batch_size: int, threads: int) -> str:
     names = [f"{name}{tuple(value.shape)}" for name, value in model.state_dict().items()]
-    machine = [processor_name(), torch.__version__, str(fast_bf16()), str(AVAILABLE)]
+    machine = [processor_name(), torch.__version__, str(fast_bf16()), str(AVAILABLE), _CANDIDATES]
     digest = hashlib.sha256("\n".join([*machine, *names]).encode()).hexdigest()[:16]
     return f"{architecture}-{image_size}-{batch_size}-{threads}-{digest}"
 
@@ -89,7 +90,10 @@ def tune(
         tuned = plain.model_copy(update={"dtype": chosen, "channels_last": True, "depthwise": ways})
         candidates = {"channels last, depthwise by the fastest ways": tuned}
         if AVAILABLE:
-            candidates["the same with batch norms joined"] = tuned.model_copy(update={"joined": True})
+            joined = tuned.model_copy(update={"joined": True})
+            candidates["the same with batch norms joined"] = joined
+            through = joined.model_copy(update={"through": True, "depthwise": _all_by_kernel(ways)})
+            candidates["and those before depthwise convolutions computed by them"] = through
         if chosen == "float32":
             candidates["plain"] = plain
         plan, found = _choose_plan(trial, candidates)
@@ -131,6 +135,11 @@ def choose_dtype() -> tuple[Dtype, list[str]]:
 
 
 # --- depthwise convolutions --------------------------------------------------------------------
+
+
+def _all_by_kernel(ways: dict[str, LayerWays]) -> dict[str, LayerWays]:
+    kernel = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
+    return dict.fromkeys(ways, kernel)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ _ACTIVATIONS: dict[type[nn.Module], Activation] = {
 
 
 @dataclass(frozen=True)
-class _Extent:
+class Extent:
     """How the passes cut up an activation map."""
 
     images: int
@@ -42,10 +42,10 @@ class _Extent:
     threads: int
 
     @staticmethod
-    def of(x: Tensor) -> "_Extent":
+    def of(x: Tensor) -> "Extent":
         images, channels, height, width = x.shape
         chunks = chunks_per_image(height * width, channels, x.element_size())
-        return _Extent(images, height * width, channels, chunks, torch.get_num_threads())
+        return Extent(images, height * width, channels, chunks, torch.get_num_threads())
 
     def partial(self, sums: int) -> Tensor:
         """(N, chunks, sums, blocks, LANES)"""
@@ -65,7 +65,7 @@ class _Extent:
         kernel([*addresses, self.images, self.pixels, self.channels, self.chunks], self.threads)
 
 
-def _batch_statistics(x: Tensor, extent: _Extent) -> tuple[Tensor, Tensor]:
+def _batch_statistics(x: Tensor, extent: Extent) -> tuple[Tensor, Tensor]:
     """Return the mean and the (biased) variance of each channel, float32."""
     shift = x[0, :, 0, 0].float()
     partial = extent.partial(2)
@@ -76,7 +76,7 @@ def _batch_statistics(x: Tensor, extent: _Extent) -> tuple[Tensor, Tensor]:
 
 
 @dataclass
-class _Affine:
+class Affine:
     """u = a * x + b of each channel, and what its gradient needs."""
 
     a: Tensor
@@ -86,7 +86,7 @@ class _Affine:
     constant: bool
 
 
-def _affine(x: Tensor, weight: Tensor, bias: Tensor, layer: "BatchNormAct2d", extent: _Extent) -> _Affine:
+def affine_of(x: Tensor, weight: Tensor, bias: Tensor, layer: "BatchNormAct2d", extent: Extent) -> Affine:
     constant = layer._constant_statistics()
     if constant:
         assert layer.running_mean is not None and layer.running_var is not None
@@ -96,15 +96,15 @@ def _affine(x: Tensor, weight: Tensor, bias: Tensor, layer: "BatchNormAct2d", ex
         layer._remember(mean, variance, extent.images * extent.pixels)
     rstd = torch.rsqrt(variance + layer.eps)
     a = weight.float() * rstd
-    return _Affine(a, torch.addcmul(bias.float(), mean, a, value=-1.0), mean, rstd, constant)
+    return Affine(a, torch.addcmul(bias.float(), mean, a, value=-1.0), mean, rstd, constant)
 
 
 def _input_gradient(
     x: Tensor,
     dz: Tensor,
-    affine: _Affine,
+    affine: Affine,
     activation: Activation,
-    extent: _Extent,
+    extent: Extent,
     gate: Tensor | None,
     extra: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,12 +117,29 @@ def _input_gradient(
     extent.run(kernel, [dz, x, a, b, mean, a, None, None, gate, extra, dx], partial)
     total, weighted = extent.channelwise(partial.sum((0, 1)))
     if not affine.constant:
-        count = extent.images * extent.pixels
-        q = a * rstd * rstd * weighted / -count
-        r = a * total / -count - q * mean
+        q, r = _of_statistics(affine, total, weighted, extent)
         kernel = gradient_kernel(activation, gated, False, True, x.dtype)
         extent.run(kernel, [dz, x, a, b, None, a, q, r, gate, extra, dx], None)
     return dx, weighted * rstd, total
+
+
+def _of_statistics(affine: Affine, total: Tensor, weighted: Tensor, extent: Extent) -> tuple[Tensor, Tensor]:
+    """Return q and r of the gradient p * g + q * x + r, which also goes through the statistics of the batch."""
+    count = extent.images * extent.pixels
+    q = affine.a * affine.rstd * affine.rstd * weighted / -count
+    return q, affine.a * total / -count - q * affine.mean
+
+
+def through_statistics(x: Tensor, g: Tensor, affine: Affine, total: Tensor, weighted: Tensor, extent: Extent) -> Tensor:
+    """Return the gradient of x from g, that behind the activation. `total`, `weighted`: sums of g, as from the kernels.
+
+    Not in g's own place: the last block of channels may overlap the one before.
+    """
+    dx = torch.empty_like(g)
+    q, r = _of_statistics(affine, total, weighted, extent)
+    kernel = gradient_kernel("none", False, False, True, x.dtype)
+    extent.run(kernel, [g, x, affine.a, affine.b, None, affine.a, q, r, None, None, dx], None)
+    return dx
 
 
 class _NormAct(torch.autograd.Function):
@@ -130,13 +147,13 @@ class _NormAct(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, layer: "BatchNormAct2d"
     ) -> Tensor:
-        extent = _Extent.of(x)
-        affine = _affine(x, weight, bias, layer, extent)
+        extent = Extent.of(x)
+        affine = affine_of(x, weight, bias, layer, extent)
         z = torch.empty_like(x)
-        kernel = apply_kernel(layer._activation, False, shortcut is not None, True, x.dtype)
+        kernel = apply_kernel(layer.activation, False, shortcut is not None, True, x.dtype)
         extent.run(kernel, [x, affine.a, affine.b, None, shortcut, z], None)
         ctx.save_for_backward(x)
-        ctx.affine, ctx.activation, ctx.extent = affine, layer._activation, extent
+        ctx.affine, ctx.activation, ctx.extent = affine, layer.activation, extent
         return z
 
     @staticmethod
@@ -160,10 +177,10 @@ class _NormActScale(torch.autograd.Function):
         excite: Callable[[Tensor], Tensor],
         *parameters: Tensor,
     ) -> Tensor:
-        extent = _Extent.of(x)
-        affine = _affine(x, weight, bias, layer, extent)
+        extent = Extent.of(x)
+        affine = affine_of(x, weight, bias, layer, extent)
         partial = extent.partial(1)
-        pool = apply_kernel(layer._activation, False, False, False, x.dtype)
+        pool = apply_kernel(layer.activation, False, False, False, x.dtype)
         extent.run(pool, [x, affine.a, affine.b, None, None, None], partial)
         pooled = extent.channelwise(partial.sum((1, 2))) / extent.pixels  # (N, C)
         with torch.enable_grad():
@@ -171,10 +188,10 @@ class _NormActScale(torch.autograd.Function):
             gate = excite(pooled[:, :, None, None]).flatten(1).float()
         held = gate.detach().contiguous()
         z = torch.empty_like(x)
-        kernel = apply_kernel(layer._activation, True, False, True, x.dtype)
+        kernel = apply_kernel(layer.activation, True, False, True, x.dtype)
         extent.run(kernel, [x, affine.a, affine.b, held, None, z], None)
         ctx.save_for_backward(x)
-        ctx.affine, ctx.activation, ctx.extent = affine, layer._activation, extent
+        ctx.affine, ctx.activation, ctx.extent = affine, layer.activation, extent
         ctx.pooled, ctx.gate, ctx.parameters = pooled, gate, parameters
         return z
 
@@ -224,11 +241,11 @@ class BatchNormAct2d(nn.BatchNorm2d):
     """An nn.BatchNorm2d or timm BatchNormAct2d that was tuned; `install` turns one into this class."""
 
     _plain_class: type[nn.BatchNorm2d]
-    _activation: Activation
+    activation: Activation
     _frozen: bool
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self._computable(x):
+        if not self.computable(x):
             plain: Tensor = self._plain_class.forward(self, x)
             return plain
         x = x.contiguous(memory_format=torch.channels_last)
@@ -237,7 +254,7 @@ class BatchNormAct2d(nn.BatchNorm2d):
 
     def forward_added(self, x: Tensor, shortcut: Tensor) -> Tensor:
         """Return self(x) + shortcut."""
-        if not self._computable(x) or shortcut.dtype != x.dtype:
+        if not self.computable(x) or shortcut.dtype != x.dtype:
             total: Tensor = self(x) + shortcut
             return total
         x, shortcut = (tensor.contiguous(memory_format=torch.channels_last) for tensor in (x, shortcut))
@@ -246,14 +263,14 @@ class BatchNormAct2d(nn.BatchNorm2d):
 
     def forward_excited(self, x: Tensor, excite: Callable[[Tensor], Tensor], parameters: list[Tensor]) -> Tensor:
         """Return z * excite(mean of z) for z = self(x); `excite` maps (N, C, 1, 1) to gates of the same shape."""
-        if not self._computable(x):
+        if not self.computable(x):
             z: Tensor = self(x)
             return z * excite(z.mean((2, 3), keepdim=True))
         x = x.contiguous(memory_format=torch.channels_last)
         scaled: Tensor = _NormActScale.apply(x, self.weight, self.bias, self, excite, *parameters)
         return scaled
 
-    def _computable(self, x: Tensor) -> bool:
+    def computable(self, x: Tensor) -> bool:
         return (
             x.device.type == "cpu"
             and x.dtype in vector_code.ELEMENT_BYTES
@@ -276,7 +293,7 @@ class BatchNormAct2d(nn.BatchNorm2d):
 def install(layer: Any, frozen: bool) -> None:
     """Tune one layer in place; `frozen` keeps its running statistics as they are, in training too."""
     if not isinstance(layer, BatchNormAct2d):
-        layer._activation = activation_of(layer)
+        layer.activation = activation_of(layer)
         layer._plain_class = type(layer)
         layer.__class__ = BatchNormAct2d
     layer._frozen = frozen
@@ -286,4 +303,4 @@ def uninstall(layer: Any) -> None:
     """Give a tuned layer its own class back; other layers are left alone."""
     if isinstance(layer, BatchNormAct2d):
         layer.__class__ = layer._plain_class  # type: ignore[assignment]
-        del layer._plain_class, layer._activation, layer._frozen
+        del layer._plain_class, layer.activation, layer._frozen

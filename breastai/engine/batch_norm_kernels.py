@@ -74,7 +74,8 @@ class _Pass:
         return self.code.load(pointer + (image * self.channels + channel) * 4)
 
 
-def _activate(code: Code, u: Vec, activation: Activation, exact: bool) -> Vec:
+def activate(code: Code, u: Vec, activation: Activation, exact: bool) -> Vec:
+    """Write act(u)."""
     if activation == "silu":
         return u * code.sigmoid(u, exact)
     if activation == "relu":
@@ -84,8 +85,8 @@ def _activate(code: Code, u: Vec, activation: Activation, exact: bool) -> Vec:
     return u
 
 
-def _through(code: Code, slope: Vec, u: Vec, activation: Activation, exact: bool) -> Vec:
-    """Return slope * act'(u)."""
+def through(code: Code, slope: Vec, u: Vec, activation: Activation, exact: bool) -> Vec:
+    """Write slope * act'(u)."""
     if activation == "silu":
         sigmoid = code.sigmoid(u, exact)
         one = code.splat(1.0)
@@ -131,7 +132,7 @@ def apply_kernel(activation: Activation, gated: bool, added: bool, stored: bool,
 
     def body(image: Int, channel: Int, offset: Int, row: int) -> list[Vec]:
         u = p.code.fma(p.code.load(x + offset, dtype), held[0], held[1])
-        value = _activate(p.code, u, activation, dtype == torch.float32)
+        value = activate(p.code, u, activation, dtype == torch.float32)
         if gated:
             value = value * held[2]
         if added:
@@ -156,7 +157,7 @@ def gate_gradient_kernel(activation: Activation, dtype: torch.dtype) -> Run:
 
     def body(image: Int, channel: Int, offset: Int, row: int) -> list[Vec]:
         u = p.code.fma(p.code.load(x + offset, dtype), held[0], held[1])
-        return [p.code.load(dz + offset, dtype) * _activate(p.code, u, activation, dtype == torch.float32)]
+        return [p.code.load(dz + offset, dtype) * activate(p.code, u, activation, dtype == torch.float32)]
 
     return p.write(body, before)
 
@@ -191,7 +192,7 @@ def gradient_kernel(activation: Activation, gated: bool, summed: bool, stored: b
         slope = code.load(dz + offset, dtype)
         if gated:
             slope = code.fma(slope, held["gate"], held["extra"])
-        g = _through(code, slope, code.fma(value, held["a"], held["b"]), activation, dtype == torch.float32)
+        g = through(code, slope, code.fma(value, held["a"], held["b"]), activation, dtype == torch.float32)
         if stored:
             result = g * held["p"] if summed else code.fma(g, held["p"], code.fma(value, held["q"], held["r"]))
             code.store(result, dx + offset, dtype)

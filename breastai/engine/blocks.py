@@ -1,15 +1,18 @@
 """timm's inverted residual blocks with their last passes over memory joined.
 
 The batch norm before squeeze-and-excitation, the gates and the shortcut's addition each cost PyTorch a pass
-of their own; here they ride along with passes of batch_norm.py. Blocks are tuned in place.
+of their own; here they ride along with passes of batch_norm.py, and the batch norm before a depthwise convolution
+with passes of that. Blocks are tuned in place.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from breastai.engine.batch_norm import BatchNormAct2d
+from breastai.engine.depthwise import DepthwiseConv2d
+from breastai.engine.normed_depthwise import joinable, normed_depthwise
 
 # Class of timm -> (convolution, batch norm) in order; the gates come before the last pair.
 _STAGES: dict[str, list[tuple[str, str]]] = {
@@ -37,6 +40,7 @@ class InvertedResidual(nn.Module):
     """A block of timm that was tuned; `install` turns one into this class."""
 
     _plain_class: type[nn.Module]
+    _through: bool
     has_skip: bool
     se: Any
     drop_path: Any
@@ -44,10 +48,15 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x
         stages = _STAGES[self._plain_class.__name__]
+        convolved = False
         for number, (convolution, norm) in enumerate(stages):
-            x = getattr(self, convolution)(x)
+            x = x if convolved else getattr(self, convolution)(x)
             layer: BatchNormAct2d = getattr(self, norm)
-            if number == len(stages) - 1:
+            following = getattr(self, stages[number + 1][0]) if number + 1 < len(stages) else None
+            convolved = self._through and joinable(layer, following)
+            if convolved:
+                x = normed_depthwise(layer, cast(DepthwiseConv2d, following), x)
+            elif number == len(stages) - 1:
                 x = self._last(layer, x, shortcut)
             elif number == len(stages) - 2 and not isinstance(self.se, nn.Identity):
                 x = layer.forward_excited(x, self._gates, list(self.se.parameters()))
@@ -70,9 +79,10 @@ class InvertedResidual(nn.Module):
         return gates
 
 
-def install(block: Any) -> None:
-    """Tune one block in place."""
+def install(block: Any, through: bool) -> None:
+    """Tune one block in place; `through`: batch norms are computed by the depthwise convolutions behind them."""
     block._plain_class = type(block)
+    block._through = through
     block.__class__ = InvertedResidual
 
 
@@ -80,4 +90,4 @@ def uninstall(block: Any) -> None:
     """Give a tuned block its own class back; other modules are left alone."""
     if isinstance(block, InvertedResidual):
         block.__class__ = block._plain_class  # type: ignore[assignment]
-        del block._plain_class
+        del block._plain_class, block._through

@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from breastai.engine import vector_code
+from breastai.engine.batch_norm_kernels import Activation
 from breastai.engine.depthwise_kernels import (
+    SUMS,
     VECTOR_BYTES,
     input_gradient_kernel,
     output_kernel,
@@ -63,19 +65,56 @@ class Window:
 # --- the three passes by kernel ----------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Before:
+    """What is done to the input first: act(a * x + b), with a and b (C), float32."""
+
+    activation: Activation
+    a: Tensor
+    b: Tensor
+
+    def addresses(self) -> list[int]:
+        return [self.a.data_ptr(), self.b.data_ptr()]
+
+
+@dataclass(frozen=True)
+class Back:
+    """What the input's gradient goes back through: `before` at u, the input as it was; what comes out is p * g.
+
+    `sums` (N, 2, C), float32, takes in the sums of g and of g * (u - mean); mean and p are (C), float32.
+    """
+
+    before: Before
+    u: Tensor
+    mean: Tensor
+    p: Tensor
+    sums: Tensor
+
+    def addresses(self) -> list[int]:
+        rest = [self.mean.data_ptr(), self.p.data_ptr(), self.sums.data_ptr()]
+        return [self.u.data_ptr(), *self.before.addresses(), *rest]
+
+
 def _scratch(ring_rows: int, ring_columns: int, taps: int, threads: int, dtype: torch.dtype) -> tuple[Tensor, int, int]:
     """Return memory for the rings (to keep until the call is done), its aligned address and the bytes per thread."""
-    size_bytes = scratch_bytes(ring_rows, ring_columns, taps, dtype)
+    size_bytes = scratch_bytes(ring_rows, ring_columns, taps + SUMS, dtype)
     memory = torch.empty(size_bytes * threads + VECTOR_BYTES, dtype=torch.uint8)
     return memory, -(-memory.data_ptr() // VECTOR_BYTES) * VECTOR_BYTES, size_bytes
 
 
-def _taps(weight: Tensor) -> Tensor:
+def packed_taps(weight: Tensor) -> Tensor:
     """(C, 1, size, size) -> (size * size, C) float32"""
     return weight.detach().reshape(weight.shape[0], -1).t().float().contiguous()
 
 
-def _output(x: Tensor, taps: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+def kernel_output(
+    x: Tensor,
+    taps: Tensor,
+    bias: Tensor | None,
+    window: Window,
+    before: Before | None = None,
+    back: Back | None = None,
+) -> Tensor:
     images, channels = x.shape[:2]
     threads = torch.get_num_threads()
     offset = torch.zeros(channels) if bias is None else bias.detach().float().contiguous()
@@ -83,17 +122,19 @@ def _output(x: Tensor, taps: Tensor, bias: Tensor | None, window: Window) -> Ten
     y = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
     columns = max((window.out_width - 1) * window.stride + window.size, window.left + window.width)
     memory, scratch, per_thread = _scratch(window.size, columns, window.size**2, threads, x.dtype)
-    run = output_kernel(window.size, window.stride, tile_width(window.out_width), x.dtype)
+    kinds = before and before.activation, back and back.before.activation
+    run = output_kernel(window.size, window.stride, tile_width(window.out_width), x.dtype, *kinds)
+    further = before.addresses() if before else back.addresses() if back else []
     addresses = [x.data_ptr(), taps.data_ptr(), offset.data_ptr(), y.data_ptr(), scratch, per_thread]
     sizes = [images, window.height, window.width, channels, window.top, window.left]
-    run([*addresses, *sizes, window.out_height, window.out_width, columns], threads)
+    run([*addresses, *sizes, window.out_height, window.out_width, columns, *further], threads)
     del memory
     return y
 
 
-def _input_gradient(dy: Tensor, weight: Tensor, window: Window) -> Tensor:
+def kernel_input_gradient(dy: Tensor, weight: Tensor, window: Window, back: Back | None = None) -> Tensor:
     images, channels = dy.shape[:2]
-    taps = _taps(weight)
+    taps = packed_taps(weight)
     if window.stride == 1:
         # The same convolution with the kernel turned by half a circle.
         reach = window.size - 1
@@ -101,31 +142,33 @@ def _input_gradient(dy: Tensor, weight: Tensor, window: Window) -> Tensor:
             window.size, 1, reach - window.top, reach - window.left, reach - window.bottom, reach - window.right,
             window.out_height, window.out_width,
         )  # fmt: skip
-        return _output(dy, taps.flip(0), None, turned)
+        return kernel_output(dy, taps.flip(0), None, turned, back=back)
     threads = torch.get_num_threads()
     shape = (images, channels, window.height, window.width)
     dx = torch.empty(shape, dtype=dy.dtype, memory_format=torch.channels_last)
     depth = (window.size + 1) // 2
     columns = depth - 1 + max(window.out_width, (window.width + window.left + 2) // 2)
     memory, scratch, per_thread = _scratch(depth, columns, window.size**2, threads, dy.dtype)
-    run = input_gradient_kernel(window.size, tile_width(window.width // 2), dy.dtype)
+    run = input_gradient_kernel(window.size, tile_width(window.width // 2), dy.dtype, back and back.before.activation)
+    further = back.addresses() if back else []
     addresses = [dy.data_ptr(), taps.data_ptr(), dx.data_ptr(), scratch, per_thread]
     sizes = [images, window.height, window.width, channels, window.top, window.left]
-    run([*addresses, *sizes, window.out_height, window.out_width, columns], threads)
+    run([*addresses, *sizes, window.out_height, window.out_width, columns, *further], threads)
     del memory
     return dx
 
 
-def _weight_gradient(x: Tensor, dy: Tensor, window: Window) -> Tensor:
+def kernel_weight_gradient(x: Tensor, dy: Tensor, window: Window, before: Before | None = None) -> Tensor:
     images, channels = x.shape[:2]
     threads = torch.get_num_threads()
     partial = torch.empty((images, window.size**2, channels))
     columns = max((window.out_width - 1) * window.stride + window.size, window.left + window.width)
     memory, scratch, per_thread = _scratch(window.size, columns, window.size**2, threads, x.dtype)
-    run = weight_gradient_kernel(window.size, window.stride, x.dtype)
+    run = weight_gradient_kernel(window.size, window.stride, x.dtype, before and before.activation)
+    further = before.addresses() if before else []
     addresses = [x.data_ptr(), dy.data_ptr(), partial.data_ptr(), scratch, per_thread]
     sizes = [images, window.height, window.width, channels, window.top, window.left]
-    run([*addresses, *sizes, window.out_height, window.out_width, columns], threads)
+    run([*addresses, *sizes, window.out_height, window.out_width, columns, *further], threads)
     del memory
     return partial.sum(0).t().reshape(channels, 1, window.size, window.size)
 
@@ -180,14 +223,14 @@ def _flipped_input_gradient(dy: Tensor, weight: Tensor, window: Window) -> Tenso
 def output(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, way: Way) -> Tensor:
     """(N, C, H, W), (C, 1, size, size), (C) -> (N, C, out_height, out_width)"""
     if way == "kernel":
-        return _output(x, _taps(weight), bias, window)
+        return kernel_output(x, packed_taps(weight), bias, window)
     return _torch_output(x, weight, bias, window)
 
 
 def input_gradient(x: Tensor, dy: Tensor, weight: Tensor, window: Window, way: Way) -> Tensor:
     """Return the gradient of x, in x's type."""
     if way == "kernel":
-        return _input_gradient(dy, weight, window)
+        return kernel_input_gradient(dy, weight, window)
     if way == "flipped":
         return _flipped_input_gradient(dy, weight, window)
     kind = torch.float32 if way == "torch_float32" else x.dtype
@@ -198,7 +241,7 @@ def input_gradient(x: Tensor, dy: Tensor, weight: Tensor, window: Window, way: W
 def weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, window: Window, way: Way) -> Tensor:
     """Return the gradient of the weight, (C, 1, size, size), in the weight's type."""
     if way == "kernel":
-        return _weight_gradient(x, dy, window).to(weight.dtype)
+        return kernel_weight_gradient(x, dy, window).to(weight.dtype)
     kind = torch.float32 if way == "torch_float32" else x.dtype
     dw: Tensor = _torch_gradients(x.to(kind), dy.to(kind), weight, window, [False, True])[1]
     return dw.to(weight.dtype)
@@ -255,7 +298,7 @@ class DepthwiseConv2d(nn.Conv2d):
     """A depthwise nn.Conv2d or Conv2dSame that was tuned; `install` turns one into this class."""
 
     _plain_class: type[nn.Conv2d]
-    _ways: Ways
+    ways: Ways
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
@@ -266,7 +309,7 @@ class DepthwiseConv2d(nn.Conv2d):
             return self._plain_class.forward(self, x)
         x = x.contiguous(memory_format=torch.channels_last)
         window = window_of(self, *x.shape[2:])
-        y: Tensor = _Depthwise.apply(x, self.weight, self.bias, window, self._ways)
+        y: Tensor = _Depthwise.apply(x, self.weight, self.bias, window, self.ways)
         return y
 
 
@@ -275,11 +318,11 @@ def install(layer: Any, ways: Ways) -> None:
     if not isinstance(layer, DepthwiseConv2d):
         layer._plain_class = type(layer)
         layer.__class__ = DepthwiseConv2d
-    layer._ways = ways
+    layer.ways = ways
 
 
 def uninstall(layer: Any) -> None:
     """Give a tuned layer its own class back; other layers are left alone."""
     if isinstance(layer, DepthwiseConv2d):
         layer.__class__ = layer._plain_class  # type: ignore[assignment]
-        del layer._plain_class, layer._ways
+        del layer._plain_class, layer.ways

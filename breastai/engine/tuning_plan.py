@@ -33,7 +33,8 @@ class Plan(BaseModel):
     """How to compute a training step of one model at one image and batch size.
 
     `depthwise`: ways by the name of the layer; a layer that is not named keeps PyTorch's own. `joined`: batch
-    norms, activations, gates and shortcuts by the kernels of batch_norm.py. `images_per_second`: forward and backward,
+    norms, activations, gates and shortcuts by the kernels of batch_norm.py. `through`: batch norms before depthwise
+    convolutions by those, as in normed_depthwise.py, where norms are joined. `images_per_second`: forward and backward,
     when the plan was chosen. `reasons`: what was measured.
     """
 
@@ -46,6 +47,7 @@ class Plan(BaseModel):
     dtype: Dtype
     channels_last: bool
     joined: bool
+    through: bool = False
     depthwise: dict[str, LayerWays]
     processor: str = ""
     torch_version: str = ""
@@ -98,7 +100,7 @@ def install(model: nn.Module, plan: Plan, frozen_batch_norm: bool = False) -> No
     if plan.joined:
         for block in model.modules():
             if blocks.tunable(block):
-                blocks.install(block)
+                blocks.install(block, plan.through)
 
 
 def uninstall(model: nn.Module) -> None:
