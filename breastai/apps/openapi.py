@@ -20,7 +20,7 @@ from breastai.domain.requests import REQUESTS
 _REF = "#/components/schemas/{model}"
 JSON = "application/json"
 # A job can be stopped before it answers.
-STOPS = ("job_stopped", "training_stopped")
+STOPS = ("job_stopped", "training_stopped", "study_stopped")
 ANSWERS_OF_JOBS = {"job_queued", "bench", "audit", "images_answered"}
 TOLD = (
     "Every request of the WebSocket protocol is a POST to /requests/TYPE with the request's fields as JSON, answered by "

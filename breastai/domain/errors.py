@@ -549,7 +549,7 @@ class PortInUse(InputError):
     code = "server.port_in_use"
     template = (
         "Port {port} on {host} is in use, perhaps by another BreastAI server. "
-        "Stop that program, or start with --port and another number."
+        "Stop that program, or start with another number for --port or --rest-port."
     )
     host: str
     port: int

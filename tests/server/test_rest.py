@@ -146,7 +146,7 @@ def test_a_twin_takes_the_requests_fields_and_is_answered_by_its_events(document
     answer = operation["responses"]["200"]["content"]["application/json"]["schema"]["properties"]["answer"]
     named = {choice["$ref"].rpartition("/")[2] for choice in answer.get("anyOf", [answer])}
     expected = {EVENTS[name].__name__ for name in REQUESTS[kind].answered_by}
-    assert expected <= named <= expected | {"JobStopped", "TrainingStopped"}
+    assert expected <= named <= expected | {"JobStopped", "TrainingStopped", "StudyStopped"}
 
 
 def test_every_reference_of_the_document_leads_somewhere(document):

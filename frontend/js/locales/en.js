@@ -968,7 +968,7 @@
     "error.backup.damaged": "The backup {name} can't be used: {reason}. Use another one.",
     "error.workspace.unusable": "The workspace {path} can't be used: {reason}. Give another folder with --workspace.",
     "error.install.missing_extra": "This needs the package {package}, which is not installed. Type: pip install 'breastai[{extra}]'",
-    "error.server.port_in_use": "Port {port} on {host} is in use, perhaps by another BreastAI server. Stop that program, or start with --port and another number.",
+    "error.server.port_in_use": "Port {port} on {host} is in use, perhaps by another BreastAI server. Stop that program, or start with another number for --port or --rest-port.",
     "error.server.address_unusable": "The server can't listen on {host}, port {port} ({reason}). Start with --host localhost, or with --port and a number above 1023.",
     "error.server.token_unavailable": "The server needs its token, and {path} can’t be kept for its owner alone ({reason}). Make that folder writable, or listen on localhost without server.require_token.",
     "error.server.tls_unusable": "{path} can’t be used for TLS ({reason}). Give server.tls_certificate and server.tls_key as PEM files without a passphrase.",

@@ -968,7 +968,7 @@
     "error.backup.damaged": "La sauvegarde {name} est inutilisable : {reason}. Utilisez-en une autre.",
     "error.workspace.unusable": "L’espace de travail {path} est inutilisable : {reason}. Indiquez un autre dossier avec --workspace.",
     "error.install.missing_extra": "Le paquet {package} est nécessaire et n’est pas installé. Tapez : pip install 'breastai[{extra}]'",
-    "error.server.port_in_use": "Le port {port} de {host} est occupé, peut-être par un autre serveur BreastAI. Arrêtez ce programme, ou démarrez avec --port et un autre numéro.",
+    "error.server.port_in_use": "Le port {port} de {host} est occupé, peut-être par un autre serveur BreastAI. Arrêtez ce programme, ou démarrez avec un autre numéro pour --port ou --rest-port.",
     "error.server.address_unusable": "Le serveur ne peut pas écouter sur {host}, port {port} ({reason}). Démarrez avec --host localhost, ou avec --port et un numéro supérieur à 1023.",
     "error.server.token_unavailable": "Le serveur a besoin de son jeton, et {path} ne peut pas être gardé pour son seul propriétaire ({reason}). Rendez ce dossier accessible en écriture, ou écoutez sur localhost sans server.require_token.",
     "error.server.tls_unusable": "{path} ne peut pas servir pour TLS ({reason}). Donnez server.tls_certificate et server.tls_key en fichiers PEM sans phrase secrète.",
