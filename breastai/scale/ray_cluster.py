@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from breastai.domain.errors import ClusterUnreachable, MemberLost, MissingExtra, NodeUnfit, OutOfMemory
-from breastai.domain.events import Event, ProgressUpdate, StudyMemberChanged
+from breastai.domain.events import Event, Log, ProgressUpdate, StudyMemberChanged
 from breastai.domain.messages import decode_event, error_event
 from breastai.domain.study import StudyMember
 from breastai.domain.system_settings import SystemSettings
@@ -152,6 +152,8 @@ class _Tasks:
     def _taken(self, lines: list[tuple[str, str]]) -> Iterator[Event]:
         for run_id, line in lines:
             event = decode_event(line)
+            if isinstance(event, Log) and event.code == "cluster.placed" and run_id in self._shares:
+                event = _placed_again(event)
             self._shares.setdefault(run_id, 0.0)
             if isinstance(event, StudyMemberChanged):
                 if event.member.is_over:
@@ -207,6 +209,12 @@ class _Tasks:
                     self._ray.cancel(task)
 
 
+def _placed_again(event: Log) -> Log:
+    run_id, node = event.params["run_id"], event.params["node"]
+    message = f"The node that worked on {run_id} was lost: the node {node} goes on with it"
+    return event.model_copy(update={"level": "warning", "code": "cluster.placed_again", "message": message})
+
+
 def needs(nodes: Sequence[dict[str, Any]], system: SystemSettings) -> dict[str, float]:
     """Return what a member asks Ray for: system.num_threads processors, at most those of the largest node.
 
@@ -233,6 +241,8 @@ def _connected(address: str) -> Iterator[ModuleType]:
         try:
             with _signals_kept():
                 ray.init(address, log_to_driver=False, configure_logging=False, **own)
+                # What it says of lost nodes would go to stdout, where a command's events are; we say it ourselves.
+                ray._private.worker._worker_logs_enabled = False
         except ImportError as error:
             raise MissingExtra(error.name or "grpcio", "cluster") from None
         except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:

@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import ClusterUnreachable, ConfigInvalid, MissingExtra, NodeUnfit, WorkspaceNotShared
+from breastai.domain.errors import (
+    ClusterUnreachable,
+    ConfigInvalid,
+    MissingExtra,
+    NodeUnfit,
+    SplitInvalid,
+    WorkspaceNotShared,
+)
 from breastai.domain.events import (
     CrossvalComplete,
     Error,
@@ -179,13 +186,17 @@ def placed(events: list[Event]) -> list[tuple[str, str]]:
     return [
         (str(event.params["run_id"]), str(event.params["node"]))
         for event in events
-        if isinstance(event, Log) and event.code == "cluster.placed"
+        if isinstance(event, Log) and event.code in ("cluster.placed", "cluster.placed_again")
     ]
 
 
 @with_ray
 def test_folds_spread_over_two_nodes_and_one_that_dies_costs_no_figure(
-    here: tuple[Workspace, Event], workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+    here: tuple[Workspace, Event],
+    workspace: Workspace,
+    small_config: Callable[..., Config],
+    two_nodes: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (second,) = two_nodes.worker_nodes
     events: list[Event] = []
@@ -199,6 +210,9 @@ def test_folds_spread_over_two_nodes_and_one_that_dies_costs_no_figure(
                 two_nodes.remove_node(second, allow_graceful=False)
     assert len({node for _, node in placed(events)[:2]}) == 2
     assert lost is not None
+    again = [event for event in events if isinstance(event, Log) and event.code == "cluster.placed_again"]
+    assert [(event.level, event.params["run_id"]) for event in again] == [("warning", lost)]
+    assert capsys.readouterr().out == ""  # where a command's events go
     assert [second.node_id[:8] in node for run_id, node in placed(events) if run_id == lost] == [True, False]
     starts = [
         event.start_epoch for event in read_events(workspace.journal_file(lost)) if isinstance(event, TrainingStarted)
@@ -231,3 +245,20 @@ def test_a_stop_reaches_both_nodes_and_the_study_goes_on_here_to_the_same_result
     last = list(perform(ResumeStudy(workspace=str(workspace.root), study_id="study", cluster="none")))[-1]
     assert isinstance(last, CrossvalComplete) and isinstance(here[1], CrossvalComplete)
     assert last.result == here[1].result
+
+
+@with_ray
+def test_a_fold_that_fails_stops_the_others_and_says_why(dealt: Workspace, two_nodes: Any) -> None:
+    broken = dealt.logs_dir / "study" / "splits" / f"{RUNS[1]}.json"
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_text("{}")
+    cluster = str(two_nodes.address)
+    events = list(perform(ResumeStudy(workspace=str(dealt.root), study_id="study", cluster=cluster)))
+    last = events[-1]
+    assert isinstance(last, Error) and last.code == SplitInvalid.code
+    study = read_study(dealt, "study")
+    assert (study.state, study.message) == ("failed", last.message)
+    assert "running" not in {member.state for member in study.members}
+    broken.unlink()
+    last = list(perform(ResumeStudy(workspace=str(dealt.root), study_id="study", cluster="none")))[-1]
+    assert isinstance(last, CrossvalComplete)

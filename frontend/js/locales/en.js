@@ -773,6 +773,7 @@
     "log.training.batch_cut": "A step with {asked} images would need about {needed} GiB more, and {available} GiB are free: {batch_size} images at a time, summed up over {steps} batches, so that each update still learns from as many. Gradient checkpointing would need less memory.",
     "log.training.processes": "{processes} processes train this run together, by {backend}: each learns from its part of every batch.",
     "log.cluster.placed": "{run_id} is worked on by the node {node}",
+    "log.cluster.placed_again": "The node that worked on {run_id} was lost: the node {node} goes on with it",
     "log.training.batch_cut_in_run": "Memory ran out in epoch {epoch}. The epoch is repeated with {batch_size} images at a time, summed up over {steps} batches, so that each update still learns from as many.",
     "log.export.ensemble_failed": "The cross-validation is complete, but its ensemble could not be exported to ONNX: {reason}",
     "log.export.failed": "The run is complete, but its best epoch could not be exported to ONNX: {reason}",

@@ -773,6 +773,7 @@
     "log.training.batch_cut": "Un pas de {asked} images demanderait environ {needed} Gio de plus, or {available} Gio sont libres : {batch_size} images à la fois, cumulées sur {steps} lots, pour que chaque mise à jour apprenne toujours d’autant d’images. Le recalcul des activations demanderait moins de mémoire.",
     "log.training.processes": "{processes} processus entraînent ensemble ce modèle, par {backend} : chacun apprend de sa part de chaque lot.",
     "log.cluster.placed": "{run_id} est traité par le nœud {node}",
+    "log.cluster.placed_again": "Le nœud qui traitait {run_id} est perdu : le nœud {node} reprend l’entraînement",
     "log.training.batch_cut_in_run": "La mémoire a manqué à l’époque {epoch}. L’époque est refaite avec {batch_size} images à la fois, cumulées sur {steps} lots, pour que chaque mise à jour apprenne toujours d’autant d’images.",
     "log.export.ensemble_failed": "La validation croisée est terminée, mais son ensemble n’a pas pu être exporté en ONNX : {reason}",
     "log.export.failed": "L’entraînement est terminé, mais sa meilleure époque n’a pas pu être exportée en ONNX : {reason}",
