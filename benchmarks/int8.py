@@ -15,9 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
 from breastai.clinical.intervals import auc, delong_test, proportion
@@ -41,7 +41,10 @@ SIDES = {"tf_efficientnet_lite0": 224, "efficientnet_b0": 224, "resnet50": 224, 
 ORDER = ("PyTorch", "float32", "int8")
 
 
-def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def session(path: Path, threads: int) -> Any:
+    """Return ONNX Runtime's session of a file."""
+    import onnxruntime  # after breastai, which switches its telemetry off
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
