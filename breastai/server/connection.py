@@ -25,7 +25,7 @@ from breastai.server import (  # noqa: F401 - they register their handlers
     study_handlers,
 )
 from breastai.server.audit_log import LOOKS_ONLY, asked_for, tell
-from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL
+from breastai.server.handlers import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL, as_of_now
 from breastai.server.hub import Client, SocketClient
 from breastai.server.intake import MeteredConnection
 from breastai.server.job_runner import SERVER_LOG
@@ -104,6 +104,7 @@ async def answer(services: Services, client: Client, request: Request) -> None:
             services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
             return
         async with services.turns.answering(client.allowance):
+            event = as_of_now(services, event)
             if isinstance(event, SEEN_BY_ALL):
                 services.hub.broadcast(event, [(client, request.request_id)])
             else:

@@ -21,8 +21,10 @@ from breastai.domain.events import (
     History,
     InterruptedRuns,
     Pong,
+    QueueShown,
     RunAnnotated,
     RunDeleted,
+    Status,
 )
 from breastai.domain.history import MOST_EPOCHS
 from breastai.domain.requests import (
@@ -104,6 +106,18 @@ async def get_status(services: Services, client: Client, request: GetStatus) -> 
     journal = services.workspace.journal_file(cast(str, session.run_id))
     await replay(services.hub, client, session, journal, request.last_seq, request.request_id, request.most)
     return None
+
+
+def as_of_now(services: Services, answer: Event) -> Event:
+    """Return an answer that had to wait for its turn as it is now.
+
+    Meanwhile a job may have ended, and been told of: a page believes what it hears last.
+    """
+    if isinstance(answer, Status):
+        return status(services.sessions.get(answer.session_id or "default"), services.hub)
+    if isinstance(answer, QueueShown):
+        return services.queue.shown().model_copy(update={"session_id": answer.session_id})
+    return answer
 
 
 @handles(GetHistory)

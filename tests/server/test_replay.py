@@ -48,6 +48,28 @@ def test_without_last_seq_or_with_another_run_only_the_status_comes(play):
     play(story)
 
 
+def test_a_status_that_waited_for_its_turn_tells_how_it_is_then(play):
+    """Else a page hears that a run ended, and after that that it goes on, and shows it as running for good."""
+
+    async def story(stage):
+        script = await stage.connect()
+        worker = await stage.training(script)
+        async with stage.services.turns._answering:
+            await script.send("get_status", request_id="waits")
+            await script.send("get_queue", request_id="too")
+            await script.ask("ping")  # so both are asked by now
+            worker.complete()
+            await script.until("training_complete")
+        told = [await script.next()]
+        while told[-1].get("request_id") != "too":
+            told.append(await script.next())
+        states = [event["snapshot"]["state"] for event in told if event["type"] == "status"]
+        assert len(states) >= 2
+        assert set(states) == {"idle"}
+
+    play(story)
+
+
 @pytest.mark.parametrize("last_seq", [0, 3, 40, 59])
 def test_events_too_old_for_memory_come_from_the_journal_without_gap_or_repeat(play, monkeypatch, last_seq):
     monkeypatch.setattr(session_module, "RECENT_EVENTS", 8)
