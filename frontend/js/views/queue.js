@@ -76,6 +76,8 @@
           fill(byId("queue-list"), make("p", { class: "empty", text: t("queue.empty") }));
           return;
         }
+        const focused = document.activeElement;
+        if (focused instanceof HTMLElement && byId("queue-list").contains(focused)) pressed = focused.dataset.focus ?? pressed;
         const head = ["queue.place", "queue.job", "queue.about", "queue.since", "checkpoints.actions"].map((key) => t(key));
         const rows = entries.map((entry, index) => [format.integer(index + 1), jobName(entry.job), about(entry), format.date(entry.queued), buttons(entry, index + 1, entries.length)]);
         fill(byId("queue-list"), scroller(t("nav.queue"), table({ caption: t("nav.queue"), captionHidden: true, head, rows, class: "stacking" })));
