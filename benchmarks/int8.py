@@ -101,7 +101,11 @@ def random_network(name: str, threads: int, rounds: int) -> None:
     images = phantoms(side, 40)
     if built.pretrained.source == "none":
         settle(built.model, images[:8])
-    graph = ExportedGraph(built.model, list(built.mean), list(built.std), Calibration(1.0, (0.0, 0.0, 0.0))).eval()
+    with torch.inference_mode():
+        logits = built.model.eval()((as_input(images[:8]) - 127.5) / 127.5)
+    # Random weights give logits of any size: calibrated, so that probabilities show how far answers are apart.
+    calibration = Calibration(max(1.0, float(logits.std())), (0.0, 0.0, 0.0))
+    graph = ExportedGraph(built.model, list(built.mean), list(built.std), calibration).eval()
     with tempfile.TemporaryDirectory() as folder:
         files = (Path(folder) / "float32.onnx", Path(folder) / "int8.onnx")
         write_float32(graph, as_input(images[:2]), files[0])

@@ -29,25 +29,40 @@ ALLOWED_CHANGED_DECISIONS = 0.02
 _UNCHANGED = "unchanged_decisions"
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _CUT_OFF = ("Relu", "Clip")
+_POOLS = ("GlobalAveragePool",)
+_CURVED = ("Sigmoid", "Mul", *_POOLS)
 _SMALL_LAYER = 2**15
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which layers become int8. `sums`: residual sums and activations too, which saves conversions; `ends`: the first layer, and the large
-    ones of the attention behind the backbone."""
+    """Which layers become int8, beside the large ones of the backbone.
+
+    `sums`: residual sums and what an activation cuts off, which saves conversions; `curved`: sigmoids and products, that
+    is swish and squeeze-and-excitation, too; `attention`: the large layers behind the backbone. The first layer stays in
+    float32: with its three channels int8 takes twice as long.
+    """
 
     name: str
     depthwise: bool
     small: bool
     sums: bool
-    ends: bool = False
+    curved: bool = False
+    attention: bool = False
 
 
 # Fastest first; the first one that loses little enough is taken.
 SCOPES = (
-    Scope("all layers but the classifier", depthwise=True, small=True, sums=True, ends=True),
-    Scope("all layers but the first", depthwise=True, small=True, sums=True),
+    Scope(
+        "all layers but the first and the classifier",
+        depthwise=True,
+        small=True,
+        sums=True,
+        curved=True,
+        attention=True,
+    ),
+    Scope("all layers of the backbone but the first", depthwise=True, small=True, sums=True, curved=True),
+    Scope("the same with swish in float32", depthwise=True, small=True, sums=True),
     Scope("depthwise layers in float32", depthwise=False, small=True, sums=True),
     Scope("only large layers in int8", depthwise=False, small=False, sums=False),
 )
@@ -63,6 +78,8 @@ def quantize(source: Path, target: Path, backbone: nn.Module, calibration: np.nd
     try:
         with quiet_exporter():
             quant_pre_process(source, folded, skip_symbolic_shape=True)
+            model = with_pools(onnx.load(folded))
+            onnx.save(model, folded)
             quantize_static(
                 folded,
                 target,
@@ -72,7 +89,7 @@ def quantize(source: Path, target: Path, backbone: nn.Module, calibration: np.nd
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_quantize=nodes_in(onnx.load(folded), weighted_layers(backbone), scope),
+                nodes_to_quantize=nodes_in(model, weighted_layers(backbone), scope),
                 calibrate_method=CalibrationMethod.MinMax,
             )
     finally:
@@ -84,6 +101,25 @@ def weighted_layers(backbone: nn.Module) -> int:
     return sum(isinstance(module, nn.Conv2d | nn.Linear) for module in backbone.modules())
 
 
+def with_pools(model: Any) -> Any:
+    """Return `model` with its means over height and width as global pools, which ONNX Runtime has in int8."""
+    import onnx
+
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "ReduceMean" or len(node.input) != 2 or node.input[1] not in constants:
+            continue
+        axes = {int(axis) % 4 for axis in onnx.numpy_helper.to_array(constants[node.input[1]])}
+        keeps = next((attribute.i for attribute in node.attribute if attribute.name == "keepdims"), 1)
+        if axes == {2, 3} and keeps:
+            node.op_type = "GlobalAveragePool"
+            del node.attribute[:], node.input[1:]
+    used = {name for node in model.graph.node for name in node.input}
+    for name in constants.keys() - used:
+        model.graph.initializer.remove(constants[name])
+    return model
+
+
 def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
     """Return the names of the nodes to quantize; nodes stand in the order in which they are computed."""
     sizes = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
@@ -91,23 +127,25 @@ def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
     rounded: set[str] = set()
     seen = 0
     for node in model.graph.node:
-        before = len(chosen)
         weights = max((sizes.get(name, 0) for name in node.input), default=0)
         if node.op_type in _WEIGHTED and weights:
             seen += 1
-            if 1 < seen <= backbone_layers:
-                belongs = _belongs(node, weights, scope)
+            if seen <= backbone_layers:
+                belongs = seen > 1 and _belongs(node, weights, scope)
             else:
-                belongs = scope.ends and node.op_type == "Conv" and (seen == 1 or weights >= _SMALL_LAYER)
-            if belongs:
-                chosen.append(node.name)
-        elif 1 < seen < backbone_layers and scope.sums and node.op_type == "Add" and not weights:
-            chosen.append(node.name)
-        elif scope.sums and node.op_type in _CUT_OFF and node.input[0] in rounded:
+                belongs = scope.attention and node.op_type == "Conv" and weights >= _SMALL_LAYER
+        elif node.op_type in _CURVED:
+            # A mean of the last map is the attention's, not the backbone's.
+            last = backbone_layers - (node.op_type in _POOLS)
+            belongs = scope.curved and seen <= last and rounded.issuperset(node.input)
+        elif node.op_type == "Add":
+            belongs = scope.sums and not weights and 1 < seen < backbone_layers
+        else:
             # Rounding to the range that is left cuts off by itself. Left out, a layer's whole range would be rounded
             # first, and its values a second time: less exact, and a third slower.
+            belongs = scope.sums and node.op_type in _CUT_OFF and node.input[0] in rounded
+        if belongs:
             chosen.append(node.name)
-        if len(chosen) > before:
             rounded.update(node.output)
     return chosen
 

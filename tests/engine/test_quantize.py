@@ -53,13 +53,14 @@ def test_a_narrower_scope_has_fewer_layers_and_none_has_the_classifier(exact: Pa
     convolutions = [name for name, kind in kinds.items() if kind == "Conv"]
     chosen = [nodes_in(model, 3, scope) for scope in SCOPES]
     assert [[kinds[name] for name in names] for names in chosen] == [
-        ["Conv", "Relu", "Conv", "Relu", "Conv"],
+        ["Conv", "Relu", "Conv"],
+        ["Conv", "Relu", "Conv"],
         ["Conv", "Relu", "Conv"],
         ["Conv"],
         ["Conv"],
     ]
-    assert all(convolutions[0] not in names for names in chosen[1:])
-    assert chosen[2] == convolutions[2:]
+    assert all(convolutions[0] not in names for names in chosen)
+    assert chosen[3] == convolutions[2:]
 
 
 def test_no_value_is_rounded_twice_around_an_activation(exact: Path, tmp_path: Path) -> None:
@@ -69,8 +70,46 @@ def test_no_value_is_rounded_twice_around_an_activation(exact: Path, tmp_path: P
     quantize(exact, tmp_path / "int8.onnx", nn.ModuleList([small.backbone, small.large]), images, SCOPES[0])
     nodes = list(onnx.load(tmp_path / "int8.onnx").graph.node)
     made_by = {name: node.op_type for node in nodes for name in node.output}
-    assert "Relu" not in made_by.values()
+    assert list(made_by.values()).count("Relu") == 1  # the first layer's, in float32
     assert not [node.name for node in nodes if node.op_type == "QuantizeLinear" and made_by.get(node.input[0]) == "DequantizeLinear"]  # fmt: skip
+
+
+class Gated(nn.Module):
+    """Two layers with swish and a squeeze-and-excitation between them, and a pooled classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.backbone = nn.ModuleList([nn.Conv2d(3, 32, 3, 2), nn.Conv2d(32, 64, 1), nn.Conv2d(64, 64, 1), nn.Conv2d(64, 64, 1)])  # fmt: skip
+        self.head = nn.Linear(64, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        first, second, gate, last = self.backbone
+        features = nn.functional.silu(second(nn.functional.silu(first(images / 255))))
+        features = features * gate(features.mean((2, 3), keepdim=True)).sigmoid()
+        features = nn.functional.silu(last(features))
+        return self.head(features.mean((2, 3), keepdim=True).flatten(1)).softmax(1)
+
+
+def test_swish_and_gates_between_rounded_layers_are_rounded_with_them(tmp_path: Path) -> None:
+    """In float32 between int8 layers they cost more than the layers gain: B0 took twice as long as in float32."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    network = Gated().eval()
+    write_float32(network, torch.rand(2, 3, 32, 32) * 255, tmp_path / "exact.onnx")
+    kinds = []
+    for number in (0, 2):
+        quantize(tmp_path / "exact.onnx", tmp_path / "int8.onnx", network.backbone, images, SCOPES[number])
+        model = onnx.load(tmp_path / "int8.onnx")
+        rounded = {node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+        curved = [node for node in model.graph.node if node.op_type in ("Sigmoid", "Mul", "GlobalAveragePool")]
+        kinds.append([node.op_type for node in curved if node.output[0] in rounded])
+        expected = answers(tmp_path / "exact.onnx", images)
+        np.testing.assert_allclose(answers(tmp_path / "int8.onnx", images), expected, atol=0.02)
+    # The second layer's swish, the gate and its mean, the last layer's swish, and the product that the second layer
+    # takes in; the classifier's mean is in float32.
+    assert sorted(kinds[0]) == ["GlobalAveragePool", *["Mul"] * 4, *["Sigmoid"] * 3]
+    # What goes into a rounded layer is rounded in any case.
+    assert sorted(kinds[1]) == ["GlobalAveragePool", "Mul", "Mul"]
 
 
 def test_an_int8_model_answers_nearly_as_the_exact_one_and_halving_precision_nearly_as_well(
