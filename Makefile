@@ -51,7 +51,7 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -e '.[train,tune,network,rest,dicom,test,check]'
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -e '.[train,tune,network,rest,remote,dicom,test,check]'
 	touch $@
 
 page: frontend/node_modules/.package-lock.json

@@ -194,8 +194,14 @@ def configuration(root: Path) -> Iterator[Finding]:
 
 def image_folders(root: Path) -> Iterator[Finding]:
     from breastai.data.image_folder import scan
+    from breastai.domain.places import is_remote
 
     settings = _configured(root).data
+    if is_remote(settings.train_dir):
+        yield Finding(
+            check="images", status="ok", finding=f"on shared storage, copied when needed: {settings.train_dir}"
+        )
+        return
     folder = root / settings.train_dir
     if not folder.is_dir():
         yield Finding(

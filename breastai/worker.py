@@ -10,13 +10,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TextIO
 
 from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError
-from breastai.domain.events import TERMINAL, Event, JobStopped
+from breastai.domain.events import TERMINAL, Event, JobStopped, TrainingStopped
 from breastai.domain.jobs import (
     JOB,
     STUDY_JOBS,
@@ -108,6 +108,8 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
     workspace = Workspace.open(job.workspace)
     events = translated(_events(job, workspace, stop_requested), workspace)
     try:
+        if not isinstance(job, LIGHT_JOBS) and (yield from _images_here(job, workspace, stop_requested)):
+            return
         if isinstance(job, Train | Resume):
             yield from recorded(job, events, workspace, stop_requested)
         elif isinstance(job, STUDY_JOBS):
@@ -118,6 +120,33 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
         yield error_event(error, session_id=job.session_id)
     finally:
         events.close()
+
+
+def _images_here(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Generator[Event, None, bool]:
+    """Have what a job reads from shared storage copied first; return whether it was stopped meanwhile.
+
+    It is no part of a run yet: a storage that can't be read leaves no trace of a run.
+    """
+    from breastai.data.remote_places import brought_here
+
+    pace = Pace()
+    events = translated(brought_here(job, workspace), workspace)
+    try:
+        for event in events:
+            if pace.passes(event):
+                yield event.model_copy(update={"session_id": job.session_id})
+            if reason := stop_requested():
+                yield _stopped_before(job, "user" if reason is True else reason)
+                return True
+    finally:
+        events.close()
+    return False
+
+
+def _stopped_before(job: AnyJob, reason: StopReason) -> Event:
+    if isinstance(job, Train | Resume):
+        return TrainingStopped(reason=reason, session_id=job.session_id)
+    return JobStopped(job=job.kind, session_id=job.session_id)
 
 
 def _events(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from breastai.domain.errors import DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, ProgressUpdate
 from breastai.domain.evidence import AuditRecord, Finding, TwinGroup
 from breastai.domain.jobs import Audit
+from breastai.storage.mirror import as_written
 from breastai.storage.workspace import Workspace, atomic_write
 
 SPLITS = ("train", "val", "test")
@@ -44,7 +45,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
 def folders_below(root: Path) -> dict[str, ImageFolder]:
     """Return the class folders in train/, val/ and test/ of `root`, or its own under the name ""."""
     if not root.is_dir():
-        raise DataNotFound(str(root))
+        raise DataNotFound(as_written(root))
     present = [name for name in SPLITS if (root / name).is_dir()]
     return {name: scan(root / name) for name in present} if present else {"": scan(root)}
 

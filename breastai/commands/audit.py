@@ -1,6 +1,5 @@
 """`audit`: the faults of a folder of images, before anything is trained on them."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -28,20 +27,17 @@ def audit(
     as_json: JsonOption = False,
 ) -> int:
     """Look for duplicates, contradicting labels, leaks between splits, shortcuts and broken images."""
-    from breastai.commands.configuration import workspace_config
+    from breastai.commands.configuration import image_place, workspace_config
     from breastai.commands.running import run_job
-    from breastai.domain.errors import DataNotFound
     from breastai.domain.jobs import Audit
     from breastai.storage.workspace import Workspace
 
-    root = Path(folder).expanduser().resolve()
-    if not root.is_dir():
-        raise DataNotFound(folder)
+    root = image_place(folder)
     place = Workspace.open(workspace)
     rule = workspace_config(place).evaluation.patient_id
     with opened(as_json) as output:
         watching = _Watching(output)
-        status = run_job(Audit(workspace=str(place.root), data=str(root), patient_id=rule), watching)
+        status = run_job(Audit(workspace=str(place.root), data=root, patient_id=rule), watching)
     severe = {"error": {"error"}, "warning": {"error", "warning"}, None: set()}[fail_on]
     return FAILED if status == 0 and watching.severities & severe else status
 

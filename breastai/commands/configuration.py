@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
-from breastai.domain.errors import ConfigInvalid
+from breastai.domain.errors import ConfigInvalid, DataNotFound
+from breastai.domain.places import is_remote
 from breastai.domain.v3 import data_folders, nested
 from breastai.storage.workspace import Workspace
 
@@ -21,17 +22,33 @@ def training_config(
 ) -> Config:
     """Return the configuration; weakest first: defaults, `file` or config.json, preset, `data`, assignments, epochs.
 
-    `data` is the folder that holds train/, relative to the current folder. Raises ConfigInvalid and ConfigUnreadable.
+    `data` is the folder that holds train/, relative to the current folder, or an address. Raises ConfigInvalid and ConfigUnreadable.
     """
     layers: list[Mapping[str, Any]] = []
     if preset_name is not None:
         layers.append(preset(preset_name))
     if data is not None:
-        layers.append(data_folders(workspace.relative(Path(data).expanduser().resolve())))
+        layers.append(data_folders(data if is_remote(data) else workspace.relative(Path(data).expanduser().resolve())))
     layers += [nested(assignment(text)) for text in assignments]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     return parse_config(overlay(file_values(workspace, file), *layers))
+
+
+def require_images(workspace: Workspace, train_dir: str) -> None:
+    """Raise DataNotFound for a folder that is not there; what is at an address, the job finds out."""
+    if not is_remote(train_dir) and not workspace.resolve(train_dir).is_dir():
+        raise DataNotFound(train_dir)
+
+
+def image_place(data: str) -> str:
+    """Return what a user wrote as a job has it: an absolute path, or an address; raise DataNotFound, ConfigInvalid."""
+    if is_remote(data):
+        return parse_config({"data": {"test_dir": data}}).data.test_dir or data
+    folder = Path(data).expanduser().resolve()
+    if not folder.is_dir():
+        raise DataNotFound(data)
+    return str(folder)
 
 
 def workspace_config(workspace: Workspace) -> Config:

@@ -61,9 +61,9 @@ def crossval(
 
     The test folder is never touched. Ctrl+C once stops and saves; --resume goes on from there.
     """
-    from breastai.commands.configuration import training_config
+    from breastai.commands.configuration import require_images, training_config
     from breastai.commands.running import run_job
-    from breastai.domain.errors import CommandInvalid, DataNotFound, StudyNotFound
+    from breastai.domain.errors import CommandInvalid, StudyNotFound
     from breastai.domain.jobs import Crossval, ResumeStudy
     from breastai.storage.studies import read_study, studies
     from breastai.storage.workspace import Workspace
@@ -87,7 +87,6 @@ def crossval(
     settings = training_config(
         place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
     )
-    if not place.resolve(settings.data.train_dir).is_dir():
-        raise DataNotFound(settings.data.train_dir)
+    require_images(place, settings.data.train_dir)
     with opened(as_json) as output:
         return run_job(Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=settings), output)

@@ -16,7 +16,7 @@ from breastai.commands.output import opened, show_failure
 from breastai.commands.running import exit_status, require_training_packages
 from breastai.commands.train import EpochsOption
 from breastai.domain.config import Config
-from breastai.domain.errors import BreastAIError, CommandInvalid, DataNotFound, NotUnderTorchrun
+from breastai.domain.errors import BreastAIError, CommandInvalid, NotUnderTorchrun
 from breastai.domain.events import Error
 from breastai.domain.jobs import Resume, Train
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
@@ -48,7 +48,7 @@ def train_together(
     as_json: JsonOption = False,
 ) -> int:
     """Train one run by all processes of this torchrun. data.batch_size is that of all processes together."""
-    from breastai.commands.configuration import training_config
+    from breastai.commands.configuration import require_images, training_config
 
     require_training_packages()
     place = Workspace.open(workspace)
@@ -61,8 +61,7 @@ def train_together(
         settings = training_config(
             place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=epochs
         )
-        if not place.resolve(settings.data.train_dir).is_dir():
-            raise DataNotFound(settings.data.train_dir)
+        require_images(place, settings.data.train_dir)
     if "RANK" not in os.environ:
         raise NotUnderTorchrun()
     return _together(place, settings, resume, epochs, as_json)

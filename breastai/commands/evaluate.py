@@ -50,6 +50,7 @@ def evaluate(
 ) -> int:
     """Judge a checkpoint on images sorted into class folders, or a file of predictions."""
     from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.configuration import image_place
     from breastai.commands.running import run_job
     from breastai.domain.errors import CommandInvalid, DataNotFound
     from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions
@@ -72,9 +73,7 @@ def evaluate(
         if subgroups is not None and not subgroups.expanduser().is_file():
             raise DataNotFound(str(subgroups))
         table = None if subgroups is None else str(subgroups.expanduser().resolve())
-        job = Evaluate(
-            workspace=str(place.root), checkpoint=name, data=str(_folder(data)), split=split, subgroups=table
-        )
+        job = Evaluate(workspace=str(place.root), checkpoint=name, data=image_place(data), split=split, subgroups=table)
     with opened(as_json) as output:
         return run_job(job, output)
 
@@ -91,6 +90,7 @@ def compare(
 ) -> int:
     """Compare two models on the same cases: paired DeLong test, clustered by patient."""
     from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.configuration import image_place
     from breastai.commands.running import run_job
     from breastai.domain.errors import CommandInvalid, DataNotFound
     from breastai.domain.jobs import AnyJob, Compare, ComparePredictions
@@ -113,17 +113,8 @@ def compare(
             workspace=str(place.root),
             first=checkpoint_name(place, first),
             second=checkpoint_name(place, second),
-            data=str(_folder(data or "")),
+            data=image_place(data or ""),
             split=split,
         )
     with opened(as_json) as output:
         return run_job(job, output)
-
-
-def _folder(data: str) -> Path:
-    from breastai.domain.errors import DataNotFound
-
-    folder = Path(data).expanduser().resolve()
-    if not folder.is_dir():
-        raise DataNotFound(data)
-    return folder

@@ -44,10 +44,9 @@ def train(
     as_json: JsonOption = False,
 ) -> int:
     """Train a model on class folders. Ctrl+C once stops and saves, twice ends at once."""
-    from breastai.commands.configuration import training_config
+    from breastai.commands.configuration import require_images, training_config
     from breastai.commands.repeats import Repeats, parse_seeds
     from breastai.commands.running import run_job
-    from breastai.domain.errors import DataNotFound
     from breastai.domain.jobs import Train
     from breastai.storage.workspace import Workspace
 
@@ -57,8 +56,7 @@ def train(
         place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=epochs
     )
     # Known at once, without waiting for torch.
-    if not place.resolve(settings.data.train_dir).is_dir():
-        raise DataNotFound(settings.data.train_dir)
+    require_images(place, settings.data.train_dir)
     with opened(as_json) as output:
         if wanted is None:
             return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)

@@ -46,10 +46,10 @@ def tune(
     as_json: JsonOption = False,
 ) -> int:
     """Try settings by short runs, judged on validation images alone; the best are saved in configs/ to train from."""
-    from breastai.commands.configuration import training_config
+    from breastai.commands.configuration import require_images, training_config
     from breastai.commands.running import require_packages, run_job
     from breastai.domain.config import overlay, parse_config
-    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import AnyJob, ResumeStudy, Tune
     from breastai.storage.studies import read_study, studies
     from breastai.storage.workspace import Workspace
@@ -68,8 +68,7 @@ def tune(
             place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=None
         )
         settings = parse_config(overlay(settings.model_dump(mode="json"), {"tuning": changes}))
-        if not place.resolve(settings.data.train_dir).is_dir():
-            raise DataNotFound(settings.data.train_dir)
+        require_images(place, settings.data.train_dir)
         job = Tune(workspace=str(place.root), study_id=place.new_run_id(), config=settings)
     require_packages(("optuna",), "tune")
     with opened(as_json) as output:

@@ -29,6 +29,7 @@ from breastai.data.image_folder import ImageFolder, Skipped
 from breastai.data.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
+from breastai.storage.mirror import as_written
 
 CACHE_VERSION = 1
 
@@ -306,4 +307,4 @@ def _check_classes(folder: ImageFolder, readable: ImageFolder, unreadable: Seque
     for label, (class_name, count) in enumerate(readable.counts().items()):
         failed = [item for item in unreadable if class_of[item.file] == label]
         if count == 0 and failed:
-            raise UnreadableClass(str(folder.root), class_name, len(failed), failed[0].reason)
+            raise UnreadableClass(as_written(folder.root), class_name, len(failed), failed[0].reason)

@@ -16,6 +16,7 @@ from breastai.data.splits import split
 from breastai.domain.config import Config
 from breastai.domain.errors import ClassesDiffer, InputError, NumClassesMismatch, SplitInvalid, TooFewPatients
 from breastai.domain.evidence import SplitCase, SplitFile, TwinGroup
+from breastai.storage.mirror import as_written, local_place
 
 Progress = Callable[[int, int], None]
 
@@ -114,7 +115,7 @@ def list_folders(config: Config, base: Path) -> Folders:
 
     Fast: no image is read, so that a wrong folder is told at once. A test folder that can't be used is None.
     """
-    train = scan(base / Path(config.data.train_dir).expanduser())
+    train = scan(local_place(base, config.data.train_dir))
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
@@ -257,11 +258,11 @@ def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | No
 
 
 def _scan_optional(name: str | None, base: Path, class_names: Sequence[str]) -> ImageFolder | None:
-    path = base / Path(name).expanduser() if name else None
+    path = local_place(base, name) if name else None
     return scan(path, expected_classes=class_names) if path is not None and path.is_dir() else None
 
 
 def _check_complete(val: ImageFolder, class_names: Sequence[str]) -> None:
     present = [name for number, name in enumerate(val.class_names) if np.any(val.labels == number)]
     if len(present) != len(class_names):
-        raise ClassesDiffer(str(val.root), present, list(class_names))
+        raise ClassesDiffer(as_written(val.root), present, list(class_names))

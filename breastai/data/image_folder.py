@@ -19,6 +19,7 @@ from breastai.domain.errors import (
     TooFewClasses,
     UnreadableClass,
 )
+from breastai.storage.mirror import as_written, not_copied
 
 # Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
 _SYSTEM_NAMES = frozenset(
@@ -106,20 +107,21 @@ def scan(root: Path, expected_classes: Sequence[str] | None = None) -> ImageFold
     found; labels then follow their order. Raises DataNotFound, NoClassFolders, TooFewClasses, ClassesDiffer,
     NoImages and UnreadableClass.
     """
+    place = as_written(root)
     if not root.is_dir():
-        raise DataNotFound(str(root))
+        raise DataNotFound(place)
     folders, skipped = _class_folders(root)
     found = sorted(folders)
     if not found or set(found) <= _SPLIT_NAMES:
-        raise NoClassFolders(str(root))
+        raise NoClassFolders(place)
     if expected_classes is not None:
         class_names = tuple(canonical_class(name) for name in expected_classes)
         if set(found) != set(class_names):
-            raise ClassesDiffer(str(root), found, list(class_names))
+            raise ClassesDiffer(place, found, list(class_names))
     else:
         class_names = tuple(found)
         if len(class_names) < 2:
-            raise TooFewClasses(str(root), class_names[0])
+            raise TooFewClasses(place, class_names[0])
 
     images: list[tuple[str, int]] = []
     masks: list[str] = []
@@ -134,13 +136,13 @@ def scan(root: Path, expected_classes: Sequence[str] | None = None) -> ImageFold
                 else:
                     images.append((file, label))
     if not images:
-        raise NoImages(str(root), list(IMAGE_SUFFIXES))
+        raise NoImages(place, list(IMAGE_SUFFIXES))
     labelled = {label for _, label in images}
     for label, class_name in enumerate(class_names):
         if label not in labelled:
             reasons = left_out[class_name]
             first = reasons[0].reason if reasons else "the folder holds no image"
-            raise UnreadableClass(str(root), class_name, len(reasons), first)
+            raise UnreadableClass(place, class_name, len(reasons), first)
 
     images.sort(key=lambda image: _sort_key(image[0]))
     skipped += [item for items in left_out.values() for item in items]
@@ -166,7 +168,7 @@ def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
     beside: list[Skipped] = []
     with os.scandir(root) as entries:
         for entry in sorted(entries, key=lambda item: item.name):
-            if _is_system_name(entry.name):
+            if is_system_name(entry.name):
                 continue
             if not _is_unicode(entry.name):
                 beside.append(Skipped(_printable(entry.name), "its name is not valid Unicode"))
@@ -192,7 +194,7 @@ def _walk(root: Path, folder: str) -> Iterator[tuple[str, str | None]]:
             yield current, f"the folder can't be opened: {error.strerror or error}"
             continue
         for entry in children:
-            if _is_system_name(entry.name):
+            if is_system_name(entry.name):
                 continue
             file = f"{current}/{entry.name}"
             if not _is_unicode(entry.name):
@@ -203,6 +205,8 @@ def _walk(root: Path, folder: str) -> Iterator[tuple[str, str | None]]:
                 pending.append(file)
             else:
                 yield file, _reason_against_file(entry)
+        for name, reason in not_copied(root / current).items():
+            yield f"{current}/{name}", reason
 
 
 def _reason_against_link(entry: os.DirEntry[str], real_root: Path) -> str | None:
@@ -214,12 +218,16 @@ def _reason_against_link(entry: os.DirEntry[str], real_root: Path) -> str | None
 
 
 def _reason_against_file(entry: os.DirEntry[str]) -> str | None:
-    suffix = Path(entry.name).suffix.lower()
-    if suffix not in IMAGE_SUFFIXES:
-        return f"not an image file ({suffix or 'no ending'})"
-    if not entry.is_file():
+    reason = reason_against_ending(entry.name)
+    if reason is None and not entry.is_file():
         return "not a regular file"
-    return None
+    return reason
+
+
+def reason_against_ending(name: str) -> str | None:
+    """Return why a file of this name is no image, or None where it may be one."""
+    suffix = Path(name).suffix.lower()
+    return None if suffix in IMAGE_SUFFIXES else f"not an image file ({suffix or 'no ending'})"
 
 
 def _is_link(entry: os.DirEntry[str]) -> bool:
@@ -228,7 +236,8 @@ def _is_link(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() or (is_junction is not None and bool(is_junction()))
 
 
-def _is_system_name(name: str) -> bool:
+def is_system_name(name: str) -> bool:
+    """Return whether a file or folder is none of a user's: it is ignored without a word."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 

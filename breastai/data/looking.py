@@ -14,10 +14,12 @@ from breastai.data.pictures import data_uri
 from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.config import Config
-from breastai.domain.errors import DataNotFound, ImageUnreadable
+from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
 from breastai.domain.events import Event, ImagePreview, ImagesList
 from breastai.domain.jobs import DescribeImages, ListImages, PreviewImage
 from breastai.domain.listings import ImageEntry
+from breastai.domain.places import is_remote
+from breastai.storage.mirror import copies_of, local_place
 from breastai.storage.workspace import Workspace
 
 THUMBNAIL_SIDE = 128
@@ -26,6 +28,7 @@ _LARGE_SIDE, _AUGMENTED_SIDE = 560, 224
 
 def describe_images(job: DescribeImages, workspace: Workspace) -> Iterator[Event]:
     """Say what a configuration would train on."""
+    _root(job.config, workspace, "train")
     yield describe(job.config, workspace.root)
 
 
@@ -84,7 +87,9 @@ def _root(config: Config, workspace: Workspace, split: str) -> Path:
     folder = {"train": config.data.train_dir, "val": config.data.val_dir, "test": config.data.test_dir}[split]
     if folder is None:
         raise DataNotFound(f"data.{split}_dir")
-    return workspace.root / Path(folder).expanduser()
+    if is_remote(folder) and not copies_of(folder).is_dir():
+        raise StoreNotCopied(folder)
+    return local_place(workspace.root, folder)
 
 
 def _entry(path: Path, file: str, class_name: str) -> ImageEntry:

@@ -12,12 +12,15 @@ import numpy as np
 
 from breastai.data.cases import Folders, list_folders
 from breastai.data.decode import readable_start
+from breastai.data.image_folder import ImageFolder
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.config import Config
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.events import DataDescribed
 from breastai.domain.listings import DataWarning, SkippedFile
+from breastai.domain.places import is_remote
+from breastai.storage.mirror import as_written
 
 _MOST_SKIPPED = 200
 # Beginnings of files are looked at for this long; on a slow disk not all of them.
@@ -50,7 +53,7 @@ def describe(config: Config, base: Path) -> DataDescribed:
     ]
     total = sum(len(folder) for folder in folders.by_split().values())
     return DataDescribed(
-        folders={name: folder.root.as_posix() for name, folder in folders.by_split().items()},
+        folders={name: _place(folder) for name, folder in folders.by_split().items()},
         class_names=list(folders.class_names),
         counts={name: counts[name] for name in ("train", "val", "test") if name in counts},
         set_aside=config.data.val_split if folders.val is None else None,
@@ -62,6 +65,11 @@ def describe(config: Config, base: Path) -> DataDescribed:
         images=total,
         warnings=list(_warnings(counts, patients is not None, folders)),
     )
+
+
+def _place(folder: ImageFolder) -> str:
+    written = as_written(folder.root)
+    return written if is_remote(written) else folder.root.as_posix()
 
 
 def _beginnings(folders: Folders) -> tuple[int, dict[str, dict[str, str]]]:

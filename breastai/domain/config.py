@@ -11,6 +11,7 @@ from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.listings import SettingDifference
+from breastai.domain.places import checked_place
 from breastai.domain.problems import describe_problems
 from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
@@ -25,7 +26,9 @@ class DataSettings(Settings):
     """Where the images lie and how they are dealt out."""
 
     train_dir: str = Field(
-        "data/train", min_length=1, description="Folder with one sub-folder for each class, relative to the workspace."
+        "data/train",
+        min_length=1,
+        description="Folder with one sub-folder for each class, relative to the workspace, or an address of shared storage such as s3://bucket/folder.",
     )
     val_dir: str | None = Field(
         "data/val",
@@ -58,6 +61,11 @@ class DataSettings(Settings):
     split_file: str | None = Field(
         None, description="A saved split (split.json of a run) to use again, relative to the workspace."
     )
+
+    @field_validator("train_dir", "val_dir", "test_dir")
+    @classmethod
+    def _a_folder_or_an_address(cls, value: str | None) -> str | None:
+        return None if value is None else checked_place(value)
 
 
 class PreprocessingSettings(Settings):

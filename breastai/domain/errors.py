@@ -17,7 +17,9 @@
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
-    |   `-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
+    |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
+    |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
+    |   `-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -326,6 +328,94 @@ class TooFewPatients(InputError):
     found: int
     needed: int
     unit: str
+
+
+# --- images on shared storage ------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class StorePackageMissing(InputError):
+    code = "store.package_missing"
+    template = (
+        "Images at {scheme}:// are read by the package {package}, which is not installed. Type: pip install {package}"
+    )
+    scheme: str
+    package: str
+
+
+@dataclass(eq=False)
+class StoreUnknown(InputError):
+    code = "store.unknown"
+    template = (
+        "Nothing here knows how to read {address}: {scheme}:// is no kind of storage known. Expected a folder, or an "
+        "address such as s3://bucket/folder, gs://bucket/folder, az://container/folder."
+    )
+    address: str
+    scheme: str
+
+
+@dataclass(eq=False)
+class StoreNotFound(InputError):
+    code = "store.not_found"
+    template = (
+        "There is nothing at {address}. Check the bucket, the folder and the account, and that the images lie "
+        "in {address}/CLASS/."
+    )
+    address: str
+
+
+@dataclass(eq=False)
+class StoreRefused(InputError):
+    code = "store.refused"
+    template = (
+        "The storage does not let this program read {address} ({reason}). Set the keys in the environment of the "
+        "server or the command, as the storage's own tools have it, and check that they may list and read there."
+    )
+    address: str
+    reason: str
+
+
+@dataclass(eq=False)
+class StoreUnreachable(InputError):
+    code = "store.unreachable"
+    template = (
+        "The storage of {address} could not be read ({reason}). Check the network and its address, then try again: "
+        "what has been copied is kept."
+    )
+    address: str
+    reason: str
+
+
+@dataclass(eq=False)
+class StoreNotAllowed(InputError):
+    code = "store.not_allowed"
+    template = (
+        "The server may not read images from {address}. If it may, its owner adds that address, or one above it, to "
+        "server.data_roots in config.json and restarts the server."
+    )
+    address: str
+
+
+@dataclass(eq=False)
+class StoreTooLarge(InputError):
+    code = "store.too_large"
+    template = (
+        "The images at {address} take {needed_gb} GiB, more than the {limit_gb} GiB that may be kept of shared "
+        "storage here. Raise system.remote_cache_gb if the disk has room, or mount the storage as a folder."
+    )
+    address: str
+    needed_gb: float
+    limit_gb: float
+
+
+@dataclass(eq=False)
+class StoreNotCopied(InputError):
+    code = "store.not_copied"
+    template = (
+        "The images at {address} have not been copied to this computer yet, so they can't be looked at. An audit or a "
+        "training copies them first."
+    )
+    address: str
 
 
 # --- models, checkpoints, names ----------------------------------------------------------------

@@ -118,6 +118,7 @@ class ProgressUpdate(Event):
 
     type: Literal["progress_update"] = "progress_update"
     stage: Literal[
+        "copying",
         "preparing",
         "auditing",
         "tuning",

@@ -5,6 +5,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from breastai.domain.places import without_secrets
+
 # Whoever sends nonsense by the megabyte gets back a page of it at most.
 _MOST_LINES = 50
 _LONGEST_PLACE = 200
@@ -77,5 +79,5 @@ def _range_text(metadata: list[Any]) -> str | None:
 
 
 def _shortened(value: Any, longest: int = 80) -> str:
-    text = repr(value)
+    text = without_secrets(repr(value))
     return text if len(text) <= longest else text[: longest - 3] + "..."

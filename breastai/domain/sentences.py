@@ -93,6 +93,19 @@ _SPLITS = (
         "\u00a0; {} groupes de doublons trouvés, sans que rien ne soit fait",
     ),
 )
+# Why a file on shared storage has no copy here.
+_COPIES = (
+    (r"a link; links are not followed", "un lien\u00a0; les liens ne sont pas suivis"),
+    (r"it has a name that no file here can have", "elle a un nom qu’aucun fichier ne peut porter ici"),
+    (r"(\d+) bytes of it arrived, (\d+) were expected", "{} octets en sont arrivés, {} étaient attendus"),
+    (
+        r"what arrived is not what the storage says it holds",
+        "ce qui est arrivé n’est pas ce que le stockage dit contenir",
+    ),
+    (r"it is no longer there", "elle n’y est plus"),
+    (r"the storage does not let it be read", "le stockage ne la laisse pas lire"),
+    (r"it could not be copied \((.*)\)", "elle n’a pas pu être copiée ({})"),
+)
 # Why a file is no image that can be used.
 _IMAGES = (
     (r"the file has (.*) GiB, more than (\d+) GiB", "le fichier fait {} Gio, plus de {} Gio"),
@@ -203,7 +216,7 @@ _FILES = (
     (r"it holds no state to resume from", "il ne contient pas l’état nécessaire à une reprise"),
 )
 
-SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_IMAGES, *_FILES)
+SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_COPIES, *_IMAGES, *_FILES)
 
 
 def in_french(text: str) -> str | None:

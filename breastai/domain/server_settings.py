@@ -1,7 +1,8 @@
 """The settings of the server: where it listens, who may come in, which doors it has."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from breastai.domain.places import checked_place
 from breastai.domain.settings import Settings
 
 
@@ -17,7 +18,10 @@ class ServerSettings(Settings):
     rest_port: int | None = Field(
         None, ge=0, le=65535, description="Port of the REST door; null: no such door, 0 lets the system choose."
     )
-    data_roots: list[str] = Field([], description="Folders outside the workspace from which images may be read.")
+    data_roots: list[str] = Field(
+        [],
+        description="Folders outside the workspace, and addresses of shared storage (s3://bucket/folder), from which images may be read.",
+    )
     clusters: list[str] = Field(
         ["local"],
         description="Ray clusters that requests may name in system.cluster: whoever runs one can run code here.",
@@ -34,3 +38,8 @@ class ServerSettings(Settings):
         False,
         description="Listen on other addresses than this machine's own without TLS, and without a token unless require_token is set.",
     )
+
+    @field_validator("data_roots")
+    @classmethod
+    def _folders_or_addresses(cls, value: list[str]) -> list[str]:
+        return [checked_place(place) for place in value]

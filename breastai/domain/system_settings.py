@@ -30,9 +30,15 @@ class SystemSettings(Settings):
         le=100_000,
         description="Preprocessed images kept in your cache folder, at most so many GiB; beyond that, what was unused the longest goes.",
     )
+    remote_cache_gb: float = Field(
+        100,
+        ge=0.1,
+        le=1_000_000,
+        description="Images copied from shared storage (s3://bucket/folder) kept in your cache folder, at most so many GiB; beyond that, what was unused the longest goes.",
+    )
     download_weights: bool = Field(
         True,
-        description="Whether pretrained weights may be fetched from the model hub; nothing else leaves the machine, unless tracking.mlflow names a server.",
+        description="Whether pretrained weights may be fetched from the model hub; nothing else leaves the machine, unless tracking.mlflow names a server; images come from shared storage only where data names it.",
     )
     cluster: str | None = Field(
         None,

@@ -27,6 +27,7 @@ from breastai.engine.recipe import epoch_s, keep_statistics, keeps_statistics
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import prepare_to_compute
 from breastai.engine.step import Learner
+from breastai.storage.mirror import local_place
 from breastai.storage.workspace import Workspace
 
 _WARM_STEPS = 2
@@ -52,7 +53,7 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
 
 def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSet, int, int]:
     """Return images to measure with, and how many train and validate in a run of this configuration."""
-    root = workspace.root / config.data.train_dir
+    root = local_place(workspace.root, config.data.train_dir)
     if root.is_dir():
         folders = list_folders(config, workspace.root)
         train = len(folders.train)

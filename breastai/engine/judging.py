@@ -29,6 +29,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.evidence import EvaluationRecord, JudgedCase
 from breastai.domain.jobs import Compare, Evaluate, Predict
+from breastai.domain.places import is_remote
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.evaluation import Answers, answer, forward
 from breastai.engine.models import normalized
@@ -37,6 +38,7 @@ from breastai.predictor.answer import Answer
 from breastai.predictor.predictions import predictions, told
 from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint, open_checkpoint_path
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
+from breastai.storage.mirror import as_written
 from breastai.storage.workspace import Workspace
 
 _SPLITS = ("test", "val", "train")
@@ -85,7 +87,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     )
     which = fingerprint(images.hashes)
     opened = count_opening(workspace, which, loaded.files.name)
-    inside = folder.is_relative_to(workspace.root)
+    place = workspace.relative(folder)
     record = EvaluationRecord(
         notice=RESEARCH_USE,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,7 +95,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         run_id=manifest.run_id,
         checkpoint=f"{manifest.run_id}/{manifest.kind}",
         checkpoint_sha256=manifest.sha256,
-        data=workspace.relative(folder) if inside else folder.name,
+        data=place if is_remote(place) or folder.is_relative_to(workspace.root) else folder.name,
         split=split,
         fingerprint=which,
         opened=opened,
@@ -104,7 +106,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     )
     path = save_evaluation(workspace, record)
     skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
-    event = evaluation_event(record, workspace.relative(path), workspace.relative(folder), skipped)
+    event = evaluation_event(record, workspace.relative(path), place, skipped)
     yield event.model_copy(update={"checkpoint": loaded.files.name})
 
 
@@ -209,10 +211,10 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     Without `split`, a root that holds test/, val/ or train/ means the first of them there is.
     """
     if not root.is_dir():
-        raise DataNotFound(str(root))
+        raise DataNotFound(as_written(root))
     if split is not None:
         if not (root / split).is_dir():
-            raise DataNotFound(str(root / split))
+            raise DataNotFound(as_written(root / split))
         return root / split, split
     for name in _SPLITS:
         if (root / name).is_dir():

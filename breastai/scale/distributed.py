@@ -16,13 +16,14 @@ from types import FrameType
 
 import torch.distributed as dist
 
+from breastai.data.remote_places import brought_here
 from breastai.domain.errors import BreastAIError, ProcessLost
 from breastai.domain.events import Event, Log, ModelLoaded
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import error_event
 from breastai.engine.training import resume, train
 from breastai.scale.crowd import Crowd
-from breastai.storage.recording import Events, recorded, translated
+from breastai.storage.recording import Events, Pace, recorded, translated
 from breastai.storage.workspace import Workspace
 
 _BROKEN = ("gloo", "nccl", "connection closed", "connection reset", "socket", "broken pipe")
@@ -34,8 +35,13 @@ def perform(job: Train | Resume, crowd: Crowd) -> Iterator[Event]:
     Ends with a terminal event in the first process, as `worker.perform` does; the others fall silent when it stops.
     """
     workspace = Workspace.open(job.workspace)
+    images = translated(brought_here(job, workspace), workspace)
     events = translated(_with_losses(_events(job, workspace, crowd), crowd), workspace)
     try:
+        pace = Pace()
+        for event in images:  # each has its own copies, or waits for those of another on its machine
+            if crowd.first and pace.passes(event):
+                yield event
         if crowd.first:
             yield from recorded(job, events, workspace, crowd.stop_requested)
         else:

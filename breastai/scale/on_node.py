@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import breastai
+from breastai.data.remote_places import config_brought_here
+from breastai.domain.config import parse_config
 from breastai.domain.errors import BreastAIError, NodeUnfit, WorkspaceNotShared
 from breastai.domain.events import Error, Event, Log
 from breastai.domain.evidence import Part
@@ -99,6 +101,7 @@ def _events(task: Task, progress: OnNode, node: str, endings: list[Ending]) -> G
             params={"run_id": run_id, "node": node},
         )
         _wait_until_free(progress, run_id)
+        yield from config_brought_here(parse_config(progress.study.config), progress.workspace)
         module, _, name = MEMBERS[progress.study.kind].partition(":")
         yield from getattr(importlib.import_module(module), name)(progress, progress.study.member(run_id))
         endings.append(Ending(state="complete"))

@@ -15,6 +15,8 @@ from pathlib import Path
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from breastai.domain.config import Config
+from breastai.domain.errors import BreastAIError
 from breastai.domain.server_settings import ServerSettings
 from breastai.server import static
 from breastai.server.access import (
@@ -37,7 +39,7 @@ from breastai.server.intake import metered
 from breastai.server.protection import Protection, protect
 from breastai.server.refusals import Refusals
 from breastai.server.server_log import LOG, kept_out_of_logs, logging_to
-from breastai.server.services import Services
+from breastai.server.services import Services, workspace_config
 from breastai.server.sockets import BACKLOG, Listening, listen
 from breastai.server.supervisor import WORKER_COMMAND, Deadlines, Supervisor
 from breastai.server.upkeep import back_up_on_schedule, go_on_with_interrupted
@@ -117,6 +119,14 @@ class RunningServer:
         return self.page_url + (f"#token={self.protection.token}" if self.protection.token_required else "")
 
 
+def _configuration(workspace: Workspace) -> Config:
+    """Return the workspace's configuration as it is at the start; the defaults where it has a fault."""
+    try:
+        return workspace_config(workspace)
+    except BreastAIError:
+        return Config()
+
+
 @asynccontextmanager
 async def running_server(options: Options) -> AsyncIterator[RunningServer]:
     """Listen while the block runs; then have the job save, close the connections and the log."""
@@ -133,7 +143,9 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         stack.enter_context(kept_out_of_logs(protection.token))
         services = Services.build(
             options.workspace,
-            DataRoots.of(options.workspace, list(options.data_roots), options.settings.clusters),
+            DataRoots.of(options.workspace, list(options.data_roots), options.settings.clusters).with_configured(
+                _configuration(options.workspace)
+            ),
             Supervisor(options.worker_command, options.deadlines),
             protection.token_required,
         )

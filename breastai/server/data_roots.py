@@ -1,12 +1,13 @@
-"""Which folders the server may have images read from, and which clusters it may use: those its owner allowed."""
+"""Which folders and which shared storage the server may have images read from, and which clusters it may use: those its owner allowed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from breastai.domain.config import Config, PatientTable
-from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots
+from breastai.domain.config import Config, PatientTable, parse_config
+from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
 from breastai.domain.jobs import ComparePredictions, Job
+from breastai.domain.places import checked_place, is_remote, lies_below, without_secrets
 from breastai.domain.tracking_settings import is_address
 from breastai.storage.workspace import Workspace
 
@@ -16,20 +17,38 @@ PATH_FIELDS = ("data", "subgroups", "images", "predictions")
 
 @dataclass(frozen=True)
 class DataRoots:
-    """`roots` are absolute, their links followed; the workspace is the first."""
+    """`roots` are absolute, their links followed; the workspace is the first. `stores` are addresses of storage."""
 
     workspace: Workspace
     roots: tuple[Path, ...]
     clusters: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, workspace: Workspace, folders: list[str], clusters: list[str] | None = None) -> "DataRoots":
-        """Return the workspace and `folders`, which are relative to the workspace when they are relative."""
-        roots = (workspace.root, *(workspace.resolve(folder) for folder in folders))
-        return cls(workspace, roots, tuple(clusters or ()))
+    def of(cls, workspace: Workspace, places: list[str], clusters: list[str] | None = None) -> "DataRoots":
+        """Return the workspace and `places`: folders, relative to the workspace when they are relative, and addresses.
+
+        Raises ConfigInvalid for an address that can't be one.
+        """
+        parse_config({"server": {"data_roots": places}})
+        roots = (workspace.root, *(workspace.resolve(place) for place in places if not is_remote(place)))
+        stores = tuple(checked_place(place) for place in places if is_remote(place))
+        return cls(workspace, roots, tuple(clusters or ()), stores)
+
+    def with_configured(self, config: Config) -> "DataRoots":
+        """Return the same with the addresses that the owner's own configuration reads images from."""
+        data = config.data
+        own = [place for place in (data.train_dir, data.val_dir, data.test_dir) if place and is_remote(place)]
+        return replace(self, stores=(*self.stores, *own))
 
     def check(self, path: str) -> None:
-        """Raise DataOutsideRoots unless `path`, its links followed, lies in a root. It need not exist."""
+        """Raise DataOutsideRoots unless `path`, its links followed, lies in a root; it need not exist.
+
+        Of an address, StoreNotAllowed unless it is that of a root or below one.
+        """
+        if is_remote(path):
+            self._check_address(path)
+            return
         try:
             resolved = self.workspace.resolve(path)
         except (OSError, ValueError, RuntimeError):  # a loop of links, a null byte, an unknown ~user
@@ -37,12 +56,26 @@ class DataRoots:
         if not any(resolved.is_relative_to(root) for root in self.roots):
             raise DataOutsideRoots(path[:300])
 
+    def _check_address(self, address: str) -> None:
+        try:
+            checked = checked_place(address)
+        except ValueError:
+            raise StoreNotAllowed(without_secrets(address)[:300]) from None
+        if not any(lies_below(checked, store) for store in self.stores):
+            raise StoreNotAllowed(checked[:300])
+
     def check_config(self, config: Config) -> None:
         """Check every path a configuration has a run use, and the cluster it would run on; raise ClusterNotAllowed."""
         for path in _paths(config):
             self.check(path)
         if config.system.cluster is not None and config.system.cluster not in self.clusters:
             raise ClusterNotAllowed(config.system.cluster)
+
+    def check_stores(self, config: Config) -> None:
+        """Check the addresses of storage that a configuration names, and no folder; raise StoreNotAllowed."""
+        for path in _paths(config):
+            if is_remote(path):
+                self._check_address(path)
 
     def check_job(self, job: Job) -> None:
         """Check every path in a job that was made some time ago: roots may be fewer since the server was restarted."""

@@ -20,10 +20,11 @@ from breastai.storage.workspace import Workspace, atomic_write
 async def save_config(services: Services, client: Client, request: SaveConfig) -> Event:
     if request.name is not None:
         return await asyncio.to_thread(_saved_under_name, services.workspace, request.name, request.config)
-    return await asyncio.to_thread(_saved, services.workspace, request.config, request.whole)
+    return await asyncio.to_thread(_saved, services, request.config, request.whole)
 
 
-def _saved(workspace: Workspace, values: dict[str, Any], whole: bool) -> ConfigSaved:
+def _saved(services: Services, values: dict[str, Any], whole: bool) -> ConfigSaved:
+    workspace = services.workspace
     path = workspace.config_file
     before = read_config_file(path) if path.exists() else {}
     base = {"server": before.get("server", {})} if whole else before
@@ -31,6 +32,7 @@ def _saved(workspace: Workspace, values: dict[str, Any], whole: bool) -> ConfigS
     if config.server != parse_config({"server": before.get("server", {})}).server:
         # Else any page that may connect could open any folder, or the network.
         raise ConfigInvalid(["server: this section can only be changed in config.json itself"])
+    services.data_roots.check_stores(config)  # what config.json names may be read after the next start
     content = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
     try:
         atomic_write(path, content.encode())

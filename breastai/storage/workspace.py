@@ -14,6 +14,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
+from breastai.domain.places import is_remote
+from breastai.storage.mirror import as_written, local_place
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names Windows keeps for devices, whatever their ending.
@@ -78,14 +80,21 @@ class Workspace:
         return self.checkpoints_dir / safe_name(run_id)
 
     def resolve(self, path: str) -> Path:
-        """Return the absolute path of what a user wrote: relative to the workspace, `~` expanded."""
-        return (self.root / Path(path).expanduser()).resolve()
+        """Return the absolute path of what a user wrote: relative to the workspace, `~` expanded.
+
+        Of an address of shared storage, that of its copies here.
+        """
+        return local_place(self.root, path).resolve()
 
     def relative(self, path: Path) -> str:
-        """Return `path` relative to the workspace with forward slashes; absolute when it lies elsewhere."""
+        """Return `path` relative to the workspace with forward slashes; absolute when it lies elsewhere.
+
+        Of a copy of what lies on shared storage, its address.
+        """
         with contextlib.suppress(ValueError):
             return path.resolve().relative_to(self.root).as_posix()
-        return path.as_posix()
+        written = as_written(path)
+        return written if is_remote(written) else path.as_posix()
 
     def new_run_id(self) -> str:
         """Return a name for a new run that sorts by time and is not taken."""

@@ -4,7 +4,7 @@ import pytest
 
 from breastai.domain import jobs
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import BreastAIError, ClusterNotAllowed, DataOutsideRoots
+from breastai.domain.errors import BreastAIError, ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
 from breastai.server.data_roots import DataRoots
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.saving import commit
@@ -148,3 +148,36 @@ def test_the_patients_of_a_checkpoint_come_from_no_file_outside(play, workspace,
         assert stage.workers_begun == 0
 
     play(story)
+
+
+def test_no_address_of_storage_may_be_read_but_what_its_owner_named(workspace):
+    bare = DataRoots.of(workspace, [])
+    for address in ("s3://bucket/train", "file:///etc", "memory://x"):
+        with pytest.raises(StoreNotAllowed):
+            bare.check(address)
+    named = DataRoots.of(workspace, ["s3://bucket/images/"])
+    for address in ("s3://bucket/images", "S3://bucket/images/train/", "s3://bucket/images/a b/c"):
+        named.check(address)
+    for address in (
+        "s3://bucket",
+        "s3://bucket/images-of-others",
+        "s3://bucket/images/../private",
+        "s3://bucket/images/%2e%2e/private",
+        "gs://bucket/images",
+        "simplecache::s3://bucket/images",
+        "s3://key:secret@bucket/images",
+    ):
+        with pytest.raises(StoreNotAllowed) as caught:
+            named.check(address)
+        assert "secret" not in str(caught.value)
+
+
+def test_the_addresses_of_the_configuration_the_server_began_with_may_be_read(workspace):
+    config = parse_config({"data": {"train_dir": "s3://bucket/train", "val_dir": None}})
+    roots = DataRoots.of(workspace, []).with_configured(config)
+    roots.check_config(config)
+    roots.check_stores(config)
+    other = parse_config({"data": {"train_dir": "s3://other/train"}})
+    for check in (roots.check_config, roots.check_stores):
+        with pytest.raises(StoreNotAllowed):
+            check(other)
