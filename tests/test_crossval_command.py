@@ -13,7 +13,7 @@ from breastai.cli import run
 from breastai.domain.config import Config
 from breastai.domain.events import CrossvalComplete, Event, StudyMemberChanged, StudyStarted, StudyStopped
 from breastai.domain.evidence import Figure
-from breastai.domain.study import CrossvalResult, Spread, Study, StudyMember
+from breastai.domain.study import CrossvalResult, Spread, Study, StudyMember, TuningState
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
@@ -74,6 +74,25 @@ def test_a_cross_validation_tells_its_folds_its_figures_and_where_they_lie(
     for text in ("Study S: 1 run", "S-r1f1: held out 4, accuracy 0.750, AUC undefined", "0.800 ± 0.050  (0.750 to 0.850)",
                  "auc_roc.malignant", "0.700 to 0.900", "Note: judged once", "exports/onnx/S_ensemble.onnx"):  # fmt: skip
         assert text in said
+
+
+def test_a_search_inside_the_folds_is_asked_for_and_told_of(
+    tell: Callable[..., list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    searching = MEMBER.model_copy(update={"state": "running", "tuning": TuningState(trials=3, done=1, best_auc=0.8)})
+    found = searching.model_copy(update={"values": {"training.learning_rate": 0.001}})
+    jobs = tell(
+        StudyMemberChanged(study_id="S", member=searching),
+        StudyMemberChanged(study_id="S", member=found),
+        CrossvalComplete(study_id="S", result=RESULT),
+    )
+    assert run(["crossval", "--tune", "--trials", "3"]) == 0
+    assert (jobs[0].config.crossval.tune, jobs[0].config.tuning.trials) == (True, 3)
+    said = capsys.readouterr().out
+    assert "S-r1f1: search, 1 of 3 trials, best validation AUC 0.800" in said
+    assert "S-r1f1: trains with training.learning_rate=0.001" in said
+    assert run(["crossval", "--trials", "3"]) == 2
+    assert "--tune" in capsys.readouterr().err
 
 
 def test_a_stopped_study_says_how_to_go_on_and_is_gone_on_with_by_its_name(

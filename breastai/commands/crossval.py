@@ -42,6 +42,14 @@ def crossval(
     ungrouped: Annotated[
         bool, typer.Option("--ungrouped", help="Deal image by image, to show what keeping patients whole changes.")
     ] = False,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Search for settings inside each fold, as `breastai tune` does, then train it."),
+    ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", metavar="N", help="With --tune: trials of each fold's search [default: 20]."),
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option("--resume", metavar="STUDY", help="Go on with a study; 'latest' is the one begun last."),
@@ -62,7 +70,7 @@ def crossval(
     The test folder is never touched. Ctrl+C once stops and saves; --resume goes on from there.
     """
     from breastai.commands.configuration import require_images, training_config
-    from breastai.commands.running import run_job
+    from breastai.commands.running import require_packages, run_job
     from breastai.domain.errors import CommandInvalid, StudyNotFound
     from breastai.domain.jobs import Crossval, ResumeStudy
     from breastai.storage.studies import read_study, studies
@@ -70,7 +78,7 @@ def crossval(
 
     place = Workspace.open(workspace)
     if resume is not None:
-        if any((data, config, preset, assignments, epochs, folds, repeats, ungrouped)):
+        if any((data, config, preset, assignments, epochs, folds, repeats, ungrouped, tune, trials)):
             raise CommandInvalid(
                 "--resume goes on with a study as it was begun: expected no other settings beside it.",
                 "breastai crossval --help",
@@ -83,10 +91,16 @@ def crossval(
             return run_job(ResumeStudy(workspace=str(place.root), study_id=study.study_id, cluster=cluster), output)
     own = [f"crossval.{name}={value}" for name, value in (("folds", folds), ("repeats", repeats)) if value is not None]
     own += ["crossval.grouped=false"] if ungrouped else []
+    own += ["crossval.tune=true"] if tune else []
+    own += [] if trials is None else [f"tuning.trials={trials}"]
     own += [] if cluster is None else [f"system.cluster={'null' if cluster == 'none' else json.dumps(cluster)}"]
     settings = training_config(
         place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
     )
+    if trials is not None and not settings.crossval.tune:
+        raise CommandInvalid("--trials is for the searches of --tune: expected both.", "breastai crossval --help")
     require_images(place, settings.data.train_dir)
+    if settings.crossval.tune:
+        require_packages(("optuna",), "tune")
     with opened(as_json) as output:
         return run_job(Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=settings), output)

@@ -1,6 +1,6 @@
 """A cross-validation as text for people: its folds, and what all of them showed."""
 
-from breastai.commands.wording import interval, number
+from breastai.commands.wording import counted, interval, number, values_text
 from breastai.domain.study import CrossvalResult, StudyMember
 
 _SPREAD = ("accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa")
@@ -11,13 +11,25 @@ def member_lines(member: StudyMember) -> list[str]:
     if member.state == "complete":
         return [f"{member.run_id}: held out {member.n}, accuracy {number(member.figures.get('accuracy'))}, "
                 f"AUC {number(member.figures.get('auc_roc'))}"]  # fmt: skip
-    if member.state != "running" or not member.epoch:
+    if member.state != "running":
         return []
+    if not member.epoch:
+        return _search_lines(member)
     last = {name: column[-1] for name, column in member.curves.items() if column}
     return [
         f"{member.run_id}: epoch {member.epoch} of {member.epochs}  loss {number(last.get('train_loss'))}  val: loss "
         f"{number(last.get('val_loss'))}  accuracy {number(last.get('val_accuracy'))}  AUC {number(last.get('val_auc_roc'))}"
     ]
+
+
+def _search_lines(member: StudyMember) -> list[str]:
+    """Return the line for a fold's search, after each trial and at its end."""
+    if member.tuning is None or not member.tuning.done:
+        return []
+    if member.values:
+        return [f"{member.run_id}: trains with {values_text(member.values)}"]
+    done = f"{member.tuning.done} of {counted(member.tuning.trials, 'trial')}"
+    return [f"{member.run_id}: search, {done}, best validation AUC {number(member.tuning.best_auc)}"]
 
 
 def crossval_lines(result: CrossvalResult) -> list[str]:

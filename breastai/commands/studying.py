@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from breastai.commands.crossval_lines import crossval_lines, member_lines
-from breastai.commands.wording import counted, duration, number
+from breastai.commands.wording import counted, duration, number, values_text
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     CrossvalComplete,
@@ -92,13 +92,6 @@ def _saved(state: TuningState) -> str:
     share = state.share_saved or 0.0
     planned = state.epochs_run + state.epochs_saved
     return f"Ending trials early saved {state.epochs_saved} of {counted(planned, 'epoch')} ({share:.0%})."
-
-
-def values_text(values: dict[str, Any]) -> str:
-    """Return settings as `--set` takes them, numbers shortened."""
-    return "  ".join(
-        f"{path}={value:.3g}" if isinstance(value, float) else f"{path}={value}" for path, value in values.items()
-    )
 
 
 STUDY_LINES: dict[type[Event], Callable[[Any], list[str]]] = {

@@ -1,4 +1,6 @@
-"""Figures, counts, decisions and durations as text for people, in English."""
+"""Figures, counts, decisions, settings and durations as text for people, in English."""
+
+from typing import Any
 
 from breastai.domain.events import Figure, Prediction
 
@@ -43,3 +45,10 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def values_text(values: dict[str, Any]) -> str:
+    """Return settings as `--set` takes them, numbers shortened."""
+    return "  ".join(
+        f"{path}={value:.3g}" if isinstance(value, float) else f"{path}={value}" for path, value in values.items()
+    )

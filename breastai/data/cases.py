@@ -14,9 +14,17 @@ from breastai.data.leaks import counted, left_out, units
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.config import Config
-from breastai.domain.errors import ClassesDiffer, InputError, NumClassesMismatch, SplitInvalid, TooFewPatients
+from breastai.domain.errors import (
+    ClassesDiffer,
+    ConfigInvalid,
+    InputError,
+    NumClassesMismatch,
+    SplitInvalid,
+    TooFewPatients,
+)
 from breastai.domain.evidence import SplitCase, SplitFile, TwinGroup
 from breastai.storage.mirror import as_written, local_place
+from breastai.storage.splits import read_split
 
 Progress = Callable[[int, int], None]
 
@@ -122,10 +130,27 @@ def list_folders(config: Config, base: Path) -> Folders:
     val = _scan_optional(config.data.val_dir, base, train.class_names)
     if val is not None and config.data.pool_val:
         train, val = pooled({"train": train, "val": val}), None
+    if config.data.split_only:
+        train, val = _named_in_split(config, base, train, val)
     test = None
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
         test = _scan_optional(config.data.test_dir, base, train.class_names)
     return Folders(train, val, test)
+
+
+def _named_in_split(
+    config: Config, base: Path, train: ImageFolder, val: ImageFolder | None
+) -> tuple[ImageFolder, ImageFolder | None]:
+    """Return the folders with the images that data.split_file names and no other."""
+    name = config.data.split_file
+    if name is None:
+        raise ConfigInvalid(["data.split_only: expected a data.split_file, which names the images"])
+    named = {(case.folder, case.file) for case in read_split(base / Path(name).expanduser(), name).cases}
+
+    def only(part: str, folder: ImageFolder) -> ImageFolder:
+        return folder.subset([number for number, file in enumerate(folder.files) if (part, file) in named])
+
+    return only("train", train), None if val is None else only("val", val)
 
 
 def gather_cases(

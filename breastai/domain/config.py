@@ -61,6 +61,9 @@ class DataSettings(Settings):
     split_file: str | None = Field(
         None, description="A saved split (split.json of a run) to use again, relative to the workspace."
     )
+    split_only: bool = Field(
+        False, description="Open only the images that split_file names; others in the folders are as if not there."
+    )
 
     @field_validator("train_dir", "val_dir", "test_dir")
     @classmethod

@@ -14,4 +14,8 @@ class CrossvalSettings(Settings):
         True,
         description="Keep patients and duplicates whole within a part; off shows what figures would be without that care.",
     )
+    tune: bool = Field(
+        False,
+        description="Search for settings anew inside each fold, on the images it learns from, so that the figures judge the search too; tuning says where and how long it looks.",
+    )
     ensemble: bool = Field(True, description="Export the models of all folds as one ONNX file at the end.")

@@ -58,6 +58,10 @@ _NOTES = (
         r"Images were dealt one by one: those of a patient and duplicates stand on both sides, and the figures flatter\.",
         "Les images ont été réparties une à une\u00a0: celles d’une même patiente et les doublons sont des deux côtés, et les résultats sont trop favorables.",
     ),
+    (
+        r"Settings were chosen inside the folds: each fold searched for its own by trials on a part of the images it learns from, without its held-out part and its validation images\. The figures judge the search and training together\.",
+        "Les réglages ont été choisis à l’intérieur des plis\u00a0: chaque pli a cherché les siens par des essais sur une partie des images dont il apprend, sans sa partie mise de côté ni ses images de validation. Les résultats jugent ensemble la recherche et l’entraînement.",
+    ),
     (r"(\d+) images were left out because of twins\.", "{} images ont été écartées à cause de doublons."),
     (
         r"(This part was held out from the run and is judged|Each part was held out and judged) once, by the run's best epoch\. Best epoch, early stopping, calibration and operating point were chosen on validation images set aside from the other folds\.",

@@ -13,29 +13,6 @@ MemberState = Literal["waiting", "running", "complete", "pruned", "stopped", "fa
 CURVES = ("epoch", "train_loss", "val_loss", "val_accuracy", "val_auc_roc")
 
 
-class StudyMember(Part):
-    """One run of a study: an ordinary run with journal, checkpoints and split of its own."""
-
-    run_id: str
-    trial: int | None = Field(None, description="Of a tuning: which trial, from 0, the configuration as it is.")
-    repeat: int | None = Field(None, description="Of a fold: which dealing of the cases, from 1.")
-    fold: int | None = Field(None, description="Of a fold: which of its repeat, from 1.")
-    state: MemberState = "waiting"
-    epoch: int = Field(0, description="Epochs completed.")
-    epochs: int = Field(description="Epochs planned.")
-    best_epoch: int | None = None
-    curves: Curve = Field({}, description="Figures of the epochs, at most 200 of them, by name; epoch among them.")
-    figures: dict[str, Number] = Field({}, description="What the run is judged by, once it is: of a fold, on its part.")
-    n: int | None = Field(None, description="Cases those figures rest on.")
-    values: dict[str, Any] = Field({}, description="Settings in which the run differs from the study's.")
-    message: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the run need not be gone on with."""
-        return self.state in ("complete", "pruned")
-
-
 class SettingImportance(Part):
     """How much of the differences between trials is put down to one setting."""
 
@@ -71,6 +48,32 @@ class TuningState(Part):
         return self.epochs_saved / planned if planned else None
 
 
+class StudyMember(Part):
+    """One run of a study: an ordinary run with journal, checkpoints and split of its own."""
+
+    run_id: str
+    trial: int | None = Field(None, description="Of a tuning: which trial, from 0, the configuration as it is.")
+    repeat: int | None = Field(None, description="Of a fold: which dealing of the cases, from 1.")
+    fold: int | None = Field(None, description="Of a fold: which of its repeat, from 1.")
+    state: MemberState = "waiting"
+    epoch: int = Field(0, description="Epochs completed.")
+    epochs: int = Field(description="Epochs planned.")
+    best_epoch: int | None = None
+    curves: Curve = Field({}, description="Figures of the epochs, at most 200 of them, by name; epoch among them.")
+    figures: dict[str, Number] = Field({}, description="What the run is judged by, once it is: of a fold, on its part.")
+    n: int | None = Field(None, description="Cases those figures rest on.")
+    values: dict[str, Any] = Field({}, description="Settings in which the run differs from the study's.")
+    tuning: TuningState | None = Field(
+        None, description="Of a fold with a search for settings of its own: how far that is, and what it has found."
+    )
+    message: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run need not be gone on with."""
+        return self.state in ("complete", "pruned")
+
+
 class Spread(Part):
     """How far a figure spreads over runs: mean and sample standard deviation, lowest and highest."""
 
@@ -91,6 +94,10 @@ class CrossvalResult(Part):
     units: int | None = Field(None, description="Patients and groups of duplicates; null when none are known.")
     patients_known: bool = False
     grouped: bool = Field(description="Whether patients and duplicates were kept whole within a fold.")
+    tuned: bool = Field(
+        False,
+        description="Whether each fold searched for its settings, without its held-out part: the figures judge that too.",
+    )
     figures: dict[str, Figure] = Field(description="Of all held-out predictions, each calibrated by its own fold.")
     at_thresholds: dict[str, Figure] = Field(
         {}, description="Of the target class, each prediction called by the threshold of its own fold."

@@ -7,18 +7,21 @@ from functools import partial
 from breastai.clinical.deciding import target_class
 from breastai.data.cases import Folders, list_folders
 from breastai.domain.catalog import ARCHITECTURES
-from breastai.domain.config import Config, parse_config
+from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Crossval
+from breastai.domain.search_space import layer
 from breastai.domain.study import CrossvalResult, Study, StudyMember
 from breastai.engine.models import check_image_size
-from breastai.scale.dealing import Dealt, dealt_cases, read_dealt, split_of_fold
+from breastai.scale.dealing import Dealt, dealt_cases, read_dealt, split_of_fold, split_of_search
 from breastai.scale.ensemble import export_ensemble
+from breastai.scale.fold_search import keep_inner_split, search_in_fold, share_of_search
 from breastai.scale.held_out import judged
 from breastai.scale.members import StudyInProgress, in_study, run_member
 from breastai.scale.pooling import ensemble_rule, pool_of, pooled_result
 from breastai.scale.ray_cluster import check_cluster, on_cluster
+from breastai.scale.tune import check_space
 from breastai.storage.recording import Stop
 from breastai.storage.studies import studies
 from breastai.storage.workspace import Workspace, atomic_write
@@ -57,7 +60,7 @@ def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: S
 
 def pool_config(config: Config) -> Config:
     """Return the configuration of a study's runs: one pool of images, no export of each, and nothing else changed."""
-    data = config.data.model_copy(update={"pool_val": True, "split_file": None})
+    data = config.data.model_copy(update={"pool_val": True, "split_file": None, "split_only": False})
     return config.model_copy(update={"data": data})
 
 
@@ -79,15 +82,26 @@ def fold_events(
 ) -> Generator[Event, None, StudyMember]:
     """Train a fold's run to its end and judge it on its part; yield what the study tells of it, return it complete."""
     title = title_of(member, config)
-    split = split_of_fold(dealt, config, member.repeat or 1, member.fold or 1)
     own = config_of(progress.study, member, config)
-    path = progress.workspace.resolve(own.data.split_file or "")
-    if not path.is_file():
-        atomic_write(path, (split.model_dump_json(indent=1) + "\n").encode())
-    trained = yield from run_member(progress, member, own, title)
-    over = yield from judged(progress, trained, config, folders, dealt, title)
+    if config.crossval.tune:
+        member = yield from search_in_fold(progress, member, own, title)
+        own = parse_config(overlay(own.model_dump(mode="json"), layer(member.values)))
+    before = share_of_search(config)
+    trained = yield from run_member(progress, member, own, title, share=lambda done: before + (1 - before) * done)
+    over = yield from judged(progress, trained, folders, dealt, title)
     yield progress.change(over)
     return over
+
+
+def keep_splits(study: Study, config: Config, dealt: Dealt, workspace: Workspace) -> None:
+    """Write down the split of each fold, unless it is there: one that can't be is told before hours of training."""
+    for member in study.members:
+        split = split_of_fold(dealt, config, member.repeat or 1, member.fold or 1)
+        path = workspace.resolve(config_of(study, member, config).data.split_file or "")
+        if not path.is_file():
+            atomic_write(path, (split.model_dump_json(indent=1) + "\n").encode())
+        if config.crossval.tune:
+            keep_inner_split(workspace, study.study_id, member.run_id, split_of_search(split, dealt, config))
 
 
 def fold_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Event, None, StudyMember]:
@@ -108,12 +122,15 @@ def _checked(config: Config, workspace: Workspace) -> Folders:
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, workspace.root)
     target_class(config, folders.class_names)
+    if config.crossval.tune:
+        check_space(config)
     return folders
 
 
 def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Generator[Event, None, Event]:
     study, workspace = progress.study, progress.workspace
     dealt = yield from dealt_cases(study.study_id, config, folders, workspace)
+    keep_splits(study, config, dealt, workspace)
     if config.system.cluster is None:
         for member in study.members:
             progress.check_stop()

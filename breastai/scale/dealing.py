@@ -13,7 +13,8 @@ from breastai.data.cache import Prepared
 from breastai.data.cases import Folders, preprocessed
 from breastai.data.leaks import left_out, units
 from breastai.data.patients import patients_in
-from breastai.data.splits import deal, split
+from breastai.data.splits import deal
+from breastai.data.splits import split as split_apart
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
@@ -114,7 +115,7 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
     rest = np.flatnonzero((folds > 0) & (folds != fold))
     seed = _seed(config, repeat) + 500 + fold
     groups = _groups(config.crossval.grouped, dealt.units, rest)
-    _, chosen = split(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
+    _, chosen = split_apart(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
     validating = set(rest[chosen].tolist())
     held_out = np.flatnonzero(folds == fold)
     by = "whole patients and groups of duplicates" if groups is not None else "single images"
@@ -140,6 +141,25 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
         groups=dealt.twins,
         cases=cases,
     )
+
+
+def split_of_search(split: SplitFile, dealt: Dealt, config: Config) -> SplitFile:
+    """Return the split of the trials of a fold's search: of the images the fold learns from, which no other joins.
+
+    Neither those held out nor those that choose the fold's epoch, threshold and calibration stand in it.
+    """
+    learnt = np.array([number for number, case in enumerate(split.cases) if case.part == "train"], dtype=np.int64)
+    labels = np.array(dealt.labels)[learnt]
+    seed = split.seed + 500
+    groups = _groups(config.crossval.grouped, dealt.units, learnt)
+    _, chosen = split_apart(labels, groups, config.data.val_split, seed, dealt.class_names)
+    validating = set(learnt[chosen].tolist())
+    cases = [
+        split.cases[number].model_copy(update={"part": "val" if number in validating else "train"})
+        for number in learnt.tolist()
+    ]
+    description = f"{len(cases)} images that one fold learns from, {config.data.val_split:.0%} of them to judge trials by, seed {seed}"
+    return split.model_copy(update={"description": description, "seed": seed, "cases": cases})
 
 
 def _groups(grouped: bool, together: Sequence[str] | None, among: npt.NDArray[np.int64]) -> list[str] | None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.decision import DecisionRule, NoveltyLimit
+from breastai.domain.errors import ExportFailed
 from breastai.domain.study import Study
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.export import EXPORTED_NOVELTY, REPLAYED_NOVELTY, source_of
@@ -68,6 +69,9 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
     Raises ExportFailed, or ExportMismatch and leaves nothing behind.
     """
     members = [load_checkpoint(checkpoint_files(workspace, member.run_id, "best")) for member in study.members]
+    seen = {(loaded.manifest.config.data.image_size, loaded.manifest.config.preprocessing) for loaded in members}
+    if len(seen) > 1:  # the file takes one image, prepared in one way
+        raise ExportFailed("onnx", "the folds chose different image sizes or ways of preparing images")
     source = source_of(members[0], workspace, EXPORT_FORMATS["onnx"])
     limits = _novelty_limits(members)
     if limits is not None:

@@ -33,12 +33,12 @@ JUDGED_ONCE = (
 
 
 def judged(
-    progress: StudyInProgress, member: StudyMember, config: Config, folders: Folders, dealt: Dealt, title: str
+    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Dealt, title: str
 ) -> Generator[Event, None, StudyMember]:
     """Return a trained member, complete with the figures of its held-out part; asked of the network only once."""
     record = judgement_of(progress.workspace, member.run_id)
     if record is None:
-        record = yield from _judge(progress, member, config, folders, dealt, title)
+        record = yield from _judge(progress, member, folders, dealt, title)
     labels, probabilities = answers_in(record)
     figures = epoch_figures(labels, probabilities, record.evidence.class_names)
     numbers = {name: figures[name] for name, row in METRICS.items() if row.kind == "number" and name in figures}
@@ -60,14 +60,14 @@ def answers_in(record: EvaluationRecord) -> tuple[npt.NDArray[np.int64], npt.NDA
 
 
 def _judge(
-    progress: StudyInProgress, member: StudyMember, config: Config, folders: Folders, dealt: Dealt, title: str
+    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Dealt, title: str
 ) -> Generator[Event, None, EvaluationRecord]:
     workspace = progress.workspace
     loaded = load_checkpoint(checkpoint_files(workspace, member.run_id, "best"))
     split = read_split(split_path(workspace, member.run_id), f"{member.run_id}/split.json")
-    images = yield from _held_out_images(split, config, folders)
-    answers = yield from _answers(progress, loaded, images, title)
     manifest = loaded.manifest
+    images = yield from _held_out_images(split, manifest.config, folders)
+    answers = yield from _answers(progress, loaded, images, title)
     unit_of = None if dealt.units is None else dict(zip(dealt.files, dealt.units, strict=True))
     units = None if unit_of is None else [unit_of[file] for file in images.files]
     novelty = None if loaded.novelty is None else loaded.novelty.of(answers.features)
@@ -89,7 +89,7 @@ def _judge(
             units,
             rule=manifest.decision,
             novelty=novelty,
-            seed=config.system.seed,
+            seed=manifest.config.system.seed,
         ),
         cases=_cases(loaded, images.files, answers, units, novelty),
     )

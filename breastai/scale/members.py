@@ -122,10 +122,11 @@ def run_member(
     config: Config,
     title: str = "",
     prune: Callable[[StudyMember], bool] = lambda member: False,
+    share: Callable[[float], float] = lambda done: done,
 ) -> Generator[Event, None, StudyMember]:
     """Train a member to its end, from where it stopped if it had begun; yield what the study tells of it.
 
-    `title` begins the messages of its progress.
+    `title` begins the messages of its progress; `share`: how much of the member is done, given how much of its run is.
     Returns the member, `pruned` when `prune`, asked after each epoch, ended it; it is not complete before its study
     says so. Raises MemberStopped, MemberFailed, or what keeps a run from beginning.
     """
@@ -158,8 +159,8 @@ def run_member(
                 pruned = prune(member)
             elif isinstance(event, ProgressUpdate):
                 message = f"{title}: {event.message}" if title else event.message
-                share = progress.share_done(event.progress or 0.0)
-                changes = {**_OWN_ENVELOPE, "message": message, "progress": share, "eta_s": None}
+                done = progress.share_done(share(event.progress or 0.0))
+                changes = {**_OWN_ENVELOPE, "message": message, "progress": done, "eta_s": None}
                 yield event.model_copy(update=changes)
             elif isinstance(event, Log):
                 yield event.model_copy(update=_OWN_ENVELOPE)

@@ -26,6 +26,10 @@ from breastai.storage.evaluations import save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace
 
 POOLED = "pooled"
+CHOSEN_INSIDE = (
+    "Settings were chosen inside the folds: each fold searched for its own by trials on a part of the images it learns "
+    "from, without its held-out part and its validation images. The figures judge the search and training together."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +117,7 @@ def pooled_result(study: Study, config: Config, dealt: Dealt, workspace: Workspa
         units=None if dealt.units is None else len({dealt.units[case] for case in judged}),
         patients_known=dealt.patients_known,
         grouped=config.crossval.grouped,
+        tuned=config.crossval.tune,
         figures=found.figures,
         at_thresholds=_at_thresholds(pool, names.index(target), clusters),
         target_class=target,
@@ -161,6 +166,8 @@ def _notes(study: Study, config: Config, dealt: Dealt) -> list[str]:
         JUDGED_ONCE.replace("This part was held out from the run and is judged", "Each part was held out and judged"),
         f"{len(study.members)} runs; every image is held out once in each of {config.crossval.repeats} repeats.",
     ]
+    if config.crossval.tune:
+        notes.append(CHOSEN_INSIDE)
     if dealt.units is None:
         notes.append(PATIENTS_UNKNOWN)
     elif not dealt.patients_known:

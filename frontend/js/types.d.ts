@@ -158,6 +158,7 @@ declare global {
       figures: Record<string, number | null>;
       n: number | null;
       values: Record<string, any>;
+      tuning: TuningState | null;
       message: string;
     }
 
@@ -224,6 +225,7 @@ declare global {
       units: number | null;
       patients_known: boolean;
       grouped: boolean;
+      tuned: boolean;
       figures: Record<string, Figure>;
       at_thresholds: Record<string, Figure>;
       target_class: string | null;
@@ -1372,7 +1374,7 @@ declare global {
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
       runs: { create(context: Context): View & { restyle(): void } };
-      tuning: { create(context: Context): View & { restyle(): void } };
+      tuning: { create(context: Context): View & { restyle(): void }; settingName(path: string): HTMLElement; valueText(path: string, value: unknown): string };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from breastai import worker
-from breastai.domain.config import Config
+from breastai.domain.config import Config, overlay
 from breastai.domain.errors import DiskFull, TooFewClasses
 from breastai.domain.events import (
     CrossvalComplete,
@@ -42,7 +42,7 @@ from breastai.domain.evidence import (
     TwinGroup,
 )
 from breastai.domain.jobs import Audit, Bench, Compare, Crossval, Evaluate, Export, Job, Report, Resume, ResumeStudy, Train, Tune
-from breastai.domain.study import CURVES, CrossvalResult, Spread, Study, StudyMember
+from breastai.domain.study import CURVES, CrossvalResult, Spread, Study, StudyMember, TuningState
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
 from breastai.storage.reports import report_files
 from breastai.storage.saving import commit
@@ -327,16 +327,19 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
 
 
 def crossval(job: Crossval, workspace: Workspace, stop: Callable[[], object]) -> Iterator[Event]:
-    """Complete the first of three folds and an epoch of the second, then wait for the stop."""
+    """Complete the first of three folds, the second's search and an epoch of it, then wait for the stop."""
     members = [StudyMember(run_id=f"{job.study_id}-r1f{fold}", repeat=1, fold=fold, epochs=2) for fold in (1, 2, 3)]
     study = Study(
-        study_id=job.study_id, kind="crossval", created="2026-01-01", config=job.config.model_dump(mode="json"),
+        study_id=job.study_id, kind="crossval", created="2026-01-01",
+        config=overlay(job.config.model_dump(mode="json"), {"crossval": {"tune": True}}),
         members=[judged(members[0]), *members[1:]],
     )  # fmt: skip
     with workspace.lock_run(job.study_id):
         yield StudyStarted(study=study.model_copy(update={"members": members}))
         yield StudyMemberChanged(study_id=study.study_id, member=study.members[0])
         now = members[1].model_copy(update={"state": "running", "epoch": 1, "curves": curves(1, 0.1)})
+        found = {"tuning": TuningState(trials=20, done=20, best_auc=0.91), "values": {"model.dropout_rate": 0.25}}
+        now = now.model_copy(update=found)
         study = study.with_member(now)
         save_study(workspace, study)
         yield StudyMemberChanged(study_id=study.study_id, member=now)
@@ -359,7 +362,7 @@ def resume_study(job: ResumeStudy, workspace: Workspace, stop: Callable[[], obje
         yield StudyMemberChanged(study_id=study.study_id, member=study.member(member.run_id))
     figure = Figure(value=0.8, low=0.7, high=0.9, n=90)
     result = CrossvalResult(
-        class_names=PLAIN_NAMES, cases=90, predictions=90, counts=dict.fromkeys(PLAIN_NAMES, 30), grouped=False,
+        class_names=PLAIN_NAMES, cases=90, predictions=90, counts=dict.fromkeys(PLAIN_NAMES, 30), grouped=False, tuned=True,
         figures={"accuracy": figure, "auc_roc.malignant": figure}, at_thresholds={"sensitivity": figure, "npv": figure},
         target_class="malignant", confusion_matrix=[[20, 5, 5], [5, 20, 5], [5, 5, 20]],
         spread={"accuracy": Spread(mean=0.8, standard_deviation=0.04, low=0.75, high=0.85, n=3)},

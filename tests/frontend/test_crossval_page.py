@@ -11,9 +11,11 @@ OpenPage = Callable[..., Page]
 RunJs = Callable[..., Any]
 WORDS = {
     "en": {"running": "Running", "stopped": "Stopped", "complete": "Complete", "folds": ["complete", "running", "waiting"],
-           "epoch": "epoch 1 of 2", "done": "3 of 3 folds complete", "warning": "dealt one by one"},
+           "epoch": "epoch 1 of 2", "done": "3 of 3 folds complete", "warning": "dealt one by one",
+           "search": "20 of 20 trials, best validation AUC 0.910", "setting": "Dropout: 0.25", "inside": "chosen inside the folds"},
     "fr": {"running": "En cours", "stopped": "Arrêté", "complete": "Terminé", "folds": ["terminé", "en cours", "en attente"],
-           "epoch": "époque 1 sur 2", "done": "3 plis terminés sur 3", "warning": "réparties une à une"},
+           "epoch": "époque 1 sur 2", "done": "3 plis terminés sur 3", "warning": "réparties une à une",
+           "search": "20 essais sur 20, meilleure AUC de validation 0,910", "setting": "0,25", "inside": "choisis à l’intérieur des plis"},
 }  # fmt: skip
 
 
@@ -26,6 +28,8 @@ def shows_the_middle(page: Page, words: dict[str, Any]) -> None:
     for number, state in enumerate(words["folds"]):
         expect(rows(page).nth(number)).to_contain_text(state)
     expect(rows(page).nth(1)).to_contain_text(words["epoch"])
+    expect(rows(page).nth(1)).to_contain_text(words["search"])
+    expect(rows(page).nth(1).locator("details li")).to_contain_text(words["setting"])
     expect(rows(page).nth(1).locator("progress")).to_have_js_property("value", 0.5)
     points = "Chart.getChart(document.querySelector('[data-chart=crossval-val_auc_roc]')).data.datasets.map(({ fill, data }) => [fill, data.map(({ y }) => Number(y.toFixed(2)))])"
     assert page.evaluate(points) == [[False, [0.65, 0.7]], [False, [0.6, 0.7]], ["-1", [0.7, 0.7]]]
@@ -55,6 +59,7 @@ def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
     expect(page.locator("#crossval-body")).to_contain_text(words["done"])
     result = page.locator("#crossval-result")
     expect(result).to_contain_text(words["warning"])
+    expect(result).to_contain_text(words["inside"])
     expect(result).to_contain_text("_ensemble.onnx")
     expect(result.locator("table")).to_have_count(4)
     expect(page.locator('#crossval-card [data-action="resume_study"]')).to_have_count(0)

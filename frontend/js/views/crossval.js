@@ -26,12 +26,25 @@
     return make("span", { class: "fold-progress" }, make("progress", { attributes: { max: 1, value, "aria-label": label } }), make("span", { text }));
   }
 
+  /** How far a fold's search for settings is, and what it found. @param {Wire.StudyMember} member */
+  function searchOf({ tuning, values }) {
+    if (tuning === null) return format.NONE;
+    const done = t("crossval.search_done", { done: format.integer(tuning.done), trials: format.integer(tuning.trials), auc: format.figure(tuning.best_auc) });
+    const found = Object.entries(values);
+    if (found.length === 0) return done;
+    const { settingName, valueText } = BreastAI.views.tuning;
+    const lines = found.map(([path, value]) => make("li", {}, settingName(path), t("crossval.setting_value", { value: valueText(path, value) })));
+    return make("details", {}, make("summary", { text: done }), make("ul", {}, ...lines));
+  }
+
   /** @param {Wire.Study} study */
   function foldsTable(study) {
-    const head = ["crossval.which", "crossval.state", "crossval.progress", "crossval.best_epoch"].map((key) => t(key));
+    const searched = study.config.crossval?.tune === true;
+    const head = ["crossval.which", "crossval.state", ...(searched ? ["crossval.search"] : []), "crossval.progress", "crossval.best_epoch"].map((key) => t(key));
     const rows = study.members.map((member) => [
       make("span", { attributes: { title: member.run_id } }, titleOf(study, member)),
       t(`member.${member.state}`),
+      ...(searched ? [searchOf(member)] : []),
       progressOf(member, titleOf(study, member)),
       member.best_epoch === null ? format.NONE : format.integer(member.best_epoch),
       ...FOLDS.map((figure) => format.figure(member.figures[figure] ?? null)),
@@ -71,6 +84,7 @@
     const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`evidence.${figure}`) }), value]));
     return [
       make("p", { text: t(found.grouped ? "crossval.grouped" : "crossval.ungrouped", { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
+      found.tuned ? make("p", { text: t("crossval.tuned") }) : null,
       found.patients_known ? null : make("p", { class: "muted", text: t("crossval.patients_unknown") }),
       figuresTable(t("crossval.pooled"), pooled),
       called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: found.target_class }), called),

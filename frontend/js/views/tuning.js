@@ -233,5 +233,5 @@
     };
   }
 
-  BreastAI.views.tuning = { create };
+  BreastAI.views.tuning = { create, settingName, valueText };
 })();
