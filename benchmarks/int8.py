@@ -7,7 +7,8 @@ The first form times networks of random weights, batch 1, at the sizes of the ca
 answers are apart. The second exports a trained checkpoint as the product does (the scope that loses little enough on its
 own validation images), times it likewise, and judges PyTorch, float32 and int8 on labelled images: AUC of each class by
 DeLong and sensitivity at the frozen operating point by Wilson, both with 95 % intervals, and the paired DeLong test.
-The three are asked in turns, round by round, so that a busy machine slows all alike; "best" is the least of all rounds.
+The three are asked in turns of 20, so that a busy machine slows all alike, with a pause before each: the threads of each
+wait for more work by spinning, and would take the cores from the next. "best" is the least of all rounds.
 """
 
 import argparse
@@ -39,6 +40,7 @@ from breastai.storage.workspace import Workspace
 
 SIDES = {"tf_efficientnet_lite0": 224, "efficientnet_b0": 224, "resnet50": 224, "efficientnetv2_s": 384}
 ORDER = ("PyTorch", "float32", "int8")
+TURN, WARM_UP, PAUSE_S = 20, 5, 0.5
 
 
 def session(path: Path, threads: int) -> Any:
@@ -64,12 +66,14 @@ def timed(
         ways[name] = lambda opened=opened: opened.run(None, {INPUT_NAME: image})
     taken: dict[str, list[float]] = {name: [] for name in ways}
     with torch.inference_mode():
-        for number in range(rounds + 5):
+        for begun in range(0, rounds, TURN):
             for name, ask in ways.items():
-                began = time.perf_counter()
-                ask()
-                if number >= 5:
-                    taken[name].append(1000 * (time.perf_counter() - began))
+                time.sleep(PAUSE_S)
+                for number in range(WARM_UP + min(TURN, rounds - begun)):
+                    began = time.perf_counter()
+                    ask()
+                    if number >= WARM_UP:
+                        taken[name].append(1000 * (time.perf_counter() - began))
     return {name: np.array(values) for name, values in taken.items()}
 
 

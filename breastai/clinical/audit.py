@@ -11,6 +11,7 @@ from breastai.clinical.image_facts import ImageFacts, look_at_all
 from breastai.clinical.intervals import wilson
 from breastai.clinical.shortcuts import find_shortcuts
 from breastai.data.duplicates import Duplicates, find_duplicates
+from breastai.data.frames import by_file, file_of
 from breastai.data.image_folder import ImageFolder
 
 Severity = Literal["error", "warning", "info"]
@@ -206,7 +207,9 @@ def audit(
     )
     masks = [_name(split, mask) for split, folder in folders.items() for mask in folder.masks]
     class_names = sorted({image.class_name for image in images})
-    groups = tuple(_group(images, group) for group in duplicates.groups)
+    # The frames of one file look alike by their nature, and no split parts them.
+    several = [group for group in duplicates.groups if len({file_of(images[number].file) for number in group}) > 1]
+    groups = tuple(_group(images, group) for group in several)
     findings = [
         *_about_twins(groups),
         *_about_patients(images),
@@ -368,13 +371,13 @@ def _few_cases(
     images: Sequence[_Image], class_names: Sequence[str], duplicates: Duplicates
 ) -> list[dict[str, str | int]]:
     """Return each class of val and test that has too few cases: a patient, or else a group of duplicates, is one."""
-    twins = duplicates.group_numbers(len(images))
+    twins, wholes = duplicates.group_numbers(len(images)), by_file([image.file for image in images])
     few: list[dict[str, str | int]] = []
     for split in [split for split in ("val", "test") if any(image.split == split for image in images)]:
         for class_name in class_names:
             cases = {
-                image.patient or int(group)
-                for image, group in zip(images, twins, strict=True)
+                image.patient or whole or int(group)
+                for image, group, whole in zip(images, twins, wholes or [""] * len(images), strict=True)
                 if image.split == split and image.class_name == class_name
             }
             if half_interval(len(cases)) > WIDEST_HALF_INTERVAL:

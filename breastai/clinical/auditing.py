@@ -11,6 +11,7 @@ import breastai
 from breastai.clinical import audit as auditor
 from breastai.data.background import with_progress
 from breastai.data.decode import read_content
+from breastai.data.frames import with_frames
 from breastai.data.image_folder import ImageFolder, scan
 from breastai.data.patients import patients_in
 from breastai.data.pictures import picture
@@ -34,7 +35,7 @@ _MOST_PICTURES = 4
 def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     """Tell what is wrong with the images of a folder; raise what scanning it raises."""
     root = workspace.resolve(job.data)
-    folders = folders_below(root)
+    folders = {split: with_frames(folder, job.frames) for split, folder in folders_below(root).items()}
     record = yield from audited(folders, job.patient_id, workspace)
     places = {split: folder.root for split, folder in folders.items()}
     yield audit_event(

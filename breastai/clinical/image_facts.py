@@ -1,6 +1,5 @@
 """What can be seen of an image without understanding it: its size, border, colour, burned-in marks, and its thumbnail."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.decode import decode, read_content, says_burned_in
+from breastai.data.decode import content_hash, decode, read_content, says_burned_in
 from breastai.data.duplicates import thumbnail
 from breastai.domain.errors import ImageUnreadable
 
@@ -62,7 +61,7 @@ def look_at(content: bytes, name: str) -> ImageFacts:
     rim = _rim(grey)
     histogram = np.bincount(grey.ravel(), minlength=256)
     return ImageFacts(
-        content_hash=hashlib.sha256(content).hexdigest(),
+        content_hash=content_hash(content, name),
         file_size=len(content),
         height=grey.shape[0],
         width=grey.shape[1],

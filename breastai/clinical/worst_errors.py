@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from breastai.data.frames import Frames, with_frames
 from breastai.data.image_folder import scan
 from breastai.data.pictures import picture
 from breastai.domain.config import DataSettings
@@ -40,14 +41,14 @@ def wrong_answers(record: EvaluationRecord) -> list[tuple[int, WrongCase]]:
 
 
 def files_of(
-    record: EvaluationRecord, wanted: Iterable[str], workspace: Workspace, data: DataSettings
+    record: EvaluationRecord, wanted: Iterable[str], workspace: Workspace, data: DataSettings, frames: Frames = "middle"
 ) -> Mapping[str, tuple[Path, str]]:
     """Return path and name of the images with the `wanted` hashes of names, from the first folder that has them all."""
     hashes = set(wanted)
     places = (record.data, data.val_dir, data.train_dir, data.test_dir)
     for root in [workspace.resolve(place) for place in places if place]:
         try:
-            folder = scan(root)
+            folder = with_frames(scan(root), frames)
         except InputError:
             continue
         found = {sha256_of(file): (folder.path(number), file) for number, file in enumerate(folder.files)}
@@ -66,7 +67,7 @@ def show_errors(job: ShowErrors, workspace: Workspace) -> Iterator[Event]:
     shown = wrong[:_SHOWN]
     manifest = read_manifest(find_checkpoint(workspace, record.checkpoint))
     hashes = [record.cases[number].name_sha256 for number, _ in shown]
-    files = files_of(record, hashes, workspace, manifest.config.data)
+    files = files_of(record, hashes, workspace, manifest.config.data, manifest.config.preprocessing.frames)
     worst = []
     for name, (_, case) in zip(hashes, shown, strict=True):
         if name in files:

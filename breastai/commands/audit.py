@@ -34,10 +34,11 @@ def audit(
 
     root = image_place(folder)
     place = Workspace.open(workspace)
-    rule = workspace_config(place).evaluation.patient_id
+    config = workspace_config(place)
+    rule, frames = config.evaluation.patient_id, config.preprocessing.frames
     with opened(as_json) as output:
         watching = _Watching(output)
-        status = run_job(Audit(workspace=str(place.root), data=root, patient_id=rule), watching)
+        status = run_job(Audit(workspace=str(place.root), data=root, patient_id=rule, frames=frames), watching)
     severe = {"error": {"error"}, "warning": {"error", "warning"}, None: set()}[fail_on]
     return FAILED if status == 0 and watching.severities & severe else status
 

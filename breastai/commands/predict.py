@@ -67,10 +67,12 @@ def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], outp
 
 
 def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator[Event]":
+    from breastai.data.frames import files_of
     from breastai.predictor.onnx_model import OnnxModel
     from breastai.predictor.predictions import predictions, told
 
     path = Path(model).expanduser()
     # Results name exports relative to the workspace, so that is looked at too.
     opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
-    yield from told(predictions(opened_model, files, workspace.relative), len(files))
+    images = files_of(files, opened_model.preprocessing.frames)
+    yield from told(predictions(opened_model, images, workspace.relative), len(images))

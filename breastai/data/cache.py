@@ -24,7 +24,7 @@ import numpy as np
 import platformdirs
 import psutil
 
-from breastai.data.decode import DECODING_VERSION, Pixels, decode, read_content
+from breastai.data.decode import DECODING_VERSION, Pixels, content_hash, decode, read_content
 from breastai.data.image_folder import ImageFolder, Skipped
 from breastai.data.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.domain.config import PreprocessingSettings
@@ -96,7 +96,7 @@ class Prepared:
         if pixels is None:
             file = self.folder.files[index]
             content = read_content(self.folder.path(index), file)
-            if hashlib.sha256(content).hexdigest() != digest:
+            if content_hash(content, file) != digest:
                 raise ImageUnreadable(file, "it changed while it was in use; start again")
             pixels, original_size = _made(content, file, self._store)
             if self.cache_note is None:
@@ -174,7 +174,7 @@ class _Maker:
         file = self._folder.files[index]
         try:
             content = read_content(self._folder.path(index), file)
-            digest = hashlib.sha256(content).hexdigest()
+            digest = content_hash(content, file)
             original_size = _sound_entry(self._store, digest)
             if original_size is not None:
                 return _Entry(digest, original_size)
@@ -203,7 +203,9 @@ def _made(content: bytes, file: str, store: _Store) -> tuple[Pixels, tuple[int, 
 def _settings_key(preprocessing: PreprocessingSettings, image_size: int) -> str:
     """Return a name for everything besides the file's content that decides about the pixels."""
     versions = [CACHE_VERSION, DECODING_VERSION, PREPROCESSING_VERSION, cv2.__version__]
-    described = json.dumps([versions, image_size, preprocessing.model_dump(mode="json")], sort_keys=True)
+    described = json.dumps(
+        [versions, image_size, preprocessing.model_dump(mode="json", exclude={"frames"})], sort_keys=True
+    )
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.cache import Prepared, prepare
+from breastai.data.frames import Frames, by_file, with_frames
 from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
 from breastai.data.leaks import counted, left_out, units
 from breastai.data.patients import patients_in
@@ -123,18 +124,19 @@ def list_folders(config: Config, base: Path) -> Folders:
 
     Fast: no image is read, so that a wrong folder is told at once. A test folder that can't be used is None.
     """
-    train = scan(local_place(base, config.data.train_dir))
+    frames = config.preprocessing.frames
+    train = with_frames(scan(local_place(base, config.data.train_dir)), frames)
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
-    val = _scan_optional(config.data.val_dir, base, train.class_names)
+    val = _scan_optional(config.data.val_dir, base, train.class_names, frames)
     if val is not None and config.data.pool_val:
         train, val = pooled({"train": train, "val": val}), None
     if config.data.split_only:
         train, val = _named_in_split(config, base, train, val)
     test = None
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
-        test = _scan_optional(config.data.test_dir, base, train.class_names)
+        test = _scan_optional(config.data.test_dir, base, train.class_names, frames)
     return Folders(train, val, test)
 
 
@@ -209,10 +211,9 @@ def _split(
     held_out: set[int] = set()
     if val is None:
         groups = None if together is None else [together[number] for number in kept]
+        frames = by_file(train.folder.files) is not None
         held_out = {kept[place] for place in split(labels, groups, config.data.val_split, seed, names)[1]}
-        description = (
-            f"{config.data.val_split:.0%} set aside for validation by {_unit(patients, together, on_leak)}, seed {seed}"
-        )
+        description = f"{config.data.val_split:.0%} set aside for validation by {_unit(patients, together, on_leak, frames)}, seed {seed}"
     else:
         description = "validation images from their own folder"
     if on_leak == "continue" and twins:
@@ -239,10 +240,12 @@ def _split(
     )
 
 
-def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str) -> str:
+def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str, frames: bool) -> str:
     if patients is not None:
         return "whole patients" if on_leak == "continue" else "whole patients and groups of duplicates"
     if together is not None:
+        if frames:
+            return "whole files and groups of duplicates, which stand in for unknown patients"
         return "groups of duplicates, which stand in for unknown patients"
     return "single images (patients unknown)"
 
@@ -265,7 +268,7 @@ def labelled_images(
     folder: Path, class_names: Sequence[str], config: Config, on_progress: Progress | None = None
 ) -> tuple[ImageSet, tuple[Skipped, ...]]:
     """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
-    listed = scan(folder, expected_classes=class_names)
+    listed = with_frames(scan(folder, expected_classes=class_names), config.preprocessing.frames)
     prepared = preprocessed(listed, config, on_progress)
     return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
 
@@ -282,9 +285,11 @@ def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | No
     )
 
 
-def _scan_optional(name: str | None, base: Path, class_names: Sequence[str]) -> ImageFolder | None:
+def _scan_optional(name: str | None, base: Path, class_names: Sequence[str], frames: Frames) -> ImageFolder | None:
     path = local_place(base, name) if name else None
-    return scan(path, expected_classes=class_names) if path is not None and path.is_dir() else None
+    if path is None or not path.is_dir():
+        return None
+    return with_frames(scan(path, expected_classes=class_names), frames)
 
 
 def _check_complete(val: ImageFolder, class_names: Sequence[str]) -> None:

@@ -5,7 +5,9 @@ inside OpenCV write to stderr and may hand back half an image. OpenCV reads what
 colour with 16 bits, after Pillow has found the file sound.
 """
 
+import hashlib
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -35,6 +37,8 @@ _BEGINNING_BYTES = 1024
 
 Pixels = npt.NDArray[np.uint8]
 
+_FRAME = re.compile(r"(.+)#([1-9]\d{0,8})", re.DOTALL)
+
 # Only these are tried, whatever else Pillow could open.
 _PLUGINS = (BmpImagePlugin, JpegImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
 _FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -63,11 +67,37 @@ def read_image(path: Path) -> Pixels:
     return decode(read_content(path, path.as_posix()), path.as_posix())
 
 
+def frame_of(name: str) -> tuple[str, int | None]:
+    """Return the file and the number of the frame that a name such as clip.dcm#3 means; without one None."""
+    found = _FRAME.fullmatch(name)
+    return (name, None) if found is None else (found[1], int(found[2]))
+
+
+def file_at(path: Path) -> Path:
+    """Return the file in which the image at `path` lies: of clip.dcm#3 it is clip.dcm."""
+    name, number = frame_of(path.name)
+    return path if number is None or path.is_file() else path.with_name(name)
+
+
+def content_hash(content: bytes, name: str) -> str:
+    """Return the SHA-256 of an image by the bytes of its file; each frame of a DICOM file has its own."""
+    digest = hashlib.sha256(content)
+    number = frame_of(name)[1] if _is_dicom(content, name) else None
+    if number is not None:
+        digest.update(f"#{number}".encode())
+    return digest.hexdigest()
+
+
+def _is_dicom(content: bytes, name: str) -> bool:
+    return content[128:132] == b"DICM" or frame_of(name)[0].lower().endswith((".dcm", ".dicom"))
+
+
 def read_content(path: Path, name: str) -> bytes:
-    """Return the bytes of the file at `path`; raise ImageUnreadable under `name`.
+    """Return the bytes of the file at `path`, or of that whose frame it names; raise ImageUnreadable under `name`.
 
     Opening a file is left to Python: OpenCV can't open a path with accents on Windows.
     """
+    path = file_at(path)
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_FILE_BYTES:
@@ -81,7 +111,8 @@ def read_content(path: Path, name: str) -> bytes:
 
 def readable_start(path: Path, name: str) -> None:
     """Raise ImageUnreadable when the beginning of a file shows already that it is no image we read. DICOM passes."""
-    if name.lower().endswith((".dcm", ".dicom")):
+    path = file_at(path)
+    if frame_of(name)[0].lower().endswith((".dcm", ".dicom")):
         return
     try:
         with path.open("rb") as file:
@@ -108,16 +139,16 @@ def decode(content: bytes, name: str) -> Pixels:
 
     Grey stored as colour (three equal channels) becomes (H, W, 1), so that what follows does not depend on how
     a grey image was stored. CMYK JPEGs are taken as Adobe writes them, inverted. Transparency is laid over black, the EXIF orientation is applied, of several pages
-    or frames the first counts (of DICOM the middle one). 16-bit values are divided by the largest value of 8,
+    or frames the first counts (of DICOM the one that `name` names, else the middle one). 16-bit values are divided by the largest value of 8,
     10, 12, 14 or 16 bits, whichever the image needs; PGM states its own largest value; floats must lie
     between 0 and 1. Raises ImageUnreadable with the reason.
     """
     if not content:
         raise ImageUnreadable(name, "the file is empty (0 bytes)")
-    if content[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom")):
+    if _is_dicom(content, name):
         from breastai.data.dicom import decode_dicom  # pydicom takes time to import, and few need it
 
-        return collapse_grey(decode_dicom(content, name))
+        return collapse_grey(decode_dicom(content, name, frame_of(name)[1]))
     image = _opened(content, name)
     width, height = image.size
     if width * height > MAX_PIXELS:

@@ -25,6 +25,8 @@ warnings.filterwarnings("ignore", module=r"pydicom\.")
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 _ROWS = 256
+# A header can claim any number.
+_MOST_FRAMES = 10_000
 
 # In this order, so that those of the base install come first: a file shows the same pixels whatever else is installed.
 _PLUGINS = ("pydicom", "pillow", "pylibjpeg", "pyjpegls", "gdcm")
@@ -38,8 +40,8 @@ _DECODERS = (
 )
 
 
-def decode_dicom(content: bytes, name: str) -> Pixels:
-    """Return the (middle) frame in `content`: modality LUT, VOI LUT or window, then MONOCHROME1 inverted.
+def decode_dicom(content: bytes, name: str, number: int | None = None) -> Pixels:
+    """Return frame `number` of `content`, from 1 on, by default the middle one: modality LUT, VOI LUT or window, then MONOCHROME1 inverted.
 
     Grey has shape (H, W), colour (H, W, 3). Grey without a window is stretched over its own range when it has
     more than 8 bits. No reason in ImageUnreadable holds a value of a patient's attribute.
@@ -50,7 +52,7 @@ def decode_dicom(content: bytes, name: str) -> Pixels:
         raise ImageUnreadable(name, "the DICOM file holds no image")
     if rows * columns > MAX_PIXELS:
         raise ImageUnreadable(name, too_large(columns, rows))
-    values = _frame(dataset, name)
+    values = _frame(dataset, name, number)
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
     try:
         if photometric == "PALETTE COLOR":
@@ -60,6 +62,18 @@ def decode_dicom(content: bytes, name: str) -> Pixels:
         return _by_table(values, dataset, inverted=photometric == "MONOCHROME1")
     except Exception as error:  # attributes that contradict each other make pydicom raise whatever they lead to
         raise ImageUnreadable(name, f"its DICOM display attributes can't be used ({type(error).__name__})") from None
+
+
+def frames_in(path: Path) -> int:
+    """Return how many frames a DICOM file says it has; 1 of any other file, and of one that can't be read."""
+    try:
+        with path.open("rb") as file:
+            if file.read(132)[128:] != b"DICM" and path.suffix.lower() not in (".dcm", ".dicom"):
+                return 1
+        header = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=["NumberOfFrames"])
+        return max(1, min(int(header.get("NumberOfFrames", 1) or 1), _MOST_FRAMES))
+    except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
+        return 1
 
 
 def patient_in_header(path: Path) -> str | None:
@@ -89,10 +103,12 @@ def _read(content: bytes, name: str) -> Dataset:
         raise ImageUnreadable(name, f"it is not a readable DICOM file ({type(error).__name__})") from None
 
 
-def _frame(dataset: Dataset, name: str) -> npt.NDArray[Any]:
+def _frame(dataset: Dataset, name: str, number: int | None) -> npt.NDArray[Any]:
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
+    if frames > 1 and number is not None and number > frames:
+        raise ImageUnreadable(name, f"frame {number} was asked for, and the DICOM file has {frames}")
     try:
-        return _decoded(dataset, frames // 2)
+        return _decoded(dataset, frames // 2 if number is None or frames == 1 else number - 1)
     except Exception as error:  # pydicom's plugins raise whatever the bytes make them
         syntax = dataset.file_meta.TransferSyntaxUID
         if not syntax.is_encapsulated:

@@ -6,7 +6,6 @@ each candidate is then aligned (Evangelidis and Psarakis, IEEE TPAMI 2008;30:185
 and must agree in its shapes and in its fine grain. Grain is what tells two images apart that merely look alike.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.decode import decode, read_content
+from breastai.data.decode import content_hash, decode, read_content
 from breastai.domain.errors import ImageUnreadable
 
 Pixels = npt.NDArray[np.uint8]
@@ -92,14 +91,14 @@ def duplicates_in(root: Path, files: Sequence[str], threads: int = 2) -> Duplica
     def look(file: str) -> tuple[Pixels, str | None]:
         try:
             content = read_content(root / file, file)
-            return thumbnail(decode(content, file)), hashlib.sha256(content).hexdigest()
+            return thumbnail(decode(content, file)), content_hash(content, file)
         except ImageUnreadable:
             return np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8), None
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         seen = list(pool.map(look, files))
     # The names stand in for missing hashes: no two are equal.
-    hashes = [content_hash or f"unread {number}" for number, (_, content_hash) in enumerate(seen)]
+    hashes = [digest or f"unread {number}" for number, (_, digest) in enumerate(seen)]
     thumbnails = np.stack([small for small, _ in seen]) if seen else np.zeros((0, 1, 1), dtype=np.uint8)
     return find_duplicates(thumbnails, hashes, threads=threads)
 
@@ -151,8 +150,8 @@ def _identical(hashes: Sequence[str]) -> list[Twins]:
     """Return each file paired with the first one of the same content."""
     first: dict[str, int] = {}
     pairs: list[Twins] = []
-    for number, content_hash in enumerate(hashes):
-        earlier = first.setdefault(content_hash, number)
+    for number, digest in enumerate(hashes):
+        earlier = first.setdefault(digest, number)
         if earlier != number:
             pairs.append(Twins(earlier, number, 1.0, 1.0, identical=True))
     return pairs

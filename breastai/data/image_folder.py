@@ -77,6 +77,10 @@ class ImageFolder:
         files = tuple(self.files[index] for index in chosen)
         return replace(self, files=files, labels=self.labels[chosen])
 
+    def renamed(self, files: Sequence[str]) -> "ImageFolder":
+        """Return the same folder with other names for its images."""
+        return replace(self, files=tuple(files))
+
     def without(self, files: Iterable[str]) -> "ImageFolder":
         """Return the same folder without the images named."""
         left_out = frozenset(files)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from breastai.data.frames import by_file, file_of
 from breastai.domain.errors import TwinsFound
 from breastai.domain.evidence import TwinGroup
 
@@ -14,7 +15,7 @@ def left_out(files: Sequence[str], twins: Sequence[TwinGroup], on_leak: OnLeak) 
 
     `files` are relative to that folder, the files of `twins` begin with their split. `group` leaves out what has a
     twin in a given val or test folder, or one of another label; `exclude` moreover all but the first of each group;
-    `continue` nothing. `ask` raises TwinsFound when there are twins at all.
+    `continue` nothing. A frame of a file goes with its other frames. `ask` raises TwinsFound when there are twins at all.
     """
     if on_leak == "ask" and twins:
         contradicting = sum(group.contradicts for group in twins)
@@ -25,13 +26,16 @@ def left_out(files: Sequence[str], twins: Sequence[TwinGroup], on_leak: OnLeak) 
     found: dict[str, str] = {}
     for group in twins:
         mine = [file for file in _of_split(group, "train") if file in known]
+        wholes = {file_of(file) for file in mine}
+        all_frames = [file for file in files if file_of(file) in wholes] if wholes - set(mine) else mine
         elsewhere = next((split for split in ("val", "test") if split in group.splits), None)
         if elsewhere is not None:
-            found |= dict.fromkeys(mine, f"twin_in_{elsewhere}")
+            found |= dict.fromkeys(all_frames, f"twin_in_{elsewhere}")
         elif group.contradicts:
-            found |= dict.fromkeys(mine, "twin_of_another_label")
+            found |= dict.fromkeys(all_frames, "twin_of_another_label")
         elif on_leak == "exclude":
-            found |= dict.fromkeys(mine[1:], "duplicate")
+            others = [file for file in mine[1:] if file_of(file) == file or file_of(file) != file_of(mine[0])]
+            found |= dict.fromkeys(others, "duplicate")
     return found
 
 
@@ -40,12 +44,13 @@ def units(
 ) -> list[str] | None:
     """Return for each of `files` of a split's folder a name that all images of its patient and all its twins share.
 
-    None when neither patients nor twins are known.
+    Frames of one file belong together in any case. None when neither patients nor twins are known, and none is a frame.
     """
     number_of = {file: number for number, file in enumerate(files)}
     groups = [[number_of[file] for file in _of_split(group, split) if file in number_of] for group in twins]
     groups = [group for group in groups if len(group) > 1]
-    if patients is None and not groups:
+    wholes = by_file(files)
+    if patients is None and wholes is None and not groups:
         return None
     parent = list(range(len(files)))
 
@@ -55,8 +60,10 @@ def units(
             number = parent[number]
         return number
 
-    first_of_patient: dict[str, int] = {}
-    together = [[number, first_of_patient.setdefault(name, number)] for number, name in enumerate(patients or ())]
+    together: list[list[int]] = []
+    for names in (patients or (), wholes or ()):
+        first: dict[str, int] = {}
+        together += [[number, first.setdefault(name, number)] for number, name in enumerate(names)]
     for group in [*groups, *together]:
         for number in group[1:]:
             one, other = sorted((root(group[0]), root(number)))

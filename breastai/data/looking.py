@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.augment import augment
-from breastai.data.decode import Pixels, read_image
+from breastai.data.decode import Pixels, file_at, read_image
+from breastai.data.frames import with_frames
 from breastai.data.image_folder import canonical_class, scan
 from breastai.data.overview import describe
 from breastai.data.pictures import data_uri
@@ -34,7 +35,7 @@ def describe_images(job: DescribeImages, workspace: Workspace) -> Iterator[Event
 
 def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
     """Give a page of the images of a split, with thumbnails; an image that can't be read has its reason instead."""
-    folder = scan(_root(job.config, workspace, job.split))
+    folder = with_frames(scan(_root(job.config, workspace, job.split)), job.config.preprocessing.frames)
     chosen = [
         number
         for number in range(len(folder))
@@ -59,11 +60,12 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     root = _root(job.config, workspace, job.split)
     file = job.file or scan(root).files[0]
     path = root / file
-    if not path.resolve().is_relative_to(root.resolve()) or path.suffix.lower() not in IMAGE_SUFFIXES:
+    whole = file_at(path)
+    if not path.resolve().is_relative_to(root.resolve()) or whole.suffix.lower() not in IMAGE_SUFFIXES:
         raise ImageUnreadable(file, "it is no image of this folder")
-    if not path.is_file():
+    if not whole.is_file():
         raise ImageUnreadable(file, "there is no such file")
-    image = _decoded(str(path), path.stat().st_mtime_ns)
+    image = _decoded(str(path), whole.stat().st_mtime_ns)
     seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)
     drawn = [
         data_uri(augment(seen, job.config.augmentation, np.random.default_rng([job.seed, number])), _AUGMENTED_SIDE)
@@ -94,7 +96,7 @@ def _root(config: Config, workspace: Workspace, split: str) -> Path:
 
 def _entry(path: Path, file: str, class_name: str) -> ImageEntry:
     try:
-        stat = path.stat()
+        stat = file_at(path).stat()
         picture, width, height = _thumbnail(str(path), stat.st_mtime_ns, stat.st_size)
     except OSError as error:
         return ImageEntry(file=file, class_name=class_name, problem=error.strerror or str(error))

@@ -13,6 +13,7 @@ import numpy as np
 from breastai.data.cases import Folders, list_folders
 from breastai.data.decode import readable_start
 from breastai.data.image_folder import ImageFolder
+from breastai.data.leaks import units
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.config import Config
@@ -39,7 +40,13 @@ def describe(config: Config, base: Path) -> DataDescribed:
     patients = patients_in(train, config.evaluation.patient_id, base)
     counts = {name: folder.counts() for name, folder in usable.items()}
     if folders.val is None:
-        rest, held_out = split(train.labels, patients, config.data.val_split, config.system.seed, train.class_names)
+        rest, held_out = split(
+            train.labels,
+            units(train.files, patients, (), "train"),
+            config.data.val_split,
+            config.system.seed,
+            train.class_names,
+        )
         counts["train"], counts["val"] = train.subset(rest).counts(), train.subset(held_out).counts()
     skipped = [
         SkippedFile(split=name, file=item.file, reason=item.reason)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from breastai.data.dicom import patient_in_header
+from breastai.data.frames import file_of
 from breastai.data.image_folder import ImageFolder
 from breastai.domain.config import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
@@ -29,13 +30,16 @@ def patient_ids(
     A pattern is searched in the file's name; its first group is the id, or the whole match when it has no group.
     A folder level counts from the first folder below the class folder. A table is a CSV file, relative to
     `base`, the workspace, whose column file holds relative paths or file names that occur once. From DICOM headers
-    come hashes with the project's salt. Raises PatientIdInvalid when the rule can't be used and PatientIdMissing when
+    come hashes with the project's salt. The frames of a file are of one patient. Raises PatientIdInvalid when the rule can't be used and PatientIdMissing when
     it finds no patient for an image.
     """
     if rule is None:
         return None
-    lookup = _lookup(files, rule, base, folder)
-    found = [lookup(file) for file in files]
+    wholes = [file_of(file) for file in files]
+    unique = list(dict.fromkeys(wholes))
+    lookup = _lookup(unique, rule, base, folder)
+    by_file = {file: lookup(file) for file in unique}
+    found = [by_file[file] for file in wholes]
     missing = [file for file, patient in zip(files, found, strict=True) if not patient]
     if missing:
         raise PatientIdMissing(len(missing), missing[0], _described(rule))

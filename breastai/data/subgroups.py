@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from breastai.data.frames import file_of
 from breastai.data.patients import file_key
 from breastai.domain.errors import SubgroupsInvalid
 
@@ -25,10 +26,11 @@ def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
     """
     columns, rows = _read(path)
     names_in_table = Counter(PurePosixPath(file).name for file in rows)
-    names_in_folder = Counter(PurePosixPath(file_key(file)).name for file in files)
+    wholes = [file_of(file) for file in files]
+    names_in_folder = Counter(PurePosixPath(file_key(file)).name for file in dict.fromkeys(wholes))
     by_name = {PurePosixPath(file).name: row for file, row in rows.items()}
     found: list[dict[str, str]] = []
-    for file in files:
+    for file in wholes:
         key = file_key(file)
         name = PurePosixPath(key).name
         once = names_in_table[name] == 1 and names_in_folder[name] == 1

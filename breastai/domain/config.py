@@ -77,6 +77,10 @@ class PreprocessingSettings(Settings):
     resize: Literal["stretch", "pad"] = Field(
         "stretch", description="stretch fills the square; pad keeps the proportions and adds black borders."
     )
+    frames: Literal["middle", "each"] = Field(
+        "middle",
+        description="DICOM files of several images: middle takes the middle one; each takes every one as a case of its own, and a split never parts them.",
+    )
     breast_region: Literal["keep", "crop"] = Field(
         "keep",
         description="Mammograms: crop keeps the breast alone, without background, labels and stickers; keep leaves images as they are.",

@@ -100,6 +100,7 @@ class Audit(Job):
     kind: Literal["audit"] = "audit"
     data: str
     patient_id: PatientIdRule | None = None
+    frames: Literal["middle", "each"] = "middle"
     pictures: bool = False
 
 

@@ -84,6 +84,10 @@ _SPLITS = (
     (r"whole patients and groups of duplicates", "patientes entières et groupes de doublons"),
     (r"whole patients", "patientes entières"),
     (
+        r"whole files and groups of duplicates, which stand in for unknown patients",
+        "fichiers entiers et groupes de doublons, qui remplacent les patientes inconnues",
+    ),
+    (
         r"groups of duplicates, which stand in for unknown patients",
         "groupes de doublons, qui remplacent les patientes inconnues",
     ),

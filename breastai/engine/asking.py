@@ -53,7 +53,7 @@ def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked
             heat_map = drawn_map(heat, region, (image.shape[0], image.shape[1]))
         return ModelAnswer(model=name, prediction=said, heat_map=heat_map)
 
-    return ask
+    return Asked(ask, loaded.manifest.config.preprocessing.frames)
 
 
 def drawn_map(heat: Heat, region: Region, shape: tuple[int, int]) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from breastai.clinical.decision import calibrated
 from breastai.data.decode import Pixels, read_image
+from breastai.data.frames import files_of
 from breastai.data.preprocess import on_original, prepared
 from breastai.data.region import Region
 from breastai.domain.errors import BreastAIError, ImageUnreadable, TargetClassUnknown
@@ -73,7 +74,8 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
         raise TargetClassUnknown(job.target_class, names)
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
     folder = workspace.exports_dir / "heat_maps" / f"{loaded.manifest.run_id}_{loaded.manifest.kind}"
-    files = image_files([workspace.resolve(name) for name in job.images])
+    named = image_files([workspace.resolve(name) for name in job.images])
+    files = files_of(named, loaded.manifest.config.preprocessing.frames)
     failed = 0
     for path in files:
         name = workspace.relative(path)

@@ -13,6 +13,8 @@ from breastai.clinical.decision import calibrated
 from breastai.clinical.judgement import compare, gather_evidence
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_event
 from breastai.data.cases import ImageSet, labelled_images
+from breastai.data.decode import file_at
+from breastai.data.frames import by_file, files_of
 from breastai.data.image_folder import Skipped
 from breastai.data.patients import patient_ids
 from breastai.data.subgroups import subgroups_of
@@ -63,6 +65,11 @@ class Asked:
     patients: list[str] | None
 
     @property
+    def units(self) -> list[str] | None:
+        """What the intervals take for one case each: patients, or else the files of frames; None for single images."""
+        return by_file(self.images.files) if self.patients is None else self.patients
+
+    @property
     def novelty(self) -> np.ndarray | None:
         """How unlike the validation images each is, (N,); None where the checkpoint can't say."""
         return None if self.loaded.novelty is None else self.loaded.novelty.of(self.answers.features)
@@ -79,7 +86,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         asked.answers.labels,
         asked.answers.probabilities,
         manifest.class_names,
-        asked.patients,
+        asked.units,
         rule=manifest.decision,
         novelty=asked.novelty,
         subgroups=subgroups,
@@ -133,14 +140,14 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
         first=first.files.name,
         second=second.files.name,
         n=len(here.images),
-        patients=None if here.patients is None else len(set(here.patients)),
+        patients=None if here.units is None else len(set(here.units)),
         class_names=expected,
         figures=compare(
             here.answers.labels,
             scores[0],
             scores[1][:, order],
             expected,
-            here.patients,
+            here.units,
             seed=first.manifest.config.system.seed,
         ),
         notes=notes,
@@ -291,7 +298,7 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     """Classify images by a checkpoint; a file that can't be read is an answer with its reason."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     model = AnsweringCheckpoint(loaded, choose_runtime(loaded.manifest.config.system, use_amp=False))
-    files = image_files([workspace.resolve(name) for name in job.images])
+    files = files_of(image_files([workspace.resolve(name) for name in job.images]), model.preprocessing.frames)
     yield from told(predictions(model, files, workspace.relative), len(files))
 
 
@@ -306,7 +313,7 @@ def image_files(paths: list[Path]) -> list[Path]:
             if not inside:
                 raise NoImages(str(path), list(IMAGE_SUFFIXES))
             files += inside
-        elif path.is_file():
+        elif file_at(path).is_file():
             files.append(path)
         else:
             raise DataNotFound(str(path))

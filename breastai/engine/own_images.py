@@ -1,13 +1,12 @@
 """The images a checkpoint learnt from and was chosen by, as far as they still lie where they lay and are unchanged."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
 
-from breastai.data.decode import decode, read_content
+from breastai.data.decode import content_hash, decode, file_at, read_content
 from breastai.data.image_folder import canonical_class
 from breastai.data.preprocess import preprocess
 from breastai.domain.errors import BreastAIError
@@ -67,11 +66,11 @@ def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> by
         places += [(data.val_dir, name.removeprefix("val/")), (data.train_dir, name.removeprefix("train/"))]
     for folder, file in places:
         path = workspace.resolve(folder) / file if folder else None
-        if path is not None and path.is_file():
+        if path is not None and file_at(path).is_file():
             try:
                 content = read_content(path, name)
             except BreastAIError:
                 continue
-            if hashlib.sha256(content).hexdigest() == digest:
+            if content_hash(content, name) == digest:
                 return content
     return None

@@ -3,10 +3,12 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from breastai.data.decode import Pixels, read_image
+from breastai.data.frames import Frames, frames_of
 from breastai.data.pictures import data_uri
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
@@ -19,8 +21,13 @@ _PICTURE_SIDE = 720
 _OPEN_MODELS = 2
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
-# Says what a model thinks of a decoded image of some name.
-Asked = Callable[[Pixels, str], ModelAnswer]
+
+@dataclass(frozen=True)
+class Asked:
+    """A model that can be asked: `ask` says what it thinks of a decoded image of some name."""
+
+    ask: Callable[[Pixels, str], ModelAnswer]
+    frames: Frames
 
 
 def ask_exports(job: AskExports, workspace: Workspace) -> Iterator[Event]:
@@ -33,30 +40,40 @@ def asked_export(workspace: Workspace, name: str) -> Asked:
     """Return what asks the exported model at a path in the workspace; raise ModelUnreadable."""
     path = workspace.resolve(name)
     model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
-    return lambda image, called: ModelAnswer(model=name, prediction=prediction(model, image, called))
+    return Asked(
+        lambda image, called: ModelAnswer(model=name, prediction=prediction(model, image, called)),
+        model.preprocessing.frames,
+    )
 
 
 def answered(
     images: Sequence[HandedImage], models: dict[str, Asked], keep: Path | None, kept: str | None
 ) -> Iterator[Event]:
-    """Yield what the models say of each image, a copy of which goes to `keep`; and at the end that it is the end."""
-    failed = 0
+    """Yield what the models say of each image, a copy of which goes to `keep`; and at the end that it is the end.
+
+    Every frame of a DICOM file is an image where one of the models takes them so.
+    """
+    failed, count = 0, 0
+    frames: Frames = "each" if any(model.frames == "each" for model in models.values()) else "middle"
     for handed in images:
         path = Path(handed.path)
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, keep / f"{handed.image}_{_ODD.sub('_', Path(handed.name).name)[-100:]}")
-        try:
-            image = read_image(path)
-        except BreastAIError as error:
-            failed += 1
-            said = [ModelAnswer(model=name, prediction=unreadable(error, handed.name)) for name in models]
-            yield ImageAnswer(image=handed.image, name=handed.name, picture=None, answers=said)
-            continue
-        answers = [ask(image, handed.name) for ask in models.values()]
-        picture = data_uri(image, _PICTURE_SIDE)
-        yield ImageAnswer(image=handed.image, name=handed.name, picture=picture, answers=answers)
-    yield ImagesAnswered(count=len(images), failed=failed, kept=kept)
+        for frame in frames_of(path, frames):
+            count += 1
+            name = f"{handed.name}{frame.name.removeprefix(path.name)}"
+            try:
+                image = read_image(frame)
+            except BreastAIError as error:
+                failed += 1
+                said = [ModelAnswer(model=model, prediction=unreadable(error, name)) for model in models]
+                yield ImageAnswer(image=handed.image, name=name, picture=None, answers=said)
+                continue
+            answers = [model.ask(image, name) for model in models.values()]
+            picture = data_uri(image, _PICTURE_SIDE)
+            yield ImageAnswer(image=handed.image, name=name, picture=picture, answers=answers)
+    yield ImagesAnswered(count=count, failed=failed, kept=kept)
 
 
 @lru_cache(maxsize=_OPEN_MODELS)  # the light worker is asked image by image

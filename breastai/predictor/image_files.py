@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from breastai.data.decode import file_at
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageUnreadable, NoImages
 
@@ -16,7 +17,7 @@ def image_files(wanted: Sequence[str], folder: Path) -> list[Path]:
     """Return the files `wanted` means, each once, in its order; relative names are relative to `folder`.
 
     A folder gives the image files below it in order of name, hidden ones and masks left out; a pattern is one that no
-    shell has expanded. A file named outright is taken whatever its ending. Raises ImageUnreadable for a name without
+    shell has expanded. A file named outright is taken whatever its ending, and so is a frame of one, clip.dcm#3. Raises ImageUnreadable for a name without
     a file, and NoImages for a folder or pattern without images.
     """
     found: dict[Path, None] = {}
@@ -24,7 +25,7 @@ def image_files(wanted: Sequence[str], folder: Path) -> list[Path]:
         path = folder / Path(text).expanduser()
         if path.is_dir():
             files = list(_images_below(path))
-        elif path.exists():
+        elif file_at(path).exists():
             files = [path]
         elif glob.has_magic(text):
             matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - a Path's glob takes no absolute pattern

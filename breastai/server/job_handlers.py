@@ -224,6 +224,7 @@ async def audit_data(services: Services, client: Client, request: AuditData) -> 
             session_id=request.session_id,
             data=request.data,
             patient_id=config.evaluation.patient_id,
+            frames=config.preprocessing.frames,
             pictures=True,
         )
 

@@ -1,0 +1,57 @@
+"""Frames: the images of a multi-frame DICOM file as cases of their own, named FILE#1, FILE#2 and so on.
+
+A frame's name stands wherever a file's name would: in a split, an audit, an evaluation, a prediction. Where no frame is
+named, the middle one is meant.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from breastai.data.decode import frame_of
+from breastai.data.image_folder import ImageFolder
+
+Frames = Literal["middle", "each"]
+
+_SUFFIXES = (".dcm", ".dicom")
+
+
+def file_of(name: str) -> str:
+    """Return the name of the file that an image's name means: FILE of FILE#3."""
+    file, _ = frame_of(name)
+    return file if file.lower().endswith(_SUFFIXES) else name
+
+
+def frames_of(path: Path, frames: Frames) -> list[Path]:
+    """Return the images in a file: FILE#1 and so on where `frames` is "each" and it has several, else the file itself."""
+    if frames == "middle" or not path.is_file():
+        return [path]
+    from breastai.data.dicom import frames_in  # pydicom takes time to import, and few need it
+
+    count = frames_in(path)
+    return [path] if count < 2 else [path.with_name(f"{path.name}#{number}") for number in range(1, count + 1)]
+
+
+def with_frames(folder: ImageFolder, frames: Frames) -> ImageFolder:
+    """Return the folder with every frame of its multi-frame DICOM files as an image, or as it is."""
+    if frames == "middle":
+        return folder
+    numbers: list[int] = []
+    files: list[str] = []
+    for number, file in enumerate(folder.files):
+        found = frames_of(folder.path(number), frames) if file.lower().endswith(_SUFFIXES) else [Path(file)]
+        names = [file] if len(found) == 1 else [f"{file}{image.name[len(Path(file).name) :]}" for image in found]
+        numbers += [number] * len(names)
+        files += names
+    return folder.subset(numbers).renamed(files)
+
+
+def by_file(files: Sequence[str]) -> list[str] | None:
+    """Return for each image the file it is a frame of, or None when none is a frame."""
+    wholes = [file_of(file) for file in files]
+    return wholes if wholes != list(files) else None
+
+
+def files_of(paths: Iterable[Path], frames: Frames) -> list[Path]:
+    """Return the images in some files, as `frames_of` does for each."""
+    return [image for path in paths for image in frames_of(path, frames)]
