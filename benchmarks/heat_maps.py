@@ -1,14 +1,17 @@
 """How far heat maps can be believed: their energy inside lesions, the pointing game, and what random weights leave.
 
-    python benchmarks/heat_maps.py WORKSPACE CHECKPOINT IMAGES MASKS [--count 200] [--seed 0]
+    python benchmarks/heat_maps.py WORKSPACE CHECKPOINT IMAGES MASKS [--count 200] [--draws 5] [--seed 0]
 
 IMAGES and MASKS hold class folders; the mask of benign/x.png is benign/x_mask.png, further ones x_mask_1.png. Printed for
 each class: the share of the map's energy inside the lesion, the share of pixels that the lesion covers (what a flat map
 would have), the hits of the map's highest point, and the hits expected by chance, each with a 95 % interval by a
-bootstrap of images; then the rank correlation of maps with those of a network whose weights were drawn anew.
+bootstrap of images. Then the same energy of networks whose every weight was drawn anew, the mean of several draws, the
+paired difference, and the rank correlation of their maps with those of the trained one: the sanity check of Adebayo et
+al., NeurIPS 2018. A map that is nowhere above zero counts as flat, and how many there were is said.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -20,7 +23,7 @@ from torch import nn
 from breastai.data.decode import read_image
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.explain import explained
-from breastai.engine.runtime import choose_runtime
+from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace
 
@@ -40,13 +43,76 @@ def interval(values: np.ndarray, seed: int, repetitions: int = 2000) -> str:
     return f"{values.mean():.3f} ({low:.3f} to {high:.3f})"
 
 
-def randomised(loaded: Loaded) -> Loaded:
+def randomised(loaded: Loaded, seed: int) -> Loaded:
     """Return the checkpoint with every weight of its backbone and head drawn anew."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     for module in loaded.model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d | nn.LayerNorm):
             module.reset_parameters()
     return loaded
+
+
+@dataclass(frozen=True)
+class Found:
+    """What maps showed of an image: `random` energies and correlations are means over the networks drawn anew."""
+
+    energy: float
+    covered: float
+    hit: float
+    random_energy: float
+    random_hit: float
+    correlation: float
+    flat: int
+
+
+def energy_of(heat: np.ndarray, inside: np.ndarray) -> float:
+    """Return the share of the map's energy inside; of a map of zeros the share of pixels."""
+    return float(heat[inside].sum() / heat.sum()) if heat.sum() else float(inside.mean())
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    small, there = (cv2.resize(each, (14, 14), interpolation=cv2.INTER_AREA).ravel() for each in (one, other))
+    return float(spearmanr(small, there)[0]) if there.std() and small.std() else 0.0
+
+
+def looked_at(
+    path: Path, mask: np.ndarray, name: str, loaded: Loaded, others: list[Loaded], runtime: Runtime
+) -> Found | None:
+    """Return what the maps of class `name` show of an image; None where the mask is of another size."""
+    image = read_image(path)
+    heat, region, _, _ = explained(loaded, image, runtime, name)
+    inside = mask[region.top : region.top + region.height, region.left : region.left + region.width]
+    if inside.shape != heat.shape:
+        return None
+    drawn = [explained(other, image, runtime, name)[0] for other in others]
+    # The highest place of a flat map is anywhere: its hit is what chance gives.
+    hits = [float(inside.flat[each.argmax()]) if each.any() else float(inside.mean()) for each in (heat, *drawn)]
+    return Found(
+        energy=energy_of(heat, inside),
+        covered=float(inside.mean()),
+        hit=hits[0],
+        random_energy=float(np.mean([energy_of(each, inside) for each in drawn])),
+        random_hit=float(np.mean(hits[1:])),
+        correlation=float(np.mean([likeness(heat, each) for each in drawn])),
+        flat=sum(not each.any() for each in drawn),
+    )
+
+
+def tell(title: str, found: list[Found], seed: int) -> None:
+    energy, covered, hits, random, random_hits, correlation = (
+        np.array([getattr(each, name) for each in found])
+        for name in ("energy", "covered", "hit", "random_energy", "random_hit", "correlation")
+    )
+    print(f"{title}: {len(found)} images with a lesion")
+    print(f"  energy in the lesion    {interval(energy, seed)}, by chance {interval(covered, seed)}")
+    print(f"  energy above chance     {interval(energy - covered, seed)}")
+    print(f"  pointing game           {interval(hits, seed)}, above chance {interval(hits - covered, seed)}")
+    print(f"  random weights: energy  {interval(random, seed)}, above chance {interval(random - covered, seed)}")
+    print(f"    trained minus random  {interval(energy - random, seed)}")
+    print(
+        f"    pointing game         {interval(random_hits, seed)}, above chance {interval(random_hits - covered, seed)}"
+    )
+    print(f"    rank correlation      {interval(correlation, seed)}; flat maps {sum(each.flat for each in found)}")
 
 
 def main() -> None:
@@ -56,41 +122,25 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("masks", type=Path)
     parser.add_argument("--count", type=int, default=200, help="images of each class at most")
+    parser.add_argument("--draws", type=int, default=5, help="networks of random weights")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     files = find_checkpoint(Workspace.open(asked.workspace), asked.checkpoint)
-    loaded, other = load_checkpoint(files), randomised(load_checkpoint(files))
+    loaded = load_checkpoint(files)
+    others = [randomised(load_checkpoint(files), number) for number in range(asked.draws)]
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
-    correlations: list[float] = []
-    names = [name for name in loaded.manifest.class_names if name != "normal"]
-    for name in names:
-        rows: list[tuple[float, float, float]] = []
+    everything: list[Found] = []
+    for name in loaded.manifest.class_names:
+        found: list[Found] = []
         for path in sorted((asked.images / name).glob("*.png"))[: asked.count]:
             mask = mask_of(path, asked.masks)
-            if mask is None or not mask.any():
-                continue
-            image = read_image(path)
-            heat, region, _, number = explained(loaded, image, runtime, name)
-            inside = mask[region.top : region.top + region.height, region.left : region.left + region.width]
-            if inside.shape != heat.shape:
-                continue  # a mask of another size
-            energy = float(heat[inside].sum() / heat.sum()) if heat.sum() else 0.0
-            top = np.unravel_index(int(heat.argmax()), heat.shape)
-            rows.append((energy, float(inside.mean()), float(inside[top])))
-            if len(rows) <= 20:
-                drawn, *_ = explained(other, image, runtime, loaded.manifest.class_names[number])
-                small, there = (
-                    cv2.resize(each, (14, 14), interpolation=cv2.INTER_AREA).ravel() for each in (heat, drawn)
-                )
-                correlations.append(float(spearmanr(small, there)[0]) if there.std() and small.std() else 0.0)
-        energy, covered, hits = np.array(rows).T
-        print(f"{name}: {len(rows)} images with a lesion")
-        print(f"  energy in the lesion    {interval(energy, asked.seed)}, by chance {interval(covered, asked.seed)}")
-        print(f"  energy above chance     {interval(energy - covered, asked.seed)}")
-        print(
-            f"  pointing game           {interval(hits, asked.seed)}, above chance {interval(hits - covered, asked.seed)}"
-        )
-    print(f"rank correlation with the maps of random weights: {interval(np.array(correlations), asked.seed)}")
+            one = None if mask is None or not mask.any() else looked_at(path, mask, name, loaded, others, runtime)
+            if one is not None:
+                found.append(one)
+        if found:
+            tell(name, found, asked.seed)
+        everything += found
+    tell("all", everything, asked.seed)
 
 
 if __name__ == "__main__":
