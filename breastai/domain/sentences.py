@@ -161,6 +161,10 @@ _IMAGES = (
         r"its floating-point values run from (.*) to (.*), where 0 to 1 is expected; save it as 8-bit or 16-bit PNG",
         "ses valeurs flottantes vont de {} à {}, alors que 0 à 1 est attendu\u00a0; enregistrez-la en PNG 8 ou 16 bits",
     ),
+    (
+        r"frame (\d+) was asked for, and the DICOM file has (\d+)",
+        "l’image {} est demandée, et le fichier DICOM en a {}",
+    ),
     (r"the DICOM file holds no image", "le fichier DICOM ne contient pas d’image"),
     (r"its DICOM display attributes can't be used \((.*)\)", "ses attributs d’affichage DICOM sont inutilisables ({})"),
     (r"it is not a readable DICOM file \((.*)\)", "ce n’est pas un fichier DICOM lisible ({})"),
