@@ -95,6 +95,10 @@ def test_a_study_is_gone_on_with_by_its_name_and_as_it_was_planned(
     assert isinstance(job, ResumeStudy) and job.study_id == "s"
     assert run(["tune", "--resume", "latest"]) == 0
     assert worker.jobs[1] == job
+    assert run(["tune", "--resume", "s", "--cluster", "none"]) == 0
+    assert worker.jobs[2] == job.model_copy(update={"cluster": "none"})
+    assert run(["tune", "--cluster", "local"]) == 0
+    assert isinstance(worker.jobs[3], Tune) and worker.jobs[3].config.system.cluster == "local"
     assert run(["tune", "--resume", "s", "--trials", "9"]) == 2
     assert "goes on as planned" in capsys.readouterr().err
     assert run(["tune", "--resume", "other"]) == 2

@@ -1,12 +1,11 @@
 """`crossval`: a model for each fold, judged on the part held out, with pooled figures and an ensemble."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
 from breastai.commands.output import opened
 from breastai.commands.train import EpochsOption
 
@@ -54,14 +53,7 @@ def crossval(
         str | None,
         typer.Option("--resume", metavar="STUDY", help="Go on with a study; 'latest' is the one begun last."),
     ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="ADDRESS",
-            help="Ray cluster to run folds on: local, auto, ray://HOST:PORT, HOST:PORT; none: here.",
-        ),
-    ] = None,
+    cluster: ClusterOption = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -93,7 +85,7 @@ def crossval(
     own += ["crossval.grouped=false"] if ungrouped else []
     own += ["crossval.tune=true"] if tune else []
     own += [] if trials is None else [f"tuning.trials={trials}"]
-    own += [] if cluster is None else [f"system.cluster={'null' if cluster == 'none' else json.dumps(cluster)}"]
+    own += cluster_assignments(cluster)
     settings = training_config(
         place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
     )

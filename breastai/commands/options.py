@@ -1,5 +1,6 @@
-"""Options that every command has."""
+"""Options that several commands have."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,3 +18,16 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON object per line to stdout, and nothing else there.")
 ]
 CURRENT_FOLDER = Path()
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Ray cluster to run on, side by side: local, auto, ray://HOST:PORT, HOST:PORT; none: here.",
+    ),
+]
+
+
+def cluster_assignments(cluster: str | None) -> list[str]:
+    """Return what --cluster says as --set would."""
+    return [] if cluster is None else [f"system.cluster={'null' if cluster == 'none' else json.dumps(cluster)}"]

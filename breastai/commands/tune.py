@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
 from breastai.commands.output import opened
 
 
@@ -42,6 +42,7 @@ def tune(
         str | None,
         typer.Option("--resume", metavar="STUDY", help="Go on with a search; 'latest' is the study begun last."),
     ] = None,
+    cluster: ClusterOption = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -62,10 +63,15 @@ def tune(
             raise CommandInvalid("--resume goes on as planned: no other setting can be given.", "breastai tune --help")
         known = studies(place)
         study = read_study(place, known[-1] if resume == "latest" and known else resume)
-        job: AnyJob = ResumeStudy(workspace=str(place.root), study_id=study.study_id)
+        job: AnyJob = ResumeStudy(workspace=str(place.root), study_id=study.study_id, cluster=cluster)
     else:
         settings = training_config(
-            place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=None
+            place,
+            file=config,
+            data=data,
+            preset_name=preset,
+            assignments=[*(assignments or ()), *cluster_assignments(cluster)],
+            epochs=None,
         )
         settings = parse_config(overlay(settings.model_dump(mode="json"), {"tuning": changes}))
         require_images(place, settings.data.train_dir)

@@ -44,5 +44,5 @@ class SystemSettings(Settings):
         None,
         pattern=CLUSTER_ADDRESS,
         max_length=300,
-        description="Ray cluster on which the folds of a cross-validation run side by side: local (this machine), auto (the one this machine belongs to), or an address such as ray://host:10001 or host:6379; null runs them here, one after the other.",
+        description="Ray cluster on which the folds of a cross-validation, or the trials of a search for settings, run side by side: local (this machine), auto (the one this machine belongs to), or an address such as ray://host:10001 or host:6379; null runs them here, one after the other.",
     )

@@ -20,7 +20,8 @@ from breastai.scale.fold_search import keep_inner_split, search_in_fold, share_o
 from breastai.scale.held_out import judged
 from breastai.scale.members import StudyInProgress, in_study, run_member
 from breastai.scale.pooling import ensemble_rule, pool_of, pooled_result
-from breastai.scale.ray_cluster import check_cluster, on_cluster
+from breastai.scale.ray_cluster import Given, on_cluster
+from breastai.scale.ray_connection import check_cluster
 from breastai.scale.tune import check_space
 from breastai.storage.recording import Stop
 from breastai.storage.studies import studies
@@ -137,7 +138,8 @@ def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Genera
             if not member.is_over:
                 yield from fold_events(progress, member, config, folders, dealt)
     else:
-        yield from on_cluster(progress, [member for member in study.members if not member.is_over], config.system)
+        left = Given(progress, [member for member in study.members if not member.is_over])
+        yield from on_cluster(progress, left, config.system)
     yield ProgressUpdate(stage="evaluating", message="Putting the parts held out together", progress=1.0)
     result = pooled_result(progress.study, config, dealt, workspace)
     progress.check_stop()

@@ -3,6 +3,7 @@
 import importlib
 import time
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +14,17 @@ from breastai.domain.errors import BreastAIError, NodeUnfit, WorkspaceNotShared
 from breastai.domain.events import Error, Event, Log
 from breastai.domain.evidence import Part
 from breastai.domain.messages import encode_event, error_event
-from breastai.domain.study import Study, StudyKind
+from breastai.domain.study import Study, StudyKind, StudyMember
 from breastai.scale.members import MemberFailed, MemberStopped, StudyInProgress
 from breastai.storage.recording import Pace, StopReason, translated
 from breastai.storage.studies import is_going_on, study_file
 from breastai.storage.workspace import Workspace
 
 # What does one member, by module: progress, member -> events; returns it complete.
-MEMBERS: Mapping[StudyKind, str] = {"crossval": "breastai.scale.crossval:fold_on_node"}
+MEMBERS: Mapping[StudyKind, str] = {
+    "crossval": "breastai.scale.crossval:fold_on_node",
+    "tuning": "breastai.scale.tune:trial_on_node",
+}
 # A node that is lost may be alive still and not know it, until Ray ends its processes.
 FREE_WITHIN_S = 180.0
 _LOOK_EVERY_S = 1.0
@@ -46,8 +50,14 @@ class Ending(Part):
     error: Error | None = None
 
 
+@dataclass
 class OnNode(StudyInProgress):
-    """A study as the node of one member sees it: the record of all is kept by who asked for it."""
+    """A study as the node of one member sees it: the record of all is kept by who asked for it.
+
+    `lags_behind`: whether a trial is to end after an epoch; also decided by who asked for it.
+    """
+
+    lags_behind: Callable[[StudyMember], bool]
 
     def keep(self, study: Study) -> None:
         self.study = study
@@ -58,7 +68,11 @@ class OnNode(StudyInProgress):
 
 
 def do_member(
-    task: Task, node: str, tell: Callable[[str], None], stop_requested: Callable[[], StopReason | bool]
+    task: Task,
+    node: str,
+    tell: Callable[[str], None],
+    stop_requested: Callable[[], StopReason | bool],
+    lags_behind: Callable[[StudyMember], bool] = lambda member: False,
 ) -> Ending:
     """Do one member to its end, or from where it stopped; `node` names this one, `tell` gets each event, encoded. Raises nothing of ours.
 
@@ -68,7 +82,7 @@ def do_member(
     pace = Pace()
     try:
         workspace = _workspace(task, node)
-        progress = OnNode(task.study, workspace, task.session_id, stop_requested)
+        progress = OnNode(task.study, workspace, task.session_id, stop_requested, lags_behind)
         for event in translated(_events(task, progress, node, endings), workspace):
             if pace.passes(event):
                 tell(encode_event(event))

@@ -24,6 +24,8 @@ _OF_THE_TRIAL = ("training.loss_not_finite", "worker.out_of_memory")
 class Search:
     """The trials of `progress.study`, drawn from `trials` one by one; several may be under way at once."""
 
+    follow = True
+
     def __init__(self, config: Config, trials: "Trials", progress: StudyInProgress) -> None:
         self.config, self.progress = config, progress
         self._trials = trials

@@ -14,11 +14,14 @@ from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete
 from breastai.domain.jobs import Tune
-from breastai.domain.study import Study, TuningState
+from breastai.domain.study import Study, StudyMember, TuningState
 from breastai.engine.models import check_image_size
 from breastai.scale.members import StudyInProgress, in_study
+from breastai.scale.on_node import OnNode
+from breastai.scale.ray_cluster import on_cluster
+from breastai.scale.ray_connection import check_cluster
 from breastai.scale.search import Search, searched
-from breastai.scale.trial import trial_config, tuned_values
+from breastai.scale.trial import run_trial, trial_config, tuned_values
 from breastai.storage.documents import save_named_config
 from breastai.storage.recording import Stop
 from breastai.storage.studies import studies, study_file
@@ -41,6 +44,8 @@ def tune(job: Tune, workspace: Workspace, stop_requested: Stop) -> Iterator[Even
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Generator[Event, None, None]:
     """Yield the events of a tuning from where it is."""
     config = parse_config(study.config)
+    if config.system.cluster is not None:
+        check_cluster(config.system.cluster)
     with opened_trials(study_file(workspace, study.study_id).with_name("trials.db"), config) as trials:
         yield from in_study(study, workspace, session_id, stop_requested, partial(_tuned, config, trials))
 
@@ -90,10 +95,23 @@ def check_space(config: Config) -> None:
     distributions(config.tuning.space, defaults(config))
 
 
+def trial_on_node(progress: OnNode, member: StudyMember) -> Generator[Event, None, StudyMember]:
+    """Do one trial on another machine, ended early when who draws the trials says so."""
+    over = yield from run_trial(progress, member, parse_config(progress.study.config), progress.lags_behind)
+    yield progress.change(over)
+    return over
+
+
 def _tuned(config: Config, trials: "Trials", progress: StudyInProgress) -> Generator[Event, None, Event]:
     """Search, and save what was found; return the event that tells of it."""
     search = Search(config, trials, progress)
-    yield from searched(search)
+    if config.system.cluster is None:
+        yield from searched(search)
+    else:
+        try:
+            yield from on_cluster(progress, search, config.system)
+        finally:
+            search.take_time()
     state, best = search.state, search.best
     if state.improved:
         name = f"tuned-{progress.study.study_id}"

@@ -1,6 +1,8 @@
-"""One process of two: its part of batches of several sizes, in float64; the first writes what came of them."""
+"""One process of two: its part of batches of several sizes in float64, and of some steps in float32; the first writes what came of them."""
 
+import runpy
 import sys
+from pathlib import Path
 
 import torch
 
@@ -41,5 +43,9 @@ if __name__ == "__main__":
     with joined(use_cuda=False) as crowd:
         torch.set_num_threads(1)
         together = outcome(crowd)
+        rounding = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "rounding.py"))
+        asked = rounding["options"]().parse_args([])
+        asked.steps = [1, 2]
+        course = rounding["course"](crowd, asked)
         if crowd.first:
-            torch.save({"together": together, "alone": outcome(ALONE)}, sys.argv[1])
+            torch.save({"together": together, "alone": outcome(ALONE), "course": course}, sys.argv[1])

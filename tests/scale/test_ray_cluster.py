@@ -28,19 +28,24 @@ from breastai.domain.events import (
     StudyMemberChanged,
     StudyStopped,
     TrainingStarted,
+    TuningComplete,
 )
-from breastai.domain.jobs import Crossval, ResumeStudy
+from breastai.domain.jobs import Crossval, ResumeStudy, Tune
 from breastai.domain.messages import decode_event
+from breastai.domain.study import Study, StudyMember
 from breastai.scale.on_node import Ending, Task, do_member
-from breastai.scale.ray_cluster import check_cluster, needs
+from breastai.scale.ray_connection import check_cluster, needs, room
+from breastai.scale.tune import new_search
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import read_events
-from breastai.storage.studies import read_study, studies
+from breastai.storage.studies import read_study, save_study, studies
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
 RUNS = ["study-r1f1", "study-r1f2", "study-r1f3"]
 FOLDS: dict[str, Any] = {"crossval": {"folds": 3, "ensemble": False}}
+SPACE = [{"setting": "training.learning_rate", "low": 1e-5, "high": 1e-2, "log": True}]
+TRIALS: dict[str, Any] = {"tuning": {"trials": 4, "space": SPACE, "random_trials": 2}}
 with_ray = pytest.mark.skipif(os.environ.get("BREASTAI_RAY") != "1", reason="a real Ray cluster: set BREASTAI_RAY=1")
 
 
@@ -87,10 +92,19 @@ def test_a_member_asks_for_no_more_than_a_node_has(
     assert needs([*there, gone], parse_config({"system": settings}).system) == expected
 
 
+def test_as_many_trials_are_drawn_as_the_nodes_have_room_for() -> None:
+    nodes = [{"CPU": 4.0, "GPU": 1.0}, {"CPU": 3.0}, {}]
+    there = [{"Alive": True, "Resources": node} for node in nodes]
+    gone = {"Alive": False, "Resources": {"CPU": 999.0}}
+    assert room([*there, gone], {"num_cpus": 2.0}) == 3
+    assert room([*there, gone], {"num_cpus": 1.0, "num_gpus": 1.0}) == 1
+    assert room([gone], {"num_cpus": 1.0}) == 1  # Ray waits for a node
+
+
 def test_a_cluster_nobody_answers_for_keeps_a_study_from_beginning(
     workspace: Workspace, small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breastai.scale.ray_cluster.find_spec", lambda name: object())
+    monkeypatch.setattr("breastai.scale.ray_connection.find_spec", lambda name: object())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
     events = list(perform(job_of(workspace, small_config(FOLDS, {"system": {"cluster": address}}))))
@@ -99,7 +113,7 @@ def test_a_cluster_nobody_answers_for_keeps_a_study_from_beginning(
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("breastai.scale.ray_cluster.find_spec", lambda name: None)
+    monkeypatch.setattr("breastai.scale.ray_connection.find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"breastai\[cluster\]"):
         check_cluster("auto")
 
@@ -162,6 +176,29 @@ def test_a_fold_asked_to_stop_before_its_turn_leaves_no_trace(dealt: Workspace) 
         state="stopped", reason="user"
     )
     assert told == [] and not dealt.run_dir(RUNS[0]).exists()
+
+
+def test_a_trial_on_a_node_ends_when_who_draws_the_trials_says_so(
+    workspace: Workspace, small_config: Callable[..., Config]
+) -> None:
+    trial = StudyMember(run_id="study-t01", trial=1, values={"training.learning_rate": 0.001}, epochs=2)
+    study = new_search("study", small_config(TRIALS)).with_member(trial)
+    save_study(workspace, study)
+    task = Task(study=study, run_id="study-t01", workspace=str(workspace.root), session_id="default")
+    asked: list[int] = []
+    told: list[Event] = []
+
+    def lags_behind(member: StudyMember) -> bool:
+        asked.append(member.epoch)
+        last = told[-1]
+        assert isinstance(last, StudyMemberChanged) and last.member == member  # the driver knows of what it decides on
+        return True
+
+    ending = do_member(task, "node", lambda line: told.append(decode_event(line)), lambda: False, lags_behind)
+    last = told[-1]
+    assert ending == Ending(state="complete") and isinstance(last, StudyMemberChanged)
+    assert (last.member.state, last.member.epoch, asked) == ("pruned", 1, [1])
+    assert last.member.figures["auc_roc"] == last.member.curves["val_auc_roc"][0]
 
 
 # --- a real cluster ------------------------------------------------------------------------------
@@ -262,3 +299,57 @@ def test_a_fold_that_fails_stops_the_others_and_says_why(dealt: Workspace, two_n
     broken.unlink()
     last = list(perform(ResumeStudy(workspace=str(dealt.root), study_id="study", cluster="none")))[-1]
     assert isinstance(last, CrossvalComplete)
+
+
+def started(study: Study) -> list[tuple[str, bool]]:
+    """Return each trial, and whether it is over."""
+    return [(member.run_id, member.is_over) for member in study.members]
+
+
+@with_ray
+def test_trials_run_side_by_side_and_one_whose_node_dies_goes_on_elsewhere(
+    workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any, tmp_path: Path
+) -> None:
+    (second,) = two_nodes.worker_nodes
+    config = small_config(TRIALS, {"system": {"cluster": two_nodes.address}})
+    events: list[Event] = []
+    lost = None
+    for event in perform(Tune(workspace=str(workspace.root), study_id="study", config=config)):
+        events.append(event)
+        reached = lost is None and isinstance(event, StudyMemberChanged) and event.member.epoch == 1
+        if reached and second.node_id[:8] in dict(placed(events))[event.member.run_id]:  # type: ignore[attr-defined]
+            lost = event.member.run_id  # type: ignore[attr-defined]
+            two_nodes.remove_node(second, allow_graceful=False)
+    last = events[-1]
+    assert isinstance(last, TuningComplete), last
+    assert len({node for _, node in placed(events)[:2]}) == 2
+    assert lost is not None and [run for run, _ in placed(events)].count(lost) == 2
+    study = read_study(workspace, "study")
+    assert started(study) == [(f"study-t0{number}", True) for number in range(4)]
+    assert (last.tuning.done, study.tuning) == (4, last.tuning)
+    # What a trial comes to is what it comes to here.
+    here = Workspace.open(tmp_path / "here")
+    alone = small_config(TRIALS, {"tuning": {"trials": 1}})
+    list(perform(Tune(workspace=str(here.root), study_id="study", config=alone)))
+    assert study.members[0] == read_study(here, "study").members[0]
+
+
+@with_ray
+def test_a_search_stopped_on_a_cluster_goes_on_here_with_the_trials_it_had_begun(
+    workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+) -> None:
+    events: list[Event] = []
+
+    def stop() -> bool:
+        return any(isinstance(event, StudyMemberChanged) and event.member.epoch == 1 for event in events)
+
+    config = small_config(TRIALS, {"system": {"cluster": two_nodes.address}})
+    events.extend(perform(Tune(workspace=str(workspace.root), study_id="study", config=config), stop))
+    assert isinstance(events[-1], StudyStopped), events[-1]
+    begun = {member.run_id: member.values for member in read_study(workspace, "study").members}
+    assert len(begun) == 2
+    last = list(perform(ResumeStudy(workspace=str(workspace.root), study_id="study", cluster="none")))[-1]
+    assert isinstance(last, TuningComplete)
+    study = read_study(workspace, "study")
+    assert sorted(started(study)) == [(f"study-t0{number}", True) for number in range(4)]
+    assert {run_id: study.member(run_id).values for run_id in begun} == begun

@@ -1297,7 +1297,7 @@
     "setting.system.download_weights.label": "Download weights",
     "setting.system.download_weights.help": "Whether pretrained weights may be fetched from the model hub; nothing else leaves the machine, unless MLflow is given a server’s address.",
     "setting.system.cluster.label": "Ray cluster",
-    "setting.system.cluster.help": "Where the folds of a cross-validation run side by side: local (this machine), auto (the cluster this machine belongs to), or an address such as ray://host:10001 or host:6379. Empty: here, one after the other. The workspace and the images must lie where every node can read them.",
+    "setting.system.cluster.help": "Where the folds of a cross-validation, or the trials of a search for settings, run side by side: local (this machine), auto (the cluster this machine belongs to), or an address such as ray://host:10001 or host:6379. Empty: here, one after the other. The workspace and the images must lie where every node can read them.",
     "setting.server.host.label": "Server address",
     "setting.server.host.help": "Address the server listens on; localhost means this machine only. Takes effect when the server is restarted.",
     "setting.server.port.label": "Server port",

@@ -1297,7 +1297,7 @@
     "setting.system.download_weights.label": "Télécharger les poids",
     "setting.system.download_weights.help": "Autorise à chercher des poids préentraînés dans le dépôt de modèles ; rien d’autre ne quitte la machine, sauf si un serveur MLflow est indiqué.",
     "setting.system.cluster.label": "Grappe Ray",
-    "setting.system.cluster.help": "Où les plis d’une validation croisée tournent côte à côte : local (cette machine), auto (la grappe dont cette machine fait partie), ou une adresse comme ray://hote:10001 ou hote:6379. Vide : ici, l’un après l’autre. L’espace de travail et les images doivent être lisibles par tous les nœuds.",
+    "setting.system.cluster.help": "Où les plis d’une validation croisée, ou les essais d’une recherche de réglages, tournent côte à côte : local (cette machine), auto (la grappe dont cette machine fait partie), ou une adresse comme ray://hote:10001 ou hote:6379. Vide : ici, l’un après l’autre. L’espace de travail et les images doivent être lisibles par tous les nœuds.",
     "setting.server.host.label": "Adresse du serveur",
     "setting.server.host.help": "Adresse d’écoute ; localhost signifie cette machine seulement. Prend effet au redémarrage du serveur.",
     "setting.server.port.label": "Port du serveur",
