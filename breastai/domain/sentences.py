@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from breastai.domain.working_sentences import PLAN_FR, PROGRESS_FR
+
 # A pattern of the whole sentence, as Python and JavaScript both read it, and its French, with a {} for each group in
 # their order. A group that is a sentence of its own is put into French as well. The first that fits counts.
 Sentences = Sequence[tuple[str, str]]
@@ -92,6 +94,15 @@ _SPLITS = (
         "groupes de doublons, qui remplacent les patientes inconnues",
     ),
     (r"single images \(patients unknown\)", "images isolées (patientes inconnues)"),
+    (r"single images", "images isolées"),
+    (
+        r"fold (\d+) of (\d+), repeat (\d+) of (\d+), dealt by (.*): (\d+) images held out to judge the run once; of the others (\d+)% chose its epoch and fitted its decision rule, seed (\d+)",
+        "pli {} sur {}, répétition {} sur {}, répartition par {}\u00a0: {} images mises de côté pour juger l’entraînement une seule fois\u00a0; parmi les autres, {}\u00a0% ont servi à choisir son époque et à ajuster sa règle de décision, graine {}",
+    ),
+    (
+        r"(\d+) images that one fold learns from, (\d+)% of them to judge trials by, seed (\d+)",
+        "{} images dont apprend un pli, dont {}\u00a0% pour juger les essais, graine {}",
+    ),
     (
         r"; (\d+) training images left out because of twins",
         "\u00a0; {} images d’entraînement écartées à cause de doublons",
@@ -199,6 +210,7 @@ _IMAGES = (
 )
 # Of caches, weights, exports and checkpoints.
 _FILES = (
+    (r"(The image cache .*) (The images of this run .*)", "{} {}"),
     (
         r"The image cache (.*) is not used: (.*)\. Images are kept in memory or decoded again\.",
         "Le cache d’images {} n’est pas utilisé\u00a0: {}. Les images sont gardées en mémoire ou décodées à nouveau.",
@@ -210,6 +222,8 @@ _FILES = (
         "Les images de cet entraînement occupent {} Gio du cache, plus que la limite de {} Gio.",
     ),
     (r"random initial weights", "poids initiaux aléatoires"),
+    (r"random initial weights, as configured", "poids initiaux aléatoires, comme configuré"),
+    (r"ImageNet weights of the package (.*)", "poids ImageNet du paquet {}"),
     (r"(\d+) validation images and (\d+) phantoms", "{} images de validation et {} fantômes"),
     (r"(\d+) phantoms \(the validation images are gone\)", "{} fantômes (les images de validation ont disparu)"),
     (r"its manifest is missing", "son manifeste manque"),
@@ -228,7 +242,7 @@ _FILES = (
     (r"it holds no state to resume from", "il ne contient pas l’état nécessaire à une reprise"),
 )
 
-SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_COPIES, *_IMAGES, *_FILES)
+SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_COPIES, *_IMAGES, *_FILES, *PROGRESS_FR, *PLAN_FR)
 
 
 def in_french(text: str) -> str | None:
@@ -236,5 +250,10 @@ def in_french(text: str) -> str | None:
     for pattern, french in SENTENCES_FR:
         found = re.fullmatch(pattern, text, re.DOTALL)
         if found is not None:
-            return french.format(*((in_french(part) or part) if part else "" for part in found.groups()))
+            return french.format(*(_part(part) if part else "" for part in found.groups()))
     return None
+
+
+def _part(text: str) -> str:
+    """Return a part of a sentence in French: a sentence of its own, a number with its comma, or what it was."""
+    return in_french(text) or re.sub(r"^(\d+)\.(\d+)$", r"\1,\2", text)

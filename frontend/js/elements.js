@@ -31,7 +31,7 @@
   /** A sentence of the server's, in the chosen language where there are words for it. @param {string} text @param {string} [classes] */
   function said(text, classes = "") {
     const words = BreastAI.i18n.spoken(text);
-    return make("span", { class: classes, text: words ?? text, attributes: { lang: words === null ? "en" : null } });
+    return make("span", { class: classes, text: words ?? text, attributes: { lang: words === null && text.includes(" ") ? "en" : null } });
   }
 
   /**

@@ -70,7 +70,7 @@
       const parts = found.slice(1);
       return words.replace(/\{\}/g, () => {
         const part = parts.shift() ?? "";
-        return part === "" ? "" : (spoken(part) ?? part);
+        return part === "" ? "" : (spoken(part) ?? part.replace(/^(\d+)\.(\d+)$/, "$1,$2"));
       });
     }
     return errorSpoken(text);

@@ -22,7 +22,14 @@ def texts(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
-        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "1" for part in node.values)
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else filled(part) for part in node.values)
+    elif isinstance(node, ast.IfExp):
+        yield from texts(node.body)
+        yield from texts(node.orelse)
+
+
+def filled(part: ast.expr) -> str:
+    return "1%" if isinstance(part, ast.FormattedValue) and "%" in ast.unparse(part) else "1"
 
 
 def sentences() -> list[tuple[str, str]]:
@@ -50,6 +57,48 @@ def test_every_sentence_that_a_page_or_report_shows_has_its_french() -> None:
     assert [each for each in said if in_french(each[1]) is None] == []
 
 
+def assigned(within: ast.AST, variable: str) -> Iterator[str]:
+    """Yield what a variable is set to."""
+    for node in ast.walk(within):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if variable in map(ast.unparse, targets):
+                yield from texts(node.value)
+
+
+def progress_messages() -> list[tuple[str, str]]:
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for call in ast.walk(function):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "ProgressUpdate":
+                    (message,) = (each.value for each in call.keywords if each.arg == "message")
+                    said = list(assigned(function, message.id) if isinstance(message, ast.Name) else texts(message))
+                    assert said, (path.name, ast.unparse(message))
+                    found += [(path.name, text) for text in said]
+    return found
+
+
+def test_every_progress_message_has_its_french() -> None:
+    said = progress_messages()
+    assert len(said) > 20
+    assert {"training.py", "auditing.py", "held_out.py", "ray_cluster.py", "remote_places.py"} <= {
+        name for name, _ in said
+    }
+    assert [each for each in said if in_french(each[1]) is None] == []
+    assert [each for each in said if in_french(f"Repeat 1 of 2, fold 1 of 5: {each[1]}") is None] == []
+
+
+def test_every_description_of_a_split_has_its_french() -> None:
+    said = []
+    for name in ("data/cases.py", "scale/dealing.py"):
+        said += list(assigned(ast.parse((ROOT / name).read_text(encoding="utf-8")), "description"))
+    assert len(said) == 4
+    assert [each for each in said if in_french(each) is None] == []
+
+
 def test_french_has_its_spaces_and_every_part_of_the_sentence() -> None:
     for pattern, french in SENTENCES_FR:
         assert re.compile(pattern).groups == french.count("{}"), pattern
@@ -62,6 +111,8 @@ def test_french_has_its_spaces_and_every_part_of_the_sentence() -> None:
         ("it is a ZIP archive, which is not supported; save it as PNG", "format non pris en charge (archive ZIP)\u00a0; enregistrez-la en PNG"),
         ("best.safetensors is missing", "best.safetensors manque"),
         ("r1/best: 3 of these images trained or chose it: the figures flatter it.", "r1/best\u00a0: 3 de ces images ont servi à l’entraîner ou à le choisir\u00a0: les résultats sont trop favorables."),
+        ("Fold 2 of 5: Trial 1 of 3: Epoch 1 of 2, batch 3 of 4", "Pli 2 sur 5\u00a0: Essai 1 sur 3\u00a0: Époque 1 sur 2, lot 3 sur 4"),
+        ("Measuring took 3.2 s.", "La mesure a pris 3,2\u00a0s."),
         ("Words of tomorrow.", None),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Choosing a plan: what it holds, that it is kept, and that measuring leaves no trace."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import timm
 import torch
 from torch import nn
 
+from breastai.domain.sentences import in_french
 from breastai.engine import autotune, machine
 from breastai.engine.autotune import choose_dtype, plan_for, tune
 from breastai.engine.depthwise import tunable
@@ -38,6 +40,25 @@ def test_a_plan_names_every_depthwise_layer_and_says_why() -> None:
     assert (plan.architecture, plan.image_size, plan.batch_size, plan.threads) == ("small", 32, 2, 1)
     assert plan.dtype in plan.explanation()
     assert "5x5 stride 2 on 16x16x16" in plan.explanation()
+
+
+@pytest.mark.parametrize("fast_bf16", [True, False])
+def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "fast_bf16", lambda: fast_bf16)
+    gained = {torch.bfloat16: 200.0, torch.float32: 100.0}
+    lost = {torch.bfloat16: 100.0, torch.float32: 100.0}
+    lines: list[str] = []
+    for speeds in (gained, lost):
+        monkeypatch.setattr(autotune, "matrix_gflops", speeds.__getitem__)
+        lines += choose_dtype()[1]
+    lines += tune(_Small(), "small", 32, 2, 4, "float32" if fast_bf16 else None).reasons
+    lines += tune(_Small().to("meta"), "small", 32, 2, 1).reasons
+    assert len(lines) > 7
+    english = re.compile(r"\b(by|in|with|and|the|of|was|threads|took|stride|ms,|seconds?|[a-z]+ing)\b|\d\.\d")
+    for line in lines:
+        french = in_french(line)
+        assert french is not None, line
+        assert english.search(french) is None, french
 
 
 def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_were() -> None:

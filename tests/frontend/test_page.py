@@ -125,6 +125,18 @@ def test_a_run_to_its_end_shows_its_figures_and_its_checkpoint(open_page: OpenPa
     expect(page.locator("#checkpoints-list .pill")).to_have_text("Current model")
 
 
+def test_nothing_of_a_run_is_left_in_english_on_the_french_page(open_page: OpenPage) -> None:
+    page = open_page(locale="fr")
+    begin(page, epochs=1)
+    expect(page.locator("#run-state")).to_have_text("Terminé")
+    page.get_by_text("Plan pour cette machine").click()
+    plan = page.locator("#model-summary li")
+    expect(plan.last).to_have_text("La mesure a pris 3,2\u00a0s.")
+    expect(plan).to_have_count(2)
+    # What has no words in French is marked as English.
+    assert page.locator('main [lang="en"]').all_text_contents() == []
+
+
 def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage) -> None:
     page = open_page()
     begin(page, epochs=2)

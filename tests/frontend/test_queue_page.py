@@ -23,6 +23,24 @@ def add(page: Page, epochs: int) -> None:
     page.locator('[data-action="queue_training"]').click()
 
 
+def keeps_its_rows_while_the_run_goes_on(page: Page) -> None:
+    """Look at the rows over five drawings of the page, each for another progress of the run."""
+    kept = page.evaluate(
+        """() => new Promise((done) => {
+          const row = () => document.querySelector("#queue-list tbody tr");
+          const first = row();
+          const told = new Set();
+          const { markAll } = BreastAI.actions;
+          // The page marks its buttons at the end of every drawing.
+          BreastAI.actions.markAll = (root, state) => {
+            markAll(root, state);
+            if (root === document && told.add(state.progress).size > 5) done(row() === first);
+          };
+        })"""
+    )
+    assert kept
+
+
 @pytest.mark.parametrize(("how", "language"), [("file", "fr"), ("http", "en")])
 def test_jobs_are_queued_reordered_held_cancelled_and_run_by_clicking(
     open_page: OpenPage, how: str, language: str
@@ -45,6 +63,7 @@ def test_jobs_are_queued_reordered_held_cancelled_and_run_by_clicking(
     up, down = (page.locator(f'#queue-list [data-action="move_job"][data-focus^="queue.{way}"]') for way in ("up", "down"))
     expect(up.first).to_be_disabled()
     expect(down.last).to_be_disabled()
+    keeps_its_rows_while_the_run_goes_on(page)
     up.nth(2).click()
     expect(rows(page).nth(1)).to_contain_text("3")
     expect(rows(page).nth(2)).to_contain_text("2")

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, series, charts } = BreastAI;
 
@@ -142,7 +142,7 @@
         fill(
           byId("crossval-body"),
           make("p", {}, name(study.study_id), " · ", t("crossval.done", { done: format.integer(done), folds: format.integer(study.members.length) })),
-          study.message === "" ? null : make("p", { class: "banner error", text: study.message, attributes: { lang: "en" } }),
+          study.message === "" ? null : make("p", { class: "banner error" }, said(study.message)),
           goOn(study),
           foldsTable(study),
         );

@@ -6,6 +6,9 @@
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
+  /** @type {Wire.QueueEntry[]} */
+  const NO_ENTRIES = [];
+
   /** @param {string} job */
   function jobName(job) {
     return BreastAI.i18n.has(`job.${job}`) ? t(`job.${job}`) : job;
@@ -22,6 +25,12 @@
   function create({ connection, store }) {
     const hold = /** @type {HTMLButtonElement} */ (document.querySelector("[data-action=hold_queue]"));
     hold.addEventListener("click", () => connection.request("hold_queue", { held: !(store.state().queue?.held ?? false) }).catch(() => {}));
+
+    /** What the list was drawn for: a run tells of its progress many times while nothing here changes. @type {unknown} */
+    let drawnFor = null;
+    BreastAI.i18n.onChange(() => {
+      drawnFor = null;
+    });
 
     /** The button pressed last: the list is drawn anew, and the keyboard is to stay where it was. */
     let pressed = "";
@@ -61,31 +70,41 @@
       );
     }
 
+    /** @param {Wire.QueueEntry[]} entries */
+    function showList(entries) {
+      if (entries.length === 0) {
+        fill(byId("queue-list"), make("p", { class: "empty", text: t("queue.empty") }));
+        return;
+      }
+      const focused = document.activeElement;
+      if (focused instanceof HTMLElement && byId("queue-list").contains(focused)) pressed = focused.dataset.focus ?? pressed;
+      const head = ["queue.place", "queue.job", "queue.about", "queue.since", "checkpoints.actions"].map((key) => t(key));
+      const rows = entries.map((entry, index) => [format.integer(index + 1), jobName(entry.job), about(entry), format.date(entry.queued), buttons(entry, index + 1, entries.length)]);
+      fill(byId("queue-list"), scroller(t("nav.queue"), table({ caption: t("nav.queue"), captionHidden: true, head, rows, class: "stacking" })));
+    }
+
+    /** The job that runs, or null. @param {State} state */
+    const nowOf = ({ session }) => (session.state === "idle" ? null : session.job);
+
     return {
       /** @param {State} state */
       render(state) {
-        const { queue, session } = state;
-        const held = queue?.held ?? false;
+        const held = state.queue?.held ?? false;
+        const now = nowOf(state);
         hold.textContent = t(held ? "queue.release" : "queue.hold");
         byId("queue-held").hidden = !held;
-        byId("queue-now").textContent = session.state === "idle" || session.job === null ? t("queue.nothing_now") : t("queue.now", { job: jobName(session.job) });
-        const entries = queue?.entries ?? [];
-        const badge = byId("queue-count");
-        badge.textContent = entries.length ? format.integer(entries.length) : "";
-        if (entries.length === 0) {
-          fill(byId("queue-list"), make("p", { class: "empty", text: t("queue.empty") }));
-          return;
+        byId("queue-now").textContent = now === null ? t("queue.nothing_now") : t("queue.now", { job: jobName(now) });
+        const entries = state.queue?.entries ?? NO_ENTRIES;
+        byId("queue-count").textContent = entries.length ? format.integer(entries.length) : "";
+        if (drawnFor !== entries) {
+          drawnFor = entries;
+          showList(entries);
         }
-        const focused = document.activeElement;
-        if (focused instanceof HTMLElement && byId("queue-list").contains(focused)) pressed = focused.dataset.focus ?? pressed;
-        const head = ["queue.place", "queue.job", "queue.about", "queue.since", "checkpoints.actions"].map((key) => t(key));
-        const rows = entries.map((entry, index) => [format.integer(index + 1), jobName(entry.job), about(entry), format.date(entry.queued), buttons(entry, index + 1, entries.length)]);
-        fill(byId("queue-list"), scroller(t("nav.queue"), table({ caption: t("nav.queue"), captionHidden: true, head, rows, class: "stacking" })));
         BreastAI.actions.markAll(byId("view-queue"), store.state());
         keepFocus();
       },
       /** @param {State} state */
-      slice: (state) => [state.queue, state.session, state.connection.phase, state.pending],
+      slice: (state) => [state.queue, nowOf(state), state.connection.phase, state.pending],
     };
   }
 

@@ -63,7 +63,10 @@
     const epochs = progress.epochs ?? run?.started?.epochs ?? null;
     if (progress.epoch !== null && epochs !== null) {
       parts.push(t("run.epoch_of", { epoch: format.integer(progress.epoch), epochs: format.integer(epochs) }));
-    } else if (progress.message && BreastAI.i18n.current() === "en") parts.push(progress.message);
+    } else {
+      const words = BreastAI.i18n.spoken(progress.message);
+      if (words) parts.push(words);
+    }
     if (batches !== null && batches.current_loss !== null) parts.push(`${t("figure.loss_now")} ${format.figure(batches.current_loss)}`);
     const left = progress.eta_s ?? (isStudying(state) ? null : run?.epochs.at(-1)?.eta_s ?? null);
     const line = make("p", { class: "run-stage" }, make("span", { text: parts.join(" · ") }));

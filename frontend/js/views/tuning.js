@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller, terms, actionButton } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller, terms, actionButton } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -51,7 +51,7 @@
       [t("tuning.epochs_saved"), saved],
     ];
     if (tuning.config_name !== null) facts.push([t("tuning.saved_as"), name(tuning.config_name)]);
-    return study.message === "" ? terms(facts) : make("div", {}, make("p", { class: "banner error", text: study.message, attributes: { lang: "en" } }), terms(facts));
+    return study.message === "" ? terms(facts) : make("div", {}, make("p", { class: "banner error" }, said(study.message)), terms(facts));
   }
 
   /** Trials by their number: each one's AUC, the best so far, and the configuration as it is. @param {Wire.Study} study @param {Wire.TuningState} tuning @returns {Line[]} */
