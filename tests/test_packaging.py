@@ -115,7 +115,7 @@ def test_the_containers_command_and_the_units_are_commands_of_ours(containerfile
     unit = (ROOT / "packaging" / "breastai.service").read_text(encoding="utf-8")
     [started] = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     extras = re.search(r"whl\)\[([\w,]+)\]", str(containerfile))[1].split(",")
-    assert {"train", "network"} <= set(extras)
+    assert {"train", "tune", "network", "rest", "remote", "dicom"} <= set(extras)
     for program, *arguments in (json.loads(dict(containerfile)["CMD"]), started.split()):
         assert Path(program).name == "breastai"
         done = subprocess.run(

@@ -214,9 +214,8 @@ class Rest:
         self, http_request: HttpRequest, wait: Wait = DEFAULT_WAIT_S, pictures: Pictures = False
     ) -> Response:
         owner, handed = object(), self._services.handed
-        most = MOST_IMAGES_ASKED
         try:
-            async with http_request.form(max_files=most + 1, max_fields=most, max_part_size=2**12) as form:
+            async with uploads.whole_form(http_request) as form:
                 request = uploads.question(form)
                 await uploads.hand_over(handed, owner, uploads.files_of(form))
             ask = await self._asks.begin(_peer(http_request), request, owner)

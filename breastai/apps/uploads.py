@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
 
 from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.messages import decode_request
@@ -17,6 +20,50 @@ MOST_UPLOAD_BYTES = 2**28
 _FIELDS = ("model", "heat_maps", "keep", "session_id", FIELD)
 _LONGEST_NAME = 300
 _PART_BYTES = 2**19
+_LONGEST_FIELD_BYTES = 2**12
+
+
+@asynccontextmanager
+async def whole_form(request: Request) -> AsyncIterator[FormData]:
+    """Give the form of a request, its files closed afterwards; raise RequestInvalid for none, and for one cut off.
+
+    What came of a form without its closing boundary might be half a file: nothing of it is used.
+    """
+    kind = request.headers.get("Content-Type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        raise RequestInvalid([f"the body: expected a form (multipart/form-data), got {kind[:100] or 'no type'}"])
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=MOST_IMAGES_ASKED + 1,
+        max_fields=MOST_IMAGES_ASKED,
+        max_part_size=_LONGEST_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as fault:
+        raise RequestInvalid([f"the form: {fault.message}"]) from None
+    try:
+        if not parser.is_whole:
+            raise RequestInvalid(["the form: expected its closing boundary, got the end: it was cut off on its way"])
+        yield form
+    finally:
+        await form.close()
+        parser.close_begun()
+
+
+class _Parser(MultiPartParser):
+    """`is_whole`: the closing boundary has come."""
+
+    is_whole = False
+
+    def close_begun(self) -> None:
+        """Close the files of parts that never ended, too: they are in no form."""
+        for file in self._files_to_close_on_error:
+            file.close()
+
+    def on_end(self) -> None:
+        self.is_whole = True
 
 
 def question(form: FormData) -> AskImages:

@@ -153,6 +153,7 @@ class Stage:
         self.sockets: list[ClientConnection] = []
         self.welcome: dict[str, Any] = {}
         self.leave_workers = False
+        self.after: list[asyncio.Task[None]] = []  # what ends only when the server has
 
     @property
     def workers_begun(self) -> int:
@@ -227,6 +228,8 @@ def play(workspace: Workspace) -> Callable[..., None]:
                         socket.transport.abort()
                     for puppet in [] if stage.leave_workers else all_puppets:
                         puppet.order(exit=0)
+            async with asyncio.timeout(WITHIN_S):
+                await asyncio.gather(*stage.after)
         finally:
             strings.close()
             for puppet in all_puppets:

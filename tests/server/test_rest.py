@@ -284,22 +284,24 @@ def test_what_others_are_told_is_no_part_of_an_answer(play):
     play(story, rest_port=0)
 
 
-def test_a_stream_ends_with_the_server(play):
-    ended = []
+def test_a_stream_ends_with_the_server_and_as_a_whole_answer(play):
+    came = []
 
     async def story(stage):
-        heard = lines(stage.server.rest_port)
-        await anext(heard)
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.server.rest_port)
+        writer.write(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{stage.server.rest_port}\r\n\r\n".encode())
+        came.append(await reader.readuntil(b"\r\n\r\n"))
 
         async def listen():
-            async for _ in heard:
-                pass
-            ended.append(True)
+            came.append(await reader.read())  # until the server closes the connection
+            writer.close()
 
-        stage.listening = asyncio.create_task(listen())
+        stage.after.append(asyncio.create_task(listen()))
 
     play(story, rest_port=0)
-    # The server stopped in time with a listener attached: play has a deadline.
+    head, rest = came
+    assert b"transfer-encoding: chunked" in head.lower()
+    assert b"event: status" in rest and rest.endswith(b"\r\n0\r\n\r\n"), "it ended, and was not cut off"
 
 
 def test_metrics_tell_of_the_run(play):
@@ -346,6 +348,22 @@ def test_a_bad_upload_is_refused_and_nothing_of_it_is_kept(play, workspace):
             body, kind = form(files, **fields)
             found, _, text = await rest.ask("POST", "/predict", body, Content_Type=kind)
             assert found == status, text
+        assert not kept(workspace) and len(stage.services.handed) == 0
+
+    play(story, rest_port=0)
+
+
+def test_a_form_that_was_cut_off_on_its_way_is_refused_and_nothing_of_it_is_kept(play, workspace):
+    async def story(stage):
+        rest = Http(stage.server.rest_port)
+        body, kind = form([("a.png", picture())], model="latest")
+        end = body.index(b"--xx--")
+        for cut in (body[: end - 2], body[:end], body[: end + 4], body[:20], b""):
+            found, _, text = await rest.ask("POST", "/predict", cut, Content_Type=kind)
+            assert found == 400, text
+            assert "cut off" in json.loads(text)["message"]
+        for other in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data"):
+            assert (await rest.ask("POST", "/predict", body, Content_Type=other))[0] == 400
         assert not kept(workspace) and len(stage.services.handed) == 0
 
     play(story, rest_port=0)
