@@ -155,14 +155,31 @@ def decode(content: bytes, name: str) -> Pixels:
         raise ImageUnreadable(name, too_large(width, height))
     # Asked before loading, which forgets it.
     sixteen_bits = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
+    is_misread = _ycbcr_taken_for_rgbx(image)
     try:
         image.load()
+        if is_misread:
+            image.paste(Image.frombytes("YCbCr", image.size, image.tobytes()).convert("RGB"))
     except Exception as error:  # Pillow's decoders raise whatever the bytes make them
         raise ImageUnreadable(name, _reason(error)) from None
     if sixteen_bits and image.mode in ("RGB", "RGBA", "LA", "RGBX"):
         return collapse_grey(_deep_colour(content, image, name))
     _apply_orientation(image)
     return collapse_grey(_pixels(image, sixteen_bits, name))
+
+
+def _ycbcr_taken_for_rgbx(image: Image.Image) -> bool:
+    """Return whether Pillow, before version 13, took a TIFF's uncompressed YCbCr for RGB with a fourth byte.
+
+    Then it is set to read the three there are, which are still Y, Cb and Cr.
+    """
+    tiles = getattr(image, "tile", ())
+    if getattr(image, "tag_v2", {}).get(262) != 6 or not any(tile[:1] == ("raw",) for tile in tiles):
+        return False
+    if image.mode != "RGB" or any(tile.args[0] != "RGBX" for tile in tiles):
+        return False
+    image.tile = [tile._replace(args=("RGB", *tile.args[1:])) for tile in tiles]  # type: ignore[attr-defined]
+    return True
 
 
 def says_burned_in(content: bytes) -> bool:

@@ -1,0 +1,107 @@
+"""Reviewing: a model's answers about images, a person's judgement of each, and both as a table of predictions."""
+
+import csv
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from breastai.apps.review_texts import TEXTS, Language, share
+from breastai.data.decode import read_image
+from breastai.data.pictures import picture as small_picture
+from breastai.domain.errors import BreastAIError
+from breastai.domain.events import Prediction
+from breastai.domain.sentences import in_french
+from breastai.predictor.predictions import Answering, prediction, unreadable
+
+MOST_IMAGES = 200
+_PICTURE_SIDE = 900
+# What a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """One image: where it lies for now, the model's answer, and the class a person gave it; None when none yet."""
+
+    path: Path
+    answer: Prediction
+    judged: str | None = None
+
+
+def ask(model: Answering, path: Path) -> Reviewed:
+    """Return the model's answer about an image file, or why there is none."""
+    name = path.name
+    try:
+        return Reviewed(path, prediction(model, read_image(path), name))
+    except BreastAIError as error:
+        return Reviewed(path, unreadable(error, name))
+
+
+def with_judgement(
+    images: Sequence[Reviewed], number: int, judged: str | None, classes: Sequence[str]
+) -> list[Reviewed]:
+    """Return the images with the class a person gave one of them; anything that is no class takes it back."""
+    changed = list(images)
+    if 0 <= number < len(changed) and changed[number].answer.probabilities is not None:
+        changed[number] = replace(changed[number], judged=judged if judged in classes else None)
+    return changed
+
+
+def picture(path: Path, language: Language) -> str:
+    """Return an image as HTML that holds it whole, so that no copy of it comes to lie anywhere; empty when unreadable."""
+    uri = small_picture(path, _PICTURE_SIDE)
+    if uri is None:
+        return ""
+    alt = html.escape(TEXTS[language]["picture"], quote=True)
+    return f'<img src="{uri}" alt="{alt}" style="max-width:100%">'
+
+
+def rows(images: Sequence[Reviewed], language: Language) -> list[list[str]]:
+    """Return a line of the table for each image: its name, the answer, its probability, and how far that holds."""
+    texts = TEXTS[language]
+    found = []
+    for image in images:
+        answer = image.answer
+        if answer.label is None or answer.probabilities is None:
+            found.append([answer.file, "", "", texts["failed"]])
+            continue
+        state = texts["refer"] if answer.refer else texts["ok"]
+        found.append([answer.file, answer.label, share(answer.probabilities[answer.label], language), state])
+    return found
+
+
+def told(answer: Prediction, language: Language) -> str:
+    """Return in sentences what the model says of an image."""
+    texts = TEXTS[language]
+    if answer.label is None or answer.probabilities is None:
+        reason = answer.error or ""
+        return texts["unread"].format(reason=in_french(reason) if language == "fr" else reason)
+    probability = share(answer.probabilities[answer.label], language)
+    lines = [texts["says"].format(label=answer.label, probability=probability)]
+    if answer.called is not None and answer.threshold is not None:
+        key = "called" if answer.called else "not_called"
+        threshold = share(answer.threshold, language)
+        lines.append(texts[key].format(target_class=answer.target_class, threshold=threshold))
+    if answer.refer and answer.refer_reason is not None:
+        lines.append(texts[f"refer_{answer.refer_reason}"].format(plausible=", ".join(answer.plausible)))
+    return "\n".join(lines)
+
+
+def table(images: Sequence[Reviewed], classes: Sequence[str]) -> str | None:
+    """Return the judged images as a CSV that `evaluate --predictions` reads; None when there is none.
+
+    A name that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    judged = [image for image in images if image.judged is not None]
+    if not judged:
+        return None
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "label", *(f"p_{name}" for name in classes)])
+    for image in judged:
+        name = f"'{image.answer.file}" if image.answer.file.startswith(_FORMULA) else image.answer.file
+        probabilities = image.answer.probabilities or {}
+        writer.writerow([name, image.judged, *(f"{probabilities[each]:.9g}" for each in classes)])
+    return text.getvalue()

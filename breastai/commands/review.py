@@ -1,0 +1,57 @@
+"""`review`: a page for asking an exported model and reviewing its answers."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import opened
+
+if TYPE_CHECKING:
+    from breastai.storage.workspace import Workspace
+
+# Found by its name, as the server finds its doors: no layer below imports it, and only this command loads it.
+PAGE = "breastai.apps.review"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(review)
+
+
+def review(
+    model: Annotated[str, typer.Argument(metavar="MODEL.onnx", help="An exported model.")],
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="Address; others need the token.")] = "localhost",
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8767,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """Serve a page for asking a model about images and judging its answers (needs breastai[gradio]; no torch)."""
+    from breastai.commands.configuration import workspace_config
+    from breastai.commands.running import require_packages, stop_signals
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    path = _model_file(place, model)
+    require_packages(("gradio",), "gradio")
+    settings = workspace_config(place).server
+    with opened(as_json) as output, stop_signals() as stop_requested:
+
+        def announce(page: Any) -> None:
+            url = page.entry_url if sys.stdout.isatty() else page.url
+            output.result(
+                {"type": "serving", "url": page.url, "port": page.port},
+                f"The page for reviewing is at {url} (Ctrl+C stops it)",
+            )
+
+        importlib.import_module(PAGE).serve_review(path, place, settings, host, port, announce, stop_requested)
+    return 0
+
+
+def _model_file(workspace: "Workspace", model: str) -> Path:
+    path = Path(model).expanduser()
+    return path if path.exists() else workspace.resolve(model)
