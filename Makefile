@@ -7,7 +7,7 @@ DEMO := demo
 DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
 
-.PHONY: demo start test check bench audit wheel screenshots install page browser clean
+.PHONY: demo start test check bench audit wheel screenshots install page example browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -19,7 +19,7 @@ demo: install ## sample data -> train -> evaluate -> export, with figures at the
 start: install page ## server and page: http://localhost:8765/
 	$(BIN)/python -m breastai.server
 
-test: install page browser ## every test
+test: install page example browser ## every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install page ## format, lint, types, layers
@@ -60,6 +60,13 @@ frontend/node_modules/.package-lock.json: frontend/package.json frontend/package
 	npm --prefix frontend ci --no-audit --no-fund
 	touch $@
 
+# What the browser example needs: 148 MB, of which a page loads 14.
+example: examples/browser/node_modules/.package-lock.json
+
+examples/browser/node_modules/.package-lock.json: examples/browser/package.json examples/browser/package-lock.json
+	npm --prefix examples/browser ci --no-audit --no-fund
+	touch $@
+
 # The page's tests drive Debian's Chromium; elsewhere, without it, they are skipped and say so.
 browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
@@ -67,4 +74,4 @@ browser:
 	  || echo "No Chromium here: the page's tests will be skipped."
 
 clean:
-	rm -rf $(VENV) $(DEMO) dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) dist frontend/node_modules examples/browser/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

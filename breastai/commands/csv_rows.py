@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing
 
-_WHY = ("refer_reason", "plausible", "processing", "error")
+_WHY = ("refer_reason", "plausible", "processing", "laterality", "view", "error")
 
 
 class CsvRows:
@@ -57,6 +57,8 @@ class CsvRows:
                     each.refer_reason or "",
                     " ".join(each.plausible),
                     done,
+                    each.laterality or "",
+                    each.view or "",
                     each.error or "",
                 ]
             )

@@ -279,7 +279,8 @@ class Display:
             self._warn(f"{event.file}: {event.error}")
             return
         chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
-        self._line(f"{event.file}: {event.label}  ({chances}){decision(event)}")
+        seen = "".join(f" {word}" for word in (event.laterality, event.view) if word)
+        self._line(f"{event.file}:{seen} {event.label}  ({chances}){decision(event)}")
 
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()

@@ -31,6 +31,7 @@ def verify(
         "model": model,
         "format": told.format,
         "architecture": told.architecture,
+        "members": [member.checkpoint for member in told.members],
         "checkpoint": told.checkpoint,
         "checkpoint_sha256": told.checkpoint_sha256,
         "references": found.count,
@@ -38,9 +39,14 @@ def verify(
         "allowed_difference": found.allowed,
         "same_images": found.same_images,
     }
+    kind = f"ensemble of {len(told.members)} {told.architecture}" if told.members else told.architecture
+    point = told.decision.operating_point
+    rule = f"{point.class_name} is called from a probability of {point.threshold:.3f}.\n" if point else ""
+    if told.decision_fitted_on is not None:
+        rule += f"Its decision rule was fitted on {told.decision_fitted_on}.\n"
     text = (
-        f"{model} ({told.format}, {told.architecture}, from {told.checkpoint}) answers as it did at its export: "
-        f"{found.count} references, largest difference {found.difference:.1e} (allowed {found.allowed:g}).\n{told.notice}"
+        f"{model} ({told.format}, {kind}, from {told.checkpoint}) answers as it did at its export: "
+        f"{found.count} references, largest difference {found.difference:.1e} (allowed {found.allowed:g}).\n{rule}{told.notice}"
     )
     with opened(as_json) as output:
         output.result(values, text)

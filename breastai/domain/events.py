@@ -371,6 +371,8 @@ class Prediction(Event):
     )
     novelty_limit: Number = Field(None, description="Above this novelty a case is referred as unlike.")
     processing: Processing | None = None
+    laterality: Literal["L", "R", "B"] | None = Field(None, description="The breast a DICOM header names; B is both.")
+    view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
     error: str | None = None
 
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from breastai.data.decode import Pixels
+from breastai.data.headers import Header
 from breastai.data.region import Region
 from breastai.domain.events import Event, ModelAnswer, ProgressUpdate
 from breastai.domain.jobs import AskCheckpoints
@@ -45,8 +46,8 @@ def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
     model = AnsweringCheckpoint(loaded, runtime)
 
-    def ask(image: Pixels, called: str) -> ModelAnswer:
-        said = prediction(model, image, called)
+    def ask(image: Pixels, called: str, header: Header) -> ModelAnswer:
+        said = prediction(model, image, called, header)
         heat_map = None
         if heat_maps:
             heat, region, _, _ = explained(loaded, image, runtime, said.label)

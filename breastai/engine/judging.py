@@ -15,6 +15,7 @@ from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_e
 from breastai.data.cases import ImageSet, labelled_images
 from breastai.data.decode import file_at
 from breastai.data.frames import by_file, files_of
+from breastai.data.headers import subgroups_in
 from breastai.data.image_folder import Skipped
 from breastai.data.patients import patient_ids
 from breastai.data.subgroups import subgroups_of
@@ -81,7 +82,9 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     folder, split = labelled_folder(workspace.resolve(job.data), job.split)
     asked = yield from ask(loaded, folder, workspace)
     manifest, images = loaded.manifest, asked.images
-    subgroups = subgroups_of(images.files, workspace.resolve(job.subgroups)) if job.subgroups else {}
+    subgroups = subgroups_in([images.prepared.folder.path(int(index)) for index in images.indices])
+    if job.subgroups is not None:
+        subgroups |= subgroups_of(images.files, workspace.resolve(job.subgroups))
     found = gather_evidence(
         asked.answers.labels,
         asked.answers.probabilities,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from breastai.data.decode import Pixels, read_image
 from breastai.data.frames import Frames, frames_of
+from breastai.data.headers import Header, header_of
 from breastai.data.pictures import data_uri
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
@@ -26,7 +27,7 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 class Asked:
     """A model that can be asked: `ask` says what it thinks of a decoded image of some name."""
 
-    ask: Callable[[Pixels, str], ModelAnswer]
+    ask: Callable[[Pixels, str, Header], ModelAnswer]
     frames: Frames
 
 
@@ -41,7 +42,7 @@ def asked_export(workspace: Workspace, name: str) -> Asked:
     path = workspace.resolve(name)
     model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
     return Asked(
-        lambda image, called: ModelAnswer(model=name, prediction=prediction(model, image, called)),
+        lambda image, called, header: ModelAnswer(model=name, prediction=prediction(model, image, called, header)),
         model.preprocessing.frames,
     )
 
@@ -70,7 +71,8 @@ def answered(
                 said = [ModelAnswer(model=model, prediction=unreadable(error, name)) for model in models]
                 yield ImageAnswer(image=handed.image, name=name, picture=None, answers=said)
                 continue
-            answers = [model.ask(image, name) for model in models.values()]
+            header = header_of(frame)
+            answers = [model.ask(image, name, header) for model in models.values()]
             picture = data_uri(image, _PICTURE_SIDE)
             yield ImageAnswer(image=handed.image, name=name, picture=picture, answers=answers)
     yield ImagesAnswered(count=count, failed=failed, kept=kept)

@@ -27,6 +27,14 @@ Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
 
+class EnsembleMember(BaseModel):
+    """One of the checkpoints whose answers a model takes the mean of."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    checkpoint: str
+
+
 class ModelMetadata(BaseModel):
     """What an exported file says of itself, as JSON under METADATA_KEY. Keys of later versions are passed over."""
 
@@ -42,6 +50,8 @@ class ModelMetadata(BaseModel):
     checkpoint_sha256: str | None = None
     data_sha256: str | None = None
     decision: DecisionRule = DecisionRule()
+    decision_fitted_on: str | None = None
+    members: list[EnsembleMember] = []
     references: References | None = None
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from breastai.clinical.decision import decide
 from breastai.data.decode import read_image
+from breastai.data.headers import NO_HEADER, Header, header_of
 from breastai.data.preprocess import Pixels, prepared
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision import DecisionRule
@@ -50,6 +51,7 @@ class _Read:
     pixels: Pixels | None
     processing: Processing | None
     reason: str | None
+    header: Header = NO_HEADER
 
 
 def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path], str]) -> Iterator[Prediction]:
@@ -85,9 +87,9 @@ def told(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
     yield PredictionsComplete(count=count, failed=failed)
 
 
-def prediction(model: Answering, image: Pixels, name: str) -> Prediction:
+def prediction(model: Answering, image: Pixels, name: str, header: Header = NO_HEADER) -> Prediction:
     """Return the prediction for a decoded image, (H, W, 1) or (H, W, 3)."""
-    (found,) = _answered(model, [Path(name)], [_ready(image, model)], lambda _: name)
+    (found,) = _answered(model, [Path(name)], [_ready(image, model, header)], lambda _: name)
     return found
 
 
@@ -102,12 +104,12 @@ def _reason(error: BreastAIError) -> str:
 
 def _read(file: Path, model: Answering) -> _Read:
     try:
-        return _ready(read_image(file), model)
+        return _ready(read_image(file), model, header_of(file))
     except BreastAIError as error:
         return _Read(None, None, _reason(error))
 
 
-def _ready(image: Pixels, model: Answering) -> _Read:
+def _ready(image: Pixels, model: Answering, header: Header = NO_HEADER) -> _Read:
     pixels, region = prepared(image, model.preprocessing, model.image_size)
     height, width = image.shape[:2]
     box = (region.left, region.top, region.width, region.height)
@@ -121,7 +123,7 @@ def _ready(image: Pixels, model: Answering) -> _Read:
         clahe=model.preprocessing.clahe,
         image_size=model.image_size,
     )
-    return _Read(pixels, processing, None)
+    return _Read(pixels, processing, None, header)
 
 
 def _answered(
@@ -152,4 +154,6 @@ def _answered(
             novelty=strangeness,
             novelty_limit=limit.limit if limit and strangeness is not None else None,
             processing=each.processing,
+            laterality=each.header.laterality,
+            view=each.header.view,
         )

@@ -396,6 +396,8 @@ declare global {
       novelty: number | null;
       novelty_limit: number | null;
       processing: Processing | null;
+      laterality: "L" | "R" | "B" | null;
+      view: string | null;
       error: string | null;
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from breastai.data.decode import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
 from breastai.domain.events import Comparison, Evaluation, Event, Prediction, PredictionsComplete
@@ -13,6 +14,8 @@ from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
+
+from ..data.test_dicom import content, dataset
 
 
 @pytest.fixture
@@ -69,6 +72,24 @@ def test_each_part_that_a_table_tells_apart_is_judged_by_itself(
         right = [answers[trained.relative(file)] == file.parent.name for file in mine]
         assert figure.value == pytest.approx(sum(right) / len(right))
     assert {case.subgroups["device"] for case in read_evaluations(trained, "run")[-1][1].cases} == {"A", "B"}
+
+
+def test_breasts_and_views_that_dicom_headers_name_are_judged_apart_and_no_patient_is_named(
+    trained: Workspace, sample_data: Path, tmp_path: Path
+) -> None:
+    for number, file in enumerate(sorted((sample_data / "test").rglob("*.png"))):
+        pixels = read_image(file)[:, :, 0]
+        header = {"PatientID": f"SECRET-{number}", "ImageLaterality": "LR"[number % 2], "ViewPosition": "CC"}
+        target = tmp_path / "dicom" / file.parent.name / f"P{number}_0.dcm"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content(dataset(pixels, **header)))
+    told = evaluation(trained, tmp_path / "dicom")
+    sides = [told.figures[f"accuracy@laterality={side}"] for side in "LR"]
+    assert sum(figure.n for figure in sides) == told.n
+    assert not any("view=" in name for name in told.figures)  # there is but one
+    (path, record) = read_evaluations(trained, "run")[-1]
+    assert {case.subgroups["laterality"] for case in record.cases} == {"L", "R"}
+    assert "SECRET" not in path.read_text(encoding="utf-8") + told.model_dump_json()
 
 
 def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace, sample_data: Path) -> None:

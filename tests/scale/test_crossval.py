@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from breastai.cli import run
 from breastai.clinical.decision import calibrated
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyExists
@@ -107,7 +108,7 @@ def test_the_pooled_figures_are_those_of_each_fold_s_own_calibrated_answers(
 
 
 def test_the_ensemble_answers_as_the_mean_of_its_folds_checkpoints(
-    whole: tuple[Workspace, list[Event]], config: Config
+    whole: tuple[Workspace, list[Event]], config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place, _ = whole
     study = read_study(place, "study")
@@ -123,6 +124,10 @@ def test_the_ensemble_answers_as_the_mean_of_its_folds_checkpoints(
     assert model.verify().agrees
     assert model.decision.operating_point is not None and model.decision.n == len(read_dealt(place, "study").files)
     assert [entry.path for entry in list_exports(place)] == [place.relative(exported.path)]
+    assert run(["verify", str(exported.path), "--workspace", str(place.root)]) == 0
+    told = capsys.readouterr().out
+    assert "ensemble of 2" in told and "malignant is called from a probability of" in told
+    assert "the ensemble itself has been judged on no image" in told
 
 
 def raw_probabilities(loaded: Any, images: np.ndarray) -> np.ndarray:

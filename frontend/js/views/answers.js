@@ -30,6 +30,11 @@
     return parts.filter((part) => part !== null).join(" · ");
   }
 
+  /** Which breast in which view, where a DICOM header says so. @param {Wire.Prediction} said */
+  function headerText(said) {
+    return [said.laterality === null ? null : t(`answers.laterality.${said.laterality}`), said.view].filter((part) => part !== null).join(" · ");
+  }
+
   /** The decision at the operating point, in a sentence. @param {Wire.Prediction} said */
   function decisionOf(said) {
     if (said.called === null || said.target_class === null) return t("answers.no_operating_point");
@@ -98,6 +103,7 @@
         { class: "model-answer" },
         title,
         pictureOf(answer, said),
+        headerText(prediction) === "" ? null : make("p", { class: "muted", text: headerText(prediction) }),
         make("p", { class: "decision", text: decisionOf(prediction) }),
         chances(prediction),
         referralOf(prediction),

@@ -1,0 +1,74 @@
+"""Headers: which breast a DICOM file shows and in which view, as its header says.
+
+Only known codes are taken over, whatever else stands in those attributes: no text of a header comes further than here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from breastai.data.decode import file_at
+
+# PS3.3 C.8.11.7 and CID 4014, with the codes by which enhanced objects and older SNOMED name the same views.
+_SIDES = frozenset({"L", "R", "B"})
+_VIEWS = frozenset({"CC", "MLO", "ML", "LM", "LMO", "SIO", "ISO", "XCC", "XCCL", "XCCM", "FB", "AT", "CV", "RL", "RM", "TAN"})  # fmt: skip
+_VIEW_CODES = {
+    "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM", "399099002": "LMO",
+    "399188001": "SIO", "441555000": "ISO", "399192008": "XCCL", "399101009": "XCCM", "399196006": "FB",
+    "R-10242": "CC", "R-10226": "MLO", "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO",
+    "R-102D0": "SIO", "R-40AAA": "ISO", "R-1024A": "XCCL", "R-1024B": "XCCM", "R-10244": "FB",
+}  # fmt: skip
+_TAGS = ["ImageLaterality", "Laterality", "ViewPosition", "ViewCodeSequence", "SharedFunctionalGroupsSequence"]
+
+
+@dataclass(frozen=True)
+class Header:
+    """`laterality` L, R or B (both), `view` CC, MLO and so on; None where the header does not say."""
+
+    laterality: str | None = None
+    view: str | None = None
+
+
+NO_HEADER = Header()
+
+
+def header_of(path: Path) -> Header:
+    """Return what the header of the image at `path` says; nothing of a file that is no DICOM file or can't be read."""
+    path = file_at(path)
+    try:
+        with path.open("rb") as file:
+            if file.read(132)[128:] != b"DICM" and path.suffix.lower() not in (".dcm", ".dicom"):
+                return NO_HEADER
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
+        return Header(_known(_sides(dataset), _SIDES), _known(_views(dataset), _VIEWS))
+    except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
+        return NO_HEADER
+
+
+def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:
+    """Return laterality and view of each image, "" where unknown; only those that tell at least two parts apart."""
+    headers = [header_of(path) for path in paths]
+    columns = {
+        "laterality": [header.laterality or "" for header in headers],
+        "view": [header.view or "" for header in headers],
+    }
+    return {name: values for name, values in columns.items() if len(set(values) - {""}) > 1}
+
+
+def _known(values: Iterable[object], allowed: frozenset[str]) -> str | None:
+    return next((text for text in (str(value or "").strip().upper() for value in values) if text in allowed), None)
+
+
+def _sides(dataset: Dataset) -> Iterable[object]:
+    yield from (dataset.get("ImageLaterality"), dataset.get("Laterality"))
+    for group in dataset.get("SharedFunctionalGroupsSequence") or ():
+        yield from (anatomy.get("FrameLaterality") for anatomy in group.get("FrameAnatomySequence") or ())
+
+
+def _views(dataset: Dataset) -> Iterable[object]:
+    yield dataset.get("ViewPosition")
+    for code in dataset.get("ViewCodeSequence") or ():
+        yield _VIEW_CODES.get(str(code.get("CodeValue") or ""))
