@@ -17,6 +17,7 @@ _ONE_CYCLE_START = 1 / 25  # first rate of one_cycle, as a share of the highest
 _LOWEST = 0.01  # share of the highest rate that the cosines end at
 # With fine_tune: added parts, last third of the backbone, middle third, first third.
 _LAYER_RATES = (1.0, 0.7, 0.4, 0.2)
+_FUSED = ("cpu", "cuda")  # devices for which PyTorch has optimisers of one pass
 
 
 def make_optimizer(
@@ -35,13 +36,34 @@ def make_optimizer(
         {"params": parameters, "weight_decay": decay, "layer_rate": rate}
         for (rate, decay), parameters in sorted_out.items()
     ]
+    # One pass over a parameter and its averages, where PyTorch's usual way takes eight: a quarter of the time.
+    fused = all(parameter.device.type in _FUSED for parameter in model.parameters()) or None
     match settings.optimizer:
         case "adamw":
-            return AdamW(groups, lr=settings.learning_rate)
+            return AdamW(groups, lr=settings.learning_rate, fused=fused)
         case "adam":
-            return Adam(groups, lr=settings.learning_rate)
+            return Adam(groups, lr=settings.learning_rate, fused=fused)
         case "sgd":
-            return SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.momentum > 0)
+            momentum = settings.momentum
+            return SGD(groups, lr=settings.learning_rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
+
+
+def align_gradients(model: nn.Module) -> None:
+    """Give every gradient the memory layout of its parameter: fused optimisers pair the two as they lie in memory.
+
+    Autograd lays them out so by itself; what comes from elsewhere, another process say, may lie otherwise.
+    """
+    for parameter in model.parameters():
+        gradient = parameter.grad
+        if gradient is None or gradient.stride() == parameter.stride():
+            continue
+        if _true_strides(gradient) != _true_strides(parameter):
+            parameter.grad = torch.empty_like(parameter, requires_grad=False).copy_(gradient)
+
+
+def _true_strides(tensor: Tensor) -> list[int]:
+    """Return the strides without those of dimensions of size 1, which say nothing."""
+    return [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1]
 
 
 def layer_rates(model: Classifier, training: TrainingSettings) -> dict[int, float]:

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from breastai.domain.config import TrainingSettings
 from breastai.engine.loader import Batch, FeatureBatch
 from breastai.engine.models import Classifier, normalized
-from breastai.engine.optim import Loss
+from breastai.engine.optim import Loss, align_gradients
 from breastai.engine.runtime import Runtime
 from breastai.engine.world import ALONE, World
 
@@ -71,6 +71,7 @@ class Learner:
         """Take a step; return False, and take none, when the gradient is not finite."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("layer_rate", 1.0)
+        align_gradients(self.model)
         if self.settings.gradient_clip > 0:
             self.scaler.unscale_(self.optimizer)
         clip = self.settings.gradient_clip or math.inf
@@ -100,8 +101,10 @@ def mixed(
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the averaged weights a little towards the model's; counters and other whole numbers are copied."""
-    for target, source in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if target.is_floating_point():
-            target.lerp_(source, 1 - decay)
-        else:
+    targets, sources = ([*module.parameters(), *module.buffers()] for module in (average, model))
+    pairs = list(zip(targets, sources, strict=True))
+    weights = [pair for pair in pairs if pair[0].is_floating_point()]
+    torch._foreach_lerp_([target for target, _ in weights], [source for _, source in weights], 1 - decay)
+    for target, source in pairs:
+        if not target.is_floating_point():
             target.copy_(source)

@@ -1,11 +1,14 @@
 """Learning rates and losses, against torch's own."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from breastai.domain.config import TrainingSettings
-from breastai.engine.optim import Loss, class_weights, learning_rate, make_optimizer
+from breastai.engine.optim import Loss, align_gradients, class_weights, learning_rate, make_optimizer
+from breastai.engine.step import follow
 
 
 def settings(**values: object) -> TrainingSettings:
@@ -76,3 +79,43 @@ def test_vectors_are_not_decayed() -> None:
     assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.3, 0.0)
     assert len(matrices["params"]) == 1
     assert len(vectors["params"]) == 3
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_the_optimiser_in_one_pass_steps_as_torchs_plain_one_whatever_way_gradients_lie(name: str) -> None:
+    ours = torch.nn.Conv2d(16, 32, 3).to(memory_format=torch.channels_last)
+    theirs = copy.deepcopy(ours).double()
+    fused = make_optimizer(ours, settings(optimizer=name, weight_decay=0.3))
+    assert fused.param_groups[0]["fused"]
+    plain = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
+    kept = {"lr", "weight_decay", "betas", "eps", "momentum", "nesterov"}
+    groups = [
+        {"params": theirs_too, **{key: value for key, value in group.items() if key in kept}}
+        for theirs_too, group in zip(([theirs.weight], [theirs.bias]), fused.param_groups, strict=True)
+    ]
+    reference = plain(groups, foreach=False)
+    for _ in range(3):
+        for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            mine.grad = torch.randn(mine.shape)  # not channels last
+            assert other.data.shape == mine.grad.shape
+            other.grad = mine.grad.double()
+        align_gradients(ours)
+        fused.step()
+        reference.step()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.double(), other, rtol=1e-5, atol=1e-6)
+
+
+def test_averaged_weights_follow_weights_and_statistics_and_copy_counters() -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    average = copy.deepcopy(model)
+    before = {name: value.clone() for name, value in average.state_dict().items()}
+    model.train()(torch.randn(2, 3, 4, 4))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    follow(average, model, 0.9)
+    for name, value in average.state_dict().items():
+        now = model.state_dict()[name]
+        expected = before[name].lerp(now, 1 - 0.9) if value.is_floating_point() else now
+        assert torch.equal(value, expected), name
