@@ -17,7 +17,7 @@ import timm
 import torch
 from torch import nn
 
-from breastai.engine import allocator, autotune, depthwise, machine
+from breastai.engine import allocator, depthwise, layer_ways, machine
 from breastai.engine.tuning_plan import LayerWays, Plan, install, plain_plan
 
 MODELS = {
@@ -88,8 +88,16 @@ def bench_layers(names: list[str]) -> None:
     for short in names:
         name, size, batch = MODELS[short]
         model = timm.create_model(name, num_classes=3)
-        _, reasons = autotune._choose_ways(model, size, batch, "bfloat16")
-        print(name, *reasons, sep="\n  ")
+        shapes = layer_ways.shapes_of(model, size)
+        for choosing in (
+            layer_ways.choose_depthwise(shapes.depthwise, batch, "bfloat16"),
+            layer_ways.choose_pointwise(shapes.pointwise, batch, "bfloat16"),
+        ):
+            try:
+                while True:
+                    next(choosing)
+            except StopIteration as end:
+                print(name, *end.value[1], sep="\n  ")
 
 
 def main() -> None:

@@ -53,7 +53,7 @@ PROGRESS_FR = (
 
 # The plans that were timed against each other; a list of them with their speeds is read from its beginning.
 _TIMED = (
-    r"channels last, depthwise by the fastest ways|the same with batch norms joined|"
+    r"channels last, (?:depthwise by the|each layer by its) fastest ways|the same with batch norms joined|"
     r"and those before depthwise convolutions computed by them|plain|\d+ threads"
 )
 PLAN_FR = (
@@ -75,6 +75,13 @@ PLAN_FR = (
         r"depthwise (\d+)x(\d+) stride (\d+) on (\d+)x(\d+)x(\d+): output by (\w+) in (.*) ms, input gradient by (\w+) in (.*) ms, weight gradient by (\w+) in (.*) ms\.",
         "Convolution par canal {}\u00a0×\u00a0{}, pas de {}, sur {}\u00a0×\u00a0{}\u00a0×\u00a0{}\u00a0: sortie par {} en {}\u00a0ms, gradient de l’entrée par {} en {}\u00a0ms, gradient des poids par {} en {}\u00a0ms.",
     ),
+    (
+        r"pointwise (\d+) to (\d+) channels on (\d+)x(\d+): output by (\w+) in (.*) ms, input gradient by (\w+) in (.*) ms, weight gradient by (\w+) in (.*) ms\.",
+        "Convolution 1\u00a0×\u00a01 de {} à {} canaux, sur {}\u00a0×\u00a0{}\u00a0: sortie par {} en {}\u00a0ms, gradient de l’entrée par {} en {}\u00a0ms, gradient des poids par {} en {}\u00a0ms.",
+    ),
+    (r"matrix", "produit de matrices"),
+    (r"turned", "produit de matrices transposées"),
+    (r"by_image", "produits de matrices image par image"),
     (r"kernel", "notre propre code"),
     (r"flipped", "convolution retournée"),
     (r"torch_float32", "PyTorch en float32"),
@@ -88,6 +95,10 @@ PLAN_FR = (
     (
         r"channels last, depthwise by the fastest ways",
         "canaux en dernier, convolutions par canal de la façon la plus rapide",
+    ),
+    (
+        r"channels last, each layer by its fastest ways",
+        "canaux en dernier, chaque couche de la façon la plus rapide",
     ),
     (r"the same with batch norms joined", "de même, avec les normalisations par lot réunies"),
     (

@@ -4,7 +4,7 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from breastai.engine.models import build_model, check_image_size
 from breastai.engine.optim import Loss, make_optimizer
 from breastai.engine.recipe import epoch_s, keep_statistics, keeps_statistics
 from breastai.engine.runtime import seed_torch
-from breastai.engine.setting_up import prepare_to_compute
+from breastai.engine.setting_up import prepare_to_compute, told
 from breastai.engine.step import Learner
 from breastai.storage.mirror import local_place
 from breastai.storage.workspace import Workspace
@@ -48,7 +48,7 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
     yield ProgressUpdate(stage="tuning", message=f"Measuring {config.model.architecture}")
     with tempfile.TemporaryDirectory() as folder:
         images, training, validation = _images(config, workspace, Path(folder))
-        yield _measured(config, images, training, validation)
+        yield (yield from _measured(config, images, training, validation))
 
 
 def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSet, int, int]:
@@ -77,11 +77,13 @@ def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSe
     return ImageSet(prepared, np.arange(len(prepared))), train, held_out
 
 
-def _measured(config: Config, images: ImageSet, training: int, validation: int) -> BenchMeasured:
+def _measured(
+    config: Config, images: ImageSet, training: int, validation: int
+) -> Generator[ProgressUpdate, None, BenchMeasured]:
     seed_torch(config.system.seed)
     settings = config.model.model_copy(update={"pretrained": "none"})
     built = build_model(settings, len(images.prepared.folder.class_names), config.preprocessing)
-    prepared = prepare_to_compute(built.model, config)
+    prepared = yield from told(prepare_to_compute(built.model, config), config.model.architecture)
     model, runtime, config, plan = prepared.model, prepared.runtime, prepared.config, prepared.plan
     learner = Learner(
         model=model,

@@ -8,6 +8,7 @@ with passes of that. Blocks are tuned in place.
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from breastai.engine.batch_norm import BatchNormAct2d
@@ -75,8 +76,13 @@ class InvertedResidual(nn.Module):
         """(N, C, 1, 1) -> (N, C, 1, 1)"""
         se = self.se
         with torch.autocast("cpu", enabled=False):
-            gates: Tensor = se.gate(se.conv_expand(se.act1(se.conv_reduce(pooled))))
-        return gates
+            gates: Tensor = se.gate(_linear(se.conv_expand, se.act1(_linear(se.conv_reduce, pooled.flatten(1)))))
+        return gates[:, :, None, None]
+
+
+def _linear(convolution: nn.Conv2d, pixels: Tensor) -> Tensor:
+    """Return what a convolution of one pixel makes of single pixels, in a fifth of its time: (N, C) -> (N, Co)"""
+    return F.linear(pixels, convolution.weight.flatten(1), convolution.bias)
 
 
 def install(block: Any, through: bool) -> None:

@@ -2,7 +2,7 @@
 
 import copy
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -108,6 +108,10 @@ class Run:
         return checkpoint_files(self.workspace, self.run_id, kind)
 
 
+# Yields as setting_up.py does: how many measurements are done, of how many.
+Assembling = Generator[tuple[int, int], None, Run]
+
+
 def assemble(
     run_id: str,
     config: Config,
@@ -115,8 +119,8 @@ def assemble(
     cases: Cases,
     resumed: Manifest | None = None,
     world: World = ALONE,
-) -> Run:
-    """Build everything a run needs; with a manifest, as it was when that was written.
+) -> Assembling:
+    """Build everything a run needs; with a manifest, as it was when that was written. Yields as it measures.
 
     Raises what building a model does; on a resume CheckpointDamaged, or DataChanged when the images are not the same.
     """
@@ -128,7 +132,7 @@ def assemble(
     )
     average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
     kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
-    prepared = prepare_to_compute(built.model, config, kept, resumed is None, world)
+    prepared = yield from prepare_to_compute(built.model, config, kept, resumed is None, world)
     model, runtime, config = prepared.model, prepared.runtime, prepared.config
     if average is not None:
         average.to(runtime.device).to(memory_format=runtime.memory_format)
@@ -160,7 +164,7 @@ def assemble(
     return run
 
 
-def lighter(run: Run) -> Run:
+def lighter(run: Run) -> Assembling:
     """Return the run as it last was on disk, or as it began, with a smaller batch, for one whose step ran out of memory.
 
     Raises ValueError at a batch of one.
@@ -171,7 +175,7 @@ def lighter(run: Run) -> Run:
     gc.collect()
     files = run.files("last")
     kept = verify_checkpoint(files) if files.manifest.is_file() else None
-    again = assemble(run.run_id, config, run.workspace, run.cases, kept, run.world)
+    again = yield from assemble(run.run_id, config, run.workspace, run.cases, kept, run.world)
     if kept is not None:
         again.position.batch *= run.config.data.batch_size // config.data.batch_size
     again.updates = [update for update in run.updates if update.epoch < again.position.epoch]

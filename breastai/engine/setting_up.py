@@ -1,6 +1,8 @@
 """Making a network ready to learn on this machine: device, memory layout, and the plan of how to compute."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from pydantic import BaseModel
@@ -8,6 +10,7 @@ from torch import nn
 
 from breastai.domain.config import Config
 from breastai.domain.errors import ProcessesDiffer
+from breastai.domain.events import BatchProgress, ProgressUpdate
 from breastai.engine import recomputation
 from breastai.engine.allocator import keep_freed_memory
 from breastai.engine.autotune import plan_for
@@ -17,6 +20,8 @@ from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.engine.tuning_plan import Dtype, Plan, install
 from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import MemoryRecord
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -33,20 +38,27 @@ class Prepared:
     memory: MemoryRecord | None = None
 
 
+# How many measurements are done, of how many (0, 0 where that is not known yet).
+Preparing = Generator[tuple[int, int], None, Prepared]
+
+
 def prepare_to_compute(
     model: Classifier, config: Config, kept: Plan | None = None, fresh: bool = True, world: World = ALONE
-) -> Prepared:
+) -> Preparing:
     """Make a network ready; `kept`: the plan of the part of the run before. Unless `fresh`, nothing is measured.
 
-    Of several processes the first one measures, and all compute alike.
+    Yields between measurements, so that a stop is heard. Of several processes the first one measures, and all compute
+    alike.
     """
     keep_freed_memory()
     runtime = choose_runtime(config.system, config.training.use_amp, world.local_rank, world.local_size)
     model = model.to(runtime.device).to(memory_format=runtime.memory_format)
     plan, memory = kept, None
     if fresh and world.first:
+        yield 0, 0
         config, memory = _fitted(model, config, runtime, world)
-        plan = kept if kept is not None else _measured_plan(model, config, runtime)
+        yield 0, 0
+        plan = kept if kept is not None else (yield from _measured_plan(model, config, runtime))
     if world.size > 1:
         config, plan, memory = _agreed(config, plan, memory, runtime, world)
     if plan is not None:
@@ -56,6 +68,26 @@ def prepare_to_compute(
     if config.training.gradient_checkpointing:
         recomputation.install(model.backbone)  # after the plan, which changes blocks too
     return Prepared(model, runtime, config, plan, memory)
+
+
+def told(
+    steps: Generator[tuple[int, int], None, Made], measured: str | None = None
+) -> Generator[ProgressUpdate, None, Made]:
+    """Tell as events how far the building of a run is, or the measuring of `measured`; return what comes of it."""
+    message = f"Measuring {measured}" if measured else "Building the network and finding this machine's fastest way"
+    try:
+        while True:
+            done, total = next(steps)
+            yield ProgressUpdate(
+                stage="tuning",
+                message=message,
+                batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
+            )
+    except StopIteration as end:
+        made: Made = end.value
+        return made
+    finally:
+        steps.close()
 
 
 class _Agreement(BaseModel):
@@ -91,10 +123,12 @@ def _fitted(model: Classifier, config: Config, runtime: Runtime, world: World) -
         recomputation.uninstall(model.backbone)
 
 
-def _measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Plan | None:
+def _measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generator[tuple[int, int], None, Plan | None]:
     if not config.system.autotune or runtime.device.type != "cpu":
         return None
     wished: Dtype | None = {True: "bfloat16", False: "float32", "auto": None}[config.training.use_amp]
-    return plan_for(
-        model, config.model.architecture, config.data.image_size, config.data.batch_size, runtime.threads, dtype=wished
+    data = config.data
+    plan = yield from plan_for(
+        model, config.model.architecture, data.image_size, data.batch_size, runtime.threads, dtype=wished
     )
+    return plan

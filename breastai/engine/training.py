@@ -58,6 +58,7 @@ from breastai.engine.recipe import (
 )
 from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, save, warnings_of
 from breastai.engine.runtime import seed_torch
+from breastai.engine.setting_up import told
 from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import Manifest, checkpoint_files
 from breastai.storage.journal import read_events
@@ -147,7 +148,7 @@ def _events(
         world.told(cases.split_file.model_dump_json)
     yield _data_loaded(cases)
     yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
-    run = assemble(run_id, config, workspace, cases, resumed, world)
+    run = yield from told(assemble(run_id, config, workspace, cases, resumed, world))
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     yield from disk_warning(run)
@@ -163,7 +164,7 @@ def _events(
                 if not ran_out(error) or with_smaller_batch(run.config) is None or world.size > 1:
                     raise
             # Outside of the except clause, which holds on to the failed step's tensors.
-            run = lighter(run)
+            run = yield from told(lighter(run))
             yield batch_cut_in_run(run)
     except GeneratorExit:
         # The stop: nothing may be told any more, but the place is kept.

@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from breastai.engine import batch_norm, blocks, depthwise
+from breastai.engine import batch_norm, blocks, depthwise, pointwise
 from breastai.engine.vector_code import AVAILABLE
 
 Dtype = Literal["float32", "bfloat16"]
@@ -29,10 +29,23 @@ class LayerWays(BaseModel):
         return depthwise.Ways(self.output, self.input_gradient, self.weight_gradient)
 
 
+class PixelWays(BaseModel):
+    """Which way each pass of one convolution of one pixel takes; see pointwise.py."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: pointwise.PointwiseWay = "torch"
+    input_gradient: pointwise.PointwiseWay = "torch"
+    weight_gradient: pointwise.PointwiseWay = "torch"
+
+    def ways(self) -> pointwise.PointwiseWays:
+        return pointwise.PointwiseWays(self.output, self.input_gradient, self.weight_gradient)
+
+
 class Plan(BaseModel):
     """How to compute a training step of one model at one image and batch size.
 
-    `depthwise`: ways by the name of the layer; a layer that is not named keeps PyTorch's own. `joined`: batch
+    `depthwise`, `pointwise`: ways by the name of the layer; a layer that is not named keeps PyTorch's own. `joined`: batch
     norms, activations, gates and shortcuts by the kernels of batch_norm.py. `through`: batch norms before depthwise
     convolutions by those, as in normed_depthwise.py, where norms are joined. `images_per_second`: forward and backward,
     when the plan was chosen. `reasons`: what was measured.
@@ -49,6 +62,7 @@ class Plan(BaseModel):
     joined: bool
     through: bool = False
     depthwise: dict[str, LayerWays]
+    pointwise: dict[str, PixelWays] = {}
     processor: str = ""
     torch_version: str = ""
     images_per_second: float | None = None
@@ -95,6 +109,8 @@ def install(model: nn.Module, plan: Plan, frozen_batch_norm: bool = False) -> No
     for name, layer in model.named_modules():
         if name in plan.depthwise and depthwise.tunable(layer):
             depthwise.install(layer, plan.depthwise[name].ways())
+        if name in plan.pointwise and pointwise.tunable(layer):
+            pointwise.install(layer, plan.pointwise[name].ways(), plan.training_dtype)
         if plan.joined and batch_norm.tunable(layer):
             batch_norm.install(layer, frozen_batch_norm)
     if plan.joined:
@@ -109,3 +125,4 @@ def uninstall(model: nn.Module) -> None:
         blocks.uninstall(module)
         batch_norm.uninstall(module)
         depthwise.uninstall(module)
+        pointwise.uninstall(module)

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,25 @@ import torch
 from torch import nn
 
 from breastai.domain.sentences import in_french
-from breastai.engine import autotune, machine
+from breastai.engine import autotune, layer_ways, machine
 from breastai.engine.autotune import choose_dtype, plan_for, tune
 from breastai.engine.depthwise import tunable
-from breastai.engine.tuning_plan import install
+from breastai.engine.layer_ways import shapes_of
+from breastai.engine.tuning_plan import Plan, install
+
+
+def finished(steps: Generator[object, None, Plan]) -> Plan:
+    """Draw a generator to its end."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        plan: Plan = end.value
+        return plan
 
 
 class _Small(nn.Module):
-    """Two depthwise convolutions of one shape and one of another."""
+    """Two depthwise convolutions of one shape and one of another, and a convolution of one pixel."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,20 +38,24 @@ class _Small(nn.Module):
         self.first = nn.Conv2d(16, 16, 3, 1, 1, groups=16)
         self.second = nn.Conv2d(16, 16, 3, 1, 1, groups=16)
         self.third = nn.Conv2d(16, 16, 5, 2, 2, groups=16)
-        self.head = nn.Linear(16, 3)
+        self.pixels = nn.Conv2d(16, 24, 1, bias=False)
+        self.head = nn.Linear(24, 3)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.third(self.second(self.first(self.norm(self.stem(images))))).mean((2, 3)))
+        found = self.third(self.second(self.first(self.norm(self.stem(images)))))
+        return self.head(self.pixels(found).mean((2, 3)))
 
 
-def test_a_plan_names_every_depthwise_layer_and_says_why() -> None:
+def test_a_plan_names_every_depthwise_and_pointwise_layer_and_says_why() -> None:
     model = _Small()
-    plan = tune(model, "small", 32, 2, 1)
+    plan = finished(tune(model, "small", 32, 2, 1))
     assert set(plan.depthwise) == {"first", "second", "third"}
     assert plan.depthwise["first"] == plan.depthwise["second"]
     assert (plan.architecture, plan.image_size, plan.batch_size, plan.threads) == ("small", 32, 2, 1)
     assert plan.dtype in plan.explanation()
     assert "5x5 stride 2 on 16x16x16" in plan.explanation()
+    assert set(plan.pointwise) == {"pixels"}
+    assert "16 to 24 channels on 8x8" in plan.explanation()
 
 
 @pytest.mark.parametrize("fast_bf16", [True, False])
@@ -51,8 +67,8 @@ def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch
     for speeds in (gained, lost):
         monkeypatch.setattr(autotune, "matrix_gflops", speeds.__getitem__)
         lines += choose_dtype()[1]
-    lines += tune(_Small(), "small", 32, 2, 4, "float32" if fast_bf16 else None).reasons
-    lines += tune(_Small().to("meta"), "small", 32, 2, 1).reasons
+    lines += finished(tune(_Small(), "small", 32, 2, 4, "float32" if fast_bf16 else None)).reasons
+    lines += finished(tune(_Small().to("meta"), "small", 32, 2, 1)).reasons
     assert len(lines) > 7
     english = re.compile(r"\b(by|in|with|and|the|of|was|threads|took|stride|ms,|seconds?|[a-z]+ing)\b|\d\.\d")
     for line in lines:
@@ -67,7 +83,7 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    tune(model, "small", 32, 2, 2)
+    finished(tune(model, "small", 32, 2, 2))
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -75,17 +91,37 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
     assert model.stem.weight.grad is None
 
 
+def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_path: Path) -> None:
+    model = _Small()
+    told = list(tune(model, "small", 32, 2, 1, "float32"))
+    assert [done for done, _ in told] == list(range(1, len(told) + 1))
+    assert {total for _, total in told} == {told[0][1]}
+    # One word for each pass of each shape, and for each trial of a whole step.
+    assert shapes_of(model, 32).timings() == 9 < len(told) <= told[0][1]
+    before, threads = type(model.first), torch.get_num_threads()
+    for stop in (1, 5, len(told) - 1):
+        torch.manual_seed(3)
+        choosing = plan_for(model, "small", 32, 2, 2, dtype="float32", folder=tmp_path)
+        for _ in range(stop):
+            next(choosing)
+            assert torch.get_num_threads() == threads
+        choosing.close()
+        assert type(model.first) is before
+        assert torch.initial_seed() == 3
+        assert not list(tmp_path.iterdir())
+
+
 def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = _Small()
-    plan = plan_for(model, "small", 32, 2, 1, folder=tmp_path)
+    plan = finished(plan_for(model, "small", 32, 2, 1, folder=tmp_path))
     monkeypatch.setattr(autotune, "tune", lambda *_: pytest.fail("measured although a plan was kept"))
-    assert plan_for(model, "small", 32, 2, 1, folder=tmp_path) == plan
+    assert finished(plan_for(model, "small", 32, 2, 1, folder=tmp_path)) == plan
     monkeypatch.undo()
     (kept,) = tmp_path.iterdir()
     kept.write_text("{", encoding="utf-8")
-    assert plan_for(model, "small", 32, 2, 1, folder=tmp_path).depthwise.keys() == plan.depthwise.keys()
+    assert finished(plan_for(model, "small", 32, 2, 1, folder=tmp_path)).depthwise.keys() == plan.depthwise.keys()
     assert kept.read_text(encoding="utf-8") != "{"
 
 
@@ -104,7 +140,7 @@ def test_without_bf16_instructions_the_plan_is_float32(monkeypatch: pytest.Monke
     dtype, reasons = choose_dtype()
     assert dtype == "float32"
     assert "no instructions" in reasons[0]
-    plan = tune(_Small(), "small", 32, 2, 1)
+    plan = finished(tune(_Small(), "small", 32, 2, 1))
     assert plan.dtype == "float32"
 
 
@@ -118,15 +154,16 @@ def test_bf16_that_gains_too_little_is_not_chosen(monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(autotune, "AVAILABLE", False)
-    plan = tune(_Small(), "small", 32, 2, 1)
+    for module in (autotune, layer_ways):
+        monkeypatch.setattr(module, "AVAILABLE", False)
+    plan = finished(tune(_Small(), "small", 32, 2, 1))
     assert not plan.needs_kernels()
     assert set(plan.depthwise) == {"first", "second", "third"}
 
 
 def test_a_chosen_plan_can_be_installed() -> None:
     model = _Small()
-    plan = tune(model, "small", 32, 2, 1, "float32")
+    plan = finished(tune(model, "small", 32, 2, 1, "float32"))
     x = torch.randn(2, 3, 32, 32)
     expected = model(x)
     install(model, plan)

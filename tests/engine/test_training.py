@@ -13,6 +13,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointNotFound, DataChanged, NumClassesMismatch, RunFinished
 from breastai.domain.events import Event, ProgressUpdate, TrainingComplete, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
+from breastai.engine import autotune
 from breastai.engine import training as training_module
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.recording import Pace
@@ -204,6 +205,27 @@ def test_the_manifest_tells_the_split_by_name_and_hash(
     assert len(split.train) == len(split.train_sha256)
     assert not set(split.train_sha256) & set(split.val_sha256)
     assert "patients" in split.description
+
+
+def test_a_stop_is_heard_while_the_machine_is_being_measured(
+    workspace: Workspace, small_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "plan_folder", lambda: tmp_path / "plans")
+    monkeypatch.setattr(Pace, "passes", lambda pace, event: True)
+    config = small_config({"system": {"autotune": True}})
+    events: list[Event] = []
+
+    def measured() -> list[ProgressUpdate]:
+        told = [event for event in events if isinstance(event, ProgressUpdate) and event.stage == "tuning"]
+        return [event for event in told if event.batch_progress is not None]
+
+    job = Train(workspace=str(workspace.root), run_id="run", config=config)
+    for event in perform(job, lambda: len(measured()) >= 3):
+        events.append(event)  # noqa: PERF402 - the stop looks at the list as it grows
+    assert [event.batch_progress.batch for event in measured() if event.batch_progress] == [1, 2, 3]
+    assert events[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    assert not (tmp_path / "plans").exists()
+    assert not any(event.type == "model_loaded" for event in events)  # type: ignore[attr-defined]
 
 
 def test_the_loss_falls_on_images_it_can_tell_apart(run_events: RunEvents, small_config: MakeConfig) -> None:

@@ -7,16 +7,18 @@ import timm
 import torch
 from torch import nn
 
-from breastai.engine import blocks, depthwise, tuning_plan
-from breastai.engine.tuning_plan import LayerWays, Plan, install, plain_plan, uninstall
+from breastai.engine import blocks, depthwise, pointwise, tuning_plan
+from breastai.engine.tuning_plan import LayerWays, PixelWays, Plan, install, plain_plan, uninstall
 
 KERNEL = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
+MATRIX = PixelWays(output="matrix", input_gradient="matrix", weight_gradient="turned")
 
 
 def _plan(model: nn.Module, dtype: tuning_plan.Dtype = "float32") -> Plan:
     layers = {name: KERNEL for name, layer in model.named_modules() if depthwise.tunable(layer)}
+    pixels = {name: MATRIX for name, layer in model.named_modules() if pointwise.tunable(layer)}
     return plain_plan("any", 64, 2, 1).model_copy(
-        update={"dtype": dtype, "channels_last": True, "joined": True, "depthwise": layers}
+        update={"dtype": dtype, "channels_last": True, "joined": True, "depthwise": layers, "pointwise": pixels}
     )
 
 

@@ -160,6 +160,7 @@
     "run.job": "Job",
     "run.batches": "Batches",
     "run.images": "Images",
+    "run.measurements": "Measurements",
     "run.of": "{n} of {total}",
     "run.epoch_of": "epoch {epoch} of {epochs}",
     "run.left": "{time} left",

@@ -160,6 +160,7 @@
     "run.job": "Tâche",
     "run.batches": "Lots",
     "run.images": "Images",
+    "run.measurements": "Mesures",
     "run.of": "{n} sur {total}",
     "run.epoch_of": "époque {epoch} sur {epochs}",
     "run.left": "encore {time}",

@@ -56,8 +56,9 @@
     const batches = progress.batch_progress;
     if (batches !== null) {
       const counts = t("run.of", { n: format.integer(batches.batch), total: format.integer(batches.total_batches) });
-      // Only training goes by batches; the other stages count images.
-      lines.push(bar(t(progress.stage === "training" ? "run.batches" : "run.images"), batches.batch / Math.max(1, batches.total_batches), counts));
+      // Training goes by batches and the choice of a plan by measurements; the other stages count images.
+      const counted = /** @type {Record<string, string>} */ ({ training: "run.batches", tuning: "run.measurements" });
+      lines.push(bar(t(counted[progress.stage] ?? "run.images"), batches.batch / Math.max(1, batches.total_batches), counts));
     }
     const parts = [t(`stage.${progress.stage}`)];
     const epochs = progress.epochs ?? run?.started?.epochs ?? null;
