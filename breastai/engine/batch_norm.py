@@ -22,6 +22,7 @@ from breastai.engine.batch_norm_kernels import (
     gradient_kernel,
     statistics_kernel,
 )
+from breastai.engine.excitation import Gates
 
 _ACTIVATIONS: dict[type[nn.Module], Activation] = {
     nn.Identity: "none",
@@ -183,16 +184,21 @@ class _NormActScale(torch.autograd.Function):
         pool = apply_kernel(layer.activation, False, False, False, x.dtype)
         extent.run(pool, [x, affine.a, affine.b, None, None, None], partial)
         pooled = extent.channelwise(partial.sum((1, 2))) / extent.pixels  # (N, C)
-        with torch.enable_grad():
-            pooled = pooled.requires_grad_()
-            gate = excite(pooled[:, :, None, None]).flatten(1).float()
-        held = gate.detach().contiguous()
+        ctx.by_hand = False
+        if isinstance(excite, Gates) and excite.known:
+            ctx.by_hand, ctx.excite, ctx.excited = True, excite, excite.forward(pooled)
+            held = ctx.excited.gates
+        else:
+            with torch.enable_grad():
+                ctx.pooled = pooled.requires_grad_()
+                ctx.gate = excite(pooled[:, :, None, None]).flatten(1).float()
+            held = ctx.gate.detach().contiguous()
         z = torch.empty_like(x)
         kernel = apply_kernel(layer.activation, True, False, True, x.dtype)
         extent.run(kernel, [x, affine.a, affine.b, held, None, z], None)
         ctx.save_for_backward(x)
         ctx.affine, ctx.activation, ctx.extent = affine, layer.activation, extent
-        ctx.pooled, ctx.gate, ctx.parameters = pooled, gate, parameters
+        ctx.parameters, ctx.held = parameters, held
         return z
 
     @staticmethod
@@ -203,13 +209,17 @@ class _NormActScale(torch.autograd.Function):
         partial = extent.partial(1)
         extent.run(gate_gradient_kernel(ctx.activation, x.dtype), [dz, x, affine.a, affine.b], partial)
         gate_slope = extent.channelwise(partial.sum((1, 2)))
-        wanted = [parameter for parameter in ctx.parameters if parameter.requires_grad]
-        pooled_slope, *found = torch.autograd.grad(ctx.gate, [ctx.pooled, *wanted], gate_slope, retain_graph=True)
-        slopes = iter(found)
+        if ctx.by_hand:
+            pooled_slope, slopes = ctx.excite.backward(ctx.excited, gate_slope)
+        else:
+            wanted = [parameter for parameter in ctx.parameters if parameter.requires_grad]
+            pooled_slope, *found = torch.autograd.grad(ctx.gate, [ctx.pooled, *wanted], gate_slope, retain_graph=True)
+            left = iter(found)
+            slopes = [next(left) if parameter.requires_grad else None for parameter in ctx.parameters]
         extra = (pooled_slope / extent.pixels).contiguous()
-        gate = ctx.gate.detach().contiguous()
-        result = _input_gradient(x, dz, affine, ctx.activation, extent, gate, extra)
-        return *result, None, None, *(next(slopes) if p.requires_grad else None for p in ctx.parameters)
+        result = _input_gradient(x, dz, affine, ctx.activation, extent, ctx.held, extra)
+        kept = (slope if p.requires_grad else None for slope, p in zip(slopes, ctx.parameters, strict=True))
+        return *result, None, None, *kept
 
 
 # --- layers ------------------------------------------------------------------------------------

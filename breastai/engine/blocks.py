@@ -7,12 +7,11 @@ with passes of that. Blocks are tuned in place.
 
 from typing import Any, cast
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from breastai.engine.batch_norm import BatchNormAct2d
 from breastai.engine.depthwise import DepthwiseConv2d
+from breastai.engine.excitation import Gates
 from breastai.engine.normed_depthwise import joinable, normed_depthwise
 
 # Class of timm -> (convolution, batch norm) in order; the gates come before the last pair.
@@ -60,7 +59,8 @@ class InvertedResidual(nn.Module):
             elif number == len(stages) - 1:
                 x = self._last(layer, x, shortcut)
             elif number == len(stages) - 2 and not isinstance(self.se, nn.Identity):
-                x = layer.forward_excited(x, self._gates, list(self.se.parameters()))
+                gates = Gates(self.se)
+                x = layer.forward_excited(x, gates, gates.parameters)
             else:
                 x = layer(x)
         return x
@@ -71,18 +71,6 @@ class InvertedResidual(nn.Module):
             return layer.forward_added(x, shortcut)
         z: Tensor = layer(x)
         return self.drop_path(z) + shortcut if self.has_skip else z
-
-    def _gates(self, pooled: Tensor) -> Tensor:
-        """(N, C, 1, 1) -> (N, C, 1, 1)"""
-        se = self.se
-        with torch.autocast("cpu", enabled=False):
-            gates: Tensor = se.gate(_linear(se.conv_expand, se.act1(_linear(se.conv_reduce, pooled.flatten(1)))))
-        return gates[:, :, None, None]
-
-
-def _linear(convolution: nn.Conv2d, pixels: Tensor) -> Tensor:
-    """Return what a convolution of one pixel makes of single pixels, in a fifth of its time: (N, C) -> (N, Co)"""
-    return F.linear(pixels, convolution.weight.flatten(1), convolution.bias)
 
 
 def install(block: Any, through: bool) -> None:

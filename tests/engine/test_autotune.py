@@ -99,7 +99,7 @@ def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_pa
     # One word for each pass of each shape, and for each trial of a whole step.
     assert shapes_of(model, 32).timings() == 9 < len(told) <= told[0][1]
     before, threads = type(model.first), torch.get_num_threads()
-    for stop in (1, 5, len(told) - 1):
+    for stop in (1, 5, 12):  # in any choosing: trials that are hopeless are left out later
         torch.manual_seed(3)
         choosing = plan_for(model, "small", 32, 2, 2, dtype="float32", folder=tmp_path)
         for _ in range(stop):
