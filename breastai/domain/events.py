@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, TwinGroup
+from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, Referral, TwinGroup
 from breastai.domain.evidence import Figure as Figure
 from breastai.domain.evidence import Number as Number
 from breastai.domain.listings import (
@@ -292,10 +292,12 @@ class Evaluation(Event):
     skipped: list[dict[str, str]] = []
     notes: list[str] = Field([], description="What a reader must know to believe the figures.")
     operating_point: JudgedPoint | None = Field(None, description="The frozen operating point, judged on these cases.")
+    prevalences: dict[str, float] = Field({}, description="By NAME: how common the called class is there.")
     predictive_values: dict[str, Figure] = Field({}, description="ppv.NAME and npv.NAME at the prevalence of NAME.")
     roc: dict[str, Curve] = Field({}, description="Each class against the rest, at most 100 points.")
     precision_recall: dict[str, Curve] = Field({}, description="Each class against the rest, thinned alike.")
     calibration: CalibrationEvidence | None = None
+    referral: Referral | None = Field(None, description="Which share is left to a human, and what that is worth.")
     fingerprint: str | None = Field(None, description="Which images: the same for the same contents.")
     opened: int | None = Field(None, description="How often these images have been judged in this workspace.")
     record: str | None = Field(None, description="The file with all the evidence.")

@@ -282,10 +282,12 @@ declare global {
       skipped: Record<string, string>[];
       notes: string[];
       operating_point: JudgedPoint | null;
+      prevalences: Record<string, number>;
       predictive_values: Record<string, Figure>;
       roc: Record<string, Curve>;
       precision_recall: Record<string, Curve>;
       calibration: CalibrationEvidence | null;
+      referral: Referral | null;
       fingerprint: string | null;
       opened: number | null;
       record: string | null;
@@ -319,6 +321,14 @@ declare global {
       prior_shift: number[];
       before: Reliability;
       after: Reliability;
+    }
+
+    interface Referral {
+      error_rate: number;
+      referred: Figure;
+      error_among_kept: Figure;
+      outside: Figure;
+      unlike: Figure | null;
     }
 
     interface Comparison extends Event {
@@ -1379,6 +1389,13 @@ declare global {
       tuning: { create(context: Context): View & { restyle(): void }; settingName(path: string): HTMLElement; valueText(path: string, value: unknown): string };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
+      judged: {
+        pointOf(found: Wire.Evaluation): HTMLElement | null;
+        predictiveOf(found: Wire.Evaluation): HTMLElement | null;
+        calibrationOf(found: Wire.Evaluation): HTMLElement | null;
+        referralOf(found: Wire.Evaluation): HTMLElement | null;
+        casesOf(found: Wire.Evaluation): HTMLElement;
+      };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
       comparison: { create(context: Context): View };
       predict: { create(context: Context): View };

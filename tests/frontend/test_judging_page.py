@@ -88,6 +88,10 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     expect(body).to_contain_text("0.800 to 0.900")
     expect(body).to_contain_text("Of 20 such cases 1 were missed; of 40 others 6 were called")
     expect(body).to_contain_text("this many times: 3")
+    expect(body).to_contain_text("Validation had only 30 such cases")
+    # What a call would be worth at another prevalence, each value with its interval.
+    screening = body.locator("tr", has_text="screening")
+    expect(screening.locator("td")).to_have_text(["0.5%", "0.310 0.210 to 0.310", "0.310 0.210 to 0.310"])
     charts = page.evaluate(
         "() => [...document.querySelectorAll('#evaluation-curves canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
     )
@@ -123,6 +127,15 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     page.fill("#evaluate-path", "data")
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
     expect(page.locator("#evaluation-body")).to_contain_text("Les patientes sont inconnues")
+    body = page.locator("#evaluation-body")
+    screening = body.locator("tr", has_text="dépistage")
+    expect(screening.locator("td")).to_have_text(["0,5\u00a0%", "0,310 0,210 à 0,310", "0,310 0,210 à 0,310"])
+    for text in (
+        "La validation n’avait que 30 de ces cas", "Température de 1,200", "benign 0,25", "Perte logarithmique0,300",
+        "taux d’erreur de 5", "Cas renvoyés0,4200,320 à 0,420", "le fichier est vide", "abababababababab",
+        "logs/run/evaluations/1.json", "Patientes51",
+    ):  # fmt: skip
+        expect(body).to_contain_text(text)
     assert page.locator("#evaluation-body [lang=en], #data-summary [lang=en]").count() == 0
 
 

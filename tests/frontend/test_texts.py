@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from breastai.clinical.audit import FAULTS
+from breastai.clinical.operating_point import PREVALENCES
 from breastai.clinical.evidence import evaluate
 from breastai.domain.sentences import SENTENCES_FR, in_french
 from breastai.domain.catalog import (
@@ -25,6 +26,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointNotFound, DiskFull, all_errors
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
+from breastai.domain.evidence import Referral, Reliability
 from breastai.domain.listings import DataWarning
 
 RunJs = Callable[..., Any]
@@ -93,6 +95,9 @@ def keys_of_words() -> set[str]:
     keys |= {f"part.{part}" for part in ("train", "val")}
     keys |= {f"data_warning.{code}" for code in literals(DataWarning, "code")}
     keys |= {f"job.{kind}" for kind in JOB_KINDS}
+    keys |= {f"referral.{figure}" for figure in Referral.model_fields if figure != "error_rate"}
+    keys |= {f"evidence.{figure}" for figure in Reliability.model_fields if figure != "curve"}
+    keys |= {f"prevalence.{place}" for place in PREVALENCES}
     keys |= {f"theme.{theme}" for theme in ("auto", "light", "dark")}
     return keys
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
+from breastai.domain.evidence import CalibrationEvidence, JudgedPoint, Referral, Reliability
+from breastai.domain.events import Evaluation
 from breastai.domain.listings import Line
 from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 
@@ -31,6 +33,14 @@ def test_the_types_name_every_event() -> None:
 def test_an_event_has_the_same_fields_in_the_types(model: type) -> None:
     expected = set(model.model_fields) - (set(ENVELOPE) if model in EVENTS.values() else set())  # type: ignore[attr-defined]
     assert members(model.__name__) == expected
+
+
+def test_every_field_of_an_evaluation_is_looked_at_by_the_page() -> None:
+    read = "".join((FRONTEND / "js" / "views" / name).read_text(encoding="utf-8") for name in ("evaluation.js", "judged.js"))
+    fields = set(Evaluation.model_fields) - {*ENVELOPE, "type"}
+    for part in (JudgedPoint, CalibrationEvidence, Reliability, Referral):
+        fields |= set(part.model_fields)
+    assert sorted(field for field in fields if not re.search(rf"\b{field}\b", read)) == []
 
 
 def test_index_html_loads_every_script_once_and_nothing_from_elsewhere() -> None:

@@ -41,15 +41,6 @@
     return scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true }));
   }
 
-  /** The operating point in plain words. @param {Wire.JudgedPoint} point */
-  function pointOf(point) {
-    return make(
-      "p",
-      { class: "banner" },
-      t("evaluation.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) }),
-    );
-  }
-
   /** The model in each subgroup, side by side: where it is weak is what a mean hides. @param {Wire.Evaluation} found */
   function subgroupsOf(found) {
     const groups = [...new Set(Object.keys(found.figures).map((full) => parts(full).where).filter((where) => where.includes("=")))].sort();
@@ -79,7 +70,8 @@
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
     const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all")));
-    return [head, opened, found.operating_point === null ? null : pointOf(found.operating_point), figuresTable(first, t("evaluation.figures")), every, subgroupsOf(found), matrixOf(found), notes];
+    const { pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
+    return [head, opened, notes, pointOf(found), figuresTable(first, t("evaluation.figures")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */

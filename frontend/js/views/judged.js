@@ -1,0 +1,109 @@
+/* What an evaluation shows besides its figures: which cases, the operating point, predictive values, calibration, referral. */
+(function () {
+  "use strict";
+
+  const { make, name, said, table, scroller, terms } = BreastAI.elements;
+  const { t, plural } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** @param {Wire.Figure} figure */
+  function interval({ low, high }) {
+    return low === null || high === null ? format.NONE : t("evaluation.interval", { low: format.figure(low), high: format.figure(high) });
+  }
+
+  /** A figure and its interval in one cell. @param {Wire.Figure | undefined} figure */
+  function cell(figure) {
+    if (figure === undefined) return format.NONE;
+    return make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: interval(figure) }));
+  }
+
+  /** @param {string} title @param {(Node | null)[]} content */
+  function section(title, ...content) {
+    return make("section", {}, make("h4", { text: title }), ...content);
+  }
+
+  /** @param {string} caption @param {[string, Wire.Figure][]} figures */
+  function figuresTable(caption, figures) {
+    const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
+    const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), interval(figure), format.integer(figure.n)]);
+    return scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true }));
+  }
+
+  /** The operating point in plain words, and what it comes to on these cases. @param {Wire.Evaluation} found */
+  function pointOf({ operating_point: point }) {
+    if (point === null) return null;
+    const told = t("evaluation.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
+    const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`evidence.${figure}`), value]));
+    return make(
+      "div",
+      {},
+      make("p", { class: "banner", text: told }),
+      point.reached ? null : make("p", { class: "banner warning", text: t("evaluation.too_few", { positives: format.integer(point.validation_positives) }) }),
+      figures.length === 0 ? null : figuresTable(t("evaluation.at_point"), figures),
+    );
+  }
+
+  /** Where the class is as common as in life. @param {Wire.Evaluation} found */
+  function predictiveOf(found) {
+    const places = Object.entries(found.prevalences);
+    if (places.length === 0) return null;
+    const head = ["evaluation.setting", "evaluation.prevalence", "evaluation.ppv", "evaluation.npv"].map((key) => t(key));
+    const rows = places.map(([place, share]) => [
+      BreastAI.i18n.has(`prevalence.${place}`) ? t(`prevalence.${place}`) : place,
+      format.percent(share, 1),
+      cell(found.predictive_values[`ppv.${place}`]),
+      cell(found.predictive_values[`npv.${place}`]),
+    ]);
+    const caption = t("evaluation.predictive");
+    const n = Object.values(found.predictive_values)[0]?.n ?? 0;
+    return section(
+      caption,
+      make("p", { class: "muted", text: t("evaluation.predictive_help", { name: found.operating_point?.class_name ?? "", n: format.integer(n) }) }),
+      scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true })),
+    );
+  }
+
+  /** How far probabilities can be taken at their word. @param {Wire.Evaluation} found */
+  function calibrationOf({ calibration, class_names }) {
+    if (calibration === null) return null;
+    const { before, after, temperature, prior_shift } = calibration;
+    const caption = t("evaluation.calibration");
+    const rows = /** @type {const} */ (["ece", "brier", "log_loss"]).map((figure) => [t(`evidence.${figure}`), format.figure(before[figure]), format.figure(after[figure])]);
+    const head = [t("evaluation.figure"), t("evaluation.before"), t("evaluation.after")];
+    const shifts = prior_shift.length === class_names.length ? prior_shift.map((shift, index) => `${class_names[index]} ${format.number(shift, 2)}`) : [];
+    return section(
+      caption,
+      make("p", { class: "muted" }, t("evaluation.temperature", { temperature: format.figure(temperature) }), shifts.length ? " " : "", shifts.length ? make("span", {}, t("evaluation.prior_shift"), " ", name(shifts.join(" · "))) : ""),
+      scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true })),
+    );
+  }
+
+  /** Which cases a human should decide, and what that is worth. @param {Wire.Evaluation} found */
+  function referralOf({ referral }) {
+    if (referral === null) return null;
+    const { referred, error_among_kept, outside, unlike } = referral;
+    const told = { referred, error_among_kept, outside, ...(unlike === null ? {} : { unlike }) };
+    const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(told).map(([figure, value]) => [t(`referral.${figure}`), value]));
+    const caption = t("evaluation.referral");
+    return section(
+      caption,
+      make("p", { class: "muted", text: t("evaluation.referral_help", { rate: format.percent(referral.error_rate, 0) }) }),
+      figuresTable(caption, figures),
+      unlike === null ? make("p", { class: "muted", text: t("evaluation.unlike_unknown") }) : null,
+    );
+  }
+
+  /** Which images were judged, and where the evidence lies. @param {Wire.Evaluation} found */
+  function casesOf(found) {
+    /** @type {[string, Node | string][]} */
+    const facts = found.class_names.map((label) => [label, format.integer(found.counts[label] ?? 0)]);
+    facts.push([t("data.patients"), found.patients === null ? t("evaluation.patients_unknown") : format.integer(found.patients)]);
+    if (found.fingerprint !== null) facts.push([t("evaluation.fingerprint"), name(found.fingerprint.slice(0, 16))]);
+    if (found.record !== null) facts.push([t("evaluation.record"), name(found.record)]);
+    const files = found.skipped.map(({ file, reason }) => make("li", {}, name(file ?? ""), " ", said(reason ?? "", "muted")));
+    const skipped = files.length === 0 ? null : make("details", { class: "skipped" }, make("summary", { text: plural("data.skipped_files", files.length) }), make("ul", {}, ...files));
+    return section(t("evaluation.cases"), terms(facts), skipped);
+  }
+
+  BreastAI.views.judged = { pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
+})();
