@@ -20,6 +20,7 @@ from breastai.domain.listings import (
     RunEntry,
     SettingDifference,
     SkippedFile,
+    StudyEntry,
     WrongCase,
 )
 from breastai.domain.study import CrossvalResult, Study, StudyKind, StudyMember, TuningState
@@ -228,6 +229,14 @@ class StudyShown(Event):
     type: Literal["study"] = "study"
     study: Study | None = Field(description="null when there is none.")
     studies: list[str] = Field(description="All studies of the workspace, the latest first, at most 100.")
+
+
+class StudiesList(Event):
+    """The studies of the workspace, the latest first."""
+
+    type: Literal["studies_list"] = "studies_list"
+    studies: list[StudyEntry] = Field(description="At most 100.")
+    unreadable: list[str] = Field([], description="Those of them whose file can't be read.")
 
 
 class StudyMemberChanged(Event):
@@ -945,6 +954,7 @@ AnyEvent = Annotated[
     | JobStopped
     | StudyStarted
     | StudyShown
+    | StudiesList
     | StudyMemberChanged
     | StudyStopped
     | TuningUpdate

@@ -45,6 +45,20 @@ class RunEntry(Line):
     note: str = ""
 
 
+class StudyEntry(Line):
+    """A study of the workspace, past or going on."""
+
+    study_id: str
+    kind: Literal["crossval", "tuning"]
+    state: Literal["running", "complete", "stopped", "interrupted", "failed"]
+    created: str = Field(description="When it began, ISO 8601.")
+    done: int = Field(description="Its runs that are over.")
+    planned: int = Field(description="Its folds, or the trials planned.")
+    auc_roc: Number = Field(
+        None, description="Mean AUC of the folds on the parts held out, or validation AUC of the best trial."
+    )
+
+
 class SettingDifference(Line):
     """A setting that is not the same in all of some runs; `values` in their order, null where it is not known."""
 

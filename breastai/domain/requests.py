@@ -90,6 +90,13 @@ class GetStudy(Request):
     study_id: RunId | None = None
 
 
+class ListStudies(Request):
+    """The cross-validations and searches for settings of the workspace, the latest first."""
+
+    answered_by = ("studies_list",)
+    type: Literal["list_studies"] = "list_studies"
+
+
 class GetQueue(Request):
     """The jobs that wait for their turn."""
 
@@ -565,6 +572,7 @@ AnyRequest = Annotated[
     | StartCrossval
     | ResumeStudy
     | GetStudy
+    | ListStudies
     | GetQueue
     | MoveJob
     | CancelJob

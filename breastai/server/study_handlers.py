@@ -4,9 +4,12 @@ import asyncio
 
 from breastai.domain import jobs
 from breastai.domain.config import parse_config
-from breastai.domain.events import Event, StudyShown
+from breastai.domain.errors import StudyDamaged, StudyNotFound
+from breastai.domain.events import Event, StudiesList, StudyShown
 from breastai.domain.jobs import Crossval, Job
-from breastai.domain.requests import GetStudy, ResumeStudy, StartCrossval
+from breastai.domain.listings import StudyEntry
+from breastai.domain.requests import GetStudy, ListStudies, ResumeStudy, StartCrossval
+from breastai.domain.study import Study
 from breastai.server.handlers import handles
 from breastai.server.hub import Client
 from breastai.server.job_handlers import begin, training_config
@@ -55,3 +58,36 @@ def _shown(services: Services, study_id: str | None) -> StudyShown:
     workspace = services.workspace
     study = latest_study(workspace) if study_id is None else read_study(workspace, study_id)
     return StudyShown(study=study, studies=studies(workspace)[::-1][:_MOST_LISTED])
+
+
+@handles(ListStudies)
+async def list_studies(services: Services, client: Client, request: ListStudies) -> Event:
+    return await asyncio.to_thread(_listed, services)
+
+
+def _listed(services: Services) -> StudiesList:
+    """Return the latest studies; one that another process has deleted meanwhile is no longer among them."""
+    found, unreadable = [], []
+    for study_id in studies(services.workspace)[::-1][:_MOST_LISTED]:
+        try:
+            found.append(_entry(read_study(services.workspace, study_id)))
+        except StudyDamaged:
+            unreadable.append(study_id)
+        except StudyNotFound:
+            continue
+    return StudiesList(studies=found, unreadable=unreadable)
+
+
+def _entry(study: Study) -> StudyEntry:
+    """Return the line of a study in the list."""
+    tuning, result = study.tuning, study.crossval
+    spread = None if result is None else result.spread.get("auc_roc")
+    return StudyEntry(
+        study_id=study.study_id,
+        kind=study.kind,
+        state=study.state,
+        created=study.created,
+        done=tuning.done if tuning is not None else sum(member.is_over for member in study.members),
+        planned=tuning.trials if tuning is not None else len(study.members),
+        auc_roc=tuning.best_auc if tuning is not None else None if spread is None else spread.mean,
+    )

@@ -77,6 +77,7 @@
       tuning,
       BreastAI.views.queue.create(context),
       runs,
+      BreastAI.views.studies.create(context),
       BreastAI.views.checkpoints.create(context),
       BreastAI.views.audit.create(context),
       evaluation,

@@ -16,6 +16,7 @@
       run: null,
       study: null,
       studies: null,
+      studyList: null,
       checkpoints: null,
       loaded: null,
       exports: [],
@@ -220,6 +221,7 @@
     tuning_complete: (state, event) => jobEnded({ ...state, study: endedStudy(withTuning(state.study, event), "complete") }),
     // One that goes on is not put aside to look at another.
     study: (state, event) => ({ ...state, study: state.study?.state === "running" ? state.study : event.study, studies: event.studies }),
+    studies_list: (state, event) => ({ ...state, studyList: event }),
     crossval_complete: (state, event) => {
       const study = state.study?.study_id === event.study_id ? endedStudy(state.study, "complete") : state.study;
       return jobEnded({ ...state, study: study?.study_id === event.study_id ? { ...study, crossval: event.result } : study });

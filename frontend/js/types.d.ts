@@ -244,6 +244,22 @@ declare global {
       studies: string[];
     }
 
+    interface StudyEntry {
+      study_id: string;
+      kind: "crossval" | "tuning";
+      state: Study["state"];
+      created: string;
+      done: number;
+      planned: number;
+      auc_roc: number | null;
+    }
+
+    interface StudiesList extends Event {
+      type: "studies_list";
+      studies: StudyEntry[];
+      unreadable: string[];
+    }
+
     interface CrossvalComplete extends Event {
       type: "crossval_complete";
       study_id: string;
@@ -926,6 +942,7 @@ declare global {
       job_stopped: JobStopped;
       study_started: StudyStarted;
       study: StudyShown;
+      studies_list: StudiesList;
       study_member: StudyMemberChanged;
       crossval_complete: CrossvalComplete;
       study_stopped: StudyStopped;
@@ -1077,6 +1094,7 @@ declare global {
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
     backups: Wire.BackupEntry[] | null;
+    studyList: Wire.StudiesList | null;
     interrupted: Wire.InterruptedRun[];
     savedConfigPath: string | null;
     documents: Wire.DocumentEntry[] | null;
@@ -1406,6 +1424,7 @@ declare global {
       toasts: { create(context: Context): View };
       interrupted: { create(context: Context): View };
       backups: { create(context: Context): View };
+      studies: { create(context: Context): View };
     };
   }
 }

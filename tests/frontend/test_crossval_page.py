@@ -12,10 +12,12 @@ RunJs = Callable[..., Any]
 WORDS = {
     "en": {"running": "Running", "stopped": "Stopped", "complete": "Complete", "folds": ["complete", "running", "waiting"],
            "epoch": "epoch 1 of 2", "done": "3 of 3 folds complete", "warning": "dealt one by one",
-           "search": "20 of 20 trials, best validation AUC 0.910", "setting": "Dropout: 0.25", "inside": "chosen inside the folds"},
+           "search": "20 of 20 trials, best validation AUC 0.910", "setting": "Dropout: 0.25", "inside": "chosen inside the folds",
+           "notes": "4 images were left out because of twins.", "kind": "Cross-validation", "all": "3 of 3"},
     "fr": {"running": "En cours", "stopped": "Arrêté", "complete": "Terminé", "folds": ["terminé", "en cours", "en attente"],
            "epoch": "époque 1 sur 2", "done": "3 plis terminés sur 3", "warning": "réparties une à une",
-           "search": "20 essais sur 20, meilleure AUC de validation 0,910", "setting": "0,25", "inside": "choisis à l’intérieur des plis"},
+           "search": "20 essais sur 20, meilleure AUC de validation 0,910", "setting": "0,25", "inside": "choisis à l’intérieur des plis",
+           "notes": "4 images ont été écartées à cause de doublons.", "kind": "Validation croisée", "all": "3 sur 3"},
 }  # fmt: skip
 
 
@@ -63,8 +65,38 @@ def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
     expect(result).to_contain_text("_ensemble.onnx")
     expect(result.locator("table")).to_have_count(4)
     expect(page.locator('#crossval-card [data-action="resume_study"]')).to_have_count(0)
+    expect(result).to_contain_text(words["notes"])
+    roc = "Chart.getChart(document.querySelector('[data-chart=crossval-roc]')).data.datasets.map(({ data }) => data.length)"
+    assert page.evaluate(roc) == [3, 3, 3, 2]
     if how == "http":  # axe fetches the style sheet, which a file page may not
         assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_earlier_studies_are_listed_and_shown_again(open_page: OpenPage, language: str) -> None:
+    words = WORDS[language]
+    page = open_page("http", locale=language)
+    page.fill("#data-path", "data")
+    for state in ("complete", "stopped"):
+        page.locator('[data-action="start_crossval"]').click()
+        expect(page.locator("#crossval-state")).to_have_text(words["running"])
+        page.evaluate("location.hash = '#runs'")
+        lines = page.locator("#studies-list tbody tr")
+        expect(lines.first).to_contain_text(words["running"])
+        expect(lines.nth(1).locator("button")).to_be_disabled() if state == "stopped" else None
+        page.evaluate("location.hash = '#training'")
+        page.locator('.run-card [data-action="stop_training"]').click()
+        expect(page.locator("#crossval-state")).to_have_text(words["stopped"])
+        if state == "complete":
+            page.locator('#crossval-card [data-action="resume_study"]').click()
+            expect(page.locator("#crossval-state")).to_have_text(words["complete"])
+    page.evaluate("location.hash = '#runs'")
+    expect(lines.nth(1)).to_contain_text(words["kind"])
+    expect(lines.nth(1)).to_contain_text(words["all"])
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    lines.nth(1).locator("button").click()
+    expect(page.locator("#crossval-state")).to_have_text(words["complete"])
+    expect(page.locator("#crossval-result")).to_contain_text(words["notes"])
 
 
 def test_a_band_lies_between_the_lowest_and_the_highest_run_of_those_that_came_so_far(run_js: RunJs) -> None:

@@ -5,7 +5,7 @@ import json
 from breastai.domain.config import Config
 from breastai.domain.events import CrossvalComplete, StudyMemberChanged, StudyStarted, StudyStopped
 from breastai.domain.evidence import Figure
-from breastai.domain.study import CrossvalResult, Study, StudyMember
+from breastai.domain.study import CrossvalResult, Study, StudyMember, TuningState
 from breastai.storage.studies import save_study
 
 RESULT = CrossvalResult(
@@ -92,6 +92,29 @@ def test_a_study_whose_worker_is_killed_is_offered_again_and_gone_on_with_by_nam
         await script.send("resume_study", study_id=study.study_id)
         again = await stage.worker()
         assert (again.job["kind"], again.job["study_id"]) == ("resume_study", study.study_id)
+
+    play(story)
+
+
+def test_studies_are_listed_the_latest_first_with_what_they_came_to_and_a_damaged_one_by_its_name(play, workspace):
+    save_study(workspace, study_of("s1", "stopped"))
+    save_study(workspace, study_of("s2"))
+    found = TuningState(trials=20, done=7, best_auc=0.91)
+    save_study(workspace, study_of("s3", "complete").model_copy(update={"kind": "tuning", "tuning": found}))
+    save_study(workspace, study_of("s4"))
+    (workspace.logs_dir / "s4" / "study.json").write_text("{", encoding="utf-8")
+
+    async def story(stage):
+        script = await stage.connect()
+        answer = await script.ask("list_studies")
+        listed = [(each["study_id"], each["kind"], each["state"]) for each in answer["studies"]]
+        assert listed == [
+            ("s3", "tuning", "complete"),
+            ("s2", "crossval", "interrupted"),
+            ("s1", "crossval", "stopped"),
+        ]
+        assert [answer["studies"][0][key] for key in ("done", "planned", "auc_roc")] == [7, 20, 0.91]
+        assert answer["unreadable"] == ["s4"]
 
     play(story)
 

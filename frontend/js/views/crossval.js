@@ -76,6 +76,11 @@
     return scroller(t("crossval.spread"), table({ caption: t("crossval.spread"), head, rows, numeric: true }));
   }
 
+  /** Images by class, each name as it was typed. @param {Record<string, number>} counts @returns {Node[]} */
+  function countsOf(counts) {
+    return Object.entries(counts).map(([label, count], index) => make("span", {}, index ? ", " : " ", name(label), ` ${format.integer(count)}`));
+  }
+
   /** What the parts held out show together. @param {Wire.CrossvalResult} found @returns {(Node | null)[]} */
   function resultOf(found) {
     const pooled = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.figures)
@@ -84,14 +89,14 @@
     const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`evidence.${figure}`) }), value]));
     return [
       make("p", { text: t(found.grouped ? "crossval.grouped" : "crossval.ungrouped", { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
+      make("p", { class: "muted" }, t("crossval.counts", { n: format.integer(found.predictions), units: found.units === null ? "" : t("crossval.units", { n: format.integer(found.units) }) }), ...countsOf(found.counts)),
       found.tuned ? make("p", { text: t("crossval.tuned") }) : null,
-      found.patients_known ? null : make("p", { class: "muted", text: t("crossval.patients_unknown") }),
       figuresTable(t("crossval.pooled"), pooled),
       called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: found.target_class }), called),
       spreadTable(found),
       make("section", {}, make("h4", { text: t("confusion.title") }), scroller(t("confusion.title"), BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names))),
-      make("p", { class: "muted", text: t("crossval.judged_once") }),
-      found.export === null ? null : make("p", {}, t("crossval.ensemble"), " ", name(found.export)),
+      found.notes.length === 0 ? null : make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
+      found.export === null ? null : make("p", {}, t("crossval.ensemble"), " ", name(found.export), found.export_difference === null ? "" : ` (${t("crossval.export_difference", { value: format.small(found.export_difference) })})`),
       make("p", { class: "muted" }, t("crossval.record"), " ", name(found.record)),
     ];
   }
@@ -101,6 +106,10 @@
     /** @type {{ figure: string, card: ChartCard }[]} */
     let cards = [];
     let drawnFor = "";
+    /** @type {ChartCard | null} */
+    let roc = null;
+    /** @type {unknown} */
+    let rocFor = null;
 
     /** @param {Wire.Study} study */
     function goOn(study) {
@@ -127,6 +136,25 @@
       for (const { figure, card } of cards) card.show(series.bandOf(study.members.map(({ curves }) => curves), figure, labels));
     }
 
+    /** The ROC curves of all parts held out, once they are known. @param {Wire.CrossvalResult | null} found */
+    function drawRoc(found) {
+      const now = found === null || !charts.available() || Object.keys(found.roc).length === 0 ? null : found;
+      if (rocFor === now) return;
+      rocFor = now;
+      roc?.destroy();
+      roc = null;
+      fill(byId("crossval-roc"));
+      if (now === null) return;
+      roc = BreastAI.views.chartCard.create({ name: "crossval-roc", title: t("crossval.roc"), x: t("evaluation.false_positive_rate"), y: t("per_class.sensitivity"), unit: true });
+      byId("crossval-roc").append(roc.element);
+      const lines = Object.entries(now.roc).map(([label, curve]) => ({ label, points: (curve.false_positive_rate ?? []).map((x, index) => ({ x: x ?? 0, y: curve.sensitivity?.[index] ?? null })) }));
+      roc.show([...lines, { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] }]);
+    }
+
+    BreastAI.i18n.onChange(() => {
+      rocFor = null;
+    });
+
     return {
       within: "training",
       /** @param {State} state */
@@ -150,10 +178,12 @@
         byId("crossval-curves").hidden = !begun || !charts.available();
         if (begun && charts.available()) drawCurves(study);
         fill(byId("crossval-result"), ...(study.crossval === null ? [] : resultOf(study.crossval)));
+        drawRoc(study.crossval);
         BreastAI.actions.markAll(byId("crossval-card"), store.state());
       },
       restyle() {
         for (const { card } of cards) card.restyle();
+        roc?.restyle();
       },
       /** @param {State} state */
       slice: (state) => [state.study, state.session.state],

@@ -1,0 +1,80 @@
+/* The studies: cross-validations and searches for settings, past ones too, and showing one where it was begun. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  /** Where each kind is shown. */
+  const VIEW_OF = { crossval: "training", tuning: "tuning" };
+
+  /** @param {Context} context */
+  function create({ connection, store }) {
+    /** @type {unknown[]} what the list was asked for: it is asked again when a study has begun or ended */
+    let askedFor = [];
+
+    /** @param {State} state */
+    function ask(state) {
+      const now = [state.welcome, state.study?.study_id, state.study?.state];
+      if (state.connection.phase !== "connected" || now.every((value, index) => value === askedFor[index])) return;
+      askedFor = now;
+      connection.request("list_studies").catch(() => {});
+    }
+
+    /** @param {Wire.StudyEntry} entry */
+    function show({ study_id, kind }) {
+      connection.request("get_study", { study_id }).then(
+        () => {
+          location.hash = `#${VIEW_OF[kind]}`;
+          if (kind === "crossval") byId("crossval-card").scrollIntoView();
+        },
+        () => {},
+      );
+    }
+
+    /** @param {Wire.StudyEntry} entry @param {Wire.Study | null} shown */
+    function rowOf(entry, shown) {
+      const isRunning = shown?.state === "running" && shown.study_id !== entry.study_id;
+      const button = actionButton("get_study", t("studies.show"), {
+        class: "small",
+        data: { blocked: isRunning ? "reason.study_running" : "" },
+        attributes: { "aria-label": `${t("studies.show")} ${entry.study_id}` },
+        on: { click: () => show(entry) },
+      });
+      return [
+        make("span", {}, name(entry.study_id), shown?.study_id === entry.study_id ? make("span", { class: "badge", text: t("studies.shown") }) : null),
+        t(`studies.kind.${entry.kind}`),
+        make("span", { class: `pill run-${entry.state === "interrupted" ? "unknown" : entry.state}`, text: t(`tuning.state.${entry.state}`) }),
+        format.date(entry.created),
+        t("run.of", { n: format.integer(entry.done), total: format.integer(entry.planned) }),
+        format.figure(entry.auc_roc),
+        button,
+      ];
+    }
+
+    return {
+      within: "runs",
+      /** @param {State} state */
+      render(state) {
+        ask(state);
+        const list = state.studyList;
+        if (list === null || list.studies.length === 0) {
+          fill(byId("studies-list"), make("p", { class: "empty", text: t("studies.none") }));
+        } else {
+          const head = ["studies.name", "studies.kind", "runs.state", "studies.begun", "studies.done", "metric.auc_roc", "checkpoints.actions"].map((key) => t(key));
+          const rows = list.studies.map((entry) => rowOf(entry, state.study));
+          fill(byId("studies-list"), scroller(t("studies.title"), table({ caption: t("studies.title"), captionHidden: true, head, rows, class: "stacking" })));
+        }
+        if (list !== null && list.unreadable.length > 0) {
+          byId("studies-list").append(make("p", { class: "banner warning" }, t("studies.unreadable"), " ", name(list.unreadable.join(", "))));
+        }
+        BreastAI.actions.markAll(byId("studies-list"), store.state());
+      },
+      /** @param {State} state */
+      slice: (state) => [state.studyList, state.welcome, state.connection.phase, state.study?.study_id, state.study?.state],
+    };
+  }
+
+  BreastAI.views.studies = { create };
+})();
