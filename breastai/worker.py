@@ -15,6 +15,7 @@ from typing import TextIO
 
 from pydantic import ValidationError
 
+from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import TERMINAL, Event, JobStopped, TrainingStopped
 from breastai.domain.jobs import (
@@ -47,6 +48,7 @@ from breastai.domain.jobs import (
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
+from breastai.storage.interrupted import config_of
 from breastai.storage.recording import Events, Pace, Stop, StopReason, recorded, translated
 from breastai.storage.workspace import Workspace
 
@@ -110,7 +112,9 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
     try:
         if not isinstance(job, LIGHT_JOBS) and (yield from _images_here(job, workspace, stop_requested)):
             return
-        if isinstance(job, Train | Resume):
+        if isinstance(job, Train | Resume) and (config := _shared_config(job, workspace)) is not None:
+            yield from _perform_on_cluster(job, config, workspace, stop_requested)
+        elif isinstance(job, Train | Resume):
             yield from recorded(job, events, workspace, stop_requested)
         elif isinstance(job, STUDY_JOBS):
             yield from _perform_study(job, events)
@@ -120,6 +124,28 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
         yield error_event(error, session_id=job.session_id)
     finally:
         events.close()
+
+
+def _shared_config(job: Train | Resume, workspace: Workspace) -> Config | None:
+    """Return the configuration of a run that several processes of a cluster are to train; None for one trained here."""
+    try:
+        config = job.config if isinstance(job, Train) else config_of(workspace, job.run_id)
+    except BreastAIError:
+        return None  # whoever does the job says what is wrong
+    cluster = config.system.cluster
+    if isinstance(job, Resume) and job.cluster is not None:
+        cluster = None if job.cluster == "none" else job.cluster
+    if cluster is None or config.system.processes == 1:
+        return None
+    return config.model_copy(update={"system": config.system.model_copy(update={"cluster": cluster})})
+
+
+def _perform_on_cluster(
+    job: Train | Resume, config: Config, workspace: Workspace, stop_requested: Stop
+) -> Iterator[Event]:
+    """Have a cluster train a run; the first of its processes writes the journal."""
+    train_on_cluster = importlib.import_module("breastai.scale.ray_train").train_on_cluster
+    yield from translated(train_on_cluster(job, config, workspace, stop_requested), workspace)
 
 
 def _images_here(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Generator[Event, None, bool]:

@@ -4,11 +4,16 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from breastai.domain.config import Config
+    from breastai.storage.workspace import Workspace
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -47,6 +52,33 @@ def own_configuration_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def _token_of_this_run() -> str:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     return base64.urlsafe_b64encode(hashlib.sha256(run.encode()).digest()).decode().rstrip("=")
+
+
+SMALL: dict[str, Any] = {
+    "data": {"image_size": 32, "batch_size": 8, "num_workers": 2, "test_dir": None},
+    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none", "dropout_rate": 0.2},
+    "training": {"epochs": 2, "use_amp": False},
+    "system": {"num_threads": 1, "autotune": False},
+}
+
+
+@pytest.fixture(scope="session")
+def small_config(sample_data: Path) -> Callable[..., "Config"]:
+    """Make the smallest sensible configuration for the folder's sample data, with changes laid over it."""
+    from breastai.domain.config import overlay, parse_config
+
+    def make(*changes: dict[str, Any]) -> "Config":
+        folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
+        return parse_config(overlay(SMALL, folders, *changes))
+
+    return make
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> "Workspace":
+    from breastai.storage.workspace import Workspace
+
+    return Workspace.open(tmp_path / "workspace")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
 from breastai.commands.output import opened
 
 EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")]
@@ -40,6 +40,11 @@ def train(
         str | None,
         typer.Option("--seeds", metavar="A,B,...", help="Train once for each seed; mean and spread at the end."),
     ] = None,
+    cluster: ClusterOption = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", metavar="N", help="With --cluster: processes that train the run together."),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -52,8 +57,9 @@ def train(
 
     wanted = None if seeds is None else parse_seeds(seeds)
     place = Workspace.open(workspace)
+    own = cluster_assignments(cluster) + ([] if processes is None else [f"system.processes={processes}"])
     settings = training_config(
-        place, file=config, data=data, preset_name=preset, assignments=assignments or (), epochs=epochs
+        place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
     )
     # Known at once, without waiting for torch.
     require_images(place, settings.data.train_dir)
@@ -85,6 +91,7 @@ def resume(
     listed: Annotated[
         bool, typer.Option("--list", help="List the runs that were interrupted, the latest first.")
     ] = False,
+    cluster: ClusterOption = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -113,4 +120,5 @@ def resume(
     if epochs is not None:
         parse_config({"training": {"epochs": epochs}})
     with opened(as_json) as output:
-        return run_job(Resume(workspace=str(place.root), run_id=name.partition("/")[0], epochs=epochs), output)
+        run_id = name.partition("/")[0]
+        return run_job(Resume(workspace=str(place.root), run_id=run_id, epochs=epochs, cluster=cluster), output)

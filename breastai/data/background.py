@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
+from breastai.domain.events import BatchProgress, Event, ProgressUpdate
+
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
 
@@ -57,3 +59,21 @@ def with_progress(function: Callable[[Progress], Result]) -> Generator[tuple[int
     if failure:
         raise failure[0]
     return outcome[0]
+
+
+def reading_told(function: Callable[[Progress], Result]) -> Generator[Event, None, Result]:
+    """Run a function that reads images, as `with_progress` does; yield events that tell how many are read."""
+    steps = with_progress(function)
+    try:
+        while True:
+            done, total = next(steps)
+            yield ProgressUpdate(
+                stage="preparing",
+                message=f"Reading images: {done} of {total}" if total else "Reading images",
+                batch_progress=BatchProgress(batch=done, total_batches=total),
+            )
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    finally:
+        steps.close()

@@ -30,6 +30,7 @@ class Resume(Job):
     kind: Literal["resume"] = "resume"
     run_id: str
     epochs: int | None = Field(None, ge=1, le=10_000)
+    cluster: str | None = Field(None, description="In place of the run's system.cluster; none resumes it here.")
 
 
 class Tune(Job):

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from breastai.domain.settings import Settings
 
@@ -40,9 +40,21 @@ class SystemSettings(Settings):
         True,
         description="Whether pretrained weights may be fetched from the model hub; nothing else leaves the machine, unless tracking.mlflow names a server; images come from shared storage only where data names it.",
     )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Processes that train one run together on system.cluster, each with a part of every batch.",
+    )
     cluster: str | None = Field(
         None,
         pattern=CLUSTER_ADDRESS,
         max_length=300,
         description="Ray cluster on which the folds of a cross-validation, or the trials of a search for settings, run side by side: local (this machine), auto (the one this machine belongs to), or an address such as ray://host:10001 or host:6379; null runs them here, one after the other.",
     )
+
+    @model_validator(mode="after")
+    def _processes_somewhere(self) -> "SystemSettings":
+        if self.processes > 1 and self.cluster is None:
+            raise ValueError("expected a cluster for processes above 1; on one machine torchrun starts them")
+        return self

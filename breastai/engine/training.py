@@ -13,7 +13,7 @@ from breastai.clinical.auditing import audit_event, audited
 from breastai.clinical.deciding import fit_decision_rule, target_class
 from breastai.clinical.metrics import epoch_figures
 from breastai.clinical.novelty import Novelty, fit_novelty
-from breastai.data.background import with_progress
+from breastai.data.background import reading_told
 from breastai.data.cases import Cases, Folders, gather_cases, list_folders
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config, parse_config
@@ -202,20 +202,7 @@ def _audited_cases(
 def _preparing(
     config: Config, folders: Folders, workspace: Workspace, twins: Sequence[TwinGroup], saved: SplitFile | None
 ) -> Generator[Event, None, Cases]:
-    steps = with_progress(lambda report: gather_cases(config, folders, workspace.root, report, twins, saved))
-    try:
-        while True:
-            done, total = next(steps)
-            yield ProgressUpdate(
-                stage="preparing",
-                message=f"Reading images: {done} of {total}" if total else "Reading images",
-                batch_progress=BatchProgress(batch=done, total_batches=total),
-            )
-    except StopIteration as end:
-        cases: Cases = end.value
-        return cases
-    finally:
-        steps.close()
+    return (yield from reading_told(lambda report: gather_cases(config, folders, workspace.root, report, twins, saved)))
 
 
 def _data_loaded(cases: Cases) -> DataLoaded:

@@ -73,7 +73,7 @@ def config_of(study: Study, member: StudyMember, config: Config) -> Config:
         update={
             "data": config.data.model_copy(update={"split_file": split_file}),
             "training": config.training.model_copy(update={"export_onnx": False}),
-            "system": config.system.model_copy(update={"seed": seed, "cluster": None}),
+            "system": config.system.model_copy(update={"seed": seed, "cluster": None, "processes": 1}),
         }
     )
 

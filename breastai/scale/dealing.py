@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from breastai.clinical.auditing import audited
-from breastai.data.background import with_progress
+from breastai.data.background import reading_told
 from breastai.data.cache import Prepared
 from breastai.data.cases import Folders, preprocessed
 from breastai.data.leaks import left_out, units
@@ -17,7 +17,7 @@ from breastai.data.splits import deal
 from breastai.data.splits import split as split_apart
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
-from breastai.domain.events import BatchProgress, Event, ProgressUpdate
+from breastai.domain.events import Event
 from breastai.domain.evidence import Part, SplitCase, SplitFile, TwinGroup
 from breastai.storage.studies import study_file
 from breastai.storage.workspace import Workspace, atomic_write
@@ -67,20 +67,7 @@ def read_dealt(workspace: Workspace, study_id: str) -> Dealt:
 
 def prepared_images(folders: Folders, config: Config) -> Generator[Event, None, Prepared]:
     """Return all images a cross-validation may use, preprocessed; tell how far it is."""
-    steps = with_progress(lambda report: preprocessed(folders.train, config, report))
-    try:
-        while True:
-            done, total = next(steps)
-            yield ProgressUpdate(
-                stage="preparing",
-                message=f"Reading images: {done} of {total}" if total else "Reading images",
-                batch_progress=BatchProgress(batch=done, total_batches=total),
-            )
-    except StopIteration as end:
-        prepared: Prepared = end.value
-        return prepared
-    finally:
-        steps.close()
+    return (yield from reading_told(lambda report: preprocessed(folders.train, config, report)))
 
 
 def _dealt(config: Config, prepared: Prepared, patients: list[str] | None, twins: Sequence[TwinGroup]) -> Dealt:

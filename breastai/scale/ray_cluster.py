@@ -119,12 +119,12 @@ def do_task(task: str, mailbox: Any) -> str:
     import ray
 
     told = Task.model_validate_json(task)
-    line = _Line(ray, mailbox, told.run_id)
+    line = Line(ray, mailbox, told.run_id)
     node = f"{platform.node()} ({ray.get_runtime_context().get_node_id()[:8]})"
     return do_member(told, node, line.tell, line.stop_requested, line.lags_behind).model_dump_json()
 
 
-class _Line:
+class Line:
     """A task's way to the mailbox. When it is gone, so is the driver: the member stops and keeps its place."""
 
     def __init__(self, ray: ModuleType, mailbox: Any, run_id: str) -> None:

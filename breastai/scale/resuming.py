@@ -22,7 +22,8 @@ def resume_study(job: ResumeStudy, workspace: Workspace, stop_requested: Stop) -
     """Do what is left of a study; of a complete one its last step again. Raises StudyNotFound or StudyDamaged."""
     study = read_study(workspace, job.study_id)
     if job.cluster is not None:
-        elsewhere = {"system": {"cluster": None if job.cluster == "none" else job.cluster}}
+        here = {"cluster": None, "processes": 1}
+        elsewhere = {"system": here if job.cluster == "none" else {"cluster": job.cluster}}
         study = study.model_copy(update={"config": overlay(study.config, elsewhere)})
     module, _, name = KINDS[study.kind].partition(":")
     yield from getattr(importlib.import_module(module), name)(study, workspace, job.session_id, stop_requested)

@@ -19,7 +19,7 @@ def trial_config(config: Config, values: dict[str, Any]) -> Config:
     changes: dict[str, Any] = {
         "data": {"test_dir": None},
         "training": {"export_onnx": False},
-        "system": {"cluster": None},
+        "system": {"cluster": None, "processes": 1},
         "storage": {"keep_best": 1, "keep_last": 1},
     }
     return parse_config(overlay(config.model_dump(mode="json"), _judged(config), changes, layer(values)))

@@ -2,23 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from breastai.data.phantoms import write_sample_data
-from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.config import Config
 from breastai.domain.events import Event
 from breastai.domain.jobs import Train
 from breastai.engine.training import train
 from breastai.storage.workspace import Workspace
-
-SMALL: dict[str, Any] = {
-    "data": {"image_size": 32, "batch_size": 8, "num_workers": 2, "test_dir": None},
-    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none", "dropout_rate": 0.2},
-    "training": {"epochs": 2, "use_amp": False},
-    "system": {"num_threads": 1, "autotune": False},
-}
 
 
 @pytest.fixture(scope="session")
@@ -27,22 +19,6 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample") / "data"
     write_sample_data(folder, per_class=14, seed=3, image_size=64)
     return folder
-
-
-@pytest.fixture
-def small_config(sample_data: Path) -> Callable[..., Config]:
-    """Make the small configuration, with changes laid over it."""
-
-    def make(*changes: dict[str, Any]) -> Config:
-        folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
-        return parse_config(overlay(SMALL, folders, *changes))
-
-    return make
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.open(tmp_path / "workspace")
 
 
 @pytest.fixture
@@ -56,11 +32,10 @@ def run_events(workspace: Workspace) -> Callable[..., list[Event]]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> Workspace:
+def trained(tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., Config]) -> Workspace:
     """A run of one epoch, exported at its end, for tests that only read it."""
     place = Workspace.open(tmp_path_factory.mktemp("exports") / "workspace")
-    folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
-    config = parse_config(overlay(SMALL, folders, {"training": {"epochs": 1, "export_onnx": True}}))
+    config = small_config({"training": {"epochs": 1, "export_onnx": True}})
     events = list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
     assert [type(event).__name__ for event in events][-2:] == ["ExportComplete", "TrainingComplete"]
     assert (place.exports_dir / "onnx" / "run_best.onnx").is_file()

@@ -4,11 +4,13 @@ The real cluster takes half a minute and the package ray: BREASTAI_RAY=1 runs th
 """
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from breastai.domain.config import Config, parse_config
@@ -25,12 +27,16 @@ from breastai.domain.events import (
     Error,
     Event,
     Log,
+    ProgressUpdate,
     StudyMemberChanged,
     StudyStopped,
+    TrainingComplete,
     TrainingStarted,
+    TrainingStopped,
+    TrainingUpdate,
     TuningComplete,
 )
-from breastai.domain.jobs import Crossval, ResumeStudy, Tune
+from breastai.domain.jobs import Crossval, Resume, ResumeStudy, Train, Tune
 from breastai.domain.messages import decode_event
 from breastai.domain.study import Study, StudyMember
 from breastai.scale.on_node import Ending, Task, do_member
@@ -46,6 +52,7 @@ RUNS = ["study-r1f1", "study-r1f2", "study-r1f3"]
 FOLDS: dict[str, Any] = {"crossval": {"folds": 3, "ensemble": False}}
 SPACE = [{"setting": "training.learning_rate", "low": 1e-5, "high": 1e-2, "log": True}]
 TRIALS: dict[str, Any] = {"tuning": {"trials": 4, "space": SPACE, "random_trials": 2}}
+of_ray_s_own = pytest.mark.filterwarnings("ignore")  # Ray warns of settings of its own
 with_ray = pytest.mark.skipif(os.environ.get("BREASTAI_RAY") != "1", reason="a real Ray cluster: set BREASTAI_RAY=1")
 
 
@@ -73,6 +80,12 @@ def test_a_cluster_is_named_by_a_word_or_by_host_and_port(address: str) -> None:
 def test_anything_else_is_refused(address: str) -> None:
     with pytest.raises(ConfigInvalid, match=r"system\.cluster"):
         parse_config({"system": {"cluster": address}})
+
+
+def test_several_processes_are_for_a_cluster() -> None:
+    with pytest.raises(ConfigInvalid, match="expected a cluster"):
+        parse_config({"system": {"processes": 2}})
+    assert parse_config({"system": {"processes": 2, "cluster": "local"}}).system.processes == 2
 
 
 @pytest.mark.parametrize(
@@ -353,3 +366,79 @@ def test_a_search_stopped_on_a_cluster_goes_on_here_with_the_trials_it_had_begun
     study = read_study(workspace, "study")
     assert sorted(started(study)) == [(f"study-t0{number}", True) for number in range(4)]
     assert {run_id: study.member(run_id).values for run_id in begun} == begun
+
+
+def together(small_config: Callable[..., Config], cluster: str, epochs: int) -> Config:
+    """Return a run of two processes."""
+    system = {"cluster": cluster, "processes": 2}
+    training = {"epochs": epochs, "early_stopping": {"enabled": False}, "export_onnx": False}
+    return small_config({"system": system, "training": training, "storage": {"backup_after_run": False}})
+
+
+def training_processes() -> list[int]:
+    """Return the processes in which Ray Train trains on this machine."""
+    running = psutil.process_iter(["cmdline"])
+    return [each.pid for each in running if any("RayTrainWorker" in part for part in each.info["cmdline"] or [])]
+
+
+@with_ray
+@of_ray_s_own
+def test_two_processes_of_a_cluster_train_one_run_and_a_lost_one_costs_an_epoch_at_most(
+    workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+) -> None:
+    config = together(small_config, two_nodes.address, 4)
+    events: list[Event] = []
+    killed = False
+    for event in perform(Train(workspace=str(workspace.root), run_id="run", config=config)):
+        events.append(event)
+        if isinstance(event, TrainingUpdate) and not killed:
+            ours = training_processes()
+            assert len(ours) == 2
+            os.kill(ours[1], signal.SIGKILL)
+            killed = True
+    assert isinstance(events[-1], TrainingComplete), events[-1]
+    codes = [event.code for event in events if isinstance(event, Log)]
+    assert codes.count("training.processes") == 2 and codes.count("cluster.processes_again") == 1
+    starts = [event.start_epoch for event in events if isinstance(event, TrainingStarted)]
+    assert starts[0] == 1 and starts[1] in (1, 2, 3)
+    assert sorted({event.epoch for event in events if isinstance(event, TrainingUpdate)}) == [1, 2, 3, 4]
+    assert not (workspace.run_dir("run") / "ray").exists()
+    told = [event.type for event in read_events(workspace.journal_file("run"))]  # type: ignore[attr-defined]
+    assert told[-1] == "training_complete"
+
+
+@with_ray
+@of_ray_s_own
+def test_a_run_of_two_processes_stopped_on_a_cluster_goes_on_here_alone(
+    workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+) -> None:
+    events: list[Event] = []
+
+    def stop() -> bool:
+        return any(isinstance(event, TrainingUpdate) for event in events)
+
+    config = together(small_config, two_nodes.address, 60)
+    events.extend(perform(Train(workspace=str(workspace.root), run_id="run", config=config), stop))
+    last = events[-1]
+    assert isinstance(last, TrainingStopped) and last.reason == "user", last
+    assert last.epoch is not None and last.epoch < 60
+    rest = list(perform(Resume(workspace=str(workspace.root), run_id="run", epochs=last.epoch + 1, cluster="none")))
+    assert isinstance(rest[-1], TrainingComplete) and rest[-1].epochs_run == last.epoch + 1
+
+
+@with_ray
+@of_ray_s_own
+def test_a_run_that_waits_for_nodes_can_be_stopped(
+    workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any
+) -> None:
+    config = together(small_config, two_nodes.address, 1)
+    config = config.model_copy(update={"system": config.system.model_copy(update={"processes": 3})})
+    events: list[Event] = []
+
+    def stop() -> bool:
+        return any(isinstance(event, ProgressUpdate) and "Waiting" in event.message for event in events)
+
+    events.extend(perform(Train(workspace=str(workspace.root), run_id="run", config=config), stop))
+    last = events[-1]
+    assert isinstance(last, TrainingStopped) and last.reason == "user", last
+    assert workspace.runs() == []
