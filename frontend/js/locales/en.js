@@ -227,7 +227,7 @@
     "family.recall": "Recall",
     "family.f1": "F1",
     "family.cohen_kappa": "Cohen's kappa",
-    "family.auc_roc": "AUC (one class against the rest, mean)",
+    "family.auc_roc": "AUC, mean of the classes",
     "part.train": "Training",
     "part.val": "Validation",
     "tile.of": "of {epochs}",

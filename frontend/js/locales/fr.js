@@ -227,7 +227,7 @@
     "family.recall": "Rappel",
     "family.f1": "F1",
     "family.cohen_kappa": "Kappa de Cohen",
-    "family.auc_roc": "AUC (une classe contre les autres, moyenne)",
+    "family.auc_roc": "AUC, moyenne des classes",
     "part.train": "Entraînement",
     "part.val": "Validation",
     "tile.of": "sur {epochs}",

@@ -37,8 +37,13 @@
         }
         for (const notice of state.notices) if (!shown.has(notice.id)) show(notice);
         for (const notice of state.notices) {
-          const text = shown.get(notice.id)?.querySelector(".toast-text");
+          const toast = shown.get(notice.id);
+          const text = toast?.querySelector(".toast-text");
           if (text) text.textContent = BreastAI.views.log.textOf(notice);
+          // The language may have changed since it was shown.
+          const level = toast?.querySelector("strong");
+          if (level) level.textContent = t(`level.${notice.level}`);
+          toast?.querySelector("button")?.setAttribute("aria-label", t("toasts.dismiss"));
         }
       },
       /** @param {State} state */
