@@ -496,6 +496,7 @@
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@ask_twins": (state, action) => ({ ...state, asked: action.order }),
     "@twins_decided": (state) => ({ ...state, asked: null }),
+    "@not_described": (state) => ({ ...state, described: null, images: null, preview: null }),
     "@use_config": (state, action) => ({ ...state, offered: action.config }),
     "@dismiss": (state, action) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== action.id) }),
     "@clear_log": (state) => ({ ...state, log: [] }),

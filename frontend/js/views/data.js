@@ -99,7 +99,8 @@
         label.value = "";
         list(0);
         preview.look(split.value, null);
-      }, () => {});
+        // Why is told in a notice; another folder's images must not stand under this one's name.
+      }, () => store.dispatch({ type: "@not_described" }));
     }
 
     folder.addEventListener("input", () => {
