@@ -62,7 +62,7 @@
       element,
       show(value, changed, faultText) {
         // What is being typed stays as typed.
-        if (document.activeElement !== control || (changed === false && faultText === null)) setControl(control, field, value);
+        if (value !== undefined && (document.activeElement !== control || (changed === false && faultText === null))) setControl(control, field, value);
         element.classList.toggle("changed", changed);
         reset.hidden = !changed;
         control.setAttribute("aria-invalid", String(faultText !== null));
@@ -109,10 +109,12 @@
       drawn.push(drawField(field, handlers));
       sections.set(field.section, drawn);
     }
+    // Drawn anew in another language, what was open stays open.
+    const open = new Set([.../** @type {NodeListOf<HTMLElement>} */ (parent.querySelectorAll("details[open]"))].map(({ dataset }) => dataset.section));
     const groups = [...sections].map(([section, drawn]) =>
       make(
         "details",
-        { class: "settings-group", data: { section } },
+        { class: "settings-group", data: { section }, attributes: { open: open.has(section) } },
         make("summary", {}, make("span", { text: t(`section.${section}`) }), make("span", { class: "badge changed-count" })),
         make("div", { class: "settings-fields" }, ...drawn.map(({ element }) => element)),
       ),

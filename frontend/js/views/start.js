@@ -99,6 +99,8 @@
       const quickDrawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
       fill(byId("quick-settings"), ...quickDrawn.map(({ element }) => element));
       const rest = fields.filter((field) => !quick.includes(field));
+      // New controls show what holds; what was typed into the old ones and could not be used is gone with them.
+      faults.clear();
       drawn = [...quickDrawn, ...BreastAI.schemaForm.draw(byId("settings-form"), rest, handlers)];
       drawPresets(welcome);
     }
@@ -134,7 +136,8 @@
       for (const { field, show } of drawn) {
         const value = changed.has(field.path) ? changed.get(field.path) : settings.at(values, field.path);
         const fault = faults.get(field.path) ?? fromServer.get(field.path) ?? null;
-        show(value, changed.has(field.path) || faults.has(field.path), fault);
+        // What can't be used stays as typed, to be corrected.
+        show(faults.has(field.path) ? undefined : value, changed.has(field.path) || faults.has(field.path), fault);
       }
       countChanges();
       const paths = new Set(drawn.map(({ field }) => field.path));
@@ -146,6 +149,7 @@
       start.dataset.blocked = wrong ? "reason.invalid_settings" : "";
       save.dataset.blocked = wrong ? "reason.invalid_settings" : changed.size === 0 ? "reason.no_changes" : "";
       queue.dataset.blocked = wrong ? "reason.invalid_settings" : "";
+      crossval.dataset.blocked = wrong ? "reason.invalid_settings" : "";
       // Offered where the start itself would be refused, or come before those that wait.
       queue.hidden = store.state().session.state === "idle" && !store.state().queue?.entries.length;
       byId("queue-help").hidden = queue.hidden;
@@ -212,7 +216,8 @@
     };
     form.querySelector("[data-action=describe_data]")?.addEventListener("click", () => connection.request("describe_data", order()).catch(() => {}));
     const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
-    form.querySelector("[data-action=start_crossval]")?.addEventListener("click", () => connection.request("start_crossval", order()).catch(() => {}));
+    const crossval = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=start_crossval]"));
+    crossval.addEventListener("click", () => connection.request("start_crossval", order()).catch(() => {}));
     queue.addEventListener("click", () => connection.request("start_training", { ...order(), queue: true }).catch(() => {}));
 
     folder.addEventListener("input", () => {
