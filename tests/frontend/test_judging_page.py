@@ -39,7 +39,7 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
     action(page, "start_training").first.click()
     expect(page.locator("#audit-question")).to_contain_text("Twins were found")
     expect(page.locator("#audit-body")).to_contain_text(
-        "1 groups of identical or near-identical images carry different labels"
+        "1 group of identical or near-identical images carries different labels"
     )
     expect(page.locator("#audit-body")).to_contain_text(
         "colour alone tells benign from the rest with an AUC of 0.91 (0.8 to 0.95)"
@@ -68,7 +68,7 @@ def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -
     page.get_by_role("link", name="Audit").click()
     page.fill("#audit-path", "twins")
     action(page, "audit_data").click()
-    expect(page.locator("#audit-body")).to_contain_text("portent des étiquettes différentes")
+    expect(page.locator("#audit-body")).to_contain_text("porte des étiquettes différentes")
     expect(page.locator("#audit-body")).to_contain_text("AUC de 0,91")
     page.fill("#audit-path", "data")
     action(page, "audit_data").click()

@@ -22,7 +22,8 @@
 
   /** A text of a finding: ours, or what the server wrote. @param {Wire.Finding} finding @param {"message" | "why" | "advice"} part */
   function textOf(finding, part) {
-    const key = `finding.${finding.code}.${part}`;
+    const many = `finding.${finding.code}.${part}`;
+    const key = finding.params.count === 1 && BreastAI.i18n.has(`${many}.one`) ? `${many}.one` : many;
     if (!BreastAI.i18n.has(key)) return make("span", { text: finding[part], attributes: { lang: "en" } });
     return make("span", { text: t(key, readable(finding.params)) });
   }
@@ -65,7 +66,7 @@
 
   /** @param {Wire.AuditDone} audit @returns {(Node | null)[]} */
   function bodyOf(audit) {
-    const summary = make("p", {}, name(audit.data), " ", t("audit.summary", { images: format.integer(audit.images), groups: format.integer(audit.groups_total) }));
+    const summary = make("p", {}, name(audit.data), " · ", t("audit.summary", { images: format.integer(audit.images), groups: format.integer(audit.groups_total) }));
     if (audit.findings.length === 0) return [summary, make("p", { class: "banner success", text: t("audit.clean") })];
     const parts = SEVERITIES.map((severity) => {
       const found = audit.findings.filter((finding) => finding.severity === severity);
