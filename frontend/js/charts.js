@@ -148,6 +148,8 @@
         axis.border = { color: grid };
       }
       chart.data.datasets.forEach((/** @type {any} */ _, /** @type {number} */ index) => paint(index));
+      // As new ones: of those it knows, Chart.js keeps the points in the colours they had.
+      chart.data.datasets = chart.data.datasets.map((/** @type {any} */ set) => ({ ...set }));
       chart.update("none");
     }
 

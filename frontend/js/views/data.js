@@ -197,6 +197,8 @@
     return make(
       "div",
       {},
+      // It may be another folder than the form's by now.
+      make("div", {}, name(Object.values(found.folders)[0] ?? "")),
       make("ul", { class: "before-start" }, ...parts),
       found.skipped_total > 0 ? make("p", { text: plural("data.files_skipped", found.skipped_total) }) : null,
       warnings.length ? make("ul", { class: "before-warnings" }, ...warnings) : null,
