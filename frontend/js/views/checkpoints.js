@@ -176,7 +176,7 @@
       byId("exports-card").hidden = state.exports.length === 0;
       const rows = state.exports.map((done) => [
         name(done.path),
-        done.format,
+        BreastAI.i18n.has(`format.${done.format}`) ? t(`format.${done.format}`) : done.format,
         name(done.checkpoint),
         format.megabytes(done.size_mb),
         done.max_difference === null ? format.NONE : format.small(done.max_difference),
