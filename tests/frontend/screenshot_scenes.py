@@ -169,8 +169,9 @@ def checkpoints(page: Page, root: Path) -> None:
 @scene
 def runs(page: Page, root: Path) -> None:
     go(page, "runs")
-    for box in page.locator("#runs-list input[type=checkbox]").all()[:2]:
-        box.check()
+    longest = f'[data-run="{page.evaluate("window.longest")}"]'
+    page.locator(f"#runs-list input{longest}").check()
+    page.locator(f"#runs-list input:not({longest})").first.check()
     press(page, "compare_runs")
     page.wait_for_selector("#compared-settings table")
 
