@@ -2,10 +2,10 @@
 
     python tests/frontend/take_screenshots.py DIR [SCENE ...]
 
-With names of scenes (screenshot_scenes.py), only their pictures are taken. DIR/page.png and DIR/page.fr.png are the
-pictures of the two READMEs; to renew them, copy them to docs/images. Nothing is compared: the pictures are for looking
-at. What can be told without eyes is written beside their names: how far a page is wider than its screen, and words of
-another language.
+With names of scenes (screenshot_scenes.py), only their pictures are taken. page.png and asking.png, and the same with
+.fr, are the pictures of the two READMEs; to renew them, copy them to docs/images. Nothing is compared: the pictures are
+for looking at. What can be told without eyes is written beside their names: how far a page is wider than its screen,
+words of another language, and texts that are cut.
 """
 
 import json
@@ -27,9 +27,13 @@ WITHIN_MS = 240_000
 # The page before any server answers.
 OFFLINE = "offline"
 WIDTHS = {"wide": (1440, 900), "narrow": (380, 800), "huge": (2560, 1440)}
-# Of the READMEs, each with the scene it shows: name, language, theme, height.
+# Of the READMEs, each with the scene it shows: name, language, theme, height, and what is scrolled to.
 COVERS = {
-    "training": (("page.png", "en", "light", 1180), ("page.fr.png", "fr", "dark", 1180)),
+    "training": (("page.png", "en", "light", 1180, "body"), ("page.fr.png", "fr", "dark", 1180, "body")),
+    "predict": (
+        ("asking.png", "en", "light", 1000, "#answers-card"),
+        ("asking.fr.png", "fr", "dark", 1000, "#answers-card"),
+    ),
 }
 # What is wrong with a page without looking at it.
 FAULTS = """() => {
@@ -84,8 +88,9 @@ def take(page: Page, root: Path, name: str, folder: Path) -> None:
     """Take every picture of the scene that is being shown."""
     if name != "notices":  # elsewhere what was told by the way would lie over the view
         page.evaluate("document.querySelectorAll('.toast button').forEach((button) => button.click())")
-    for file, language, theme, height in COVERS.get(name, ()):
+    for file, language, theme, height, aim in COVERS.get(name, ()):
         dress(page, language, theme, 1440, height)
+        page.evaluate("(aim) => document.querySelector(aim).scrollIntoView()", aim)
         save(page, folder / file, full_page=False)
     for language, theme, size in product(("en", "fr"), ("light", "dark"), WIDTHS):
         if size == "huge" and (language, theme) != ("en", "light"):
