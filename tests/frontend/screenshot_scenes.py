@@ -195,6 +195,7 @@ def predict(page: Page, root: Path) -> None:
     page.set_input_files("#predict-files", images)
     longest = page.evaluate("window.longest")
     offered = page.eval_on_selector_all("#predict-other option", "all => all.map(({value}) => value)")
+    page.select_option("#predict-model", f"{longest}/best")
     page.select_option("#predict-other", next(name for name in offered if longest in name and name.endswith(".onnx")))
     press(page, "ask_images")
     page.wait_for_function("() => document.querySelectorAll('#answers-list .stack .heat').length >= 2")

@@ -31,8 +31,8 @@ WIDTHS = {"wide": (1440, 900), "narrow": (380, 800), "huge": (2560, 1440)}
 COVERS = {
     "training": (("page.png", "en", "light", 1180, "body"), ("page.fr.png", "fr", "dark", 1180, "body")),
     "predict": (
-        ("asking.png", "en", "light", 1000, "#answers-card"),
-        ("asking.fr.png", "fr", "dark", 1000, "#answers-card"),
+        ("asking.png", "en", "light", 960, "#answers-card"),
+        ("asking.fr.png", "fr", "dark", 960, "#answers-card"),
     ),
 }
 # What is wrong with a page without looking at it.

@@ -37,6 +37,8 @@
     /** @type {File[]} */
     let files = [];
     let asking = false;
+    /** What is told of the question, in the language of the page. */
+    let telling = () => "";
     /** What the list of models was last made from. */
     let listed = "";
 
@@ -57,8 +59,14 @@
         else if (bounds !== null && file.size > bounds.most_image_bytes) refused.push(t("predict.too_large", { file: file.name, most: format.bytes(bounds.most_image_bytes) }));
         else files.push(file);
       }
-      told.textContent = refused.join(" ");
+      tell(() => refused.join(" "));
       showFiles();
+    }
+
+    /** @param {() => string} text */
+    function tell(text) {
+      telling = text;
+      told.textContent = text();
     }
 
     function showFiles() {
@@ -125,17 +133,17 @@
       try {
         for (const [index, file] of chosen.entries()) {
           await handOver(file, `i${index + 1}`, (share) => {
-            told.textContent = t("predict.handing_over", { n: format.integer(index + 1), total: format.integer(chosen.length), share: format.percent(share, 0) });
+            tell(() => t("predict.handing_over", { n: format.integer(index + 1), total: format.integer(chosen.length), share: format.percent(share, 0) }));
           });
         }
-        told.textContent = t("predict.asking");
+        tell(() => t("predict.asking"));
         store.dispatch({ type: "@asking", models: wanted, count: chosen.length });
         const images = chosen.map((_, index) => `i${index + 1}`);
         const done = await connection.request("ask_images", { images, models: wanted, heat_maps: heat.checked && !heat.disabled, keep: keep.checked });
-        told.textContent = done.type !== "images_answered" ? t("predict.failed") : [plural("predict.done", done.count), done.kept === null ? t("predict.not_kept") : t("predict.kept", { folder: done.kept })].join(" ");
+        tell(() => done.type !== "images_answered" ? t("predict.failed") : [plural("predict.done", done.count), done.kept === null ? t("predict.not_kept") : t("predict.kept", { folder: done.kept })].join(" "));
       } catch {
         // Why is told in a notice.
-        told.textContent = t("predict.failed");
+        tell(() => t("predict.failed"));
       } finally {
         asking = false;
         mark();
@@ -166,6 +174,7 @@
     for (const select of [first, second]) select.addEventListener("change", mark);
     BreastAI.i18n.onChange(() => {
       listed = "";
+      told.textContent = telling();
       showFiles();
     });
 
