@@ -217,6 +217,7 @@ def system(page: Page, root: Path) -> None:
     press(page, "system_diagnostics")
     press(page, "create_backup")
     page.wait_for_selector("#backup .banner")
+    page.wait_for_selector(".toast.level-success")  # told to all: after it the list is as it will stay
     press(page, "list_backups")
     page.wait_for_selector("#backups-list tbody tr")
     press(page, "ping")
