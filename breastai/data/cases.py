@@ -18,12 +18,14 @@ from breastai.domain.config import Config
 from breastai.domain.errors import (
     ClassesDiffer,
     ConfigInvalid,
+    DataNotFound,
     InputError,
     NumClassesMismatch,
     SplitInvalid,
     TooFewPatients,
 )
 from breastai.domain.evidence import SplitCase, SplitFile, TwinGroup
+from breastai.storage.checkpoints import SplitRecord
 from breastai.storage.mirror import as_written, local_place
 from breastai.storage.splits import read_split
 
@@ -271,6 +273,19 @@ def labelled_images(
     listed = with_frames(scan(folder, expected_classes=class_names), config.preprocessing.frames)
     prepared = preprocessed(listed, config, on_progress)
     return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
+
+
+def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:
+    """Return the images that a run of `config` validated on, where they still lie as they were; raise DataNotFound."""
+    folders = list_folders(config, base)
+    prepared = preprocessed(folders.val or folders.train, config, None)
+    wanted = set(zip(split.val, split.val_sha256, strict=True))
+    there = list(zip(prepared.folder.files, prepared.hashes, strict=True))
+    indices = np.flatnonzero([image in wanted for image in there])
+    if not len(indices):
+        raise DataNotFound(str(prepared.folder.root))
+    gone = sorted(name for name, _ in wanted - set(there))
+    return ImageSet(prepared, indices), tuple(Skipped(name, "there is no such file") for name in gone)
 
 
 def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:

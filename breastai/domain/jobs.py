@@ -60,12 +60,13 @@ class ResumeStudy(Job):
 class Evaluate(Job):
     """Judge a checkpoint on labelled images: class folders, or a root that holds train/, val/, test/.
 
+    Without `data` on the images that its own run validated on.
     `subgroups`: a CSV with the column file and one for each thing to tell parts apart by.
     """
 
     kind: Literal["evaluate"] = "evaluate"
     checkpoint: str
-    data: str
+    data: str | None = None
     split: Literal["train", "val", "test"] | None = None
     subgroups: str | None = None
 

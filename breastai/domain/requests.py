@@ -318,8 +318,11 @@ class EvaluateModel(Queueable, Request):
     answered_by = ("evaluation", "job_queued")
     type: Literal["evaluate_model"] = "evaluate_model"
     checkpoint: CheckpointName | None = None
-    data: str = Field(
-        min_length=1, max_length=1000, description="Class folders, or a folder that holds train/, val/, test/."
+    data: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Class folders, or a folder that holds train/, val/, test/; null: the images its own run validated on.",
     )
     split: Literal["train", "val", "test"] | None = None
     subgroups: str | None = Field(

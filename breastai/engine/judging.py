@@ -12,12 +12,12 @@ import breastai
 from breastai.clinical.decision import calibrated
 from breastai.clinical.judgement import compare, gather_evidence
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_event
-from breastai.data.cases import ImageSet, labelled_images
+from breastai.data.cases import ImageSet, labelled_images, validation_images
 from breastai.data.decode import file_at
 from breastai.data.frames import by_file, files_of
 from breastai.data.headers import subgroups_in
 from breastai.data.image_folder import Skipped
-from breastai.data.patients import patient_ids
+from breastai.data.patients import patients_in
 from breastai.data.subgroups import subgroups_of
 from breastai.domain.catalog import IMAGE_SUFFIXES, RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings
@@ -79,9 +79,10 @@ class Asked:
 def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
-    folder, split = labelled_folder(workspace.resolve(job.data), job.split)
-    asked = yield from ask(loaded, folder, workspace)
+    wanted, split = (None, "val") if job.data is None else labelled_folder(workspace.resolve(job.data), job.split)
+    asked = yield from ask(loaded, wanted, workspace)
     manifest, images = loaded.manifest, asked.images
+    folder = wanted or images.prepared.folder.root
     subgroups = subgroups_in([images.prepared.folder.path(int(index)) for index in images.indices])
     if job.subgroups is not None:
         subgroups |= subgroups_of(images.files, workspace.resolve(job.subgroups))
@@ -157,13 +158,19 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     )
 
 
-def ask(loaded: Loaded, folder: Path, workspace: Workspace) -> Generator[Event, None, Asked]:
-    """Return a checkpoint's raw answers on the images of a class folder, telling how far it is."""
+def ask(loaded: Loaded, folder: Path | None, workspace: Workspace) -> Generator[Event, None, Asked]:
+    """Return a checkpoint's raw answers on the images of a class folder, telling how far it is.
+
+    Without a folder, on the images its own run validated on.
+    """
     manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
     model = loaded.model.to(runtime.device)
     yield ProgressUpdate(stage="preparing", message="Reading images")
-    images, skipped = labelled_images(folder, manifest.class_names, manifest.config)
+    if folder is None:
+        images, skipped = validation_images(manifest.config, manifest.split, workspace.root)
+    else:
+        images, skipped = labelled_images(folder, manifest.class_names, manifest.config)
     if skipped:
         yield Log(
             level="warning",
@@ -171,9 +178,8 @@ def ask(loaded: Loaded, folder: Path, workspace: Workspace) -> Generator[Event, 
             message=f"{len(skipped)} files could not be used, the first: {skipped[0].file} ({skipped[0].reason}).",
             params={"count": len(skipped), "file": skipped[0].file, "reason": skipped[0].reason},
         )
-    patients = patient_ids(
-        images.files, manifest.config.evaluation.patient_id, workspace.root, images.prepared.folder.root
-    )
+    shown = images.prepared.folder.subset(images.indices)
+    patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
     data = manifest.config.data
     steps = answer(
         model,

@@ -162,11 +162,14 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
     name = session.model_or(request.checkpoint)
 
     def job() -> Job:
-        services.data_roots.check(request.data)
+        if request.data is not None:
+            services.data_roots.check(request.data)
         if request.subgroups is not None:
             services.data_roots.check(request.subgroups)
         files = checkpoints.find_checkpoint(services.workspace, name)
-        services.data_roots.check_patients(checkpoints.read_manifest(files).config)
+        config = checkpoints.read_manifest(files).config
+        check = services.data_roots.check_config if request.data is None else services.data_roots.check_patients
+        check(config)
         return Evaluate(
             workspace=str(services.workspace.root),
             session_id=request.session_id,

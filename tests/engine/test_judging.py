@@ -12,7 +12,8 @@ from breastai.domain.errors import DataNotFound
 from breastai.domain.events import Comparison, Evaluation, Event, Prediction, PredictionsComplete
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
-from breastai.storage.evaluations import read_evaluations
+from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.evaluations import read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
 
 from ..data.test_dicom import content, dataset
@@ -90,6 +91,24 @@ def test_breasts_and_views_that_dicom_headers_name_are_judged_apart_and_no_patie
     (path, record) = read_evaluations(trained, "run")[-1]
     assert {case.subgroups["laterality"] for case in record.cases} == {"L", "R"}
     assert "SECRET" not in path.read_text(encoding="utf-8") + told.model_dump_json()
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_without_a_folder_a_run_is_judged_on_the_images_it_validated_on(
+    run_events: Callable[..., list[Event]],
+    small_config: Callable[..., Config],
+    workspace: Workspace,
+    given: bool,
+) -> None:
+    data = {} if given else {"val_dir": None, "val_split": 0.3}
+    run_events(small_config({"training": {"epochs": 1}, "data": data}))
+    told = list(evaluate(Evaluate(workspace=str(workspace.root), checkpoint="run/best"), workspace))[-1]
+    assert isinstance(told, Evaluation) and told.split == "val"
+    split = read_manifest(find_checkpoint(workspace, "run/best")).split
+    assert told.n == len(split.val)
+    (record,) = (record for _, record in read_evaluations(workspace, "run"))
+    assert {case.name_sha256 for case in record.cases} == {sha256_of(name) for name in split.val}
+    assert any(f"{told.n} of these images chose its best epoch" in note for note in told.notes)
 
 
 def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace, sample_data: Path) -> None:

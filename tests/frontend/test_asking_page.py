@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from breastai.data.phantoms import write_sample_data
 from breastai.server.app import Options
 from breastai.server.handed_images import FOLDER
+from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -164,3 +165,20 @@ def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
     expect(wrong).not_to_have_count(0)
     expect(wrong.first).to_contain_text(re.compile(r"truth: \w+ \(0\.\d+\)\s*said: \w+ \(0\.\d+\)"))
     assert wrong.first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_a_run_without_an_evaluation_is_evaluated_by_one_click_and_its_errors_shown(
+    open_asking: Callable[..., Page], asked_workspace: Workspace
+) -> None:
+    before = read_evaluations(asked_workspace, "run")
+    for path, _ in before:
+        path.unlink()
+    page = open_asking("http")
+    page.locator("[data-action=show_errors]").click()
+    expect(page.locator("#errors-body")).to_contain_text("This run was not evaluated yet")
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    page.locator("#errors-body [data-action=evaluate_model]").click()
+    expect(page.locator(".wrong-cases li")).not_to_have_count(0, timeout=60_000)
+    ((_, record),) = read_evaluations(asked_workspace, "run")
+    assert (record.split, record.data) == ("val", "data/val")
+    assert len(record.cases) == len(before[0][1].cases)

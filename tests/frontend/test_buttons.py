@@ -15,6 +15,7 @@ MADE_BY_SCRIPTS = {
     "views/chart_card.js": r"PNG|picture",
     "views/data.js": r"thumbnail|images-list",
     "views/editor.js": r"editor-faults",
+    "views/errors.js": r"#errors-body",
     "views/predict.js": r"predict-\w+|thumbnail",
     "views/toasts.js": r"\.toast",
     "schema_form.js": r"data-setting",

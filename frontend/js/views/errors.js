@@ -19,9 +19,13 @@
     );
   }
 
-  /** @param {Wire.ErrorsShown} found @returns {Node[]} */
-  function bodyOf(found) {
-    if (found.data === null) return [make("p", {}, t("errors.no_evaluation"), " ", make("a", { text: t("nav.evaluation"), attributes: { href: "#evaluation" } }))];
+  /** @param {Wire.ErrorsShown} found @param {(run: string) => void} evaluate @returns {Node[]} */
+  function bodyOf(found, evaluate) {
+    if (found.data === null) {
+      const button = make("button", { class: "button", text: t("errors.evaluate"), attributes: { type: "button" }, data: { action: "evaluate_model" } });
+      button.addEventListener("click", () => evaluate(found.errors_of));
+      return [make("p", { text: t("errors.no_evaluation") }), button];
+    }
     const counts = t("errors.counts", { wrong: format.integer(found.wrong), cases: format.integer(found.cases), folder: found.data, shown: format.integer(found.worst.length) });
     const rows = [make("p", { text: counts })];
     if (found.split === "test") rows.push(make("p", { class: "banner warning", text: t("errors.on_test") }));
@@ -37,6 +41,14 @@
       if (run.value !== "") connection.request("show_errors", { run_id: run.value }).catch(() => {});
     });
 
+    /** Judge a run's best epoch on its own validation images, then show what it got wrong. @param {string} chosen */
+    function evaluate(chosen) {
+      connection
+        .request("evaluate_model", { checkpoint: `${chosen}/best` })
+        .then((answer) => (answer.type === "evaluation" ? connection.request("show_errors", { run_id: chosen }) : undefined))
+        .catch(() => {});
+    }
+
     return {
       /** @param {State} state */
       render(state) {
@@ -46,11 +58,11 @@
         if (runs.includes(chosen)) run.value = chosen;
         const button = /** @type {HTMLElement} */ (byId("errors-form").querySelector("[data-action=show_errors]"));
         button.dataset.blocked = runs.length === 0 ? "reason.no_model_to_ask" : "";
-        fill(byId("errors-body"), ...(state.errors === null ? [] : bodyOf(state.errors)));
-        BreastAI.actions.markAll(byId("errors-form"), store.state());
+        fill(byId("errors-body"), ...(state.errors === null ? [] : bodyOf(state.errors, evaluate)));
+        BreastAI.actions.markAll(byId("errors-card"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.errors, state.checkpoints, state.connection.phase, state.pending],
+      slice: (state) => [state.errors, state.checkpoints, state.connection.phase, state.session.state, state.pending],
     };
   }
 
