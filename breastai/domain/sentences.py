@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from breastai.domain.fault_sentences import FAULTS_FR
 from breastai.domain.working_sentences import PLAN_FR, PROGRESS_FR
 
 # A pattern of the whole sentence, as Python and JavaScript both read it, and its French, with a {} for each group in
@@ -242,7 +243,7 @@ _FILES = (
     (r"it holds no state to resume from", "il ne contient pas l’état nécessaire à une reprise"),
 )
 
-SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_COPIES, *_IMAGES, *_FILES, *PROGRESS_FR, *PLAN_FR)
+SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_COPIES, *_IMAGES, *_FILES, *PROGRESS_FR, *PLAN_FR, *FAULTS_FR)
 
 
 def in_french(text: str) -> str | None:

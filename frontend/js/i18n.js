@@ -185,9 +185,11 @@
       if (high) parts.push(t(toWord === "to below" ? "problem.below" : "problem.to", { high }));
       return t("problem.expected", { name, expected: parts.join(" "), got });
     }
-    const other = /^expected (.*), got (.*)$/s.exec(fault);
-    if (other) return t("problem.expected", { name, expected: other[1], got: other[2] });
-    return `${name} : ${fault}`;
+    const other = /^(expected )?(.*), got (.*)$/s.exec(fault);
+    const words = other ? other[2] : fault;
+    const told = spoken(words) ?? words;
+    if (other === null) return t("problem.fault", { name, fault: told });
+    return t(other[1] ? "problem.expected" : "problem.fault_of", { name, expected: told, fault: told, got: other[3] });
   }
 
   /**

@@ -22,8 +22,8 @@ from breastai.domain.catalog import (
     RESEARCH_USE,
     RESEARCH_USE_FR,
 )
-from breastai.domain.config import Config
-from breastai.domain.errors import CheckpointNotFound, DiskFull, all_errors
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, all_errors
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
 from breastai.domain.evidence import Referral, Reliability
@@ -233,6 +233,30 @@ def test_a_servers_complaint_about_a_setting_is_told_in_french(run_js: RunJs) ->
         "data.val_split (Part de validation)\u00a0: attendu un nombre supérieur à 0 et inférieur à 0.9, reçu 2",
         "data.colour\u00a0: clé inconnue",
     ]
+
+
+# A setting of each kind that can't be used, as a user may type it in the editor.
+FAULTY: list[dict[str, Any]] = [
+    {"training": {"optimizer": "best"}}, {"training": {"use_ema": "maybe"}}, {"training": {"use_amp": "maybe"}},
+    {"data": {"train_dir": 3}}, {"data": {"train_dir": ""}}, {"data": {"train_dir": "s3://key:secret@bucket/x"}},
+    {"data": {"train_dir": "s3://bucket/../x"}}, {"tuning": {"space": 3}}, {"training": 3}, {"server": {"data_roots": "x"}},
+    {"tracking": {"mlflow": ""}}, {"tracking": {"mlflow": "ftp://x"}}, {"model": {"architecture": "none"}},
+    {"training": {"early_stopping": {"monitor": "luck"}}}, {"evaluation": {"patient_id": 3}},
+    {"tuning": {"space": [{"setting": "training.learning_rate", "low": 2, "high": 1}]}}, {"colour": 1},
+]  # fmt: skip
+
+
+def test_every_complaint_about_a_setting_is_told_in_french(run_js: RunJs) -> None:
+    lines = []
+    for values in FAULTY:
+        with pytest.raises(ConfigInvalid) as caught:
+            parse_config(values)
+        lines += caught.value.problems
+    assert len(lines) >= len(FAULTY)
+    code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.problem));'
+    english = re.compile(r"\b(expected|should|valid|got|of|or|and|the|has|no|unknown|is)\b")
+    told = run_js(code, [SENTENCES_FR, lines])
+    assert [line for line in told if english.search(re.sub(r"\breçu .*", "", line))] == []
 
 
 def test_the_page_puts_the_servers_sentences_into_french_as_reports_do(run_js: RunJs) -> None:

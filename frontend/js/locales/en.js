@@ -975,6 +975,8 @@
     "event.error": "Error.",
 
     // --- faults of settings
+    "problem.fault": "{name}: {fault}",
+    "problem.fault_of": "{name}: {fault}, got {got}",
     "problem.unknown_key": "{name}: unknown key",
     "problem.missing": "{name}: missing",
     "problem.expected": "{name}: expected {expected}, got {got}",

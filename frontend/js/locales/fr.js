@@ -975,6 +975,8 @@
     "event.error": "Erreur.",
 
     // --- défauts des réglages
+    "problem.fault": "{name} : {fault}",
+    "problem.fault_of": "{name} : {fault}, reçu {got}",
     "problem.unknown_key": "{name} : clé inconnue",
     "problem.missing": "{name} : valeur manquante",
     "problem.expected": "{name} : attendu {expected}, reçu {got}",
