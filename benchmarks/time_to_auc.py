@@ -1,11 +1,12 @@
 """How long until the validation AUC of malignant against the rest is good enough: ours, the plain recipe, fastai.
 
     python benchmarks/time_to_auc.py --data DIR [--target 0.92] [--seeds 1 2 3] [--who breastai plain fastai]
-        [--fastai-python PATH] [--epochs 10] [--stop-at-target]
+        [--fastai-python PATH] [--epochs 10] [--stop-at-target] [--cold]
 
 DIR holds train/ and val/. All see the same images (ours with `data.on_leak=continue`), the same packaged Lite0 weights,
 224 pixels, batches of 16 and two threads, and take turns seed by seed. A clock starts with each process, so imports,
-the audit, reading the images and tuning count. One that does not get there counts with the time of its epochs.
+the audit, reading the images and tuning count: all of it anew with `--cold`, which gives each run an empty cache folder.
+One that does not get there counts with the time of its epochs.
 Prints a JSON line for each run, then for each peer the median time, its ratio to ours, and the median of the best AUCs.
 """
 
@@ -62,12 +63,19 @@ def epochs_of(who: str, output: Iterator[str]) -> Iterator[float]:
 
 def run(who: str, asked: argparse.Namespace, seed: int) -> Outcome:
     started, reached, aucs = time.perf_counter(), None, []
-    environment = {**os.environ, "OMP_NUM_THREADS": str(THREADS)}
     with (
         tempfile.TemporaryDirectory() as workspace,
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(
-            command(who, asked, seed, workspace), stdout=subprocess.PIPE, stderr=complaints, text=True, env=environment
+            command(who, asked, seed, workspace),
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": str(THREADS),
+                **({"XDG_CACHE_HOME": workspace} if asked.cold else {}),
+            },
         ) as process,
     ):
         assert process.stdout is not None
@@ -94,6 +102,7 @@ def main() -> None:
     parser.add_argument("--fastai-python", default=sys.executable, help="An interpreter that has fastai.")
     parser.add_argument("--epochs", type=int, default=10, help="Epochs of the peers.")
     parser.add_argument("--stop-at-target", action="store_true")
+    parser.add_argument("--cold", action="store_true", help="An empty cache folder for each run.")
     asked = parser.parse_args()
     outcomes: dict[str, list[Outcome]] = {who: [] for who in asked.who}
     for seed in asked.seeds:
