@@ -141,6 +141,15 @@
   }
 
   /**
+   * Whether an older study that was asked for stays in view: none has begun or gone on since.
+   * @param {State} state
+   * @param {Wire.Snapshot} snapshot
+   */
+  function askedStudyStays({ study, studies }, { study: latest }) {
+    return study !== null && studies !== null && latest !== null && latest.state !== "running" && latest.study_id === studies[0];
+  }
+
+  /**
    * @param {State} state
    * @param {Wire.Snapshot} snapshot
    * @returns {State}
@@ -151,7 +160,7 @@
       ...state,
       session: { ...state.session, state: snapshot.state, job: snapshot.job, currentModel: snapshot.current_model },
       progress: snapshot.state === "idle" ? null : snapshot.progress,
-      study: snapshot.study ?? null,
+      study: askedStudyStays(state, snapshot) ? state.study : (snapshot.study ?? null),
     };
     if (snapshot.run_id === null) return next;
     const same = state.run !== null && state.run.id === snapshot.run_id;

@@ -19,6 +19,7 @@ from breastai.domain.events import (
     Snapshot,
     Status,
     StudyMemberChanged,
+    StudyShown,
     StudyStarted,
     StudyStopped,
     TrainingComplete,
@@ -269,6 +270,21 @@ def test_a_study_changes_run_by_run_and_leaves_the_run_of_the_page_alone(run_js:
     seen = study.with_member(now)
     reloaded = Status(snapshot=snapshot("running", run_id=RUN, seq=4).model_copy(update={"study": seen}), connected_clients=1)
     assert run_js(FOLD + code, wire(*recorded(1), reloaded)) == shown
+
+
+def test_an_older_study_that_was_asked_for_stays_until_another_begins_or_goes_on(run_js: RunJs) -> None:
+    old, latest, newer = (
+        Study(study_id=name, kind="crossval", state="complete", created="2026-01-01", config={}, members=[]) for name in ("old", "latest", "newer")
+    )
+    asked = StudyShown(study=old, studies=["latest", "old"])
+    code = "output(fold(input).study.study_id);"
+    for study, shown in (
+        (latest, "old"),
+        (newer, "newer"),
+        (latest.model_copy(update={"state": "running"}), "latest"),
+    ):
+        status = Status(snapshot=snapshot("idle").model_copy(update={"study": study}), connected_clients=1)
+        assert run_js(FOLD + code, wire(asked, status)) == shown
 
 
 def test_a_tuning_shows_its_trials_and_what_is_known_after_each(run_js: RunJs) -> None:
