@@ -63,15 +63,15 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
-def small_config(sample_data: Path) -> Callable[..., "Config"]:
-    """Make the smallest sensible configuration for the folder's sample data, with changes laid over it."""
+def small_config_on() -> Callable[[Path], Callable[..., "Config"]]:
+    """For a folder with train/ and val/: what makes the smallest sensible configuration, with changes laid over it."""
     from breastai.domain.config import overlay, parse_config
 
-    def make(*changes: dict[str, Any]) -> "Config":
-        folders = {"data": {"train_dir": str(sample_data / "train"), "val_dir": str(sample_data / "val")}}
-        return parse_config(overlay(SMALL, folders, *changes))
+    def on(folder: Path) -> Callable[..., "Config"]:
+        folders = {"data": {"train_dir": str(folder / "train"), "val_dir": str(folder / "val")}}
+        return lambda *changes: parse_config(overlay(SMALL, folders, *changes))
 
-    return make
+    return on
 
 
 @pytest.fixture

@@ -21,6 +21,12 @@ def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def small_config(sample_data: Path, small_config_on: Callable[[Path], Callable[..., Config]]) -> Callable[..., Config]:
+    """Make the small configuration on these images. Each folder's own: a session fixture remembers its first images."""
+    return small_config_on(sample_data)
+
+
 @pytest.fixture
 def run_events(workspace: Workspace) -> Callable[..., list[Event]]:
     """Train to the end; return all events."""

@@ -94,7 +94,7 @@ def test_earlier_studies_are_listed_and_shown_again(open_page: OpenPage, languag
     expect(lines.nth(1)).to_contain_text(words["kind"])
     expect(lines.nth(1)).to_contain_text(words["all"])
     assert [found["id"] for found in Axe().run(page).response["violations"]] == []
-    lines.nth(1).locator("button").click()
+    lines.nth(1).locator('[data-action="get_study"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["complete"])
     expect(page.locator("#crossval-result")).to_contain_text(words["notes"])
 

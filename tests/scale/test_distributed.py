@@ -123,7 +123,7 @@ def test_two_processes_learn_what_one_does(stopped: Any, place: Workspace, tmp_p
     of_two = TrainingUpdate.model_validate(told).model_dump(mode="json", exclude_none=True)
     for name, value in of_one.items():
         if name not in OWN:  # shares of images decided rightly are equal, losses to rounding
-            near = pytest.approx(value, rel=1e-3) if name.endswith("loss") else value
+            near = pytest.approx(value, rel=1e-2) if name.endswith("loss") else value
             assert of_two[name] == near, name
     began = load_file(alone.root / "checkpoints" / "run" / "last.000001.safetensors")
     weights = load_file(alone.root / "checkpoints" / "run" / "epoch-0001.safetensors")
