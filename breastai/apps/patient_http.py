@@ -1,12 +1,16 @@
-"""uvicorn's reading of HTTP, with bounds on how many connections are open and how long one may say nothing."""
+"""Serving HTTP by uvicorn, with bounds on how many connections are open and how long one may say nothing."""
 
 import asyncio
-from typing import Any
+import ssl
+from collections.abc import Callable
+from typing import Any, Literal
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 MOST_OPEN = 200
 ASKS_WITHIN_S = 10.0
+END_WITHIN_S = 5
 
 
 class PatientHttp(H11Protocol):
@@ -46,3 +50,19 @@ class PatientHttp(H11Protocol):
             self._wait_for_request()
         else:
             self.transport.abort()
+
+
+def http_config(app: Callable[..., Any], tls: ssl.SSLContext | None, lifespan: Literal["on", "off"]) -> uvicorn.Config:
+    """Return how uvicorn serves each of our doors over HTTP: by our own sockets, logs and TLS."""
+    return uvicorn.Config(
+        app,
+        http=PatientHttp,
+        ws="none",
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who asks is who connects, whatever a header says
+        timeout_graceful_shutdown=END_WITHIN_S,
+        ssl_context_factory=None if tls is None else lambda *_: tls,
+    )

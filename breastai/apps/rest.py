@@ -23,7 +23,7 @@ from breastai.apps.guard import Guard, Looks, problem
 from breastai.apps.http_status import status_of
 from breastai.apps.listening import MOST_LISTENERS, Listeners
 from breastai.apps.metrics import CONTENT_TYPE, exposition
-from breastai.apps.patient_http import PatientHttp
+from breastai.apps.patient_http import END_WITHIN_S, http_config
 from breastai.domain.errors import BreastAIError, InternalError, RequestInvalid
 from breastai.domain.messages import decode_request, error_event, event_values
 from breastai.domain.requests import MOST_IMAGES_ASKED, REQUESTS, AskImages
@@ -37,7 +37,6 @@ from breastai.server.services import Services
 
 DEFAULT_WAIT_S = 30.0
 LONGEST_WAIT_S = 600.0
-_END_WITHIN_S = 5
 _LAST_EVENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99}):(\d{1,18})")
 
 Wait = Annotated[
@@ -57,20 +56,7 @@ async def open_door(step: Doorstep) -> AsyncIterator[None]:
     """Answer HTTP on the sockets of `step` while the block runs; then end streams and finish what was asked."""
     rest = Rest(step.services)
     guarded = Guard(rest.app, step.gate, {"/predict": uploads.MOST_UPLOAD_BYTES})
-    tls = step.tls
-    config = uvicorn.Config(
-        guarded,
-        http=PatientHttp,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who asks is who connects, whatever a header says
-        timeout_graceful_shutdown=_END_WITHIN_S,
-        ssl_context_factory=None if tls is None else lambda *_: tls,
-    )
-    server = _Server(config)
+    server = _Server(http_config(guarded, step.tls, lifespan="off"))
     serving = asyncio.create_task(server.serve(sockets=list(step.listening.sockets)), name="rest")
     try:
         begun = asyncio.create_task(server.ready.wait(), name="rest-begins")
@@ -81,7 +67,7 @@ async def open_door(step: Doorstep) -> AsyncIterator[None]:
         yield
     finally:
         server.should_exit = True
-        await rest.close(_END_WITHIN_S)
+        await rest.close(END_WITHIN_S)
         await asyncio.wait([serving])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from breastai.apps.patient_http import PatientHttp
+from breastai.apps.patient_http import http_config
 from breastai.apps.review_door import MOST_UPLOAD_BYTES, guarded
 from breastai.apps.review_texts import TEXTS, language_of
 from breastai.apps.reviewing import MOST_IMAGES, Reviewed, ask, picture, rows, table, told, with_judgement
@@ -29,7 +29,6 @@ from breastai.storage.workspace import Workspace
 # Gradio would tell its makers of each start, and look for newer versions. Read when it is imported.
 SILENCE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 _FORGOTTEN_AFTER_S = 8 * 3600
-_END_WITHIN_S = 5
 
 
 @dataclass(frozen=True)
@@ -64,19 +63,7 @@ def serve_review(
             bracketed = f"[{name}]" if ":" in name else name
             url = f"{protection.scheme}://{bracketed}:{listening.port}/"
             entry = f"{url}?token={protection.token}" if protection.token_required else url
-            tls = protection.tls
-            config = uvicorn.Config(
-                app,
-                http=PatientHttp,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=_END_WITHIN_S,
-                ssl_context_factory=None if tls is None else lambda *_: tls,
-            )
+            config = http_config(app, protection.tls, lifespan="on")
             server = _Server(config, stop_requested, lambda: announce(Reviewing(url, entry, listening.port)))
             asyncio.run(server.serve(sockets=list(listening.sockets)))
     finally:

@@ -61,19 +61,27 @@ def with_progress(function: Callable[[Progress], Result]) -> Generator[tuple[int
     return outcome[0]
 
 
-def reading_told(function: Callable[[Progress], Result]) -> Generator[Event, None, Result]:
-    """Run a function that reads images, as `with_progress` does; yield events that tell how many are read."""
+def told_by(function: Callable[[Progress], Result], say: Callable[[int, int], Event]) -> Generator[Event, None, Result]:
+    """Run a function as `with_progress` does; yield `say(done, total)` for each report."""
     steps = with_progress(function)
     try:
         while True:
-            done, total = next(steps)
-            yield ProgressUpdate(
-                stage="preparing",
-                message=f"Reading images: {done} of {total}" if total else "Reading images",
-                batch_progress=BatchProgress(batch=done, total_batches=total),
-            )
+            yield say(*next(steps))
     except StopIteration as end:
         result: Result = end.value
         return result
     finally:
         steps.close()
+
+
+def reading_told(function: Callable[[Progress], Result]) -> Generator[Event, None, Result]:
+    """Run a function that reads images, as `with_progress` does; yield events that tell how many are read."""
+    return told_by(function, _reading)
+
+
+def _reading(done: int, total: int) -> Event:
+    return ProgressUpdate(
+        stage="preparing",
+        message=f"Reading images: {done} of {total}" if total else "Reading images",
+        batch_progress=BatchProgress(batch=done, total_batches=total),
+    )

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Generator, Iterator, Mapping
 
-from breastai.data.background import with_progress
+from breastai.data.background import told_by
 from breastai.data.copying import Mirrored, forget, mirror
 from breastai.domain.config import Config, parse_config, read_config_file
 from breastai.domain.errors import BreastAIError, StoreNotFound
@@ -54,23 +54,17 @@ def config_brought_here(config: Config, workspace: Workspace) -> Iterator[Event]
 
 def _copying(address: str, limit_gb: float) -> Generator[Event, None, Mirrored]:
     """Copy what lies at an address; a step is told each half second, so that a stop is heard."""
-    steps = with_progress(lambda report: mirror(address, limit_gb, report))
-    try:
-        while True:
-            done, total = next(steps)
-            if total == 0:
-                yield ProgressUpdate(stage="copying", message=f"Listing the images at {address}")
-                continue
-            yield ProgressUpdate(
-                stage="copying",
-                message=f"Copying images from {address}: {done} of {total}",
-                batch_progress=BatchProgress(batch=done, total_batches=total),
-            )
-    except StopIteration as end:
-        found: Mirrored = end.value
-        return found
-    finally:
-        steps.close()
+
+    def say(done: int, total: int) -> Event:
+        if total == 0:
+            return ProgressUpdate(stage="copying", message=f"Listing the images at {address}")
+        return ProgressUpdate(
+            stage="copying",
+            message=f"Copying images from {address}: {done} of {total}",
+            batch_progress=BatchProgress(batch=done, total_batches=total),
+        )
+
+    return told_by(lambda report: mirror(address, limit_gb, report), say)
 
 
 def _told(address: str, done: Mirrored) -> Log:
