@@ -54,7 +54,8 @@ PROGRESS_FR = (
 # The plans that were timed against each other; a list of them with their speeds is read from its beginning.
 _TIMED = (
     r"channels last, (?:depthwise by the|each layer by its) fastest ways|the same with batch norms joined|"
-    r"and those before depthwise convolutions computed by them|plain|\d+ threads"
+    r"all depthwise convolutions by our kernels, which compute the batch norms before them|"
+    r"channels last, all layers by PyTorch|and those before depthwise convolutions computed by them|plain|\d+ threads"
 )
 PLAN_FR = (
     (r"Not on the processor: left to PyTorch\.", "Pas sur le processeur\u00a0: laissé à PyTorch."),
@@ -87,6 +88,10 @@ PLAN_FR = (
     (r"torch_float32", "PyTorch en float32"),
     (r"torch", "PyTorch"),
     (
+        r"To begin with: images a second forward and backward, (\d+) at a time: (.*)\.",
+        "Pour commencer\u00a0: images par seconde, aller et retour, {} à la fois\u00a0: {}.",
+    ),
+    (
         rf"({_TIMED}): images a second forward and backward, (\d+) at a time: (.*)\.",
         "Retenu\u00a0: {}. Images par seconde, aller et retour, {} à la fois\u00a0: {}.",
     ),
@@ -105,6 +110,11 @@ PLAN_FR = (
         r"and those before depthwise convolutions computed by them",
         "de même, avec celles qui précèdent les convolutions par canal calculées par celles-ci",
     ),
+    (
+        r"all depthwise convolutions by our kernels, which compute the batch norms before them",
+        "toutes les convolutions par canal par nos noyaux, qui calculent les normalisations par lot qui les précèdent",
+    ),
+    (r"channels last, all layers by PyTorch", "canaux en dernier, toutes les couches par PyTorch"),
     (r"plain", "PyTorch seul"),
     (r"(\d+) threads", "{} fils d’exécution"),
     (r"Measuring took (.*) s\.", "La mesure a pris {}\u00a0s."),

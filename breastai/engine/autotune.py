@@ -27,9 +27,15 @@ from breastai.engine.tuning_plan import Dtype, LayerWays, Plan, install, plain_p
 from breastai.engine.vector_code import AVAILABLE
 
 _LOG = logging.getLogger(__name__)
-_CANDIDATES = "5"  # another number where there are others to choose from: plans kept before are measured anew
+_CANDIDATES = "6"  # another number where there are others to choose from: plans kept before are measured anew
 _BF16_GAIN = 1.1  # bf16 must multiply matrices so much faster than float32 to be worth its rounding
-_JOINED, _THROUGH = "the same with batch norms joined", "and those before depthwise convolutions computed by them"
+_FAR_AHEAD = 1.5  # whole steps by our kernels so much faster than PyTorch's: no single layer is in doubt
+_FEW = 2  # images that tell plans far apart from one another
+_BY_TORCH = "channels last, all layers by PyTorch"
+_BY_WAYS = "channels last, each layer by its fastest ways"
+_JOINED = "the same with batch norms joined"
+_BY_KERNELS = "all depthwise convolutions by our kernels, which compute the batch norms before them"
+_KERNELS = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
 
 # How many measurements are done, of how many.
 Choosing = Generator[tuple[int, int], None, Plan]
@@ -85,11 +91,12 @@ def tune(
     trial = copy.deepcopy(model)
     uninstall(trial)
     measuring = _measured(trial, plain, dtype)
-    total = shapes_of(trial, image_size).timings() + REPEATS * (2 + 2 * AVAILABLE + 2 * (threads >= 4))
+    total = shapes_of(trial, image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4))
+    done = 0
     try:
-        for done in itertools.count(1):
+        while True:
             with _set_aside(threads):
-                next(measuring)
+                done += next(measuring)
             yield min(done, total), total
     except StopIteration as end:
         plan: Plan = end.value
@@ -97,22 +104,34 @@ def tune(
     return plan.model_copy(update={"reasons": reasons})
 
 
-def _measured(trial: nn.Module, plain: Plan, dtype: Dtype | None) -> Generator[None, None, Plan]:
+def _measured(trial: nn.Module, plain: Plan, dtype: Dtype | None) -> Generator[int, None, Plan]:
     """Choose the number type, the ways of single layers, then the plan."""
-    size, batch_size, threads = plain.image_size, plain.batch_size, plain.threads
+    threads, batch_size = plain.threads, plain.batch_size
     chosen, reasons = (dtype, [f"{dtype} was asked for."]) if dtype else choose_dtype()
-    shapes = shapes_of(trial, size)
-    ways, found = yield from choose_depthwise(shapes.depthwise, batch_size, chosen)
-    pixel_ways, more = yield from choose_pointwise(shapes.pointwise, batch_size, chosen)
-    reasons += found + more
-    tuned = plain.model_copy(
-        update={"dtype": chosen, "channels_last": True, "depthwise": ways, "pointwise": pixel_ways}
-    )
-    candidates = {"channels last, each layer by its fastest ways": tuned}
+    shapes = shapes_of(trial, plain.image_size)
+    by_torch = plain.model_copy(update={"dtype": chosen, "channels_last": True})
+    candidates = {}
+    far_ahead = False
     if AVAILABLE:
-        joined = tuned.model_copy(update={"joined": True})
-        candidates[_JOINED] = joined
-        candidates[_THROUGH] = joined.model_copy(update={"through": True, "depthwise": _all_by_kernel(ways)})
+        ways = dict.fromkeys(shapes.depthwise, _KERNELS)
+        by_kernels = by_torch.model_copy(update={"joined": True, "through": True, "depthwise": ways})
+        candidates[_BY_KERNELS] = by_kernels
+        if shapes.depthwise:
+            both = {_BY_KERNELS: by_kernels, _BY_TORCH: by_torch}
+            taken = yield from _step_times(trial, both, _FEW)
+            reasons.append(f"To begin with: {_in_words(taken, _FEW)}")
+            far_ahead = _FAR_AHEAD * taken[_BY_KERNELS] < taken[_BY_TORCH]
+    if far_ahead:  # timing the ways of every layer would take longer than all else
+        yield shapes.depthwise_timings()
+    else:
+        ways, found = yield from choose_depthwise(shapes.depthwise, batch_size, chosen)
+        reasons += found
+        candidates[_BY_WAYS] = by_torch.model_copy(update={"depthwise": ways})
+        if AVAILABLE:
+            candidates[_JOINED] = candidates[_BY_WAYS].model_copy(update={"joined": True})
+    pixel_ways, found = yield from choose_pointwise(shapes.pointwise, batch_size, chosen)
+    reasons += found
+    candidates = {name: plan.model_copy(update={"pointwise": pixel_ways}) for name, plan in candidates.items()}
     if chosen == "float32":
         candidates["plain"] = plain
     plan, found = yield from _choose_plan(trial, candidates)
@@ -122,11 +141,6 @@ def _measured(trial: nn.Module, plain: Plan, dtype: Dtype | None) -> Generator[N
         plan, found = yield from _choose_plan(trial, {f"{threads} threads": plan, f"{threads // 2} threads": half})
         reasons += found
     return plan.model_copy(update={"reasons": tuple(reasons)})
-
-
-def _all_by_kernel(ways: dict[str, LayerWays]) -> dict[str, LayerWays]:
-    kernel = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
-    return dict.fromkeys(ways, kernel)
 
 
 @contextmanager
@@ -160,10 +174,18 @@ def choose_dtype() -> tuple[Dtype, list[str]]:
 # --- whole steps -------------------------------------------------------------------------------
 
 
-def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> Generator[None, None, tuple[Plan, list[str]]]:
-    """Return the plan with the fastest forward and backward pass, timed in turns."""
+def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> Generator[int, None, tuple[Plan, list[str]]]:
+    """Return the plan with the fastest forward and backward pass, and what was measured."""
+    images = max(_FEW, next(iter(candidates.values())).batch_size // 4)  # enough to tell them apart
+    taken = yield from _step_times(model, candidates, images)
+    chosen = min(taken, key=lambda name: taken[name])
+    plan = candidates[chosen].model_copy(update={"images_per_second": round(1 / taken[chosen], 2)})
+    return plan, [f"{chosen}: {_in_words(taken, images)}"]
+
+
+def _step_times(model: nn.Module, candidates: dict[str, Plan], images: int) -> Generator[int, None, dict[str, float]]:
+    """Return the seconds that each plan's forward and backward pass take for an image, the best of some in turns."""
     size = next(iter(candidates.values())).image_size
-    batch = max(2, next(iter(candidates.values())).batch_size // 4)  # enough to tell them apart
     best = dict.fromkeys(candidates, float("inf"))
     for turn, name in itertools.product(range(REPEATS), candidates):
         if turn > 1 and best[name] > HOPELESS * min(best.values()):
@@ -171,15 +193,17 @@ def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> Generator[Non
         plan = candidates[name]
         install(model, plan)
         torch.set_num_threads(plan.threads)
-        taken = seconds(functools.partial(_step, model, plan, batch, size))
-        if turn:
-            best[name] = min(best[name], taken)
-        yield
-    chosen = min(best, key=lambda name: best[name])
+        taken = seconds(functools.partial(_step, model, plan, images, size))
+        if turn:  # the first compiles
+            best[name] = min(best[name], taken / images)
+        yield 1
     uninstall(model)
-    measured = ", ".join(f"{name} {batch / taken:.1f}" for name, taken in best.items())
-    plan = candidates[chosen].model_copy(update={"images_per_second": round(batch / best[chosen], 2)})
-    return plan, [f"{chosen}: images a second forward and backward, {batch} at a time: {measured}."]
+    return best
+
+
+def _in_words(taken: dict[str, float], images: int) -> str:
+    speeds = ", ".join(f"{name} {1 / image_s:.1f}" for name, image_s in taken.items())
+    return f"images a second forward and backward, {images} at a time: {speeds}."
 
 
 def _step(model: nn.Module, plan: Plan, batch: int, size: int) -> None:

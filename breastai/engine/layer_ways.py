@@ -1,7 +1,7 @@
 """The choice of ways for single layers: each pass of each shape timed alone, as it is in a step of this batch size.
 
-Everything here that takes time is a generator: it yields whenever something has been timed, so that whoever draws it
-can stop.
+Everything here that takes time is a generator: it yields 1 whenever something has been timed, so that whoever draws it
+can stop, and can tell how far it is.
 """
 
 import copy
@@ -59,9 +59,13 @@ class Shapes:
     depthwise: dict[str, DepthwiseShape]
     pointwise: dict[str, PixelShape]
 
+    def depthwise_timings(self) -> int:
+        """Return how often choosing the ways of all depthwise layers yields."""
+        return 3 * len(set(self.depthwise.values()))
+
     def timings(self) -> int:
-        """Return how often choosing the ways of all yields."""
-        return 3 * (len(set(self.depthwise.values())) + len(set(self.pointwise.values())))
+        """Return how often choosing the ways of all layers yields."""
+        return self.depthwise_timings() + 3 * len(set(self.pointwise.values()))
 
 
 def shapes_of(model: nn.Module, image_size: int) -> Shapes:
@@ -92,7 +96,7 @@ def shapes_of(model: nn.Module, image_size: int) -> Shapes:
 
 def choose_depthwise(
     shapes: Mapping[str, DepthwiseShape], batch_size: int, dtype: Dtype
-) -> Generator[None, None, tuple[dict[str, LayerWays], list[str]]]:
+) -> Generator[int, None, tuple[dict[str, LayerWays], list[str]]]:
     """Return the ways by layer, and what was measured."""
     chosen: dict[DepthwiseShape, LayerWays] = {}
     reasons = []
@@ -104,7 +108,7 @@ def choose_depthwise(
 
 def choose_pointwise(
     shapes: Mapping[str, PixelShape], batch_size: int, dtype: Dtype
-) -> Generator[None, None, tuple[dict[str, PixelWays], list[str]]]:
+) -> Generator[int, None, tuple[dict[str, PixelWays], list[str]]]:
     """Return the ways by layer, and what was measured."""
     chosen: dict[PixelShape, PixelWays] = {}
     reasons = []
@@ -116,7 +120,7 @@ def choose_pointwise(
 
 def _depthwise_ways(
     shape: DepthwiseShape, batch_size: int, dtype: Dtype
-) -> Generator[None, None, tuple[LayerWays, str]]:
+) -> Generator[int, None, tuple[LayerWays, str]]:
     kind = getattr(torch, dtype)
     window, channels = shape.window, shape.channels
     x = _random(batch_size, channels, window.height, window.width, kind)
@@ -128,18 +132,18 @@ def _depthwise_ways(
     # torch last: where it is hopeless it is the slowest to find out.
     run = functools.partial
     output = fastest({way: run(depthwise.output, x, weight, bias, window, way) for way in [*first, "torch"]})
-    yield
+    yield 1
     ways = [*first, "flipped", *other, "torch"]
     input_gradient = fastest({way: run(depthwise.input_gradient, x, dy, weight, window, way) for way in ways})
-    yield
+    yield 1
     ways = [*first, *other, "torch"]
     weight_gradient = fastest({way: run(depthwise.weight_gradient, x, dy, weight, window, way) for way in ways})
-    yield
+    yield 1
     chosen = LayerWays(output=output[0], input_gradient=input_gradient[0], weight_gradient=weight_gradient[0])
     return chosen, _in_words(output, input_gradient, weight_gradient)
 
 
-def _pixel_ways(shape: PixelShape, batch_size: int, dtype: Dtype) -> Generator[None, None, tuple[PixelWays, str]]:
+def _pixel_ways(shape: PixelShape, batch_size: int, dtype: Dtype) -> Generator[int, None, tuple[PixelWays, str]]:
     kind = getattr(torch, dtype)
     x = _random(batch_size, shape.channels, shape.height, shape.width, kind)
     dy = _random(batch_size, shape.out_channels, shape.height, shape.width, kind)
@@ -149,11 +153,11 @@ def _pixel_ways(shape: PixelShape, batch_size: int, dtype: Dtype) -> Generator[N
     four: list[pointwise.PointwiseWay] = ["torch", "matrix", "turned", "by_image"]
     time_of = functools.partial(fastest, near=_PIXEL_NEAR, repeats=_PIXEL_REPEATS)
     output = time_of({way: run(pointwise.output, x, weight, way) for way in two})
-    yield
+    yield 1
     input_gradient = time_of({way: run(pointwise.input_gradient, x, dy, weight, way) for way in two})
-    yield
+    yield 1
     weight_gradient = time_of({way: run(pointwise.weight_gradient, x, dy, weight, way) for way in four})
-    yield
+    yield 1
     chosen = PixelWays(output=output[0], input_gradient=input_gradient[0], weight_gradient=weight_gradient[0])
     return chosen, _in_words(output, input_gradient, weight_gradient)
 

@@ -1,7 +1,7 @@
 """Optimiser, learning rate and loss, as the configuration describes them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -48,12 +48,12 @@ def make_optimizer(
             return SGD(groups, lr=settings.learning_rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
 
 
-def align_gradients(model: nn.Module) -> None:
+def align_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Give every gradient the memory layout of its parameter: fused optimisers pair the two as they lie in memory.
 
     Autograd lays them out so by itself; what comes from elsewhere, another process say, may lie otherwise.
     """
-    for parameter in model.parameters():
+    for parameter in parameters:
         gradient = parameter.grad
         if gradient is None or gradient.stride() == parameter.stride():
             continue

@@ -1,6 +1,7 @@
 """One step of learning: a batch forward, backward, and, when enough batches are summed up, the optimiser."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,9 @@ class Learner:
     def __post_init__(self) -> None:
         half = self.runtime.training_dtype == torch.float16
         self.scaler = torch.amp.GradScaler(self.runtime.device.type, enabled=half)
+        # Listed once: finding them again in a thousand modules takes longer than a step of the head alone.
+        self.parameters = list(self.model.parameters())
+        self.followed = pairs(self.average, self.model) if self.average is not None else []
 
     def learn(
         self, batch: Batch | FeatureBatch, rate: float, update: bool, summed: int, mixup: np.random.Generator
@@ -71,11 +75,11 @@ class Learner:
         """Take a step; return False, and take none, when the gradient is not finite."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("layer_rate", 1.0)
-        align_gradients(self.model)
+        align_gradients(self.parameters)
         if self.settings.gradient_clip > 0:
             self.scaler.unscale_(self.optimizer)
         clip = self.settings.gradient_clip or math.inf
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        norm = nn.utils.clip_grad_norm_(self.parameters, clip)
         # With half precision the scaler leaves such steps out by itself, and expects to.
         if not self.scaler.is_enabled() and not math.isfinite(float(norm)):
             self.optimizer.zero_grad(set_to_none=True)
@@ -83,8 +87,7 @@ class Learner:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.average is not None:
-            follow(self.average, self.model, self.settings.ema_decay)
+        follow(self.followed, self.settings.ema_decay)
         return True
 
 
@@ -98,13 +101,22 @@ def mixed(
     return share * inputs + (1 - share) * inputs[other], share * targets + (1 - share) * targets[other]
 
 
-@torch.no_grad()
-def follow(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights a little towards the model's; counters and other whole numbers are copied."""
+def pairs(average: nn.Module, model: nn.Module) -> list[tuple[Tensor, Tensor]]:
+    """Return each tensor of the averaged network with the one it follows."""
     targets, sources = ([*module.parameters(), *module.buffers()] for module in (average, model))
-    pairs = list(zip(targets, sources, strict=True))
-    weights = [pair for pair in pairs if pair[0].is_floating_point()]
-    torch._foreach_lerp_([target for target, _ in weights], [source for _, source in weights], 1 - decay)
-    for target, source in pairs:
+    return list(zip(targets, sources, strict=True))
+
+
+@torch.no_grad()
+def follow(followed: Sequence[tuple[Tensor, Tensor]], decay: float) -> None:
+    """Move averaged tensors a little towards those they follow; counters and other whole numbers are copied.
+
+    Weights that do not learn yet are left alone: their average is what they are.
+    """
+    moving = [pair for pair in followed if pair[1].requires_grad or not isinstance(pair[1], nn.Parameter)]
+    weights = [pair for pair in moving if pair[0].is_floating_point()]
+    if weights:
+        torch._foreach_lerp_([target for target, _ in weights], [source for _, source in weights], 1 - decay)
+    for target, source in moving:
         if not target.is_floating_point():
             target.copy_(source)

@@ -1,6 +1,7 @@
 """Choosing a plan: what it holds, that it is kept, and that measuring leaves no trace."""
 
 import copy
+import math
 import re
 from collections.abc import Generator
 from pathlib import Path
@@ -16,6 +17,7 @@ from breastai.engine.autotune import choose_dtype, plan_for, tune
 from breastai.engine.depthwise import tunable
 from breastai.engine.layer_ways import shapes_of
 from breastai.engine.tuning_plan import Plan, install
+from breastai.engine.vector_code import AVAILABLE
 
 
 def finished(steps: Generator[object, None, Plan]) -> Plan:
@@ -26,6 +28,12 @@ def finished(steps: Generator[object, None, Plan]) -> Plan:
     except StopIteration as end:
         plan: Plan = end.value
         return plan
+
+
+@pytest.fixture(autouse=True)
+def single_layers_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast the kernels are on this machine, the ways of single layers are timed."""
+    monkeypatch.setattr(autotune, "_FAR_AHEAD", math.inf)
 
 
 class _Small(nn.Module):
@@ -77,6 +85,21 @@ def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch
         assert english.search(french) is None, french
 
 
+@pytest.mark.skipif(not AVAILABLE, reason="needs llvmlite")
+def test_where_kernels_are_far_ahead_no_time_is_spent_on_single_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "_FAR_AHEAD", 0.0)
+    monkeypatch.setattr(autotune, "choose_depthwise", lambda *_: pytest.fail("single layers were timed"))
+    plan = finished(tune(_Small(), "small", 32, 2, 1, "bfloat16"))
+    ways = {way for layer in plan.depthwise.values() for way in layer.model_dump().values()}
+    assert ways == {"kernel"}
+    assert plan.joined
+    assert plan.through
+    assert set(plan.pointwise) == {"pixels"}
+    lines = [in_french(line) for line in plan.reasons]
+    assert all(lines)
+    assert len(lines) == len(set(lines)) > 4
+
+
 def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_were() -> None:
     model = _Small()
     state, threads = copy.deepcopy(model.state_dict()), torch.get_num_threads()
@@ -94,7 +117,7 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
 def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_path: Path) -> None:
     model = _Small()
     told = list(tune(model, "small", 32, 2, 1, "float32"))
-    assert [done for done, _ in told] == list(range(1, len(told) + 1))
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
     assert {total for _, total in told} == {told[0][1]}
     # One word for each pass of each shape, and for each trial of a whole step.
     assert shapes_of(model, 32).timings() == 9 < len(told) <= told[0][1]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from breastai.domain.config import TrainingSettings
 from breastai.engine.optim import Loss, align_gradients, class_weights, learning_rate, make_optimizer
-from breastai.engine.step import follow
+from breastai.engine.step import follow, pairs
 
 
 def settings(**values: object) -> TrainingSettings:
@@ -99,7 +99,7 @@ def test_the_optimiser_in_one_pass_steps_as_torchs_plain_one_whatever_way_gradie
             mine.grad = torch.randn(mine.shape)  # not channels last
             assert other.data.shape == mine.grad.shape
             other.grad = mine.grad.double()
-        align_gradients(ours)
+        align_gradients(ours.parameters())
         fused.step()
         reference.step()
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -114,8 +114,21 @@ def test_averaged_weights_follow_weights_and_statistics_and_copy_counters() -> N
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1.0)
-    follow(average, model, 0.9)
+    follow(pairs(average, model), 0.9)
     for name, value in average.state_dict().items():
         now = model.state_dict()[name]
         expected = before[name].lerp(now, 1 - 0.9) if value.is_floating_point() else now
         assert torch.equal(value, expected), name
+
+
+def test_averages_of_weights_that_do_not_learn_yet_are_left_as_they_are() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    model[0].requires_grad_(False)
+    average = copy.deepcopy(model)
+    before = copy.deepcopy(average.state_dict())
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    follow(pairs(average, model), 0.9)
+    assert torch.equal(average[0].weight, before["0.weight"])
+    torch.testing.assert_close(average[1].weight, before["1.weight"] + 0.1)
