@@ -12,7 +12,7 @@ from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.listings import SettingDifference
 from breastai.domain.places import checked_place
-from breastai.domain.problems import describe_problems
+from breastai.domain.problems import SeveralFaults, describe_problems
 from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
 from breastai.domain.settings import Settings
@@ -361,7 +361,7 @@ class Config(Settings):
     def _can_be_tuned(cls, value: TuningSettings) -> TuningSettings:
         faults = faults_of(value.space, {name: type(info.default) for name, info in cls.model_fields.items()})
         if faults:
-            raise ValueError("space: " + "; ".join(faults))
+            raise SeveralFaults("space", faults)
         return value
 
 

@@ -4,6 +4,7 @@ A pattern and its French as in sentences.py. What comes after "expected " is loo
 """
 
 FAULTS_FR = (
+    (r"the whole", "l’ensemble"),
     (r"one of (.*)", "l’une de ces valeurs\u00a0: {}"),
     (r"('.*') or ('[^']*')", "{} ou {}"),
     (r"a valid boolean, unable to interpret input", "true ou false"),
@@ -48,5 +49,12 @@ FAULTS_FR = (
     (r"low and high, low being the smaller", "low et high, low étant le plus petit"),
     (r"a low above 0, as log is on", "un low supérieur à 0, puisque log est activé"),
     (r"a value to begin tuning from", "une valeur d’où partir"),
+    (r"string should match pattern '(.*)'", "un texte de la forme {}"),
+    (
+        r"(\S+) can't be tuned: expected a setting of (.*) that does not change how trials are judged, or (\S+) or (\S+)",
+        "{} ne peut pas être exploré\u00a0: il faut un réglage de {} qui ne change pas la façon dont les essais sont jugés, ou bien {} ou {}",
+    ),
+    (r"(\S+) stands there twice", "{} y figure deux fois"),
+    (r"(\S+) is no number: expected choices", "{} n’est pas un nombre\u00a0: indiquez des choices"),
     (r"a data\.split_file, which names the images", "un data.split_file, qui nomme les images"),
 )

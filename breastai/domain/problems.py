@@ -14,6 +14,15 @@ _BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_e
 _NUMBER_FAULTS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
 
 
+class SeveralFaults(ValueError):
+    """Faults found together by a check of several settings at once, each a line of its own; `place`: below the check's."""
+
+    def __init__(self, place: str, faults: list[str]) -> None:
+        super().__init__(f"{place}: {'; '.join(faults)}")
+        self.place = place
+        self.faults = faults
+
+
 def describe_problems(error: ValidationError, model: type[BaseModel], tag: str | None = None) -> list[str]:
     """Return one line for each fault. `model` is what was validated; `tag`, when it is a member of a tagged union."""
     lines: dict[str, None] = {}
@@ -25,6 +34,8 @@ def describe_problems(error: ValidationError, model: type[BaseModel], tag: str |
         place = ".".join(str(part) for part in location)[:_LONGEST_PLACE] or "the whole"
         if fault["type"] == "extra_forbidden":
             lines[f"{place}: unknown key"] = None
+        elif isinstance(several := fault.get("ctx", {}).get("error"), SeveralFaults):
+            lines |= {f"{place}.{several.place}: {each}": None for each in several.faults}
         elif fault["type"] == "missing":
             lines[f"{place}: missing"] = None
         else:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from breastai.domain.fault_sentences import FAULTS_FR
+from breastai.domain.reason_sentences import REASONS_FR
 from breastai.domain.working_sentences import PLAN_FR, PROGRESS_FR
 
 # A pattern of the whole sentence, as Python and JavaScript both read it, and its French, with a {} for each group in
@@ -48,6 +49,10 @@ _NOTES = (
     (
         r"The tables are matched row by row, since they do not both have a column file\.",
         "Les tableaux sont appariés ligne à ligne, faute d’une colonne file dans les deux.",
+    ),
+    (
+        r"(\d+) runs; every image is held out once(?: in each of 1 repeats)?\.",
+        "{} entraînements\u00a0; chaque image est mise de côté une fois.",
     ),
     (
         r"(\d+) runs; every image is held out once in each of (\d+) repeats\.",
@@ -243,7 +248,17 @@ _FILES = (
     (r"it holds no state to resume from", "il ne contient pas l’état nécessaire à une reprise"),
 )
 
-SENTENCES_FR: Sentences = (*_NOTES, *_SPLITS, *_COPIES, *_IMAGES, *_FILES, *PROGRESS_FR, *PLAN_FR, *FAULTS_FR)
+SENTENCES_FR: Sentences = (
+    *_NOTES,
+    *_SPLITS,
+    *_COPIES,
+    *_IMAGES,
+    *_FILES,
+    *PROGRESS_FR,
+    *PLAN_FR,
+    *FAULTS_FR,
+    *REASONS_FR,
+)
 
 
 def in_french(text: str) -> str | None:

@@ -162,9 +162,12 @@ def _at_thresholds(pool: Pool, target: int, clusters: Sequence[str] | None) -> d
 
 
 def _notes(study: Study, config: Config, dealt: Dealt) -> list[str]:
+    runs, repeats = len(study.members), config.crossval.repeats
     notes = [
         JUDGED_ONCE.replace("This part was held out from the run and is judged", "Each part was held out and judged"),
-        f"{len(study.members)} runs; every image is held out once in each of {config.crossval.repeats} repeats.",
+        f"{runs} runs; every image is held out once in each of {repeats} repeats."
+        if repeats > 1
+        else f"{runs} runs; every image is held out once.",
     ]
     if config.crossval.tune:
         notes.append(CHOSEN_INSIDE)

@@ -113,6 +113,8 @@
         return;
       }
       if (typeof event?.type !== "string") return;
+      // Only what a run or its worker tells says when it happened; the moment an answer came is its time.
+      event.time ??= new Date().toISOString();
       if (event.type === "connection_established") {
         attempt = 0;
         const seen = store.state().run;

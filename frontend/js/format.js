@@ -67,6 +67,7 @@
   /** A size given in bytes. @param {number | null | undefined} bytes */
   function bytes(bytes) {
     if (!known(bytes)) return NONE;
+    if (bytes < 1e3) return format(bytes, { style: "unit", unit: "byte", unitDisplay: "long" });
     if (bytes < 1e6) return format(bytes / 1e3, { style: "unit", unit: "kilobyte", maximumFractionDigits: 0 });
     if (bytes < 1e9) return format(bytes / 1e6, { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
     return format(bytes / 1e9, { style: "unit", unit: "gigabyte", maximumFractionDigits: 2 });

@@ -160,26 +160,32 @@
     const key = `error.${error.code}`;
     if (!has(key)) return error.message || t("error.unknown", { code: error.code });
     const params = told(error.params);
-    if (Array.isArray(params.problems)) params.problems = params.problems.map((line) => problem(String(line))).join(" ; ");
+    if (Array.isArray(params.problems)) params.problems = params.problems.map((line) => problem(String(line))).join(language === "fr" ? "\u00a0; " : "; ");
     return t(key, params);
   }
 
   /**
    * A fault of a setting, "training.epochs: expected a whole number from 1 to 10000, got -1", in the chosen language.
-   * @param {string} line
+   * @param {string} line @returns {string}
    */
   function problem(line) {
     if (language === "en") return line;
-    const colon = line.indexOf(": ");
-    if (colon < 0) return line;
-    const place = line.slice(0, colon);
-    const fault = line.slice(colon + 2);
-    const name = has(`setting.${place}.label`) ? `${place} (${t(`setting.${place}.label`)})` : place;
+    const at = line.startsWith("and more: ") ? -1 : line.indexOf(": ");
+    if (at < 0) {
+      const whole = spoken(line);
+      if (whole !== null || !line.startsWith("expected ")) return whole ?? line;
+    }
+    const place = at < 0 ? "the whole" : line.slice(0, at);
+    const fault = at < 0 ? line : line.slice(at + 2);
+    const name = has(`setting.${place}.label`) ? `${place} (${t(`setting.${place}.label`)})` : (spoken(place) ?? place);
+    // A setting named within one: which may be tuned, and what is wrong there.
+    if (/^[a-z]+(\.[a-z_0-9]+)+: /.test(fault)) return t("problem.fault", { name, fault: problem(fault) });
     if (fault === "unknown key") return t("problem.unknown_key", { name });
     if (fault === "missing") return t("problem.missing", { name });
     const number = /^expected (a whole number|a number)(?: (from|above) (\S+))?(?: (to below|to) (\S+))?, got (.*)$/s.exec(fault);
     if (number) {
-      const [, noun, fromWord, low, toWord, high, got] = number;
+      const [, noun, fromWord, low, toWord, high, came] = number;
+      const got = spoken(came) ?? came;
       const parts = [t(noun === "a number" ? "problem.number" : "problem.whole_number")];
       if (low) parts.push(t(fromWord === "above" ? "problem.above" : "problem.from", { low }));
       if (high) parts.push(t(toWord === "to below" ? "problem.below" : "problem.to", { high }));
@@ -189,7 +195,7 @@
     const words = other ? other[2] : fault;
     const told = spoken(words) ?? words;
     if (other === null) return t("problem.fault", { name, fault: told });
-    return t(other[1] ? "problem.expected" : "problem.fault_of", { name, expected: told, fault: told, got: other[3] });
+    return t(other[1] ? "problem.expected" : "problem.fault_of", { name, expected: told, fault: told, got: spoken(other[3]) ?? other[3] });
   }
 
   /**

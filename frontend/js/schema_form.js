@@ -60,6 +60,11 @@
     return {
       field,
       element,
+      typed: () => control.value,
+      type(text) {
+        control.value = text;
+        read();
+      },
       show(value, changed, faultText) {
         // What is being typed stays as typed.
         if (value !== undefined && (document.activeElement !== control || (changed === false && faultText === null))) setControl(control, field, value);

@@ -1167,6 +1167,10 @@ declare global {
     field: Field;
     element: HTMLElement;
     show(value: unknown, changed: boolean, fault: string | null): void;
+    /** What stands in the control, used or not. */
+    typed(): string;
+    /** As if the user had typed it. */
+    type(text: string): void;
   }
 
   /** A place on a curve; a gap where `y` is null. */

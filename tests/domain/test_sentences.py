@@ -1,6 +1,7 @@
 """What jobs and records say in English has its French."""
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import breastai
+from breastai.domain.errors import all_errors
 from breastai.domain.sentences import SENTENCES_FR, in_french
 
 ROOT = Path(breastai.__file__).parent
@@ -55,6 +57,38 @@ def test_every_sentence_that_a_page_or_report_shows_has_its_french() -> None:
     assert len(said) > 40
     assert {"decode.py", "dicom.py", "image_folder.py", "judging.py", "checkpoints.py"} <= {name for name, _ in said}
     assert [each for each in said if in_french(each[1]) is None] == []
+
+
+# What only a program meets, at whose console English is spoken.
+NOT_ON_THE_PAGE = {"client.py"}
+
+
+def reasons() -> list[tuple[str, str]]:
+    """Every `reason` that is written where its error is raised."""
+    names = {kind.__name__: [field.name for field in dataclasses.fields(kind)] for kind in all_errors().values()}
+    places = {name: fields.index("reason") for name, fields in names.items() if "reason" in fields}
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or (name := ast.unparse(node.func).split(".")[-1]) not in places:
+                continue
+            given = {keyword.arg: keyword.value for keyword in node.keywords} | dict(enumerate(node.args))
+            argument = given.get("reason", given.get(places[name]))
+            if argument is not None:
+                found += [(path.name, text) for text in texts(argument)]
+    # A reason that is nothing but another program's words stays as that says it.
+    return [each for each in found if each[0] not in NOT_ON_THE_PAGE and re.search("[a-z]{2}", each[1])]
+
+
+def test_every_reason_of_an_error_has_its_french() -> None:
+    said = reasons() + [("weights.py", text) for text in assigned(tree("engine/weights.py"), "reason")]
+    assert len(said) > 40
+    assert {"weights.py", "onnx_model.py", "patients.py", "backup.py", "splits.py"} <= {name for name, _ in said}
+    assert [each for each in said if in_french(each[1]) is None] == []
+
+
+def tree(name: str) -> ast.Module:
+    return ast.parse((ROOT / name).read_text(encoding="utf-8"))
 
 
 def assigned(within: ast.AST, variable: str) -> Iterator[str]:

@@ -88,6 +88,11 @@ def test_images_are_counted_shown_and_previewed_as_the_sliders_move(
     assert overflow(page) <= 0
     page.locator("#preview-adopt").click()
     expect(page.locator("#settings-changed")).to_contain_text("1")
+    # What a run of the form would train on is not told by what was asked of the folder of the other view.
+    go(page, "data")
+    page.locator('#data-form [data-action="describe_data"]').click()
+    go(page, "training")
+    expect(page.locator("#start-data")).to_have_text("")
     assert page.evaluate("document.querySelectorAll('main img[src=x]').length") == 0
     assert overflow(page) <= 0
 

@@ -224,6 +224,12 @@ def test_a_setting_out_of_bounds_is_told_at_its_field_and_nothing_is_sent(open_p
     epochs.fill("0")
     expect(page.locator("#setting-training-epochs-fault")).to_have_text("At least 1.")
     expect(action(page, "start_training")).to_be_disabled()
+    # In another language it is still there to be corrected.
+    page.select_option("#language", "fr")
+    expect(epochs).to_have_value("0")
+    expect(page.locator("#setting-training-epochs-fault")).to_have_text("Au moins 1.")
+    expect(action(page, "start_training")).to_be_disabled()
+    page.select_option("#language", "en")
     epochs.fill("4")
     expect(page.locator("#settings-changed")).to_have_text("1 changed")
     expect(action(page, "start_training")).to_be_enabled()

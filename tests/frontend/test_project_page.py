@@ -97,6 +97,7 @@ def test_the_cost_of_a_run_is_told_before_it_and_changes_of_the_form_are_undone(
     press(page, "estimate_cost")
     memory, speed = ("1,3", "12,3") if language == "fr" else ("1.3", "12.3")
     expect(page.locator("#start-estimate")).to_contain_text(re.compile(rf"3 min.*{memory}.*7.*{speed}"))
+    expect(page.locator("#latest time").last).to_have_text(re.compile(r"\d:\d\d:\d\d"))
     page.locator("#all-settings > summary").click()
     page.locator("#reset-settings").click()
     expect(page.locator("#settings-changed")).to_have_text("")

@@ -23,7 +23,8 @@ from breastai.domain.catalog import (
     RESEARCH_USE_FR,
 )
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, all_errors
+from breastai.data.predictions_table import Predictions, matched, read_predictions
+from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, PredictionsInvalid, all_errors
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
 from breastai.domain.evidence import Referral, Reliability
@@ -243,6 +244,9 @@ FAULTY: list[dict[str, Any]] = [
     {"tracking": {"mlflow": ""}}, {"tracking": {"mlflow": "ftp://x"}}, {"model": {"architecture": "none"}},
     {"training": {"early_stopping": {"monitor": "luck"}}}, {"evaluation": {"patient_id": 3}},
     {"tuning": {"space": [{"setting": "training.learning_rate", "low": 2, "high": 1}]}}, {"colour": 1},
+    {"tuning": {"space": [{"setting": "training.epochs", "low": 1, "high": 2}, {"setting": "training.epochs", "low": 1, "high": 2}]}},
+    {"tuning": {"space": [{"setting": "training.learning_rate", "low": -1, "high": 2}, {"setting": "training.use_ema", "low": 0, "high": 1}]}},
+    {"tuning": {"space": [{"setting": "training.rate", "low": 1, "high": 2}]}}, {"tuning": {"space": [{"setting": "UP"}]}},
 ]  # fmt: skip
 
 
@@ -257,6 +261,32 @@ def test_every_complaint_about_a_setting_is_told_in_french(run_js: RunJs) -> Non
     english = re.compile(r"\b(expected|should|valid|got|of|or|and|the|has|no|unknown|is)\b")
     told = run_js(code, [SENTENCES_FR, lines])
     assert [line for line in told if english.search(re.sub(r"\breçu .*", "", line))] == []
+
+
+# Tables of predictions as they come, and what a second one is compared with.
+TABLES = [
+    "", "label\nx", "label,p_a\na,1", "label,p_a,p_b", "label,p_a,p_b,label\na,1,0,a", "label,p_a,p_b\na,1", "label,p_a,p_b\nc,2,x\na,0.5,0.1",
+    "label,p_a,p_b,patient_id\na,1,0,", "label,p_a,p_b\n" + "c,1,0\n" * 20, "label,p_a,p_b\na,1,0\na,1,0", "label,p_b,p_c\nb,1,0", "label,p_a,p_b\nb,1,0",
+    "label,file,p_a,p_b\na,other.png,1,0",
+]  # fmt: skip
+
+
+def test_every_complaint_about_a_table_of_predictions_is_told_in_french(run_js: RunJs, tmp_path: Path) -> None:
+    def read(text: str) -> Predictions:
+        path = tmp_path / "t.csv"
+        path.write_bytes(text.encode("utf-16") if text == "" else text.encode())
+        return read_predictions(path)
+
+    first = read("label,p_a,p_b,file\na,1,0,one.png")
+    lines: list[str] = []
+    for text in TABLES:
+        with pytest.raises(PredictionsInvalid) as caught:
+            matched(first, read(text))
+        lines += caught.value.problems
+    code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.problem));'
+    english = re.compile(r"\b(expected|row|column|got|of|or|and|the|missing|twice|one|each|files|cells)\b")
+    told = run_js(code, [SENTENCES_FR, lines])
+    assert [line for line in told if english.search(line.replace("one.png", ""))] == []
 
 
 def test_the_page_puts_the_servers_sentences_into_french_as_reports_do(run_js: RunJs) -> None:

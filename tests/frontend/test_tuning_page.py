@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 OpenPage = Callable[..., Page]
 WORDS = {
     "en": {"better": "AUC 0.900, against 0.800", "early": "Ended early", "none": "No trial was better", "stopped": "Stopped", "rate": "Learning rate"},
-    "fr": {"better": "AUC de 0,900, contre 0,800", "early": "Écourté", "none": "Aucun essai n’a fait mieux", "stopped": "Arrêté", "rate": "Taux d’apprentissage"},
+    "fr": {"better": "AUC de 0,900, contre 0,800", "early": "Écourté", "none": "Aucun essai n’a fait mieux", "stopped": "Arrêtée", "rate": "Taux d’apprentissage"},
 }  # fmt: skip
 
 

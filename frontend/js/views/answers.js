@@ -103,6 +103,7 @@
         { class: "model-answer" },
         title,
         pictureOf(answer, said),
+        said.heat_map === null && answer.answers.some(({ heat_map: map }) => map !== null) ? make("p", { class: "muted", text: t("answers.no_map") }) : null,
         headerText(prediction) === "" ? null : make("p", { class: "muted", text: headerText(prediction) }),
         make("p", { class: "decision", text: decisionOf(prediction) }),
         chances(prediction),

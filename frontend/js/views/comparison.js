@@ -39,7 +39,7 @@
     return [
       make("p", {}, name(found.first), " · ", name(found.second), " · ", t("evaluation.on", { n: format.integer(found.n) })),
       make("ul", {}, ...verdicts),
-      scroller(t("comparison.title"), table({ caption: t("comparison.title"), captionHidden: true, head, rows, numeric: true })),
+      scroller(t("comparison.title"), table({ caption: t("comparison.title"), captionHidden: true, head, rows, numeric: true, class: "stacking" })),
       make("p", { class: "muted", text: t("comparison.how") }),
       make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
     ];

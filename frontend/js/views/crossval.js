@@ -12,6 +12,11 @@
   const SPREAD = ["accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa"];
   const POOLED = ["accuracy", "balanced_accuracy", "auc_roc", "f1", "cohen_kappa", "brier", "ece"];
 
+  /** Where a pooled figure stands, -1 where it is none of them. @param {string} full */
+  function placeOf(full) {
+    return POOLED.indexOf(full.split(".")[0]);
+  }
+
   /** @param {Wire.Study} study @param {Wire.StudyMember} member */
   function titleOf(study, { fold, repeat }) {
     const repeats = new Set(study.members.map((each) => each.repeat)).size;
@@ -73,7 +78,7 @@
       const { mean, standard_deviation, low, high } = found.spread[figure];
       return [t(`metric.${figure}`), ...[mean, standard_deviation, low, high].map(format.figure)];
     });
-    return scroller(t("crossval.spread"), table({ caption: t("crossval.spread"), head, rows, numeric: true }));
+    return scroller(t("crossval.spread"), table({ caption: t("crossval.spread"), head, rows, numeric: true, class: "stacking" }));
   }
 
   /** Images by class, each name as it was typed. @param {Record<string, number>} counts @returns {Node[]} */
@@ -84,7 +89,8 @@
   /** What the parts held out show together. @param {Wire.CrossvalResult} found @returns {(Node | null)[]} */
   function resultOf(found) {
     const pooled = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.figures)
-      .filter(([full]) => !full.includes("@") && POOLED.includes(full.split(".")[0]))
+      .filter(([full]) => !full.includes("@") && placeOf(full) >= 0)
+      .sort(([first], [second]) => placeOf(first) - placeOf(second))
       .map(([full, figure]) => [BreastAI.views.evaluation.wordsOf(full), figure]));
     const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`evidence.${figure}`) }), value]));
     return [
@@ -163,9 +169,15 @@
         const shown = study !== null && study.kind === "crossval";
         byId("crossval-card").hidden = !shown;
         if (!shown) return;
+        // A run begun since has its figures together, with the study below them.
+        const card = byId("crossval-card");
+        const runCard = /** @type {Element} */ (document.querySelector(".run-card"));
+        const isOlder = state.run !== null && state.run.id > study.study_id && study.state !== "running";
+        if (isOlder && card.nextElementSibling !== null) card.parentElement?.append(card);
+        else if (!isOlder && runCard.nextElementSibling !== card) runCard.after(card);
         const pill = byId("crossval-state");
         pill.className = `pill run-${study.state === "interrupted" ? "unknown" : study.state}`;
-        pill.textContent = t(study.state === "interrupted" ? "crossval.interrupted" : `state.${study.state}`);
+        pill.textContent = t(`studies.state.${study.state}`);
         const done = study.members.filter(({ state: now }) => now === "complete").length;
         fill(
           byId("crossval-body"),
@@ -186,7 +198,7 @@
         roc?.restyle();
       },
       /** @param {State} state */
-      slice: (state) => [state.study, state.session.state],
+      slice: (state) => [state.study, state.session.state, state.run?.id],
     };
   }
 

@@ -34,11 +34,11 @@
     return t("evaluation.interval", { low: format.figure(figure.low), high: format.figure(figure.high) });
   }
 
-  /** @param {[string, Wire.Figure][]} figures @param {string} caption */
-  function figuresTable(figures, caption) {
+  /** @param {[string, Wire.Figure][]} figures @param {string} caption @param {boolean} captionHidden */
+  function figuresTable(figures, caption, captionHidden) {
     const rows = figures.map(([full, figure]) => [wordsOf(full), format.figure(figure.value), interval(figure), format.integer(figure.n)]);
     const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
-    return scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true }));
+    return scroller(caption, table({ caption, captionHidden, head, rows, numeric: true }));
   }
 
   /** The model in each subgroup, side by side: where it is weak is what a mean hides. @param {Wire.Evaluation} found */
@@ -69,9 +69,9 @@
     const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t("evaluation.on", { n: format.integer(found.n) }));
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
     const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
-    const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all")));
+    const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all"), true));
     const { pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
-    return [head, opened, notes, pointOf(found), figuresTable(first, t("evaluation.figures")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
+    return [head, opened, notes, pointOf(found), figuresTable(first, t("evaluation.most_probable"), false), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */

@@ -22,11 +22,11 @@
     return make("section", {}, make("h4", { text: title }), ...content);
   }
 
-  /** @param {string} caption @param {[string, Wire.Figure][]} figures */
-  function figuresTable(caption, figures) {
+  /** @param {string} caption @param {[string, Wire.Figure][]} figures @param {boolean} captionHidden */
+  function figuresTable(caption, figures, captionHidden) {
     const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
     const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), interval(figure), format.integer(figure.n)]);
-    return scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true }));
+    return scroller(caption, table({ caption, captionHidden, head, rows, numeric: true }));
   }
 
   /** The operating point in plain words, and what it comes to on these cases. @param {Wire.Evaluation} found */
@@ -39,7 +39,7 @@
       {},
       make("p", { class: "banner", text: told }),
       point.reached ? null : make("p", { class: "banner warning", text: t("evaluation.too_few", { positives: format.integer(point.validation_positives) }) }),
-      figures.length === 0 ? null : figuresTable(t("evaluation.at_point"), figures),
+      figures.length === 0 ? null : figuresTable(t("evaluation.at_point"), figures, false),
     );
   }
 
@@ -59,7 +59,7 @@
     return section(
       caption,
       make("p", { class: "muted", text: t("evaluation.predictive_help", { name: found.operating_point?.class_name ?? "", n: format.integer(n) }) }),
-      scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true })),
+      scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true, class: "stacking" })),
     );
   }
 
@@ -88,7 +88,7 @@
     return section(
       caption,
       make("p", { class: "muted", text: t("evaluation.referral_help", { rate: format.percent(referral.error_rate, 0) }) }),
-      figuresTable(caption, figures),
+      figuresTable(caption, figures, true),
       unlike === null ? make("p", { class: "muted", text: t("evaluation.unlike_unknown") }) : null,
     );
   }

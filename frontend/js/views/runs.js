@@ -187,7 +187,7 @@
         const label = BreastAI.i18n.has(`setting.${path}.label`) ? t(`setting.${path}.label`) : path;
         return [make("span", { text: label, attributes: { title: path } }), ...values.map(valueOf)];
       });
-      fill(byId("compared-settings"), scroller(t("runs.settings"), table({ caption: t("runs.settings"), head: [t("runs.setting"), ...found.runs.map(({ run }) => name(run.run_id))], rows })));
+      fill(byId("compared-settings"), scroller(t("runs.settings"), table({ caption: t("runs.settings"), head: [t("runs.setting"), ...found.runs.map(({ run }) => name(run.run_id))], rows, class: "stacking" })));
     }
 
     BreastAI.i18n.onChange(() => {

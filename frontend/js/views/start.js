@@ -31,6 +31,8 @@
     let checked = [];
     /** @type {unknown} */
     let taken = null;
+    /** What this form's own question was answered: of another folder's images it says nothing. @type {unknown} */
+    let describedHere = null;
     const own = BreastAI.views.ownSettings.create(context, {
       order,
       effective: () => settings.overlay(base(), changes()),
@@ -99,9 +101,11 @@
       const quickDrawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
       fill(byId("quick-settings"), ...quickDrawn.map(({ element }) => element));
       const rest = fields.filter((field) => !quick.includes(field));
-      // New controls show what holds; what was typed into the old ones and could not be used is gone with them.
+      // New controls show what holds; what was typed into the old ones and can't be used is typed into them again.
+      const typed = drawn.filter(({ field }) => faults.has(field.path)).map(({ field, typed }) => ({ path: field.path, text: typed() }));
       faults.clear();
       drawn = [...quickDrawn, ...BreastAI.schemaForm.draw(byId("settings-form"), rest, handlers)];
+      for (const { path, text } of typed) drawn.find(({ field }) => field.path === path)?.type(text);
       drawPresets(welcome);
     }
 
@@ -156,7 +160,7 @@
       BreastAI.actions.markAll(form, store.state());
       byId("start-reason").textContent = start.disabled ? start.title : "";
       const { described } = store.state();
-      fill(byId("start-data"), described === null ? null : BreastAI.views.data.summary(described));
+      fill(byId("start-data"), described === null || described !== describedHere ? null : BreastAI.views.data.summary(described));
       const estimate = store.state().estimate;
       const told = estimate === null ? null : BreastAI.store.lines.bench?.(estimate);
       byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
@@ -214,7 +218,12 @@
       const field = drawn.find((each) => each.field.path === path)?.field;
       if (field !== undefined) handlers.onChange(field, value);
     };
-    form.querySelector("[data-action=describe_data]")?.addEventListener("click", () => connection.request("describe_data", order()).catch(() => {}));
+    form.querySelector("[data-action=describe_data]")?.addEventListener("click", () => {
+      connection.request("describe_data", order()).then((answer) => {
+        describedHere = answer;
+        refresh();
+      }, () => {});
+    });
     const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
     const crossval = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=start_crossval]"));
     crossval.addEventListener("click", () => connection.request("start_crossval", order()).catch(() => {}));

@@ -43,9 +43,9 @@
         on: { click: () => show(entry) },
       });
       return [
-        make("span", {}, name(entry.study_id), shown?.study_id === entry.study_id ? make("span", { class: "badge", text: t("studies.shown") }) : null),
+        make("span", { class: "shown-name" }, name(entry.study_id), " ", shown?.study_id === entry.study_id ? make("span", { class: "badge", text: t("studies.shown") }) : null),
         t(`studies.kind.${entry.kind}`),
-        make("span", { class: `pill run-${entry.state === "interrupted" ? "unknown" : entry.state}`, text: t(`tuning.state.${entry.state}`) }),
+        make("span", { class: `pill run-${entry.state === "interrupted" ? "unknown" : entry.state}`, text: t(`studies.state.${entry.state}`) }),
         format.date(entry.created),
         t("run.of", { n: format.integer(entry.done), total: format.integer(entry.planned) }),
         format.figure(entry.auc_roc),

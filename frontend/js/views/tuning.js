@@ -189,7 +189,7 @@
       byId("tuning-name").replaceChildren(name(study.study_id));
       const state = byId("tuning-state");
       state.className = `pill run-${study.state}`;
-      state.textContent = t(`tuning.state.${study.state}`);
+      state.textContent = t(`studies.state.${study.state}`);
       byId("tuning-stop").hidden = study.state !== "running";
       byId("tuning-resume").hidden = study.state === "running" || study.state === "complete";
       byId("tuning-verdict").textContent = verdictOf(study, tuning);
