@@ -44,6 +44,7 @@ from breastai.domain.jobs import (
     ResumeStudy,
     ShowErrors,
     Train,
+    TrainSeeds,
     Tune,
     VerifyExport,
 )
@@ -67,6 +68,7 @@ JOBS: dict[type[Job], str] = {
     Resume: "breastai.engine.training:resume",
     Tune: "breastai.scale.tune:tune",
     Crossval: "breastai.scale.crossval:crossval",
+    TrainSeeds: "breastai.scale.seeds:train_seeds",
     ResumeStudy: "breastai.scale.resuming:resume_study",
     Evaluate: "breastai.engine.judging:evaluate",
     EvaluatePredictions: "breastai.clinical.judging_predictions:evaluate_predictions",

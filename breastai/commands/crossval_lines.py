@@ -9,7 +9,8 @@ _SPREAD = ("accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa")
 def member_lines(member: StudyMember) -> list[str]:
     """Return the line for a fold's run, once an epoch or the judgement of its part is done."""
     if member.state == "complete":
-        return [f"{member.run_id}: held out {member.n}, accuracy {number(member.figures.get('accuracy'))}, "
+        judged = "validation" if member.fold is None else "held out"
+        return [f"{member.run_id}: {judged} {member.n}, accuracy {number(member.figures.get('accuracy'))}, "
                 f"AUC {number(member.figures.get('auc_roc'))}"]  # fmt: skip
     if member.state != "running":
         return []

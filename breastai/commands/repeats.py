@@ -1,11 +1,12 @@
 """Several runs that differ in their seed alone: the mean of each figure and how far it spreads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breastai.commands.output import Output, PassedOn
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.events import Event, TrainingComplete
+from breastai.domain.study import Spread
 
 _HELP = "breastai train --help"
 _LARGEST_SEED = 2**31 - 1
@@ -36,25 +37,27 @@ class Repeats(PassedOn):
 
     def tell(self, seeds: Sequence[int]) -> None:
         """Tell the mean and the spread of each figure over the runs that came to their end."""
-        figures = spread([event.final_metrics for event in self.complete])
+        from breastai.clinical.spread import spread
+
+        runs = [event.final_metrics for event in self.complete]
+        found = spread(runs)
         values = {
             "type": "repeats",
             "seeds": list(seeds[: len(self.complete)]),
             "checkpoints": [event.checkpoint for event in self.complete],
-            "figures": figures,
+            "figures": {name: _with_values(figure, name, runs) for name, figure in found.items()},
         }
-        lines = [f"\n{len(self.complete)} runs that differ in their seed; validation, best epoch of each:"]
-        for name, figure in figures.items():
-            mean, deviation = figure["mean"], figure["standard_deviation"]
-            lines.append(f"  {name:<20} {mean:.3f} ± {deviation:.3f}  ({figure['low']:.3f} to {figure['high']:.3f})")
-        self._output.result(values, "\n".join(lines))
+        self._output.result(values, "\n".join(spread_lines(len(runs), found)))
 
 
-def spread(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return, for each figure that is a number in every run, its mean, standard deviation, range and values."""
-    from breastai.clinical import spread as figures
+def spread_lines(runs: int, figures: Mapping[str, Spread]) -> list[str]:
+    """Return how far each figure spreads, as text."""
+    lines = [f"\n{runs} runs that differ in their seed; validation, best epoch of each:"]
+    for name, found in figures.items():
+        between = f"({found.low:.3f} to {found.high:.3f})"
+        lines.append(f"  {name:<20} {found.mean:.3f} ± {found.standard_deviation:.3f}  {between}")
+    return lines
 
-    return {
-        name: found.model_dump(exclude={"n"}) | {"values": [float(run[name]) for run in runs]}
-        for name, found in figures.spread(runs).items()
-    }
+
+def _with_values(figure: Spread, name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return figure.model_dump(exclude={"n"}) | {"values": [float(run[name]) for run in runs]}

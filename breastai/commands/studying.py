@@ -4,11 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from breastai.commands.crossval_lines import crossval_lines, member_lines
+from breastai.commands.repeats import spread_lines
 from breastai.commands.wording import counted, duration, number, values_text
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     CrossvalComplete,
     Event,
+    SeedsComplete,
     StudyMemberChanged,
     StudyStarted,
     StudyStopped,
@@ -18,7 +20,7 @@ from breastai.domain.events import (
 from breastai.domain.study import StudyKind, TuningState
 
 # Which command goes on with a study.
-_COMMANDS: dict[StudyKind, str] = {"crossval": "crossval", "tuning": "tune"}
+_COMMANDS: dict[StudyKind, str] = {"crossval": "crossval --resume", "tuning": "tune --resume", "seeds": "resume"}
 
 
 def study_lines(event: Event) -> list[str]:
@@ -57,12 +59,17 @@ def _update(event: TuningUpdate) -> list[str]:
 def _stopped(event: StudyStopped) -> list[str]:
     return [
         "Stopped; what was done is kept.",
-        f"Go on with: breastai {_COMMANDS[event.kind]} --resume {event.study_id}",
+        f"Go on with: breastai {_COMMANDS[event.kind]} {event.study_id}",
     ]
 
 
 def _cross_validated(event: CrossvalComplete) -> list[str]:
     return [*crossval_lines(event.result), RESEARCH_USE]
+
+
+def _seeds_trained(event: SeedsComplete) -> list[str]:
+    found = event.result
+    return [*spread_lines(len(found.seeds), found.spread), RESEARCH_USE]
 
 
 def _tuned(event: TuningComplete) -> list[str]:
@@ -99,6 +106,7 @@ STUDY_LINES: dict[type[Event], Callable[[Any], list[str]]] = {
     StudyMemberChanged: _member,
     StudyStopped: _stopped,
     CrossvalComplete: _cross_validated,
+    SeedsComplete: _seeds_trained,
     TuningUpdate: _update,
     TuningComplete: _tuned,
 }

@@ -38,7 +38,11 @@ def train(
     epochs: EpochsOption = None,
     seeds: Annotated[
         str | None,
-        typer.Option("--seeds", metavar="A,B,...", help="Train once for each seed; mean and spread at the end."),
+        typer.Option(
+            "--seeds",
+            metavar="A,B,...",
+            help="Train once for each seed, side by side on a cluster; mean and spread at the end.",
+        ),
     ] = None,
     cluster: ClusterOption = None,
     processes: Annotated[
@@ -52,7 +56,7 @@ def train(
     from breastai.commands.configuration import require_images, training_config
     from breastai.commands.repeats import Repeats, parse_seeds
     from breastai.commands.running import run_job
-    from breastai.domain.jobs import Train
+    from breastai.domain.jobs import Train, TrainSeeds
     from breastai.storage.workspace import Workspace
 
     wanted = None if seeds is None else parse_seeds(seeds)
@@ -66,6 +70,9 @@ def train(
     with opened(as_json) as output:
         if wanted is None:
             return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)
+        if settings.system.cluster is not None and settings.system.processes == 1:
+            root, study_id = str(place.root), place.new_run_id()
+            return run_job(TrainSeeds(workspace=root, study_id=study_id, seeds=wanted, config=settings), output)
         repeats = Repeats(output)
         for seed in wanted:
             system = settings.system.model_copy(update={"seed": seed})
@@ -82,7 +89,8 @@ def resume(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN|CHECKPOINT]", help="A run, or one of its checkpoints; by default the run interrupted last."
+            metavar="[RUN|CHECKPOINT|STUDY]",
+            help="A run, one of its checkpoints, or a study; by default the run interrupted last.",
         ),
     ] = None,
     epochs: Annotated[
@@ -95,14 +103,15 @@ def resume(
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
-    """Go on with a run from where it stopped, to the same result as without the interruption."""
+    """Go on with a run, or a study, from where it stopped, to the same result as without the interruption."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.running import run_job
     from breastai.domain.config import parse_config
-    from breastai.domain.errors import CheckpointNotFound, NothingInterrupted
+    from breastai.domain.errors import CheckpointNotFound, CommandInvalid, NothingInterrupted
     from breastai.domain.events import InterruptedRuns
-    from breastai.domain.jobs import Resume
+    from breastai.domain.jobs import Resume, ResumeStudy
     from breastai.storage.interrupted import interrupted_runs, latest_interrupted
+    from breastai.storage.studies import studies
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
@@ -114,6 +123,11 @@ def resume(
         run = latest_interrupted(place)
         if run is None:
             raise NothingInterrupted(place.runs()[-10:])
+    if run in studies(place):
+        if epochs is not None:
+            raise CommandInvalid("A study goes on as planned: expected no --epochs.", "breastai resume --help")
+        with opened(as_json) as output:
+            return run_job(ResumeStudy(workspace=str(place.root), study_id=run, cluster=cluster), output)
     name = run if run in place.runs() else checkpoint_name(place, run)
     if Path(name).is_absolute():  # a run is resumed where its journal is
         raise CheckpointNotFound(run, place.runs()[-10:])

@@ -23,7 +23,7 @@ from breastai.domain.listings import (
     StudyEntry,
     WrongCase,
 )
-from breastai.domain.study import CrossvalResult, Study, StudyKind, StudyMember, TuningState
+from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
 
 
 class Event(BaseModel):
@@ -280,6 +280,14 @@ class CrossvalComplete(Event):
     type: Literal["crossval_complete"] = "crossval_complete"
     study_id: str
     result: CrossvalResult
+
+
+class SeedsComplete(Event):
+    """Runs that differ in their seed alone have all reached their end: how far they spread."""
+
+    type: Literal["seeds_complete"] = "seeds_complete"
+    study_id: str
+    result: SeedsResult
 
 
 # --- judging -----------------------------------------------------------------------------------
@@ -960,6 +968,7 @@ AnyEvent = Annotated[
     | TuningUpdate
     | TuningComplete
     | CrossvalComplete
+    | SeedsComplete
     | Evaluation
     | Comparison
     | AuditDone
@@ -1023,6 +1032,7 @@ TERMINAL = (
     "study_stopped",
     "tuning_complete",
     "crossval_complete",
+    "seeds_complete",
     "evaluation",
     "comparison",
     "audit",

@@ -49,6 +49,15 @@ class Crossval(Job):
     config: Config
 
 
+class TrainSeeds(Job):
+    """Train a configuration once for each seed, and tell how far the figures spread."""
+
+    kind: Literal["train_seeds"] = "train_seeds"
+    study_id: str
+    seeds: list[int] = Field(min_length=2)
+    config: Config
+
+
 class ResumeStudy(Job):
     """Go on with a study from its record: what is complete is not run again."""
 
@@ -225,6 +234,7 @@ AnyJob = Annotated[
     | Resume
     | Tune
     | Crossval
+    | TrainSeeds
     | ResumeStudy
     | Evaluate
     | EvaluatePredictions
@@ -247,7 +257,7 @@ AnyJob = Annotated[
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
 # Jobs made of several runs. Their functions are also given who asks them to stop: job, workspace, stop -> events.
-STUDY_JOBS: tuple[type[Job], ...] = (Tune, Crossval, ResumeStudy)
+STUDY_JOBS: tuple[type[Job], ...] = (Tune, Crossval, TrainSeeds, ResumeStudy)
 
 
 class Control(BaseModel):

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from breastai.domain.evidence import Number
+from breastai.domain.study import StudyKind
 
 
 class Line(BaseModel):
@@ -49,13 +50,14 @@ class StudyEntry(Line):
     """A study of the workspace, past or going on."""
 
     study_id: str
-    kind: Literal["crossval", "tuning"]
+    kind: StudyKind
     state: Literal["running", "complete", "stopped", "interrupted", "failed"]
     created: str = Field(description="When it began, ISO 8601.")
     done: int = Field(description="Its runs that are over.")
-    planned: int = Field(description="Its folds, or the trials planned.")
+    planned: int = Field(description="Its folds or seeds, or the trials planned.")
     auc_roc: Number = Field(
-        None, description="Mean AUC of the folds on the parts held out, or validation AUC of the best trial."
+        None,
+        description="Mean AUC: of folds on the parts held out, of seeds on validation; or validation AUC of the best trial.",
     )
 
 

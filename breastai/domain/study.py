@@ -6,7 +6,7 @@ from pydantic import Field
 
 from breastai.domain.evidence import Curve, Figure, Number, Part
 
-StudyKind = Literal["crossval", "tuning"]
+StudyKind = Literal["crossval", "tuning", "seeds"]
 StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
 MemberState = Literal["waiting", "running", "complete", "pruned", "stopped", "failed"]
 # The figures of each epoch that a study shows of its members.
@@ -114,6 +114,14 @@ class CrossvalResult(Part):
     )
 
 
+class SeedsResult(Part):
+    """How far runs that differ in their seed alone spread, each at its best epoch, on validation images."""
+
+    seeds: list[int]
+    checkpoints: list[str] = Field(description="The best weights of each, in the order of the seeds.")
+    spread: dict[str, Spread] = Field(description="Of each figure that is defined in every run.")
+
+
 class Study(Part):
     """A study as it is on disk and as a page shows it."""
 
@@ -127,6 +135,7 @@ class Study(Part):
     members: list[StudyMember]
     tuning: TuningState | None = Field(None, description="Of a tuning: how far it is, and what it has found.")
     crossval: CrossvalResult | None = Field(None, description="What a cross-validation showed, once it is complete.")
+    seeds: SeedsResult | None = Field(None, description="Of runs by seed: how far they spread, once all are over.")
 
     def member(self, run_id: str) -> StudyMember:
         """Return the member with that run; raise KeyError."""

@@ -9,10 +9,11 @@ _MEMBERS = (
         r"(.*): judging the part held out, (\d+) of (\d+) images",
         "{}\u00a0: évaluation de la partie mise de côté, {} images sur {}",
     ),
-    (r"(Fold \d+ of \d+|Repeat \d+ of \d+, fold \d+ of \d+|Trial \d+ of \d+): (.*)", "{}\u00a0: {}"),
+    (r"(Fold \d+ of \d+|Repeat \d+ of \d+, fold \d+ of \d+|Trial \d+ of \d+|Seed \d+): (.*)", "{}\u00a0: {}"),
     (r"Fold (\d+) of (\d+)", "Pli {} sur {}"),
     (r"Repeat (\d+) of (\d+), fold (\d+) of (\d+)", "Répétition {} sur {}, pli {} sur {}"),
     (r"Trial (\d+) of (\d+)", "Essai {} sur {}"),
+    (r"Seed (\d+)", "Graine {}"),
 )
 PROGRESS_FR = (
     *_MEMBERS,

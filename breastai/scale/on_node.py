@@ -24,6 +24,7 @@ from breastai.storage.workspace import Workspace
 MEMBERS: Mapping[StudyKind, str] = {
     "crossval": "breastai.scale.crossval:fold_on_node",
     "tuning": "breastai.scale.tune:trial_on_node",
+    "seeds": "breastai.scale.seeds:seed_on_node",
 }
 # A node that is lost may be alive still and not know it, until Ray ends its processes.
 FREE_WITHIN_S = 180.0

@@ -15,6 +15,7 @@ from breastai.storage.workspace import Workspace
 KINDS: Mapping[StudyKind, str] = {
     "crossval": "breastai.scale.crossval:go_on",
     "tuning": "breastai.scale.tune:go_on",
+    "seeds": "breastai.scale.seeds:go_on",
 }
 
 

@@ -80,7 +80,7 @@ def _listed(services: Services) -> StudiesList:
 
 def _entry(study: Study) -> StudyEntry:
     """Return the line of a study in the list."""
-    tuning, result = study.tuning, study.crossval
+    tuning, result = study.tuning, study.crossval or study.seeds
     spread = None if result is None else result.spread.get("auc_roc")
     return StudyEntry(
         study_id=study.study_id,

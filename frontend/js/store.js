@@ -235,6 +235,10 @@
       const study = state.study?.study_id === event.study_id ? endedStudy(state.study, "complete") : state.study;
       return jobEnded({ ...state, study: study?.study_id === event.study_id ? { ...study, crossval: event.result } : study });
     },
+    seeds_complete: (state, event) => {
+      const study = state.study?.study_id === event.study_id ? endedStudy(state.study, "complete") : state.study;
+      return jobEnded({ ...state, study: study?.study_id === event.study_id ? { ...study, seeds: event.result } : study });
+    },
     study_stopped: (state, event) => jobEnded({ ...state, study: endedStudy(state.study, event.reason === "user" ? "stopped" : "interrupted") }),
     evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
     comparison: (state, event) => jobEnded({ ...state, comparison: event }),
@@ -394,6 +398,7 @@
       params: { run: event.member.run_id, epoch: event.member.epoch, epochs: event.member.epochs },
     }),
     crossval_complete: (event) => ({ level: "success", key: "event.crossval_complete", params: { study: event.study_id, n: event.result.cases } }),
+    seeds_complete: (event) => ({ level: "success", key: "event.seeds_complete", params: { study: event.study_id, n: event.result.seeds.length } }),
     study_stopped: (event) => ({ level: "warning", key: "event.study_stopped", params: { study: event.study_id } }),
     job_stopped: (event) => ({ level: "warning", key: "event.job_stopped", params: { job: event.job } }),
     evaluation: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
@@ -434,7 +439,7 @@
 
   /** Events that are told in a notice as well. */
   const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "tuning_complete", "crossval_complete", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
+    "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "tuning_complete", "crossval_complete", "seeds_complete", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
     "checkpoint_verified", "export_deleted", "export_verified",
     "predictions_complete", "explanations_complete",
     "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_deleted", "backup_restored", "config_saved", "config_deleted",

@@ -61,7 +61,7 @@ declare global {
 
     interface ProgressUpdate extends Event {
       type: "progress_update";
-      stage: "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "waiting";
+      stage: "copying" | "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "waiting";
       message: string;
       epoch: number | null;
       epochs: number | null;
@@ -165,7 +165,7 @@ declare global {
     interface Study {
       format: 1;
       study_id: string;
-      kind: "crossval" | "tuning";
+      kind: "crossval" | "tuning" | "seeds";
       state: "running" | "complete" | "stopped" | "interrupted" | "failed";
       created: string;
       message: string;
@@ -173,6 +173,7 @@ declare global {
       members: StudyMember[];
       tuning: TuningState | null;
       crossval: CrossvalResult | null;
+      seeds: SeedsResult | null;
     }
 
     interface SettingImportance {
@@ -217,6 +218,18 @@ declare global {
       n: number;
     }
 
+    interface SeedsResult {
+      seeds: number[];
+      checkpoints: string[];
+      spread: Record<string, Spread>;
+    }
+
+    interface SeedsComplete extends Event {
+      type: "seeds_complete";
+      study_id: string;
+      result: SeedsResult;
+    }
+
     interface CrossvalResult {
       class_names: string[];
       cases: number;
@@ -246,7 +259,7 @@ declare global {
 
     interface StudyEntry {
       study_id: string;
-      kind: "crossval" | "tuning";
+      kind: "crossval" | "tuning" | "seeds";
       state: Study["state"];
       created: string;
       done: number;
@@ -280,7 +293,7 @@ declare global {
     interface StudyStopped extends Event {
       type: "study_stopped";
       study_id: string;
-      kind: "crossval" | "tuning";
+      kind: "crossval" | "tuning" | "seeds";
       reason: "user" | "server_gone";
     }
 
@@ -945,6 +958,7 @@ declare global {
       studies_list: StudiesList;
       study_member: StudyMemberChanged;
       crossval_complete: CrossvalComplete;
+      seeds_complete: SeedsComplete;
       study_stopped: StudyStopped;
       tuning_update: TuningUpdate;
       tuning_complete: TuningComplete;

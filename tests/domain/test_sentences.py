@@ -122,7 +122,8 @@ def test_every_progress_message_has_its_french() -> None:
         name for name, _ in said
     }
     assert [each for each in said if in_french(each[1]) is None] == []
-    assert [each for each in said if in_french(f"Repeat 1 of 2, fold 1 of 5: {each[1]}") is None] == []
+    for title in ("Repeat 1 of 2, fold 1 of 5", "Seed 3"):
+        assert [each for each in said if in_french(f"{title}: {each[1]}") is None] == []
 
 
 def test_every_description_of_a_split_has_its_french() -> None:

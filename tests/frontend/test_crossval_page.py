@@ -1,11 +1,15 @@
 """Cross-validation on the page, with a worker that plays a script."""
 
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+from breastai.domain.study import SeedsResult, Spread, Study, StudyMember
+from breastai.storage.studies import save_study, study_file
 
 OpenPage = Callable[..., Page]
 RunJs = Callable[..., Any]
@@ -97,6 +101,37 @@ def test_earlier_studies_are_listed_and_shown_again(open_page: OpenPage, languag
     lines.nth(1).locator('[data-action="get_study"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["complete"])
     expect(page.locator("#crossval-result")).to_contain_text(words["notes"])
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ["Runs by seed", "Seed 3", "0.850", "2 of 2 seeds complete", "Spread over the seeds"]),
+     ("fr", ["Entraînements par graine", "Graine 3", "0,850", "2 graines terminées sur 2", "Dispersion entre les graines"])],
+)  # fmt: skip
+def test_runs_by_seed_are_shown_with_how_far_they_spread(
+    open_page: OpenPage, stage: Any, language: str, words: list[str]
+) -> None:
+    curves: dict[str, list[float | None]] = {"epoch": [1, 2], "val_auc_roc": [0.7, 0.8], "val_loss": [0.6, 0.5]}
+    members = [
+        StudyMember(run_id=f"z-s{seed}", values={"system.seed": seed}, epochs=2, epoch=2, state="complete", n=9,
+                    curves=curves, best_epoch=2, figures={"auc_roc": auc, "accuracy": 0.8})
+        for seed, auc in ((3, 0.8), (8, 0.9))
+    ]  # fmt: skip
+    spread = {"auc_roc": Spread(mean=0.85, standard_deviation=0.07, low=0.8, high=0.9, n=2)}
+    result = SeedsResult(seeds=[3, 8], checkpoints=["z-s3/best", "z-s8/best"], spread=spread)
+    study = Study(study_id="z", kind="seeds", state="complete", created="2026-01-01", config={}, members=members)
+    save_study(stage.workspace, study.model_copy(update={"seeds": result}))
+    try:
+        page = open_page("http", locale=language)
+        page.evaluate("location.hash = '#runs'")
+        page.locator("#studies-list tbody tr", has_text=words[0]).locator('[data-action="get_study"]').click()
+        card = page.locator("#crossval-card")
+        for word in words:
+            expect(card).to_contain_text(word)
+        expect(card.locator("#crossval-curves canvas")).to_have_count(2)
+        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    finally:
+        shutil.rmtree(study_file(stage.workspace, "z").parent)
 
 
 def test_a_band_lies_between_the_lowest_and_the_highest_run_of_those_that_came_so_far(run_js: RunJs) -> None:

@@ -28,6 +28,7 @@ from breastai.domain.events import (
     Event,
     Log,
     ProgressUpdate,
+    SeedsComplete,
     StudyMemberChanged,
     StudyStopped,
     TrainingComplete,
@@ -36,7 +37,7 @@ from breastai.domain.events import (
     TrainingUpdate,
     TuningComplete,
 )
-from breastai.domain.jobs import Crossval, Resume, ResumeStudy, Train, Tune
+from breastai.domain.jobs import Crossval, Resume, ResumeStudy, Train, TrainSeeds, Tune
 from breastai.domain.messages import decode_event
 from breastai.domain.study import Study, StudyMember
 from breastai.scale.on_node import Ending, Task, do_member
@@ -312,6 +313,34 @@ def test_a_fold_that_fails_stops_the_others_and_says_why(dealt: Workspace, two_n
     broken.unlink()
     last = list(perform(ResumeStudy(workspace=str(dealt.root), study_id="study", cluster="none")))[-1]
     assert isinstance(last, CrossvalComplete)
+
+
+@with_ray
+def test_seeds_spread_over_two_nodes_and_one_that_dies_costs_no_figure(
+    workspace: Workspace, small_config: Callable[..., Config], two_nodes: Any, tmp_path: Path
+) -> None:
+    def job(place: Workspace, cluster: str | None) -> TrainSeeds:
+        config = small_config({"system": {"cluster": cluster}})
+        return TrainSeeds(workspace=str(place.root), study_id="study", seeds=[1, 2, 3], config=config)
+
+    (second,) = two_nodes.worker_nodes
+    events: list[Event] = []
+    lost = None
+    for event in perform(job(workspace, two_nodes.address)):
+        events.append(event)
+        reached = lost is None and isinstance(event, StudyMemberChanged) and event.member.epoch == 1
+        if reached and second.node_id[:8] in dict(placed(events))[event.member.run_id]:  # type: ignore[attr-defined]
+            lost = event.member.run_id  # type: ignore[attr-defined]
+            two_nodes.remove_node(second, allow_graceful=False)
+    assert len({node for _, node in placed(events)[:2]}) == 2
+    assert lost is not None and [run for run, _ in placed(events)].count(lost) == 2
+    here = Workspace.open(tmp_path / "here")
+    expected, found = list(perform(job(here, None)))[-1], events[-1]
+    assert isinstance(expected, SeedsComplete) and isinstance(found, SeedsComplete), found
+    assert found.result == expected.result
+    runs = [f"study-s{seed}" for seed in (1, 2, 3)]
+    assert [weights(workspace, run) for run in runs] == [weights(here, run) for run in runs]
+    assert read_study(workspace, "study").members == read_study(here, "study").members
 
 
 def started(study: Study) -> list[tuple[str, bool]]:

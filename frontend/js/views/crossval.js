@@ -1,4 +1,4 @@
-/* A cross-validation: progress fold by fold, curves of all folds with their band, pooled figures, spread, going on. */
+/* A cross-validation, or runs by seed: progress run by run, curves of all with their band, figures, spread, going on. */
 (function () {
   "use strict";
 
@@ -18,7 +18,8 @@
   }
 
   /** @param {Wire.Study} study @param {Wire.StudyMember} member */
-  function titleOf(study, { fold, repeat }) {
+  function titleOf(study, { fold, repeat, values }) {
+    if (study.kind === "seeds") return t("seeds.seed", { seed: String(values["system.seed"]) });
     const repeats = new Set(study.members.map((each) => each.repeat)).size;
     const parts = { fold: format.integer(fold ?? 0), repeat: format.integer(repeat ?? 0) };
     return t(repeats > 1 ? "crossval.fold_of_repeat" : "crossval.fold", parts);
@@ -45,7 +46,9 @@
   /** @param {Wire.Study} study */
   function foldsTable(study) {
     const searched = study.config.crossval?.tune === true;
-    const head = ["crossval.which", "crossval.state", ...(searched ? ["crossval.search"] : []), "crossval.progress", "crossval.best_epoch"].map((key) => t(key));
+    const seeds = study.kind === "seeds";
+    const caption = t(seeds ? "seeds.caption" : "crossval.folds_caption");
+    const head = [seeds ? "seeds.which" : "crossval.which", "crossval.state", ...(searched ? ["crossval.search"] : []), "crossval.progress", "crossval.best_epoch"].map((key) => t(key));
     const rows = study.members.map((member) => [
       make("span", { attributes: { title: member.run_id } }, titleOf(study, member)),
       t(`member.${member.state}`),
@@ -56,7 +59,7 @@
       member.n === null ? format.NONE : format.integer(member.n),
     ]);
     const columns = [...head, ...FOLDS.map((figure) => t(`metric.${figure}`)), t("evaluation.n")];
-    return scroller(t("crossval.folds"), table({ caption: t("crossval.folds_caption"), head: columns, rows, numeric: true, class: "stacking" }));
+    return scroller(t(seeds ? "seeds.seeds" : "crossval.folds"), table({ caption, head: columns, rows, numeric: true, class: "stacking" }));
   }
 
   /** @param {Wire.Figure} figure */
@@ -71,14 +74,14 @@
     return scroller(caption, table({ caption, head, rows, numeric: true }));
   }
 
-  /** @param {Wire.CrossvalResult} found */
-  function spreadTable(found) {
+  /** @param {Wire.CrossvalResult | Wire.SeedsResult} found @param {string} caption */
+  function spreadTable(found, caption) {
     const head = ["evaluation.figure", "crossval.mean", "crossval.deviation", "crossval.lowest", "crossval.highest"].map((key) => t(key));
     const rows = SPREAD.filter((figure) => found.spread[figure] !== undefined).map((figure) => {
       const { mean, standard_deviation, low, high } = found.spread[figure];
       return [t(`metric.${figure}`), ...[mean, standard_deviation, low, high].map(format.figure)];
     });
-    return scroller(t("crossval.spread"), table({ caption: t("crossval.spread"), head, rows, numeric: true, class: "stacking" }));
+    return scroller(caption, table({ caption, head, rows, numeric: true, class: "stacking" }));
   }
 
   /** Images by class, each name as it was typed. @param {Record<string, number>} counts @returns {Node[]} */
@@ -99,7 +102,7 @@
       found.tuned ? make("p", { text: t("crossval.tuned") }) : null,
       figuresTable(t("crossval.pooled"), pooled),
       called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: found.target_class }), called),
-      spreadTable(found),
+      spreadTable(found, t("crossval.spread")),
       make("section", {}, make("h4", { text: t("confusion.title") }), scroller(t("confusion.title"), BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names))),
       found.notes.length === 0 ? null : make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
       found.export === null ? null : make("p", {}, t("crossval.ensemble"), " ", name(found.export), found.export_difference === null ? "" : ` (${t("crossval.export_difference", { value: format.small(found.export_difference) })})`),
@@ -166,7 +169,7 @@
       /** @param {State} state */
       render(state) {
         const study = state.study;
-        const shown = study !== null && study.kind === "crossval";
+        const shown = study !== null && study.kind !== "tuning";
         byId("crossval-card").hidden = !shown;
         if (!shown) return;
         // A run begun since has its figures together, with the study below them.
@@ -175,13 +178,14 @@
         const isOlder = state.run !== null && state.run.id > study.study_id && study.state !== "running";
         if (isOlder && card.nextElementSibling !== null) card.parentElement?.append(card);
         else if (!isOlder && runCard.nextElementSibling !== card) runCard.after(card);
+        byId("crossval-title").textContent = t(study.kind === "seeds" ? "seeds.title" : "crossval.title");
         const pill = byId("crossval-state");
         pill.className = `pill run-${study.state === "interrupted" ? "unknown" : study.state}`;
         pill.textContent = t(`studies.state.${study.state}`);
         const done = study.members.filter(({ state: now }) => now === "complete").length;
         fill(
           byId("crossval-body"),
-          make("p", {}, name(study.study_id), " · ", t("crossval.done", { done: format.integer(done), folds: format.integer(study.members.length) })),
+          make("p", {}, name(study.study_id), " · ", t(study.kind === "seeds" ? "seeds.done" : "crossval.done", { done: format.integer(done), folds: format.integer(study.members.length) })),
           study.message === "" ? null : make("p", { class: "banner error" }, said(study.message)),
           goOn(study),
           foldsTable(study),
@@ -189,7 +193,7 @@
         const begun = study.members.some(({ epoch }) => epoch > 0);
         byId("crossval-curves").hidden = !begun || !charts.available();
         if (begun && charts.available()) drawCurves(study);
-        fill(byId("crossval-result"), ...(study.crossval === null ? [] : resultOf(study.crossval)));
+        fill(byId("crossval-result"), ...(study.crossval === null ? [] : resultOf(study.crossval)), ...(study.seeds === null ? [] : [spreadTable(study.seeds, t("seeds.spread"))]));
         drawRoc(study.crossval);
         BreastAI.actions.markAll(byId("crossval-card"), store.state());
       },

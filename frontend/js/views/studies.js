@@ -1,4 +1,4 @@
-/* The studies: cross-validations and searches for settings, past ones too, and showing one where it was begun. */
+/* The studies: cross-validations, searches for settings and runs by seed, past ones too, and showing one where it was begun. */
 (function () {
   "use strict";
 
@@ -7,7 +7,7 @@
   const { format } = BreastAI;
 
   /** Where each kind is shown. */
-  const VIEW_OF = { crossval: "training", tuning: "tuning" };
+  const VIEW_OF = { crossval: "training", tuning: "tuning", seeds: "training" };
 
   /** @param {Context} context */
   function create({ connection, store }) {
@@ -27,7 +27,7 @@
       connection.request("get_study", { study_id }).then(
         () => {
           location.hash = `#${VIEW_OF[kind]}`;
-          if (kind === "crossval") byId("crossval-card").scrollIntoView();
+          if (VIEW_OF[kind] === "training") byId("crossval-card").scrollIntoView();
         },
         () => {},
       );
