@@ -81,6 +81,7 @@ def evaluation_event(
 ) -> Evaluation:
     """Return the event that tells of an evaluation; `data` as the user knows it."""
     found: Evidence = record.evidence
+    point = found.operating_point
     return Evaluation(
         checkpoint=record.checkpoint,
         data=data or record.data,
@@ -98,6 +99,9 @@ def evaluation_event(
         predictive_values=found.predictive_values,
         roc={name: thinned(curves.roc) for name, curves in found.curves.items()},
         precision_recall={name: thinned(curves.precision_recall) for name, curves in found.curves.items()},
+        decision={}
+        if point is None or point.class_name not in found.curves
+        else found.curves[point.class_name].decision,
         calibration=found.calibration,
         referral=found.referral,
         fingerprint=record.fingerprint,

@@ -232,11 +232,13 @@ class StudyShown(Event):
 
 
 class StudiesList(Event):
-    """The studies of the workspace, the latest first."""
+    """Studies of the workspace, the latest first, a page at a time."""
 
     type: Literal["studies_list"] = "studies_list"
-    studies: list[StudyEntry] = Field(description="At most 100.")
-    unreadable: list[str] = Field([], description="Those of them whose file can't be read.")
+    studies: list[StudyEntry]
+    unreadable: list[str] = Field([], description="Those of this page whose file can't be read.")
+    total: int = Field(description="How many studies there are.")
+    first: int = Field(0, description="Place of the first of these among them, from 0.")
 
 
 class StudyMemberChanged(Event):
@@ -313,6 +315,10 @@ class Evaluation(Event):
     predictive_values: dict[str, Figure] = Field({}, description="ppv.NAME and npv.NAME at the prevalence of NAME.")
     roc: dict[str, Curve] = Field({}, description="Each class against the rest, at most 100 points.")
     precision_recall: dict[str, Curve] = Field({}, description="Each class against the rest, thinned alike.")
+    decision: Curve = Field(
+        {},
+        description="Net benefit of the operating point's class by threshold: of the model, of calling all, of none.",
+    )
     calibration: CalibrationEvidence | None = None
     referral: Referral | None = Field(None, description="Which share is left to a human, and what that is worth.")
     fingerprint: str | None = Field(None, description="Which images: the same for the same contents.")

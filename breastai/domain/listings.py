@@ -59,6 +59,8 @@ class StudyEntry(Line):
         None,
         description="Mean AUC: of folds on the parts held out, of seeds on validation; or validation AUC of the best trial.",
     )
+    auc_low: Number = Field(None, description="Lowest AUC of a fold or seed; null for a search.")
+    auc_high: Number = Field(None, description="Highest AUC of a fold or seed; null for a search.")
 
 
 class SettingDifference(Line):

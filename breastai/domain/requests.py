@@ -91,10 +91,12 @@ class GetStudy(Request):
 
 
 class ListStudies(Request):
-    """The cross-validations and searches for settings of the workspace, the latest first."""
+    """The cross-validations and searches for settings of the workspace, the latest first, a page at a time."""
 
     answered_by = ("studies_list",)
     type: Literal["list_studies"] = "list_studies"
+    first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
+    limit: int = Field(50, ge=1, le=100)
 
 
 class GetQueue(Request):

@@ -62,20 +62,21 @@ def _shown(services: Services, study_id: str | None) -> StudyShown:
 
 @handles(ListStudies)
 async def list_studies(services: Services, client: Client, request: ListStudies) -> Event:
-    return await asyncio.to_thread(_listed, services)
+    return await asyncio.to_thread(_listed, services, request)
 
 
-def _listed(services: Services) -> StudiesList:
-    """Return the latest studies; one that another process has deleted meanwhile is no longer among them."""
+def _listed(services: Services, request: ListStudies) -> StudiesList:
+    """Return the studies asked for; one that another process has deleted meanwhile is no longer among them."""
     found, unreadable = [], []
-    for study_id in studies(services.workspace)[::-1][:_MOST_LISTED]:
+    latest_first = studies(services.workspace)[::-1]
+    for study_id in latest_first[request.first : request.first + request.limit]:
         try:
             found.append(_entry(read_study(services.workspace, study_id)))
         except StudyDamaged:
             unreadable.append(study_id)
         except StudyNotFound:
             continue
-    return StudiesList(studies=found, unreadable=unreadable)
+    return StudiesList(studies=found, unreadable=unreadable, total=len(latest_first), first=request.first)
 
 
 def _entry(study: Study) -> StudyEntry:
@@ -90,4 +91,6 @@ def _entry(study: Study) -> StudyEntry:
         done=tuning.done if tuning is not None else sum(member.is_over for member in study.members),
         planned=tuning.trials if tuning is not None else len(study.members),
         auc_roc=tuning.best_auc if tuning is not None else None if spread is None else spread.mean,
+        auc_low=None if spread is None else spread.low,
+        auc_high=None if spread is None else spread.high,
     )

@@ -230,7 +230,13 @@
     tuning_complete: (state, event) => jobEnded({ ...state, study: endedStudy(withTuning(state.study, event), "complete") }),
     // One that goes on is not put aside to look at another.
     study: (state, event) => ({ ...state, study: state.study?.state === "running" ? state.study : event.study, studies: event.studies }),
-    studies_list: (state, event) => ({ ...state, studyList: event }),
+    // A later page goes after those before it; what it pushed down by a new study may be sent twice.
+    studies_list: (state, event) => {
+      const before = event.first > 0 && state.studyList !== null ? state.studyList : { studies: [], unreadable: [] };
+      const known = new Set([...before.studies.map(({ study_id }) => study_id), ...before.unreadable]);
+      const studies = [...before.studies, ...event.studies.filter(({ study_id }) => !known.has(study_id))];
+      return { ...state, studyList: { ...event, studies, unreadable: [...before.unreadable, ...event.unreadable.filter((study_id) => !known.has(study_id))] } };
+    },
     crossval_complete: (state, event) => {
       const study = state.study?.study_id === event.study_id ? endedStudy(state.study, "complete") : state.study;
       return jobEnded({ ...state, study: study?.study_id === event.study_id ? { ...study, crossval: event.result } : study });

@@ -265,12 +265,16 @@ declare global {
       done: number;
       planned: number;
       auc_roc: number | null;
+      auc_low: number | null;
+      auc_high: number | null;
     }
 
     interface StudiesList extends Event {
       type: "studies_list";
       studies: StudyEntry[];
       unreadable: string[];
+      total: number;
+      first: number;
     }
 
     interface CrossvalComplete extends Event {
@@ -315,6 +319,7 @@ declare global {
       predictive_values: Record<string, Figure>;
       roc: Record<string, Curve>;
       precision_recall: Record<string, Curve>;
+      decision: Curve;
       calibration: CalibrationEvidence | null;
       referral: Referral | null;
       fingerprint: string | null;

@@ -50,6 +50,11 @@ def test_evaluation_and_prediction_agree(trained: Workspace, sample_data: Path) 
     assert told.figures["auc_roc.malignant"].value == pytest.approx(roc_auc_score(truth, scores), abs=1e-9)
     right = [answer.label == Path(answer.file).parent.name for answer in answers]
     assert told.figures["accuracy"].value == pytest.approx(sum(right) / len(right))
+    # Called from the lowest threshold on, the model calls whatever "call all" does.
+    assert len(told.decision["threshold"]) == 99 and told.decision["model"][0] == pytest.approx(
+        told.decision["all"][0], abs=0.02
+    )
+    assert set(told.decision["none"]) == {0}
 
 
 def test_each_part_that_a_table_tells_apart_is_judged_by_itself(

@@ -292,6 +292,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         ),
         roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
         precision_recall={name: {"recall": [1, 0.9, 0], "precision": [0.3, 0.8, 1]} for name in PLAIN_NAMES},
+        decision={"threshold": [0.1, 0.5, 0.9], "model": [0.3, 0.2, -0.4], "all": [0.26, -0.3, -5.0], "none": [0, 0, 0]},
         calibration=CalibrationEvidence(temperature=1.2, prior_shift=[0.25, -0.5, 0.1], before=nothing, after=nothing),
         prevalences={"screening": 0.005, "clinic": 0.1},
         predictive_values={f"{name}.{place}": figure(0.31) for name in ("ppv", "npv") for place in ("screening", "clinic")},

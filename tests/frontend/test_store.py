@@ -18,6 +18,7 @@ from breastai.domain.events import (
     ProgressUpdate,
     Snapshot,
     Status,
+    StudiesList,
     StudyMemberChanged,
     StudyShown,
     StudyStarted,
@@ -29,6 +30,7 @@ from breastai.domain.events import (
     TuningComplete,
     TuningUpdate,
 )
+from breastai.domain.listings import StudyEntry
 from breastai.domain.messages import encode_event
 from breastai.domain.study import Study, StudyMember, TuningState
 
@@ -88,6 +90,17 @@ def complete(seq: int) -> TrainingComplete:
 
 def test_every_event_has_a_row_and_every_row_an_event(run_js: RunJs) -> None:
     assert set(run_js("output(Object.keys(BreastAI.store.rows));")) == set(EVENTS)
+
+
+def test_pages_of_studies_follow_each_other_and_a_first_page_begins_anew(run_js: RunJs) -> None:
+    def page(first: int, *names: str, unreadable: list[str] | None = None) -> StudiesList:
+        entries = [StudyEntry(study_id=name, kind="tuning", state="complete", created="", done=1, planned=1) for name in names]
+        return StudiesList(studies=entries, unreadable=unreadable or [], total=5, first=first)
+
+    code = FOLD + "const { studyList: list } = fold(input); output([list.studies.map(({ study_id }) => study_id), list.unreadable]);"
+    pages = wire(page(0, "s5", "s4"), page(2, "s4", "s3", unreadable=["s2"]), page(4, "s1"))
+    assert run_js(code, pages) == [["s5", "s4", "s3", "s1"], ["s2"]]
+    assert run_js(code, [*pages, *wire(page(0, "s6"))]) == [["s6"], []]
 
 
 def test_an_event_of_a_newer_server_changes_nothing(run_js: RunJs) -> None:

@@ -115,6 +115,9 @@ def test_studies_are_listed_the_latest_first_with_what_they_came_to_and_a_damage
         ]
         assert [answer["studies"][0][key] for key in ("done", "planned", "auc_roc")] == [7, 20, 0.91]
         assert answer["unreadable"] == ["s4"]
+        assert (answer["total"], answer["first"]) == (4, 0)
+        page = await script.ask("list_studies", first=2, limit=1)
+        assert ([each["study_id"] for each in page["studies"]], page["total"], page["first"]) == (["s2"], 4, 2)
 
     play(story)
 

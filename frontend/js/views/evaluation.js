@@ -9,6 +9,9 @@
   /** What is looked at first; everything else is folded. */
   const FIRST = ["accuracy", "auc_roc", "sensitivity", "specificity", "precision", "npv", "cohen_kappa", "brier", "ece"];
 
+  /** Below it a threshold is of no use to anybody, and its curve would press all others flat. */
+  const LEAST_NET_BENEFIT = -0.05;
+
   /** A figure's name as its parts: auc_roc.malignant@patient. @param {string} full */
   function parts(full) {
     const [figure, where = ""] = full.split("@");
@@ -100,12 +103,20 @@
       connection.request("evaluate_model", { data, ...Object.fromEntries(asked) }).catch(() => {});
     });
 
-    /** @param {string} name @param {{ title: string, x: string, y: string }} words @param {Line[]} lines */
-    function drawChart(name, words, lines) {
-      const card = BreastAI.views.chartCard.create({ name, ...words, unit: true });
+    /** @param {string} name @param {{ title: string, x: string, y: string }} words @param {Line[]} lines @param {boolean} [unit] whether both axes end at 1 */
+    function drawChart(name, words, lines, unit = true) {
+      const card = BreastAI.views.chartCard.create({ name, ...words, unit });
       byId("evaluation-charts").append(card.element);
       card.show(lines);
       drawn.push(card);
+    }
+
+    /** What calling by the model is worth beside calling all or none, as far as it is worth looking at. @param {Wire.Evaluation} found */
+    function drawDecision({ operating_point, decision }) {
+      if (operating_point === null || !decision.threshold?.length) return;
+      const labels = { model: t("evaluation.by_model"), all: t("evaluation.call_all"), none: t("evaluation.call_none") };
+      const lines = Object.entries(labels).map(([column, label]) => ({ label, points: pointsOf(decision, "threshold", column).filter(({ y }) => y !== null && y >= LEAST_NET_BENEFIT) }));
+      drawChart("decision", { title: t("evaluation.decision", { name: operating_point.class_name }), x: t("evaluation.threshold"), y: t("evaluation.net_benefit") }, lines, false);
     }
 
     /** @param {Wire.Evaluation} found */
@@ -118,6 +129,7 @@
       const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
       drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("per_class.sensitivity") }, [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal]);
       drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("per_class.sensitivity"), y: t("per_class.precision") }, lines(found.precision_recall, "recall", "precision"));
+      drawDecision(found);
       if (found.calibration === null) return;
       const { before, after } = found.calibration;
       const reliability = Object.entries({ before, after }).map(([side, { curve }]) => ({ label: t(`evaluation.${side}`), points: pointsOf(curve, "confidence", "accuracy") }));

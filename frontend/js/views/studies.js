@@ -13,6 +13,13 @@
   function create({ connection, store }) {
     /** @type {unknown[]} what the list was asked for: it is asked again when a study has begun or ended */
     let askedFor = [];
+    const more = byId("studies-more");
+    more.addEventListener("click", () => connection.request("list_studies", { first: heard(store.state().studyList) }).catch(() => {}));
+
+    /** How many studies the page knows of. @param {Wire.StudiesList | null} list */
+    function heard(list) {
+      return list === null ? 0 : list.studies.length + list.unreadable.length;
+    }
 
     /** @param {State} state */
     function ask(state) {
@@ -33,6 +40,13 @@
       );
     }
 
+    /** Of folds with how far they spread; of a search the best, which has no spread. @param {Wire.StudyEntry} entry */
+    function aucOf({ auc_roc, auc_low, auc_high }) {
+      if (auc_low === null || auc_high === null) return format.figure(auc_roc);
+      const range = t("evaluation.interval", { low: format.figure(auc_low), high: format.figure(auc_high) });
+      return make("span", {}, format.figure(auc_roc), " ", make("small", { class: "muted", text: range }));
+    }
+
     /** @param {Wire.StudyEntry} entry @param {Wire.Study | null} shown */
     function rowOf(entry, shown) {
       const isRunning = shown?.state === "running" && shown.study_id !== entry.study_id;
@@ -48,7 +62,7 @@
         make("span", { class: `pill run-${entry.state === "interrupted" ? "unknown" : entry.state}`, text: t(`studies.state.${entry.state}`) }),
         format.date(entry.created),
         t("run.of", { n: format.integer(entry.done), total: format.integer(entry.planned) }),
-        format.figure(entry.auc_roc),
+        aucOf(entry),
         button,
       ];
     }
@@ -66,6 +80,7 @@
           const rows = list.studies.map((entry) => rowOf(entry, state.study));
           fill(byId("studies-list"), scroller(t("studies.title"), table({ caption: t("studies.title"), captionHidden: true, head, rows, class: "stacking" })));
         }
+        more.hidden = list === null || heard(list) >= list.total;
         if (list !== null && list.unreadable.length > 0) {
           byId("studies-list").append(make("p", { class: "banner warning" }, t("studies.unreadable"), " ", name(list.unreadable.join(", "))));
         }
