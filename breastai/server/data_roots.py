@@ -17,12 +17,16 @@ PATH_FIELDS = ("data", "subgroups", "images", "predictions")
 
 @dataclass(frozen=True)
 class DataRoots:
-    """`roots` are absolute, their links followed; the workspace is the first. `stores` are addresses of storage."""
+    """`roots` are absolute, their links followed; the workspace is the first. `stores` are addresses of storage.
+
+    `wholes`: addresses that may be read themselves, though not whatever else a request names below them.
+    """
 
     workspace: Workspace
     roots: tuple[Path, ...]
     clusters: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
+    wholes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, workspace: Workspace, places: list[str], clusters: list[str] | None = None) -> "DataRoots":
@@ -36,10 +40,15 @@ class DataRoots:
         return cls(workspace, roots, tuple(clusters or ()), stores)
 
     def with_configured(self, config: Config) -> "DataRoots":
-        """Return the same with the addresses that the owner's own configuration reads images from."""
+        """Return the same with the addresses that the owner's own configuration reads images from.
+
+        With all of X/train, X/val and X/test it is X that is read: what the page has audited before a run.
+        """
         data = config.data
         own = [place for place in (data.train_dir, data.val_dir, data.test_dir) if place and is_remote(place)]
-        return replace(self, stores=(*self.stores, *own))
+        whole = own[0].removesuffix("/train") if own else ""
+        of_whole = [f"{whole}/{part}" for part in ("train", "val", "test")]
+        return replace(self, stores=(*self.stores, *own), wholes=(whole,) if own == of_whole else ())
 
     def check(self, path: str) -> None:
         """Raise DataOutsideRoots unless `path`, its links followed, lies in a root; it need not exist.
@@ -61,7 +70,7 @@ class DataRoots:
             checked = checked_place(address)
         except ValueError:
             raise StoreNotAllowed(without_secrets(address)[:300]) from None
-        if not any(lies_below(checked, store) for store in self.stores):
+        if checked not in self.wholes and not any(lies_below(checked, store) for store in self.stores):
             raise StoreNotAllowed(checked[:300])
 
     def check_config(self, config: Config) -> None:

@@ -193,6 +193,24 @@ def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: Op
     expect(page.locator("#run-state")).to_have_text("Stopped")
 
 
+def test_while_images_are_copied_the_page_shows_how_far_that_is_and_no_earlier_run_s_name_and_time(
+    open_page: OpenPage,
+) -> None:
+    page = open_page("http", locale="fr")
+    begin(page, epochs=2)
+    expect(page.locator("#run-state")).to_have_text("Terminé")
+    body = page.locator("#run-body")
+    expect(body.locator(".run-name")).to_have_count(1)
+    begin(page, folder="far")
+    for words in ("Copie des images depuis s3://far/images\u00a0: 3 sur 12", "Images"):
+        expect(body).to_contain_text(words)
+    expect(body.locator("progress").nth(1)).to_have_js_property("value", 0.25)
+    expect(body.locator(".run-name, .time-left")).to_have_count(0)
+    page.reload()
+    expect(body).to_contain_text("3 sur 12")
+    stop(page)
+
+
 def test_the_language_is_the_browsers_then_the_chosen_one_and_is_remembered(open_page: OpenPage) -> None:
     page = open_page(locale="fr-FR")
     expect(action(page, "start_training")).to_have_text("Lancer l’entraînement")

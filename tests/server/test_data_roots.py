@@ -177,7 +177,18 @@ def test_the_addresses_of_the_configuration_the_server_began_with_may_be_read(wo
     roots = DataRoots.of(workspace, []).with_configured(config)
     roots.check_config(config)
     roots.check_stores(config)
+    with pytest.raises(StoreNotAllowed):
+        roots.check("s3://bucket")  # its val/ is not the owner's wish
     other = parse_config({"data": {"train_dir": "s3://other/train"}})
     for check in (roots.check_config, roots.check_stores):
         with pytest.raises(StoreNotAllowed):
             check(other)
+
+
+def test_the_folder_whose_parts_the_configuration_names_is_audited_as_a_whole_and_nothing_else_below_it(workspace):
+    parts = {f"{part}_dir": f"s3://bucket/study/{part}" for part in ("train", "val", "test")}
+    roots = DataRoots.of(workspace, []).with_configured(parse_config({"data": parts}))
+    roots.check_job(jobs.Audit(workspace=str(workspace.root), data="s3://bucket/study"))
+    for address in ("s3://bucket", "s3://bucket/study/other", "s3://bucket/studying"):
+        with pytest.raises(StoreNotAllowed):
+            roots.check(address)

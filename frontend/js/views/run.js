@@ -27,6 +27,11 @@
     return state.session.state !== "idle" && state.study?.state === "running";
   }
 
+  /** Whether the run of the page is one before the training that begins, which has no name yet: its images are copied, say. @param {State} state */
+  function isBefore(state) {
+    return state.session.state !== "idle" && state.session.job === "train" && state.run !== null && state.run.outcome !== null;
+  }
+
   /** Share of the whole run that is done, when it can be known. @param {State} state @returns {number | null} */
   function share(state) {
     const { progress, run } = state;
@@ -69,7 +74,7 @@
       if (words) parts.push(words);
     }
     if (batches !== null && batches.current_loss !== null) parts.push(`${t("figure.loss_now")} ${format.figure(batches.current_loss)}`);
-    const left = progress.eta_s ?? (isStudying(state) ? null : run?.epochs.at(-1)?.eta_s ?? null);
+    const left = progress.eta_s ?? (isStudying(state) || (run !== null && run.outcome !== null) ? null : run?.epochs.at(-1)?.eta_s ?? null);
     const line = make("p", { class: "run-stage" }, make("span", { text: parts.join(" · ") }));
     if (left !== null) line.append(make("span", { class: "time-left", text: t("run.left", { time: format.duration(left) }) }));
     return [...lines, line];
@@ -130,7 +135,7 @@
         const body = [];
         if (run === null && !busy) body.push(...welcome());
         if (isStudying(state)) body.push(make("p", { class: "run-name" }, name(state.study?.study_id ?? "")));
-        else if (run !== null && run.started !== null) {
+        else if (run !== null && run.started !== null && !isBefore(state)) {
           const line = make("p", { class: "run-name" }, name(run.id), make("span", { class: "muted", text: run.started.architecture }));
           body.push(line);
         }
