@@ -10,6 +10,7 @@ import numpy as np
 
 from breastai.data.cache import Prepared, prepare
 from breastai.data.frames import Frames, by_file, with_frames
+from breastai.data.headers import headers_in
 from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
 from breastai.data.leaks import counted, left_out, units
 from breastai.data.patients import patients_in
@@ -229,13 +230,17 @@ def _split(
             sha256=train.hashes[number],
             part="left_out" if file in reasons else "val" if number in held_out else "train",
             reason=reasons.get(file),
+            laterality=header.laterality,
+            view=header.view,
         )
-        for number, file in enumerate(train.folder.files)
+        for number, (file, header) in enumerate(zip(train.folder.files, headers_in(train.folder), strict=True))
     ]
     if val is not None:
         cases += [
-            SplitCase(folder="val", file=file, sha256=digest, part="val")
-            for file, digest in zip(val.folder.files, val.hashes, strict=True)
+            SplitCase(
+                folder="val", file=file, sha256=digest, part="val", laterality=header.laterality, view=header.view
+            )
+            for file, digest, header in zip(val.folder.files, val.hashes, headers_in(val.folder), strict=True)
         ]
     return SplitFile(
         description=description, seed=seed, on_leak=on_leak, class_names=list(names), groups=len(twins), cases=cases

@@ -6,14 +6,19 @@ Only known codes are taken over, whatever else stands in those attributes: no te
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import pydicom
 from pydicom.dataset import Dataset
 
 from breastai.data.decode import file_at
+from breastai.data.image_folder import ImageFolder
+
+Code = TypeVar("Code", bound=str)
 
 # PS3.3 C.8.11.7 and CID 4014, with the codes by which enhanced objects and older SNOMED name the same views.
-_SIDES = frozenset({"L", "R", "B"})
+Side = Literal["L", "R", "B"]
+_SIDES: frozenset[Side] = frozenset({"L", "R", "B"})
 _VIEWS = frozenset({"CC", "MLO", "ML", "LM", "LMO", "SIO", "ISO", "XCC", "XCCL", "XCCM", "FB", "AT", "CV", "RL", "RM", "TAN"})  # fmt: skip
 _VIEW_CODES = {
     "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM", "399099002": "LMO",
@@ -28,7 +33,7 @@ _TAGS = ["ImageLaterality", "Laterality", "ViewPosition", "ViewCodeSequence", "S
 class Header:
     """`laterality` L, R or B (both), `view` CC, MLO and so on; None where the header does not say."""
 
-    laterality: str | None = None
+    laterality: Side | None = None
     view: str | None = None
 
 
@@ -48,18 +53,24 @@ def header_of(path: Path) -> Header:
         return NO_HEADER
 
 
+def headers_in(folder: ImageFolder) -> list[Header]:
+    """Return what the header of each image of a folder says."""
+    return [header_of(folder.path(number)) for number in range(len(folder))]
+
+
 def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:
     """Return laterality and view of each image, "" where unknown; only those that tell at least two parts apart."""
     headers = [header_of(path) for path in paths]
-    columns = {
+    columns: dict[str, list[str]] = {
         "laterality": [header.laterality or "" for header in headers],
         "view": [header.view or "" for header in headers],
     }
     return {name: values for name, values in columns.items() if len(set(values) - {""}) > 1}
 
 
-def _known(values: Iterable[object], allowed: frozenset[str]) -> str | None:
-    return next((text for text in (str(value or "").strip().upper() for value in values) if text in allowed), None)
+def _known(values: Iterable[object], allowed: frozenset[Code]) -> Code | None:
+    said = (str(value or "").strip().upper() for value in values)
+    return next((code for text in said for code in allowed if code == text), None)
 
 
 def _sides(dataset: Dataset) -> Iterable[object]:

@@ -9,6 +9,7 @@ import numpy as np
 from breastai.data.augment import augment
 from breastai.data.decode import Pixels, file_at, read_image
 from breastai.data.frames import with_frames
+from breastai.data.headers import header_of
 from breastai.data.image_folder import canonical_class, scan
 from breastai.data.overview import describe
 from breastai.data.pictures import data_uri
@@ -66,6 +67,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     if not whole.is_file():
         raise ImageUnreadable(file, "there is no such file")
     image = _decoded(str(path), whole.stat().st_mtime_ns)
+    header = header_of(path)
     seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)
     drawn = [
         data_uri(augment(seen, job.config.augmentation, np.random.default_rng([job.seed, number])), _AUGMENTED_SIDE)
@@ -78,6 +80,8 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
         width=image.shape[1],
         height=image.shape[0],
         grey=image.shape[2] == 1,
+        laterality=header.laterality,
+        view=header.view,
         image_size=job.config.data.image_size,
         original=data_uri(image, _LARGE_SIDE),
         preprocessed=data_uri(seen, _LARGE_SIDE),
@@ -98,11 +102,20 @@ def _entry(path: Path, file: str, class_name: str) -> ImageEntry:
     try:
         stat = file_at(path).stat()
         picture, width, height = _thumbnail(str(path), stat.st_mtime_ns, stat.st_size)
+        header = header_of(path)
     except OSError as error:
         return ImageEntry(file=file, class_name=class_name, problem=error.strerror or str(error))
     except ImageUnreadable as error:
         return ImageEntry(file=file, class_name=class_name, problem=error.reason)
-    return ImageEntry(file=file, class_name=class_name, picture=picture, width=width, height=height)
+    return ImageEntry(
+        file=file,
+        class_name=class_name,
+        picture=picture,
+        width=width,
+        height=height,
+        laterality=header.laterality,
+        view=header.view,
+    )
 
 
 @lru_cache(maxsize=2000)  # some 10 MB

@@ -560,6 +560,8 @@ class ImagePreview(Event):
     width: int
     height: int
     grey: bool
+    laterality: Literal["L", "R", "B"] | None = Field(None, description="The breast a DICOM header names; B is both.")
+    view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
     image_size: int
     original: str
     preprocessed: str

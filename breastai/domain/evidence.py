@@ -191,13 +191,18 @@ class AuditRecord(Part):
 
 
 class SplitCase(Part):
-    """Where one image went. `file` is relative to its folder; `reason` is why it was left out."""
+    """Where one image went. `file` is relative to its folder; `reason` is why it was left out.
+
+    `laterality` L, R or B (both) and `view` CC, MLO and so on, where a DICOM header names them.
+    """
 
     folder: Literal["train", "val"]
     file: str
     sha256: str
     part: Literal["train", "val", "left_out"]
     reason: str | None = None
+    laterality: Literal["L", "R", "B"] | None = None
+    view: str | None = None
 
 
 class SplitFile(Part):

@@ -93,6 +93,8 @@ class ImageEntry(Line):
     picture: str | None = Field(None, description="A small JPEG as a data URI.")
     width: int | None = None
     height: int | None = None
+    laterality: Literal["L", "R", "B"] | None = Field(None, description="The breast a DICOM header names; B is both.")
+    view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
     problem: str | None = None
 
 

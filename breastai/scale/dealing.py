@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from breastai.clinical.auditing import audited
 from breastai.data.background import reading_told
 from breastai.data.cache import Prepared
 from breastai.data.cases import Folders, preprocessed
+from breastai.data.headers import Side, headers_in
 from breastai.data.leaks import left_out, units
 from breastai.data.patients import patients_in
 from breastai.data.splits import deal
@@ -28,7 +29,8 @@ HELD_OUT = "held_out"
 class Dealt(Part):
     """All images of a cross-validation. `units`: for each a name its patient's and its duplicates' images share.
 
-    `folds`: for each repeat the fold of each image, from 1; 0 for one left out for a reason.
+    `folds`: for each repeat the fold of each image, from 1; 0 for one left out for a reason. `headers`: laterality and
+    view of each as its DICOM header names them; empty in folds dealt before this was kept.
     """
 
     format: int = 1
@@ -41,6 +43,7 @@ class Dealt(Part):
     left_out: dict[str, str]
     twins: int
     folds: list[list[int]]
+    headers: list[tuple[Side | None, str | None]] = Field([])
 
 
 def dealt_cases(study_id: str, config: Config, folders: Folders, workspace: Workspace) -> Generator[Event, None, Dealt]:
@@ -92,6 +95,7 @@ def _dealt(config: Config, prepared: Prepared, patients: list[str] | None, twins
         left_out=reasons,
         twins=len(twins),
         folds=folds,
+        headers=[(header.laterality, header.view) for header in headers_in(prepared.folder)],
     )
 
 
@@ -111,13 +115,22 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
         f"{len(held_out)} images held out to judge the run once; of the others {config.data.val_split:.0%} chose its "
         f"epoch and fitted its decision rule, seed {seed}"
     )
+    headers = dealt.headers or [(None, None)] * len(dealt.files)
     cases = []
     for number, (file, digest) in enumerate(zip(dealt.files, dealt.sha256, strict=True)):
         reason = dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
         part = "left_out" if reason else "val" if number in validating else "train"
         cases.append(
             SplitCase.model_validate(
-                {"folder": "train", "file": file, "sha256": digest, "part": part, "reason": reason}
+                {
+                    "folder": "train",
+                    "file": file,
+                    "sha256": digest,
+                    "part": part,
+                    "reason": reason,
+                    "laterality": headers[number][0],
+                    "view": headers[number][1],
+                }
             )
         )
     return SplitFile(

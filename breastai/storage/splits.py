@@ -17,7 +17,7 @@ def split_path(workspace: Workspace, run_id: str) -> Path:
 def save_split(workspace: Workspace, run_id: str, split: SplitFile) -> Path:
     """Write the split of a run; raise DiskFull."""
     path = split_path(workspace, run_id)
-    atomic_write(path, (split.model_dump_json(indent=1) + "\n").encode())
+    atomic_write(path, (split.model_dump_json(indent=1, exclude_none=True) + "\n").encode())
     return path
 
 

@@ -610,6 +610,8 @@ declare global {
       picture: string | null;
       width: number | null;
       height: number | null;
+      laterality: "L" | "R" | "B" | null;
+      view: string | null;
       problem: string | null;
     }
 
@@ -646,6 +648,8 @@ declare global {
       width: number;
       height: number;
       grey: boolean;
+      laterality: "L" | "R" | "B" | null;
+      view: string | null;
       image_size: number;
       original: string;
       preprocessed: string;
@@ -1423,7 +1427,7 @@ declare global {
       classes: { create(): View; confusionTable(matrix: number[][], names: string[]): HTMLTableElement };
       crossval: { create(context: Context): View & { restyle(): void } };
       summary: { create(): View };
-      data: { create(context: Context): View; summary(found: Wire.DataDescribed): HTMLElement; isPicture(uri: string): boolean };
+      data: { create(context: Context): View; summary(found: Wire.DataDescribed): HTMLElement; isPicture(uri: string): boolean; headerText(said: { laterality: "L" | "R" | "B" | null; view: string | null }): string };
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
       runs: { create(context: Context): View & { restyle(): void } };

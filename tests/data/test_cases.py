@@ -13,6 +13,10 @@ from breastai.data.cases import Cases, gather_cases, list_folders
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import SplitInvalid, TooFewPatients
 from breastai.domain.evidence import TwinGroup
+from breastai.storage.splits import read_split, save_split
+from breastai.storage.workspace import Workspace
+
+from .test_headers import picture
 
 Gather = Callable[..., Cases]
 
@@ -114,3 +118,15 @@ def test_the_image_cache_keeps_to_the_size_configured(root: Path, monkeypatch: p
     config = parse_config({"data": data, "system": {"cache_gb": 0.5}})
     gather_cases(config, list_folders(config, root), root, None, [])
     assert limits == [0.5]
+
+
+def test_a_saved_split_names_the_breast_and_view_of_dicom_images_alone(root: Path, gather: Gather) -> None:
+    picture(root / "train/benign/left.dcm", ImageLaterality="L", ViewPosition="CC")
+    picture(root / "val/benign/right.dcm", seed=1, ImageLaterality="R")
+    write(root / "val/malignant", ["00"])
+    split = gather().split_file
+    told = {case.file: (case.laterality, case.view) for case in split.cases if case.laterality or case.view}
+    assert told == {"benign/left.dcm": ("L", "CC"), "benign/right.dcm": ("R", None)}
+    path = save_split(Workspace.open(root), "run", split)
+    assert read_split(path, "split.json") == split
+    assert path.read_text("utf-8").count('"laterality"') == 2

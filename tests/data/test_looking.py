@@ -1,6 +1,7 @@
 """The jobs of the light worker."""
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from breastai.domain.events import ImagePreview, ImagesList
 from breastai.domain.jobs import ListImages, PreviewImage
 from breastai.domain.messages import encode_event
 from breastai.storage.workspace import Workspace
+
+from .test_headers import picture
 
 CONFIG = Config.model_validate({"data": {"image_size": 64}})
 
@@ -95,3 +98,14 @@ def test_only_an_image_of_the_folder_is_shown(workspace: Workspace, file: str) -
 
 def test_a_picture_is_never_enlarged() -> None:
     assert pixels(data_uri(np.full((5, 9, 3), 200, np.uint8), 100)).shape[:2] == (5, 9)
+
+
+def test_a_dicom_image_is_listed_and_previewed_with_the_breast_and_view_its_header_names(tmp_path: Path) -> None:
+    picture(tmp_path / "data/train/benign/a.dcm", ImageLaterality="L", ViewPosition="MLO")
+    picture(tmp_path / "data/train/malignant/b.dcm", seed=1)
+    workspace = Workspace.open(tmp_path)
+    with_header, without = listed(workspace).images
+    assert (with_header.laterality, with_header.view) == ("L", "MLO")
+    assert (without.laterality, without.view) == (None, None)
+    found = preview(workspace, file="benign/a.dcm")
+    assert (found.laterality, found.view) == ("L", "MLO")

@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 
 from breastai.data.phantoms import write_sample_data
 
+from ..data.test_headers import picture
+
 OpenPage = Callable[..., Page]
 WAYS = [("file", "fr"), ("http", "en")]
 STATES = {"en": "Complete", "fr": "Terminé"}
@@ -29,6 +31,7 @@ def images(stage: Any) -> Any:
         for name in NAMES:
             (root / split / BAD_CLASS / name).write_bytes(one)
     (root / "train" / "benign" / "<b>empty.png").write_bytes(b"")
+    picture(root / "train" / "malignant" / "left.dcm", ImageLaterality="L", ViewPosition="MLO")
     return root
 
 
@@ -65,6 +68,11 @@ def test_images_are_counted_shown_and_previewed_as_the_sliders_move(
     expect(range_shown).not_to_have_text(first_page)
     page.locator("#images-before").click()
     expect(range_shown).to_have_text(first_page)
+    page.select_option("#images-class", "malignant")
+    breast = {"en": "left breast · MLO", "fr": "sein gauche · MLO"}[language]
+    page.locator("#images-list .thumbnail", has_text="left.dcm").click()
+    expect(page.locator("#images-list .thumbnail", has_text="left.dcm")).to_contain_text(breast)
+    expect(page.locator("#preview-name")).to_contain_text(breast)
     page.select_option("#images-class", BAD_CLASS.lower())
     expect(page.locator("#images-list li")).to_have_count(3)
     expect(page.locator("#images-list")).to_contain_text("ورم خبيث.png")

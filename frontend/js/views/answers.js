@@ -30,11 +30,6 @@
     return parts.filter((part) => part !== null).join(" · ");
   }
 
-  /** Which breast in which view, where a DICOM header says so. @param {Wire.Prediction} said */
-  function headerText(said) {
-    return [said.laterality === null ? null : t(`answers.laterality.${said.laterality}`), said.view].filter((part) => part !== null).join(" · ");
-  }
-
   /** The decision at the operating point, in a sentence. @param {Wire.Prediction} said */
   function decisionOf(said) {
     if (said.called === null || said.target_class === null) return t("answers.no_operating_point");
@@ -104,7 +99,7 @@
         title,
         pictureOf(answer, said),
         said.heat_map === null && answer.answers.some(({ heat_map: map }) => map !== null) ? make("p", { class: "muted", text: t("answers.no_map") }) : null,
-        headerText(prediction) === "" ? null : make("p", { class: "muted", text: headerText(prediction) }),
+        BreastAI.views.data.headerText(prediction) === "" ? null : make("p", { class: "muted", text: BreastAI.views.data.headerText(prediction) }),
         make("p", { class: "decision", text: decisionOf(prediction) }),
         chances(prediction),
         referralOf(prediction),

@@ -15,6 +15,14 @@
     return uri.startsWith("data:image/jpeg;base64,");
   }
 
+  /**
+   * Which breast in which view, where a DICOM header says so.
+   * @param {{ laterality: "L" | "R" | "B" | null, view: string | null }} said
+   */
+  function headerText(said) {
+    return [said.laterality === null ? null : t(`answers.laterality.${said.laterality}`), said.view].filter((part) => part !== null).join(" · ");
+  }
+
   /** @param {Record<string, number>} counts */
   function total(counts) {
     return Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -118,6 +126,7 @@
     /** @param {Wire.ImageEntry} entry @param {string} of */
     function thumbnail(entry, of) {
       const size = entry.width === null ? "" : t("data.size", { width: format.integer(entry.width), height: format.integer(entry.height) });
+      const shown = headerText(entry);
       const picture = entry.picture !== null && isPicture(entry.picture)
         ? make("img", { attributes: { src: entry.picture, alt: "", loading: "lazy" } })
         : said(entry.problem ?? "", "no-picture");
@@ -130,6 +139,7 @@
           picture,
           make("span", { class: "thumbnail-name" }, name(entry.file)),
           make("span", { class: "muted", text: size }),
+          shown === "" ? null : make("span", { class: "muted", text: shown }),
         ),
       );
     }
@@ -206,5 +216,5 @@
     );
   }
 
-  BreastAI.views.data = { create, summary, isPicture };
+  BreastAI.views.data = { create, summary, isPicture, headerText };
 })();

@@ -150,7 +150,7 @@
         }
         showControls();
         at = { split: found.split, file: found.file };
-        const facts = [t("data.size", { width: format.integer(found.width), height: format.integer(found.height) }), t(found.grey ? "preview.grey" : "preview.colour")].join(" · ");
+        const facts = [t("data.size", { width: format.integer(found.width), height: format.integer(found.height) }), t(found.grey ? "preview.grey" : "preview.colour"), BreastAI.views.data.headerText(found)].filter((fact) => fact !== "").join(" · ");
         fill(byId("preview-name"), name(found.file), make("span", { class: "badge" }, name(found.class_name)), make("span", { class: "muted", text: facts }));
         fill(
           byId("preview-pictures"),
