@@ -42,7 +42,8 @@ class Scope:
 
     `sums`: residual sums and what an activation cuts off, which saves conversions; `curved`: sigmoids and products, that
     is swish and squeeze-and-excitation, too; `attention`: the large layers behind the backbone. The first layer stays in
-    float32: with its three channels int8 takes twice as long.
+    float32: with its three channels int8 takes twice as long. So does a depthwise block right after it (`stem_layers`):
+    what is rounded there every later layer carries on, and int8 gains no time.
     """
 
     name: str
@@ -56,14 +57,14 @@ class Scope:
 # Fastest first; the first one that loses little enough is taken.
 SCOPES = (
     Scope(
-        "all layers but the first and the classifier",
+        "all layers but the first ones and the classifier",
         depthwise=True,
         small=True,
         sums=True,
         curved=True,
         attention=True,
     ),
-    Scope("all layers of the backbone but the first", depthwise=True, small=True, sums=True, curved=True),
+    Scope("all layers of the backbone but the first ones", depthwise=True, small=True, sums=True, curved=True),
     Scope("the same with swish in float32", depthwise=True, small=True, sums=True),
     Scope("depthwise layers in float32", depthwise=False, small=True, sums=True),
     Scope("only large layers in int8", depthwise=False, small=False, sums=False),
@@ -131,12 +132,13 @@ def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
     chosen: list[str] = []
     rounded: set[str] = set()
     seen = 0
+    stem = stem_layers(model)
     for node in model.graph.node:
         weights = max((sizes.get(name, 0) for name in node.input), default=0)
         if node.op_type in _WEIGHTED and weights:
             seen += 1
             if seen <= backbone_layers:
-                belongs = seen > 1 and _belongs(node, weights, scope)
+                belongs = seen > stem and _belongs(node, weights, scope)
             else:
                 belongs = scope.attention and node.op_type == "Conv" and weights >= _SMALL_LAYER
         elif node.op_type in _CURVED:
@@ -144,7 +146,7 @@ def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
             last = backbone_layers - (node.op_type in _POOLS)
             belongs = scope.curved and seen <= last and rounded.issuperset(node.input)
         elif node.op_type == "Add":
-            belongs = scope.sums and not weights and 1 < seen < backbone_layers
+            belongs = scope.sums and not weights and stem < seen < backbone_layers
         else:
             # Rounding to the range that is left cuts off by itself. Left out, a layer's whole range would be rounded
             # first, and its values a second time: less exact, and a third slower.
@@ -155,9 +157,39 @@ def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
     return chosen
 
 
+def stem_layers(model: Any) -> int:
+    """Return how many layers the graph begins with that stay in float32.
+
+    The first one; where a depthwise layer follows it, that too, with the gate behind it and the layer that takes its
+    channels together. A layer that widens the map, as in ConvNeXt, is none of them.
+    """
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    pooled: set[str] = set()
+    count = depthwise = 0
+    for node in model.graph.node:
+        given = [name for name in node.input if name and name not in shapes]
+        if node.op_type in _POOLS or (given and pooled.issuperset(given)):
+            pooled.update(node.output)
+        weights = [shapes[name] for name in node.input if len(shapes.get(name, ())) > 1]
+        if node.op_type not in _WEIGHTED or not weights:
+            continue
+        if count == 1 and (_groups(node) == 1 or weights[0][1] > 1):
+            return count
+        if count > 1 and node.output[0] not in pooled:
+            narrows: bool = node.op_type == "Conv" and weights[0][0] <= depthwise
+            return count + narrows
+        if count == 1:
+            depthwise = weights[0][0]
+        count += 1
+    return 1
+
+
+def _groups(node: Any) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+
+
 def _belongs(node: Any, weights: int, scope: Scope) -> bool:
-    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-    return scope.depthwise if groups > 1 else scope.small or weights >= _SMALL_LAYER
+    return scope.depthwise if _groups(node) > 1 else scope.small or weights >= _SMALL_LAYER
 
 
 class _Reader:
