@@ -64,8 +64,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 # Each job's function, by module: imported when its job runs, so that a worker loads no more than it needs.
 JOBS: dict[type[Job], str] = {
-    Train: "breastai.engine.training:train",
-    Resume: "breastai.engine.training:resume",
+    Train: "breastai.engine.beginning:train",
+    Resume: "breastai.engine.beginning:resume",
     Tune: "breastai.scale.tune:tune",
     Crossval: "breastai.scale.crossval:crossval",
     TrainSeeds: "breastai.scale.seeds:train_seeds",

@@ -66,6 +66,10 @@ def test_prediction_from_onnx_needs_neither_torch_nor_scikit_learn() -> None:
     assert imported_by("import breastai.predictor.predictions").isdisjoint(HEAVY)
 
 
+def test_a_training_begins_without_waiting_for_the_libraries_of_networks() -> None:
+    assert imported_by("import breastai.engine.beginning").isdisjoint({*HEAVY} - {"scipy"})
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_first_line_of_every_module_says_what_belongs_there(module: str) -> None:
     text = ast.get_docstring(ast.parse(source(module).read_text(encoding="utf-8")))

@@ -10,20 +10,7 @@ from breastai.clinical.metrics import Labels, Probabilities
 from breastai.clinical.operating_point import choose_operating_point
 from breastai.clinical.referral import fit_conformal
 from breastai.domain.config import Config
-from breastai.domain.decision import DecisionRule
-from breastai.domain.errors import TargetClassUnknown
-
-_USUAL_TARGET = "malignant"
-
-
-def target_class(config: Config, class_names: Sequence[str]) -> str:
-    """Return the class the operating point is for; raise TargetClassUnknown."""
-    wished = config.evaluation.target_class
-    if wished is None:
-        return _USUAL_TARGET if _USUAL_TARGET in class_names else class_names[-1]
-    if wished not in class_names:
-        raise TargetClassUnknown(wished, list(class_names))
-    return wished
+from breastai.domain.decision import DecisionRule, target_class
 
 
 def taught_prior(config: Config, class_names: Sequence[str]) -> list[float] | None:

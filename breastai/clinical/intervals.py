@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 CONFIDENCE = 0.95
 
@@ -32,7 +32,7 @@ UNDEFINED = Estimate(None)
 
 def normal_quantile() -> float:
     """Return the quantile of the normal distribution that belongs to CONFIDENCE: 1.96."""
-    return float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    return float(special.ndtri(0.5 + CONFIDENCE / 2))
 
 
 # --- proportions ---------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def proportion(successes: Cases, clusters: Clusters | None = None) -> Estimate:
     else:
         design_effect = n / patients
     effective_n = n / design_effect
-    return wilson(p * effective_n, effective_n, float(stats.t.ppf(0.5 + CONFIDENCE / 2, patients - 1)))
+    return wilson(p * effective_n, effective_n, float(special.stdtrit(patients - 1, 0.5 + CONFIDENCE / 2)))
 
 
 # --- area under the ROC curve --------------------------------------------------------------------
@@ -103,9 +103,11 @@ def placements(positive: Cases, scores: Scores) -> Placements:
     m, n = len(high), len(low)
     if m == 0 or n == 0:
         raise ValueError("an AUC needs a positive and a negative case")
-    ranks = stats.rankdata(np.concatenate([high, low]))
-    of_positives = (ranks[:m] - stats.rankdata(high)) / n
-    of_negatives = 1 - (ranks[m:] - stats.rankdata(low)) / m
+    from scipy.stats import rankdata  # half a second that an audit need not wait for
+
+    ranks = rankdata(np.concatenate([high, low]))
+    of_positives = (ranks[:m] - rankdata(high)) / n
+    of_negatives = 1 - (ranks[m:] - rankdata(low)) / m
     return Placements(float(of_positives.mean()), of_positives, of_negatives)
 
 
@@ -133,7 +135,7 @@ def auc(positive: Cases, scores: Scores, clusters: Clusters | None = None) -> Es
     if spread is None or spread.variance <= 0:
         return Estimate(placed.auc)
     centre = math.log(placed.auc / (1 - placed.auc))
-    quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, spread.degrees_of_freedom))
+    quantile = float(special.stdtrit(spread.degrees_of_freedom, 0.5 + CONFIDENCE / 2))
     half = quantile * math.sqrt(spread.variance) / (placed.auc * (1 - placed.auc))
     return Estimate(placed.auc, float(special.expit(centre - half)), float(special.expit(centre + half)))
 
@@ -167,7 +169,7 @@ def delong_test(
         same = bool(np.array_equal(first.of_positives, second.of_positives))
         return PairedTest(first.auc, second.auc, estimate, 0.0 if same else None, 1.0 if same else None)
     z = difference / math.sqrt(spread.variance)
-    return PairedTest(first.auc, second.auc, estimate, z, float(2 * stats.norm.sf(abs(z))))
+    return PairedTest(first.auc, second.auc, estimate, z, float(2 * special.ndtr(-abs(z))))
 
 
 class _Spread(NamedTuple):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from breastai.domain.errors import ImageTooSmall
+
 RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."
 RESEARCH_USE_FR = "Logiciel de recherche, pas un dispositif médical : ni pour le diagnostic, ni pour le traitement."
 
@@ -136,3 +138,9 @@ PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
         "full": {},
     }
 )
+
+
+def check_image_size(architecture: Architecture, image_size: int) -> None:
+    """Raise ImageTooSmall when the network would shrink the image away."""
+    if image_size < architecture.min_image_size:
+        raise ImageTooSmall(architecture.name, architecture.min_image_size, image_size)

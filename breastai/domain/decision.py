@@ -3,11 +3,16 @@
 Fitted on validation cases, and applied, by `clinical`.
 """
 
+from collections.abc import Sequence
+
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from breastai.domain.config import Config
+from breastai.domain.errors import TargetClassUnknown
 from breastai.domain.events import Figure
 
+_USUAL_TARGET = "malignant"
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -82,3 +87,13 @@ class DecisionRule:
     conformal: ConformalSets | None = None
     novelty: NoveltyLimit | None = None
     n: int = 0
+
+
+def target_class(config: Config, class_names: Sequence[str]) -> str:
+    """Return the class the operating point is for; raise TargetClassUnknown."""
+    wished = config.evaluation.target_class
+    if wished is None:
+        return _USUAL_TARGET if _USUAL_TARGET in class_names else class_names[-1]
+    if wished not in class_names:
+        raise TargetClassUnknown(wished, list(class_names))
+    return wished

@@ -14,14 +14,14 @@ from breastai.data.cache import prepare
 from breastai.data.cases import ImageSet, list_folders, preprocessed
 from breastai.data.image_folder import scan
 from breastai.data.phantoms import write_sample_data
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.events import BenchMeasured, Event, ProgressUpdate
 from breastai.domain.jobs import Bench
 from breastai.engine.evaluation import Answers, answer
 from breastai.engine.loader import count_batches, epoch_order, training_batches
 from breastai.engine.machine import matrix_gflops, training_gflop
-from breastai.engine.models import build_model, check_image_size
+from breastai.engine.models import build_model
 from breastai.engine.optim import Loss, make_optimizer
 from breastai.engine.recipe import epoch_s, keep_statistics, keeps_statistics
 from breastai.engine.runtime import seed_torch

@@ -7,9 +7,9 @@ import torch
 
 from breastai.domain.errors import LossNotFinite
 from breastai.domain.events import Event, Log
-from breastai.engine.keeping import fallen_back, kept
+from breastai.engine.keeping import kept
 from breastai.engine.run import Run, restore
-from breastai.storage.saving import find_whole
+from breastai.storage.saving import fallen_back, find_whole
 
 MOST_SKIPPED = 3  # steps of an epoch
 MOST_ROLLBACKS = 3  # of a run

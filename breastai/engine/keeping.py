@@ -10,8 +10,8 @@ from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import CheckpointSaved, Event, Log, ProgressUpdate, TrainingUpdate
 from breastai.engine.run import Run, save
-from breastai.storage.checkpoints import CheckpointFiles, Kind, checkpoint_files, delete_checkpoint
-from breastai.storage.saving import Found, waiting_for_room
+from breastai.storage.checkpoints import Kind, checkpoint_files, delete_checkpoint
+from breastai.storage.saving import waiting_for_room
 
 RETRY_S = 2.0
 _LOOK_EVERY_S = 0.25
@@ -118,16 +118,3 @@ def _good_epochs(run: Run) -> set[int]:
         key=lambda epoch: (-sign * values[epoch], -epoch),
     )
     return set(ranked[:count])
-
-
-def fallen_back(found: Found, files: CheckpointFiles) -> Log | None:
-    """Return the event that tells of a damaged checkpoint and the one used in its place; None when it was whole."""
-    if found.damage is None or found.aside is None:
-        return None
-    return Log(
-        level="warning",
-        code="checkpoint.fallen_back",
-        message=f"The checkpoint {files.name} was damaged ({found.damage}). It is kept in {found.aside.name}/ beside it; "
-        "the run goes on from the one before, and does again what came after.",
-        params={"checkpoint": files.name, "reason": found.damage, "folder": found.aside.name},
-    )

@@ -10,9 +10,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from breastai.domain.catalog import ARCHITECTURES, Architecture
+from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings, PreprocessingSettings
-from breastai.domain.errors import ImageTooSmall
 from breastai.engine.attention import CBAM, AttentionPool, MeanPool
 from breastai.engine.weights import Pretrained, load_pretrained
 
@@ -85,12 +84,6 @@ def build_model(
         return Built(model, pretrained, _IMAGENET_MEAN, _IMAGENET_STD)
     expected: dict[str, Any] = backbone.pretrained_cfg
     return Built(model, pretrained, tuple(expected["mean"]), tuple(expected["std"]))
-
-
-def check_image_size(architecture: Architecture, image_size: int) -> None:
-    """Raise ImageTooSmall when the network would shrink the image away."""
-    if image_size < architecture.min_image_size:
-        raise ImageTooSmall(architecture.name, architecture.min_image_size, image_size)
 
 
 def unfreezing_order(model: Classifier) -> list[list[nn.Parameter]]:

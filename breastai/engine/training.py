@@ -1,51 +1,37 @@
-"""Training as a generator of events: what happens, in the order it happens.
+"""Training as a generator of events: what happens, in the order it happens, once the images are there.
 
-`list(train(job, workspace))` is a whole run; closing the generator is the stop, and leaves the run resumable.
+Closing the generator is the stop, and leaves the run resumable.
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from breastai.clinical.auditing import audit_event, audited
-from breastai.clinical.deciding import fit_decision_rule, target_class
+from breastai.clinical.deciding import fit_decision_rule
 from breastai.clinical.metrics import epoch_figures
 from breastai.clinical.novelty import Novelty, fit_novelty
-from breastai.data.background import reading_told
-from breastai.data.cases import Cases, Folders, gather_cases, list_folders
-from breastai.domain.catalog import ARCHITECTURES
-from breastai.domain.config import Config, parse_config
+from breastai.data.cases import Cases
+from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import (
-    CheckpointDamaged,
-    CheckpointNotFound,
-    DataChanged,
     ImageGone,
     ImageUnreadable,
-    RunFinished,
-    SplitInvalid,
 )
 from breastai.domain.events import (
     BatchProgress,
-    DataLoaded,
     Event,
-    Log,
     ProgressUpdate,
     TrainingComplete,
-    TrainingStarted,
     TrainingUpdate,
 )
-from breastai.domain.evidence import SplitFile, TwinGroup
 from breastai.domain.history import columns, final_metrics
-from breastai.domain.jobs import Resume, Train
 from breastai.engine.divergence import asked_again, is_sound, may_skip, rolled_back, step_skipped
 from breastai.engine.evaluation import Answers, answer
 from breastai.engine.export import export_at_end
-from breastai.engine.keeping import disk_warning, fallen_back, kept, kept_good_epochs, kept_silently
+from breastai.engine.keeping import disk_warning, kept, kept_good_epochs, kept_silently
 from breastai.engine.memory import ran_out, with_smaller_batch
-from breastai.engine.models import check_image_size
 from breastai.engine.recipe import (
     expected_s,
     freeze,
@@ -60,93 +46,21 @@ from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import told
 from breastai.engine.world import ALONE, World
-from breastai.storage.checkpoints import Manifest, checkpoint_files
-from breastai.storage.journal import read_events
-from breastai.storage.saving import find_whole
-from breastai.storage.splits import save_split, saved_split
+from breastai.storage.checkpoints import Manifest
 from breastai.storage.workspace import Workspace
 
-_LISTED_SKIPPED = 50
 
-
-def train(job: Train, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
-    """Train a new run. Raises InputError before the first event, or RunError later.
-
-    Of several processes each draws its own events; those of the first one are the run's.
-    """
-    yield from _events(job.run_id, job.config, workspace, None, world=world)
-
-
-def resume(job: Resume, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
-    """Go on with a run from its last whole checkpoint, or, interrupted before its first, from its beginning.
-
-    Raises CheckpointNotFound for a run that never began, CheckpointDamaged when nothing whole is left of it. How many
-    processes trained it before makes no difference.
-    """
-    files = checkpoint_files(workspace, job.run_id, "last")
-    try:
-        with world.first_goes_first():
-            found = find_whole(files)
-    except CheckpointNotFound:
-        started = _began(workspace, job.run_id)
-        if started is None:
-            raise
-        config = _lasting(parse_config(started.config), job.epochs)
-        yield from _events(job.run_id, config, workspace, None, world=world)
-        return
-    manifest = found.manifest
-    if manifest.state is None:
-        raise CheckpointDamaged(files.name, "it holds no state to resume from")
-    config, state = _lasting(manifest.config, job.epochs), asked_again(manifest.state)
-    if job.epochs is not None:
-        state = {**state, "stopping": {**state["stopping"], "waited": 0}}  # whoever asks for more gets more
-    if state["position"]["epoch"] > config.training.epochs:
-        raise RunFinished(job.run_id, config.training.epochs)
-    manifest = manifest.model_copy(update={"state": state})
-    yield from _events(job.run_id, config, workspace, manifest, fallen_back(found, files), world)
-
-
-def _lasting(config: Config, epochs: int | None) -> Config:
-    """Return the configuration with another number of epochs, when one is asked for."""
-    if epochs is None:
-        return config
-    return config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
-
-
-def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
-    """Return how a run began, from its journal; None when it never did."""
-    events = read_events(workspace.journal_file(run_id))
-    return next((event for event in events if isinstance(event, TrainingStarted)), None)
-
-
-def _events(
+def learned(
     run_id: str,
     config: Config,
     workspace: Workspace,
-    resumed: Manifest | None,
-    note: Log | None = None,
+    cases: Cases,
+    resumed: Manifest | None = None,
     world: World = ALONE,
 ) -> Iterator[Event]:
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
-    folders = list_folders(config, workspace.root)
-    target_class(config, folders.class_names)
-    yield TrainingStarted(
-        architecture=config.model.architecture,
-        epochs=config.training.epochs,
-        start_epoch=resumed.state["position"]["epoch"] if resumed and resumed.state else 1,
-        class_names=list(folders.class_names),
-        config=config.model_dump(mode="json"),
-    )
-    if note is not None:
-        yield note
-    if world.first:
-        cases = yield from _audited_cases(run_id, config, folders, workspace, resumed)
-    else:  # when the first has split them, and perhaps cached them
-        saved = SplitFile.model_validate_json(world.told(str))
-        cases = yield from _preparing(config, folders, workspace, (), saved)
-    if world.first and world.size > 1:
-        world.told(cases.split_file.model_dump_json)
-    yield _data_loaded(cases)
+    """Learn from `cases`, from the beginning or from where `resumed` was written; raise RunError."""
+    if resumed is not None and resumed.state is not None:
+        resumed = resumed.model_copy(update={"state": asked_again(resumed.state)})
     yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
     run = yield from told(assemble(run_id, config, workspace, cases, resumed, world))
     yield model_loaded(run, resumed, expected_s(run))
@@ -177,48 +91,6 @@ def _events(
     if run.config.training.export_onnx and world.first:
         yield from export_at_end(f"{run_id}/best", workspace)
     yield _complete(run)
-
-
-def _audited_cases(
-    run_id: str, config: Config, folders: Folders, workspace: Workspace, resumed: Manifest | None
-) -> Generator[Event, None, Cases]:
-    """Look for duplicates and faults, read every image, split them and keep the split."""
-    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
-    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
-    yield audit_event(record, config.data.train_dir, bounded=True)
-    yield ProgressUpdate(stage="preparing", message="Reading images")
-    # A resumed run keeps its split, whatever an audit would say today.
-    saved = saved_split(config, workspace, run_id if resumed else None)
-    try:
-        cases = yield from _preparing(config, folders, workspace, record.groups, saved)
-    except SplitInvalid as error:
-        if resumed is None:
-            raise
-        raise DataChanged(run_id, error.reason) from None
-    save_split(workspace, run_id, cases.split_file)
-    return cases
-
-
-def _preparing(
-    config: Config, folders: Folders, workspace: Workspace, twins: Sequence[TwinGroup], saved: SplitFile | None
-) -> Generator[Event, None, Cases]:
-    return (yield from reading_told(lambda report: gather_cases(config, folders, workspace.root, report, twins, saved)))
-
-
-def _data_loaded(cases: Cases) -> DataLoaded:
-    return DataLoaded(
-        train=cases.train.counts(),
-        val=cases.val.counts(),
-        split=cases.split_description,
-        patients=cases.patients,
-        skipped=len(cases.skipped),
-        skipped_files=[{"file": item.file, "reason": item.reason} for item in cases.skipped[:_LISTED_SKIPPED]],
-        masks=cases.masks,
-        on_leak=cases.split_file.on_leak,
-        groups=cases.split_file.groups,
-        excluded=cases.left_out,
-        cache=cases.cache_note,
-    )
 
 
 # --- one epoch ---------------------------------------------------------------------------------

@@ -4,13 +4,18 @@
 other world, of several processes, is scale/crowd.py.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
-from breastai.engine.models import Classifier
+if TYPE_CHECKING:  # a run begins before torch is loaded
+    from torch import Tensor
+
+    from breastai.engine.models import Classifier
 
 
 class World:

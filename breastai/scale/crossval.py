@@ -4,16 +4,15 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from breastai.clinical.deciding import target_class
 from breastai.data.cases import Folders, list_folders
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.decision import target_class
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Crossval
 from breastai.domain.search_space import layer
 from breastai.domain.study import CrossvalResult, Study, StudyMember
-from breastai.engine.models import check_image_size
 from breastai.scale.dealing import Dealt, dealt_cases, read_dealt, split_of_fold, split_of_search
 from breastai.scale.ensemble import export_ensemble
 from breastai.scale.fold_search import keep_inner_split, search_in_fold, share_of_search

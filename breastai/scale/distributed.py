@@ -21,7 +21,7 @@ from breastai.domain.errors import BreastAIError, ProcessLost
 from breastai.domain.events import Event, Log, ModelLoaded
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import error_event
-from breastai.engine.training import resume, train
+from breastai.engine.beginning import resume, train
 from breastai.scale.crowd import Crowd
 from breastai.storage.recording import Events, Pace, recorded, translated
 from breastai.storage.workspace import Workspace

@@ -1,11 +1,10 @@
 """A study in progress: its runs gone through, each an ordinary run, and the record of all kept up to date."""
 
-import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from breastai.domain.config import Config
-from breastai.domain.errors import BreastAIError, RunFinished
+from breastai.domain.errors import BreastAIError
 from breastai.domain.events import (
     Error,
     Event,
@@ -22,7 +21,7 @@ from breastai.domain.events import (
 from breastai.domain.history import thinned
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.study import CURVES, Study, StudyMember
-from breastai.engine.training import resume, train
+from breastai.engine.beginning import resume, train
 from breastai.storage.journal import read_events
 from breastai.storage.recording import Stop, StopReason, recorded, translated
 from breastai.storage.studies import save_study
@@ -147,7 +146,7 @@ def run_member(
             job = Resume(workspace=str(workspace.root), session_id=progress.session_id, run_id=run_id)
             events = translated(resume(job, workspace), workspace)
         failure: Error | None = None
-        for event in _unless_finished(recorded(job, events, workspace, stop, back_up=False)):
+        for event in recorded(job, events, workspace, stop, back_up=False):
             if isinstance(event, TrainingStarted):
                 updates = [update for update in updates or [] if update.epoch < event.start_epoch]
                 member = with_epochs(member.model_copy(update={"state": "running", "epochs": event.epochs}), updates)
@@ -178,12 +177,6 @@ def run_member(
     if pruned:
         return member.model_copy(update={"state": "pruned"})
     return member if finished is None else member.model_copy(update={"best_epoch": finished.best_epoch})
-
-
-def _unless_finished(events: Iterator[Event]) -> Iterator[Event]:
-    """Yield the events of a resumed run; none when it was killed after its last epoch, before it could say so."""
-    with contextlib.suppress(RunFinished):
-        yield from events
 
 
 def told_of(workspace: Workspace, run_id: str) -> tuple[list[TrainingUpdate] | None, TrainingComplete | None]:

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 import breastai
-from breastai.clinical.deciding import target_class
 from breastai.clinical.judgement import gather_evidence, thinned
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN
 from breastai.clinical.operating_point import choose_operating_point, judge
@@ -16,7 +15,7 @@ from breastai.clinical.referral import fit_conformal
 from breastai.clinical.spread import spread
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
-from breastai.domain.decision import DecisionRule
+from breastai.domain.decision import DecisionRule, target_class
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.evidence import EvaluationRecord, Figure, JudgedCase
 from breastai.domain.study import CrossvalResult, Study

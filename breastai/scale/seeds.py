@@ -4,17 +4,16 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from breastai.clinical.deciding import target_class
 from breastai.clinical.spread import spread
 from breastai.data.cases import list_folders
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.decision import target_class
 from breastai.domain.errors import StudyExists
 from breastai.domain.events import DataLoaded, Event, SeedsComplete
 from breastai.domain.jobs import TrainSeeds
 from breastai.domain.search_space import layer
 from breastai.domain.study import SeedsResult, Study, StudyMember
-from breastai.engine.models import check_image_size
 from breastai.scale.members import StudyInProgress, in_study, run_member
 from breastai.scale.ray_cluster import Given, on_cluster
 from breastai.scale.ray_connection import check_cluster

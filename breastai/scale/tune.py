@@ -7,15 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastai.clinical.deciding import target_class
 from breastai.data.cases import list_folders
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config, parse_config
+from breastai.domain.decision import target_class
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete
 from breastai.domain.jobs import Tune
 from breastai.domain.study import Study, StudyMember, TuningState
-from breastai.engine.models import check_image_size
 from breastai.scale.members import StudyInProgress, in_study
 from breastai.scale.on_node import OnNode
 from breastai.scale.ray_cluster import on_cluster

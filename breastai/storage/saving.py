@@ -203,3 +203,16 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, target)
         sync_file(target)
+
+
+def fallen_back(found: Found, files: CheckpointFiles) -> Log | None:
+    """Return the event that tells of a damaged checkpoint and the one used in its place; None when it was whole."""
+    if found.damage is None or found.aside is None:
+        return None
+    return Log(
+        level="warning",
+        code="checkpoint.fallen_back",
+        message=f"The checkpoint {files.name} was damaged ({found.damage}). It is kept in {found.aside.name}/ beside it; "
+        "the run goes on from the one before, and does again what came after.",
+        params={"checkpoint": files.name, "reason": found.damage, "folder": found.aside.name},
+    )

@@ -159,7 +159,7 @@ def test_a_disk_full_before_the_first_checkpoint_ends_the_run_and_a_resume_begin
         raise DiskFull("split.json")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training_module, "save_split", full)
+        patch.setattr("breastai.engine.beginning.save_split", full)
         events = list(perform(job(workspace, one_epoch, "run")))
     assert [event.type for event in events[-2:]] == ["error", "training_stopped"]  # type: ignore[attr-defined]
     assert resumed(workspace)[-1].type == "training_complete"  # type: ignore[attr-defined]

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointNotFound, DataChanged, NumClassesMismatch, RunFinished
-from breastai.domain.events import Event, ProgressUpdate, TrainingComplete, TrainingUpdate
+from breastai.domain.events import CheckpointSaved, Event, ProgressUpdate, TrainingComplete, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
 from breastai.engine import autotune
-from breastai.engine import training as training_module
+from breastai.engine.beginning import resume
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.recording import Pace
 from breastai.storage.workspace import Workspace
@@ -123,6 +123,26 @@ def test_a_finished_run_goes_on_when_asked_for_more(
     assert [event["epoch"] for event in figures(events)] == [2]
 
 
+def test_a_run_stopped_between_its_last_epoch_and_its_end_completes_when_resumed(
+    small_config: MakeConfig, workspace: Workspace
+) -> None:
+    config = small_config({"training": {"epochs": 1}})
+    told: list[Event] = []
+
+    def last_was_saved() -> bool:
+        return any(isinstance(event, CheckpointSaved) and event.checkpoint == "run/last" for event in told)
+
+    told.extend(perform(Train(workspace=str(workspace.root), run_id="run", config=config), last_was_saved))
+    assert [event["epoch"] for event in figures(told)] == [1]
+    assert told[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    rest = list(perform(Resume(workspace=str(workspace.root), run_id="run")))
+    assert figures(rest) == []
+    (complete,) = [event for event in rest if isinstance(event, TrainingComplete)]
+    assert (complete.epochs_run, complete.best_epoch) == (1, 1)
+    refused = list(perform(Resume(workspace=str(workspace.root), run_id="run")))
+    assert [event.code for event in refused if event.type == "error"] == [RunFinished.code]  # type: ignore[attr-defined]
+
+
 def test_a_run_does_not_resume_on_other_images(
     small_config: MakeConfig, workspace: Workspace, sample_data: Path, tmp_path: Path
 ) -> None:
@@ -143,7 +163,7 @@ def test_resuming_an_unknown_run_is_refused(workspace: Workspace) -> None:
     events = list(perform(Resume(workspace=str(workspace.root), run_id="nothing")))
     assert [event.type for event in events] == ["error"]  # type: ignore[attr-defined]
     with pytest.raises(CheckpointNotFound):
-        list(training_module.resume(Resume(workspace=str(workspace.root), run_id="nothing"), workspace))
+        list(resume(Resume(workspace=str(workspace.root), run_id="nothing"), workspace))
 
 
 def test_a_wrong_number_of_classes_is_told_before_anything_is_written(

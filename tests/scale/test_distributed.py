@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 from breastai.domain.config import Config
 from breastai.domain.events import TrainingComplete, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
-from breastai.engine.training import train
+from breastai.engine.beginning import train
 from breastai.engine.world import ALONE
 from breastai.storage.journal import read_epochs, read_events
 from breastai.storage.workspace import Workspace

@@ -1,0 +1,163 @@
+"""The beginning of a training: what it learns from, looked through while the libraries of networks are being loaded.
+
+`list(train(job, workspace))` is a whole run; closing the generator is the stop, and leaves the run resumable. Nothing
+imported here loads torch, which takes seconds: so the first word comes soon, and reading images is not kept waiting.
+"""
+
+import importlib
+from collections.abc import Generator, Iterator, Sequence
+from threading import Thread
+
+from breastai.clinical.auditing import audit_event, audited
+from breastai.data.background import reading_told
+from breastai.data.cases import Cases, Folders, gather_cases, list_folders
+from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.domain.config import Config, parse_config
+from breastai.domain.decision import target_class
+from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
+from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
+from breastai.domain.evidence import SplitFile, TwinGroup
+from breastai.domain.jobs import Resume, Train
+from breastai.engine.world import ALONE, World
+from breastai.storage.checkpoints import Manifest, checkpoint_files
+from breastai.storage.journal import read_events
+from breastai.storage.saving import fallen_back, find_whole
+from breastai.storage.splits import save_split, saved_split
+from breastai.storage.workspace import Workspace
+
+_LISTED_SKIPPED = 50
+
+
+def train(job: Train, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
+    """Train a new run. Raises InputError before the first event, or RunError later.
+
+    Of several processes each draws its own events; those of the first one are the run's.
+    """
+    yield from _events(job.run_id, job.config, workspace, None, world=world)
+
+
+def resume(job: Resume, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
+    """Go on with a run from its last whole checkpoint, or, interrupted before its first, from its beginning.
+
+    Raises CheckpointNotFound for a run that never began, CheckpointDamaged when nothing whole is left of it. How many
+    processes trained it before makes no difference.
+    """
+    files = checkpoint_files(workspace, job.run_id, "last")
+    try:
+        with world.first_goes_first():
+            found = find_whole(files)
+    except CheckpointNotFound:
+        started = _began(workspace, job.run_id)
+        if started is None:
+            raise
+        config = _lasting(parse_config(started.config), job.epochs)
+        yield from _events(job.run_id, config, workspace, None, world=world)
+        return
+    manifest = found.manifest
+    if manifest.state is None:
+        raise CheckpointDamaged(files.name, "it holds no state to resume from")
+    config, state = _lasting(manifest.config, job.epochs), manifest.state
+    if job.epochs is not None:
+        state = {**state, "stopping": {**state["stopping"], "waited": 0}}  # whoever asks for more gets more
+    # One that was stopped after its last epoch, and before the word that it is complete, has still to say it.
+    if state["position"]["epoch"] > config.training.epochs and _is_complete(workspace, job.run_id):
+        raise RunFinished(job.run_id, config.training.epochs)
+    manifest = manifest.model_copy(update={"state": state})
+    yield from _events(job.run_id, config, workspace, manifest, fallen_back(found, files), world)
+
+
+def _lasting(config: Config, epochs: int | None) -> Config:
+    """Return the configuration with another number of epochs, when one is asked for."""
+    if epochs is None:
+        return config
+    return config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
+
+
+def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
+    """Return how a run began, from its journal; None when it never did."""
+    events = read_events(workspace.journal_file(run_id))
+    return next((event for event in events if isinstance(event, TrainingStarted)), None)
+
+
+def _is_complete(workspace: Workspace, run_id: str) -> bool:
+    """Return whether the latest part of a run told of its end."""
+    complete = False
+    for event in read_events(workspace.journal_file(run_id)):
+        complete = isinstance(event, TrainingComplete) or (complete and not isinstance(event, TrainingStarted))
+    return complete
+
+
+def _events(
+    run_id: str,
+    config: Config,
+    workspace: Workspace,
+    resumed: Manifest | None,
+    note: Log | None = None,
+    world: World = ALONE,
+) -> Iterator[Event]:
+    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    Thread(target=importlib.import_module, args=("breastai.engine.training",), name="loading", daemon=True).start()
+    folders = list_folders(config, workspace.root)
+    target_class(config, folders.class_names)
+    yield TrainingStarted(
+        architecture=config.model.architecture,
+        epochs=config.training.epochs,
+        start_epoch=resumed.state["position"]["epoch"] if resumed and resumed.state else 1,
+        class_names=list(folders.class_names),
+        config=config.model_dump(mode="json"),
+    )
+    if note is not None:
+        yield note
+    if world.first:
+        cases = yield from _audited_cases(run_id, config, folders, workspace, resumed)
+    else:  # when the first has split them, and perhaps cached them
+        saved = SplitFile.model_validate_json(world.told(str))
+        cases = yield from _preparing(config, folders, workspace, (), saved)
+    if world.first and world.size > 1:
+        world.told(cases.split_file.model_dump_json)
+    yield _data_loaded(cases)
+    from breastai.engine.training import learned
+
+    yield from learned(run_id, config, workspace, cases, resumed, world)
+
+
+def _audited_cases(
+    run_id: str, config: Config, folders: Folders, workspace: Workspace, resumed: Manifest | None
+) -> Generator[Event, None, Cases]:
+    """Look for duplicates and faults, read every image, split them and keep the split."""
+    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
+    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
+    yield audit_event(record, config.data.train_dir, bounded=True)
+    yield ProgressUpdate(stage="preparing", message="Reading images")
+    # A resumed run keeps its split, whatever an audit would say today.
+    saved = saved_split(config, workspace, run_id if resumed else None)
+    try:
+        cases = yield from _preparing(config, folders, workspace, record.groups, saved)
+    except SplitInvalid as error:
+        if resumed is None:
+            raise
+        raise DataChanged(run_id, error.reason) from None
+    save_split(workspace, run_id, cases.split_file)
+    return cases
+
+
+def _preparing(
+    config: Config, folders: Folders, workspace: Workspace, twins: Sequence[TwinGroup], saved: SplitFile | None
+) -> Generator[Event, None, Cases]:
+    return (yield from reading_told(lambda report: gather_cases(config, folders, workspace.root, report, twins, saved)))
+
+
+def _data_loaded(cases: Cases) -> DataLoaded:
+    return DataLoaded(
+        train=cases.train.counts(),
+        val=cases.val.counts(),
+        split=cases.split_description,
+        patients=cases.patients,
+        skipped=len(cases.skipped),
+        skipped_files=[{"file": item.file, "reason": item.reason} for item in cases.skipped[:_LISTED_SKIPPED]],
+        masks=cases.masks,
+        on_leak=cases.split_file.on_leak,
+        groups=cases.split_file.groups,
+        excluded=cases.left_out,
+        cache=cases.cache_note,
+    )
