@@ -210,3 +210,18 @@ def test_twins_and_patients_are_parted_only_when_asked() -> None:
     apart = config.model_copy(update={"crossval": config.crossval.model_copy(update={"grouped": False})})
     single = [case.part for case in split_of_fold(dealt, apart, 1, 1).cases]
     assert any(single[number] != single[number + 1] for number in range(0, 48, 2))
+
+
+def test_a_fold_s_split_names_breast_and_view_where_they_were_known_when_the_cases_were_dealt() -> None:
+    config = Config.model_validate({"crossval": {"folds": 3}})
+    dealt = Dealt(
+        class_names=["benign", "malignant"], files=[f"{number}.dcm" for number in range(24)], sha256=["0" * 64] * 24,
+        labels=[number % 2 for number in range(24)], patients_known=False, units=None, left_out={}, twins=0,
+        folds=[[1 + number // 2 % 3 for number in range(24)]], headers=[("L", "CC"), (None, None)] * 12,
+    )  # fmt: skip
+    again = Dealt.model_validate_json(dealt.model_dump_json())
+    told = [(case.laterality, case.view) for case in split_of_fold(again, config, 1, 1).cases]
+    assert told == [("L", "CC"), (None, None)] * 12
+    # Folds dealt by a version that did not keep them.
+    before = Dealt.model_validate(dealt.model_dump(exclude={"headers"}))
+    assert {case.laterality for case in split_of_fold(before, config, 1, 1).cases} == {None}
