@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Page
 
 from breastai.data.phantoms import write_sample_data
@@ -222,6 +223,21 @@ def system(page: Page, root: Path) -> None:
     page.wait_for_selector("#backups-list tbody tr")
     press(page, "ping")
     page.wait_for_selector("#diagnostics meter")
+
+
+@scene
+def failed(page: Page, root: Path) -> None:
+    """A run whose worker was killed."""
+    go(page, "training")
+    page.fill("#setting-training-epochs", "60")
+    press(page, "start_training")
+    wait_for_epoch(page, 2)
+    page.wait_for_selector("#run-state.run-running")
+    for process in psutil.Process().children():
+        if "breastai.worker" in process.cmdline():
+            process.kill()
+    page.wait_for_selector("#interrupted-list li")
+    wait_until_idle(page)
 
 
 @scene

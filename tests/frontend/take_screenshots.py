@@ -24,8 +24,9 @@ from breastai.server.app import Options
 from breastai.storage.workspace import Workspace
 
 WITHIN_MS = 240_000
-# The page before any server answers.
+# The page before any server answers, and when one that did has ended.
 OFFLINE = "offline"
+GONE = "gone"
 WIDTHS = {"wide": (1440, 900), "narrow": (380, 800), "huge": (2560, 1440)}
 # Of the READMEs, each with the scene it shows: name, language, theme, height, and what is scrolled to.
 COVERS = {
@@ -121,11 +122,15 @@ def main(folder: Path, wanted: set[str]) -> None:
                 play(page, root)
                 if name in wanted:
                     take(page, root, name, folder)
-            browser.close()
+            page.evaluate("document.querySelector('dialog[open] #dialog-cancel')?.click(); location.hash = '#training'")
+        if GONE in wanted:
+            page.wait_for_selector("#offline:not([hidden])")
+            take(page, root, GONE, folder)
+        browser.close()
 
 
 if __name__ == "__main__":
-    known = {OFFLINE, *SCENES}
+    known = {OFFLINE, *SCENES, GONE}
     asked = set(sys.argv[2:])
     if len(sys.argv) < 2 or asked - known:
         sys.exit(f"{__doc__}\nScenes: {', '.join(sorted(known))}")
