@@ -353,6 +353,11 @@
 
   // --- what also becomes a line of the log, or a notice ---------------------------------------------
 
+  /** The key of what to say of a training that stopped. @param {Wire.TrainingStopped} event */
+  function stoppedKey({ reason, checkpoint }) {
+    return `event.training_stopped.${reason}${checkpoint === null ? ".early" : ""}`;
+  }
+
   /** @type {{ [Name in keyof Wire.Events]?: (event: Wire.Events[Name]) => LineContent }} */
   const lines = {
     log: (event) => ({ level: event.level, code: event.code, params: event.params, message: event.message }),
@@ -385,7 +390,7 @@
     }),
     training_stopped: (event) => ({
       level: event.reason === "error" ? "error" : "warning",
-      key: `event.training_stopped.${event.reason}`,
+      key: stoppedKey(event),
       params: { epoch: event.epoch, checkpoint: event.checkpoint },
     }),
     study_started: ({ study }) =>
@@ -597,5 +602,5 @@
     };
   }
 
-  BreastAI.store = { initial, reduce, rows, lines, missingEpochs, isPending, create };
+  BreastAI.store = { initial, reduce, rows, lines, missingEpochs, isPending, stoppedKey, create };
 })();

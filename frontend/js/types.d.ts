@@ -1327,6 +1327,7 @@ declare global {
       lines: { [Name in keyof Wire.Events]?: (event: Wire.Events[Name]) => LineContent };
       missingEpochs(state: State): { from: number; to: number } | null;
       isPending(state: State, request: string): boolean;
+      stoppedKey(event: Wire.TrainingStopped): string;
       create(): Store;
     };
     /** Set by session.js, which the server writes. */

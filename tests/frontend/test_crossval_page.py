@@ -134,6 +134,24 @@ def test_runs_by_seed_are_shown_with_how_far_they_spread(
         shutil.rmtree(study_file(stage.workspace, "z").parent)
 
 
+def test_more_studies_than_a_page_of_the_list_are_there_when_asked_for(open_page: OpenPage, stage: Any) -> None:
+    made = [f"many-{number:02d}" for number in range(52)]
+    for name in made:
+        save_study(stage.workspace, Study(study_id=name, kind="seeds", state="complete", created="2020-01-01", config={}, members=[]))
+    try:
+        page = open_page("http", locale="fr")
+        page.evaluate("location.hash = '#runs'")
+        lines = page.locator("#studies-list tbody tr")
+        expect(lines).to_have_count(50)
+        page.locator("#studies-more").click()
+        expect(lines.filter(has_text=made[0])).to_have_count(1)
+        assert lines.count() >= len(made)
+        expect(page.locator("#studies-more")).to_be_hidden()
+    finally:
+        for name in made:
+            shutil.rmtree(study_file(stage.workspace, name).parent)
+
+
 def test_a_band_lies_between_the_lowest_and_the_highest_run_of_those_that_came_so_far(run_js: RunJs) -> None:
     runs = [{"epoch": [1, 2], "loss": [1.0, 3.0]}, {"epoch": [1], "loss": [2.0]}, {"epoch": [1], "loss": [None]}, {}]
     code = 'output(BreastAI.series.bandOf(input, "loss", { mean: "m", low: "l", high: "h" }).map(({ points }) => points));'

@@ -77,7 +77,8 @@ def keys_of_words() -> set[str]:
     """The keys that follow from the vocabulary: errors, events, settings, figures."""
     keys = {f"error.{code}" for code in all_errors()}
     keys |= {f"event.{name}" for name in EVENTS}
-    keys |= {f"event.training_stopped.{reason}" for reason in literals(TrainingStopped, "reason")}
+    reasons = literals(TrainingStopped, "reason")
+    keys |= {f"event.training_stopped.{reason}{when}" for reason in reasons for when in ("", ".early")}
     keys |= {f"stage.{stage}" for stage in literals(ProgressUpdate, "stage")}
     keys |= {f"state.{state}" for state in literals(Snapshot, "state")}
     keys |= {f"state.{state}" for state in ("complete", "stopped", "failed", "lost", "unknown")}
