@@ -1,7 +1,7 @@
 """The beginning of a training: what it learns from, looked through while the libraries of networks are being loaded.
 
 `list(train(job, workspace))` is a whole run; closing the generator is the stop, and leaves the run resumable. Nothing
-imported here loads torch, which takes seconds: so the first word comes soon, and reading images is not kept waiting.
+imported here loads torch, which takes seconds: so the first word comes soon.
 """
 
 import importlib
