@@ -119,11 +119,11 @@ _UNDER_A_LIMIT = """
 import json, resource, sys
 import psutil, torch
 from breastai.domain.jobs import JOB
-from breastai.engine import memory, training
+from breastai.engine import beginning, memory, training  # loaded before the limit is set
 from breastai.storage.workspace import Workspace
 job = JOB.validate_json(sys.stdin.readline())
 resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + int(sys.argv[1]) * 2**20,) * 2)
-for event in training.train(job, Workspace.open(job.workspace)):
+for event in beginning.train(job, Workspace.open(job.workspace)):
     print(event.model_dump_json())
 """
 
