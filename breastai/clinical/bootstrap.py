@@ -25,6 +25,7 @@ _BLOCK_SIZE = 2**21
 _LARGEST_JACKKNIFE = 400
 # With more undefined replicates than this an interval from the others would be a guess.
 _LARGEST_UNDEFINED_SHARE = 0.05
+_SAME = 1e-9  # replicates that differ by rounding alone tell nothing of how far a figure may be off
 
 
 def bootstrap(
@@ -54,7 +55,7 @@ def bca(observed: float, replicates: Floats, left_out: Floats) -> Estimate:
     `left_out`: the figure without each patient (or group of patients) in turn.
     """
     defined = np.sort(replicates[~np.isnan(replicates)])
-    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[0] == defined[-1]:
+    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[-1] - defined[0] < _SAME:
         return Estimate(observed)
     # Ties count one half: figures of small samples take few values.
     below = (np.count_nonzero(defined < observed) + np.count_nonzero(defined <= observed)) / (2 * len(defined))
@@ -68,7 +69,7 @@ def bca(observed: float, replicates: Floats, left_out: Floats) -> Estimate:
 def percentile(observed: float, replicates: Floats) -> Estimate:
     """Return `observed` with the plain percentile interval, on the same conditions as `bca`."""
     defined = np.sort(replicates[~np.isnan(replicates)])
-    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[0] == defined[-1]:
+    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[-1] - defined[0] < _SAME:
         return Estimate(observed)
     low, high = _order_statistics(defined, np.array([0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]))
     return Estimate(observed, _finite(min(low, observed)), _finite(max(high, observed)))

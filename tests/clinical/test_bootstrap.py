@@ -61,3 +61,10 @@ def test_an_infinite_bound_is_none_and_the_other_one_is_kept() -> None:
 def test_without_bias_and_skew_bca_is_the_percentile_interval() -> None:
     replicates = np.linspace(-1, 1, 2001)
     assert bca(0.0, replicates, np.array([-1.0, 1.0])) == pytest.approx(percentile(0.0, replicates), abs=0.002)
+
+
+def test_replicates_that_differ_by_rounding_alone_give_no_interval() -> None:
+    replicates = np.array([1.0, 1 - 1.2e-16, 1 - 2.3e-16] * 50)
+    assert len(set(replicates.tolist())) > 1
+    for estimate in (bca(1.0, replicates, replicates[:9]), percentile(1.0, replicates)):
+        assert (estimate.value, estimate.low, estimate.high) == (1.0, None, None)
