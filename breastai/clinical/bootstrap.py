@@ -54,8 +54,8 @@ def bca(observed: float, replicates: Floats, left_out: Floats) -> Estimate:
 
     `left_out`: the figure without each patient (or group of patients) in turn.
     """
-    defined = np.sort(replicates[~np.isnan(replicates)])
-    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[-1] - defined[0] < _SAME:
+    defined = _telling(replicates)
+    if defined is None:
         return Estimate(observed)
     # Ties count one half: figures of small samples take few values.
     below = (np.count_nonzero(defined < observed) + np.count_nonzero(defined <= observed)) / (2 * len(defined))
@@ -68,11 +68,19 @@ def bca(observed: float, replicates: Floats, left_out: Floats) -> Estimate:
 
 def percentile(observed: float, replicates: Floats) -> Estimate:
     """Return `observed` with the plain percentile interval, on the same conditions as `bca`."""
-    defined = np.sort(replicates[~np.isnan(replicates)])
-    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[-1] - defined[0] < _SAME:
+    defined = _telling(replicates)
+    if defined is None:
         return Estimate(observed)
     low, high = _order_statistics(defined, np.array([0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]))
     return Estimate(observed, _finite(min(low, observed)), _finite(max(high, observed)))
+
+
+def _telling(replicates: Floats) -> Floats | None:
+    """Return the defined replicates in order; None where too few are defined, or none differs from another."""
+    defined = np.sort(replicates[~np.isnan(replicates)])
+    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[-1] - defined[0] < _SAME:
+        return None
+    return defined
 
 
 def _acceleration(left_out: Floats) -> float:

@@ -15,7 +15,9 @@ from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
 from breastai.data.leaks import counted, left_out, units
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
+from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
+from breastai.domain.decision import target_class
 from breastai.domain.errors import (
     ClassesDiffer,
     ConfigInvalid,
@@ -141,6 +143,17 @@ def list_folders(config: Config, base: Path) -> Folders:
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
         test = _scan_optional(config.data.test_dir, base, train.class_names, frames)
     return Folders(train, val, test)
+
+
+def usable_folders(config: Config, base: Path) -> Folders:
+    """Return the folders as `list_folders` does; raise also ImageTooSmall and TargetClassUnknown.
+
+    What would keep a run from beginning, of all that can be told without reading an image.
+    """
+    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    folders = list_folders(config, base)
+    target_class(config, folders.class_names)
+    return folders
 
 
 def _named_in_split(

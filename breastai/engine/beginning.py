@@ -10,17 +10,15 @@ from threading import Thread
 
 from breastai.clinical.auditing import audit_event, audited
 from breastai.data.background import reading_told
-from breastai.data.cases import Cases, Folders, gather_cases, list_folders
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.data.cases import Cases, Folders, gather_cases, usable_folders
 from breastai.domain.config import Config, parse_config
-from breastai.domain.decision import target_class
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
 from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
 from breastai.domain.evidence import SplitFile, TwinGroup
 from breastai.domain.jobs import Resume, Train
 from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import Manifest, checkpoint_files
-from breastai.storage.journal import read_events
+from breastai.storage.journal import latest_events, read_events
 from breastai.storage.saving import fallen_back, find_whole
 from breastai.storage.splits import save_split, saved_split
 from breastai.storage.workspace import Workspace
@@ -81,10 +79,8 @@ def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
 
 def _is_complete(workspace: Workspace, run_id: str) -> bool:
     """Return whether the latest part of a run told of its end."""
-    complete = False
-    for event in read_events(workspace.journal_file(run_id)):
-        complete = isinstance(event, TrainingComplete) or (complete and not isinstance(event, TrainingStarted))
-    return complete
+    _, told = latest_events(workspace.journal_file(run_id), ("training_started", "training_complete"))
+    return bool(told) and isinstance(told[-1], TrainingComplete)
 
 
 def _events(
@@ -95,10 +91,8 @@ def _events(
     note: Log | None = None,
     world: World = ALONE,
 ) -> Iterator[Event]:
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    folders = usable_folders(config, workspace.root)
     Thread(target=importlib.import_module, args=("breastai.engine.training",), name="loading", daemon=True).start()
-    folders = list_folders(config, workspace.root)
-    target_class(config, folders.class_names)
     yield TrainingStarted(
         architecture=config.model.architecture,
         epochs=config.training.epochs,

@@ -4,10 +4,8 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from breastai.data.cases import Folders, list_folders
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.data.cases import Folders, usable_folders
 from breastai.domain.config import Config, overlay, parse_config
-from breastai.domain.decision import target_class
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Crossval
@@ -19,7 +17,7 @@ from breastai.scale.fold_search import keep_inner_split, search_in_fold, share_o
 from breastai.scale.held_out import judged
 from breastai.scale.members import StudyInProgress, in_study, run_member
 from breastai.scale.pooling import ensemble_rule, pool_of, pooled_result
-from breastai.scale.ray_cluster import Given, on_cluster
+from breastai.scale.ray_cluster import rest_done
 from breastai.scale.ray_connection import check_cluster
 from breastai.scale.tune import check_space
 from breastai.storage.recording import Stop
@@ -119,9 +117,7 @@ def title_of(member: StudyMember, config: Config) -> str:
 
 def _checked(config: Config, workspace: Workspace) -> Folders:
     """Return the folders; raise what would keep every run from beginning."""
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
-    folders = list_folders(config, workspace.root)
-    target_class(config, folders.class_names)
+    folders = usable_folders(config, workspace.root)
     if config.crossval.tune:
         check_space(config)
     return folders
@@ -131,14 +127,7 @@ def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Genera
     study, workspace = progress.study, progress.workspace
     dealt = yield from dealt_cases(study.study_id, config, folders, workspace)
     keep_splits(study, config, dealt, workspace)
-    if config.system.cluster is None:
-        for member in study.members:
-            progress.check_stop()
-            if not member.is_over:
-                yield from fold_events(progress, member, config, folders, dealt)
-    else:
-        left = Given(progress, [member for member in study.members if not member.is_over])
-        yield from on_cluster(progress, left, config.system)
+    yield from rest_done(progress, config.system, lambda member: fold_events(progress, member, config, folders, dealt))
     yield ProgressUpdate(stage="evaluating", message="Putting the parts held out together", progress=1.0)
     result = pooled_result(progress.study, config, dealt, workspace)
     progress.check_stop()

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import platform
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -60,6 +60,20 @@ class Given:
 
     def failed(self, run_id: str, failure: MemberFailed) -> Iterator[Event]:
         raise failure
+
+
+def rest_done(
+    progress: StudyInProgress, system: SystemSettings, here: Callable[[StudyMember], Generator[Event, None, object]]
+) -> Generator[Event, None, None]:
+    """Do the members that are not over yet: one after the other by `here`, or on the cluster where there is one."""
+    members = progress.study.members
+    if system.cluster is not None:
+        yield from on_cluster(progress, Given(progress, [each for each in members if not each.is_over]), system)
+        return
+    for member in members:
+        progress.check_stop()
+        if not member.is_over:
+            yield from here(member)
 
 
 def on_cluster(progress: StudyInProgress, members: Members, system: SystemSettings) -> Generator[Event, None, None]:

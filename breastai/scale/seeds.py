@@ -5,17 +5,15 @@ from datetime import UTC, datetime
 from functools import partial
 
 from breastai.clinical.spread import spread
-from breastai.data.cases import list_folders
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.data.cases import usable_folders
 from breastai.domain.config import Config, overlay, parse_config
-from breastai.domain.decision import target_class
 from breastai.domain.errors import StudyExists
 from breastai.domain.events import DataLoaded, Event, SeedsComplete
 from breastai.domain.jobs import TrainSeeds
 from breastai.domain.search_space import layer
 from breastai.domain.study import SeedsResult, Study, StudyMember
 from breastai.scale.members import StudyInProgress, in_study, run_member
-from breastai.scale.ray_cluster import Given, on_cluster
+from breastai.scale.ray_cluster import rest_done
 from breastai.scale.ray_connection import check_cluster
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import read_events
@@ -46,8 +44,7 @@ def train_seeds(job: TrainSeeds, workspace: Workspace, stop_requested: Stop) -> 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Iterator[Event]:
     """Do what is left: seeds whose run is not over yet, then how far all of them spread."""
     config = parse_config(study.config)
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
-    target_class(config, list_folders(config, workspace.root).class_names)
+    usable_folders(config, workspace.root)
     if config.system.cluster is not None:
         check_cluster(config.system.cluster)
     yield from in_study(study, workspace, session_id, stop_requested, partial(_work, config))
@@ -80,13 +77,7 @@ def _judged(workspace: Workspace, run_id: str) -> dict[str, object]:
 
 
 def _work(config: Config, progress: StudyInProgress) -> Generator[Event, None, Event]:
-    left = [member for member in progress.study.members if not member.is_over]
-    if config.system.cluster is None:
-        for member in left:
-            progress.check_stop()
-            yield from seed_on_node(progress, member)
-    else:
-        yield from on_cluster(progress, Given(progress, left), config.system)
+    yield from rest_done(progress, config.system, partial(seed_on_node, progress))
     members = progress.study.members
     result = SeedsResult(
         seeds=[member.values["system.seed"] for member in members],

@@ -7,10 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastai.data.cases import list_folders
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.data.cases import usable_folders
 from breastai.domain.config import Config, parse_config
-from breastai.domain.decision import target_class
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete
 from breastai.domain.jobs import Tune
@@ -51,9 +49,7 @@ def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: S
 
 def _new(study_id: str, config: Config, workspace: Workspace) -> Study:
     """Return a tuning that has not begun; raise what would keep every trial from beginning."""
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
-    folders = list_folders(trial_config(config, {}), workspace.root)
-    target_class(config, folders.class_names)
+    usable_folders(trial_config(config, {}), workspace.root)
     return new_search(study_id, config)
 
 

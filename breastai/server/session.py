@@ -136,10 +136,8 @@ class Session:
             self.study = self.study.model_copy(update={"tuning": event.tuning}).ended("complete")
         elif isinstance(event, StudyStopped) and event.study_id == self.study.study_id:
             self.study = self.study.ended("stopped" if event.reason == "user" else "interrupted")
-        elif isinstance(event, CrossvalComplete) and event.study_id == self.study.study_id:
-            self.study = self.study.ended("complete").model_copy(update={"crossval": event.result})
-        elif isinstance(event, SeedsComplete) and event.study_id == self.study.study_id:
-            self.study = self.study.ended("complete").model_copy(update={"seeds": event.result})
+        elif isinstance(event, CrossvalComplete | SeedsComplete) and event.study_id == self.study.study_id:
+            self.study = self.study.ended("complete").model_copy(update={self.study.kind: event.result})
         elif isinstance(event, Error) and self.study.state == "running" and ends_job(event):
             # A worker that is gone leaves a study as a power failure does.
             self.study = self.study.ended(

@@ -121,6 +121,17 @@
   }
 
   /**
+   * After a study came to its end, with what came of it.
+   * @param {State} state
+   * @param {string} study_id
+   * @param {Partial<Wire.Study>} result
+   */
+  function studyComplete(state, study_id, result) {
+    const ended = state.study?.study_id === study_id ? endedStudy(state.study, "complete") : null;
+    return jobEnded(ended === null ? state : { ...state, study: { ...ended, ...result } });
+  }
+
+  /**
    * The study with what is known of its tuning now.
    * @param {Wire.Study | null} study
    * @param {Wire.TuningUpdate | Wire.TuningComplete} event
@@ -237,14 +248,8 @@
       const studies = [...before.studies, ...event.studies.filter(({ study_id }) => !known.has(study_id))];
       return { ...state, studyList: { ...event, studies, unreadable: [...before.unreadable, ...event.unreadable.filter((study_id) => !known.has(study_id))] } };
     },
-    crossval_complete: (state, event) => {
-      const study = state.study?.study_id === event.study_id ? endedStudy(state.study, "complete") : state.study;
-      return jobEnded({ ...state, study: study?.study_id === event.study_id ? { ...study, crossval: event.result } : study });
-    },
-    seeds_complete: (state, event) => {
-      const study = state.study?.study_id === event.study_id ? endedStudy(state.study, "complete") : state.study;
-      return jobEnded({ ...state, study: study?.study_id === event.study_id ? { ...study, seeds: event.result } : study });
-    },
+    crossval_complete: (state, event) => studyComplete(state, event.study_id, { crossval: event.result }),
+    seeds_complete: (state, event) => studyComplete(state, event.study_id, { seeds: event.result }),
     study_stopped: (state, event) => jobEnded({ ...state, study: endedStudy(state.study, event.reason === "user" ? "stopped" : "interrupted") }),
     evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
     comparison: (state, event) => jobEnded({ ...state, comparison: event }),
