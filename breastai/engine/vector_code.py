@@ -37,9 +37,10 @@ if AVAILABLE:
         def __hash__(self) -> int:
             return hash("bfloat")
 
-    _I1, _I32, _I64, _F32 = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.FloatType()
+    _I1, _I16, _I32, _I64, _F32 = (*map(ir.IntType, (1, 16, 32, 64)), ir.FloatType())
     _PTR = ir.PointerType()
     _VECTOR = ir.VectorType(_F32, LANES)
+    _VECTOR_I16 = ir.VectorType(_I16, LANES)
     _VECTOR_I32 = ir.VectorType(_I32, LANES)
     _VECTOR_BF16 = ir.VectorType(_BFloat(), LANES)
 
@@ -147,13 +148,31 @@ class Code:
         """Load one float32 into every lane."""
         number = self.builder.load(self._pointer(address), typ=_F32, align=4)
         first = self.builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, _I32(0))
-        lanes = ir.Constant(_VECTOR_I32, [0] * LANES)
-        return Vec(self.builder, self.builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), lanes))
+        return Vec(self.builder, self.builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), self._whole(0)))
 
     def store(self, vector: Vec, address: Int, dtype: torch.dtype = torch.float32) -> None:
         """Store as `dtype`, rounding to nearest even."""
-        value = self.builder.fptrunc(vector.value, _VECTOR_BF16) if dtype == torch.bfloat16 else vector.value
+        value = self._bf16(vector) if dtype == torch.bfloat16 else vector.value
         self.builder.store(value, self._pointer(address), align=ELEMENT_BYTES[dtype])
+
+    def _bf16(self, vector: Vec) -> Any:
+        """Return the numbers rounded to bf16.
+
+        Where the processor has no instruction for it, LLVM would call a function of the compiler's library, which is
+        not there to be called; so it is done on the bits: half of the last place less one if that is even, and cut.
+        """
+        if "avx512bf16" in self.features:
+            return self.builder.fptrunc(vector.value, _VECTOR_BF16)
+        bits = self.builder.bitcast(vector.value, _VECTOR_I32)
+        odd = self.builder.and_(self.builder.lshr(bits, self._whole(16)), self._whole(1))
+        rounded = self.builder.add(self.builder.add(bits, self._whole(0x7FFF)), odd)
+        quiet = self.builder.or_(bits, self._whole(0x400000))  # rounding could make infinity of a number that is none
+        no_number = self.builder.fcmp_unordered("uno", vector.value, vector.value)
+        chosen = self.builder.select(no_number, quiet, rounded)
+        return self.builder.trunc(self.builder.lshr(chosen, self._whole(16)), _VECTOR_I16)
+
+    def _whole(self, number: int) -> Any:
+        return ir.Constant(_VECTOR_I32, [number] * LANES)
 
     def prefetch(self, address: Int) -> None:
         """Ask for the memory at `address`, which need not exist, before it is needed."""
@@ -207,7 +226,7 @@ class Code:
         else:
             power = self._power_of_two(scaled - whole)
         exponent = self.builder.fptosi(whole.value, _VECTOR_I32)
-        shifted = self.builder.shl(exponent, ir.Constant(_VECTOR_I32, [23] * LANES))
+        shifted = self.builder.shl(exponent, self._whole(23))
         bits = self.builder.add(self.builder.bitcast(power.value, _VECTOR_I32), shifted)
         return Vec(self.builder, self.builder.bitcast(bits, _VECTOR))
 

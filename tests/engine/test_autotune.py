@@ -181,7 +181,8 @@ def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(module, "AVAILABLE", False)
     plan = finished(tune(_Small(), "small", 32, 2, 1))
     assert not plan.needs_kernels()
-    assert set(plan.depthwise) == {"first", "second", "third"}
+    # In float32 leaving all to PyTorch may be fastest.
+    assert set(plan.depthwise) == ({"first", "second", "third"} if plan.channels_last else set())
 
 
 def test_a_chosen_plan_can_be_installed() -> None:
