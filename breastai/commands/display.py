@@ -112,7 +112,8 @@ class Display:
                 self._warn(f"  {item.get('file')}: {item.get('reason')}")
 
     def _model_loaded(self, event: ModelLoaded) -> None:
-        self._line(f"Weights: {event.weights_detail}")
+        if not event.again:
+            self._line(f"Weights: {event.weights_detail}")
         millions = f"{event.parameters / 1e6:.1f} million parameters"
         self._line(f"Computing: {event.device}, {event.dtype}, {counted(event.threads, 'thread')}; {millions}")
         about = [] if event.expected_s is None else [f"about {duration(event.expected_s)}"]

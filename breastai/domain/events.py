@@ -101,6 +101,10 @@ class ModelLoaded(Event):
     plan: str | None = Field(None, description="What was chosen for this machine, and why.")
     expected_s: Number = Field(None, description="About how long the epochs to come will take; null when not known.")
     peak_memory_gb: Number = Field(None, description="Memory the run will take at most, GiB; null when not known.")
+    again: bool = Field(
+        False,
+        description="Told a second time, after an epoch over features alone: only now this machine's fastest way is measured.",
+    )
 
 
 class BatchProgress(BaseModel):

@@ -31,6 +31,7 @@ PROGRESS_FR = (
         r"Building the network and finding this machine's fastest way",
         "Construction du réseau et recherche du calcul le plus rapide sur cette machine",
     ),
+    (r"Finding this machine's fastest way", "Recherche du calcul le plus rapide sur cette machine"),
     (r"Measuring (\S+)", "Mesure de {}"),
     (
         r"Features of the frozen network: (\d+) of (\d+) images",
@@ -118,5 +119,9 @@ PLAN_FR = (
     (r"channels last, all layers by PyTorch", "canaux en dernier, toutes les couches par PyTorch"),
     (r"plain", "PyTorch seul"),
     (r"(\d+) threads", "{} fils d’exécution"),
+    (
+        r"Not measured yet: the fastest way matters once the whole network learns, and is measured then\.",
+        "Pas encore mesuré\u00a0: la façon de calculer compte quand tout le réseau apprend, et sera mesurée à ce moment.",
+    ),
     (r"Measuring took (.*) s\.", "La mesure a pris {}\u00a0s."),
 )

@@ -52,10 +52,10 @@ def plan_for(
     folder: Path | None = None,
 ) -> Choosing:
     """Return the kept plan of this machine, or measure one and keep it; `dtype` holds the number type fixed."""
-    key = _key(model, architecture, image_size, batch_size, threads)
-    path = (folder or plan_folder()) / f"{key}{f'-{dtype}' if dtype else ''}.json"
-    with suppress(OSError, ValidationError):
-        return Plan.model_validate_json(path.read_bytes())
+    path = _plan_file(model, architecture, image_size, batch_size, threads, dtype, folder)
+    plan = _kept(path)
+    if plan is not None:
+        return plan
     plan = yield from tune(model, architecture, image_size, batch_size, threads, dtype)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +67,59 @@ def plan_for(
     return plan
 
 
+def plan_until_measured(
+    model: nn.Module,
+    architecture: str,
+    image_size: int,
+    batch_size: int,
+    threads: int,
+    *,
+    dtype: Dtype | None = None,
+    folder: Path | None = None,
+) -> Plan:
+    """Return at once a plan that should be good where only features are computed; its speed is that of a kept plan.
+
+    It is the same whether or not one is kept: so the first run on a machine can be repeated bit for bit.
+    """
+    kept = _kept(_plan_file(model, architecture, image_size, batch_size, threads, dtype, folder))
+    why = "Not measured yet: the fastest way matters once the whole network learns, and is measured then."
+    return plain_plan(architecture, image_size, batch_size, threads).model_copy(
+        update={
+            "dtype": dtype or ("bfloat16" if fast_bf16() else "float32"),
+            "channels_last": True,
+            "joined": AVAILABLE,
+            "through": AVAILABLE,
+            "depthwise": dict.fromkeys(shapes_of(model, image_size).depthwise, _KERNELS) if AVAILABLE else {},
+            "processor": processor_name(),
+            "torch_version": torch.__version__,
+            "images_per_second": kept.images_per_second if kept is not None else None,
+            "guessed": True,
+            "reasons": (why,),
+        }
+    )
+
+
 def plan_folder() -> Path:
     return platformdirs.user_cache_path("breastai") / "plans"
+
+
+def _kept(path: Path) -> Plan | None:
+    with suppress(OSError, ValidationError):
+        return Plan.model_validate_json(path.read_bytes())
+    return None
+
+
+def _plan_file(
+    model: nn.Module,
+    architecture: str,
+    image_size: int,
+    batch_size: int,
+    threads: int,
+    dtype: Dtype | None,
+    folder: Path | None,
+) -> Path:
+    key = _key(model, architecture, image_size, batch_size, threads)
+    return (folder or plan_folder()) / f"{key}{f'-{dtype}' if dtype else ''}.json"
 
 
 def _key(model: nn.Module, architecture: str, image_size: int, batch_size: int, threads: int) -> str:
@@ -90,6 +141,7 @@ def tune(
         return plain.model_copy(update={"reasons": ("Not on the processor: left to PyTorch.",)})
     trial = copy.deepcopy(model)
     uninstall(trial)
+    trial.requires_grad_(True)  # also where only a part learns at the moment
     measuring = _measured(trial, plain, dtype)
     total = shapes_of(trial, image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4))
     done = 0

@@ -83,7 +83,7 @@ def _measured(
     seed_torch(config.system.seed)
     settings = config.model.model_copy(update={"pretrained": "none"})
     built = build_model(settings, len(images.prepared.folder.class_names), config.preprocessing)
-    prepared = yield from told(prepare_to_compute(built.model, config), config.model.architecture)
+    prepared = yield from told(prepare_to_compute(built.model, config), f"Measuring {config.model.architecture}")
     model, runtime, config, plan = prepared.model, prepared.runtime, prepared.config, prepared.plan
     learner = Learner(
         model=model,

@@ -17,6 +17,7 @@ from breastai.domain.early_stopping import EarlyStopping
 from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
 from breastai.domain.history import final_metrics
+from breastai.engine import recomputation
 from breastai.engine.checkpoint_io import (
     laid_out_as,
     load_tensors,
@@ -31,7 +32,7 @@ from breastai.engine.memory import with_smaller_batch
 from breastai.engine.models import Built, Classifier, build_model
 from breastai.engine.optim import Loss, layer_rates, make_optimizer
 from breastai.engine.runtime import Runtime, seed_torch
-from breastai.engine.setting_up import prepare_to_compute
+from breastai.engine.setting_up import made_to_compute, measured_plan, prepare_to_compute
 from breastai.engine.step import Learner
 from breastai.engine.tuning_plan import Plan
 from breastai.engine.world import ALONE, World
@@ -119,9 +120,11 @@ def assemble(
     cases: Cases,
     resumed: Manifest | None = None,
     world: World = ALONE,
+    begin_with_guess: bool = False,
 ) -> Assembling:
     """Build everything a run needs; with a manifest, as it was when that was written. Yields as it measures.
 
+    `begin_with_guess`: begin with a plan that `replanned` has yet to measure, or to find.
     Raises what building a model does; on a resume CheckpointDamaged, or DataChanged when the images are not the same.
     """
     seed_torch(config.system.seed)
@@ -132,7 +135,7 @@ def assemble(
     )
     average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
     kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
-    prepared = yield from prepare_to_compute(built.model, config, kept, resumed is None, world)
+    prepared = yield from prepare_to_compute(built.model, config, kept, resumed is None, world, begin_with_guess)
     model, runtime, config = prepared.model, prepared.runtime, prepared.config
     if average is not None:
         average.to(runtime.device).to(memory_format=runtime.memory_format)
@@ -164,6 +167,15 @@ def assemble(
     return run
 
 
+def replanned(run: Run) -> Assembling:
+    """Measure the plan that the run has only guessed so far, and go by it from here on. Yields as it measures."""
+    recomputation.uninstall(run.learner.model.backbone)
+    plan = yield from measured_plan(run.learner.model, run.config, run.runtime)
+    run.plan, run.runtime = plan, made_to_compute(run.learner.model, run.config, run.runtime, plan)
+    run.learner.runtime = run.runtime
+    return run
+
+
 def lighter(run: Run) -> Assembling:
     """Return the run as it last was on disk, or as it began, with a smaller batch, for one whose step ran out of memory.
 
@@ -184,8 +196,10 @@ def lighter(run: Run) -> Assembling:
     return again
 
 
-def model_loaded(run: Run, resumed: Manifest | None, expected_s: float | None = None) -> ModelLoaded:
-    """Return the event that tells what was built, and what the run will take."""
+def model_loaded(
+    run: Run, resumed: Manifest | None, expected_s: float | None = None, again: bool = False
+) -> ModelLoaded:
+    """Return the event that tells what was built, and what the run will take; `again`: now that it is measured."""
     pretrained = run.built.pretrained
     return ModelLoaded(
         architecture=run.config.model.architecture,
@@ -198,6 +212,7 @@ def model_loaded(run: Run, resumed: Manifest | None, expected_s: float | None = 
         plan=run.plan.explanation() if run.plan else None,
         expected_s=expected_s,
         peak_memory_gb=round(run.memory.held_gb + run.memory.needed_gb, 1) if run.memory else None,
+        again=again,
     )
 
 

@@ -13,7 +13,7 @@ from breastai.domain.errors import ProcessesDiffer
 from breastai.domain.events import BatchProgress, ProgressUpdate
 from breastai.engine import recomputation
 from breastai.engine.allocator import keep_freed_memory
-from breastai.engine.autotune import plan_for
+from breastai.engine.autotune import plan_for, plan_until_measured
 from breastai.engine.memory import fit_batch
 from breastai.engine.models import Classifier
 from breastai.engine.runtime import Runtime, choose_runtime
@@ -43,12 +43,17 @@ Preparing = Generator[tuple[int, int], None, Prepared]
 
 
 def prepare_to_compute(
-    model: Classifier, config: Config, kept: Plan | None = None, fresh: bool = True, world: World = ALONE
+    model: Classifier,
+    config: Config,
+    kept: Plan | None = None,
+    fresh: bool = True,
+    world: World = ALONE,
+    begin_with_guess: bool = False,
 ) -> Preparing:
     """Make a network ready; `kept`: the plan of the part of the run before. Unless `fresh`, nothing is measured.
 
     Yields between measurements, so that a stop is heard. Of several processes the first one measures, and all compute
-    alike.
+    alike. `begin_with_guess`: the plan is left for `measured_plan` to measure or find, when it matters.
     """
     keep_freed_memory()
     runtime = choose_runtime(config.system, config.training.use_amp, world.local_rank, world.local_size)
@@ -58,23 +63,30 @@ def prepare_to_compute(
         yield 0, 0
         config, memory = _fitted(model, config, runtime, world)
         yield 0, 0
-        plan = kept if kept is not None else (yield from _measured_plan(model, config, runtime))
+        if kept is None:
+            guess = begin_with_guess and world.size == 1
+            plan = (
+                _plan_at_once(model, config, runtime) if guess else (yield from measured_plan(model, config, runtime))
+            )
     if world.size > 1:
         config, plan, memory = _agreed(config, plan, memory, runtime, world)
+    return Prepared(model, made_to_compute(model, config, runtime, plan), config, plan, memory)
+
+
+def made_to_compute(model: Classifier, config: Config, runtime: Runtime, plan: Plan | None) -> Runtime:
+    """Have `model` compute as `plan` says, None as PyTorch does; return how it then runs."""
+    recomputation.uninstall(model.backbone)
     if plan is not None:
         torch.set_num_threads(plan.threads)
         install(model, plan)
         runtime = replace(runtime, training_dtype=plan.training_dtype, threads=plan.threads)
     if config.training.gradient_checkpointing:
         recomputation.install(model.backbone)  # after the plan, which changes blocks too
-    return Prepared(model, runtime, config, plan, memory)
+    return runtime
 
 
-def told(
-    steps: Generator[tuple[int, int], None, Made], measured: str | None = None
-) -> Generator[ProgressUpdate, None, Made]:
-    """Tell as events how far the building of a run is, or the measuring of `measured`; return what comes of it."""
-    message = f"Measuring {measured}" if measured else "Building the network and finding this machine's fastest way"
+def told(steps: Generator[tuple[int, int], None, Made], message: str) -> Generator[ProgressUpdate, None, Made]:
+    """Tell as events, with `message`, how far the building or measuring is; return what comes of it."""
     try:
         while True:
             done, total = next(steps)
@@ -123,12 +135,28 @@ def _fitted(model: Classifier, config: Config, runtime: Runtime, world: World) -
         recomputation.uninstall(model.backbone)
 
 
-def _measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generator[tuple[int, int], None, Plan | None]:
-    if not config.system.autotune or runtime.device.type != "cpu":
+def measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generator[tuple[int, int], None, Plan | None]:
+    """Return the kept plan of this machine, or measure one; None where nothing is to be tuned."""
+    if not _tunes(config, runtime):
         return None
-    wished: Dtype | None = {True: "bfloat16", False: "float32", "auto": None}[config.training.use_amp]
-    data = config.data
-    plan = yield from plan_for(
-        model, config.model.architecture, data.image_size, data.batch_size, runtime.threads, dtype=wished
-    )
+    plan = yield from plan_for(model, *_measured_for(config, runtime), dtype=_wished(config))
     return plan
+
+
+def _plan_at_once(model: nn.Module, config: Config, runtime: Runtime) -> Plan | None:
+    if not _tunes(config, runtime):
+        return None
+    return plan_until_measured(model, *_measured_for(config, runtime), dtype=_wished(config))
+
+
+def _tunes(config: Config, runtime: Runtime) -> bool:
+    return config.system.autotune and runtime.device.type == "cpu"
+
+
+def _measured_for(config: Config, runtime: Runtime) -> tuple[str, int, int, int]:
+    return config.model.architecture, config.data.image_size, config.data.batch_size, runtime.threads
+
+
+def _wished(config: Config) -> Dtype | None:
+    wished: dict[bool | str, Dtype | None] = {True: "bfloat16", False: "float32", "auto": None}
+    return wished[config.training.use_amp]

@@ -42,12 +42,14 @@ from breastai.engine.recipe import (
     lessons_in,
     rate_at,
 )
-from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, save, warnings_of
+from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, replanned, save, warnings_of
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import told
 from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import Manifest
 from breastai.storage.workspace import Workspace
+
+_BUILDING = "Building the network and finding this machine's fastest way"
 
 
 def learned(
@@ -61,8 +63,10 @@ def learned(
     """Learn from `cases`, from the beginning or from where `resumed` was written; raise RunError."""
     if resumed is not None and resumed.state is not None:
         resumed = resumed.model_copy(update={"state": asked_again(resumed.state)})
-    yield ProgressUpdate(stage="tuning", message="Building the network and finding this machine's fastest way")
-    run = yield from told(assemble(run_id, config, workspace, cases, resumed, world))
+    yield ProgressUpdate(stage="tuning", message=_BUILDING)
+    # Features are computed once, without a gradient, and any plan is good for that: the first figures need not wait.
+    guess = resumed is None and is_head_epoch(config.training, 1)
+    run = yield from told(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     yield from disk_warning(run)
@@ -71,6 +75,7 @@ def learned(
             yield from kept_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to
         while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
             try:
+                yield from _replanned(run)
                 yield from _epoch(run)
                 continue
             except (MemoryError, RuntimeError) as error:
@@ -78,7 +83,7 @@ def learned(
                 if not ran_out(error) or with_smaller_batch(run.config) is None or world.size > 1:
                     raise
             # Outside of the except clause, which holds on to the failed step's tensors.
-            run = yield from told(lighter(run))
+            run = yield from told(lighter(run), _BUILDING)
             yield batch_cut_in_run(run)
     except GeneratorExit:
         # The stop: nothing may be told any more, but the place is kept.
@@ -91,6 +96,14 @@ def learned(
     if run.config.training.export_onnx and world.first:
         yield from export_at_end(f"{run_id}/best", workspace)
     yield _complete(run)
+
+
+def _replanned(run: Run) -> Iterator[Event]:
+    """Measure the plan before the first epoch in which the whole network learns, unless it is measured already."""
+    if run.plan is None or not run.plan.guessed or is_head_epoch(run.config.training, run.position.epoch):
+        return
+    yield from told(replanned(run), "Finding this machine's fastest way")
+    yield model_loaded(run, None, expected_s(run), again=True)
 
 
 # --- one epoch ---------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Plan(BaseModel):
     `depthwise`, `pointwise`: ways by the name of the layer; a layer that is not named keeps PyTorch's own. `joined`: batch
     norms, activations, gates and shortcuts by the kernels of batch_norm.py. `through`: batch norms before depthwise
     convolutions by those, as in normed_depthwise.py, where norms are joined. `images_per_second`: forward and backward,
-    when the plan was chosen. `reasons`: what was measured.
+    when the plan was chosen. `guessed`: nothing was measured yet. `reasons`: what was measured.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +66,7 @@ class Plan(BaseModel):
     processor: str = ""
     torch_version: str = ""
     images_per_second: float | None = None
+    guessed: bool = False
     reasons: tuple[str, ...] = ()
 
     @property

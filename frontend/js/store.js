@@ -378,9 +378,9 @@
       params: { train: total(event.train), val: total(event.val), skipped: event.skipped },
     }),
     model_loaded: (event) => ({
-      level: event.weights === "none" ? "warning" : "info",
-      key: event.weights === "none" ? "event.model_from_scratch" : "event.model_loaded",
-      params: { architecture: event.architecture, weights: event.weights_detail },
+      level: event.weights === "none" && !event.again ? "warning" : "info",
+      key: event.again ? "event.model_measured" : event.weights === "none" ? "event.model_from_scratch" : "event.model_loaded",
+      params: { architecture: event.architecture, weights: event.weights_detail, dtype: event.dtype },
     }),
     training_update: (event) => ({
       level: "info",

@@ -57,6 +57,7 @@ declare global {
       plan: string | null;
       expected_s: number | null;
       peak_memory_gb: number | null;
+      again: boolean;
     }
 
     interface ProgressUpdate extends Event {

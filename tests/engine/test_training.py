@@ -11,7 +11,14 @@ from safetensors.torch import load_file
 
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointNotFound, DataChanged, NumClassesMismatch, RunFinished
-from breastai.domain.events import CheckpointSaved, Event, ProgressUpdate, TrainingComplete, TrainingUpdate
+from breastai.domain.events import (
+    CheckpointSaved,
+    Event,
+    ModelLoaded,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingUpdate,
+)
 from breastai.domain.jobs import Resume, Train
 from breastai.engine import autotune
 from breastai.engine.beginning import resume
@@ -246,6 +253,55 @@ def test_a_stop_is_heard_while_the_machine_is_being_measured(
     assert events[-1].type == "training_stopped"  # type: ignore[attr-defined]
     assert not (tmp_path / "plans").exists()
     assert not any(event.type == "model_loaded" for event in events)  # type: ignore[attr-defined]
+
+
+def test_the_head_learns_before_the_machine_is_measured_and_all_else_by_what_was_measured(
+    run_events: RunEvents,
+    small_config: MakeConfig,
+    workspace: Workspace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(autotune, "plan_folder", lambda: tmp_path / "plans")
+    tuned = {"system": {"autotune": True}, "training": {"recipe": "fine_tune", "epochs": 2}}
+    config = small_config(tuned, {"training": {"export_onnx": False}})
+    told = [event for event in run_events(config) if isinstance(event, ModelLoaded | TrainingUpdate)]
+    assert [type(event).__name__ for event in told] == [
+        "ModelLoaded",
+        "TrainingUpdate",
+        "ModelLoaded",
+        "TrainingUpdate",
+    ]
+    first, _, second, _ = told
+    assert isinstance(first, ModelLoaded) and isinstance(second, ModelLoaded)
+    assert (first.again, second.again) == (False, True)
+    assert first.plan is not None and first.plan.startswith("Not measured yet")
+    assert second.plan is not None and "Measuring took" in second.plan
+    plan = verify_checkpoint(checkpoint_files(workspace, "run", "last")).plan
+    assert plan is not None
+    assert not plan["guessed"]
+    # The next run finds the plan instead of measuring it, and is equal bit for bit all the same.
+    again = run_events(config, "again")
+    assert [event.plan for event in again if isinstance(event, ModelLoaded)] == [first.plan, second.plan]
+    assert [event.val_loss for event in again if isinstance(event, TrainingUpdate)] == [
+        event.val_loss for event in told if isinstance(event, TrainingUpdate)
+    ]
+    assert equal(weights(workspace), weights(workspace, "again"))
+
+
+def test_a_run_stopped_before_the_machine_was_measured_measures_when_it_goes_on(
+    small_config: MakeConfig, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autotune, "plan_folder", lambda: tmp_path / "plans")
+    config = small_config({"system": {"autotune": True}, "training": {"recipe": "fine_tune", "epochs": 2}})
+    job = Train(workspace=str(workspace.root), run_id="run", config=config)
+    assert stopped_after(4, job, monkeypatch)[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    plan = verify_checkpoint(checkpoint_files(workspace, "run", "last")).plan
+    assert plan is not None
+    assert plan["guessed"]
+    events = list(resume(Resume(workspace=str(workspace.root), run_id="run"), workspace))
+    assert [event.again for event in events if isinstance(event, ModelLoaded)] == [False, True]
+    assert isinstance(events[-1], TrainingComplete)
 
 
 def test_the_loss_falls_on_images_it_can_tell_apart(run_events: RunEvents, small_config: MakeConfig) -> None:
