@@ -25,7 +25,7 @@ from breastai.engine.models import build_model
 from breastai.engine.optim import Loss, make_optimizer
 from breastai.engine.recipe import epoch_s, keep_statistics, keeps_statistics
 from breastai.engine.runtime import seed_torch
-from breastai.engine.setting_up import prepare_to_compute, told
+from breastai.engine.setting_up import prepare_to_compute, progress_of
 from breastai.engine.step import Learner
 from breastai.storage.mirror import local_place
 from breastai.storage.workspace import Workspace
@@ -83,7 +83,7 @@ def _measured(
     seed_torch(config.system.seed)
     settings = config.model.model_copy(update={"pretrained": "none"})
     built = build_model(settings, len(images.prepared.folder.class_names), config.preprocessing)
-    prepared = yield from told(prepare_to_compute(built.model, config), f"Measuring {config.model.architecture}")
+    prepared = yield from progress_of(prepare_to_compute(built.model, config), f"Measuring {config.model.architecture}")
     model, runtime, config, plan = prepared.model, prepared.runtime, prepared.config, prepared.plan
     learner = Learner(
         model=model,

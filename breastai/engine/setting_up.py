@@ -85,7 +85,7 @@ def made_to_compute(model: Classifier, config: Config, runtime: Runtime, plan: P
     return runtime
 
 
-def told(steps: Generator[tuple[int, int], None, Made], message: str) -> Generator[ProgressUpdate, None, Made]:
+def progress_of(steps: Generator[tuple[int, int], None, Made], message: str) -> Generator[ProgressUpdate, None, Made]:
     """Tell as events, with `message`, how far the building or measuring is; return what comes of it."""
     try:
         while True:

@@ -44,7 +44,7 @@ from breastai.engine.recipe import (
 )
 from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, replanned, save, warnings_of
 from breastai.engine.runtime import seed_torch
-from breastai.engine.setting_up import told
+from breastai.engine.setting_up import progress_of
 from breastai.engine.world import ALONE, World
 from breastai.storage.checkpoints import Manifest
 from breastai.storage.workspace import Workspace
@@ -66,7 +66,7 @@ def learned(
     yield ProgressUpdate(stage="tuning", message=_BUILDING)
     # Features are computed once, without a gradient, and any plan is good for that: the first figures need not wait.
     guess = resumed is None and is_head_epoch(config.training, 1)
-    run = yield from told(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
+    run = yield from progress_of(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     yield from disk_warning(run)
@@ -83,7 +83,7 @@ def learned(
                 if not ran_out(error) or with_smaller_batch(run.config) is None or world.size > 1:
                     raise
             # Outside of the except clause, which holds on to the failed step's tensors.
-            run = yield from told(lighter(run), _BUILDING)
+            run = yield from progress_of(lighter(run), _BUILDING)
             yield batch_cut_in_run(run)
     except GeneratorExit:
         # The stop: nothing may be told any more, but the place is kept.
@@ -102,7 +102,7 @@ def _replanned(run: Run) -> Iterator[Event]:
     """Measure the plan before the first epoch in which the whole network learns, unless it is measured already."""
     if run.plan is None or not run.plan.guessed or is_head_epoch(run.config.training, run.position.epoch):
         return
-    yield from told(replanned(run), "Finding this machine's fastest way")
+    yield from progress_of(replanned(run), "Finding this machine's fastest way")
     yield model_loaded(run, None, expected_s(run), again=True)
 
 

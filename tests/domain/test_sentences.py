@@ -101,24 +101,33 @@ def assigned(within: ast.AST, variable: str) -> Iterator[str]:
 
 
 def progress_messages() -> list[tuple[str, str]]:
+    """What progress says where it is told: in a ProgressUpdate, or handed on to `progress_of`, which makes them."""
     found = []
     for path in sorted(ROOT.rglob("*.py")):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        for function in ast.walk(module):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or function.name == "progress_of":
                 continue
             for call in ast.walk(function):
-                if isinstance(call, ast.Call) and ast.unparse(call.func) == "ProgressUpdate":
+                name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+                if isinstance(call, ast.Call) and name == "ProgressUpdate":
                     (message,) = (each.value for each in call.keywords if each.arg == "message")
-                    said = list(assigned(function, message.id) if isinstance(message, ast.Name) else texts(message))
-                    assert said, (path.name, ast.unparse(message))
-                    found += [(path.name, text) for text in said]
+                elif isinstance(call, ast.Call) and name == "progress_of":
+                    message = call.args[1]
+                else:
+                    continue
+                said = list(texts(message))
+                if isinstance(message, ast.Name):
+                    said = [*assigned(function, message.id), *assigned(module, message.id)]
+                assert said, (path.name, ast.unparse(message))
+                found += [(path.name, text) for text in said]
     return found
 
 
 def test_every_progress_message_has_its_french() -> None:
     said = progress_messages()
     assert len(said) > 20
-    assert {"training.py", "auditing.py", "held_out.py", "ray_cluster.py", "remote_places.py"} <= {
+    assert {"training.py", "auditing.py", "held_out.py", "ray_cluster.py", "remote_places.py", "bench.py"} <= {
         name for name, _ in said
     }
     assert [each for each in said if in_french(each[1]) is None] == []

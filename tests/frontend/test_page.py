@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -452,10 +452,12 @@ THEMES = ("light", "dark")
 STATE_PARTS = {"include": [[part] for part in (".app-header", ".run-card", "#interrupted", "#toasts", "#offline", "#dialog")]}
 
 
-def violations(page: Page, what: str, parts: Any = None) -> list[tuple[str, str, str]]:
+def violations(
+    page: Page, what: str, parts: Any = None, themes: Sequence[str] = THEMES
+) -> list[tuple[str, str, str]]:
     """What axe finds on the page as it is, in both themes. The second has other colours, and nothing else is another."""
     found = []
-    for theme in THEMES:
+    for theme in themes:
         page.select_option("#theme", theme)
         options = {"runOnly": ["color-contrast"]} if theme == "dark" else None
         result = Axe().run(page, context=parts, options=options).response["violations"]
@@ -478,7 +480,8 @@ def test_axe_finds_nothing_in_the_way_of_anyone(open_page: OpenPage, language: s
         expect(page.locator(f"#view-{view}")).to_be_visible()
         if view == "editor":
             page.wait_for_selector("#editor-box .ace_line")
-        found += violations(page, view)
+        # Colours are the same in every language.
+        found += violations(page, view, themes=THEMES if language == "en" else THEMES[:1])
     assert found == []
 
 
