@@ -2,11 +2,14 @@
 
     python benchmarks/int8.py [--threads 2] [--rounds 300] [--models tf_efficientnet_lite0 efficientnet_b0 ...]
     python benchmarks/int8.py --workspace W --checkpoint RUN/best --data FOLDER [--split val]
+    python benchmarks/int8.py --workspace W --study STUDY
 
 The first form times networks of random weights, batch 1, at the sizes of the catalog's presets, and says how far their
 answers are apart. The second exports a trained checkpoint as the product does (the scope that loses little enough on its
 own validation images), times it likewise, and judges PyTorch, float32 and int8 on labelled images: AUC of each class by
 DeLong and sensitivity at the frozen operating point by Wilson, both with 95 % intervals, and the paired DeLong test.
+The third form does so, without timing, for each fold of a cross-validation on the images that fold held out, and judges
+all together: no image chose the weights, the scope or the threshold that answer for it.
 The three are asked in turns of 20, so that a busy machine slows all alike, with a pause before each: the threads of each
 wait for more work by spinning, and would take the cores from the next. "best" is the least of all rounds.
 """
@@ -14,7 +17,7 @@ wait for more work by spinning, and would take the cores from the next. "best" i
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ import numpy as np
 import torch
 
 from breastai.clinical.intervals import auc, delong_test, proportion
-from breastai.data.cases import labelled_images
+from breastai.data.cases import labelled_images, usable_folders
 from breastai.data.phantoms import phantom
 from breastai.domain.config import ModelSettings
 from breastai.domain.decision import Calibration
@@ -35,7 +38,10 @@ from breastai.engine.models import build_model
 from breastai.engine.onnx_file import answer_of, write_float32
 from breastai.engine.quantize import SCOPES, quantize
 from breastai.predictor.onnx_model import INPUT_NAME, OnnxModel
+from breastai.scale.held_out import held_out_images
 from breastai.storage.checkpoints import find_checkpoint
+from breastai.storage.splits import read_split, split_path
+from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 
 SIDES = {"tf_efficientnet_lite0": 224, "efficientnet_b0": 224, "resnet50": 224, "efficientnetv2_s": 384}
@@ -156,7 +162,17 @@ def trained_network(place: str, checkpoint: str, data: str, split: str | None, t
         name: answer_of(OnnxModel.open(path), pixels).probabilities for name, path in zip(ORDER[1:], files, strict=True)
     }
     print(f"on {len(labels)} images of {folder}:")
-    for number, name in enumerate(manifest.class_names):
+    judge(labels, scores, manifest.class_names)
+    point = manifest.decision.operating_point
+    if point is not None:
+        number = manifest.class_names.index(point.class_name)
+        called = {way: values[labels == number, number] >= point.threshold for way, values in scores.items()}
+        tell_sensitivity(point.class_name, called)
+
+
+def judge(labels: np.ndarray, scores: dict[str, np.ndarray], class_names: Sequence[str]) -> None:
+    """Print the AUC of each class by each way, the paired test of float32 and int8, and how far answers are apart."""
+    for number, name in enumerate(class_names):
         positive = labels == number
         for way, values in scores.items():
             area = auc(positive, values[:, number].astype(float))
@@ -169,17 +185,59 @@ def trained_network(place: str, checkpoint: str, data: str, split: str | None, t
             print(
                 f"    float32 minus int8 {change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f}), p {test.p_value:.3f}"
             )
-    point = manifest.decision.operating_point
-    if point is not None:
-        number = manifest.class_names.index(point.class_name)
-        for way, values in scores.items():
-            found = proportion(values[labels == number, number] >= point.threshold)
-            print(
-                f"  sensitivity to {point.class_name} {way:8} {found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
-            )
     for way in ORDER[1:]:
         same = (scores[way].argmax(1) == scores["PyTorch"].argmax(1)).mean()
         print(f"  {way}: difference {np.abs(scores[way] - scores['PyTorch']).max():.2g}, same class {same:.1%}")
+
+
+def tell_sensitivity(name: str, called: dict[str, np.ndarray]) -> None:
+    for way, values in called.items():
+        found = proportion(values)
+        print(
+            f"  sensitivity to {name} {way:8} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), n {len(values)}"
+        )
+
+
+def folds(place: str, study_id: str) -> None:
+    workspace = Workspace.open(place)
+    study = read_study(workspace, study_id)
+    labels: list[np.ndarray] = []
+    scores: dict[str, list[np.ndarray]] = {way: [] for way in ORDER}
+    called: dict[str, list[np.ndarray]] = {way: [] for way in ORDER}
+    for member in study.members:
+        loaded = load_checkpoint(find_checkpoint(workspace, f"{member.run_id}/best"))
+        manifest = loaded.manifest
+        models = {}
+        for way, form in zip(ORDER[1:], ("onnx", "onnx-int8"), strict=True):
+            *_, done = export(Export(workspace=place, checkpoint=f"{member.run_id}/best", format=form), workspace)
+            models[way] = OnnxModel.open(workspace.root / done.path)  # type: ignore[attr-defined]
+            print(f"{member.run_id}, {form}: {done.compared}", flush=True)  # type: ignore[attr-defined]
+        split = read_split(split_path(workspace, member.run_id), member.run_id)
+        reading = held_out_images(split, manifest.config, usable_folders(manifest.config, workspace.root))
+        images = ended(reading)
+        pixels = np.stack([images.image(number) for number in range(len(images))])
+        answers = {"PyTorch": checkpoint_answer(loaded, pixels).probabilities}
+        answers |= {way: answer_of(model, pixels).probabilities for way, model in models.items()}
+        labels.append(images.labels)
+        point = manifest.decision.operating_point
+        for way, values in answers.items():
+            scores[way].append(values)
+            if point is not None:
+                number = manifest.class_names.index(point.class_name)
+                called[way].append(values[images.labels == number, number] >= point.threshold)
+    print(f"on all {sum(map(len, labels))} images, each judged by the fold that held it out:")
+    judge(np.concatenate(labels), {way: np.concatenate(parts) for way, parts in scores.items()}, manifest.class_names)
+    if point is not None:
+        tell_sensitivity(point.class_name, {way: np.concatenate(parts) for way, parts in called.items()})
+
+
+def ended(steps: Generator[Any, None, Any]) -> Any:
+    """Return what a generator returns."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return end.value
 
 
 def main() -> None:
@@ -191,7 +249,11 @@ def main() -> None:
     parser.add_argument("--checkpoint", default="latest")
     parser.add_argument("--data")
     parser.add_argument("--split")
+    parser.add_argument("--study")
     asked = parser.parse_args()
+    if asked.study:
+        folds(asked.workspace, asked.study)
+        return
     if asked.workspace:
         trained_network(asked.workspace, asked.checkpoint, asked.data, asked.split, asked.threads, asked.rounds)
         return

@@ -101,11 +101,14 @@ def install(model: nn.Module, plan: Plan, frozen_batch_norm: bool = False) -> No
     """Tune the layers of `model` in place as `plan` says.
 
     `frozen_batch_norm` keeps the running statistics of the joined batch norms as they are, in training too.
-    Where llvmlite is missing a plan that needs it raises ImportError: another way would round otherwise.
+    Where llvmlite is missing, or can't serve this processor, a plan that needs it raises ImportError: another way would
+    round otherwise.
     """
     uninstall(model)
     if plan.needs_kernels() and not AVAILABLE:
-        raise ImportError("this plan was made with llvmlite, which is not installed")
+        raise ImportError(
+            "this plan was made with llvmlite, which is not installed here or cannot serve this processor"
+        )
     model.to(memory_format=torch.channels_last if plan.channels_last else torch.contiguous_format)
     for name, layer in model.named_modules():
         if name in plan.depthwise and depthwise.tunable(layer):

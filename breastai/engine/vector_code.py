@@ -4,7 +4,7 @@ Whole numbers (`Int`) and vectors of float32 (`Vec`) stand for values the compil
 text that comes out is LLVM's. bf16 exists only in memory: loaded as float32, stored rounded to nearest even.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,9 +17,19 @@ try:
 except ImportError:  # then every layer keeps PyTorch's own way
     llvm = ir = None
 
-__all__ = ["AVAILABLE", "ELEMENT_BYTES", "LANES", "Code", "Int", "Variable", "Vec", "llvm"]
+__all__ = ["AVAILABLE", "ELEMENT_BYTES", "LANES", "Code", "Int", "Variable", "Vec", "llvm", "serves"]
 
-AVAILABLE = llvm is not None
+
+def serves(triple: str, features: Mapping[str, bool]) -> bool:
+    """Return whether a processor has an instruction for all that kernels compute.
+
+    For what it lacks LLVM would call functions of a library, slow where they are found, and the process's end where not.
+    """
+    x86 = triple.split("-")[0] in ("x86_64", "i686", "i386")
+    return not x86 or all(features.get(name, False) for name in ("fma", "sse4.1"))
+
+
+AVAILABLE = llvm is not None and serves(llvm.get_default_triple(), llvm.get_host_cpu_features())
 LANES = 16  # float32 numbers in one vector; LLVM splits it where registers are shorter
 ELEMENT_BYTES = {torch.bfloat16: 2, torch.float32: 4}
 

@@ -66,7 +66,7 @@ def _judge(
     loaded = load_checkpoint(checkpoint_files(workspace, member.run_id, "best"))
     split = read_split(split_path(workspace, member.run_id), f"{member.run_id}/split.json")
     manifest = loaded.manifest
-    images = yield from _held_out_images(split, manifest.config, folders)
+    images = yield from held_out_images(split, manifest.config, folders)
     answers = yield from _answers(progress, loaded, images, title)
     unit_of = None if dealt.units is None else dict(zip(dealt.files, dealt.units, strict=True))
     units = None if unit_of is None else [unit_of[file] for file in images.files]
@@ -97,7 +97,8 @@ def _judge(
     return record
 
 
-def _held_out_images(split: SplitFile, config: Config, folders: Folders) -> Generator[Event, None, ImageSet]:
+def held_out_images(split: SplitFile, config: Config, folders: Folders) -> Generator[Event, None, ImageSet]:
+    """Return the images that a fold holds out, read as its run reads them; raise SplitInvalid when they are others."""
     prepared = yield from prepared_images(folders, config)
     check_split(split, prepared, None, "split.json")
     held_out = {case.file for case in split.cases if case.reason == HELD_OUT}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from breastai.engine import kernels
-from breastai.engine.vector_code import LANES, Code
+from breastai.engine.vector_code import LANES, Code, serves
 
 # What a processor has that LLVM does not know by its name alone: nothing, so the name says it all.
 PROCESSORS = {"haswell": {}, "skylake-avx512": {"avx512f": True}, "znver4": {"avx512f": True, "avx512bf16": True}}
@@ -45,6 +45,12 @@ def test_bf16_is_rounded_to_nearest_even_with_instructions_for_it_and_without(
         assert torch.equal(found.nan_to_num(7.0), vector.bfloat16().nan_to_num(7.0))
         assert torch.equal(found.isnan(), vector.isnan())
         assert torch.equal(_copied(found, torch.float32).nan_to_num(7.0), found.float().nan_to_num(7.0))
+
+
+def test_a_processor_without_fused_multiplication_keeps_pytorchs_own_ways() -> None:
+    assert not serves("x86_64-unknown-linux-gnu", {"sse4.1": True, "avx": True})
+    assert serves("x86_64-pc-windows-msvc", {"sse4.1": True, "avx2": True, "fma": True})
+    assert serves("arm64-apple-darwin", {"neon": True})
 
 
 FEATURES = llvm.get_host_cpu_features()
