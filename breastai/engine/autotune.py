@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -41,22 +42,30 @@ _KERNELS = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="
 Choosing = Generator[tuple[int, int], None, Plan]
 
 
-def plan_for(
-    model: nn.Module,
-    architecture: str,
-    image_size: int,
-    batch_size: int,
-    threads: int,
-    *,
-    dtype: Dtype | None = None,
-    folder: Path | None = None,
-) -> Choosing:
-    """Return the kept plan of this machine, or measure one and keep it; `dtype` holds the number type fixed."""
-    path = _plan_file(model, architecture, image_size, batch_size, threads, dtype, folder)
+@dataclass(frozen=True)
+class Purpose:
+    """What a plan is chosen for; `dtype` holds the number type fixed."""
+
+    architecture: str
+    image_size: int
+    batch_size: int
+    threads: int
+    dtype: Dtype | None = None
+
+    def plain(self) -> Plan:
+        """Return the plan that leaves all to PyTorch, made on this machine."""
+        return plain_plan(self.architecture, self.image_size, self.batch_size, self.threads).model_copy(
+            update={"processor": processor_name(), "torch_version": torch.__version__, "reasons": ()}
+        )
+
+
+def plan_for(model: nn.Module, purpose: Purpose, folder: Path | None = None) -> Choosing:
+    """Return the kept plan of this machine, or measure one and keep it."""
+    path = _plan_file(model, purpose, folder)
     plan = _kept(path)
     if plan is not None:
         return plan
-    plan = yield from tune(model, architecture, image_size, batch_size, threads, dtype)
+    plan = yield from tune(model, purpose)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".tmp")
@@ -67,31 +76,21 @@ def plan_for(
     return plan
 
 
-def plan_until_measured(
-    model: nn.Module,
-    architecture: str,
-    image_size: int,
-    batch_size: int,
-    threads: int,
-    *,
-    dtype: Dtype | None = None,
-    folder: Path | None = None,
-) -> Plan:
+def plan_until_measured(model: nn.Module, purpose: Purpose, folder: Path | None = None) -> Plan:
     """Return at once a plan that should be good where only features are computed; its speed is that of a kept plan.
 
     It is the same whether or not one is kept: so the first run on a machine can be repeated bit for bit.
     """
-    kept = _kept(_plan_file(model, architecture, image_size, batch_size, threads, dtype, folder))
+    kept = _kept(_plan_file(model, purpose, folder))
     why = "Not measured yet: the fastest way matters once the whole network learns, and is measured then."
-    return plain_plan(architecture, image_size, batch_size, threads).model_copy(
+    ways = dict.fromkeys(shapes_of(model, purpose.image_size).depthwise, _KERNELS)
+    return purpose.plain().model_copy(
         update={
-            "dtype": dtype or ("bfloat16" if fast_bf16() else "float32"),
+            "dtype": purpose.dtype or ("bfloat16" if fast_bf16() else "float32"),
             "channels_last": True,
             "joined": AVAILABLE,
             "through": AVAILABLE,
-            "depthwise": dict.fromkeys(shapes_of(model, image_size).depthwise, _KERNELS) if AVAILABLE else {},
-            "processor": processor_name(),
-            "torch_version": torch.__version__,
+            "depthwise": ways if AVAILABLE else {},
             "images_per_second": kept.images_per_second if kept is not None else None,
             "guessed": True,
             "reasons": (why,),
@@ -109,41 +108,25 @@ def _kept(path: Path) -> Plan | None:
     return None
 
 
-def _plan_file(
-    model: nn.Module,
-    architecture: str,
-    image_size: int,
-    batch_size: int,
-    threads: int,
-    dtype: Dtype | None,
-    folder: Path | None,
-) -> Path:
-    key = _key(model, architecture, image_size, batch_size, threads)
-    return (folder or plan_folder()) / f"{key}{f'-{dtype}' if dtype else ''}.json"
-
-
-def _key(model: nn.Module, architecture: str, image_size: int, batch_size: int, threads: int) -> str:
+def _plan_file(model: nn.Module, purpose: Purpose, folder: Path | None) -> Path:
     names = [f"{name}{tuple(value.shape)}" for name, value in model.state_dict().items()]
     machine = [processor_name(), torch.__version__, str(fast_bf16()), str(AVAILABLE), _CANDIDATES]
     digest = hashlib.sha256("\n".join([*machine, *names]).encode()).hexdigest()[:16]
-    return f"{architecture}-{image_size}-{batch_size}-{threads}-{digest}"
+    name = f"{purpose.architecture}-{purpose.image_size}-{purpose.batch_size}-{purpose.threads}-{digest}"
+    return (folder or plan_folder()) / f"{name}{f'-{purpose.dtype}' if purpose.dtype else ''}.json"
 
 
-def tune(
-    model: nn.Module, architecture: str, image_size: int, batch_size: int, threads: int, dtype: Dtype | None = None
-) -> Choosing:
-    """Measure and return the fastest plan; `dtype` holds the number type fixed. The model is left as it is."""
-    started = time.perf_counter()
-    plain = plain_plan(architecture, image_size, batch_size, threads).model_copy(
-        update={"processor": processor_name(), "torch_version": torch.__version__, "reasons": ()}
-    )
+def tune(model: nn.Module, purpose: Purpose) -> Choosing:
+    """Measure and return the fastest plan. The model is left as it is."""
+    started, threads = time.perf_counter(), purpose.threads
+    plain = purpose.plain()
     if next(model.parameters()).device.type != "cpu":
         return plain.model_copy(update={"reasons": ("Not on the processor: left to PyTorch.",)})
     trial = copy.deepcopy(model)
     uninstall(trial)
     trial.requires_grad_(True)  # also where only a part learns at the moment
-    measuring = _measured(trial, plain, dtype)
-    total = shapes_of(trial, image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4))
+    measuring = _measured(trial, plain, purpose.dtype)
+    total = shapes_of(trial, purpose.image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4))
     done = 0
     try:
         while True:

@@ -13,7 +13,7 @@ from breastai.domain.errors import ProcessesDiffer
 from breastai.domain.events import BatchProgress, ProgressUpdate
 from breastai.engine import recomputation
 from breastai.engine.allocator import keep_freed_memory
-from breastai.engine.autotune import plan_for, plan_until_measured
+from breastai.engine.autotune import Purpose, plan_for, plan_until_measured
 from breastai.engine.memory import fit_batch
 from breastai.engine.models import Classifier
 from breastai.engine.runtime import Runtime, choose_runtime
@@ -139,24 +139,22 @@ def measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generat
     """Return the kept plan of this machine, or measure one; None where nothing is to be tuned."""
     if not _tunes(config, runtime):
         return None
-    plan = yield from plan_for(model, *_measured_for(config, runtime), dtype=_wished(config))
+    plan = yield from plan_for(model, _purpose(config, runtime))
     return plan
 
 
 def _plan_at_once(model: nn.Module, config: Config, runtime: Runtime) -> Plan | None:
     if not _tunes(config, runtime):
         return None
-    return plan_until_measured(model, *_measured_for(config, runtime), dtype=_wished(config))
+    return plan_until_measured(model, _purpose(config, runtime))
 
 
 def _tunes(config: Config, runtime: Runtime) -> bool:
     return config.system.autotune and runtime.device.type == "cpu"
 
 
-def _measured_for(config: Config, runtime: Runtime) -> tuple[str, int, int, int]:
-    return config.model.architecture, config.data.image_size, config.data.batch_size, runtime.threads
-
-
-def _wished(config: Config) -> Dtype | None:
+def _purpose(config: Config, runtime: Runtime) -> Purpose:
+    data = config.data
     wished: dict[bool | str, Dtype | None] = {True: "bfloat16", False: "float32", "auto": None}
-    return wished[config.training.use_amp]
+    dtype = wished[config.training.use_amp]
+    return Purpose(config.model.architecture, data.image_size, data.batch_size, runtime.threads, dtype)

@@ -13,7 +13,7 @@ from torch import nn
 
 from breastai.domain.sentences import in_french
 from breastai.engine import autotune, layer_ways, machine
-from breastai.engine.autotune import choose_dtype, plan_for, tune
+from breastai.engine.autotune import Purpose, choose_dtype, plan_for, tune
 from breastai.engine.depthwise import tunable
 from breastai.engine.layer_ways import shapes_of
 from breastai.engine.tuning_plan import Plan, install
@@ -56,7 +56,7 @@ class _Small(nn.Module):
 
 def test_a_plan_names_every_depthwise_and_pointwise_layer_and_says_why() -> None:
     model = _Small()
-    plan = finished(tune(model, "small", 32, 2, 1))
+    plan = finished(tune(model, Purpose("small", 32, 2, 1)))
     assert set(plan.depthwise) == {"first", "second", "third"}
     assert plan.depthwise["first"] == plan.depthwise["second"]
     assert (plan.architecture, plan.image_size, plan.batch_size, plan.threads) == ("small", 32, 2, 1)
@@ -75,8 +75,8 @@ def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch
     for speeds in (gained, lost):
         monkeypatch.setattr(autotune, "matrix_gflops", speeds.__getitem__)
         lines += choose_dtype()[1]
-    lines += finished(tune(_Small(), "small", 32, 2, 4, "float32" if fast_bf16 else None)).reasons
-    lines += finished(tune(_Small().to("meta"), "small", 32, 2, 1)).reasons
+    lines += finished(tune(_Small(), Purpose("small", 32, 2, 4, "float32" if fast_bf16 else None))).reasons
+    lines += finished(tune(_Small().to("meta"), Purpose("small", 32, 2, 1))).reasons
     assert len(lines) > 7
     english = re.compile(r"\b(by|in|with|and|the|of|was|threads|took|stride|ms,|seconds?|[a-z]+ing)\b|\d\.\d")
     for line in lines:
@@ -89,7 +89,7 @@ def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch
 def test_where_kernels_are_far_ahead_no_time_is_spent_on_single_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autotune, "_FAR_AHEAD", 0.0)
     monkeypatch.setattr(autotune, "choose_depthwise", lambda *_: pytest.fail("single layers were timed"))
-    plan = finished(tune(_Small(), "small", 32, 2, 1, "bfloat16"))
+    plan = finished(tune(_Small(), Purpose("small", 32, 2, 1, "bfloat16")))
     ways = {way for layer in plan.depthwise.values() for way in layer.model_dump().values()}
     assert ways == {"kernel"}
     assert plan.joined
@@ -106,7 +106,7 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    finished(tune(model, "small", 32, 2, 2))
+    finished(tune(model, Purpose("small", 32, 2, 2)))
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -116,7 +116,7 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
 
 def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_path: Path) -> None:
     model = _Small()
-    told = list(tune(model, "small", 32, 2, 1, "float32"))
+    told = list(tune(model, Purpose("small", 32, 2, 1, "float32")))
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     assert {total for _, total in told} == {told[0][1]}
     # One word for each pass of each shape, and for each trial of a whole step.
@@ -124,7 +124,7 @@ def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_pa
     before, threads = type(model.first), torch.get_num_threads()
     for stop in (1, 5, 12):  # in any choosing: trials that are hopeless are left out later
         torch.manual_seed(3)
-        choosing = plan_for(model, "small", 32, 2, 2, dtype="float32", folder=tmp_path)
+        choosing = plan_for(model, Purpose("small", 32, 2, 2, "float32"), tmp_path)
         for _ in range(stop):
             next(choosing)
             assert torch.get_num_threads() == threads
@@ -138,24 +138,24 @@ def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = _Small()
-    plan = finished(plan_for(model, "small", 32, 2, 1, folder=tmp_path))
+    plan = finished(plan_for(model, Purpose("small", 32, 2, 1), tmp_path))
     monkeypatch.setattr(autotune, "tune", lambda *_: pytest.fail("measured although a plan was kept"))
-    assert finished(plan_for(model, "small", 32, 2, 1, folder=tmp_path)) == plan
+    assert finished(plan_for(model, Purpose("small", 32, 2, 1), tmp_path)) == plan
     monkeypatch.undo()
     (kept,) = tmp_path.iterdir()
     kept.write_text("{", encoding="utf-8")
-    assert finished(plan_for(model, "small", 32, 2, 1, folder=tmp_path)).depthwise.keys() == plan.depthwise.keys()
+    assert finished(plan_for(model, Purpose("small", 32, 2, 1), tmp_path)).depthwise.keys() == plan.depthwise.keys()
     assert kept.read_text(encoding="utf-8") != "{"
 
 
 @pytest.mark.parametrize("change", ["image_size", "batch_size", "threads", "model"])
 def test_a_plan_is_kept_for_one_model_size_batch_and_number_of_threads(change: str, tmp_path: Path) -> None:
-    def key(image_size: int = 32, batch_size: int = 2, threads: int = 1, model: str = "small") -> str:
+    def kept_in(image_size: int = 32, batch_size: int = 2, threads: int = 1, model: str = "small") -> Path:
         network = _Small() if model == "small" else nn.Sequential(_Small())
-        return autotune._key(network, "small", image_size, batch_size, threads)
+        return autotune._plan_file(network, Purpose("small", image_size, batch_size, threads), tmp_path)
 
     other: dict[str, object] = {"image_size": 64, "batch_size": 4, "threads": 2, "model": "wrapped"}
-    assert key(**{change: other[change]}) != key() == key()  # type: ignore[arg-type]
+    assert kept_in(**{change: other[change]}) != kept_in() == kept_in()  # type: ignore[arg-type]
 
 
 def test_without_bf16_instructions_the_plan_is_float32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ def test_without_bf16_instructions_the_plan_is_float32(monkeypatch: pytest.Monke
     dtype, reasons = choose_dtype()
     assert dtype == "float32"
     assert "no instructions" in reasons[0]
-    plan = finished(tune(_Small(), "small", 32, 2, 1))
+    plan = finished(tune(_Small(), Purpose("small", 32, 2, 1)))
     assert plan.dtype == "float32"
 
 
@@ -179,7 +179,7 @@ def test_bf16_that_gains_too_little_is_not_chosen(monkeypatch: pytest.MonkeyPatc
 def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (autotune, layer_ways):
         monkeypatch.setattr(module, "AVAILABLE", False)
-    plan = finished(tune(_Small(), "small", 32, 2, 1))
+    plan = finished(tune(_Small(), Purpose("small", 32, 2, 1)))
     assert not plan.needs_kernels()
     # In float32 leaving all to PyTorch may be fastest.
     assert set(plan.depthwise) == ({"first", "second", "third"} if plan.channels_last else set())
@@ -187,7 +187,7 @@ def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_chosen_plan_can_be_installed() -> None:
     model = _Small()
-    plan = finished(tune(model, "small", 32, 2, 1, "float32"))
+    plan = finished(tune(model, Purpose("small", 32, 2, 1, "float32")))
     x = torch.randn(2, 3, 32, 32)
     expected = model(x)
     install(model, plan)
