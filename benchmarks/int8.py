@@ -9,7 +9,8 @@ answers are apart. The second exports a trained checkpoint as the product does (
 own validation images), times it likewise, and judges PyTorch, float32 and int8 on labelled images: AUC of each class by
 DeLong and sensitivity at the frozen operating point by Wilson, both with 95 % intervals, and the paired DeLong test.
 The third form does so, without timing, for each fold of a cross-validation on the images that fold held out, and judges
-all together: no image chose the weights, the scope or the threshold that answer for it.
+all together: no image chose the weights, the scope or the threshold that answer for it. A fold whose int8 model is refused
+is named and left out.
 The three are asked in turns of 20, so that a busy machine slows all alike, with a pause before each: the threads of each
 wait for more work by spinning, and would take the cores from the next. "best" is the least of all rounds.
 """
@@ -29,6 +30,7 @@ from breastai.data.cases import labelled_images, usable_folders
 from breastai.data.phantoms import phantom
 from breastai.domain.config import ModelSettings
 from breastai.domain.decision import Calibration
+from breastai.domain.errors import ExportLosesAccuracy
 from breastai.domain.jobs import Export
 from breastai.engine.checkpoint_io import load_checkpoint
 from breastai.engine.export import export
@@ -208,10 +210,14 @@ def folds(place: str, study_id: str) -> None:
         loaded = load_checkpoint(find_checkpoint(workspace, f"{member.run_id}/best"))
         manifest = loaded.manifest
         models = {}
-        for way, form in zip(ORDER[1:], ("onnx", "onnx-int8"), strict=True):
-            *_, done = export(Export(workspace=place, checkpoint=f"{member.run_id}/best", format=form), workspace)
-            models[way] = OnnxModel.open(workspace.root / done.path)  # type: ignore[attr-defined]
-            print(f"{member.run_id}, {form}: {done.compared}", flush=True)  # type: ignore[attr-defined]
+        try:
+            for way, form in zip(ORDER[1:], ("onnx", "onnx-int8"), strict=True):
+                *_, done = export(Export(workspace=place, checkpoint=f"{member.run_id}/best", format=form), workspace)
+                models[way] = OnnxModel.open(workspace.root / done.path)  # type: ignore[attr-defined]
+                print(f"{member.run_id}, {form}: {done.compared}", flush=True)  # type: ignore[attr-defined]
+        except ExportLosesAccuracy as error:
+            print(f"{member.run_id} is left out: {error}", flush=True)
+            continue
         split = read_split(split_path(workspace, member.run_id), member.run_id)
         reading = held_out_images(split, manifest.config, usable_folders(manifest.config, workspace.root))
         images = ended(reading)

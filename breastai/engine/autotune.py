@@ -21,16 +21,18 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from breastai.engine.layer_ways import HOPELESS, REPEATS, choose_depthwise, choose_pointwise, seconds, shapes_of
+from breastai.engine.layer_ways import REPEATS, choose_depthwise, choose_pointwise, seconds, shapes_of
 from breastai.engine.machine import matrix_gflops, processor_name
 from breastai.engine.runtime import fast_bf16
 from breastai.engine.tuning_plan import Dtype, LayerWays, Plan, install, plain_plan, uninstall
 from breastai.engine.vector_code import AVAILABLE
 
 _LOG = logging.getLogger(__name__)
-_CANDIDATES = "6"  # another number where there are others to choose from: plans kept before are measured anew
+_CANDIDATES = "7"  # another number where there are others to choose from: plans kept before are measured anew
 _BF16_GAIN = 1.1  # bf16 must multiply matrices so much faster than float32 to be worth its rounding
 _FAR_AHEAD = 1.5  # whole steps by our kernels so much faster than PyTorch's: no single layer is in doubt
+_NEAR_STEP = 1.05  # our kernels come first: among equals they take less memory
+_HOPELESS_STEP = 2.5  # a single step may fall into another program's work: only one this much slower is not timed again
 _FEW = 2  # images that tell plans far apart from one another
 _BY_TORCH = "channels last, all layers by PyTorch"
 _BY_WAYS = "channels last, each layer by its fastest ways"
@@ -210,10 +212,10 @@ def choose_dtype() -> tuple[Dtype, list[str]]:
 
 
 def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> Generator[int, None, tuple[Plan, list[str]]]:
-    """Return the plan with the fastest forward and backward pass, and what was measured."""
+    """Return the plan with the fastest forward and backward pass, the first of near equals, and what was measured."""
     images = max(_FEW, next(iter(candidates.values())).batch_size // 4)  # enough to tell them apart
     taken = yield from _step_times(model, candidates, images)
-    chosen = min(taken, key=lambda name: taken[name])
+    chosen = next(name for name in taken if taken[name] <= _NEAR_STEP * min(taken.values()))
     plan = candidates[chosen].model_copy(update={"images_per_second": round(1 / taken[chosen], 2)})
     return plan, [f"{chosen}: {_in_words(taken, images)}"]
 
@@ -223,7 +225,7 @@ def _step_times(model: nn.Module, candidates: dict[str, Plan], images: int) -> G
     size = next(iter(candidates.values())).image_size
     best = dict.fromkeys(candidates, float("inf"))
     for turn, name in itertools.product(range(REPEATS), candidates):
-        if turn > 1 and best[name] > HOPELESS * min(best.values()):
+        if turn > 1 and best[name] > _HOPELESS_STEP * min(best.values()):
             continue
         plan = candidates[name]
         install(model, plan)

@@ -1,12 +1,16 @@
-"""Heat maps: where in an image a network found what speaks for a class (Grad-CAM), laid over the original pixels.
+"""Heat maps: where in an image a network found what speaks for a class, laid over the original pixels.
 
-Grad-CAM: Selvaraju et al., ICCV 2017, on the backbone's last feature map. Behind CBAM and with attention pooling the
-maps met lesions less: a channel's mean gradient then forgets which places count. A heat map shows where the network
-looked, not whether it was right; `benchmarks/heat_maps.py` measures how far such maps can be believed.
+Grad-CAM (Selvaraju et al., ICCV 2017) on the backbone's last feature map tells which region counts, in few and coarse
+places; behind CBAM and with attention pooling the maps met lesions less, for a channel's mean gradient forgets which places
+count. So it is multiplied by HiResCAM (Draelos & Carin, 2020) of the map of twice the resolution before it, which tells
+where within the region, as Grad-CAM's authors multiplied theirs by guided backpropagation. Chosen on training images with
+masks. A heat map shows where the network looked, not whether it was right; `benchmarks/heat_maps.py` measures how far such
+maps can be believed.
 """
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +18,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from breastai.clinical.decision import calibrated
 from breastai.data.decode import Pixels, read_image
@@ -26,7 +30,7 @@ from breastai.domain.events import Event, ExplanationsComplete, HeatMap
 from breastai.domain.jobs import Explain
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.judging import checkpoint_of, image_files
-from breastai.engine.models import Classifier, normalized
+from breastai.engine.models import Classifier, finer_stage, normalized
 from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -37,33 +41,69 @@ _OPACITY = 0.45
 
 
 def heat_maps(model: Classifier, inputs: Tensor, classes: Tensor) -> tuple[Heat, Tensor]:
-    """Return Grad-CAM maps, (N, S, S) from 0 to 1, of `classes` (N,) for normalised inputs, and the logits (N, C).
+    """Return maps, (N, S, S) from 0 to 1, of `classes` (N,) for normalised inputs, and the logits (N, C).
 
     A map that speaks nowhere for its class is 0 throughout. The model's own gradients stay as they were.
     """
+    size = (int(inputs.shape[2]), int(inputs.shape[3]))
+    with _set_aside(model), _tapped(model) as taken, torch.enable_grad():
+        last = model.backbone(inputs)
+        if not taken:
+            last = last.detach().requires_grad_(True)
+        logits = model.classify(last)
+        chosen = logits.gather(1, classes[:, None]).sum()
+        maps = [last, *taken]
+        slopes = torch.autograd.grad(chosen, maps)
+    weights = slopes[0].mean(dim=(2, 3), keepdim=True)
+    heat = _enlarged(weights * last.detach(), size)
+    if taken:
+        sharper = heat * _enlarged(slopes[1] * taken[0].detach(), size)
+        # Where the two have no place in common the coarse one still says what it says.
+        heat = torch.where(sharper.amax(dim=(1, 2), keepdim=True) > 0, sharper, heat)
+    return _to_one(heat, (1, 2)).cpu().numpy(), logits.detach()
+
+
+@contextmanager
+def _set_aside(model: Classifier) -> Iterator[None]:
+    """Have the model judge, and none of its weights take part in a gradient; afterwards it is as it was."""
     was_training = model.training
-    model.eval()
+    learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.eval().requires_grad_(False)
     try:
-        with torch.no_grad():
-            features = model.backbone(inputs)
-        return _maps(model, features, classes, (int(inputs.shape[2]), int(inputs.shape[3])))
+        yield
     finally:
         model.train(was_training)
+        for parameter in learnt:
+            parameter.requires_grad_(True)
 
 
-def _maps(model: Classifier, features: Tensor, classes: Tensor, size: tuple[int, int]) -> tuple[Heat, Tensor]:
-    """Return what `heat_maps` does, from the backbone's `features` (N, channels, h, w), enlarged to `size`."""
-    with torch.enable_grad():
-        features = features.detach().requires_grad_(True)
-        logits = model.classify(features)
-        chosen = logits.gather(1, classes[:, None]).sum()
-        (slopes,) = torch.autograd.grad(chosen, features)
-    weights = slopes.mean(dim=(2, 3), keepdim=True)
-    maps = torch.relu((weights * features.detach()).sum(1, keepdim=True)).float()  # -> (N, 1, h, w)
-    highest = maps.amax(dim=(2, 3), keepdim=True)
-    scaled = maps / highest.clamp_min(torch.finfo(torch.float32).tiny)
-    enlarged = torch.nn.functional.interpolate(scaled, size=size, mode="bilinear", align_corners=False)
-    return enlarged[:, 0].cpu().numpy(), logits.detach()
+@contextmanager
+def _tapped(model: Classifier) -> Iterator[list[Tensor]]:
+    """Yield a list that a forward pass puts the finer map into, (N, channels, 2h, 2w); gradients begin there."""
+    taken: list[Tensor] = []
+
+    def take(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        taken[:] = [output.detach().requires_grad_(True)]
+        return taken[0]
+
+    name = finer_stage(model.backbone)
+    hook = model.backbone.get_submodule(name).register_forward_hook(take) if name is not None else None
+    try:
+        yield taken
+    finally:
+        if hook is not None:
+            hook.remove()
+
+
+def _enlarged(contributions: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return what the channels (N, channels, h, w) say for the class together, at most 1, as (N, S, S)."""
+    maps = torch.relu(contributions.sum(1, keepdim=True)).float()  # -> (N, 1, h, w)
+    scaled = _to_one(maps, (2, 3))
+    return torch.nn.functional.interpolate(scaled, size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def _to_one(maps: Tensor, places: tuple[int, int]) -> Tensor:
+    return maps / maps.amax(dim=places, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
 
 
 def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
@@ -111,11 +151,10 @@ def explained(
     model = loaded.model.to(runtime.device)
     inputs = normalized(torch.from_numpy(square[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
     with torch.no_grad():
-        features = model.backbone(inputs)
-        raw = model.classify(features).double().softmax(1).cpu().numpy()
+        raw = model(inputs).double().softmax(1).cpu().numpy()
     probabilities = calibrated(manifest.decision.calibration, raw)[0].tolist()
     number = manifest.class_names.index(target_class) if target_class else int(np.argmax(probabilities))
-    maps, _ = _maps(model, features, torch.tensor([number], device=inputs.device), square.shape[:2])
+    maps, _ = heat_maps(model, inputs, torch.tensor([number], device=inputs.device))
     return on_original(maps[0], region, settings), region, probabilities, number
 
 

@@ -20,7 +20,7 @@ from breastai.engine.vector_code import AVAILABLE
 
 Name = TypeVar("Name", bound=str)
 REPEATS = 3
-HOPELESS = 1.5  # a way this much slower than the best so far is not timed again
+_HOPELESS = 1.5  # a way this much slower than the best so far is not timed again
 _NEAR = 1.15
 _PIXEL_NEAR = 1.05  # products of matrices gain a little in each of many layers
 _PIXEL_REPEATS = 4
@@ -183,7 +183,7 @@ def fastest(
         way()  # compiles, and warms the caches
         for _ in range(repeats):
             best[name] = min(best.get(name, float("inf")), seconds(way))
-            if best[name] > HOPELESS * min(best.values()):
+            if best[name] > _HOPELESS * min(best.values()):
                 break
     name = next(way for way in best if best[way] <= near * min(best.values()))
     return name, best[name]

@@ -124,6 +124,17 @@ def _insert_after_stages(backbone: Any, settings: ModelSettings) -> None:
         setattr(backbone.get_submodule(parent), leaf, wrapped)
 
 
+def finer_stage(backbone: Any) -> str | None:
+    """Return the name of the last stage before the resolution halves for the last time; None where no map can use it.
+
+    That is where timm tells of none, and before a layer norm: it heeds no vector's length, so that over the channels of a
+    place gradient times activation sums up to nothing.
+    """
+    if any(isinstance(module, nn.LayerNorm) for module in backbone.modules()):
+        return None
+    return next(reversed([name for name, _ in _stages(backbone)]), None)
+
+
 def _stages(backbone: Any) -> Iterator[tuple[str, int]]:
     """Yield name and channels of each stage but the last, from timm's own list of where the resolution halves."""
     info = backbone.feature_info

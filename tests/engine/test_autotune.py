@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -16,18 +17,17 @@ from breastai.engine import autotune, layer_ways, machine
 from breastai.engine.autotune import Purpose, choose_dtype, plan_for, tune
 from breastai.engine.depthwise import tunable
 from breastai.engine.layer_ways import shapes_of
-from breastai.engine.tuning_plan import Plan, install
+from breastai.engine.tuning_plan import install, plain_plan
 from breastai.engine.vector_code import AVAILABLE
 
 
-def finished(steps: Generator[object, None, Plan]) -> Plan:
+def finished(steps: Generator[object, None, Any]) -> Any:
     """Draw a generator to its end."""
     try:
         while True:
             next(steps)
     except StopIteration as end:
-        plan: Plan = end.value
-        return plan
+        return end.value
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +174,25 @@ def test_bf16_that_gains_too_little_is_not_chosen(monkeypatch: pytest.MonkeyPatc
     assert choose_dtype()[0] == "float32"
     speeds[torch.bfloat16] = 200.0
     assert choose_dtype()[0] == "bfloat16"
+
+
+def chosen_by(times: list[float], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return which of two plans is chosen where their steps take so long, in turns; the first of each compiles."""
+    taken = iter(times)
+    monkeypatch.setattr(autotune, "seconds", lambda step: next(taken))
+    one = plain_plan("small", 32, 8, 1)
+    other = one.model_copy(update={"channels_last": True})
+    plan, _ = finished(autotune._choose_plan(_Small(), {"one": one, "other": other}))
+    assert list(taken) == []
+    return "other" if plan.channels_last else "one"
+
+
+def test_one_slow_step_does_not_rule_a_plan_out_and_of_near_equals_the_first_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert chosen_by([9, 9, 1.0, 2.0, 1.0, 0.9], monkeypatch) == "other"
+    assert chosen_by([9, 9, 1.0, 0.97, 1.0, 0.96], monkeypatch) == "one"
+    assert chosen_by([9, 9, 1.0, 3.0, 1.0], monkeypatch) == "one"  # hopeless: not timed again
 
 
 def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:

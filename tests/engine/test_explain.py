@@ -1,4 +1,4 @@
-"""Heat maps: Captum's Grad-CAM, the right place for every family, and gone when the weights are random."""
+"""Heat maps: Captum's Grad-CAM and gradients, the right place for every family, and gone when the weights are random."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from captum.attr import LayerGradCam
+from captum.attr import LayerGradCam, LayerGradientXActivation
 from PIL import Image
 from torch import nn
 
@@ -17,7 +17,7 @@ from breastai.domain.config import ModelSettings
 from breastai.domain.events import ExplanationsComplete, HeatMap
 from breastai.domain.jobs import Explain
 from breastai.engine.explain import explain, heat_maps, overlay_name
-from breastai.engine.models import Classifier, build_model
+from breastai.engine.models import Classifier, build_model, finer_stage
 from breastai.storage.workspace import Workspace
 
 SIDE = 128
@@ -65,7 +65,7 @@ def test_every_family_has_a_map_that_shines_where_the_cue_is(family: str) -> Non
 
 
 @pytest.mark.parametrize("settings", [{}, {"use_cbam": False}, {"attention_pooling": True}])
-def test_the_map_is_captums_grad_cam(settings: dict[str, Any]) -> None:
+def test_the_map_is_captums_grad_cam_by_the_gradients_of_the_finer_map(settings: dict[str, Any]) -> None:
     model = classifier("tf_efficientnet_lite0", **settings)
     torch.manual_seed(2)
     for parameter in model.parameters():  # attention begins as if it were not there
@@ -73,13 +73,37 @@ def test_the_map_is_captums_grad_cam(settings: dict[str, Any]) -> None:
     images = torch.randn(2, 3, SIDE, SIDE)
     classes = torch.tensor([0, 1])
     found, logits = heat_maps(model, images, classes)
-    reference = LayerGradCam(model, model.backbone).attribute(images, target=classes, relu_attributions=True)
-    reference = nn.functional.interpolate(reference, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
     coarse = LayerGradCam(model, model.backbone).attribute(images, target=classes, relu_attributions=True)
-    highest = coarse.amax(dim=(2, 3), keepdim=True).clamp_min(1e-30)
-    np.testing.assert_allclose(found, (reference / highest)[:, 0].detach().numpy(), atol=1e-4)
+    finer = LayerGradientXActivation(model, model.backbone.get_submodule("blocks.4")).attribute(images, target=classes)
+    finer = finer.sum(1, keepdim=True).relu()
+    assert coarse.shape[2:] == (4, 4) and finer.shape[2:] == (8, 8)
+
+    def to_one(maps: torch.Tensor) -> torch.Tensor:
+        return maps / maps.amax(dim=(2, 3), keepdim=True).clamp_min(1e-30)
+
+    enlarged = [
+        nn.functional.interpolate(to_one(each), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        for each in (coarse, finer)
+    ]
+    both = enlarged[0] * enlarged[1]
+    expected = to_one(torch.where(both.amax(dim=(2, 3), keepdim=True) > 0, both, enlarged[0]))
+    np.testing.assert_allclose(found, expected[:, 0].detach().numpy(), atol=2e-4)
     torch.testing.assert_close(logits, model(images).detach(), atol=1e-4, rtol=1e-4)
-    assert all(parameter.grad is None for parameter in model.parameters())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_finer_map_has_twice_the_resolution_of_the_last(family: str) -> None:
+    model = classifier(FAMILIES[family].name)
+    name = finer_stage(model.backbone)
+    assert (name is None) == (family == "convnext")
+    if name is None:
+        return
+    sides: list[int] = []
+    model.backbone.get_submodule(name).register_forward_hook(lambda *call: sides.append(call[2].shape[2]))
+    with torch.no_grad():
+        last = model.backbone(torch.zeros(1, 3, SIDE, SIDE))
+    assert sides == [2 * last.shape[2]]
 
 
 def test_random_weights_destroy_the_map() -> None:
