@@ -128,7 +128,7 @@ def tune(model: nn.Module, purpose: Purpose) -> Choosing:
     uninstall(trial)
     trial.requires_grad_(True)  # also where only a part learns at the moment
     measuring = _measured(trial, plain, purpose.dtype)
-    total = shapes_of(trial, purpose.image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4))
+    total = shapes_of(trial, purpose.image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4)) + 1
     done = 0
     try:
         while True:
@@ -177,7 +177,11 @@ def _measured(trial: nn.Module, plain: Plan, dtype: Dtype | None) -> Generator[i
         half = plan.model_copy(update={"threads": threads // 2})
         plan, found = yield from _choose_plan(trial, {f"{threads} threads": plan, f"{threads // 2} threads": half})
         reasons += found
-    return plan.model_copy(update={"reasons": tuple(reasons)})
+    whole_s = _whole_step_s(trial, plan)
+    yield 1
+    # A few images tell plans apart, and are slower for each image than a whole batch.
+    speed = max(plan.images_per_second or 0.0, round(plan.batch_size / whole_s, 2))
+    return plan.model_copy(update={"reasons": tuple(reasons), "images_per_second": speed})
 
 
 @contextmanager
@@ -236,6 +240,15 @@ def _step_times(model: nn.Module, candidates: dict[str, Plan], images: int) -> G
         yield 1
     uninstall(model)
     return best
+
+
+def _whole_step_s(model: nn.Module, plan: Plan) -> float:
+    """Return the seconds that the forward and backward pass of a whole batch takes, once."""
+    install(model, plan)
+    torch.set_num_threads(plan.threads)
+    taken = seconds(functools.partial(_step, model, plan, plan.batch_size, plan.image_size))
+    uninstall(model)
+    return taken
 
 
 def _in_words(taken: dict[str, float], images: int) -> str:
