@@ -148,8 +148,12 @@
 
   /** What a message tells besides its code, its sentences in the chosen language. @param {Record<string, unknown>} [params] @returns {Record<string, unknown>} */
   function told(params = {}) {
-    const { reason } = params;
-    return typeof reason === "string" ? { ...params, reason: spoken(reason) ?? reason } : { ...params };
+    const found = { ...params };
+    for (const name of ["reason", "weights"]) {
+      const said = found[name];
+      if (typeof said === "string") found[name] = spoken(said) ?? said;
+    }
+    return found;
   }
 
   /**

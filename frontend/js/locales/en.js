@@ -940,7 +940,7 @@
     "event.training_started": "Run {run} begins: {architecture}, epochs: {epochs}.",
     "event.training_resumed": "Run {run} goes on with epoch {epoch} of {epochs}: {architecture}.",
     "event.data_loaded": "Images read: {train} for training, {val} for validation; files skipped: {skipped}.",
-    "event.model_loaded": "{architecture} built, with weights: {weights}.",
+    "event.model_loaded": "{architecture} built, starting from: {weights}.",
     "event.model_measured": "This machine's fastest way of training {architecture} was found: it computes in {dtype}.",
     "event.model_from_scratch": "{architecture} built without pretrained weights: {weights}.",
     "event.progress_update": "Progress.",

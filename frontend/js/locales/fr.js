@@ -940,7 +940,7 @@
     "event.training_started": "L’entraînement {run} commence : {architecture}, nombre d’époques : {epochs}.",
     "event.training_resumed": "L’entraînement {run} reprend à l’époque {epoch} sur {epochs} : {architecture}.",
     "event.data_loaded": "Images lues : {train} pour l’entraînement, {val} pour la validation ; fichiers ignorés : {skipped}.",
-    "event.model_loaded": "{architecture} construit, poids : {weights}.",
+    "event.model_loaded": "{architecture} construit, à partir de : {weights}.",
     "event.model_measured": "La façon la plus rapide d’entraîner {architecture} sur cette machine est trouvée : calcul en {dtype}.",
     "event.model_from_scratch": "{architecture} construit sans poids préentraînés : {weights}.",
     "event.progress_update": "Progression.",
