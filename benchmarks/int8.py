@@ -16,6 +16,7 @@ wait for more work by spinning, and would take the cores from the next. "best" i
 """
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -32,7 +33,7 @@ from breastai.domain.config import ModelSettings
 from breastai.domain.decision import Calibration
 from breastai.domain.errors import ExportLosesAccuracy
 from breastai.domain.jobs import Export
-from breastai.engine.checkpoint_io import load_checkpoint
+from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.export import export
 from breastai.engine.exported_graph import ExportedGraph, as_input, checkpoint_answer, exported_graph
 from breastai.engine.judging import labelled_folder
@@ -147,29 +148,43 @@ def trained_network(place: str, checkpoint: str, data: str, split: str | None, t
     workspace = Workspace.open(place)
     loaded = load_checkpoint(find_checkpoint(workspace, checkpoint))
     manifest = loaded.manifest
-    files = []
-    for form in ("onnx", "onnx-int8"):
-        *_, done = export(Export(workspace=str(workspace.root), checkpoint=checkpoint, format=form), workspace)
-        files.append(workspace.root / done.path)  # type: ignore[attr-defined]
-        print(f"{form}: {done.compared}")  # type: ignore[attr-defined]
-    pair = (files[0], files[1])
+    pair = exported_pair(workspace, checkpoint)
     taken = timed(exported_graph(loaded), pair, manifest.image_size, threads, rounds)
     tell(f"{manifest.architecture} at {manifest.image_size}, trained", taken, pair)
     folder, _ = labelled_folder(workspace.resolve(data), split)
     images, _ = labelled_images(folder, manifest.class_names, manifest.config)
     pixels = np.stack([images.image(number) for number in range(len(images))])
     labels = images.labels
-    scores = {"PyTorch": checkpoint_answer(loaded, pixels).probabilities}
-    scores |= {
-        name: answer_of(OnnxModel.open(path), pixels).probabilities for name, path in zip(ORDER[1:], files, strict=True)
-    }
+    scores = scores_of(loaded, pair, pixels)
     print(f"on {len(labels)} images of {folder}:")
     judge(labels, scores, manifest.class_names)
-    point = manifest.decision.operating_point
-    if point is not None:
-        number = manifest.class_names.index(point.class_name)
-        called = {way: values[labels == number, number] >= point.threshold for way, values in scores.items()}
-        tell_sensitivity(point.class_name, called)
+    tell_sensitivity(called_positives(loaded, labels, scores))
+
+
+def exported_pair(workspace: Workspace, checkpoint: str) -> tuple[Path, Path]:
+    """Export a checkpoint as float32 and as int8, as the product does; raise ExportLosesAccuracy."""
+    files = []
+    for form in ("onnx", "onnx-int8"):
+        *_, done = export(Export(workspace=str(workspace.root), checkpoint=checkpoint, format=form), workspace)
+        files.append(workspace.root / done.path)  # type: ignore[attr-defined]
+        print(f"{checkpoint}, {form}: {done.compared}", flush=True)  # type: ignore[attr-defined]
+    return files[0], files[1]
+
+
+def scores_of(loaded: Loaded, pair: tuple[Path, Path], pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the probabilities of preprocessed images by each way."""
+    asked = (answer_of(OnnxModel.open(path), pixels) for path in pair)
+    answers = (checkpoint_answer(loaded, pixels), *asked)
+    return {way: answer.probabilities for way, answer in zip(ORDER, answers, strict=True)}
+
+
+def called_positives(loaded: Loaded, labels: np.ndarray, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return, by each way, which images of the operating point's class are called; nothing without such a point."""
+    point = loaded.manifest.decision.operating_point
+    if point is None:
+        return {}
+    number = loaded.manifest.class_names.index(point.class_name)
+    return {way: values[labels == number, number] >= point.threshold for way, values in scores.items()}
 
 
 def judge(labels: np.ndarray, scores: dict[str, np.ndarray], class_names: Sequence[str]) -> None:
@@ -192,49 +207,43 @@ def judge(labels: np.ndarray, scores: dict[str, np.ndarray], class_names: Sequen
         print(f"  {way}: difference {np.abs(scores[way] - scores['PyTorch']).max():.2g}, same class {same:.1%}")
 
 
-def tell_sensitivity(name: str, called: dict[str, np.ndarray]) -> None:
+def tell_sensitivity(called: dict[str, np.ndarray]) -> None:
     for way, values in called.items():
         found = proportion(values)
         print(
-            f"  sensitivity to {name} {way:8} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), n {len(values)}"
+            f"  sensitivity at the operating point {way:8} {found.value:.3f} ({found.low:.3f} to {found.high:.3f}), n {len(values)}"
         )
 
 
 def folds(place: str, study_id: str) -> None:
     workspace = Workspace.open(place)
-    study = read_study(workspace, study_id)
     labels: list[np.ndarray] = []
-    scores: dict[str, list[np.ndarray]] = {way: [] for way in ORDER}
-    called: dict[str, list[np.ndarray]] = {way: [] for way in ORDER}
-    for member in study.members:
-        loaded = load_checkpoint(find_checkpoint(workspace, f"{member.run_id}/best"))
-        manifest = loaded.manifest
-        models = {}
+    scores: list[dict[str, np.ndarray]] = []
+    called: list[dict[str, np.ndarray]] = []
+    names: Sequence[str] = ()
+    for member in read_study(workspace, study_id).members:
+        checkpoint = f"{member.run_id}/best"
+        loaded = load_checkpoint(find_checkpoint(workspace, checkpoint))
+        config, names = loaded.manifest.config, loaded.manifest.class_names
         try:
-            for way, form in zip(ORDER[1:], ("onnx", "onnx-int8"), strict=True):
-                *_, done = export(Export(workspace=place, checkpoint=f"{member.run_id}/best", format=form), workspace)
-                models[way] = OnnxModel.open(workspace.root / done.path)  # type: ignore[attr-defined]
-                print(f"{member.run_id}, {form}: {done.compared}", flush=True)  # type: ignore[attr-defined]
+            pair = exported_pair(workspace, checkpoint)
         except ExportLosesAccuracy as error:
-            print(f"{member.run_id} is left out: {error}", flush=True)
+            print(f"{checkpoint} is left out: {error}", flush=True)
             continue
         split = read_split(split_path(workspace, member.run_id), member.run_id)
-        reading = held_out_images(split, manifest.config, usable_folders(manifest.config, workspace.root))
-        images = ended(reading)
-        pixels = np.stack([images.image(number) for number in range(len(images))])
-        answers = {"PyTorch": checkpoint_answer(loaded, pixels).probabilities}
-        answers |= {way: answer_of(model, pixels).probabilities for way, model in models.items()}
+        images = ended(held_out_images(split, config, usable_folders(config, workspace.root)))
         labels.append(images.labels)
-        point = manifest.decision.operating_point
-        for way, values in answers.items():
-            scores[way].append(values)
-            if point is not None:
-                number = manifest.class_names.index(point.class_name)
-                called[way].append(values[images.labels == number, number] >= point.threshold)
+        scores.append(scores_of(loaded, pair, np.stack([images.image(number) for number in range(len(images))])))
+        called.append(called_positives(loaded, images.labels, scores[-1]))
+    if not labels:
+        sys.exit("The int8 model of every fold was refused.")
     print(f"on all {sum(map(len, labels))} images, each judged by the fold that held it out:")
-    judge(np.concatenate(labels), {way: np.concatenate(parts) for way, parts in scores.items()}, manifest.class_names)
-    if point is not None:
-        tell_sensitivity(point.class_name, {way: np.concatenate(parts) for way, parts in called.items()})
+    judge(np.concatenate(labels), together(scores), names)
+    tell_sensitivity(together(called))
+
+
+def together(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {way: np.concatenate([part[way] for part in parts]) for way in parts[0]}
 
 
 def ended(steps: Generator[Any, None, Any]) -> Any:

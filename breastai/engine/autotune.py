@@ -46,13 +46,17 @@ Choosing = Generator[tuple[int, int], None, Plan]
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a plan is chosen for; `dtype` holds the number type fixed."""
+    """What a plan is chosen for; `dtype` holds the number type fixed.
+
+    `whole_fits`: a whole batch fits in memory without computing anything a second time.
+    """
 
     architecture: str
     image_size: int
     batch_size: int
     threads: int
     dtype: Dtype | None = None
+    whole_fits: bool = True
 
     def plain(self) -> Plan:
         """Return the plan that leaves all to PyTorch, made on this machine."""
@@ -127,7 +131,7 @@ def tune(model: nn.Module, purpose: Purpose) -> Choosing:
     trial = copy.deepcopy(model)
     uninstall(trial)
     trial.requires_grad_(True)  # also where only a part learns at the moment
-    measuring = _measured(trial, plain, purpose.dtype)
+    measuring = _measured(trial, plain, purpose)
     total = shapes_of(trial, purpose.image_size).timings() + REPEATS * (2 + 4 * AVAILABLE + 2 * (threads >= 4)) + 1
     done = 0
     try:
@@ -141,9 +145,9 @@ def tune(model: nn.Module, purpose: Purpose) -> Choosing:
     return plan.model_copy(update={"reasons": reasons})
 
 
-def _measured(trial: nn.Module, plain: Plan, dtype: Dtype | None) -> Generator[int, None, Plan]:
+def _measured(trial: nn.Module, plain: Plan, purpose: Purpose) -> Generator[int, None, Plan]:
     """Choose the number type, the ways of single layers, then the plan."""
-    threads, batch_size = plain.threads, plain.batch_size
+    threads, batch_size, dtype = purpose.threads, purpose.batch_size, purpose.dtype
     chosen, reasons = (dtype, [f"{dtype} was asked for."]) if dtype else choose_dtype()
     shapes = shapes_of(trial, plain.image_size)
     by_torch = plain.model_copy(update={"dtype": chosen, "channels_last": True})
@@ -177,11 +181,13 @@ def _measured(trial: nn.Module, plain: Plan, dtype: Dtype | None) -> Generator[i
         half = plan.model_copy(update={"threads": threads // 2})
         plan, found = yield from _choose_plan(trial, {f"{threads} threads": plan, f"{threads // 2} threads": half})
         reasons += found
-    whole_s = _whole_step_s(trial, plan)
-    yield 1
-    # A few images tell plans apart, and are slower for each image than a whole batch.
-    speed = max(plan.images_per_second or 0.0, round(plan.batch_size / whole_s, 2))
-    return plan.model_copy(update={"reasons": tuple(reasons), "images_per_second": speed})
+    if purpose.whole_fits:
+        whole_s = _whole_step_s(trial, plan)
+        yield 1
+        # A few images tell plans apart, and are slower for each image than a whole batch.
+        speed = max(plan.images_per_second or 0.0, round(plan.batch_size / whole_s, 2))
+        plan = plan.model_copy(update={"images_per_second": speed})
+    return plan.model_copy(update={"reasons": tuple(reasons)})
 
 
 @contextmanager

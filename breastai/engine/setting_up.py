@@ -74,8 +74,7 @@ def prepare_to_compute(
 
 
 def made_to_compute(model: Classifier, config: Config, runtime: Runtime, plan: Plan | None) -> Runtime:
-    """Have `model` compute as `plan` says, None as PyTorch does; return how it then runs."""
-    recomputation.uninstall(model.backbone)
+    """Have `model`, which computes nothing twice yet, compute as `plan` says, None as PyTorch does; return how it runs."""
     if plan is not None:
         torch.set_num_threads(plan.threads)
         install(model, plan)
@@ -156,5 +155,11 @@ def _tunes(config: Config, runtime: Runtime) -> bool:
 def _purpose(config: Config, runtime: Runtime) -> Purpose:
     data = config.data
     wished: dict[bool | str, Dtype | None] = {True: "bfloat16", False: "float32", "auto": None}
-    dtype = wished[config.training.use_amp]
-    return Purpose(config.model.architecture, data.image_size, data.batch_size, runtime.threads, dtype)
+    return Purpose(
+        config.model.architecture,
+        data.image_size,
+        data.batch_size,
+        runtime.threads,
+        dtype=wished[config.training.use_amp],
+        whole_fits=not config.training.gradient_checkpointing,
+    )

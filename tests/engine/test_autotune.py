@@ -196,6 +196,16 @@ def test_one_slow_step_does_not_rule_a_plan_out_and_of_near_equals_the_first_is_
     assert chosen_by([9, 9, 1.0, 3.0, 1.0], monkeypatch) == "one"  # hopeless: not timed again
 
 
+def test_a_whole_batch_is_timed_only_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    step = autotune._step
+    monkeypatch.setattr(autotune, "_step", lambda *given: (sizes.append(given[2]), step(*given)))
+    finished(tune(_Small(), Purpose("small", 32, 16, 1, "float32", whole_fits=False)))
+    assert max(sizes) == 4
+    finished(tune(_Small(), Purpose("small", 32, 16, 1, "float32")))
+    assert max(sizes) == 16
+
+
 def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (autotune, layer_ways):
         monkeypatch.setattr(module, "AVAILABLE", False)
