@@ -202,6 +202,7 @@ def audit(
     duplicates = find_duplicates(
         thumbnails,
         [image.facts.content_hash for image in images],
+        patients=[image.patient for image in images],
         threads=threads,
         progress=lambda share: progress(0.6 + 0.4 * share),
     )

@@ -107,11 +107,13 @@ def find_duplicates(
     thumbnails: Pixels,
     hashes: Sequence[str],
     *,
+    patients: Sequence[str | None] | None = None,
     threads: int = 2,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Duplicates:
     """Return the duplicates among N images by their `thumbnails` (N, side, side) and the `hashes` of their files.
 
+    Images of two known `patients` (None or empty: not known) are a pair only when their files are identical.
     `progress` is told the share done. Memory is that of the thumbnails, their embeddings and one block of likenesses.
     """
     pairs = _identical(hashes)
@@ -123,7 +125,7 @@ def find_duplicates(
     candidates = [
         candidate
         for candidate in _candidates(prepared, thumbnails, lambda share: progress(share / 2))
-        if candidate[:2] not in known
+        if candidate[:2] not in known and not _of_two_patients(patients, *candidate[:2])
     ]
 
     def judge(candidate: tuple[int, int, int]) -> Twins | None:
@@ -155,6 +157,14 @@ def _identical(hashes: Sequence[str]) -> list[Twins]:
         if earlier != number:
             pairs.append(Twins(earlier, number, 1.0, 1.0, identical=True))
     return pairs
+
+
+def _of_two_patients(patients: Sequence[str | None] | None, first: int, second: int) -> bool:
+    """Return whether both patients are known and differ: then likeness alone makes no pair."""
+    if patients is None:
+        return False
+    one, other = patients[first], patients[second]
+    return bool(one) and bool(other) and one != other
 
 
 def _static(thumbnails: Pixels) -> npt.NDArray[np.bool_]:

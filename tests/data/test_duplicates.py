@@ -109,6 +109,17 @@ def test_the_known_twins_of_the_real_images_are_found_across_splits_and_classes(
     assert duplicates_in(shared_data / "busi", files).groups == ((0, 1), (2, 3))
 
 
+def test_images_of_two_known_patients_are_a_pair_only_when_their_files_are_identical() -> None:
+    image = texture(1)
+    thumbnails = np.stack([thumbnail(copy) for copy in (image, jpeg(image), image, jpeg(image, 60))])
+    hashes = ["a", "b", "a", "c"]
+    assert find_duplicates(thumbnails, hashes).groups == ((0, 1, 2, 3),)
+    assert find_duplicates(thumbnails, hashes, patients=["P1", "P2", "P3", None]).groups == ((0, 1, 2, 3),)
+    known = find_duplicates(thumbnails, hashes, patients=["P1", "P2", "P3", "P4"])
+    assert [(pair.first, pair.second, pair.identical) for pair in known.pairs] == [(0, 2, True)]
+    assert find_duplicates(thumbnails, hashes, patients=["P1", "P1", "P1", "P4"]).groups == ((0, 1, 2),)
+
+
 def test_images_alike_from_afar_are_no_twins() -> None:
     thumbnails = np.stack([thumbnail(texture(seed)) for seed in range(80)])
     assert find_duplicates(thumbnails, names(80)).pairs == ()
