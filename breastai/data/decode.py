@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import (
     BmpImagePlugin,
+    GifImagePlugin,
     Image,
     ImageOps,
     JpegImagePlugin,
@@ -26,25 +28,34 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from breastai.data.bit_depth import BitDepth, bits_needed, to_8_bits
+from breastai.data.dicom_file import BEGINNING_BYTES, is_dicom, read_header
+from breastai.data.pages import page_numbers, turn_to_page
 from breastai.domain.errors import ImageUnreadable
 
 # Raised whenever the same file gives other pixels, so that no cache serves the old ones.
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 2**30
-_BEGINNING_BYTES = 1024
 
 Pixels = npt.NDArray[np.uint8]
 
 _FRAME = re.compile(r"(.+)#([1-9]\d{0,8})", re.DOTALL)
 
 # Only these are tried, whatever else Pillow could open.
-_PLUGINS = (BmpImagePlugin, JpegImagePlugin, PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin)
-_FORMATS = ("BMP", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_PLUGINS = (
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # How other files begin that carry an image's name by mistake.
 _SIGNATURES = (
-    (b"GIF8", "a GIF"),
     (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -53,7 +64,6 @@ _SIGNATURES = (
     (b"8BPS", "a Photoshop file"),
     (b"SQLite format 3", "a database"),
 )
-_DEEP_BITS = (8, 10, 12, 14, 16, 24, 32)
 
 # A JPEG 2000 stream inside DICOM states its own size: Pillow refuses it from twice this many pixels on.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -62,9 +72,22 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def read_image(path: Path) -> Pixels:
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """An image, and what its reader should know of how it was read.
+
+    `pixels`: uint8, (H, W, 1) grey or (H, W, 3) RGB. `own_bits`: the fewest bits that hold its values where its file does
+    not say how many they have, else None. `pages`: pages or frames in its file, of which it is one.
+    """
+
+    pixels: Pixels
+    own_bits: int | None = None
+    pages: int = 1
+
+
+def read_image(path: Path, bit_depth: BitDepth = None) -> Pixels:
     """Return the pixels of the file at `path`, as `decode` does; raise ImageUnreadable."""
-    return decode(read_content(path, path.as_posix()), path.as_posix())
+    return decode(read_content(path, path.as_posix()), path.as_posix(), bit_depth)
 
 
 def frame_of(name: str) -> tuple[str, int | None]:
@@ -80,16 +103,22 @@ def file_at(path: Path) -> Path:
 
 
 def content_hash(content: bytes, name: str) -> str:
-    """Return the SHA-256 of an image by the bytes of its file; each frame of a DICOM file has its own."""
+    """Return the SHA-256 of an image by the bytes of its file; each frame or page of several has its own."""
     digest = hashlib.sha256(content)
-    number = frame_of(name)[1] if _is_dicom(content, name) else None
-    if number is not None:
+    number = frame_of(name)[1]
+    if number is not None and len(pages_in(content)) > 1:
         digest.update(f"#{number}".encode())
     return digest.hexdigest()
 
 
-def _is_dicom(content: bytes, name: str) -> bool:
-    return content[128:132] == b"DICM" or frame_of(name)[0].lower().endswith((".dcm", ".dicom"))
+def pages_in(content: bytes) -> list[int]:
+    """Return the numbers, from 1 on, of the frames or pages of a file that are images of their own; empty of no image file."""
+    if not is_dicom(content[:BEGINNING_BYTES]):
+        return page_numbers(content, _FORMATS)
+    from breastai.data.dicom import frames_said
+
+    header = read_header(content, ["NumberOfFrames"])
+    return [] if header is None else list(range(1, frames_said(header) + 1))
 
 
 def read_content(path: Path, name: str) -> bytes:
@@ -112,16 +141,14 @@ def read_content(path: Path, name: str) -> bytes:
 def readable_start(path: Path, name: str) -> None:
     """Raise ImageUnreadable when the beginning of a file shows already that it is no image we read. DICOM passes."""
     path = file_at(path)
-    if frame_of(name)[0].lower().endswith((".dcm", ".dicom")):
-        return
     try:
         with path.open("rb") as file:
-            beginning = file.read(_BEGINNING_BYTES)
+            beginning = file.read(BEGINNING_BYTES)
     except OSError as error:
         raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
     if not beginning:
         raise ImageUnreadable(name, "the file is empty (0 bytes)")
-    if beginning[128:132] == b"DICM":
+    if is_dicom(beginning):
         return
     try:
         with Image.open(path, formats=_FORMATS) as image:
@@ -134,22 +161,35 @@ def readable_start(path: Path, name: str) -> None:
         raise ImageUnreadable(name, too_large(width, height))
 
 
-def decode(content: bytes, name: str) -> Pixels:
-    """Return the pixels in `content`, shape (H, W, 1) grey or (H, W, 3) RGB; `name` is for errors.
+def decode(content: bytes, name: str, bit_depth: BitDepth = None) -> Pixels:
+    """Return the pixels in `content`, as `decode_image` does; raise ImageUnreadable."""
+    return decode_image(content, name, bit_depth).pixels
+
+
+def decode_image(content: bytes, name: str, bit_depth: BitDepth = None) -> Decoded:
+    """Return the image in `content`, shape (H, W, 1) grey or (H, W, 3) RGB; `name` is for errors.
 
     Grey stored as colour (three equal channels) becomes (H, W, 1), so that what follows does not depend on how
-    a grey image was stored. CMYK JPEGs are taken as Adobe writes them, inverted. Transparency is laid over black, the EXIF orientation is applied, of several pages
-    or frames the first counts (of DICOM the one that `name` names, else the middle one). 16-bit values are divided by the largest value of 8,
-    10, 12, 14 or 16 bits, whichever the image needs; PGM states its own largest value; floats must lie
-    between 0 and 1. Raises ImageUnreadable with the reason.
+    a grey image was stored. CMYK JPEGs are taken as Adobe writes them, inverted. Transparency is laid over black, the
+    EXIF orientation is applied. Of several pages the one that `name` names counts, else the largest; of a DICOM file's
+    frames the middle one. 16-bit values are divided by the largest value of `bit_depth` bits, where it is not known by
+    that of 8, 10, 12, 14 or 16 bits, whichever the image needs; PGM and DICOM state their own; floats must lie between
+    0 and 1. Raises ImageUnreadable with the reason.
     """
     if not content:
         raise ImageUnreadable(name, "the file is empty (0 bytes)")
-    if _is_dicom(content, name):
+    if is_dicom(content[:BEGINNING_BYTES]):
         from breastai.data.dicom import decode_dicom  # pydicom takes time to import, and few need it
 
-        return collapse_grey(decode_dicom(content, name, frame_of(name)[1]))
+        found = decode_dicom(content, name, frame_of(name)[1], bit_depth)
+        return replace(found, pixels=collapse_grey(found.pixels))
     image = _opened(content, name)
+    try:
+        pages = turn_to_page(image, name, frame_of(name)[1])
+    except ImageUnreadable:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever the bytes make them
+        raise ImageUnreadable(name, _reason(error)) from None
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageUnreadable(name, too_large(width, height))
@@ -162,10 +202,22 @@ def decode(content: bytes, name: str) -> Pixels:
             image.paste(Image.frombytes("YCbCr", image.size, image.tobytes()).convert("RGB"))
     except Exception as error:  # Pillow's decoders raise whatever the bytes make them
         raise ImageUnreadable(name, _reason(error)) from None
+    own_bits = None
     if sixteen_bits and image.mode in ("RGB", "RGBA", "LA", "RGBX"):
-        return collapse_grey(_deep_colour(content, image, name))
-    _apply_orientation(image)
-    return collapse_grey(_pixels(image, sixteen_bits, name))
+        pixels, own_bits = _in_8_bits(_deep_colour(content, image, name), bit_depth)
+    else:
+        _apply_orientation(image)
+        if image.mode == "I" or image.mode.startswith("I;16"):
+            pixels, own_bits = _from_integers(image, sixteen_bits, name, bit_depth)
+        else:
+            pixels = _pixels(image, name)
+    return Decoded(collapse_grey(pixels), own_bits, pages)
+
+
+def _in_8_bits(values: npt.NDArray[np.integer], bit_depth: BitDepth) -> tuple[Pixels, int]:
+    """Return `values` with 8 bits, and how many bits they need."""
+    own_bits = bits_needed(int(values.max()))
+    return to_8_bits(values, bit_depth if isinstance(bit_depth, int) else own_bits), own_bits
 
 
 def _ycbcr_taken_for_rgbx(image: Image.Image) -> bool:
@@ -184,8 +236,6 @@ def _ycbcr_taken_for_rgbx(image: Image.Image) -> bool:
 
 def says_burned_in(content: bytes) -> bool:
     """Return whether a DICOM file's header says that its pixels hold annotations; of other files nothing is known."""
-    if content[128:132] != b"DICM":
-        return False
     from breastai.data.dicom import burned_in_annotation
 
     return burned_in_annotation(content)
@@ -207,19 +257,6 @@ def collapse_grey(pixels: Pixels) -> Pixels:
         if not (np.array_equal(red, green) and np.array_equal(green, blue)):
             return pixels
     return np.ascontiguousarray(pixels[:, :, :1])
-
-
-def to_8_bits(values: npt.NDArray[np.integer]) -> Pixels:
-    """Return `values`, none below zero, divided by the largest value of the fewest bits they need (8, 10, ...)."""
-    peak = int(values.max())
-    bits = next(bits for bits in _DEEP_BITS if peak < 1 << bits)
-    if bits == 8:
-        return np.asarray(values, dtype=np.uint8)
-    largest = (1 << bits) - 1
-    if bits > 16:
-        return np.asarray(np.rint(values * (255 / largest)), dtype=np.uint8)
-    table = np.asarray(np.rint(np.arange(largest + 1) * (255 / largest)), dtype=np.uint8)
-    return np.asarray(table[values])
 
 
 def _opened(content: bytes, name: str) -> Image.Image:
@@ -249,7 +286,7 @@ def _what_it_is(content: bytes) -> str:
             return f"it is {kind}, which is not supported; save it as PNG"
     if content[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
         return "it is a HEIC or AVIF image, which is not supported; save it as PNG"
-    for start, kind in ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP")):
+    for start, kind in ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"), (b"GIF8", "GIF")):
         if content.startswith(start):
             return f"it begins as a {kind} image, but its header is damaged or cut short"
     if content[:4] in (b"II*\x00", b"MM\x00*"):
@@ -263,9 +300,13 @@ def _what_it_is(content: bytes) -> str:
     return "it is not an image of a known format"
 
 
-def _deep_colour(content: bytes, image: Image.Image, name: str) -> Pixels:
-    """Return the pixels of a PNG or TIFF with 16 bits a channel, of which Pillow keeps 8."""
-    values = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+def _deep_colour(content: bytes, image: Image.Image, name: str) -> npt.NDArray[np.uint16]:
+    """Return the values of a PNG or TIFF with 16 bits a channel, of which Pillow keeps 8."""
+    page = image.tell()
+    found, mats = cv2.imdecodemulti(
+        np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1)
+    )
+    values = mats[0] if found and mats else None
     if values is None or values.dtype != np.uint16 or values.ndim != 3:
         raise ImageUnreadable(name, "it is a kind of 16-bit colour image that can't be read; save it with 8 bits")
     if values.shape[2] == 4:
@@ -274,7 +315,7 @@ def _deep_colour(content: bytes, image: Image.Image, name: str) -> Pixels:
     colours = np.asarray(values[:, :, ::-1], dtype=np.uint16)
     if image.format == "PNG":  # OpenCV turns TIFF by itself
         colours = _turned(colours, image.getexif().get(0x0112, 1))
-    return to_8_bits(colours)
+    return colours
 
 
 def _turned(values: npt.NDArray[np.uint16], orientation: int) -> npt.NDArray[np.uint16]:
@@ -295,7 +336,7 @@ def _apply_orientation(image: Image.Image) -> None:
         return
 
 
-def _pixels(image: Image.Image, sixteen_bits: bool, name: str) -> Pixels:
+def _pixels(image: Image.Image, name: str) -> Pixels:
     if "transparency" in image.info and image.mode in ("1", "L", "P", "RGB"):
         image = image.convert("RGBA")
     mode = image.mode
@@ -307,8 +348,6 @@ def _pixels(image: Image.Image, sixteen_bits: bool, name: str) -> Pixels:
         return _over_black(np.asarray(image.convert("RGBA")))
     if mode == "F":
         return _from_floats(np.asarray(image), name)
-    if mode == "I" or mode.startswith("I;16"):
-        return _from_integers(image, sixteen_bits, name)
     try:
         return np.asarray(image.convert("RGB"))  # CMYK, YCbCr, LAB, RGBX
     except Exception:
@@ -320,16 +359,17 @@ def _over_black(pixels: Pixels) -> Pixels:
     return ((pixels[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
 
 
-def _from_integers(image: Image.Image, sixteen_bits: bool, name: str) -> Pixels:
+def _from_integers(image: Image.Image, sixteen_bits: bool, name: str, bit_depth: BitDepth) -> tuple[Pixels, int | None]:
+    """Return the pixels of an image of whole numbers, and how many bits they need where the file does not say it."""
     values = np.asarray(image)
     if int(values.min()) < 0:
         raise ImageUnreadable(name, "it has values below zero; save it as 8-bit or 16-bit PNG")
     if image.format == "PPM" and not sixteen_bits:
         # Pillow has scaled it to 16 bits already, by the largest value the header states.
-        return np.asarray(np.rint(values / 257), dtype=np.uint8)
-    pixels = to_8_bits(values)
+        return np.asarray(np.rint(values / 257), dtype=np.uint8), None
+    pixels, own_bits = _in_8_bits(values, bit_depth)
     white_is_zero = image.format == "TIFF" and image.tag_v2.get(262) == 0  # type: ignore[attr-defined]
-    return 255 - pixels if white_is_zero else pixels
+    return 255 - pixels if white_is_zero else pixels, own_bits
 
 
 def _from_floats(values: npt.NDArray[np.float32], name: str) -> Pixels:

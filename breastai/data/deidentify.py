@@ -6,7 +6,6 @@ pixels is not found: files that declare it are left out, and the rest must be lo
 """
 
 import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import generate_uid
 
 from breastai.data.decode import Pixels, decode, read_content
+from breastai.data.dicom_file import BEGINNING_BYTES, is_dicom, read_dataset
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageUnreadable
 from breastai.storage.salt import hashed
@@ -83,9 +83,9 @@ def deidentify(source: Path, target: Path, salt: bytes) -> Iterator[Shared]:
 def _copy(path: Path, target: Path, stem: str, salt: bytes, stand_in: str) -> Shared:
     content = read_content(path, "the file")
     pixels = decode(content, f"the file{path.suffix.lower()}")  # what can't be shown can't be judged by a person
-    if content[128:132] != b"DICM":
+    if not is_dicom(content[:BEGINNING_BYTES]):
         return _as_png(pixels, target, stem, hashed(salt, stand_in))
-    original = pydicom.dcmread(io.BytesIO(content))
+    original = read_dataset(content)
     patient = hashed(salt, str(original.get("PatientID") or stand_in))
     burned_in = str(original.get("BurnedInAnnotation") or "")
     if burned_in.upper() == "YES":

@@ -1,45 +1,50 @@
-"""Frames: the images of a multi-frame DICOM file as cases of their own, named FILE#1, FILE#2 and so on.
+"""Frames: the images of a multi-frame DICOM file or a file of several pages as cases of their own, named FILE#1, FILE#2 and so on.
 
 A frame's name stands wherever a file's name would: in a split, an audit, an evaluation, a prediction. Where no frame is
-named, the middle one is meant.
+named, the middle one of a DICOM file is meant, and of other files the largest page.
 """
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from breastai.data.decode import frame_of
+from breastai.data.decode import frame_of, pages_in, read_content
+from breastai.data.dicom_file import is_dicom_file
 from breastai.data.image_folder import ImageFolder
+from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.errors import ImageUnreadable
 
 Frames = Literal["middle", "each"]
 
-_SUFFIXES = (".dcm", ".dicom")
+# Of these a file holds one image. BMP and PGM have no pages; a JPEG's further pictures are previews.
+_SINGLE = (".jpg", ".jpeg", ".bmp", ".pgm")
 
 
 def file_of(name: str) -> str:
     """Return the name of the file that an image's name means: FILE of FILE#3."""
     file, _ = frame_of(name)
-    return file if file.lower().endswith(_SUFFIXES) else name
+    return file if Path(file).suffix.lower() in ("", *IMAGE_SUFFIXES) else name
 
 
 def frames_of(path: Path, frames: Frames) -> list[Path]:
     """Return the images in a file: FILE#1 and so on where `frames` is "each" and it has several, else the file itself."""
-    if frames == "middle" or not path.is_file():
+    if frames == "middle" or not path.is_file() or (path.suffix.lower() in _SINGLE and not is_dicom_file(path)):
         return [path]
-    from breastai.data.dicom import frames_in  # pydicom takes time to import, and few need it
-
-    count = frames_in(path)
-    return [path] if count < 2 else [path.with_name(f"{path.name}#{number}") for number in range(1, count + 1)]
+    try:
+        numbers = pages_in(read_content(path, path.name))
+    except ImageUnreadable:  # told where it is decoded
+        return [path]
+    return [path] if len(numbers) < 2 else [path.with_name(f"{path.name}#{number}") for number in numbers]
 
 
 def with_frames(folder: ImageFolder, frames: Frames) -> ImageFolder:
-    """Return the folder with every frame of its multi-frame DICOM files as an image, or as it is."""
+    """Return the folder with every frame and page of its files as an image, or as it is."""
     if frames == "middle":
         return folder
     numbers: list[int] = []
     files: list[str] = []
     for number, file in enumerate(folder.files):
-        found = frames_of(folder.path(number), frames) if file.lower().endswith(_SUFFIXES) else [Path(file)]
+        found = frames_of(folder.path(number), frames)
         names = [file] if len(found) == 1 else [f"{file}{image.name[len(Path(file).name) :]}" for image in found]
         numbers += [number] * len(names)
         files += names

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import pydicom
 from pydicom.dataset import Dataset
 
 from breastai.data.decode import file_at
+from breastai.data.dicom_file import read_header
 from breastai.data.image_folder import ImageFolder
 
 Code = TypeVar("Code", bound=str)
@@ -42,12 +42,10 @@ NO_HEADER = Header()
 
 def header_of(path: Path) -> Header:
     """Return what the header of the image at `path` says; nothing of a file that is no DICOM file or can't be read."""
-    path = file_at(path)
+    dataset = read_header(file_at(path), _TAGS)
+    if dataset is None:
+        return NO_HEADER
     try:
-        with path.open("rb") as file:
-            if file.read(132)[128:] != b"DICM" and path.suffix.lower() not in (".dcm", ".dicom"):
-                return NO_HEADER
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=_TAGS)
         return Header(_known(_sides(dataset), _SIDES), _known(_views(dataset), _VIEWS))
     except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
         return NO_HEADER

@@ -106,7 +106,7 @@ _EXPORT_FORMATS = [
 EXPORT_FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _EXPORT_FORMATS})
 
 # Image files, by ending. DICOM has no fixed ending; .dcm and .dicom are the usual ones.
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".webp", ".dcm", ".dicom")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".webp", ".gif", ".dcm", ".dicom")
 
 # Folder names that mean the same class.
 CLASS_ALIASES: Mapping[str, str] = MappingProxyType({"begin": "benign"})

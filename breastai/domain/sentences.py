@@ -182,6 +182,15 @@ _IMAGES = (
         r"frame (\d+) was asked for, and the DICOM file has (\d+)",
         "l’image {} est demandée, et le fichier DICOM en a {}",
     ),
+    (r"page (\d+) was asked for, and the file has (\d+)", "la page {} est demandée, et le fichier en a {}"),
+    (
+        r"it has only (\d+) x (\d+) pixels, too few to show anything",
+        "elle n’a que {} × {} pixels, trop peu pour montrer quoi que ce soit",
+    ),
+    (
+        r"it is blank: nearly all its pixels are of one grey",
+        "elle est vide\u00a0: presque tous ses pixels ont le même gris",
+    ),
     (r"the DICOM file holds no image", "le fichier DICOM ne contient pas d’image"),
     (r"its DICOM display attributes can't be used \((.*)\)", "ses attributs d’affichage DICOM sont inutilisables ({})"),
     (r"it is not a readable DICOM file \((.*)\)", "ce n’est pas un fichier DICOM lisible ({})"),

@@ -16,7 +16,7 @@ ROOT = Path(breastai.__file__).parent
 # Where sentences are written that people read on the page and in reports: the call, and which of its arguments.
 CALLS = {"ImageUnreadable": 1, "Skipped": 1, "CheckpointDamaged": 1, "notes.append": 0}
 FUNCTIONS = {"_reason", "_what_it_is", "too_large", "_reason_against_link", "_reason_against_file", "_reason_against"}
-FUNCTIONS |= {"reason_against_ending"}
+FUNCTIONS |= {"reason_against_ending", "reason_without_content"}
 
 
 def texts(node: ast.AST) -> Iterator[str]:

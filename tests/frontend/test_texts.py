@@ -292,7 +292,7 @@ def test_every_complaint_about_a_table_of_predictions_is_told_in_french(run_js: 
 
 def test_the_page_puts_the_servers_sentences_into_french_as_reports_do(run_js: RunJs) -> None:
     said = [re.sub(r"\\(.)", r"\1", re.sub(r"\([^?)]*[*+]\)", "7", pattern)) for pattern, _ in SENTENCES_FR] + ["Words of tomorrow."]
-    said = [text for text in said if "(?:" not in text] + ["it is a GIF, which is not supported; save it as PNG"]
+    said = [text for text in said if "(?:" not in text] + ["it is a PDF, which is not supported; save it as PNG"]
     code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.spoken));'
     assert run_js(code, [SENTENCES_FR, said]) == [in_french(text) for text in said]
     assert run_js('BreastAI.i18n.teach("fr", input); output(BreastAI.i18n.spoken("the disk is full"));', SENTENCES_FR) == "the disk is full"

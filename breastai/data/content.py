@@ -1,0 +1,45 @@
+"""Content: whether an image shows anything at all, asked of every image before a network sees it."""
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.domain.errors import ImageUnreadable
+
+Pixels = npt.NDArray[np.uint8]
+
+_SMALLEST_SIDE = 8
+_LEAST_DEVIATION = 2.0
+# Of one grey: this share of the pixels within so many levels of the median.
+_ONE_GREY_SHARE, _ONE_GREY_LEVELS = 0.995, 2
+
+
+def check_content(pixels: Pixels, name: str) -> None:
+    """Raise ImageUnreadable under `name` for an image, (H, W, 1) or (H, W, 3), without content."""
+    reason = reason_without_content(pixels)
+    if reason is not None:
+        raise ImageUnreadable(name, reason)
+
+
+def reason_without_content(pixels: Pixels) -> str | None:
+    """Return why an image can show nothing: it has too few pixels, or nearly all are of one grey or colour; else None."""
+    height, width = pixels.shape[:2]
+    if min(height, width) < _SMALLEST_SIDE:
+        return f"it has only {width} x {height} pixels, too few to show anything"
+    return "it is blank: nearly all its pixels are of one grey" if is_blank(pixels) else None
+
+
+def is_blank(pixels: Pixels) -> bool:
+    """Return whether nearly all pixels of an image, (H, W, C), are of one grey or colour."""
+    return all(_is_one_grey(pixels[:, :, channel]) for channel in range(pixels.shape[2]))
+
+
+def _is_one_grey(plane: Pixels) -> bool:
+    histogram = np.bincount(plane.ravel(), minlength=256)
+    shares = histogram / plane.size
+    levels = np.arange(256)
+    mean = float(shares @ levels)
+    if float(np.sqrt(shares @ (levels - mean) ** 2)) < _LEAST_DEVIATION:
+        return True
+    median = int(np.searchsorted(np.cumsum(shares), 0.5))
+    near = shares[max(0, median - _ONE_GREY_LEVELS) : median + _ONE_GREY_LEVELS + 1].sum()
+    return bool(near >= _ONE_GREY_SHARE)

@@ -1,0 +1,63 @@
+"""Pages: which of the pictures in a TIFF, GIF, PNG, WebP or JPEG file is meant, and which of them are images at all."""
+
+import io
+
+from PIL import Image
+
+from breastai.domain.errors import ImageUnreadable
+
+# A file can claim any number.
+_MOST_PAGES = 10_000
+# Their frames are drawn on one canvas.
+_ANIMATED = ("GIF", "PNG", "WEBP")
+_SUBFILE_TYPE = 254  # TIFF: bit 0 a reduced copy of another page, bit 2 a mask of one
+
+
+def turn_to_page(image: Image.Image, name: str, number: int | None) -> int:
+    """Turn an open file to page `number`, from 1 on, by default to its largest, the first of equal ones; return how many there are.
+
+    Raises ImageUnreadable for a page there is not, and what Pillow raises for one that is damaged.
+    """
+    count = page_count(image)
+    if count == 1:
+        return 1
+    if number is not None and number > count:
+        raise ImageUnreadable(name, f"page {number} was asked for, and the file has {count}")
+    image.seek(_largest(image, count) if number is None else number - 1)
+    return count
+
+
+def page_count(image: Image.Image) -> int:
+    """Return how many pages an open file has; 1 where that can't be told."""
+    try:
+        return max(1, min(int(getattr(image, "n_frames", 1)), _MOST_PAGES))
+    except Exception:  # what follows the first page is damaged
+        return 1
+
+
+def page_numbers(content: bytes, formats: tuple[str, ...]) -> list[int]:
+    """Return the numbers, from 1 on, of the pages of a file that are images of their own; empty of what is no image file."""
+    try:
+        with Image.open(io.BytesIO(content), formats=formats) as image:
+            count = page_count(image)
+            return [number for number in range(1, count + 1) if count == 1 or _stands_alone(image, number)]
+    except Exception:  # Pillow's decoders raise whatever the bytes make them
+        return []
+
+
+def _largest(image: Image.Image, count: int) -> int:
+    if image.format in _ANIMATED:
+        return 0
+    areas: list[int] = []
+    for place in range(count):
+        image.seek(place)
+        areas.append(image.width * image.height)
+    return areas.index(max(areas))
+
+
+def _stands_alone(image: Image.Image, number: int) -> bool:
+    if image.format in _ANIMATED:
+        return True
+    image.seek(number - 1)
+    kind = getattr(image, "tag_v2", {}).get(_SUBFILE_TYPE, 0)
+    return not (isinstance(kind, int) and kind & 0b101)
