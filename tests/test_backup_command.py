@@ -41,7 +41,7 @@ def test_interrupted_runs_are_listed_and_without_one_a_resume_says_so(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["resume"]) == 2 and "No run was interrupted" in capsys.readouterr().err
-    assert run(["resume", "--list"]) == 0 and "No run was interrupted" in capsys.readouterr().out
+    assert run(["resume", "--list"]) == 0 and "No run was interrupted or stopped" in capsys.readouterr().out
     journal = Journal(workspace.journal_file("run-1"), "run-1", "default")
     config = Config().model_dump(mode="json")
     journal.stamp(TrainingStarted(architecture="resnet50", epochs=5, class_names=["a", "b"], config=config))

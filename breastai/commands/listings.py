@@ -7,7 +7,12 @@ from breastai.commands.wording import counted
 from breastai.domain.events import BackupRestored, BackupsList, BackupVerified, BenchMeasured, Event, InterruptedRuns
 
 _BACKUP_KINDS = {"project": "the project", "run": "one run"}
-_CAUSES = {"crash": "no word of an end", "server_gone": "its server was stopped", "error": "stopped by an error"}
+_CAUSES = {
+    "crash": "no word of an end",
+    "server_gone": "its server was stopped",
+    "error": "stopped by an error",
+    "stopped": "stopped by its user",
+}
 
 
 def lines_of(event: Event) -> list[str]:
@@ -32,7 +37,7 @@ def _restored(event: BackupRestored) -> list[str]:
 
 def _interrupted(event: InterruptedRuns) -> list[str]:
     if not event.runs:
-        return ["No run was interrupted."]
+        return ["No run was interrupted or stopped."]
     lines = [
         f"{run.run_id}  {run.epoch} of {run.epochs} epochs  {_CAUSES[run.cause]}{f': {run.reason}' if run.reason else ''}"
         for run in event.runs

@@ -90,14 +90,14 @@ def resume(
         str | None,
         typer.Argument(
             metavar="[RUN|CHECKPOINT|STUDY]",
-            help="A run, one of its checkpoints, or a study; by default the run interrupted last.",
+            help="A run, one of its checkpoints, or a study; by default what was interrupted or stopped last.",
         ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", metavar="N", help="Epochs in all; by default as planned.")
     ] = None,
     listed: Annotated[
-        bool, typer.Option("--list", help="List the runs that were interrupted, the latest first.")
+        bool, typer.Option("--list", help="List the runs that were interrupted or stopped, the latest first.")
     ] = False,
     cluster: ClusterOption = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
@@ -110,14 +110,14 @@ def resume(
     from breastai.domain.errors import CheckpointNotFound, CommandInvalid, NothingInterrupted
     from breastai.domain.events import InterruptedRuns
     from breastai.domain.jobs import Resume, ResumeStudy
-    from breastai.storage.interrupted import interrupted_runs, latest_interrupted
+    from breastai.storage.interrupted import latest_interrupted, resumable_runs
     from breastai.storage.studies import studies
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     if listed:
         with opened(as_json) as output:
-            output.event(InterruptedRuns(runs=interrupted_runs(place)))
+            output.event(InterruptedRuns(runs=resumable_runs(place)))
         return 0
     if run is None:
         run = latest_interrupted(place)

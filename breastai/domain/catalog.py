@@ -88,19 +88,21 @@ class ExportFormat:
     """`folder` lies under exports/; `suffix` ends the file's name.
 
     `allowed_difference`: of a probability, from the checkpoint's; None where figures on validation cases decide.
+    `description_suffix`: ends the name of the file beside that describes the model; None where the model does itself.
     """
 
     name: str
     folder: str
     suffix: str
     allowed_difference: float | None = 1e-4
+    description_suffix: str | None = None
 
 
 _EXPORT_FORMATS = [
     ExportFormat("onnx", "onnx", ".onnx"),
     ExportFormat("onnx-int8", "onnx", ".int8.onnx", None),
     ExportFormat("onnx-fp16", "onnx", ".fp16.onnx", 5e-3),
-    ExportFormat("pytorch", "pytorch", ".safetensors"),
+    ExportFormat("pytorch", "pytorch", ".safetensors", description_suffix=".json"),
     ExportFormat("torch-export", "pytorch", ".pt2"),
 ]
 EXPORT_FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for row in _EXPORT_FORMATS})

@@ -524,7 +524,7 @@ class RunNotFound(InputError):
 @dataclass(eq=False)
 class NothingInterrupted(InputError):
     code = "run.nothing_interrupted"
-    template = "No run was interrupted. Name the run to resume. Known: {known}."
+    template = "No run was interrupted or stopped. Name the run to resume. Known: {known}."
     known: list[str]
 
 

@@ -205,6 +205,7 @@ class TrainingStopped(Event):
     epoch: int | None = Field(None, description="Epochs completed.")
     checkpoint: str | None = Field(None, description="What a resume goes on from.")
     message: str = ""
+    dismissed: bool = Field(False, description="The user leaves the run as it is: nothing goes on with it unnamed.")
 
 
 class JobStopped(Event):
@@ -596,13 +597,14 @@ class Snapshot(BaseModel):
 
 
 class InterruptedRun(BaseModel):
-    """A run that ended before its end and not by its user's wish."""
+    """A run that ended before its end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     run_id: str
-    cause: Literal["crash", "server_gone", "error"] = Field(
-        description="crash: no word of an end, as after a power failure; server_gone: its server stopped; error: an error."
+    cause: Literal["crash", "server_gone", "error", "stopped"] = Field(
+        description="crash: no word of an end, as after a power failure; server_gone: its server stopped; error: an error; "
+        "stopped: its user stopped it, which only the command line lists."
     )
     reason: str = Field("", description="The error's message.")
     epoch: int = Field(description="Epochs completed.")

@@ -236,7 +236,8 @@ def _write_pytorch(source: Source, path: Path) -> Written:
     expected = checkpoint_answer(loaded, source.images)
     save_tensors(loaded.model.state_dict(), path)
     described = _described(source, expected, 1e-4) | {"model": loaded.manifest.config.model.model_dump(mode="json")}
-    path.with_suffix(".json").write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
+    described_in = path.with_suffix(str(source.form.description_suffix))
+    described_in.write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
     from safetensors.torch import load_file
 
     settings = loaded.manifest.config.model.model_copy(update={"pretrained": "none"})

@@ -10,7 +10,7 @@ from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import CheckpointSaved, Event, Log, ProgressUpdate, TrainingUpdate
 from breastai.engine.run import Run, save
-from breastai.storage.checkpoints import Kind, checkpoint_files, delete_checkpoint
+from breastai.storage.checkpoints import Kind, checkpoint_files, remove_checkpoint
 from breastai.storage.saving import waiting_for_room
 
 RETRY_S = 2.0
@@ -97,7 +97,7 @@ def kept_good_epochs(run: Run, update: TrainingUpdate) -> Generator[Event, None,
     prefix = run.files("best").weights.parent
     for path in prefix.glob("epoch-*.json") if run.config.storage.keep_best > 1 else ():
         if path.stem not in {epoch_kind(epoch) for epoch in wanted}:
-            delete_checkpoint(run.workspace, checkpoint_files(run.workspace, run.run_id, path.stem).name)
+            remove_checkpoint(checkpoint_files(run.workspace, run.run_id, path.stem))
     return saved
 
 

@@ -1,16 +1,17 @@
 """A search for settings in progress: which trial comes next, whether one lags behind, and what those over have shown."""
 
+import contextlib
 import time
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from breastai.domain.config import Config
-from breastai.domain.errors import TuningUndefined
+from breastai.domain.errors import RunLocked, TuningUndefined
 from breastai.domain.events import Event, Log, StudyMemberChanged, TrainingUpdate, TuningUpdate
 from breastai.domain.study import StudyMember, TuningState
 from breastai.scale.members import MemberFailed, StudyInProgress, told_of
 from breastai.scale.trial import OBJECTIVE, run_trial, trial_config
-from breastai.storage.checkpoints import checkpoint_kinds, delete_checkpoint
+from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, remove_checkpoint
 
 if TYPE_CHECKING:
     from breastai.scale.trials import Trials
@@ -121,7 +122,9 @@ class Search:
         for member in self._over():
             for kind in checkpoint_kinds(workspace, member.run_id):
                 if (member.run_id, kind) != (keep, "best"):
-                    delete_checkpoint(workspace, f"{member.run_id}/{kind}")
+                    # Whoever has resumed a trial by hand keeps it.
+                    with contextlib.suppress(RunLocked), workspace.lock_run(member.run_id):
+                        remove_checkpoint(checkpoint_files(workspace, member.run_id, kind))
 
     def _taken_in(self) -> TuningUpdate:
         """Take in what the trials that are over say together."""

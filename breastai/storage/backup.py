@@ -1,4 +1,4 @@
-"""Backups: one zip each in backups/, with configuration, manifests, journals, splits, evaluations and best weights; never images."""
+"""Backups: one zip each in backups/, with configurations, studies, runs' records and best weights; never images."""
 
 import contextlib
 import hashlib
@@ -24,6 +24,8 @@ from breastai.domain.config import read_config_file
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
 from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
+from breastai.storage.evaluations import merge_openings, openings_file
+from breastai.storage.studies import check_study_of
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
 
 KEPT = 5
@@ -40,6 +42,8 @@ _ALLOWED = (
     re.compile(rf"logs/{_RUN}/evaluations/[A-Za-z0-9._-]{{1,80}}\.json"),
     # The numbers of a report. The pages made of them can hold pictures, and come again from the numbers.
     re.compile(rf"logs/{_RUN}/report/report\.(en|fr)\.json"),
+    re.compile(rf"logs/{_RUN}/notes\.json"),
+    re.compile(rf"logs/{_RUN}/study\.json"),
     re.compile(r"logs/test_sets\.jsonl"),
     re.compile(r"config\.json"),
     re.compile(rf"configs/{_RUN}\.json"),
@@ -179,24 +183,31 @@ def restore_backup(workspace: Workspace, name: str) -> list[str]:
 
     The whole backup is verified first, and what is there now is backed up too, so that a restore can be undone. Files
     that are not in it stay as they are, and so does the section `server` of config.json: who may connect, and which
-    folders are open, is not for a file to say that somebody sent. A run that goes on meanwhile is not touched:
-    RunLocked. Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
+    folders are open, is not for a file to say that somebody sent. A backup of one run leaves config.json alone. How often
+    images were judged is never lowered. A run that goes on meanwhile, or whose study does, is not touched: RunLocked.
+    Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
     """
     path = _find(workspace, name)
     contents = _verified(path, path.name)
     if sum(file.size_bytes for file in contents.files) > shutil.disk_usage(workspace.root).free:
         raise DiskFull(path.name)
-    files = sorted(contents.files, key=lambda file: _rank(file.name))
+    config_name = workspace.relative(workspace.config_file)
+    wanted = [file for file in contents.files if not (is_of_a_run(path) and file.name == config_name)]
+    files = sorted(wanted, key=lambda file: _rank(file.name))
     for file in files:
         _place(workspace, file.name)  # all are checked before the first is written
     with zipfile.ZipFile(path) as archive, contextlib.ExitStack() as held:
         for run_id in sorted({file.name.split("/")[1] for file in files if file.name.count("/") > 1}):
+            check_study_of(workspace, run_id)
             held.enter_context(workspace.lock_run(run_id))
         create_backup(workspace, keep=len(list_backups(workspace)) + 1)
         server = _server_settings(workspace)
         for file in files:
-            if file.name == workspace.relative(workspace.config_file):
+            if file.name == config_name:
                 atomic_write(_place(workspace, file.name), _with_server_settings(archive.read(file.name), server))
+                continue
+            if file.name == workspace.relative(openings_file(workspace)):
+                merge_openings(workspace, archive.read(file.name))
                 continue
             with archive.open(file.name) as source:
                 _restore_file(source, _place(workspace, file.name), file, path.name)
@@ -253,8 +264,9 @@ def _write_zip(workspace: Workspace, file: IO[bytes], created: str, run_id: str 
 def _sources(workspace: Workspace, run_id: str | None) -> Iterator[Path]:
     """Yield what a backup holds: real files in real folders of the workspace. Damaged checkpoints are left out."""
     run = run_id if run_id is not None else "*"
-    candidates = [workspace.config_file]
-    patterns = ("events.jsonl", "split.json", "evaluations/*.json", "report/report.*.json")
+    # A run's backup speaks for that run alone.
+    candidates = [] if run_id is not None else [workspace.config_file, *sorted(workspace.configs_dir.glob("*.json"))]
+    patterns = ("events.jsonl", "split.json", "evaluations/*.json", "report/report.*.json", "notes.json", "study.json")
     for pattern in [*(f"{run}/{each}" for each in patterns), "test_sets.jsonl"]:
         candidates += sorted(workspace.logs_dir.glob(pattern))
     for manifest in sorted(workspace.checkpoints_dir.glob(f"{run}/best.json")):

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule
-from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
+from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, RunLocked
 from breastai.domain.events import CheckpointEntry
+from breastai.storage.studies import check_study_of
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
 # best, last, or a good epoch that is no longer the best: epoch-0007.
@@ -113,7 +115,9 @@ def checkpoint_kinds(workspace: Workspace, run_id: str) -> list[Kind]:
 def find_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
     """Return the checkpoint called `name`: RUN/best, RUN (its best), latest, or a name the list of checkpoints gave.
 
-    A name is looked up among those that exist, never joined to a path. Raise CheckpointNotFound.
+    `latest` is that of the newest run that completed an epoch: what a run saves before is its resume point alone, of a
+    network that has learnt nothing, and only RUN/last names it. A name is looked up among those that exist, never
+    joined to a path. Raise CheckpointNotFound.
     """
     known = {files.name: files for files in _all_files(workspace)}
     wanted = name.replace("\\", "/")
@@ -121,12 +125,24 @@ def find_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
         listed = (files.name, workspace.relative(files.weights), workspace.relative(files.manifest), list_name(files))
         if wanted in listed:
             return files
-    if wanted == "latest":  # run names sort by time
-        wanted = max((files.name.partition("/")[0] for files in known.values()), default=wanted)
-    for kind in ("best", "last"):
-        if f"{wanted}/{kind}" in known:
-            return known[f"{wanted}/{kind}"]
+    runs = {files.name.partition("/")[0] for files in known.values()}
+    # Run names sort by time.
+    for run_id in sorted(runs, reverse=True) if wanted == "latest" else [wanted]:
+        found = [known[f"{run_id}/{kind}"] for kind in ("best", "last") if f"{run_id}/{kind}" in known]
+        for files in found:
+            if _has_learnt(files):
+                return files
     raise CheckpointNotFound(name[:200], sorted(known)[-10:])
+
+
+def _has_learnt(files: CheckpointFiles) -> bool:
+    """Return whether a checkpoint's network completed an epoch. A damaged one is believed to: loading tells of it."""
+    if files.manifest.stem != "last":
+        return True
+    try:
+        return read_manifest(files).epoch > 0
+    except CheckpointDamaged:
+        return True
 
 
 def open_checkpoint_path(path: Path) -> CheckpointFiles:
@@ -193,8 +209,23 @@ def list_checkpoints(workspace: Workspace) -> list[CheckpointEntry]:
 
 
 def delete_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
-    """Delete a checkpoint, manifest first, so that what is left is never listed; raise CheckpointNotFound."""
+    """Delete a checkpoint; raise CheckpointNotFound, or CheckpointInUse while any process trains its run, or its run's study."""
     files = find_checkpoint(workspace, name)
+    run_id = files.name.partition("/")[0]
+    had_folder = workspace.run_dir(run_id).is_dir()
+    try:
+        check_study_of(workspace, run_id)
+        with workspace.lock_run(run_id):
+            remove_checkpoint(files)
+    except RunLocked:
+        raise CheckpointInUse(files.name) from None
+    if not had_folder:  # a checkpoint brought from elsewhere has no journal: nothing to leave behind
+        shutil.rmtree(workspace.run_dir(run_id), ignore_errors=True)
+    return files
+
+
+def remove_checkpoint(files: CheckpointFiles) -> None:
+    """Delete a checkpoint of a run that this process holds, manifest first, so that what is left is never listed."""
     kind = files.name.rpartition("/")[2]
     folder = files.weights.parent
     files.manifest.unlink(missing_ok=True)
@@ -208,7 +239,6 @@ def delete_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
     sync_folder(folder)
     if not any(folder.iterdir()):
         folder.rmdir()
-    return files
 
 
 def file_sha256(path: Path) -> str:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,11 +57,37 @@ def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, Eval
 
 def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:
     """Write down that a set of images, by its fingerprint, is judged; return how often it has been, this time too."""
-    path = workspace.logs_dir / "test_sets.jsonl"
+    path = openings_file(workspace)
     line = {"fingerprint": images, "checkpoint": checkpoint, "time": datetime.now(UTC).isoformat(timespec="seconds")}
     with naming_full_disk(path), path.open("ab") as file:
         file.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
     return sum(f'"{images}"'.encode() in row for row in path.read_bytes().splitlines())
+
+
+def openings_file(workspace: Workspace) -> Path:
+    """Return where each judgement of a set of images is written down, a line each."""
+    return workspace.logs_dir / "test_sets.jsonl"
+
+
+def merge_openings(workspace: Workspace, restored: bytes) -> None:
+    """Add to what is written down of judgements what a backup knows beyond it; raise DiskFull.
+
+    Each line is kept as often as where it stands more often, so that no count falls below that of either.
+    """
+    path = openings_file(workspace)
+    present = path.read_bytes() if path.exists() else b""
+    missing = Counter(restored.splitlines()) - Counter(present.splitlines())
+    lines = [*_in_order(restored, missing), *present.splitlines()]
+    if missing:
+        atomic_write(path, b"".join(line + b"\n" for line in lines))
+
+
+def _in_order(content: bytes, wanted: Counter[bytes]) -> Iterator[bytes]:
+    left = wanted.copy()
+    for line in content.splitlines():
+        if left[line] > 0:
+            left[line] -= 1
+            yield line
 
 
 def latest_for_errors(workspace: Workspace, run_id: str) -> EvaluationRecord | None:

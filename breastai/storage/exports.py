@@ -24,9 +24,12 @@ def find_export(workspace: Workspace, name: str) -> Path:
 
 
 def delete_export(workspace: Workspace, name: str) -> None:
-    """Delete an exported model; raise ExportNotFound."""
+    """Delete an exported model, and the file beside that describes it; raise ExportNotFound."""
     path = find_export(workspace, name)
+    form = EXPORT_FORMATS[dict(_found(workspace))[path]]
     path.unlink(missing_ok=True)
+    if form.description_suffix is not None:
+        path.with_name(path.name.removesuffix(form.suffix) + form.description_suffix).unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

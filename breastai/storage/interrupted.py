@@ -1,13 +1,17 @@
-"""Runs that ended before their end, and not by their user's wish: found by the last word of their journals."""
+"""Runs that ended before their end, by mishap or by their user's stop: found by the last word of their journals."""
 
+import contextlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from pydantic import ValidationError
 
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import BreastAIError, RunLocked
+from breastai.domain.errors import BreastAIError, CheckpointNotFound
 from breastai.domain.events import (
     Event,
     InterruptedRun,
@@ -17,34 +21,41 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.messages import decode_event, encode_event
-from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
 from breastai.storage.journal import mend, read_events
-from breastai.storage.studies import latest_study, study_of
+from breastai.storage.studies import latest_study, study_file, study_of
 from breastai.storage.workspace import Workspace, naming_full_disk
 
 MOST_LISTED = 20
 MOST_STARTS = 3
 _BLOCK_BYTES = 2**16
+# Why a journal's last word came before the run's end.
+CAUSES: Mapping[str, Literal["server_gone", "error", "stopped"]] = MappingProxyType(
+    {"server_gone": "server_gone", "error": "error", "user": "stopped"}
+)
 
 
 def interrupted_runs(workspace: Workspace) -> list[InterruptedRun]:
-    """Return the runs that can be gone on with, the latest first, at most 20.
+    """Return the runs that ended before their end and not by their user's wish, the latest first, at most 20.
 
     One that goes on now is none of them, nor one of a study, which is gone on with as a whole.
     """
-    found: list[InterruptedRun] = []
-    for run_id in reversed(workspace.runs()):
-        if study_of(workspace, run_id) is not None:
-            continue
-        try:
-            run = _interrupted(workspace, run_id)
-        except (BreastAIError, OSError):
-            continue
-        if run is not None:
-            found.append(run)
-        if len(found) == MOST_LISTED:
-            break
-    return found
+    return [run for run in _unfinished(workspace) if run.cause != "stopped"][:MOST_LISTED]
+
+
+def resumable_runs(workspace: Workspace) -> list[InterruptedRun]:
+    """Return those that were interrupted and those that their user stopped, the latest first, at most 20."""
+    return _unfinished(workspace)[:MOST_LISTED]
+
+
+def latest_interrupted(workspace: Workspace) -> str | None:
+    """Return the name of the run or study that was interrupted or stopped last; None without one."""
+    ends = [(_moment(run.time), run.run_id) for run in _unfinished(workspace)[:1]]
+    study = latest_study(workspace)
+    if study is not None and study.state in ("interrupted", "stopped", "failed"):
+        with contextlib.suppress(OSError):
+            ends.append((study_file(workspace, study.study_id).stat().st_mtime, study.study_id))
+    return max(ends)[1] if ends else None
 
 
 def is_any_unfinished_run_held(workspace: Workspace) -> bool:
@@ -53,16 +64,12 @@ def is_any_unfinished_run_held(workspace: Workspace) -> bool:
         journal = workspace.journal_file(run_id)
         try:
             facts = journal.stat()
-            if _ending(journal, facts.st_mtime_ns, facts.st_size) is not None and _is_going_on(workspace, run_id):
+            run = _ending(journal, facts.st_mtime_ns, facts.st_size)
+            if run is not None and run.cause != "stopped" and workspace.is_run_held(run_id):
                 return True
         except (BreastAIError, OSError):
             continue
     return False
-
-
-def latest_interrupted(workspace: Workspace) -> str | None:
-    """Return the name of the run that was interrupted last."""
-    return next((run.run_id for run in interrupted_runs(workspace)), None)
 
 
 def goes_on_by_itself(workspace: Workspace, run: InterruptedRun) -> bool:
@@ -104,11 +111,17 @@ def resumable_run(workspace: Workspace, name: str) -> str:
 
 
 def config_of(workspace: Workspace, run_id: str) -> Config:
-    """Return the configuration a run began with, from its journal, or else from its checkpoints; raise RunNotFound."""
+    """Return the configuration a run began with, from its journal, or else from its checkpoints.
+
+    Raises CheckpointNotFound when neither tells.
+    """
     for event in read_events(workspace.journal_file(run_id)):
         if isinstance(event, TrainingStarted):
             return parse_config(event.config)
-    return read_manifest(find_checkpoint(workspace, run_id)).config
+    kinds = [kind for kind in ("best", "last") if kind in checkpoint_kinds(workspace, run_id)]
+    if not kinds:
+        raise CheckpointNotFound(run_id[:200], workspace.runs()[-10:])
+    return read_manifest(checkpoint_files(workspace, run_id, kinds[0])).config
 
 
 def dismiss(workspace: Workspace, run_id: str) -> None:
@@ -117,24 +130,44 @@ def dismiss(workspace: Workspace, run_id: str) -> None:
     with workspace.lock_run(run_id):
         last = mend(journal)
         event = TrainingStopped(
-            reason="user", run_id=run_id, seq=last + 1, time=datetime.now(UTC).isoformat(timespec="milliseconds")
+            reason="user",
+            dismissed=True,
+            run_id=run_id,
+            seq=last + 1,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
         with naming_full_disk(journal), journal.open("ab") as file:
             file.write(encode_event(event).encode() + b"\n")
 
 
-def _interrupted(workspace: Workspace, run_id: str) -> InterruptedRun | None:
-    journal = workspace.journal_file(run_id)
-    facts = journal.stat()
-    run = _ending(journal, facts.st_mtime_ns, facts.st_size)
-    return None if run is None or _is_going_on(workspace, run_id) else run
+def _unfinished(workspace: Workspace) -> list[InterruptedRun]:
+    """Return every run of its own that was interrupted or stopped and not dismissed, by its last word, latest first."""
+    found: list[InterruptedRun] = []
+    for run_id in reversed(workspace.runs()):
+        journal = workspace.journal_file(run_id)
+        try:
+            facts = journal.stat()
+            run = _ending(journal, facts.st_mtime_ns, facts.st_size)
+        except (BreastAIError, OSError):
+            continue
+        if run is not None and study_of(workspace, run_id) is None and not workspace.is_run_held(run_id):
+            found.append(run)
+    return sorted(found, key=lambda run: _moment(run.time), reverse=True)
+
+
+def _moment(time: str | None) -> float:
+    """Return a journal's time in seconds since the epoch; 0 where none can be read."""
+    try:
+        return datetime.fromisoformat(time or "").timestamp()
+    except ValueError:
+        return 0.0
 
 
 @lru_cache(maxsize=4096)
 def _ending(journal: Path, mtime_ns: int, size_bytes: int) -> InterruptedRun | None:
     """Return what a journal says of an interruption. Kept for as long as the file is the same: every page asks."""
     last = last_event(journal)
-    if isinstance(last, TrainingComplete) or (isinstance(last, TrainingStopped) and last.reason == "user"):
+    if isinstance(last, TrainingComplete) or (isinstance(last, TrainingStopped) and last.dismissed):
         return None
     started: TrainingStarted | None = None
     epoch = 0
@@ -148,21 +181,13 @@ def _ending(journal: Path, mtime_ns: int, size_bytes: int) -> InterruptedRun | N
     stopped = last if isinstance(last, TrainingStopped) else None
     return InterruptedRun(
         run_id=journal.parent.name,
-        cause="crash" if stopped is None else "server_gone" if stopped.reason == "server_gone" else "error",
+        cause="crash" if stopped is None else CAUSES[stopped.reason],
         reason=stopped.message if stopped is not None else "",
         epoch=epoch,
         epochs=started.epochs,
         time=last.time,
         architecture=started.architecture,
     )
-
-
-def _is_going_on(workspace: Workspace, run_id: str) -> bool:
-    try:
-        with workspace.lock_run(run_id):
-            return False
-    except RunLocked:
-        return True
 
 
 def last_event(journal: Path) -> Event | None:

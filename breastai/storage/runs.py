@@ -14,6 +14,8 @@ from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
 from breastai.domain.history import columns, thinned
 from breastai.domain.listings import RunEntry
 from breastai.storage.checkpoints import checkpoint_kinds
+from breastai.storage.run_lock import HOLDER, LOCK
+from breastai.storage.studies import check_study_of
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
 
 # What the summary is made of. User's words in a line stand inside JSON strings, where quotes are escaped, so these
@@ -42,7 +44,7 @@ class RunSummaries:
         self._known: dict[str, tuple[tuple[int, int], RunEntry]] = {}
 
     def list(self, search: str = "", running: str | None = None) -> list[RunEntry]:
-        """Return the runs that fit `search`, newest first. `running`: the run that goes on now."""
+        """Return the runs that fit `search`, newest first. `running`: the run this server works on."""
         entries = [self.entry(run_id, running) for run_id in self._workspace.runs()]
         entries.sort(key=lambda entry: (entry.started or "", entry.run_id), reverse=True)
         words = search.casefold().split()
@@ -59,7 +61,10 @@ class RunSummaries:
                 self._known.clear()
             known = self._known[run_id] = (stamp, _summary(run_id, journal))
         notes = read_notes(self._workspace, run_id)
-        state = "running" if run_id == running else known[1].state
+        state = known[1].state
+        # A process of the command line trains runs too.
+        if run_id == running or (state == "unknown" and self._workspace.is_run_held(run_id)):
+            state = "running"
         changes = {
             "state": state,
             "tags": notes.tags,
@@ -91,12 +96,13 @@ def delete_run(workspace: Workspace, run_id: str) -> list[str]:
     """Delete a run's checkpoints and its folder, the journal last, so that a half deleted run is still listed.
 
     Exports and backups stay. Returns the checkpoints that went; raises RunNotFound, or RunLocked for a run that a
-    process works on.
+    process works on, or whose study one does.
     """
     workspace.existing_run(run_id)
     folder, weights = workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)
     if any(path.is_symlink() for path in (folder, weights)):
         raise RunLocked(run_id)
+    check_study_of(workspace, run_id)
     gone = [f"{run_id}/{kind}" for kind in checkpoint_kinds(workspace, run_id)]
     with workspace.lock_run(run_id):
         if weights.is_dir():
@@ -106,7 +112,7 @@ def delete_run(workspace: Workspace, run_id: str) -> list[str]:
         for path in folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name not in ("events.jsonl", "run.lock"):
+            elif path.name not in ("events.jsonl", LOCK, HOLDER):
                 path.unlink()
         workspace.journal_file(run_id).unlink()
     shutil.rmtree(folder, ignore_errors=True)

@@ -50,11 +50,14 @@ def latest_study(workspace: Workspace) -> Study | None:
 
 def is_going_on(workspace: Workspace, study_id: str) -> bool:
     """Return whether a process works on the study."""
-    try:
-        with workspace.lock_run(study_id):
-            return False
-    except RunLocked:
-        return True
+    return workspace.is_run_held(study_id)
+
+
+def check_study_of(workspace: Workspace, run_id: str) -> None:
+    """Raise RunLocked while a process works on the study that a run is a member of: the study still needs the run."""
+    study_id = study_of(workspace, run_id)
+    if study_id is not None and is_going_on(workspace, study_id):
+        raise RunLocked(study_id)
 
 
 def study_of(workspace: Workspace, run_id: str) -> str | None:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
 from breastai.domain.places import is_remote
 from breastai.storage.mirror import as_written, local_place
+from breastai.storage.run_lock import LOCK, is_held, shown_as_held
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names Windows keeps for devices, whatever their ending.
@@ -114,17 +115,22 @@ class Workspace:
     def lock_run(self, run_id: str) -> Iterator[None]:
         """Hold a run for this process alone; raise RunLocked when another holds it. Released by a crash too."""
         folder = self.run_dir(run_id)
-        lock = FileLock(folder / "run.lock")
+        lock = FileLock(folder / LOCK)
         try:
-            with naming_full_disk(folder / "run.lock"):
+            with naming_full_disk(folder / LOCK):
                 folder.mkdir(parents=True, exist_ok=True)
                 lock.acquire(timeout=0)
         except Timeout:
             raise RunLocked(run_id) from None
         try:
-            yield
+            with shown_as_held(folder):
+                yield
         finally:
             lock.release()
+
+    def is_run_held(self, run_id: str) -> bool:
+        """Return whether a process holds a run. Takes no lock: whoever looks never stands in anyone's way."""
+        return is_held(self.run_dir(run_id))
 
 
 def safe_name(name: str) -> str:

@@ -139,6 +139,7 @@ declare global {
       epoch: number | null;
       checkpoint: string | null;
       message: string;
+      dismissed: boolean;
     }
 
     interface JobStopped extends Event {
@@ -877,7 +878,7 @@ declare global {
 
     interface InterruptedRun {
       run_id: string;
-      cause: "crash" | "server_gone" | "error";
+      cause: "crash" | "server_gone" | "error" | "stopped";
       reason: string;
       epoch: number;
       epochs: number;

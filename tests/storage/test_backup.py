@@ -1,15 +1,21 @@
 """Backups."""
 
 import json
+import shutil
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from breastai.domain.errors import BackupDamaged, BackupNotFound, DiskFull, WorkspaceUnusable
+from breastai.domain.errors import BackupDamaged, BackupNotFound, DiskFull, RunLocked, WorkspaceUnusable
+from breastai.domain.study import Study
 from breastai.storage import backup
 from breastai.storage.backup import create_backup, list_backups, restore_backup, verify_backup
+from breastai.storage.documents import save_named_config
+from breastai.storage.evaluations import count_opening, openings_file
+from breastai.storage.runs import RunNotes, read_notes, write_notes
+from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
 
 
@@ -72,6 +78,56 @@ def test_a_backup_holds_configuration_journals_and_best_weights_and_no_image(wit
     assert names(made.path) == expected | {backup.CONTENTS}
     assert {file.name for file in made.files} == expected
     assert made.size_bytes == made.path.stat().st_size
+
+
+def test_named_configurations_studies_and_notes_are_backed_up_and_come_back(workspace):
+    save_named_config(workspace, "small", {"training": {"epochs": 2}})
+    study = Study(study_id="s1", kind="crossval", created="2026-01-01", config={}, members=[])
+    save_study(workspace, study.ended("complete"))
+    write_notes(workspace, "r1", RunNotes(tags=["good"], note="Keep this."))
+    made = create_backup(workspace)
+    shutil.rmtree(workspace.configs_dir)
+    shutil.rmtree(workspace.logs_dir)
+    restore_backup(Workspace.open(workspace.root), made.path.name)
+    assert json.loads((workspace.configs_dir / "small.json").read_text()) == {"training": {"epochs": 2}}
+    assert read_study(workspace, "s1").state == "complete"
+    assert read_notes(workspace, "r1").note == "Keep this."
+
+
+@pytest.mark.parametrize("made_by", ["today's code", "one that put the configuration in"])
+def test_the_backup_of_one_run_leaves_the_configuration_alone(workspace, made_by):
+    made = create_backup(workspace, run_id="r1").path
+    assert names(made) == {"logs/r1/events.jsonl", backup.CONTENTS}
+    if made_by != "today's code":
+        content = {"config.json": b'{"training": {"epochs": 9}}', "logs/r1/events.jsonl": b"{}\n"}
+        (workspace.backups_dir / forge(workspace, content)).replace(made)
+    workspace.config_file.write_text('{"training": {"epochs": 5}}')
+    assert restore_backup(workspace, made.name) == ["logs/r1/events.jsonl"]
+    assert workspace.config_file.read_text() == '{"training": {"epochs": 5}}'
+
+
+@pytest.mark.parametrize(("before", "after", "told"), [(1, 2, 3), (2, 0, 2), (0, 3, 3)])
+def test_a_restore_never_lowers_how_often_images_were_judged(workspace, before, after, told):
+    for _ in range(before):
+        count_opening(workspace, "images", "r1/best")
+    count_opening(workspace, "others", "r1/best")
+    made = create_backup(workspace).path.name
+    if after == 0:
+        openings_file(workspace).unlink()
+    for _ in range(after):
+        count_opening(workspace, "images", "r1/best")
+    restore_backup(workspace, made)
+    assert count_opening(workspace, "images", "r1/best") == told + 1
+    assert count_opening(workspace, "others", "r1/best") == 2
+
+
+def test_what_a_running_study_still_needs_is_not_restored_over(workspace):
+    save_study(workspace, Study(study_id="r", kind="crossval", created="2026-01-01", config={}, members=[]))
+    (workspace.logs_dir / "r1").rename(workspace.logs_dir / "r-1")
+    made = create_backup(workspace, run_id="r-1").path.name
+    with workspace.lock_run("r"), pytest.raises(RunLocked):
+        restore_backup(workspace, made)
+    assert restore_backup(workspace, made) == ["logs/r-1/events.jsonl"]
 
 
 def test_a_damaged_checkpoint_is_left_out(workspace):

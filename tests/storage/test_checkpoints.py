@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from breastai.domain.config import Config
-from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
+from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound
+from breastai.domain.study import Study
 from breastai.storage import saving
 from breastai.storage.checkpoints import (
     Manifest,
@@ -19,6 +20,7 @@ from breastai.storage.checkpoints import (
     verify_checkpoint,
 )
 from breastai.storage.saving import commit, find_whole
+from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
 
@@ -31,7 +33,7 @@ def manifest(run_id: str = "run", epoch: int = 1) -> Manifest:
     return Manifest(
         run_id=run_id,
         kind="last",
-        created=f"2026-01-0{epoch}T00:00:00+00:00",
+        created=f"2026-01-0{epoch + 1}T00:00:00+00:00",
         config=Config(),
         architecture="resnet50",
         class_names=["benign", "malignant"],
@@ -216,6 +218,32 @@ def test_deleting_leaves_nothing(workspace: Workspace) -> None:
     assert not workspace.checkpoint_dir("run").exists()
     with pytest.raises(CheckpointNotFound):
         delete_checkpoint(workspace, "run/last")
+
+
+def test_a_checkpoint_is_not_deleted_while_any_process_trains_its_run_or_its_study(workspace: Workspace) -> None:
+    save(workspace, b"weights")
+    with workspace.lock_run("run"), pytest.raises(CheckpointInUse):
+        delete_checkpoint(workspace, "run/last")
+    save(workspace, b"weights", run_id="study-1")
+    save_study(workspace, Study(study_id="study", kind="crossval", created="", config={}, members=[]))
+    with workspace.lock_run("study"), pytest.raises(CheckpointInUse):
+        delete_checkpoint(workspace, "study-1/last")
+    assert len(list_checkpoints(workspace)) == 2
+    delete_checkpoint(workspace, "run/last")
+    assert not workspace.run_dir("run").joinpath("events.jsonl").exists()
+
+
+def test_latest_and_a_runs_name_never_mean_a_network_that_has_learnt_nothing(workspace: Workspace) -> None:
+    save(workspace, b"unlearnt", epoch=0, run_id="c")
+    for name in ("latest", "c"):
+        with pytest.raises(CheckpointNotFound):
+            find_checkpoint(workspace, name)
+    save(workspace, b"a", run_id="a")
+    save(workspace, b"b", run_id="b")
+    assert find_checkpoint(workspace, "latest").name == "b/last"
+    assert find_checkpoint(workspace, "c/last").name == "c/last"  # the resume point itself can still be named
+    save(workspace, b"learnt", epoch=1, run_id="c")
+    assert find_checkpoint(workspace, "latest").name == "c/last"
 
 
 def test_the_newest_comes_first(workspace: Workspace) -> None:

@@ -38,6 +38,17 @@ def test_only_what_is_listed_is_deleted(workspace: Workspace) -> None:
     assert (workspace.exports_dir / "onnx/note.txt").exists()
 
 
+def test_a_deleted_model_takes_its_description_along_and_leaves_those_of_others(workspace: Workspace) -> None:
+    folder = workspace.exports_dir / "pytorch"
+    for name in ("r_best.safetensors", "r_best.json", "r_best.pt2", "r_last.safetensors", "r_last.json"):
+        (folder / name).write_text(name)
+    delete_export(workspace, "exports/pytorch/r_last.safetensors")
+    delete_export(workspace, "exports/pytorch/r_best.pt2")
+    assert sorted(path.name for path in folder.iterdir()) == ["odd.pt2", "r_best.json", "r_best.safetensors"]
+    delete_export(workspace, "exports/pytorch/r_best.safetensors")
+    assert [path.name for path in folder.iterdir()] == ["odd.pt2"]
+
+
 @pytest.mark.parametrize(
     "path", ["/files/config.json", "/files/exports/onnx/note.txt", "/files/../x", "/files/", "/files//etc/passwd"]
 )

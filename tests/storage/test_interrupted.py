@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointNotFound, RunLocked, RunNotFound
@@ -14,16 +15,21 @@ from breastai.domain.events import (
     TrainingStopped,
     TrainingUpdate,
 )
+from breastai.domain.study import Study
 from breastai.storage.interrupted import (
     config_of,
     dismiss,
     goes_on_by_itself,
     interrupted_runs,
+    is_any_unfinished_run_held,
     last_event,
     latest_interrupted,
     resumable_run,
+    resumable_runs,
 )
 from breastai.storage.journal import Journal
+from breastai.storage.runs import RunSummaries
+from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
 
 STARTED = TrainingStarted(
@@ -38,6 +44,8 @@ COMPLETE = TrainingComplete(
     stopped_early=False,
     duration_s=1.0,
 )
+
+STUDY = Study(study_id="study", kind="crossval", created="2026-01-01T00:00:00+00:00", config={}, members=[])
 
 
 def epoch(number: int) -> TrainingUpdate:
@@ -63,26 +71,64 @@ ENDINGS: dict[str, tuple[Event | None, str | None]] = {
     "nothing more": (None, "crash"),
     "the server's end": (TrainingStopped(reason="server_gone", epoch=2), "server_gone"),
     "an error": (TrainingStopped(reason="error", epoch=2, message="No space left"), "error"),
-    "the user's stop": (TrainingStopped(reason="user", epoch=2), None),
+    "the user's stop": (TrainingStopped(reason="user", epoch=2), "stopped"),
+    "the user's word to leave it": (TrainingStopped(reason="user", epoch=2, dismissed=True), None),
     "its end": (COMPLETE, None),
 }
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_run_is_interrupted_unless_it_is_complete_or_its_user_stopped_it(workspace: Workspace, ending: str) -> None:
+def test_a_run_can_be_resumed_unless_it_is_complete_or_dismissed_and_a_stopped_one_is_not_called_interrupted(
+    workspace: Workspace, ending: str
+) -> None:
     last, cause = ENDINGS[ending]
     write(workspace, "run", STARTED, epoch(1), epoch(2), *([last] if last else []))
-    found = interrupted_runs(workspace)
+    found = resumable_runs(workspace)
     assert [(run.run_id, run.cause, run.epoch, run.epochs) for run in found] == (
         [("run", cause, 2, 5)] if cause else []
     )
+    assert interrupted_runs(workspace) == [run for run in found if run.cause != "stopped"]
     assert latest_interrupted(workspace) == ("run" if cause else None)
+
+
+def test_what_was_stopped_or_interrupted_last_is_resumed_first_whenever_it_began(workspace: Workspace) -> None:
+    write(workspace, "a-old", STARTED, epoch(1))
+    write(workspace, "b-new", STARTED, epoch(1))
+    write(workspace, "c-left", STARTED)
+    write(workspace, "a-old", STARTED, TrainingStopped(reason="user", epoch=1))
+    dismiss(workspace, "c-left")
+    assert [(run.run_id, run.cause) for run in resumable_runs(workspace)] == [("a-old", "stopped"), ("b-new", "crash")]
+    assert latest_interrupted(workspace) == "a-old"
+    save_study(workspace, STUDY)
+    assert latest_interrupted(workspace) == STUDY.study_id
+    save_study(workspace, STUDY.ended("complete"))
+    assert latest_interrupted(workspace) == "a-old"
+
+
+def test_looking_at_runs_and_studies_takes_no_lock_and_writes_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(workspace, "run", STARTED, epoch(1))
+    save_study(workspace, STUDY)
+    before = sorted(workspace.root.rglob("*"))
+
+    def locking(*given: object) -> None:
+        raise AssertionError("a lock was taken")
+
+    monkeypatch.setattr(FileLock, "acquire", locking)
+    assert [run.run_id for run in interrupted_runs(workspace)] == ["run"]
+    assert not is_any_unfinished_run_held(workspace)
+    assert read_study(workspace, STUDY.study_id).state == "interrupted"
+    assert [entry.state for entry in RunSummaries(workspace).list()] == ["unknown"]
+    assert sorted(workspace.root.rglob("*")) == before
 
 
 def test_a_run_that_goes_on_now_is_not_interrupted(workspace: Workspace) -> None:
     write(workspace, "run", STARTED)
     with workspace.lock_run("run"):
         assert interrupted_runs(workspace) == []
+        assert is_any_unfinished_run_held(workspace)
+        assert [entry.state for entry in RunSummaries(workspace).list()] == ["running"]
         with pytest.raises(RunLocked):
             dismiss(workspace, "run")
     assert [run.run_id for run in interrupted_runs(workspace)] == ["run"]

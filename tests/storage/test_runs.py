@@ -10,8 +10,10 @@ from breastai.domain.config import Config
 from breastai.domain.errors import RunLocked, RunNotFound
 from breastai.domain.events import TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.history import thinned
+from breastai.domain.study import Study
 from breastai.storage.journal import Journal
 from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_run, read_notes, write_notes
+from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
 FIGURES = dict.fromkeys((name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))), 0.5)
@@ -131,6 +133,17 @@ def test_a_run_that_a_process_works_on_is_not_deleted(workspace: Workspace, reco
     with workspace.lock_run("a"), pytest.raises(RunLocked):
         delete_run(workspace, "a")
     assert workspace.runs() == ["a"]
+
+
+def test_a_run_that_a_study_in_progress_still_needs_is_not_deleted(
+    workspace: Workspace, record: Callable[..., str]
+) -> None:
+    record("study-1")
+    save_study(workspace, Study(study_id="study", kind="crossval", created="", config={}, members=[]))
+    with workspace.lock_run("study"), pytest.raises(RunLocked):
+        delete_run(workspace, "study-1")
+    delete_run(workspace, "study-1")
+    assert workspace.runs() == []
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "none"])
