@@ -80,9 +80,13 @@ def expected_s(run: Run) -> float | None:
 
 def lessons_in(run: Run, epoch: int) -> int:
     """Return how many batches `epoch` has."""
-    if is_head_epoch(run.config.training, epoch):
-        return HEAD_PASSES * count_batches(_featured(run), run.config.data.batch_size)
-    return count_batches(len(run.cases.train), run.config.data.batch_size)
+    return (HEAD_PASSES if is_head_epoch(run.config.training, epoch) else 1) * lessons_in_a_pass(run, epoch)
+
+
+def lessons_in_a_pass(run: Run, epoch: int) -> int:
+    """Return how many batches one pass over the images of `epoch` has; a head's epoch makes several."""
+    images = _featured(run) if is_head_epoch(run.config.training, epoch) else len(run.cases.train)
+    return count_batches(images, run.config.data.batch_size)
 
 
 def lessons(run: Run) -> Iterator[Batch | FeatureBatch | int]:

@@ -1,7 +1,6 @@
 """A run in progress: all its parts, how they are put together, kept in checkpoints and found again."""
 
 import copy
-import gc
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +27,6 @@ from breastai.engine.checkpoint_io import (
     unpack_optimizer,
     versions,
 )
-from breastai.engine.memory import with_smaller_batch
 from breastai.engine.models import Built, Classifier, build_model
 from breastai.engine.optim import Loss, layer_rates, make_optimizer
 from breastai.engine.runtime import Runtime, seed_torch
@@ -43,7 +41,6 @@ from breastai.storage.checkpoints import (
     MemoryRecord,
     SplitRecord,
     checkpoint_files,
-    verify_checkpoint,
 )
 from breastai.storage.journal import read_events
 from breastai.storage.saving import commit
@@ -176,26 +173,6 @@ def replanned(run: Run) -> Assembling:
     return run
 
 
-def lighter(run: Run) -> Assembling:
-    """Return the run as it last was on disk, or as it began, with a smaller batch, for one whose step ran out of memory.
-
-    Raises ValueError at a batch of one.
-    """
-    config = with_smaller_batch(run.config)
-    if config is None:
-        raise ValueError("a batch of one image cannot be made smaller")
-    gc.collect()
-    files = run.files("last")
-    kept = verify_checkpoint(files) if files.manifest.is_file() else None
-    again = yield from assemble(run.run_id, config, run.workspace, run.cases, kept, run.world)
-    if kept is not None:
-        again.position.batch *= run.config.data.batch_size // config.data.batch_size
-    again.updates = [update for update in run.updates if update.epoch < again.position.epoch]
-    if run.memory is not None:
-        again.memory = run.memory.model_copy(update={"batch_size": again.config.data.batch_size})
-    return again
-
-
 def model_loaded(
     run: Run, resumed: Manifest | None, expected_s: float | None = None, again: bool = False
 ) -> ModelLoaded:
@@ -271,18 +248,6 @@ def batch_cut(config: Config, memory: MemoryRecord) -> Log:
             "batch_size": memory.batch_size,
             "steps": steps,
         },
-    )
-
-
-def batch_cut_in_run(run: Run) -> Log:
-    """Return the line that tells of a step that ran out of memory, once the run has gone back and made it smaller."""
-    size, steps = run.config.data.batch_size, run.config.training.gradient_accumulation_steps
-    return Log(
-        level="warning",
-        code="training.batch_cut_in_run",
-        message=f"Memory ran out in epoch {run.position.epoch}. The epoch is repeated with {size} images at a time, "
-        f"summed up over {steps} batches, so that each update still learns from as many.",
-        params={"epoch": run.position.epoch, "batch_size": size, "steps": steps},
     )
 
 

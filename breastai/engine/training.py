@@ -32,6 +32,7 @@ from breastai.engine.evaluation import Answers, answer
 from breastai.engine.export import export_at_end
 from breastai.engine.keeping import disk_warning, kept, kept_good_epochs, kept_silently
 from breastai.engine.memory import ran_out, with_smaller_batch
+from breastai.engine.out_of_memory import batch_cut_in_run, lighter
 from breastai.engine.recipe import (
     expected_s,
     freeze,
@@ -42,7 +43,7 @@ from breastai.engine.recipe import (
     lessons_in,
     rate_at,
 )
-from breastai.engine.run import Run, assemble, batch_cut_in_run, lighter, model_loaded, replanned, save, warnings_of
+from breastai.engine.run import Run, assemble, model_loaded, replanned, save, warnings_of
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import progress_of
 from breastai.engine.world import ALONE, World

@@ -151,7 +151,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         )
         stack.callback(services.hub.close)
         await asyncio.to_thread(services.handed.clear_abandoned)
-        stack.callback(services.handed.close)
+        stack.push_async_callback(asyncio.to_thread, services.handed.close)
         access = Access(
             allowed_hosts(options.host),
             listening.port,

@@ -51,8 +51,9 @@ async def ask_images(services: Services, client: Client, request: AskImages) -> 
 
     session = services.sessions.get(request.session_id)
     asker = (client, request.request_id)
-    task = services.runner.start(session, "ask_checkpoints", prepared, asker, request.answered_by)
-    task.add_done_callback(lambda _: services.handed.remove(taken))
+    services.runner.start(
+        session, "ask_checkpoints", prepared, asker, request.answered_by, lambda: services.handed.remove(taken)
+    )
     return None
 
 

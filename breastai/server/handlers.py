@@ -226,6 +226,7 @@ async def list_interrupted(services: Services, client: Client, request: ListInte
 @handles(DismissRun)
 async def dismiss_run(services: Services, client: Client, request: DismissRun) -> Event:
     await asyncio.to_thread(interrupted.dismiss, services.workspace, request.run_id)
+    services.queue.forget(request.run_id)
     return InterruptedRuns(runs=await asyncio.to_thread(interrupted.interrupted_runs, services.workspace))
 
 

@@ -1,8 +1,9 @@
-"""The jobs that wait for the heavy slot: in order, bounded, and still there after a restart."""
+"""The jobs that wait for the heavy slot: what was interrupted, then the queue, bounded and kept over a restart."""
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from breastai.domain.listings import QueueEntry
 from breastai.server.data_roots import DataRoots
 from breastai.server.hub import Hub
 from breastai.server.job_runner import JobRunner
+from breastai.server.next_job import Line, choose_next, must_wait
 from breastai.server.server_log import LOG
 from breastai.server.session import Session
 from breastai.storage.workspace import Workspace, atomic_write
@@ -42,6 +44,16 @@ class QueueFile(BaseModel):
     jobs: list[QueuedJob] = []
 
 
+@dataclass(frozen=True)
+class Interrupted:
+    """A run or study that goes on by itself; `prepare` makes the job when its turn has come."""
+
+    name: str
+    kind: str
+    session_id: str
+    prepare: Callable[[], Awaitable[Job]]
+
+
 class JobQueue:
     """One per server. It is the runner's `on_free`, and starts the next job whenever the slot is free."""
 
@@ -56,6 +68,8 @@ class JobQueue:
         self._workspace, self._data_roots, self._runner, self._hub = workspace, data_roots, runner, hub
         self._session_of = session_of
         self._waiting: list[QueuedJob] = []
+        self._interrupted: list[Interrupted] = []
+        self._looking = True  # until go_on_with says what was interrupted
         self._held = False
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,7 +77,7 @@ class JobQueue:
     @property
     def must_wait(self) -> bool:
         """Whether a job asked for now would not begin at once."""
-        return bool(self._waiting) or self._held or not self._runner.is_free
+        return must_wait(self._line())
 
     @property
     def length(self) -> int:
@@ -71,7 +85,10 @@ class JobQueue:
         return len(self._waiting)
 
     async def restore(self) -> None:
-        """Take up the jobs that waited when the server ended; what can't be read is told of and left."""
+        """Take up the jobs that waited when the server ended; what can't be read is told of and left.
+
+        None begins before `go_on_with` has said what was interrupted.
+        """
         self._runner.on_free = self._advance
         try:
             content = await asyncio.to_thread(self._workspace.queue_file.read_bytes)
@@ -84,6 +101,15 @@ class JobQueue:
         self._held, self._waiting = kept.held, kept.jobs[:MOST_WAITING]
         if self._waiting:
             LOG.info("%d jobs wait from before", len(self._waiting))
+
+    def go_on_with(self, interrupted: Sequence[Interrupted]) -> None:
+        """Have these begin before any job that waits, in this order, one after another; the server looked for them."""
+        self._interrupted, self._looking = list(interrupted), False
+        self._advance()
+
+    def forget(self, name: str) -> None:
+        """Leave an interrupted run alone: its user dismissed or deleted it."""
+        self._interrupted = [each for each in self._interrupted if each.name != name]
         self._advance()
 
     async def add(self, kind: str, job: AnyJob) -> JobQueued:
@@ -127,11 +153,29 @@ class JobQueue:
                 return queued
         raise NotQueued(entry)
 
+    def _line(self) -> Line:
+        # What its user has gone on with meanwhile has had its turn.
+        self._interrupted = [each for each in self._interrupted if each.name not in self._runner.begun]
+        return Line(self._runner.is_free, self._looking, len(self._interrupted), len(self._waiting), self._held)
+
     def _advance(self) -> None:
-        """Start the next job when the slot is free. What it needs is looked at again: folders may have moved."""
-        if self._held or not self._waiting or not self._runner.is_free:
-            return
-        queued = self._waiting.pop(0)
+        """Start what comes next, when the slot is free."""
+        chosen = choose_next(self._line())
+        if chosen == "interrupted":
+            self._go_on(self._interrupted.pop(0))
+        elif chosen == "waiting":
+            self._start(self._waiting.pop(0))
+
+    def _go_on(self, interrupted: Interrupted) -> None:
+        LOG.info("going on with %s, which was interrupted", interrupted.name)
+        try:
+            session = self._session_of(interrupted.session_id)
+            self._runner.start(session, interrupted.kind, interrupted.prepare, None, ())
+        except SessionBusy:
+            self._interrupted.insert(0, interrupted)
+
+    def _start(self, queued: QueuedJob) -> None:
+        """Start a job that waited. What it needs is looked at again: folders may have moved."""
 
         async def prepare() -> Job:
             return await asyncio.to_thread(self._ready, queued.job)

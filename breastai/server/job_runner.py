@@ -32,6 +32,8 @@ class JobRunner:
         self._answers: tuple[type[Event], ...] = ()
         self._starter: tuple[Client, RequestId] | None = None
         self._stoppers: list[tuple[Client, RequestId]] = []
+        # Runs and studies that this server has begun or gone on with.
+        self.begun: set[str] = set()
         # Called whenever the slot has become free: the queue's next job may begin.
         self.on_free: Callable[[], None] = lambda: None
 
@@ -52,10 +54,12 @@ class JobRunner:
         prepare: Callable[[], Awaitable[Job]],
         asker: tuple[Client, RequestId] | None,
         answered_by: tuple[str, ...],
+        clean_up: Callable[[], None] | None = None,
     ) -> asyncio.Task[None]:
         """Claim the slot at once (SessionBusy when it is taken), then prepare the job and run it in the task returned.
 
         `asker`: who waits for the answer; None for a job whose turn has come, or that the server begins by itself.
+        `clean_up`: what is to be done in a thread when the job is over, however it ended, before that is told.
         """
         if self._closing:
             raise SessionBusy("the server is stopping")
@@ -65,7 +69,7 @@ class JobRunner:
         self._answers = (Error, *(EVENTS[name] for name in answered_by))
         session.begin(kind)
         self._tell_state(session)
-        self._task = asyncio.create_task(self._run(slot, session, prepare), name=f"job-{kind}")
+        self._task = asyncio.create_task(self._run(slot, session, prepare, clean_up), name=f"job-{kind}")
         return self._task
 
     def stop(self, client: Client, request_id: RequestId) -> None:
@@ -97,7 +101,13 @@ class JobRunner:
         if self._supervisor.slot is not None and self._supervisor.slot.asked != "no":
             self._supervisor.ask_to_stop(self._supervisor.slot)
 
-    async def _run(self, slot: Slot, session: Session, prepare: Callable[[], Awaitable[Job]]) -> None:
+    async def _run(
+        self,
+        slot: Slot,
+        session: Session,
+        prepare: Callable[[], Awaitable[Job]],
+        clean_up: Callable[[], None] | None,
+    ) -> None:
         last: list[Event] = []
         refusal: BreastAIError | None = None
         try:
@@ -115,13 +125,20 @@ class JobRunner:
             LOG.exception("job %s failed", slot.job)
             refusal = InternalError(type(error).__name__, SERVER_LOG)
         finally:
-            self._finish(slot, session, last, refusal)
+            try:
+                if clean_up is not None:
+                    await asyncio.to_thread(clean_up)
+            except OSError:
+                LOG.exception("what job %s leaves could not be cleaned up", slot.job)
+            finally:
+                self._finish(slot, session, last, refusal)
 
     async def _work(self, slot: Slot, session: Session, job: Job) -> list[Event]:
         """Run a job in a worker, publishing its events but for the last, which are returned."""
         run_id = job.run_id if isinstance(job, Train | Resume) else None
         if run_id is not None:
             session.begin_run(run_id)
+        self.begun |= {name for name in (run_id, getattr(job, "study_id", None)) if name is not None}
         heard_before = session.seq
         log_file = (self._workspace.run_dir(run_id) if run_id else self._workspace.logs_dir) / "worker.log"
         LOG.info("job %s begins%s", slot.job, f", run {run_id}" if run_id else "")

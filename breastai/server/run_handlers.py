@@ -39,6 +39,7 @@ async def delete_run(services: Services, client: Client, request: DeleteRun) -> 
         raise RunInUse(request.run_id)
     gone = await asyncio.to_thread(runs.delete_run, services.workspace, request.run_id)
     services.runs.forget(request.run_id)
+    services.queue.forget(request.run_id)
     deleted = RunDeleted(deleted=request.run_id, checkpoints=gone)
     for session in services.sessions:
         session.apply(deleted)

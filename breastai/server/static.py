@@ -149,7 +149,8 @@ async def _download(workspace: Workspace, path: str, request: Request) -> Respon
         return text_response(http.HTTPStatus.NOT_FOUND, "No such file.\n")
     size = (await asyncio.to_thread(file.stat)).st_size
     if size > _MOST_DOWNLOADED_BYTES:  # it is sent from memory
-        told = f"The file has {size >> 20} MiB, too many to send; copy {workspace.relative(file)} from the workspace.\n"
+        place = await asyncio.to_thread(workspace.relative, file)
+        told = f"The file has {size >> 20} MiB, too many to send; copy {place} from the workspace.\n"
         return text_response(http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
     # Two checkpoints of different runs have the same name.
     name = f"{file.parent.name}_{file.name}" if file.parent.parent == workspace.checkpoints_dir else file.name

@@ -1,11 +1,12 @@
 """What the server does unasked: go on with interrupted runs and studies when it starts, and back up on schedule."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from breastai.domain.errors import BreastAIError, SessionBusy
-from breastai.domain.events import InterruptedRun
+from breastai.domain.errors import BreastAIError
 from breastai.domain.jobs import Job
 from breastai.server.job_handlers import resume_job
+from breastai.server.job_queue import Interrupted
 from breastai.server.server_log import LOG
 from breastai.server.services import Services, workspace_config
 from breastai.server.study_handlers import resume_study_job
@@ -24,59 +25,56 @@ SESSION = "default"
 
 
 async def go_on_with_interrupted(services: Services) -> None:
-    """Resume, one after another and the earliest first, the runs that may be, if storage.resume_interrupted says so."""
+    """Have the runs go on that may, the earliest first, and then the latest study, if storage.resume_interrupted says so.
+
+    They come before the jobs that wait, and those begin only when this is known.
+    """
+    found: list[Interrupted] = []
     try:
         config = await asyncio.to_thread(workspace_config, services.workspace)
-        if not config.storage.resume_interrupted:
-            return
-        # The worker of a server that was killed saves before it ends.
-        for _ in range(_SAVING_LOOKS):
-            if not await asyncio.to_thread(is_any_unfinished_run_held, services.workspace):
-                break
-            await asyncio.sleep(SAVING_LOOK_S)
-        runs = await asyncio.to_thread(interrupted_runs, services.workspace)
+        if config.storage.resume_interrupted:
+            # The worker of a server that was killed saves before it ends.
+            for _ in range(_SAVING_LOOKS):
+                if not await asyncio.to_thread(is_any_unfinished_run_held, services.workspace):
+                    break
+                await asyncio.sleep(SAVING_LOOK_S)
+            found = await asyncio.to_thread(_going_on, services)
     except (BreastAIError, OSError) as error:
         LOG.warning("interrupted runs are not gone on with: %s", error)
-        return
-    for run in reversed(runs):
-        if not await asyncio.to_thread(goes_on_by_itself, services.workspace, run):
+    finally:
+        services.queue.go_on_with(found)
+
+
+def _going_on(services: Services) -> list[Interrupted]:
+    """Return what goes on by itself: runs, the one interrupted first first, then the latest study."""
+    found: list[Interrupted] = []
+    for run in reversed(interrupted_runs(services.workspace)):
+        if goes_on_by_itself(services.workspace, run):
+            found.append(Interrupted(run.run_id, "resume", SESSION, _resuming(services, run.run_id)))
+        else:
             LOG.warning("run %s was interrupted (%s) and is left to its user", run.run_id, run.reason or run.cause)
-            continue
-        try:
-            LOG.info("going on with the interrupted run %s", run.run_id)
-            await _resumed(services, run)
-        except SessionBusy:  # the user was quicker, and decides what runs
-            LOG.info("another job runs: the interrupted run %s waits for its user", run.run_id)
-            return
-    await _go_on_with_study(services)
-
-
-async def _go_on_with_study(services: Services) -> None:
-    """Resume the latest study, when it was interrupted."""
     try:
-        study_id = await asyncio.to_thread(interrupted_study, services.workspace)
-        if study_id is None:
-            return
-        LOG.info("going on with the interrupted study %s", study_id)
-
-        async def job() -> Job:
-            return await asyncio.to_thread(resume_study_job, services, study_id, SESSION)
-
-        session = services.sessions.get(SESSION)
-        task = services.runner.start(session, "resume_study", job, None, ("study_started",))
-        await asyncio.wait([task])
-    except SessionBusy:
-        LOG.info("another job runs: the interrupted study waits for its user")
+        study_id = interrupted_study(services.workspace)
     except (BreastAIError, OSError) as error:
         LOG.warning("the interrupted study is not gone on with: %s", error)
+        return found
+    if study_id is not None:
+        found.append(Interrupted(study_id, "resume_study", SESSION, _resuming_study(services, study_id)))
+    return found
 
 
-async def _resumed(services: Services, run: InterruptedRun) -> None:
+def _resuming(services: Services, run_id: str) -> Callable[[], Awaitable[Job]]:
     async def job() -> Job:
-        return await asyncio.to_thread(resume_job, services, run.run_id, SESSION)
+        return await asyncio.to_thread(resume_job, services, run_id, SESSION)
 
-    task = services.runner.start(services.sessions.get(SESSION), "resume", job, None, ("training_started",))
-    await asyncio.wait([task])
+    return job
+
+
+def _resuming_study(services: Services, study_id: str) -> Callable[[], Awaitable[Job]]:
+    async def job() -> Job:
+        return await asyncio.to_thread(resume_study_job, services, study_id, SESSION)
+
+    return job
 
 
 async def back_up_on_schedule(services: Services) -> None:

@@ -14,13 +14,24 @@ import torch
 
 from breastai.domain.config import Config, ModelSettings
 from breastai.domain.errors import OutOfMemory
-from breastai.domain.events import Error, Event, Log, TrainingComplete, TrainingStopped, TrainingUpdate
-from breastai.domain.jobs import Train
+from breastai.domain.events import (
+    DataLoaded,
+    Error,
+    Event,
+    Log,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingStopped,
+    TrainingUpdate,
+)
+from breastai.domain.jobs import Resume, Train
 from breastai.domain.system_settings import SystemSettings
 from breastai.engine import memory
-from breastai.engine.loader import Batch
+from breastai.engine.beginning import resume, train
+from breastai.engine.loader import Batch, count_batches
 from breastai.engine.memory import fit_batch, peak_bytes, step_bytes, with_smaller_batch
 from breastai.engine.models import build_model
+from breastai.engine.out_of_memory import place_in_smaller_batches
 from breastai.engine.runtime import choose_runtime
 from breastai.engine.step import Learner
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
@@ -210,3 +221,42 @@ def test_a_single_image_that_does_not_fit_is_explained(
     assert error.code == OutOfMemory.code
     assert "gradient_checkpointing" in error.message
     assert isinstance(stopped, TrainingStopped)
+
+
+def test_memory_that_runs_out_twice_after_a_resume_in_mid_epoch_keeps_the_place(
+    small_config: MakeConfig, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = train(Train(workspace=str(workspace.root), run_id="run", config=small_config(ONE_EPOCH)), workspace)
+    next(event for event in begun if (_batch(event) or (0, 0))[0] == 1)
+    begun.close()  # saves the place: one batch of 8 learnt
+    learnt: list[int] = []
+    _refusing(monkeypatch, lambda step, size: size > 2 or (size <= 2 and learnt.append(size) is not None))
+    events = list(resume(Resume(workspace=str(workspace.root), run_id="run"), workspace))
+    assert _codes(events).count("training.batch_cut_in_run") == 2
+    places = [place for event in events if (place := _batch(event)) is not None]
+    assert places[0] == (5, places[0][1])
+    assert sum(learnt) == _images(events) - 8  # no image of the epoch is learnt from twice, none is left out
+
+
+@pytest.mark.parametrize(
+    ("place", "parts", "images", "size", "smaller"),
+    [(1, 4, 24, 8, 4), (0, 2, 24, 8, 0), (3, 2, 20, 8, 5), (3, 4, 20, 8, 10), (4, 2, 20, 8, 7), (2, 9, 18, 9, 18)],
+)
+def test_a_place_counted_in_smaller_batches_has_the_same_images_behind_it(
+    place: int, parts: int, images: int, size: int, smaller: int
+) -> None:
+    before, after = count_batches(images, size), count_batches(images, size // parts)
+    assert place_in_smaller_batches(place, parts, before, after) == smaller
+    behind = min(place % before * size, images) + place // before * images
+    assert behind == min(smaller % after * (size // parts), images) + smaller // after * images
+
+
+def _batch(event: Event) -> tuple[int, int] | None:
+    """Return which batch of how many has just been learnt from; None for an event of anything else."""
+    if not isinstance(event, ProgressUpdate) or event.stage != "training" or event.batch_progress is None:
+        return None
+    return event.batch_progress.batch, event.batch_progress.total_batches
+
+
+def _images(events: list[Event]) -> int:
+    return sum(next(event for event in events if isinstance(event, DataLoaded)).train.values())

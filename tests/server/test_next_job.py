@@ -1,0 +1,118 @@
+"""What begins next in the heavy slot: what was interrupted before what waits, and a user's word before both."""
+
+import contextlib
+import json
+
+import pytest
+
+from breastai.domain.config import Config
+from breastai.domain.events import TrainingStarted
+from breastai.domain.jobs import Train
+from breastai.server import upkeep
+from breastai.server.job_queue import QueuedJob, QueueFile
+from breastai.server.next_job import Line, choose_next, must_wait
+from breastai.storage.journal import Journal
+
+STARTED = TrainingStarted(
+    architecture="resnet50", epochs=5, class_names=["benign", "malignant"], config=Config().model_dump(mode="json")
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "chosen", "waits"),
+    [
+        (Line(True), "nothing", False),
+        (Line(True, waiting=1), "waiting", True),
+        (Line(True, waiting=1, held=True), "nothing", True),
+        (Line(True, held=True), "nothing", True),
+        (Line(True, interrupted=1), "interrupted", True),
+        (Line(True, interrupted=2, waiting=3), "interrupted", True),
+        (Line(True, interrupted=1, waiting=1, held=True), "interrupted", True),
+        (Line(True, looking=True, waiting=1), "nothing", True),
+        (Line(True, looking=True), "nothing", True),
+        (Line(False), "nothing", True),
+        (Line(False, interrupted=1, waiting=1), "nothing", True),
+    ],
+)
+def test_what_was_interrupted_comes_before_what_waits(line, chosen, waits):
+    assert choose_next(line) == chosen
+    assert must_wait(line) is waits
+
+
+@pytest.fixture
+def restarted(workspace):
+    """A project whose server ended with two runs in its wake and a job in its queue."""
+    workspace.config_file.write_text(json.dumps({"storage": {"resume_interrupted": True}}))
+    for run_id in ("run-1", "run-2"):
+        journal = Journal(workspace.journal_file(run_id), run_id, "default")
+        journal.stamp(STARTED)
+        journal.close()
+    job = Train(workspace=str(workspace.root), session_id="default", run_id="later", config=Config())
+    waiting = QueuedJob(entry="e1", kind="train", queued="2026-01-01T00:00:00+00:00", job=job)
+    workspace.queue_file.write_text(QueueFile(jobs=[waiting]).model_dump_json())
+    return workspace
+
+
+async def begun(stage):
+    """Return the kind and run of the next job, which then completes."""
+    puppet = await stage.worker()
+    puppet.start_run()
+    puppet.complete()
+    await puppet.ended()
+    return puppet.job["kind"], puppet.job["run_id"]
+
+
+def test_after_a_restart_interrupted_runs_go_on_before_the_jobs_that_wait(play, restarted):
+    async def story(stage):
+        assert [await begun(stage) for _ in range(2)] == [("resume", "run-1"), ("resume", "run-2")]
+        kind, run_id = await begun(stage)
+        assert kind == "train" and run_id not in ("run-1", "run-2")
+
+    play(story)
+
+
+def test_a_worker_that_still_saves_keeps_the_queue_waiting_too(play, restarted, monkeypatch):
+    monkeypatch.setattr(upkeep, "SAVING_LOOK_S", 0.01)
+
+    async def story(stage):
+        script = await stage.connect()
+        assert (await script.ask("hold_queue", held=False))["type"] == "queue"  # would start what waits
+        assert stage.workers_begun == 0
+        held.close()
+        assert [await begun(stage) for _ in range(2)] == [("resume", "run-1"), ("resume", "run-2")]
+
+    with contextlib.ExitStack() as held:
+        held.enter_context(restarted.lock_run("run-2"))
+        play(story)
+
+
+def test_a_run_that_its_user_dismisses_does_not_go_on_when_its_turn_comes(play, restarted):
+    async def story(stage):
+        script = await stage.connect()
+        puppet = await stage.worker()
+        puppet.start_run()
+        assert puppet.job["run_id"] == "run-1"
+        await script.ask("dismiss_run", run_id="run-2")
+        puppet.complete()
+        assert (await begun(stage))[0] == "train"
+
+    play(story)
+
+
+def test_without_the_setting_the_queue_goes_on_and_interrupted_runs_wait_for_their_user(play, restarted):
+    restarted.config_file.write_text("{}")
+
+    async def story(stage):
+        assert (await begun(stage))[0] == "train"
+        assert stage.workers_begun == 0
+
+    play(story)
+
+
+def test_a_configuration_that_cannot_be_read_keeps_no_job_waiting(play, restarted):
+    restarted.config_file.write_text("{")
+
+    async def story(stage):
+        assert (await begun(stage))[0] == "train"
+
+    play(story)
