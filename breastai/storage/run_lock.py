@@ -114,7 +114,7 @@ def _is_recorded(record: Path) -> bool:
     if holder.host != socket.gethostname():
         return True
     try:
-        return abs(psutil.Process(holder.pid).create_time() - holder.started) < 1.0
+        return bool(abs(psutil.Process(holder.pid).create_time() - holder.started) < 1.0)
     except psutil.AccessDenied:
         return True
     except psutil.Error:
