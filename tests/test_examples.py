@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from breastai.clinical.decision import decide
 from breastai.data.decode import read_image
 from breastai.predictor.onnx_model import OnnxModel
 
@@ -25,7 +26,10 @@ def test_the_python_example_gives_the_same_probabilities(project_root: Path, tmp
     expected = model.predict(model.preprocess(read_image(tmp_path / "a.png"))[None])[0]
     command = [sys.executable, str(project_root / "examples/predict.py"), str(path), str(tmp_path / "a.png")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert json.loads(done.stdout) == pytest.approx(dict(zip(["dark", "bright"], expected.tolist(), strict=True)))
+    said = json.loads(done.stdout)
+    assert said["probabilities"] == pytest.approx(dict(zip(["dark", "bright"], expected.tolist(), strict=True)))
+    (verdict,) = decide(model.decision, expected[None].astype(float), model.class_names)
+    assert (said["decision"], said["refer"]) == (verdict.answer, verdict.refer)
     assert done.stderr == "Research.\n"
 
 

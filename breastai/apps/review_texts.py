@@ -30,11 +30,13 @@ TEXTS: Mapping[Language, Mapping[str, str]] = {
         "judged": "Judged: {judged} of {count}.",
         "place": "Image {number} of {count}: {file}",
         "says": "{label}, with a probability of {probability}.",
-        "called": "Called {target_class}: its probability reaches the operating point ({threshold}), chosen on validation "
-        "images.",
-        "not_called": "Not called {target_class}: its probability is below the operating point ({threshold}), chosen on "
-        "validation images.",
+        "called": "Its probability reaches the threshold of {target_class} ({threshold}), chosen on validation images.",
+        "not_called": "The probability of {target_class} ({target_probability}) is below its threshold ({threshold}), chosen "
+        "on validation images.",
+        "plausible": "Plausible classes: {plausible}.",
         "refer_several_classes": "To be seen by a human: the model is not sure enough (it may be: {plausible}).",
+        "refer_answer_not_plausible": "To be seen by a human: the answer is not among the plausible classes ({plausible}).",
+        "refer_modality": "To be seen by a human: the DICOM header says {modality}, and the model learned from {known} images.",
         "refer_no_class": "To be seen by a human: no class is plausible enough.",
         "refer_unlike": "To be seen by a human: the image is unlike those the model was validated on.",
         "unread": "No answer: {reason}.",
@@ -68,12 +70,17 @@ TEXTS: Mapping[Language, Mapping[str, str]] = {
         "judged": "Lues\u00a0: {judged} sur {count}.",
         "place": "Image {number} sur {count}\u00a0: {file}",
         "says": "{label}, avec une probabilité de {probability}.",
-        "called": "Signalée {target_class}\u00a0: sa probabilité atteint le point de fonctionnement ({threshold}), choisi sur "
-        "les images de validation.",
-        "not_called": "Non signalée {target_class}\u00a0: sa probabilité est sous le point de fonctionnement ({threshold}), "
+        "called": "Sa probabilité atteint le seuil de décision de {target_class} ({threshold}), choisi sur les images de "
+        "validation.",
+        "not_called": "La probabilité de {target_class} ({target_probability}) est sous son seuil de décision ({threshold}), "
         "choisi sur les images de validation.",
+        "plausible": "Classes plausibles\u00a0: {plausible}.",
         "refer_several_classes": "À faire lire par un humain\u00a0: le modèle n’est pas assez sûr (possibles\u00a0: "
         "{plausible}).",
+        "refer_answer_not_plausible": "À faire lire par un humain\u00a0: la réponse ne fait pas partie des classes plausibles "
+        "({plausible}).",
+        "refer_modality": "À faire lire par un humain\u00a0: l’en-tête DICOM indique {modality}, et le modèle a appris sur des "
+        "images {known}.",
         "refer_no_class": "À faire lire par un humain\u00a0: aucune classe n’est assez plausible.",
         "refer_unlike": "À faire lire par un humain\u00a0: l’image ne ressemble pas à celles sur lesquelles le modèle a été "
         "validé.",

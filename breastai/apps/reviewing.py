@@ -9,6 +9,7 @@ from pathlib import Path
 
 from breastai.apps.review_texts import TEXTS, Language, share
 from breastai.data.decode import read_image
+from breastai.data.headers import header_of
 from breastai.data.pictures import picture as small_picture
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Prediction
@@ -34,7 +35,7 @@ def ask(model: Answering, path: Path) -> Reviewed:
     """Return the model's answer about an image file, or why there is none."""
     name = path.name
     try:
-        return Reviewed(path, prediction(model, read_image(path), name))
+        return Reviewed(path, prediction(model, read_image(path), name, header_of(path)))
     except BreastAIError as error:
         return Reviewed(path, unreadable(error, name))
 
@@ -68,7 +69,8 @@ def rows(images: Sequence[Reviewed], language: Language) -> list[list[str]]:
             found.append([answer.file, "", "", texts["failed"]])
             continue
         state = texts["refer"] if answer.refer else texts["ok"]
-        found.append([answer.file, answer.label, share(answer.probabilities[answer.label], language), state])
+        decision = answer.decision or answer.label
+        found.append([answer.file, decision, share(answer.probabilities[decision], language), state])
     return found
 
 
@@ -78,14 +80,21 @@ def told(answer: Prediction, language: Language) -> str:
     if answer.label is None or answer.probabilities is None:
         reason = answer.error or ""
         return texts["unread"].format(reason=in_french(reason) if language == "fr" else reason)
-    probability = share(answer.probabilities[answer.label], language)
-    lines = [texts["says"].format(label=answer.label, probability=probability)]
-    if answer.called is not None and answer.threshold is not None:
+    decision = answer.decision or answer.label
+    lines = [texts["says"].format(label=decision, probability=share(answer.probabilities[decision], language))]
+    plausible = ", ".join(answer.plausible)
+    if answer.called is not None and answer.threshold is not None and answer.target_class is not None:
         key = "called" if answer.called else "not_called"
+        target_probability = share(answer.probabilities[answer.target_class], language)
         threshold = share(answer.threshold, language)
-        lines.append(texts[key].format(target_class=answer.target_class, threshold=threshold))
-    if answer.refer and answer.refer_reason is not None:
-        lines.append(texts[f"refer_{answer.refer_reason}"].format(plausible=", ".join(answer.plausible)))
+        values = {"target_class": answer.target_class, "target_probability": target_probability, "threshold": threshold}
+        lines.append(texts[key].format(**values))
+    why = texts[f"refer_{answer.refer_reason}"] if answer.refer and answer.refer_reason is not None else ""
+    if plausible and "{plausible}" not in why:
+        lines.append(texts["plausible"].format(plausible=plausible))
+    if why:
+        known = ", ".join(answer.known_modalities)
+        lines.append(why.format(plausible=plausible, modality=answer.modality, known=known))
     return "\n".join(lines)
 
 

@@ -10,12 +10,12 @@ from breastai.clinical import evidence
 from breastai.clinical.bootstrap import REPETITIONS, bootstrap
 from breastai.clinical.calibration import log_loss
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
-from breastai.clinical.decision import calibrated, conformal_sets, referred, unlike
+from breastai.clinical.decision import answers, calibrated, conformal_sets, undecided, unlike
 from breastai.clinical.intervals import Clusters, delong_test, proportion
 from breastai.clinical.metrics import confusion_matrix
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, judge, predictive_values
 from breastai.clinical.weighted import of_probabilities
-from breastai.domain.decision import ConformalSets, DecisionRule, OperatingPoint
+from breastai.domain.decision import DecisionRule, OperatingPoint
 from breastai.domain.evidence import (
     CalibrationEvidence,
     ClassCurves,
@@ -92,7 +92,7 @@ def gather_evidence(
             before=_reliability(truth, np.asarray(raw, dtype=np.float64)),
             after=_reliability(truth, scores),
         ),
-        referral=None if rule.conformal is None else _referral(rule.conformal, truth, scores, clusters, strange),
+        referral=_referral(rule, truth, scores, class_names, clusters, strange),
         curves={name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)},
         coverage_error=coverage_error_curve(truth, scores, strange),
     )
@@ -184,15 +184,19 @@ def _reliability(labels: Labels, scores: Floats) -> Reliability:
 
 
 def _referral(
-    rule: ConformalSets,
+    rule: DecisionRule,
     labels: Labels,
     scores: Floats,
+    class_names: Sequence[str],
     clusters: Clusters | None,
     strange: npt.NDArray[np.bool_] | None,
-) -> Referral:
-    away = referred(rule, scores) if strange is None else referred(rule, scores) | strange
-    wrong = scores.argmax(axis=1) != labels
-    outside = ~conformal_sets(rule, scores)[np.arange(len(labels)), labels]
+) -> Referral | None:
+    unsure = undecided(rule, scores, class_names)
+    if unsure is None or rule.conformal is None:
+        return None
+    away = unsure if strange is None else unsure | strange
+    wrong = answers(rule, scores, class_names) != labels
+    outside = ~conformal_sets(rule.conformal, scores)[np.arange(len(labels)), labels]
 
     def share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Figure:
         estimate = proportion(of[among], None if clusters is None else clusters[among])
@@ -200,7 +204,7 @@ def _referral(
 
     everyone = np.ones(len(labels), dtype=np.bool_)
     return Referral(
-        error_rate=rule.error_rate,
+        error_rate=rule.conformal.error_rate,
         referred=share(away, everyone),
         error_among_kept=share(wrong, ~away),
         outside=share(outside, everyone),

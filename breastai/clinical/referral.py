@@ -1,17 +1,97 @@
-"""Refer to a human for want of certainty: conformal sets, fitted."""
+"""Refer to a human for want of certainty: conformal sets, fitted where there are enough cases, and what they cost."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from breastai.domain.decision import ConformalSets
+from breastai.clinical.decision import decide
+from breastai.domain.decision import ConformalSets, DecisionRule
+from breastai.domain.evidence import ReferralTradeOff
 
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
 
 ERROR_RATE = 0.1
+# Error rates whose cost is told beside that of the one configured.
+COMPARED_RATES = (0.05, 0.1, 0.2)
+# More fits than this tell nothing more.
+_MOST_FOLDS = 50
+
+
+def cases_needed(error_rate: float) -> int:
+    """Return the fewest validation cases of a class by which an `error_rate` can be promised for it.
+
+    With n cases the threshold is the ceil((n + 1)(1 - error_rate))-th highest probability of the truth: there is one
+    from n = ceil(1 / error_rate) - 1 on.
+    """
+    return math.ceil(1 / error_rate - 1e-9) - 1
+
+
+def classes_with_too_few(labels: Labels, class_names: Sequence[str], error_rate: float) -> tuple[str, ...]:
+    """Return the classes of which there are fewer cases than `cases_needed`."""
+    counts = np.bincount(labels, minlength=len(class_names))
+    needed = cases_needed(error_rate)
+    return tuple(name for name, count in zip(class_names, counts, strict=True) if count < needed)
+
+
+def weigh_referral(
+    labels: Labels,
+    probabilities: Probabilities,
+    class_names: Sequence[str],
+    rule: DecisionRule,
+    error_rate: float,
+    units: Sequence[str] | None = None,
+) -> tuple[ReferralTradeOff, ...]:
+    """Return what referral would do at a few error rates, on calibrated `probabilities` (N, C) of validation cases.
+
+    Each case is decided by `rule` with sets fitted on the other units (patients, groups of near-duplicates). Rates that
+    ask for more cases than there are get no row.
+    """
+    groups = np.arange(len(labels)) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
+    folds = groups % _MOST_FOLDS
+    rows = []
+    for rate in sorted({*COMPARED_RATES, error_rate}):
+        if classes_with_too_few(labels, class_names, rate):
+            continue
+        refer, wrong = np.zeros(len(labels), dtype=bool), np.zeros(len(labels), dtype=bool)
+        for fold in np.unique(folds):
+            held = folds == fold
+            sets = fit_conformal(labels[~held], probabilities[~held], rate)
+            verdicts = decide(replace(rule, conformal=sets), probabilities[held], class_names)
+            refer[held] = [bool(verdict.refer) for verdict in verdicts]
+            truths = (class_names[label] for label in labels[held].tolist())
+            wrong[held] = [verdict.answer != truth for verdict, truth in zip(verdicts, truths, strict=True)]
+        among_kept = None if refer.all() else float(wrong[~refer].mean())
+        row = ReferralTradeOff(
+            error_rate=rate, referred=float(refer.mean()), error_among_kept=among_kept, n=len(labels)
+        )
+        rows.append(row)
+    return tuple(rows)
+
+
+def with_referral(
+    rule: DecisionRule,
+    labels: Labels,
+    probabilities: Probabilities,
+    class_names: Sequence[str],
+    error_rate: float,
+    units: Sequence[str] | None = None,
+) -> DecisionRule:
+    """Return `rule` with conformal sets from calibrated `probabilities` (N, C), and what they would cost.
+
+    Where a class has fewer cases than `cases_needed` there are none, and the rule names the class.
+    """
+    too_few = classes_with_too_few(labels, class_names, error_rate)
+    return replace(
+        rule,
+        conformal=None if too_few else fit_conformal(labels, probabilities, error_rate),
+        too_few=too_few,
+        trade_off=weigh_referral(labels, probabilities, class_names, rule, error_rate, units),
+    )
 
 
 def fit_conformal(

@@ -7,13 +7,24 @@ from typing import Any, TextIO
 
 from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing
 
-_WHY = ("refer_reason", "plausible", "processing", "laterality", "view", "error")
+_WHY = (
+    "refer_reason",
+    "plausible",
+    "processing",
+    "laterality",
+    "view",
+    "modality",
+    "novelty",
+    "novelty_limit",
+    "error",
+)
 
 
 class CsvRows:
     """A row of CSV for each prediction, with a header before the first; all else goes to people, on stderr.
 
-    `called`, `refer`: 1, 0 or empty where the model can't say. One column for each class.
+    `decision` is the one answer, `predicted` the most probable class; no column is called label, which in a table to
+    evaluate is the truth. `called`, `refer`: 1, 0 or empty where the model can't say. One column for each class.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -42,13 +53,16 @@ class CsvRows:
         if self._class_names is None:
             self._class_names = class_names
             chances = [f"p_{name}" for name in class_names]
-            self._rows.writerow(["file", "label", *chances, "target_class", "threshold", "called", "refer", *_WHY])
+            self._rows.writerow(
+                ["file", "decision", "predicted", *chances, "target_class", "threshold", "called", "refer", *_WHY]
+            )
         for each in self._held:
             probabilities = each.probabilities or {}
             done = "" if each.processing is None else processing_text(each.processing)
             self._rows.writerow(
                 [
                     each.file,
+                    each.decision or each.label or "",
                     each.label or "",
                     *(probabilities.get(name, "") for name in self._class_names),
                     each.target_class or "",
@@ -59,6 +73,8 @@ class CsvRows:
                     done,
                     each.laterality or "",
                     each.view or "",
+                    each.modality or "",
+                    *("" if value is None else value for value in (each.novelty, each.novelty_limit)),
                     each.error or "",
                 ]
             )

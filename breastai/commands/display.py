@@ -14,7 +14,7 @@ from rich.text import Text
 
 from breastai.commands.listings import LINES, lines_of
 from breastai.commands.studying import STUDY_LINES, study_lines
-from breastai.commands.wording import counted, counts, decision, duration, interval, number
+from breastai.commands.wording import counted, counts, decision, duration, interval, number, trade_off
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
@@ -155,9 +155,20 @@ class Display:
             table.add_row(name, number(value))
         self._console.print(table)
         self._per_class(event.final_metrics.get("per_class"))
+        self._trade_off(event)
         self._line(f"Checkpoint: {event.checkpoint}")
         self._line(f"Journal:    {self._path(f'logs/{self._run_id}/events.jsonl')}")
         self._notice()
+
+    def _trade_off(self, event: TrainingComplete) -> None:
+        if not event.referral:
+            return
+        table = _table("Referral to a human, on validation images")
+        for name in ("error rate allowed", "referred", "wrong among the others"):
+            table.add_column(name, justify="right")
+        for row in trade_off(event.referral):
+            table.add_row(*row)
+        self._console.print(table)
 
     def _per_class(self, per_class: Any) -> None:
         if not isinstance(per_class, dict) or not per_class:
@@ -281,7 +292,7 @@ class Display:
             return
         chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
         seen = "".join(f" {word}" for word in (event.laterality, event.view) if word)
-        self._line(f"{event.file}:{seen} {event.label}  ({chances}){decision(event)}")
+        self._line(f"{event.file}:{seen} {decision(event)}  ({chances})")
 
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()

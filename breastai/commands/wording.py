@@ -1,8 +1,10 @@
 """Figures, counts, decisions, settings and durations as text for people, in English."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from breastai.domain.events import Figure, Prediction
+from breastai.domain.evidence import ReferralTradeOff
 
 
 def number(value: float | None) -> str:
@@ -16,16 +18,43 @@ def interval(figure: Figure) -> str:
 
 
 def decision(event: Prediction) -> str:
-    """Return what the operating point and the conformal sets say of a case."""
-    text = ""
-    if event.called is not None:
-        text += f"  {event.target_class}: {'called' if event.called else 'not called'} (from {number(event.threshold)})"
+    """Return the one answer of a case and what it rests on: threshold, plausible classes, whether it is referred and why."""
+    answer = event.decision or event.label
+    parts = [f"{answer}, the most probable class"]
+    if event.called is not None and event.target_class is not None:
+        score = (event.probabilities or {}).get(event.target_class)
+        sign = "at or above" if event.called else "below"
+        parts = [f"{answer}: {event.target_class} {number(score)} is {sign} its threshold {number(event.threshold)}"]
+    if event.plausible or event.sets_offered:
+        parts.append(f"plausible: {', '.join(event.plausible) or 'none'}")
     if event.refer:
-        why = f"plausible: {', '.join(event.plausible)}" if event.plausible else "unlike any class it knows"
-        if event.refer_reason == "unlike":
-            why = "unlike the images it was judged on"
-        text += f"  REFER ({why})"
-    return text
+        parts.append(f"REFER: {_REASONS[event.refer_reason or 'several_classes'].format(**_places(event))}")
+    return "; ".join(parts)
+
+
+_REASONS = {
+    "modality": "its header says {modality}, and the model learnt from {known} images",
+    "unlike": "it is unlike the images the model was judged on",
+    "several_classes": "several classes are plausible",
+    "no_class": "no class is plausible",
+    "answer_not_plausible": "the answer is not among the plausible classes",
+}
+
+
+def _places(event: Prediction) -> dict[str, str]:
+    return {"modality": event.modality or "", "known": ", ".join(event.known_modalities)}
+
+
+def trade_off(rows: Sequence[ReferralTradeOff]) -> list[list[str]]:
+    """Return a row of text for each error rate: the rate, the share referred, the share wrong among the others."""
+    return [
+        [
+            f"{row.error_rate:g}",
+            f"{row.referred:.0%}",
+            "all are referred" if row.error_among_kept is None else f"{row.error_among_kept:.1%}",
+        ]
+        for row in rows
+    ]
 
 
 def counted(count: int, word: str) -> str:

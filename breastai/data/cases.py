@@ -119,6 +119,12 @@ class Cases:
     val_units: list[str] | None = None
 
     @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that headers of the training images name."""
+        named = {case.modality for case in self.split_file.cases if case.part == "train"}
+        return tuple(sorted(name for name in named if name is not None))
+
+    @property
     def left_out(self) -> dict[str, int]:
         """Training images left out, by reason."""
         return counted({case.file: case.reason for case in self.split_file.cases if case.reason is not None})
@@ -245,13 +251,20 @@ def _split(
             reason=reasons.get(file),
             laterality=header.laterality,
             view=header.view,
+            modality=header.modality,
         )
         for number, (file, header) in enumerate(zip(train.folder.files, headers_in(train.folder), strict=True))
     ]
     if val is not None:
         cases += [
             SplitCase(
-                folder="val", file=file, sha256=digest, part="val", laterality=header.laterality, view=header.view
+                folder="val",
+                file=file,
+                sha256=digest,
+                part="val",
+                laterality=header.laterality,
+                view=header.view,
+                modality=header.modality,
             )
             for file, digest, header in zip(val.folder.files, val.hashes, headers_in(val.folder), strict=True)
         ]

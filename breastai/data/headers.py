@@ -1,4 +1,4 @@
-"""Headers: which breast a DICOM file shows and in which view, as its header says.
+"""Headers: which breast a DICOM file shows, in which view and taken by what, as its header says.
 
 Only known codes are taken over, whatever else stands in those attributes: no text of a header comes further than here.
 """
@@ -26,15 +26,25 @@ _VIEW_CODES = {
     "R-10242": "CC", "R-10226": "MLO", "R-10224": "ML", "R-10228": "LM", "R-10230": "LMO",
     "R-102D0": "SIO", "R-40AAA": "ISO", "R-1024A": "XCCL", "R-1024B": "XCCM", "R-10244": "FB",
 }  # fmt: skip
-_TAGS = ["ImageLaterality", "Laterality", "ViewPosition", "ViewCodeSequence", "SharedFunctionalGroupsSequence"]
+# PS3.3 C.7.3.1.1.1, of images. "OT", other, and "SC", a secondary capture, say nothing of how an image was taken.
+_MODALITIES = frozenset({"BI", "CR", "CT", "DG", "DX", "ES", "GM", "IVUS", "IO", "MG", "MR", "NM", "OCT", "OP", "PT", "PX", "RF", "RG", "SM", "TG", "US", "XA", "XC"})  # fmt: skip
+_TAGS = [
+    "Modality",
+    "ImageLaterality",
+    "Laterality",
+    "ViewPosition",
+    "ViewCodeSequence",
+    "SharedFunctionalGroupsSequence",
+]
 
 
 @dataclass(frozen=True)
 class Header:
-    """`laterality` L, R or B (both), `view` CC, MLO and so on; None where the header does not say."""
+    """`laterality` L, R or B (both), `view` CC, MLO and so on, `modality` US, MG and so on; None where it does not say."""
 
     laterality: Side | None = None
     view: str | None = None
+    modality: str | None = None
 
 
 NO_HEADER = Header()
@@ -46,7 +56,8 @@ def header_of(path: Path) -> Header:
     if dataset is None:
         return NO_HEADER
     try:
-        return Header(_known(_sides(dataset), _SIDES), _known(_views(dataset), _VIEWS))
+        modality = _known([dataset.get("Modality")], _MODALITIES)
+        return Header(_known(_sides(dataset), _SIDES), _known(_views(dataset), _VIEWS), modality)
     except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
         return NO_HEADER
 

@@ -16,6 +16,16 @@ _MAX_TABLE_BYTES = 2**28
 _LISTED_PROBLEMS = 10
 # Probabilities written with few digits do not quite sum to 1.
 _SUM_TOLERANCE = 0.02
+# Columns of `breastai predict --csv` that describe an answer, and are no subgroups.
+_OF_AN_ANSWER = frozenset(
+    {"decision", "predicted", "target_class", "threshold", "called", "refer", "refer_reason", "plausible", "processing", "novelty", "novelty_limit", "error"}
+)  # fmt: skip
+# Tables written by `breastai predict --csv` before 4.1 called the answer label.
+_OLD_ANSWERS = frozenset({"called", "refer", "processing", "label"})
+_LABELS_ARE_ANSWERS = (
+    "column label: expected the true class, got the model's own answers as breastai predict wrote them; put the true "
+    "class of each row there"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +50,8 @@ class Predictions:
 def read_predictions(path: Path) -> Predictions:
     """Return the predictions in a CSV with the columns label and p_CLASS for each class; raise PredictionsInvalid.
 
-    Columns file and patient_id are optional; all others are subgroups. Separated by commas, semicolons or tabs. Rows
+    `label` is the truth. Columns file and patient_id are optional; those that describe a model's answer are passed over,
+    all others are subgroups. Separated by commas, semicolons or tabs. Rows
     are counted as a spreadsheet does: the header is row 1.
     """
     header, rows = _cells(path)
@@ -48,7 +59,8 @@ def read_predictions(path: Path) -> Predictions:
     class_columns = [name for name in header if name.lower().startswith(_PREFIX) and len(name) > len(_PREFIX)]
     faults = []
     if "label" not in columns:
-        faults.append(f"row 1: expected a column label, got {', '.join(header) or 'none'}")
+        expected = "a column label with the true class of each row, for predictions alone can't be judged"
+        faults.append(f"row 1: expected {expected}, got {', '.join(header) or 'none'}")
     if len(class_columns) < 2:
         faults.append(f"row 1: expected a column p_CLASS for each of two classes or more, got {len(class_columns)}")
     if len(columns) < len(header):
@@ -76,11 +88,13 @@ def read_predictions(path: Path) -> Predictions:
         more = len(faults) - _LISTED_PROBLEMS
         raise PredictionsInvalid(path.name, faults[:_LISTED_PROBLEMS] + ([f"and {more} more"] if more > 0 else []))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
+    if columns.keys() >= _OLD_ANSWERS and "decision" not in columns and (labels == probabilities.argmax(axis=1)).all():
+        raise PredictionsInvalid(path.name, [_LABELS_ARE_ANSWERS])
 
     def column(name: str) -> tuple[str, ...]:
         return tuple(cells[columns[name.lower()]] for _, cells in rows)
 
-    known = {"label", "file", "patient_id", *(name.lower() for name in class_columns)}
+    known = {"label", "file", "patient_id", *_OF_AN_ANSWER, *(name.lower() for name in class_columns)}
     patients = column("patient_id") if "patient_id" in columns else None
     if patients is not None and "" in patients:
         line = rows[patients.index("")][0]

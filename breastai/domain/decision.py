@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from breastai.domain.config import Config
 from breastai.domain.errors import TargetClassUnknown
 from breastai.domain.events import Figure
+from breastai.domain.evidence import ReferralTradeOff
 
 _USUAL_TARGET = "malignant"
 _STRICT = ConfigDict(extra="forbid")
@@ -53,7 +54,7 @@ class ConformalSets:
     """A case's set holds each class whose probability is at least the class's `thresholds` entry.
 
     Over new cases like those it was fitted on, the true class is outside the set in at most a share of `error_rate`:
-    within each class when `by_class`, else on average. A threshold of 0 means too few cases to exclude that class.
+    within each class when `by_class`, else on average. A threshold of 0 never excludes its class.
     """
 
     error_rate: float
@@ -79,7 +80,9 @@ class NoveltyLimit:
 class DecisionRule:
     """All of it. `n`: the validation cases it was fitted on, none of which may judge it.
 
-    Without a `novelty` the model can't say which images are unlike those it was judged on.
+    Without a `novelty` the model can't say which images are unlike those it was judged on. Without `conformal` sets it
+    can't say which classes are plausible: `too_few` names the classes of which validation had too few cases.
+    `modalities`: those that DICOM headers of the training images name; empty where none does.
     """
 
     calibration: Calibration = Calibration()
@@ -87,6 +90,9 @@ class DecisionRule:
     conformal: ConformalSets | None = None
     novelty: NoveltyLimit | None = None
     n: int = 0
+    trade_off: tuple[ReferralTradeOff, ...] = ()
+    too_few: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
 
 
 def target_class(config: Config, class_names: Sequence[str]) -> str:

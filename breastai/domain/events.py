@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from breastai.domain.evidence import CalibrationEvidence, Curve, Finding, JudgedPoint, PairedFigure, Referral, TwinGroup
+from breastai.domain.evidence import (
+    CalibrationEvidence,
+    Curve,
+    Finding,
+    JudgedPoint,
+    PairedFigure,
+    Referral,
+    ReferralTradeOff,
+    TwinGroup,
+)
 from breastai.domain.evidence import Figure as Figure
 from breastai.domain.evidence import Number as Number
 from breastai.domain.listings import (
@@ -195,6 +204,10 @@ class TrainingComplete(Event):
     epochs_run: int
     stopped_early: bool
     duration_s: float
+    referral: list[ReferralTradeOff] = Field(
+        [],
+        description="What referral would cost at a few error rates, on validation images; empty where they are too few.",
+    )
 
 
 class TrainingStopped(Event):
@@ -391,11 +404,18 @@ class Prediction(Event):
     threshold: Number = Field(None, description="The operating point: from this probability on the class is called.")
     called: bool | None = Field(None, description="Whether it is called; null without an operating point.")
     refer: bool | None = Field(None, description="Whether a human should decide; null when the model can't say.")
-    refer_reason: Literal["unlike", "several_classes", "no_class"] | None = Field(
+    decision: str | None = Field(
         None,
-        description="Why: the image is unlike those the model was judged on, several classes are plausible, or none is.",
+        description="The one answer: the target class from its threshold on, below it the most probable of the other classes; without an operating point the most probable class.",
+    )
+    refer_reason: Literal["modality", "unlike", "several_classes", "no_class", "answer_not_plausible"] | None = Field(
+        None,
+        description="Why: the DICOM header names a modality the model did not learn from, the image is unlike those it was judged on, several classes are plausible, none is, or the answer is none of them.",
     )
     plausible: list[str] = Field([], description="The classes that can't be ruled out at the error rate allowed.")
+    sets_offered: bool | None = Field(
+        None, description="Whether the model can say which classes are plausible; null in older answers."
+    )
     novelty: Number = Field(
         None, description="How unlike the validation images it is: about 1 is usual; null where the model can't say."
     )
@@ -403,6 +423,8 @@ class Prediction(Event):
     processing: Processing | None = None
     laterality: Literal["L", "R", "B"] | None = Field(None, description="The breast a DICOM header names; B is both.")
     view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
+    modality: str | None = Field(None, description="The modality a DICOM header names, such as US or MG.")
+    known_modalities: list[str] = Field([], description="Those that headers of the training images named.")
     error: str | None = None
 
 

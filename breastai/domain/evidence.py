@@ -72,14 +72,27 @@ class Referral(Part):
 
     error_rate: float
     referred: Figure = Field(
-        description="Share of cases whose set does not hold exactly one class, or that are unlike."
+        description="Share of cases whose answer is not the only plausible class, or that are unlike."
     )
-    error_among_kept: Figure
+    error_among_kept: Figure = Field(description="Share of wrong answers among the others.")
     outside: Figure = Field(description="Share of cases whose true class is outside their set; promised: error_rate.")
     unlike: Figure | None = Field(
         None,
         description="Share of cases unlike the validation images; null where the checkpoint keeps no novelty.",
     )
+
+
+class ReferralTradeOff(Part):
+    """What referral at an `error_rate` would do on `n` validation cases, each by sets fitted without it and its patient.
+
+    `referred`: the share left to a human because its answer is not the only plausible class. `error_among_kept`: the
+    share of wrong answers among the others; None where all are referred.
+    """
+
+    error_rate: float
+    referred: float
+    error_among_kept: float | None
+    n: int
 
 
 class ClassCurves(Part):
@@ -193,7 +206,7 @@ class AuditRecord(Part):
 class SplitCase(Part):
     """Where one image went. `file` is relative to its folder; `reason` is why it was left out.
 
-    `laterality` L, R or B (both) and `view` CC, MLO and so on, where a DICOM header names them.
+    `laterality` L, R or B (both), `view` CC, MLO and so on, `modality` US, MG and so on, where a DICOM header names them.
     """
 
     folder: Literal["train", "val"]
@@ -203,6 +216,7 @@ class SplitCase(Part):
     reason: str | None = None
     laterality: Literal["L", "R", "B"] | None = None
     view: str | None = None
+    modality: str | None = None
 
 
 class SplitFile(Part):

@@ -35,7 +35,14 @@ _TABLES = (
     (r"case (\d+), column (.*)", "cas {}, colonne {}"),
     (r"row (\d+)", "ligne {}"),
     (r"column (\w+)", "colonne {}"),
-    (r"a column label", "une colonne label"),
+    (
+        r"a column label with the true class of each row, for predictions alone can't be judged",
+        "une colonne label avec la vraie classe de chaque ligne, car des prédictions seules ne peuvent pas être évaluées",
+    ),
+    (
+        r"column label: expected the true class, got the model's own answers as breastai predict wrote them; put the true class of each row there",
+        "colonne label\u00a0: elle contient les réponses du modèle, écrites par breastai predict, et non la vraie classe\u00a0; mettez-y la vraie classe de chaque ligne",
+    ),
     (r"a column p_CLASS for each of two classes or more", "une colonne p_CLASSE par classe, pour deux classes ou plus"),
     (r"each column once", "chaque colonne une seule fois"),
     (r"(\S+) twice", "{} deux fois"),

@@ -50,7 +50,7 @@ def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked
         said = prediction(model, image, called, header)
         heat_map = None
         if heat_maps:
-            heat, region, _, _ = explained(loaded, image, runtime, said.label)
+            heat, region, _, _ = explained(loaded, image, runtime, said.decision or said.label)
             heat_map = drawn_map(heat, region, (image.shape[0], image.shape[1]))
         return ModelAnswer(model=name, prediction=said, heat_map=heat_map)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from breastai.clinical.deciding import fit_decision_rule
+from breastai.clinical.deciding import describe_referral, fit_decision_rule
 from breastai.clinical.metrics import epoch_figures
 from breastai.clinical.novelty import Novelty, fit_novelty
 from breastai.data.cases import Cases
@@ -47,7 +47,7 @@ from breastai.engine.run import Run, assemble, model_loaded, replanned, save, wa
 from breastai.engine.runtime import seed_torch
 from breastai.engine.setting_up import progress_of
 from breastai.engine.world import ALONE, World
-from breastai.storage.checkpoints import Manifest
+from breastai.storage.checkpoints import Manifest, read_manifest
 from breastai.storage.workspace import Workspace
 
 _BUILDING = "Building the network and finding this machine's fastest way"
@@ -94,9 +94,11 @@ def learned(
     except ImageUnreadable as error:
         save(run, "last")
         raise ImageGone(error.file, error.reason) from error
+    rule = read_manifest(run.files("best")).decision if world.first else DecisionRule()
+    yield from describe_referral(rule, run.config)
     if run.config.training.export_onnx and world.first:
         yield from export_at_end(f"{run_id}/best", workspace)
-    yield _complete(run)
+    yield _complete(run, rule)
 
 
 def _replanned(run: Run) -> Iterator[Event]:
@@ -273,7 +275,8 @@ def _decision(run: Run, answers: Answers) -> tuple[DecisionRule, Novelty | None]
     units = run.cases.val_units
     rule = fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, units)
     novelty = fit_novelty(answers.features, units)
-    return (rule, None) if novelty is None else (replace(rule, novelty=novelty.limit), novelty)
+    limit = None if novelty is None else novelty.limit
+    return replace(rule, novelty=limit, modalities=run.cases.modalities), novelty
 
 
 def _images_per_second(run: Run) -> float | None:
@@ -299,7 +302,7 @@ def _advance(run: Run, update: TrainingUpdate) -> None:
         position.plateau_cuts, position.plateau_waited = position.plateau_cuts + 1, 0
 
 
-def _complete(run: Run) -> TrainingComplete:
+def _complete(run: Run, rule: DecisionRule) -> TrainingComplete:
     best = next(update for update in run.updates if update.epoch == run.stopping.best_epoch)
     return TrainingComplete(
         final_metrics=final_metrics(best),
@@ -309,4 +312,5 @@ def _complete(run: Run) -> TrainingComplete:
         epochs_run=len(run.updates),
         stopped_early=run.position.epoch <= run.config.training.epochs,
         duration_s=round(sum(update.epoch_s for update in run.updates), 1),
+        referral=list(rule.trade_off),
     )

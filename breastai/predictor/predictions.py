@@ -131,7 +131,8 @@ def _answered(
 ) -> Iterator[Prediction]:
     images = [each.pixels for each in read if each.pixels is not None]
     found = model.answer(np.stack(images)) if images else Answer(np.empty((0, len(model.class_names))), None)
-    verdicts = decide(model.decision, found.probabilities, model.class_names, found.novelty)
+    modalities = [each.header.modality for each in read if each.pixels is not None]
+    verdicts = decide(model.decision, found.probabilities, model.class_names, found.novelty, modalities)
     novelty = [None] * len(images) if found.novelty is None else found.novelty.tolist()
     answers = iter(zip(found.probabilities.tolist(), novelty, verdicts, strict=True))
     point, limit = model.decision.operating_point, model.decision.novelty
@@ -150,10 +151,14 @@ def _answered(
             called=verdict.called,
             refer=verdict.refer,
             refer_reason=verdict.reason,
-            plausible=list(verdict.plausible),
+            decision=verdict.answer,
+            plausible=list(verdict.plausible or ()),
+            sets_offered=model.decision.conformal is not None,
             novelty=strangeness,
             novelty_limit=limit.limit if limit and strangeness is not None else None,
             processing=each.processing,
             laterality=each.header.laterality,
             view=each.header.view,
+            modality=each.header.modality,
+            known_modalities=list(model.decision.modalities),
         )

@@ -30,7 +30,7 @@ class Dealt(Part):
     """All images of a cross-validation. `units`: for each a name its patient's and its duplicates' images share.
 
     `folds`: for each repeat the fold of each image, from 1; 0 for one left out for a reason. `headers`: laterality and
-    view of each as its DICOM header names them; empty in folds dealt before this was kept.
+    view of each, `modalities` its modality, as its DICOM header names them; empty in folds dealt before this was kept.
     """
 
     format: int = 1
@@ -44,6 +44,7 @@ class Dealt(Part):
     twins: int
     folds: list[list[int]]
     headers: list[tuple[Side | None, str | None]] = Field([])
+    modalities: list[str | None] = Field([])
 
 
 def dealt_cases(study_id: str, config: Config, folders: Folders, workspace: Workspace) -> Generator[Event, None, Dealt]:
@@ -85,6 +86,7 @@ def _dealt(config: Config, prepared: Prepared, patients: list[str] | None, twins
         numbers = np.zeros(len(files), dtype=np.int64)
         numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
         folds.append(numbers.tolist())
+    headers = headers_in(prepared.folder)
     return Dealt(
         class_names=list(names),
         files=list(files),
@@ -95,7 +97,8 @@ def _dealt(config: Config, prepared: Prepared, patients: list[str] | None, twins
         left_out=reasons,
         twins=len(twins),
         folds=folds,
-        headers=[(header.laterality, header.view) for header in headers_in(prepared.folder)],
+        headers=[(header.laterality, header.view) for header in headers],
+        modalities=[header.modality for header in headers],
     )
 
 
@@ -116,6 +119,7 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
         f"epoch and fitted its decision rule, seed {seed}"
     )
     headers = dealt.headers or [(None, None)] * len(dealt.files)
+    modalities = dealt.modalities or [None] * len(dealt.files)
     cases = []
     for number, (file, digest) in enumerate(zip(dealt.files, dealt.sha256, strict=True)):
         reason = dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
@@ -130,6 +134,7 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
                     "reason": reason,
                     "laterality": headers[number][0],
                     "view": headers[number][1],
+                    "modality": modalities[number],
                 }
             )
         )

@@ -11,7 +11,7 @@ import breastai
 from breastai.clinical.judgement import gather_evidence, thinned
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN
 from breastai.clinical.operating_point import choose_operating_point, judge
-from breastai.clinical.referral import fit_conformal
+from breastai.clinical.referral import with_referral
 from breastai.clinical.spread import spread
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
@@ -136,14 +136,17 @@ def ensemble_rule(pool: Pool, config: Config, dealt: Dealt) -> DecisionRule:
     labels, probabilities, cases = pool.by_case()
     name = target_class(config, dealt.class_names)
     scores = probabilities[:, dealt.class_names.index(name)]
-    units = None if dealt.units is None else np.unique([dealt.units[case] for case in cases], return_inverse=True)[1]
-    return DecisionRule(
+    together = None if dealt.units is None else [dealt.units[case] for case in cases]
+    units = None if together is None else np.unique(together, return_inverse=True)[1]
+    rule = DecisionRule(
         operating_point=choose_operating_point(
             name, labels == dealt.class_names.index(name), scores, units, config.evaluation.target_sensitivity
         ),
-        conformal=fit_conformal(labels, probabilities, config.evaluation.referral_error_rate),
         n=len(labels),
+        modalities=tuple(sorted({name for name in dealt.modalities if name is not None})),
     )
+    rate = config.evaluation.referral_error_rate
+    return with_referral(rule, labels, probabilities, dealt.class_names, rate, together)
 
 
 def _clusters(pool: Pool, dealt: Dealt, repeats: int) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Compare the page's probabilities with ONNX Runtime's in Python, in headless Chromium: python check.py MODEL.onnx."""
+"""Compare the page's probabilities and decisions with those in Python, in headless Chromium: python check.py MODEL.onnx."""
 
 import json
 import shutil
@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from serve import server
 
+from breastai.clinical.decision import decide
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.references import reference_images
 
@@ -18,10 +19,12 @@ ALLOWED = 1e-3
 
 
 def worst_difference(path: Path, count: int = 4) -> float:
-    """Return the largest difference of a probability on preprocessed phantoms."""
+    """Return the largest difference of a probability on preprocessed phantoms; infinite when a decision differs."""
     model = OnnxModel.open(path)
     images = reference_images(model.preprocessing, model.image_size, count)
-    expected = model.predict(images)
+    answer = model.answer(images)
+    expected = answer.probabilities
+    verdicts = decide(model.decision, expected, model.class_names, answer.novelty)
     site = server(path, 0)
     threading.Thread(target=site.serve_forever, daemon=True).start()
     worst = 0.0
@@ -35,8 +38,11 @@ def worst_difference(path: Path, count: int = 4) -> float:
             page.evaluate("document.getElementById('answer').textContent = ''")
             page.set_input_files("#image", file)
             page.wait_for_function("document.getElementById('answer').textContent !== ''", timeout=120_000)
-            answer = json.loads(page.inner_text("#answer"))
-            found = [answer[name] for name in model.class_names]
+            shown = json.loads(page.inner_text("#answer"))
+            found = [shown["probabilities"][name] for name in model.class_names]
+            verdict = verdicts[number]
+            if (shown["decision"], shown["refer"], shown["reason"]) != (verdict.answer, verdict.refer, verdict.reason):
+                worst = float("inf")
             worst = max(worst, *(abs(a - b) for a, b in zip(expected[number].tolist(), found, strict=True)))
         browser.close()
     site.shutdown()

@@ -13,6 +13,7 @@ document.getElementById("image").addEventListener("change", async (event) => {
   const values = new Float32Array(3 * side * side); // red, green and blue planes, 0 to 255
   for (let i = 0; i < side * side; i++) for (let c = 0; c < 3; c++) values[c * side * side + i] = rgba[4 * i + c];
   const answers = await session.run({ images: new ort.Tensor("float32", values, [1, 3, side, side]) });
-  const shown = Object.fromEntries(model.class_names.map((name, i) => [name, answers.probabilities.data[i]]));
+  const said = [...answers.probabilities.data];
+  const shown = { ...decide(model, said, answers.novelty?.data[0]), probabilities: Object.fromEntries(model.class_names.map((name, i) => [name, said[i]])) };
   document.getElementById("answer").textContent = JSON.stringify(shown, null, 1);
 });

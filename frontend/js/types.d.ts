@@ -131,6 +131,14 @@ declare global {
       epochs_run: number;
       stopped_early: boolean;
       duration_s: number;
+      referral: ReferralTradeOff[];
+    }
+
+    interface ReferralTradeOff {
+      error_rate: number;
+      referred: number;
+      error_among_kept: number | null;
+      n: number;
     }
 
     interface TrainingStopped extends Event {
@@ -437,13 +445,17 @@ declare global {
       threshold: number | null;
       called: boolean | null;
       refer: boolean | null;
-      refer_reason: "unlike" | "several_classes" | "no_class" | null;
+      decision: string | null;
+      refer_reason: "modality" | "unlike" | "several_classes" | "no_class" | "answer_not_plausible" | null;
       plausible: string[];
+      sets_offered: boolean | null;
       novelty: number | null;
       novelty_limit: number | null;
       processing: Processing | null;
       laterality: "L" | "R" | "B" | null;
       view: string | null;
+      modality: string | null;
+      known_modalities: string[];
       error: string | null;
     }
 

@@ -39,7 +39,10 @@ def test_semicolons_and_decimal_commas_are_read_as_a_french_spreadsheet_writes_t
     ("text", "problem"),
     [
         ("", "row 1: expected the names of the columns, got an empty file"),
-        ("p_a,p_b\n0.5,0.5\n", "row 1: expected a column label, got p_a, p_b"),
+        (
+            "p_a,p_b\n0.5,0.5\n",
+            "row 1: expected a column label with the true class of each row, for predictions alone can't be judged, got p_a, p_b",
+        ),
         ("label,p_a\na,1\n", "row 1: expected a column p_CLASS for each of two classes or more, got 1"),
         ("label,p_a,p_b,P_A\na,1,0,1\n", "row 1: expected each column once, got p_a twice"),
         ("label,p_a,p_b\n", "row 2: expected a prediction, got the end of the file"),
@@ -94,3 +97,22 @@ def test_tables_of_other_cases_are_refused(tmp_path: Path, text: str, part: str)
     first = read_predictions(table(tmp_path, GOOD))
     with pytest.raises(PredictionsInvalid, match=part):
         matched(first, read_predictions(table(tmp_path, text, "q.csv")))
+
+
+def test_a_table_of_answers_without_the_truth_is_refused_with_what_to_add(tmp_path: Path) -> None:
+    header = "file,decision,predicted,p_a,p_b,target_class,threshold,called,refer,refer_reason,plausible,processing"
+    answers = f"{header}\n1.png,a,a,0.9,0.1,b,0.3,0,0,,a,8 x 8\n2.png,b,b,0.2,0.8,b,0.3,1,0,,b,8 x 8\n"
+    with pytest.raises(PredictionsInvalid, match="a column label with the true class of each row"):
+        read_predictions(table(tmp_path, answers))
+    rows = answers.splitlines()
+    judged = "\n".join([f"{rows[0]},label", f"{rows[1]},b", f"{rows[2]},b"])
+    found = read_predictions(table(tmp_path, judged))
+    assert (found.labels.tolist(), dict(found.subgroups)) == ([1, 1], {})
+
+
+def test_a_table_whose_labels_are_the_model_s_own_answers_is_refused(tmp_path: Path) -> None:
+    header = "file,label,p_a,p_b,target_class,threshold,called,refer,refer_reason,plausible,processing"
+    own = f"{header}\n1.png,a,0.9,0.1,b,0.3,0,0,,a,8 x 8\n2.png,b,0.2,0.8,b,0.3,1,0,,b,8 x 8\n"
+    with pytest.raises(PredictionsInvalid, match="the model's own answers"):
+        read_predictions(table(tmp_path, own))
+    assert len(read_predictions(table(tmp_path, own.replace("1.png,a", "1.png,b")))) == 2

@@ -179,7 +179,7 @@ def test_predictions_as_csv_have_a_row_for_each_file_and_the_bad_ones_their_erro
     first, *rows = csv.DictReader(capsys.readouterr().out.splitlines())
     assert first["file"] == "a.png" and first["error"] == "the file is empty (0 bytes)" and first["p_bright"] == ""
     assert [row["file"] for row in rows] == [f"b{number:02d}.png" for number in range(2 * BATCH_SIZE)]
-    assert {(row["label"], row["called"], row["refer"], row["plausible"]) for row in rows} == {
+    assert {(row["predicted"], row["called"], row["refer"], row["plausible"]) for row in rows} == {
         ("bright", "1", "0", "bright")
     }
     assert float(rows[0]["p_bright"]) == pytest.approx(0.6174, abs=1e-3)

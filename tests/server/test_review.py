@@ -60,10 +60,11 @@ def test_an_answer_is_told_with_its_operating_point_and_why_a_human_is_to_see_it
         image = answer.model_copy(update={"refer_reason": reason, "plausible": ["dark", "bright"]})
         lines = told(image, "en").splitlines()
         assert lines[0].startswith("bright, with a probability of 70.0 %")
-        assert "Called bright" in lines[1] and "40.0 %" in lines[1]
-        assert words in lines[2]
-        assert len(told(image, "fr").splitlines()) == 3
-    assert "Not called" in told(answer.model_copy(update={"called": False}), "en")
+        assert "reaches the threshold of bright (40.0 %)" in lines[1]
+        assert words in lines[-1]
+        assert "dark, bright" in "".join(lines[2:])
+        assert len(told(image, "fr").splitlines()) == len(lines)
+    assert "is below its threshold" in told(answer.model_copy(update={"called": False}), "en")
 
 
 def test_an_image_that_could_not_be_read_has_its_reason_in_both_languages():

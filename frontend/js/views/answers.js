@@ -13,7 +13,7 @@
 
   /** Whether all models of an answer decide the same; an image none could read is no difference. @param {Wire.ImageAnswer} answer */
   function agree(answer) {
-    const said = answer.answers.map(({ prediction }) => JSON.stringify([prediction.label, prediction.called]));
+    const said = answer.answers.map(({ prediction }) => JSON.stringify([prediction.decision ?? prediction.label, prediction.called]));
     return new Set(said).size <= 1;
   }
 
@@ -30,21 +30,31 @@
     return parts.filter((part) => part !== null).join(" · ");
   }
 
-  /** The decision at the operating point, in a sentence. @param {Wire.Prediction} said */
+  /** The one answer and the threshold it rests on, in a sentence. @param {Wire.Prediction} said */
   function decisionOf(said) {
-    if (said.called === null || said.target_class === null) return t("answers.no_operating_point");
+    const decision = said.decision ?? said.label;
+    if (said.called === null || said.target_class === null) return t("answers.no_operating_point", { decision });
     return t(said.called ? "answers.called" : "answers.not_called", {
+      decision,
       class_name: said.target_class,
       probability: format.figure(said.probabilities?.[said.target_class]),
       threshold: format.figure(said.threshold),
     });
   }
 
+  /** Which classes can't be ruled out, in a sentence; null in answers that don't say. @param {Wire.Prediction} said */
+  function plausibleOf(said) {
+    if (said.plausible.length > 0) return t("answers.plausible", { classes: said.plausible });
+    if (said.sets_offered === null || said.sets_offered === undefined) return null;
+    return t(said.sets_offered ? "answers.none_plausible" : "answers.no_sets");
+  }
+
   /** Whether a human should decide, and why. @param {Wire.Prediction} said */
   function referralOf(said) {
     if (said.refer === null) return make("p", { class: "muted", text: t("answers.refer_unknown") });
     if (!said.refer) return make("p", { class: "banner success", text: t("answers.no_refer") });
-    const why = said.refer_reason === null ? "" : t(`answers.refer.${said.refer_reason}`, { classes: said.plausible, novelty: said.novelty, limit: said.novelty_limit });
+    const values = { classes: said.plausible, decision: said.decision, novelty: said.novelty, limit: said.novelty_limit, modality: said.modality, known: said.known_modalities };
+    const why = said.refer_reason === null ? "" : t(`answers.refer.${said.refer_reason}`, values);
     return make("p", { class: "banner warning" }, make("b", { text: t("answers.refer") }), " ", why);
   }
 
@@ -76,7 +86,7 @@
       const crop = said.prediction.processing?.crop ?? null;
       const whole = said.prediction.processing;
       const frame = make("div", { class: "stack" }, make("img", { attributes: { src: answer.picture, alt: t("answers.picture_alt", { file: answer.name }) } }));
-      if (said.heat_map !== null && isMap(said.heat_map)) frame.append(make("img", { class: "heat", attributes: { src: said.heat_map, alt: t("answers.map_alt", { class_name: said.prediction.label }) } }));
+      if (said.heat_map !== null && isMap(said.heat_map)) frame.append(make("img", { class: "heat", attributes: { src: said.heat_map, alt: t("answers.map_alt", { class_name: said.prediction.decision ?? said.prediction.label }) } }));
       if (crop !== null && whole !== null) {
         const box = make("div", { class: "crop-box", attributes: { title: t("answers.crop_box") } });
         box.style.left = `${(100 * crop[0]) / whole.width}%`;
@@ -101,6 +111,7 @@
         said.heat_map === null && answer.answers.some(({ heat_map: map }) => map !== null) ? make("p", { class: "muted", text: t("answers.no_map") }) : null,
         BreastAI.views.data.headerText(prediction) === "" ? null : make("p", { class: "muted", text: BreastAI.views.data.headerText(prediction) }),
         make("p", { class: "decision", text: decisionOf(prediction) }),
+        plausibleOf(prediction) === null ? null : make("p", { class: "plausible", text: plausibleOf(prediction) ?? "" }),
         chances(prediction),
         referralOf(prediction),
         prediction.processing === null ? null : make("p", { class: "muted", text: `${t("answers.done_to_it")} ${processingText(prediction.processing)}` }),

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name } = BreastAI.elements;
+  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -96,6 +96,15 @@
     return make("p", { class: "banner error", text: BreastAI.i18n.errorText(outcome) });
   }
 
+  /** What referral to a human would cost at a few error rates, once a run is complete. @param {State} state @returns {Node | null} */
+  function tradeOffOf(state) {
+    const outcome = state.run?.outcome ?? null;
+    if (outcome === null || outcome.type !== "training_complete" || (outcome.referral ?? []).length === 0) return null;
+    const rows = outcome.referral.map((row) => [format.percent(row.error_rate, 0), format.percent(row.referred, 0), row.error_among_kept === null ? t("referral.all") : format.percent(row.error_among_kept, 1)]);
+    const head = [t("referral.allowed"), t("referral.referred"), t("referral.error_among_kept")];
+    return scroller(t("referral.trade_off"), table({ caption: t("referral.trade_off"), head, rows, numeric: true }));
+  }
+
   /** How to begin, for a page without a run. */
   function welcome() {
     const steps = ["run.step_folder", "run.step_preset", "run.step_start"].map((key) => make("li", { text: t(key) }));
@@ -143,7 +152,7 @@
         if (key === "starting" && state.progress === null) body.push(make("p", { class: "run-stage", text: t("run.starting_text") }));
         if (key === "lost") body.push(make("p", { class: "banner warning", text: t("run.lost_text") }));
         if (key === "unknown") body.push(make("p", { class: "banner warning", text: t("run.unknown_text") }));
-        if (!busy) body.push(outcomeOf(state));
+        if (!busy) body.push(outcomeOf(state), tradeOffOf(state));
         fill(byId("run-body"), ...body);
 
         // Screen readers hear of states and epochs, not of every batch.
