@@ -28,11 +28,15 @@ def fit_decision_rule(
     probabilities: Probabilities,
     class_names: Sequence[str],
     config: Config,
-    patients: Sequence[str] | None = None,
+    clusters: Sequence[str] | None = None,
+    *,
+    patients: bool = False,
 ) -> DecisionRule:
-    """Return calibration, operating point and conformal sets from raw `probabilities` (N, C) of validation cases.
+    """Return calibration, operating point and conformal sets from raw `probabilities` (N, C) of validation images.
 
     Where a class has too few cases to promise the error rate there are no sets, and the rule names the class.
+    `clusters` (N,) names what is independent: patients, where `patients` says that these are known, or else groups of
+    near-duplicates.
     """
     if not len(labels):
         return DecisionRule()
@@ -40,15 +44,20 @@ def fit_decision_rule(
     scores = calibrated(calibration, probabilities)
     name = target_class(config, class_names)
     number = list(class_names).index(name)
-    clusters = None if patients is None else np.unique(np.asarray(patients), return_inverse=True)[1]
+    numbers = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
     rule = DecisionRule(
         calibration=calibration,
         operating_point=choose_operating_point(
-            name, labels == number, scores[:, number], clusters, config.evaluation.target_sensitivity
+            name,
+            labels == number,
+            scores[:, number],
+            numbers,
+            config.evaluation.target_sensitivity,
+            patients=patients,
         ),
         n=len(labels),
     )
-    return with_referral(rule, labels, scores, class_names, config.evaluation.referral_error_rate, patients)
+    return with_referral(rule, labels, scores, class_names, config.evaluation.referral_error_rate, clusters)
 
 
 def describe_referral(rule: DecisionRule, config: Config) -> Iterator[Log]:

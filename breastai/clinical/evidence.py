@@ -9,7 +9,9 @@ import numpy.typing as npt
 from breastai.clinical import weighted
 from breastai.clinical.bootstrap import REPETITIONS, bootstrap
 from breastai.clinical.intervals import Cases, Clusters, Estimate, auc, proportion
+from breastai.clinical.patient_pooling import pool_patients
 from breastai.domain.events import Figure
+from breastai.domain.evidence import ByPatient, PatientScore
 
 SENSITIVITIES = (0.90, 0.95)
 SPECIFICITIES = (0.90, 0.95)
@@ -23,52 +25,62 @@ def evaluate(
     labels: npt.NDArray[np.integer[Any]],
     probabilities: npt.NDArray[np.floating[Any]],
     class_names: Sequence[str],
-    patients: Sequence[str] | None = None,
+    clusters: Sequence[str] | None = None,
     *,
     thresholds: Mapping[str, float] | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
     repetitions: int = REPETITIONS,
     seed: int = 0,
 ) -> dict[str, Figure]:
-    """Return the figures of N cases by name; `labels` (N,), `probabilities` (N, C).
+    """Return the figures of N images by name; `labels` (N,), `probabilities` (N, C).
 
-    `auc_roc.malignant` is per image, of one class against the rest. Where `patients` shows that some have several
-    images, `auc_roc.malignant@patient` is the same of patients: the mean of a patient's probabilities against the
-    label all of the patient's images share; patients whose images disagree are left out of these, so `n` tells.
-    `auc_roc.malignant@device=A` is per image in the subgroup where the column `device` of `subgroups` is A; an empty
+    `auc_roc.malignant` is of one class against the rest. `clusters` names what the intervals take for independent
+    (N,): patients, or else groups of near-duplicates; without it every image is. `auc_roc.malignant@device=A` is per image in the subgroup where the column `device` of `subgroups` is A; an empty
     value belongs to no subgroup. `thresholds` freezes an operating point for a class: from that probability upwards
     it is called, in the figures `..._at_operating_point.CLASS`; all other decisions are the highest probability.
 
     Proportions and AUCs have intervals in closed form (see intervals), all else a bootstrap of patients (BCa).
+    Figures by patient: `patient_figures`.
     """
     truth, scores = _checked(labels, probabilities, class_names)
     points = thresholds or {}
-    clusters = None if patients is None else _numbered(patients)
-    figures = _figures(truth, scores, class_names, clusters, points, repetitions, seed)
-    if clusters is not None and len(truth) and clusters.max() + 1 < len(truth):
-        pooled_labels, pooled = pool_patients(truth, scores, clusters)
-        of_patients = _figures(pooled_labels, pooled, class_names, None, points, repetitions, seed)
-        figures |= {f"{name}@patient": figure for name, figure in of_patients.items()}
+    numbers = None if clusters is None else _numbered(clusters)
+    figures = _figures(truth, scores, class_names, numbers, points, repetitions, seed)
     for column, values in (subgroups or {}).items():
         cells = np.asarray(values, dtype=str)
         for value in sorted(set(cells.tolist()) - {""}):
             inside = cells == value
-            own = None if clusters is None else _numbered(clusters[inside].tolist())
+            own = None if numbers is None else _numbered(numbers[inside].tolist())
             of_group = _figures(truth[inside], scores[inside], class_names, own, points, repetitions, seed)
             figures |= {f"{name}@{column}={value}": figure for name, figure in of_group.items()}
     return figures
 
 
-def pool_patients(labels: Labels, probabilities: Probabilities, clusters: Clusters) -> tuple[Labels, Probabilities]:
-    """Return one label and one mean probability for each patient whose images all have the same label."""
-    sizes = np.bincount(clusters)
-    means = np.stack([np.bincount(clusters, weights=column) for column in probabilities.T], axis=1) / sizes[:, None]
-    highest = np.full(len(sizes), -1, dtype=np.int64)
-    lowest = np.full(len(sizes), probabilities.shape[1], dtype=np.int64)
-    np.maximum.at(highest, clusters, labels)
-    np.minimum.at(lowest, clusters, labels)
-    agreed = highest == lowest
-    return highest[agreed], means[agreed]
+def patient_figures(
+    labels: Labels,
+    probabilities: Probabilities,
+    class_names: Sequence[str],
+    patients: Sequence[str],
+    *,
+    target: str | None = None,
+    patient_score: PatientScore = "largest",
+    thresholds: Mapping[str, float] | None = None,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+) -> tuple[dict[str, Figure], ByPatient | None]:
+    """Return the figures of N images by patient, `auc_roc.malignant@patient` and so on, and how they were pooled.
+
+    Nothing where every patient has one image: the figures by image are those by patient then.
+    """
+    clusters = _numbered(patients)
+    if not len(labels) or clusters.max() + 1 == len(labels):
+        return {}, None
+    number = None if target is None else list(class_names).index(target)
+    pooled = pool_patients(labels, probabilities, clusters, number, patient_score)
+    points = thresholds or {}
+    figures = _figures(pooled.labels, pooled.probabilities, class_names, None, points, repetitions, seed)
+    threshold = None if target is None else points.get(target)
+    return {f"{name}@patient": figure for name, figure in figures.items()}, pooled.described(class_names, threshold)
 
 
 def _figures(

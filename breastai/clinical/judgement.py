@@ -17,6 +17,7 @@ from breastai.clinical.operating_point import PREVALENCES, decision_curve, judge
 from breastai.clinical.weighted import of_probabilities
 from breastai.domain.decision import DecisionRule, OperatingPoint
 from breastai.domain.evidence import (
+    ByPatient,
     CalibrationEvidence,
     ClassCurves,
     Curve,
@@ -24,6 +25,7 @@ from breastai.domain.evidence import (
     Figure,
     JudgedPoint,
     PairedFigure,
+    PatientScore,
     Referral,
     Reliability,
 )
@@ -41,18 +43,42 @@ def gather_evidence(
     class_names: Sequence[str],
     patients: Sequence[str] | None = None,
     *,
+    clusters: Sequence[str] | None = None,
+    target: str | None = None,
+    patient_score: PatientScore = "largest",
     rule: DecisionRule | None = None,
     novelty: Floats | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
     repetitions: int = REPETITIONS,
     seed: int = 0,
 ) -> Evidence:
-    """Return what N cases show of a model by its `raw` probabilities (N, C) and `novelty` (N,), decided by `rule`."""
+    """Return what N images show of a model by its `raw` probabilities (N, C) and `novelty` (N,), decided by `rule`.
+
+    `patients` (N,) makes figures by patient too, pooled by `patient_score` towards the `target` class, which is that of
+    the rule where it has one. `clusters` (N,) names what is independent where patients are unknown: groups of
+    near-duplicates, files of several frames; intervals rest on it, and no figure by patient is made of it.
+    """
     rule = rule or DecisionRule()
     truth = np.asarray(labels, dtype=np.int64)
     scores = calibrated(rule.calibration, raw)
     point = rule.operating_point
-    clusters = None if patients is None else _numbered(patients)
+    target = point.class_name if point else target
+    independent = clusters if patients is None else patients
+    numbers = None if independent is None else _numbered(independent)
+    thresholds = {point.class_name: point.threshold} if point else {}
+    by_patient: tuple[dict[str, Figure], ByPatient | None] = ({}, None)
+    if patients is not None:
+        by_patient = evidence.patient_figures(
+            truth,
+            scores,
+            class_names,
+            patients,
+            target=target,
+            patient_score=patient_score,
+            thresholds=thresholds,
+            repetitions=repetitions,
+            seed=seed,
+        )
     called = {name: list(class_names).index(name) for name in ([point.class_name] if point else [])}
     strange = None if rule.novelty is None or novelty is None else unlike(rule.novelty, novelty)
     counts = np.bincount(truth, minlength=len(class_names))
@@ -61,26 +87,28 @@ def gather_evidence(
         n=len(truth),
         patients=None if patients is None else len(set(patients)),
         counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
+        by_patient=by_patient[1],
         figures=evidence.evaluate(
             truth,
             scores,
             class_names,
-            patients,
-            thresholds={point.class_name: point.threshold} if point else None,
+            independent,
+            thresholds=thresholds,
             subgroups=subgroups,
             repetitions=repetitions,
             seed=seed,
-        ),
+        )
+        | by_patient[0],
         confusion_matrix=confusion_matrix(truth, scores),
         operating_point=None
         if point is None
-        else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], clusters),
+        else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers),
         prevalences=dict(PREVALENCES) if point else {},
         predictive_values=predictive_values(
             truth == called[point.class_name],
             scores[:, called[point.class_name]],
             point.threshold,
-            clusters=clusters,
+            clusters=numbers,
             repetitions=repetitions,
             seed=seed,
         )
@@ -92,7 +120,7 @@ def gather_evidence(
             before=_reliability(truth, np.asarray(raw, dtype=np.float64)),
             after=_reliability(truth, scores),
         ),
-        referral=_referral(rule, truth, scores, class_names, clusters, strange),
+        referral=_referral(rule, truth, scores, class_names, numbers, strange),
         curves={name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)},
         coverage_error=coverage_error_curve(truth, scores, strange),
     )
@@ -164,6 +192,7 @@ def _judged(
         threshold=point.threshold,
         target_sensitivity=point.target_sensitivity,
         validation_positives=point.positives,
+        validation_unit=point.unit,
         reached=point.reached,
         figures=judge(positive, scores, point.threshold, clusters),
         positives=int(positive.sum()),

@@ -7,6 +7,7 @@ import breastai
 from breastai.clinical.judgement import compare, gather_evidence, thinned
 from breastai.data.predictions_table import Predictions, matched, read_predictions
 from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.errors import TargetClassUnknown
 from breastai.domain.events import Comparison, Evaluation, Event, ProgressUpdate
 from breastai.domain.evidence import EvaluationRecord, Evidence, JudgedCase
 from breastai.domain.jobs import ComparePredictions, EvaluatePredictions
@@ -22,8 +23,15 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
     """Judge any model by a CSV of its predictions; raise PredictionsInvalid."""
     yield ProgressUpdate(stage="evaluating", message="Reading predictions")
     table = read_predictions(workspace.resolve(job.predictions))
+    target = _target(job.target_class, table.class_names)
     found = gather_evidence(
-        table.labels, table.probabilities, table.class_names, table.patients, subgroups=table.subgroups
+        table.labels,
+        table.probabilities,
+        table.class_names,
+        table.patients,
+        target=target,
+        patient_score=job.patient_score,
+        subgroups=table.subgroups,
     )
     notes = ["The predictions are judged as they are: nothing is known of how the model was made, nor on what."]
     if table.patients is None:
@@ -41,6 +49,15 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
     )
     path = save_evaluation(workspace, record)
     yield evaluation_event(record, workspace.relative(path))
+
+
+def _target(wished: str | None, class_names: Sequence[str]) -> str | None:
+    """Return the class that makes a patient positive, None where neither the user nor a name tells."""
+    if wished is None:
+        return "malignant" if "malignant" in class_names else None
+    if wished not in class_names:
+        raise TargetClassUnknown(wished, list(class_names))
+    return wished
 
 
 def compare_predictions(job: ComparePredictions, workspace: Workspace) -> Iterator[Event]:
@@ -88,6 +105,8 @@ def evaluation_event(
         split=record.split,
         n=found.n,
         patients=found.patients,
+        by_patient=found.by_patient,
+        uses=record.uses,
         class_names=found.class_names,
         counts=found.counts,
         figures=found.figures,

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def positives_needed(target_sensitivity: float) -> int:
-    """Return the fewest positive validation cases that can promise the target: 19 for 0.95."""
+    """Return the fewest positive validation cases, patients where known, that can promise the target: 19 for 0.95."""
     # The slack undoes the rounding of shares such as 1 - 0.95.
     return max(1, math.ceil(target_sensitivity / (1 - target_sensitivity) - 1e-9))
 
@@ -30,21 +30,33 @@ def choose_operating_point(
     scores: Scores,
     clusters: Clusters | None = None,
     target_sensitivity: float = TARGET_SENSITIVITY,
+    *,
+    patients: bool = False,
 ) -> OperatingPoint | None:
-    """Return the highest threshold that keeps the target for a new case; None without a positive case.
+    """Return the highest threshold that keeps the target for an image of a new case; None without a positive image.
 
-    With n positive cases and scores in rising order it lies just below the floor((n + 1)(1 - target))-th: the next
-    positive case then falls below it with a probability of at most 1 - target, on average over validation sets
-    (Vovk's split conformal argument; Fisch et al., ICLR 2022 for recall). The threshold lies half way to the next
-    lower score of any case, so that a rounding error of an export changes no decision.
+    A case is a cluster, a patient where `patients` says so, or an image of its own. Of K cases with positive images
+    each weighs 1 / (K + 1), shared by its images; below the threshold lies the largest weight that, with one case
+    more, is at most 1 - target: a positive image of the next case then falls below it with at most that probability,
+    on average over validation sets (Vovk's split conformal argument; Fisch et al., ICLR 2022 for recall; Lee, Barber
+    and Willett 2023 for several images of a case). With one image each it is the floor((K + 1)(1 - target))-th lowest
+    score. The threshold lies half way to the next lower score of any image, so that a rounding error of an export
+    changes no decision.
     """
     if not 0 < target_sensitivity < 1:
         raise ValueError("a target sensitivity lies between 0 and 1")
-    ranked = np.sort(np.asarray(scores[positive], dtype=np.float64))
-    if len(ranked) == 0:
+    if not positive.any():
         return None
-    place = max(1, math.floor((len(ranked) + 1) * (1 - target_sensitivity) + 1e-9))
-    lowest_called = float(ranked[place - 1])
+    order = np.argsort(scores[positive], kind="stable")
+    ranked = np.asarray(scores[positive], dtype=np.float64)[order]
+    own = np.arange(len(ranked)) if clusters is None else np.asarray(clusters)[positive][order]
+    members, sizes = np.unique(own, return_inverse=True, return_counts=True)[1:]
+    cases = len(sizes)
+    # Of all images with lower scores, in cases; the slack undoes the rounding of such sums and of 1 - 0.95.
+    weights = 1 / sizes[members]
+    below_each = (np.cumsum(weights) - weights)[np.searchsorted(ranked, ranked)]
+    allowed = np.flatnonzero(below_each + 1 <= (cases + 1) * (1 - target_sensitivity) + 1e-9)
+    lowest_called = float(ranked[allowed[-1] if len(allowed) else 0])
     below = scores[scores < lowest_called]
     threshold = (lowest_called + (float(below.max()) if len(below) else 0.0)) / 2
     figures = judge(positive, scores, threshold, clusters)
@@ -52,10 +64,11 @@ def choose_operating_point(
         class_name,
         threshold,
         target_sensitivity,
-        len(ranked),
+        cases,
         positives_needed(target_sensitivity),
         figures["sensitivity"],
         figures["specificity"],
+        "image" if clusters is None else "patient" if patients else "group",
     )
 
 

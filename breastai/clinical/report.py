@@ -7,8 +7,6 @@ from typing import Any
 from breastai.clinical import report_charts as charts
 from breastai.clinical.report_blocks import (
     Block,
-    Chart,
-    Charts,
     Flow,
     Heading,
     Inline,
@@ -22,6 +20,7 @@ from breastai.clinical.report_blocks import (
     at,
     filled,
 )
+from breastai.clinical.report_caveats import image_uses, patients_at_threshold, pooling, when_chosen
 from breastai.clinical.report_document import ReportDocument
 from breastai.clinical.report_texts import finding_text, moment, spoken, texts
 
@@ -87,20 +86,26 @@ class _Layout:
             yield Paragraph((spoken(note, self._language),), "caption")
 
     def _plain_words(self) -> Iterator[Block]:
-        evidence = self._document.evidence
-        point = evidence.operating_point if evidence else None
+        document, t = self._document, self._t
+        point = document.evidence.operating_point if document.evidence else None
         if point is None:
             return
         place = ("evidence", "operating_point")
-        if self._document.per_hundred is not None:
-            numbers = {name: self._n("per_hundred", name) for name in type(self._document.per_hundred).model_fields}
+        if document.per_hundred is not None:
+            numbers = {name: self._n("per_hundred", name) for name in type(document.per_hundred).model_fields}
             yield self._say("plain.missed", hundred="100", name=point.class_name, **numbers)
         counts = {name: self._n(*place, name) for name in ("missed", "positives", "called", "negatives")}
         yield self._say("plain.counted", name=point.class_name, **counts)
+        yield from patients_at_threshold(document, t)
         threshold, target = self._at(*place, "threshold"), self._at(*place, "target_sensitivity", kind="plain")
-        yield self._say("plain.chosen", threshold=threshold, target=target)
+        yield self._say(f"plain.chosen.{when_chosen(document, 'threshold')}", threshold=threshold, target=target)
         if not point.reached:
-            text = self._fill("plain.too_few", positives=self._n(*place, "validation_positives"))
+            text = self._fill(
+                f"plain.too_few.{point.validation_unit}",
+                positives=self._n(*place, "validation_positives"),
+                name=point.class_name,
+                target=target,
+            )
             yield Paragraph(text, "warning")
 
     # --- cases -----------------------------------------------------------------------------------
@@ -118,10 +123,12 @@ class _Layout:
         steps = [Step(self._fill("flow.found", n=self._n("flow", "found")), tuple(leaving))]
         for part in ("train", "val"):
             total = self._n("flow", f"{part}_total")
-            steps.append(Step(self._fill(f"flow.{part}", n=total, classes=self._counts("flow", part))))
+            text = self._fill(f"flow.{part}", n=total, classes=self._counts("flow", part))
+            steps.append(Step((*text, *self._patients_of(part))))
         if flow.test_total is not None:
             gone = (self._fill("flow.test_skipped", n=self._n("flow", "test_skipped")),) if flow.test_skipped else ()
-            steps.append(Step(self._fill("flow.test", n=self._n("flow", "test_total")), gone))
+            text = self._fill("flow.test", n=self._n("flow", "test_total"))
+            steps.append(Step((*text, *self._patients_of("test")), gone))
         yield Flow(tuple(steps), t["flow.caption"])
         rows = tuple(((t[f"fingerprint.{name}"],), (value,)) for name, value in document.fingerprints.items())
         yield Table((t["fingerprints"], "SHA-256"), rows, t["fingerprints.caption"], widths=(0.3, 0.7))
@@ -134,6 +141,10 @@ class _Layout:
         key = f"split.twins.{document.split['on_leak']}"
         role = "warning" if document.split["on_leak"] == "continue" and document.split["groups"] else "plain"
         yield Paragraph(self._fill(key, groups=self._n("split", "groups")), role)  # type: ignore[arg-type]
+
+    def _patients_of(self, part: str) -> Text:
+        patients = self._n("flow", f"{part}_patients")
+        return () if patients.value is None else self._fill("flow.patients", patients=patients)
 
     def _audit(self) -> Iterator[Block]:
         audit, t = self._document.audit, self._t
@@ -177,9 +188,13 @@ class _Layout:
         for key, names in parts.items():
             caption = f"{t[key]}. {t['figures.caption']}" if key else t["figures.caption"]
             rows = tuple(self._figure_row(name) for name in names)
-            columns = (t["figures.figure"], t["figures.value"], t["figures.interval"], t["figures.n"])
-            yield Table(columns, rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
+            columns = (t["figures.figure"], t["figures.value"], t["figures.interval"])
+            counted = t["figures.n_patients" if key == "figures.patients" else "figures.n"]
+            yield Table((*columns, counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
+            if key == "figures.patients":
+                yield from pooling(document, t)
         yield Paragraph((t["figures.undefined"],), "caption")
+        yield from image_uses(self._document, t, "training", "epoch")
         yield Heading(t["confusion"], 3)
         head: tuple[str, ...] = (t["confusion.corner"], *evidence.class_names)
         rows = tuple(
@@ -232,6 +247,7 @@ class _Layout:
         caption = t["point.caption"].format(name=point.class_name, threshold="…")
         yield Paragraph(self._fill("point.caption", name=point.class_name, threshold=self._at(*place, "threshold")))
         yield Table(head, rows, caption.replace("…", t["figures.value"].lower()), widths=(0.52, 0.14, 0.22, 0.12))
+        yield from image_uses(self._document, t, "training", "epoch", "temperature", "threshold")
         values = tuple(
             (
                 (t.get(f"prevalence.{name}", name),),
@@ -257,6 +273,7 @@ class _Layout:
             else:
                 unlike = self._at("evidence", "referral", "unlike", "value", kind="percent")
                 yield self._say("referral.unlike", unlike=unlike)
+            yield from image_uses(self._document, t, "training", "conformal_sets", "novelty")
 
     def _calibration(self) -> Iterator[Block]:
         t, evidence = self._t, self._document.evidence
@@ -274,25 +291,11 @@ class _Layout:
         )
         head = (t["calibration.measure"], t["chart.before"], t["chart.after"])
         yield Table(head, rows, t["calibration.caption"])
+        yield from image_uses(self._document, t, "training", "epoch", "temperature")
 
     def _curves(self) -> Iterator[Block]:
-        t, evidence = self._t, self._document.evidence
-        yield Heading(t["curves"])
-        drawn = []
-        if evidence is not None:
-            point = evidence.operating_point
-            drawn += [
-                Chart(charts.roc(evidence.curves, t, point), t["chart.roc"]),
-                Chart(charts.precision_recall(evidence.curves, t), t["chart.pr"]),
-                Chart(charts.reliability(evidence.calibration, t), t["chart.reliability"]),
-                Chart(charts.coverage_error(evidence.coverage_error, t), t["chart.coverage_error"]),
-            ]
-            if point is not None:
-                curve = evidence.curves[point.class_name].decision
-                caption = t["chart.decision"].format(name=point.class_name)
-                drawn.append(Chart(charts.decision(curve, t, self._document.model["architecture"]), caption))
-        drawn.append(Chart(charts.losses(self._document.training, t), t["chart.losses"]))
-        yield Charts(tuple(drawn))
+        yield Heading(self._t["curves"])
+        yield charts.drawn(self._document, self._t)
 
     def _worst(self, pictures: Mapping[int, str]) -> Iterator[Block]:
         document, t = self._document, self._t

@@ -8,6 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
+from breastai.clinical.report_blocks import Chart, Charts
+from breastai.clinical.report_document import ReportDocument
 from breastai.domain.evidence import CalibrationEvidence, ClassCurves, Curve, JudgedPoint
 
 _COLOURS = ("#0f6b73", "#c2570c", "#6a4bbc", "#8a6d00", "#a92222", "#51626b")
@@ -127,3 +129,23 @@ def _png(figure: Figure, axes: Any, texts: Texts, legend: bool = True) -> bytes:
     # Without a date or a version, the same numbers give the same bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def drawn(document: ReportDocument, texts: Texts) -> Charts:
+    """Return every chart of a report with its caption."""
+    found: list[Chart] = []
+    evidence = document.evidence
+    if evidence is not None:
+        point = evidence.operating_point
+        found += [
+            Chart(roc(evidence.curves, texts, point), texts["chart.roc"]),
+            Chart(precision_recall(evidence.curves, texts), texts["chart.pr"]),
+            Chart(reliability(evidence.calibration, texts), texts["chart.reliability"]),
+            Chart(coverage_error(evidence.coverage_error, texts), texts["chart.coverage_error"]),
+        ]
+        if point is not None:
+            curve = evidence.curves[point.class_name].decision
+            caption = texts["chart.decision"].format(name=point.class_name)
+            found.append(Chart(decision(curve, texts, document.model["architecture"]), caption))
+    found.append(Chart(losses(document.training, texts), texts["chart.losses"]))
+    return Charts(tuple(found))

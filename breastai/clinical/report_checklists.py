@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from breastai.clinical.report_blocks import at, plain, shown
+from breastai.clinical.report_caveats import when_chosen
 from breastai.clinical.report_document import ReportDocument
 from breastai.clinical.report_texts import spoken
 
@@ -85,7 +86,13 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
     answers |= {
         "metrics": said("metrics"),
         "uncertainty": said("uncertainty"),
-        "internal": said("internal", val=document.flow.val_total, n=evidence.n, what=what),
+        "internal": said(
+            "internal" if evidence.patients is None else "internal_patients",
+            val=document.flow.val_total,
+            n=evidence.n,
+            patients=evidence.patients,
+            what=what,
+        ),
         "classes": said("classes", classes=counts),
         "performance": said("performance"),
         "failures": said("failures"),
@@ -97,5 +104,5 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         threshold = shown(at(values, *place, "threshold"), language)
         target = shown(at(values, *place, "target_sensitivity", kind="plain"), language)
         answers["output"] = said("output", name=point.class_name, threshold=threshold)
-        answers["threshold"] = said("threshold", target=target)
+        answers["threshold"] = said(f"threshold.{when_chosen(document, 'threshold')}", target=target)
     return answers

@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class Flow(_Part):
-    """Cases in and out. `found`: image files of the training and validation folders; the parts add up to it."""
+    """Images in and out, and patients where known. `found`: image files of the training and validation folders; the parts add up to it."""
 
     found: int
     skipped: int
@@ -35,6 +35,9 @@ class Flow(_Part):
     train_total: int
     val_total: int
     masks: int
+    train_patients: int | None
+    val_patients: int | None
+    test_patients: int | None
     test_total: int | None
     test_skipped: int | None
 
@@ -48,7 +51,7 @@ class AuditSummary(_Part):
 
 
 class PerHundred(_Part):
-    """The operating point in plain words: of 100 cases of the class so many are missed, of 100 others so many called."""
+    """The operating point in plain words: of 100 images of the class so many are missed, of 100 others so many flagged."""
 
     missed: int
     missed_low: int | None
@@ -181,6 +184,7 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
     excluded = loaded[-1].excluded if loaded else {}
     train_total = sum(train.values()) or len(manifest.split.train)
     val_total = sum(val.values()) or len(manifest.split.val)
+    patients = (loaded[-1].patients_by_part if loaded else None) or {}
     tested = record is not None and record.split == "test"
     return Flow(
         found=train_total + val_total + skipped + sum(excluded.values()),
@@ -191,6 +195,9 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
         train_total=train_total,
         val_total=val_total,
         masks=loaded[-1].masks if loaded else 0,
+        train_patients=patients.get("train"),
+        val_patients=patients.get("val"),
+        test_patients=record.evidence.patients if record and tested else None,
         test_total=record.evidence.n if record and tested else None,
         test_skipped=record.skipped if record and tested else None,
     )

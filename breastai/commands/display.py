@@ -6,12 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 from rich.text import Text
 
+from breastai.commands.evaluation_lines import evaluation_lines, plain_table
 from breastai.commands.listings import LINES, lines_of
 from breastai.commands.studying import STUDY_LINES, study_lines
 from breastai.commands.wording import counted, counts, decision, duration, interval, number, trade_off
@@ -148,7 +147,7 @@ class Display:
             f"\nTrained {counted(event.epochs_run, 'epoch')} in {duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
         )
         numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
-        table = _table("Validation, best epoch")
+        table = plain_table("Validation, best epoch")
         table.add_column("figure")
         table.add_column("value", justify="right")
         for name, value in numbers.items():
@@ -163,7 +162,7 @@ class Display:
     def _trade_off(self, event: TrainingComplete) -> None:
         if not event.referral:
             return
-        table = _table("Referral to a human, on validation images")
+        table = plain_table("Referral to a human, on validation images")
         for name in ("error rate allowed", "referred", "wrong among the others"):
             table.add_column(name, justify="right")
         for row in trade_off(event.referral):
@@ -174,7 +173,7 @@ class Display:
         if not isinstance(per_class, dict) or not per_class:
             return
         columns = list(next(iter(per_class.values())))
-        table = _table("By class")
+        table = plain_table("By class")
         table.add_column("class")
         for name in columns:
             table.add_column(name, justify="right")
@@ -208,70 +207,19 @@ class Display:
 
     def _evaluation(self, event: Evaluation) -> None:
         self._end_progress()
-        patients = "" if event.patients is None else f" of {counted(event.patients, 'patient')}"
-        self._line(f"{event.checkpoint} on {counted(event.n, 'image')}{patients}: {counts(event.counts)}")
-        table = _table("Figures")
-        table.add_column("figure")
-        for name in ("value", "95 % interval", "n"):
-            table.add_column(name, justify="right")
-        shown = [name for name in event.figures if _is_headline(name)]
-        for name in shown:
-            figure = event.figures[name]
-            table.add_row(name, number(figure.value), interval(figure), str(figure.n))
-        self._console.print(table)
-        self._subgroups(event)
-        if len(shown) < len(event.figures):
-            self._line(f"{counted(len(event.figures) - len(shown), 'more figure')}: --json")
-        matrix = _table("Confusion matrix (rows true, columns predicted)")
-        for heading in ("", *event.class_names):
-            matrix.add_column(heading, justify="right")
-        for name, row in zip(event.class_names, event.confusion_matrix, strict=True):
-            matrix.add_row(name, *map(str, row))
-        self._console.print(matrix)
-        self._operating_point(event)
-        for note in event.notes:
-            self._line(f"Note: {note}")
+        for part in evaluation_lines(event):
+            self._console.print(part)
         for item in event.skipped[:10]:
             self._warn(f"Left out: {item.get('file')}: {item.get('reason')}")
-        if event.opened is not None:
-            self._line(f"These images have been judged {counted(event.opened, 'time')} in this workspace.")
         if event.record is not None:
             self._line(f"Evidence: {event.record}")
         self._notice()
 
-    def _subgroups(self, event: Evaluation) -> None:
-        parts = {name.partition("@")[2] for name in event.figures if "=" in name.partition("@")[2]}
-        if not parts:
-            return
-        table = _table("Subgroups")
-        wanted = ["accuracy", *(f"auc_roc.{name}" for name in event.class_names)]
-        for name in ("part", "n"):
-            table.add_column(name)
-        for name in wanted:
-            table.add_column(name, justify="right")
-        for part in sorted(parts):
-            figures = [event.figures.get(f"{name}@{part}") for name in wanted]
-            cells = ["" if figure is None else f"{number(figure.value)} ({interval(figure)})" for figure in figures]
-            table.add_row(part, str(figures[0].n) if figures[0] else "", *cells)
-        self._console.print(table)
-
-    def _operating_point(self, event: Evaluation) -> None:
-        point = event.operating_point
-        if point is None:
-            return
-        chosen = f"chosen on validation for a sensitivity of {point.target_sensitivity:g}"
-        self._line(f"Operating point: {point.class_name} from a probability of {number(point.threshold)}, {chosen}.")
-        self._line(
-            f"Of {point.positives} {point.class_name}, {point.missed} missed; of {point.negatives} others, {point.called} called."
-        )
-        for name, figure in event.predictive_values.items():
-            self._line(f"  {name}: {number(figure.value)}  {interval(figure)}")
-
     def _comparison(self, event: Comparison) -> None:
         self._end_progress()
         patients = "" if event.patients is None else f" of {counted(event.patients, 'patient')}"
-        self._line(f"{event.first} and {event.second} on {counted(event.n, 'case')}{patients}")
-        table = _table("Figures")
+        self._line(f"{event.first} and {event.second} on {counted(event.n, 'image')}{patients}")
+        table = plain_table("Figures")
         table.add_column("figure")
         for name in ("first", "second", "difference", "95 % interval", "p"):
             table.add_column(name, justify="right")
@@ -370,31 +318,6 @@ class Display:
 
     def _notice(self) -> None:
         self._line(RESEARCH_USE)
-
-
-# What a reader looks for first; the rest is for --json and the report.
-_HEADLINES = (
-    "accuracy",
-    "balanced_accuracy",
-    "cohen_kappa",
-    "auc_roc",
-    "sensitivity",
-    "specificity",
-    "precision",
-    "npv",
-    "sensitivity_at_operating_point",
-    "specificity_at_operating_point",
-    "ece",
-    "brier",
-)
-
-
-def _is_headline(name: str) -> bool:
-    return "@" not in name and name.split(".")[0] in _HEADLINES
-
-
-def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
 
 
 _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {

@@ -45,6 +45,14 @@ def evaluate(
             help="Judge each part of the images too: a column file, and others such as device, density, age.",
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target-class",
+            metavar="CLASS",
+            help="With --predictions: a patient with any image of this class is positive; malignant where there is one.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -63,8 +71,11 @@ def evaluate(
         if not predictions.expanduser().is_file():
             raise DataNotFound(str(predictions))
         place = Workspace.open(workspace)
-        job = EvaluatePredictions(workspace=str(place.root), predictions=str(predictions.expanduser().resolve()))
+        table = str(predictions.expanduser().resolve())
+        job = EvaluatePredictions(workspace=str(place.root), predictions=table, target_class=target)
     else:
+        if target is not None:
+            raise CommandInvalid("--target-class goes with --predictions.", "breastai evaluate --help")
         if checkpoint is None or data is None:
             missing = "CHECKPOINT" if checkpoint is None else "--data"
             raise CommandInvalid(f"Missing {missing}.", "breastai evaluate --help")
@@ -72,8 +83,10 @@ def evaluate(
         name = checkpoint_name(place, checkpoint)
         if subgroups is not None and not subgroups.expanduser().is_file():
             raise DataNotFound(str(subgroups))
-        table = None if subgroups is None else str(subgroups.expanduser().resolve())
-        job = Evaluate(workspace=str(place.root), checkpoint=name, data=image_place(data), split=split, subgroups=table)
+        groups = None if subgroups is None else str(subgroups.expanduser().resolve())
+        job = Evaluate(
+            workspace=str(place.root), checkpoint=name, data=image_place(data), split=split, subgroups=groups
+        )
     with opened(as_json) as output:
         return run_job(job, output)
 

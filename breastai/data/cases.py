@@ -105,6 +105,7 @@ class Cases:
     """All a training needs to know of its images.
 
     `val_units`: for each validation image a name that the images of its patient and its twins share, when known.
+    `patients_by_part`: how many patients train and val hold, when known.
     """
 
     train: ImageSet
@@ -117,6 +118,7 @@ class Cases:
     cache_note: str | None
     split_file: SplitFile
     val_units: list[str] | None = None
+    patients_by_part: dict[str, int] | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -215,6 +217,12 @@ def gather_cases(
         cache_note=train.cache_note or (val.cache_note if val else None),
         split_file=saved,
         val_units=units(val_set.files, val_patients, twins, "val" if val else "train"),
+        patients_by_part=None
+        if patients is None or val_patients is None
+        else {
+            "train": len({patients[number] for number in np.flatnonzero(parts == "train")}),
+            "val": len(set(val_patients)),
+        },
     )
 
 

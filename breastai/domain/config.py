@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
+from breastai.domain.evidence import PatientScore
 from breastai.domain.listings import SettingDifference
 from breastai.domain.places import checked_place
 from breastai.domain.problems import SeveralFaults, describe_problems
@@ -285,6 +286,10 @@ class EvaluationSettings(Settings):
     )
     tta: bool = Field(
         False, description="Test-time augmentation: average the answers for the image and its mirror image."
+    )
+    patient_score: PatientScore = Field(
+        "largest",
+        description="How a patient's images become one score: largest takes the image most probable to be of the target class, so that a patient is flagged when any image is; mean takes the mean of all.",
     )
     patient_id: PatientIdRule | None = Field(
         None,

@@ -4,6 +4,7 @@ Fitted on validation cases, and applied, by `clinical`.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -32,8 +33,9 @@ class Calibration:
 class OperatingPoint:
     """From `threshold` upwards the probability of `class_name` means that it is called.
 
-    `positives`: the validation cases it rests on. With fewer than `positives_needed` no threshold can promise the
-    target; then `reached` is False and the threshold is the lowest score of a positive case.
+    `positives`: the validation cases it rests on, counted by `unit`: patients where they are known, else groups of
+    near-duplicates, else images. With fewer than `positives_needed` no threshold can promise the target; then
+    `reached` is False and the threshold is the lowest score of a positive image.
     """
 
     class_name: str
@@ -43,6 +45,7 @@ class OperatingPoint:
     positives_needed: int
     sensitivity: Figure
     specificity: Figure
+    unit: Literal["image", "group", "patient"] = "image"
 
     @property
     def reached(self) -> bool:

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from breastai.domain.evidence import (
+    ByPatient,
     CalibrationEvidence,
     Curve,
     Finding,
+    ImageUse,
     JudgedPoint,
     PairedFigure,
     Referral,
@@ -87,6 +89,7 @@ class DataLoaded(Event):
     val: dict[str, int] = Field(description="Validation images by class.")
     split: str = Field(description="How they were split, in words.")
     patients: int | None = Field(None, description="Number of patients, when known.")
+    patients_by_part: dict[str, int] | None = Field(None, description="Patients of train and of val, when known.")
     skipped: int = Field(0, description="Files that could not be read.")
     skipped_files: list[dict[str, str]] = Field([], description="The first 50 of them: file and reason.")
     masks: int = Field(0, description="Mask files recognised and left out.")
@@ -320,10 +323,16 @@ class Evaluation(Event):
     checkpoint: str = Field(description="The checkpoint, or the name of the file of predictions.")
     data: str
     split: str | None
-    n: int
+    n: int = Field(description="Images.")
     patients: int | None = None
+    by_patient: ByPatient | None = Field(
+        None, description="How each patient's images become one case, and what they come to."
+    )
+    uses: ImageUse | None = Field(
+        None, description="How many of these images made the model or chose what it decides by."
+    )
     class_names: list[str]
-    counts: dict[str, int]
+    counts: dict[str, int] = Field(description="Images by class.")
     figures: dict[str, Figure]
     confusion_matrix: list[list[int]]
     skipped: list[dict[str, str]] = []

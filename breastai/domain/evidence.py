@@ -5,6 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Number = float | None
+# How the images of a patient become one score.
+PatientScore = Literal["largest", "mean"]
 # Columns of equal length, by name.
 Curve = dict[str, list[Number]]
 
@@ -35,18 +37,48 @@ class PairedFigure(Part):
 
 
 class JudgedPoint(Part):
-    """The operating point, frozen before, judged on these cases."""
+    """The operating point, as it was chosen on validation, judged on these images."""
 
     class_name: str
     threshold: float
     target_sensitivity: float
-    validation_positives: int
-    reached: bool = Field(description="Whether validation had cases enough to promise the target.")
-    figures: dict[str, Figure] = Field(description="sensitivity, specificity, precision and npv.")
-    positives: int
-    missed: int = Field(description="Positive cases below the threshold.")
+    validation_positives: int = Field(description="Positives it was chosen on, counted in validation_unit.")
+    validation_unit: Literal["image", "group", "patient"] = "image"
+    reached: bool = Field(description="Whether validation had positives enough to promise the target.")
+    figures: dict[str, Figure] = Field(description="sensitivity, specificity, precision and npv, by image.")
+    positives: int = Field(description="Positive images.")
+    missed: int = Field(description="Positive images below the threshold.")
     negatives: int
-    called: int = Field(description="Negative cases at or above the threshold.")
+    called: int = Field(description="Negative images at or above the threshold.")
+
+
+class ByPatient(Part):
+    """How the images of each patient become one case of the figures by patient, and what these come to.
+
+    A patient with any image of `target_class` is of that class, any other of the class most images have; with `largest`
+    the image most probable to be of the target class speaks for the patient, with `mean` the mean of all.
+    """
+
+    score: PatientScore
+    target_class: str | None
+    patients: int
+    mixed: int = Field(description="Patients whose images are of several classes.")
+    counts: dict[str, int] = Field(description="Patients by class.")
+    positives: int | None = Field(None, description="Patients of the target class; null without an operating point.")
+    missed: int | None = Field(None, description="Those below its threshold.")
+    negatives: int | None = None
+    flagged: int | None = Field(None, description="Other patients at or above the threshold.")
+
+
+class ImageUse(Part):
+    """How many of the judged images took part in making the model or choosing what it decides by."""
+
+    training: int = 0
+    epoch: int = Field(0, description="In choosing the best epoch.")
+    temperature: int = 0
+    threshold: int = 0
+    conformal_sets: int = 0
+    novelty: int = 0
 
 
 class Reliability(Part):
@@ -107,9 +139,10 @@ class Evidence(Part):
     """All that a set of judged cases shows. `confusion_matrix`: rows true, columns predicted."""
 
     class_names: list[str]
-    n: int
+    n: int = Field(description="Images.")
     patients: int | None
-    counts: dict[str, int]
+    by_patient: ByPatient | None = Field(None, description="Null where patients are unknown or have one image each.")
+    counts: dict[str, int] = Field(description="Images by class.")
     figures: dict[str, Figure]
     confusion_matrix: list[list[int]]
     operating_point: JudgedPoint | None = None
@@ -147,6 +180,7 @@ class EvaluationRecord(Part):
     fingerprint: str | None = Field(None, description="Hash of the hashes of the images' content, in any order.")
     opened: int | None = Field(None, description="How often this set has been judged in this workspace, this time too.")
     skipped: int = 0
+    uses: ImageUse | None = Field(None, description="Null where it is not known what made the model.")
     notes: list[str] = []
     evidence: Evidence
     cases: list[JudgedCase] = []

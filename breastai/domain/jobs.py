@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from breastai.domain.config import Config, PatientIdRule
+from breastai.domain.evidence import PatientScore
 
 
 class Job(BaseModel):
@@ -81,10 +82,15 @@ class Evaluate(Job):
 
 
 class EvaluatePredictions(Job):
-    """Judge any model by a CSV of its predictions: columns label, one p_CLASS per class, perhaps file, patient_id."""
+    """Judge any model by a CSV of its predictions: columns label, one p_CLASS per class, perhaps file, patient_id.
+
+    A patient with any image of `target_class` is of that class.
+    """
 
     kind: Literal["evaluate_predictions"] = "evaluate_predictions"
     predictions: str
+    target_class: str | None = None
+    patient_score: PatientScore = "largest"
 
 
 class Compare(Job):

@@ -15,12 +15,12 @@ Sentences = Sequence[tuple[str, str]]
 _NOTES = (
     (r"The model's own split: (.*)\.", "Répartition du modèle\u00a0: {}."),
     (
-        r"(\d+) of these images trained the model: the figures flatter it\.",
-        "{} de ces images ont servi à entraîner le modèle\u00a0: les résultats sont trop favorables.",
+        r"(\d+) of these images also trained the model, so the results are optimistic\.",
+        "{} de ces images ont aussi servi à entraîner le modèle\u00a0: les résultats sont optimistes.",
     ),
     (
-        r"(\d+) of these images chose its best epoch: the figures flatter it\.",
-        "{} de ces images ont servi à choisir sa meilleure époque\u00a0: les résultats sont trop favorables.",
+        r"(\d+) of these images were also used to choose the best epoch, the calibration, the threshold and when to refer, so the results are optimistic\.",
+        "{} de ces images ont aussi servi à choisir la meilleure époque, la calibration, le seuil de décision et les renvois\u00a0: les résultats sont optimistes.",
     ),
     (
         r"The probabilities are not calibrated: this checkpoint keeps no decision rule\.",

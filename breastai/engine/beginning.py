@@ -147,6 +147,7 @@ def _data_loaded(cases: Cases) -> DataLoaded:
         val=cases.val.counts(),
         split=cases.split_description,
         patients=cases.patients,
+        patients_by_part=cases.patients_by_part,
         skipped=len(cases.skipped),
         skipped_files=[{"file": item.file, "reason": item.reason} for item in cases.skipped[:_LISTED_SKIPPED]],
         masks=cases.masks,

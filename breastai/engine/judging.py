@@ -30,7 +30,7 @@ from breastai.domain.events import (
     Log,
     ProgressUpdate,
 )
-from breastai.domain.evidence import EvaluationRecord, JudgedCase
+from breastai.domain.evidence import EvaluationRecord, ImageUse, JudgedCase
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.places import is_remote
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
@@ -39,7 +39,7 @@ from breastai.engine.models import normalized
 from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.predictor.answer import Answer
 from breastai.predictor.predictions import predictions, told
-from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint, open_checkpoint_path
+from breastai.storage.checkpoints import CheckpointFiles, Manifest, find_checkpoint, open_checkpoint_path
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
 from breastai.storage.mirror import as_written
 from breastai.storage.workspace import Workspace
@@ -90,7 +90,10 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         asked.answers.labels,
         asked.answers.probabilities,
         manifest.class_names,
-        asked.units,
+        asked.patients,
+        clusters=asked.units,
+        target=manifest.config.evaluation.target_class,
+        patient_score=manifest.config.evaluation.patient_score,
         rule=manifest.decision,
         novelty=asked.novelty,
         subgroups=subgroups,
@@ -111,6 +114,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         fingerprint=which,
         opened=opened,
         skipped=len(asked.skipped),
+        uses=image_use(manifest, images.hashes),
         notes=_notes(loaded, images.hashes, asked.patients is not None, opened),
         evidence=found,
         cases=_cases(asked, subgroups),
@@ -144,7 +148,7 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
         first=first.files.name,
         second=second.files.name,
         n=len(here.images),
-        patients=None if here.units is None else len(set(here.units)),
+        patients=None if here.patients is None else len(set(here.patients)),
         class_names=expected,
         figures=compare(
             here.answers.labels,
@@ -238,16 +242,36 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     return root, None
 
 
+def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
+    """Return how many of the images with these content hashes made the model or chose what it decides by.
+
+    The best epoch and every part of the decision rule are chosen on the run's validation images.
+    """
+    validated = len(set(hashes) & set(manifest.split.val_sha256))
+    rule = manifest.decision
+    return ImageUse(
+        training=len(set(hashes) & set(manifest.split.train_sha256)),
+        epoch=validated,
+        temperature=validated if rule.n else 0,
+        threshold=validated if rule.operating_point else 0,
+        conformal_sets=validated if rule.conformal else 0,
+        novelty=validated if rule.novelty else 0,
+    )
+
+
 def _notes(loaded: Loaded, hashes: list[str], patients_known: bool, opened: int) -> list[str]:
     """Return what a reader must know to believe the figures."""
     split = loaded.manifest.split
     notes = [f"The model's own split: {split.description}."]
     learnt = len(set(hashes) & set(split.train_sha256))
     if learnt:
-        notes.append(f"{learnt} of these images trained the model: the figures flatter it.")
+        notes.append(f"{learnt} of these images also trained the model, so the results are optimistic.")
     watched = len(set(hashes) & set(split.val_sha256))
     if watched:
-        notes.append(f"{watched} of these images chose its best epoch: the figures flatter it.")
+        notes.append(
+            f"{watched} of these images were also used to choose the best epoch, the calibration, the threshold and when "
+            "to refer, so the results are optimistic."
+        )
     if not loaded.manifest.decision.n:
         notes.append("The probabilities are not calibrated: this checkpoint keeps no decision rule.")
     if loaded.novelty is None:

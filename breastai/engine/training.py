@@ -273,7 +273,9 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
 def _decision(run: Run, answers: Answers) -> tuple[DecisionRule, Novelty | None]:
     """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
     units = run.cases.val_units
-    rule = fit_decision_rule(answers.labels, answers.probabilities, run.cases.class_names, run.config, units)
+    known = run.cases.patients is not None
+    names, config = run.cases.class_names, run.config
+    rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, units, patients=known)
     novelty = fit_novelty(answers.features, units)
     limit = None if novelty is None else novelty.limit
     return replace(rule, novelty=limit, modalities=run.cases.modalities), novelty

@@ -14,7 +14,7 @@ from breastai.data.cases import Folders, ImageSet, check_split
 from breastai.domain.catalog import METRICS, RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
-from breastai.domain.evidence import EvaluationRecord, JudgedCase, SplitFile
+from breastai.domain.evidence import EvaluationRecord, ImageUse, JudgedCase, SplitFile
 from breastai.domain.study import StudyMember
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.evaluation import Answers, answer
@@ -81,12 +81,15 @@ def _judge(
         data=HELD_OUT,
         split=HELD_OUT,
         fingerprint=fingerprint(images.hashes),
+        uses=ImageUse(),
         notes=[JUDGED_ONCE, f"The run's own split: {split.description}."],
         evidence=gather_evidence(
             answers.labels,
             answers.probabilities,
             manifest.class_names,
-            units,
+            units if dealt.patients_known else None,
+            clusters=units,
+            patient_score=manifest.config.evaluation.patient_score,
             rule=manifest.decision,
             novelty=novelty,
             seed=manifest.config.system.seed,

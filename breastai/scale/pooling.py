@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 import breastai
+from breastai.clinical.evidence import patient_figures
 from breastai.clinical.judgement import gather_evidence, thinned
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN
 from breastai.clinical.operating_point import choose_operating_point, judge
@@ -17,7 +18,7 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.decision import DecisionRule, target_class
 from breastai.domain.errors import StudyDamaged
-from breastai.domain.evidence import EvaluationRecord, Figure, JudgedCase
+from breastai.domain.evidence import EvaluationRecord, Figure, ImageUse, JudgedCase
 from breastai.domain.study import CrossvalResult, Study
 from breastai.scale.dealing import Dealt
 from breastai.scale.held_out import JUDGED_ONCE, answers_in, judgement_of
@@ -79,10 +80,18 @@ def pooled_result(study: Study, config: Config, dealt: Dealt, workspace: Workspa
     names, repeats = dealt.class_names, config.crossval.repeats
     clusters = _clusters(pool, dealt, repeats)
     notes = _notes(study, config, dealt)
-    found = gather_evidence(pool.labels, pool.probabilities, names, clusters, seed=config.system.seed)
-    if not dealt.patients_known:  # what stands together is no patient
+    seed, target = config.system.seed, target_class(config, names)
+    found = gather_evidence(pool.labels, pool.probabilities, names, clusters=clusters, seed=seed)
+    if dealt.patients_known and dealt.units is not None:
+        # A patient's score must not grow with the repeats: each image is its mean over them.
+        labels, probabilities, cases = pool.by_case()
+        patients = [dealt.units[case] for case in cases]
+        score = config.evaluation.patient_score
+        figures, by_patient = patient_figures(
+            labels, probabilities, names, patients, target=target, patient_score=score, seed=seed
+        )
         found = found.model_copy(
-            update={"patients": None, "figures": {k: v for k, v in found.figures.items() if "@patient" not in k}}
+            update={"patients": len(set(patients)), "by_patient": by_patient, "figures": found.figures | figures}
         )
     record = EvaluationRecord(
         notice=RESEARCH_USE,
@@ -92,6 +101,7 @@ def pooled_result(study: Study, config: Config, dealt: Dealt, workspace: Workspa
         checkpoint=study.study_id,
         data=POOLED,
         split=POOLED,
+        uses=ImageUse(),
         notes=notes,
         evidence=found,
         cases=[
@@ -105,7 +115,6 @@ def pooled_result(study: Study, config: Config, dealt: Dealt, workspace: Workspa
         ],
     )
     path = save_evaluation(workspace, record)
-    target = target_class(config, names)
     counts = np.bincount(pool.labels, minlength=len(names)) // repeats
     judged = set(pool.cases.tolist())
     return CrossvalResult(
@@ -140,7 +149,12 @@ def ensemble_rule(pool: Pool, config: Config, dealt: Dealt) -> DecisionRule:
     units = None if together is None else np.unique(together, return_inverse=True)[1]
     rule = DecisionRule(
         operating_point=choose_operating_point(
-            name, labels == dealt.class_names.index(name), scores, units, config.evaluation.target_sensitivity
+            name,
+            labels == dealt.class_names.index(name),
+            scores,
+            units,
+            config.evaluation.target_sensitivity,
+            patients=dealt.patients_known,
         ),
         n=len(labels),
         modalities=tuple(sorted({name for name in dealt.modalities if name is not None})),

@@ -36,6 +36,7 @@ declare global {
       val: Record<string, number>;
       split: string;
       patients: number | null;
+      patients_by_part: Record<string, number> | null;
       skipped: number;
       skipped_files: Record<string, string>[];
       masks: number;
@@ -318,6 +319,8 @@ declare global {
       split: string | null;
       n: number;
       patients: number | null;
+      by_patient: ByPatient | null;
+      uses: ImageUse | null;
       class_names: string[];
       counts: Record<string, number>;
       figures: Record<string, Figure>;
@@ -340,11 +343,33 @@ declare global {
     /** Columns of equal length. */
     type Curve = Record<string, (number | null)[]>;
 
+    interface ByPatient {
+      score: "largest" | "mean";
+      target_class: string | null;
+      patients: number;
+      mixed: number;
+      counts: Record<string, number>;
+      positives: number | null;
+      missed: number | null;
+      negatives: number | null;
+      flagged: number | null;
+    }
+
+    interface ImageUse {
+      training: number;
+      epoch: number;
+      temperature: number;
+      threshold: number;
+      conformal_sets: number;
+      novelty: number;
+    }
+
     interface JudgedPoint {
       class_name: string;
       threshold: number;
       target_sensitivity: number;
       validation_positives: number;
+      validation_unit: "image" | "group" | "patient";
       reached: boolean;
       figures: Record<string, Figure>;
       positives: number;
@@ -1450,6 +1475,9 @@ declare global {
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
       judged: {
+        figuresTable(caption: string, figures: [string | Node, Wire.Figure][], captionHidden: boolean, counted?: string): HTMLElement;
+        usesOf(found: Wire.Evaluation, ...parts: (keyof Wire.ImageUse)[]): HTMLElement | null;
+        patientsOf(found: Wire.Evaluation, figures: [string | Node, Wire.Figure][]): HTMLElement | null;
         pointOf(found: Wire.Evaluation): HTMLElement | null;
         predictiveOf(found: Wire.Evaluation): HTMLElement | null;
         calibrationOf(found: Wire.Evaluation): HTMLElement | null;

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from breastai.clinical.evidence import evaluate, pool_patients, weighted_figures
+from breastai.clinical.evidence import evaluate, patient_figures, weighted_figures
 from breastai.clinical.metrics import epoch_figures
 
 CLASSES = ("benign", "malignant", "normal")
@@ -84,25 +84,12 @@ def test_the_figures_of_an_epoch_and_of_an_evaluation_are_the_same(draw_cases: A
             assert judged[f"{figure}.{name}"].value == pytest.approx(row[figure]), figure
 
 
-def test_patients_are_pooled_by_their_mean_and_left_out_when_their_images_disagree() -> None:
-    labels = np.array([1, 1, 0, 1, 0])
-    probabilities = np.array([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1], [0.5, 0.5], [0.7, 0.3]])
-    pooled_labels, pooled = pool_patients(labels, probabilities, np.array([0, 0, 1, 2, 2]))
-    assert pooled_labels.tolist() == [1, 0]
-    assert pooled == pytest.approx(np.array([[0.4, 0.6], [0.9, 0.1]]))
-    figures = evaluate(labels, probabilities, CLASSES[:2], ["a", "a", "b", "c", "c"], repetitions=10)
-    assert figures["accuracy@patient"].n == 2
-    assert figures["accuracy@patient"].value == 1.0
-    assert figures["accuracy"].n == 5
-
-
 def test_the_order_of_patients_and_their_names_do_not_matter(draw_cases: Any) -> None:
     labels, probabilities = draw_cases(60, seed=5)
     patients = [f"P{number // 3}" for number in range(60)]
     order = np.random.default_rng(0).permutation(60)
     first = evaluate(labels, probabilities, CLASSES, patients, repetitions=20)
     second = evaluate(labels[order], probabilities[order], CLASSES, [patients[i] for i in order], repetitions=20)
-    assert "accuracy@patient" in first
     for name, figure in first.items():
         assert second[name].value == pytest.approx(figure.value), name
         assert second[name].low == pytest.approx(figure.low), name
@@ -111,7 +98,7 @@ def test_the_order_of_patients_and_their_names_do_not_matter(draw_cases: Any) ->
 def test_without_a_second_image_of_anyone_there_is_nothing_to_pool(draw_cases: Any) -> None:
     labels, probabilities = draw_cases(30, seed=5)
     alone = evaluate(labels, probabilities, CLASSES, [str(number) for number in range(30)], repetitions=20)
-    assert not any("@patient" in name for name in alone)
+    assert patient_figures(labels, probabilities, CLASSES, [str(number) for number in range(30)]) == ({}, None)
     assert alone["accuracy"] == evaluate(labels, probabilities, CLASSES, repetitions=20)["accuracy"]
 
 

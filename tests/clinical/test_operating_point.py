@@ -57,6 +57,35 @@ def test_fewer_positives_than_the_target_needs_are_reported_as_such() -> None:
     assert point.specificity.value == 1.0
 
 
+def test_the_positives_a_point_rests_on_are_patients_where_they_are_known() -> None:
+    positive = np.arange(120) < 60  # of 15 patients with four images each
+    scores = np.linspace(1, 0.1, 120)
+    point = choose_operating_point("malignant", positive, scores, np.arange(120) // 4, patients=True)
+    assert point is not None
+    assert (point.positives, point.unit, point.reached) == (15, "patient", False)
+    alone = choose_operating_point("malignant", positive, scores)
+    assert alone is not None and (alone.positives, alone.unit, alone.reached) == (60, "image", True)
+
+
+def test_an_image_of_a_new_patient_is_flagged_as_often_as_promised_however_many_images_patients_have() -> None:
+    generator = np.random.default_rng(7)
+
+    def draw_patients(count: int) -> tuple[Any, Any]:
+        own = np.repeat(np.arange(count), generator.integers(1, 9, count))
+        # Images of a patient are alike, and patients with many images are the harder ones.
+        many = np.bincount(own)[own]
+        return own, generator.normal(size=count)[own] - 0.2 * many + 0.2 * generator.normal(size=len(own))
+
+    caught = []
+    for _ in range(300):
+        own, scores = draw_patients(30)
+        point = choose_operating_point("malignant", np.ones(len(own), dtype=bool), scores, own, 0.9, patients=True)
+        new_own, new_scores = draw_patients(100)
+        assert point is not None
+        caught.append(np.mean(np.bincount(new_own, new_scores >= point.threshold) / np.bincount(new_own)))
+    assert 0.895 <= np.mean(caught) <= 0.95
+
+
 def test_a_tiny_difference_of_the_scores_changes_no_decision() -> None:
     positive, scores = draw(100, 3)
     point = choose_operating_point("malignant", positive, scores)

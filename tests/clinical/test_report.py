@@ -26,7 +26,7 @@ from breastai.domain.config import parse_config
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import NoEvaluation, RunNotFound
 from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCreated, TrainingStarted
-from breastai.domain.evidence import EvaluationRecord, Finding, JudgedCase, TwinGroup
+from breastai.domain.evidence import EvaluationRecord, Finding, ImageUse, JudgedCase, TwinGroup
 from breastai.domain.jobs import Report
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.evaluations import save_evaluation, sha256_of
@@ -40,7 +40,9 @@ PATIENT = "P-0042-Dupont"
 Written = Callable[..., tuple[str, dict[str, Any]]]
 
 
-def made_run(workspace: Workspace, evaluated: bool = True, test_dir: str = "images/test") -> None:
+def made_run(
+    workspace: Workspace, evaluated: bool = True, uses: ImageUse | None = None, test_dir: str = "images/test"
+) -> None:
     """Write the records of a run, as a training and an evaluation leave them."""
     config = parse_config({"data": {"test_dir": test_dir}, "system": {"seed": 7}})
     labels, raw = draw(120, seed=1)
@@ -116,6 +118,7 @@ def made_run(workspace: Workspace, evaluated: bool = True, test_dir: str = "imag
             split="test",
             fingerprint="f" * 64,
             opened=2,
+            uses=uses,
             notes=["The model's own split: 20% set aside for validation by whole patients, seed 7."],
             evidence=found,
             cases=cases,
@@ -253,8 +256,38 @@ def test_the_operating_point_is_told_in_plain_words(written: Written) -> None:
     point, hundred = document["evidence"]["operating_point"], document["per_hundred"]
     sensitivity = point["figures"]["sensitivity"]["value"]
     assert hundred["missed"] == round(100 * (1 - sensitivity))
-    assert f"Of 100 malignant cases, {hundred['missed']} missed (interval {hundred['missed_low']} to" in words
-    assert f"{point['missed']} of {point['positives']} malignant cases were below the threshold" in words
+    assert f"Of 100 malignant images, {hundred['missed']} missed (interval {hundred['missed_low']} to" in words
+    assert f"{point['missed']} of {point['positives']} malignant images were below the threshold" in words
+
+
+@pytest.mark.parametrize(
+    ("uses", "said", "not_said"),
+    [
+        (ImageUse(), "before these images were judged", "optimistic"),
+        (
+            ImageUse(epoch=120, temperature=120, threshold=120),
+            "120 of the 120 images were also used for",
+            "before these",
+        ),
+        (None, "whether these images were among them is not recorded", "before these images were judged"),
+    ],
+)
+def test_what_the_judged_images_were_used_for_is_said_beside_the_figures(
+    workspace: Workspace, uses: ImageUse | None, said: str, not_said: str
+) -> None:
+    made_run(workspace, uses=uses)
+    page, _ = make_report(workspace, pictures=False)
+    words = html.unescape(re.sub(r"<[^>]+>", "", page.read_text(encoding="utf-8")))
+    assert said in words and not_said not in words
+
+
+def test_patients_are_pooled_by_a_rule_that_is_told(written: Written) -> None:
+    page, document = written()
+    words = html.unescape(re.sub(r"<[^>]+>", "", page))
+    pooled = document["evidence"]["by_patient"]
+    assert pooled["mixed"] > 0 and pooled["patients"] == 60
+    assert f"Patients with images of several classes: {pooled['mixed']} of 60" in words
+    assert f"{pooled['missed']} of {pooled['positives']} patients with malignant were below the threshold" in words
 
 
 def test_cases_in_and_out_add_up(written: Written) -> None:

@@ -10,6 +10,7 @@ from breastai.data.decode import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
 from breastai.domain.events import Comparison, Evaluation, Event, Prediction, PredictionsComplete
+from breastai.domain.evidence import ImageUse
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
@@ -113,12 +114,30 @@ def test_without_a_folder_a_run_is_judged_on_the_images_it_validated_on(
     assert told.n == len(split.val)
     (record,) = (record for _, record in read_evaluations(workspace, "run"))
     assert {case.name_sha256 for case in record.cases} == {sha256_of(name) for name in split.val}
-    assert any(f"{told.n} of these images chose its best epoch" in note for note in told.notes)
+    assert any(f"{told.n} of these images were also used to choose the best epoch" in note for note in told.notes)
+    uses = told.uses
+    assert uses is not None and uses == record.uses
+    assert (uses.training, uses.epoch, uses.temperature, uses.threshold) == (0, told.n, told.n, told.n)
 
 
 def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace, sample_data: Path) -> None:
     assert any("trained the model" in note for note in evaluation(trained, sample_data, "train").notes)
     assert not any("trained the model" in note for note in evaluation(trained, sample_data, "test").notes)
+    assert evaluation(trained, sample_data, "test").uses == ImageUse()
+
+
+def test_patients_are_counted_and_pooled_by_the_rule_of_the_model(trained: Workspace, sample_data: Path) -> None:
+    told = evaluation(trained, sample_data, "test")
+    files = sorted((sample_data / "test").rglob("*.png"))
+    patients = {file.name.split("_")[0] for file in files}
+    assert told.patients == len(patients)
+    if len(patients) < len(files):
+        assert told.by_patient is not None
+        assert (told.by_patient.patients, told.by_patient.target_class) == (len(patients), "malignant")
+    manifest = read_manifest(find_checkpoint(trained, "run/best"))
+    ill = {Path(file).name.split("_")[0] for file in manifest.split.val if file.startswith("malignant")}
+    point = manifest.decision.operating_point
+    assert point is not None and (point.unit, point.positives) == ("patient", len(ill))
 
 
 def test_a_bad_file_is_an_answer_with_its_reason(trained: Workspace, sample_data: Path, tmp_path: Path) -> None:

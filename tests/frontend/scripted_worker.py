@@ -34,9 +34,11 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.evidence import (
+    ByPatient,
     CalibrationEvidence,
     Figure,
     Finding,
+    ImageUse,
     JudgedPoint,
     PairedFigure,
     Referral,
@@ -276,6 +278,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         class_names=PLAIN_NAMES,
         counts=dict.fromkeys(PLAIN_NAMES, 20),
         figures={"accuracy": figure(0.8), "auc_roc.malignant": figure(0.9), "lr_positive.malignant": figure(None)}
+        | {"sensitivity.malignant@patient": figure(0.72)}
         | ({"accuracy@device=<b>A</b>": figure(0.6)} if job.subgroups else {}),
         confusion_matrix=[[20, 0, 0], [0, 20, 0], [0, 0, 20]],
         notes=["Patients are unknown: several images of one patient count as independent cases."],
@@ -299,6 +302,8 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         predictive_values={f"{name}.{place}": figure(0.31) for name in ("ppv", "npv") for place in ("screening", "clinic")},
         referral=Referral(error_rate=0.05, referred=figure(0.42), error_among_kept=figure(0.13), outside=figure(0.17), unlike=figure(0.19)),
         patients=51,
+        by_patient=ByPatient(score="largest", target_class="malignant", patients=51, mixed=7, counts={"malignant": 18, "benign": 33}, positives=18, missed=2, negatives=33, flagged=9),
+        uses=ImageUse(epoch=60, temperature=60, threshold=60) if job.split == "val" else ImageUse(),
         skipped=[{"file": "benign/<i>empty</i>.png", "reason": "the file is empty (0 bytes)"}],
         fingerprint="ab" * 32,
         record="logs/run/evaluations/1.json",

@@ -86,9 +86,15 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
     body = page.locator("#evaluation-body")
     expect(body).to_contain_text("0.800 to 0.900")
-    expect(body).to_contain_text("Of 20 such cases 1 were missed; of 40 others 6 were called")
+    expect(body).to_contain_text("Of 20 malignant images 1 were missed; of 40 others 6 were flagged")
     expect(body).to_contain_text("this many times: 3")
-    expect(body).to_contain_text("Validation had only 30 such cases")
+    expect(body).to_contain_text("Only 30 malignant images in validation: a sensitivity of 95%")
+    # By patient, with the rule that made one case of a patient's images; and what these images were also used for.
+    by_patient = body.locator("section", has_text="By patient")
+    expect(by_patient).to_contain_text("Patients with images of several classes: 7 of 51")
+    expect(by_patient).to_contain_text("Of 18 patients with malignant, 2 missed on every image")
+    expect(by_patient.locator("tbody tr")).to_have_count(1)
+    expect(body).to_contain_text("60 of the 60 images were also used for choosing the best epoch, calibration")
     # What a call would be worth at another prevalence, each value with its interval.
     screening = body.locator("tr", has_text="screening")
     expect(screening.locator("td")).to_have_text(["0.5%", "0.310 0.210 to 0.310", "0.310 0.210 to 0.310"])
@@ -98,8 +104,9 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     assert charts == [4, 3, 3, 2]
     expect(body.locator(".matrix-cell.right b").first).to_have_text("20")
     # Each part of the images by itself, told apart by the table that was named.
-    expect(body.locator("section").first).to_contain_text("device: <b>A</b>")
-    expect(body.locator("section").first).to_contain_text("0.600 0.500 to 0.600")
+    by_device = body.locator("section", has_text="By subgroup")
+    expect(by_device).to_contain_text("device: <b>A</b>")
+    expect(by_device).to_contain_text("0.600 0.500 to 0.600")
     assert violations(page) == []
 
 
@@ -131,7 +138,7 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     screening = body.locator("tr", has_text="dépistage")
     expect(screening.locator("td")).to_have_text(["0,5\u00a0%", "0,310 0,210 à 0,310", "0,310 0,210 à 0,310"])
     for text in (
-        "La validation n’avait que 30 de ces cas", "Température de 1,200", "benign 0,25", "Perte logarithmique0,300",
+        "Seulement 30 images «\u00a0malignant\u00a0» en validation", "Patients avec des images de plusieurs classes\u00a0: 7 sur 51", "Aucune de ces images n’a servi", "Température de 1,200", "benign 0,25", "Perte logarithmique0,300",
         "taux d’erreur de 5", "Cas renvoyés0,4200,320 à 0,420", "le fichier est vide", "abababababababab",
         "logs/run/evaluations/1.json", "Patientes51",
     ):  # fmt: skip

@@ -37,11 +37,9 @@
     return t("evaluation.interval", { low: format.figure(figure.low), high: format.figure(figure.high) });
   }
 
-  /** @param {[string, Wire.Figure][]} figures @param {string} caption @param {boolean} captionHidden */
-  function figuresTable(figures, caption, captionHidden) {
-    const rows = figures.map(([full, figure]) => [wordsOf(full), format.figure(figure.value), interval(figure), format.integer(figure.n)]);
-    const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
-    return scroller(caption, table({ caption, captionHidden, head, rows, numeric: true }));
+  /** @param {[string, Wire.Figure][]} figures @returns {[Node, Wire.Figure][]} */
+  function worded(figures) {
+    return figures.map(([full, figure]) => [wordsOf(full), figure]);
   }
 
   /** The model in each subgroup, side by side: where it is weak is what a mean hides. @param {Wire.Evaluation} found */
@@ -68,13 +66,15 @@
   /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */
   function bodyOf(found) {
     const all = Object.entries(found.figures);
-    const first = all.filter(([full]) => FIRST.includes(parts(full).base) && parts(full).where === "");
-    const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t("evaluation.on", { n: format.integer(found.n) }));
+    /** @param {string} where */
+    const first = (where) => worded(all.filter(([full]) => FIRST.includes(parts(full).base) && parts(full).where === where).map(([full, figure]) => [full.split("@")[0] ?? full, figure]));
+    const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
+    const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }));
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
     const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
-    const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(all, t("evaluation.all"), true));
-    const { pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
-    return [head, opened, notes, pointOf(found), figuresTable(first, t("evaluation.most_probable"), false), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
+    const { figuresTable, usesOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
+    const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(t("evaluation.all"), worded(all), true));
+    return [head, opened, notes, pointOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */

@@ -22,15 +22,38 @@
     return make("section", {}, make("h4", { text: title }), ...content);
   }
 
-  /** @param {string} caption @param {[string, Wire.Figure][]} figures @param {boolean} captionHidden */
-  function figuresTable(caption, figures, captionHidden) {
-    const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
+  /** @param {string} caption @param {[string | Node, Wire.Figure][]} figures @param {boolean} captionHidden @param {string} [counted] what each figure rests on */
+  function figuresTable(caption, figures, captionHidden, counted = "evaluation.n") {
+    const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", counted].map((key) => t(key));
     const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), interval(figure), format.integer(figure.n)]);
     return scroller(caption, table({ caption, captionHidden, head, rows, numeric: true }));
   }
 
-  /** The operating point in plain words, and what it comes to on these cases. @param {Wire.Evaluation} found */
-  function pointOf({ operating_point: point }) {
+  /** What the judged images were also used for, of some parts of what the model decides by. @param {Wire.Evaluation} found @param {(keyof Wire.ImageUse)[]} parts */
+  function usesOf({ uses, n }, ...parts) {
+    if (uses === null) return null;
+    const used = parts.filter((part) => uses[part] > 0);
+    if (used.length === 0) return make("p", { class: "muted", text: t("uses.none") });
+    const count = Math.max(...used.map((part) => uses[part]));
+    return make("p", { class: "banner warning", text: t("uses.some", { count: format.integer(count), n: format.integer(n), parts: used.map((part) => t(`uses.${part}`)).join(", ") }) });
+  }
+
+  /** The figures by patient, and how a patient's images become one case. @param {Wire.Evaluation} found @param {[string | Node, Wire.Figure][]} figures */
+  function patientsOf({ by_patient: pooled }, figures) {
+    if (pooled === null) return null;
+    const caption = t("evaluation.patients_caption");
+    const numbers = { mixed: format.integer(pooled.mixed), patients: format.integer(pooled.patients), name: pooled.target_class ?? "" };
+    const rule = pooled.target_class === null ? "pooling.no_target" : `pooling.${pooled.score}`;
+    const counted =
+      pooled.positives === null
+        ? null
+        : make("p", { text: t("pooling.counted", { name: numbers.name, positives: format.integer(pooled.positives), missed: format.integer(pooled.missed), negatives: format.integer(pooled.negatives), flagged: format.integer(pooled.flagged) }) });
+    return section(caption, make("p", { class: "muted", text: t(rule, numbers) }), counted, figuresTable(caption, figures, true, "evaluation.n_patients"));
+  }
+
+  /** The operating point in plain words, and what it comes to on these images. @param {Wire.Evaluation} found */
+  function pointOf(found) {
+    const point = found.operating_point;
     if (point === null) return null;
     const told = t("evaluation.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
     const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`evidence.${figure}`), value]));
@@ -38,8 +61,9 @@
       "div",
       {},
       make("p", { class: "banner", text: told }),
-      point.reached ? null : make("p", { class: "banner warning", text: t("evaluation.too_few", { positives: format.integer(point.validation_positives) }) }),
+      point.reached ? null : make("p", { class: "banner warning", text: t(`evaluation.too_few.${point.validation_unit}`, { positives: format.integer(point.validation_positives), name: point.class_name, target: format.percent(point.target_sensitivity, 0) }) }),
       figures.length === 0 ? null : figuresTable(t("evaluation.at_point"), figures, false),
+      usesOf(found, "training", "epoch", "temperature", "threshold"),
     );
   }
 
@@ -64,7 +88,8 @@
   }
 
   /** How far probabilities can be taken at their word. @param {Wire.Evaluation} found */
-  function calibrationOf({ calibration, class_names }) {
+  function calibrationOf(found) {
+    const { calibration, class_names } = found;
     if (calibration === null) return null;
     const { before, after, temperature, prior_shift } = calibration;
     const caption = t("evaluation.calibration");
@@ -75,11 +100,13 @@
       caption,
       make("p", { class: "muted" }, t("evaluation.temperature", { temperature: format.figure(temperature) }), shifts.length ? " " : "", shifts.length ? make("span", {}, t("evaluation.prior_shift"), " ", name(shifts.join(" · "))) : ""),
       scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true })),
+      usesOf(found, "training", "epoch", "temperature"),
     );
   }
 
   /** Which cases a human should decide, and what that is worth. @param {Wire.Evaluation} found */
-  function referralOf({ referral }) {
+  function referralOf(found) {
+    const { referral } = found;
     if (referral === null) return null;
     const { referred, error_among_kept, outside, unlike } = referral;
     const told = { referred, error_among_kept, outside, ...(unlike === null ? {} : { unlike }) };
@@ -90,6 +117,7 @@
       make("p", { class: "muted", text: t("evaluation.referral_help", { rate: format.percent(referral.error_rate, 0) }) }),
       figuresTable(caption, figures, true),
       unlike === null ? make("p", { class: "muted", text: t("evaluation.unlike_unknown") }) : null,
+      usesOf(found, "training", "conformal_sets", "novelty"),
     );
   }
 
@@ -105,5 +133,5 @@
     return section(t("evaluation.cases"), terms(facts), skipped);
   }
 
-  BreastAI.views.judged = { pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
+  BreastAI.views.judged = { figuresTable, usesOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
 })();

@@ -1,0 +1,87 @@
+"""Patient pooling: from the images of a patient to one label and one score, so that figures by patient leave nobody out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.clinical.intervals import Clusters
+from breastai.domain.evidence import ByPatient, PatientScore
+
+Labels = npt.NDArray[np.int64]
+Probabilities = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PooledPatients:
+    """One case for each patient: `labels` (K,), `probabilities` (K, C). `mixed`: patients with images of several classes.
+
+    `patients` is K plus those who have no label, which happens only without a target class.
+    """
+
+    labels: Labels
+    probabilities: Probabilities
+    patients: int
+    mixed: int
+    score: PatientScore
+    target: int | None
+
+    def described(self, class_names: Sequence[str], threshold: float | None = None) -> ByPatient:
+        """Return these patients as a record keeps them, counted at the `threshold` of the target class if there is one."""
+        counts = np.bincount(self.labels, minlength=len(class_names))
+        found = ByPatient(
+            score=self.score,
+            target_class=None if self.target is None else class_names[self.target],
+            patients=self.patients,
+            mixed=self.mixed,
+            counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
+        )
+        if self.target is None or threshold is None:
+            return found
+        positive = self.labels == self.target
+        flagged = self.probabilities[:, self.target] >= threshold
+        return found.model_copy(
+            update={
+                "positives": int(positive.sum()),
+                "missed": int((positive & ~flagged).sum()),
+                "negatives": int((~positive).sum()),
+                "flagged": int((~positive & flagged).sum()),
+            }
+        )
+
+
+def pool_patients(
+    labels: Labels,
+    probabilities: Probabilities,
+    clusters: Clusters,
+    target: int | None = None,
+    score: PatientScore = "largest",
+) -> PooledPatients:
+    """Return one case for each patient from N images: `labels` (N,), `probabilities` (N, C), `clusters` (N,) from 0 up.
+
+    A patient with any image of the `target` class is of that class; any other is of the class that most of the images
+    have, of equals the first. `largest` scores a patient by the image most probable to be of the target class, so that
+    a threshold flags a patient exactly when it flags any image; `mean` by the mean of the images' probabilities.
+    Without a target class patients of several classes have no label and are left out, and the mean is the score.
+    """
+    sizes = np.bincount(clusters)
+    count, classes = len(sizes), probabilities.shape[1]
+    of_class = np.bincount(clusters * classes + labels, minlength=count * classes).reshape(count, classes)
+    mixed = (of_class > 0).sum(axis=1) > 1
+    pooled_labels = of_class.argmax(axis=1)
+    if target is None or score == "mean":
+        sums = np.stack([np.bincount(clusters, weights=column, minlength=count) for column in probabilities.T], axis=1)
+        pooled, score = sums / sizes[:, None], "mean"
+    else:
+        # By patient, then by the target's probability: the last of each patient is the largest.
+        order = np.lexsort((probabilities[:, target], clusters))
+        pooled = probabilities[order[np.cumsum(sizes) - 1]]
+    if target is None:
+        labelled = ~mixed
+    else:
+        labelled = np.ones(count, dtype=bool)
+        pooled_labels = np.where(of_class[:, target] > 0, target, pooled_labels)
+    return PooledPatients(
+        pooled_labels[labelled].astype(np.int64), pooled[labelled], count, int(mixed.sum()), score, target
+    )
