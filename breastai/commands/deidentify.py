@@ -16,6 +16,13 @@ def register(app: typer.Typer) -> None:
 def deidentify(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Images, DICOM or others, in any folders.")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="An empty or new folder.")],
+    classes: Annotated[
+        str,
+        typer.Option(
+            help="Names of class folders to keep, with commas between them. Of others only usual words for a class "
+            "are kept (benign, malin, BI-RADS 4a ...); every other name could be a patient's and becomes a hash."
+        ),
+    ] = "",
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -34,7 +41,8 @@ def deidentify(
         raise FolderNotEmpty(target, there.name)
     salt = project_salt(Workspace.open(workspace))
     with opened(as_json) as output, naming_full_disk(out):
-        done = list(copies(source, out, salt))
+        given = [_checked(name.strip()) for name in classes.split(",") if name.strip()]
+        done = list(copies(source, out, salt, given))
         written = [each for each in done if each.written]
         reasons: dict[str, int] = {}
         for each in done:
@@ -46,9 +54,30 @@ def deidentify(
             "patients": len({each.patient_id for each in written}),
             "table": TABLE,
             "left_out": reasons,
+            "hashed_classes": sum(each.hashed_class for each in written),
         }
         lines = [f"{len(written)} images in {target}; who belongs together stands in {target}/{TABLE}."]
         lines += [f"Left out: {count} ({reason})" for reason, count in reasons.items()]
+        if values["hashed_classes"]:
+            lines.append(
+                f"{values['hashed_classes']} images lie in folders whose names are no known class; a hash stands for each "
+                "of these folders and, without an id in a header, for the patient. If they are classes, delete "
+                f"{target} and name them with --classes."
+            )
         lines.append("Text burned into the pixels is not found: look at every image before sharing it.")
         output.result(values, "\n".join(lines))
     return 0 if written else 2
+
+
+def _checked(name: str) -> str:
+    """Return the name of a class; raise NameInvalid unless it can be that of one folder."""
+    from breastai.domain.errors import NameInvalid
+
+    if (
+        not name.isprintable()
+        or any(sign in name for sign in '/\\:*?"<>|')
+        or name.strip(". ") != name
+        or len(name) > 100
+    ):
+        raise NameInvalid(name[:100], "the name of one folder, at most 100 letters")
+    return name

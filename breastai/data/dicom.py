@@ -1,6 +1,6 @@
 """DICOM: the pixels of a DICOM file as they are meant to be shown, 8 bits, grey or RGB."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +262,13 @@ def _to_8_bits_of(values: npt.NDArray[Any], bits: int | None = None) -> Pixels:
     if largest == 255:
         return values.astype(np.uint8)
     return np.rint(np.clip(values.astype(np.float64) / largest, 0, 1) * 255).astype(np.uint8)
+
+
+def decoded_frames(dataset: Dataset, name: str) -> Iterator[npt.NDArray[Any]]:
+    """Yield the stored values of every frame, (H, W) or RGB (H, W, 3), before any table or window; raise ImageUnreadable.
+
+    What the attributes of the pixels leave unsaid is put in.
+    """
+    frames = _complete(dataset)
+    for index in range(frames):
+        yield _frame(dataset, name, index, frames)
