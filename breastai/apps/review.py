@@ -76,6 +76,8 @@ def application(model: OnnxModel, folder: Path) -> FastAPI:
     gradio = quiet_gradio(folder)
     texts = gradio.I18n(en=dict(TEXTS["en"]), fr=dict(TEXTS["fr"]))
     page = _page(gradio, texts, model, folder)
+    # What is mounted counts as launched nowhere, and only then does Gradio refuse files that were not sent to it.
+    page.has_launched = True
     app: FastAPI = gradio.mount_gradio_app(
         FastAPI(openapi_url=None, docs_url=None, redoc_url=None),
         page,
@@ -87,6 +89,7 @@ def application(model: OnnxModel, folder: Path) -> FastAPI:
         pwa=False,
         mcp_server=False,
         show_error=False,
+        allowed_paths=[],
         max_file_size=MOST_UPLOAD_BYTES,
         i18n=texts,
         # The names of fonts that every system has: others would be fetched from elsewhere.
@@ -155,7 +158,7 @@ def _page(gradio: Any, texts: Any, model: OnnxModel, folder: Path) -> Any:
 
         def asked(paths: list[str] | None, request: gradio.Request) -> tuple[Any, ...]:
             language = _language(request)
-            found = [ask(model, Path(path)) for path in (paths or [])[:MOST_IMAGES]]
+            found = [ask(model, Path(path), folder) for path in (paths or [])[:MOST_IMAGES]]
             if len(paths or []) > MOST_IMAGES:
                 gradio.Warning(TEXTS[language]["too_many"].format(most=MOST_IMAGES))
             headers = [TEXTS[language][name] for name in ("file", "answer", "probability", "state")]

@@ -11,7 +11,7 @@ from breastai.apps.review_texts import TEXTS, Language, share
 from breastai.data.decode import read_image
 from breastai.data.headers import header_of
 from breastai.data.pictures import picture as small_picture
-from breastai.domain.errors import BreastAIError
+from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Prediction
 from breastai.domain.sentences import in_french
 from breastai.predictor.predictions import Answering, prediction, unreadable
@@ -24,20 +24,36 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True)
 class Reviewed:
-    """One image: where it lies for now, the model's answer, and the class a person gave it; None when none yet."""
+    """One image: where it lies for now, the model's answer, and the class a person gave it; None when none yet.
 
-    path: Path
+    `path` is None of what was not sent to the page: it is neither read nor shown.
+    """
+
+    path: Path | None
     answer: Prediction
     judged: str | None = None
 
 
-def ask(model: Answering, path: Path) -> Reviewed:
-    """Return the model's answer about an image file, or why there is none."""
+def ask(model: Answering, path: Path, folder: Path) -> Reviewed:
+    """Return the model's answer about an image file that was sent to `folder`, or why there is none.
+
+    A request can name any file of this machine in place of one it sent: those outside are not opened.
+    """
     name = path.name
+    if not was_sent(path, folder):
+        return Reviewed(None, unreadable(ImageUnreadable(name, "it was not sent to this page"), name))
     try:
         return Reviewed(path, prediction(model, read_image(path), name, header_of(path)))
     except BreastAIError as error:
         return Reviewed(path, unreadable(error, name))
+
+
+def was_sent(path: Path, folder: Path) -> bool:
+    """Return whether a path leads, its links followed, to a file in the folder of what was sent."""
+    try:
+        return path.is_file() and path.resolve(strict=True).is_relative_to(folder.resolve(strict=True))
+    except (OSError, ValueError, RuntimeError):  # a loop of links, a null byte
+        return False
 
 
 def with_judgement(
@@ -50,9 +66,9 @@ def with_judgement(
     return changed
 
 
-def picture(path: Path, language: Language) -> str:
+def picture(path: Path | None, language: Language) -> str:
     """Return an image as HTML that holds it whole, so that no copy of it comes to lie anywhere; empty when unreadable."""
-    uri = small_picture(path, _PICTURE_SIDE)
+    uri = None if path is None else small_picture(path, _PICTURE_SIDE)
     if uri is None:
         return ""
     alt = html.escape(TEXTS[language]["picture"], quote=True)

@@ -128,6 +128,7 @@ _COPIES = (
         "ce qui est arrivé n’est pas ce que le stockage dit contenir",
     ),
     (r"it is no longer there", "elle n’y est plus"),
+    (r"it was not sent to this page", "elle n’a pas été envoyée à cette page"),
     (r"the storage does not let it be read", "le stockage ne la laisse pas lire"),
     (r"it could not be copied \((.*)\)", "elle n’a pas pu être copiée ({})"),
 )

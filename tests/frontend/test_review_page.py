@@ -112,6 +112,41 @@ def test_a_request_cannot_have_a_file_of_this_machine_or_of_another_read(served:
     assert status(f"{url}gradio_api/file=https://example.org/x.png") in (400, 403, 404)
 
 
+def test_the_queue_reads_no_file_that_was_not_sent(served: tuple[str, Path], tmp_path: Path) -> None:
+    url, folder = served
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    Image.fromarray(np.full((12, 12), 200, np.uint8)).save(private / "x.png")
+    kept = folder / "temporary" / "beside.png"
+    Image.fromarray(np.full((12, 12), 200, np.uint8)).save(kept)
+    try:
+        for path in (str(private / "x.png"), str(kept), f"{folder}/temporary/../../private/x.png", str(folder / "bright.onnx")):
+            answer = queued(url, [{"path": path, "orig_name": "x.png", "meta": {"_type": "gradio.FileData"}}])
+            assert "data:image" not in answer and "probability of" not in answer, path
+    finally:
+        kept.unlink()
+
+
+def queued(url: str, files: list[dict[str, object]]) -> str:
+    """Ask the page's queue about files as its script does; return all that comes back."""
+    with urllib.request.urlopen(f"{url}config") as answer:
+        config = json.loads(answer.read())
+    uploads = next(each["id"] for each in config["components"] if each["type"] == "file")
+    number = next(each["id"] for each in config["dependencies"] if each["inputs"] == [uploads])
+    body = {"data": [files], "fn_index": number, "session_hash": "s", "event_data": None, "trigger_id": uploads}
+    asked = urllib.request.Request(f"{url}gradio_api/queue/join", json.dumps(body).encode())
+    asked.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(asked) as answer:
+        answer.read()
+    said = ""
+    with urllib.request.urlopen(f"{url}gradio_api/queue/data?session_hash=s", timeout=60) as events:
+        for line in events:
+            said += line.decode()
+            if "process_completed" in said and said.endswith("\n"):
+                return said
+    return said
+
+
 def status(url: str, headers: dict[str, str] | None = None) -> int:
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=30) as answer:

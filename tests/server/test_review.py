@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from breastai.apps.review_door import COOKIE, POLICY, guarded
 from breastai.apps.review_texts import TEXTS, language_of, share
-from breastai.apps.reviewing import Reviewed, rows, table, told, with_judgement
+from breastai.apps.reviewing import Reviewed, ask, picture, rows, table, told, with_judgement
 from breastai.commands.review import PAGE
 from breastai.data.predictions_table import read_predictions
 from breastai.domain.catalog import RESEARCH_USE
@@ -87,6 +88,39 @@ def test_judgements_make_a_table_that_an_evaluation_reads(tmp_path):
     assert found.files == ("a.png", "'=b.png"), "what is no class takes a judgement back, an unread image has none"
     assert [found.class_names[label] for label in found.labels] == ["dark", "bright"]
     assert found.probabilities[:, list(found.class_names).index("bright")].tolist() == [0.9, 0.3]
+
+
+class NeverAsked:
+    """A model that must not be asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"asked for {name}")
+
+
+def test_a_file_that_was_not_sent_to_the_page_is_neither_read_nor_shown(tmp_path):
+    sent, private = tmp_path / "sent", tmp_path / "private"
+    for folder in (sent, private):
+        folder.mkdir()
+    Image.new("L", (8, 8), 200).save(private / "x.png")
+    (sent / "link.png").symlink_to(private / "x.png")
+    (sent / "folder").symlink_to(private)
+    others = tmp_path / "sent-not"
+    others.mkdir()
+    Image.new("L", (8, 8)).save(others / "x.png")
+    for path in (
+        private / "x.png",
+        sent / ".." / "private" / "x.png",
+        sent / "link.png",
+        sent / "folder" / "x.png",
+        others / "x.png",
+        sent / "absent.png",
+        Path("x\0.png"),
+        sent,
+    ):
+        found = ask(NeverAsked(), path, sent)
+        assert found.answer.label is None and found.answer.error == "it was not sent to this page"
+        assert picture(found.path, "en") == ""
+    assert told(found.answer, "fr").endswith("elle n’a pas été envoyée à cette page.")
 
 
 # --- who may come ---
