@@ -85,6 +85,9 @@ def root(
 
 def main() -> None:
     """Run the command of this process and exit with its status."""
+    from breastai.storage.private_files import keep_files_private
+
+    keep_files_private()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -138,13 +141,15 @@ def _logged(fault: Exception, arguments: Sequence[str]) -> InternalError:
     import traceback
     from datetime import UTC, datetime
 
+    from breastai.storage.private_files import open_private, private_folder
+
     text = f"{datetime.now(UTC).isoformat(timespec='seconds')} breastai {__version__} {list(arguments)}\n"
     text += "".join(traceback.format_exception(fault)) + "\n"
     for folder in (_workspace_in(arguments) / "logs", Path(tempfile.gettempdir())):
         file = folder / "faults.log"
         with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            private_folder(folder)
+            with open_private(file, "a", encoding="utf-8", errors="backslashreplace") as log:
                 log.write(text)
             return InternalError(f"{type(fault).__name__}: {fault}"[:300], file.as_posix())
     sys.stderr.write(text)

@@ -50,6 +50,7 @@ from breastai.domain.jobs import (
 )
 from breastai.domain.messages import encode_event, error_event
 from breastai.storage.interrupted import config_of
+from breastai.storage.private_files import keep_files_private
 from breastai.storage.recording import Events, Pace, Stop, StopReason, recorded, translated
 from breastai.storage.workspace import Workspace
 
@@ -205,6 +206,7 @@ def _perform_study(job: AnyJob, events: Events) -> Iterator[Event]:
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Read a job from the first line of stdin, then control lines; write events to stdout. `--light`: many jobs."""
+    keep_files_private()
     output = claim_stdout()
     tell_of_faults()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the server's terminal is the server's to answer

@@ -63,7 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
     """A workspace whose model was trained on sample data, and the events of that run. Not to be written to."""
     root = tmp_path_factory.mktemp("trained")
     (root / "config.json").write_text(json.dumps(SMALL), encoding="utf-8")
-    before = Path.cwd()
+    before, umask = Path.cwd(), os.umask(0)
     os.chdir(root)
     try:
         assert run(["sample-data", "data", "--per-class", "18"]) == 0
@@ -72,6 +72,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[s
             patch.setattr("sys.stdout", stdout)
             assert run(["train", "--json"]) == 0
     finally:
+        os.umask(umask)
         os.chdir(before)
     return root, [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
 
@@ -90,6 +91,26 @@ def finished(
 
 
 # --- the main way --------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
+def test_nobody_else_can_read_what_a_project_came_to_hold(finished: tuple[Project, str]) -> None:
+    """Trained, judged, reported, exported, explained and backed up by a user whose umask keeps nothing to themselves."""
+    project, run_id = finished
+    umask = os.umask(0)
+    try:
+        project.run("evaluate", f"{run_id}/best", "--data", "data", "--split", "val")
+        project.run("report", f"{run_id}/best")
+        project.run("export", f"{run_id}/best", "--format", "pytorch")
+        project.run("export", f"{run_id}/best")
+        project.run("backup")
+    finally:
+        os.umask(umask)
+    folders = [project.root / name for name in ("checkpoints", "exports", "logs", "backups")]
+    found = [path for folder in folders for path in (folder, *folder.rglob("*"))]
+    assert len(found) > 20
+    assert [path.relative_to(project.root).as_posix() for path in found if path.stat().st_mode & 0o077] == []
+    project.run("evaluate", f"{run_id}/best", "--data", "data", "--split", "val")
 
 
 def test_a_run_tells_of_its_data_its_model_each_epoch_and_its_end(

@@ -20,6 +20,7 @@ from breastai.domain.errors import BreastAIError, CommandInvalid, NotUnderTorchr
 from breastai.domain.events import Error
 from breastai.domain.jobs import Resume, Train
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
+from breastai.storage.private_files import keep_files_private
 from breastai.storage.workspace import Workspace
 
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as in worker.py
@@ -104,6 +105,7 @@ def _together(place: Workspace, settings: Config, resume: str | None, epochs: in
 
 def main() -> int:
     """Run the command of this process and return its exit status."""
+    keep_files_private()
     first, as_json = os.environ.get("RANK", "0") == "0", "--json" in sys.argv
     try:
         status = app(sys.argv[1:], prog_name=_NAME, standalone_mode=False)

@@ -30,6 +30,7 @@ from breastai.data.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
 from breastai.storage.mirror import as_written
+from breastai.storage.private_files import make_tree_private, open_private, private_folder
 
 CACHE_VERSION = 1
 
@@ -121,6 +122,7 @@ def prepare(
     beyond that. Raises UnreadableClass when a class has no readable image.
     """
     root = cache_root or default_cache_root()
+    make_tree_private(root)
     store = _Store(root / _settings_key(preprocessing, image_size), preprocessing, image_size)
     maker = _Maker(folder, store)
     outcomes: list[_Entry | ImageUnreadable | None] = [None] * len(folder)
@@ -250,9 +252,9 @@ def _write_entry(store: _Store, digest: str, pixels: Pixels, original_size: tupl
     header = _HEADER.pack(_MAGIC, zlib.crc32(pixels.data), channels, *original_size)
     temporary = path.with_name(f"{digest}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         try:
-            with temporary.open("wb") as stream:
+            with open_private(temporary, "wb") as stream:
                 stream.write(header)
                 stream.write(pixels.data)
             temporary.replace(path)

@@ -27,6 +27,7 @@ from breastai.storage.mirror import (
     read_index,
     write_index,
 )
+from breastai.storage.private_files import make_private, make_tree_private, open_private, private_folder
 
 Progress = Callable[[int, int], None]
 
@@ -66,10 +67,11 @@ def mirror(address: str, limit_gb: float, report: Progress) -> Mirrored:
     """
     store = RemoteStore.open(address)
     root = copies_of(address)
-    mirror_root().mkdir(parents=True, exist_ok=True)
+    private_folder(mirror_root())
+    make_tree_private(mirror_root())
     with _alone(report):
         folders = _listed(store, root)
-        root.mkdir(parents=True, exist_ok=True)
+        private_folder(root)
         here = sum(
             copy is not None and copy.problem is None for each in folders.values() for copy in each.listed.values()
         )
@@ -89,7 +91,7 @@ def forget(address: str) -> None:
 @contextlib.contextmanager
 def _alone(report: Progress) -> Iterator[None]:
     """Hold the mirror for this process; `report` is told while it waits, so that whoever waits can be stopped."""
-    lock = FileLock(mirror_root() / "mirror.lock")
+    lock = FileLock(mirror_root() / "mirror.lock", mode=0o600)
     while True:
         try:
             lock.acquire(timeout=_LOCK_TICK_S)
@@ -188,7 +190,7 @@ def _copy(store: RemoteStore, folders: dict[str, _Folder], report: Progress) -> 
                     raise StoreUnreachable(store.address, copy.problem or "")
             for path, copies in arrived.items():
                 if path.is_dir():  # else a file has the folder's name, and none of these could be copied
-                    with (path / INDEX_NAME).open("a", encoding="utf-8") as index:
+                    with open_private(path / INDEX_NAME, "a", encoding="utf-8") as index:
                         index.writelines(copy.line for copy in copies)
             done += len(finished)
             report(done, total)
@@ -201,7 +203,7 @@ def _one(store: RemoteStore, path: Path, item: RemoteObject) -> Copy:
     temporary = path.with_name(f".{threading.get_ident()}-{os.getpid()}.tmp")
     problem, seen = "", ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         for attempt in range(_TRIES):
             try:
                 if attempt or item.version is None or item.size_bytes is None:
@@ -214,6 +216,7 @@ def _one(store: RemoteStore, path: Path, item: RemoteObject) -> Copy:
                 digest = md5_of(temporary) if item.md5 is not None else ""
                 # An ETag that two equal downloads contradict is no MD5.
                 if item.md5 in (None, digest) or (digest == seen and not item.md5_certain):
+                    make_private(temporary)
                     temporary.replace(path)
                     return Copy(path.name, size, item.version)
                 problem, seen = "what arrived is not what the storage says it holds", digest
@@ -267,7 +270,7 @@ def _forget_what_is_gone(root: Path, folders: dict[str, _Folder]) -> None:
                     here.rmdir()
     for folder in folders.values():
         with contextlib.suppress(FileExistsError, NotADirectoryError):  # a file has the folder's name
-            folder.path.mkdir(parents=True, exist_ok=True)
+            private_folder(folder.path)
             write_index(folder.path, (copy for copy in folder.listed.values() if copy is not None))
 
 

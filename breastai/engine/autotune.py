@@ -26,6 +26,7 @@ from breastai.engine.machine import matrix_gflops, processor_name
 from breastai.engine.runtime import fast_bf16
 from breastai.engine.tuning_plan import Dtype, LayerWays, Plan, install, plain_plan, uninstall
 from breastai.engine.vector_code import AVAILABLE
+from breastai.storage.private_files import make_private, private_folder
 
 _LOG = logging.getLogger(__name__)
 _CANDIDATES = "7"  # another number where there are others to choose from: plans kept before are measured anew
@@ -73,9 +74,10 @@ def plan_for(model: nn.Module, purpose: Purpose, folder: Path | None = None) -> 
         return plan
     plan = yield from tune(model, purpose)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         unfinished = path.with_suffix(".tmp")
         unfinished.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+        make_private(unfinished)
         unfinished.replace(path)
     except OSError as error:
         _LOG.warning("The tuning plan could not be kept in %s (%s): the next run measures again.", path.parent, error)

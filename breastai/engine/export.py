@@ -26,6 +26,7 @@ from breastai.engine.quantize import SCOPES, cost, excessive, quantize
 from breastai.predictor.answer import Answer
 from breastai.predictor.onnx_model import NOVELTY_NAME, OUTPUT_NAME, OnnxModel
 from breastai.predictor.references import reference_images, references_for
+from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
 _COMPARED_IMAGES = 16
@@ -82,7 +83,7 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     source = source_of(loaded, workspace, EXPORT_FORMATS[job.format])
     form = source.form
     target = workspace.exports_dir / form.folder / f"{loaded.manifest.run_id}_{loaded.manifest.kind}{form.suffix}"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     yield ProgressUpdate(stage="exporting", message=f"Writing {job.format}")
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
         written = Path(folder) / target.name

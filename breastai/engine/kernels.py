@@ -19,6 +19,7 @@ import platformdirs
 import torch
 
 from breastai.engine.vector_code import Code, llvm
+from breastai.storage.private_files import private_folder
 
 Run = Callable[[Sequence[int], int], None]
 _DIGEST_BYTES = 32
@@ -78,7 +79,7 @@ def _compile(text: str) -> bytes:
 def _keep(path: Path, content: bytes) -> None:
     """Write the file whole or not at all; a folder that can't be written only costs time at the next start."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(content)
         Path(file.name).replace(path)

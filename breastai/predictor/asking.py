@@ -16,6 +16,7 @@ from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnsw
 from breastai.domain.jobs import AskExports, HandedImage
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.predictions import prediction, unreadable
+from breastai.storage.private_files import make_private, private_folder
 from breastai.storage.workspace import Workspace
 
 _PICTURE_SIDE = 720
@@ -59,8 +60,10 @@ def answered(
     for handed in images:
         path = Path(handed.path)
         if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, keep / f"{handed.image}_{_ODD.sub('_', Path(handed.name).name)[-100:]}")
+            private_folder(keep)
+            copy = keep / f"{handed.image}_{_ODD.sub('_', Path(handed.name).name)[-100:]}"
+            shutil.copyfile(path, copy)
+            make_private(copy)
         for frame in frames_of(path, frames):
             count += 1
             name = f"{handed.name}{frame.name.removeprefix(path.name)}"

@@ -30,6 +30,7 @@ from breastai.predictor.answer import Answer
 from breastai.predictor.onnx_model import NOVELTY_NAME, OUTPUT_NAME, OnnxModel
 from breastai.predictor.references import references_for
 from breastai.storage.checkpoints import checkpoint_files
+from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
 _DIFFERENCE = 1e-4
@@ -83,7 +84,7 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
     graph = EnsembleGraph([exported_graph(loaded, novelty=limits is not None) for loaded in members], limits).eval()
     outputs = (OUTPUT_NAME,) if limits is None else (OUTPUT_NAME, NOVELTY_NAME)
     target = workspace.exports_dir / source.form.folder / f"{study.study_id}_ensemble{source.form.suffix}"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
         path = Path(folder) / target.name
         write_float32(graph, as_input(source.images[:2]), path, outputs)

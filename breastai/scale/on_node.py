@@ -16,6 +16,7 @@ from breastai.domain.evidence import Part
 from breastai.domain.messages import encode_event, error_event
 from breastai.domain.study import Study, StudyKind, StudyMember
 from breastai.scale.members import MemberFailed, MemberStopped, StudyInProgress
+from breastai.storage.private_files import keep_files_private
 from breastai.storage.recording import Pace, StopReason, translated
 from breastai.storage.studies import is_going_on, study_file
 from breastai.storage.workspace import Workspace
@@ -79,6 +80,7 @@ def do_member(
 
     The whole state of a member lies in the workspace, so another node goes on with it when this one is lost.
     """
+    keep_files_private()
     endings: list[Ending] = []
     pace = Pace()
     try:

@@ -31,6 +31,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import ConfigInvalid, DiskFull, StudyDamaged
 from breastai.domain.search_space import Dimension, TuningSettings, Value
 from breastai.domain.study import SettingImportance
+from breastai.storage.private_files import private_folder
 
 # Fewer say nothing about what mattered.
 FEWEST_FOR_IMPORTANCE = 8
@@ -49,7 +50,7 @@ class Trials:
         self._distributions = distributions(config.tuning.space, self._defaults)
         self._live: tuple[str, optuna.Trial] | None = None
         _silence()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         with self._faults():
             # By a connection of our own, not by an address, in which a path's % and ? would mean something else.
             self._storage = RDBStorage(

@@ -9,11 +9,13 @@ from breastai.domain.errors import BreastAIError
 from breastai.domain.server_settings import ServerSettings
 from breastai.server.app import Options, RunningServer, run_until_signal
 from breastai.server.services import workspace_config
+from breastai.storage.private_files import keep_files_private
 from breastai.storage.workspace import Workspace
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until told to stop; return the exit status."""
+    keep_files_private()
     arguments = _parser().parse_args(argv)
     try:
         workspace = Workspace.open(arguments.workspace)

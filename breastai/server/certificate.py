@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breastai.domain.errors import MissingExtra, TlsUnusable
+from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import atomic_write
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def made_certificate(folder: Path, names: Iterable[str]) -> tuple[Path, Path]:
         if _serves(certificate, key, wanted):
             return certificate, key
         public, private = _made(sorted(wanted))
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         atomic_write(key, private)
         atomic_write(certificate, public)
     except OSError as error:

@@ -15,6 +15,7 @@ from breastai.server.server_log import LOG
 from breastai.server.session import RUN_JOBS, Session
 from breastai.server.supervisor import Ending, Slot, Supervisor
 from breastai.storage.journal import mend
+from breastai.storage.private_files import open_private
 from breastai.storage.workspace import Workspace
 
 RequestId = str | int | None
@@ -236,7 +237,7 @@ def _write_down(workspace: Workspace, run_id: str, events: list[Event]) -> None:
     try:
         with workspace.lock_run(run_id):
             mend(journal)
-            with journal.open("ab") as file:
+            with open_private(journal, "ab") as file:
                 file.write("".join(encode_event(event) + "\n" for event in events).encode())
     except (OSError, BreastAIError):
         LOG.exception("the end of the run could not be written to %s", journal)

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+from breastai.storage.private_files import open_private, private_folder
+
 _ROTATE_ABOVE_BYTES = 5 * 2**20
 _EMPTY_ABOVE_BYTES = 50 * 2**20
 _LOOK_EVERY_S = 60.0
@@ -21,10 +23,10 @@ class WorkerLog:
 
     def open(self) -> BinaryIO:
         """Return the file, open for appending; a big one is put aside first as NAME.1."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         if self.path.exists() and self.path.stat().st_size > _ROTATE_ABOVE_BYTES:
             self.path.replace(self.path.with_name(self.path.name + ".1"))
-        file = self.path.open("ab")
+        file: BinaryIO = open_private(self.path, "ab")
         self.start = file.tell()
         return file
 

@@ -25,6 +25,7 @@ from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError,
 from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
+from breastai.storage.private_files import private_folder
 from breastai.storage.studies import check_study_of
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
 
@@ -365,7 +366,7 @@ def _place(workspace: Workspace, name: str) -> Path:
 
 
 def _restore_file(source: IO[bytes], path: Path, file: BackupFile, backup: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     with naming_full_disk(path):
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
         try:

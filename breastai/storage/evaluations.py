@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from breastai.domain.evidence import EvaluationRecord
+from breastai.storage.private_files import open_private
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
 
 _NUMBERED = re.compile(r"(.+)-(\d+)\.json")
@@ -59,7 +60,7 @@ def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:
     """Write down that a set of images, by its fingerprint, is judged; return how often it has been, this time too."""
     path = openings_file(workspace)
     line = {"fingerprint": images, "checkpoint": checkpoint, "time": datetime.now(UTC).isoformat(timespec="seconds")}
-    with naming_full_disk(path), path.open("ab") as file:
+    with naming_full_disk(path), open_private(path, "ab") as file:
         file.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
     return sum(f'"{images}"'.encode() in row for row in path.read_bytes().splitlines())
 

@@ -23,6 +23,7 @@ from breastai.domain.events import (
 from breastai.domain.messages import decode_event, encode_event
 from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
 from breastai.storage.journal import mend, read_events
+from breastai.storage.private_files import open_private
 from breastai.storage.studies import latest_study, study_file, study_of
 from breastai.storage.workspace import Workspace, naming_full_disk
 
@@ -136,7 +137,7 @@ def dismiss(workspace: Workspace, run_id: str) -> None:
             seq=last + 1,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
-        with naming_full_disk(journal), journal.open("ab") as file:
+        with naming_full_disk(journal), open_private(journal, "ab") as file:
             file.write(encode_event(event).encode() + b"\n")
 
 

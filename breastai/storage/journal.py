@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import Event, ProgressUpdate
 from breastai.domain.messages import decode_event, encode_event
+from breastai.storage.private_files import open_private, private_folder
 from breastai.storage.workspace import naming_full_disk
 
 AnEvent = TypeVar("AnEvent", bound=Event)
@@ -39,11 +40,11 @@ class Journal:
         self._run_id, self._session_id = run_id, session_id
         self._name = f"{path.parent.name}/{path.name}"
         with naming_full_disk(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             self._seq = mend(path)
             if self._seq:
                 self._seq += RESUME_GAP
-            self._file = path.open("ab", buffering=0)
+            self._file = open_private(path, "ab", buffering=0)
 
     def stamp(self, event: AnEvent) -> AnEvent:
         """Return the event with run, number and time, written down. Progress is numbered but not kept.

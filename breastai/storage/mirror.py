@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import platformdirs
 
 from breastai.domain.places import is_remote, scheme_of
+from breastai.storage.private_files import open_private
 
 INDEX_NAME = ".copied.jsonl"
 _NO_SIGN_OF_A_NAME = re.compile(r'[%<>:"|?*\\\x00-\x1f]')
@@ -85,7 +86,8 @@ def read_index(folder: Path) -> dict[str, Copy]:
 def write_index(folder: Path, copies: Iterable[Copy]) -> None:
     """Write the whole index of a folder in one step."""
     temporary = folder / f"{INDEX_NAME}.{os.getpid()}.tmp"
-    temporary.write_text("".join(copy.line for copy in copies), encoding="utf-8")
+    with open_private(temporary, "w", encoding="utf-8") as file:
+        file.writelines(copy.line for copy in copies)
     temporary.replace(folder / INDEX_NAME)
 
 

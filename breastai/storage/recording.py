@@ -16,6 +16,7 @@ from breastai.domain.messages import error_event
 from breastai.storage.backup import backup_event, create_backup
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import Journal
+from breastai.storage.private_files import open_private
 from breastai.storage.saving import waiting_for_room
 from breastai.storage.trackers import Trackers
 from breastai.storage.workspace import Workspace
@@ -176,7 +177,7 @@ def translated(events: Iterator[Event], workspace: Workspace) -> Events:
 def _internal(error: Exception, workspace: Workspace) -> InternalError:
     """Write the whole story of a fault of ours to logs/faults.log; return the error that points there."""
     path = workspace.logs_dir / "faults.log"
-    with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+    with contextlib.suppress(OSError), open_private(path, "a", encoding="utf-8") as file:
         file.write(f"--- {datetime.now(UTC).isoformat(timespec='seconds')}\n")
         traceback.print_exception(error, file=file)
     return InternalError(f"{type(error).__name__}: {error}"[:500], workspace.relative(path))

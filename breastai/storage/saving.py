@@ -25,6 +25,7 @@ from breastai.storage.checkpoints import (
     parse_manifest,
     verify_checkpoint,
 )
+from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import (
     atomic_write,
     naming_full_disk,
@@ -75,7 +76,7 @@ def commit(
     values: dict[str, Any] = {"weights_file": files.weights.name}
     state = folder / f"{kind}.state-{secrets.token_hex(4)}.safetensors" if write_state is not None else None
     with naming_full_disk(files.weights):
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         _settle(files)
         try:
             if write_state is not None and state is not None:
@@ -180,7 +181,7 @@ def _numbered(files: CheckpointFiles, number: int) -> CheckpointFiles:
 def _move_aside(files: CheckpointFiles) -> Path:
     """Move a damaged checkpoint's files where nobody takes them for a sound one."""
     folder = files.weights.parent / DAMAGED
-    folder.mkdir(exist_ok=True)
+    private_folder(folder)
     stamp = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     for path in (files.manifest, next_manifest(files), files.weights):
         if path.is_file():

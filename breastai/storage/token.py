@@ -13,6 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
+from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import atomic_write, write_once
 
 SESSION_SCRIPT = "session.js"
@@ -33,7 +34,7 @@ def installation_token(file: Path) -> str:
     token = read_token(file)
     if token is not None:
         return token
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     # Read again: a server that began at the same time may have put one there by now.
     if (file.exists() or file.is_symlink()) and read_token(file) is None:
         file.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from breastai import __version__
 from breastai.domain.errors import MissingExtra
 from breastai.domain.events import Event, Log, TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.tracking_settings import TrackingSettings, is_address
+from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import Workspace
 
 _EXPERIMENT = "BreastAI"
@@ -139,7 +140,7 @@ class TensorBoard:
         if isinstance(event, TrainingStarted):
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-            self._folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self._folder)
             self._writer = EventFileWriter(str(self._folder))
             rows = "\n".join(f"| {name} | {value} |" for name, value in parameters(event).items())
             self._text("settings", f"| setting | value |\n|---|---|\n{rows}", event.start_epoch - 1)
@@ -229,7 +230,7 @@ class MLflow:
     def _address(self) -> str:
         if isinstance(self._place, str):
             return self._place
-        self._place.mkdir(parents=True, exist_ok=True)
+        private_folder(self._place)
         return f"sqlite:///{(self._place / 'mlflow.db').as_posix()}"
 
     def _measured(self, values: Mapping[str, float], step: int) -> None:

@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
 from breastai.domain.places import is_remote
 from breastai.storage.mirror import as_written, local_place
+from breastai.storage.private_files import make_private, make_tree_private, private_folder
 from breastai.storage.run_lock import LOCK, is_held, shown_as_held
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -35,10 +36,17 @@ class Workspace:
         workspace = cls(Path(root).expanduser().resolve())
         try:
             for folder in (workspace.checkpoints_dir, workspace.exports_dir, workspace.logs_dir, workspace.backups_dir):
-                folder.mkdir(parents=True, exist_ok=True)
+                private_folder(folder)
         except OSError as error:
             raise WorkspaceUnusable(str(root), error.strerror or str(error)) from None
+        workspace._take_from_others()
         return workspace
+
+    def _take_from_others(self) -> None:
+        """Make private what an earlier version, or a copy of the folder, left readable by others."""
+        for folder in (self.checkpoints_dir, self.exports_dir, self.logs_dir, self.backups_dir, self.configs_dir):
+            make_tree_private(folder)
+        make_private(self.config_file)
 
     @property
     def config_file(self) -> Path:
@@ -115,10 +123,10 @@ class Workspace:
     def lock_run(self, run_id: str) -> Iterator[None]:
         """Hold a run for this process alone; raise RunLocked when another holds it. Released by a crash too."""
         folder = self.run_dir(run_id)
-        lock = FileLock(folder / LOCK)
+        lock = FileLock(folder / LOCK, mode=0o600)
         try:
             with naming_full_disk(folder / LOCK):
-                folder.mkdir(parents=True, exist_ok=True)
+                private_folder(folder)
                 lock.acquire(timeout=0)
         except Timeout:
             raise RunLocked(run_id) from None
@@ -142,7 +150,7 @@ def safe_name(name: str) -> str:
 
 def atomic_write(path: Path, content: bytes) -> None:
     """Write `content` so that `path` holds either what it held or all of it, also when power fails; raise DiskFull."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     with naming_full_disk(path), _written_beside(path, content) as temporary:
         replace_durably(temporary, path)
 
@@ -183,7 +191,8 @@ def replace_durably(temporary: Path, path: Path) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file that something else wrote durable."""
+    """Make a file that something else wrote durable, and its owner's alone."""
+    make_private(path)
     with path.open("r+b") as file:
         os.fsync(file.fileno())
 

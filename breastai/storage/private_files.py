@@ -1,0 +1,76 @@
+"""Private files: what is made here holds patients' images and figures, so its owner alone can read it, whatever the umask.
+
+On Windows nothing is done: a user's folders are kept from others by the rights they inherit.
+"""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import IO, Any
+
+_FOLDER, _FILE = 0o700, 0o600
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def keep_files_private() -> None:
+    """Let this process and those it starts make no file that others can read, also where another library writes it."""
+    os.umask(0o077)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone; one that is there stays as it is.
+
+    Raise FileExistsError where something else has its name.
+    """
+    missing = [folder]
+    while not (above := missing[-1].parent).exists() and above != missing[-1]:
+        missing.append(above)
+    for each in reversed(missing):
+        try:
+            each.mkdir(mode=_FOLDER)
+        except FileExistsError:
+            if not each.is_dir():
+                raise
+
+
+def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
+    """Open a file as `open` does; one that is made is for its owner alone."""
+    return open(path, mode, opener=_opener, **options)
+
+
+def make_private(path: Path) -> None:
+    """Take a file or folder of ours from all but its owner; links, others' files and what can't be changed stay."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        facts = path.lstat()
+        if not facts.st_mode & _OTHERS or stat.S_ISLNK(facts.st_mode) or facts.st_uid != os.geteuid():
+            return
+        if stat.S_ISDIR(facts.st_mode) or stat.S_ISREG(facts.st_mode):
+            path.chmod(stat.S_IMODE(facts.st_mode) & ~_OTHERS)
+
+
+def make_tree_private(root: Path) -> None:
+    """Do so with a folder and all below it, once: of a folder that is private already nothing is looked at.
+
+    The folder itself comes first: whatever keeps the rest from being done, nobody else gets to it any more.
+    """
+    if os.name == "nt" or not _is_open_to_others(root):
+        return
+    make_private(root)
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            make_private(Path(folder) / name)
+
+
+def _is_open_to_others(root: Path) -> bool:
+    try:
+        facts = root.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid() and bool(facts.st_mode & _OTHERS)
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags, _FILE)
