@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from breastai.storage.private_files import open_private, private_folder
 
@@ -26,7 +26,7 @@ class WorkerLog:
         private_folder(self.path.parent)
         if self.path.exists() and self.path.stat().st_size > _ROTATE_ABOVE_BYTES:
             self.path.replace(self.path.with_name(self.path.name + ".1"))
-        file: BinaryIO = open_private(self.path, "ab")
+        file = cast(BinaryIO, open_private(self.path, "ab"))
         self.start = file.tell()
         return file
 

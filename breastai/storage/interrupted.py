@@ -8,28 +8,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import ValidationError
-
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import BreastAIError, CheckpointNotFound
 from breastai.domain.events import (
-    Event,
     InterruptedRun,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
     TrainingUpdate,
 )
-from breastai.domain.messages import decode_event, encode_event
+from breastai.domain.messages import encode_event
 from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
-from breastai.storage.journal import mend, read_events
+from breastai.storage.journal import last_event, latest_events, mend, read_events
 from breastai.storage.private_files import open_private
 from breastai.storage.studies import latest_study, study_file, study_of
 from breastai.storage.workspace import Workspace, naming_full_disk
 
 MOST_LISTED = 20
 MOST_STARTS = 3
-_BLOCK_BYTES = 2**16
 # Why a journal's last word came before the run's end.
 CAUSES: Mapping[str, Literal["server_gone", "error", "stopped"]] = MappingProxyType(
     {"server_gone": "server_gone", "error": "error", "user": "stopped"}
@@ -172,7 +168,7 @@ def _ending(journal: Path, mtime_ns: int, size_bytes: int) -> InterruptedRun | N
         return None
     started: TrainingStarted | None = None
     epoch = 0
-    for event in read_events(journal):
+    for event in latest_events(journal, ("training_started", "training_update"))[1]:
         if isinstance(event, TrainingStarted):
             started = event
         elif isinstance(event, TrainingUpdate):
@@ -189,24 +185,3 @@ def _ending(journal: Path, mtime_ns: int, size_bytes: int) -> InterruptedRun | N
         time=last.time,
         architecture=started.architecture,
     )
-
-
-def last_event(journal: Path) -> Event | None:
-    """Return the last event in a journal that can be read, without reading the rest; None when there is none."""
-    with journal.open("rb") as file:
-        end = file.seek(0, 2)
-        tail = b""
-        while end > 0:
-            start = max(0, end - _BLOCK_BYTES)
-            file.seek(start)
-            tail = file.read(end - start) + tail
-            end = start
-            lines = tail.split(b"\n")
-            # The first piece may be the end of a line that begins further up.
-            for line in reversed(lines if start == 0 else lines[1:]):
-                try:
-                    return decode_event(line)
-                except (ValidationError, ValueError):
-                    continue
-            tail = lines[0]
-    return None

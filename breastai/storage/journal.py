@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,8 +25,18 @@ AnEvent = TypeVar("AnEvent", bound=Event)
 
 # The type comes first in a line, so that of a long journal only what is looked for has to be read as an event.
 _KIND = re.compile(rb'\{"type":"(\w+)"')
-_SEQ = re.compile(rb'"seq":(\d+)')
+_SEQ = re.compile(rb'"seq":(\d{1,15})\b')
 _BLOCK_BYTES = 2**16
+# What a hostile or damaged file may cost: longer lines and longer journals are no run's, and are passed over.
+MOST_LINE_BYTES = 4 * 2**20
+MOST_JOURNAL_BYTES = 256 * 2**20
+# The last word of a journal is looked for in its end alone: every page that connects asks.
+_END_BYTES = 2 * MOST_LINE_BYTES
+_MOST_TRIED = 100
+_MOST_LINES = 1_000_000
+_READ_BYTES = 2**20
+# By the pattern, not line by line: a file can be all line breaks.
+_LINE = re.compile(rb"^\{[^\n]*\n", re.MULTILINE)
 # Progress takes numbers but is not kept, so after a kill nobody knows the last number a client saw. A resumed run
 # leaves more numbers out than progress can have used: at twice a second, those of half a day within one epoch.
 RESUME_GAP = 100_000
@@ -113,10 +124,10 @@ def mend(path: Path) -> int:
     """Cut off a last line that a crash left torn; return the number of the last event, 0 without any."""
     if not path.exists():
         return 0
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole != len(content):
-        with path.open("r+b") as file:
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        whole = _end_of_lines(file, size)
+        if whole != size:
             file.truncate(whole)
     last = 0
     for event in read_events(path):
@@ -124,20 +135,74 @@ def mend(path: Path) -> int:
     return last
 
 
-def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
-    """Yield the events in `path` whose number is above `after_seq`; lines that can't be read are passed over."""
+def _end_of_lines(file: IO[bytes], size: int) -> int:
+    """Return where the last whole line of a file ends, 0 without one."""
+    place = size
+    while place > 0:
+        start = max(0, place - _BLOCK_BYTES)
+        file.seek(start)
+        found = file.read(place - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        place = start
+    return 0
+
+
+def journal_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal that begin as JSON does, with their line breaks; the last may lack it, torn by a crash.
+
+    Lines longer than 4 MiB are passed over without being held, and what follows a million lines is not read; nothing
+    comes of a file that is not there, or that has more than 256 MiB.
+    """
+    return itertools.islice(_lines(path), _MOST_LINES)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        for line in file:
-            try:
-                event = decode_event(line)
-            except (ValidationError, ValueError):
-                continue
-            if (event.seq or 0) > after_seq:
-                yield event
+        if os.fstat(file.fileno()).st_size > MOST_JOURNAL_BYTES:
+            return
+        rest, too_long = b"", False
+        while block := file.read(_READ_BYTES):
+            whole, found, after = block.rpartition(b"\n")
+            if not found:
+                rest = b"" if too_long else rest + block
+            else:
+                if too_long:  # its end
+                    whole, rest, too_long = whole.partition(b"\n")[2], b"", False
+                for match in _LINE.finditer(rest + whole + found):
+                    if len(match[0]) <= MOST_LINE_BYTES:
+                        yield match[0]
+                rest = after
+            if len(rest) > MOST_LINE_BYTES:
+                rest, too_long = b"", True
+        if rest.startswith(b"{") and not too_long:
+            yield rest
+
+
+def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
+    """Yield the events in `path` whose number is above `after_seq`; lines that can't be read are passed over."""
+    for line in journal_lines(path):
+        try:
+            event = decode_event(line)
+        except (ValidationError, ValueError):
+            continue
+        if (event.seq or 0) > after_seq:
+            yield event
+
+
+def last_event(path: Path) -> Event | None:
+    """Return the last event in a journal that can be read, without reading the rest; None when there is none.
+
+    It is looked for in the last 8 MiB, and in the last hundred lines that begin as JSON does.
+    """
+    for line in itertools.islice(_lines_backwards(path, most_bytes=_END_BYTES, torn=True), _MOST_TRIED):
+        with contextlib.suppress(ValidationError, ValueError):
+            return decode_event(line)
+    return None
 
 
 def lines_between(path: Path, after_seq: int, before_seq: int, most: int | None = None) -> tuple[list[str], bool]:
@@ -147,7 +212,7 @@ def lines_between(path: Path, after_seq: int, before_seq: int, most: int | None 
     foreign lines are passed over.
     """
     found: deque[str] = deque()
-    for line in _lines_backwards(path):
+    for line in itertools.islice(_lines_backwards(path), _MOST_LINES):
         number = _SEQ.search(line)
         if number is None or int(number[1]) >= before_seq:
             continue
@@ -155,7 +220,7 @@ def lines_between(path: Path, after_seq: int, before_seq: int, most: int | None 
             break
         try:
             json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if most is not None and len(found) >= most:
             return list(found), True
@@ -163,39 +228,56 @@ def lines_between(path: Path, after_seq: int, before_seq: int, most: int | None 
     return list(found), False
 
 
-def _lines_backwards(path: Path) -> Iterator[bytes]:
-    """Yield the whole lines of a file, the last one first; nothing when there is no file."""
+def _lines_backwards(path: Path, most_bytes: int = MOST_JOURNAL_BYTES, torn: bool = False) -> Iterator[bytes]:
+    """Yield the whole lines in the last `most_bytes` of a file that begin as JSON does, the last one first.
+
+    With `torn` what follows the last line break counts as a line too. Lines longer than 4 MiB are passed over; without
+    a file there is none.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        place = file.seek(0, os.SEEK_END)
-        rest, whole = b"", False
-        while place > 0:
-            start = max(0, place - _BLOCK_BYTES)
+        end = place = file.seek(0, os.SEEK_END)
+        first = max(0, end - most_bytes)
+        pieces: list[bytes] = []  # of the line whose beginning lies further up, in reverse
+        held, whole = 0, torn
+        while place > first:
+            start = max(first, place - _BLOCK_BYTES)
             file.seek(start)
-            rest, *lines = (file.read(place - start) + rest).split(b"\n")
+            block = file.read(place - start)
             place = start
-            # What follows the last line break is no whole line.
-            yield from reversed(lines if whole else lines[:-1])
-            whole = whole or bool(lines)
-        if whole:
-            yield rest
+            top, bottom = block.find(b"\n") + 1, block.rfind(b"\n") + 1
+            if bottom:
+                if whole and held + len(block) - bottom <= MOST_LINE_BYTES:
+                    line = b"".join((block[bottom:], *reversed(pieces)))
+                    if line.startswith(b"{"):
+                        yield line
+                yield from (line[:-1] for line in reversed(_LINE.findall(block, top, bottom)))
+                pieces, held, whole = [], 0, True
+            before = block[: top - 1] if bottom else block
+            held += len(before)
+            if held > MOST_LINE_BYTES:
+                pieces = []
+            else:
+                pieces.append(before)
+        line = b"".join(reversed(pieces))
+        if whole and held <= MOST_LINE_BYTES and first == 0 and line.startswith(b"{"):
+            yield line
 
 
 def latest_events(path: Path, kinds: Collection[str]) -> tuple[int, list[Event]]:
     """Return the number of the last event, and the last event of each of `kinds` in order, reading no other as such."""
     lines: dict[str, bytes] = {}
     last = b""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        for line in file:
-            kind = _KIND.match(line)
-            if kind is None or not line.endswith(b"\n"):
-                continue
-            last = line
-            if kind[1].decode() in kinds:
-                lines[kind[1].decode()] = line
+    for line in journal_lines(path):
+        kind = _KIND.match(line)
+        if kind is None or not line.endswith(b"\n"):
+            continue
+        last = line
+        if kind[1].decode() in kinds:
+            lines[kind[1].decode()] = line
     found: list[Event] = []
     for line in lines.values():
         with contextlib.suppress(ValidationError, ValueError):
@@ -219,12 +301,11 @@ def read_epochs(path: Path) -> dict[int, dict[str, Any]]:
 def _read_epochs(path: Path, size: int, modified: int) -> dict[int, dict[str, Any]]:
     """Read them; a long run is asked for page by page, and its journal need not be read for each."""
     found: dict[int, dict[str, Any]] = {}
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        for line in file:
-            kind = _KIND.match(line)
-            if kind is None or kind[1] != b"training_update":
-                continue
-            with contextlib.suppress(ValueError, KeyError):
-                values = json.loads(line)
-                found[int(values["epoch"])] = values
+    for line in journal_lines(path):
+        kind = _KIND.match(line)
+        if kind is None or kind[1] != b"training_update":
+            continue
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            values = json.loads(line)
+            found[int(values["epoch"])] = values
     return dict(sorted(found.items()))

@@ -18,6 +18,8 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from breastai.storage.private_files import open_private
+
 LOCK = "run.lock"
 HOLDER = "run.holder.json"
 # struct flock of 64-bit Linux: type, whence, start, length (0: to the end), process.
@@ -44,8 +46,8 @@ def shown_as_held(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError):
             held.enter_context(_description_lock(folder / LOCK))
-        with contextlib.suppress(OSError):
-            record.write_text(_this_process().model_dump_json() + "\n", encoding="utf-8")
+        with contextlib.suppress(OSError), open_private(record, "w", encoding="utf-8") as file:
+            file.write(_this_process().model_dump_json() + "\n")
         try:
             yield
         finally:

@@ -14,6 +14,7 @@ from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
 from breastai.domain.history import columns, thinned
 from breastai.domain.listings import RunEntry
 from breastai.storage.checkpoints import checkpoint_kinds
+from breastai.storage.journal import journal_lines
 from breastai.storage.run_lock import HOLDER, LOCK
 from breastai.storage.studies import check_study_of
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
@@ -145,16 +146,29 @@ def _files_of(workspace: Workspace, run_id: str) -> Iterable[Path]:
 def _summary(run_id: str, journal: Path) -> RunEntry:
     """Read what a run was from its journal, of which only a few lines are understood: it may be long."""
     started = begun = update = best = ended = b""
-    with journal.open("rb") as file:
-        for line in file:
-            if _UPDATE in line:
-                update = line
-                best = line if _BEST in line else best
-            elif _STARTED in line:
-                started, begun, ended = line, begun or line, b""
-            elif _COMPLETE in line or _STOPPED in line:
-                ended = line
+    for line in journal_lines(journal):
+        if _UPDATE in line:
+            update = line
+            best = line if _BEST in line else best
+        elif _STARTED in line:
+            started, begun, ended = line, begun or line, b""
+        elif _COMPLETE in line or _STOPPED in line:
+            ended = line
     first, start, latest, chosen, end = (_values(line) for line in (begun, started, update, best, ended))
+    try:
+        return _entry(run_id, first, start, latest, chosen, end)
+    except (ValidationError, AttributeError, TypeError):  # lines of the right kinds that hold other values
+        return RunEntry(run_id=run_id, state="unknown")
+
+
+def _entry(
+    run_id: str,
+    first: dict[str, Any],
+    start: dict[str, Any],
+    latest: dict[str, Any],
+    chosen: dict[str, Any],
+    end: dict[str, Any],
+) -> RunEntry:
     config: dict[str, Any] = start.get("config") or {}
     return RunEntry(
         run_id=run_id,
@@ -182,7 +196,7 @@ def _state(end: dict[str, Any]) -> Literal["complete", "stopped", "failed", "unk
 def _values(line: bytes) -> dict[str, Any]:
     try:
         values = json.loads(line) if line else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 
@@ -191,19 +205,18 @@ def _course(journal: Path) -> tuple[dict[str, Any], list[TrainingUpdate]]:
     """Return the configuration a run had last, and each of its epochs once, as it was the last time."""
     config: dict[str, Any] = {}
     updates: dict[int, TrainingUpdate] = {}
-    with journal.open("rb") as file:
-        for line in file:
-            if _UPDATE in line:
-                try:
-                    update = TrainingUpdate.model_validate_json(line)
-                except ValidationError:
-                    continue
-                updates[update.epoch] = update
-            elif _STARTED in line:
-                values = _values(line)
-                config = values.get("config") or config
-                start = values.get("start_epoch") or 1
-                updates = {epoch: update for epoch, update in updates.items() if epoch < start}
+    for line in journal_lines(journal):
+        if _UPDATE in line:
+            try:
+                update = TrainingUpdate.model_validate_json(line)
+            except ValidationError:
+                continue
+            updates[update.epoch] = update
+        elif _STARTED in line:
+            values = _values(line)
+            config = values.get("config") or config
+            start = values.get("start_epoch") or 1
+            updates = {epoch: update for epoch, update in updates.items() if epoch < start}
     return config, [updates[epoch] for epoch in sorted(updates)]
 
 

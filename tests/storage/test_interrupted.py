@@ -22,12 +22,11 @@ from breastai.storage.interrupted import (
     goes_on_by_itself,
     interrupted_runs,
     is_any_unfinished_run_held,
-    last_event,
     latest_interrupted,
     resumable_run,
     resumable_runs,
 )
-from breastai.storage.journal import Journal
+from breastai.storage.journal import Journal, last_event
 from breastai.storage.runs import RunSummaries
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace

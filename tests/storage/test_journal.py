@@ -1,12 +1,27 @@
 """The journal of a run."""
 
 import errno
+import json
+import os
+import random
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from breastai.domain.events import Log, ProgressUpdate
-from breastai.storage.journal import Journal, read_events
+from breastai.storage.journal import (
+    MOST_JOURNAL_BYTES,
+    MOST_LINE_BYTES,
+    Journal,
+    last_event,
+    latest_events,
+    lines_between,
+    mend,
+    read_epochs,
+    read_events,
+)
 
 
 def line(number: int) -> Log:
@@ -85,3 +100,79 @@ def test_what_a_full_disk_keeps_from_being_written_follows_in_its_order_without_
 
 def test_a_missing_journal_has_no_events(tmp_path: Path) -> None:
     assert list(read_events(tmp_path / "nothing.jsonl")) == []
+
+
+# --- what a hostile or damaged file may cost ---
+
+
+def _with_an_endless_line(tmp_path: Path, size_bytes: int) -> tuple[Path, Journal]:
+    """Return a journal whose second line has so many bytes, between two events."""
+    path = tmp_path / "run" / "events.jsonl"
+    journal = Journal(path, "run", "default")
+    journal.stamp(Log(level="info", message="before"))
+    with path.open("ab") as file:
+        file.write(b'{"type":"log","message":"' + b"a" * size_bytes + b'"}\n')
+    return path, journal
+
+
+def _peak(work: Callable[[], object]) -> int:
+    """Return how much memory a piece of work took at most, in bytes."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_endless_line_is_passed_over_and_never_held(tmp_path: Path) -> None:
+    size = 8 * MOST_LINE_BYTES
+    path, journal = _with_an_endless_line(tmp_path, size)
+    assert _peak(lambda: last_event(path)) < size // 2
+    assert last_event(path) is None, "what comes before lies too far from the end for a look at a welcome"
+    journal.stamp(Log(level="info", message="after"))
+    journal.close()
+    for work in (
+        lambda: last_event(path),
+        lambda: list(read_events(path)),
+        lambda: lines_between(path, 0, 10),
+        lambda: latest_events(path, ("log",)),
+        lambda: read_epochs(path),
+        lambda: mend(path),
+    ):
+        assert _peak(work) < size // 2
+    found = last_event(path)
+    assert isinstance(found, Log) and found.message == "after"
+    assert [event.message for event in read_events(path) if isinstance(event, Log)] == ["before", "after"]
+    assert [json.loads(line)["message"] for line in lines_between(path, 0, 10)[0]] == ["before", "after"]
+    assert mend(path) == 2
+
+
+def test_a_line_without_an_end_is_cut_off_as_any_torn_one(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "events.jsonl"
+    journal = Journal(path, "run", "default")
+    journal.stamp(Log(level="info", message="whole"))
+    journal.close()
+    before = path.read_bytes()
+    path.write_bytes(before + b"x" * 3 * 2**16)
+    assert mend(path) == 1 and path.read_bytes() == before
+
+
+def test_nothing_is_read_of_a_journal_that_no_run_could_have_written(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "events.jsonl"
+    journal = Journal(path, "run", "default")
+    journal.stamp(Log(level="info", message="a"))
+    journal.close()
+    os.truncate(path, MOST_JOURNAL_BYTES + 1)  # a hole: it takes no room
+    assert list(read_events(path)) == [] and latest_events(path, ("log",)) == (0, [])
+
+
+def test_the_last_word_is_found_over_the_ends_of_blocks(tmp_path: Path) -> None:
+    """Read backwards in blocks, lines of any length come as they stand: the same as read forwards."""
+    rng = random.Random(0)
+    for number in range(60):
+        path = tmp_path / f"{number}.jsonl"
+        lengths = [rng.choice((0, 1, 50, 2**16 - 1, 2**16, 2**16 + 1, 200_000)) for _ in range(rng.randrange(6))]
+        lines = [b'{"type":"log","seq":%d,"p":"%s"}' % (place + 1, b"a" * n) for place, n in enumerate(lengths)]
+        path.write_bytes(b"".join(line + b"\n" for line in lines) + rng.choice((b"", b"{", b"x" * 70_000)))
+        assert lines_between(path, 0, 100)[0] == [line.decode() for line in lines]
