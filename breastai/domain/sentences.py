@@ -211,6 +211,13 @@ _IMAGES = (
         r"it lies beside the class folders, so its class is unknown",
         "il se trouve à côté des dossiers de classes\u00a0: sa classe est inconnue",
     ),
+    (r"not an image file", "ce n’est pas un fichier image"),
+    (r"its pixels can't be written anew \((.*)\)", "ses pixels ne peuvent pas être réécrits ({})"),
+    (r"its pixels take more than (\d+) GiB uncompressed", "ses pixels dépassent {}\u00a0Gio une fois décompressés"),
+    (
+        r"without what its header says of the patient it would be shown otherwise",
+        "sans ce que son en-tête dit du patient, elle s’afficherait autrement",
+    ),
     (r"not an image file \(no ending\)", "ce n’est pas un fichier image (sans extension)"),
     (r"not an image file \((.*)\)", "ce n’est pas un fichier image ({})"),
     (r"a link that leads out of the image folder", "un lien qui mène hors du dossier d’images"),
