@@ -194,6 +194,7 @@ def configuration(root: Path) -> Iterator[Finding]:
 
 def image_folders(root: Path) -> Iterator[Finding]:
     from breastai.data.image_folder import scan
+    from breastai.data.layout import folder_of_split
     from breastai.domain.places import is_remote
 
     settings = _configured(root).data
@@ -202,8 +203,8 @@ def image_folders(root: Path) -> Iterator[Finding]:
             check="images", status="ok", finding=f"on shared storage, copied when needed: {settings.train_dir}"
         )
         return
-    folder = root / settings.train_dir
-    if not folder.is_dir():
+    folder = folder_of_split(root / settings.train_dir)
+    if folder is None:
         yield Finding(
             check="images",
             status="warning",
@@ -213,7 +214,7 @@ def image_folders(root: Path) -> Iterator[Finding]:
         )
         return
     try:
-        images = scan(folder)
+        images = scan(folder, masks_are=settings.masks)
     except BreastAIError as error:
         yield Finding(check="images", status="error", finding=f"{settings.train_dir} can't be used", advice=str(error))
         return

@@ -237,9 +237,9 @@ def _run_end(last: Event | None) -> events.TrainingComplete | events.TrainingSto
 
 
 def _count_images(config: MedicalProductionConfig) -> dict[str, int]:
-    from breastai.data.image_folder import scan
+    from breastai.data.cases import list_folders
 
-    return scan(config.workspace.resolve(config.config.data.train_dir)).counts()
+    return list_folders(config.config, config.workspace.root).train.counts()
 
 
 async def _is_our_server(connection: ClientConnection) -> bool:

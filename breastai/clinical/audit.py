@@ -69,15 +69,15 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "masks.by_name": Fault(
         "info",
-        "{count} files are named as lesion outlines and are left out.",
-        "An outline among the images tells the class by itself.",
-        "Nothing to do; move them elsewhere to silence this.",
+        "{count} files are masks or crops of other images, by name, folder, header or pixels, and are left out.",
+        "A mask among the images tells the class by itself, and a crop is its image a second time.",
+        "Nothing to do; move them elsewhere to silence this. If they are the images, set data.masks to keep.",
     ),
     "masks.by_content": Fault(
         "warning",
-        "{count} images have only two grey values: lesion outlines rather than images?",
-        "An outline among the images tells the class by itself.",
-        "Look at them; move outlines out of the class folders or name them NAME_mask.png.",
+        "{count} images have only two grey values, as masks have: they are left out of training and evaluation.",
+        "A mask among the images tells the class by itself.",
+        "Look at them, and move masks out of the class folders; if they are the images, set data.masks to keep.",
     ),
     "images.broken": Fault(
         "warning",

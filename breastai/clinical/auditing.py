@@ -9,17 +9,19 @@ from pydantic import ValidationError
 
 import breastai
 from breastai.clinical import audit as auditor
+from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
 from breastai.data.background import with_progress
 from breastai.data.decode import read_content
 from breastai.data.frames import with_frames
 from breastai.data.image_folder import ImageFolder, scan
+from breastai.data.layout import data_root, split_folders
 from breastai.data.patients import patients_in
 from breastai.data.pictures import picture
-from breastai.domain.config import PatientIdRule
 from breastai.domain.errors import DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, ProgressUpdate
 from breastai.domain.evidence import AuditRecord, Finding, TwinGroup
 from breastai.domain.jobs import Audit
+from breastai.domain.patient_settings import PatientIdRule
 from breastai.storage.mirror import as_written
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -44,11 +46,11 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
 
 
 def folders_below(root: Path) -> dict[str, ImageFolder]:
-    """Return the class folders in train/, val/ and test/ of `root`, or its own under the name ""."""
+    """Return the class folders of the splits of `root`, by whichever of their names, or its own under the name ""."""
     if not root.is_dir():
         raise DataNotFound(as_written(root))
-    present = [name for name in SPLITS if (root / name).is_dir()]
-    return {name: scan(root / name) for name in present} if present else {"": scan(root)}
+    present = split_folders(root) or split_folders(data_root(root))
+    return {name: scan(path) for name, path in present.items()} if present else {"": scan(data_root(root))}
 
 
 def audited(
@@ -79,7 +81,7 @@ def audit_record(
 ) -> AuditRecord:
     """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
     patients = {split: patients_in(folder, rule, workspace.root) for split, folder in folders.items()}
-    key = _fingerprint(folders, patients)
+    key = _fingerprint(folders, patients, rule)
     path = workspace.logs_dir / "audits" / f"{key[:32]}.json"
     try:
         kept = AuditRecord.model_validate_json(path.read_bytes())
@@ -95,10 +97,15 @@ def audit_record(
         breastai=breastai.__version__,
         fingerprint=key,
         images=found.images,
-        findings=[
-            Finding(**vars(finding) | {"files": list(finding.files), "count": len(finding.files)})
-            for finding in found.findings
-        ],
+        findings=_by_severity(
+            [
+                *find_in_rules(folders, rule, workspace.root),
+                *(
+                    Finding(**vars(finding) | {"files": list(finding.files), "count": len(finding.files)})
+                    for finding in found.findings
+                ),
+            ]
+        ),
         groups=[
             TwinGroup(files=list(group.files), classes=list(group.classes), splits=list(group.splits))
             for group in found.groups
@@ -106,6 +113,11 @@ def audit_record(
     )
     atomic_write(path, record.model_dump_json(indent=1).encode())
     return record
+
+
+def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
+    order = ("error", "warning", "info")
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
 def audit_event(
@@ -136,10 +148,12 @@ def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[Tw
     return result
 
 
-def _fingerprint(folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None]) -> str:
+def _fingerprint(
+    folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None], rule: PatientIdRule | None
+) -> str:
     """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, and our version."""
-    faults = sorted((code, fault.message) for code, fault in auditor.FAULTS.items())
-    digest = hashlib.sha256(f"{breastai.__version__} {faults}\n".encode())
+    faults = sorted((code, fault.message) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
+    digest = hashlib.sha256(f"{breastai.__version__} {faults} {rule!r}\n".encode())
     for split, folder in sorted(folders.items()):
         names = patients[split]
         for number, file in enumerate(folder.files):

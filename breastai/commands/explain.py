@@ -30,13 +30,16 @@ def explain(
     from breastai.commands.running import run_job
     from breastai.commands.unreadable import UnreadableCounted
     from breastai.domain.jobs import Explain
-    from breastai.predictor.image_files import image_files
+    from breastai.predictor.image_files import listed_images, masks_told
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)
-    files = [str(file) for file in image_files(images, Path.cwd())]
+    listed = listed_images(images, Path.cwd())
+    files = [str(file) for file in listed.files]
     job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name)
     with opened(as_json) as output:
+        for event in masks_told(listed, place.relative):
+            output.event(event)
         counted = UnreadableCounted(output)
         return counted.exit_status(run_job(job, counted))

@@ -36,7 +36,7 @@ def predict(
     from breastai.commands.unreadable import UnreadableCounted
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Predict
-    from breastai.predictor.image_files import image_files
+    from breastai.predictor.image_files import listed_images, masks_told
     from breastai.storage.workspace import Workspace
 
     if as_json and as_csv:
@@ -44,8 +44,11 @@ def predict(
     place = Workspace.open(workspace)
     is_onnx = model.lower().endswith(".onnx")
     name = model if is_onnx else checkpoint_name(place, model)
-    files = image_files(images, Path.cwd())
+    listed = listed_images(images, Path.cwd())
+    files = list(listed.files)
     with opened(as_json, as_csv) as output:
+        for event in masks_told(listed, place.relative):
+            output.event(event)
         counted = UnreadableCounted(output)
         if is_onnx:
             return counted.exit_status(_predict_by_onnx(place, model, files, counted))

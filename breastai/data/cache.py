@@ -25,14 +25,16 @@ import platformdirs
 import psutil
 
 from breastai.data.decode import DECODING_VERSION, Pixels, content_hash, decode, read_content
+from breastai.data.frames import file_of
 from breastai.data.image_folder import ImageFolder, Skipped
+from breastai.data.masks import TWO_VALUED, is_two_valued
 from breastai.data.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
 from breastai.storage.mirror import as_written
 from breastai.storage.private_files import make_tree_private, open_private, private_folder
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 _HEADER = struct.Struct("<4sIIII")
 _MAGIC = b"BAI1"
@@ -99,7 +101,7 @@ class Prepared:
             content = read_content(self.folder.path(index), file)
             if content_hash(content, file) != digest:
                 raise ImageUnreadable(file, "it changed while it was in use; start again")
-            pixels, original_size = _made(content, file, self._store)
+            pixels, original_size = _made(content, file, self._store, may_be_mask=True)
             if self.cache_note is None:
                 _write_entry(self._store, digest, pixels, original_size)
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)) if pixels.ndim == 2 else pixels.copy()
@@ -123,7 +125,8 @@ def prepare(
     """
     root = cache_root or default_cache_root()
     make_tree_private(root)
-    store = _Store(root / _settings_key(preprocessing, image_size), preprocessing, image_size)
+    masks_taken = folder.masks_kept or bool(folder.known)
+    store = _Store(root / _settings_key(preprocessing, image_size, masks_taken), preprocessing, image_size)
     maker = _Maker(folder, store)
     outcomes: list[_Entry | ImageUnreadable | None] = [None] * len(folder)
     with ThreadPoolExecutor(max(1, min(workers, os.cpu_count() or 1)), thread_name_prefix="prepare") as pool:
@@ -180,7 +183,7 @@ class _Maker:
             original_size = _sound_entry(self._store, digest)
             if original_size is not None:
                 return _Entry(digest, original_size)
-            pixels, original_size = _made(content, file, self._store)
+            pixels, original_size = _made(content, file, self._store, _may_be_mask(self._folder, file))
         except ImageUnreadable as error:
             return error
         if self.failure is None:
@@ -194,20 +197,25 @@ class _Maker:
         return _Entry(digest, original_size, pixels if fits else None)
 
 
-def _made(content: bytes, file: str, store: _Store) -> tuple[Pixels, tuple[int, int]]:
+def _may_be_mask(folder: ImageFolder, file: str) -> bool:
+    return folder.masks_kept or file_of(file) in folder.known
+
+
+def _made(content: bytes, file: str, store: _Store, may_be_mask: bool) -> tuple[Pixels, tuple[int, int]]:
     """Return the preprocessed pixels, (S, S) for a grey image, else (S, S, 3), and the original size."""
     image = decode(content, file)
+    if not may_be_mask and is_two_valued(image):
+        raise ImageUnreadable(file, TWO_VALUED)
     square = preprocess(image, store.preprocessing, store.image_size)
     pixels = np.ascontiguousarray(square[:, :, 0]) if image.shape[2] == 1 else square
     return pixels, (image.shape[0], image.shape[1])
 
 
-def _settings_key(preprocessing: PreprocessingSettings, image_size: int) -> str:
-    """Return a name for everything besides the file's content that decides about the pixels."""
+def _settings_key(preprocessing: PreprocessingSettings, image_size: int, masks_taken: bool = False) -> str:
+    """Return a name for everything besides the file's content that decides about the pixels, and whether it is taken."""
     versions = [CACHE_VERSION, DECODING_VERSION, PREPROCESSING_VERSION, cv2.__version__]
-    described = json.dumps(
-        [versions, image_size, preprocessing.model_dump(mode="json", exclude={"frames"})], sort_keys=True
-    )
+    values = preprocessing.model_dump(mode="json", exclude={"frames"})
+    described = json.dumps([versions, image_size, values, masks_taken], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 

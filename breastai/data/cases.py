@@ -2,16 +2,18 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from breastai.data.cache import Prepared, prepare
-from breastai.data.frames import Frames, by_file, with_frames
+from breastai.data.class_questions import check_classes, open_questions
+from breastai.data.frames import by_file, file_of, with_frames
 from breastai.data.headers import headers_in
 from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
+from breastai.data.layout import resolved_config
 from breastai.data.leaks import counted, left_out, units
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
@@ -132,36 +134,75 @@ class Cases:
         return counted({case.file: case.reason for case in self.split_file.cases if case.reason is not None})
 
 
-def list_folders(config: Config, base: Path) -> Folders:
+def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Folders:
     """Return the folders `config` names, relative to `base`; raise what `scan` raises, and NumClassesMismatch.
 
-    Fast: no image is read, so that a wrong folder is told at once. A test folder that can't be used is None.
+    A split's folder may go by another of its names, validation/ for val/. `known`: images of a run that began before,
+    which are no masks whatever they look like. Fast: no image is read, but for what may be a mask, so that a wrong folder
+    is told at once. A test folder that can't be used is None.
     """
-    frames = config.preprocessing.frames
-    train = with_frames(scan(local_place(base, config.data.train_dir)), frames)
+    config = resolved_config(config, base)
+    known = known or _named_by_split(config, base)
+    frames, masks = config.preprocessing.frames, config.data.masks
+    train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
+    train_root = local_place(base, config.data.train_dir)
+    train = with_frames(scan(train_root, masks_are=masks, known=train_known), frames)
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
-    val = _scan_optional(config.data.val_dir, base, train.class_names, frames)
+    val = _scan_optional(config.data.val_dir, base, train.class_names, config, val_known)
     if val is not None and config.data.pool_val:
         train, val = pooled({"train": train, "val": val}), None
     if config.data.split_only:
         train, val = _named_in_split(config, base, train, val)
     test = None
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
-        test = _scan_optional(config.data.test_dir, base, train.class_names, frames)
+        test = _scan_optional(config.data.test_dir, base, train.class_names, config, test_known)
     return Folders(train, val, test)
 
 
 def usable_folders(config: Config, base: Path) -> Folders:
-    """Return the folders as `list_folders` does; raise also ImageTooSmall and TargetClassUnknown.
+    """Return the folders as `list_folders` does; raise also ImageTooSmall and what `check_classes` does.
 
-    What would keep a run from beginning, of all that can be told without reading an image.
+    What would keep a run from beginning, of all that can be told by looking at few images.
     """
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, base)
-    target_class(config, folders.class_names)
+    check_classes(config, folders.train)
     return folders
+
+
+def known_folders(config: Config, base: Path, split: SplitRecord, saved: SplitFile | None = None) -> Folders:
+    """Return the folders of a run that began before: what it took as images and as classes stays so."""
+    left_out = () if saved is None else (case.file for case in saved.cases)
+    return list_folders(config, base, {*split.train, *split.val, *left_out})
+
+
+def with_answers(config: Config, base: Path) -> Config:
+    """Return the configuration of what began before it was asked about its classes, with the answers it went by then."""
+    folder = list_folders(config, base).train
+    if next(open_questions(config, folder), None) is None:
+        return config
+    target = target_class(config, folder.class_names)
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"accept_classes": True}),
+            "evaluation": config.evaluation.model_copy(update={"target_class": target}),
+        }
+    )
+
+
+def _named_by_split(config: Config, base: Path) -> set[str]:
+    """Return the images that data.split_file names; none where it can't be read, which is told where it is needed."""
+    name = config.data.split_file
+    with contextlib.suppress(InputError):
+        return set() if name is None else {case.file for case in read_split(base / Path(name).expanduser(), name).cases}
+    return set()
+
+
+def _without_part(files: Collection[str], part: str) -> frozenset[str]:
+    """Return the files of some names, which of pooled folders begin with a part, relative to a part's folder."""
+    return frozenset(file_of(file) for name in files for file in (name, name.removeprefix(f"{part}/")))
 
 
 def _named_in_split(
@@ -309,14 +350,14 @@ def labelled_images(
     folder: Path, class_names: Sequence[str], config: Config, on_progress: Progress | None = None
 ) -> tuple[ImageSet, tuple[Skipped, ...]]:
     """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
-    listed = with_frames(scan(folder, expected_classes=class_names), config.preprocessing.frames)
+    listed = with_frames(scan(folder, class_names, config.data.masks), config.preprocessing.frames)
     prepared = preprocessed(listed, config, on_progress)
     return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
 
 
 def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:
     """Return the images that a run of `config` validated on, where they still lie as they were; raise DataNotFound."""
-    folders = list_folders(config, base)
+    folders = known_folders(config, base, split)
     prepared = preprocessed(folders.val or folders.train, config, None)
     wanted = set(zip(split.val, split.val_sha256, strict=True))
     there = list(zip(prepared.folder.files, prepared.hashes, strict=True))
@@ -339,11 +380,13 @@ def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | No
     )
 
 
-def _scan_optional(name: str | None, base: Path, class_names: Sequence[str], frames: Frames) -> ImageFolder | None:
+def _scan_optional(
+    name: str | None, base: Path, class_names: Sequence[str], config: Config, known: Collection[str]
+) -> ImageFolder | None:
     path = local_place(base, name) if name else None
     if path is None or not path.is_dir():
         return None
-    return with_frames(scan(path, expected_classes=class_names), frames)
+    return with_frames(scan(path, class_names, config.data.masks, known), config.preprocessing.frames)
 
 
 def _check_complete(val: ImageFolder, class_names: Sequence[str]) -> None:

@@ -3,19 +3,24 @@
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from breastai.domain.catalog import CLASS_ALIASES, IMAGE_SUFFIXES
+from breastai.data.masks import IN_FOLDER, is_mask_folder, masks_among
+from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
 from breastai.domain.errors import (
     ClassesDiffer,
     DataNotFound,
+    ImagesBesideMasks,
     NoClassFolders,
     NoImages,
+    PatientsAboveClasses,
     TooFewClasses,
     UnreadableClass,
 )
@@ -25,9 +30,16 @@ from breastai.storage.mirror import as_written, not_copied
 _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
 )
-# A folder that holds only these is a data root and not a folder of classes.
-_SPLIT_NAMES = frozenset({"train", "val", "valid", "validation", "test"})
-_MASK = re.compile(r".+_mask(_\d+)?$", re.IGNORECASE)
+_TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods", ".txt", ".json"})
+# Folders that repeat below others are the classes when they are at most this many, in at least this share of them.
+_MOST_CLASSES_BELOW, _SHARE_WITH_CLASSES = 10, 0.5
+_SHORT_NAME = re.compile(r"(?:class|label|cls|c)?[\W_]*\d", re.IGNORECASE)
+# Puts patient/class into by_class/train/class/patient, in any shell of a Unix system.
+_REORDER = (
+    'cd "{path}" && for f in */*/; do mkdir -p "../by_class/train/$(basename "$f")" && '
+    'cp -r "$f" "../by_class/train/$(basename "$f")/$(dirname "$f")"; done'
+)
+MaskRule = Literal["leave_out", "keep"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +54,10 @@ class Skipped:
 class ImageFolder:
     """The images below `root`: `files[i]`, relative and with forward slashes, is of class `class_names[labels[i]]`.
 
-    `labels` has shape (N,) and can't be written to. `masks` are lesion outlines recognised by their name; they
-    are no images of a class and stand in no other list. `parts`: of several folders taken as one, the folder in which
-    the images lie whose names begin with such a part.
+    `labels` has shape (N,) and can't be written to. `masks` are outlines, regions and crops beside images, each with
+    the reason in `mask_reasons`; they are no images of a class and stand in no other list. `parts`: of several folders
+    taken as one, the folder in which the images lie whose names begin with such a part. `known`: images whatever their
+    pixels look like, all of them when `masks_kept`.
     """
 
     root: Path
@@ -54,6 +67,9 @@ class ImageFolder:
     skipped: tuple[Skipped, ...] = ()
     masks: tuple[str, ...] = ()
     parts: Mapping[str, Path] = field(default_factory=dict)
+    mask_reasons: Mapping[str, str] = field(default_factory=dict)
+    masks_kept: bool = False
+    known: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.labels.flags.writeable = False
@@ -100,24 +116,39 @@ def pooled(folders: Mapping[str, ImageFolder]) -> ImageFolder:
         ),
         masks=tuple(f"{part}/{file}" for part, folder in folders.items() for file in folder.masks),
         parts={part: folder.root for part, folder in folders.items()},
+        mask_reasons={
+            f"{part}/{file}": reason for part, folder in folders.items() for file, reason in folder.mask_reasons.items()
+        },
+        masks_kept=first.masks_kept,
+        known=frozenset(f"{part}/{file}" for part, folder in folders.items() for file in folder.known),
     )
 
 
-def scan(root: Path, expected_classes: Sequence[str] | None = None) -> ImageFolder:
+def scan(
+    root: Path,
+    expected_classes: Sequence[str] | None = None,
+    masks_are: MaskRule = "leave_out",
+    known: Collection[str] = (),
+) -> ImageFolder:
     """Return the images in the class folders of `root`, ordered by path, the same on every system.
 
     Class folders may be written in any case and are merged under their lower-case name; folders inside them
     (patients) are walked. `expected_classes`, those of a model or of the training folder, must be the classes
-    found; labels then follow their order. Raises DataNotFound, NoClassFolders, TooFewClasses, ClassesDiffer,
-    NoImages and UnreadableClass.
+    found; labels then follow their order. `known`: files that are no masks in any case. Raises DataNotFound,
+    NoClassFolders, TooFewClasses, ClassesDiffer, NoImages, UnreadableClass, ImagesBesideMasks, PatientsAboveClasses.
     """
     place = as_written(root)
     if not root.is_dir():
         raise DataNotFound(place)
     folders, skipped = _class_folders(root)
+    expected = {canonical_class(name) for name in expected_classes or ()}
+    beside = {} if masks_are == "keep" else _mask_folders_beside(root, folders, expected, skipped)
+    folders = {name: paths for name, paths in folders.items() if name not in beside}
     found = sorted(folders)
-    if not found or set(found) <= _SPLIT_NAMES:
-        raise NoClassFolders(place)
+    if not found or all(split_of(name) for name in found):
+        raise NoClassFolders(place, _what_lies_in(root))
+    if expected != set(found):
+        _check_order(root, folders)
     if expected_classes is not None:
         class_names = tuple(canonical_class(name) for name in expected_classes)
         if set(found) != set(class_names):
@@ -127,28 +158,31 @@ def scan(root: Path, expected_classes: Sequence[str] | None = None) -> ImageFold
         if len(class_names) < 2:
             raise TooFewClasses(place, class_names[0])
 
-    images: list[tuple[str, int]] = []
-    masks: list[str] = []
+    files: list[tuple[str, int]] = []
     left_out: dict[str, list[Skipped]] = {name: [] for name in class_names}
     for label, class_name in enumerate(class_names):
         for folder in folders[class_name]:
             for file, reason in _walk(root, folder):
                 if reason is not None:
                     left_out[class_name].append(Skipped(file, reason))
-                elif _MASK.fullmatch(Path(file).stem):
-                    masks.append(file)
                 else:
-                    images.append((file, label))
+                    files.append((file, label))
+    masks = {} if masks_are == "keep" else masks_among(root, [file for file, _ in files], known)
+    images = [image for image in files if image[0] not in masks]
     if not images:
         raise NoImages(place, list(IMAGE_SUFFIXES))
     labelled = {label for _, label in images}
     for label, class_name in enumerate(class_names):
         if label not in labelled:
-            reasons = left_out[class_name]
+            reasons = [Skipped(file, masks[file]) for file, number in files if number == label]
+            reasons += left_out[class_name]
             first = reasons[0].reason if reasons else "the folder holds no image"
             raise UnreadableClass(place, class_name, len(reasons), first)
 
     images.sort(key=lambda image: _sort_key(image[0]))
+    for name, paths in beside.items():
+        reason = IN_FOLDER.format(name=name)
+        masks |= {file: reason for path in paths for file, fault in _walk(root, path) if fault is None}
     skipped += [item for items in left_out.values() for item in items]
     return ImageFolder(
         root=root,
@@ -157,13 +191,80 @@ def scan(root: Path, expected_classes: Sequence[str] | None = None) -> ImageFold
         class_names=class_names,
         skipped=tuple(sorted(skipped, key=lambda item: _sort_key(item.file))),
         masks=tuple(sorted(masks, key=_sort_key)),
+        mask_reasons=masks,
+        masks_kept=masks_are == "keep",
+        known=frozenset(known),
     )
 
 
-def canonical_class(folder_name: str) -> str:
-    """Return the class a folder's name means: "Benign", "BENIGN" and "begin" are all "benign"."""
-    name = unicodedata.normalize("NFC", folder_name).strip().lower()
-    return CLASS_ALIASES.get(name, name)
+@dataclass(frozen=True)
+class Listed:
+    """The images below a folder, in order of name, and the masks among them, each with the reason."""
+
+    files: tuple[Path, ...]
+    masks: Mapping[Path, str]
+
+
+def images_below(root: Path) -> Listed:
+    """Return the images anywhere below a folder, without its masks and what is hidden; nothing is told of labels."""
+    name = root.absolute().name or "images"
+    files = [file for file, reason in _walk(root.absolute().parent, name, inside=root) if reason is None]
+    masks = masks_among(root.absolute().parent, files)
+    start = len(name) + 1
+    return Listed(
+        files=tuple(root / file[start:] for file in sorted(files, key=_sort_key) if file not in masks),
+        masks={root / file[start:]: reason for file, reason in masks.items()},
+    )
+
+
+def _mask_folders_beside(
+    root: Path, folders: Mapping[str, list[str]], expected: Collection[str], beside: Sequence[Skipped]
+) -> dict[str, list[str]]:
+    """Return the folders of masks among the class folders; raise ImagesBesideMasks where only images lie beside them."""
+    masks = {name: paths for name, paths in folders.items() if name not in expected and is_mask_folder(paths[0])}
+    others = [name for name in folders if name not in masks]
+    if masks and (len(others) < 2 or all(names_pictures(name) for name in others)):
+        tables = [item.file for item in beside if Path(item.file).suffix.lower() in _TABLES]
+        raise ImagesBesideMasks(as_written(root), others or ["-"], list(masks), tables or ["-"])
+    return masks
+
+
+def _check_order(root: Path, folders: Mapping[str, list[str]]) -> None:
+    """Raise PatientsAboveClasses where the folders below those of `root` are the classes, the same again and again."""
+    upper = [path for paths in folders.values() for path in paths]
+    if len(upper) < 2 or any(meaning_of(name) != "silent" for name in folders):
+        return
+    below = {path: {canonical_class(name) for name in _folders_in(root / path)} for path in upper}
+    classes = sorted(set().union(*below.values()))
+    if not 2 <= len(classes) <= _MOST_CLASSES_BELOW or any(split_of(name) for name in classes):
+        return
+    repeating = [sum(name in inside for inside in below.values()) for name in classes]
+    telling = [name for name in classes if meaning_of(name) != "silent" or _SHORT_NAME.fullmatch(name)]
+    like_classes = len(telling) == len(classes) or (are_identifiers(list(folders)) and not are_identifiers(classes))
+    shared = sum(len(inside) > 0 for inside in below.values()) >= _SHARE_WITH_CLASSES * len(upper)
+    if like_classes and shared and max(repeating) > 1:
+        place = as_written(root)
+        raise PatientsAboveClasses(place, len(upper), upper[0], classes, _REORDER.format(path=place))
+
+
+def _folders_in(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries if entry.is_dir() and not is_system_name(entry.name)]
+    except OSError:
+        return []
+
+
+def _what_lies_in(root: Path) -> str:
+    """Return in a few words what is in a folder: "the folders train, val and 2 files such as list.csv"."""
+    folders, files = sorted(_folders_in(root)), []
+    with os.scandir(root) as entries:
+        files = sorted(
+            _printable(entry.name) for entry in entries if entry.is_file() and not is_system_name(entry.name)
+        )
+    said = [f"the folders {', '.join(map(_printable, folders[:5]))}"] if folders else []
+    said += [f"{len(files)} files such as {files[0]}"] if files else []
+    return " and ".join(said) or "nothing"
 
 
 def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
@@ -185,9 +286,12 @@ def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
     return folders, beside
 
 
-def _walk(root: Path, folder: str) -> Iterator[tuple[str, str | None]]:
-    """Yield every file below root/folder, relative to `root`, with the reason to skip it or None."""
-    real_root = Path(os.path.realpath(root))
+def _walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, str | None]]:
+    """Yield every file below root/folder, relative to `root`, with the reason to skip it or None.
+
+    Links to files are followed where they stay `inside` a folder, by default `root`.
+    """
+    real_root = Path(os.path.realpath(inside or root))
     pending = [folder]
     while pending:
         current = pending.pop()

@@ -10,11 +10,13 @@ from breastai.data.augment import augment
 from breastai.data.decode import Pixels, file_at, read_image
 from breastai.data.frames import with_frames
 from breastai.data.headers import header_of
-from breastai.data.image_folder import canonical_class, scan
+from breastai.data.image_folder import scan
+from breastai.data.layout import resolved_config
 from breastai.data.overview import describe
 from breastai.data.pictures import data_uri
 from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.class_words import canonical_class
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
 from breastai.domain.events import Event, ImagePreview, ImagesList
@@ -36,7 +38,8 @@ def describe_images(job: DescribeImages, workspace: Workspace) -> Iterator[Event
 
 def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
     """Give a page of the images of a split, with thumbnails; an image that can't be read has its reason instead."""
-    folder = with_frames(scan(_root(job.config, workspace, job.split)), job.config.preprocessing.frames)
+    root = _root(job.config, workspace, job.split)
+    folder = with_frames(scan(root, masks_are=job.config.data.masks), job.config.preprocessing.frames)
     chosen = [
         number
         for number in range(len(folder))
@@ -59,7 +62,7 @@ def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
 def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     """Give an image as it is, as the network sees it, and some draws of its augmentation; by default the first one."""
     root = _root(job.config, workspace, job.split)
-    file = job.file or scan(root).files[0]
+    file = job.file or scan(root, masks_are=job.config.data.masks).files[0]
     path = root / file
     whole = file_at(path)
     if not path.resolve().is_relative_to(root.resolve()) or whole.suffix.lower() not in IMAGE_SUFFIXES:
@@ -90,6 +93,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
 
 
 def _root(config: Config, workspace: Workspace, split: str) -> Path:
+    config = resolved_config(config, workspace.root)
     folder = {"train": config.data.train_dir, "val": config.data.val_dir, "test": config.data.test_dir}[split]
     if folder is None:
         raise DataNotFound(f"data.{split}_dir")

@@ -7,19 +7,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from breastai.data.cases import Folders, list_folders
+from breastai.data.class_questions import open_questions
 from breastai.data.decode import readable_start
+from breastai.data.forewarning import params_of, patient_doubts, unused_beside
 from breastai.data.image_folder import ImageFolder
 from breastai.data.leaks import units
+from breastai.data.masks import BY_NAME
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.config import Config
-from breastai.domain.errors import ImageUnreadable
+from breastai.domain.decision import target_class
+from breastai.domain.errors import ImageUnreadable, InputError
 from breastai.domain.events import DataDescribed
-from breastai.domain.listings import DataWarning, SkippedFile
+from breastai.domain.listings import DataQuestion, DataWarning, SkippedFile
 from breastai.domain.places import is_remote
 from breastai.storage.mirror import as_written
 
@@ -54,10 +59,17 @@ def describe(config: Config, base: Path) -> DataDescribed:
         for item in folder.skipped
     ]
     skipped += [
+        SkippedFile(split=name, file=file, reason=folder.mask_reasons.get(file, BY_NAME))
+        for name, folder in folders.by_split().items()
+        for file in folder.masks
+    ]
+    skipped += [
         SkippedFile(split=name, file=file, reason=reason)
         for name, files in broken.items()
         for file, reason in files.items()
     ]
+    questions = list(open_questions(config, folders.train))
+    target = None if questions else target_class(config, folders.class_names)
     total = sum(len(folder) for folder in folders.by_split().values())
     return DataDescribed(
         folders={name: _place(folder) for name, folder in folders.by_split().items()},
@@ -70,8 +82,23 @@ def describe(config: Config, base: Path) -> DataDescribed:
         skipped_total=len(skipped),
         looked_at=looked,
         images=total,
-        warnings=list(_warnings(counts, patients is not None, folders)),
+        warnings=[*_warnings(counts, patients is not None, folders), *_forewarnings(config, folders, base)],
+        target_class=target,
+        questions=[_question(question) for question in questions],
     )
+
+
+def _question(error: InputError) -> DataQuestion:
+    return DataQuestion(code=error.code, message=str(error), params=error.params)
+
+
+def _forewarnings(config: Config, folders: Folders, base: Path) -> Iterator[DataWarning]:
+    left = unused_beside(folders)
+    if left:
+        yield DataWarning(code="folders_unused", params={"folders": ", ".join(left)})
+    for doubt in patient_doubts(config, list(folders.by_split().values()), base):
+        code: Any = doubt.code.replace(".", "_")
+        yield DataWarning(code=code, params=params_of(doubt))
 
 
 def _place(folder: ImageFolder) -> str:

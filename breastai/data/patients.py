@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from breastai.data.dicom import patient_in_header
 from breastai.data.frames import file_of
 from breastai.data.image_folder import ImageFolder
-from breastai.domain.config import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.storage.salt import hashed, project_salt
 from breastai.storage.workspace import Workspace
 
@@ -30,7 +30,7 @@ def patient_ids(
     A pattern is searched in the file's name; its first group is the id, or the whole match when it has no group.
     A folder level counts from the first folder below the class folder. A table is a CSV file, relative to
     `base`, the workspace, whose column file holds relative paths or file names that occur once. From DICOM headers
-    come hashes with the project's salt. The frames of a file are of one patient. Raises PatientIdInvalid when the rule can't be used and PatientIdMissing when
+    come hashes with the project's salt, of the whole id or of what a pattern finds in it. The frames of a file are of one patient. Raises PatientIdInvalid when the rule can't be used and PatientIdMissing when
     it finds no patient for an image.
     """
     if rule is None:
@@ -60,23 +60,39 @@ def patients_in(folder: ImageFolder, rule: PatientIdRule | None, base: Path) -> 
     return [found[file] for file in folder.files]
 
 
-def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path) -> _Lookup:
+def plain_ids(folder: ImageFolder, rule: PatientIdRule, base: Path) -> list[str | None]:
+    """Return the patient of each image as names and headers have it, not hashed: to be looked at, never to be kept."""
+    if not folder.parts:
+        lookup = _lookup([file_of(file) for file in folder.files], rule, base, folder.root, hashes=False)
+        return [lookup(file_of(file)) for file in folder.files]
+    found: dict[str, str | None] = {}
+    for part, root in folder.parts.items():
+        files = [file_of(file.removeprefix(f"{part}/")) for file in folder.files if file.startswith(f"{part}/")]
+        lookup = _lookup(files, rule, base, root, hashes=False)
+        found |= {f"{part}/{file}": lookup(file) for file in files}
+    return [found[file_of(file)] for file in folder.files]
+
+
+def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path, hashes: bool = True) -> _Lookup:
     match rule:
         case FilenamePattern(pattern=pattern):
-            return _by_pattern(pattern)
+            find = lookup_of(pattern)
+            return lambda file: find(PurePosixPath(file).name)
         case FolderLevel(folder=level):
             return lambda file: _folder(file, level)
         case PatientTable(csv=table):
             return _by_table(files, base / Path(table).expanduser())
-        case DicomHeader():
-            return _by_header(folder, project_salt(Workspace(base)))
+        case DicomHeader(pattern=pattern):
+            salt = project_salt(Workspace(base)) if hashes else None
+            return _by_header(folder, salt, None if pattern is None else lookup_of(pattern))
 
 
 def _described(rule: PatientIdRule) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in rule.model_dump().items())
+    return ", ".join(f"{key}: {value}" for key, value in rule.model_dump(exclude_none=True).items())
 
 
-def _by_pattern(pattern: str) -> _Lookup:
+def lookup_of(pattern: str) -> _Lookup:
+    """Return what finds a pattern's first group, or its match, in a text; raise PatientIdInvalid."""
     if _repeats_a_repetition(pattern):
         raise PatientIdInvalid(
             f"the pattern {pattern} repeats a group that holds a repetition, which can take for ever"
@@ -86,8 +102,8 @@ def _by_pattern(pattern: str) -> _Lookup:
     except (re.error, OverflowError, RecursionError) as error:
         raise PatientIdInvalid(f"the pattern {pattern} is not a regular expression ({error})") from None
 
-    def find(file: str) -> str | None:
-        found = compiled.search(unicodedata.normalize("NFC", PurePosixPath(file).name))
+    def find(text: str) -> str | None:
+        found = compiled.search(unicodedata.normalize("NFC", text))
         if found is None:
             return None
         return str(found[1] or "") if compiled.groups else found[0]
@@ -119,10 +135,12 @@ def _folder(file: str, level: int) -> str | None:
     return folders[level - 1] if len(folders) >= level else None
 
 
-def _by_header(folder: Path, salt: bytes) -> _Lookup:
+def _by_header(folder: Path, salt: bytes | None, part: _Lookup | None) -> _Lookup:
     def find(file: str) -> str | None:
         patient = patient_in_header(folder / file)
-        return None if patient is None else hashed(salt, patient)
+        if patient is not None and part is not None:
+            patient = part(patient)
+        return hashed(salt, patient) if patient and salt is not None else patient
 
     return find
 

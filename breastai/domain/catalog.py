@@ -113,6 +113,20 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".we
 # Folder names that mean the same class.
 CLASS_ALIASES: Mapping[str, str] = MappingProxyType({"begin": "benign"})
 
+# Names of the folders of a split, without accents and signs, in lower case: Train, validation, test_set.
+SPLIT_ALIASES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "train": frozenset(
+            {"train", "training", "trainset", "trainingset", "traindata", "trainingdata", "entrainement"}
+        ),
+        "val": frozenset(
+            {"val", "valid", "validation", "validate", "validating", "valset", "validset", "validationset", "dev"}
+            | {"valdata", "validationdata"}
+        ),
+        "test": frozenset({"test", "testing", "tests", "testset", "testingset", "testdata", "testingdata"}),
+    }
+)
+
 # Partial configurations, laid over the workspace's own.
 PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
     {

@@ -12,6 +12,7 @@ from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.evidence import PatientScore
 from breastai.domain.listings import SettingDifference
+from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.places import checked_place
 from breastai.domain.problems import SeveralFaults, describe_problems
 from breastai.domain.search_space import TuningSettings, faults_of
@@ -64,6 +65,15 @@ class DataSettings(Settings):
     )
     split_only: bool = Field(
         False, description="Open only the images that split_file names; others in the folders are as if not there."
+    )
+
+    masks: Literal["leave_out", "keep"] = Field(
+        "leave_out",
+        description="Masks, regions and crops beside images, told by name, folder, DICOM header or two grey values alone: leave_out takes no notice of them; keep takes every file as an image.",
+    )
+    accept_classes: bool = Field(
+        False,
+        description="Take the folders as classes though there are more than ten of them, or they are called by numbers of patients or studies.",
     )
 
     @field_validator("train_dir", "val_dir", "test_dir")
@@ -245,38 +255,12 @@ class TrainingSettings(Settings):
     export_onnx: bool = Field(False, description="Export the best epoch to ONNX when the run has reached its end.")
 
 
-class FilenamePattern(Settings):
-    """The patient id is what the first group matches in the file's name."""
-
-    pattern: str = Field(min_length=1, max_length=500)
-
-
-class FolderLevel(Settings):
-    """The patient id is a folder below the class folder: 1 is the first one."""
-
-    folder: int = Field(ge=1, le=10)
-
-
-class PatientTable(Settings):
-    """The patient id stands in a CSV file with the columns file and patient_id."""
-
-    csv: str = Field(min_length=1)
-
-
-class DicomHeader(Settings):
-    """The patient id stands in the DICOM files themselves; it is hashed with the project's salt before it is used."""
-
-    dicom: Literal["patient_id"]
-
-
-PatientIdRule = FilenamePattern | FolderLevel | PatientTable | DicomHeader
-
-
 class EvaluationSettings(Settings):
     """How the model is judged."""
 
     target_class: str | None = Field(
-        None, description="Class the operating point is for; null means malignant, or else the last class."
+        None,
+        description="Class in question, the disease looked for: the operating point and the sensitivity are its own. null takes it from the names of the classes; where they do not tell, a run asks for it.",
     )
     target_sensitivity: float = Field(
         0.95, gt=0, lt=1, description="Sensitivity the operating point aims at, chosen on validation images."
@@ -293,8 +277,14 @@ class EvaluationSettings(Settings):
     )
     patient_id: PatientIdRule | None = Field(
         None,
-        description='Where the patient of an image is found: {"pattern": "^(P\\\\d+)_"} on the file name, {"folder": 1}, {"csv": "patients.csv"}, or {"dicom": "patient_id"} in DICOM files; null when unknown.',
+        description='Where the patient of an image is found: {"pattern": "^(P\\\\d+)_"} on the file name, {"folder": 1}, {"csv": "patients.csv"}, or {"dicom": "patient_id"} in DICOM files, with a "pattern" where the header says more than the patient; null when unknown.',
     )
+
+    @field_validator("target_class", mode="before")
+    @classmethod
+    def _a_name(cls, value: Any) -> Any:
+        """Return a class that is called by a number, which JSON takes for one, as its name."""
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("patient_id", mode="before")
     @classmethod
@@ -302,12 +292,13 @@ class EvaluationSettings(Settings):
         """Return the rule as a model; a plain string is a pattern."""
         if isinstance(value, str):
             return FilenamePattern(pattern=value)
+        if isinstance(value, Mapping) and "dicom" in value and value.keys() <= {"dicom", "pattern"}:
+            return DicomHeader.model_validate(value)
         if isinstance(value, Mapping) and len(value) == 1:
             rules: dict[str, type[Settings]] = {
                 "pattern": FilenamePattern,
                 "folder": FolderLevel,
                 "csv": PatientTable,
-                "dicom": DicomHeader,
             }
             rule = rules.get(next(iter(value)))
             if rule is not None:

@@ -9,12 +9,12 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from breastai.domain.class_words import canonical_class, class_in_question, meaning_of
 from breastai.domain.config import Config
-from breastai.domain.errors import TargetClassUnknown
+from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetClassUnknown
 from breastai.domain.events import Figure
 from breastai.domain.evidence import ReferralTradeOff
 
-_USUAL_TARGET = "malignant"
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -99,10 +99,35 @@ class DecisionRule:
 
 
 def target_class(config: Config, class_names: Sequence[str]) -> str:
-    """Return the class the operating point is for; raise TargetClassUnknown."""
+    """Return the class in question, for which the operating point is; raise TargetClassUnknown.
+
+    Where neither the configuration nor a name tells it is the last class: a run begins without an answer only when it
+    began before it was asked for one.
+    """
+    return _wished(config, class_names) or class_in_question(class_names).answer or class_names[-1]
+
+
+def asked_target_class(config: Config, class_names: Sequence[str]) -> str:
+    """Return the class in question; raise TargetClassUnknown, or TargetClassNeeded and SeveralDiseases to ask for it."""
+    wished = _wished(config, class_names)
+    if wished is not None:
+        return wished
+    question = class_in_question(class_names)
+    if question.answer is not None:
+        return question.answer
+    example = question.candidates[-1]  # 1 rather than 0
+    if len(question.candidates) < len(class_names) or any(meaning_of(name) == "disease" for name in class_names):
+        raise SeveralDiseases(list(question.candidates), list(class_names), example)
+    raise TargetClassNeeded(list(class_names), example)
+
+
+def _wished(config: Config, class_names: Sequence[str]) -> str | None:
+    """Return the class that the configuration names, however it is written; raise TargetClassUnknown."""
     wished = config.evaluation.target_class
     if wished is None:
-        return _USUAL_TARGET if _USUAL_TARGET in class_names else class_names[-1]
-    if wished not in class_names:
+        return None
+    by_name = {canonical_class(name): name for name in class_names} | {name: name for name in class_names}
+    found = by_name.get(wished, by_name.get(canonical_class(wished)))
+    if found is None:
         raise TargetClassUnknown(wished, list(class_names))
-    return wished
+    return found

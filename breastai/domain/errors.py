@@ -5,6 +5,8 @@
     |   |-- ConfigInvalid         ConfigUnreadable     ConfigNotWritable
     |   |-- DataNotFound          DataOutsideRoots     NoClassFolders       TooFewClasses
     |   |-- UnreadableClass       NumClassesMismatch   ClassesDiffer        NoImages
+    |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
+    |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
@@ -150,9 +152,10 @@ class NoClassFolders(InputError):
     code = "data.no_class_folders"
     template = (
         "No class folders in {path}: expected one folder for each class, "
-        "for example {path}/benign/ and {path}/malignant/."
+        "for example {path}/benign/ and {path}/malignant/, found {found}."
     )
     path: str
+    found: str = "nothing"
 
 
 @dataclass(eq=False)
@@ -192,6 +195,112 @@ class TargetClassUnknown(InputError):
     )
     wished: str
     class_names: list[str]
+
+
+@dataclass(eq=False)
+class TargetClassNeeded(InputError):
+    """`example`: one of the classes, for the command."""
+
+    code = "data.target_class_needed"
+    template = (
+        "The names of the classes ({class_names}) do not say which one is the disease looked for, and sensitivity, the "
+        'operating point and the report depend on it. Name it: --set "evaluation.target_class={example}"'
+    )
+    class_names: list[str]
+    example: str
+
+
+@dataclass(eq=False)
+class SeveralDiseases(InputError):
+    """`candidates`: the classes whose names say disease; `example`: one of them."""
+
+    code = "data.several_diseases"
+    template = (
+        "Several classes are a disease or a suspicion of one: {candidates}. An operating point is for one class, and "
+        "counts the others as negative. Put their images into one folder, or name the class: "
+        '--set "evaluation.target_class={example}"'
+    )
+    candidates: list[str]
+    class_names: list[str]
+    example: str
+
+
+@dataclass(eq=False)
+class ManyClasses(InputError):
+    code = "data.many_classes"
+    template = (
+        "{path} holds {count} folders ({class_names}, ...): so many are rarely classes. Give the folder whose "
+        "sub-folders are the classes; if these are, say so: --set data.accept_classes=true"
+    )
+    path: str
+    count: int
+    class_names: list[str]
+
+
+@dataclass(eq=False)
+class ClassesAreIdentifiers(InputError):
+    code = "data.classes_are_identifiers"
+    template = (
+        "The folders in {path} look like numbers of patients or studies ({class_names}), not like classes. Sort the "
+        "images into one folder for each class, such as benign/ and malignant/; if these are the classes, say so: "
+        "--set data.accept_classes=true"
+    )
+    path: str
+    class_names: list[str]
+
+
+@dataclass(eq=False)
+class ImagesBesideMasks(InputError):
+    """`tables`: files beside the folders that may hold the labels."""
+
+    code = "data.images_beside_masks"
+    template = (
+        "{path} holds images ({images}) and their masks ({masks}), not one folder for each class. Sort the images into "
+        "folders such as benign/ and malignant/ (tables beside them: {tables}); if these are the classes, say so: --set data.masks=keep"
+    )
+    path: str
+    images: list[str]
+    masks: list[str]
+    tables: list[str]
+
+
+@dataclass(eq=False)
+class ClassOfMasks(InputError):
+    code = "data.class_of_masks"
+    template = (
+        "Every image of class {class_name} in {path} has two grey values only, as masks have. Put images into that "
+        "folder, or remove it; if these are the images, say so: --set data.masks=keep"
+    )
+    path: str
+    class_name: str
+
+
+@dataclass(eq=False)
+class PatientsAboveClasses(InputError):
+    """`patients`: how many upper folders; `example`: one of them; `class_names`: the folders that repeat in them."""
+
+    code = "data.patients_above_classes"
+    template = (
+        "{path} holds {patients} folders such as {example}, each with the classes {class_names} in it: these are "
+        "patients, and classes must come first. Copy them into another order with: {command} ; then train with "
+        "--set evaluation.patient_id='{{\"folder\": 1}}'"
+    )
+    path: str
+    patients: int
+    example: str
+    class_names: list[str]
+    command: str
+
+
+@dataclass(eq=False)
+class SplitFoldersAmbiguous(InputError):
+    code = "data.split_folders_ambiguous"
+    template = (
+        "{path} holds several folders for {split}: {found}. Keep one of them, or name it: --set data.{split}_dir=FOLDER"
+    )
+    path: str
+    split: str
+    found: list[str]
 
 
 @dataclass(eq=False)

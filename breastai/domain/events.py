@@ -24,6 +24,7 @@ from breastai.domain.evidence import (
 from breastai.domain.evidence import Figure as Figure
 from breastai.domain.evidence import Number as Number
 from breastai.domain.listings import (
+    DataQuestion,
     DataWarning,
     ExportEntry,
     ImageEntry,
@@ -572,6 +573,8 @@ class DataDescribed(Event):
     looked_at: int = Field(description="Images whose beginning was read; the rest may still be unreadable.")
     images: int
     warnings: list[DataWarning]
+    target_class: str | None = Field(None, description="The class in question; null where a run would ask for it.")
+    questions: list[DataQuestion] = Field([], description="What a run would ask before it begins.")
 
 
 class ImagesList(Event):

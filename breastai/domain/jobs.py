@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from breastai.domain.config import Config, PatientIdRule
+from breastai.domain.config import Config
 from breastai.domain.evidence import PatientScore
+from breastai.domain.patient_settings import PatientIdRule
 
 
 class Job(BaseModel):

@@ -81,8 +81,28 @@ class SkippedFile(Line):
 class DataWarning(Line):
     """Something about the images that a user should know before a run; the page has its words."""
 
-    code: Literal["patients_unknown", "no_test", "few_in_training", "few_in_validation", "lopsided"]
+    code: Literal[
+        "patients_unknown",
+        "patients_offered",
+        "patients_all_one",
+        "patients_views",
+        "patients_prefixes",
+        "patients_one_each",
+        "folders_unused",
+        "no_test",
+        "few_in_training",
+        "few_in_validation",
+        "lopsided",
+    ]
     params: dict[str, str | int | float] = {}
+
+
+class DataQuestion(Line):
+    """What a run asks about the classes before it begins: the code and the data of the error it would end with."""
+
+    code: str
+    message: str
+    params: dict[str, str | int | list[str]] = {}
 
 
 class ImageEntry(Line):

@@ -124,4 +124,28 @@ _ARCHIVES = (
     (r"(.*) changed while it was read", "{} a changé pendant la lecture"),
 )
 
-REASONS_FR = (*_MODELS, *_TABLES, *_ARCHIVES)
+# Of files in an image folder that are no images of a class.
+_FOLDERS = (
+    (
+        r"it lies in a folder of masks or crops \((.*)\)",
+        "il se trouve dans un dossier de masques ou de recadrages ({})",
+    ),
+    (r"its name is that of a mask or crop", "son nom est celui d’un masque ou d’un recadrage"),
+    (
+        r"its header says that it is a mask or crop \((.*)\)",
+        "son en-tête indique que c’est un masque ou un recadrage ({})",
+    ),
+    (
+        r"it has two grey values only, and the name of another image: a mask",
+        "il n’a que deux niveaux de gris et le nom d’une autre image\u00a0: c’est un masque",
+    ),
+    (
+        r"it has two grey values only: a mask, not an image",
+        "elle n’a que deux niveaux de gris\u00a0: un masque, pas une image",
+    ),
+    (r"the folders (.*) and (\d+) files such as (.*)", "les dossiers {} et {} fichiers comme {}"),
+    (r"the folders (.*)", "les dossiers {}"),
+    (r"(\d+) files such as (.*)", "{} fichiers comme {}"),
+)
+
+REASONS_FR = (*_MODELS, *_TABLES, *_ARCHIVES, *_FOLDERS)

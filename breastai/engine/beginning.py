@@ -10,7 +10,9 @@ from threading import Thread
 
 from breastai.clinical.auditing import audit_event, audited
 from breastai.data.background import reading_told
-from breastai.data.cases import Cases, Folders, gather_cases, usable_folders
+from breastai.data.cases import Cases, Folders, gather_cases, known_folders, usable_folders, with_answers
+from breastai.data.forewarning import told_before
+from breastai.data.layout import resolved_config
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
 from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
@@ -48,7 +50,7 @@ def resume(job: Resume, workspace: Workspace, world: World = ALONE) -> Iterator[
         started = _began(workspace, job.run_id)
         if started is None:
             raise
-        config = _lasting(parse_config(started.config), job.epochs)
+        config = with_answers(_lasting(parse_config(started.config), job.epochs), workspace.root)
         yield from _events(job.run_id, config, workspace, None, world=world)
         return
     manifest = found.manifest
@@ -91,7 +93,12 @@ def _events(
     note: Log | None = None,
     world: World = ALONE,
 ) -> Iterator[Event]:
-    folders = usable_folders(config, workspace.root)
+    config = resolved_config(config, workspace.root)
+    if resumed is None:
+        folders = usable_folders(config, workspace.root)
+    else:
+        saved = saved_split(config, workspace, run_id)
+        folders = known_folders(config, workspace.root, resumed.split, saved)
     Thread(target=importlib.import_module, args=("breastai.engine.training",), name="loading", daemon=True).start()
     yield TrainingStarted(
         architecture=config.model.architecture,
@@ -103,6 +110,7 @@ def _events(
     if note is not None:
         yield note
     if world.first:
+        yield from told_before(config, folders, workspace.root)
         cases = yield from _audited_cases(run_id, config, folders, workspace, resumed)
     else:  # when the first has split them, and perhaps cached them
         saved = SplitFile.model_validate_json(world.told(str))

@@ -13,6 +13,7 @@ import psutil
 from breastai.data.cache import prepare
 from breastai.data.cases import ImageSet, list_folders, preprocessed
 from breastai.data.image_folder import scan
+from breastai.data.layout import folder_of_split
 from breastai.data.phantoms import write_sample_data
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
@@ -53,8 +54,7 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
 
 def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSet, int, int]:
     """Return images to measure with, and how many train and validate in a run of this configuration."""
-    root = local_place(workspace.root, config.data.train_dir)
-    if root.is_dir():
+    if folder_of_split(local_place(workspace.root, config.data.train_dir)) is not None:
         folders = list_folders(config, workspace.root)
         train = len(folders.train)
         held_out = len(folders.val) if folders.val is not None else round(train * config.data.val_split)

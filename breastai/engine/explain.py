@@ -32,6 +32,7 @@ from breastai.engine.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.judging import checkpoint_of, image_files
 from breastai.engine.models import Classifier, finer_stage, normalized
 from breastai.engine.runtime import Runtime, choose_runtime
+from breastai.predictor.image_files import masks_told
 from breastai.storage.workspace import Workspace, atomic_write
 
 Heat = npt.NDArray[np.float32]
@@ -115,7 +116,8 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
     folder = workspace.exports_dir / "heat_maps" / f"{loaded.manifest.run_id}_{loaded.manifest.kind}"
     named = image_files([workspace.resolve(name) for name in job.images])
-    files = files_of(named, loaded.manifest.config.preprocessing.frames)
+    yield from masks_told(named, workspace.relative)
+    files = files_of(named.files, loaded.manifest.config.preprocessing.frames)
     failed = 0
     for path in files:
         name = workspace.relative(path)

@@ -16,13 +16,14 @@ from breastai.data.cases import ImageSet, labelled_images, validation_images
 from breastai.data.decode import file_at
 from breastai.data.frames import by_file, files_of
 from breastai.data.headers import subgroups_in
-from breastai.data.image_folder import Skipped
+from breastai.data.image_folder import Listed, Skipped
+from breastai.data.layout import data_root, split_folders
 from breastai.data.patients import patients_in
 from breastai.data.subgroups import subgroups_of
-from breastai.domain.catalog import IMAGE_SUFFIXES, RESEARCH_USE
+from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision import DecisionRule
-from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound, NoImages
+from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
 from breastai.domain.events import (
     BatchProgress,
     Comparison,
@@ -38,6 +39,7 @@ from breastai.engine.evaluation import Answers, answer, forward
 from breastai.engine.models import normalized
 from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.predictor.answer import Answer
+from breastai.predictor.image_files import listed_images, masks_told
 from breastai.predictor.predictions import predictions, told
 from breastai.storage.checkpoints import CheckpointFiles, Manifest, find_checkpoint, open_checkpoint_path
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
@@ -228,18 +230,20 @@ def _cases(asked: Asked, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedC
 def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     """Return the class folders meant by `root`: those in its `split` part, or its own; raise DataNotFound.
 
-    Without `split`, a root that holds test/, val/ or train/ means the first of them there is.
+    Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
+    means the first of them there is.
     """
     if not root.is_dir():
         raise DataNotFound(as_written(root))
+    found = split_folders(root) or split_folders(data_root(root))
     if split is not None:
-        if not (root / split).is_dir():
+        if split not in found:
             raise DataNotFound(as_written(root / split))
-        return root / split, split
+        return found[split], split
     for name in _SPLITS:
-        if (root / name).is_dir():
-            return root / name, name
-    return root, None
+        if name in found:
+            return found[name], name
+    return data_root(root), None
 
 
 def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
@@ -331,23 +335,15 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     """Classify images by a checkpoint; a file that can't be read is an answer with its reason."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     model = AnsweringCheckpoint(loaded, choose_runtime(loaded.manifest.config.system, use_amp=False))
-    files = files_of(image_files([workspace.resolve(name) for name in job.images]), model.preprocessing.frames)
+    named = image_files([workspace.resolve(name) for name in job.images])
+    yield from masks_told(named, workspace.relative)
+    files = files_of(named.files, model.preprocessing.frames)
     yield from told(predictions(model, files, workspace.relative), len(files))
 
 
-def image_files(paths: list[Path]) -> list[Path]:
-    """Return the image files meant by files and folders, in order; raise DataNotFound or NoImages."""
-    files: list[Path] = []
+def image_files(paths: list[Path]) -> Listed:
+    """Return the images meant by files and folders, each once, in order; raise DataNotFound or NoImages."""
     for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                item for item in path.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file()
-            )
-            if not inside:
-                raise NoImages(str(path), list(IMAGE_SUFFIXES))
-            files += inside
-        elif file_at(path).is_file():
-            files.append(path)
-        else:
+        if not file_at(path).exists():
             raise DataNotFound(str(path))
-    return files
+    return listed_images([str(path) for path in paths], Path())

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from breastai.data.decode import content_hash, decode, file_at, read_content
-from breastai.data.image_folder import canonical_class
 from breastai.data.preprocess import preprocess
+from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import BreastAIError
 from breastai.engine.checkpoint_io import Loaded
 from breastai.storage.workspace import Workspace

@@ -1,48 +1,67 @@
 """The image files a user asks about: names, patterns and folders become a list of files."""
 
 import glob
-import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from breastai.data.decode import file_at
+from breastai.data.image_folder import Listed, images_below
+from breastai.data.masks import masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageUnreadable, NoImages
-
-_MASK = re.compile(r".+_mask(_\d+)?", re.IGNORECASE)
+from breastai.domain.events import Event, Log
 
 
 def image_files(wanted: Sequence[str], folder: Path) -> list[Path]:
-    """Return the files `wanted` means, each once, in its order; relative names are relative to `folder`.
+    """Return the files `wanted` means, as `listed_images` does, without the masks."""
+    return list(listed_images(wanted, folder).files)
+
+
+def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
+    """Return the files `wanted` means, each once, in its order, and masks left out; relative names are relative to `folder`.
 
     A folder gives the image files below it in order of name, hidden ones and masks left out; a pattern is one that no
-    shell has expanded. A file named outright is taken whatever its ending, and so is a frame of one, clip.dcm#3. Raises ImageUnreadable for a name without
-    a file, and NoImages for a folder or pattern without images.
+    shell has expanded, and gives masks only where it finds nothing else. A file named outright is taken whatever its
+    ending, and so is a frame of one, clip.dcm#3. Raises ImageUnreadable for a name without a file, and NoImages for a
+    folder or pattern without images.
     """
     found: dict[Path, None] = {}
+    masks: dict[Path, str] = {}
     for text in wanted:
         path = folder / Path(text).expanduser()
         if path.is_dir():
-            files = list(_images_below(path))
+            listed = images_below(path)
         elif file_at(path).exists():
-            files = [path]
+            listed = Listed((path,), {})
         elif glob.has_magic(text):
-            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - a Path's glob takes no absolute pattern
-            files = [file for file in matches if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES]
+            listed = _matching(path)
         else:
             raise ImageUnreadable(text, "there is no such file or folder")
-        if not files:
+        if not listed.files:
             raise NoImages(text, list(IMAGE_SUFFIXES))
-        found |= dict.fromkeys(files)
-    return list(found)
+        found |= dict.fromkeys(listed.files)
+        masks |= listed.masks
+    return Listed(tuple(found), {file: reason for file, reason in masks.items() if file not in found})
 
 
-def _images_below(root: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            hidden_or_mask = name.startswith(".") or _MASK.fullmatch(path.stem)
-            if path.suffix.lower() in IMAGE_SUFFIXES and not hidden_or_mask:
-                yield path
+def _matching(pattern: Path) -> Listed:
+    matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - a Path's glob takes no absolute pattern
+    files = [file for file in matches if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES]
+    # The folder above the first sign of a pattern: what it is called says nothing.
+    fixed = next((place for place in pattern.parents if not glob.has_magic(str(place))), pattern.parent)
+    names = {f"{fixed.name}/{file.relative_to(fixed).as_posix()}": file for file in files}
+    masks = {names[name]: reason for name, reason in masks_among(fixed.parent, list(names)).items()}
+    images = tuple(file for file in files if file not in masks)
+    return Listed(images, masks) if images else Listed(tuple(files), {})
+
+
+def masks_told(listed: Listed, name_of: Callable[[Path], str]) -> Iterator[Event]:
+    """Tell which files of a folder are no images but masks, and are not asked about; nothing where there are none."""
+    for file, reason in list(listed.masks.items())[:1]:
+        count, name = len(listed.masks), name_of(file)
+        yield Log(
+            level="info",
+            code="predict.masks",
+            message=f"{count} files are masks or crops of other images and are left out, the first: {name} ({reason}).",
+            params={"count": count, "file": name, "reason": reason},
+        )

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from breastai.data.cases import Folders, usable_folders
+from breastai.data.cases import Folders, usable_folders, with_answers
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
@@ -49,7 +49,7 @@ def crossval(job: Crossval, workspace: Workspace, stop_requested: Stop) -> Itera
 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Iterator[Event]:
     """Do what is left of a cross-validation: folds not judged yet, then what all show together."""
-    config = parse_config(study.config)
+    config = with_answers(parse_config(study.config), workspace.root)
     folders = _checked(config, workspace)
     if config.system.cluster is not None:
         check_cluster(config.system.cluster)
@@ -104,7 +104,7 @@ def keep_splits(study: Study, config: Config, dealt: Dealt, workspace: Workspace
 
 def fold_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Event, None, StudyMember]:
     """Do the same on another machine, from what lies in the workspace."""
-    config = parse_config(progress.study.config)
+    config = with_answers(parse_config(progress.study.config), progress.workspace.root)
     dealt = read_dealt(progress.workspace, progress.study.study_id)
     return (yield from fold_events(progress, member, config, _checked(config, progress.workspace), dealt))
 

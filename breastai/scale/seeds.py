@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from breastai.clinical.spread import spread
-from breastai.data.cases import usable_folders
+from breastai.data.cases import usable_folders, with_answers
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.errors import StudyExists
 from breastai.domain.events import DataLoaded, Event, SeedsComplete
@@ -44,6 +44,8 @@ def train_seeds(job: TrainSeeds, workspace: Workspace, stop_requested: Stop) -> 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Iterator[Event]:
     """Do what is left: seeds whose run is not over yet, then how far all of them spread."""
     config = parse_config(study.config)
+    if any(member.state != "waiting" for member in study.members):
+        config = with_answers(config, workspace.root)
     usable_folders(config, workspace.root)
     if config.system.cluster is not None:
         check_cluster(config.system.cluster)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastai.data.cases import usable_folders
+from breastai.data.cases import usable_folders, with_answers
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete
@@ -40,7 +40,7 @@ def tune(job: Tune, workspace: Workspace, stop_requested: Stop) -> Iterator[Even
 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Generator[Event, None, None]:
     """Yield the events of a tuning from where it is."""
-    config = parse_config(study.config)
+    config = with_answers(parse_config(study.config), workspace.root)
     if config.system.cluster is not None:
         check_cluster(config.system.cluster)
     with opened_trials(study_file(workspace, study.study_id).with_name("trials.db"), config) as trials:

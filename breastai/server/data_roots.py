@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from breastai.domain.config import Config, PatientTable, parse_config
+from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
 from breastai.domain.jobs import ComparePredictions, Job
+from breastai.domain.patient_settings import PatientTable
 from breastai.domain.places import checked_place, is_remote, lies_below, without_secrets
 from breastai.domain.tracking_settings import is_address
 from breastai.storage.workspace import Workspace

@@ -643,6 +643,12 @@ declare global {
       params: Record<string, any>;
     }
 
+    interface DataQuestion {
+      code: string;
+      message: string;
+      params: Record<string, any>;
+    }
+
     interface ImageEntry {
       file: string;
       class_name: string;
@@ -667,6 +673,8 @@ declare global {
       looked_at: number;
       images: number;
       warnings: DataWarning[];
+      target_class: string | null;
+      questions: DataQuestion[];
     }
 
     interface ImagesList extends Event {
@@ -1467,7 +1475,7 @@ declare global {
       classes: { create(): View; confusionTable(matrix: number[][], names: string[]): HTMLTableElement };
       crossval: { create(context: Context): View & { restyle(): void } };
       summary: { create(): View };
-      data: { create(context: Context): View; summary(found: Wire.DataDescribed): HTMLElement; isPicture(uri: string): boolean; headerText(said: { laterality: "L" | "R" | "B" | null; view: string | null }): string };
+      data: { create(context: Context): View; summary(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): HTMLElement; isPicture(uri: string): boolean; headerText(said: { laterality: "L" | "R" | "B" | null; view: string | null }): string };
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
       runs: { create(context: Context): View & { restyle(): void } };

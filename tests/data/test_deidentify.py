@@ -20,7 +20,7 @@ from breastai.data.decode import read_image
 from breastai.data.deidentify import TABLE
 from breastai.data.dicom_copy import stripped
 from breastai.data.patients import patient_ids
-from breastai.domain.config import PatientTable
+from breastai.domain.patient_settings import PatientTable
 from breastai.storage.salt import hashed
 
 from .test_dicom import RAMP, content, dataset, with_voi_lut

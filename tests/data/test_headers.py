@@ -14,7 +14,7 @@ from breastai.cli import run
 from breastai.data.headers import _VIEW_CODES, _VIEWS, Header, header_of, subgroups_in
 from breastai.data.image_folder import scan
 from breastai.data.patients import patients_in
-from breastai.domain.config import DicomHeader
+from breastai.domain.patient_settings import DicomHeader
 
 from ..predictor.test_onnx_model import brightness_model
 from .test_dicom import content, dataset

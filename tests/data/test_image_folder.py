@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.image_folder import Skipped, canonical_class, scan
+from breastai.data.image_folder import Skipped, scan
+from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import (
     ClassesDiffer,
     DataNotFound,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from breastai.data.patients import patient_ids
-from breastai.domain.config import DicomHeader, FilenamePattern, FolderLevel, PatientTable
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientTable
 
 from .test_dicom import RAMP, content, dataset
 

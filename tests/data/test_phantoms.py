@@ -15,8 +15,8 @@ from breastai.data.image_folder import scan
 from breastai.data.patients import patient_ids
 from breastai.data.phantoms import MARKER, SPLIT_NAMES, _views, phantom, write_sample_data
 from breastai.data.ultrasound import Scanner, scan_image, smooth_field
-from breastai.domain.config import FilenamePattern
 from breastai.domain.errors import FolderNotEmpty, RequestInvalid
+from breastai.domain.patient_settings import FilenamePattern
 
 SMALL = 48
 EVEN = np.zeros((256, 256), np.float32)

@@ -11,8 +11,8 @@ from breastai.data.image_folder import pooled, scan
 from breastai.data.patients import patients_in
 from breastai.data.phantoms import write_sample_data
 from breastai.data.splits import deal
-from breastai.domain.config import FilenamePattern, FolderLevel
 from breastai.domain.errors import TooFewPatients
+from breastai.domain.patient_settings import FilenamePattern, FolderLevel
 
 CLASSES = ["benign", "malignant"]
 

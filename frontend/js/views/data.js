@@ -34,6 +34,31 @@
     return t(`data_warning.${warning.code}`, { ...params, most, least, ratio: format.number(ratio, 1) });
   }
 
+  /**
+   * What a run would ask before it begins, each with the answers there are: a click puts one into the form.
+   * @param {Wire.DataDescribed} found @param {(path: string, value: unknown) => void} answer
+   */
+  function questionsOf(found, answer) {
+    if (!found.questions.length) return null;
+    /** @param {Wire.DataQuestion} question @returns {[string, string, unknown][]} */
+    const answers = ({ params }) => {
+      // Only a question for the class in question comes with an example, only one about a class of masks with its name.
+      if (params.example !== undefined && params.class_names !== undefined) {
+        return (params.candidates ?? params.class_names).map((/** @type {string} */ each) => [t("data.question.answer", { class_name: each }), "evaluation.target_class", each]);
+      }
+      return params.class_name !== undefined ? [[t("data.question.keep"), "data.masks", "keep"]] : [[t("data.question.accept"), "data.accept_classes", true]];
+    };
+    const items = found.questions.map((question) =>
+      make(
+        "li",
+        {},
+        make("p", { text: BreastAI.i18n.errorText(question) }),
+        ...answers(question).map(([text, path, value]) => make("button", { text, attributes: { type: "button" }, on: { click: () => answer(path, value) } })),
+      ),
+    );
+    return make("ul", { class: "banner warning data-questions" }, ...items);
+  }
+
   /** What a run would train on, in a table. @param {Wire.DataDescribed} found */
   function countsTable(found) {
     const splits = SPLITS.filter((split) => found.counts[split] !== undefined);
@@ -45,9 +70,10 @@
     return scroller(t("data.counts"), table({ caption: t("data.counts"), captionHidden: true, head, rows, numeric: true, class: "totals" }));
   }
 
-  /** @param {Wire.DataDescribed} found @returns {(Node | null)[]} */
-  function described(found) {
+  /** @param {Wire.DataDescribed} found @param {(path: string, value: unknown) => void} answer @returns {(Node | null)[]} */
+  function described(found, answer) {
     const facts = [
+      found.target_class === null ? null : t("data.target_class", { class_name: found.target_class }),
       found.set_aside === null ? t("data.own_validation") : t("data.set_aside", { share: format.percent(found.set_aside) }),
       found.patients === null ? null : plural("data.patients_known", found.patients),
       found.masks > 0 ? plural("data.masks_left_out", found.masks) : null,
@@ -55,6 +81,7 @@
     ].filter((fact) => fact !== null);
     const warnings = found.warnings.map((warning) => make("li", { text: warningText(warning) }));
     return [
+      questionsOf(found, answer),
       countsTable(found),
       make("p", { class: "muted", text: facts.join(" ") }),
       warnings.length ? make("ul", { class: "banner warning data-warnings" }, ...warnings) : null,
@@ -109,6 +136,12 @@
         preview.look(split.value, null);
         // Why is told in a notice; another folder's images must not stand under this one's name.
       }, () => store.dispatch({ type: "@not_described" }));
+    }
+
+    /** @param {string} path @param {unknown} value */
+    function answer(path, value) {
+      context.adopt?.(path, value);
+      look();
     }
 
     folder.addEventListener("input", () => {
@@ -178,7 +211,7 @@
         if (state.connection.phase !== "connected") looked = false;
         else if (!looked && !byId("view-data").hidden && state.welcome !== null) look();
         const found = state.described;
-        fill(byId("data-described"), ...(found === null ? [make("p", { class: "empty", text: t("data.none") })] : described(found)));
+        fill(byId("data-described"), ...(found === null ? [make("p", { class: "empty", text: t("data.none") })] : described(found, answer)));
         byId("skipped-card").hidden = found === null;
         if (found !== null) {
           byId("skipped-count").textContent = found.skipped_total ? format.integer(found.skipped_total) : "";
@@ -196,8 +229,11 @@
     };
   }
 
-  /** What is trained on, in a few lines, for the form that starts a run. @param {Wire.DataDescribed} found */
-  function summary(found) {
+  /**
+   * What is trained on, in a few lines, for the form that starts a run.
+   * @param {Wire.DataDescribed} found @param {(path: string, value: unknown) => void} answer
+   */
+  function summary(found, answer) {
     const parts = SPLITS.filter((split) => found.counts[split] !== undefined).map((split) => {
       const counts = found.counts[split];
       const classes = Object.entries(counts).map(([label, count]) => make("span", { class: "summary-class" }, name(label), ` ${format.integer(count)}`));
@@ -210,6 +246,7 @@
       // It may be another folder than the form's by now.
       make("div", {}, name(Object.values(found.folders)[0] ?? "")),
       make("ul", { class: "before-start" }, ...parts),
+      questionsOf(found, answer),
       found.skipped_total > 0 ? make("p", { text: plural("data.files_skipped", found.skipped_total) }) : null,
       warnings.length ? make("ul", { class: "before-warnings" }, ...warnings) : null,
       make("a", { text: t("data.see"), attributes: { href: "#data" } }),

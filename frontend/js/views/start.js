@@ -160,7 +160,7 @@
       BreastAI.actions.markAll(form, store.state());
       byId("start-reason").textContent = start.disabled ? start.title : "";
       const { described } = store.state();
-      fill(byId("start-data"), described === null || described !== describedHere ? null : BreastAI.views.data.summary(described));
+      fill(byId("start-data"), described === null || described !== describedHere ? null : BreastAI.views.data.summary(described, answer));
       const estimate = store.state().estimate;
       const told = estimate === null ? null : BreastAI.store.lines.bench?.(estimate);
       byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
@@ -218,12 +218,18 @@
       const field = drawn.find((each) => each.field.path === path)?.field;
       if (field !== undefined) handlers.onChange(field, value);
     };
-    form.querySelector("[data-action=describe_data]")?.addEventListener("click", () => {
-      connection.request("describe_data", order()).then((answer) => {
-        describedHere = answer;
+    function describe() {
+      connection.request("describe_data", order()).then((found) => {
+        describedHere = found;
         refresh();
       }, () => {});
-    });
+    }
+    /** Answer a question about the classes, and look again. @param {string} path @param {unknown} value */
+    function answer(path, value) {
+      context.adopt?.(path, value);
+      describe();
+    }
+    form.querySelector("[data-action=describe_data]")?.addEventListener("click", describe);
     const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
     const crossval = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=start_crossval]"));
     crossval.addEventListener("click", () => connection.request("start_crossval", order()).catch(() => {}));

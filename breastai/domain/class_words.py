@@ -1,0 +1,204 @@
+"""Class names: what the name of a class folder says of its cases, in the languages of those who name them.
+
+A name is a disease, its absence, or silent. Nothing is told from a name's place in the alphabet.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from breastai.domain.catalog import CLASS_ALIASES, SPLIT_ALIASES
+
+Meaning = Literal["disease", "finding", "absence", "silent"]
+
+# English, French, German, Spanish, Italian, Portuguese, Dutch; compared without accents, as beginnings of words.
+_DISEASE = (
+    *("malign", "cancer", "carcino", "karzino", "krebs", "brustkrebs", "mammakarzinom", "bosartig", "boesartig"),
+    *("kanker", "borstkanker", "kwaadaardig", "cancro", "maligni", "sarcom", "sarkom", "lymphoma", "metasta"),
+    *(
+        "positiv",
+        "positif",
+        "suspicio",
+        "suspic",
+        "suspect",
+        "suspeit",
+        "sospech",
+        "sospett",
+        "verdacht",
+        "verdaechtig",
+    ),
+    *("patholog", "pathologisch", "patolog", "invasiv", "invasif", "infiltrat", "infiltrant"),
+)
+_DISEASE_WORDS = frozenset({"idc", "ilc", "dcis", "lcis", "pos", "mal"})
+# Something is there, which alone does not say that it is a disease.
+_FINDING = (
+    *(
+        "tumor",
+        "tumour",
+        "tumeur",
+        "tumore",
+        "lesion",
+        "lesao",
+        "lasion",
+        "laesion",
+        "laesie",
+        "abnorm",
+        "anorm",
+        "anomal",
+    ),
+    *("finding", "befund", "hallazgo", "reperto", "achado", "bevinding"),
+    *(
+        "afwijk",
+        "auffallig",
+        "auffaellig",
+        "mass",
+        "nodul",
+        "knoten",
+        "diseas",
+        "malad",
+        "krank",
+        "ziek",
+        "enferm",
+        "doent",
+    ),
+)
+_ABSENCE = (
+    *("benign", "benin", "begin", "gutartig", "goedaardig", "normal", "healthy", "gesund", "gezond", "sano", "sana"),
+    *("sain", "saudav", "negativ", "negatif", "control", "kontroll", "temoin", "unauffallig", "unauffaellig"),
+    *("unremarkable", "premalign", "precancer", "unsuspic"),
+)
+_ABSENCE_WORDS = frozenset({"neg", "befundfrei", "ohnebefund"})
+_NEGATIONS = frozenset(
+    {"no", "not", "non", "none", "without", "free", "never", "absent", "absence", "exclude", "excluded", "minus"}
+    | {
+        "sans",
+        "pas",
+        "aucun",
+        "aucune",
+        "kein",
+        "keine",
+        "keinen",
+        "nicht",
+        "ohne",
+        "frei",
+        "sin",
+        "nao",
+        "sem",
+        "senza",
+    }
+    | {"zonder", "geen", "niet", "vrij", "libre", "livre", "libero", "unlikely", "false", "faux", "falso"}
+)
+_NEGATING_BEGINNINGS = ("non", "no", "nicht", "un", "in", "niet", "kein", "geen")
+_NEGATING_ENDINGS = ("free", "frei", "vrij", "less")
+
+# Cancer that is not invasive is cancer: what is denied there is how far it has grown.
+_NOT_INVASIVE = re.compile(r"(?:\b|_)(?:no[nt]?|nicht|niet)[\W_]*(?:invasi|infiltr)[^\W_]*")
+
+_BI_RADS = re.compile(r"(?:bi\W*rads?|birads?|acr|category|categorie|kategorie|categoria)[\W_]*([0-6])[\W_]*([abc])?")
+_BARE_BI_RADS = re.compile(r"4[abc]")
+_WORD = re.compile(r"[^\W\d_]+")
+_ENDS_WITH_PLUS, _ENDS_WITH_MINUS = re.compile(r"\w\s*\+$|\w\s*\(\+\)$"), re.compile(r"\w\s*-$|\w\s*\(-\)$")
+
+
+def canonical_class(folder_name: str) -> str:
+    """Return the class a folder's name means: "Benign", "BENIGN" and "begin" are all "benign"."""
+    name = unicodedata.normalize("NFC", folder_name).strip().lower()
+    return CLASS_ALIASES.get(name, name)
+
+
+def split_of(folder_name: str) -> str | None:
+    """Return the split a folder's name means, "train", "val" or "test", in any case; None for any other name."""
+    decomposed = unicodedata.normalize("NFKD", folder_name.strip().casefold())
+    plain = "".join(sign for sign in decomposed if sign.isalnum())
+    return next((split for split, aliases in SPLIT_ALIASES.items() if plain in aliases), None)
+
+
+def meaning_of(class_name: str) -> Meaning:
+    """Return what a class's name says: a disease (or a suspicion of one), a finding, that there is none, or nothing."""
+    name = "".join(
+        sign for sign in unicodedata.normalize("NFKD", class_name.casefold()) if not unicodedata.combining(sign)
+    ).strip()
+    if (found := _BI_RADS.search(name)) is not None:
+        category = int(found[1])
+        return "silent" if category == 0 else "disease" if category >= 4 else "absence"
+    if _BARE_BI_RADS.fullmatch(name):
+        return "disease"
+    if _ENDS_WITH_MINUS.search(name):
+        return "absence"
+    words = _WORD.findall(_NOT_INVASIVE.sub(" ", name))
+    said = {_of_word(word) for word in words}
+    if set(words) & _NEGATIONS:
+        # "no cancer" and "not normal": what is denied decides.
+        denied = said - {"silent"}
+        return "silent" if not denied else "finding" if denied == {"absence"} else "absence"
+    for meaning in ("absence", "disease", "finding"):  # a benign tumour is benign
+        if meaning in said:
+            return meaning
+    return "disease" if _ENDS_WITH_PLUS.search(name) else "silent"
+
+
+def _of_word(word: str) -> Meaning:
+    if word in _ABSENCE_WORDS or word.startswith(_ABSENCE):
+        return "absence"
+    if word.endswith(_NEGATING_ENDINGS) and any(stem in word for stem in (*_DISEASE, *_FINDING)):
+        return "absence"
+    if word in _DISEASE_WORDS or word.startswith(_DISEASE):
+        return "disease"
+    if word.startswith(_FINDING):
+        return "finding"
+    for beginning in _NEGATING_BEGINNINGS:  # nonmalignant, nichtmaligne
+        rest = word.removeprefix(beginning)
+        if rest != word and rest.startswith((*_DISEASE, *_FINDING)):
+            return "absence"
+    if any(stem in word for stem in _DISEASE if len(stem) > 5):  # adenocarcinoma, brustkrebs
+        return "disease"
+    return "silent"
+
+
+class Question(NamedTuple):
+    """The class in question, by the names alone: `answer`, or None, and the classes between which to choose."""
+
+    answer: str | None
+    candidates: tuple[str, ...]
+
+
+def class_in_question(class_names: Sequence[str]) -> Question:
+    """Return the class that an operating point is for, as far as the names tell.
+
+    That is the one disease among them, or else the one finding, or else the one that is left when all others say that
+    there is none. With several diseases they are the candidates, and where nothing tells, all classes.
+    """
+    meanings = {name: meaning_of(name) for name in class_names}
+    for meaning in ("disease", "finding"):
+        found = tuple(name for name, said in meanings.items() if said == meaning)
+        if found:
+            return Question(found[0] if len(found) == 1 else None, found)
+    silent = tuple(name for name, said in meanings.items() if said == "silent")
+    if len(silent) == 1 and len(class_names) > 1 and re.search(r"[^\W\d_]{2}", _BI_RADS.sub("", silent[0])):
+        return Question(silent[0], silent)
+    return Question(None, tuple(class_names))
+
+
+_NUMBER = re.compile(r"\d+")
+# At least three digits, alone or after a short prefix, as ids of patients, studies and films have.
+_IDENTIFIER = re.compile(r"[a-z]{0,8}[\W_]*\d{3,}[a-z]?|[0-9a-f]{8,}|[0-9a-f-]{30,}|[\d.]{12,}", re.IGNORECASE)
+_PICTURES = frozenset(
+    {"images", "image", "imgs", "img", "pictures", "pics", "bilder", "imagenes", "immagini", "imagens", "data", "dicom"}
+    | {"original", "originals", "raw", "png", "jpg", "jpeg", "dcm", "all"}
+)
+
+
+def are_identifiers(class_names: Sequence[str]) -> bool:
+    """Return whether all names look like ids of patients or studies: 8863, P0012, 1.2.840..."""
+    return len(class_names) > 1 and all(_IDENTIFIER.fullmatch(name.strip()) for name in class_names)
+
+
+def are_numbers(class_names: Sequence[str]) -> bool:
+    """Return whether all names are numbers alone."""
+    return all(_NUMBER.fullmatch(name.strip()) for name in class_names)
+
+
+def names_pictures(folder_name: str) -> bool:
+    """Return whether a folder is called after what it holds, images, rather than after a class."""
+    return canonical_class(folder_name) in _PICTURES

@@ -1,0 +1,97 @@
+"""Where the images of each split lie, whatever the folders are called."""
+
+from pathlib import Path
+
+import pytest
+
+from breastai.clinical.auditing import folders_below
+from breastai.data.cases import list_folders
+from breastai.data.image_folder import scan
+from breastai.data.layout import data_root, folder_of_split, split_folders, unused_folders
+from breastai.data.overview import describe
+from breastai.domain.config import Config
+from breastai.domain.errors import NoClassFolders, PatientsAboveClasses, SplitFoldersAmbiguous
+from tests.data.test_masks import write
+
+CLASSES = ("benign", "malignant")
+
+
+def fill(root: Path, *folders: str) -> Path:
+    """Write two images of each class into each folder."""
+    for folder in folders:
+        write(root, *(f"{folder}/{name}/{folder}{number}.png" for name in CLASSES for number in range(2)))
+    return root
+
+
+@pytest.mark.parametrize("val", ["val", "validation", "valid", "Val", "VALIDATION", "dev"])
+@pytest.mark.parametrize("train", ["train", "Train", "training"])
+def test_the_folders_of_splits_are_taken_by_any_of_their_names(tmp_path: Path, train: str, val: str) -> None:
+    root = fill(tmp_path, train, val, "Testing")
+    assert {split: path.name for split, path in split_folders(root).items()} == {
+        "train": train, "val": val, "test": "Testing",
+    }  # fmt: skip
+    assert set(folders_below(root)) == {"train", "val", "test"}
+    values = {"data": {"train_dir": "train", "val_dir": "val", "test_dir": "test"}}
+    folders = list_folders(Config.model_validate(values), root)
+    assert {name: folder.root.name for name, folder in folders.by_split().items()} == {
+        "train": train, "val": val, "test": "Testing",
+    }  # fmt: skip
+
+
+def test_two_folders_for_one_split_are_a_question_and_an_empty_one_is_none(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train", "valid")
+    (root / "val").mkdir()
+    assert split_folders(root)["val"].name == "valid"
+    fill(root, "validation")
+    with pytest.raises(SplitFoldersAmbiguous, match="valid, validation"):
+        split_folders(root)
+
+
+def test_class_folders_and_the_folder_above_are_taken_as_they_are(tmp_path: Path) -> None:
+    write(tmp_path, *(f"Dataset_BUSI/{name}/{name} ({number}).png" for name in CLASSES for number in range(2)))
+    for root in (tmp_path, tmp_path / "Dataset_BUSI"):
+        assert folder_of_split(root / "train") == tmp_path / "Dataset_BUSI"
+        assert folder_of_split(root / "val") is None
+        assert scan(data_root(root)).class_names == CLASSES
+
+
+def test_a_single_class_with_folders_of_patients_is_no_folder_of_classes(tmp_path: Path) -> None:
+    write(tmp_path, "benign/P1/1.png", "benign/P2/1.png")
+    assert data_root(tmp_path) == tmp_path
+
+
+def test_a_workspace_is_no_folder_of_classes(tmp_path: Path) -> None:
+    for name in ("logs", "checkpoints"):
+        (tmp_path / name).mkdir()
+    assert folder_of_split(tmp_path / "train") is None
+
+
+def test_folders_beside_the_splits_are_told(tmp_path: Path) -> None:
+    root = fill(tmp_path, "train", "validation", "extra")
+    assert unused_folders(root, list(split_folders(root).values())) == ["extra"]
+    config = Config.model_validate({"data": {"train_dir": "train", "val_dir": "val", "test_dir": None}})
+    warnings = {warning.code: warning.params for warning in describe(config, root).warnings}
+    assert warnings["folders_unused"] == {"folders": "extra"}
+
+
+def test_patients_above_classes_are_refused_with_the_command_that_turns_them_round(tmp_path: Path) -> None:
+    root = tmp_path / "idc"
+    write(root, *(f"{patient}/{label}/{patient}_{label}.png" for patient in (8863, 8864, 8865) for label in (0, 1)))
+    (root / "8865" / "1" / "8865_1.png").unlink()
+    (root / "8865" / "1").rmdir()  # a patient with one class alone
+    with pytest.raises(PatientsAboveClasses) as refused:
+        scan(root)
+    assert (refused.value.patients, refused.value.class_names) == (3, ["0", "1"])
+    assert str(root) in refused.value.command and '{"folder": 1}' in str(refused.value)
+
+
+@pytest.mark.parametrize("lower", [("CC", "MLO"), ("P1", "P2"), ("0001", "0002")])
+def test_folders_that_repeat_below_classes_are_no_classes(tmp_path: Path, lower: tuple[str, str]) -> None:
+    write(tmp_path, *(f"{name}/{inside}/1.png" for name in CLASSES for inside in lower))
+    assert scan(tmp_path).class_names == CLASSES
+
+
+def test_an_error_names_what_was_found(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(NoClassFolders, match=r"1 files such as a\.png"):
+        scan(tmp_path)

@@ -1,0 +1,139 @@
+"""Doubts about rules for patients, and the rules that images offer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from breastai.data.image_folder import ImageFolder, scan
+from breastai.data.patient_rules import Doubt, doubts, offered_rule
+from breastai.data.patients import patient_ids, patients_in
+from breastai.domain.config import EvaluationSettings
+from breastai.domain.patient_settings import PatientIdRule
+from tests.data.test_headers import picture
+
+
+def folder(*names: str) -> ImageFolder:
+    return ImageFolder(Path("/none"), names, np.zeros(len(names), np.int64), ("benign", "malignant"))
+
+
+def rule(value: Any) -> PatientIdRule:
+    found = EvaluationSettings.model_validate({"patient_id": value}).patient_id
+    assert found is not None
+    return found
+
+
+def told(images: ImageFolder, value: Any, base: Path = Path("/none")) -> dict[str, Doubt]:
+    return {doubt.code: doubt for doubt in doubts([images], rule(value), base)}
+
+
+def mended(images: ImageFolder, doubt: Doubt) -> int:
+    """The number of patients by the rule that a doubt suggests."""
+    assert doubt.setting is not None
+    return len(set(patient_ids(images.files, rule(json.loads(doubt.setting)), Path("/none")) or ()))
+
+
+VIEWS = folder(
+    *(f"benign/{number:04}_{side}_{view}.png" for number in range(5) for side in "LR" for view in ("CC", "MLO"))
+)
+
+
+@pytest.mark.parametrize("pattern", [r"^(.+)\.png", r"^(\d+_[LR])", r"^(.+_MLO|.+_CC)"])
+def test_a_rule_that_takes_breasts_and_views_for_patients_is_told_with_one_that_does_not(pattern: str) -> None:
+    doubt = told(VIEWS, pattern)["patients.views"]
+    assert doubt.params["fewer"] == mended(VIEWS, doubt) == 5
+
+
+def test_a_rule_that_gives_all_images_one_patient_is_told(tmp_path: Path) -> None:
+    doubt = told(VIEWS, r"^(\d)")["patients.all_one"]
+    assert mended(VIEWS, doubt) == 5
+
+
+def test_ids_that_are_another_with_a_letter_behind_are_told() -> None:
+    images = folder(*(f"benign/{13400 + number // 2}{'A' if number % 2 else ''}.png" for number in range(12)))
+    doubt = told(images, r"^(\w+)")["patients.prefixes"]
+    assert (doubt.params["patients"], doubt.params["fewer"], mended(images, doubt)) == (12, 6, 6)
+
+
+def test_ids_that_only_begin_alike_are_other_patients() -> None:
+    images = folder(*(f"benign/P{number // 2}_{number}.png" for number in range(240)))  # P1, P11 and P110
+    assert told(images, r"^(P\d+)_") == {}
+
+
+def test_one_image_for_each_patient_is_told_and_no_more() -> None:
+    images = folder(*(f"benign/benign ({number}).png" for number in range(9)))
+    (doubt,) = told(images, r"(\d+)").values()
+    assert (doubt.code, doubt.setting) == ("patients.one_each", None)
+
+
+def test_a_sound_rule_raises_no_doubt() -> None:
+    assert told(VIEWS, r"^(\d+)_") == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "patients"),
+    [
+        ([f"P{n // 3:04}_{n % 3}.png" for n in range(30)], 10),
+        ([f"{8863 + n // 9}_idx5_x{n}_y{n}_class0.png" for n in range(45)], 5),
+        ([f"P{n // 2:03}_{'LR'[n % 2]}_mdb{n:03}.png" for n in range(20)], 10),
+        ([f"bus_{n // 2:04}-{'lr'[n % 2]}.png" for n in range(20)], 10),
+        ([f"Mass-Training_P_{n // 2:05}_LEFT_{('CC', 'MLO')[n % 2]}.png" for n in range(20)], 10),
+        ([f"{['ALWI', 'ANFO', 'BEGA', 'CEWI', 'DOBA', 'EVMA'][n // 7]}_{n % 7:03}.png" for n in range(42)], 6),
+        ([f"PAT{n // 4}/{n % 4}.png" for n in range(40)], 10),
+    ],
+)
+def test_names_and_folders_that_hold_patients_are_offered(names: list[str], patients: int) -> None:
+    images = folder(*(f"benign/{name}" for name in names))
+    (doubt,) = doubts([images], None, Path("/none"))
+    assert doubt.code == "patients.offered"
+    assert doubt.params["patients"] == mended(images, doubt) == patients
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"benign ({n}).png" for n in range(40)],
+        [f"img_{n:03}.png" for n in range(40)],
+        [f"{20230101 + n // 4}_{n % 4}.png" for n in range(40)],
+        [f"case{n:03}.png" for n in range(40)],
+    ],
+)
+def test_nothing_is_offered_where_names_hold_no_patient(names: list[str]) -> None:
+    assert offered_rule([folder(*(f"benign/{name}" for name in names))], Path("/none")) is None
+
+
+def test_a_number_that_begins_again_in_each_class_is_no_patient() -> None:
+    images = folder(*(f"{name}/p{n:02}_x.png" for name in ("benign", "malignant") for n in range(10)))
+    labels = np.repeat([0, 1], 10)
+    assert offered_rule([ImageFolder(images.root, images.files, labels, images.class_names)], Path("/none")) is None
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> ImageFolder:
+    """Two views of each of six patients, whose header names the view with the patient."""
+    for number in range(6):
+        for view in ("CC", "MLO"):
+            where = tmp_path / "train" / ("benign", "malignant")[number % 2] / f"{number}{view}.dcm"
+            where.parent.mkdir(parents=True, exist_ok=True)
+            picture(where, number, PatientID=f"Mass-Training_P_{number:05}_LEFT_{view}")
+    return scan(tmp_path / "train")
+
+
+def test_headers_that_hold_patients_are_offered_with_a_pattern_where_they_hold_more(
+    films: ImageFolder, tmp_path: Path
+) -> None:
+    (doubt,) = doubts([films], None, tmp_path)
+    assert doubt.code == "patients.offered"
+    offered = rule(json.loads(doubt.setting or ""))
+    assert len(set(patients_in(films, offered, tmp_path) or ())) == 6
+    assert "Mass-Training" not in json.dumps(dict(doubt.params))
+
+
+def test_an_id_in_a_header_that_holds_the_view_is_told(films: ImageFolder, tmp_path: Path) -> None:
+    doubt = told(films, {"dicom": "patient_id"}, tmp_path)["patients.views"]
+    assert (doubt.params["patients"], doubt.params["fewer"]) == (12, 6)
+    hashes = patients_in(films, rule(json.loads(doubt.setting or "")), tmp_path) or []
+    assert len(set(hashes)) == 6
+    assert not any("P_0" in name for name in hashes)
