@@ -444,7 +444,7 @@ def test_images_are_files_folders_and_patterns_each_once(worker: FakeWorker, pla
     job = worker.jobs[0]
     assert isinstance(job, Predict)
     found = [Path(image).relative_to(place / "images").as_posix() for image in job.images]
-    assert found == ["b.png", "a.JPG", "sub/c.png", "a_mask.png", "notes.txt"]
+    assert found == ["b.png", "a.JPG", "sub/c.png", "notes.txt"]
 
 
 def test_an_image_that_can_not_be_read_is_bad_input_though_the_others_are_answered(

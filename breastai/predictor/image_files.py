@@ -62,6 +62,6 @@ def masks_told(listed: Listed, name_of: Callable[[Path], str]) -> Iterator[Event
         yield Log(
             level="info",
             code="predict.masks",
-            message=f"{count} files are masks or crops of other images and are left out, the first: {name} ({reason}).",
+            message=f"Masks or crops of other images, left out: {count}, the first: {name} ({reason}).",
             params={"count": count, "file": name, "reason": reason},
         )

@@ -925,7 +925,7 @@
     "log.data.target_class": "Class in question: {class_name}.",
     "log.data.folders": "Images are taken from {folders}.",
     "log.data.folders_unused": "Folders with images that take no part: {folders}.",
-    "log.predict.masks": "{count} files are masks or crops of other images and are left out, the first: {file} ({reason}).",
+    "log.predict.masks": "Masks or crops of other images, left out: {count}, the first: {file} ({reason}).",
     "log.patients.all_one": "evaluation.patient_id gives all {images} images the same patient. Suggested rule: {setting}",
     "log.patients.views": "evaluation.patient_id seems to take breasts and views for patients: {patients} ids where about {fewer} patients are likely. Suggested rule: {setting}",
     "log.patients.prefixes": "Some patient ids are another id with a letter behind it, as 13412A and 13412: {patients} ids where about {fewer} patients are likely. Suggested rule: {setting}",

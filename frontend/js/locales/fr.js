@@ -925,7 +925,7 @@
     "log.data.target_class": "Classe en question : {class_name}.",
     "log.data.folders": "Les images viennent de {folders}.",
     "log.data.folders_unused": "Dossiers d’images qui ne servent pas : {folders}.",
-    "log.predict.masks": "{count} fichiers sont des masques ou des recadrages d’autres images et sont écartés ; le premier : {file} ({reason}).",
+    "log.predict.masks": "Masques ou recadrages d’autres images, écartés : {count}, le premier : {file} ({reason}).",
     "log.patients.all_one": "evaluation.patient_id attribue les {images} images au même patient. Règle proposée : {setting}",
     "log.patients.views": "evaluation.patient_id semble prendre des seins et des incidences pour des patients : {patients} identifiants pour environ {fewer} patients. Règle proposée : {setting}",
     "log.patients.prefixes": "Certains identifiants en prolongent un autre d’une lettre, comme 13412A et 13412 : {patients} identifiants pour environ {fewer} patients. Règle proposée : {setting}",
