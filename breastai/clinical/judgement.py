@@ -220,23 +220,26 @@ def _referral(
     clusters: Clusters | None,
     strange: npt.NDArray[np.bool_] | None,
 ) -> Referral | None:
-    unsure = undecided(rule, scores, class_names)
-    if unsure is None or rule.conformal is None:
+    reasons = [mask for mask in (undecided(rule, scores, class_names), strange) if mask is not None]
+    if not reasons:
         return None
-    away = unsure if strange is None else unsure | strange
+    away = np.logical_or.reduce(reasons)
     wrong = answers(rule, scores, class_names) != labels
-    outside = ~conformal_sets(rule.conformal, scores)[np.arange(len(labels)), labels]
 
     def share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Figure:
         estimate = proportion(of[among], None if clusters is None else clusters[among])
         return Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=int(among.sum()))
 
     everyone = np.ones(len(labels), dtype=np.bool_)
+    outside = None
+    if rule.conformal is not None:
+        members = conformal_sets(rule.conformal, scores)[np.arange(len(labels)), labels]
+        outside = share(~members, everyone)
     return Referral(
-        error_rate=rule.conformal.error_rate,
+        error_rate=None if rule.conformal is None else rule.conformal.error_rate,
         referred=share(away, everyone),
         error_among_kept=share(wrong, ~away),
-        outside=share(outside, everyone),
+        outside=outside,
         unlike=None if strange is None else share(strange, everyone),
     )
 

@@ -261,8 +261,9 @@ class _Layout:
         yield Table(head, values, t["point.predictive"], widths=(0.24, 0.16, 0.3, 0.3))
         if evidence.referral is not None:
             yield Heading(t["referral"], 3)
+            sets = evidence.referral.error_rate is not None
             yield self._say(
-                "referral.text",
+                "referral.text" if sets else "referral.no_sets",
                 rate=self._at("evidence", "referral", "error_rate", kind="percent"),
                 referred=self._at("evidence", "referral", "referred", "value", kind="percent"),
                 error=self._at("evidence", "referral", "error_among_kept", "value", kind="percent"),

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from breastai.commands.wording import counted, counts, interval, number
 from breastai.domain.events import Evaluation, Figure
-from breastai.domain.evidence import ByPatient, ImageUse, JudgedPoint
+from breastai.domain.evidence import ByPatient, ImageUse, JudgedPoint, Referral
 
 # What a reader looks for first; the rest is for --json and the report.
 _HEADLINES = (
@@ -46,6 +46,8 @@ def evaluation_lines(event: Evaluation) -> Iterator[Text | Table]:
         yield from map(Text, _point_lines(event.operating_point, event.uses))
         for name, figure in event.predictive_values.items():
             yield Text(f"  {name}: {number(figure.value)}  {interval(figure)}")
+    if event.referral is not None:
+        yield Text(_referral_line(event.referral))
     for note in event.notes:
         yield Text(f"Note: {note}")
     if event.opened is not None:
@@ -84,6 +86,14 @@ def _pooling_lines(pooled: ByPatient) -> Iterator[str]:
             f"Of {counted(pooled.positives, f'{pooled.target_class} patient')}, {pooled.missed} missed; of "
             f"{counted(pooled.negatives or 0, 'other patient')}, {pooled.flagged} flagged."
         )
+
+
+def _referral_line(referral: Referral) -> str:
+    shares = {"referred to a human": referral.referred, "wrong among the others": referral.error_among_kept}
+    if referral.unlike is not None:
+        shares["unlike the validation images"] = referral.unlike
+    told = (f"{name} {number(figure.value)} ({interval(figure)})" for name, figure in shares.items())
+    return f"Referral: {', '.join(told)}"
 
 
 def _point_lines(point: JudgedPoint, uses: ImageUse | None) -> Iterator[str]:

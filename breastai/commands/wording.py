@@ -27,6 +27,8 @@ def decision(event: Prediction) -> str:
         parts = [f"{answer}: {event.target_class} {number(score)} is {sign} its threshold {number(event.threshold)}"]
     if event.plausible or event.sets_offered:
         parts.append(f"plausible: {', '.join(event.plausible) or 'none'}")
+    if event.refer is False:
+        parts.append("not referred")
     if event.refer:
         parts.append(f"REFER: {_REASONS[event.refer_reason or 'several_classes'].format(**_places(event))}")
     return "; ".join(parts)

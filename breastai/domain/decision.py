@@ -70,13 +70,16 @@ class NoveltyLimit:
     """A case whose novelty lies above `limit` is unlike the images the model was judged on.
 
     `limit` is the `quantile` of `n` validation cases, each measured by a score fitted without it and its patient. The
-    score's mean and its `components` directions lie beside the weights.
+    score's means and `components` directions lie beside the weights. `parts`: the limits of its two distances, of the
+    features and of the image statistics, in units of which the larger one is the novelty; empty where the features
+    decide alone, as in older checkpoints.
     """
 
     limit: float
     quantile: float
     components: int
     n: int
+    parts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, config=_STRICT)

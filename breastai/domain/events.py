@@ -427,7 +427,8 @@ class Prediction(Event):
         None, description="Whether the model can say which classes are plausible; null in older answers."
     )
     novelty: Number = Field(
-        None, description="How unlike the validation images it is: about 1 is usual; null where the model can't say."
+        None,
+        description="How unlike the validation images it is, to compare with its limit; null where the model can't say.",
     )
     novelty_limit: Number = Field(None, description="Above this novelty a case is referred as unlike.")
     processing: Processing | None = None

@@ -102,12 +102,16 @@ class CalibrationEvidence(Part):
 class Referral(Part):
     """What the conformal sets and the novelty do on these cases."""
 
-    error_rate: float
+    error_rate: float | None = Field(
+        None, description="That of the conformal sets; null where validation had too few cases to offer any."
+    )
     referred: Figure = Field(
         description="Share of cases whose answer is not the only plausible class, or that are unlike."
     )
     error_among_kept: Figure = Field(description="Share of wrong answers among the others.")
-    outside: Figure = Field(description="Share of cases whose true class is outside their set; promised: error_rate.")
+    outside: Figure | None = Field(
+        None, description="Share of cases whose true class is outside their set; promised: error_rate."
+    )
     unlike: Figure | None = Field(
         None,
         description="Share of cases unlike the validation images; null where the checkpoint keeps no novelty.",

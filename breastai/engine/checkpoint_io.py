@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from breastai.clinical.novelty import Novelty
+from breastai.clinical.novelty import Gaussian, Novelty
 from breastai.domain.decision import NoveltyLimit
 from breastai.domain.errors import CheckpointDamaged
 from breastai.engine.models import Classifier, build_model
@@ -23,6 +24,7 @@ _SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
 _WINDOWS_DISK_FULL = (39, 112)
 # Before the names of tensors that are not the network's but of how unlike the validation images an image is.
 _NOVELTY = "novelty."
+_STATISTICS = "novelty.statistics."
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,14 @@ def pack_novelty(novelty: Novelty | None) -> dict[str, Tensor]:
     """Return the tensors that a checkpoint keeps of it, to lie beside its weights."""
     if novelty is None:
         return {}
-    return {
-        f"{_NOVELTY}mean": torch.from_numpy(novelty.mean),
-        f"{_NOVELTY}directions": torch.from_numpy(novelty.directions),
-        f"{_NOVELTY}variances": torch.from_numpy(novelty.variances),
-        f"{_NOVELTY}rest": torch.tensor([novelty.rest]),
-    }
+    packed = _packed(_NOVELTY, novelty.features)
+    del packed[f"{_NOVELTY}scale"]  # ones: features have length 1
+    return packed if novelty.statistics is None else packed | _packed(_STATISTICS, novelty.statistics)
+
+
+def _packed(before: str, gaussian: Gaussian) -> dict[str, Tensor]:
+    parts = {name: torch.from_numpy(getattr(gaussian, name)) for name in ("mean", "scale", "directions", "variances")}
+    return {before + name: tensor for name, tensor in parts.items()} | {f"{before}rest": torch.tensor([gaussian.rest])}
 
 
 def _unpack_novelty(files: CheckpointFiles, limit: NoveltyLimit) -> Novelty:
@@ -77,9 +81,15 @@ def _unpack_novelty(files: CheckpointFiles, limit: NoveltyLimit) -> Novelty:
             mean, directions, variances, rest = (
                 opened.get_tensor(_NOVELTY + name) for name in ("mean", "directions", "variances", "rest")
             )
+            features = Gaussian(mean, np.ones_like(mean), directions, variances, float(rest[0]))
+            if not limit.parts:
+                return Novelty(features, limit)
+            mean, scale, directions, variances, rest = (
+                opened.get_tensor(_STATISTICS + name) for name in ("mean", "scale", "directions", "variances", "rest")
+            )
     except SafetensorError:
         raise CheckpointDamaged(files.name, "its manifest promises a novelty that its weights lack") from None
-    return Novelty(mean, directions, variances, float(rest[0]), limit)
+    return Novelty(features, limit, Gaussian(mean, scale, directions, variances, float(rest[0])))
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:

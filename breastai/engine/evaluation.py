@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from breastai.data.cases import ImageSet
+from breastai.engine.image_statistics import COUNT, image_statistics
 from breastai.engine.loader import evaluation_batches
 from breastai.engine.models import Classifier, normalized
 from breastai.engine.runtime import Runtime
@@ -17,11 +18,15 @@ from breastai.engine.world import ALONE, World
 
 @dataclass(frozen=True)
 class Answers:
-    """`logits` float32 (N, C), `labels` int64 (N,); `features` float32 (N, D), what the classifier saw."""
+    """`logits` float32 (N, C), `labels` int64 (N,); `features` float32 (N, D), what the classifier saw.
+
+    `statistics` float32 (N, E): of the images it was shown.
+    """
 
     logits: np.ndarray
     labels: np.ndarray
     features: np.ndarray
+    statistics: np.ndarray
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -60,22 +65,26 @@ def answer(
     model.eval()
     logits: list[np.ndarray] = []
     features: list[np.ndarray] = []
+    statistics: list[np.ndarray] = []
     try:
         for batch in evaluation_batches(part, -(-batch_size // world.size), workers):
-            inputs = normalized(batch.images.to(runtime.device), mean, std)
+            pixels = batch.images.to(runtime.device)
+            inputs = normalized(pixels, mean, std)
             said, seen = forward(model, inputs, tta)
             logits.append(said.cpu().numpy())
             features.append(seen.cpu().numpy())
+            statistics.append(statistics_of(pixels))
             yield min(len(images), sum(map(len, logits)) * world.size)
     finally:
         model.train(was_training)
     classes = len(images.prepared.folder.class_names)
     logits = logits or [np.empty((0, classes), np.float32)]
     features = features or [np.empty((0, model.head.in_features), np.float32)]
-    count = len(images)
-    yield Answers(
-        world.gathered(np.concatenate(logits), count), images.labels, world.gathered(np.concatenate(features), count)
+    statistics = statistics or [np.empty((0, COUNT), np.float32)]
+    logit_rows, feature_rows, statistic_rows = (
+        world.gathered(np.concatenate(parts), len(images)) for parts in (logits, features, statistics)
     )
+    yield Answers(logit_rows, images.labels, feature_rows, statistic_rows)
 
 
 def answers_of(steps: Iterator[int | Answers]) -> Answers:
@@ -83,6 +92,13 @@ def answers_of(steps: Iterator[int | Answers]) -> Answers:
     *_, last = steps
     assert isinstance(last, Answers)
     return last
+
+
+@torch.inference_mode()
+def statistics_of(pixels: Tensor) -> np.ndarray:
+    """Return the image statistics, float32 (N, E), of preprocessed images, uint8 (N, S, S, 3)."""
+    found: np.ndarray = image_statistics(pixels.permute(0, 3, 1, 2).float()).cpu().numpy()
+    return found
 
 
 @torch.inference_mode()

@@ -215,9 +215,13 @@ def _write_int8(source: Source, path: Path) -> Written:
 
 
 def _moved(limit: NoveltyLimit, exact: Answer, rounded: Answer) -> NoveltyLimit:
-    """Return the limit for a rounded model: rounding takes features away from the known ones, so it moves as they do."""
+    """Return the limit for a rounded model: rounding takes features away from the known ones, so it moves as they do.
+
+    By their upper tail: below it the image statistics, which nothing rounds, may be the larger distance.
+    """
     assert exact.novelty is not None and rounded.novelty is not None
-    return replace(limit, limit=limit.limit * float(np.median(rounded.novelty / exact.novelty)))
+    before, after = (float(np.quantile(each, limit.quantile)) for each in (exact.novelty, rounded.novelty))
+    return replace(limit, limit=limit.limit * after / before)
 
 
 def _judging_images(source: Source) -> tuple[OwnImages, OwnImages]:

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 import breastai
 from breastai.clinical.decision import shift
-from breastai.clinical.novelty import Novelty
+from breastai.clinical.novelty import Gaussian, Novelty
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.decision import Calibration, NoveltyLimit
 from breastai.domain.errors import ExportMismatch
 from breastai.engine.checkpoint_io import Loaded
+from breastai.engine.image_statistics import image_statistics
 from breastai.engine.models import Classifier
 from breastai.predictor.answer import Answer, joined, novelty_difference
 from breastai.predictor.references import References
@@ -24,31 +25,49 @@ from breastai.predictor.references import References
 _BATCH = 4
 
 
-class NoveltyLayer(nn.Module):
-    """`Novelty.of` in torch: features (N, D) to how unlike the validation images each is, (N,), in float32.
+class GaussianLayer(nn.Module):
+    """`Gaussian.distance` in torch: rows (N, D) to the distance of each, (N,), in float32.
 
     Products are summed up element by element: converters take a matrix product for a layer whose weights to round.
     """
 
     mean: Tensor
+    scale: Tensor
     directions: Tensor
     deviations: Tensor
 
-    def __init__(self, novelty: Novelty) -> None:
+    def __init__(self, gaussian: Gaussian) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.from_numpy(novelty.mean))
-        self.register_buffer("directions", torch.from_numpy(novelty.directions))
-        self.register_buffer("deviations", torch.from_numpy(novelty.variances).sqrt())
-        self.rest_deviation = math.sqrt(novelty.rest)
+        self.register_buffer("mean", torch.from_numpy(gaussian.mean))
+        self.register_buffer("scale", torch.from_numpy(gaussian.scale))
+        self.register_buffer("directions", torch.from_numpy(gaussian.directions))
+        self.register_buffer("deviations", torch.from_numpy(gaussian.variances).sqrt())
+        self.rest_deviation = math.sqrt(gaussian.rest)
 
-    def forward(self, features: Tensor) -> Tensor:
-        length = features.square().sum(1, keepdim=True).sqrt().clamp_min(torch.finfo(torch.float32).tiny)
-        centred = features / length - self.mean
+    def forward(self, rows: Tensor) -> Tensor:
+        centred = (rows - self.mean) / self.scale
         along = (centred.unsqueeze(1) * self.directions).sum(2)  # (N, 1, D) * (K, D) -> (N, K)
         across = centred - (along.unsqueeze(2) * self.directions).sum(1)  # -> (N, D)
         # Deviations before squares: the squares of a small one would leave float32.
         squares = (along / self.deviations).square().sum(1) + (across / self.rest_deviation).square().sum(1)
-        return (squares / features.shape[1]).sqrt()
+        return (squares / rows.shape[1]).sqrt()
+
+
+class NoveltyLayer(nn.Module):
+    """`Novelty.of` in torch: features (N, D) and image statistics (N, E) to how unlike the validation images each is, (N,)."""
+
+    def __init__(self, novelty: Novelty) -> None:
+        super().__init__()
+        self.features = GaussianLayer(novelty.features)
+        self.statistics = None if novelty.statistics is None else GaussianLayer(novelty.statistics)
+        self.parts = novelty.limit.parts
+
+    def forward(self, features: Tensor, statistics: Tensor | None) -> Tensor:
+        length = features.square().sum(1, keepdim=True).sqrt().clamp_min(torch.finfo(torch.float32).tiny)
+        distance: Tensor = self.features(features / length)
+        if self.statistics is None or statistics is None:
+            return distance
+        return torch.maximum(distance / self.parts[0], self.statistics(statistics) / self.parts[1])
 
 
 class ExportedGraph(nn.Module):
@@ -82,6 +101,9 @@ class ExportedGraph(nn.Module):
         self.novelty = None if novelty is None else NoveltyLayer(novelty)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        # First: what comes before the first layer stays in float32 when a copy is rounded.
+        known = self.novelty is not None and self.novelty.statistics is not None
+        statistics = image_statistics(images) if known else None
         inputs = images * self.scale + self.offset
         features = self.model.features(inputs)
         logarithms: Tensor = self.model.decided(features).log_softmax(1)
@@ -90,7 +112,7 @@ class ExportedGraph(nn.Module):
             logarithms = ((logarithms + self.model(inputs.flip(3)).log_softmax(1)) / 2).log_softmax(1)
         probabilities = ((logarithms + self.shift) / self.temperature).softmax(1)
         # Last: what follows the classifier stays in float32 when a copy is rounded.
-        return probabilities if self.novelty is None else (probabilities, self.novelty(features))
+        return probabilities if self.novelty is None else (probabilities, self.novelty(features, statistics))
 
 
 def exported_graph(loaded: Loaded, novelty: bool = True) -> ExportedGraph:

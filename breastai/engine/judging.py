@@ -35,7 +35,7 @@ from breastai.domain.evidence import EvaluationRecord, ImageUse, JudgedCase
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.places import is_remote
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
-from breastai.engine.evaluation import Answers, answer, forward
+from breastai.engine.evaluation import Answers, answer, forward, statistics_of
 from breastai.engine.models import normalized
 from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.predictor.answer import Answer
@@ -75,7 +75,8 @@ class Asked:
     @property
     def novelty(self) -> np.ndarray | None:
         """How unlike the validation images each is, (N,); None where the checkpoint can't say."""
-        return None if self.loaded.novelty is None else self.loaded.novelty.of(self.answers.features)
+        known = self.loaded.novelty
+        return None if known is None else known.of(self.answers.features, self.answers.statistics)
 
 
 def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
@@ -323,12 +324,15 @@ class AnsweringCheckpoint:
     def answer(self, images: np.ndarray) -> Answer:
         """Return the answers, float64, for preprocessed images, (N, S, S, 3)."""
         manifest = self.loaded.manifest
-        inputs = normalized(torch.from_numpy(images).to(self.runtime.device), tuple(manifest.mean), tuple(manifest.std))
+        pixels = torch.from_numpy(images).to(self.runtime.device)
+        inputs = normalized(pixels, tuple(manifest.mean), tuple(manifest.std))
         model = self.loaded.model.to(self.runtime.device)
         logits, features = forward(model, inputs, manifest.config.evaluation.tta)
         probabilities = calibrated(manifest.decision.calibration, logits.double().softmax(1).cpu().numpy())
         known = self.loaded.novelty
-        return Answer(probabilities, None if known is None else known.of(features.cpu().numpy()))
+        if known is None:
+            return Answer(probabilities)
+        return Answer(probabilities, known.of(features.cpu().numpy(), statistics_of(pixels)))
 
 
 def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:

@@ -276,7 +276,7 @@ def _decision(run: Run, answers: Answers) -> tuple[DecisionRule, Novelty | None]
     known = run.cases.patients is not None
     names, config = run.cases.class_names, run.config
     rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, units, patients=known)
-    novelty = fit_novelty(answers.features, units)
+    novelty = fit_novelty(answers.features, units, answers.statistics)
     limit = None if novelty is None else novelty.limit
     return replace(rule, novelty=limit, modalities=run.cases.modalities), novelty
 

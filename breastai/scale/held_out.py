@@ -70,7 +70,7 @@ def _judge(
     answers = yield from _answers(progress, loaded, images, title)
     unit_of = None if dealt.units is None else dict(zip(dealt.files, dealt.units, strict=True))
     units = None if unit_of is None else [unit_of[file] for file in images.files]
-    novelty = None if loaded.novelty is None else loaded.novelty.of(answers.features)
+    novelty = None if loaded.novelty is None else loaded.novelty.of(answers.features, answers.statistics)
     record = EvaluationRecord(
         notice=RESEARCH_USE,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -393,10 +393,10 @@ declare global {
     }
 
     interface Referral {
-      error_rate: number;
+      error_rate: number | null;
       referred: Figure;
       error_among_kept: Figure;
-      outside: Figure;
+      outside: Figure | null;
       unlike: Figure | null;
     }
 

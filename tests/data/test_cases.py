@@ -130,3 +130,12 @@ def test_a_saved_split_names_the_breast_and_view_of_dicom_images_alone(root: Pat
     path = save_split(Workspace.open(root), "run", split)
     assert read_split(path, "split.json") == split
     assert path.read_text("utf-8").count('"laterality"') == 2
+
+
+def test_the_modalities_of_a_run_are_those_that_headers_of_its_training_images_name(root: Path, gather: Gather) -> None:
+    assert gather().modalities == ()
+    picture(root / "train/benign/a.dcm", Modality="US")
+    picture(root / "train/malignant/b.dcm", seed=1, Modality="OT")
+    picture(root / "val/benign/c.dcm", seed=2, Modality="MG")
+    write(root / "val/malignant", ["00"])
+    assert gather().modalities == ("US",)

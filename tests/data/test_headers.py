@@ -16,7 +16,7 @@ from breastai.data.image_folder import scan
 from breastai.data.patients import patients_in
 from breastai.domain.patient_settings import DicomHeader
 
-from ..predictor.test_onnx_model import brightness_model
+from ..predictor.test_onnx_model import METADATA, brightness_model
 from .test_dicom import content, dataset
 
 
@@ -92,6 +92,20 @@ def test_the_breasts_of_a_patient_stay_in_one_group_whose_name_is_a_hash(tmp_pat
     left, right, other, _ = patients
     assert left == right != other
     assert "SECRET" not in "".join(patients)
+
+
+def test_a_prediction_of_another_modality_than_the_training_images_is_referred_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(brightness_model(tmp_path / "m.onnx", METADATA | {"decision": {"modalities": ["US"], "n": 60}}))
+    paths = [str(picture(tmp_path / f"{name}.dcm", Modality=name)) for name in ("US", "MG", "OT")]
+    assert run(["predict", model, *paths, "--workspace", str(tmp_path), "--json"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()][:3]
+    assert [(each["refer"], each["refer_reason"], each["modality"]) for each in said] == [
+        (None, None, "US"), (True, "modality", "MG"), (None, None, None),
+    ]  # fmt: skip
+    assert run(["predict", model, paths[1], "--workspace", str(tmp_path)]) == 0
+    assert "REFER: its header says MG, and the model learnt from US images" in capsys.readouterr().out
 
 
 def test_a_prediction_tells_breast_and_view_and_no_word_of_the_patient(

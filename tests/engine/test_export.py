@@ -1,6 +1,7 @@
 """Exports: the same answers, what they say of themselves, and refusal when they differ."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,17 +11,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from breastai.clinical.novelty import Novelty
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
 from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
 from breastai.domain.events import ExportComplete, Log
 from breastai.domain.jobs import Export
 from breastai.engine import export as export_module
-from breastai.engine.checkpoint_io import load_checkpoint
+from breastai.engine.checkpoint_io import load_checkpoint, pack_novelty, save_tensors
 from breastai.engine.export import export, source_of
 from breastai.engine.exported_graph import as_input, checkpoint_answer, compare
+from breastai.engine.judging import AnsweringCheckpoint
+from breastai.engine.runtime import choose_runtime
 from breastai.predictor.answer import Answer
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.storage.checkpoints import find_checkpoint
+from breastai.predictor.references import reference_images
+from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint
 from breastai.storage.workspace import Workspace
 
 
@@ -70,7 +75,10 @@ def test_an_exported_model_carries_references_that_it_reproduces(
     found = model.verify()
     assert (found.count, found.same_images) == (16, True)
     assert model.metadata.format == name
-    assert model.metadata.decision.operating_point is not None and model.metadata.decision.conformal is not None
+    assert model.metadata.decision.operating_point is not None
+    # Eight validation images: too few for plausible classes, and the file says of which.
+    assert model.metadata.decision.conformal is None
+    assert model.metadata.decision.too_few == ("benign", "malignant", "normal")
 
 
 @pytest.mark.parametrize(("name", "apart"), [("onnx", 1e-4), ("onnx-fp16", 0.05), ("onnx-int8", 0.5)])
@@ -86,6 +94,44 @@ def test_an_exported_model_tells_the_checkpoint_s_novelty(
     assert found is not None and expected is not None
     # A rounded model's novelties and its limit move together.
     np.testing.assert_allclose(found / limit.limit, expected / own.limit, rtol=apart)
+
+
+def test_a_checkpoint_whose_novelty_knows_no_image_statistics_still_opens_and_answers(
+    trained: Workspace, tmp_path: Path
+) -> None:
+    loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
+    images = reference_images(loaded.manifest.config.preprocessing, 32, 4)
+    rule, known = loaded.manifest.decision, loaded.novelty
+    assert known is not None and known.statistics is not None and rule.novelty is not None
+    limit = dataclasses.replace(rule.novelty, parts=())
+    kept = pack_novelty(Novelty(known.features, limit))
+    assert set(kept) == {f"novelty.{name}" for name in ("mean", "directions", "variances", "rest")}
+    save_tensors(loaded.model.state_dict() | kept, tmp_path / "before.safetensors")
+    digest = hashlib.sha256((tmp_path / "before.safetensors").read_bytes()).hexdigest()
+    text = loaded.manifest.model_copy(
+        update={
+            "decision": dataclasses.replace(rule, novelty=limit),
+            "sha256": digest,
+            "weights_file": "before.safetensors",
+        }
+    ).model_dump_json()
+    assert '"parts":[]' in text
+    (tmp_path / "before.json").write_text(text.replace(',"parts":[]', ""))
+    before = load_checkpoint(CheckpointFiles("before", tmp_path / "before.safetensors", tmp_path / "before.json"))
+    assert before.novelty is not None and before.novelty.statistics is None
+    found = AnsweringCheckpoint(before, choose_runtime(before.manifest.config.system, use_amp=False)).answer(images)
+    np.testing.assert_allclose(found.novelty, checkpoint_answer(before, images).novelty, rtol=1e-4)
+
+
+def test_predictions_by_a_checkpoint_and_by_its_export_have_the_same_novelty(
+    trained: Workspace, told: dict[str, ExportComplete]
+) -> None:
+    loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
+    checkpoint = AnsweringCheckpoint(loaded, choose_runtime(loaded.manifest.config.system, use_amp=False))
+    exported = OnnxModel.open(trained.root / told["onnx"].path)
+    colours = np.random.default_rng(0).integers(0, 256, (6, 1, 1, 3), np.uint8).repeat(32, 1).repeat(32, 2)
+    for images in (reference_images(exported.preprocessing, 32, 4), colours):
+        np.testing.assert_allclose(checkpoint.answer(images).novelty, exported.answer(images).novelty, rtol=1e-3)
 
 
 def test_a_checkpoint_of_before_novelty_is_exported_without_it(trained: Workspace) -> None:

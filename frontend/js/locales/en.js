@@ -437,6 +437,7 @@
     "evaluation.prior_shift": "Shift of the prior:",
     "evaluation.referral": "Referral to a human",
     "evaluation.referral_help": "A case is left to a human unless its answer is the only plausible class at an error rate of {rate}, or when it is unlike the validation images.",
+    "evaluation.no_sets": "Validation had too few cases of a class to say which classes are plausible: a case is left to a human only when it is unlike the validation images.",
     "evaluation.unlike_unknown": "This model can’t tell images unlike those it was judged on: none is referred for that.",
     "referral.referred": "Referred",
     "referral.error_among_kept": "Wrong among those kept",

@@ -437,6 +437,7 @@
     "evaluation.prior_shift": "Décalage de l’a priori :",
     "evaluation.referral": "Renvoi vers un médecin",
     "evaluation.referral_help": "Un cas est laissé à un médecin sauf si sa réponse est la seule classe plausible à un taux d’erreur de {rate}, ou lorsque l’image ne ressemble pas à celles de validation.",
+    "evaluation.no_sets": "La validation comptait trop peu de cas d’une classe pour dire quelles classes sont plausibles : un cas n’est laissé à un médecin que s’il ne ressemble pas aux images de validation.",
     "evaluation.unlike_unknown": "Ce modèle ne sait pas reconnaître les images différentes de celles sur lesquelles il a été jugé : aucune n’est renvoyée pour cela.",
     "referral.referred": "Cas renvoyés",
     "referral.error_among_kept": "Erreurs parmi les cas gardés",

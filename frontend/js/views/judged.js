@@ -109,12 +109,12 @@
     const { referral } = found;
     if (referral === null) return null;
     const { referred, error_among_kept, outside, unlike } = referral;
-    const told = { referred, error_among_kept, outside, ...(unlike === null ? {} : { unlike }) };
+    const told = { referred, error_among_kept, ...(outside === null ? {} : { outside }), ...(unlike === null ? {} : { unlike }) };
     const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(told).map(([figure, value]) => [t(`referral.${figure}`), value]));
     const caption = t("evaluation.referral");
     return section(
       caption,
-      make("p", { class: "muted", text: t("evaluation.referral_help", { rate: format.percent(referral.error_rate, 0) }) }),
+      make("p", { class: "muted", text: referral.error_rate === null ? t("evaluation.no_sets") : t("evaluation.referral_help", { rate: format.percent(referral.error_rate, 0) }) }),
       figuresTable(caption, figures, true),
       unlike === null ? make("p", { class: "muted", text: t("evaluation.unlike_unknown") }) : null,
       usesOf(found, "training", "conformal_sets", "novelty"),
