@@ -13,7 +13,7 @@ from breastai.domain.evidence import EvaluationRecord
 from breastai.domain.jobs import ShowErrors
 from breastai.domain.listings import WrongCase
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
-from breastai.storage.evaluations import latest_for_errors, sha256_of
+from breastai.storage.evaluations import latest_for_errors, numbers_by_hash
 from breastai.storage.workspace import Workspace
 
 _SHOWN = 24
@@ -51,9 +51,9 @@ def files_of(
             folder = with_frames(scan(root), frames)
         except InputError:
             continue
-        found = {sha256_of(file): (folder.path(number), file) for number, file in enumerate(folder.files)}
+        found = numbers_by_hash(workspace, folder.files)
         if hashes <= found.keys():
-            return {name: found[name] for name in hashes}
+            return {name: (folder.path(found[name]), folder.files[found[name]]) for name in hashes}
     return {}
 
 

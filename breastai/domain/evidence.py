@@ -187,6 +187,9 @@ class EvaluationRecord(Part):
     uses: ImageUse | None = Field(None, description="Null where it is not known what made the model.")
     notes: list[str] = []
     evidence: Evidence
+    hashes: Literal["sha256", "salted"] = Field(
+        "sha256", description="Whether those of the cases need the salt of the workspace to be found again."
+    )
     cases: list[JudgedCase] = []
 
 

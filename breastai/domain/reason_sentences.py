@@ -111,6 +111,10 @@ _ARCHIVES = (
     (r"no such file", "ce fichier n’existe pas"),
     (r"(\S+) does not exist", "{} n’existe pas"),
     (r"it has no (.*)", "elle ne contient pas {}"),
+    (
+        r"its file \.salt holds no salt; put back the one it had, or delete it",
+        "son fichier .salt ne contient pas de sel\u00a0; remettez celui d’origine, ou supprimez-le",
+    ),
     (r"(.*) is no file of a backup", "{} n’est pas un fichier de sauvegarde"),
     (r"(.*) has another size than listed", "{} n’a pas la taille annoncée"),
     (r"(.*) is not what was put in", "{} n’est pas ce qui y a été mis"),

@@ -22,7 +22,7 @@ from breastai.domain.evidence import EvaluationRecord, Figure, ImageUse, JudgedC
 from breastai.domain.study import CrossvalResult, Study
 from breastai.scale.dealing import Dealt
 from breastai.scale.held_out import JUDGED_ONCE, answers_in, judgement_of
-from breastai.storage.evaluations import save_evaluation, sha256_of
+from breastai.storage.evaluations import numbers_by_hash, save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace
 
 POOLED = "pooled"
@@ -54,7 +54,7 @@ class Pool:
 
 def pool_of(study: Study, dealt: Dealt, workspace: Workspace) -> Pool:
     """Return the held-out predictions of a study's folds; raise StudyDamaged when a fold's are gone."""
-    number_of = {sha256_of(file): number for number, file in enumerate(dealt.files)}
+    number_of = numbers_by_hash(workspace, dealt.files)
     labels, probabilities, cases, thresholds = [], [], [], []
     for member in study.members:
         record = judgement_of(workspace, member.run_id)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from breastai.domain.errors import WorkspaceUnusable
 from breastai.domain.evidence import EvaluationRecord
 from breastai.storage.private_files import open_private
+from breastai.storage.salt import hashed, project_salt
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
 
 _NUMBERED = re.compile(r"(.+)-(\d+)\.json")
@@ -19,8 +22,49 @@ _ODD = re.compile(r"[^A-Za-z0-9._]+")
 
 
 def sha256_of(text: str) -> str:
-    """Return the hash by which a record names a file or a patient."""
+    """Return the hash by which a record in the making names a file or a patient; what is kept of it is salted."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def numbers_by_hash(workspace: Workspace, names: Iterable[str]) -> dict[str, int]:
+    """Return the number of each name by the hashes that records of this workspace know it by: salted, or of old without.
+
+    Without its salt a workspace's salted records can't be told whose they are.
+    """
+    salt = _salt_of(workspace)
+    found: dict[str, int] = {}
+    for number, name in enumerate(names):
+        plain = sha256_of(name)
+        found[plain] = number
+        if salt is not None:
+            found[hashed(salt, plain)] = number
+    return found
+
+
+def salted(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
+    """Return a record whose hashes of names and patients nobody can try out without the salt; a salted one as it is.
+
+    P00417 and its like are a few million: without a salt each is found in no time.
+    """
+    if record.hashes == "salted":
+        return record
+    cases = [
+        case.model_copy(
+            update={
+                "name_sha256": hashed(salt, case.name_sha256),
+                "patient_sha256": None if case.patient_sha256 is None else hashed(salt, case.patient_sha256),
+            }
+        )
+        for case in record.cases
+    ]
+    return record.model_copy(update={"hashes": "salted", "cases": cases})
+
+
+def _salt_of(workspace: Workspace) -> bytes | None:
+    try:
+        return project_salt(workspace)
+    except (OSError, WorkspaceUnusable):
+        return None
 
 
 def fingerprint(hashes: Iterable[str]) -> str:
@@ -33,7 +77,11 @@ def evaluations_dir(workspace: Workspace, run_id: str) -> Path:
 
 
 def save_evaluation(workspace: Workspace, record: EvaluationRecord) -> Path:
-    """Write a record as evaluations/NAME-N.json, N the next number; return its path. Raise DiskFull."""
+    """Write a record as evaluations/NAME-N.json, N the next number, its hashes salted; return its path. Raise DiskFull.
+
+    Where the workspace's salt can't be used the record gets one that nobody keeps: its figures hold all the same.
+    """
+    record = salted(record, _salt_of(workspace) or secrets.token_bytes(32))
     folder = evaluations_dir(workspace, record.run_id)
     name = _ODD.sub("_", record.split or Path(record.data).name).strip("._")[:60] or "data"
     numbers = [int(found[2]) for path in folder.glob("*.json") if (found := _NUMBERED.fullmatch(path.name))]

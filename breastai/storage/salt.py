@@ -4,17 +4,29 @@ import hashlib
 import hmac
 import secrets
 
+from breastai.domain.errors import WorkspaceUnusable
 from breastai.storage.workspace import Workspace, write_once
 
 _BYTES = 32
 
 
 def project_salt(workspace: Workspace) -> bytes:
-    """Return the workspace's salt, made when there is none. Its file is its owner's alone, and goes in no backup."""
+    """Return the workspace's salt, made when there is none; raise WorkspaceUnusable when what its file holds is none.
+
+    Its file is its owner's alone, and goes in no backup.
+    """
     file = workspace.root / ".salt"
     if not file.exists():
         write_once(file, secrets.token_hex(_BYTES).encode("ascii"))
-    return bytes.fromhex(file.read_text(encoding="ascii").strip())
+    try:
+        salt = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except ValueError:
+        salt = b""
+    if len(salt) != _BYTES:
+        raise WorkspaceUnusable(
+            str(workspace.root), "its file .salt holds no salt; put back the one it had, or delete it"
+        )
+    return salt
 
 
 def hashed(salt: bytes, text: str) -> str:

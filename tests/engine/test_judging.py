@@ -14,7 +14,7 @@ from breastai.domain.evidence import ImageUse
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
-from breastai.storage.evaluations import read_evaluations, sha256_of
+from breastai.storage.evaluations import numbers_by_hash, read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
 
 from ..data.test_dicom import content, dataset
@@ -113,7 +113,9 @@ def test_without_a_folder_a_run_is_judged_on_the_images_it_validated_on(
     split = read_manifest(find_checkpoint(workspace, "run/best")).split
     assert told.n == len(split.val)
     (record,) = (record for _, record in read_evaluations(workspace, "run"))
-    assert {case.name_sha256 for case in record.cases} == {sha256_of(name) for name in split.val}
+    number_of = numbers_by_hash(workspace, split.val)
+    assert sorted(number_of[case.name_sha256] for case in record.cases) == list(range(len(split.val)))
+    assert not {case.name_sha256 for case in record.cases} & {sha256_of(name) for name in split.val}
     assert any(f"{told.n} of these images were also used to choose the best epoch" in note for note in told.notes)
     uses = told.uses
     assert uses is not None and uses == record.uses
