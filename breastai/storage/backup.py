@@ -12,7 +12,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from breastai.domain.config import read_config_file
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
 from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified
+from breastai.storage.backup_kinds import KINDS, MOST_FILES, check_lines, goes_in, packing_of, rank_of, reason_against
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
 from breastai.storage.private_files import private_folder
@@ -33,22 +34,6 @@ KEPT = 5
 CONTENTS = "backup.json"
 # Of the whole project, or of one run, made at its end. Each kind is rotated by itself, so that runs push no project out.
 _BACKUP_NAME = re.compile(r"backup-\d{8}-\d{6}-[0-9a-f]{4}(-run)?\.zip")
-# Nothing else goes in, and nothing else comes out. Weights come before the manifest that vouches for them.
-_RUN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_ALLOWED = (
-    re.compile(rf"checkpoints/{_RUN}/best(\.state-[0-9a-f]{{1,16}})?\.safetensors"),
-    re.compile(rf"checkpoints/{_RUN}/best\.json"),
-    re.compile(rf"logs/{_RUN}/events\.jsonl"),
-    re.compile(rf"logs/{_RUN}/split\.json"),
-    re.compile(rf"logs/{_RUN}/evaluations/[A-Za-z0-9._-]{{1,80}}\.json"),
-    # The numbers of a report. The pages made of them can hold pictures, and come again from the numbers.
-    re.compile(rf"logs/{_RUN}/report/report\.(en|fr)\.json"),
-    re.compile(rf"logs/{_RUN}/notes\.json"),
-    re.compile(rf"logs/{_RUN}/study\.json"),
-    re.compile(r"logs/test_sets\.jsonl"),
-    re.compile(r"config\.json"),
-    re.compile(rf"configs/{_RUN}\.json"),
-)
 _MOST_CONTENTS_BYTES = 64 * 2**20
 _CHUNK_BYTES = 2**20
 _ABANDONED_S = 3600.0
@@ -194,7 +179,7 @@ def restore_backup(workspace: Workspace, name: str) -> list[str]:
         raise DiskFull(path.name)
     config_name = workspace.relative(workspace.config_file)
     wanted = [file for file in contents.files if not (is_of_a_run(path) and file.name == config_name)]
-    files = sorted(wanted, key=lambda file: _rank(file.name))
+    files = sorted(wanted, key=lambda file: rank_of(file.name))
     for file in files:
         _place(workspace, file.name)  # all are checked before the first is written
     with zipfile.ZipFile(path) as archive, contextlib.ExitStack() as held:
@@ -251,7 +236,7 @@ def _write_zip(workspace: Workspace, file: IO[bytes], created: str, run_id: str 
     with zipfile.ZipFile(file, "w") as archive:
         for path in _sources(workspace, run_id):
             name = path.relative_to(workspace.root).as_posix()
-            packing = zipfile.ZIP_STORED if path.suffix == ".safetensors" else zipfile.ZIP_DEFLATED
+            packing = packing_of(path)
             entry = zipfile.ZipInfo(name, _zip_time())
             entry.compress_type = packing
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
@@ -283,7 +268,7 @@ def _sources(workspace: Workspace, run_id: str | None) -> Iterator[Path]:
             inside
             and path.is_file()
             and not path.is_symlink()
-            and _rank(path.relative_to(workspace.root).as_posix()) < len(_ALLOWED)
+            and goes_in(path, path.relative_to(workspace.root).as_posix())
         ):
             yield path
 
@@ -294,17 +279,14 @@ def _zip_time() -> tuple[int, int, int, int, int, int]:
     return max((now.year, now.month, now.day, now.hour, now.minute, now.second), (1980, 1, 1, 0, 0, 0))
 
 
-def _rank(name: str) -> int:
-    """Return which of the allowed patterns a name fits; their number when none."""
-    return next((rank for rank, pattern in enumerate(_ALLOWED) if pattern.fullmatch(name)), len(_ALLOWED))
-
-
 def _verified(path: Path, name: str) -> BackupContents:
     """Return what a zip holds once names, sizes and hashes have proved right; raise BackupDamaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             contents = _read_contents(archive, name)
             entries = archive.infolist()
+            if len(entries) > MOST_FILES:
+                raise BackupDamaged(name, f"it holds more than {MOST_FILES} files")
             listed = {file.name: file for file in contents.files}
             if sorted(entry.filename for entry in entries) != sorted([*listed, CONTENTS]):
                 raise BackupDamaged(name, "it holds other files than it lists")
@@ -332,22 +314,35 @@ def _read_contents(archive: zipfile.ZipFile, name: str) -> BackupContents:
 def _verify_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, listed: BackupFile, name: str) -> None:
     mode = entry.external_attr >> 16
     odd = stat.S_ISLNK(mode) or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    if odd or _rank(entry.filename) == len(_ALLOWED):
+    if odd or rank_of(entry.filename) == len(KINDS):
         raise BackupDamaged(name, f"{entry.filename[:100]!r} is no file of a backup")
     if entry.file_size != listed.size_bytes:
         raise BackupDamaged(name, f"{entry.filename} has another size than listed")
+    reason = reason_against(entry)
+    if reason is not None:
+        raise BackupDamaged(name, reason)
+    look_at = check_lines(entry.filename, lambda why: BackupDamaged(name, why))
     with archive.open(entry) as source:
-        size_bytes, sha256 = _copy(source, None, listed.size_bytes)
+        size_bytes, sha256 = _copy(source, None, listed.size_bytes, look_at)
     if (size_bytes, sha256) != (listed.size_bytes, listed.sha256):
         raise BackupDamaged(name, f"{entry.filename} is not what was put in")
 
 
-def _copy(source: IO[bytes], target: IO[bytes] | None, most_bytes: int | None) -> tuple[int, str]:
-    """Copy until the end, or until past `most_bytes`; return the size and sha256 of what was read."""
+def _copy(
+    source: IO[bytes],
+    target: IO[bytes] | None,
+    most_bytes: int | None,
+    look_at: Callable[[bytes], None] = lambda piece: None,
+) -> tuple[int, str]:
+    """Copy until the end, or until past `most_bytes`; return the size and sha256 of what was read.
+
+    `look_at` is given each piece, and may raise.
+    """
     digest, size = hashlib.sha256(), 0
     while chunk := source.read(_CHUNK_BYTES):
         size += len(chunk)
         digest.update(chunk)
+        look_at(chunk)
         if target is not None:
             target.write(chunk)
         if most_bytes is not None and size > most_bytes:

@@ -14,6 +14,7 @@ from breastai.storage import backup
 from breastai.storage.backup import create_backup, list_backups, restore_backup, verify_backup
 from breastai.storage.documents import save_named_config
 from breastai.storage.evaluations import count_opening, openings_file
+from breastai.storage.journal import MOST_LINE_BYTES
 from breastai.storage.runs import RunNotes, read_notes, write_notes
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
@@ -58,14 +59,14 @@ def names(path: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def forge(workspace: Workspace, entries: dict[str, bytes], **listed: object) -> str:
+def forge(workspace: Workspace, entries: dict[str, bytes], packing: int = zipfile.ZIP_STORED, **listed: object) -> str:
     """Put a zip among the backups that lists `entries` as a true one would, and return its name."""
     path = workspace.backups_dir / "backup-20260101-000000-abcd.zip"
     files = [
         {"name": name, "size_bytes": len(content), "sha256": backup.hashlib.sha256(content).hexdigest()} | listed
         for name, content in entries.items()
     ]
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", packing) as archive:
         for name, content in entries.items():
             archive.writestr(name, content)
         archive.writestr(backup.CONTENTS, json.dumps({"created": "2026-01-01", "files": files}))
@@ -219,6 +220,38 @@ def test_a_name_that_no_backup_has_is_refused_and_nothing_is_written(workspace, 
         restore_backup(workspace, forged)
     assert workspace.config_file.read_text() == before
     assert not (tmp_path / "outside.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("logs/r1/events.jsonl", b"{}\n" + b"a" * (MOST_LINE_BYTES + 1), "a line of more than 4 MiB"),
+        ("logs/r1/events.jsonl", (b"x" * 2**16 + b"y") * 70 + b"\n", "a line of more than 4 MiB"),
+        ("logs/test_sets.jsonl", b"a" * (MOST_LINE_BYTES + 1) + b"\n{}\n", "a line of more than 4 MiB"),
+        ("config.json", b" " * (2**20 + 1), "more than 1 MiB"),
+        ("logs/r1/split.json", bytes(17 * 2**20), "200 times its size"),
+        ("checkpoints/r1/best.safetensors", bytes(1000), "is compressed"),
+    ],
+)
+def test_what_no_run_could_have_written_is_refused_and_nothing_is_restored(workspace, name, content, reason) -> None:
+    before = {path: path.read_bytes() for path in workspace.logs_dir.rglob("*") if path.is_file()}
+    forged = forge(workspace, {name: content}, packing=zipfile.ZIP_DEFLATED)
+    for ask in (verify_backup, restore_backup):
+        with pytest.raises(BackupDamaged, match=reason):
+            ask(workspace, forged)
+    assert {path: path.read_bytes() for path in workspace.logs_dir.rglob("*") if path.is_file()} == before
+    assert [path.name for path in list_backups(workspace)] == [forged]
+
+
+def test_a_long_journal_of_short_lines_is_backed_up_and_comes_back(workspace) -> None:
+    """Lines that are all alike shrink more than is believed of a stranger's file: they are stored as they are."""
+    journal = workspace.journal_file("r1")
+    content = b'{"type":"log","message":"a"}\n' * 700_000
+    journal.write_bytes(content)
+    made = create_backup(workspace)
+    journal.unlink()
+    restore_backup(workspace, made.path.name)
+    assert journal.read_bytes() == content
 
 
 def test_a_link_in_the_zip_is_refused(workspace):
