@@ -32,7 +32,16 @@ def _verified(event: BackupVerified) -> list[str]:
 
 
 def _restored(event: BackupRestored) -> list[str]:
-    return [f"{event.name} was put back: {event.count} files. What was there before is in the newest backup."]
+    lines = [f"{event.name} was put back: {event.count} files. What was there before is in the newest backup."]
+    for held in event.held_back:
+        if held.setting:
+            lines.append(
+                f"Not put back: {held.file} asks for {held.setting} = {held.asked}, which reaches beyond this workspace; "
+                f"yours stays ({held.kept or 'the default'}). If you trust it, set it yourself."
+            )
+        else:
+            lines.append(f"Not put back: {held.file} is no configuration; yours stays.")
+    return lines
 
 
 def _interrupted(event: InterruptedRuns) -> list[str]:

@@ -20,6 +20,7 @@
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
+    |   |-- TrackerNotAllowed
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   `-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |-- SessionError              asked at the wrong moment
@@ -957,6 +958,16 @@ class ClusterNotAllowed(InputError):
     template = (
         "The server may not use the Ray cluster {address}: whoever runs a cluster can run code on this machine. "
         "If you trust it, add it to server.clusters in config.json and restart the server."
+    )
+    address: str
+
+
+@dataclass(eq=False)
+class TrackerNotAllowed(InputError):
+    code = "tracking.not_allowed"
+    template = (
+        "The server may not tell the MLflow server {address} of runs: what lets it in there would be sent to whoever "
+        "answers. If you trust it, write it as tracking.mlflow in config.json itself and restart the server."
     )
     address: str
 

@@ -902,6 +902,17 @@ class BackupDeleted(Event):
     name: str
 
 
+class HeldBack(BaseModel):
+    """A setting that a restored configuration asks for and that stays as its owner has it: JSON of both, "" for none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    file: str
+    setting: str = Field(description="Its path; empty where the file is no configuration, and was not put back.")
+    asked: str
+    kept: str
+
+
 class BackupRestored(Event):
     """A backup's files are in their places; what was there before is in the newest backup."""
 
@@ -909,6 +920,9 @@ class BackupRestored(Event):
     name: str
     files: list[str] = Field(description="The first 100 of them, relative to the workspace.")
     count: int
+    held_back: list[HeldBack] = Field(
+        [], description="Settings that reach beyond the workspace: the owner confirms one by making it in config.json."
+    )
 
 
 class ConfigShown(Event):

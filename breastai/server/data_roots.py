@@ -1,11 +1,12 @@
 """Which folders and which shared storage the server may have images read from, and which clusters it may use: those its owner allowed."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
+from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed, TrackerNotAllowed
 from breastai.domain.jobs import ComparePredictions, Job
 from breastai.domain.patient_settings import PatientTable
 from breastai.domain.places import checked_place, is_remote, lies_below, without_secrets
@@ -20,7 +21,8 @@ PATH_FIELDS = ("data", "subgroups", "images", "predictions")
 class DataRoots:
     """`roots` are absolute, their links followed; the workspace is the first. `stores` are addresses of storage.
 
-    `wholes`: addresses that may be read themselves, though not whatever else a request names below them.
+    `wholes`: addresses that may be read themselves, though not whatever else a request names below them. `trackers`:
+    the MLflow servers that runs may be told to, with what the server's environment holds for them.
     """
 
     workspace: Workspace
@@ -28,6 +30,7 @@ class DataRoots:
     clusters: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     wholes: tuple[str, ...] = ()
+    trackers: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, workspace: Workspace, places: list[str], clusters: list[str] | None = None) -> "DataRoots":
@@ -41,7 +44,7 @@ class DataRoots:
         return cls(workspace, roots, tuple(clusters or ()), stores)
 
     def with_configured(self, config: Config) -> "DataRoots":
-        """Return the same with the addresses that the owner's own configuration reads images from.
+        """Return the same with the addresses that the owner's own configuration reads images from, or tells of runs.
 
         With all of X/train, X/val and X/test it is X that is read: what the page has audited before a run.
         """
@@ -49,7 +52,9 @@ class DataRoots:
         own = [place for place in (data.train_dir, data.val_dir, data.test_dir) if place and is_remote(place)]
         whole = own[0].removesuffix("/train") if own else ""
         of_whole = [f"{whole}/{part}" for part in ("train", "val", "test")]
-        return replace(self, stores=(*self.stores, *own), wholes=(whole,) if own == of_whole else ())
+        told = tuple(filter(None, (_tracker(config), os.environ.get("MLFLOW_TRACKING_URI"))))
+        wholes = (whole,) if own == of_whole else ()
+        return replace(self, stores=(*self.stores, *own), wholes=wholes, trackers=told)
 
     def check(self, path: str) -> None:
         """Raise DataOutsideRoots unless `path`, its links followed, lies in a root; it need not exist.
@@ -81,17 +86,35 @@ class DataRoots:
         if config.system.cluster is not None and config.system.cluster not in self.clusters:
             raise ClusterNotAllowed(config.system.cluster)
 
-    def check_stores(self, config: Config) -> None:
-        """Check the addresses of storage that a configuration names, and no folder; raise StoreNotAllowed."""
+    def check_run(self, config: Config) -> None:
+        """Check all that a run by this configuration would use, and whom it would tell; raise TrackerNotAllowed too."""
+        self.check_config(config)
+        self._check_tracker(config)
+
+    def check_saved(self, config: Config, before: Sequence[Config]) -> None:
+        """Check what a configuration that is to be kept says beyond those `before` it, as that of a run.
+
+        What stands in it may be used after the next start, with nobody connected; what was there already is the owner's.
+        """
+        known = {path for each in before for path in _paths(each)}
         for path in _paths(config):
-            if is_remote(path):
-                self._check_address(path)
+            if path not in known:
+                self.check(path)
+        if config.system.cluster not in (None, *self.clusters, *(each.system.cluster for each in before)):
+            raise ClusterNotAllowed(str(config.system.cluster))
+        if _tracker(config) not in {_tracker(each) for each in before}:
+            self._check_tracker(config)
+
+    def _check_tracker(self, config: Config) -> None:
+        address = _tracker(config)
+        if address is not None and address not in self.trackers:
+            raise TrackerNotAllowed(without_secrets(address)[:300])
 
     def check_job(self, job: Job) -> None:
         """Check every path in a job that was made some time ago: roots may be fewer since the server was restarted."""
         values = dict(job)
         if isinstance(config := values.get("config"), Config):
-            self.check_config(config)
+            self.check_run(config)
         for name in PATH_FIELDS if not isinstance(job, ComparePredictions) else ("first", "second"):
             found = values.get(name)
             for path in [found] if isinstance(found, str) else found or []:
@@ -107,12 +130,17 @@ class DataRoots:
 def _paths(config: Config) -> Iterator[str]:
     data = config.data
     table = _patient_table(config)
-    weights, tracked = config.model.weights_file, config.tracking.mlflow
-    if tracked is not None and is_address(tracked):
-        tracked = None
+    weights = config.model.weights_file
+    tracked = config.tracking.mlflow if _tracker(config) is None else None
     for path in (data.train_dir, data.val_dir, data.test_dir, weights, data.split_file, table, tracked):
         if path is not None:
             yield path
+
+
+def _tracker(config: Config) -> str | None:
+    """Return the address of the MLflow server that a configuration names, None where it is a folder."""
+    named = config.tracking.mlflow
+    return named if named is not None and is_address(named) else None
 
 
 def _patient_table(config: Config) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from breastai.domain.config import overlay, parse_config, preset, read_config_file
+from breastai.domain.config import Config, overlay, parse_config, preset, read_config_file
 from breastai.domain.errors import ConfigInvalid, ConfigNotWritable, DocumentNotFound
 from breastai.domain.events import ConfigChecked, ConfigDeleted, ConfigSaved, Document, DocumentsList, Event
 from breastai.domain.requests import CheckConfig, DeleteConfig, GetDocument, ListDocuments, SaveConfig
@@ -19,7 +19,7 @@ from breastai.storage.workspace import Workspace, atomic_write
 @handles(SaveConfig)
 async def save_config(services: Services, client: Client, request: SaveConfig) -> Event:
     if request.name is not None:
-        return await asyncio.to_thread(_saved_under_name, services.workspace, request.name, request.config)
+        return await asyncio.to_thread(_saved_under_name, services, request.name, request.config)
     return await asyncio.to_thread(_saved, services, request.config, request.whole)
 
 
@@ -32,7 +32,7 @@ def _saved(services: Services, values: dict[str, Any], whole: bool) -> ConfigSav
     if config.server != parse_config({"server": before.get("server", {})}).server:
         # Else any page that may connect could open any folder, or the network.
         raise ConfigInvalid(["server: this section can only be changed in config.json itself"])
-    services.data_roots.check_stores(config)  # what config.json names may be read after the next start
+    services.data_roots.check_saved(config, [_readable(before)])
     content = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
     try:
         atomic_write(path, content.encode())
@@ -41,8 +41,19 @@ def _saved(services: Services, values: dict[str, Any], whole: bool) -> ConfigSav
     return ConfigSaved(config=config.model_dump(mode="json"), path=workspace.relative(path))
 
 
-def _saved_under_name(workspace: Workspace, name: str, values: dict[str, Any]) -> ConfigSaved:
+def _readable(values: dict[str, Any]) -> Config:
+    """Return the configuration that values make, the defaults where they make none."""
+    try:
+        return parse_config(values)
+    except ConfigInvalid:
+        return Config()
+
+
+def _saved_under_name(services: Services, name: str, values: dict[str, Any]) -> ConfigSaved:
+    workspace = services.workspace
     values = nested(values)
+    own = [read_config_file(path) for path in (workspace.config_file,) if path.exists()]
+    services.data_roots.check_saved(parse_config(values), [_readable(each) for each in own])
     path = documents.save_named_config(workspace, name, values)
     config = parse_config(values).model_dump(mode="json")
     return ConfigSaved(config=config, path=workspace.relative(path), name=name)

@@ -75,7 +75,7 @@ def training_config(services: Services, request: StartTraining | StartCrossval |
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     config = workspace_config(services.workspace, *layers)
-    services.data_roots.check_config(config)
+    services.data_roots.check_run(config)
     return config
 
 
@@ -107,7 +107,7 @@ def resume_job(services: Services, name: str, session_id: str, epochs: int | Non
     workspace = services.workspace
     run_id = resumable_run(workspace, name)
     # A run begun from the command line may use folders this server may not read.
-    services.data_roots.check_config(config_of(workspace, run_id))
+    services.data_roots.check_run(config_of(workspace, run_id))
     return Resume(workspace=str(workspace.root), session_id=session_id, run_id=run_id, epochs=epochs)
 
 

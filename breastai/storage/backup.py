@@ -16,16 +16,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from breastai.domain.config import read_config_file
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
-from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified
+from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified, HeldBack
 from breastai.storage.backup_kinds import KINDS, MOST_FILES, check_lines, goes_in, packing_of, rank_of, reason_against
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
+from breastai.storage.held_back import hold_back, own_settings
 from breastai.storage.private_files import private_folder
 from breastai.storage.studies import check_study_of
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
@@ -35,6 +35,7 @@ CONTENTS = "backup.json"
 # Of the whole project, or of one run, made at its end. Each kind is rotated by itself, so that runs push no project out.
 _BACKUP_NAME = re.compile(r"backup-\d{8}-\d{6}-[0-9a-f]{4}(-run)?\.zip")
 _MOST_CONTENTS_BYTES = 64 * 2**20
+MOST_HELD_BACK = 50
 _CHUNK_BYTES = 2**20
 _ABANDONED_S = 3600.0
 _CLOCK_ERROR_S = 60.0
@@ -67,6 +68,14 @@ class Backup:
     size_bytes: int
     created: str
     files: tuple[BackupFile, ...]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was put back, by names relative to the workspace, and which settings of it were not."""
+
+    files: list[str]
+    held_back: list[HeldBack]
 
 
 def create_backup(workspace: Workspace, keep: int = KEPT, run_id: str | None = None) -> Backup:
@@ -120,9 +129,10 @@ def verified_event(found: Backup) -> BackupVerified:
     return BackupVerified(name=found.path.name, created=found.created, files=len(found.files), size_mb=size_mb)
 
 
-def restored_event(name: str, files: list[str]) -> BackupRestored:
+def restored_event(name: str, restored: Restored) -> BackupRestored:
     """Return the event that tells of a backup put back."""
-    return BackupRestored(name=name, files=files[:100], count=len(files))
+    files = restored.files
+    return BackupRestored(name=name, files=files[:100], count=len(files), held_back=restored.held_back[:MOST_HELD_BACK])
 
 
 def list_backups(workspace: Workspace) -> list[Path]:
@@ -164,12 +174,12 @@ def delete_backup(workspace: Workspace, name: str) -> str:
     return path.name
 
 
-def restore_backup(workspace: Workspace, name: str) -> list[str]:
-    """Put a backup's files in their places, each whole or not at all, and return their names.
+def restore_backup(workspace: Workspace, name: str) -> Restored:
+    """Put a backup's files in their places, each whole or not at all, and return what was done.
 
     The whole backup is verified first, and what is there now is backed up too, so that a restore can be undone. Files
-    that are not in it stay as they are, and so does the section `server` of config.json: who may connect, and which
-    folders are open, is not for a file to say that somebody sent. A backup of one run leaves config.json alone. How often
+    that are not in it stay as they are, and so do the owner's settings that reach beyond the workspace (held_back.py):
+    what is open, fetched, told or run elsewhere is not for a file to say that somebody sent. A backup of one run leaves config.json alone. How often
     images were judged is never lowered. A run that goes on meanwhile, or whose study does, is not touched: RunLocked.
     Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
     """
@@ -187,39 +197,25 @@ def restore_backup(workspace: Workspace, name: str) -> list[str]:
             check_study_of(workspace, run_id)
             held.enter_context(workspace.lock_run(run_id))
         create_backup(workspace, keep=len(list_backups(workspace)) + 1)
-        server = _server_settings(workspace)
+        beyond: list[HeldBack] = []
+        put_back = []
         for file in files:
-            if file.name == config_name:
-                atomic_write(_place(workspace, file.name), _with_server_settings(archive.read(file.name), server))
+            if file.name == config_name or file.name.startswith("configs/"):
+                place = _place(workspace, file.name)
+                content, found = hold_back(archive.read(file.name), own_settings(place), workspace, file.name)
+                beyond += found
+                if content is None:
+                    continue
+                atomic_write(place, content)
+                put_back.append(file.name)
                 continue
+            put_back.append(file.name)
             if file.name == workspace.relative(openings_file(workspace)):
                 merge_openings(workspace, archive.read(file.name))
                 continue
             with archive.open(file.name) as source:
                 _restore_file(source, _place(workspace, file.name), file, path.name)
-    return [file.name for file in files]
-
-
-def _server_settings(workspace: Workspace) -> Any:
-    """Return the section `server` of the configuration as it stands; None when there is none, or none can be read."""
-    try:
-        return read_config_file(workspace.config_file).get("server")
-    except BreastAIError:
-        return None
-
-
-def _with_server_settings(content: bytes, server: Any) -> bytes:
-    """Return a configuration with this section `server`, or without one; what is no configuration stays as it is."""
-    try:
-        values = json.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return content
-    if not isinstance(values, dict) or values.get("server") == server:
-        return content
-    values.pop("server", None)
-    if server is not None:
-        values["server"] = server
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+    return Restored(put_back, beyond)
 
 
 def _find(workspace: Workspace, name: str) -> Path:

@@ -448,7 +448,17 @@
     backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
     backup_verified: (event) => ({ level: "success", key: "event.backup_verified", params: { name: event.name, files: event.files } }),
     backup_deleted: (event) => ({ level: "info", key: "event.backup_deleted", params: { name: event.name } }),
-    backup_restored: (event) => ({ level: "success", key: "event.backup_restored", params: { name: event.name, files: event.count } }),
+    backup_restored: (event) => ((event.held_back || []).length
+      ? {
+        level: "warning",
+        key: "event.backup_restored_in_part",
+        params: {
+          name: event.name,
+          files: event.count,
+          settings: event.held_back.map((held) => (held.setting ? `${held.setting} = ${held.asked}` : held.file)).join(", "),
+        },
+      }
+      : { level: "success", key: "event.backup_restored", params: { name: event.name, files: event.count } }),
     config_saved: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
     config_deleted: (event) => ({ level: "info", key: "event.config_deleted", params: { name: event.name } }),
   };

@@ -914,11 +914,19 @@ declare global {
       name: string;
     }
 
+    interface HeldBack {
+      file: string;
+      setting: string;
+      asked: string;
+      kept: string;
+    }
+
     interface BackupRestored extends Event {
       type: "backup_restored";
       name: string;
       files: string[];
       count: number;
+      held_back: HeldBack[];
     }
 
     interface InterruptedRun {

@@ -176,11 +176,11 @@ def test_the_addresses_of_the_configuration_the_server_began_with_may_be_read(wo
     config = parse_config({"data": {"train_dir": "s3://bucket/train", "val_dir": None}})
     roots = DataRoots.of(workspace, []).with_configured(config)
     roots.check_config(config)
-    roots.check_stores(config)
+    roots.check_saved(config, [])
     with pytest.raises(StoreNotAllowed):
         roots.check("s3://bucket")  # its val/ is not the owner's wish
     other = parse_config({"data": {"train_dir": "s3://other/train"}})
-    for check in (roots.check_config, roots.check_stores):
+    for check in (roots.check_config, lambda config: roots.check_saved(config, [])):
         with pytest.raises(StoreNotAllowed):
             check(other)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from breastai.domain.errors import BackupDamaged, BackupNotFound, DiskFull, RunLocked, WorkspaceUnusable
+from breastai.domain.sentences import in_french
 from breastai.domain.study import Study
 from breastai.storage import backup
 from breastai.storage.backup import create_backup, list_backups, restore_backup, verify_backup
@@ -103,7 +104,7 @@ def test_the_backup_of_one_run_leaves_the_configuration_alone(workspace, made_by
         content = {"config.json": b'{"training": {"epochs": 9}}', "logs/r1/events.jsonl": b"{}\n"}
         (workspace.backups_dir / forge(workspace, content)).replace(made)
     workspace.config_file.write_text('{"training": {"epochs": 5}}')
-    assert restore_backup(workspace, made.name) == ["logs/r1/events.jsonl"]
+    assert restore_backup(workspace, made.name).files == ["logs/r1/events.jsonl"]
     assert workspace.config_file.read_text() == '{"training": {"epochs": 5}}'
 
 
@@ -128,7 +129,7 @@ def test_what_a_running_study_still_needs_is_not_restored_over(workspace):
     made = create_backup(workspace, run_id="r-1").path.name
     with workspace.lock_run("r"), pytest.raises(RunLocked):
         restore_backup(workspace, made)
-    assert restore_backup(workspace, made) == ["logs/r-1/events.jsonl"]
+    assert restore_backup(workspace, made).files == ["logs/r-1/events.jsonl"]
 
 
 def test_a_damaged_checkpoint_is_left_out(workspace):
@@ -145,7 +146,7 @@ def test_what_was_lost_or_changed_comes_back(with_checkpoint):
     best.unlink()
     with_checkpoint.config_file.write_text("{}")
     kept = with_checkpoint.root / "data/train/benign/P1.png"
-    restored = restore_backup(with_checkpoint, made.path.name)
+    restored = restore_backup(with_checkpoint, made.path.name).files
     assert best.read_bytes() == weights
     assert json.loads(with_checkpoint.config_file.read_text())["training"]["epochs"] == 3
     assert kept.read_text() == "an image"
@@ -237,8 +238,9 @@ def test_what_no_run_could_have_written_is_refused_and_nothing_is_restored(works
     before = {path: path.read_bytes() for path in workspace.logs_dir.rglob("*") if path.is_file()}
     forged = forge(workspace, {name: content}, packing=zipfile.ZIP_DEFLATED)
     for ask in (verify_backup, restore_backup):
-        with pytest.raises(BackupDamaged, match=reason):
+        with pytest.raises(BackupDamaged, match=reason) as caught:
             ask(workspace, forged)
+        assert in_french(caught.value.reason) is not None
     assert {path: path.read_bytes() for path in workspace.logs_dir.rglob("*") if path.is_file()} == before
     assert [path.name for path in list_backups(workspace)] == [forged]
 
