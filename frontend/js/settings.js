@@ -128,11 +128,47 @@
     return { value: text };
   }
 
+  /**
+   * The number that was typed, as people write numbers in English and in French; or what is wrong with it.
+   *
+   * Thousands may be set apart by spaces, apostrophes, or whichever of point and comma is not the decimal sign. What could
+   * be read as two numbers, such as 1,000, is read only where one of them is out of the question.
+   * @param {string} text
+   * @param {boolean} whole whether only a whole number makes sense
+   * @returns {{ value: number } | { problem: string, params: Record<string, unknown> }}
+   */
+  function readNumber(text, whole) {
+    const wrong = { problem: whole && text.trim() !== "" ? "field.integer" : "field.number", params: {} };
+    let plain = text.trim().replace(/^\u2212/, "-");
+    if (/[\s'’]/.test(plain)) {
+      if (!/^[+-]?\d{1,3}([\s'’]\d{3})+([.,]\d*)?$/.test(plain)) return wrong;
+      plain = plain.replace(/[\s'’]/g, "").replace(",", ".");
+    } else if (/^[+-]?\d{1,3}(,\d{3})+\.\d*$/.test(plain) || /^[+-]?\d{1,3}(,\d{3}){2,}$/.test(plain)) {
+      plain = plain.replaceAll(",", "");
+    } else if (/^[+-]?\d{1,3}(\.\d{3})+,\d*$/.test(plain) || /^[+-]?\d{1,3}(\.\d{3}){2,}$/.test(plain)) {
+      plain = plain.replaceAll(".", "").replace(",", ".");
+    } else if (/^[+-]?[1-9]\d{0,2}[.,]\d{3}$/.test(plain)) {
+      const decimal = plain.replace(",", ".");
+      const grouped = plain.replace(/[.,]/, "");
+      const french = BreastAI.i18n.current() === "fr";
+      const english = plain.includes(",") && !french;
+      if (whole && (english || !Number.isInteger(Number(decimal)))) plain = grouped;
+      else if (whole || english) return { problem: "field.ambiguous", params: { large: grouped, small: french ? String(Number(decimal)).replace(".", ",") : String(Number(decimal)) } };
+      else plain = decimal;
+    } else {
+      plain = plain.replace(",", ".");
+    }
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain)) return wrong;
+    const value = Number(plain);
+    if (!Number.isFinite(value) || (whole && !Number.isSafeInteger(value))) return wrong;
+    return { value };
+  }
+
   /** @param {Field} field @param {string} text */
   function parseNumber(field, text) {
-    const value = Number(text.replace(",", "."));
-    if (text === "" || !Number.isFinite(value)) return { problem: "field.number", params: {} };
-    if (field.kind === "integer" && !Number.isInteger(value)) return { problem: "field.integer", params: {} };
+    const read = readNumber(text, field.kind === "integer");
+    if ("problem" in read) return read;
+    const { value } = read;
     if (field.minimum !== undefined && value < field.minimum) return { problem: "field.minimum", params: { minimum: field.minimum } };
     if (field.maximum !== undefined && value > field.maximum) return { problem: "field.maximum", params: { maximum: field.maximum } };
     if (field.above !== undefined && value <= field.above) return { problem: "field.above", params: { above: field.above } };
@@ -155,5 +191,5 @@
     return colon < 0 ? null : line.slice(0, colon);
   }
 
-  BreastAI.settings = { fields, at, branch, overlay, same, shown, parse, dataFolder, pathOf };
+  BreastAI.settings = { fields, at, branch, overlay, same, shown, parse, readNumber, dataFolder, pathOf };
 })();

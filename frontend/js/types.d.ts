@@ -1411,6 +1411,7 @@ declare global {
       overlay(base: Record<string, unknown>, ...layers: Record<string, unknown>[]): Record<string, unknown>;
       same(one: unknown, other: unknown): boolean;
       shown(field: Field, value: unknown): string;
+      readNumber(text: string, whole: boolean): { value: number } | { problem: string; params: Record<string, unknown> };
       parse(field: Field, text: string): { value: unknown } | { problem: string; params: Record<string, unknown> };
       dataFolder(config: any): string;
       pathOf(line: string): string | null;

@@ -47,6 +47,73 @@ def test_what_is_typed_is_a_value_or_a_fault_that_names_the_bound(
     assert run_js(PARSE, {"schema": Config.model_json_schema(), "path": path, "text": text}) == expected
 
 
+TYPED = """
+  BreastAI.i18n.set(input.language);
+  output(input.typed.map(([text, whole]) => BreastAI.settings.readNumber(text, whole)));
+"""
+WHOLE, ANY = True, False
+
+
+# What is typed, whether a whole number is asked for, and what it is in English and in French; None: refused.
+NUMBERS: list[tuple[str, bool, float | None, float | None]] = [
+    ("1,000", WHOLE, 1000, None),
+    ("1 000", WHOLE, 1000, 1000),
+    ("1\u202f000", WHOLE, 1000, 1000),
+    ("1\u00a0234\u00a0567", WHOLE, 1234567, 1234567),
+    ("1'000", WHOLE, 1000, 1000),
+    ("1.000", WHOLE, None, None),
+    ("1,500", WHOLE, 1500, 1500),
+    ("1,000,000", WHOLE, 1000000, 1000000),
+    ("1.000.000", WHOLE, 1000000, 1000000),
+    ("12", WHOLE, 12, 12),
+    ("1,0", WHOLE, 1, 1),
+    ("0,5", WHOLE, None, None),
+    ("1e3", WHOLE, 1000, 1000),
+    ("9007199254740993", WHOLE, None, None),
+    ("0,5", ANY, 0.5, 0.5),
+    (".5", ANY, 0.5, 0.5),
+    ("0,001", ANY, 0.001, 0.001),
+    ("0.001", ANY, 0.001, 0.001),
+    ("1e-4", ANY, 0.0001, 0.0001),
+    ("1,5e-4", ANY, 0.00015, 0.00015),
+    ("1,000", ANY, None, 1),
+    ("1,234", ANY, None, 1.234),
+    ("1.234", ANY, 1.234, 1.234),
+    ("1,234.5", ANY, 1234.5, 1234.5),
+    ("1.234,5", ANY, 1234.5, 1234.5),
+    ("1 234,5", ANY, 1234.5, 1234.5),
+    ("\u22121,5", ANY, -1.5, -1.5),
+    ("1 00", ANY, None, None),
+    ("10 00", WHOLE, None, None),
+    ("1,00,000", WHOLE, None, None),
+    ("0x10", WHOLE, None, None),
+    ("1_000", WHOLE, None, None),
+    ("10%", ANY, None, None),
+    ("1,2,3", ANY, None, None),
+    ("Infinity", ANY, None, None),
+    ("--1", ANY, None, None),
+    ("", ANY, None, None),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_number_is_read_as_people_write_it_or_refused_and_never_taken_for_another(
+    run_js: RunJs, language: str
+) -> None:
+    found = run_js(TYPED, {"language": language, "typed": [row[:2] for row in NUMBERS]})
+    expected = [row[2] if language == "en" else row[3] for row in NUMBERS]
+    assert [(row[0], answer.get("value")) for row, answer in zip(NUMBERS, found, strict=True)] == [
+        (row[0], value) for row, value in zip(NUMBERS, expected, strict=True)
+    ]
+    problems = {answer["problem"] for answer in found if "problem" in answer}
+    assert problems == {"field.number", "field.integer", "field.ambiguous"}
+
+
+def test_what_could_be_two_numbers_is_asked_for_as_either(run_js: RunJs) -> None:
+    (found,) = run_js(TYPED, {"language": "fr", "typed": [["1,000", True]]})
+    assert found == {"problem": "field.ambiguous", "params": {"large": "1000", "small": "1"}}
+
+
 def test_every_default_survives_being_shown_and_typed(run_js: RunJs) -> None:
     code = """
       const { fields, shown, parse, at } = BreastAI.settings;

@@ -20,13 +20,14 @@
       const body = make("div", { class: "field" }, make("label", { text: t("checkpoints.resume_epochs"), attributes: { for: "resume-epochs" } }), epochs);
       const yes = await BreastAI.views.dialog.ask({ title: t("checkpoints.resume_title"), text: name(entry.checkpoint), confirm: t("checkpoints.resume"), body });
       if (!yes) return;
-      const typed = epochs.value.trim();
-      if (typed !== "" && !/^[1-9]\d*$/.test(typed)) {
-        store.dispatch({ type: "@failed", key: "checkpoints.epochs_invalid" });
+      const field = BreastAI.settings.fields(store.state().welcome?.config_schema ?? {}).find(({ path }) => path === "training.epochs");
+      const read = epochs.value.trim() === "" || field === undefined ? { value: null } : BreastAI.settings.parse(field, epochs.value);
+      if ("problem" in read) {
+        store.dispatch({ type: "@failed", key: "checkpoints.epochs_invalid", params: { problem: t(read.problem, read.params) } });
         return;
       }
       location.hash = "#training";
-      connection.request("resume_training", { checkpoint: entry.checkpoint, ...(typed === "" ? {} : { epochs: Number(typed) }) }).catch(() => {});
+      connection.request("resume_training", { checkpoint: entry.checkpoint, ...(read.value === null ? {} : { epochs: read.value }) }).catch(() => {});
     }
 
     /** @param {Wire.CheckpointEntry} entry */

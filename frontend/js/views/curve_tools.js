@@ -15,9 +15,20 @@
     const whole = /** @type {HTMLButtonElement} */ (byId("curves-whole"));
     let last = 1;
 
+    /** The epoch typed in a field, `none` where nothing is; null, and the field marked, where it is no epoch. @param {HTMLInputElement} field @param {number} none */
+    function epochIn(field, none) {
+      const result = field.value.trim() === "" ? { value: none } : BreastAI.settings.readNumber(field.value, true);
+      const problem = "problem" in result ? t(result.problem, result.params) : "";
+      field.setAttribute("aria-invalid", String(problem !== ""));
+      field.title = problem;
+      return "value" in result ? result.value : null;
+    }
+
     function read() {
-      const low = Math.max(1, Math.round(Number(from.value) || 1));
-      const high = Math.min(last, Math.round(Number(to.value) || last));
+      const [first, final] = [epochIn(from, 1), epochIn(to, last)];
+      if (first === null || final === null) return;
+      const low = Math.max(1, first);
+      const high = Math.min(last, final);
       onRange(low < high && (low > 1 || high < last) ? { from: low, to: high } : null);
     }
     for (const field of [from, to]) {
