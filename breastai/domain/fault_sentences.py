@@ -56,5 +56,13 @@ FAULTS_FR = (
     ),
     (r"(\S+) stands there twice", "{} y figure deux fois"),
     (r"(\S+) is no number: expected choices", "{} n’est pas un nombre\u00a0: indiquez des choices"),
+    (
+        r"last for (\S+), whose stages give no feature maps to attend to",
+        "last pour {}, dont les étages ne donnent pas de cartes auxquelles appliquer l’attention",
+    ),
+    (
+        r"false for (\S+), whose blocks can't be computed again",
+        "false pour {}, dont les blocs ne peuvent pas être recalculés",
+    ),
     (r"a data\.split_file, which names the images", "un data.split_file, qui nomme les images"),
 )

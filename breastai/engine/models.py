@@ -1,7 +1,5 @@
 """Networks: a timm backbone, CBAM, pooling and a classifier; images (N, 3, H, W) in, logits (N, classes) out."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,11 @@ from torch import Tensor, nn
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings, PreprocessingSettings
 from breastai.engine.attention import CBAM, AttentionPool, MeanPool
+from breastai.engine.stages import Attended, no_stages, stages
 from breastai.engine.weights import Pretrained, load_pretrained
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
-# A stem or a closing norm that timm lists among its features is not a stage.
-STAGE = re.compile(r"blocks\.\d+|layer\d+|features\.denseblock\d+|stages\.\d+")
 
 
 class Classifier(nn.Module):
@@ -72,14 +69,16 @@ def build_model(
     weights_file: Path | None = None,
     download: bool = True,
 ) -> Built:
-    """Return the network `settings` describe; raise WeightsUnavailable or WeightsMismatch as they ask."""
+    """Return the network `settings` describe; raise WeightsUnavailable, WeightsMismatch or ConfigInvalid."""
     architecture = ARCHITECTURES[settings.architecture]
     # Typed as Any: timm's networks carry their own description in attributes that nn.Module does not know.
     backbone: Any = timm.create_model(architecture.timm_name, pretrained=False, num_classes=0, global_pool="")
     pretrained = load_pretrained(backbone, architecture, settings, weights_file, download)
     if settings.use_cbam and settings.cbam_position == "each_stage":
         _insert_after_stages(backbone, settings)
-    model = Classifier(backbone, int(backbone.num_features), num_classes, settings)
+    # Of the last map: some families widen it once more before they classify.
+    channels = int(getattr(backbone, "head_hidden_size", backbone.num_features))
+    model = Classifier(backbone, channels, num_classes, settings)
     if preprocessing is not None and preprocessing.normalization == "imagenet":
         return Built(model, pretrained, _IMAGENET_MEAN, _IMAGENET_STD)
     expected: dict[str, Any] = backbone.pretrained_cfg
@@ -114,14 +113,13 @@ def _cbam(channels: int, settings: ModelSettings) -> CBAM:
 
 
 def _insert_after_stages(backbone: Any, settings: ModelSettings) -> None:
-    """Put a CBAM after each stage but the last, whose map the classifier's own CBAM sees."""
-    for name, channels in _stages(backbone):
-        stage = backbone.get_submodule(name)
+    """Put a CBAM after each stage but the last, whose map the classifier's own CBAM sees; raise ConfigInvalid."""
+    found = list(stages(backbone))
+    if not found:
+        raise no_stages(settings.architecture)
+    for name, channels in found:
         parent, _, leaf = name.rpartition(".")
-        wrapped = nn.Sequential()
-        wrapped.add_module("stage", stage)
-        wrapped.add_module("attention", _cbam(channels, settings))
-        setattr(backbone.get_submodule(parent), leaf, wrapped)
+        setattr(backbone.get_submodule(parent), leaf, Attended(backbone.get_submodule(name), _cbam(channels, settings)))
 
 
 def finer_stage(backbone: Any) -> str | None:
@@ -132,12 +130,4 @@ def finer_stage(backbone: Any) -> str | None:
     """
     if any(isinstance(module, nn.LayerNorm) for module in backbone.modules()):
         return None
-    return next(reversed([name for name, _ in _stages(backbone)]), None)
-
-
-def _stages(backbone: Any) -> Iterator[tuple[str, int]]:
-    """Yield name and channels of each stage but the last, from timm's own list of where the resolution halves."""
-    info = backbone.feature_info
-    for row in getattr(info, "info", info)[:-1]:
-        if STAGE.fullmatch(row["module"]):
-            yield row["module"], row["num_chs"]
+    return next(reversed([name for name, _ in stages(backbone)]), None)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from breastai.engine.models import STAGE
+from breastai.engine.stages import blocks_of
 
 
 class Recomputed(nn.Module):
@@ -37,7 +37,7 @@ class Recomputed(nn.Module):
 
 def install(backbone: nn.Module) -> int:
     """Make every block of a backbone keep only its input; return how many there are."""
-    found = list(_blocks_of(backbone))
+    found = list(blocks_of(backbone))
     for block in found:
         block.__class__ = _recomputed(type(block))
     return len(found)
@@ -52,23 +52,6 @@ def uninstall(backbone: nn.Module) -> None:
 
 def _recomputed(kind: type[nn.Module]) -> Any:
     return type(f"Recomputed{kind.__name__}", (Recomputed, kind), {})
-
-
-def _blocks_of(backbone: nn.Module) -> Iterator[nn.Module]:
-    for name, module in backbone.named_modules():
-        if STAGE.fullmatch(name):
-            yield from _parts(module)
-
-
-def _parts(stage: nn.Module) -> Iterator[nn.Module]:
-    """Yield the parts of a stage that follow one another: a block, or the whole stage where it is none of timm's two."""
-    if isinstance(stage, nn.Sequential):
-        for part in stage:
-            yield from _parts(part)
-    elif isinstance(blocks := getattr(stage, "blocks", None), nn.Sequential):  # ConvNeXt
-        yield from blocks
-    else:
-        yield stage
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from breastai.engine.models import Built, Classifier, build_model
 from breastai.engine.optim import Loss, layer_rates, make_optimizer
 from breastai.engine.runtime import Runtime, seed_torch
 from breastai.engine.setting_up import made_to_compute, measured_plan, prepare_to_compute
+from breastai.engine.stages import check_stages
 from breastai.engine.step import Learner
 from breastai.engine.tuning_plan import Plan
 from breastai.engine.world import ALONE, World
@@ -130,6 +131,8 @@ def assemble(
     built = build_model(
         settings, len(cases.class_names), config.preprocessing, weights_file, config.system.download_weights
     )
+    if not resumed:
+        check_stages(built.model, built.model.backbone, config)
     average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
     kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
     prepared = yield from prepare_to_compute(built.model, config, kept, resumed is None, world, begin_with_guess)
