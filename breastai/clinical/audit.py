@@ -7,8 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from breastai.clinical.image_facts import ImageFacts, look_at_all
+from breastai.clinical.image_facts import ImageFacts, Pixels, look_at_all
 from breastai.clinical.intervals import wilson
+from breastai.clinical.known_patients import across_patients, doubtful, within_patients
 from breastai.clinical.shortcuts import find_shortcuts
 from breastai.data.duplicates import Duplicates, find_duplicates
 from breastai.data.frames import by_file, file_of
@@ -53,7 +54,21 @@ FAULTS: Mapping[str, Fault] = {
         "error",
         "{count} patients of {split} are in {other} too.",
         "Images of one patient are alike; figures on patients seen in training flatter.",
-        "Move all images of a patient to one side.",
+        "Move all images of a patient to one side; until then data.on_leak (group, exclude) leaves them out of training.",
+    ),
+    "twins.doubtful": Fault(
+        "warning",
+        "{count} of {images} images stand in groups of near-duplicates, {largest} in the largest group.",
+        "So many are rare among images of different patients: the likeness may be of the background, of marks or of the "
+        "device rather than of the tissue.",
+        "Look at the pairs. Real duplicates: set data.on_leak to group or exclude. Different patients: give the patient "
+        "rule, or set data.on_leak to continue.",
+    ),
+    "patients.same_image": Fault(
+        "error",
+        "{count} images stand under more than one patient with identical content.",
+        "An image shows one patient: at least one of the names is wrong, or one person has two numbers.",
+        "Find out whose images they are; correct the names or the patient table, or remove the copies.",
     ),
     "twins.same_label": Fault(
         "warning",
@@ -149,11 +164,12 @@ class TwinGroup:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found, the worst first, and every group of duplicates."""
+    """What was found, the worst first, and every group of duplicates. `thumbnails`: of each image, by its content's hash."""
 
     findings: tuple[Finding, ...]
     groups: tuple[TwinGroup, ...]
     images: int
+    thumbnails: Mapping[str, Pixels] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the audit as one object fit for JSON."""
@@ -206,21 +222,31 @@ def audit(
         threads=threads,
         progress=lambda share: progress(0.6 + 0.4 * share),
     )
+    # Known patients outrank likeness; but what shows nothing is the same whoever it is of.
+    known = [image.patient for image in images]
+    contents = [
+        number if image.facts.contrast < _LEAST_CONTRAST else image.facts.pixel_hash
+        for number, image in enumerate(images)
+    ]
+    duplicates, same = within_patients(duplicates, known), across_patients(contents, known)
     masks = [_name(split, mask) for split, folder in folders.items() for mask in folder.masks]
     class_names = sorted({image.class_name for image in images})
     # The frames of one file look alike by their nature, and no split parts them.
     several = [group for group in duplicates.groups if len({file_of(images[number].file) for number in group}) > 1]
-    groups = tuple(_group(images, group) for group in several)
+    groups = tuple(_group(images, group) for group in (*several, *same))
     findings = [
         *_about_twins(groups),
+        *_about_doubt(images, (*several, *same)),
         *_about_patients(images),
+        *_about_same_images(images, same),
         *_about_shortcuts(images, class_names, duplicates),
         *_about_single_images(images, class_names, broken, masks),
         *_about_counts(images, class_names, duplicates),
     ]
     order = {"error": 0, "warning": 1, "info": 2}
     findings.sort(key=lambda finding: order[finding.severity])
-    return Audit(tuple(findings), groups, len(images))
+    small = {image.facts.content_hash: image.facts.thumbnail for image in images}
+    return Audit(tuple(findings), groups, len(images), small)
 
 
 def _finding(code: str, files: Sequence[str] = (), **params: Any) -> Finding:
@@ -263,6 +289,20 @@ def _about_twins(groups: Sequence[TwinGroup]) -> list[Finding]:
         if leaking:
             findings.append(_finding("twins.across_splits", leaking, count=len(leaking), split=split, other=other))
     return findings
+
+
+def _about_doubt(images: Sequence[_Image], groups: Sequence[Sequence[int]]) -> list[Finding]:
+    telling, doubted = doubtful(groups, [image.patient for image in images])
+    if not doubted:
+        return []
+    files = [images[number].file for group in telling for number in group]
+    alike, largest = len(set(files)), len(telling[0])
+    return [_finding("twins.doubtful", files, count=alike, images=len(images), groups=len(telling), largest=largest)]
+
+
+def _about_same_images(images: Sequence[_Image], groups: Sequence[Sequence[int]]) -> list[Finding]:
+    files = [images[number].file for group in groups for number in group]
+    return [_finding("patients.same_image", files, count=len(files), groups=len(groups))] if groups else []
 
 
 def _about_patients(images: Sequence[_Image]) -> list[Finding]:

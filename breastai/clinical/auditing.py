@@ -1,24 +1,31 @@
 """The audit as a job and as a gate before training: kept by the fingerprint of the images, so that it is made once."""
 
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 from pydantic import ValidationError
 
 import breastai
 from breastai.clinical import audit as auditor
+from breastai.clinical import image_facts, shortcuts
 from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
+from breastai.data import decode, dicom, duplicates, leaks
 from breastai.data.background import with_progress
+from breastai.data.cases import list_folders
 from breastai.data.decode import read_content
 from breastai.data.frames import with_frames
 from breastai.data.image_folder import ImageFolder, scan
 from breastai.data.layout import data_root, split_folders
 from breastai.data.patients import patients_in
 from breastai.data.pictures import picture
-from breastai.domain.errors import DataNotFound, ImageUnreadable
-from breastai.domain.events import AuditDone, BatchProgress, Event, ProgressUpdate
+from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
+from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion, ProgressUpdate
 from breastai.domain.evidence import AuditRecord, Finding, TwinGroup
 from breastai.domain.jobs import Audit
 from breastai.domain.patient_settings import PatientIdRule
@@ -32,17 +39,23 @@ _LISTED_GROUPS = 300
 _PICTURE_SIDE = 112
 _PICTURES_BYTES = 500_000
 _MOST_PICTURES = 4
+# The modules whose constants decide what an audit finds.
+_DECIDING = (auditor, image_facts, shortcuts, duplicates, leaks, decode, dicom)
 
 
 def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     """Tell what is wrong with the images of a folder; raise what scanning it raises."""
-    root = workspace.resolve(job.data)
-    folders = {split: with_frames(folder, job.frames) for split, folder in folders_below(root).items()}
+    if job.data is not None:
+        root = workspace.resolve(job.data)
+        place = workspace.relative(root)
+        folders = {split: with_frames(folder, job.frames) for split, folder in folders_below(root).items()}
+    elif job.config is not None:
+        place = job.config.data.train_dir
+        folders = list_folders(job.config, workspace.root).by_split()
+    else:
+        raise CommandInvalid("An audit looks at images: give their folder.", "breastai audit --help")
     record = yield from audited(folders, job.patient_id, workspace)
-    places = {split: folder.root for split, folder in folders.items()}
-    yield audit_event(
-        record, workspace.relative(root), bounded=job.pictures, pictures_from=places if job.pictures else None
-    )
+    yield audit_event(record, place, bounded=job.pictures, pictures_from=folders if job.pictures else None)
 
 
 def folders_below(root: Path) -> dict[str, ImageFolder]:
@@ -111,6 +124,10 @@ def audit_record(
             for group in found.groups
         ],
     )
+    content = io.BytesIO()
+    hashes = np.array(list(found.thumbnails), dtype="S64")
+    np.savez_compressed(content, hashes=hashes, thumbnails=np.array(list(found.thumbnails.values()), dtype=np.uint8))
+    atomic_write(_thumbnails_file(record, workspace), content.getvalue())
     atomic_write(path, record.model_dump_json(indent=1).encode())
     return record
 
@@ -120,8 +137,27 @@ def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
+def audited_thumbnails(record: AuditRecord, workspace: Workspace) -> dict[str, image_facts.Pixels]:
+    """Return the thumbnails an audit made, by the hash of each image's content; none when they are gone."""
+    try:
+        with np.load(_thumbnails_file(record, workspace), allow_pickle=False) as file:
+            hashes = [digest.decode() for digest in file["hashes"].tolist()]
+            return dict(zip(hashes, file["thumbnails"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _thumbnails_file(record: AuditRecord, workspace: Workspace) -> Path:
+    return workspace.logs_dir / "audit_thumbnails" / f"{record.fingerprint[:32]}.npz"
+
+
 def audit_event(
-    record: AuditRecord, data: str, *, bounded: bool, pictures_from: Mapping[str, Path] | None = None
+    record: AuditRecord,
+    data: str,
+    *,
+    bounded: bool,
+    pictures_from: Mapping[str, ImageFolder] | None = None,
+    question: LeakQuestion | None = None,
 ) -> AuditDone:
     """Return the event that tells of an audit; `bounded` to what a message can take, with pictures of twins if asked."""
     groups = sorted(record.groups, key=lambda group: (not group.contradicts, not group.crosses))
@@ -131,17 +167,29 @@ def audit_event(
         findings = [finding.model_copy(update={"files": finding.files[:_LISTED_FILES]}) for finding in record.findings]
     if pictures_from is not None:
         groups = _pictured(groups, pictures_from)
-    return AuditDone(data=data, images=record.images, findings=findings, groups=groups, groups_total=len(record.groups))
+    return AuditDone(
+        data=data,
+        images=record.images,
+        findings=findings,
+        groups=groups,
+        groups_total=len(record.groups),
+        question=question,
+    )
 
 
-def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[TwinGroup]:
+def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, ImageFolder]) -> list[TwinGroup]:
     """Return the groups with pictures of their first files, as many as there is room for."""
     room = _PICTURES_BYTES
+    places = {
+        (split, file): folder.path(number)
+        for split, folder in folders.items()
+        for number, file in enumerate(folder.files)
+    }
     result: list[TwinGroup] = []
     for group in groups:
         pictures: list[str] = []
         for file, split in list(zip(group.files, group.splits, strict=True))[:_MOST_PICTURES] if room > 0 else ():
-            uri = picture(roots[split] / file.removeprefix(f"{split}/"), _PICTURE_SIDE) or ""
+            uri = picture(places[split, file.removeprefix(f"{split}/")], _PICTURE_SIDE) or ""
             room -= len(uri)
             pictures.append(uri)
         result.append(group.model_copy(update={"pictures": pictures}))
@@ -151,9 +199,10 @@ def _pictured(groups: Sequence[TwinGroup], roots: Mapping[str, Path]) -> list[Tw
 def _fingerprint(
     folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None], rule: PatientIdRule | None
 ) -> str:
-    """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, and our version."""
-    faults = sorted((code, fault.message) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
-    digest = hashlib.sha256(f"{breastai.__version__} {faults} {rule!r}\n".encode())
+    """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, version, constants."""
+    faults = sorted((code, *map(str, fault)) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
+    constants = [(module.__name__, _constants(module)) for module in _DECIDING]
+    digest = hashlib.sha256(f"{breastai.__version__} {faults} {constants} {rule!r}\n".encode())
     for split, folder in sorted(folders.items()):
         names = patients[split]
         for number, file in enumerate(folder.files):
@@ -166,3 +215,12 @@ def _fingerprint(
             digest.update((json.dumps(row) + "\n").encode())
         digest.update(json.dumps([*folder.masks, *(item.file for item in folder.skipped)]).encode())
     return digest.hexdigest()
+
+
+def _constants(module: ModuleType) -> list[tuple[str, str]]:
+    """Return the names and values of a module's constants: numbers, texts and tuples of them."""
+    return sorted(
+        (name, repr(value))
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, int | float | str | tuple)
+    )

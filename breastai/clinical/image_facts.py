@@ -1,5 +1,6 @@
 """What can be seen of an image without understanding it: its size, border, colour, burned-in marks, and its thumbnail."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,12 +31,15 @@ _BLACK = 8
 
 @dataclass(frozen=True, eq=False)
 class ImageFacts:
-    """`marks` (MARK_CELLS squared): the strongest thin bright mark in each cell of the image, in grey levels.
+    """`pixel_hash` is that of the shown grey values, whatever file holds them.
+
+    `marks` (MARK_CELLS squared): the strongest thin bright mark in each cell of the image, in grey levels.
 
     `says_burned_in`: a DICOM header says that something is drawn into the pixels.
     """
 
     content_hash: str
+    pixel_hash: str
     file_size: int
     height: int
     width: int
@@ -62,6 +66,7 @@ def look_at(content: bytes, name: str) -> ImageFacts:
     histogram = np.bincount(grey.ravel(), minlength=256)
     return ImageFacts(
         content_hash=content_hash(content, name),
+        pixel_hash=hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest(),
         file_size=len(content),
         height=grey.shape[0],
         width=grey.shape[1],

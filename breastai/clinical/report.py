@@ -134,13 +134,22 @@ class _Layout:
         yield Table((t["fingerprints"], "SHA-256"), rows, t["fingerprints.caption"], widths=(0.3, 0.7))
         yield Heading(t["split"])
         yield self._say("split.how", description=spoken(document.split["description"], self._language))
-        if document.patients:
+        shared = document.split["shared_patients"]
+        if document.patients and shared:
+            for part in shared:
+                numbers = {"patients": self._n("patients"), "shared": self._n("split", "shared_patients", part)}
+                told = self._fill("split.patients_shared", part=t[f"part.{part}"], **numbers)
+                yield Paragraph(told, "warning")
+        elif document.patients:
             yield self._say("split.patients", patients=self._n("patients"))
         else:
             yield Paragraph((t["split.no_patients"],), "warning")
         key = f"split.twins.{document.split['on_leak']}"
         role = "warning" if document.split["on_leak"] == "continue" and document.split["groups"] else "plain"
         yield Paragraph(self._fill(key, groups=self._n("split", "groups")), role)  # type: ignore[arg-type]
+        for part in document.split["shared_groups"]:
+            number = self._n("split", "shared_groups", part)
+            yield Paragraph(self._fill("split.groups_shared", part=t[f"part.{part}"], shared=number), "warning")
 
     def _patients_of(self, part: str) -> Text:
         patients = self._n("flow", f"{part}_patients")

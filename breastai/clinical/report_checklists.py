@@ -39,7 +39,6 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         return texts["answer.on" if on else "answer.off"]
 
     description = plain((spoken(document.split["description"], language),), language)
-    unit = "patients" if document.patients else "twins" if document.split["groups"] else "images"
     answers = {
         "technology": said("technology", architecture=model["architecture"]),
         "goal": said("goal"),
@@ -54,7 +53,7 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         "deidentification": said("deidentification"),
         "missing": said("missing", skipped=document.flow.skipped),
         "partitions": said("partitions", description=description),
-        "disjoint": said("disjoint", unit=texts[f"unit.{unit}"]),
+        "disjoint": _disjoint(document, texts),
         "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
         "initialization": said("initialization", pretrained=model["pretrained"]),
         "training": said(
@@ -66,7 +65,7 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
             augmentation=switch(settings["augmentation"]["enabled"]),
         ),
         "selection": said("selection", monitor=document.training["monitor"], best=model["epoch"]),
-        "ensembling": said("ensembling"),
+        "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
         "counts": said("counts"),
         "imbalance": said(
             "imbalance", sampler=switch(training["weighted_sampler"]), weights=switch(training["use_class_weights"])
@@ -106,3 +105,23 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         answers["output"] = said("output", name=point.class_name, threshold=threshold)
         answers["threshold"] = said(f"threshold.{when_chosen(document, 'threshold')}", target=target)
     return answers
+
+
+def _disjoint(document: ReportDocument, texts: Mapping[str, str]) -> str:
+    """Return at which level the partitions are disjoint, or that they are not."""
+    split = document.split
+    patients, groups = split["shared_patients"], split["shared_groups"]
+
+    def parts(shared: Mapping[str, int]) -> str:
+        return ", ".join(texts[f"part.{part}"] for part in shared)
+
+    if patients:
+        return texts["answer.not_disjoint"].format(patients=max(patients.values()), parts=parts(patients))
+    overlap = (document.evaluation or {}).get("overlap")
+    if overlap and overlap["train"]["of_patients"]:
+        return texts["answer.not_disjoint_judged"].format(images=overlap["train"]["of_patients"])
+    kept_together = split["groups"] and split["on_leak"] != "continue"
+    unit = texts[f"unit.{'patients' if document.patients else 'twins' if kept_together else 'images'}"]
+    if groups:
+        return texts["answer.groups_shared"].format(unit=unit, parts=parts(groups), groups=max(groups.values()))
+    return texts["answer.disjoint"].format(unit=unit)

@@ -129,6 +129,8 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
             "description": manifest.split.description,
             "on_leak": _last(events, DataLoaded, "on_leak") or "continue",
             "groups": _last(events, DataLoaded, "groups") or 0,
+            "shared_patients": _shared_patients(events),
+            "shared_groups": _last(events, DataLoaded, "shared_groups") or {},
             "seed": manifest.config.system.seed,
         },
         fingerprints=_fingerprints(manifest, record),
@@ -159,6 +161,16 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
 def _last(events: list[Event], kind: type[Event], field: str) -> Any:
     found = [event for event in events if isinstance(event, kind)]
     return getattr(found[-1], field) if found else None
+
+
+def _shared_patients(events: list[Event]) -> dict[str, int]:
+    """Return how many patients of each part train the model too: as it was told, else as the audit found it."""
+    told: dict[str, int] | None = _last(events, DataLoaded, "shared_patients")
+    if told is not None:
+        return told
+    findings = _last(events, AuditDone, "findings") or []
+    across = [each.params for each in findings if each.code == "patients.across_splits"]
+    return {params["split"]: params["count"] for params in across if params["other"] == "train"}
 
 
 def _model(manifest: Manifest, events: list[Event]) -> dict[str, Any]:

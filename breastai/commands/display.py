@@ -42,6 +42,7 @@ from breastai.domain.events import (
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 _LISTED_FILES = 10
+_LISTED_OF_GROUP = 6
 
 
 class Display:
@@ -200,8 +201,13 @@ class Display:
                 if finding.count > _LISTED_FILES:
                     self._line(f"           and {finding.count - _LISTED_FILES} more")
         if event.run_id is None:
-            for group in [group for group in event.groups if group.contradicts or group.crosses][:_LISTED_FILES]:
-                self._line("Twins: " + ", ".join(group.files))
+            telling = [
+                group for group in event.groups if group.contradicts or group.crosses or event.question is not None
+            ]
+            for group in telling[:_LISTED_FILES]:
+                more = len(group.files) - _LISTED_OF_GROUP
+                rest = f" and {more} more" if more > 0 else ""
+                self._line("Twins: " + ", ".join(group.files[:_LISTED_OF_GROUP]) + rest)
 
     # --- other jobs ------------------------------------------------------------------------------
 

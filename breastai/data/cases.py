@@ -2,8 +2,8 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from breastai.data.frames import by_file, file_of, with_frames
 from breastai.data.headers import headers_in
 from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
 from breastai.data.layout import resolved_config
-from breastai.data.leaks import counted, left_out, units
+from breastai.data.leaks import counted, left_out, shared_with, units
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
@@ -108,6 +108,8 @@ class Cases:
 
     `val_units`: for each validation image a name that the images of its patient and its twins share, when known.
     `patients_by_part`: how many patients train and val hold, when known.
+    `train_patients`, `val_patients`: the patient of each image, when known.
+    `shared_patients`, `shared_groups`: how many patients, or groups of near-duplicates, train and are in val or test too.
     """
 
     train: ImageSet
@@ -121,6 +123,10 @@ class Cases:
     split_file: SplitFile
     val_units: list[str] | None = None
     patients_by_part: dict[str, int] | None = None
+    train_patients: list[str] | None = None
+    val_patients: list[str] | None = None
+    shared_patients: Mapping[str, int] = field(default_factory=dict)
+    shared_groups: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -238,8 +244,9 @@ def gather_cases(
     if val is not None:
         _check_complete(val.folder, train.folder.class_names)
     patients = patients_in(train.folder, config.evaluation.patient_id, base)
+    elsewhere = patients_elsewhere(config, folders, base)
     if saved is None:
-        saved = _split(config, train, val, patients, twins)
+        saved = _split(config, train, val, patients, twins, elsewhere)
     check_split(saved, train, val, config.data.split_file or "split.json")
     part_of = {(case.folder, case.file): case.part for case in saved.cases}
     parts = np.array([part_of["train", file] for file in train.folder.files])
@@ -247,8 +254,16 @@ def gather_cases(
     held_out = np.arange(len(judging)) if val is not None else np.flatnonzero(parts == "val")
     val_set = ImageSet(judging, held_out)
     val_patients = patients_in(judging.folder.subset(held_out), config.evaluation.patient_id, base)
+    learnt = np.flatnonzero(parts == "train")
+    shared_patients, shared_groups = shared_with(
+        {("train", train.folder.files[number]) for number in learnt},
+        {("val" if val else "train", file) for file in val_set.files},
+        twins,
+        None if patients is None else {patients[number] for number in learnt},
+        {**elsewhere, "val": set(val_patients or ())},
+    )
     return Cases(
-        train=ImageSet(train, np.flatnonzero(parts == "train")),
+        train=ImageSet(train, learnt),
         val=val_set,
         class_names=train.folder.class_names,
         skipped=(*train.skipped, *(val.skipped if val else ())),
@@ -264,21 +279,38 @@ def gather_cases(
             "train": len({patients[number] for number in np.flatnonzero(parts == "train")}),
             "val": len(set(val_patients)),
         },
+        train_patients=None if patients is None else [patients[number] for number in learnt],
+        val_patients=val_patients,
+        shared_patients=shared_patients,
+        shared_groups=shared_groups,
     )
 
 
+def patients_elsewhere(config: Config, folders: Folders, base: Path) -> dict[str, set[str]]:
+    """Return the patients of the given val and test folders, by split; of none where no rule names them."""
+    given = {"val": folders.val, "test": folders.test}
+    rule = config.evaluation.patient_id
+    return {split: set(patients_in(folder, rule, base) or ()) for split, folder in given.items() if folder is not None}
+
+
 def _split(
-    config: Config, train: Prepared, val: Prepared | None, patients: list[str] | None, twins: Sequence[TwinGroup]
+    config: Config,
+    train: Prepared,
+    val: Prepared | None,
+    patients: list[str] | None,
+    twins: Sequence[TwinGroup],
+    elsewhere: Mapping[str, set[str]],
 ) -> SplitFile:
     """Return where each image goes."""
-    on_leak, seed, names = config.data.on_leak, config.system.seed, train.folder.class_names
-    reasons = left_out(train.folder.files, twins, on_leak)
+    on_leak = "group" if config.data.on_leak == "auto" else config.data.on_leak
+    seed, names = config.system.seed, train.folder.class_names
+    reasons = left_out(train.folder.files, twins, on_leak, patients, elsewhere)
     kept = [number for number, file in enumerate(train.folder.files) if file not in reasons]
     together = units(train.folder.files, patients, () if on_leak == "continue" else twins, "train")
     labels = train.folder.labels[kept]
     for number, name in enumerate(names):
         if not np.any(labels == number):
-            raise TooFewPatients(name, 0, 1, "images without a twin elsewhere")
+            raise TooFewPatients(name, 0, 1, "images without a twin or their patient elsewhere")
     held_out: set[int] = set()
     if val is None:
         groups = None if together is None else [together[number] for number in kept]
@@ -289,8 +321,11 @@ def _split(
         description = "validation images from their own folder"
     if on_leak == "continue" and twins:
         description += f"; {len(twins)} groups of twins were found and nothing was done about them"
-    elif reasons:
-        description += f"; {len(reasons)} training images left out because of twins"
+    by_patient = sum(reason.startswith("patient_in_") for reason in reasons.values())
+    if len(reasons) > by_patient:
+        description += f"; {len(reasons) - by_patient} training images left out because of twins"
+    if by_patient:
+        description += f"; {by_patient} training images left out because their patients validate or test"
     cases = [
         SplitCase(
             folder="train",

@@ -56,9 +56,9 @@ class DataSettings(Settings):
         lt=0.9,
         description="Share of the training images set aside for validation when there is no val folder.",
     )
-    on_leak: Literal["group", "exclude", "continue", "ask"] = Field(
-        "group",
-        description="Twins and contradicting labels: group keeps twins on one side and leaves out training images with a twin in a given val or test folder or of another label; exclude keeps one image of each group; continue changes nothing; ask stops when there are any.",
+    on_leak: Literal["auto", "group", "exclude", "continue", "ask"] = Field(
+        "auto",
+        description="Near-duplicates and patients on both sides: group keeps near-duplicates on one side and leaves out training images whose near-duplicate or patient is in a given val or test folder, or whose near-duplicate has another label; exclude moreover keeps one image of each group; continue changes nothing, and says so; ask stops when there are any; auto does as group, but stops and asks when more than a tenth of the images are near-duplicates, when one group is huge, or when more than a tenth of the training images would be left out.",
     )
     split_file: str | None = Field(
         None, description="A saved split (split.json of a run) to use again, relative to the workspace."

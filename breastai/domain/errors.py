@@ -11,7 +11,7 @@
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
     |   |-- RunNotFound           RequestInvalid       RequestUnknown       MissingExtra
-    |   |-- ExportNotFound        ImageNotHanded       TooMuchHanded
+    |   |-- ExportNotFound        ImageNotHanded       TooMuchHanded        LeaksDoubtful
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
@@ -419,12 +419,36 @@ class TwinsFound(InputError):
     code = "data.twins_found"
     template = (
         "{groups} groups of identical or near-identical images were found, {contradicting} of them with different "
-        "labels, {across} across given folders. Look at them with breastai audit, then set data.on_leak to group, "
-        "exclude or continue."
+        "labels, {across} across given folders; {patients} patients have images in training and in a given val or test "
+        "folder. Look at them with breastai audit, then set data.on_leak to group, exclude or continue."
     )
     groups: int
     contradicting: int
     across: int
+    patients: int = 0
+
+
+@dataclass(eq=False)
+class LeaksDoubtful(InputError):
+    """The run waits for an answer; `pairs` names some of the near-duplicates."""
+
+    code = "data.leaks_doubtful"
+    template = (
+        "This run waits for your decision. Of {images} images, {alike} are in {groups} groups of near-duplicates, "
+        "{largest} in the largest; {patients} patients have images in training and in a given val or test folder; "
+        "{lost} of {train} training images would be left out. Grouped together, for example: {pairs}. "
+        "Look at them with breastai audit. Then answer with data.on_leak: group keeps near-duplicates and patients on one side and leaves out those {lost}, "
+        "exclude moreover keeps one image of each group, continue changes nothing and every report says so. Where "
+        "groups join different patients, give the patient rule (evaluation.patient_id): known patients outrank likeness."
+    )
+    images: int
+    alike: int
+    groups: int
+    largest: int
+    patients: int
+    lost: int
+    train: int
+    pairs: str
 
 
 @dataclass(eq=False)

@@ -97,6 +97,13 @@ class DataLoaded(Event):
     on_leak: str = Field("continue", description="What was done about twins: group, exclude or continue.")
     groups: int = Field(0, description="Groups of identical or near-identical images.")
     excluded: dict[str, int] = Field({}, description="Training images left out, by reason.")
+    shared_patients: dict[str, int] | None = Field(
+        None,
+        description="Patients who train the model and are in val or test all the same; null: patients are unknown.",
+    )
+    shared_groups: dict[str, int] = Field(
+        {}, description="Groups of near-duplicates with an image that trains the model and one in val or test."
+    )
     cache: str | None = Field(None, description="Anything the user should know of the image cache.")
 
 
@@ -354,6 +361,17 @@ class Evaluation(Event):
     record: str | None = Field(None, description="The file with all the evidence.")
 
 
+class LeakQuestion(BaseModel):
+    """What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job: Literal["train", "crossval", "tune", "train_seeds"]
+    config: dict[str, Any] = Field(description="What the job was to begin with; data.on_leak is to be set in it.")
+    code: str
+    params: dict[str, Any]
+
+
 class AuditDone(Event):
     """What is wrong with the images of a folder, the worst first, and every group of duplicates."""
 
@@ -363,6 +381,9 @@ class AuditDone(Event):
     findings: list[Finding]
     groups: list[TwinGroup] = Field(description="Those with different labels first; of many perhaps not all.")
     groups_total: int = 0
+    question: LeakQuestion | None = Field(
+        None, description="Set where a job does not begin before a person has answered; its error follows."
+    )
 
 
 class ReportCreated(Event):
@@ -1120,4 +1141,6 @@ TO_ASKER_ALONE = (ImageAnswer,)
 def ends_job(event: Event) -> bool:
     """Whether an event is the last of its job; an audit and an export are one only where they are jobs of their own."""
     part_of_a_run = isinstance(event, AuditDone | ExportComplete) and event.run_id is not None
+    if isinstance(event, AuditDone) and event.question is not None:
+        return False
     return event.type in TERMINAL and not part_of_a_run  # type: ignore[attr-defined]

@@ -169,6 +169,26 @@ class JudgedCase(Part):
     subgroups: dict[str, str] = {}
 
 
+class SeenBefore(Part):
+    """How many of the judged images a part of the model's own images shows already; null: it can't be told.
+
+    `near_duplicates` and `of_patients`, images of `patients` who are in that part, leave out the identical ones.
+    """
+
+    identical: int
+    near_duplicates: int | None = None
+    of_patients: int | None = None
+    patients: int | None = None
+
+
+class Overlap(Part):
+    """What a model has seen before of the images it is judged on. `unchecked`: what could not be looked for."""
+
+    train: SeenBefore
+    val: SeenBefore
+    unchecked: list[str] = []
+
+
 class EvaluationRecord(Part):
     """An evaluation as it is kept: no pixel, no name of a file or patient, no path outside the workspace."""
 
@@ -186,6 +206,7 @@ class EvaluationRecord(Part):
     skipped: int = 0
     uses: ImageUse | None = Field(None, description="Null where it is not known what made the model.")
     notes: list[str] = []
+    overlap: Overlap | None = None
     evidence: Evidence
     hashes: Literal["sha256", "salted"] = Field(
         "sha256", description="Whether those of the cases need the salt of the workspace to be found again."
@@ -239,6 +260,10 @@ class AuditRecord(Part):
     images: int
     findings: list[Finding]
     groups: list[TwinGroup]
+
+    def finding(self, code: str) -> Finding | None:
+        """Return the finding of a code, if there is one."""
+        return next((finding for finding in self.findings if finding.code == code), None)
 
 
 # --- the split -----------------------------------------------------------------------------------

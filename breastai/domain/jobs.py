@@ -24,6 +24,9 @@ class Train(Job):
     kind: Literal["train"] = "train"
     run_id: str
     config: Config
+    leaks_settled: bool = Field(
+        False, description="Whether the study this run belongs to has asked about leaks already."
+    )
 
 
 class Resume(Job):
@@ -113,10 +116,14 @@ class ComparePredictions(Job):
 
 
 class Audit(Job):
-    """Look for faults in a folder of images. `pictures`: with thumbnails of twins, and not more than a page can take."""
+    """Look for faults in a folder of images, or in those of a configuration.
+
+    `pictures`: with thumbnails of twins, and not more than a page can take.
+    """
 
     kind: Literal["audit"] = "audit"
-    data: str
+    data: str | None = None
+    config: Config | None = None
     patient_id: PatientIdRule | None = None
     frames: Literal["middle", "each"] = "middle"
     pictures: bool = False

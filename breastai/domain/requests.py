@@ -377,13 +377,16 @@ class ExplainImages(Queueable, Request):
     )
 
 
-class AuditData(Request):
+class AuditData(Configured, Request):
     """Look for faults in a folder of images: duplicates, contradicting labels, leaks, shortcuts, broken files."""
 
     answered_by = ("audit",)
     type: Literal["audit_data"] = "audit_data"
-    data: str = Field(
-        min_length=1, max_length=1000, description="Class folders, or a folder that holds train/, val/, test/."
+    data: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Class folders, or a folder that holds train/, val/, test/; by default those of the configuration.",
     )
 
 

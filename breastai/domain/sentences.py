@@ -23,6 +23,34 @@ _NOTES = (
         "{} de ces images ont aussi servi à choisir la meilleure époque, la calibration, le seuil de décision et les renvois\u00a0: les résultats sont optimistes.",
     ),
     (
+        r"(\d+) of these images show patients \((\d+)\) whose other images trained the model: results on them look better than they are\.",
+        "{} de ces images montrent des patients ({}) dont d’autres images ont entraîné le modèle\u00a0: les résultats sur elles paraissent meilleurs qu’ils ne sont.",
+    ),
+    (
+        r"(\d+) of these images show patients \((\d+)\) whose other images chose its best epoch: results on them look better than they are\.",
+        "{} de ces images montrent des patients ({}) dont d’autres images ont servi à choisir sa meilleure époque\u00a0: les résultats sur elles paraissent meilleurs qu’ils ne sont.",
+    ),
+    (
+        r"(\d+) of these images are near-duplicates of images that trained the model: results on them look better than they are\.",
+        "{} de ces images sont des doublons d’images qui ont entraîné le modèle\u00a0: les résultats sur elles paraissent meilleurs qu’ils ne sont.",
+    ),
+    (
+        r"(\d+) of these images are near-duplicates of images that chose its best epoch: results on them look better than they are\.",
+        "{} de ces images sont des doublons d’images qui ont servi à choisir sa meilleure époque\u00a0: les résultats sur elles paraissent meilleurs qu’ils ne sont.",
+    ),
+    (
+        r"This checkpoint keeps no fingerprints of its images: near-duplicates of them, and other images of their patients, could not be looked for\.",
+        "Ce modèle ne garde pas d’empreintes de ses images\u00a0: leurs doublons et les autres images de leurs patients n’ont pas pu être cherchés.",
+    ),
+    (
+        r"Near-duplicates of the model's own images could not be looked for: its fingerprints are of another kind\.",
+        "Les doublons des images du modèle n’ont pas pu être cherchés\u00a0: ses empreintes sont d’un autre type.",
+    ),
+    (
+        r"Patients could not be compared with those of the model: it comes from a project with another salt\.",
+        "Les patients n’ont pas pu être comparés à ceux du modèle\u00a0: il vient d’un projet dont le sel est différent.",
+    ),
+    (
         r"The probabilities are not calibrated: this checkpoint keeps no decision rule\.",
         "Les probabilités ne sont pas calibrées\u00a0: ce point de contrôle ne contient pas de règle de décision.",
     ),
@@ -72,6 +100,10 @@ _NOTES = (
     ),
     (r"(\d+) images were left out because of twins\.", "{} images ont été écartées à cause de doublons."),
     (
+        r"(\d+) images were left out because of twins or patients elsewhere\.",
+        "{} images ont été écartées à cause de doublons ou de patientes présentes ailleurs.",
+    ),
+    (
         r"(This part was held out from the run and is judged|Each part was held out and judged) once, by the run's best epoch\. Best epoch, early stopping, calibration and operating point were chosen on validation images set aside from the other folds\.",
         "{} une seule fois, par la meilleure époque de l’entraînement. La meilleure époque, l’arrêt anticipé, la calibration et le point de fonctionnement ont été choisis sur des images de validation mises de côté dans les autres plis.",
     ),
@@ -110,8 +142,12 @@ _SPLITS = (
         "{} images dont apprend un pli, dont {}\u00a0% pour juger les essais, graine {}",
     ),
     (
-        r"; (\d+) training images left out because of twins",
-        "\u00a0; {} images d’entraînement écartées à cause de doublons",
+        r"; (\d+) training images left out because of twins(.*)",
+        "\u00a0; {} images d’entraînement écartées à cause de doublons{}",
+    ),
+    (
+        r"; (\d+) training images left out because their patients validate or test",
+        "\u00a0; {} images d’entraînement écartées car leurs patientes sont en validation ou en test",
     ),
     (
         r"; (\d+) groups of twins were found and nothing was done about them",

@@ -22,6 +22,10 @@ PROGRESS_FR = (
     (r"Reading images", "Lecture des images"),
     (r"Reading images: (\d+) of (\d+)", "Lecture des images\u00a0: {} sur {}"),
     (r"Reading predictions", "Lecture des prédictions"),
+    (
+        r"Looking for images the model has seen: (\d+) of (\d+) %",
+        "Recherche d’images que le modèle a déjà vues\u00a0: {} sur {}\u00a0%",
+    ),
     (r"Looking for duplicates and faults", "Recherche de doublons et de défauts"),
     (
         r"Looking for duplicates and faults: (\d+) of (\d+) %",

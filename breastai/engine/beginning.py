@@ -8,24 +8,29 @@ import importlib
 from collections.abc import Generator, Iterator, Sequence
 from threading import Thread
 
-from breastai.clinical.auditing import audit_event, audited
+from breastai.clinical.auditing import audit_event, audited_thumbnails
+from breastai.clinical.leak_gate import pass_gate
 from breastai.data.background import reading_told
 from breastai.data.cases import Cases, Folders, gather_cases, known_folders, usable_folders, with_answers
+from breastai.data.fingerprints import fingerprints_of
 from breastai.data.forewarning import told_before
 from breastai.data.layout import resolved_config
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
 from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
-from breastai.domain.evidence import SplitFile, TwinGroup
+from breastai.domain.evidence import AuditRecord, SplitFile, TwinGroup
 from breastai.domain.jobs import Resume, Train
 from breastai.engine.world import ALONE, World
-from breastai.storage.checkpoints import Manifest, checkpoint_files
+from breastai.storage.checkpoints import FINGERPRINTS, Manifest, checkpoint_files
 from breastai.storage.journal import latest_events, read_events
+from breastai.storage.salt import project_salt
 from breastai.storage.saving import fallen_back, find_whole
 from breastai.storage.splits import save_split, saved_split
 from breastai.storage.workspace import Workspace
 
 _LISTED_SKIPPED = 50
+# What the first of several processes says to the others of whether the run begins.
+_BEGINS, _REFUSED = "begins", "refused"
 
 
 def train(job: Train, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
@@ -33,7 +38,7 @@ def train(job: Train, workspace: Workspace, world: World = ALONE) -> Iterator[Ev
 
     Of several processes each draws its own events; those of the first one are the run's.
     """
-    yield from _events(job.run_id, job.config, workspace, None, world=world)
+    yield from _events(job.run_id, job.config, workspace, None, world=world, settled=job.leaks_settled)
 
 
 def resume(job: Resume, workspace: Workspace, world: World = ALONE) -> Iterator[Event]:
@@ -92,7 +97,9 @@ def _events(
     resumed: Manifest | None,
     note: Log | None = None,
     world: World = ALONE,
+    settled: bool = True,
 ) -> Iterator[Event]:
+    """Yield the events of a run. `settled`: what to do about leaks is no question any more, as when it goes on."""
     config = resolved_config(config, workspace.root)
     if resumed is None:
         folders = usable_folders(config, workspace.root)
@@ -100,6 +107,15 @@ def _events(
         saved = saved_split(config, workspace, run_id)
         folders = known_folders(config, workspace.root, resumed.split, saved)
     Thread(target=importlib.import_module, args=("breastai.engine.training",), name="loading", daemon=True).start()
+    record: AuditRecord | None = None
+    if world.first:
+        try:
+            record = yield from pass_gate(config, folders, workspace, asker=None if settled else ("train", config))
+        except Exception:
+            world.told(lambda: _REFUSED)  # the others would wait for ever
+            raise
+    if world.size > 1 and world.told(lambda: _BEGINS) == _REFUSED:
+        return
     yield TrainingStarted(
         architecture=config.model.architecture,
         epochs=config.training.epochs,
@@ -109,27 +125,31 @@ def _events(
     )
     if note is not None:
         yield note
-    if world.first:
+    if record is not None:
         yield from told_before(config, folders, workspace.root)
-        cases = yield from _audited_cases(run_id, config, folders, workspace, resumed)
+        yield audit_event(record, config.data.train_dir, bounded=True)
+        cases = yield from _cases(run_id, config, folders, workspace, resumed, record)
     else:  # when the first has split them, and perhaps cached them
         saved = SplitFile.model_validate_json(world.told(str))
         cases = yield from _preparing(config, folders, workspace, (), saved)
     if world.first and world.size > 1:
         world.told(cases.split_file.model_dump_json)
     yield _data_loaded(cases)
+    yield from _shared(cases)
     from breastai.engine.training import learned
 
     yield from learned(run_id, config, workspace, cases, resumed, world)
 
 
-def _audited_cases(
-    run_id: str, config: Config, folders: Folders, workspace: Workspace, resumed: Manifest | None
+def _cases(
+    run_id: str,
+    config: Config,
+    folders: Folders,
+    workspace: Workspace,
+    resumed: Manifest | None,
+    record: AuditRecord,
 ) -> Generator[Event, None, Cases]:
-    """Look for duplicates and faults, read every image, split them and keep the split."""
-    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
-    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
-    yield audit_event(record, config.data.train_dir, bounded=True)
+    """Read every image, split them and keep the split."""
     yield ProgressUpdate(stage="preparing", message="Reading images")
     # A resumed run keeps its split, whatever an audit would say today.
     saved = saved_split(config, workspace, run_id if resumed else None)
@@ -140,6 +160,8 @@ def _audited_cases(
             raise
         raise DataChanged(run_id, error.reason) from None
     save_split(workspace, run_id, cases.split_file)
+    seen = fingerprints_of(cases, project_salt(workspace), audited_thumbnails(record, workspace))
+    seen.save(workspace.checkpoint_dir(run_id) / FINGERPRINTS)
     return cases
 
 
@@ -162,5 +184,21 @@ def _data_loaded(cases: Cases) -> DataLoaded:
         on_leak=cases.split_file.on_leak,
         groups=cases.split_file.groups,
         excluded=cases.left_out,
+        shared_patients=None if cases.patients is None else dict(cases.shared_patients),
+        shared_groups=dict(cases.shared_groups),
         cache=cases.cache_note,
     )
+
+
+def _shared(cases: Cases) -> Iterator[Log]:
+    """Yield a warning for what trains the model and judges it all the same."""
+    for name in ("val", "test"):
+        patients, groups = cases.shared_patients.get(name, 0), cases.shared_groups.get(name, 0)
+        if patients or groups:
+            yield Log(
+                level="warning",
+                code="data.shared",
+                message=f"{patients} patients and {groups} groups of near-duplicates have images in training and in "
+                f"{name}: results on {name} look better than they are.",
+                params={"patients": patients, "groups": groups, "split": name},
+            )

@@ -12,8 +12,11 @@ import breastai
 from breastai.clinical.decision import calibrated
 from breastai.clinical.judgement import compare, gather_evidence
 from breastai.clinical.judging_predictions import PATIENTS_UNKNOWN, evaluation_event
+from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
+from breastai.data.background import told_by
 from breastai.data.cases import ImageSet, labelled_images, validation_images
 from breastai.data.decode import file_at
+from breastai.data.fingerprints import find_overlap, read_fingerprints
 from breastai.data.frames import by_file, files_of
 from breastai.data.headers import subgroups_in
 from breastai.data.image_folder import Listed, Skipped
@@ -31,7 +34,7 @@ from breastai.domain.events import (
     Log,
     ProgressUpdate,
 )
-from breastai.domain.evidence import EvaluationRecord, ImageUse, JudgedCase
+from breastai.domain.evidence import EvaluationRecord, ImageUse, JudgedCase, Overlap
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.places import is_remote
 from breastai.engine.checkpoint_io import Loaded, load_checkpoint
@@ -41,9 +44,16 @@ from breastai.engine.runtime import Runtime, choose_runtime
 from breastai.predictor.answer import Answer
 from breastai.predictor.image_files import listed_images, masks_told
 from breastai.predictor.predictions import predictions, told
-from breastai.storage.checkpoints import CheckpointFiles, Manifest, find_checkpoint, open_checkpoint_path
+from breastai.storage.checkpoints import (
+    FINGERPRINTS,
+    CheckpointFiles,
+    Manifest,
+    find_checkpoint,
+    open_checkpoint_path,
+)
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
 from breastai.storage.mirror import as_written
+from breastai.storage.salt import project_salt
 from breastai.storage.workspace import Workspace
 
 _SPLITS = ("test", "val", "train")
@@ -59,13 +69,14 @@ def checkpoint_of(workspace: Workspace, name: str) -> CheckpointFiles:
 
 @dataclass(frozen=True)
 class Asked:
-    """A checkpoint's raw answers on labelled images."""
+    """A checkpoint's raw answers on labelled images. `overlap` is None where the checkpoint keeps no fingerprints."""
 
     loaded: Loaded
     images: ImageSet
     skipped: tuple[Skipped, ...]
     answers: Answers
     patients: list[str] | None
+    overlap: Overlap | None = None
 
     @property
     def units(self) -> list[str] | None:
@@ -118,7 +129,8 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         opened=opened,
         skipped=len(asked.skipped),
         uses=image_use(manifest, images.hashes),
-        notes=_notes(loaded, images.hashes, asked.patients is not None, opened),
+        notes=_notes(asked, opened),
+        overlap=asked.overlap,
         evidence=found,
         cases=_cases(asked, subgroups),
     )
@@ -139,7 +151,7 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     folder, _ = labelled_folder(workspace.resolve(job.data), job.split)
     here = yield from ask(first, folder, workspace)
     there = yield from ask(second, folder, workspace)
-    notes = [f"{name}: {note}" for asked in (here, there) for name, note in _flattery(asked)]
+    notes = [f"{asked.loaded.files.name}: {note}" for asked in (here, there) for note in _seen_notes(asked)]
     if here.patients is None:
         notes.append(PATIENTS_UNKNOWN)
     order = [found.index(name) for name in expected]
@@ -187,6 +199,7 @@ def ask(loaded: Loaded, folder: Path | None, workspace: Workspace) -> Generator[
         )
     shown = images.prepared.folder.subset(images.indices)
     patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
+    overlap = yield from _overlap(loaded, images, patients, workspace)
     data = manifest.config.data
     steps = answer(
         model,
@@ -200,7 +213,7 @@ def ask(loaded: Loaded, folder: Path | None, workspace: Workspace) -> Generator[
     )
     for step in steps:
         if isinstance(step, Answers):
-            return Asked(loaded, images, skipped, step, patients)
+            return Asked(loaded, images, skipped, step, patients, overlap)
         yield ProgressUpdate(
             stage="evaluating",
             message=f"Evaluating: {step} of {len(images)} images",
@@ -208,6 +221,28 @@ def ask(loaded: Loaded, folder: Path | None, workspace: Workspace) -> Generator[
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),
         )
     raise AssertionError("answer() ends with its Answers")
+
+
+def _overlap(
+    loaded: Loaded, images: ImageSet, patients: list[str] | None, workspace: Workspace
+) -> Generator[Event, None, Overlap | None]:
+    """Return what the checkpoint has seen of some images before, as far as it can tell; say so before the figures."""
+    known = read_fingerprints(loaded.files.weights.with_name(FINGERPRINTS))
+    if known is None:
+        return None
+    salt = project_salt(workspace)
+    found = yield from told_by(lambda report: find_overlap(known, images, patients, salt, report), _looking)
+    for seen in seen_before(found):
+        yield Log(level="warning", code=seen.code, message=seen.text, params=seen.params)
+    return found
+
+
+def _looking(done: int, total: int) -> Event:
+    return ProgressUpdate(
+        stage="auditing",
+        message=f"Looking for images the model has seen: {done} of {total} %",
+        batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
+    )
 
 
 def _cases(asked: Asked, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:
@@ -264,19 +299,10 @@ def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     )
 
 
-def _notes(loaded: Loaded, hashes: list[str], patients_known: bool, opened: int) -> list[str]:
+def _notes(asked: Asked, opened: int) -> list[str]:
     """Return what a reader must know to believe the figures."""
-    split = loaded.manifest.split
-    notes = [f"The model's own split: {split.description}."]
-    learnt = len(set(hashes) & set(split.train_sha256))
-    if learnt:
-        notes.append(f"{learnt} of these images also trained the model, so the results are optimistic.")
-    watched = len(set(hashes) & set(split.val_sha256))
-    if watched:
-        notes.append(
-            f"{watched} of these images were also used to choose the best epoch, the calibration, the threshold and when "
-            "to refer, so the results are optimistic."
-        )
+    loaded, patients_known = asked.loaded, asked.patients is not None
+    notes = [f"The model's own split: {loaded.manifest.split.description}.", *_seen_notes(asked)]
     if not loaded.manifest.decision.n:
         notes.append("The probabilities are not calibrated: this checkpoint keeps no decision rule.")
     if loaded.novelty is None:
@@ -291,11 +317,19 @@ def _notes(loaded: Loaded, hashes: list[str], patients_known: bool, opened: int)
     return notes
 
 
-def _flattery(asked: Asked) -> Iterator[tuple[str, str]]:
-    split = asked.loaded.manifest.split
-    known = {*split.train_sha256, *split.val_sha256} & set(asked.images.hashes)
-    if known:
-        yield asked.loaded.files.name, f"{len(known)} of these images trained or chose it: the figures flatter it."
+def _seen_notes(asked: Asked) -> list[str]:
+    """Return in words what the model has seen of these images before, or what of that can't be told."""
+    split, hashes = asked.loaded.manifest.split, set(asked.images.hashes)
+    learnt, watched = len(hashes & set(split.train_sha256)), len(hashes & set(split.val_sha256))
+    notes = [f"{learnt} of these images also trained the model, so the results are optimistic."] if learnt else []
+    if watched:
+        notes.append(
+            f"{watched} of these images were also used to choose the best epoch, the calibration, the threshold and when "
+            "to refer, so the results are optimistic."
+        )
+    if asked.overlap is None:
+        return [*notes, NO_FINGERPRINTS]
+    return [*notes, *(seen.text for seen in seen_before(asked.overlap))]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Crossval
 from breastai.domain.search_space import layer
 from breastai.domain.study import CrossvalResult, Study, StudyMember
+from breastai.scale.asking_first import ask_first
 from breastai.scale.dealing import Dealt, dealt_cases, read_dealt, split_of_fold, split_of_search
 from breastai.scale.ensemble import export_ensemble
 from breastai.scale.fold_search import keep_inner_split, search_in_fold, share_of_search
@@ -30,7 +31,9 @@ def crossval(job: Crossval, workspace: Workspace, stop_requested: Stop) -> Itera
     if job.study_id in studies(workspace):
         raise StudyExists(job.study_id)
     config = pool_config(job.config)
-    _checked(config, workspace)
+    folders = _checked(config, workspace)
+    if not (yield from ask_first(job, config, folders, workspace, stop_requested)):
+        return
     settings = config.crossval
     members = [
         StudyMember(run_id=f"{job.study_id}-r{repeat}f{fold}", repeat=repeat, fold=fold, epochs=config.training.epochs)

@@ -1,6 +1,6 @@
 """The cases of a cross-validation dealt into folds: which are held out, validate and train, for each of its runs."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from breastai.clinical.auditing import audited
 from breastai.data.background import reading_told
 from breastai.data.cache import Prepared
-from breastai.data.cases import Folders, preprocessed
+from breastai.data.cases import Folders, patients_elsewhere, preprocessed
 from breastai.data.headers import Side, headers_in
 from breastai.data.leaks import left_out, units
 from breastai.data.patients import patients_in
@@ -54,9 +54,9 @@ def dealt_cases(study_id: str, config: Config, folders: Folders, workspace: Work
         return read_dealt(workspace, study_id)
     record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
     prepared = yield from prepared_images(folders, config)
-    found = _dealt(
-        config, prepared, patients_in(prepared.folder, config.evaluation.patient_id, workspace.root), record.groups
-    )
+    patients = patients_in(prepared.folder, config.evaluation.patient_id, workspace.root)
+    elsewhere = patients_elsewhere(config, folders, workspace.root)
+    found = _dealt(config, prepared, patients, record.groups, elsewhere)
     atomic_write(path, (found.model_dump_json() + "\n").encode())
     return found
 
@@ -74,11 +74,17 @@ def prepared_images(folders: Folders, config: Config) -> Generator[Event, None, 
     return (yield from reading_told(lambda report: preprocessed(folders.train, config, report)))
 
 
-def _dealt(config: Config, prepared: Prepared, patients: list[str] | None, twins: Sequence[TwinGroup]) -> Dealt:
+def _dealt(
+    config: Config,
+    prepared: Prepared,
+    patients: list[str] | None,
+    twins: Sequence[TwinGroup],
+    elsewhere: Mapping[str, set[str]],
+) -> Dealt:
     files, labels, names = prepared.folder.files, prepared.folder.labels, prepared.folder.class_names
     settings = config.crossval
-    reasons = left_out(files, twins, config.data.on_leak)
-    together = units(files, patients, twins, "train")
+    reasons = left_out(files, twins, config.data.on_leak, patients, elsewhere)
+    together = units(files, patients, () if config.data.on_leak == "continue" else twins, "train")
     kept = np.array([number for number, file in enumerate(files) if file not in reasons], dtype=np.int64)
     groups = _groups(settings.grouped, together, kept)
     folds: list[list[int]] = []
@@ -112,7 +118,8 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
     _, chosen = split_apart(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
     validating = set(rest[chosen].tolist())
     held_out = np.flatnonzero(folds == fold)
-    by = "whole patients and groups of duplicates" if groups is not None else "single images"
+    whole = "whole patients" if config.data.on_leak == "continue" else "whole patients and groups of duplicates"
+    by = whole if groups is not None else "single images"
     description = (
         f"fold {fold} of {config.crossval.folds}, repeat {repeat} of {config.crossval.repeats}, dealt by {by}: "
         f"{len(held_out)} images held out to judge the run once; of the others {config.data.val_split:.0%} chose its "
@@ -141,7 +148,7 @@ def split_of_fold(dealt: Dealt, config: Config, repeat: int, fold: int) -> Split
     return SplitFile(
         description=description,
         seed=seed,
-        on_leak=config.data.on_leak,
+        on_leak="group" if config.data.on_leak == "auto" else config.data.on_leak,
         class_names=dealt.class_names,
         groups=dealt.twins,
         cases=cases,

@@ -140,7 +140,13 @@ def run_member(
     if finished is None:
         job: Train | Resume
         if updates is None:
-            job = Train(workspace=str(workspace.root), session_id=progress.session_id, run_id=run_id, config=config)
+            job = Train(
+                workspace=str(workspace.root),
+                session_id=progress.session_id,
+                run_id=run_id,
+                config=config,
+                leaks_settled=True,
+            )
             events = translated(train(job, workspace), workspace)
         else:
             job = Resume(workspace=str(workspace.root), session_id=progress.session_id, run_id=run_id)

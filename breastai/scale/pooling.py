@@ -196,5 +196,5 @@ def _notes(study: Study, config: Config, dealt: Dealt) -> list[str]:
             "Images were dealt one by one: those of a patient and duplicates stand on both sides, and the figures flatter."
         )
     if dealt.left_out:
-        notes.append(f"{len(dealt.left_out)} images were left out because of twins.")
+        notes.append(f"{len(dealt.left_out)} images were left out because of twins or patients elsewhere.")
     return notes

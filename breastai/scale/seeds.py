@@ -12,6 +12,7 @@ from breastai.domain.events import DataLoaded, Event, SeedsComplete
 from breastai.domain.jobs import TrainSeeds
 from breastai.domain.search_space import layer
 from breastai.domain.study import SeedsResult, Study, StudyMember
+from breastai.scale.asking_first import ask_first
 from breastai.scale.members import StudyInProgress, in_study, run_member
 from breastai.scale.ray_cluster import rest_done
 from breastai.scale.ray_connection import check_cluster
@@ -26,6 +27,9 @@ def train_seeds(job: TrainSeeds, workspace: Workspace, stop_requested: Stop) -> 
     """Train once for each seed. Raises InputError before the study leaves a trace on disk."""
     if job.study_id in studies(workspace):
         raise StudyExists(job.study_id)
+    folders = usable_folders(job.config, workspace.root)
+    if not (yield from ask_first(job, job.config, folders, workspace, stop_requested)):
+        return
     study = Study(
         study_id=job.study_id,
         kind="seeds",

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastai.data.cases import usable_folders, with_answers
+from breastai.data.cases import list_folders, usable_folders, with_answers
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete
 from breastai.domain.jobs import Tune
 from breastai.domain.study import Study, StudyMember, TuningState
+from breastai.scale.asking_first import ask_first
 from breastai.scale.members import StudyInProgress, in_study
 from breastai.scale.on_node import OnNode
 from breastai.scale.ray_cluster import on_cluster
@@ -35,6 +36,10 @@ def tune(job: Tune, workspace: Workspace, stop_requested: Stop) -> Iterator[Even
     if job.study_id in studies(workspace):
         raise StudyExists(job.study_id)
     study = _new(job.study_id, job.config, workspace)
+    check_space(job.config)
+    first = trial_config(job.config, {})
+    if not (yield from ask_first(job, first, list_folders(first, workspace.root), workspace, stop_requested)):
+        return
     yield from go_on(study, workspace, job.session_id, stop_requested)
 
 

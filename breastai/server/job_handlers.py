@@ -219,13 +219,14 @@ async def audit_data(services: Services, client: Client, request: AuditData) -> 
     session = services.sessions.get(request.session_id)
 
     def job() -> Job:
-        services.data_roots.check(request.data)
-        config = workspace_config(services.workspace)
-        services.data_roots.check_config(config)
+        if request.data is not None:
+            services.data_roots.check(request.data)
+        config = training_config(services, request)
         return Audit(
             workspace=str(services.workspace.root),
             session_id=request.session_id,
             data=request.data,
+            config=config if request.data is None else None,
             patient_id=config.evaluation.patient_id,
             frames=config.preprocessing.frames,
             pictures=True,

@@ -21,6 +21,8 @@ from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
 # best, last, or a good epoch that is no longer the best: epoch-0007.
 Kind = Annotated[str, Field(pattern=r"^(best|last|epoch-[0-9]{4,5})$")]
+# What all checkpoints of a run keep of its images.
+FINGERPRINTS = "fingerprints.npz"
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last|epoch-[0-9]{4,5})")
 
 
@@ -236,6 +238,8 @@ def remove_checkpoint(files: CheckpointFiles) -> None:
         *folder.glob(f"{kind}.*.safetensors"),
     ]:
         path.unlink(missing_ok=True)
+    if not any(folder.glob("*.safetensors")):  # what is kept with checkpoints goes with the last of them
+        (folder / FINGERPRINTS).unlink(missing_ok=True)
     sync_folder(folder)
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -46,21 +46,29 @@ _MOST_WAITING = 10_000
 class Journal:
     """Numbers the events of a run and appends them to its file; numbering goes on after a resume."""
 
-    def __init__(self, path: Path, run_id: str, session_id: str) -> None:
+    def __init__(self, path: Path, run_id: str, session_id: str, opened: bool = True) -> None:
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         self._run_id, self._session_id = run_id, session_id
-        self._name = f"{path.parent.name}/{path.name}"
-        with naming_full_disk(path):
-            private_folder(path.parent)
-            self._seq = mend(path)
-            if self._seq:
-                self._seq += RESUME_GAP
-            self._file = open_private(path, "ab", buffering=0)
+        self._path, self._name = path, f"{path.parent.name}/{path.name}"
+        self._file: IO[bytes] | None = None
+        self._seq = 0
+        if opened:
+            self.open()
+
+    def open(self) -> None:
+        """Begin to write, unless it has; before, the run has left no trace on disk."""
+        if self._file is not None:
+            return
+        with naming_full_disk(self._path):
+            private_folder(self._path.parent)
+            if last := mend(self._path):
+                self._seq = max(self._seq, last + RESUME_GAP)
+            self._file = open_private(self._path, "ab", buffering=0)
 
     def stamp(self, event: AnEvent) -> AnEvent:
         """Return the event with run, number and time, written down. Progress is numbered but not kept.
 
-        With the disk full it waits to be written: see `behind`.
+        Nor is anything before the journal is open. With the disk full it waits to be written: see `behind`.
         """
         self._seq += 1
         stamped = event.model_copy(
@@ -71,7 +79,7 @@ class Journal:
                 "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             }
         )
-        if not isinstance(event, ProgressUpdate):
+        if self._file is not None and not isinstance(event, ProgressUpdate):
             self._waiting.append(encode_event(stamped).encode() + b"\n")
             self.catch_up()
         return stamped
@@ -92,6 +100,7 @@ class Journal:
         return True
 
     def _append(self, line: bytes) -> None:
+        assert self._file is not None, "nothing waits before the journal is open"
         start = os.fstat(self._file.fileno()).st_size  # not tell(): after a failed write that lies beyond the end
         try:
             written = self._file.write(line)
@@ -105,12 +114,13 @@ class Journal:
 
     def sync(self) -> None:
         """Make what was written durable."""
-        with naming_full_disk(Path(self._name)):
-            os.fsync(self._file.fileno())
+        if self._file is not None:
+            with naming_full_disk(Path(self._name)):
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Make what was written durable, and close. What a full disk still keeps from being written is lost."""
-        if self._file.closed:
+        if self._file is None or self._file.closed:
             return
         try:
             self.catch_up()

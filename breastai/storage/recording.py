@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 from breastai.domain.errors import BreastAIError, DiskFull, InternalError, MissingExtra, OutOfMemory
-from breastai.domain.events import Event, Log, ProgressUpdate, TrainingComplete, TrainingStopped, TrainingUpdate
+from breastai.domain.events import (
+    AuditDone,
+    Event,
+    Log,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingStopped,
+    TrainingUpdate,
+)
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import error_event
 from breastai.storage.backup import backup_event, create_backup
@@ -42,12 +50,26 @@ def recorded(
         if isinstance(job, Resume):
             workspace.existing_run(job.run_id)
             held.enter_context(workspace.lock_run(job.run_id))  # before looking at what another process may write
+        journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id, opened=False)
+        held.callback(journal.close)
+        pace = Pace()
         first = next(events)  # raises what is wrong with the request before the run leaves a trace on disk
+        if isinstance(job, Resume):
+            journal.open()
+        while isinstance(first, ProgressUpdate | AuditDone):  # it looks at its images, and may ask before it begins
+            if isinstance(first, AuditDone):  # what it asks is no part of a run
+                yield first.model_copy(update={"session_id": job.session_id})
+            elif pace.passes(first):
+                yield journal.stamp(first)
+            if reason := stop_requested():
+                events.close()
+                yield journal.stamp(_stopped(job, workspace, "user" if reason is True else reason, 0))
+                return
+            first = next(events)
         trackers = Trackers.of(first, workspace, job.run_id)
         if isinstance(job, Train):
             held.enter_context(workspace.lock_run(job.run_id))
-        journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id)
-        pace = Pace()
+        journal.open()
         epochs = 0
         try:
             yield from _told(first, journal, trackers, stop_requested)

@@ -5,6 +5,8 @@
   const MOST_LOG_LINES = 3000;
   const MOST_NOTICES = 5;
   const MOST_EXPORTS = 20;
+  /** The request that begins each kind of job that may have to ask first. */
+  const REQUEST_OF_JOB = { train: "start_training", crossval: "start_crossval", tune: "start_tuning", train_seeds: "start_training" };
 
   /** @returns {State} */
   function initial() {
@@ -254,7 +256,8 @@
     evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
     comparison: (state, event) => jobEnded({ ...state, comparison: event }),
     // An audit is a job of its own, or the beginning of a run.
-    audit: (state, event) => (event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
+    // One with a question comes before a job that does not begin until it is answered.
+    audit: (state, event) => (event.question ? { ...state, audit: event, asked: { request: REQUEST_OF_JOB[event.question.job], order: { config: event.question.config }, question: event.question } } : event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
     report_created: (state, event) => jobEnded({ ...state, reports: [event, ...state.reports].slice(0, MOST_EXPORTS) }),
     prediction: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }),
     predictions_complete: (state) => jobEnded(state),
@@ -534,7 +537,7 @@
     "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
     "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
-    "@ask_twins": (state, action) => ({ ...state, asked: action.order }),
+    "@ask_twins": (state, action) => ({ ...state, asked: { request: action.request, order: action.order, question: null } }),
     "@twins_decided": (state) => ({ ...state, asked: null }),
     "@not_described": (state) => ({ ...state, described: null, images: null, preview: null }),
     "@use_config": (state, action) => ({ ...state, offered: action.config }),

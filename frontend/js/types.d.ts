@@ -43,6 +43,8 @@ declare global {
       on_leak: string;
       groups: number;
       excluded: Record<string, number>;
+      shared_patients: Record<string, number> | null;
+      shared_groups: Record<string, number>;
       cache: string | null;
     }
 
@@ -426,6 +428,14 @@ declare global {
       findings: Finding[];
       groups: TwinGroup[];
       groups_total: number;
+      question: LeakQuestion | null;
+    }
+
+    interface LeakQuestion {
+      job: "train" | "crossval" | "tune" | "train_seeds";
+      config: Record<string, any>;
+      code: string;
+      params: Record<string, any>;
     }
 
     interface Finding {
@@ -1134,6 +1144,13 @@ declare global {
     sticky: boolean;
   }
 
+  /** What waits for an answer about duplicates and leaks: the request to send again, and what a job itself asked. */
+  interface Asked {
+    request: string;
+    order: Record<string, any>;
+    question: Wire.LeakQuestion | null;
+  }
+
   interface State {
     connection: ConnectionState;
     welcome: Wire.ConnectionEstablished | null;
@@ -1150,8 +1167,8 @@ declare global {
     evaluation: Wire.Evaluation | null;
     comparison: Wire.Comparison | null;
     audit: Wire.AuditDone | null;
-    /** The run that waits for what to do about twins: the fields of its start_training. */
-    asked: Record<string, any> | null;
+    /** What waits for an answer about duplicates and leaks. */
+    asked: Asked | null;
     /** What a run would take, as last measured. */
     estimate: Wire.BenchMeasured | null;
     reports: Wire.ReportCreated[];
@@ -1312,6 +1329,8 @@ declare global {
     restyle(): void;
     /** The fields of start_training as the form has them; set by the form. */
     order?: () => Record<string, any>;
+    /** Sends a request that may be answered by a question about leaks, which is then shown; set by the form. */
+    ask?: (request: string, wanted: Record<string, any>) => Promise<void>;
     /** Every setting as the form has it, and a setting put into the form; set by the form. */
     values?: () => Record<string, unknown>;
     adopt?: (path: string, value: unknown) => void;

@@ -191,3 +191,58 @@ def test_when_no_file_can_be_read_that_is_the_finding(tmp_path: Path) -> None:
     found = run(tmp_path, "train")
     assert codes(found) == {"images.broken"}
     assert found.images == 0
+
+
+def sides(root: Path) -> Path:
+    """Return the folder of one class; the other holds one image of a patient of its own."""
+    folder = root / "train" / "benign"
+    folder.mkdir(parents=True)
+    (root / "train" / "malignant").mkdir()
+    cv2.imwrite(str(root / "train" / "malignant" / "X_0.png"), tissue(999))
+    return folder
+
+
+def with_patients(root: Path, *splits: str) -> Audit:
+    folders = {split: scan(root / split) for split in splits}
+    known = {split: [Path(file).name.split("_")[0] for file in folder.files] for split, folder in folders.items()}
+    return audit(folders, known)
+
+
+def test_images_of_two_known_patients_are_alike_only_when_their_content_is_the_same(tmp_path: Path) -> None:
+    folder = sides(tmp_path)
+    for patient in range(20):
+        for view in range(2):
+            cv2.imwrite(str(folder / f"P{patient}_{view}.png"), tissue(2 * patient + view))
+    cv2.imwrite(str(folder / "P1_9.png"), tissue(2)[:, ::-1])
+    cv2.imwrite(str(folder / "P3_8.png"), tissue(2) // 2 + 20)
+    cv2.imwrite(str(folder / "P3_9.bmp"), tissue(10))
+    found = with_patients(tmp_path, "train")
+    assert {group.files for group in found.groups} == {
+        ("train/benign/P1_0.png", "train/benign/P1_9.png"),
+        ("train/benign/P3_9.bmp", "train/benign/P5_0.png"),
+    }
+    (same,) = [finding for finding in found.findings if finding.code == "patients.same_image"]
+    assert same.severity == "error" and set(same.files) == {"train/benign/P3_9.bmp", "train/benign/P5_0.png"}
+    unknown = run(tmp_path, "train")
+    assert ("train/benign/P1_0.png", "train/benign/P1_9.png", "train/benign/P3_8.png") in {
+        group.files for group in unknown.groups
+    }
+    assert "patients.same_image" not in codes(unknown)
+
+
+def test_blank_images_of_two_patients_are_not_the_same_image(tmp_path: Path) -> None:
+    folder = sides(tmp_path)
+    for patient in range(2):
+        cv2.imwrite(str(folder / f"P{patient}_0.png"), np.zeros((60, 60), np.uint8))
+    assert "patients.same_image" not in codes(with_patients(tmp_path, "train"))
+
+
+def test_an_audit_doubts_likeness_that_claims_more_than_a_tenth_but_not_within_known_patients(tmp_path: Path) -> None:
+    folder = sides(tmp_path)
+    for patient in range(15):
+        cv2.imwrite(str(folder / f"P{patient}_0.png"), tissue(patient))
+    for patient in range(3):
+        cv2.imwrite(str(folder / f"P{patient}_1.png"), tissue(patient)[:, ::-1])
+    (doubt,) = [finding for finding in run(tmp_path, "train").findings if finding.code == "twins.doubtful"]
+    assert doubt.params == {"count": 6, "images": 19, "groups": 3, "largest": 2} and len(doubt.files) == 6
+    assert "twins.doubtful" not in codes(with_patients(tmp_path, "train"))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from breastai.clinical import auditing
-from breastai.domain.errors import DataNotFound
+from breastai.domain.config import parse_config
+from breastai.domain.errors import CommandInvalid, DataNotFound
 from breastai.domain.events import AuditDone
 from breastai.domain.jobs import Audit
 from breastai.domain.messages import encode_event
@@ -95,3 +96,37 @@ def test_pictures_of_twins_are_small_and_come_only_when_asked_for(workspace: Wor
 def test_a_folder_that_is_not_there_is_told(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(DataNotFound):
         run(workspace, tmp_path / "nowhere")
+
+
+def test_another_patient_rule_or_another_constant_is_another_audit(
+    workspace: Workspace, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def records() -> int:
+        return len(list((workspace.logs_dir / "audits").glob("*.json")))
+
+    run(workspace, data)
+    run(workspace, data, patient_id={"pattern": r"^(\w+)\."})
+    assert records() == 2
+    monkeypatch.setattr(auditing.duplicates, "LEAST_GRAIN", 0.71)
+    run(workspace, data)
+    monkeypatch.setattr(auditing.auditor, "_IMBALANCE", 2.9)
+    run(workspace, data)
+    assert records() == 4
+
+
+def test_the_folders_of_a_configuration_are_audited_by_its_own_rule(workspace: Workspace, data: Path) -> None:
+    config = parse_config(
+        {
+            "data": {"train_dir": str(data / "train"), "val_dir": str(data / "val"), "test_dir": None},
+            "evaluation": {"patient_id": {"pattern": r"^(\w+)\."}},
+        }
+    )
+    job = Audit(workspace=str(workspace.root), config=config, patient_id=config.evaluation.patient_id)
+    found = list(auditing.audit(job, workspace))[-1]
+    assert isinstance(found, AuditDone)
+    assert {finding.code for finding in found.findings} >= {"patients.across_splits", "patients.same_image"}
+
+
+def test_an_audit_of_nothing_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(CommandInvalid):
+        list(auditing.audit(Audit(workspace=str(workspace.root)), workspace))

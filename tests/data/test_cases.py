@@ -39,9 +39,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def gather(root: Path) -> Gather:
-    def run(twins: list[TwinGroup] | None = None, saved: Any = None, **data: Any) -> Cases:
+    def run(
+        twins: list[TwinGroup] | None = None,
+        saved: Any = None,
+        evaluation: dict[str, Any] | None = None,
+        **data: Any,
+    ) -> Cases:
         values = {"train_dir": "train", "val_dir": "val", "test_dir": "test", "image_size": 32, "num_workers": 1}
-        config: Config = parse_config({"data": values | data})
+        config: Config = parse_config({"data": values | data, "evaluation": evaluation or {}})
         return gather_cases(config, list_folders(config, root), root, None, twins or [], saved)
 
     return run
@@ -139,3 +144,22 @@ def test_the_modalities_of_a_run_are_those_that_headers_of_its_training_images_n
     picture(root / "val/benign/c.dcm", seed=2, Modality="MG")
     write(root / "val/malignant", ["00"])
     assert gather().modalities == ("US",)
+
+
+def test_a_patient_in_given_train_and_val_folders_trains_nothing_or_is_counted(root: Path, gather: Gather) -> None:
+    for name in ("benign", "malignant"):
+        write(root / "val" / name, ["03", "77"])
+    rule = {"patient_id": r"^(\d+)"}
+    apart = gather(evaluation=rule)
+    assert apart.left_out == {"patient_in_val": 2} and apart.shared_patients == {}
+    assert "2 training images left out because their patients validate or test" in apart.split_description
+    kept = gather(evaluation=rule, on_leak="continue")
+    assert kept.left_out == {} and kept.shared_patients == {"val": 1}
+
+
+def test_near_duplicates_that_stay_on_both_sides_are_counted(root: Path, gather: Gather) -> None:
+    for name in ("benign", "malignant"):
+        write(root / "val" / name, ["70", "71"])
+    across = [pair("train/benign/00.png", "val/benign/70.png")]
+    assert gather(across).shared_groups == {}
+    assert gather(across, on_leak="continue").shared_groups == {"val": 1}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.leaks import counted, left_out, units
+from breastai.data.leaks import counted, is_doubtful, left_out, units
 from breastai.domain.errors import TwinsFound
 from breastai.domain.evidence import TwinGroup
 
@@ -47,7 +47,7 @@ def test_continuing_leaves_out_nothing_and_asking_stops_only_when_there_are_twin
     assert left_out(FILES, [], "ask") == {}
     with pytest.raises(TwinsFound) as caught:
         left_out(FILES, TWINS, "ask")
-    assert caught.value.params == {"groups": 4, "contradicting": 2, "across": 2}
+    assert caught.value.params == {"groups": 4, "contradicting": 2, "across": 2, "patients": 0}
 
 
 def test_patients_and_twins_are_joined_through_each_other() -> None:
@@ -78,3 +78,25 @@ def test_no_patient_and_no_pair_of_twins_is_ever_parted(patients: list[int], pai
         for other in range(8):
             if patients[one] == patients[other] or (one, other) in pairs:
                 assert names[one] == names[other]
+
+
+def test_training_images_of_patients_in_val_or_test_are_left_out_unless_it_is_to_continue() -> None:
+    patients = ["P1", "P2", "P3", *[f"Q{number}" for number in range(len(FILES) - 3)]]
+    elsewhere = {"val": {"P2", "elsewhere"}, "test": {"P3", "P2"}}
+    reasons = left_out(FILES, [], "group", patients, elsewhere)
+    assert reasons == {FILES[1]: "patient_in_val", FILES[2]: "patient_in_test"}
+    assert (
+        left_out(FILES, [], "auto", patients, elsewhere)
+        == left_out(FILES, [], "exclude", patients, elsewhere)
+        == reasons
+    )
+    assert left_out(FILES, [], "continue", patients, elsewhere) == {}
+    with pytest.raises(TwinsFound) as caught:
+        left_out(FILES, [], "ask", patients, elsewhere)
+    assert caught.value.params == {"groups": 0, "contradicting": 0, "across": 0, "patients": 2}
+
+
+def test_likeness_is_doubtful_when_it_claims_a_tenth_or_one_huge_group() -> None:
+    assert not is_doubtful(10, 2, 100) and is_doubtful(11, 2, 100)
+    assert not is_doubtful(100, 100, 10_000) and is_doubtful(101, 101, 10_000)
+    assert is_doubtful(2, 2, 15) and not is_doubtful(0, 0, 0)

@@ -1,19 +1,21 @@
 """Evaluation and prediction by a checkpoint."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from breastai.data.decode import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
-from breastai.domain.events import Comparison, Evaluation, Event, Prediction, PredictionsComplete
+from breastai.domain.events import Comparison, Evaluation, Event, Log, Prediction, PredictionsComplete
 from breastai.domain.evidence import ImageUse
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
-from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.checkpoints import FINGERPRINTS, find_checkpoint, read_manifest
 from breastai.storage.evaluations import numbers_by_hash, read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
 
@@ -179,3 +181,61 @@ def test_two_checkpoints_are_compared_on_the_same_images(trained: Workspace, sam
     assert isinstance(told, Comparison)
     assert set(told.figures) >= {"auc_roc.malignant", "accuracy"}
     assert all(pair.difference.value is None or abs(pair.difference.value) <= 1 for pair in told.figures.values())
+
+
+def test_other_images_of_training_patients_and_near_duplicates_are_told_before_the_figures(
+    trained: Workspace, sample_data: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "judged"
+    for folder in sorted((sample_data / "test").iterdir()):
+        shutil.copytree(folder, data / folder.name)
+    seen = sorted((sample_data / "train" / "benign").iterdir())
+    patient = seen[0].name.split("_")[0]
+    shutil.copy(next((sample_data / "test" / "benign").iterdir()), data / "benign" / f"{patient}_another.png")
+    mirrored = read_image(seen[-1])[:, ::-1, 0]
+    cv2.imwrite(str(data / "benign" / "P999999_0.png"), mirrored)  # under another name it is nobody's near-duplicate
+    events = list(evaluate(Evaluate(workspace=str(trained.root), checkpoint="run/best", data=str(data)), trained))
+    told, first = events[-1], next(event for event in events if isinstance(event, Log))
+    assert isinstance(told, Evaluation) and first.code == "evaluation.patients_train"
+    overlap = read_evaluations(trained, "run")[-1][1].overlap
+    assert overlap is not None and overlap.unchecked == []
+    assert (overlap.train.identical, overlap.train.of_patients, overlap.train.patients) == (0, 1, 1)
+    assert overlap.train.near_duplicates == 0
+    assert any(
+        "1 of these images show patients (1) whose other images trained the model" in note for note in told.notes
+    )
+    record = (trained.checkpoint_dir("run") / FINGERPRINTS).read_bytes()
+    assert patient.encode() not in record and seen[0].name.encode() not in record
+
+
+def test_near_duplicates_of_training_images_are_told_where_patients_are_unknown(
+    run_events: Callable[..., list[Event]],
+    small_config: Callable[..., Config],
+    workspace: Workspace,
+    sample_data: Path,
+    tmp_path: Path,
+) -> None:
+    run_events(small_config({"training": {"epochs": 1}}))
+    data = tmp_path / "judged"
+    for folder in sorted((sample_data / "test").iterdir()):
+        shutil.copytree(folder, data / folder.name)
+    for number, file in enumerate(sorted((sample_data / "train" / "benign").iterdir())[:3]):
+        cv2.imwrite(str(data / "benign" / f"mirrored{number}.png"), read_image(file)[:, ::-1, 0])
+    told = evaluation(workspace, data)
+    assert any("3 of these images are near-duplicates of images that trained the model" in note for note in told.notes)
+    job = Compare(workspace=str(workspace.root), first="run/best", second="run/last", data=str(data))
+    compared = list(compare_checkpoints(job, workspace))[-1]
+    assert isinstance(compared, Comparison)
+    assert sum("3 of these images are near-duplicates" in note for note in compared.notes) == 2
+    own = list(evaluate(Evaluate(workspace=str(workspace.root), checkpoint="run/best"), workspace))[-1]
+    assert isinstance(own, Evaluation) and not any("near-duplicates" in note for note in own.notes)
+
+
+def test_a_checkpoint_without_fingerprints_or_of_another_salt_says_what_it_can_t_tell(
+    trained: Workspace, sample_data: Path
+) -> None:
+    (trained.root / ".salt").write_text("ab" * 32, encoding="ascii")
+    assert any("another salt" in note for note in evaluation(trained, sample_data, "test").notes)
+    (trained.checkpoint_dir("run") / FINGERPRINTS).unlink()
+    assert any("keeps no fingerprints" in note for note in evaluation(trained, sample_data, "test").notes)
+    assert read_evaluations(trained, "run")[-1][1].overlap is None

@@ -249,11 +249,16 @@ PICTURE = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQEAYABgAAD/2wBDAAgGBgcGBQgHBw
 
 
 def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
-    if "one_class" in job.data:
-        raise TooFewClasses(f"{job.data}/train", "benign")
+    place = job.data or (job.config.data.train_dir if job.config else "")
+    if "one_class" in place:
+        raise TooFewClasses(f"{place}/train", "benign")
     yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
-    if "twins" not in job.data:
-        yield AuditDone(data=job.data, images=150, findings=[], groups=[], groups_total=0)
+    if job.patient_id is not None:  # known patients outrank likeness, and one is on both sides
+        shared = Finding(code="patients.across_splits", severity="error", message="", why="", advice="", count=1, params={"count": 1, "split": "val", "other": "train"})  # fmt: skip
+        yield AuditDone(data=place, images=150, findings=[shared], groups=[], groups_total=0)
+        return
+    if "twins" not in place:
+        yield AuditDone(data=place, images=150, findings=[], groups=[], groups_total=0)
         return
     files = ["train/benign/1.png", "val/malignant/<b>2</b>.png"]
     findings = [
@@ -262,7 +267,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
         Finding(code="of.tomorrow", severity="info", message="Words of tomorrow.", why="", advice=""),
     ]  # fmt: skip
     group = TwinGroup(files=files, classes=["benign", "malignant"], splits=["train", "val"], pictures=[PICTURE] * 2)
-    yield AuditDone(data=job.data, images=150, findings=findings, groups=[group], groups_total=1)
+    yield AuditDone(data=place, images=150, findings=findings, groups=[group], groups_total=1)
 
 
 def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:

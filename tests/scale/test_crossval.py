@@ -187,8 +187,8 @@ def test_stopping_saves_the_fold_in_progress_and_keeps_the_study(config: Config,
 def test_a_study_s_name_is_taken_once(whole: tuple[Workspace, list[Event]], config: Config) -> None:
     (refused,) = perform(job_of(whole[0], config))
     assert getattr(refused, "code", None) == StudyExists.code
-    started = whole[1][0]
-    assert isinstance(started, StudyStarted) and len(started.study.members) == 3
+    started = next(event for event in whole[1] if isinstance(event, StudyStarted))
+    assert len(started.study.members) == 3
 
 
 def test_twins_and_patients_are_parted_only_when_asked() -> None:

@@ -77,31 +77,32 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create(context) {
+    const { connection, store } = context;
     const folder = /** @type {HTMLInputElement} */ (byId("audit-path"));
     byId("audit-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const data = folder.value.trim();
-      if (data !== "") connection.request("audit_data", { data }).catch(() => {});
+      if (data !== "") connection.request("audit_data", { ...context.order?.(), data }).catch(() => {});
     });
 
-    /** What to do about the twins, asked before a run. @param {Record<string, any>} order */
-    function question(order) {
+    /** What to do about duplicates and leaks, asked before a job. @param {Asked} asked @param {number} groups */
+    function question({ request, order, question: found }, groups) {
       const buttons = CHOICES.map((choice) =>
-        BreastAI.elements.actionButton("start_training", t(`audit.choose_${choice}`), {
+        BreastAI.elements.actionButton(request, t(`audit.choose_${choice}`), {
           class: choice === "group" ? "primary" : "",
           on: {
             click: () => {
               store.dispatch({ type: "@twins_decided" });
               location.hash = "#training";
               const config = { ...order.config, data: { ...order.config.data, on_leak: choice } };
-              connection.request("start_training", { ...order, config }).catch(() => {});
+              connection.request(request, { ...order, config }).catch(() => {});
             },
           },
         }),
       );
       const never = make("button", { class: "button quiet", text: t("dialog.cancel"), attributes: { type: "button" }, on: { click: () => store.dispatch({ type: "@twins_decided" }) } });
-      return make("div", { class: "banner warning" }, make("p", { text: t("audit.question") }), make("div", { class: "button-row" }, ...buttons, never));
+      return make("div", { class: "banner warning" }, make("p", { text: found === null ? t(groups > 0 ? "audit.question" : "audit.question_patients") : t(`error.${found.code}`, found.params) }), make("div", { class: "button-row" }, ...buttons, never));
     }
 
     return {
@@ -110,7 +111,7 @@
       render(state) {
         const { audit, asked } = state;
         if (folder.value === "" && document.activeElement !== folder) folder.value = BreastAI.settings.dataFolder(state.welcome?.config);
-        fill(byId("audit-question"), asked !== null ? question(asked) : null);
+        fill(byId("audit-question"), asked !== null ? question(asked, audit?.groups_total ?? 0) : null);
         fill(byId("audit-body"), ...(audit === null ? [make("p", { class: "empty", text: t("audit.none") })] : bodyOf(audit)));
         const groups = audit?.groups ?? [];
         byId("twins-card").hidden = groups.length === 0;

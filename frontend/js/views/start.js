@@ -9,6 +9,10 @@
   /** Shown above the fold, when the schema has them; all others are in the folded form. */
   const QUICK = ["model.architecture", "training.epochs"];
 
+  /** The values of data.on_leak with which somebody may have to be asked, and the errors that ask. */
+  const UNDECIDED = ["auto", "ask", undefined];
+  const QUESTIONS = ["data.leaks_doubtful", "data.twins_found"];
+
   /** @param {Context} context */
   function create(context) {
     const { connection, store } = context;
@@ -191,28 +195,40 @@
     }
 
     /**
-     * Start the run; where the user has not said what to do about twins, and the folder is known, show them first.
+     * Start the run; where the user has not said what to do about duplicates and leaks, look for them first, by the
+     * form's own folders, patient rule and frames, and show what there is.
      * @param {Record<string, any>} wanted
      */
     async function begin(wanted) {
       store.dispatch({ type: "@twins_decided" });
-      const config = /** @type {any} */ (wanted.config);
-      const root = folder.value.trim();
-      const told = config.data?.on_leak !== undefined && config.data.on_leak !== "ask";
-      const usual = ["train_dir", "val_dir", "test_dir", "split_file"].every((key) => !changed.has(`data.${key}`));
-      if (!told && usual && root !== "") {
-        const audit = await connection.request("audit_data", { data: root });
+      const data = /** @type {any} */ (settings.overlay(base(), changes())).data;
+      if (UNDECIDED.includes(data?.on_leak) && !data?.split_file) {
+        const root = folder.value.trim();
+        const usual = ["train_dir", "val_dir", "test_dir", "pool_val"].every((key) => !changed.has(`data.${key}`));
+        const audit = await connection.request("audit_data", usual && root !== "" ? { ...wanted, data: root } : wanted);
         if (audit.type !== "audit") return;
-        if (audit.groups_total > 0) {
-          store.dispatch({ type: "@ask_twins", order: wanted });
+        const shared = audit.findings.some((/** @type {Wire.Finding} */ { code }) => code === "patients.across_splits");
+        if (audit.groups_total > 0 || shared) {
+          store.dispatch({ type: "@ask_twins", request: "start_training", order: wanted });
           location.hash = "#audit";
           return;
         }
       }
-      await connection.request("start_training", wanted);
+      await ask("start_training", wanted);
+    }
+
+    /** Send a request that may be answered by a question about leaks: then show it. @param {string} request @param {Record<string, any>} wanted */
+    async function ask(request, wanted) {
+      try {
+        await connection.request(request, wanted);
+      } catch (error) {
+        if (store.state().asked !== null && QUESTIONS.includes(/** @type {Error} */ (error).message)) location.hash = "#audit";
+        throw error;
+      }
     }
 
     context.order = order;
+    context.ask = ask;
     context.values = () => settings.overlay(base(), changes());
     context.adopt = (path, value) => {
       const field = drawn.find((each) => each.field.path === path)?.field;
@@ -232,8 +248,8 @@
     form.querySelector("[data-action=describe_data]")?.addEventListener("click", describe);
     const queue = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=queue_training]"));
     const crossval = /** @type {HTMLButtonElement} */ (form.querySelector("[data-action=start_crossval]"));
-    crossval.addEventListener("click", () => connection.request("start_crossval", order()).catch(() => {}));
-    queue.addEventListener("click", () => connection.request("start_training", { ...order(), queue: true }).catch(() => {}));
+    crossval.addEventListener("click", () => ask("start_crossval", order()).catch(() => {}));
+    queue.addEventListener("click", () => ask("start_training", { ...order(), queue: true }).catch(() => {}));
 
     folder.addEventListener("input", () => {
       folderTouched = true;

@@ -154,7 +154,7 @@
       if (start.disabled) return;
       const order = context.order?.() ?? { config: {} };
       const config = BreastAI.settings.overlay(order.config, { tuning: typed().values });
-      connection.request("start_tuning", { ...order, config }).catch(() => {});
+      context.ask?.("start_tuning", { ...order, config }).catch(() => {});
     });
     byId("tuning-stop").addEventListener("click", () => connection.request("stop_training").catch(() => {}));
 

@@ -1,0 +1,73 @@
+"""The gate before a run: what the audit found, and whether a person must answer before anything is trained."""
+
+from collections.abc import Generator, Sequence
+from typing import Literal
+
+from breastai.clinical.auditing import audit_event, audited
+from breastai.data.cases import Folders, patients_elsewhere
+from breastai.data.leaks import MOST_LEFT_OUT, left_out, patients_on_both_sides
+from breastai.data.patients import patients_in
+from breastai.domain.config import Config
+from breastai.domain.errors import LeaksDoubtful, TwinsFound
+from breastai.domain.events import Event, LeakQuestion, ProgressUpdate
+from breastai.domain.evidence import AuditRecord, TwinGroup
+from breastai.storage.workspace import Workspace
+
+_NAMED_PAIRS = 5
+Asker = Literal["train", "crossval", "tune", "train_seeds"]
+
+
+def pass_gate(
+    config: Config, folders: Folders, workspace: Workspace, *, asker: tuple[Asker, Config] | None
+) -> Generator[Event, None, AuditRecord]:
+    """Return the audit of a run's images, made now unless it was before; tell how far it is.
+
+    Where data.on_leak says auto and what was found is doubtful or would take many training images, or where it says ask
+    and there is anything at all, tells of the audit with pictures and raises LeaksDoubtful or TwinsFound. `asker`: the job
+    that would begin, and what it was asked with; None where nothing is to be asked, since it was before.
+    """
+    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
+    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
+    if asker is None or config.data.split_file is not None or config.data.on_leak not in ("auto", "ask"):
+        return record
+    patients = patients_in(folders.train, config.evaluation.patient_id, workspace.root)
+    elsewhere = patients_elsewhere(config, folders, workspace.root)
+    files = folders.train.files
+    found = record.finding("twins.doubtful")
+    question: LeaksDoubtful | TwinsFound
+    try:
+        lost = left_out(files, record.groups, config.data.on_leak, patients, elsewhere)
+        if config.data.on_leak == "ask" or (found is None and len(lost) <= MOST_LEFT_OUT * len(files)):
+            return record
+        question = LeaksDoubtful(
+            images=record.images,
+            alike=len({file for group in record.groups for file in group.files}),
+            groups=len(record.groups),
+            largest=max((len(group.files) for group in record.groups), default=0),
+            patients=len(patients_on_both_sides(patients, elsewhere)),
+            lost=len(lost),
+            train=len(files),
+            pairs=_some_pairs(record.groups),
+        )
+    except TwinsFound as asked:
+        question = asked
+    job, asked_with = asker
+    yield audit_event(
+        record,
+        config.data.train_dir,
+        bounded=True,
+        pictures_from=folders.by_split(),
+        question=LeakQuestion(
+            job=job,
+            config=asked_with.model_dump(mode="json", exclude={"server"}),
+            code=question.code,
+            params=question.params,
+        ),
+    )
+    raise question
+
+
+def _some_pairs(groups: Sequence[TwinGroup]) -> str:
+    """Return two files of each of some groups, the largest first; a dash without one."""
+    shown = sorted(groups, key=lambda group: -len(group.files))[:_NAMED_PAIRS]
+    return "; ".join(f"{group.files[0]}, {group.files[1]}" for group in shown) or "-"
