@@ -46,6 +46,29 @@ def test_predictions_are_judged_like_a_model(tmp_path: Path, capsys: pytest.Capt
     assert len(record.cases) == 60
 
 
+def test_women_with_cancer_in_one_breast_are_positive_whatever_the_class_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["file,label,p_krebs,p_kein Krebs,patient_id"]
+    for woman in range(30):
+        for side in "LR":
+            ill = woman < 8 and side == "L"
+            score = 0.9 if ill else 0.05
+            rows.append(f"{woman}{side}.png,{'krebs' if ill else 'kein Krebs'},{score},{1 - score:.2f},W{woman}")
+    (tmp_path / "p.csv").write_text("\n".join(rows), encoding="utf-8")
+    arguments = ["evaluate", "--predictions", str(tmp_path / "p.csv"), "--workspace", str(tmp_path / "w")]
+    assert run([*arguments, "--json"]) == 0
+    pooled = told(capsys)[-1]["by_patient"]
+    assert (pooled["target_class"], pooled["patients"], pooled["mixed"], pooled["counts"]["krebs"]) == (
+        "krebs",
+        30,
+        8,
+        8,
+    )
+    assert run(arguments) == 0
+    assert "Patients with images of several classes: 8 of 30" in capsys.readouterr().out
+
+
 def test_a_bad_table_is_an_error_that_names_the_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "p.csv").write_text("label,p_a,p_b\na,7,0\n")
     status = run(["evaluate", "--predictions", str(tmp_path / "p.csv"), "--json", "--workspace", str(tmp_path / "w")])

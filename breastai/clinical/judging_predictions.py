@@ -7,6 +7,7 @@ import breastai
 from breastai.clinical.judgement import compare, gather_evidence, thinned
 from breastai.data.predictions_table import Predictions, matched, read_predictions
 from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.class_words import class_in_question
 from breastai.domain.errors import TargetClassUnknown
 from breastai.domain.events import Comparison, Evaluation, Event, ProgressUpdate
 from breastai.domain.evidence import EvaluationRecord, Evidence, JudgedCase
@@ -54,7 +55,7 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
 def _target(wished: str | None, class_names: Sequence[str]) -> str | None:
     """Return the class that makes a patient positive, None where neither the user nor a name tells."""
     if wished is None:
-        return "malignant" if "malignant" in class_names else None
+        return class_in_question(class_names).answer
     if wished not in class_names:
         raise TargetClassUnknown(wished, list(class_names))
     return wished

@@ -50,7 +50,7 @@ def evaluate(
         typer.Option(
             "--target-class",
             metavar="CLASS",
-            help="With --predictions: a patient with any image of this class is positive; malignant where there is one.",
+            help="With --predictions: a patient with any image of this class is positive; by default the class that is named like a disease.",
         ),
     ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
