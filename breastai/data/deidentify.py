@@ -104,7 +104,7 @@ def _files(source: Path, target: Path) -> list[Path]:
     for folder, folders, files in os.walk(source):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not is_system_name(name) and here / name != target)
-        found += [here / name for name in sorted(files) if not is_system_name(name) and not (here / name).is_symlink()]
+        found += [here / name for name in sorted(files) if not is_system_name(name) and (here / name).is_file()]
     return found
 
 

@@ -23,6 +23,7 @@ from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import error_event
 from breastai.engine.beginning import resume, train
 from breastai.scale.crowd import Crowd
+from breastai.storage.private_files import keep_files_private
 from breastai.storage.recording import Events, Pace, recorded, translated
 from breastai.storage.workspace import Workspace
 
@@ -34,6 +35,7 @@ def perform(job: Train | Resume, crowd: Crowd) -> Iterator[Event]:
 
     Ends with a terminal event in the first process, as `worker.perform` does; the others fall silent when it stops.
     """
+    keep_files_private()
     workspace = Workspace.open(job.workspace)
     images = translated(brought_here(job, workspace), workspace)
     events = translated(_with_losses(_events(job, workspace, crowd), crowd), workspace)

@@ -181,6 +181,10 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         stack.push_async_callback(services.runner.close, SHUTDOWN_WITHIN_S)
         stack.push_async_callback(services.light.close)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
+        if services.data_roots.beyond:
+            LOG.info(
+                "runs may reach beyond this machine, as config.json says: %s", ", ".join(services.data_roots.beyond)
+            )
         await services.queue.restore()
         for upkeep in (go_on_with_interrupted(services), back_up_on_schedule(services)):
             stack.push_async_callback(_end_task, asyncio.create_task(upkeep, name="upkeep"))

@@ -56,6 +56,11 @@ class DataRoots:
         wholes = (whole,) if own == of_whole else ()
         return replace(self, stores=(*self.stores, *own), wholes=wholes, trackers=told)
 
+    @property
+    def beyond(self) -> list[str]:
+        """Return the addresses that runs may read from or tell of themselves, without their secrets: for the log."""
+        return [without_secrets(place) for place in (*self.stores, *self.trackers)]
+
     def check(self, path: str) -> None:
         """Raise DataOutsideRoots unless `path`, its links followed, lies in a root; it need not exist.
 

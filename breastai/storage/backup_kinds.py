@@ -4,6 +4,7 @@ A backup can come from anybody. What it may cost is bounded before and while it 
 written; nothing larger comes to lie where every page that connects has it read.
 """
 
+import logging
 import re
 import zipfile
 import zlib
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breastai.storage.journal import MOST_JOURNAL_BYTES, MOST_LINE_BYTES
+
+_LOG = logging.getLogger("breastai")
 
 MOST_FILES = 200_000
 _MIB = 2**20
@@ -57,9 +60,30 @@ def rank_of(name: str) -> int:
 
 
 def goes_in(path: Path, name: str) -> bool:
-    """Return whether a file of the workspace belongs in a backup: of a kind, and not larger than that may be."""
+    """Return whether a file of the workspace belongs in a backup: of a kind, and as one of that kind can be.
+
+    One that could not come back must not keep all others from being backed up: it is left out, and the log names it.
+    """
     rank = rank_of(name)
-    return rank < len(KINDS) and path.stat().st_size <= KINDS[rank].most_bytes
+    if rank == len(KINDS):
+        return False
+    if path.stat().st_size > KINDS[rank].most_bytes or not _has_lines(path, name):
+        _LOG.warning("%s is left out of the backup: it is larger, or has a longer line, than a run can write", name)
+        return False
+    return True
+
+
+def _has_lines(path: Path, name: str) -> bool:
+    if not KINDS[rank_of(name)].in_lines:
+        return True
+    look_at = check_lines(name, ValueError)
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_MIB):
+                look_at(piece)
+    except ValueError:
+        return False
+    return True
 
 
 def packing_of(path: Path) -> int:

@@ -256,6 +256,15 @@ def test_a_long_journal_of_short_lines_is_backed_up_and_comes_back(workspace) ->
     assert journal.read_bytes() == content
 
 
+def test_a_journal_that_could_not_come_back_keeps_no_other_file_from_being_backed_up(workspace, caplog) -> None:
+    workspace.run_dir("r2").mkdir()
+    workspace.journal_file("r2").write_bytes(b"a" * (MOST_LINE_BYTES + 1))
+    made = create_backup(workspace)
+    assert "logs/r1/events.jsonl" in names(made.path) and "logs/r2/events.jsonl" not in names(made.path)
+    assert "logs/r2/events.jsonl is left out" in caplog.text
+    assert restore_backup(workspace, made.path.name).files
+
+
 def test_a_link_in_the_zip_is_refused(workspace):
     forged = forge(workspace, {})
     path = workspace.backups_dir / forged
