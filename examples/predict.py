@@ -14,7 +14,10 @@ session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProv
 model = json.loads(session.get_modelmeta().custom_metadata_map["breastai"])
 prepare, side = model["preprocessing"], model["image_size"]
 assert prepare["resize"] == "stretch" and prepare.get("breast_region", "keep") == "keep", "not in forty lines"
-grey = cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE)
+grey = cv2.imread(sys.argv[2], cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+if grey is not None and grey.dtype == np.uint16:  # by the depth of the training images, not of this one
+    largest = 2 ** prepare["bit_depth"] - 1
+    grey = np.rint(np.minimum(grey, largest) * (255 / largest)).astype(np.uint8)
 assert grey is not None and min(grey.shape) >= side, "an image at least as large as the network's"
 grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
 if prepare["clahe"]:

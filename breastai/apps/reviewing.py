@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breastai.apps.review_texts import TEXTS, Language, share
-from breastai.data.decode import read_image
 from breastai.data.headers import header_of
 from breastai.data.pictures import picture as small_picture
+from breastai.data.reading import read_for
 from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Prediction
 from breastai.domain.sentences import in_french
@@ -43,7 +43,7 @@ def ask(model: Answering, path: Path, folder: Path) -> Reviewed:
     if not was_sent(path, folder):
         return Reviewed(None, unreadable(ImageUnreadable(name, "it was not sent to this page"), name))
     try:
-        return Reviewed(path, prediction(model, read_image(path), name, header_of(path)))
+        return Reviewed(path, prediction(model, read_for(path, model.preprocessing), name, header_of(path)))
     except BreastAIError as error:
         return Reviewed(path, unreadable(error, name))
 

@@ -7,10 +7,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from breastai.clinical.audit_reading import READING_FAULTS, reading_faults
 from breastai.clinical.image_facts import ImageFacts, Pixels, look_at_all
 from breastai.clinical.intervals import wilson
 from breastai.clinical.known_patients import across_patients, doubtful, within_patients
 from breastai.clinical.shortcuts import find_shortcuts
+from breastai.data.bit_depth import depth_of_set
 from breastai.data.duplicates import Duplicates, find_duplicates
 from breastai.data.frames import by_file, file_of
 from breastai.data.image_folder import ImageFolder
@@ -20,7 +22,6 @@ Severity = Literal["error", "warning", "info"]
 # The claim an evaluation is meant to support: a sensitivity near 0.9, known within this much either way.
 CLAIMED_SENSITIVITY = 0.9
 WIDEST_HALF_INTERVAL = 0.1
-_LEAST_CONTRAST = 2.0
 _SMALLEST_SIDE = 32
 _MARKED_SHARE = 0.0003
 _COLOURED_SHARE = 0.001
@@ -100,9 +101,10 @@ FAULTS: Mapping[str, Fault] = {
         "They are left out, which may change who is studied.",
         "Replace them with sound copies, or remove them.",
     ),
+    **{code: Fault(*row) for code, row in READING_FAULTS.items()},
     "images.blank": Fault(
         "warning",
-        "{count} images are blank or nearly so.",
+        "{count} images are blank or nearly so; training leaves them out.",
         "They show nothing that could be learnt but the class of their folder.",
         "Remove them, or replace them with the right ones.",
     ),
@@ -164,12 +166,14 @@ class TwinGroup:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found, the worst first, and every group of duplicates. `thumbnails`: of each image, by its content's hash."""
+    """What was found, the worst first, and every group of duplicates. `thumbnails`: of each image, by its content's hash;
+    `bit_depth`: of the training images' files of 16 bits that do not say it."""
 
     findings: tuple[Finding, ...]
     groups: tuple[TwinGroup, ...]
     images: int
     thumbnails: Mapping[str, Pixels] = field(default_factory=dict)
+    bit_depth: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the audit as one object fit for JSON."""
@@ -224,16 +228,15 @@ def audit(
     )
     # Known patients outrank likeness; but what shows nothing is the same whoever it is of.
     known = [image.patient for image in images]
-    contents = [
-        number if image.facts.contrast < _LEAST_CONTRAST else image.facts.pixel_hash
-        for number, image in enumerate(images)
-    ]
+    contents = [number if image.facts.blank else image.facts.pixel_hash for number, image in enumerate(images)]
     duplicates, same = within_patients(duplicates, known), across_patients(contents, known)
     masks = [_name(split, mask) for split, folder in folders.items() for mask in folder.masks]
     class_names = sorted({image.class_name for image in images})
     # The frames of one file look alike by their nature, and no split parts them.
     several = [group for group in duplicates.groups if len({file_of(images[number].file) for number in group}) > 1]
     groups = tuple(_group(images, group) for group in (*several, *same))
+    depth = depth_of_set([image.facts.own_bits for image in images if image.split in ("train", "")])
+    looked = [(image.file, image.facts) for image in images]
     findings = [
         *_about_twins(groups),
         *_about_doubt(images, (*several, *same)),
@@ -241,12 +244,13 @@ def audit(
         *_about_same_images(images, same),
         *_about_shortcuts(images, class_names, duplicates),
         *_about_single_images(images, class_names, broken, masks),
+        *(_finding(code, files, **params) for code, files, params in reading_faults(looked, depth)),
         *_about_counts(images, class_names, duplicates),
     ]
     order = {"error": 0, "warning": 1, "info": 2}
     findings.sort(key=lambda finding: order[finding.severity])
     small = {image.facts.content_hash: image.facts.thumbnail for image in images}
-    return Audit(tuple(findings), groups, len(images), small)
+    return Audit(tuple(findings), groups, len(images), small, depth)
 
 
 def _finding(code: str, files: Sequence[str] = (), **params: Any) -> Finding:
@@ -356,7 +360,7 @@ def _about_single_images(
         findings.append(_finding("masks.by_name", masks, count=len(masks)))
     if broken:
         findings.append(_finding("images.broken", broken, count=len(broken)))
-    blank = [image for image in images if image.facts.contrast < _LEAST_CONTRAST]
+    blank = [image for image in images if image.facts.blank]
     tests: dict[str, list[_Image]] = {
         "images.blank": blank,
         "masks.by_content": [image for image in images if image.facts.two_valued and image not in blank],

@@ -110,6 +110,7 @@ def audit_record(
         breastai=breastai.__version__,
         fingerprint=key,
         images=found.images,
+        bit_depth=found.bit_depth,
         findings=_by_severity(
             [
                 *find_in_rules(folders, rule, workspace.root),

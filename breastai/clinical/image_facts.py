@@ -10,7 +10,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.decode import content_hash, decode, read_content, says_burned_in
+from breastai.clinical.colour_space import Mistake, mistaken_colour_space
+from breastai.data.content import reason_without_content
+from breastai.data.decode import content_hash, decode_image, read_content, says_burned_in
+from breastai.data.device import device_of
 from breastai.data.duplicates import thumbnail
 from breastai.domain.errors import ImageUnreadable
 
@@ -35,7 +38,8 @@ class ImageFacts:
 
     `marks` (MARK_CELLS squared): the strongest thin bright mark in each cell of the image, in grey levels.
 
-    `says_burned_in`: a DICOM header says that something is drawn into the pixels.
+    `says_burned_in`: a DICOM header says that something is drawn into the pixels. `blank`: it shows nothing. `own_bits`,
+    `pages`: as in `Decoded`. `colour_space`: how its tag is wrong; `device`: what made such an image, where it is known.
     """
 
     content_hash: str
@@ -52,17 +56,24 @@ class ImageFacts:
     marks: npt.NDArray[np.uint8]
     thumbnail: Pixels
     says_burned_in: bool = False
+    blank: bool = False
+    own_bits: int | None = None
+    pages: int = 1
+    colour_space: Mistake | None = None
+    device: str | None = None
 
 
 def look_at(content: bytes, name: str) -> ImageFacts:
     """Return the facts of an image by the bytes of its file; raise ImageUnreadable under `name`."""
-    image = decode(content, name)
+    decoded = decode_image(content, name)
+    image = decoded.pixels
     grey = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
     grey = np.ascontiguousarray(grey)
     colour = _colour_share(image)
     # A stained slide is coloured all over, and its gaps are white: no marks to be told there.
     rise = _thin_and_bright(grey) if colour < _COLOURED_ALL_OVER else np.zeros_like(grey)
     rim = _rim(grey)
+    mistake = mistaken_colour_space(image)
     histogram = np.bincount(grey.ravel(), minlength=256)
     return ImageFacts(
         content_hash=content_hash(content, name),
@@ -79,6 +90,11 @@ def look_at(content: bytes, name: str) -> ImageFacts:
         marks=_strongest_by_cell(rise),
         thumbnail=thumbnail(grey),
         says_burned_in=says_burned_in(content),
+        blank=reason_without_content(image) is not None,
+        own_bits=decoded.own_bits,
+        pages=decoded.pages,
+        colour_space=mistake,
+        device=device_of(content) if mistake else None,
     )
 
 

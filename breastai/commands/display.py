@@ -245,6 +245,8 @@ class Display:
             self._warn(f"{event.file}: {event.error}")
             return
         chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
+        for note in event.notes:
+            self._warn(f"{event.file}: {note}")
         seen = "".join(f" {word}" for word in (event.laterality, event.view) if word)
         self._line(f"{event.file}:{seen} {decision(event)}  ({chances})")
 

@@ -1,7 +1,7 @@
 """Preprocessed images on disk: decoded once, whatever the number of epochs and runs.
 
-An entry is one file: a header of 20 bytes (magic, CRC-32 of the pixels, channels, original height and width,
-little-endian), then the pixels. It lies under the hash of the preprocessing settings, named by the SHA-256 of
+An entry is one file: a header of 28 bytes (magic, CRC-32 of the pixels, channels, original height and width, bits of
+its own or 0, pages of its file, little-endian), then the pixels. It lies under the hash of the preprocessing settings, named by the SHA-256 of
 the image file. It is written under another name and renamed, so a run killed half-way leaves no half entry and
 several runs may share the folder.
 """
@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,20 +24,22 @@ import numpy as np
 import platformdirs
 import psutil
 
-from breastai.data.decode import DECODING_VERSION, Pixels, content_hash, decode, read_content
+from breastai.data.decode import DECODING_VERSION, Pixels, content_hash, read_content
 from breastai.data.frames import file_of
 from breastai.data.image_folder import ImageFolder, Skipped
 from breastai.data.masks import TWO_VALUED, is_two_valued
 from breastai.data.preprocess import PREPROCESSING_VERSION, preprocess
+from breastai.data.reading import decode_for, reading_logs
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
+from breastai.domain.events import Log
 from breastai.storage.mirror import as_written
 from breastai.storage.private_files import make_tree_private, open_private, private_folder
 
 CACHE_VERSION = 2
 
-_HEADER = struct.Struct("<4sIIII")
-_MAGIC = b"BAI1"
+_HEADER = struct.Struct("<4sIIIIII")
+_MAGIC = b"BAI2"
 _SUFFIX = ".pixels"
 _STALE_TEMPORARY_S = 3600.0
 # Images kept in memory when the disk takes no more: at most this share of what is free.
@@ -45,11 +47,21 @@ _MEMORY_SHARE = 0.25
 
 
 @dataclass(frozen=True)
+class _Original:
+    """What is known of an image before preprocessing; `own_bits` and `pages` as in `Decoded`."""
+
+    height: int
+    width: int
+    own_bits: int | None
+    pages: int
+
+
+@dataclass(frozen=True)
 class _Entry:
     """What is known of one prepared image; `pixels` only when it is not on disk."""
 
     digest: str
-    original_size: tuple[int, int]
+    original: _Original
     pixels: Pixels | None = None
 
 
@@ -69,7 +81,8 @@ class _Store:
 class Prepared:
     """Readable images of a folder, preprocessed: `image(i)` belongs to `folder.files[i]`.
 
-    `hashes` are SHA-256 of the files' content; `original_sizes` are (height, width) before preprocessing;
+    `hashes` are SHA-256 of the files' content; `original_sizes` are (height, width) before preprocessing; `own_bits` and
+    `pages` are as in `Decoded`;
     `skipped` holds what the folder skipped and what could not be read. `cache_note` says what kept images
     from being cached, or None.
     """
@@ -78,6 +91,8 @@ class Prepared:
     skipped: tuple[Skipped, ...]
     hashes: tuple[str, ...]
     original_sizes: tuple[tuple[int, int], ...]
+    own_bits: tuple[int | None, ...]
+    pages: tuple[int, ...]
     image_size: int
     cache_note: str | None
     _store: _Store
@@ -85,6 +100,10 @@ class Prepared:
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    def logs(self) -> Iterator[Log]:
+        """Yield what must be told of how the images were read."""
+        yield from reading_logs(self.folder.files, self.own_bits, self.pages, self._store.preprocessing)
 
     def image(self, index: int) -> Pixels:
         """Return image `index`, uint8 (S, S, 3), yours to change.
@@ -101,9 +120,9 @@ class Prepared:
             content = read_content(self.folder.path(index), file)
             if content_hash(content, file) != digest:
                 raise ImageUnreadable(file, "it changed while it was in use; start again")
-            pixels, original_size = _made(content, file, self._store, may_be_mask=True)
+            pixels, original = _made(content, file, self._store, may_be_mask=True)
             if self.cache_note is None:
-                _write_entry(self._store, digest, pixels, original_size)
+                _write_entry(self._store, digest, pixels, original)
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)) if pixels.ndim == 2 else pixels.copy()
 
 
@@ -150,7 +169,9 @@ def prepare(
         folder=readable,
         skipped=tuple(sorted([*folder.skipped, *unreadable], key=lambda item: item.file)),
         hashes=tuple(entry.digest for entry in entries.values()),
-        original_sizes=tuple(entry.original_size for entry in entries.values()),
+        original_sizes=tuple((entry.original.height, entry.original.width) for entry in entries.values()),
+        own_bits=tuple(entry.original.own_bits for entry in entries.values()),
+        pages=tuple(entry.original.pages for entry in entries.values()),
         image_size=image_size,
         cache_note=" ".join(note for note in notes if note) or None,
         _store=store,
@@ -180,35 +201,36 @@ class _Maker:
         try:
             content = read_content(self._folder.path(index), file)
             digest = content_hash(content, file)
-            original_size = _sound_entry(self._store, digest)
-            if original_size is not None:
-                return _Entry(digest, original_size)
-            pixels, original_size = _made(content, file, self._store, _may_be_mask(self._folder, file))
+            original = _sound_entry(self._store, digest)
+            if original is not None:
+                return _Entry(digest, original)
+            pixels, original = _made(content, file, self._store, _may_be_mask(self._folder, file))
         except ImageUnreadable as error:
             return error
         if self.failure is None:
-            self.failure = _write_entry(self._store, digest, pixels, original_size)
+            self.failure = _write_entry(self._store, digest, pixels, original)
         if self.failure is None:
             self.has_written = True
-            return _Entry(digest, original_size)
+            return _Entry(digest, original)
         with self._lock:
             self._free_bytes -= pixels.nbytes
             fits = self._free_bytes >= 0
-        return _Entry(digest, original_size, pixels if fits else None)
+        return _Entry(digest, original, pixels if fits else None)
 
 
 def _may_be_mask(folder: ImageFolder, file: str) -> bool:
     return folder.masks_kept or file_of(file) in folder.known
 
 
-def _made(content: bytes, file: str, store: _Store, may_be_mask: bool) -> tuple[Pixels, tuple[int, int]]:
-    """Return the preprocessed pixels, (S, S) for a grey image, else (S, S, 3), and the original size."""
-    image = decode(content, file)
+def _made(content: bytes, file: str, store: _Store, may_be_mask: bool) -> tuple[Pixels, _Original]:
+    """Return the preprocessed pixels, (S, S) for a grey image, else (S, S, 3), and what is known of the original."""
+    decoded = decode_for(content, file, store.preprocessing)
+    image = decoded.pixels
     if not may_be_mask and is_two_valued(image):
         raise ImageUnreadable(file, TWO_VALUED)
     square = preprocess(image, store.preprocessing, store.image_size)
     pixels = np.ascontiguousarray(square[:, :, 0]) if image.shape[2] == 1 else square
-    return pixels, (image.shape[0], image.shape[1])
+    return pixels, _Original(image.shape[0], image.shape[1], decoded.own_bits, decoded.pages)
 
 
 def _settings_key(preprocessing: PreprocessingSettings, image_size: int, masks_taken: bool = False) -> str:
@@ -219,20 +241,20 @@ def _settings_key(preprocessing: PreprocessingSettings, image_size: int, masks_t
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def _sound_entry(store: _Store, digest: str) -> tuple[int, int] | None:
-    """Return the original size from the header of an entry of the right length, marked as used, or None."""
+def _sound_entry(store: _Store, digest: str) -> _Original | None:
+    """Return what the header of an entry of the right length says of the original, marked as used, or None."""
     path = store.path(digest)
     try:
         with path.open("rb") as stream:
             header = stream.read(_HEADER.size)
             length = os.fstat(stream.fileno()).st_size
-        magic, _, channels, height, width = _HEADER.unpack(header)
+        magic, _, channels, height, width, own_bits, pages = _HEADER.unpack(header)
         if magic != _MAGIC or length != _HEADER.size + store.image_size**2 * channels or channels not in (1, 3):
             return None
         os.utime(path)
     except (OSError, struct.error):
         return None
-    return height, width
+    return _Original(height, width, own_bits or None, pages)
 
 
 def _read_entry(store: _Store, digest: str) -> Pixels | None:
@@ -243,7 +265,7 @@ def _read_entry(store: _Store, digest: str) -> Pixels | None:
         return None
     if stored.size < _HEADER.size:
         return None
-    magic, checksum, channels, _, _ = _HEADER.unpack(stored[: _HEADER.size].tobytes())
+    magic, checksum, channels, *_ = _HEADER.unpack(stored[: _HEADER.size].tobytes())
     pixels = stored[_HEADER.size :]
     side = store.image_size
     if magic != _MAGIC or channels not in (1, 3) or pixels.size != side * side * channels:
@@ -253,11 +275,12 @@ def _read_entry(store: _Store, digest: str) -> Pixels | None:
     return pixels.reshape((side, side) if channels == 1 else (side, side, 3))
 
 
-def _write_entry(store: _Store, digest: str, pixels: Pixels, original_size: tuple[int, int]) -> str | None:
+def _write_entry(store: _Store, digest: str, pixels: Pixels, original: _Original) -> str | None:
     """Write an entry under its name in one step; return what kept it from being written, or None."""
     path = store.path(digest)
     channels = 1 if pixels.ndim == 2 else 3
-    header = _HEADER.pack(_MAGIC, zlib.crc32(pixels.data), channels, *original_size)
+    known = (original.height, original.width, original.own_bits or 0, original.pages)
+    header = _HEADER.pack(_MAGIC, zlib.crc32(pixels.data), channels, *known)
     temporary = path.with_name(f"{digest}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         private_folder(path.parent)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.augment import augment
+from breastai.data.bit_depth import BitDepth
 from breastai.data.decode import Pixels, file_at, read_image
 from breastai.data.frames import with_frames
 from breastai.data.headers import header_of
@@ -69,7 +70,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
         raise ImageUnreadable(file, "it is no image of this folder")
     if not whole.is_file():
         raise ImageUnreadable(file, "there is no such file")
-    image = _decoded(str(path), whole.stat().st_mtime_ns)
+    image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
     header = header_of(path)
     seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)
     drawn = [
@@ -129,5 +130,5 @@ def _thumbnail(path: str, changed_ns: int, size_bytes: int) -> tuple[str, int, i
 
 
 @lru_cache(maxsize=1)  # a slider that moves asks for the same image again and again
-def _decoded(path: str, changed_ns: int) -> Pixels:
-    return read_image(Path(path))
+def _decoded(path: str, changed_ns: int, bit_depth: BitDepth) -> Pixels:
+    return read_image(Path(path), bit_depth)

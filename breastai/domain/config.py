@@ -90,7 +90,11 @@ class PreprocessingSettings(Settings):
     )
     frames: Literal["middle", "each"] = Field(
         "middle",
-        description="DICOM files of several images: middle takes the middle one; each takes every one as a case of its own, and a split never parts them.",
+        description="Files of several images: middle takes the middle frame of a DICOM file and the largest page of any other; each takes every one as a case of its own, and a split never parts them.",
+    )
+    bit_depth: Annotated[int, Field(ge=8, le=32)] | Literal["image"] | None = Field(
+        None,
+        description="How many bits the values of 16-bit PNG and TIFF files use, and of DICOM files without a window whose BitsStored is all of BitsAllocated; null is found from the training set; image takes each image's own range.",
     )
     breast_region: Literal["keep", "crop"] = Field(
         "keep",
@@ -105,6 +109,13 @@ class PreprocessingSettings(Settings):
     normalization: Literal["weights", "imagenet"] = Field(
         "weights", description="Mean and standard deviation: those the pretrained weights expect, or ImageNet's."
     )
+
+
+def of_a_model(preprocessing: Any) -> Any:
+    """Return the preprocessing that a model keeps; one from before there was a bit depth takes each image's own range."""
+    if isinstance(preprocessing, Mapping) and "bit_depth" not in preprocessing:
+        return {**preprocessing, "bit_depth": "image"}
+    return preprocessing
 
 
 class AugmentationSettings(Settings):

@@ -457,6 +457,7 @@ class Prediction(Event):
     view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
     modality: str | None = Field(None, description="The modality a DICOM header names, such as US or MG.")
     known_modalities: list[str] = Field([], description="Those that headers of the training images named.")
+    notes: list[str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
     error: str | None = None
 
 

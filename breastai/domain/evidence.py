@@ -260,6 +260,7 @@ class AuditRecord(Part):
     images: int
     findings: list[Finding]
     groups: list[TwinGroup]
+    bit_depth: int | None = None
 
     def finding(self, code: str) -> Finding | None:
         """Return the finding of a code, if there is one."""

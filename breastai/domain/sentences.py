@@ -228,6 +228,22 @@ _IMAGES = (
         r"it is blank: nearly all its pixels are of one grey",
         "elle est vide\u00a0: presque tous ses pixels ont le même gris",
     ),
+    (
+        r"Its file has (\d+) pages or frames: one was read, the largest, or of DICOM the middle one\.",
+        "Son fichier a {} pages ou images\u00a0: une seule a été lue, la plus grande, ou celle du milieu en DICOM.",
+    ),
+    (
+        r"Its values take (\d+) bits, those of the training images (\d+): what is brighter is white\.",
+        "Ses valeurs occupent {} bits, celles des images d’entraînement {}\u00a0: ce qui est plus clair est blanc.",
+    ),
+    (
+        r"Its values take (\d+) bits, those of the training images (\d+): it is far too dark for them\.",
+        "Ses valeurs occupent {} bits, celles des images d’entraînement {}\u00a0: elle est bien trop sombre pour elles.",
+    ),
+    (
+        r"Neither its file nor the model says how many of its bits count: (\d+) were taken, by its brightest pixel\.",
+        "Ni son fichier ni le modèle n’indiquent combien de ses bits comptent\u00a0: {} ont été retenus, d’après son pixel le plus clair.",
+    ),
     (r"the DICOM file holds no image", "le fichier DICOM ne contient pas d’image"),
     (r"its DICOM display attributes can't be used \((.*)\)", "ses attributs d’affichage DICOM sont inutilisables ({})"),
     (r"it is not a readable DICOM file \((.*)\)", "ce n’est pas un fichier DICOM lisible ({})"),

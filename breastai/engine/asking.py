@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from breastai.data.decode import Pixels
+from breastai.data.decode import Decoded
 from breastai.data.headers import Header
 from breastai.data.region import Region
 from breastai.domain.events import Event, ModelAnswer, ProgressUpdate
@@ -46,15 +46,16 @@ def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
     model = AnsweringCheckpoint(loaded, runtime)
 
-    def ask(image: Pixels, called: str, header: Header) -> ModelAnswer:
-        said = prediction(model, image, called, header)
+    def ask(decoded: Decoded, called: str, header: Header) -> ModelAnswer:
+        image = decoded.pixels
+        said = prediction(model, decoded, called, header)
         heat_map = None
         if heat_maps:
             heat, region, _, _ = explained(loaded, image, runtime, said.decision or said.label)
             heat_map = drawn_map(heat, region, (image.shape[0], image.shape[1]))
         return ModelAnswer(model=name, prediction=said, heat_map=heat_map)
 
-    return Asked(ask, loaded.manifest.config.preprocessing.frames)
+    return Asked(ask, loaded.manifest.config.preprocessing)
 
 
 def drawn_map(heat: Heat, region: Region, shape: tuple[int, int]) -> str:

@@ -5,6 +5,7 @@ imported here loads torch, which takes seconds: so the first word comes soon.
 """
 
 import importlib
+import json
 from collections.abc import Generator, Iterator, Sequence
 from threading import Thread
 
@@ -116,6 +117,8 @@ def _events(
             raise
     if world.size > 1 and world.told(lambda: _BEGINS) == _REFUSED:
         return
+    if record is not None and resumed is None:
+        config = _with_bit_depth(config, record)
     yield TrainingStarted(
         architecture=config.model.architecture,
         epochs=config.training.epochs,
@@ -131,14 +134,24 @@ def _events(
         cases = yield from _cases(run_id, config, folders, workspace, resumed, record)
     else:  # when the first has split them, and perhaps cached them
         saved = SplitFile.model_validate_json(world.told(str))
+        config = parse_config(json.loads(world.told(str)))
         cases = yield from _preparing(config, folders, workspace, (), saved)
     if world.first and world.size > 1:
         world.told(cases.split_file.model_dump_json)
+        world.told(config.model_dump_json)
     yield _data_loaded(cases)
     yield from _shared(cases)
     from breastai.engine.training import learned
 
     yield from learned(run_id, config, workspace, cases, resumed, world)
+
+
+def _with_bit_depth(config: Config, record: AuditRecord) -> Config:
+    """Return the configuration with the bit depth that the audit found, where it states none."""
+    if config.preprocessing.bit_depth is not None:
+        return config
+    preprocessing = config.preprocessing.model_copy(update={"bit_depth": record.bit_depth})
+    return config.model_copy(update={"preprocessing": preprocessing})
 
 
 def _cases(

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from breastai.clinical.decision import calibrated
-from breastai.data.decode import Pixels, read_image
+from breastai.data.decode import Pixels
 from breastai.data.frames import files_of
 from breastai.data.preprocess import on_original, prepared
+from breastai.data.reading import read_for
 from breastai.data.region import Region
 from breastai.domain.errors import BreastAIError, ImageUnreadable, TargetClassUnknown
 from breastai.domain.events import Event, ExplanationsComplete, HeatMap
@@ -122,7 +123,7 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
     for path in files:
         name = workspace.relative(path)
         try:
-            image = read_image(path)
+            image = read_for(path, loaded.manifest.config.preprocessing).pixels
             heat, region, probabilities, number = explained(loaded, image, runtime, job.target_class)
         except BreastAIError as error:
             failed += 1

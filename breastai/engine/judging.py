@@ -197,6 +197,7 @@ def ask(loaded: Loaded, folder: Path | None, workspace: Workspace) -> Generator[
             message=f"{len(skipped)} files could not be used, the first: {skipped[0].file} ({skipped[0].reason}).",
             params={"count": len(skipped), "file": skipped[0].file, "reason": skipped[0].reason},
         )
+    yield from images.prepared.logs()
     shown = images.prepared.folder.subset(images.indices)
     patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
     overlap = yield from _overlap(loaded, images, patients, workspace)

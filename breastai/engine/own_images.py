@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from breastai.data.decode import content_hash, decode, file_at, read_content
+from breastai.data.decode import content_hash, file_at, read_content
 from breastai.data.preprocess import preprocess
+from breastai.data.reading import decode_for
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import BreastAIError
 from breastai.engine.checkpoint_io import Loaded
@@ -41,7 +42,8 @@ def own_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "val
         content = _content(loaded, workspace, names[number], hashes[number])
         try:
             if content is not None:
-                pixels = preprocess(decode(content, names[number]), manifest.config.preprocessing, side)
+                settings = manifest.config.preprocessing
+                pixels = preprocess(decode_for(content, names[number], settings).pixels, settings, side)
                 labels.append(_label(names[number], classes))
                 images.append(pixels)
         except (BreastAIError, ValueError):

@@ -231,6 +231,9 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
             message=f"{run.cases.masks} mask files were recognised and left out.",
             params={"count": run.cases.masks},
         )
+    prepared = {id(part.prepared): part.prepared for part in (run.cases.train, run.cases.val)}
+    for images in prepared.values():
+        yield from images.logs()
     if run.cases.cache_note:
         yield Log(level="warning", code="data.cache", message=run.cases.cache_note)
 

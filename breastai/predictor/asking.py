@@ -2,15 +2,18 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from breastai.data.decode import Pixels, read_image
+from breastai.data.bit_depth import BitDepth
+from breastai.data.decode import Decoded
 from breastai.data.frames import Frames, frames_of
 from breastai.data.headers import Header, header_of
 from breastai.data.pictures import data_uri
+from breastai.data.reading import read_for
+from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
 from breastai.domain.jobs import AskExports, HandedImage
@@ -26,10 +29,10 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Asked:
-    """A model that can be asked: `ask` says what it thinks of a decoded image of some name."""
+    """A model that can be asked: `ask` says what it thinks of an image of some name, decoded by its `preprocessing`."""
 
-    ask: Callable[[Pixels, str, Header], ModelAnswer]
-    frames: Frames
+    ask: Callable[[Decoded, str, Header], ModelAnswer]
+    preprocessing: PreprocessingSettings
 
 
 def ask_exports(job: AskExports, workspace: Workspace) -> Iterator[Event]:
@@ -44,7 +47,7 @@ def asked_export(workspace: Workspace, name: str) -> Asked:
     model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
     return Asked(
         lambda image, called, header: ModelAnswer(model=name, prediction=prediction(model, image, called, header)),
-        model.preprocessing.frames,
+        model.preprocessing,
     )
 
 
@@ -56,7 +59,7 @@ def answered(
     Every frame of a DICOM file is an image where one of the models takes them so.
     """
     failed, count = 0, 0
-    frames: Frames = "each" if any(model.frames == "each" for model in models.values()) else "middle"
+    frames: Frames = "each" if any(model.preprocessing.frames == "each" for model in models.values()) else "middle"
     for handed in images:
         path = Path(handed.path)
         if keep is not None:
@@ -68,17 +71,29 @@ def answered(
             count += 1
             name = f"{handed.name}{frame.name.removeprefix(path.name)}"
             try:
-                image = read_image(frame)
+                seen = _seen_by(models.values(), frame)
             except BreastAIError as error:
                 failed += 1
                 said = [ModelAnswer(model=model, prediction=unreadable(error, name)) for model in models]
                 yield ImageAnswer(image=handed.image, name=name, picture=None, answers=said)
                 continue
             header = header_of(frame)
-            answers = [model.ask(image, name, header) for model in models.values()]
-            picture = data_uri(image, _PICTURE_SIDE)
+            answers = [model.ask(image, name, header) for model, image in zip(models.values(), seen, strict=True)]
+            picture = data_uri(seen[0].pixels, _PICTURE_SIDE)
             yield ImageAnswer(image=handed.image, name=name, picture=picture, answers=answers)
     yield ImagesAnswered(count=count, failed=failed, kept=kept)
+
+
+def _seen_by(models: Iterable[Asked], path: Path) -> list[Decoded]:
+    """Return the image at `path` as each model has it decoded; raise ImageUnreadable."""
+    decoded: dict[BitDepth, Decoded] = {}
+    seen: list[Decoded] = []
+    for model in models:
+        depth = model.preprocessing.bit_depth
+        if depth not in decoded:
+            decoded[depth] = read_for(path, model.preprocessing)
+        seen.append(decoded[depth])
+    return seen
 
 
 @lru_cache(maxsize=_OPEN_MODELS)  # the light worker is asked image by image

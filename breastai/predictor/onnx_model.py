@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
-from breastai.domain.config import PreprocessingSettings
+from breastai.domain.config import PreprocessingSettings, of_a_model
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
 from breastai.predictor.answer import Answer, joined
@@ -53,6 +53,11 @@ class ModelMetadata(BaseModel):
     decision_fitted_on: str | None = None
     members: list[EnsembleMember] = []
     references: References | None = None
+
+    @field_validator("preprocessing", mode="before")
+    @classmethod
+    def _as_it_was_prepared(cls, value: Any) -> Any:
+        return of_a_model(value)
 
 
 @dataclass(frozen=True, eq=False)

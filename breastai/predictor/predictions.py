@@ -12,9 +12,10 @@ from typing import Protocol
 import numpy as np
 
 from breastai.clinical.decision import decide
-from breastai.data.decode import read_image
+from breastai.data.decode import Decoded
 from breastai.data.headers import NO_HEADER, Header, header_of
 from breastai.data.preprocess import Pixels, prepared
+from breastai.data.reading import read_for, reading_notes
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import BreastAIError, ImageUnreadable
@@ -52,6 +53,7 @@ class _Read:
     processing: Processing | None
     reason: str | None
     header: Header = NO_HEADER
+    notes: Sequence[str] = ()
 
 
 def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path], str]) -> Iterator[Prediction]:
@@ -87,9 +89,9 @@ def told(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
     yield PredictionsComplete(count=count, failed=failed)
 
 
-def prediction(model: Answering, image: Pixels, name: str, header: Header = NO_HEADER) -> Prediction:
-    """Return the prediction for a decoded image, (H, W, 1) or (H, W, 3)."""
-    (found,) = _answered(model, [Path(name)], [_ready(image, model, header)], lambda _: name)
+def prediction(model: Answering, decoded: Decoded, name: str, header: Header = NO_HEADER) -> Prediction:
+    """Return the prediction for an image decoded by the model's settings."""
+    (found,) = _answered(model, [Path(name)], [_ready(decoded, name, model, header)], lambda _: name)
     return found
 
 
@@ -104,12 +106,13 @@ def _reason(error: BreastAIError) -> str:
 
 def _read(file: Path, model: Answering) -> _Read:
     try:
-        return _ready(read_image(file), model, header_of(file))
+        return _ready(read_for(file, model.preprocessing), file.name, model, header_of(file))
     except BreastAIError as error:
         return _Read(None, None, _reason(error))
 
 
-def _ready(image: Pixels, model: Answering, header: Header = NO_HEADER) -> _Read:
+def _ready(decoded: Decoded, name: str, model: Answering, header: Header) -> _Read:
+    image = decoded.pixels
     pixels, region = prepared(image, model.preprocessing, model.image_size)
     height, width = image.shape[:2]
     box = (region.left, region.top, region.width, region.height)
@@ -123,7 +126,7 @@ def _ready(image: Pixels, model: Answering, header: Header = NO_HEADER) -> _Read
         clahe=model.preprocessing.clahe,
         image_size=model.image_size,
     )
-    return _Read(pixels, processing, None, header)
+    return _Read(pixels, processing, None, header, reading_notes(decoded, name, model.preprocessing))
 
 
 def _answered(
@@ -161,4 +164,5 @@ def _answered(
             view=each.header.view,
             modality=each.header.modality,
             known_modalities=list(model.decision.modalities),
+            notes=list(each.notes),
         )

@@ -3,16 +3,16 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from breastai.domain.catalog import RESEARCH_USE
-from breastai.domain.config import Config
+from breastai.domain.config import Config, of_a_model
 from breastai.domain.decision import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, RunLocked
 from breastai.domain.events import CheckpointEntry
@@ -92,6 +92,13 @@ class Manifest(BaseModel):
     memory: MemoryRecord | None = None
     decision: DecisionRule = DecisionRule()
     versions: dict[str, str]
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_it_was_prepared(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {**value, "preprocessing": of_a_model(value.get("preprocessing", {}))}
+        return value
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,10 @@ const loading = Promise.all([
 document.getElementById("image").addEventListener("change", async (event) => {
   const [model, session] = await loading;
   const side = model.image_size;
+  const head = new Uint8Array(await event.target.files[0].slice(0, 25).arrayBuffer());
+  // Of a 16-bit PNG a browser keeps the upper 8 bits, whatever part of the 16 its values use.
+  if (head[0] === 0x89 && head[24] === 16)
+    return void (document.getElementById("answer").textContent = `A browser cuts 16 bits to 8. Convert this PNG first: divide by 2^${model.preprocessing.bit_depth} - 1, times 255.`);
   const pen = Object.assign(document.createElement("canvas"), { width: side, height: side }).getContext("2d");
   pen.drawImage(await createImageBitmap(event.target.files[0]), 0, 0, side, side);
   const rgba = pen.getImageData(0, 0, side, side).data;

@@ -491,6 +491,7 @@ declare global {
       view: string | null;
       modality: string | null;
       known_modalities: string[];
+      notes: string[];
       error: string | null;
     }
 

@@ -64,7 +64,7 @@ def test_images_come_out_as_preprocessing_gives_them_cold_and_warm(folder: Image
 
 def test_a_warm_cache_decodes_nothing(folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(folder, tmp_path / "cache")
-    monkeypatch.setattr(cache, "decode", None)
+    monkeypatch.setattr(cache, "decode_for", None)
     made = prepared(folder, tmp_path / "cache")
     assert made.image(0).shape == (SIZE, SIZE, 3)
 
@@ -114,7 +114,7 @@ def test_a_damaged_entry_is_made_again(folder: ImageFolder, tmp_path: Path, dama
     assert_true_to_the_files(made)
     # Mended for good, and not only for this reading.
     for entry in entries(tmp_path / "cache"):
-        assert len(entry.read_bytes()) in (20 + SIZE * SIZE, 20 + 3 * SIZE * SIZE)
+        assert len(entry.read_bytes()) in (28 + SIZE * SIZE, 28 + 3 * SIZE * SIZE)
     assert len(entries(tmp_path / "cache")) == 6
 
 
@@ -185,12 +185,10 @@ def test_a_cache_that_cannot_be_written_leaves_the_images_in_memory_and_says_so(
 def test_a_full_disk_is_no_end(
     folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_share: float
 ) -> None:
-    real_open = Path.open
+    def open_on_a_full_disk(path: Path, mode: str = "wb") -> object:
+        return Path("/dev/full").open(mode)
 
-    def open_on_a_full_disk(path: Path, mode: str = "r") -> object:
-        return real_open(Path("/dev/full") if path.suffix == ".tmp" else path, mode)
-
-    monkeypatch.setattr(Path, "open", open_on_a_full_disk)
+    monkeypatch.setattr(cache, "open_private", open_on_a_full_disk)
     monkeypatch.setattr(cache, "_MEMORY_SHARE", memory_share)
     made = prepared(folder, tmp_path / "cache")
     assert made.cache_note is not None
@@ -209,14 +207,14 @@ def test_the_limit_removes_what_was_unused_the_longest_and_nothing_of_this_set(
             stamp = entry.stat().st_mtime - age
             os.utime(entry, (stamp, stamp))
     prepared(folder, root, image_size=40)  # the oldest is used again
-    sizes = {size: 4 * (20 + size * size) + 2 * (20 + 3 * size * size) for size in (40, 48, 56, 64)}
+    sizes = {size: 4 * (28 + size * size) + 2 * (28 + 3 * size * size) for size in (40, 48, 56, 64)}
     limit = sizes[40] + sizes[48] + sizes[64]
     made = prepared(folder, root, limit_gb=limit / 2**30)
     assert made.cache_note is None
     assert sum(entry.stat().st_size for entry in entries(root)) == limit
     assert_true_to_the_files(made)
     left = {entry.stat().st_size for entry in entries(root)}
-    assert 20 + 56 * 56 not in left
+    assert 28 + 56 * 56 not in left
 
 
 def test_a_set_larger_than_the_limit_is_kept_and_told(folder: ImageFolder, tmp_path: Path) -> None:

@@ -29,6 +29,12 @@ METADATA = {
 }
 
 
+def picture(grey: int) -> Image.Image:
+    """A small picture around a grey: half its rows a little darker, half a little brighter."""
+    rows = np.array([-5, 5] * 5 + [0, 0], np.int16)[:, None] + np.full((12, 9), grey, np.int16)
+    return Image.fromarray(rows.astype(np.uint8).T.copy())
+
+
 def brightness_model(
     path: Path, metadata: Any = METADATA, classes: int = 2, names: tuple[str, str] = ("images", "probabilities")
 ) -> Path:
@@ -118,7 +124,7 @@ def test_predictions_keep_their_order_around_files_that_can_not_be_read(tmp_path
         if number % 5 == 3:
             file.write_bytes(b"words" if number % 2 else b"")
         else:
-            Image.new("L", (12, 9), 230 if number % 2 else 20).save(file)
+            picture(230 if number % 2 else 20).save(file)
         files.append(file)
     answers = list(predictions(model, files, lambda file: file.name))
     assert [answer.file for answer in answers] == [file.name for file in files]
@@ -149,7 +155,7 @@ RULE = {
 def test_a_prediction_says_what_is_called_what_is_referred_and_what_was_done_to_the_image(tmp_path: Path) -> None:
     model = OnnxModel.open(brightness_model(tmp_path / "m.onnx", METADATA | {"decision": RULE}))
     for name, grey in (("dark", 10), ("between", 127), ("bright", 250)):
-        Image.new("L", (12, 9), grey).save(tmp_path / f"{name}.png")
+        picture(grey).save(tmp_path / f"{name}.png")
     files = [tmp_path / f"{name}.png" for name in ("dark", "between", "bright")]
     dark, between, bright = predictions(model, files, lambda file: file.stem)
     assert [answer.called for answer in (dark, between, bright)] == [False, False, True]
@@ -163,7 +169,7 @@ def test_a_prediction_says_what_is_called_what_is_referred_and_what_was_done_to_
 def test_a_case_that_is_like_no_class_is_referred_too(tmp_path: Path) -> None:
     rule = RULE | {"conformal": {"error_rate": 0.1, "thresholds": [0.9, 0.9], "by_class": True}}
     model = OnnxModel.open(brightness_model(tmp_path / "m.onnx", METADATA | {"decision": rule}))
-    Image.new("L", (12, 9), 127).save(tmp_path / "a.png")
+    picture(127).save(tmp_path / "a.png")
     (answer,) = predictions(model, [tmp_path / "a.png"], str)
     assert (answer.refer, answer.refer_reason, answer.plausible) == (True, "no_class", [])
 
@@ -174,7 +180,7 @@ def test_predictions_as_csv_have_a_row_for_each_file_and_the_bad_ones_their_erro
     model = brightness_model(tmp_path / "m.onnx", METADATA | {"decision": RULE})
     (tmp_path / "a.png").write_bytes(b"")
     for number in range(2 * BATCH_SIZE):
-        Image.new("L", (12, 9), 250).save(tmp_path / f"b{number:02d}.png")
+        picture(250).save(tmp_path / f"b{number:02d}.png")
     assert run(["predict", str(model), str(tmp_path / "*.png"), "--csv", "--workspace", str(tmp_path)]) == 2
     first, *rows = csv.DictReader(capsys.readouterr().out.splitlines())
     assert first["file"] == "a.png" and first["error"] == "the file is empty (0 bytes)" and first["p_bright"] == ""

@@ -114,6 +114,7 @@
         plausibleOf(prediction) === null ? null : make("p", { class: "plausible", text: plausibleOf(prediction) ?? "" }),
         chances(prediction),
         referralOf(prediction),
+        ...(prediction.notes ?? []).map((note) => make("p", { class: "banner warning" }, BreastAI.elements.said(note))),
         prediction.processing === null ? null : make("p", { class: "muted", text: `${t("answers.done_to_it")} ${processingText(prediction.processing)}` }),
       );
     }

@@ -1,0 +1,74 @@
+"""What the audit tells of how images are read: their bit depth, their pages, their colour space."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from breastai.clinical.image_facts import ImageFacts
+from breastai.data.bit_depth import disagrees
+from breastai.data.frames import file_of
+
+# Rows of the audit's FAULTS: severity, message, why, advice.
+READING_FAULTS: Mapping[str, tuple[Literal["error", "warning", "info"], str, str, str]] = {
+    "images.bit_depth": (
+        "info",
+        "{count} files of 16 bits do not say how many of them count; {depth} bits hold all values of the training images.",
+        "All are read by the same depth, kept with the model; each by its own would change how bright tissue is.",
+        "Nothing to do where that is the device's depth; else state preprocessing.bit_depth.",
+    ),
+    "images.bit_depth_differs": (
+        "warning",
+        "{count} images are plainly of another bit depth than the {depth} bits of the rest ({listed}).",
+        "Read by one depth they are far too dark, or white where they are brighter.",
+        "Export all images with one depth, leave these out, or state preprocessing.bit_depth.",
+    ),
+    "images.several_pages": (
+        "warning",
+        "{count} files have several pages or frames; only one of each is used: the largest page, of DICOM the middle frame.",
+        "What the other pages show takes no part.",
+        "Set preprocessing.frames to each to take every page as a case of its own, or save the right page alone.",
+    ),
+    "images.pages": (
+        "info",
+        "{count} images are pages or frames of {file_count} files, each a case of its own.",
+        "They were taken so because preprocessing.frames is each.",
+        "Nothing to do; no split parts the pages of a file.",
+    ),
+    "colour.wrong_space": (
+        "warning",
+        "{count} images have one false tint throughout: YCbCr values called RGB, or the reverse (by device: {by_device}).",
+        "A device or converter wrote the wrong tag; a network learns the tint in place of the tissue.",
+        "Export these images anew, or correct their photometric interpretation.",
+    ),
+}
+
+
+def reading_faults(
+    images: Sequence[tuple[str, ImageFacts]], depth: int | None
+) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
+    """Yield the code, files and params of each finding, given each image's file and facts, and the set's bit depth."""
+    deep = [file for file, facts in images if facts.own_bits is not None]
+    if deep and depth is not None:
+        yield "images.bit_depth", deep, {"count": len(deep), "depth": depth}
+    other = [(file, facts.own_bits or 0) for file, facts in images if disagrees(facts.own_bits, depth)]
+    if other:
+        listed = ", ".join(f"{bits}: {count}" for bits, count in sorted(Counter(bits for _, bits in other).items()))
+        params = {"count": len(other), "depth": depth, "listed": listed}
+        yield "images.bit_depth_differs", [file for file, _ in other], params
+    paged = [file for file, facts in images if facts.pages > 1]
+    left = [file for file in paged if file_of(file) == file]
+    if left:
+        yield "images.several_pages", left, {"count": len(left)}
+    taken = [file for file in paged if file_of(file) != file]
+    if taken:
+        yield "images.pages", taken, {"count": len(taken), "file_count": len({file_of(file) for file in taken})}
+    tinted = [(file, facts) for file, facts in images if facts.colour_space is not None]
+    if tinted:
+        devices = Counter(facts.device or "?" for _, facts in tinted)
+        by_device = ", ".join(f"{name} {count}" for name, count in devices.most_common(5))
+        kinds = dict(Counter(str(facts.colour_space) for _, facts in tinted))
+        yield (
+            "colour.wrong_space",
+            [file for file, _ in tinted],
+            {"count": len(tinted), "by_device": by_device, "kinds": kinds},
+        )

@@ -1,0 +1,98 @@
+"""Colour spaces that a tag gets wrong: told of every such ultrasound image, and of none that is right."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from breastai.clinical.auditing import audit_record
+from breastai.clinical.colour_space import mistaken_colour_space
+from breastai.data.decode import read_image
+from breastai.data.image_folder import scan
+from breastai.storage.workspace import Workspace
+
+from ..data.test_dicom import content, dataset
+
+
+def as_ycbcr(image: np.ndarray) -> np.ndarray:
+    """RGB as a decoder shows it that takes the YCbCr values of it for RGB."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb)[:, :, [0, 2, 1]])
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """RGB as a decoder shows it that takes it for YCbCr."""
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image[:, :, [0, 2, 1]]), cv2.COLOR_YCrCb2RGB))
+
+
+def speckle(seed: int, flow: bool = False) -> np.ndarray:
+    """An ultrasound image of a kind, (96, 96, 3), with a patch of coloured flow where wanted."""
+    rng = np.random.default_rng(seed)
+    grey = np.clip(rng.rayleigh(50, (96, 96)) * np.linspace(1.2, 0.2, 96)[:, None], 0, 255).astype(np.uint8)
+    image = np.repeat(grey[:, :, None], 3, axis=2)
+    if flow:
+        image[20:45, 30:60] = rng.integers(0, 255, (25, 30, 1)) * [1, 0.2, 0] + [0, 20, 30]
+    return image.astype(np.uint8)
+
+
+def stain(seed: int) -> np.ndarray:
+    """A stained slide of a kind: pinks and purples, and hardly a white."""
+    rng = np.random.default_rng(seed)
+    depth = cv2.GaussianBlur(rng.random((96, 96)), (0, 0), 3)[:, :, None]
+    depth = (depth - depth.min()) / np.ptp(depth)
+    return np.clip(np.array([235, 170, 215]) - depth * np.array([110, 130, 60]) + rng.normal(0, 6, (96, 96, 3)), 0, 255).astype(np.uint8)  # fmt: skip
+
+
+@pytest.mark.parametrize("flow", [False, True])
+def test_a_wrong_tag_is_told_by_its_tint_and_a_right_one_is_not(flow: bool) -> None:
+    for seed in range(5):
+        image = speckle(seed, flow)
+        assert mistaken_colour_space(image) is None
+        assert mistaken_colour_space(as_ycbcr(image)) == "ycbcr_as_rgb"
+        assert mistaken_colour_space(as_rgb(image)) == "rgb_as_ycbcr"
+
+
+def test_stains_uniform_colours_and_colour_maps_are_no_wrong_tags() -> None:
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
+    maps = [cv2.applyColorMap(ramp, number)[:, :, ::-1] for number in range(20)]
+    plain = [np.full((40, 40, 3), colour, np.uint8) for colour in ((0, 128, 128), (255, 0, 255), (128, 128, 128))]
+    middle = np.random.default_rng(0).integers(110, 146, (40, 40, 1), np.uint8).repeat(3, 2)
+    for image in [stain(seed) for seed in range(10)] + maps + plain + [middle]:
+        assert mistaken_colour_space(np.ascontiguousarray(image)) is None
+
+
+def test_the_audit_names_the_files_and_the_device_that_wrote_them(tmp_path: Path, workspace: Workspace) -> None:
+    for label in ("benign", "malignant"):
+        folder = tmp_path / "data" / label
+        folder.mkdir(parents=True)
+        for seed in range(4):
+            Image.fromarray(speckle(seed + 10 * (label == "benign"), True)).save(folder / f"{seed}.png")
+    wrong = dataset(as_ycbcr(speckle(77)), SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0)
+    wrong.Manufacturer, wrong.ManufacturerModelName = "Maker", "Model 7"
+    (tmp_path / "data/benign/wrong.dcm").write_bytes(content(wrong))
+    exif = Image.Exif()
+    exif[0x010F] = "Other"
+    buffer = io.BytesIO()
+    Image.fromarray(as_rgb(speckle(78))).save(buffer, "PNG", exif=exif)
+    (tmp_path / "data/malignant/wrong.png").write_bytes(buffer.getvalue())
+    record = audit_record({"": scan(tmp_path / "data")}, None, workspace)
+    (finding,) = [finding for finding in record.findings if finding.code == "colour.wrong_space"]
+    assert finding.files == ["benign/wrong.dcm", "malignant/wrong.png"]
+    assert "Maker Model 7 1" in finding.message and "Other 1" in finding.message
+
+
+def test_no_real_image_is_told_and_each_is_when_its_tag_is_wrong(shared_data: Path) -> None:
+    right = [
+        *sorted((shared_data / "idc/train").rglob("*.png"))[::40],
+        *sorted((shared_data / "busi").rglob("*.png"))[::60],
+        *sorted((shared_data / "dicom").glob("US*")),
+    ]
+    images = [read_image(path) for path in right]
+    assert [path for path, image in zip(right, images, strict=True) if mistaken_colour_space(image)] == []
+    slides = [image for path, image in zip(right, images, strict=True) if "idc" in path.parts and image.shape[2] == 3]
+    assert np.mean([mistaken_colour_space(as_ycbcr(image)) == "ycbcr_as_rgb" for image in slides]) > 0.6
+    scans = [np.repeat(image, 4 - image.shape[2], 2)[:, :, :3] for path, image in zip(right, images, strict=True) if "idc" not in path.parts]  # fmt: skip
+    assert all(mistaken_colour_space(as_ycbcr(image)) == "ycbcr_as_rgb" for image in scans)
+    assert all(mistaken_colour_space(as_rgb(image)) == "rgb_as_ycbcr" for image in scans)
