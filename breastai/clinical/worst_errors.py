@@ -48,7 +48,7 @@ def files_of(
     places = (record.data, data.val_dir, data.train_dir, data.test_dir)
     for root in [workspace.resolve(place) for place in places if place]:
         try:
-            folder = with_frames(scan(root), frames)
+            folder = with_frames(scan(root, masks_are=data.masks), frames)
         except InputError:
             continue
         found = numbers_by_hash(workspace, folder.files)

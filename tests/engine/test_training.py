@@ -61,11 +61,13 @@ def stopped_after(batches: int, job: Train, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_run_tells_its_story_in_order(run_events: RunEvents, small_config: MakeConfig) -> None:
     events = run_events(small_config())
-    told = [event.type for event in events if event.type != "progress_update"]  # type: ignore[attr-defined]
+    told = [event.type for event in events if event.type not in ("progress_update", "log")]  # type: ignore[attr-defined]
     assert told[:4] == ["training_started", "audit", "data_loaded", "model_loaded"]
     assert told[-1] == "training_complete"
     assert told.count("training_update") == 2
     assert told.count("checkpoint_saved") >= 3
+    in_question = [event for event in events if getattr(event, "code", None) == "data.target_class"]
+    assert [event.params["class_name"] for event in in_question] == ["malignant"]  # type: ignore[attr-defined]
 
 
 def test_the_end_holds_the_best_epochs_figures(run_events: RunEvents, small_config: MakeConfig) -> None:
