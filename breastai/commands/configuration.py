@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from breastai.data.layout import folder_of_split
+from breastai.data.layout import folder_of_split, missing_folder
 from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
 from breastai.domain.errors import ConfigInvalid, DataNotFound
 from breastai.domain.places import is_remote
@@ -37,9 +37,10 @@ def training_config(
 
 
 def require_images(workspace: Workspace, train_dir: str) -> None:
-    """Raise DataNotFound for a folder that is not there, by no name of a split; what is at an address, the job finds out."""
+    """Raise DataNotFound or NoClassFolders for a folder that is not there; what is at an address, the job finds out."""
     if not is_remote(train_dir) and folder_of_split(workspace.resolve(train_dir)) is None:
-        raise DataNotFound(train_dir)
+        missing = missing_folder(workspace.resolve(train_dir))
+        raise DataNotFound(train_dir) if isinstance(missing, DataNotFound) else missing
 
 
 def image_place(data: str) -> str:

@@ -20,7 +20,9 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            "--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ and test/ [default: data]."
+            "--data",
+            metavar="DIR",
+            help="Folder that holds train/ and perhaps val/ and test/, or class folders [default: data].",
         ),
     ] = None,
     config: Annotated[
@@ -52,7 +54,11 @@ def train(
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a model on class folders. Ctrl+C once stops and saves, twice ends at once."""
+    """Train a model on class folders. Ctrl+C once stops and saves, twice ends at once.
+
+    The class in question is told by the names of the classes; where they do not tell, name it: --set
+    evaluation.target_class=NAME. Unusual classes are asked about too: --set data.accept_classes=true.
+    """
     from breastai.commands.configuration import require_images, training_config
     from breastai.commands.repeats import Repeats, parse_seeds
     from breastai.commands.running import run_job

@@ -13,8 +13,9 @@ from breastai.data.class_questions import check_classes, open_questions
 from breastai.data.frames import by_file, file_of, with_frames
 from breastai.data.headers import headers_in
 from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
-from breastai.data.layout import resolved_config
+from breastai.data.layout import missing_folder, resolved_config
 from breastai.data.leaks import counted, left_out, shared_with, units
+from breastai.data.patient_rules import doubts
 from breastai.data.patients import patients_in
 from breastai.data.splits import split
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
@@ -26,10 +27,12 @@ from breastai.domain.errors import (
     DataNotFound,
     InputError,
     NumClassesMismatch,
+    SamePatient,
     SplitInvalid,
     TooFewPatients,
 )
 from breastai.domain.evidence import SplitCase, SplitFile, TwinGroup
+from breastai.domain.places import is_remote
 from breastai.storage.checkpoints import SplitRecord
 from breastai.storage.mirror import as_written, local_place
 from breastai.storage.splits import read_split
@@ -152,6 +155,8 @@ def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Fol
     frames, masks = config.preprocessing.frames, config.data.masks
     train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
     train_root = local_place(base, config.data.train_dir)
+    if not train_root.is_dir() and not is_remote(config.data.train_dir):
+        raise missing_folder(train_root)
     train = with_frames(scan(train_root, masks_are=masks, known=train_known), frames)
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
@@ -175,7 +180,18 @@ def usable_folders(config: Config, base: Path) -> Folders:
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, base)
     check_classes(config, folders.train)
+    check_patients(config, folders, base)
     return folders
+
+
+def check_patients(config: Config, folders: Folders, base: Path) -> None:
+    """Raise SamePatient where the rule gives all training images one patient, of whom none could be set aside."""
+    rule = config.evaluation.patient_id
+    if rule is None or folders.val is not None:
+        return
+    for doubt in doubts([folders.train], rule, base):
+        if doubt.code == "patients.all_one":
+            raise SamePatient(len(folders.train), doubt.setting or "-")
 
 
 def known_folders(config: Config, base: Path, split: SplitRecord, saved: SplitFile | None = None) -> Folders:

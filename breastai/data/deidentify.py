@@ -23,6 +23,7 @@ from breastai.data.dicom_copy import known_term, says_it_identifies, stripped
 from breastai.data.dicom_display import value_of
 from breastai.data.dicom_file import BEGINNING_BYTES, is_dicom, is_dicom_file, read_dataset
 from breastai.data.image_folder import is_system_name, reason_against_ending
+from breastai.data.masks import masks_among
 from breastai.domain.errors import ImageUnreadable
 from breastai.storage.salt import hashed
 
@@ -77,8 +78,14 @@ def deidentify(source: Path, target: Path, salt: bytes, classes: Sequence[str] =
     """
     done: list[Shared] = []
     given = {_plain(name): name for name in classes}
-    for path in _files(source, target):
+    files = _files(source, target)
+    masks = _masks(files, source)
+    for path in files:
         relative = path.relative_to(source)
+        if path in masks:
+            done.append(Shared(None, "", reason=masks[path]))
+            yield done[-1]
+            continue
         place = _placed(relative, salt, given)
         try:
             if reason_against_ending(path.name) is not None and not is_dicom_file(path):
@@ -139,6 +146,13 @@ def _plain(name: str) -> str:
 def _without_accents(name: str) -> str:
     split = unicodedata.normalize("NFKD", name)
     return "".join(sign for sign in split if not unicodedata.combining(sign)).casefold()
+
+
+def _masks(files: Sequence[Path], source: Path) -> dict[Path, str]:
+    """Return the masks and crops among some files, which hold no image of their own, each with the reason."""
+    whole = source.absolute()
+    names = {f"{whole.name}/{path.relative_to(source).as_posix()}": path for path in files}
+    return {names[name]: reason for name, reason in masks_among(whole.parent, list(names)).items()}
 
 
 def _copy(path: Path, target: Path, place: _Place, salt: bytes) -> Shared:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from breastai.data.dicom_file import is_dicom_file
 from breastai.data.masks import IN_FOLDER, is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
@@ -29,6 +30,7 @@ from breastai.storage.mirror import as_written, not_copied
 # Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
 _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
+    | {"dicomdir"}  # the list of contents of a hospital's disc
 )
 _TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods", ".txt", ".json"})
 # Folders that repeat below others are the classes when they are at most this many, in at least this share of them.
@@ -146,7 +148,7 @@ def scan(
     folders = {name: paths for name, paths in folders.items() if name not in beside}
     found = sorted(folders)
     if not found or all(split_of(name) for name in found):
-        raise NoClassFolders(place, _what_lies_in(root))
+        raise NoClassFolders(place, what_lies_in(root))
     if expected != set(found):
         _check_order(root, folders)
     if expected_classes is not None:
@@ -255,7 +257,7 @@ def _folders_in(folder: Path) -> list[str]:
         return []
 
 
-def _what_lies_in(root: Path) -> str:
+def what_lies_in(root: Path) -> str:
     """Return in a few words what is in a folder: "the folders train, val and 2 files such as list.csv"."""
     folders, files = sorted(_folders_in(root)), []
     with os.scandir(root) as entries:
@@ -326,10 +328,15 @@ def _reason_against_link(entry: os.DirEntry[str], real_root: Path) -> str | None
 
 
 def _reason_against_file(entry: os.DirEntry[str]) -> str | None:
-    reason = reason_against_ending(entry.name)
-    if reason is None and not entry.is_file():
-        return "not a regular file"
-    return reason
+    if not entry.is_file():
+        return reason_against_ending(entry.name) or "not a regular file"
+    return reason_against_file(Path(entry.path))
+
+
+def reason_against_file(path: Path) -> str | None:
+    """Return why a file is no image, by its ending or else its bytes: DICOM files have no certain ending."""
+    reason = reason_against_ending(path.name)
+    return None if reason is None or is_dicom_file(path) else reason
 
 
 def reason_against_ending(name: str) -> str | None:

@@ -1,20 +1,21 @@
 """The layout of a data set on disk: which folder holds the images of which split, whatever it is called."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from breastai.data.image_folder import is_system_name
+from breastai.data.image_folder import is_system_name, reason_against_file, what_lies_in
 from breastai.data.masks import is_mask_folder
-from breastai.domain.catalog import IMAGE_SUFFIXES, SPLIT_ALIASES
+from breastai.domain.catalog import SPLIT_ALIASES
 from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
-from breastai.domain.errors import SplitFoldersAmbiguous
+from breastai.domain.errors import DataNotFound, InputError, NoClassFolders, SplitFoldersAmbiguous
 from breastai.domain.places import is_remote
 from breastai.storage.mirror import as_written
 from breastai.storage.workspace import Workspace
 
 _DEEPEST = 3
+_MOST_LOOKED_INTO = 300
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -71,6 +72,13 @@ def folder_of_split(place: Path) -> Path | None:
     return root if split == "train" and any(map(_holds_images, subfolders(root))) else None
 
 
+def missing_folder(place: Path) -> InputError:
+    """Return the error for a folder that is not there: what lies where it would be, when that is a split's folder."""
+    if split_of(place.name) is not None and place.parent.is_dir():
+        return NoClassFolders(as_written(place.parent), what_lies_in(place.parent))
+    return DataNotFound(as_written(place))
+
+
 def resolved_config(config: Config, base: Path) -> Config:
     """Return a configuration with the image folders that are there, where those it names go by another name."""
     workspace = Workspace(base)
@@ -114,17 +122,26 @@ def _holds_anything(folder: Path) -> bool:
 
 
 def _has_images(folder: Path) -> bool:
+    """Return whether images lie in a folder itself."""
     try:
         with os.scandir(folder) as entries:
-            return any(entry.is_file() and Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in entries)
+            return any(entry.is_file() and _may_be_image(Path(entry.path)) for entry in entries)
     except OSError:
         return False
 
 
+def _may_be_image(path: Path) -> bool:
+    return not is_system_name(path.name) and reason_against_file(path) is None
+
+
 def _holds_images(folder: Path) -> bool:
-    return _has_images(folder) or any(_has_images(inside) for inside in subfolders(folder)[:20])
-
-
-def described_layout(folders: Mapping[str, Path]) -> str:
-    """Return which folder each split is taken from, as "train: Train, val: validation"."""
-    return ", ".join(f"{split}: {folder.name}" for split, folder in folders.items())
+    """Return whether images lie somewhere below a folder, as far as its first few hundred folders tell."""
+    pending = [folder]
+    for _ in range(_MOST_LOOKED_INTO):
+        if not pending:
+            return False
+        current = pending.pop()
+        if _has_images(current):
+            return True
+        pending += reversed(subfolders(current))
+    return False

@@ -11,12 +11,11 @@ from breastai.data.bit_depth import BitDepth
 from breastai.data.decode import Pixels, file_at, read_image
 from breastai.data.frames import with_frames
 from breastai.data.headers import header_of
-from breastai.data.image_folder import scan
+from breastai.data.image_folder import reason_against_file, scan
 from breastai.data.layout import resolved_config
 from breastai.data.overview import describe
 from breastai.data.pictures import data_uri
 from breastai.data.preprocess import preprocess
-from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import canonical_class
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
@@ -66,10 +65,12 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     file = job.file or scan(root, masks_are=job.config.data.masks).files[0]
     path = root / file
     whole = file_at(path)
-    if not path.resolve().is_relative_to(root.resolve()) or whole.suffix.lower() not in IMAGE_SUFFIXES:
+    if not path.resolve().is_relative_to(root.resolve()):
         raise ImageUnreadable(file, "it is no image of this folder")
     if not whole.is_file():
         raise ImageUnreadable(file, "there is no such file")
+    if reason_against_file(whole) is not None:
+        raise ImageUnreadable(file, "it is no image of this folder")
     image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
     header = header_of(path)
     seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)

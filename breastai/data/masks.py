@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from breastai.domain.catalog import IMAGE_SUFFIXES
+
 # These words mean a mask wherever they stand.
 _MASK_WORDS = frozenset(
     {"mask", "masks", "masque", "masques", "maske", "masken", "mascara", "mascaras", "maschera", "maschere", "masker"}
@@ -28,7 +30,7 @@ _SEPARATORS = "_-. ("
 # The last word of a name, with a number behind it: case001_other1, benign (1)_mask_2.
 _ENDING = re.compile(r"(?P<image>.+?)[_\-. ]+(?P<word>[^\W\d_]+)[_\-. ]*\(?\d{0,3}\)?$")
 _BEGINNING = re.compile(r"(?P<word>[^\W\d_]+)[_\-. ]*\d.*$")
-_DICOM_ENDINGS = (".dcm", ".dicom", "")
+_NO_DICOM_ENDINGS = frozenset(IMAGE_SUFFIXES) - {".dcm", ".dicom"}
 _COMPRESSED = frozenset({".png", ".webp", ".tif", ".tiff"})
 # A picture of two values takes far fewer bits than this for each pixel, one of tissue more.
 _FEW_BITS = 1.5
@@ -159,7 +161,9 @@ def _two_values(path: str, changed_ns: int, size_bytes: int) -> bool:
 def _by_header(root: Path, files: Sequence[str], images: int) -> Mapping[str, str]:
     """Return the DICOM files whose header says mask, and those that say crop where other images do not."""
     said = {
-        file: words for file in files if Path(file).suffix.lower() in _DICOM_ENDINGS and (words := _said(root / file))
+        file: words
+        for file in files
+        if Path(file).suffix.lower() not in _NO_DICOM_ENDINGS and (words := _said(root / file))
     }
     masks = {file: words for file, words in said.items() if is_mask_folder(words) or words == "SEG"}
     crops = {file: words for file, words in said.items() if file not in masks and is_mask_folder(words, True)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from breastai.data.cases import Folders, list_folders
+from breastai.data.cases import Folders, check_patients, list_folders
 from breastai.data.class_questions import open_questions
 from breastai.data.decode import readable_start
 from breastai.data.forewarning import params_of, patient_doubts, unused_beside
@@ -39,6 +39,7 @@ _LOPSIDED = 5.0
 def describe(config: Config, base: Path) -> DataDescribed:
     """Return what a run of `config` would train on; raise what `list_folders` raises, and TooFewPatients."""
     folders = list_folders(config, base)
+    check_patients(config, folders, base)
     looked, broken = _beginnings(folders)
     usable = {name: folder.without(broken[name]) for name, folder in folders.by_split().items()}
     train = usable["train"]

@@ -13,7 +13,9 @@ from typing import Literal
 
 import numpy as np
 
+from breastai.data.decode import file_at
 from breastai.data.dicom import patient_in_header
+from breastai.data.dicom_file import is_dicom_file
 from breastai.data.frames import file_of
 from breastai.data.headers import header_of
 from breastai.data.image_folder import ImageFolder
@@ -27,7 +29,6 @@ _LEAST_IMAGES, _LEAST_PATIENTS = 4, 3
 _LARGEST_SHARE, _MOST_PATIENTS_SHARE = 0.5, 0.9
 _REPEATING_SHARE = 0.1
 _HEADERS_READ = 30
-_DICOM_ENDINGS = (".dcm", ".dicom", "")
 # Words for breast and view, alone between separators or at the end of a name.
 _VIEW_WORDS = (
     "left|right|links|rechts|gauche|droite|droit|izquierda|derecha|sinistra|destra|esquerda|direita|"
@@ -157,11 +158,11 @@ def _offer(folders: Sequence[ImageFolder], rule: PatientIdRule, patients: int) -
 
 def _rule_by_header(files: Sequence[tuple[ImageFolder, str]]) -> tuple[PatientIdRule, int] | None:
     """Return the rule by DICOM headers, where all of some files hold ids that differ; with a pattern where ids hold views."""
-    dicom = [(folder, file) for folder, file in files if Path(file).suffix.lower() in _DICOM_ENDINGS]
-    if len(dicom) < len(files) or not dicom:
+    chosen = np.unique(np.linspace(0, len(files) - 1, _HEADERS_READ).round().astype(int))
+    paths = [_path(*files[number]) for number in chosen]
+    if not all(is_dicom_file(path) for path in paths):
         return None
-    chosen = np.unique(np.linspace(0, len(dicom) - 1, _HEADERS_READ).round().astype(int))
-    found = [patient_in_header(_path(*dicom[number])) for number in chosen]
+    found = [patient_in_header(path) for path in paths]
     ids = {patient for patient in found if patient}
     if None in found or len(ids) < 2:
         return None
@@ -245,11 +246,6 @@ def _longer_ids(ids: set[str]) -> dict[str, str]:
 
 def _headers_differ(folders: Sequence[ImageFolder]) -> bool:
     """Return whether DICOM headers name several breasts or views."""
-    dicom = [
-        folder.path(n)
-        for folder in folders
-        for n, file in enumerate(folder.files)
-        if file.lower().endswith((".dcm", ".dicom"))
-    ]
-    headers = [header_of(path) for path in dicom[:_HEADERS_READ]]
+    paths = [folder.path(number) for folder in folders for number in range(len(folder))][:_HEADERS_READ]
+    headers = [header_of(path) for path in paths if is_dicom_file(file_at(path))]
     return any(len({getattr(header, name) for header in headers} - {None}) > 1 for name in ("laterality", "view"))

@@ -182,7 +182,11 @@ def class_in_question(class_names: Sequence[str]) -> Question:
 
 _NUMBER = re.compile(r"\d+")
 # At least three digits, alone or after a short prefix, as ids of patients, studies and films have.
-_IDENTIFIER = re.compile(r"[a-z]{0,8}[\W_]*\d{3,}[a-z]?|[0-9a-f]{8,}|[0-9a-f-]{30,}|[\d.]{12,}", re.IGNORECASE)
+_IDENTIFIER = re.compile(
+    r"(?:pat|patient|patiente|subject|study|studie|etude|exam|series|case|cas|fall|caso|pt)[\W_]*\d+[a-z]?|"
+    r"[a-z]{0,8}[\W_]*\d{3,}[a-z]?|[0-9a-f]{8,}|[0-9a-f-]{30,}|[\d.]{12,}",
+    re.IGNORECASE,
+)
 _PICTURES = frozenset(
     {"images", "image", "imgs", "img", "pictures", "pics", "bilder", "imagenes", "immagini", "imagens", "data", "dicom"}
     | {"original", "originals", "raw", "png", "jpg", "jpeg", "dcm", "all"}

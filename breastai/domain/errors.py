@@ -7,6 +7,7 @@
     |   |-- UnreadableClass       NumClassesMismatch   ClassesDiffer        NoImages
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
+    |   |-- SamePatient
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
@@ -380,6 +381,19 @@ class PatientIdInvalid(InputError):
         '{{"folder": 1}}, {{"csv": "patients.csv"}} or {{"dicom": "patient_id"}}.'
     )
     reason: str
+
+
+@dataclass(eq=False)
+class SamePatient(InputError):
+    """`setting`: a rule that the images offer, or a dash."""
+
+    code = "patient_id.same_patient"
+    template = (
+        "evaluation.patient_id gives all {images} images the same patient, so that none can be set aside for validation. "
+        "Correct the rule, or set it to null to split by image. Suggested rule: {setting}"
+    )
+    images: int
+    setting: str
 
 
 @dataclass(eq=False)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from breastai.data.decode import file_at
-from breastai.data.image_folder import Listed, images_below
+from breastai.data.image_folder import Listed, images_below, reason_against_file
 from breastai.data.masks import masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageUnreadable, NoImages
@@ -46,7 +46,7 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
 
 def _matching(pattern: Path) -> Listed:
     matches = sorted(Path(match) for match in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - a Path's glob takes no absolute pattern
-    files = [file for file in matches if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES]
+    files = [file for file in matches if file.is_file() and reason_against_file(file) is None]
     # The folder above the first sign of a pattern: what it is called says nothing.
     fixed = next((place for place in pattern.parents if not glob.has_magic(str(place))), pattern.parent)
     names = {f"{fixed.name}/{file.relative_to(fixed).as_posix()}": file for file in files}

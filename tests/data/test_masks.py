@@ -8,8 +8,9 @@ import pydicom
 import pytest
 
 from breastai.data.cache import prepare
+from breastai.data.deidentify import deidentify
 from breastai.data.image_folder import images_below, scan
-from breastai.data.masks import is_two_valued
+from breastai.data.masks import BY_NAME, is_two_valued
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImagesBesideMasks, UnreadableClass
 from breastai.predictor.image_files import listed_images
@@ -137,3 +138,21 @@ def test_a_blank_image_is_no_mask() -> None:
     assert is_two_valued(OUTLINE[:, :, None])
     assert not is_two_valued(np.zeros((64, 64, 1), np.uint8))
     assert not is_two_valued(TISSUE[:, :, None])
+
+
+def test_a_mask_is_not_deidentified_but_listed(root: Path, tmp_path: Path) -> None:
+    write(root, "benign/case1_mask.png", pixels=OUTLINE)
+    shared = list(deidentify(root, tmp_path / "out", b"salt"))
+    assert sum(each.written is not None for each in shared) == 4
+    assert [each.reason for each in shared if each.written is None] == [BY_NAME]
+
+
+def test_a_disc_without_endings_is_read_by_its_bytes(tmp_path: Path) -> None:
+    for number, name in enumerate(("benign", "malignant")):
+        dicom(tmp_path / name / "PAT0" / "ST0" / f"MG{number}", "")
+    (tmp_path / "benign" / "README").write_text("no image")
+    (tmp_path / "benign" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    folder = scan(tmp_path)
+    assert folder.files == ("benign/PAT0/ST0/MG0", "malignant/PAT0/ST0/MG1")
+    assert [item.file for item in folder.skipped] == ["benign/README"]
+    assert images_below(tmp_path).files == tuple(tmp_path / file for file in folder.files)

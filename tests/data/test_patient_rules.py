@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from breastai.data.cases import usable_folders
 from breastai.data.image_folder import ImageFolder, scan
+from breastai.data.overview import describe
 from breastai.data.patient_rules import Doubt, doubts, offered_rule
 from breastai.data.patients import patient_ids, patients_in
-from breastai.domain.config import EvaluationSettings
+from breastai.domain.config import Config, EvaluationSettings
+from breastai.domain.errors import SamePatient
 from breastai.domain.patient_settings import PatientIdRule
 from tests.data.test_headers import picture
 
@@ -137,3 +140,10 @@ def test_an_id_in_a_header_that_holds_the_view_is_told(films: ImageFolder, tmp_p
     hashes = patients_in(films, rule(json.loads(doubt.setting or "")), tmp_path) or []
     assert len(set(hashes)) == 6
     assert not any("P_0" in name for name in hashes)
+
+
+def test_one_patient_for_all_images_keeps_a_run_from_beginning(films: ImageFolder, tmp_path: Path) -> None:
+    values = {"data": {"train_dir": "train", "val_dir": None, "test_dir": None}, "evaluation": {"patient_id": "(dcm)"}}
+    for ask in (usable_folders, describe):
+        with pytest.raises(SamePatient, match="12 images"):
+            ask(Config.model_validate(values), tmp_path)
