@@ -283,8 +283,8 @@ class PatientsAboveClasses(InputError):
 
     code = "data.patients_above_classes"
     template = (
-        "{path} holds {patients} folders such as {example}, each with the classes {class_names} in it: these are "
-        "patients, and classes must come first. Copy them into another order with: {command} ; then train with "
+        "{path} holds {patients} folders such as {example}, each with the classes {class_names} in it: the upper "
+        "folders are patients or sites, and classes must come first. Copy them into another order with: {command} ; then train with "
         "--set evaluation.patient_id='{{\"folder\": 1}}'"
     )
     path: str

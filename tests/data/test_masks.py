@@ -45,7 +45,7 @@ IMAGES = ("benign/case1.png", "benign/case2.png", "malignant/case3.png", "malign
         *("benign/case1_segmentation.png", "benign/case1_crop2.png", "benign/case1.gt.png", "benign/case1_masque.png"),
         *("benign/masks/0001.png", "benign/Masks/case1.png", "benign/ground truth masks/1.png", "benign/roi/case1.png"),
         *("Masks/benign/case1.png", "masks/case1.png", "benign/1.0-ROI mask images-4/1-2.png"),
-        *("benign/1.0-cropped images-4/1-1.png",),
+        *("benign/1.0-cropped images-4/1-1.png", "benign/P1/mask.png", "benign/roi.png", "benign/mask2.png"),
     ],
 )
 def test_a_mask_is_no_image_by_its_name_or_folder(root: Path, file: str) -> None:

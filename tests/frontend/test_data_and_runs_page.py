@@ -105,6 +105,26 @@ def test_images_are_counted_shown_and_previewed_as_the_sliders_move(
     assert overflow(page) <= 0
 
 
+def test_a_question_about_the_classes_is_answered_by_a_click(open_page: OpenPage, stage: Any, images: Any) -> None:
+    one = next((images / "train" / "malignant").glob("*.png")).read_bytes()
+    for name in ("0", "1"):
+        (stage.workspace.root / "asked" / name).mkdir(parents=True)
+        for number in range(3):
+            (stage.workspace.root / "asked" / name / f"{number}.png").write_bytes(one)
+    page = open_page("http", locale="en")
+    page.locator("#data-path").fill("asked")
+    page.locator('#start-form [data-action="describe_data"]').click()
+    question = page.locator("#start-data .data-questions")
+    expect(question).to_contain_text("evaluation.target_class")
+    question.get_by_role("button", name="1 is the class in question").click()
+    expect(page.locator("#start-data")).to_contain_text("Class in question: 1")
+    expect(question).to_have_count(0)
+    expect(page.locator("#settings-changed")).to_contain_text("1")
+    go(page, "data")
+    page.locator('#data-form [data-action="describe_data"]').click()
+    expect(page.locator("#data-described")).to_contain_text("Class in question: 1")
+
+
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_runs_are_found_annotated_compared_and_deleted_by_clicking(
     open_page: OpenPage, stage: Any, images: Any, how: str, language: str

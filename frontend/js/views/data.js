@@ -246,6 +246,7 @@
       // It may be another folder than the form's by now.
       make("div", {}, name(Object.values(found.folders)[0] ?? "")),
       make("ul", { class: "before-start" }, ...parts),
+      found.target_class === null ? null : make("p", { text: t("data.target_class", { class_name: found.target_class }) }),
       questionsOf(found, answer),
       found.skipped_total > 0 ? make("p", { text: plural("data.files_skipped", found.skipped_total) }) : null,
       warnings.length ? make("ul", { class: "before-warnings" }, ...warnings) : null,
