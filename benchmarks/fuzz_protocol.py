@@ -243,7 +243,7 @@ async def attack(
 ) -> dict[str, Any]:
     url = f"ws://127.0.0.1:{port}"
     async with connect(url, max_size=None) as owner:
-        config = {"data_path": data} if data else {}
+        config = {"data_path": data, "data": {"on_leak": "group"}} if data else {}
         await owner.send(json.dumps({"type": "start_training", "preset": "quick", "config": config}))
         event: dict[str, Any] = {}
         while event.get("type") != "training_started":

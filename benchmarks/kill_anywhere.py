@@ -61,7 +61,7 @@ class Tally:
 
 
 def small_config(data: Path) -> Config:
-    folders = {"data": {"train_dir": str(data / "train"), "val_dir": str(data / "val")}}
+    folders = {"data": {"train_dir": str(data / "train"), "val_dir": str(data / "val"), "on_leak": "group"}}
     return parse_config(overlay(SMALL, folders))
 
 

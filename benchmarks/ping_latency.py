@@ -50,7 +50,7 @@ async def ping_until(done: asyncio.Event, socket: ClientConnection, every_s: flo
 
 async def train_a_while(socket: ClientConnection, data: str, preset: str, seconds: float) -> dict[str, Any]:
     """Start a run, stop it after `seconds` unless it ended before, and return how that went."""
-    request = {"type": "start_training", "preset": preset, "config": {"data_path": data}}
+    request = {"type": "start_training", "preset": preset, "config": {"data_path": data, "data": {"on_leak": "group"}}}
     await socket.send(json.dumps(request))
     events = 0
     stop_asked: float | None = None

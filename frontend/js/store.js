@@ -570,7 +570,9 @@
     if (describe !== undefined) {
       const content = describe(event);
       next = { ...next, log: withLine(next.log, { ...content, run: event.run_id, seq: event.seq, time: event.time }) };
-      if (!late && NOTICED.has(event.type)) next = withNotice(next, content);
+      // What a job asks stands in the audit's view, with its answers.
+      const isAsked = content.code !== undefined && content.code === state.asked?.question?.code;
+      if (!late && !isAsked && NOTICED.has(event.type)) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;
     const row = /** @type {(state: State, event: Wire.AnyEvent) => State} */ (rows[event.type]);

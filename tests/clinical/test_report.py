@@ -385,3 +385,48 @@ def test_what_a_record_says_of_itself_is_put_into_french() -> None:
     text = spoken(note, "fr")
     assert isinstance(text, str) and "patientes entières, graine 7" in text
     assert spoken("Words of tomorrow.", "fr") == spoken("Words of tomorrow.", "fr") != "Words of tomorrow."
+
+
+def with_told(workspace: Workspace, **told: Any) -> None:
+    """Say in a run's journal what else was told when its images were read."""
+    journal = workspace.journal_file(RUN)
+    lines = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    lines = [line | told if line["type"] == "data_loaded" else line for line in lines]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def item(document: dict[str, Any], number: str) -> str:
+    (found,) = [row["answer"] for row in document["checklists"]["CLAIM 2024"] if row["item"] == number]
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("told", "answer"),
+    [
+        ({"patients": 40, "shared_patients": {}}, "Level: patient."),
+        ({"patients": 40, "shared_patients": {"val": 3}}, "Not disjoint: 3 patients have images in training and in validation."),
+        ({"patients": 40, "shared_patients": {"test": 2}}, "Not disjoint: 2 patients have images in training and in test."),
+        ({"patients": 40, "shared_patients": {}, "shared_groups": {"val": 5}, "on_leak": "continue"}, "Level: patient. Groups of near-duplicates with images in training and in validation: 5."),
+        ({"on_leak": "continue", "shared_groups": {"val": 5}}, "Level: image; patients unknown. Groups of near-duplicates with images in training and in validation: 5."),
+    ],
+)  # fmt: skip
+def test_the_level_at_which_partitions_are_disjoint_is_what_the_run_did(
+    workspace: Workspace, told: dict[str, Any], answer: str
+) -> None:
+    made_run(workspace)
+    with_told(workspace, **told)
+    page, beside = make_report(workspace)
+    assert item(json.loads(beside.read_text(encoding="utf-8")), "20") == answer
+    warned = "look better than they are" in page.read_text(encoding="utf-8")
+    assert warned == bool(told.get("shared_patients") or told.get("shared_groups"))
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_the_item_on_ensembling_tells_of_test_time_augmentation(workspace: Workspace, tta: bool) -> None:
+    made_run(workspace)
+    path = checkpoint_files(workspace, RUN, "best").manifest
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["config"]["evaluation"]["tta"] = tta
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    document = json.loads(make_report(workspace)[1].read_text(encoding="utf-8"))
+    assert ("mirror image" in item(document, "27")) == tta

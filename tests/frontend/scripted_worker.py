@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from breastai import worker
 from breastai.data import remote_places
 from breastai.domain.config import Config, overlay
-from breastai.domain.errors import DiskFull, TooFewClasses
+from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses
 from breastai.domain.events import (
     CrossvalComplete,
     AuditDone,
@@ -22,6 +22,7 @@ from breastai.domain.events import (
     Evaluation,
     Event,
     ExportComplete,
+    LeakQuestion,
     Log,
     ModelLoaded,
     ProgressUpdate,
@@ -60,7 +61,19 @@ PLAIN_NAMES = ["benign", "malignant", "normal"]
 
 
 def train(job: Train, workspace: Workspace) -> Iterator[Event]:
-    return play(job.run_id, job.config, workspace, start_epoch=1)
+    if "doubtful" in job.config.data.train_dir and job.config.data.on_leak == "auto":
+        yield from ask_about_leaks(job)
+    yield from play(job.run_id, job.config, workspace, start_epoch=1)
+
+
+def ask_about_leaks(job: Train) -> Iterator[Event]:
+    files = ["train/benign/1.png", "train/malignant/2.png"]
+    group = TwinGroup(files=files, classes=["benign", "malignant"], splits=["train"] * 2, pictures=[PICTURE] * 2)
+    asked = LeaksDoubtful(images=160, alike=146, groups=5, largest=73, patients=0, lost=143, train=160, pairs=", ".join(files))  # fmt: skip
+    config = job.config.model_dump(mode="json", exclude={"server"})
+    question = LeakQuestion(job="train", config=config, code=asked.code, params=asked.params)
+    yield AuditDone(data="doubtful", images=160, findings=[], groups=[group], groups_total=5, question=question)
+    raise asked
 
 
 def resume(job: Resume, workspace: Workspace) -> Iterator[Event]:

@@ -63,6 +63,44 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
     assert started.config["data"]["on_leak"] == "exclude"
 
 
+@pytest.mark.parametrize(
+    ("locale", "told", "answer"),
+    [
+        ("en-GB", "Of 160 images, 146 are in 5 groups of near-duplicates", "Train: keep twins and patients on one side"),
+        ("fr-FR", "Sur 160 images, 146 font partie de 5 groupes de doublons", "Entraîner : garder doublons et patients"),
+    ],
+)
+def test_a_run_that_does_not_begin_by_itself_shows_why_and_begins_when_answered(
+    open_page: OpenPage, stage: Any, locale: str, told: str, answer: str
+) -> None:
+    page = open_page(locale=locale, expected=("400",))
+    page.fill("#data-path", "doubtful")
+    page.fill("#setting-training-epochs", "1")
+    action(page, "start_training").first.click()
+    expect(page.locator("#audit-question")).to_contain_text(told)
+    expect(page.locator("#view-audit")).to_be_visible()
+    expect(page.locator(".twins img")).to_have_count(2)
+    before = set(stage.workspace.runs())
+    page.locator("#audit-question").get_by_role("button", name=answer).click()
+    expect(page.locator("#run-state")).to_have_text(re.compile("Complete|Termin"))
+    (run_id,) = set(stage.workspace.runs()) - before
+    started = next(
+        event for event in read_events(stage.workspace.journal_file(run_id)) if isinstance(event, TrainingStarted)
+    )
+    assert started.config["data"]["on_leak"] == "group" and started.config["data"]["train_dir"].startswith("doubtful")
+
+
+def test_the_look_before_a_start_goes_by_the_form_s_patient_rule(open_page: OpenPage) -> None:
+    page = open_page()
+    page.fill("#data-path", "twins")
+    page.locator("#all-settings > summary").click()
+    page.locator(".settings-group[data-section=evaluation] > summary").click()
+    page.fill("#setting-evaluation-patient_id", '{"pattern": "^(P[0-9]+)_"}')
+    action(page, "start_training").first.click()
+    expect(page.locator("#audit-question")).to_contain_text("Patients with images in training and in a given val")
+    expect(page.locator("#audit-body")).to_contain_text("1 patient of val is in train too")
+
+
 def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -> None:
     page = open_page(locale="fr-FR")
     page.get_by_role("link", name="Audit").click()

@@ -90,7 +90,7 @@
     function question({ request, order, question: found }, groups) {
       const buttons = CHOICES.map((choice) =>
         BreastAI.elements.actionButton(request, t(`audit.choose_${choice}`), {
-          class: choice === "group" ? "primary" : "",
+          class: choice === "group" && found === null ? "primary" : "",
           on: {
             click: () => {
               store.dispatch({ type: "@twins_decided" });

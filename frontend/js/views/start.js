@@ -208,7 +208,9 @@
         const audit = await connection.request("audit_data", usual && root !== "" ? { ...wanted, data: root } : wanted);
         if (audit.type !== "audit") return;
         const shared = audit.findings.some((/** @type {Wire.Finding} */ { code }) => code === "patients.across_splits");
-        if (audit.groups_total > 0 || shared) {
+        const doubtful = audit.findings.some((/** @type {Wire.Finding} */ { code }) => code === "twins.doubtful");
+        // What is doubtful the run asks itself, with the number of images that each answer would cost.
+        if (!doubtful && (audit.groups_total > 0 || shared)) {
           store.dispatch({ type: "@ask_twins", request: "start_training", order: wanted });
           location.hash = "#audit";
           return;
