@@ -1,136 +1,206 @@
-"""How often the 95 % intervals hold the truth: simulated cases, alone and several for each patient.
+"""How often the 95 % intervals hold the truth: every interval an evaluation or a comparison prints, on simulated cases.
 
-python benchmarks/interval_coverage.py [--repetitions 1000]
+python benchmarks/interval_coverage.py [--repetitions 1000] [--patients 30 60 150] [--auc 0.85 0.92 0.98] [--markdown]
 
 Scores are binormal: +separation for a positive case, a patient's own shift shared by all of the patient's images
-(`likeness` is the correlation of two of them), and noise. So the true AUC, sensitivity, specificity and kappa are known.
-`naive` is the interval that takes every image for a case of its own: Wilson's, DeLong's, a bootstrap of images.
+(`likeness` is the correlation of two of them), and noise; the model's probabilities are the true ones. `sensitivity` sets
+the operating point. A second model, for comparisons, sees the same cases with more noise. The truth is that of a million
+cases. One patient in three or so has the disease, and all of a patient's images share it.
+
+A figure whose interval is missing or flagged is counted apart: `flagged` is their share, and the coverage is that of the
+others. A figure below LEAST is marked with a star.
 """
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
-from breastai.clinical.bootstrap import bootstrap
-from breastai.clinical.intervals import Clusters, Estimate, auc, proportion
-from breastai.clinical.weighted import agreement, confusions
+from breastai.clinical.evidence import evaluate
+from breastai.clinical.intervals import Clusters
+from breastai.clinical.judgement import compare
+from breastai.clinical.operating_point import predictive_values
+from breastai.domain.evidence import Figure
 
-SEPARATION = 1.6
-THRESHOLD = 0.8
-FIGURES = ("auc", "sensitivity", "specificity", "kappa")
-
-
-@dataclass(frozen=True)
-class Design:
-    """`images`: fewest and most of a patient; `mixed`: share of patients whose images draw their label one by one."""
-
-    name: str
-    patients: int
-    images: tuple[int, int]
-    prevalence: float = 0.35
-    likeness: float = 0.0
-    mixed: float = 0.0
-
-
-DESIGNS = (
-    Design("100 images, alone", 100, (1, 1)),
-    Design("300 images, alone", 300, (1, 1), prevalence=0.2),
-    Design("40 patients, 3 to 5 images", 40, (3, 5), likeness=0.6),
-    Design("100 patients, 3 to 5 images", 100, (3, 5), likeness=0.6),
-    Design("100 patients, 3 to 5 images, labels mixed", 100, (3, 5), likeness=0.6, mixed=0.5),
-    Design("250 patients, 1 to 5 images, rare", 250, (1, 5), prevalence=0.15, likeness=0.4, mixed=0.1),
-)
+LEAST = 0.93
+NAMES = ("negative", "positive")
+# How well the second model's scores follow the first's.
+FOLLOWING = 0.7
 
 Cases = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def draw(design: Design, generator: np.random.Generator) -> tuple[Cases, Floats, Clusters]:
-    """Return labels, scores and patients of one simulated test set."""
-    sizes = generator.integers(design.images[0], design.images[1] + 1, design.patients)
-    clusters = np.repeat(np.arange(design.patients), sizes)
-    ill = generator.random(design.patients) < design.prevalence
-    mixed = generator.random(design.patients) < design.mixed
-    single = generator.random(len(clusters)) < design.prevalence
-    positive = np.where(mixed[clusters], single, ill[clusters])
-    own_shift = generator.normal(size=design.patients)[clusters] * np.sqrt(design.likeness)
-    noise = generator.normal(size=len(clusters)) * np.sqrt(1 - design.likeness)
-    return positive, SEPARATION * positive + own_shift + noise, clusters
+@dataclass(frozen=True)
+class Design:
+    """`images`: fewest and most of a patient; `sensitivity`: of the operating point."""
+
+    patients: int
+    images: tuple[int, int] = (1, 1)
+    auc: float = 0.92
+    sensitivity: float = 0.95
+    prevalence: float = 0.3
+    likeness: float = 0.6
+
+    @property
+    def separation(self) -> float:
+        return float(stats.norm.ppf(self.auc) * np.sqrt(2))
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which the operating point calls."""
+        return float(self.probability(np.array([self.separation - stats.norm.ppf(self.sensitivity)]))[0])
+
+    def probability(self, scores: Floats) -> Floats:
+        odds = self.separation * scores - self.separation**2 / 2 + special.logit(self.prevalence)
+        chances: Floats = special.expit(odds)
+        return chances
 
 
-def truth(design: Design) -> dict[str, float]:
-    """Return the true figures of the scores `draw` makes."""
-    sensitivity, specificity = stats.norm.sf(THRESHOLD - SEPARATION), stats.norm.cdf(THRESHOLD)
-    p = design.prevalence
-    agreed = p * sensitivity + (1 - p) * specificity
-    called = p * sensitivity + (1 - p) * (1 - specificity)
-    by_chance = p * called + (1 - p) * (1 - called)
-    return {
-        "auc": float(stats.norm.cdf(SEPARATION / np.sqrt(2))),
-        "sensitivity": float(sensitivity),
-        "specificity": float(specificity),
-        "kappa": float((agreed - by_chance) / (1 - by_chance)),
-    }
+@dataclass(frozen=True)
+class TestSet:
+    """Labels (N,), the probabilities of the positive class of both models (N,), and the patient of each case."""
+
+    labels: npt.NDArray[np.int64]
+    first: Floats
+    second: Floats
+    clusters: Clusters
 
 
-def estimates(
-    positive: Cases, scores: Floats, clusters: Clusters | None, repetitions: int, seed: int
-) -> dict[str, Estimate]:
-    """Return the estimates of one test set; `clusters` None takes every image for a case of its own."""
-    called = scores >= THRESHOLD
+def draw(design: Design, generator: np.random.Generator) -> TestSet:
+    """Return one simulated test set that has both classes."""
+    while True:
+        sizes = generator.integers(design.images[0], design.images[1] + 1, design.patients)
+        clusters = np.repeat(np.arange(design.patients), sizes)
+        positive = (generator.random(design.patients) < design.prevalence)[clusters]
+        if positive.any() and not positive.all():
+            break
+    shared = [generator.normal(size=design.patients)[clusters] for _ in range(2)]
+    single = [generator.normal(size=len(clusters)) for _ in range(2)]
+    one, other = (
+        np.sqrt(design.likeness) * own + np.sqrt(1 - design.likeness) * noise
+        for own, noise in zip(shared, single, strict=True)
+    )
+    shift = design.separation * positive
+    second = shift + FOLLOWING * one + np.sqrt(1 - FOLLOWING**2) * other - 0.15 * shift
+    return TestSet(positive.astype(np.int64), design.probability(shift + one), design.probability(second), clusters)
 
-    def kappa(weights: Floats) -> dict[str, Floats]:
-        return agreement(confusions(weights, positive.astype(np.int64), called.astype(np.int64), 2))
 
-    every_case = np.arange(len(positive)) if clusters is None else clusters
-    return {
-        "auc": auc(positive, scores, clusters),
-        "sensitivity": proportion(called[positive], None if clusters is None else clusters[positive]),
-        "specificity": proportion(~called[~positive], None if clusters is None else clusters[~positive]),
-        "kappa": bootstrap(kappa, every_case, repetitions=repetitions, seed=seed)["cohen_kappa"],
-    }
+def figures(design: Design, cases: TestSet, draws: int, bootstraps: int, alone: bool = False) -> dict[str, Figure]:
+    """Return every figure with an interval that an evaluation and a comparison print; `alone`: no patient is known."""
+    patients = None if alone else cases.clusters.astype(str).tolist()
+    clusters = None if alone else cases.clusters
+    both = [np.stack([1 - chances, chances], axis=1) for chances in (cases.first, cases.second)]
+    points = {"positive": design.threshold}
+    found = evaluate(cases.labels, both[0], NAMES, patients, thresholds=points, repetitions=draws)
+    found |= predictive_values(cases.labels == 1, cases.first, design.threshold, clusters=clusters)
+    if bootstraps:
+        pairs = compare(cases.labels, both[0], both[1], NAMES, patients, repetitions=bootstraps)
+        found |= {f"difference of {name}": pair.difference for name, pair in pairs.items()}
+    return {name: figure for name, figure in found.items() if not name.endswith(".negative") and "@" not in name}
+
+
+@cache
+def truth(design: Design, cases: int = 500_000) -> dict[str, float]:
+    """Return the true figures, as a great many cases that stand alone show them."""
+    many = draw(replace(design, patients=cases, images=(1, 1)), np.random.default_rng(1))
+    found = {name: figure.value for name, figure in figures(design, many, 1, 0, alone=True).items()}
+    both = [np.stack([1 - chances, chances], axis=1) for chances in (many.first, many.second)]
+    one, other = (evaluate(many.labels, scores, NAMES, repetitions=1) for scores in both)
+    for name in (
+        "accuracy",
+        "balanced_accuracy",
+        "f1.macro",
+        "cohen_kappa",
+        "auc_roc.macro",
+        "auc_roc.positive",
+        "brier",
+    ):
+        found[f"difference of {name}"] = (one[name].value or 0.0) - (other[name].value or 0.0)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass
+class Tally:
+    """Of one figure: how often its interval held the truth, was flagged or missing, and how wide it was."""
+
+    held: int = 0
+    given: int = 0
+    flagged: int = 0
+    width: float = 0.0
+
+    def count(self, figure: Figure, expected: float) -> None:
+        if figure.flag is not None or figure.low is None or figure.value is None:
+            self.flagged += 1
+            return
+        high = np.inf if figure.high is None else figure.high
+        self.given += 1
+        self.held += figure.low <= expected <= high
+        self.width += high - figure.low
+
+    @property
+    def coverage(self) -> float:
+        return self.held / self.given if self.given else float("nan")
 
 
 def coverage(
-    design: Design, repetitions: int, bootstraps: int = 2000, seed: int = 0, naive: bool = False
-) -> dict[str, float]:
-    """Return, for each figure, the share of simulated test sets whose interval holds the truth."""
-    expected = truth(design)
-    held = dict.fromkeys(FIGURES, 0)
-    for positive, scores, clusters in _test_sets(design, repetitions, seed):
-        alone = naive or design.images == (1, 1)
-        for name, estimate in estimates(positive, scores, None if alone else clusters, bootstraps, seed).items():
-            # An interval that could not be given holds nothing.
-            held[name] += (
-                estimate.low is not None
-                and estimate.high is not None
-                and estimate.low <= expected[name] <= estimate.high
-            )
-    return {name: count / repetitions for name, count in held.items()}
-
-
-def _test_sets(design: Design, repetitions: int, seed: int) -> Iterator[tuple[Cases, Floats, Clusters]]:
+    design: Design,
+    repetitions: int,
+    draws: int = 2000,
+    bootstraps: int = 1000,
+    seed: int = 0,
+    alone: bool = False,
+    cases: int = 500_000,
+) -> dict[str, Tally]:
+    """Return, for each figure, how its interval fared on simulated test sets; the truth is that of `cases`."""
+    expected = truth(replace(design, patients=1, images=(1, 1)), cases)
+    tallies: dict[str, Tally] = defaultdict(Tally)
     generator = np.random.default_rng(seed)
     for _ in range(repetitions):
-        yield draw(design, generator)
+        found = figures(design, draw(design, generator), draws, bootstraps, alone)
+        for name, figure in found.items():
+            if name in expected:
+                tallies[name].count(figure, expected[name])
+    return dict(tallies)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=1000)
-    parser.add_argument("--bootstraps", type=int, default=2000)
+    parser.add_argument("--draws", type=int, default=2000, help="matrices drawn for kappa, MCC and macro F1")
+    parser.add_argument("--bootstraps", type=int, default=1000, help="resamplings of a comparison; 0 for none")
+    parser.add_argument("--patients", type=int, nargs="*", default=[30, 60, 150])
+    parser.add_argument("--images", type=int, nargs="*", default=[1, 4], help="most images of a patient")
+    parser.add_argument("--auc", type=float, nargs="*", default=[0.85, 0.92, 0.98])
+    parser.add_argument("--sensitivity", type=float, nargs="*", default=[0.90, 0.95, 0.99])
+    parser.add_argument("--likeness", type=float, default=0.6)
+    parser.add_argument("--alone", action="store_true", help="take every image for a case of its own")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    print(f"{'':44}" + "".join(f"{name:>13}" for name in FIGURES))
-    for design in DESIGNS:
-        for naive in (False, True) if design.images != (1, 1) else (False,):
-            shares = coverage(design, arguments.repetitions, arguments.bootstraps, arguments.seed, naive)
-            name = f"  naive: {design.name}" if naive else design.name
-            print(f"{name[:44]:44}" + "".join(f"{share:13.3f}" for share in shares.values()), flush=True)
+    options = parser.parse_args()
+    columns: dict[str, dict[str, Tally]] = {}
+    for patients in options.patients:
+        for most in options.images:
+            for area, sensitivity in zip(options.auc, options.sensitivity, strict=True):
+                design = Design(patients, (1, most), area, sensitivity, likeness=options.likeness)
+                heading = f"{patients}x{most} {area:g}"
+                columns[heading] = coverage(
+                    design, options.repetitions, options.draws, options.bootstraps, options.seed, options.alone
+                )
+                lowest = {name: tally for name, tally in columns[heading].items() if tally.coverage < LEAST}
+                below = ", ".join(f"{name} {tally.coverage:.3f}" for name, tally in lowest.items())
+                print(f"# {heading}: below {LEAST}: {below or 'none'}", flush=True)
+    names = list(next(iter(columns.values())))
+    print(f"| figure | {' | '.join(columns)} | flagged at most |")
+    print("|---" * (len(columns) + 2) + "|")
+    for name in names:
+        tallies = [column[name] for column in columns.values()]
+        cells = [f"{tally.coverage:.3f}{'*' * (tally.coverage < LEAST)}" for tally in tallies]
+        flagged = max(tally.flagged / max(1, tally.flagged + tally.given) for tally in tallies)
+        print(f"| {name} | {' | '.join(cells)} | {flagged:.2f} |")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,14 @@ import numpy.typing as npt
 from scipy import stats
 
 from breastai.clinical.intervals import CONFIDENCE, Clusters, Estimate
+from breastai.domain.evidence import IntervalFlag
 
+# The fewest patients whose resampling can tell how far a figure may be off.
+FEWEST_PATIENTS = 10
+# At least so many weightings, and with few patients so many more that another seed moves a bound by less than one in the
+# third decimal: the error of an order statistic falls with their number, and that of the figure with the patients.
 REPETITIONS = 2000
+_DRAWN_PATIENTS = 7_000_000
 
 # (B, N) weights of the cases -> for each figure its value in each weighting, (B,); undefined is NaN.
 Floats = npt.NDArray[np.float64]
@@ -29,22 +35,25 @@ _SAME = 1e-9  # replicates that differ by rounding alone tell nothing of how far
 
 
 def bootstrap(
-    figures: WeightedFigures, clusters: Clusters, *, repetitions: int = REPETITIONS, seed: int = 0
+    figures: WeightedFigures, clusters: Clusters, *, repetitions: int | None = None, seed: int = 0
 ) -> dict[str, Estimate]:
     """Return each figure with its BCa interval (Efron, JASA 1987;82:171-185) over patients.
 
-    `clusters` (N,) numbers the patient of each case. No interval where more than 5 % of the replicates leave the
-    figure undefined, or where all give the same value: then these cases can't show how much it varies.
+    `clusters` (N,) numbers the patient of each case; `repetitions` None takes as many as three decimals need. No
+    interval from fewer than FEWEST_PATIENTS patients, where more than 5 % of the replicates leave the figure undefined,
+    or where all give the same value: then these cases can't show how much it varies, and a flag says so.
     """
     count = int(clusters.max()) + 1 if len(clusters) else 0
-    observed = figures(np.ones((1, len(clusters))))
-    if count < 2:
-        return {name: _bare(float(value[0])) for name, value in observed.items()}
+    observed = {name: float(value[0]) for name, value in figures(np.ones((1, len(clusters)))).items()}
+    if count < FEWEST_PATIENTS:
+        return {name: _bare(value, "few_patients") for name, value in observed.items()}
+    if repetitions is None:
+        repetitions = max(REPETITIONS, _DRAWN_PATIENTS // count)
     generator = np.random.default_rng(seed)
     replicates = _collected(figures, _replicates(clusters, count, repetitions, generator))
     left_out = _collected(figures, _jackknife(clusters, count, generator))
     return {
-        name: bca(float(value[0]), replicates[name], left_out[name]) if np.isfinite(value[0]) else _bare(value[0])
+        name: bca(value, replicates[name], left_out[name]) if np.isfinite(value) else _bare(value)
         for name, value in observed.items()
     }
 
@@ -54,9 +63,9 @@ def bca(observed: float, replicates: Floats, left_out: Floats) -> Estimate:
 
     `left_out`: the figure without each patient (or group of patients) in turn.
     """
-    defined = _telling(replicates)
-    if defined is None:
-        return Estimate(observed)
+    defined, flag = _defined(replicates)
+    if flag is not None:
+        return Estimate(observed, flag=flag)
     # Ties count one half: figures of small samples take few values.
     below = (np.count_nonzero(defined < observed) + np.count_nonzero(defined <= observed)) / (2 * len(defined))
     bias = float(stats.norm.ppf(np.clip(below, 1 / (2 * len(defined)), 1 - 1 / (2 * len(defined)))))
@@ -68,19 +77,19 @@ def bca(observed: float, replicates: Floats, left_out: Floats) -> Estimate:
 
 def percentile(observed: float, replicates: Floats) -> Estimate:
     """Return `observed` with the plain percentile interval, on the same conditions as `bca`."""
-    defined = _telling(replicates)
-    if defined is None:
-        return Estimate(observed)
+    defined, flag = _defined(replicates)
+    if flag is not None:
+        return Estimate(observed, flag=flag)
     low, high = _order_statistics(defined, np.array([0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]))
     return Estimate(observed, _finite(min(low, observed)), _finite(max(high, observed)))
 
 
-def _telling(replicates: Floats) -> Floats | None:
-    """Return the defined replicates in order; None where too few are defined, or none differs from another."""
+def _defined(replicates: Floats) -> tuple[Floats, IntervalFlag | None]:
+    """Return the defined replicates in order, and why they can't give an interval, or None."""
     defined = np.sort(replicates[~np.isnan(replicates)])
-    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates) or defined[-1] - defined[0] < _SAME:
-        return None
-    return defined
+    if len(defined) < (1 - _LARGEST_UNDEFINED_SHARE) * len(replicates):
+        return defined, "often_undefined"
+    return defined, "no_variation" if defined[-1] - defined[0] < _SAME else None
 
 
 def _acceleration(left_out: Floats) -> float:
@@ -121,8 +130,8 @@ def _collected(figures: WeightedFigures, blocks: Iterator[Floats]) -> dict[str, 
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _bare(value: float) -> Estimate:
-    return Estimate(_finite(float(value)))
+def _bare(value: float, flag: IntervalFlag | None = None) -> Estimate:
+    return Estimate(value, flag=flag) if np.isfinite(value) else Estimate(None)
 
 
 def _finite(value: float) -> float | None:

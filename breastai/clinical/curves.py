@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as sklearn_metrics
 
-from breastai.clinical.intervals import Cases, Scores, proportion
+from breastai.clinical.intervals import Cases, Clusters, Scores, proportion
 from breastai.clinical.weighted import CALIBRATION_BINS, calibration_bin
 
 Curve = dict[str, list[float | None]]
@@ -44,7 +44,11 @@ def precision_recall_curve(positive: Cases, scores: Scores) -> Curve:
     }
 
 
-def reliability_curve(labels: npt.NDArray[np.integer[Any]], probabilities: npt.NDArray[np.floating[Any]]) -> Curve:
+def reliability_curve(
+    labels: npt.NDArray[np.integer[Any]],
+    probabilities: npt.NDArray[np.floating[Any]],
+    clusters: Clusters | None = None,
+) -> Curve:
     """Return, for each bin of the highest probability that holds a case, its mean, the accuracy there and its interval.
 
     The bins are those of the expected calibration error.
@@ -56,7 +60,7 @@ def reliability_curve(labels: npt.NDArray[np.integer[Any]], probabilities: npt.N
     for number in range(CALIBRATION_BINS):
         inside = bins == number
         if inside.any():
-            share = proportion(right[inside])
+            share = proportion(right[inside], None if clusters is None else clusters[inside])
             values = (float(confidence[inside].mean()), share.value, share.low, share.high, float(inside.sum()))
             for column, value in zip(rows.values(), values, strict=True):
                 column.append(value)

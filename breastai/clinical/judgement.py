@@ -7,14 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical import evidence
-from breastai.clinical.bootstrap import REPETITIONS, bootstrap
+from breastai.clinical.agreement_intervals import DRAWS
+from breastai.clinical.bootstrap import bootstrap
 from breastai.clinical.calibration import log_loss
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
 from breastai.clinical.decision import answers, calibrated, conformal_sets, undecided, unlike
-from breastai.clinical.intervals import Clusters, delong_test, proportion
+from breastai.clinical.intervals import Clusters, delong_test, figure_of, proportion
 from breastai.clinical.metrics import confusion_matrix
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, judge, predictive_values
-from breastai.clinical.weighted import of_probabilities
+from breastai.clinical.weighted import agreement, of_probabilities
 from breastai.domain.decision import DecisionRule, OperatingPoint
 from breastai.domain.evidence import (
     ByPatient,
@@ -34,7 +35,7 @@ Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 # Figures without a paired test, compared by a bootstrap of patients.
-_COMPARED = ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa", "auc_roc.macro", "brier", "ece")
+_COMPARED = ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa", "brier")
 
 
 def gather_evidence(
@@ -49,7 +50,7 @@ def gather_evidence(
     rule: DecisionRule | None = None,
     novelty: Floats | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
-    repetitions: int = REPETITIONS,
+    repetitions: int = DRAWS,
     seed: int = 0,
 ) -> Evidence:
     """Return what N images show of a model by its `raw` probabilities (N, C) and `novelty` (N,), decided by `rule`.
@@ -109,16 +110,14 @@ def gather_evidence(
             scores[:, called[point.class_name]],
             point.threshold,
             clusters=numbers,
-            repetitions=repetitions,
-            seed=seed,
         )
         if point
         else {},
         calibration=CalibrationEvidence(
             temperature=rule.calibration.temperature,
             prior_shift=list(rule.calibration.prior_shift),
-            before=_reliability(truth, np.asarray(raw, dtype=np.float64)),
-            after=_reliability(truth, scores),
+            before=_reliability(truth, np.asarray(raw, dtype=np.float64), numbers),
+            after=_reliability(truth, scores, numbers),
         ),
         referral=_referral(rule, truth, scores, class_names, numbers, strange),
         curves={name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)},
@@ -133,10 +132,13 @@ def compare(
     class_names: Sequence[str],
     patients: Sequence[str] | None = None,
     *,
-    repetitions: int = REPETITIONS,
+    repetitions: int | None = None,
     seed: int = 0,
 ) -> dict[str, PairedFigure]:
-    """Return the figures of two models on the same cases: AUCs by DeLong's paired test, the rest by a bootstrap."""
+    """Return the figures of two models on the same cases: AUCs by DeLong's paired test, the rest by a bootstrap.
+
+    The calibration error is not among them: chance alone makes it larger, and the more so the better the model.
+    """
     truth = np.asarray(labels, dtype=np.int64)
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     clusters = None if patients is None else _numbered(patients)
@@ -147,25 +149,35 @@ def compare(
         if test is None:
             figures[f"auc_roc.{name}"] = PairedFigure(first=None, second=None, difference=Figure(value=None, n=n))
             continue
-        change = Figure(value=test.difference.value, low=test.difference.low, high=test.difference.high, n=n)
         figures[f"auc_roc.{name}"] = PairedFigure(
-            first=test.first, second=test.second, difference=change, z=test.z, p_value=test.p_value
+            first=test.first,
+            second=test.second,
+            difference=figure_of(test.difference, n),
+            z=test.z,
+            p_value=test.p_value,
         )
     if not n:
         return figures
-    every_case = np.arange(n) if clusters is None else clusters
-    once = np.ones((1, n))
-    values = [_compared(once, truth, scores, class_names) for scores in (one, other)]
+    figures["auc_roc.macro"] = PairedFigure(
+        first=evidence.macro_auc(truth, one, clusters).value,
+        second=evidence.macro_auc(truth, other, clusters).value,
+        difference=figure_of(evidence.macro_auc_difference(truth, one, other, clusters), n),
+    )
+    # Every figure left is one of sums over cases, so that a patient's sums are all that is drawn.
+    sums = np.concatenate([_summed(truth, scores, len(class_names), clusters) for scores in (one, other)], axis=1)
+    width = sums.shape[1] // 2
+    values = [_of_sums(sums[:, place : place + width].sum(axis=0)[None], len(class_names)) for place in (0, width)]
 
     def differences(weights: Floats) -> dict[str, Floats]:
-        here, there = (_compared(weights, truth, scores, class_names) for scores in (one, other))
+        drawn = weights @ sums
+        here, there = (_of_sums(drawn[:, place : place + width], len(class_names)) for place in (0, width))
         return {name: here[name] - there[name] for name in here}
 
-    for name, estimate in bootstrap(differences, every_case, repetitions=repetitions, seed=seed).items():
+    for name, estimate in bootstrap(differences, np.arange(len(sums)), repetitions=repetitions, seed=seed).items():
         figures[name] = PairedFigure(
             first=_finite(values[0][name][0]),
             second=_finite(values[1][name][0]),
-            difference=Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=n),
+            difference=figure_of(estimate, n),
         )
     return figures
 
@@ -177,9 +189,25 @@ def thinned(curve: Curve, most: int = 100) -> Curve:
     return {name: [values[place] for place in kept] for name, values in curve.items()}
 
 
-def _compared(weights: Floats, labels: Labels, scores: Floats, class_names: Sequence[str]) -> dict[str, Floats]:
-    figures = evidence.weighted_figures(weights, labels, scores, class_names)
-    figures["accuracy"] = weights @ (scores.argmax(axis=1) == labels).astype(np.float64) / weights.sum(axis=1)
+def _summed(labels: Labels, scores: Floats, count: int, clusters: Clusters | None) -> Floats:
+    """Return, for each patient, the cells of its confusion matrix and the sum of its squared errors (P, C * C + 1)."""
+    truth = np.eye(count)[labels]
+    rows = np.zeros((len(labels), count * count + 1))
+    rows[np.arange(len(labels)), labels * count + scores.argmax(axis=1)] = 1.0
+    rows[:, -1] = ((scores - truth) ** 2).sum(axis=1)
+    if clusters is None:
+        return rows
+    return np.stack([np.bincount(clusters, weights=column) for column in rows.T], axis=1)
+
+
+def _of_sums(sums: Floats, count: int) -> dict[str, Floats]:
+    """Return the compared figures of B sets of sums (B, C * C + 1)."""
+    matrices = sums[:, :-1].reshape(-1, count, count)
+    total = matrices.sum(axis=(1, 2))
+    figures = agreement(matrices)
+    hits = np.diagonal(matrices, axis1=1, axis2=2).sum(axis=1)
+    figures["accuracy"] = hits / total
+    figures["brier"] = sums[:, -1] / total
     return {name: figures[name] for name in _COMPARED}
 
 
@@ -202,10 +230,10 @@ def _judged(
     )
 
 
-def _reliability(labels: Labels, scores: Floats) -> Reliability:
+def _reliability(labels: Labels, scores: Floats, clusters: Clusters | None) -> Reliability:
     whole = of_probabilities(np.ones((1, len(labels))), labels, scores)
     return Reliability(
-        curve=reliability_curve(labels, scores),
+        curve=reliability_curve(labels, scores, clusters),
         ece=_finite(whole["ece"][0]),
         brier=_finite(whole["brier"][0]),
         log_loss=log_loss(labels, scores) if len(labels) else None,
@@ -228,7 +256,7 @@ def _referral(
 
     def share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Figure:
         estimate = proportion(of[among], None if clusters is None else clusters[among])
-        return Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=int(among.sum()))
+        return figure_of(estimate, int(among.sum()))
 
     everyone = np.ones(len(labels), dtype=np.bool_)
     outside = None

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical.bootstrap import REPETITIONS, bootstrap
-from breastai.clinical.intervals import Cases, Clusters, Scores, proportion
+from breastai.clinical.composite_intervals import complement, predictive_value, ratio
+from breastai.clinical.intervals import Cases, Clusters, Scores, figure_of, proportion
 from breastai.domain.decision import OperatingPoint
 from breastai.domain.events import Figure
 
@@ -84,7 +84,7 @@ def judge(positive: Cases, scores: Scores, threshold: float, clusters: Clusters 
     figures = {}
     for name, (success, among) in rows.items():
         share = proportion(success[among], None if clusters is None else clusters[among])
-        figures[name] = Figure(value=share.value, low=share.low, high=share.high, n=int(among.sum()))
+        figures[name] = figure_of(share, int(among.sum()))
     return figures
 
 
@@ -94,38 +94,25 @@ def predictive_values(
     threshold: float,
     prevalences: Mapping[str, float] = PREVALENCES,
     clusters: Clusters | None = None,
-    *,
-    repetitions: int = REPETITIONS,
-    seed: int = 0,
 ) -> dict[str, Figure]:
     """Return `ppv.NAME` and `npv.NAME` at each prevalence, by Bayes' rule from sensitivity and specificity.
 
-    The cases at hand are rarely as many among the healthy as in life, so their own predictive values mislead.
-    Intervals by a bootstrap of patients.
+    The cases at hand are rarely as many among the healthy as in life, so their own predictive values mislead. Both rise
+    with a ratio of likelihoods alone, whose interval is carried over (see composite_intervals).
     """
-    called = (scores >= threshold).astype(np.float64)
-    is_positive = positive.astype(np.float64)
-    parts = np.stack([is_positive * called, is_positive, (1 - is_positive) * called, 1 - is_positive], axis=1)
-
-    def resampled(weights: Floats) -> dict[str, Floats]:
-        hits, positives, false_alarms, negatives = (weights @ parts).T
-        sensitivity, false_rate = _share(hits, positives), _share(false_alarms, negatives)
-        figures: dict[str, Floats] = {}
-        for name, prevalence in prevalences.items():
-            true_called, false_called = sensitivity * prevalence, false_rate * (1 - prevalence)
-            true_clear, false_clear = (1 - false_rate) * (1 - prevalence), (1 - sensitivity) * prevalence
-            figures[f"ppv.{name}"] = _share(true_called, true_called + false_called)
-            figures[f"npv.{name}"] = _share(true_clear, true_clear + false_clear)
-        return figures
-
-    if len(positive) == 0:
-        return {f"{figure}.{name}": Figure(value=None, n=0) for name in prevalences for figure in ("ppv", "npv")}
-    every_case = np.arange(len(positive)) if clusters is None else clusters
-    estimates = bootstrap(resampled, every_case, repetitions=repetitions, seed=seed)
-    return {
-        name: Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=len(positive))
-        for name, estimate in estimates.items()
-    }
+    n, called = len(positive), scores >= threshold
+    hit, cleared = (
+        proportion(success[among], None if clusters is None else clusters[among])
+        for success, among in ((called, positive), (~called, ~positive))
+    )
+    # How much more often the finding is right than wrong.
+    of_call, of_none = ratio(hit, complement(cleared)), ratio(cleared, complement(hit))
+    figures: dict[str, Figure] = {}
+    for name, prevalence in prevalences.items():
+        odds = (1 - prevalence) / prevalence
+        figures[f"ppv.{name}"] = figure_of(predictive_value(of_call, odds), n)
+        figures[f"npv.{name}"] = figure_of(predictive_value(of_none, 1 / odds), n)
+    return figures
 
 
 def decision_curve(
@@ -150,9 +137,3 @@ def decision_curve(
         "all": (share - (1 - share) * odds).tolist(),
         "none": [0.0] * len(places),
     }
-
-
-def _share(part: Floats, whole: Floats) -> Floats:
-    result = np.full(part.shape, np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result

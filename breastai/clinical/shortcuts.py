@@ -86,7 +86,7 @@ def _mark_at_a_fixed_place(
 
 def _folded(estimate: Estimate) -> Estimate:
     """Return the estimate as seen from above chance: a feature that is low in the class tells as much as a high one."""
-    value, low, high = estimate
+    value, low, high, _ = estimate
     if value is None or low is None or high is None or value >= 0.5:
         return estimate
     return Estimate(1 - value, 1 - high, 1 - low)

@@ -1,7 +1,7 @@
 """Figures of weighted cases, for many weightings at once: what the bootstrap computes on.
 
 `weights` has shape (B, N): B weightings of N cases. Every function returns shape (B,) for each figure; undefined is
-NaN, a likelihood ratio may be infinite.
+NaN.
 """
 
 from typing import Any
@@ -43,21 +43,6 @@ def agreement(matrices: Floats) -> dict[str, Floats]:
         "f1.macro": _mean_of_defined(_ratio(2 * hits, rows + columns)),
         "cohen_kappa": _ratio(accuracy - by_chance, beyond_chance),
         "mcc": _ratio(covariance, np.sqrt(np.where(spread > 1e-9, spread, 0.0))),
-    }
-
-
-def of_class(matrices: Floats, index: int) -> dict[str, Floats]:
-    """Return F1, Youden's J and the likelihood ratios of one class against the rest."""
-    hit = matrices[:, index, index]
-    positives, predicted = matrices[:, index, :].sum(axis=1), matrices[:, :, index].sum(axis=1)
-    negatives = matrices.sum(axis=(1, 2)) - positives
-    sensitivity = _ratio(hit, positives)
-    specificity = _ratio(negatives - (predicted - hit), negatives)
-    return {
-        "f1": _ratio(2 * hit, positives + predicted),
-        "youden": sensitivity + specificity - 1,
-        "lr_positive": _likelihood_ratio(sensitivity, 1 - specificity),
-        "lr_negative": _likelihood_ratio(1 - sensitivity, specificity),
     }
 
 
@@ -139,11 +124,6 @@ def calibration_bin(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np
     return np.clip(bins, 0, CALIBRATION_BINS - 1)
 
 
-def mean_of_classes(values: list[Floats]) -> Floats:
-    """Return the mean over classes, leaving out those for which the figure is undefined."""
-    return _mean_of_defined(np.stack(values, axis=1))
-
-
 def _area(x: Floats, y: Floats) -> Floats:
     area: Floats = (np.diff(x, axis=1) * (y[:, 1:] + y[:, :-1])).sum(axis=1) / 2
     return area
@@ -164,14 +144,6 @@ def _where_defined(values: Floats, *curves: Floats) -> Floats:
     for curve in curves:
         values = np.where(np.isnan(curve[:, -1]), np.nan, values)
     return values
-
-
-def _likelihood_ratio(above: Floats, below: Floats) -> Floats:
-    # Sums of shares may miss 0 by a rounding error.
-    below = np.where(np.abs(below) < 1e-12, 0.0, below)
-    above = np.where(np.abs(above) < 1e-12, 0.0, above)
-    unbounded = (below == 0) & (above > 0)
-    return np.where(unbounded, np.inf, _ratio(above, below))
 
 
 def _ratio(part: Floats, whole: Floats, empty: float = np.nan) -> Floats:

@@ -17,6 +17,12 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# Why a figure has no interval, or what its interval lacks.
+IntervalFlag = Literal[
+    "one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound", "undercoverage"
+]
+
+
 class Figure(Part):
     """A figure with its 95 % interval and the number of cases it rests on."""
 
@@ -24,6 +30,9 @@ class Figure(Part):
     low: Number = None
     high: Number = None
     n: int
+    flag: IntervalFlag | None = Field(
+        None, description="Why there is no interval, or what it lacks; null where there is nothing to say."
+    )
 
 
 class PairedFigure(Part):

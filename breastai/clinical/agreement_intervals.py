@@ -1,0 +1,100 @@
+"""Intervals of the figures that hang on a whole confusion matrix: Cohen's kappa, MCC, macro F1.
+
+What the cases leave open of the matrix is drawn (as Goutte and Gaussier, ECIR 2005, do for F1, and Totsch and Hoffmann,
+PeerJ Comput Sci 2021;7:e398, for other figures of it): each row, the decisions on cases of one class, from a Dirichlet
+distribution, and so the shares of the classes. It needs no case that varies, so a matrix without a fault has an interval.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.clinical import weighted
+from breastai.clinical.bootstrap import FEWEST_PATIENTS
+from breastai.clinical.intervals import CONFIDENCE, Clusters, Estimate, effective_cases
+
+Floats = npt.NDArray[np.float64]
+
+FIGURES = ("cohen_kappa", "mcc", "f1.macro")
+# So many that another seed moves a bound by less than one in the third decimal.
+DRAWS = 100_000
+_BLOCK_SIZE = 2**20
+# Jeffreys' prior of right against wrong, and of one class against another.
+_PRIOR = 0.5
+
+
+def agreement_intervals(
+    labels: npt.NDArray[np.int64],
+    decisions: npt.NDArray[np.int64],
+    count: int,
+    clusters: Clusters | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Return FIGURES of N decisions with the central interval of `draws` matrices; `count` classes.
+
+    Several images of a patient count as many cases as they are worth, in each row. With fewer than FEWEST_PATIENTS
+    patients there is no interval.
+    """
+    n = len(labels)
+    if n == 0:
+        return dict.fromkeys(FIGURES, Estimate(None))
+    matrix = weighted.confusions(np.ones((1, n)), labels, decisions, count)
+    observed = {name: float(weighted.agreement(matrix)[name][0]) for name in FIGURES}
+    patients = n if clusters is None else len(np.unique(clusters))
+    if patients < FEWEST_PATIENTS:
+        return {name: Estimate(_finite(value), flag=_flag(value, "few_patients")) for name, value in observed.items()}
+    drawn = _drawn(matrix[0], _worth(labels, decisions, count, clusters), patients, draws, np.random.default_rng(seed))
+    tails = [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]
+    found = {}
+    for name, value in observed.items():
+        if not np.isfinite(value):
+            found[name] = Estimate(None)
+            continue
+        drawn_values = drawn[name]
+        low, high = np.quantile(drawn_values[~np.isnan(drawn_values)], tails)
+        found[name] = Estimate(value, min(value, float(low)), max(value, float(high)))
+    return found
+
+
+def _worth(
+    labels: npt.NDArray[np.int64], decisions: npt.NDArray[np.int64], count: int, clusters: Clusters | None
+) -> Floats:
+    """Return, for each class, how many cases that stand alone one of its cases is worth: at most 1."""
+    worth = np.ones(count)
+    for index in range(count):
+        own = labels == index
+        if clusters is not None and own.any():
+            worth[index] = effective_cases((decisions == index)[own], clusters[own]) / own.sum()
+    return worth
+
+
+def _drawn(
+    matrix: Floats, worth: Floats, patients: int, draws: int, generator: np.random.Generator
+) -> dict[str, Floats]:
+    count = len(matrix)
+    rows = matrix.sum(axis=1)
+    present = rows > 0
+    wrong = _PRIOR / max(1, count - 1)
+    shapes = matrix * worth[:, None] + wrong + (_PRIOR - wrong) * np.eye(count)
+    # A class that no case has stays away.
+    of_rows = np.where(present, rows * patients / rows.sum() + _PRIOR, 0.0)
+    parts: list[dict[str, Floats]] = []
+    block = max(1, _BLOCK_SIZE // count**2)
+    for start in range(0, draws, block):
+        size = min(block, draws - start)
+        cells = generator.standard_gamma(shapes, (size, count, count))
+        cells /= cells.sum(axis=2, keepdims=True)
+        shares = generator.standard_gamma(of_rows, (size, count))
+        shares /= shares.sum(axis=1, keepdims=True)
+        figures = weighted.agreement(cells * shares[:, :, None])
+        parts.append({name: figures[name] for name in FIGURES})
+    return {name: np.concatenate([part[name] for part in parts]) for name in FIGURES}
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _flag(value: float, flag):  # type: ignore[no-untyped-def]
+    return flag if np.isfinite(value) else None
