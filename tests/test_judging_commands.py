@@ -37,7 +37,7 @@ def test_predictions_are_judged_like_a_model(tmp_path: Path, capsys: pytest.Capt
     assert last["type"] == "evaluation" and (last["n"], last["patients"]) == (60, 20)
     names = set(last["figures"])
     assert {"auc_roc.malignant", "sensitivity.malignant", "auc_roc.malignant@device=A", "accuracy"} <= names
-    assert set(last["figures"]["auc_roc.malignant"]) == {"value", "low", "high", "n"}
+    assert set(last["figures"]["auc_roc.malignant"]) == {"value", "low", "high", "n", "flag"}
     ((path, record),) = read_evaluations(Workspace.open(tmp_path / "w"), "predictions")
     assert last["record"] == path.relative_to(tmp_path / "w").as_posix()
     assert record.evidence.figures["accuracy"].value == last["figures"]["accuracy"]["value"]

@@ -56,7 +56,7 @@ def ratio(first: Estimate, second: Estimate) -> Estimate:
     below, above = second.high * (2 * second.value - second.high), second.low * (2 * second.value - second.low)
     low = _solved(product, -math.sqrt(max(0.0, product**2 - down)), below)
     high = _solved(product, math.sqrt(max(0.0, product**2 - up)), above)
-    return Estimate(value, min(value, max(0.0, low)), None if math.isinf(high) else max(value, high))
+    return Estimate(value, min(value, max(0.0, low)), None if math.isinf(max(value, high)) else max(value, high))
 
 
 def _solved(product: float, root: float, divisor: float) -> float:

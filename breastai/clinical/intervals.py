@@ -51,10 +51,10 @@ def normal_quantile() -> float:
 
 
 def figure_of(estimate: Estimate, n: int) -> Figure:
-    """Return an estimate as a record keeps it; an infinite value is None, and so are its bounds."""
+    """Return an estimate as a record keeps it; an infinite value is None with its lower bound."""
     value, low, high, flag = estimate
-    if value is None or not np.isfinite(value):
-        return Figure(value=None, n=n)
+    if value is None or not math.isfinite(value):
+        return Figure(value=None, low=low, n=n, flag=flag)
     return Figure(value=value, low=low, high=high, n=n, flag=flag)
 
 

@@ -424,7 +424,16 @@ class _Layout:
 
     def _interval(self, *path: str | int) -> Text:
         low, high = self._at(*path, "low"), self._at(*path, "high")
-        return ("—",) if low.value is None or high.value is None else self._fill("interval", low=low, high=high)
+        flag = self._at(*path, "flag").value
+        reason = self._t[f"interval.{flag}"] if flag else ""
+        if low.value is None:
+            return (reason or "—",)
+        bounds = (
+            self._fill("interval", low=low, high=high)
+            if high.value is not None
+            else self._fill("interval.least", low=low)
+        )
+        return (*bounds, f", {reason}") if reason else bounds
 
     def _with_interval(self, *path: str | int) -> Text:
         return (self._at(*path, "value"), " (", *self._interval(*path), ")")

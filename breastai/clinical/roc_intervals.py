@@ -57,8 +57,8 @@ def average_precision(positive: Cases, scores: Scores, clusters: Clusters | None
 def partial_auc(positive: Cases, scores: Scores, specificity: float, clusters: Clusters | None = None) -> Estimate:
     """Return McClish's standardised area of the ROC curve for specificities from `specificity` to 1.
 
-    The area is a mean over the positive cases of how much of that range lies beside them. They leave the mean open, and
-    the negative ones the range: both errors add up as in `sensitivity_at`, with the same flag.
+    The area is a mean over the positive cases of how much of that range lies beside them, so its error is a sum over
+    cases, as the AUC's is. Where the range ends is open besides: both add up as in `sensitivity_at`, with its flag.
     """
     if positive.all() or not positive.any():
         return UNDEFINED
@@ -75,7 +75,11 @@ def partial_auc(positive: Cases, scores: Scores, specificity: float, clusters: C
 
     influence = np.zeros(len(scores))
     influence[positive] = (beside(limit) - beside(limit).mean()) / len(rates)
-    inner = bounded_mean(share, _by_patient(influence, clusters)[_with(positive, clusters)], _count(positive, clusters))
+    ranked = np.sort(scores[positive][rates < limit])
+    below = (np.searchsorted(ranked, scores[~positive]) + np.searchsorted(ranked, scores[~positive], side="right")) / 2
+    pressed = below / (limit * len(rates))
+    influence[~positive] = -(pressed - pressed.mean()) / (~positive).sum()
+    inner = bounded_mean(share, _by_patient(influence, clusters), _count(positive, clusters))
     if inner.low is None or inner.high is None:
         return Estimate(value, flag=inner.flag)
     # The threshold at the end of the range, by the order of the negative cases.

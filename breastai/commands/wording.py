@@ -13,8 +13,23 @@ def number(value: float | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
+# Why a figure has no interval, or what its interval lacks.
+_FLAGS = {
+    "one_patient": "none: a single patient",
+    "few_patients": "none: fewer than 10 patients",
+    "often_undefined": "none: often undefined when patients are resampled",
+    "no_variation": "none: no variation in these images",
+    "biased": "none: chance alone raises it",
+    "loose_bound": "too few images for a tighter bound",
+}
+
+
 def interval(figure: Figure) -> str:
-    return "" if figure.low is None or figure.high is None else f"{figure.low:.3f} to {figure.high:.3f}"
+    """Return the interval, or why there is none; what is to be known of it besides follows it."""
+    bounds = [] if figure.low is None or figure.high is None else [f"{figure.low:.3f} to {figure.high:.3f}"]
+    if not bounds and figure.low is not None:
+        bounds = [f"{figure.low:.3f} or more"]
+    return ", ".join(bounds + ([_FLAGS[figure.flag]] if figure.flag else []))
 
 
 def decision(event: Prediction) -> str:

@@ -18,9 +18,7 @@ class Part(BaseModel):
 
 
 # Why a figure has no interval, or what its interval lacks.
-IntervalFlag = Literal[
-    "one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound", "undercoverage"
-]
+IntervalFlag = Literal["one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound"]
 
 
 class Figure(Part):

@@ -119,5 +119,14 @@
     return moment(iso, { timeStyle: "medium" });
   }
 
-  BreastAI.format = { NONE, figure, integer, number, percent, small, bytes, megabytes, gigabytes, duration, date, time };
+  /** An interval, or why there is none. @param {{ low: number | null, high: number | null, flag?: Wire.Figure["flag"] }} figure */
+  function interval({ low, high, flag }) {
+    const { t } = BreastAI.i18n;
+    const reason = flag ? t(`evaluation.flag.${flag}`) : "";
+    if (low === null) return reason || NONE;
+    const bounds = high === null ? t("evaluation.interval_least", { low: figure(low) }) : t("evaluation.interval", { low: figure(low), high: figure(high) });
+    return reason ? `${bounds}, ${reason}` : bounds;
+  }
+
+  BreastAI.format = { NONE, figure, interval, integer, number, percent, small, bytes, megabytes, gigabytes, duration, date, time };
 })();

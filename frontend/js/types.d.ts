@@ -469,6 +469,7 @@ declare global {
       low: number | null;
       high: number | null;
       n: number;
+      flag: "one_patient" | "few_patients" | "often_undefined" | "no_variation" | "biased" | "loose_bound" | null;
     }
 
     interface Prediction extends Event {
@@ -1373,6 +1374,7 @@ declare global {
     format: {
       NONE: string;
       figure(value: any): string;
+      interval(figure: { low: number | null; high: number | null; flag?: Wire.Figure["flag"] }): string;
       integer(value: any): string;
       number(value: any, digits?: number): string;
       percent(value: any, digits?: number): string;

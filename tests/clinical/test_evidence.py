@@ -132,7 +132,7 @@ def test_few_cases_give_none_and_never_a_wrong_number(labels: list[int], seed: i
     patients = [str(number) for number in generator.integers(0, 4, len(labels))]
     figures = evaluate(np.array(labels, dtype=int), probabilities, CLASSES, patients, repetitions=20)
     for name, figure in figures.items():
-        if figure.value is None:
+        if figure.value is None and not name.startswith("lr_"):
             assert figure.low is None and figure.high is None
         for bound in (figure.low, figure.high):
             if bound is not None and not name.startswith(("lr_", "brier", "ece")):

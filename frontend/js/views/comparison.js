@@ -12,11 +12,6 @@
     return value < 0.001 ? t("comparison.p_small", { limit: format.figure(0.001) }) : format.figure(value);
   }
 
-  /** @param {Wire.Figure} difference */
-  function interval({ low, high }) {
-    return low === null || high === null ? format.NONE : t("evaluation.interval", { low: format.figure(low), high: format.figure(high) });
-  }
-
   /** In plain words what the AUCs say. @param {Wire.Comparison} found @param {string} full */
   function verdictOf(found, full) {
     const pair = found.figures[full];
@@ -32,7 +27,7 @@
     const names = Object.keys(found.figures);
     const rows = names.map((full) => {
       const { first, second, difference, p_value } = found.figures[full];
-      return [BreastAI.views.evaluation.wordsOf(full), format.figure(first), format.figure(second), format.figure(difference.value), interval(difference), pValue(p_value)];
+      return [BreastAI.views.evaluation.wordsOf(full), format.figure(first), format.figure(second), format.figure(difference.value), format.interval(difference), pValue(p_value)];
     });
     const head = [t("evaluation.figure"), name(found.first), name(found.second), t("comparison.difference"), t("evaluation.interval_head"), t("comparison.p")];
     const verdicts = names.filter((full) => full.startsWith("auc_roc.") && found.class_names.includes(full.slice("auc_roc.".length))).map((full) => verdictOf(found, full));

@@ -62,15 +62,10 @@
     return scroller(t(seeds ? "seeds.seeds" : "crossval.folds"), table({ caption, head: columns, rows, numeric: true, class: "stacking" }));
   }
 
-  /** @param {Wire.Figure} figure */
-  function interval({ low, high }) {
-    return low === null || high === null ? format.NONE : t("evaluation.interval", { low: format.figure(low), high: format.figure(high) });
-  }
-
   /** @param {string} caption @param {[Node, Wire.Figure][]} figures */
   function figuresTable(caption, figures) {
     const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", "evaluation.n"].map((key) => t(key));
-    const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), interval(figure), format.integer(figure.n)]);
+    const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), format.interval(figure), format.integer(figure.n)]);
     return scroller(caption, table({ caption, head, rows, numeric: true }));
   }
 

@@ -31,12 +31,6 @@
     return make("span", {}, first, rest ? ", " : "", rest ? name(rest) : "", where ? " · " : "", where === "patient" ? t("evaluation.by_patient") : where);
   }
 
-  /** @param {Wire.Figure} figure */
-  function interval(figure) {
-    if (figure.low === null || figure.high === null) return format.NONE;
-    return t("evaluation.interval", { low: format.figure(figure.low), high: format.figure(figure.high) });
-  }
-
   /** @param {[string, Wire.Figure][]} figures @returns {[Node, Wire.Figure][]} */
   function worded(figures) {
     return figures.map(([full, figure]) => [wordsOf(full), figure]);
@@ -50,7 +44,7 @@
     const rows = groups.map((group) => {
       const [column, ...value] = group.split("=");
       const of = names.map((figure) => found.figures[`${figure}@${group}`]);
-      const cells = of.map((figure) => (figure === undefined ? format.NONE : make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: interval(figure) }))));
+      const cells = of.map((figure) => (figure === undefined ? format.NONE : make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }))));
       return [make("span", {}, name(column), t("evaluation.subgroup_of"), name(value.join("="))), format.integer(of[0]?.n), ...cells];
     });
     const caption = t("evaluation.by_subgroup");

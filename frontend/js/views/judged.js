@@ -6,15 +6,10 @@
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
-  /** @param {Wire.Figure} figure */
-  function interval({ low, high }) {
-    return low === null || high === null ? format.NONE : t("evaluation.interval", { low: format.figure(low), high: format.figure(high) });
-  }
-
   /** A figure and its interval in one cell. @param {Wire.Figure | undefined} figure */
   function cell(figure) {
     if (figure === undefined) return format.NONE;
-    return make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: interval(figure) }));
+    return make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }));
   }
 
   /** @param {string} title @param {(Node | null)[]} content */
@@ -25,7 +20,7 @@
   /** @param {string} caption @param {[string | Node, Wire.Figure][]} figures @param {boolean} captionHidden @param {string} [counted] what each figure rests on */
   function figuresTable(caption, figures, captionHidden, counted = "evaluation.n") {
     const head = ["evaluation.figure", "evaluation.value", "evaluation.interval_head", counted].map((key) => t(key));
-    const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), interval(figure), format.integer(figure.n)]);
+    const rows = figures.map(([words, figure]) => [words, format.figure(figure.value), format.interval(figure), format.integer(figure.n)]);
     return scroller(caption, table({ caption, captionHidden, head, rows, numeric: true }));
   }
 
