@@ -90,7 +90,7 @@ def draw(design: Design, generator: np.random.Generator) -> TestSet:
     return TestSet(positive.astype(np.int64), design.probability(shift + one), design.probability(second), clusters)
 
 
-def figures(design: Design, cases: TestSet, draws: int, bootstraps: int, alone: bool = False) -> dict[str, Figure]:
+def figures(design: Design, cases: TestSet, draws: int, alone: bool = False, pairs: bool = True) -> dict[str, Figure]:
     """Return every figure with an interval that an evaluation and a comparison print; `alone`: no patient is known."""
     patients = None if alone else cases.clusters.astype(str).tolist()
     clusters = None if alone else cases.clusters
@@ -98,9 +98,9 @@ def figures(design: Design, cases: TestSet, draws: int, bootstraps: int, alone: 
     points = {"positive": design.threshold}
     found = evaluate(cases.labels, both[0], NAMES, patients, thresholds=points, repetitions=draws)
     found |= predictive_values(cases.labels == 1, cases.first, design.threshold, clusters=clusters)
-    if bootstraps:
-        pairs = compare(cases.labels, both[0], both[1], NAMES, patients, repetitions=bootstraps)
-        found |= {f"difference of {name}": pair.difference for name, pair in pairs.items()}
+    if pairs:
+        compared = compare(cases.labels, both[0], both[1], NAMES, patients)
+        found |= {f"difference of {name}": pair.difference for name, pair in compared.items()}
     return {name: figure for name, figure in found.items() if not name.endswith(".negative") and "@" not in name}
 
 
@@ -108,7 +108,7 @@ def figures(design: Design, cases: TestSet, draws: int, bootstraps: int, alone: 
 def truth(design: Design, cases: int = 500_000) -> dict[str, float]:
     """Return the true figures, as a great many cases that stand alone show them."""
     many = draw(replace(design, patients=cases, images=(1, 1)), np.random.default_rng(1))
-    found = {name: figure.value for name, figure in figures(design, many, 1, 0, alone=True).items()}
+    found = {name: figure.value for name, figure in figures(design, many, 1, alone=True, pairs=False).items()}
     both = [np.stack([1 - chances, chances], axis=1) for chances in (many.first, many.second)]
     one, other = (evaluate(many.labels, scores, NAMES, repetitions=1) for scores in both)
     for name in (
@@ -151,7 +151,6 @@ def coverage(
     design: Design,
     repetitions: int,
     draws: int = 2000,
-    bootstraps: int = 1000,
     seed: int = 0,
     alone: bool = False,
     cases: int = 500_000,
@@ -161,7 +160,7 @@ def coverage(
     tallies: dict[str, Tally] = defaultdict(Tally)
     generator = np.random.default_rng(seed)
     for _ in range(repetitions):
-        found = figures(design, draw(design, generator), draws, bootstraps, alone)
+        found = figures(design, draw(design, generator), draws, alone)
         for name, figure in found.items():
             if name in expected:
                 tallies[name].count(figure, expected[name])
@@ -172,7 +171,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=2000, help="matrices drawn for kappa, MCC and macro F1")
-    parser.add_argument("--bootstraps", type=int, default=1000, help="resamplings of a comparison; 0 for none")
     parser.add_argument("--patients", type=int, nargs="*", default=[30, 60, 150])
     parser.add_argument("--images", type=int, nargs="*", default=[1, 4], help="most images of a patient")
     parser.add_argument("--auc", type=float, nargs="*", default=[0.85, 0.92, 0.98])
@@ -187,9 +185,7 @@ def main() -> None:
             for area, sensitivity in zip(options.auc, options.sensitivity, strict=True):
                 design = Design(patients, (1, most), area, sensitivity, likeness=options.likeness)
                 heading = f"{patients}x{most} {area:g}"
-                columns[heading] = coverage(
-                    design, options.repetitions, options.draws, options.bootstraps, options.seed, options.alone
-                )
+                columns[heading] = coverage(design, options.repetitions, options.draws, options.seed, options.alone)
                 lowest = {name: tally for name, tally in columns[heading].items() if tally.coverage < LEAST}
                 below = ", ".join(f"{name} {tally.coverage:.3f}" for name, tally in lowest.items())
                 print(f"# {heading}: below {LEAST}: {below or 'none'}", flush=True)

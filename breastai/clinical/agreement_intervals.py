@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical import weighted
-from breastai.clinical.bootstrap import FEWEST_PATIENTS
-from breastai.clinical.intervals import CONFIDENCE, Clusters, Estimate, effective_cases
+from breastai.clinical.intervals import CONFIDENCE, FEWEST_PATIENTS, Clusters, Estimate, effective_cases
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +42,10 @@ def agreement_intervals(
     observed = {name: float(weighted.agreement(matrix)[name][0]) for name in FIGURES}
     patients = n if clusters is None else len(np.unique(clusters))
     if patients < FEWEST_PATIENTS:
-        return {name: Estimate(_finite(value), flag=_flag(value, "few_patients")) for name, value in observed.items()}
+        return {
+            name: Estimate(value, flag="few_patients") if np.isfinite(value) else Estimate(None)
+            for name, value in observed.items()
+        }
     drawn = _drawn(matrix[0], _worth(labels, decisions, count, clusters), patients, draws, np.random.default_rng(seed))
     tails = [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2]
     found = {}
@@ -90,11 +92,3 @@ def _drawn(
         figures = weighted.agreement(cells * shares[:, :, None])
         parts.append({name: figures[name] for name in FIGURES})
     return {name: np.concatenate([part[name] for part in parts]) for name in FIGURES}
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
-
-
-def _flag(value: float, flag):  # type: ignore[no-untyped-def]
-    return flag if np.isfinite(value) else None

@@ -1,6 +1,6 @@
 """Every figure of a judged model with its number of cases and its interval: what an evaluation reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ def evaluate(
     subgroups: Mapping[str, Sequence[str]] | None = None,
     repetitions: int = DRAWS,
     seed: int = 0,
+    on_part: Callable[[], None] = lambda: None,
 ) -> dict[str, Figure]:
     """Return the figures of N images by name; `labels` (N,), `probabilities` (N, C).
 
@@ -52,12 +53,13 @@ def evaluate(
 
     All intervals are in closed form (see intervals) but those of kappa, MCC and macro F1, which come from `repetitions`
     draws; a figure that has none, or one to be read with care, carries a flag.
-    Figures by patient: `patient_figures`.
+    Figures by patient: `patient_figures`. `on_part` is called after all images and after each subgroup.
     """
     truth, scores = _checked(labels, probabilities, class_names)
     points = thresholds or {}
     numbers = None if clusters is None else _numbered(clusters)
     figures = _figures(truth, scores, class_names, numbers, points, repetitions, seed)
+    on_part()
     for column, values in (subgroups or {}).items():
         cells = np.asarray(values, dtype=str)
         for value in sorted(set(cells.tolist()) - {""}):
@@ -65,6 +67,7 @@ def evaluate(
             own = None if numbers is None else _numbered(numbers[inside].tolist())
             of_group = _figures(truth[inside], scores[inside], class_names, own, points, repetitions, seed)
             figures |= {f"{name}@{column}={value}": figure for name, figure in of_group.items()}
+            on_part()
     return figures
 
 

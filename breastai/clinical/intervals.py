@@ -21,6 +21,8 @@ from scipy import optimize, special
 from breastai.domain.evidence import Figure, IntervalFlag
 
 CONFIDENCE = 0.95
+# The fewest patients that can tell how far a figure may be off, where its interval comes from how much they vary.
+FEWEST_PATIENTS = 10
 
 Cases = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.floating[Any]]

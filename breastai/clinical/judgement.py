@@ -1,6 +1,6 @@
 """Judgement: from labels and raw probabilities to all the evidence of an evaluation; and two models compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from breastai.clinical import evidence
 from breastai.clinical.agreement_intervals import DRAWS
-from breastai.clinical.bootstrap import bootstrap
 from breastai.clinical.calibration import log_loss
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
 from breastai.clinical.decision import answers, calibrated, conformal_sets, undecided, unlike
 from breastai.clinical.intervals import Clusters, delong_test, figure_of, proportion
+from breastai.clinical.jackknife import jackknife
 from breastai.clinical.metrics import confusion_matrix
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, judge, predictive_values
 from breastai.clinical.weighted import agreement, of_probabilities
@@ -34,7 +34,7 @@ from breastai.domain.evidence import (
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Figures without a paired test, compared by a bootstrap of patients.
+# Figures without a paired test, compared by leaving out each patient in turn.
 _COMPARED = ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa", "brier")
 
 
@@ -52,13 +52,22 @@ def gather_evidence(
     subgroups: Mapping[str, Sequence[str]] | None = None,
     repetitions: int = DRAWS,
     seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Evidence:
     """Return what N images show of a model by its `raw` probabilities (N, C) and `novelty` (N,), decided by `rule`.
 
     `patients` (N,) makes figures by patient too, pooled by `patient_score` towards the `target` class, which is that of
     the rule where it has one. `clusters` (N,) names what is independent where patients are unknown: groups of
     near-duplicates, files of several frames; intervals rest on it, and no figure by patient is made of it.
+    `on_progress` is told of parts done, of all: patients, images, each subgroup, curves.
     """
+    parts = 2 + (patients is not None) + sum(len(set(values) - {""}) for values in (subgroups or {}).values())
+    done = iter(range(1, parts + 1))
+
+    def on_part() -> None:
+        if on_progress is not None:
+            on_progress(next(done), parts)
+
     rule = rule or DecisionRule()
     truth = np.asarray(labels, dtype=np.int64)
     scores = calibrated(rule.calibration, raw)
@@ -80,26 +89,30 @@ def gather_evidence(
             repetitions=repetitions,
             seed=seed,
         )
+        on_part()
     called = {name: list(class_names).index(name) for name in ([point.class_name] if point else [])}
     strange = None if rule.novelty is None or novelty is None else unlike(rule.novelty, novelty)
     counts = np.bincount(truth, minlength=len(class_names))
+    figures = evidence.evaluate(
+        truth,
+        scores,
+        class_names,
+        independent,
+        thresholds=thresholds,
+        subgroups=subgroups,
+        repetitions=repetitions,
+        seed=seed,
+        on_part=on_part,
+    )
+    curves = {name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)}
+    on_part()
     return Evidence(
         class_names=list(class_names),
         n=len(truth),
         patients=None if patients is None else len(set(patients)),
         counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
         by_patient=by_patient[1],
-        figures=evidence.evaluate(
-            truth,
-            scores,
-            class_names,
-            independent,
-            thresholds=thresholds,
-            subgroups=subgroups,
-            repetitions=repetitions,
-            seed=seed,
-        )
-        | by_patient[0],
+        figures=figures | by_patient[0],
         confusion_matrix=confusion_matrix(truth, scores),
         operating_point=None
         if point is None
@@ -120,7 +133,7 @@ def gather_evidence(
             after=_reliability(truth, scores, numbers),
         ),
         referral=_referral(rule, truth, scores, class_names, numbers, strange),
-        curves={name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)},
+        curves=curves,
         coverage_error=coverage_error_curve(truth, scores, strange),
     )
 
@@ -132,10 +145,9 @@ def compare(
     class_names: Sequence[str],
     patients: Sequence[str] | None = None,
     *,
-    repetitions: int | None = None,
-    seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, PairedFigure]:
-    """Return the figures of two models on the same cases: AUCs by DeLong's paired test, the rest by a bootstrap.
+    """Return the figures of two models on the same cases: AUCs by DeLong's paired test, the rest by a jackknife.
 
     The calibration error is not among them: chance alone makes it larger, and the more so the better the model.
     """
@@ -145,6 +157,8 @@ def compare(
     n = len(truth)
     figures: dict[str, PairedFigure] = {}
     for number, name in enumerate(class_names):
+        if on_progress is not None:
+            on_progress(number, len(class_names) + 1)
         test = delong_test(truth == number, one[:, number], other[:, number], clusters)
         if test is None:
             figures[f"auc_roc.{name}"] = PairedFigure(first=None, second=None, difference=Figure(value=None, n=n))
@@ -163,17 +177,16 @@ def compare(
         second=evidence.macro_auc(truth, other, clusters).value,
         difference=figure_of(evidence.macro_auc_difference(truth, one, other, clusters), n),
     )
-    # Every figure left is one of sums over cases, so that a patient's sums are all that is drawn.
+    # Every figure left is one of sums over cases, so that a patient is left out by its sums.
     sums = np.concatenate([_summed(truth, scores, len(class_names), clusters) for scores in (one, other)], axis=1)
     width = sums.shape[1] // 2
     values = [_of_sums(sums[:, place : place + width].sum(axis=0)[None], len(class_names)) for place in (0, width)]
 
-    def differences(weights: Floats) -> dict[str, Floats]:
-        drawn = weights @ sums
+    def differences(drawn: Floats) -> dict[str, Floats]:
         here, there = (_of_sums(drawn[:, place : place + width], len(class_names)) for place in (0, width))
         return {name: here[name] - there[name] for name in here}
 
-    for name, estimate in bootstrap(differences, np.arange(len(sums)), repetitions=repetitions, seed=seed).items():
+    for name, estimate in jackknife(differences, sums).items():
         figures[name] = PairedFigure(
             first=_finite(values[0][name][0]),
             second=_finite(values[1][name][0]),

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import breastai
 from breastai.clinical.judgement import compare, gather_evidence, thinned
+from breastai.data.background import told_by
 from breastai.data.predictions_table import Predictions, matched, read_predictions
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.class_words import class_in_question
@@ -22,18 +24,23 @@ FOLDER = "predictions"
 
 def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iterator[Event]:
     """Judge any model by a CSV of its predictions; raise PredictionsInvalid."""
-    yield ProgressUpdate(stage="evaluating", message="Reading predictions")
-    table = read_predictions(workspace.resolve(job.predictions))
+    path = workspace.resolve(job.predictions)
+    table = yield from told_by(partial(read_predictions, path), _reading)
     target = _target(job.target_class, table.class_names)
-    found = gather_evidence(
-        table.labels,
-        table.probabilities,
-        table.class_names,
-        table.patients,
-        target=target,
-        patient_score=job.patient_score,
-        subgroups=table.subgroups,
+    found = yield from told_by(
+        lambda progress: gather_evidence(
+            table.labels,
+            table.probabilities,
+            table.class_names,
+            table.patients,
+            target=target,
+            patient_score=job.patient_score,
+            subgroups=table.subgroups,
+            on_progress=progress,
+        ),
+        _computing,
     )
+    yield ProgressUpdate(stage="evaluating", message="Saving the evidence")
     notes = ["The predictions are judged as they are: nothing is known of how the model was made, nor on what."]
     if table.patients is None:
         notes.append(PATIENTS_UNKNOWN)
@@ -52,6 +59,16 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
     yield evaluation_event(record, workspace.relative(path))
 
 
+def _reading(done: int, total: int) -> Event:
+    message = f"Reading predictions: {done} of {total}" if total else "Reading predictions"
+    return ProgressUpdate(stage="evaluating", message=message, progress=done / total if total else None)
+
+
+def _computing(done: int, total: int) -> Event:
+    message = f"Computing results: {done} of {total} parts" if total else "Computing results"
+    return ProgressUpdate(stage="evaluating", message=message, progress=done / total if total else None)
+
+
 def _target(wished: str | None, class_names: Sequence[str]) -> str | None:
     """Return the class that makes a patient positive, None where neither the user nor a name tells."""
     if wished is None:
@@ -63,9 +80,20 @@ def _target(wished: str | None, class_names: Sequence[str]) -> str | None:
 
 def compare_predictions(job: ComparePredictions, workspace: Workspace) -> Iterator[Event]:
     """Compare two files of predictions on the same cases; raise PredictionsInvalid."""
-    yield ProgressUpdate(stage="evaluating", message="Reading predictions")
-    first = read_predictions(workspace.resolve(job.first))
-    second = matched(first, read_predictions(workspace.resolve(job.second)))
+    first = yield from told_by(partial(read_predictions, workspace.resolve(job.first)), _reading)
+    second = yield from told_by(partial(read_predictions, workspace.resolve(job.second)), _reading)
+    second = matched(first, second)
+    figures = yield from told_by(
+        lambda progress: compare(
+            first.labels,
+            first.probabilities,
+            second.probabilities,
+            first.class_names,
+            first.patients,
+            on_progress=progress,
+        ),
+        _computing,
+    )
     notes = [] if first.patients is not None else [PATIENTS_UNKNOWN]
     if first.files is None or second.files is None:
         notes.append("The tables are matched row by row, since they do not both have a column file.")
@@ -75,7 +103,7 @@ def compare_predictions(job: ComparePredictions, workspace: Workspace) -> Iterat
         n=len(first),
         patients=None if first.patients is None else len(set(first.patients)),
         class_names=list(first.class_names),
-        figures=compare(first.labels, first.probabilities, second.probabilities, first.class_names, first.patients),
+        figures=figures,
         notes=notes,
     )
 

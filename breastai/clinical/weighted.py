@@ -1,4 +1,4 @@
-"""Figures of weighted cases, for many weightings at once: what the bootstrap computes on.
+"""Figures of weighted cases, for many weightings at once.
 
 `weights` has shape (B, N): B weightings of N cases. Every function returns shape (B,) for each figure; undefined is
 NaN.

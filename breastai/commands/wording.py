@@ -17,7 +17,7 @@ def number(value: float | None) -> str:
 _FLAGS = {
     "one_patient": "none: a single patient",
     "few_patients": "none: fewer than 10 patients",
-    "often_undefined": "none: often undefined when patients are resampled",
+    "often_undefined": "none: undefined without one of the patients",
     "no_variation": "none: no variation in these images",
     "biased": "none: chance alone raises it",
     "loose_bound": "too few images for a tighter bound",

@@ -181,10 +181,17 @@ def _read_table(path: Path) -> dict[str, str]:
             raise PatientIdInvalid(
                 f"{path.name} lacks the columns file and patient_id (it has: {', '.join(columns) or 'none'})"
             )
+        first: dict[str, int] = {}
         for row in rows:
             file, patient = (_cell(row, columns[name]) for name in ("file", "patient_id"))
-            if patients.setdefault(file_key(file), patient) != patient:
-                raise PatientIdInvalid(f"{path.name} names two patients for {file}")
+            if not file:
+                continue
+            before = first.setdefault(file_key(file), rows.line_num)
+            if before != rows.line_num:
+                other = patients[file_key(file)]
+                twice = f"{path.name}, row {rows.line_num} repeats the file {file} of row {before}"
+                raise PatientIdInvalid(twice if other == patient else f"{twice} and names two patients for it")
+            patients[file_key(file)] = patient
     except csv.Error as error:
         raise PatientIdInvalid(f"{path.name} is not readable as CSV ({error})") from None
     return patients

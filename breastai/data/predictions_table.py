@@ -2,18 +2,20 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from breastai.data.patients import file_key
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
 
 _PREFIX = "p_"
 _MAX_TABLE_BYTES = 2**28
 _LISTED_PROBLEMS = 10
+_ROWS_TOLD = 5000
 # Probabilities written with few digits do not quite sum to 1.
 _SUM_TOLERANCE = 0.02
 # Columns of `breastai predict --csv` that describe an answer, and are no subgroups.
@@ -47,12 +49,13 @@ class Predictions:
         return len(self.labels)
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None = None) -> Predictions:
     """Return the predictions in a CSV with the columns label and p_CLASS for each class; raise PredictionsInvalid.
 
     `label` is the truth. Columns file and patient_id are optional; those that describe a model's answer are passed over,
     all others are subgroups. Separated by commas, semicolons or tabs. Rows
-    are counted as a spreadsheet does: the header is row 1.
+    are counted as a spreadsheet does: the header is row 1. Each file stands in one row. `on_progress` is told of rows
+    read, of all.
     """
     header, rows = _cells(path)
     columns = {name.lower(): place for place, name in enumerate(header)}
@@ -76,6 +79,8 @@ def read_predictions(path: Path) -> Predictions:
     labels = np.zeros(len(rows), dtype=np.int64)
     probabilities = np.zeros((len(rows), len(class_names)))
     for index, (line, cells) in enumerate(rows):
+        if on_progress is not None and index % _ROWS_TOLD == 0:
+            on_progress(index, len(rows))
         if len(cells) != len(header):
             faults.append(f"row {line}: expected {len(header)} cells, got {len(cells)}")
             continue
@@ -84,6 +89,8 @@ def read_predictions(path: Path) -> Predictions:
             faults.append(f"row {line}, column label: expected one of {', '.join(class_names)}, got {label!r}")
         labels[index] = number_of.get(label.lower(), 0)
         faults += _read_probabilities(line, cells, class_columns, places, probabilities[index])
+    if not faults and "file" in columns:
+        faults = _repeated(rows, columns)
     if faults:
         more = len(faults) - _LISTED_PROBLEMS
         raise PredictionsInvalid(path.name, faults[:_LISTED_PROBLEMS] + ([f"and {more} more"] if more > 0 else []))
@@ -159,6 +166,26 @@ def _reordered(table: Predictions, class_names: tuple[str, ...]) -> Predictions:
     labels = np.array([order.index(int(label)) for label in table.labels], dtype=np.int64)
     probabilities = table.probabilities[:, order]
     return Predictions(table.name, class_names, labels, probabilities, table.files, table.patients, table.subgroups)
+
+
+def _repeated(rows: Sequence[tuple[int, list[str]]], columns: Mapping[str, int]) -> list[str]:
+    """Return a fault for each row without a file, or whose file stands in a row before it: it would count twice."""
+    faults = []
+    first: dict[str, tuple[int, list[str]]] = {}
+    for line, cells in rows:
+        file = cells[columns["file"]]
+        if not file:
+            faults.append(f"row {line}, column file: expected a file, got nothing")
+            continue
+        before, other = first.setdefault(file_key(file), (line, cells))
+        if before == line:
+            continue
+        faults.append(f"row {line}, column file: expected each file once, got {file} as in row {before}")
+        for column in ("label", "patient_id"):
+            here, there = ((row[columns[column]] if column in columns else "") for row in (cells, other))
+            if here.lower() != there.lower():
+                faults[-1] += f", with {column} {here} here and {there} there"
+    return faults
 
 
 def _read_probabilities(

@@ -63,14 +63,19 @@ def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
             path.name, f"expected a column file and one for each subgroup, got {', '.join(header) or 'none'}"
         )
     rows: dict[str, dict[str, str]] = {}
+    first: dict[str, int] = {}
     for number, cells in enumerate(table[1:], 2):
         stripped = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
         file = file_key(stripped[places["file"]])
         if not file:
             continue
         row = {name: stripped[places[name.lower()]] for name in columns}
-        if rows.setdefault(file, row) != row:
-            raise SubgroupsInvalid(path.name, f"row {number} says otherwise of {file} than a row before it")
+        before = first.setdefault(file, number)
+        if before != number:
+            same = f"row {number} repeats the file {file} of row {before}"
+            other = f"row {number} says otherwise of {file} than row {before}"
+            raise SubgroupsInvalid(path.name, same if rows[file] == row else other)
+        rows[file] = row
     return columns, rows
 
 

@@ -44,6 +44,10 @@ _TABLES = (
         "colonne label\u00a0: elle contient les réponses du modèle, écrites par breastai predict, et non la vraie classe\u00a0; mettez-y la vraie classe de chaque ligne",
     ),
     (r"a column p_CLASS for each of two classes or more", "une colonne p_CLASSE par classe, pour deux classes ou plus"),
+    (r"(.*), with (label|patient_id) (.*) here and (.*) there", "{}, avec {} {} ici et {} là"),
+    (r"(.*) as in row (\d+)", "{} comme à la ligne {}"),
+    (r"each file once", "chaque fichier une seule fois"),
+    (r"a file", "un fichier"),
     (r"each column once", "chaque colonne une seule fois"),
     (r"(\S+) twice", "{} deux fois"),
     (r"a prediction", "une prédiction"),
@@ -77,6 +81,19 @@ _TABLES = (
         r"expected a column file and one for each subgroup, got (.*)",
         "il faut une colonne file et une par sous-groupe, reçu {}",
     ),
+    (
+        r"(.*), row (\d+) repeats the file (.*) of row (\d+) and names two patients for it",
+        "{}\u00a0: la ligne {} reprend le fichier {} de la ligne {} avec un autre patient",
+    ),
+    (
+        r"(.*), row (\d+) repeats the file (.*) of row (\d+)",
+        "{}\u00a0: la ligne {} reprend le fichier {} de la ligne {}",
+    ),
+    (
+        r"row (\d+) says otherwise of (.*) than row (\d+)",
+        "la ligne {} dit autre chose de {} que la ligne {}",
+    ),
+    (r"row (\d+) repeats the file (.*) of row (\d+)", "la ligne {} reprend le fichier {} de la ligne {}"),
     (
         r"row (\d+) says otherwise of (.*) than a row before it",
         "la ligne {} contredit une ligne précédente au sujet de {}",

@@ -26,6 +26,10 @@ PROGRESS_FR = (
         r"Looking for images the model has seen: (\d+) of (\d+) %",
         "Recherche d’images que le modèle a déjà vues\u00a0: {} sur {}\u00a0%",
     ),
+    (r"Reading predictions: (\d+) of (\d+)", "Lecture des prédictions\u00a0: {} sur {}"),
+    (r"Computing results", "Calcul des résultats"),
+    (r"Computing results: (\d+) of (\d+) parts", "Calcul des résultats\u00a0: {} parties sur {}"),
+    (r"Saving the evidence", "Enregistrement des preuves"),
     (r"Looking for duplicates and faults", "Recherche de doublons et de défauts"),
     (
         r"Looking for duplicates and faults: (\d+) of (\d+) %",

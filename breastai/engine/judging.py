@@ -171,7 +171,6 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
             scores[1][:, order],
             expected,
             here.units,
-            seed=first.manifest.config.system.seed,
         ),
         notes=notes,
     )

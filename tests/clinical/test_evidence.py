@@ -10,7 +10,9 @@ from sklearn import metrics as sk
 
 from breastai.clinical import weighted
 from breastai.clinical.evidence import evaluate, patient_figures
+from breastai.clinical.intervals import wilson
 from breastai.clinical.metrics import epoch_figures
+from breastai.clinical.roc_intervals import average_precision
 
 CLASSES = ("benign", "malignant", "normal")
 
@@ -174,3 +176,72 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         evaluate(np.array([0, 1]), np.zeros((2, 2)), CLASSES)
     with pytest.raises(ValueError, match="labels"):
         evaluate(np.array([0, 3]), np.zeros((2, 3)), CLASSES)
+
+
+def test_a_model_without_a_fault_has_an_interval_around_every_figure_but_the_calibration_error() -> None:
+    labels = np.repeat([0, 1], 20)
+    scores = np.where(labels == 1, 0.9, 0.1)
+    figures = evaluate(labels, np.stack([1 - scores, scores], axis=1), CLASSES[:2], repetitions=2000)
+    for name, figure in figures.items():
+        if name.startswith("lr_positive"):  # infinite: a lower bound alone
+            assert figure.value is None and figure.low is not None and figure.low > 1
+        elif name != "ece":
+            assert figure.low is not None and figure.high is not None, name
+            assert figure.high > figure.low, name
+    assert (figures["ece"].low, figures["ece"].flag) == (None, "biased")
+    perfect = ("cohen_kappa", "mcc", "f1.macro", "auc_roc.macro", "balanced_accuracy", "f1.malignant")
+    for name in perfect:
+        assert figures[name].value == figures[name].high == pytest.approx(1.0), name
+        assert 0.6 < (figures[name].low or 0) < 1, name
+    assert figures["lr_negative.malignant"].value == figures["lr_negative.malignant"].low == 0.0
+
+
+def test_of_two_classes_the_areas_and_their_mean_are_one_figure_with_one_interval(draw_cases: Any) -> None:
+    labels, probabilities = draw_cases(80, seed=2)
+    two = np.stack([1 - probabilities[:, 1], probabilities[:, 1]], axis=1)
+    for patients in (None, [str(number // 2) for number in range(80)]):
+        figures = evaluate((labels == 1).astype(int), two, ("others", "malignant"), patients, repetitions=10)
+        one, other, mean = (figures[f"auc_roc.{name}"] for name in ("others", "malignant", "macro"))
+        for bound in ("value", "low", "high"):
+            assert getattr(one, bound) == pytest.approx(getattr(other, bound), abs=1e-9)
+            assert getattr(mean, bound) == pytest.approx(getattr(other, bound), abs=1e-9)
+
+
+def test_what_varies_from_patient_to_patient_has_no_interval_from_nine_of_them(draw_cases: Any) -> None:
+    labels, probabilities = draw_cases(72, seed=3)
+    nine = evaluate(labels, probabilities, CLASSES, [str(number % 9) for number in range(72)], repetitions=100)
+    ten = evaluate(labels, probabilities, CLASSES, [str(number % 10) for number in range(72)], repetitions=100)
+    for name in ("cohen_kappa", "mcc", "f1.macro"):
+        assert (nine[name].low, nine[name].high, nine[name].flag) == (None, None, "few_patients")
+        assert ten[name].low is not None and ten[name].flag is None
+
+
+def test_too_few_cases_to_place_a_threshold_are_told(draw_cases: Any) -> None:
+    labels, probabilities = draw_cases(60, seed=3)
+    few = evaluate(labels, probabilities, CLASSES, repetitions=10)["sensitivity_at_specificity_0.95.malignant"]
+    assert (few.low, few.flag) == (0.0, "loose_bound")
+    labels, probabilities = draw_cases(400, seed=3)
+    many = evaluate(labels, probabilities, CLASSES, repetitions=10)["sensitivity_at_specificity_0.95.malignant"]
+    assert many.low is not None and many.low > 0 and many.flag is None
+
+
+def test_the_drawn_matrices_give_the_same_bounds_to_the_second_decimal_whatever_the_seed(draw_cases: Any) -> None:
+    labels, probabilities = draw_cases(60, seed=9)
+    first, second = (evaluate(labels, probabilities, CLASSES, seed=seed)["cohen_kappa"] for seed in (1, 2))
+    assert (first.low, first.high) == pytest.approx((second.low, second.high), abs=4e-3)
+
+
+def test_average_precision_varies_as_leaving_out_one_case_after_the_other_says() -> None:
+    generator = np.random.default_rng(0)
+    positive = generator.random(300) < 0.3
+    scores = generator.normal(size=300) + 1.5 * positive
+    found = average_precision(positive, scores)
+    without = np.array(
+        [sk.average_precision_score(np.delete(positive, place), np.delete(scores, place)) for place in range(300)]
+    )
+    moved = (without - without.mean()) ** 2
+    variance, weight = 299 / 300 * moved.sum(), moved.sum() ** 2 / (moved**2).sum()
+    value, patients = sk.average_precision_score(positive, scores), positive.sum()
+    shrunk = (weight * variance + 2 * value * (1 - value) / patients) / (weight + 2)
+    expected = wilson(value * (n := value * (1 - value) / shrunk), n)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.01)

@@ -299,8 +299,8 @@ def test_a_share_near_one_is_held_as_often_as_promised(n: int, share: float) -> 
 
 def test_intervals_hold_the_truth_also_when_a_patient_has_several_images(simulation: ModuleType) -> None:
     design = simulation.Design(60, (1, 4), likeness=0.6)
-    held = simulation.coverage(design, repetitions=60, draws=100, bootstraps=0, seed=1, cases=30_000)
-    naive = simulation.coverage(design, repetitions=60, draws=100, bootstraps=0, seed=1, alone=True, cases=30_000)
+    held = simulation.coverage(design, repetitions=60, draws=100, seed=1, cases=30_000)
+    naive = simulation.coverage(design, repetitions=60, draws=100, seed=1, alone=True, cases=30_000)
     for name in ("auc_roc.positive", "accuracy", "sensitivity.positive", "cohen_kappa"):
         # Three standard errors of a share of 60 below 0.95; the full simulation is the benchmark.
         assert held[name].coverage >= 0.865, name

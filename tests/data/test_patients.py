@@ -111,7 +111,8 @@ def test_an_empty_cell_is_no_patient(tmp_path: Path) -> None:
         ("", "lacks"),
         ("file,patient\n1.png,A\n", "lacks"),
         ("1.png,A\n", "lacks"),
-        ("file,patient_id\n1.png,A\n1.png,B\n", "two patients"),
+        ("file,patient_id\n1.png,A\n1.png,B\n", "row 3 repeats the file 1.png of row 2 and names two patients"),
+        ("file,patient_id\n1.png,A\n2.png,B\n1.png,A\n", "row 4 repeats the file 1.png of row 2"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, word: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from breastai.data.predictions_table import matched, read_predictions
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
+from breastai.domain.sentences import in_french
 
 GOOD = """label,p_benign,p_malignant,file,patient_id,device
 benign,0.9,0.1,a.png,P1,GE
@@ -52,6 +53,19 @@ def test_semicolons_and_decimal_commas_are_read_as_a_french_spreadsheet_writes_t
         ("label,p_a,p_b\na,nan,0\n", "row 2, column p_a: expected a number from 0 to 1, got 'nan'"),
         ("label,p_a,p_b\na,0.5,0.1\n", "row 2: expected probabilities that sum to 1, got 0.6"),
         ("label,p_a,p_b\na,1\n", "row 2: expected 3 cells, got 2"),
+        (
+            "file,label,p_a,p_b\nx.png,a,1,0\ny.png,a,1,0\n./x.png,a,1,0\n",
+            "row 4, column file: expected each file once, got ./x.png as in row 2",
+        ),
+        (
+            "file,label,p_a,p_b\nx.png,a,1,0\nx.png,b,1,0\n",
+            "row 3, column file: expected each file once, got x.png as in row 2, with label b here and a there",
+        ),
+        (
+            "file,label,p_a,p_b,patient_id\nx.png,a,1,0,P1\nx.png,a,0,1,P2\n",
+            "row 3, column file: expected each file once, got x.png as in row 2, with patient_id P2 here and P1 there",
+        ),
+        ("file,label,p_a,p_b\n,a,1,0\n", "row 2, column file: expected a file, got nothing"),
         ("label,p_a,p_b,patient_id\na,1,0,\n", "row 2, column patient_id: expected a patient, got nothing"),
     ],
 )
@@ -60,6 +74,27 @@ def test_a_fault_is_named_by_its_row_and_column(tmp_path: Path, text: str, probl
         read_predictions(table(tmp_path, text))
     assert caught.value.problems == [problem]
     assert caught.value.path == "p.csv"
+
+
+def test_a_repeated_file_is_said_in_french_too() -> None:
+    assert in_french("row 3, column file") == "ligne 3, colonne file"
+    assert in_french("each file once") == "chaque fichier une seule fois"
+    twice = in_french("x.png as in row 2, with label b here and a there")
+    assert twice == "x.png comme à la ligne 2, avec label b ici et a là"
+
+
+def test_a_long_table_tells_how_far_it_is_read_and_can_be_stopped_there(tmp_path: Path) -> None:
+    path = table(tmp_path, "label,p_a,p_b\n" + "a,1,0\nb,0,1\n" * 6000)
+    seen: list[tuple[int, int]] = []
+    assert len(read_predictions(path, lambda done, total: seen.append((done, total)))) == 12_000
+    assert seen == [(0, 12_000), (5000, 12_000), (10_000, 12_000)]
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        read_predictions(path, stop)
 
 
 def test_of_many_faults_the_first_are_named_and_the_rest_counted(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_few_numbers_stand_as_they_are(tmp_path: Path) -> None:
     [
         ("device,age\nA,3\n", "expected a column file"),
         ("file,label\na.png,benign\n", "one for each subgroup"),
-        ("file,device\na.png,A\na.png,B\n", "row 3 says otherwise"),
+        ("file,device\na.png,A\nb.png,B\na.png,A\n", "row 4 repeats the file a.png of row 2"),
+        ("file,device\na.png,A\na.png,B\n", "row 3 says otherwise of a.png than row 2"),
         ("file,device\nz.png,A\n", "such as x/a.png"),
         ("", "got none"),
     ],

@@ -1,4 +1,4 @@
-/* Two models on the same images: their AUCs by DeLong's paired test, the other figures by a bootstrap of patients. */
+/* Two models on the same images: their AUCs by DeLong's paired test, the other figures by leaving out each patient in turn. */
 (function () {
   "use strict";
 
