@@ -18,6 +18,8 @@ from breastai.domain.catalog import PRESETS
 from breastai.domain.config import Config, parse_config, read_config_file
 from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
 from breastai.domain.v3 import nested
+from breastai.storage.interrupted import resumable_runs
+from breastai.storage.workspace import Workspace
 
 GIB = 2**30
 OLDEST_PYTHON = (3, 11)
@@ -231,6 +233,26 @@ def image_folders(root: Path) -> Iterator[Finding]:
         yield Finding(check="images", status="ok", finding=finding)
 
 
+def runs(root: Path) -> Iterator[Finding]:
+    """Tell of runs that ended before their end, and of those that go on now. Takes no lock, and writes nothing."""
+    place = Workspace(root)
+    there = place.runs()
+    going = [run_id for run_id in there if place.is_run_held(run_id)]
+    ended = resumable_runs(place)
+    interrupted = [run.run_id for run in ended if run.cause != "stopped"]
+    finding = f"{len(there)} in this workspace" if there else "none yet"
+    if going:
+        finding += f"; in progress: {', '.join(going[-3:])}"
+    if stopped := len(ended) - len(interrupted):
+        finding += f"; {stopped} stopped before the end"
+    if interrupted:
+        finding += f"; {len(interrupted)} interrupted, the last one {interrupted[0]}"
+        advice = f"To go on, type: breastai resume {interrupted[0]}; all of them: breastai resume --list"
+        yield Finding(check="runs", status="warning", finding=finding, advice=advice)
+    else:
+        yield Finding(check="runs", status="ok", finding=finding)
+
+
 def port(root: Path) -> Iterator[Finding]:
     number = _configured(root).server.port
     host = "127.0.0.1"
@@ -321,6 +343,7 @@ CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     workspace,
     configuration,
     image_folders,
+    runs,
     port,
     page,
     speed,

@@ -12,6 +12,9 @@ from PIL import Image
 from breastai import doctor
 from breastai.cli import run
 from breastai.doctor import Finding
+from breastai.domain.events import TrainingStarted, TrainingStopped
+from breastai.storage.journal import Journal
+from breastai.storage.workspace import Workspace
 
 Check = Callable[[Path], Iterator[Finding]]
 
@@ -155,3 +158,20 @@ def test_the_defaults_are_called_slow_without_a_gpu_and_the_quick_preset_is_not(
     assert only(doctor.speed, tmp_path).status == "ok"
     monkeypatch.setattr(doctor, "_has_gpu", lambda: True)
     assert only(doctor.speed, tmp_path / "other").status == "ok"
+
+
+def test_runs_that_were_interrupted_or_go_on_are_told_as_everywhere_else(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    assert only(doctor.runs, tmp_path).finding == "none yet"
+    for run_id, ending in {"a": TrainingStopped(reason="user"), "b": None, "c": None}.items():
+        journal = Journal(workspace.journal_file(run_id), run_id, "default")
+        journal.stamp(TrainingStarted(architecture="resnet50", epochs=5, class_names=["x", "y"], config={}))
+        if ending is not None:
+            journal.stamp(ending)
+        journal.close()
+    with workspace.lock_run("c"):
+        found = only(doctor.runs, tmp_path)
+    assert (
+        found.finding == "3 in this workspace; in progress: c; 1 stopped before the end; 1 interrupted, the last one b"
+    )
+    assert found.status == "warning" and "breastai resume b" in found.advice

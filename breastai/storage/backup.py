@@ -179,9 +179,9 @@ def restore_backup(workspace: Workspace, name: str) -> Restored:
 
     The whole backup is verified first, and what is there now is backed up too, so that a restore can be undone. Files
     that are not in it stay as they are, and so do the owner's settings that reach beyond the workspace (held_back.py):
-    what is open, fetched, told or run elsewhere is not for a file to say that somebody sent. A backup of one run leaves config.json alone. How often
-    images were judged is never lowered. A run that goes on meanwhile, or whose study does, is not touched: RunLocked.
-    Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
+    what is open, fetched, told or run elsewhere is not for a file to say that somebody sent. A backup of one run leaves
+    config.json alone. How often images were judged is never lowered. A run that goes on meanwhile, or whose study does,
+    is not touched: RunLocked. Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
     """
     path = _find(workspace, name)
     contents = _verified(path, path.name)
