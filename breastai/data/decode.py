@@ -29,7 +29,7 @@ from PIL import (
 )
 
 from breastai.data.bit_depth import BitDepth, bits_needed, to_8_bits
-from breastai.data.dicom_file import BEGINNING_BYTES, is_dicom, read_header
+from breastai.data.dicom_file import BEGINNING_BYTES, is_dicom, is_dicom_file, read_header
 from breastai.data.pages import page_numbers, turn_to_page
 from breastai.domain.errors import ImageUnreadable
 
@@ -111,13 +111,16 @@ def content_hash(content: bytes, name: str) -> str:
     return digest.hexdigest()
 
 
-def pages_in(content: bytes) -> list[int]:
-    """Return the numbers, from 1 on, of the frames or pages of a file that are images of their own; empty of no image file."""
-    if not is_dicom(content[:BEGINNING_BYTES]):
-        return page_numbers(content, _FORMATS)
+def pages_in(source: bytes | Path) -> list[int]:
+    """Return the numbers, from 1 on, of the frames or pages of a file, by content or path, that are images of their own.
+
+    Empty of no image file. Of a file given by path only as much is read as that takes.
+    """
+    if not (is_dicom_file(source) if isinstance(source, Path) else is_dicom(source[:BEGINNING_BYTES])):
+        return page_numbers(source, _FORMATS)
     from breastai.data.dicom import frames_said
 
-    header = read_header(content, ["NumberOfFrames"])
+    header = read_header(source, ["NumberOfFrames"])
     return [] if header is None else list(range(1, frames_said(header) + 1))
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from breastai.data.decode import frame_of, pages_in, read_content
+from breastai.data.decode import frame_of, pages_in
 from breastai.data.dicom_file import is_dicom_file
 from breastai.data.image_folder import ImageFolder
 from breastai.domain.catalog import IMAGE_SUFFIXES
-from breastai.domain.errors import ImageUnreadable
 
 Frames = Literal["middle", "each"]
 
@@ -30,10 +29,7 @@ def frames_of(path: Path, frames: Frames) -> list[Path]:
     """Return the images in a file: FILE#1 and so on where `frames` is "each" and it has several, else the file itself."""
     if frames == "middle" or not path.is_file() or (path.suffix.lower() in _SINGLE and not is_dicom_file(path)):
         return [path]
-    try:
-        numbers = pages_in(read_content(path, path.name))
-    except ImageUnreadable:  # told where it is decoded
-        return [path]
+    numbers = pages_in(path)
     return [path] if len(numbers) < 2 else [path.with_name(f"{path.name}#{number}") for number in numbers]
 
 

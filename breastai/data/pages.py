@@ -1,6 +1,7 @@
 """Pages: which of the pictures in a TIFF, GIF, PNG, WebP or JPEG file is meant, and which of them are images at all."""
 
 import io
+from pathlib import Path
 
 from PIL import Image
 
@@ -35,10 +36,10 @@ def page_count(image: Image.Image) -> int:
         return 1
 
 
-def page_numbers(content: bytes, formats: tuple[str, ...]) -> list[int]:
+def page_numbers(source: bytes | Path, formats: tuple[str, ...]) -> list[int]:
     """Return the numbers, from 1 on, of the pages of a file that are images of their own; empty of what is no image file."""
     try:
-        with Image.open(io.BytesIO(content), formats=formats) as image:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=formats) as image:
             count = page_count(image)
             return [number for number in range(1, count + 1) if count == 1 or _stands_alone(image, number)]
     except Exception:  # Pillow's decoders raise whatever the bytes make them

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -15,9 +16,12 @@ from breastai.cli import run
 from breastai.commands.csv_rows import processing_text
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import ImageUnreadable, ModelUnreadable, NoImages
+from breastai.domain.jobs import AskExports, HandedImage
+from breastai.predictor.asking import ask_exports
 from breastai.predictor.image_files import image_files
 from breastai.predictor.onnx_model import METADATA_KEY, OnnxModel
 from breastai.predictor.predictions import BATCH_SIZE, predictions
+from breastai.storage.workspace import Workspace
 
 SIDE = 8
 METADATA = {
@@ -172,6 +176,38 @@ def test_a_case_that_is_like_no_class_is_referred_too(tmp_path: Path) -> None:
     picture(127).save(tmp_path / "a.png")
     (answer,) = predictions(model, [tmp_path / "a.png"], str)
     assert (answer.refer, answer.refer_reason, answer.plausible) == (True, "no_class", [])
+
+
+@pytest.mark.parametrize(("name", "size"), [("black.png", (60, 40)), ("one.png", (1, 1))])
+def test_a_black_or_one_pixel_image_gets_no_class(
+    name: str, size: tuple[int, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = brightness_model(tmp_path / "m.onnx")
+    Image.new("L", size).save(tmp_path / name)
+    assert run(["predict", str(model), str(tmp_path / name), "--workspace", str(tmp_path), "--json"]) == 2
+    said = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert said["label"] is None and said["probabilities"] is None and said["called"] is None
+    assert "blank" in said["error"] or "too few" in said["error"]
+    image = HandedImage(image="i", name=name, path=str(tmp_path / name))
+    answer, _ = ask_exports(
+        AskExports(workspace=str(tmp_path), images=[image], models=["m.onnx"]), Workspace.open(tmp_path)
+    )
+    assert answer.answers[0].prediction.label is None  # type: ignore[union-attr]
+
+
+def test_a_16_bit_image_is_read_by_the_depth_that_the_model_keeps(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 3000, (40, 40)).astype(np.uint16)
+    said = []
+    for peak in (4095, 4100):
+        values[0, 0] = peak
+        cv2.imwrite(str(tmp_path / f"{peak}.png"), values)
+        model = OnnxModel.open(
+            brightness_model(tmp_path / "m.onnx", METADATA | {"preprocessing": {"clahe": False, "bit_depth": 14}})
+        )
+        (found,) = predictions(model, [tmp_path / f"{peak}.png"], str)
+        assert found.probabilities is not None
+        said.append(found.probabilities["bright"])
+    assert said[0] == pytest.approx(said[1], abs=0.01)
 
 
 def test_predictions_as_csv_have_a_row_for_each_file_and_the_bad_ones_their_error(
