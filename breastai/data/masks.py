@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from breastai.data.dicom_file import read_header
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
 # These words mean a mask wherever they stand.
@@ -234,12 +235,10 @@ def _header_words(path: str, changed_ns: int, size_bytes: int) -> str:
 
     Only the words by which a mask is told are returned: the rest of a description may name a person.
     """
-    import pydicom
-
+    header = read_header(Path(path), ["SeriesDescription", "Modality"])
+    if header is None:
+        return ""
     try:
-        header = pydicom.dcmread(
-            path, stop_before_pixels=True, force=True, specific_tags=["SeriesDescription", "Modality"]
-        )
         if str(header.get("Modality") or "").upper() == "SEG":
             return "SEG"
         words = _WORD.findall(_plain(str(header.get("SeriesDescription") or "")))
