@@ -86,9 +86,15 @@ class Novelty:
 
 
 def fit_novelty(
-    features: Features, units: Sequence[str] | None = None, statistics: Features | None = None
+    features: Features,
+    units: Sequence[str] | None = None,
+    statistics: Features | None = None,
+    taught: Features | None = None,
 ) -> Novelty | None:
     """Return the novelty fitted on validation cases, `features` (N, D) and `statistics` (N, E); None where too few.
+
+    `taught` (M, E): the statistics of training images. No network has learnt them by heart, and they are many: where they
+    are given the statistics' mean and directions are theirs, and validation cases fit the limit alone.
 
     Mahalanobis distances with the covariance of probabilistic PCA (Tipping and Bishop, J R Stat Soc B 1999;61:611-622),
     of features of length 1 (Mueller and Hein, ICML 2025) and of image statistics in units of their deviation. Cases lie
@@ -108,10 +114,16 @@ def fit_novelty(
     if statistics is None:
         return Novelty(own, replace(limit, limit=_quantile(distances)))
     numbers = np.asarray(statistics, dtype=np.float64)
-    theirs = _held_out(numbers, folds, lambda part: _fit_statistics(part, components))
+    if taught is None or len(taught) < n:
+        usual = _fit_statistics(numbers, components)
+        theirs = _held_out(numbers, folds, lambda part: _fit_statistics(part, components))
+    else:
+        known = np.asarray(taught, dtype=np.float64)
+        usual = _fit_statistics(known, min(COMPONENTS, len(known) // _CASES_PER_COMPONENT))
+        theirs = usual.distance(numbers)
     parts = tuple(max(_quantile(each), _SMALLEST_VARIANCE) for each in (distances, theirs))
     larger = np.maximum(distances / parts[0], theirs / parts[1])
-    return Novelty(own, replace(limit, limit=_quantile(larger), parts=parts), _fit_statistics(numbers, components))
+    return Novelty(own, replace(limit, limit=_quantile(larger), parts=parts), usual)
 
 
 def unit_length(features: Features) -> Floats:

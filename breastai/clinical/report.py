@@ -270,14 +270,14 @@ class _Layout:
         yield Table(head, values, t["point.predictive"], widths=(0.24, 0.16, 0.3, 0.3))
         if evidence.referral is not None:
             yield Heading(t["referral"], 3)
+            places: dict[str, tuple[str, ...]] = {
+                "referred": ("referred", "value"),
+                "error": ("error_among_kept", "value"),
+            }
             sets = evidence.referral.error_rate is not None
-            yield self._say(
-                "referral.text" if sets else "referral.no_sets",
-                rate=self._at("evidence", "referral", "error_rate", kind="percent"),
-                referred=self._at("evidence", "referral", "referred", "value", kind="percent"),
-                error=self._at("evidence", "referral", "error_among_kept", "value", kind="percent"),
-                outside=self._at("evidence", "referral", "outside", "value", kind="percent"),
-            )
+            places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
+            shown = {name: self._at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
+            yield self._say("referral.text" if sets else "referral.no_sets", **shown)
             if evidence.referral.unlike is None:
                 yield self._say("referral.unlike_unknown")
             else:

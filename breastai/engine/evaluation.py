@@ -15,6 +15,9 @@ from breastai.engine.models import Classifier, normalized
 from breastai.engine.runtime import Runtime
 from breastai.engine.world import ALONE, World
 
+# Of more images statistics take time and tell little more.
+_MOST_STATISTICS = 1000
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -99,6 +102,16 @@ def statistics_of(pixels: Tensor) -> np.ndarray:
     """Return the image statistics, float32 (N, E), of preprocessed images, uint8 (N, S, S, 3)."""
     found: np.ndarray = image_statistics(pixels.permute(0, 3, 1, 2).float()).cpu().numpy()
     return found
+
+
+def statistics_of_set(images: ImageSet) -> np.ndarray:
+    """Return the image statistics, float32 (M, E), of a set of images, or of a fixed sample where they are many."""
+    count = len(images)
+    chosen = np.arange(count)
+    if count > _MOST_STATISTICS:
+        chosen = np.sort(np.random.default_rng(0).permutation(count)[:_MOST_STATISTICS])
+    rows = [statistics_of(torch.from_numpy(images.image(place)[None])) for place in chosen.tolist()]
+    return np.concatenate(rows) if rows else np.empty((0, COUNT), np.float32)
 
 
 @torch.inference_mode()

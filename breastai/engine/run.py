@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import torch
 
 from breastai.clinical.novelty import Novelty
@@ -92,6 +93,7 @@ class Run:
     plan: Plan | None = None  # how a step is computed on this machine
     memory: MemoryRecord | None = None  # what was measured of it before the start
     world: World = ALONE  # who trains it
+    taught_statistics: np.ndarray | None = None  # of the training images, once a decision rule has asked for them
 
     @property
     def judged(self) -> Classifier:

@@ -28,7 +28,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.history import columns, final_metrics
 from breastai.engine.divergence import asked_again, is_sound, may_skip, rolled_back, step_skipped
-from breastai.engine.evaluation import Answers, answer
+from breastai.engine.evaluation import Answers, answer, statistics_of_set
 from breastai.engine.export import export_at_end
 from breastai.engine.keeping import disk_warning, kept, kept_good_epochs, kept_silently
 from breastai.engine.memory import ran_out, with_smaller_batch
@@ -273,10 +273,12 @@ def _figures(run: Run, answers: Answers, validation_s: float) -> TrainingUpdate:
 def _decision(run: Run, answers: Answers) -> tuple[DecisionRule, Novelty | None]:
     """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
     units = run.cases.val_units
+    if run.taught_statistics is None:
+        run.taught_statistics = statistics_of_set(run.cases.train)
     known = run.cases.patients is not None
     names, config = run.cases.class_names, run.config
     rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, units, patients=known)
-    novelty = fit_novelty(answers.features, units, answers.statistics)
+    novelty = fit_novelty(answers.features, units, answers.statistics, run.taught_statistics)
     limit = None if novelty is None else novelty.limit
     return replace(rule, novelty=limit, modalities=run.cases.modalities), novelty
 

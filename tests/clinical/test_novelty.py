@@ -91,6 +91,19 @@ def test_an_image_of_other_statistics_is_told_though_its_features_are_usual() ->
     assert (novelty.of(cloud(500, 2, centre=50), statistics) > novelty.limit.limit).all()
 
 
+def test_training_images_sharpen_the_statistics_and_validation_images_alone_fit_the_limit() -> None:
+    shares = []
+    for seed in range(12):
+        features, statistics = with_statistics(30, seed)
+        taught = with_statistics(400, 200 + seed)[1]
+        novelty, other = (fit_novelty(features, None, statistics, each) for each in (taught, 5 * taught))
+        assert novelty is not None and other is not None
+        shares.append((novelty.of(*with_statistics(500, 100 + seed)) > novelty.limit.limit).mean())
+        assert other.limit.parts[1] < novelty.limit.parts[1]
+        assert other.limit.parts[0] == novelty.limit.parts[0]
+    assert 0.005 < np.mean(shares) < 0.08
+
+
 def test_two_distances_keep_the_quantile_of_one() -> None:
     shares = []
     for seed in range(12):

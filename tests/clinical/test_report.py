@@ -29,7 +29,7 @@ from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCre
 from breastai.domain.evidence import EvaluationRecord, Finding, ImageUse, JudgedCase, TwinGroup
 from breastai.domain.jobs import Report
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
-from breastai.storage.evaluations import save_evaluation, sha256_of
+from breastai.storage.evaluations import read_evaluations, save_evaluation, sha256_of
 from breastai.storage.journal import Journal
 from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
@@ -321,6 +321,22 @@ def test_pictures_of_worst_errors_are_in_the_pdf_too(workspace: Workspace) -> No
     before = with_pictures.stat().st_size
     *_, without = make_report(workspace, pdf=True, pictures=False)
     assert without.stat().st_size < before
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_says_where_validation_had_too_few_images_for_plausible_classes(
+    workspace: Workspace, language: str
+) -> None:
+    made_run(workspace)
+    ((path, record),) = read_evaluations(workspace, RUN)
+    referral = record.evidence.referral
+    assert referral is not None
+    told = referral.model_copy(update={"error_rate": None, "outside": None, "unlike": referral.referred})
+    evidence = record.evidence.model_copy(update={"referral": told})
+    path.write_text(record.model_copy(update={"evidence": evidence}).model_dump_json(), encoding="utf-8")
+    page = make_report(workspace, language=language)[0].read_text(encoding="utf-8")
+    begins = texts(language)["referral.no_sets"].partition("{")[0].partition(":")[0].rstrip("\u00a0")
+    assert html.escape(begins, quote=False) in html.unescape(page)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
