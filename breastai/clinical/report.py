@@ -19,6 +19,7 @@ from breastai.clinical.report_blocks import (
     Text,
     at,
     filled,
+    interval,
 )
 from breastai.clinical.report_caveats import image_uses, patients_at_threshold, pooling, when_chosen
 from breastai.clinical.report_document import ReportDocument
@@ -423,17 +424,7 @@ class _Layout:
         return tuple(parts[:-1])
 
     def _interval(self, *path: str | int) -> Text:
-        low, high = self._at(*path, "low"), self._at(*path, "high")
-        flag = self._at(*path, "flag").value
-        reason = self._t[f"interval.{flag}"] if flag else ""
-        if low.value is None:
-            return (reason or "—",)
-        bounds = (
-            self._fill("interval", low=low, high=high)
-            if high.value is not None
-            else self._fill("interval.least", low=low)
-        )
-        return (*bounds, f", {reason}") if reason else bounds
+        return interval(self._values, self._t, *path)
 
     def _with_interval(self, *path: str | int) -> Text:
         return (self._at(*path, "value"), " (", *self._interval(*path), ")")

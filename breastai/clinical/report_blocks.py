@@ -116,6 +116,17 @@ def filled(template: str, **values: Inline | Sequence[Inline]) -> Text:
     return tuple(parts)
 
 
+def interval(document: Mapping[str, Any], words: Mapping[str, str], *path: str | int) -> Text:
+    """Return the interval of the figure at `path`, or why there is none; what is to be known of it besides follows it."""
+    low, high, flag = (at(document, *path, key) for key in ("low", "high", "flag"))
+    reason = words[f"interval.{flag.value}"] if flag.value else ""
+    if low.value is None:
+        return (reason or NO_NUMBER,)
+    key = "interval.least" if high.value is None else "interval"
+    bounds = filled(words[key], low=low, high=high)
+    return (*bounds, f", {reason}") if reason else bounds
+
+
 def shown(quantity: Quantity, language: str) -> str:
     """Return a number as it is read in the language; an unknown one is a dash."""
     value = quantity.value
