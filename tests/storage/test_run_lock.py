@@ -95,7 +95,7 @@ def test_a_run_is_taken_though_nothing_can_be_left_for_others_to_see(
     def full(*given: object, **named: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(run_lock, "open_private", full)
     with contextlib.ExitStack() as held:
         held.enter_context(workspace.lock_run("run"))
     assert not workspace.is_run_held("run")
