@@ -218,9 +218,8 @@ def audit(
             images.append(_Image(name, folder.class_names[folder.labels[number]], split, facts, patient))
         else:
             broken.append(name)
-    thumbnails = np.array([image.facts.thumbnail for image in images], dtype=np.uint8).reshape(len(images), 64, 64)
     duplicates = find_duplicates(
-        thumbnails,
+        [image.facts.thumbnail for image in images],
         [image.facts.content_hash for image in images],
         patients=[image.patient for image in images],
         threads=threads,

@@ -10,11 +10,9 @@ import pytest
 
 from breastai.data.decode import read_image
 from breastai.data.duplicates import (
-    _INVERSE,
     THUMBNAIL_SIDE,
     Twins,
     _groups,
-    _turned,
     duplicates_in,
     find_duplicates,
     thumbnail,
@@ -67,6 +65,79 @@ CHANGES: dict[str, Callable[[Image], Image]] = {
     "quarter turn": lambda image: np.rot90(image),
     "all at once": lambda image: jpeg(brightened(scaled(cropped_at_a_corner(image))[:, ::-1])),
 }
+
+
+def framed(image: Image, share: float) -> Image:
+    """Return the image on a screen with a grey panel and text around it, wider by `share`."""
+    height, width = image.shape
+    rows, columns = round(height * share / 2), round(width * share / 2)
+    screen = np.full((height + 2 * rows, width + 2 * columns), 40, dtype=np.uint8)
+    for line in range(8, len(screen), 12):
+        cv2.putText(screen, "12.5 MHz  Gain 48", (2, line), cv2.FONT_HERSHEY_SIMPLEX, 0.3, 200, 1)
+    screen[rows : rows + height, columns : columns + width] = image
+    return screen
+
+
+def inner(image: Image, top: float, bottom: float, left: float, right: float) -> Image:
+    height, width = image.shape
+    return image[round(height * top) : round(height * bottom), round(width * left) : round(width * right)]
+
+
+def sloped(image: Image) -> Image:
+    return np.clip(image * np.linspace(1.6, 0.5, len(image))[:, None], 0, 255).astype(np.uint8)
+
+
+def next_frame(image: Image) -> Image:
+    noise = cv2.GaussianBlur(np.random.default_rng(9).normal(size=image.shape), (0, 0), 1) * 8
+    return inner(np.clip(image * (1 + noise / 100), 0, 255).astype(np.uint8), 0, 1, 0.06, 1)
+
+
+KINDS: dict[str, Callable[[Image], tuple[Image, Image]]] = {
+    "cropped by 10 % all round": lambda image: (image, inner(image, 0.1, 0.9, 0.1, 0.9)),
+    "cropped by 20 % of one side": lambda image: (image, inner(image, 0, 1, 0.2, 1)),
+    "on a screen wider by 10 %": lambda image: (image, framed(image, 0.1)),
+    "on a screen wider by 30 %": lambda image: (image, framed(image, 0.3)),
+    "contrast equalised": lambda image: (image, cv2.createCLAHE(3.0, (8, 8)).apply(image)),
+    "another gain over the depth": lambda image: (image, sloped(image)),
+    "the next frame": lambda image: (inner(image, 0, 1, 0, 0.94), next_frame(image)),
+    "a patch that overlaps by 90 %": lambda image: (inner(image, 0, 1, 0, 0.9), inner(image, 0, 1, 0.1, 1)),
+    "inverted": lambda image: (image, 255 - image),
+    "beside another on one screen": lambda image: (image, np.hstack([image, texture(99)])),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_of_every_kind_is_found_and_nothing_else(kind: str) -> None:
+    pairs = [KINDS[kind](texture(seed)) for seed in range(12)]
+    images = [np.ascontiguousarray(image) for one in (0, 1) for image in (pair[one] for pair in pairs)]
+    if kind == "beside another on one screen":  # the other one is on all screens
+        pairs = pairs[:1]
+        images = [pairs[0][0], pairs[0][1], texture(50), texture(51)]
+    found = find_duplicates([thumbnail(image) for image in images], names(len(images)))
+    assert found.groups == tuple((number, number + len(pairs)) for number in range(len(pairs)))
+
+
+def test_of_mammograms_neither_other_women_nor_the_other_breast_are_duplicates(shared_data: Path) -> None:
+    folder = shared_data / "mias" / "train"
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    files = sorted(files, key=lambda file: file.rsplit("/")[-1])[:80]
+    assert duplicates_in(folder, files).pairs == ()
+
+
+def test_of_histology_patches_those_of_two_patients_are_no_duplicates(shared_data: Path) -> None:
+    folder = shared_data / "idc" / "train"
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))[::8]
+    patients = [file.rsplit("/")[-1].split("_")[0] for file in files]
+    assert all(patients[pair.first] == patients[pair.second] for pair in duplicates_in(folder, files).pairs)
+
+
+def test_the_same_lesion_in_other_frames_of_a_sweep_is_found(shared_data: Path) -> None:
+    files = [
+        "train/malignant/malignant (6).png",
+        "val/malignant/malignant (8).png",
+        "train/malignant/malignant (9).png",
+    ]
+    assert duplicates_in(shared_data / "busi", files).groups == ((0, 1, 2),)
 
 
 def names(count: int) -> list[str]:
@@ -172,17 +243,11 @@ def test_twins_of_twins_are_one_group_and_threads_change_nothing() -> None:
     assert seen == sorted(seen) and all(0 <= share <= 1 for share in seen)
 
 
-def test_every_orientation_has_its_inverse() -> None:
-    image = np.arange(9).reshape(3, 3)
-    for orientation, inverse in enumerate(_INVERSE):
-        assert (_turned(_turned(image, orientation), inverse) == image).all()
-    assert len({_turned(image, orientation).tobytes() for orientation in range(8)}) == 8
-
-
 def test_a_thumbnail_is_grey_and_of_one_size() -> None:
     grey = texture(0)
     colour = np.stack([grey] * 3, axis=2)
     assert thumbnail(grey).shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     assert np.abs(thumbnail(colour).astype(int) - thumbnail(grey)).max() <= 1
     assert (thumbnail(grey[:, :, None]) == thumbnail(grey)).all()
-    assert thumbnail(np.full((1, 50), 7, dtype=np.uint8)).tolist() == [[7] * THUMBNAIL_SIDE] * THUMBNAIL_SIDE
+    line = thumbnail(np.full((1, 50), 7, dtype=np.uint8))
+    assert line.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE) and set(line.ravel().tolist()) == {0, 7}
