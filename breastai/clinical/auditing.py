@@ -15,7 +15,15 @@ import breastai
 from breastai.clinical import audit as auditor
 from breastai.clinical import image_facts, shortcuts
 from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
-from breastai.data import decode, dicom, duplicates, leaks
+from breastai.data import (
+    decode,
+    dicom,
+    duplicate_candidates,
+    duplicate_verification,
+    duplicates,
+    image_features,
+    leaks,
+)
 from breastai.data.background import with_progress
 from breastai.data.cases import list_folders
 from breastai.data.decode import read_content
@@ -40,7 +48,18 @@ _PICTURE_SIDE = 112
 _PICTURES_BYTES = 500_000
 _MOST_PICTURES = 4
 # The modules whose constants decide what an audit finds.
-_DECIDING = (auditor, image_facts, shortcuts, duplicates, leaks, decode, dicom)
+_DECIDING = (
+    auditor,
+    image_facts,
+    shortcuts,
+    duplicates,
+    image_features,
+    duplicate_candidates,
+    duplicate_verification,
+    leaks,
+    decode,
+    dicom,
+)
 
 
 def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:

@@ -43,6 +43,12 @@ from breastai.domain.events import (
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 _LISTED_FILES = 10
 _LISTED_OF_GROUP = 6
+# What the audit's look for duplicates sees and what not; the page says the same (audit.limits).
+_NOT_FOUND = (
+    "Finds copies that were cropped, framed, mirrored, inverted, compressed or given another contrast. It can miss images "
+    "that share less than half of what they show, copies that fill less than half the width of a screen, and images with "
+    "little texture. Other views of the same breast are no duplicates: give patient ids to keep them together."
+)
 
 
 class Display:
@@ -192,6 +198,8 @@ class Display:
     def _audit(self, event: AuditDone) -> None:
         self._end_progress()
         self._line(f"Audit of {event.images} images: {event.groups_total} groups of identical or near-identical ones.")
+        if event.run_id is None:
+            self._line(_NOT_FOUND, "dim")
         for finding in event.findings:
             self._line(f"{finding.severity.upper():<8} {finding.message}", _LEVEL_STYLES.get(finding.severity, ""))
             if event.run_id is None:

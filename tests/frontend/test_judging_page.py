@@ -107,6 +107,7 @@ def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -
     page.fill("#audit-path", "twins")
     action(page, "audit_data").click()
     expect(page.locator("#audit-body")).to_contain_text("porte des étiquettes différentes")
+    expect(page.locator("#audit-body")).to_contain_text("Peut manquer les images qui ont moins de la moitié")
     expect(page.locator("#audit-body")).to_contain_text("AUC de 0,91")
     page.fill("#audit-path", "data")
     action(page, "audit_data").click()

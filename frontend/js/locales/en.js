@@ -258,6 +258,7 @@
     "audit.none": "No audit yet: give a folder of images.",
     "audit.summary": "{images} images, {groups} groups of twins.",
     "audit.clean": "No fault was found.",
+    "audit.limits": "Finds copies that were cropped, framed, mirrored, inverted, compressed or given another contrast. It can miss images that share less than half of what they show, copies that fill less than half the width of a screen, and images with little texture. Other views of the same breast are no duplicates: give patient ids to keep them together.",
     "audit.twins": "Twins side by side",
     "audit.differs": "different labels",
     "audit.crosses": "in different folders of the split",

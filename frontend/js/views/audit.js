@@ -67,13 +67,14 @@
   /** @param {Wire.AuditDone} audit @returns {(Node | null)[]} */
   function bodyOf(audit) {
     const summary = make("p", {}, name(audit.data), " · ", t("audit.summary", { images: format.integer(audit.images), groups: format.integer(audit.groups_total) }));
-    if (audit.findings.length === 0) return [summary, make("p", { class: "banner success", text: t("audit.clean") })];
+    const limits = make("p", { class: "muted", text: t("audit.limits") });
+    if (audit.findings.length === 0) return [summary, make("p", { class: "banner success", text: t("audit.clean") }), limits];
     const parts = SEVERITIES.map((severity) => {
       const found = audit.findings.filter((finding) => finding.severity === severity);
       if (found.length === 0) return null;
       return make("section", {}, make("h3", { text: t(`severity.${severity}`) }), make("ul", { class: "findings" }, ...found.map(findingOf)));
     });
-    return [summary, ...parts];
+    return [summary, ...parts, limits];
   }
 
   /** @param {Context} context */
