@@ -34,6 +34,10 @@ _TILES_IN_SWEEP = 12
 LEAST_IN_SWEEP = 0.45
 LEAST_OVERLAP = 0.5
 
+# Different tissue within one device's panel disagrees all over one large part.
+_DISAGREES = 0.25
+_LARGEST_DIFFERENCE = 0.25
+
 _LEAST_LIKENESS = 0.85
 # In degrees and in octaves.
 _SAME_TURN, _SAME_SIZE = 30.0, 0.7
@@ -50,18 +54,24 @@ _REFINING_STEPS = 30
 
 
 class Agreement(NamedTuple):
-    """`features`: how many lie alike. `correlation`: the median over the tiles of the grain's; `share`: of tiles that agree."""
+    """`features`: how many lie alike. `correlation`: the median over the tiles of the grain's; `share`: of tiles that agree.
+
+    `difference`: the share of tiles in the largest part, all of one piece, that disagrees.
+    """
 
     features: int
     tiles: int
     correlation: float
     share: float
     overlap: float
+    difference: float
 
     @property
     def is_duplicate(self) -> bool:
         """Whether that is more than different images have in common."""
         if self.overlap < LEAST_OVERLAP or self.features < _FEWEST_ALIKE or self.tiles < _LEAST_TILES:
+            return False
+        if self.difference > _LARGEST_DIFFERENCE:
             return False
         sweep = self.features >= _ALIKE_IN_SWEEP and self.tiles >= _TILES_IN_SWEEP
         return self.share >= LEAST_SHARE or (sweep and self.correlation >= LEAST_IN_SWEEP)
@@ -186,10 +196,15 @@ def _agreement(
     filled, products = _by_tile(both, one, other)
     used = (filled >= _LEAST_FILLED * _TILE**2) & (np.maximum(products[0], products[1]) > _LEAST_CONTRAST)
     if not used.any():
-        return Agreement(alike, 0, 0.0, 0.0, overlap)
-    correlations = products[2][used] / np.sqrt(np.maximum(products[0][used] * products[1][used], 1e-6))
+        return Agreement(alike, 0, 0.0, 0.0, overlap, 0.0)
+    correlation = products[2] / np.sqrt(np.maximum(products[0] * products[1], 1e-6))
+    correlations = correlation[used]
+    _, parts = cv2.connectedComponents((used & (correlation < _DISAGREES)).astype(np.uint8))
+    largest = max(np.bincount(parts.ravel())[1:], default=0)
     share = float((correlations > _AGREES).mean())
-    return Agreement(alike, int(used.sum()), float(np.median(correlations)), share, overlap)
+    return Agreement(
+        alike, int(used.sum()), float(np.median(correlations)), share, overlap, float(largest / used.sum())
+    )
 
 
 def _grain(image: Floats) -> Floats:

@@ -31,11 +31,14 @@ _LEAST_LEFT = 0.25
 _LEAST_CONTRAST = 2.0
 # What so many images have in the same place (a frame, a panel of the device) tells nothing of what they show.
 _FEWEST_FOR_STATIC = 30
-_REFERENCES = 40
-_STATIC_SIDE, _STATIC_TILE = 64, 8
-_STATIC_LIKENESS = 0.8
-_STATIC_SHARE = 0.35
-_LARGEST_STATIC_SHARE = 0.9
+_REFERENCES = 100
+_STATIC_SIDE, _STATIC_TILE = 128, 8
+_STATIC_LIKENESS = 0.95
+_STATIC_SHARE = 0.04
+_FEWEST_ALIKE = 3
+# Images that agree in so many of their tiles are copies: those say nothing of what is common to different images.
+_COPY_SHARE = 0.9
+_STATIC_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -193,11 +196,7 @@ def _seen(image: Pixels, static: npt.NDArray[np.bool_]) -> Seen:
     telling = cv2.resize(static.astype(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST) == 0
     if image.std() < _LEAST_CONTRAST:
         return Seen(image, Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)), telling)
-    features = features_of(image)
-    if static.any():
-        rows, columns = (np.rint(features.places[:, axis]).astype(np.int64) for axis in (1, 0))
-        features = features.kept(telling[rows.clip(0, telling.shape[0] - 1), columns.clip(0, telling.shape[1] - 1)])
-    return Seen(image, features, telling)
+    return Seen(image, features_of(image, telling), telling)
 
 
 def _static(images: Sequence[Pixels]) -> npt.NDArray[np.bool_]:
@@ -207,22 +206,23 @@ def _static(images: Sequence[Pixels]) -> npt.NDArray[np.bool_]:
     if len(images) < _FEWEST_FOR_STATIC:
         return static
     chosen = np.unique(np.linspace(0, len(images) - 1, _REFERENCES).astype(np.int64))
-    references = np.stack([_tiles(images[number]) for number in chosen])
-    for number, image in enumerate(images):
-        own = _tiles(image)
-        alike = (np.einsum("rtv,tv->rt", references, own) > _STATIC_LIKENESS)[chosen != number].mean(axis=0)
+    # (tiles squared, references, values)
+    references = np.stack([_tiles(images[number]) for number in chosen], axis=1)
+    fewest = max(_FEWEST_ALIKE, _STATIC_SHARE * len(chosen))
+    for start in range(0, len(images), _STATIC_BLOCK):
+        own = np.stack([_tiles(image) for image in images[start : start + _STATIC_BLOCK]], axis=2)
+        alike = references @ own > _STATIC_LIKENESS
         textured = (own**2).sum(axis=1) > 0
-        common = alike >= _STATIC_SHARE
-        # Whole images in common are copies, not a panel.
-        if common.sum() < _LARGEST_STATIC_SHARE * textured.sum():
-            static[number] = common.reshape(tiles, tiles)
+        copies = alike.sum(axis=0) >= _COPY_SHARE * textured.sum(axis=0)
+        common = (alike & ~copies).sum(axis=1) >= fewest
+        static[start : start + common.shape[1]] = common.T.reshape(-1, tiles, tiles)
     return static
 
 
 def _tiles(image: Pixels) -> Floats:
     """Return the fine structure of each tile (tiles squared, values), of length 1, or 0 where there is none."""
     small = cv2.resize(image, (_STATIC_SIDE, _STATIC_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    fine = small - cv2.GaussianBlur(small, (0, 0), 3.0)
+    fine = small - cv2.GaussianBlur(small, (0, 0), 1.5)
     count = _STATIC_SIDE // _STATIC_TILE
     tiles = fine.reshape(count, _STATIC_TILE, count, _STATIC_TILE).swapaxes(1, 2).reshape(count**2, -1)
     lengths = np.linalg.norm(tiles, axis=1, keepdims=True)

@@ -44,10 +44,6 @@ class Features:
     places: Floats
     descriptors: Pixels
 
-    def kept(self, wanted: npt.NDArray[np.bool_]) -> "Features":
-        """Return the features that are `wanted`."""
-        return Features(self.places[wanted], self.descriptors[wanted])
-
 
 def tissue(image: Pixels) -> npt.NDArray[np.bool_]:
     """Return where an image is clearly brighter than a dark background."""
@@ -55,14 +51,16 @@ def tissue(image: Pixels) -> npt.NDArray[np.bool_]:
     return cv2.erode(bright, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
 
 
-def features_of(image: Pixels) -> Features:
-    """Return the strongest features of a grey image (H, W)."""
-    values = image.astype(np.float32)
-    above = values - cv2.GaussianBlur(values, (0, 0), _LOCAL)
-    contrast = np.sqrt(cv2.GaussianBlur(above * above, (0, 0), _LOCAL))
+def features_of(image: Pixels, telling: npt.NDArray[np.bool_]) -> Features:
+    """Return the strongest features of a grey image (H, W) where it is `telling` (H, W) and no dark background."""
+    values, weights = image.astype(np.float32), telling.astype(np.float32)
+    # The bright text of a panel must not drown what is beside it.
+    around = np.maximum(cv2.GaussianBlur(weights, (0, 0), _LOCAL), 1e-3)
+    above = (values - cv2.GaussianBlur(values * weights, (0, 0), _LOCAL) / around) * weights
+    contrast = np.sqrt(cv2.GaussianBlur(above * above, (0, 0), _LOCAL) / around)
     even = np.clip(128 + 45 * above / (contrast + _NOISE), 0, 255).astype(np.uint8)
-    finder = cv2.SIFT.create(nfeatures=MOST_KEYPOINTS, contrastThreshold=0.02)
-    found, vectors = finder.detectAndCompute(even, tissue(image).astype(np.uint8) * 255)
+    finder = cv2.SIFT.create(nfeatures=MOST_KEYPOINTS, contrastThreshold=0.01)
+    found, vectors = finder.detectAndCompute(even, (tissue(image) & telling).astype(np.uint8) * 255)
     if vectors is None or not len(found):
         return Features(np.zeros((0, 4), dtype=np.float32), np.zeros((0, 128), dtype=np.uint8))
     places = np.array([[*point.pt, point.size, point.angle] for point in found], dtype=np.float32)

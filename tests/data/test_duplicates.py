@@ -117,6 +117,14 @@ def test_a_copy_of_every_kind_is_found_and_nothing_else(kind: str) -> None:
     assert found.groups == tuple((number, number + len(pairs)) for number in range(len(pairs)))
 
 
+def test_different_images_within_the_same_panel_are_no_duplicates_and_copies_within_it_are_found() -> None:
+    screens = [framed(texture(seed), 0.3) for seed in range(34)]
+    images = [*screens, texture(3), jpeg(screens[5])]
+    assert find_duplicates([thumbnail(image) for image in images], names(36)).groups == ((3, 34), (5, 35))
+    few = [*screens[:6], texture(3)]
+    assert find_duplicates([thumbnail(image) for image in few], names(7)).groups == ((3, 6),)
+
+
 def test_of_mammograms_neither_other_women_nor_the_other_breast_are_duplicates(shared_data: Path) -> None:
     folder = shared_data / "mias" / "train"
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
