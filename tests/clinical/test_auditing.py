@@ -107,7 +107,7 @@ def test_another_patient_rule_or_another_constant_is_another_audit(
     run(workspace, data)
     run(workspace, data, patient_id={"pattern": r"^(\w+)\."})
     assert records() == 2
-    monkeypatch.setattr(auditing.duplicates, "LEAST_GRAIN", 0.71)
+    monkeypatch.setattr(auditing.duplicate_verification, "LEAST_SHARE", 0.61)
     run(workspace, data)
     monkeypatch.setattr(auditing.auditor, "_IMBALANCE", 2.9)
     run(workspace, data)
