@@ -258,7 +258,7 @@
     "audit.none": "Pas encore d’audit : donnez un dossier d’images.",
     "audit.summary": "{images} images, {groups} groupes de doublons.",
     "audit.clean": "Aucun défaut n’a été trouvé.",
-    "audit.limits": "Trouve les copies recadrées, encadrées, en miroir, inversées, compressées ou de contraste modifié. Peut manquer les images qui ont moins de la moitié de leur contenu en commun, les copies qui occupent moins de la moitié de la largeur d’un écran et les images peu texturées. D’autres vues du même sein ne sont pas des doublons : donnez les identifiants des patientes pour les garder ensemble.",
+    "audit.limits": "Trouve les copies recadrées, encadrées, en miroir, inversées, compressées ou de contraste modifié. Peut manquer les images qui ont moins de la moitié de leur contenu en commun, les copies qui occupent moins de la moitié de la largeur d’un écran et les images peu texturées. D’autres vues du même sein ne sont pas des doublons : donnez les identifiants des patientes pour les garder ensemble.",
     "audit.twins": "Doublons côte à côte",
     "audit.differs": "étiquettes différentes",
     "audit.crosses": "dans des dossiers différents de la répartition",
