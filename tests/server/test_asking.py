@@ -23,7 +23,7 @@ REAL_WORKER = {"worker_command": (sys.executable, "-m", "breastai.worker")}
 
 def png(level):
     content = io.BytesIO()
-    Image.fromarray(np.full((20, 30), level, np.uint8)).save(content, "PNG")
+    Image.fromarray((level + np.tile([-5, 5], (20, 15))).clip(0, 255).astype(np.uint8)).save(content, "PNG")
     return content.getvalue()
 
 
