@@ -202,7 +202,9 @@ def known_folders(config: Config, base: Path, split: SplitRecord, saved: SplitFi
 
 def with_answers(config: Config, base: Path) -> Config:
     """Return the configuration of what began before it was asked about its classes, with the answers it went by then."""
-    folder = list_folders(config, base).train
+    # The classes are those of train: what never opens test images does not list them for this either.
+    untested = config.model_copy(update={"data": config.data.model_copy(update={"test_dir": None})})
+    folder = list_folders(untested, base).train
     if next(open_questions(config, folder), None) is None:
         return config
     target = target_class(config, folder.class_names)

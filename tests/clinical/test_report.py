@@ -387,10 +387,24 @@ def test_both_languages_have_every_text_with_the_same_names_in_it() -> None:
 
 
 def test_every_finding_of_the_audit_has_french_words() -> None:
-    params = dict.fromkeys(
-        ["count", "images", "n", "needed", "pixels", "auc", "low", "high", "ratio", "claimed", "half_width", "wished"],
-        1,
-    ) | dict.fromkeys(["split", "other", "feature", "class_name", "by_class", "largest", "smallest", "listed"], "x")
+    numbers = [
+        "count",
+        "images",
+        "n",
+        "needed",
+        "pixels",
+        "auc",
+        "low",
+        "high",
+        "ratio",
+        "claimed",
+        "half_width",
+        "wished",
+        "depth",
+        "file_count",
+    ]
+    words = ["split", "other", "feature", "class_name", "by_class", "largest", "smallest", "listed", "by_device"]
+    params = dict.fromkeys(numbers, 1) | dict.fromkeys(words, "x")
     for code, fault in FAULTS.items():
         finding = Finding(code=code, severity="info", message=fault.message, why="", advice="", params=params)
         assert isinstance(finding_text(finding, "fr"), str), code

@@ -209,7 +209,7 @@ def test_a_trial_that_does_not_work_is_told_of_and_the_search_goes_on(
     monkeypatch.setattr(training, "_figures", figures)
     config = small_config({"tuning": {**TUNING, "trials": 3, "epochs": 1}})
     events = list(started(workspace, config))
-    assert [event.code for event in events if isinstance(event, Log)][-1] == "tuning.trial_failed"
+    assert "tuning.trial_failed" in [event.code for event in events if isinstance(event, Log)]
     study = read_study(workspace, "s")
     assert study.state == "complete"
     assert [member.state for member in study.members] == ["complete", "failed", "complete"]
