@@ -297,6 +297,23 @@ def test_a_share_near_one_is_held_as_often_as_promised(n: int, share: float) -> 
     assert alone < held
 
 
+@pytest.mark.parametrize("patients", [30, 60])
+@pytest.mark.parametrize("value", [0.475, 0.601, 0.881])
+def test_a_share_of_a_number_left_to_chance_is_held_as_often_as_promised(patients: int, value: float) -> None:
+    """Precision, of two in five patients called on average, by adding up the chances of all numbers and all results."""
+    numbers = np.arange(2, patients + 1)
+    chances = stats.binom.pmf(numbers, patients, 0.4)
+    held = 0.0
+    for number, chance in zip(numbers.tolist(), chances / chances.sum(), strict=True):
+        if chance < 1e-5:
+            continue
+        for right in range(number + 1):
+            found = proportion(np.arange(number) < right)
+            assert found.low is not None and found.high is not None
+            held += chance * float(stats.binom.pmf(right, number, value)) * (found.low <= value <= found.high)
+    assert held >= 0.94
+
+
 def test_intervals_hold_the_truth_also_when_a_patient_has_several_images(simulation: ModuleType) -> None:
     design = simulation.Design(60, (1, 4), likeness=0.6)
     held = simulation.coverage(design, repetitions=60, draws=100, seed=1, cases=30_000)
