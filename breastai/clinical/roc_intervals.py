@@ -58,7 +58,8 @@ def partial_auc(positive: Cases, scores: Scores, specificity: float, clusters: C
     """Return McClish's standardised area of the ROC curve for specificities from `specificity` to 1.
 
     The area is a mean over the positive cases of how much of that range lies beside them, so its error is a sum over
-    cases, as the AUC's is. Where the range ends is open besides: both add up as in `sensitivity_at`, with its flag.
+    cases, as the AUC's is. Where the range ends is open besides: both add up as in `sensitivity_at`, with its flag; it
+    is flagged also where the patients, each counted once, are too few to place that end.
     """
     if positive.all() or not positive.any():
         return UNDEFINED
@@ -86,6 +87,9 @@ def partial_auc(positive: Cases, scores: Scores, specificity: float, clusters: C
     allowed = int(np.floor(limit * (~positive).sum() + _SLACK))
     called = _above(scores, np.sort(scores[~positive])[::-1], allowed)
     narrow, wide = _range_of_rank(called, positive, specificity, clusters)
+    if stats.binom.ppf(_TAIL, _count(~positive, clusters), limit) < 1:
+        # So few patients show by chance that their images are worth more cases than they are.
+        narrow = 0
     n = int((~positive).sum())
     strict, lenient = float(beside(narrow / n).mean()), float(beside(wide / n).mean())
     low = max(0.0, share - float(np.hypot(share - min(share, strict), share - inner.low)))

@@ -12,7 +12,7 @@ from breastai.clinical import weighted
 from breastai.clinical.evidence import evaluate, patient_figures
 from breastai.clinical.intervals import wilson
 from breastai.clinical.metrics import epoch_figures
-from breastai.clinical.roc_intervals import average_precision
+from breastai.clinical.roc_intervals import average_precision, partial_auc
 
 CLASSES = ("benign", "malignant", "normal")
 
@@ -223,6 +223,16 @@ def test_too_few_cases_to_place_a_threshold_are_told(draw_cases: Any) -> None:
     labels, probabilities = draw_cases(400, seed=3)
     many = evaluate(labels, probabilities, CLASSES, repetitions=10)["sensitivity_at_specificity_0.95.malignant"]
     assert many.low is not None and many.low > 0 and many.flag is None
+
+
+def test_few_patients_do_not_place_a_threshold_however_many_images_they_have() -> None:
+    generator = np.random.default_rng(4)
+    positive = np.arange(120) < 40
+    scores = generator.normal(size=120) + 1.5 * positive
+    as_images = partial_auc(positive, scores, 0.90)
+    of_twenty = partial_auc(positive, scores, 0.90, np.arange(120) // 4)
+    assert as_images.flag is None and of_twenty.flag == "loose_bound"
+    assert of_twenty.low is not None and as_images.low is not None and of_twenty.low < as_images.low
 
 
 def test_the_drawn_matrices_give_the_same_bounds_to_the_second_decimal_whatever_the_seed(draw_cases: Any) -> None:
