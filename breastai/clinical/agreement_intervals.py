@@ -19,6 +19,9 @@ DRAWS = 100_000
 _BLOCK_SIZE = 2**20
 # Jeffreys' prior of right against wrong, and of one class against another.
 _PRIOR = 0.5
+# Wrong cases that the prior adds to the whole matrix, Jeffreys' of two classes: as many for each further class would
+# pull a figure of all of them down, below the truth.
+_WRONG = 2 * _PRIOR
 
 
 def agreement_intervals(
@@ -77,7 +80,7 @@ def _drawn(
     count = len(matrix)
     rows = matrix.sum(axis=1)
     present = rows > 0
-    wrong = _PRIOR / max(1, count - 1)
+    wrong = _WRONG / max(1, count * (count - 1))
     shapes = matrix * worth[:, None] + wrong + (_PRIOR - wrong) * np.eye(count)
     # A class that no case has stays away.
     of_rows = np.where(present, rows * patients / rows.sum() + _PRIOR, 0.0)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from breastai.clinical import weighted
+from breastai.clinical.agreement_intervals import agreement_intervals
 from breastai.clinical.evidence import evaluate, patient_figures
 from breastai.clinical.intervals import wilson
 from breastai.clinical.metrics import epoch_figures
@@ -233,6 +234,13 @@ def test_few_patients_do_not_place_a_threshold_however_many_images_they_have() -
     of_twenty = partial_auc(positive, scores, 0.90, np.arange(120) // 4)
     assert as_images.flag is None and of_twenty.flag == "loose_bound"
     assert of_twenty.low is not None and as_images.low is not None and of_twenty.low < as_images.low
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6, 10])
+def test_sixty_of_sixty_right_are_as_good_a_macro_f1_of_ten_classes_as_of_two(classes: int) -> None:
+    labels = np.arange(60) % classes
+    found = agreement_intervals(labels, labels, classes, draws=20_000)["f1.macro"]
+    assert found.low == pytest.approx(wilson(60, 60).low, abs=0.01) and found.high == 1
 
 
 def test_the_drawn_matrices_give_the_same_bounds_to_the_second_decimal_whatever_the_seed(draw_cases: Any) -> None:
