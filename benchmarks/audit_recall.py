@@ -24,10 +24,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from breastai.clinical.auditing import audit_record, folders_below
+from breastai.clinical.audit_job import audit_record, folders_below
 from breastai.data.decode import read_image
-from breastai.data.duplicates import find_duplicates, thumbnail
-from breastai.domain.evidence import AuditRecord
+from breastai.data.near_duplicates import find_duplicates, thumbnail
+from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace
 
 Image = Any

@@ -17,8 +17,8 @@ import timm
 import torch
 from torch import nn
 
-from breastai.engine import allocator, depthwise, layer_ways, machine
-from breastai.engine.tuning_plan import LayerWays, Plan, install, plain_plan
+from breastai.engine.acceleration import allocator, depthwise, hardware, layer_benchmarks
+from breastai.engine.acceleration.tuning_plan import LayerImplementations, Plan, install, plain_plan
 
 MODELS = {
     "lite0": ("tf_efficientnet_lite0", 224, 16),
@@ -53,14 +53,16 @@ def stepper(name: str, size: int, batch: int, plan: Plan, frozen: bool) -> Calla
 
 
 def bench_steps(names: list[str], rounds: int, frozen: bool, threads: int) -> None:
-    peak = machine.matrix_gflops(torch.bfloat16)
-    print(f"{machine.processor_name()}, {threads} threads, torch {torch.__version__}, bf16 matrices {peak:.0f} GFLOP/s")
+    peak = hardware.matrix_gflops(torch.bfloat16)
+    print(
+        f"{hardware.processor_name()}, {threads} threads, torch {torch.__version__}, bf16 matrices {peak:.0f} GFLOP/s"
+    )
     print("images a second, median (best)       plain fp32 NCHW   bf16 channels last            tuned   of peak")
     for short in names:
         name, size, batch = MODELS[short]
         model = timm.create_model(name, num_classes=3)
         plain = plain_plan(name, size, batch, threads)
-        layers = {label: LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
+        layers = {label: LayerImplementations(output="kernel", input_gradient="kernel", weight_gradient="kernel")
                   for label, layer in model.named_modules() if depthwise.tunable(layer)}  # fmt: skip
         bf16 = plain.model_copy(update={"dtype": "bfloat16", "channels_last": True})
         tuned = bf16.model_copy(update={"joined": True, "depthwise": layers})
@@ -74,7 +76,7 @@ def bench_steps(names: list[str], rounds: int, frozen: bool, threads: int) -> No
                 if turn:
                     found.append(taken)
         speeds = [f"{batch / statistics.median(s):8.2f} ({batch / min(s):6.2f})" for s in seconds]
-        share = machine.training_gflop(model, size) * batch / statistics.median(seconds[2]) / peak
+        share = hardware.training_gflop(model, size) * batch / statistics.median(seconds[2]) / peak
         print(
             f"{name:24} {size} x{batch:3}" + " ".join(f"{speed:>18}" for speed in speeds) + f"   {share:.0%}",
             flush=True,
@@ -88,10 +90,10 @@ def bench_layers(names: list[str]) -> None:
     for short in names:
         name, size, batch = MODELS[short]
         model = timm.create_model(name, num_classes=3)
-        shapes = layer_ways.shapes_of(model, size)
+        shapes = layer_benchmarks.shapes_of(model, size)
         for choosing in (
-            layer_ways.choose_depthwise(shapes.depthwise, batch, "bfloat16"),
-            layer_ways.choose_pointwise(shapes.pointwise, batch, "bfloat16"),
+            layer_benchmarks.choose_depthwise(shapes.depthwise, batch, "bfloat16"),
+            layer_benchmarks.choose_pointwise(shapes.pointwise, batch, "bfloat16"),
         ):
             try:
                 while True:

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from breastai.clinical.auditing import audit_record, folders_below
-from breastai.data.splits import split
-from breastai.domain.evidence import AuditRecord
+from breastai.clinical.audit_job import audit_record, folders_below
+from breastai.data.data_split import split
+from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace
 
 TEST_SHARE = 0.2

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from breastai.data.copying import mirror
-from breastai.data.image_folder import scan
+from breastai.data.class_folders import scan
+from breastai.data.remote_copy import mirror
 from breastai.data.remote_store import RemoteStore
-from breastai.storage.mirror import copies_of
+from breastai.storage.remote_mirror import copies_of
 
 FILE_BYTES = 30_000
 

@@ -21,9 +21,9 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from breastai.data.decode import read_image
-from breastai.engine.checkpoint_io import Loaded, load_checkpoint
-from breastai.engine.explain import explained
-from breastai.engine.runtime import Runtime, choose_runtime
+from breastai.engine.inference.heat_maps import explain_image
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
+from breastai.engine.network.runtime import Runtime, choose_runtime
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace
 
@@ -80,11 +80,11 @@ def looked_at(
 ) -> Found | None:
     """Return what the maps of class `name` show of an image; None where the mask is of another size."""
     image = read_image(path)
-    heat, region, _, _ = explained(loaded, image, runtime, name)
+    heat, region, _, _ = explain_image(loaded, image, runtime, name)
     inside = mask[region.top : region.top + region.height, region.left : region.left + region.width]
     if inside.shape != heat.shape:
         return None
-    drawn = [explained(other, image, runtime, name)[0] for other in others]
+    drawn = [explain_image(other, image, runtime, name)[0] for other in others]
     # The highest place of a flat map is anywhere: its hit is what chance gives.
     hits = [float(inside.flat[each.argmax()]) if each.any() else float(inside.mean()) for each in (heat, *drawn)]
     return Found(

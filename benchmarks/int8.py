@@ -30,20 +30,20 @@ from breastai.clinical.intervals import auc, delong_test, proportion
 from breastai.data.cases import labelled_images, usable_folders
 from breastai.data.phantoms import phantom
 from breastai.domain.config import ModelSettings
-from breastai.domain.decision import Calibration
+from breastai.domain.decision_rule import Calibration
 from breastai.domain.errors import ExportLosesAccuracy
 from breastai.domain.jobs import Export
-from breastai.engine.checkpoint_io import Loaded, load_checkpoint
-from breastai.engine.export import export
-from breastai.engine.exported_graph import ExportedGraph, as_input, checkpoint_answer, exported_graph
-from breastai.engine.judging import labelled_folder
-from breastai.engine.models import build_model
-from breastai.engine.onnx_file import answer_of, write_float32
-from breastai.engine.quantize import SCOPES, quantize
+from breastai.engine.export.exported_graph import ExportedGraph, as_input, checkpoint_answer, exported_graph
+from breastai.engine.export.exporters import export
+from breastai.engine.export.onnx_file import answer_of, write_float32
+from breastai.engine.export.quantize import SCOPES, quantize
+from breastai.engine.inference.evaluation_job import labelled_folder
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
+from breastai.engine.network.models import build_model
 from breastai.predictor.onnx_model import INPUT_NAME, OnnxModel
-from breastai.scale.held_out import held_out_images
+from breastai.scale.fold_evaluation import held_out_images
 from breastai.storage.checkpoints import find_checkpoint
-from breastai.storage.splits import read_split, split_path
+from breastai.storage.split_records import read_split, split_path
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 

@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from breastai.clinical.evidence import evaluate
+from breastai.clinical.evidence import compare
 from breastai.clinical.intervals import Clusters
-from breastai.clinical.judgement import compare
+from breastai.clinical.metric_intervals import evaluate
 from breastai.clinical.operating_point import predictive_values
-from breastai.domain.evidence import Figure
+from breastai.domain.records import Figure
 
 LEAST = 0.93
 NAMES = ("negative", "positive", "other")

@@ -34,7 +34,7 @@ from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import AnyJob, Resume, Train
 from breastai.storage.checkpoints import checkpoint_files, file_sha256, list_checkpoints, verify_checkpoint
-from breastai.storage.interrupted import goes_on_by_itself, interrupted_runs, last_event
+from breastai.storage.interrupted_runs import interrupted_runs, last_event, may_auto_resume
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -356,7 +356,7 @@ def kill_servers(
 def wait_for_worker(life: ServerLife, workspace: Workspace, run_id: str) -> None:
     """Wait until the server has a worker again; one that has crashed too often before an epoch is resumed by hand."""
     until = time.monotonic() + 15
-    left = [run for run in interrupted_runs(workspace) if not goes_on_by_itself(workspace, run)]
+    left = [run for run in interrupted_runs(workspace) if not may_auto_resume(workspace, run)]
     while life.find_worker() is None:
         if left or time.monotonic() > until:
             life.ask("resume_training", checkpoint=run_id)
@@ -395,7 +395,7 @@ def main() -> int:
         # Within the workspace: a server reads images nowhere else unless its owner says so.
         write_sample_data(root / "workspace" / "data", per_class=14, seed=3, image_size=64)
         before_s = time.process_time()
-        importlib.import_module("breastai.engine.training")
+        importlib.import_module("breastai.engine.training.loop")
         import_cpu_s = time.process_time() - before_s
         workspace = Workspace.open(root / "workspace")
         config = small_config(Path("data"))

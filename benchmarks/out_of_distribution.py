@@ -22,10 +22,10 @@ from breastai.data.decode import Pixels, read_image
 from breastai.domain.catalog import PRESETS
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.jobs import Train
-from breastai.engine.beginning import train
-from breastai.engine.checkpoint_io import load_checkpoint
-from breastai.engine.judging import AnsweringCheckpoint
-from breastai.engine.runtime import choose_runtime
+from breastai.engine.inference.evaluation_job import AnsweringCheckpoint
+from breastai.engine.network.checkpoint_io import load_checkpoint
+from breastai.engine.network.runtime import choose_runtime
+from breastai.engine.training.training_job import train
 from breastai.predictor.predictions import prediction
 from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.workspace import Workspace

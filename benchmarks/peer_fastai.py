@@ -23,7 +23,7 @@ from fastai.vision.all import (
 from sklearn.metrics import roc_auc_score
 
 from breastai.domain.config import ModelSettings
-from breastai.engine.models import build_model
+from breastai.engine.network.models import build_model
 
 STARTED = time.perf_counter()
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from breastai.domain.config import ModelSettings
-from breastai.engine.models import build_model
+from breastai.engine.network.models import build_model
 
 MALIGNANT = "malignant"
 

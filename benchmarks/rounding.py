@@ -21,18 +21,18 @@ import torch
 from torch import Tensor, nn
 
 from breastai.domain.config import ModelSettings, PreprocessingSettings, TrainingSettings
-from breastai.engine.models import build_model, normalized
-from breastai.engine.optim import Loss, make_optimizer
-from breastai.engine.world import ALONE, World
-from breastai.predictor.references import reference_images
-from breastai.scale.crowd import joined
+from breastai.engine.network.models import build_model, normalize
+from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
+from breastai.engine.training.optim import Loss, make_optimizer
+from breastai.predictor.reference_answers import reference_images
+from breastai.scale.torch_process_group import process_group
 
 CLASSES = 3
 ORDERS = 4
 
 
 def course(
-    world: World, asked: argparse.Namespace, dtype: torch.dtype = torch.float32, order: int | None = None
+    world: ProcessGroup, asked: argparse.Namespace, dtype: torch.dtype = torch.float32, order: int | None = None
 ) -> dict[int, Tensor]:
     """Return all weights as one vector, float64, before the first step (0) and after each of `asked.steps`."""
     torch.set_num_threads(1)
@@ -43,7 +43,7 @@ def course(
     training = TrainingSettings(optimizer="sgd", learning_rate=asked.rate)
     optimizer = make_optimizer(model, training)
     loss = Loss(training, [1] * CLASSES).to(dtype)
-    world.make_ready(model)
+    world.synchronize_layers(model)
     found = {0: weights_of(model)}
     for step in range(1, max(asked.steps) + 1):
         images = reference_images(PreprocessingSettings(), asked.side, count=asked.batch, seed=step)
@@ -51,11 +51,11 @@ def course(
         if order is not None:
             places = np.random.default_rng([order, step]).permutation(asked.batch)
             images, labels = images[places], labels[places]
-        part = world.mine(asked.batch)
-        inputs = normalized(torch.from_numpy(images), built.mean, built.std).to(dtype)[part]
+        part = world.shard(asked.batch)
+        inputs = normalize(torch.from_numpy(images), built.mean, built.std).to(dtype)[part]
         logits = world.logits(model, inputs, False)
         mine = loss(logits, torch.from_numpy(labels)[part], world)
-        world.for_backward(mine).backward()
+        world.scale_loss(mine).backward()
         nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip or float("inf"))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -101,14 +101,16 @@ def options() -> argparse.ArgumentParser:
 def main() -> None:
     asked = options().parse_args()
     if asked.together is not None:
-        with joined(use_cuda=False) as crowd:
+        with process_group(use_cuda=False) as crowd:
             found = course(crowd, asked)
-            if crowd.first:
+            if crowd.is_main:
                 torch.save(found, asked.together)
         return
-    true = course(ALONE, asked, torch.float64)
-    courses = {"one process": course(ALONE, asked), "two processes": by_two(asked)}
-    courses |= {f"one process, order {order}": course(ALONE, asked, order=order) for order in range(1, ORDERS + 1)}
+    true = course(SINGLE_PROCESS, asked, torch.float64)
+    courses = {"one process": course(SINGLE_PROCESS, asked), "two processes": by_two(asked)}
+    courses |= {
+        f"one process, order {order}": course(SINGLE_PROCESS, asked, order=order) for order in range(1, ORDERS + 1)
+    }
     print(f"{'share of the way, after step':<32}" + "".join(f"{step:>12}" for step in asked.steps))
     for name, found in courses.items():
         shares = [(found[s] - true[s]).norm() / (true[s] - true[0]).norm() for s in asked.steps]

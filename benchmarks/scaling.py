@@ -40,7 +40,7 @@ def images_per_second(data: Path, processes: int, batch: int, side: int) -> floa
     }
     with tempfile.TemporaryDirectory() as workspace:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        command += ["-m", "breastai.scale.distributed", "--json", "--workspace", workspace, "--data", str(data)]
+        command += ["-m", "breastai.commands.distributed", "--json", "--workspace", workspace, "--data", str(data)]
         command += ["--set", "data.on_leak=group"]
         command += [part for name, value in settings.items() for part in ("--set", f"{name}={json.dumps(value)}")]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})

@@ -14,9 +14,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from breastai.clinical.auditing import audit_record, folders_below
+from breastai.clinical.audit_job import audit_record, folders_below
 from breastai.data.decode import read_image
-from breastai.domain.evidence import TwinGroup
+from breastai.domain.records import TwinGroup
 from breastai.storage.workspace import Workspace
 
 SIDE = 260

@@ -11,10 +11,10 @@ __version__ = "4.0.0"
 
 # Version 3's names for scripts, and the clients; imported when first used, so that `import breastai` stays light.
 _LAZY = {
-    "MedicalProductionConfig": "breastai.scripting",
-    "BreastAITrainingSystem": "breastai.scripting",
-    "TrainingBroadcaster": "breastai.scripting",
-    "TrainingStateManager": "breastai.scripting",
+    "MedicalProductionConfig": "breastai.v3_api",
+    "BreastAITrainingSystem": "breastai.v3_api",
+    "TrainingBroadcaster": "breastai.v3_api",
+    "TrainingStateManager": "breastai.v3_api",
     "Client": "breastai.client",
     "BlockingClient": "breastai.blocking_client",
 }

@@ -35,7 +35,7 @@ from breastai.domain.errors import (
 )
 from breastai.domain.events import Event
 from breastai.domain.messages import decode_event
-from breastai.domain.problems import describe_problems
+from breastai.domain.validation_errors import describe_problems
 
 DEFAULT_URL = "ws://localhost:8765"
 _MOST_MESSAGE_BYTES = 2**24

@@ -49,9 +49,9 @@ from breastai.domain.jobs import (
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
-from breastai.storage.interrupted import config_of
+from breastai.storage.interrupted_runs import config_of
 from breastai.storage.private_files import keep_files_private
-from breastai.storage.recording import Events, Pace, Stop, StopReason, recorded, translated
+from breastai.storage.run_recorder import Events, Pace, Stop, StopReason, as_breastai_errors, journal_events
 from breastai.storage.workspace import Workspace
 
 BEAT_EVERY_S = 5.0
@@ -65,28 +65,28 @@ os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 # Each job's function, by module: imported when its job runs, so that a worker loads no more than it needs.
 JOBS: dict[type[Job], str] = {
-    Train: "breastai.engine.beginning:train",
-    Resume: "breastai.engine.beginning:resume",
-    Tune: "breastai.scale.tune:tune",
-    Crossval: "breastai.scale.crossval:crossval",
-    TrainSeeds: "breastai.scale.seeds:train_seeds",
-    ResumeStudy: "breastai.scale.resuming:resume_study",
-    Evaluate: "breastai.engine.judging:evaluate",
-    EvaluatePredictions: "breastai.clinical.judging_predictions:evaluate_predictions",
-    Compare: "breastai.engine.judging:compare_checkpoints",
-    ComparePredictions: "breastai.clinical.judging_predictions:compare_predictions",
-    Audit: "breastai.clinical.auditing:audit",
-    Report: "breastai.clinical.reporting:report",
-    Bench: "breastai.engine.bench:bench",
-    Export: "breastai.engine.export:export",
-    Predict: "breastai.engine.judging:predict",
-    DescribeImages: "breastai.data.looking:describe_images",
-    ListImages: "breastai.data.looking:list_images",
-    PreviewImage: "breastai.data.looking:preview_image",
-    Explain: "breastai.engine.explain:explain",
-    VerifyExport: "breastai.predictor.verifying:verify_export",
-    AskExports: "breastai.predictor.asking:ask_exports",
-    AskCheckpoints: "breastai.engine.asking:ask_checkpoints",
+    Train: "breastai.engine.training.training_job:train",
+    Resume: "breastai.engine.training.training_job:resume",
+    Tune: "breastai.scale.hyperparameter_search:tune",
+    Crossval: "breastai.scale.cross_validation:crossval",
+    TrainSeeds: "breastai.scale.seed_study:train_seeds",
+    ResumeStudy: "breastai.scale.resume_study:resume_study",
+    Evaluate: "breastai.engine.inference.evaluation_job:evaluate",
+    EvaluatePredictions: "breastai.clinical.evaluate_predictions:evaluate_predictions",
+    Compare: "breastai.engine.inference.evaluation_job:compare_checkpoints",
+    ComparePredictions: "breastai.clinical.evaluate_predictions:compare_predictions",
+    Audit: "breastai.clinical.audit_job:audit",
+    Report: "breastai.clinical.report.report_job:report",
+    Bench: "breastai.engine.training.benchmark:bench",
+    Export: "breastai.engine.export.exporters:export",
+    Predict: "breastai.engine.inference.evaluation_job:predict",
+    DescribeImages: "breastai.data.preview_jobs:describe_images",
+    ListImages: "breastai.data.preview_jobs:list_images",
+    PreviewImage: "breastai.data.preview_jobs:preview_image",
+    Explain: "breastai.engine.inference.heat_maps:explain",
+    VerifyExport: "breastai.predictor.export_verification:verify_export",
+    AskExports: "breastai.predictor.uploaded_images:ask_exports",
+    AskCheckpoints: "breastai.engine.inference.checkpoint_answers:ask_checkpoints",
     ShowErrors: "breastai.clinical.worst_errors:show_errors",
 }
 
@@ -111,14 +111,14 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
     `stop_requested` is asked after every batch; it answers with a reason, or True for the user's wish.
     """
     workspace = Workspace.open(job.workspace)
-    events = translated(_events(job, workspace, stop_requested), workspace)
+    events = as_breastai_errors(_events(job, workspace, stop_requested), workspace)
     try:
         if not isinstance(job, LIGHT_JOBS) and (yield from _images_here(job, workspace, stop_requested)):
             return
         if isinstance(job, Train | Resume) and (config := _shared_config(job, workspace)) is not None:
             yield from _perform_on_cluster(job, config, workspace, stop_requested)
         elif isinstance(job, Train | Resume):
-            yield from recorded(job, events, workspace, stop_requested)
+            yield from journal_events(job, events, workspace, stop_requested)
         elif isinstance(job, STUDY_JOBS):
             yield from _perform_study(job, events)
         else:
@@ -148,7 +148,7 @@ def _perform_on_cluster(
 ) -> Iterator[Event]:
     """Have a cluster train a run; the first of its processes writes the journal."""
     train_on_cluster = importlib.import_module("breastai.scale.ray_train").train_on_cluster
-    yield from translated(train_on_cluster(job, config, workspace, stop_requested), workspace)
+    yield from as_breastai_errors(train_on_cluster(job, config, workspace, stop_requested), workspace)
 
 
 def _images_here(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Generator[Event, None, bool]:
@@ -156,10 +156,10 @@ def _images_here(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Gen
 
     It is no part of a run yet: a storage that can't be read leaves no trace of a run.
     """
-    from breastai.data.remote_places import brought_here
+    from breastai.data.remote_inputs import copy_inputs
 
     pace = Pace()
-    events = translated(brought_here(job, workspace), workspace)
+    events = as_breastai_errors(copy_inputs(job, workspace), workspace)
     try:
         for event in events:
             if pace.passes(event):
@@ -217,7 +217,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         if not line.strip():
             return 0
         stop = Controls(sys.stdin)
-        for event in perform(JOB.validate_json(line), stop.requested):
+        for event in perform(JOB.validate_json(line), stop.stop_requested):
             pulse.write(encode_event(event))
     return 0
 
@@ -297,7 +297,7 @@ class Controls:
                     return
         self._reason = "server_gone"
 
-    def requested(self) -> "StopReason | bool":
+    def stop_requested(self) -> "StopReason | bool":
         return self._reason or False
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from breastai import __version__
 from breastai.cli import run
-from breastai.commands import running
+from breastai.commands import run_job
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, LossNotFinite, NoClassFolders, RunLocked
@@ -31,8 +31,8 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import AnyJob, Predict, Resume, Train
 from breastai.domain.messages import decode_event, error_event
+from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
-from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
 
 Script = Callable[[AnyJob, Callable[[], bool]], Iterator[Event]]
@@ -104,7 +104,9 @@ def make_checkpoint(root: Path, run_id: str, kind: Any = "best") -> None:
         pretrained="none",
         versions={},
     )
-    commit(checkpoint_files(workspace, run_id, kind), manifest, lambda path: path.write_bytes(b"weights") and None)
+    save_checkpoint(
+        checkpoint_files(workspace, run_id, kind), manifest, lambda path: path.write_bytes(b"weights") and None
+    )
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -274,7 +276,7 @@ def test_a_fault_in_config_json_names_the_file(
 def test_a_missing_extra_says_the_line_to_type(
     worker: FakeWorker, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "find_spec", lambda name: None if name == "torch" else object())
+    monkeypatch.setattr(run_job, "find_spec", lambda name: None if name == "torch" else object())
     assert run(["train"]) == 2
     assert "pip install 'breastai[train]'" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ import pytest
 from breastai.cli import run
 from breastai.domain.config import Config
 from breastai.domain.events import CrossvalComplete, Event, StudyMemberChanged, StudyStarted, StudyStopped
-from breastai.domain.evidence import Figure
+from breastai.domain.records import Figure
 from breastai.domain.study import CrossvalResult, Spread, Study, StudyMember, TuningState
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace

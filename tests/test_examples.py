@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastai.clinical.decision import decide
+from breastai.clinical.apply_decision_rule import decide
 from breastai.data.decode import read_image
 from breastai.predictor.onnx_model import OnnxModel
 

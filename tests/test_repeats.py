@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from breastai.cli import run
-from breastai.clinical.spread import spread
-from breastai.commands.repeats import parse_seeds
+from breastai.clinical.run_spread import spread
+from breastai.commands.repeated_runs import parse_seeds
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.events import Event, SeedsComplete, StudyStopped, TrainingComplete, TrainingStopped
 from breastai.domain.jobs import ResumeStudy, Train, TrainSeeds

@@ -142,7 +142,7 @@ def test_a_stopped_search_ends_with_130_and_says_how_to_go_on(
 def test_without_optuna_the_command_says_what_to_type(
     worker: Worker, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breastai.commands.running.find_spec", lambda name: None if name == "optuna" else object())
+    monkeypatch.setattr("breastai.commands.run_job.find_spec", lambda name: None if name == "optuna" else object())
     assert run(["tune"]) == 2
     assert "pip install 'breastai[tune]'" in capsys.readouterr().err
     assert worker.jobs == []

@@ -17,22 +17,22 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from breastai import __version__
-from breastai.apps import openapi, uploads
-from breastai.apps.asking import Ask, Asks
-from breastai.apps.guard import Guard, Looks, problem
+from breastai.apps import http_uploads, openapi
+from breastai.apps.event_stream import MOST_LISTENERS, Listeners
+from breastai.apps.http_guard import Guard, Looks, problem
+from breastai.apps.http_requests import Ask, Asks
+from breastai.apps.http_server import END_WITHIN_S, http_config
 from breastai.apps.http_status import status_of
-from breastai.apps.listening import MOST_LISTENERS, Listeners
-from breastai.apps.metrics import CONTENT_TYPE, exposition
-from breastai.apps.patient_http import END_WITHIN_S, http_config
+from breastai.apps.prometheus import CONTENT_TYPE, exposition
 from breastai.domain.errors import BreastAIError, InternalError, RequestInvalid
 from breastai.domain.messages import decode_request, error_event, event_values
 from breastai.domain.requests import MOST_IMAGES_ASKED, REQUESTS, AskImages
-from breastai.server.audit_log import LOOKS_ONLY, asked_for
 from breastai.server.diagnostics import measure
-from breastai.server.doors import Doorstep
-from breastai.server.handed_images import HandedImages
-from breastai.server.job_runner import SERVER_LOG
-from breastai.server.server_log import LOG
+from breastai.server.entry_points import EntryPoint
+from breastai.server.jobs.job_runner import SERVER_LOG
+from breastai.server.jobs.uploads import Uploads
+from breastai.server.logs.audit_log import LOOKS_ONLY, request_fields
+from breastai.server.logs.server_log import LOG
 from breastai.server.services import Services
 
 DEFAULT_WAIT_S = 30.0
@@ -52,10 +52,10 @@ Pictures = Annotated[bool, Query(description="With the image and its heat map as
 
 
 @asynccontextmanager
-async def open_door(step: Doorstep) -> AsyncIterator[None]:
+async def open_door(step: EntryPoint) -> AsyncIterator[None]:
     """Answer HTTP on the sockets of `step` while the block runs; then end streams and finish what was asked."""
     rest = Rest(step.services)
-    guarded = Guard(rest.app, step.gate, {"/predict": uploads.MOST_UPLOAD_BYTES})
+    guarded = Guard(rest.app, step.gate, {"/predict": http_uploads.MOST_UPLOAD_BYTES})
     server = _Server(http_config(guarded, step.tls, lifespan="off"))
     serving = asyncio.create_task(server.serve(sockets=list(step.listening.sockets)), name="rest")
     try:
@@ -140,7 +140,7 @@ class Rest:
             response_class=JSONResponse,
             response_model=None,
             responses=openapi.answers(AskImages.answered_by, is_job=True),
-            openapi_extra=openapi.upload_body(uploads.FIELD, MOST_IMAGES_ASKED),
+            openapi_extra=openapi.upload_body(http_uploads.FIELD, MOST_IMAGES_ASKED),
         )
         self.app.add_api_route(
             "/answers/{ask_id}",
@@ -190,7 +190,7 @@ class Rest:
         async def endpoint(http_request: HttpRequest, wait: Wait = DEFAULT_WAIT_S) -> Response:
             request = decode_request(await http_request.body() or b"{}", kind)
             if isinstance(request, LOOKS_ONLY):
-                self._looks.note(_address(http_request), asked_for(request)["asked"])
+                self._looks.note(_address(http_request), request_fields(request)["asked"])
             ask = await self._asks.begin(_peer(http_request), request)
             return await self._told(ask, wait)
 
@@ -201,9 +201,9 @@ class Rest:
     ) -> Response:
         owner, handed = object(), self._services.handed
         try:
-            async with uploads.whole_form(http_request) as form:
-                request = uploads.question(form)
-                await uploads.hand_over(handed, owner, uploads.files_of(form))
+            async with http_uploads.whole_form(http_request) as form:
+                request = http_uploads.question(form)
+                await http_uploads.hand_over(handed, owner, http_uploads.files_of(form))
             ask = await self._asks.begin(_peer(http_request), request, owner)
         except BaseException:
             await asyncio.to_thread(handed.drop, owner)
@@ -262,7 +262,7 @@ class Rest:
         return Response(exposition(services, machine), media_type=CONTENT_TYPE)
 
 
-async def _remove_after(ask: Ask, handed: HandedImages, owner: object) -> None:
+async def _remove_after(ask: Ask, handed: Uploads, owner: object) -> None:
     """Remove images that were sent along and never came to be asked about."""
     try:
         await ask.over()

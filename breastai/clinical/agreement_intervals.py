@@ -8,7 +8,7 @@ distribution, and so the shares of the classes. It needs no case that varies, so
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical import weighted
+from breastai.clinical import weighted_metrics
 from breastai.clinical.intervals import CONFIDENCE, FEWEST_PATIENTS, Clusters, Estimate, effective_cases
 
 Floats = npt.NDArray[np.float64]
@@ -41,8 +41,8 @@ def agreement_intervals(
     n = len(labels)
     if n == 0:
         return dict.fromkeys(FIGURES, Estimate(None))
-    matrix = weighted.confusions(np.ones((1, n)), labels, decisions, count)
-    observed = {name: float(weighted.agreement(matrix)[name][0]) for name in FIGURES}
+    matrix = weighted_metrics.confusions(np.ones((1, n)), labels, decisions, count)
+    observed = {name: float(weighted_metrics.agreement(matrix)[name][0]) for name in FIGURES}
     patients = n if clusters is None else len(np.unique(clusters))
     if patients < FEWEST_PATIENTS:
         return {
@@ -92,6 +92,6 @@ def _drawn(
         cells /= cells.sum(axis=2, keepdims=True)
         shares = generator.standard_gamma(of_rows, (size, count))
         shares /= shares.sum(axis=1, keepdims=True)
-        figures = weighted.agreement(cells * shares[:, :, None])
+        figures = weighted_metrics.agreement(cells * shares[:, :, None])
         parts.append({name: figures[name] for name in FIGURES})
     return {name: np.concatenate([part[name] for part in parts]) for name in FIGURES}

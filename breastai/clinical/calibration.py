@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from breastai.clinical.decision import logarithm
-from breastai.domain.decision import Calibration
+from breastai.clinical.apply_decision_rule import logarithm
+from breastai.domain.decision_rule import Calibration
 
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -27,7 +27,7 @@ def fit_calibration(
 ) -> Calibration:
     """Return the calibration for raw `probabilities` (N, C) of validation cases in their natural proportions.
 
-    `taught_prior`: how often the network met each class in training, as shares or as counts; None when it met them
+    `training_prior`: how often the network met each class in training, as shares or as counts; None when it met them
     in the natural proportions. The natural prior is that of `labels`, each class counted once more than it occurs.
 
     The temperature (Guo et al., ICML 2017) and the strength of the correction of the prior are those of least loss.

@@ -73,7 +73,7 @@ def f1(positive: Cases, called: Cases, clusters: Clusters | None = None) -> Esti
     """
     either = positive | called
     share = proportion((positive & called)[either], None if clusters is None else clusters[either])
-    return carried(share, lambda j: 2 * j / (1 + j))
+    return transform(share, lambda j: 2 * j / (1 + j))
 
 
 def predictive_value(ratio_of_finding: Estimate, odds: float) -> Estimate:
@@ -82,10 +82,10 @@ def predictive_value(ratio_of_finding: Estimate, odds: float) -> Estimate:
     `odds`: how often the finding is wrong for each time it is right where it tells nothing. For a call that is
     (1 - prevalence) / prevalence with the positive likelihood ratio; for none, its inverse with 1 / LR-.
     """
-    return carried(ratio_of_finding, lambda lr: 1.0 if math.isinf(lr) else lr / (lr + odds), most=1.0)
+    return transform(ratio_of_finding, lambda lr: 1.0 if math.isinf(lr) else lr / (lr + odds), most=1.0)
 
 
-def carried(estimate: Estimate, function: Callable[[float], float], most: float | None = None) -> Estimate:
+def transform(estimate: Estimate, function: Callable[[float], float], most: float | None = None) -> Estimate:
     """Return an estimate carried over by a rising function; `most` is the upper bound where there was none."""
     if estimate.value is None:
         return UNDEFINED

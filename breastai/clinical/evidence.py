@@ -1,4 +1,4 @@
-"""Every figure of a judged model with its number of cases and its interval: what an evaluation reports."""
+"""Judgement: from labels and raw probabilities to all the evidence of an evaluation; and two models compared."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,249 +6,296 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical import weighted
-from breastai.clinical.agreement_intervals import DRAWS, agreement_intervals
-from breastai.clinical.composite_intervals import carried, complement, correlations_of, f1, linear, ratio
-from breastai.clinical.intervals import (
-    Cases,
-    Clusters,
-    Estimate,
-    auc,
-    auc_influences,
-    bounded_mean,
-    figure_of,
-    proportion,
+from breastai.clinical import metric_intervals
+from breastai.clinical.agreement_intervals import DRAWS
+from breastai.clinical.apply_decision_rule import answers, calibrate, conformal_sets, is_undecided, out_of_distribution
+from breastai.clinical.calibration import log_loss
+from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
+from breastai.clinical.epoch_metrics import confusion_matrix
+from breastai.clinical.intervals import Clusters, delong_test, figure_of, proportion
+from breastai.clinical.jackknife import jackknife
+from breastai.clinical.operating_point import PREVALENCES, decision_curve, metrics_at_threshold, predictive_values
+from breastai.clinical.weighted_metrics import agreement, of_probabilities
+from breastai.domain.decision_rule import DecisionRule, OperatingPoint
+from breastai.domain.records import (
+    ByPatient,
+    CalibrationEvidence,
+    ClassCurves,
+    Curve,
+    Evidence,
+    Figure,
+    JudgedPoint,
+    PairedFigure,
+    PatientScore,
+    Referral,
+    Reliability,
 )
-from breastai.clinical.patient_pooling import pool_patients
-from breastai.clinical.roc_intervals import average_precision, partial_auc, sensitivity_at, specificity_at
-from breastai.domain.events import Figure
-from breastai.domain.evidence import ByPatient, PatientScore
-
-SENSITIVITIES = (0.90, 0.95)
-SPECIFICITIES = (0.90, 0.95)
 
 Labels = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float64]
 
+# Figures without a paired test, compared by leaving out each patient in turn.
+_COMPARED = ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa", "brier")
 
-def evaluate(
+
+def gather_evidence(
     labels: npt.NDArray[np.integer[Any]],
-    probabilities: npt.NDArray[np.floating[Any]],
+    raw: npt.NDArray[np.floating[Any]],
     class_names: Sequence[str],
-    clusters: Sequence[str] | None = None,
+    patients: Sequence[str] | None = None,
     *,
-    thresholds: Mapping[str, float] | None = None,
+    clusters: Sequence[str] | None = None,
+    target: str | None = None,
+    patient_score: PatientScore = "largest",
+    rule: DecisionRule | None = None,
+    novelty: Floats | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
     repetitions: int = DRAWS,
     seed: int = 0,
-    on_part: Callable[[], None] = lambda: None,
-) -> dict[str, Figure]:
-    """Return the figures of N images by name; `labels` (N,), `probabilities` (N, C).
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evidence:
+    """Return what N images show of a model by its `raw` probabilities (N, C) and `novelty` (N,), decided by `rule`.
 
-    `auc_roc.malignant` is of one class against the rest. `clusters` names what the intervals take for independent
-    (N,): patients, or else groups of near-duplicates; without it every image is. `auc_roc.malignant@device=A` is per image in the subgroup where the column `device` of `subgroups` is A; an empty
-    value belongs to no subgroup. `thresholds` freezes an operating point for a class: from that probability upwards
-    it is called, in the figures `..._at_operating_point.CLASS`; all other decisions are the highest probability.
-
-    All intervals are in closed form (see intervals) but those of kappa, MCC and macro F1, which come from `repetitions`
-    draws; a figure that has none, or one to be read with care, carries a flag.
-    Figures by patient: `patient_figures`. `on_part` is called after all images and after each subgroup.
+    `patients` (N,) makes figures by patient too, pooled by `patient_score` towards the `target` class, which is that of
+    the rule where it has one. `clusters` (N,) names what is independent where patients are unknown: groups of
+    near-duplicates, files of several frames; intervals rest on it, and no figure by patient is made of it.
+    `on_progress` is told of parts done, of all: patients, images, each subgroup, curves.
     """
-    truth, scores = _checked(labels, probabilities, class_names)
-    points = thresholds or {}
-    numbers = None if clusters is None else _numbered(clusters)
-    figures = _figures(truth, scores, class_names, numbers, points, repetitions, seed)
+    parts = 2 + (patients is not None) + sum(len(set(values) - {""}) for values in (subgroups or {}).values())
+    done = iter(range(1, parts + 1))
+
+    def on_part() -> None:
+        if on_progress is not None:
+            on_progress(next(done), parts)
+
+    rule = rule or DecisionRule()
+    truth = np.asarray(labels, dtype=np.int64)
+    scores = calibrate(rule.calibration, raw)
+    point = rule.operating_point
+    target = point.class_name if point else target
+    independent = clusters if patients is None else patients
+    numbers = None if independent is None else _numbered(independent)
+    thresholds = {point.class_name: point.threshold} if point else {}
+    by_patient: tuple[dict[str, Figure], ByPatient | None] = ({}, None)
+    if patients is not None:
+        by_patient = metric_intervals.patient_figures(
+            truth,
+            scores,
+            class_names,
+            patients,
+            target=target,
+            patient_score=patient_score,
+            thresholds=thresholds,
+            repetitions=repetitions,
+            seed=seed,
+        )
+        on_part()
+    called = {name: list(class_names).index(name) for name in ([point.class_name] if point else [])}
+    strange = None if rule.novelty is None or novelty is None else out_of_distribution(rule.novelty, novelty)
+    counts = np.bincount(truth, minlength=len(class_names))
+    figures = metric_intervals.evaluate(
+        truth,
+        scores,
+        class_names,
+        independent,
+        thresholds=thresholds,
+        subgroups=subgroups,
+        repetitions=repetitions,
+        seed=seed,
+        on_part=on_part,
+    )
+    curves = {name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)}
     on_part()
-    for column, values in (subgroups or {}).items():
-        cells = np.asarray(values, dtype=str)
-        for value in sorted(set(cells.tolist()) - {""}):
-            inside = cells == value
-            own = None if numbers is None else _numbered(numbers[inside].tolist())
-            of_group = _figures(truth[inside], scores[inside], class_names, own, points, repetitions, seed)
-            figures |= {f"{name}@{column}={value}": figure for name, figure in of_group.items()}
-            on_part()
+    return Evidence(
+        class_names=list(class_names),
+        n=len(truth),
+        patients=None if patients is None else len(set(patients)),
+        counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
+        by_patient=by_patient[1],
+        figures=figures | by_patient[0],
+        confusion_matrix=confusion_matrix(truth, scores),
+        operating_point=None
+        if point is None
+        else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers),
+        prevalences=dict(PREVALENCES) if point else {},
+        predictive_values=predictive_values(
+            truth == called[point.class_name],
+            scores[:, called[point.class_name]],
+            point.threshold,
+            clusters=numbers,
+        )
+        if point
+        else {},
+        calibration=CalibrationEvidence(
+            temperature=rule.calibration.temperature,
+            prior_shift=list(rule.calibration.prior_shift),
+            before=_reliability(truth, np.asarray(raw, dtype=np.float64), numbers),
+            after=_reliability(truth, scores, numbers),
+        ),
+        referral=_referral(rule, truth, scores, class_names, numbers, strange),
+        curves=curves,
+        coverage_error=coverage_error_curve(truth, scores, strange),
+    )
+
+
+def compare(
+    labels: npt.NDArray[np.integer[Any]],
+    first: npt.NDArray[np.floating[Any]],
+    second: npt.NDArray[np.floating[Any]],
+    class_names: Sequence[str],
+    patients: Sequence[str] | None = None,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> dict[str, PairedFigure]:
+    """Return the figures of two models on the same cases: AUCs by DeLong's paired test, the rest by a jackknife.
+
+    The calibration error is not among them: chance alone makes it larger, and the more so the better the model.
+    """
+    truth = np.asarray(labels, dtype=np.int64)
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    clusters = None if patients is None else _numbered(patients)
+    n = len(truth)
+    figures: dict[str, PairedFigure] = {}
+    for number, name in enumerate(class_names):
+        if on_progress is not None:
+            on_progress(number, len(class_names) + 1)
+        test = delong_test(truth == number, one[:, number], other[:, number], clusters)
+        if test is None:
+            figures[f"auc_roc.{name}"] = PairedFigure(first=None, second=None, difference=Figure(value=None, n=n))
+            continue
+        figures[f"auc_roc.{name}"] = PairedFigure(
+            first=test.first,
+            second=test.second,
+            difference=figure_of(test.difference, n),
+            z=test.z,
+            p_value=test.p_value,
+        )
+    if not n:
+        return figures
+    figures["auc_roc.macro"] = PairedFigure(
+        first=metric_intervals.macro_auc(truth, one, clusters).value,
+        second=metric_intervals.macro_auc(truth, other, clusters).value,
+        difference=figure_of(metric_intervals.macro_auc_difference(truth, one, other, clusters), n),
+    )
+    # Every figure left is one of sums over cases, so that a patient is left out by its sums.
+    sums = np.concatenate([_summed(truth, scores, len(class_names), clusters) for scores in (one, other)], axis=1)
+    width = sums.shape[1] // 2
+    values = [_of_sums(sums[:, place : place + width].sum(axis=0)[None], len(class_names)) for place in (0, width)]
+
+    def differences(drawn: Floats) -> dict[str, Floats]:
+        here, there = (_of_sums(drawn[:, place : place + width], len(class_names)) for place in (0, width))
+        return {name: here[name] - there[name] for name in here}
+
+    for name, estimate in jackknife(differences, sums).items():
+        figures[name] = PairedFigure(
+            first=_finite(values[0][name][0]),
+            second=_finite(values[1][name][0]),
+            difference=figure_of(estimate, n),
+        )
     return figures
 
 
-def patient_figures(
+def thin_curve(curve: Curve, most: int = 100) -> Curve:
+    """Return a curve with at most `most` of its points, the first and the last among them."""
+    length = len(next(iter(curve.values()), []))
+    kept = np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(int)).tolist() if length else []
+    return {name: [values[place] for place in kept] for name, values in curve.items()}
+
+
+def _summed(labels: Labels, scores: Floats, count: int, clusters: Clusters | None) -> Floats:
+    """Return, for each patient, the cells of its confusion matrix and the sum of its squared errors (P, C * C + 1)."""
+    truth = np.eye(count)[labels]
+    rows = np.zeros((len(labels), count * count + 1))
+    rows[np.arange(len(labels)), labels * count + scores.argmax(axis=1)] = 1.0
+    rows[:, -1] = ((scores - truth) ** 2).sum(axis=1)
+    if clusters is None:
+        return rows
+    return np.stack([np.bincount(clusters, weights=column) for column in rows.T], axis=1)
+
+
+def _of_sums(sums: Floats, count: int) -> dict[str, Floats]:
+    """Return the compared figures of B sets of sums (B, C * C + 1)."""
+    matrices = sums[:, :-1].reshape(-1, count, count)
+    total = matrices.sum(axis=(1, 2))
+    figures = agreement(matrices)
+    hits = np.diagonal(matrices, axis1=1, axis2=2).sum(axis=1)
+    figures["accuracy"] = hits / total
+    figures["brier"] = sums[:, -1] / total
+    return {name: figures[name] for name in _COMPARED}
+
+
+def _judged(
+    point: OperatingPoint, positive: npt.NDArray[np.bool_], scores: Floats, clusters: Clusters | None
+) -> JudgedPoint:
+    called = scores >= point.threshold
+    return JudgedPoint(
+        class_name=point.class_name,
+        threshold=point.threshold,
+        target_sensitivity=point.target_sensitivity,
+        validation_positives=point.positives,
+        validation_unit=point.unit,
+        reached=point.reached,
+        figures=metrics_at_threshold(positive, scores, point.threshold, clusters),
+        positives=int(positive.sum()),
+        missed=int((positive & ~called).sum()),
+        negatives=int((~positive).sum()),
+        called=int((~positive & called).sum()),
+    )
+
+
+def _reliability(labels: Labels, scores: Floats, clusters: Clusters | None) -> Reliability:
+    whole = of_probabilities(np.ones((1, len(labels))), labels, scores)
+    return Reliability(
+        curve=reliability_curve(labels, scores, clusters),
+        ece=_finite(whole["ece"][0]),
+        brier=_finite(whole["brier"][0]),
+        log_loss=log_loss(labels, scores) if len(labels) else None,
+    )
+
+
+def _referral(
+    rule: DecisionRule,
     labels: Labels,
-    probabilities: Probabilities,
-    class_names: Sequence[str],
-    patients: Sequence[str],
-    *,
-    target: str | None = None,
-    patient_score: PatientScore = "largest",
-    thresholds: Mapping[str, float] | None = None,
-    repetitions: int = DRAWS,
-    seed: int = 0,
-) -> tuple[dict[str, Figure], ByPatient | None]:
-    """Return the figures of N images by patient, `auc_roc.malignant@patient` and so on, and how they were pooled.
-
-    Nothing where every patient has one image: the figures by image are those by patient then.
-    """
-    clusters = _numbered(patients)
-    if not len(labels) or clusters.max() + 1 == len(labels):
-        return {}, None
-    number = None if target is None else list(class_names).index(target)
-    pooled = pool_patients(labels, probabilities, clusters, number, patient_score)
-    points = thresholds or {}
-    figures = _figures(pooled.labels, pooled.probabilities, class_names, None, points, repetitions, seed)
-    threshold = None if target is None else points.get(target)
-    return {f"{name}@patient": figure for name, figure in figures.items()}, pooled.described(class_names, threshold)
-
-
-def _figures(
-    labels: Labels,
-    probabilities: Probabilities,
+    scores: Floats,
     class_names: Sequence[str],
     clusters: Clusters | None,
-    thresholds: Mapping[str, float],
-    repetitions: int,
-    seed: int,
-) -> dict[str, Figure]:
-    n = len(labels)
-    decisions = probabilities.argmax(axis=1)
-    right = proportion(decisions == labels, clusters)
-    found: dict[str, tuple[Estimate, int]] = {"accuracy": (right, n)}
-    sensitivities = []
-    for index, name in enumerate(class_names):
-        positive, called = labels == index, decisions == index
-        decided = _decided(positive, called, clusters, "", name)
-        found[f"auc_roc.{name}"] = auc(positive, probabilities[:, index], clusters), n
-        found |= decided
-        if n:
-            sensitivity, specificity = (decided[f"{each}.{name}"][0] for each in ("sensitivity", "specificity"))
-            sensitivities.append(sensitivity)
-            found |= {
-                f"{figure}.{name}": (estimate, n)
-                for figure, estimate in _of_class(positive, called, sensitivity, specificity, clusters).items()
-            }
-            found |= {
-                f"{figure}.{name}": (estimate, n)
-                for figure, estimate in _of_scores(positive, probabilities[:, index], clusters).items()
-            }
-    for name, threshold in thresholds.items():
-        index = list(class_names).index(name)
-        called = probabilities[:, index] >= threshold
-        found |= _decided(labels == index, called, clusters, "_at_operating_point", name)
-    if n:
-        whole = agreement_intervals(labels, decisions, len(class_names), clusters, draws=repetitions, seed=seed)
-        defined = [each for each in sensitivities if each.value is not None]
-        whole["balanced_accuracy"] = linear(defined, [1 / len(defined)] * len(defined))
-        whole["auc_roc.macro"] = macro_auc(labels, probabilities, clusters)
-        whole |= _of_probabilities(labels, probabilities, clusters)
-        found |= {name: (estimate, n) for name, estimate in whole.items()}
-    return {name: figure_of(estimate, count) for name, (estimate, count) in found.items()}
+    strange: npt.NDArray[np.bool_] | None,
+) -> Referral | None:
+    reasons = [mask for mask in (is_undecided(rule, scores, class_names), strange) if mask is not None]
+    if not reasons:
+        return None
+    away = np.logical_or.reduce(reasons)
+    wrong = answers(rule, scores, class_names) != labels
+
+    def share(of: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> Figure:
+        estimate = proportion(of[among], None if clusters is None else clusters[among])
+        return figure_of(estimate, int(among.sum()))
+
+    everyone = np.ones(len(labels), dtype=np.bool_)
+    outside = None
+    if rule.conformal is not None:
+        members = conformal_sets(rule.conformal, scores)[np.arange(len(labels)), labels]
+        outside = share(~members, everyone)
+    return Referral(
+        error_rate=None if rule.conformal is None else rule.conformal.error_rate,
+        referred=share(away, everyone),
+        error_among_kept=share(wrong, ~away),
+        outside=outside,
+        unlike=None if strange is None else share(strange, everyone),
+    )
 
 
-def _of_class(
-    positive: Cases, called: Cases, sensitivity: Estimate, specificity: Estimate, clusters: Clusters | None
-) -> dict[str, Estimate]:
-    """Return the figures of a class that come from its sensitivity and specificity, and its F1."""
-    missed, alarmed = complement(sensitivity), complement(specificity)
-    return {
-        "f1": f1(positive, called, clusters),
-        "youden": linear([sensitivity, specificity], [1, 1], offset=-1, ends=(-1.0, 1.0)),
-        "lr_positive": ratio(sensitivity, alarmed),
-        "lr_negative": ratio(missed, specificity),
-    }
+def _curves(positive: npt.NDArray[np.bool_], scores: Floats) -> ClassCurves:
+    decision: Curve = {name: list(values) for name, values in decision_curve(positive, scores).items()}
+    return ClassCurves(
+        roc=roc_curve(positive, scores), precision_recall=precision_recall_curve(positive, scores), decision=decision
+    )
 
 
-def _of_scores(positive: Cases, scores: Floats, clusters: Clusters | None) -> dict[str, Estimate]:
-    found = {"average_precision": average_precision(positive, scores, clusters)}
-    for target in SPECIFICITIES:
-        found[f"sensitivity_at_specificity_{target:.2f}"] = sensitivity_at(positive, scores, target, clusters)
-        found[f"partial_auc_{target:.2f}"] = partial_auc(positive, scores, target, clusters)
-    for target in SENSITIVITIES:
-        found[f"specificity_at_sensitivity_{target:.2f}"] = specificity_at(positive, scores, target, clusters)
-    return found
-
-
-def _of_probabilities(labels: Labels, probabilities: Probabilities, clusters: Clusters | None) -> dict[str, Estimate]:
-    """Return the Brier score, and the calibration error, which has no interval.
-
-    The error of a calibrated model is 0 in truth and more in any sample, so that no interval around it holds the truth.
-    """
-    once = np.ones((1, len(labels)))
-    values = {name: float(value[0]) for name, value in weighted.of_probabilities(once, labels, probabilities).items()}
-    truth = np.zeros_like(probabilities)
-    truth[np.arange(len(labels)), labels] = 1.0
-    # From 0 to 2, as a mean from 0 to 1.
-    influences = (((probabilities - truth) ** 2).sum(axis=1) - values["brier"]) / 2 / len(labels)
-    if clusters is not None:
-        influences = np.bincount(clusters, weights=influences)
-    half = bounded_mean(values["brier"] / 2, influences, len(influences))
-    return {"brier": carried(half, lambda share: 2 * share), "ece": Estimate(values["ece"], flag="biased")}
-
-
-def macro_auc(labels: Labels, probabilities: Probabilities, clusters: Clusters | None = None) -> Estimate:
-    """Return the mean over classes of the AUC of one class against the rest, those without both sides left out.
-
-    The errors of the classes' AUCs go together as their placements do: of two classes they are one and the same.
-    """
-    areas, influences = areas_of_classes(labels, probabilities, clusters)
-    if not areas:
-        return Estimate(None)
-    return linear(areas, [1 / len(areas)] * len(areas), correlations=correlations_of(influences))
-
-
-def macro_auc_difference(
-    labels: Labels, first: Probabilities, second: Probabilities, clusters: Clusters | None = None
-) -> Estimate:
-    """Return how much larger the first model's macro AUC is than the second's, on the same cases."""
-    (areas, here), (others, there) = (areas_of_classes(labels, scores, clusters) for scores in (first, second))
-    if not areas:
-        return Estimate(None)
-    if np.array_equal(here, there):
-        return Estimate(0.0, flag="no_variation")
-    weights = [1 / len(areas)] * len(areas) + [-1 / len(others)] * len(others)
-    together = correlations_of(np.concatenate([here, there]))
-    return linear([*areas, *others], weights, correlations=together, ends=(-1.0, 1.0))
-
-
-def areas_of_classes(
-    labels: Labels, probabilities: Probabilities, clusters: Clusters | None
-) -> tuple[list[Estimate], Floats]:
-    """Return the AUC of each class that has both sides, and what each patient adds to their errors (K, patients)."""
-    columns = [index for index in range(probabilities.shape[1]) if 0 < (labels == index).sum() < len(labels)]
-    areas = [auc(labels == index, probabilities[:, index], clusters) for index in columns]
-    influences = [auc_influences(labels == index, probabilities[:, index], clusters) for index in columns]
-    return areas, np.stack(influences) if influences else np.zeros((0, 0))
-
-
-def _decided(
-    positive: Cases, called: Cases, clusters: Clusters | None, suffix: str, name: str
-) -> dict[str, tuple[Estimate, int]]:
-    """Return the proportions of a decision, each with the number of cases it is a share of."""
-    rows = {
-        "sensitivity": (called, positive),
-        "specificity": (~called, ~positive),
-        "precision": (positive, called),
-        "npv": (~positive, ~called),
-    }
-    return {
-        f"{figure}{suffix}.{name}": (
-            proportion(success[among], None if clusters is None else clusters[among]),
-            int(among.sum()),
-        )
-        for figure, (success, among) in rows.items()
-    }
-
-
-def _numbered(names: Sequence[Any]) -> Clusters:
+def _numbered(names: Sequence[str]) -> Clusters:
     numbers: Clusters = np.unique(np.asarray(names), return_inverse=True)[1]
     return numbers
 
 
-def _checked(
-    labels: npt.NDArray[np.integer[Any]], probabilities: npt.NDArray[np.floating[Any]], class_names: Sequence[str]
-) -> tuple[Labels, Probabilities]:
-    truth, scores = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
-    if scores.shape != (len(truth), len(class_names)):
-        raise ValueError(f"expected probabilities of shape {(len(truth), len(class_names))}, got {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise ValueError("probabilities must be finite numbers")
-    if len(truth) and not 0 <= truth.min() <= truth.max() < len(class_names):
-        raise ValueError(f"labels must lie between 0 and {len(class_names) - 1}")
-    return truth, scores
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

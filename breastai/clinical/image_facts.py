@@ -14,7 +14,7 @@ from breastai.clinical.colour_space import Mistake, mistaken_colour_space
 from breastai.data.content import reason_without_content
 from breastai.data.decode import content_hash, decode_image, read_content, says_burned_in
 from breastai.data.device import device_of
-from breastai.data.duplicates import thumbnail
+from breastai.data.near_duplicates import thumbnail
 from breastai.domain.errors import ImageUnreadable
 
 Pixels = npt.NDArray[np.uint8]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from breastai.domain.evidence import Figure, IntervalFlag
+from breastai.domain.records import Figure, IntervalFlag
 
 CONFIDENCE = 0.95
 # The fewest patients that can tell how far a figure may be off, where its interval comes from how much they vary.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import special
 
 from breastai.clinical.intervals import CONFIDENCE, FEWEST_PATIENTS, Estimate
-from breastai.domain.evidence import IntervalFlag
+from breastai.domain.records import IntervalFlag
 
 Floats = npt.NDArray[np.float64]
 # (B, K) sums over cases, of B sets of patients -> for each figure its value in each set, (B,); undefined is NaN.

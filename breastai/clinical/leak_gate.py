@@ -3,14 +3,14 @@
 from collections.abc import Generator, Sequence
 from typing import Literal
 
-from breastai.clinical.auditing import audit_event, audited
+from breastai.clinical.audit_job import audit_event, run_audit
 from breastai.data.cases import Folders, patients_elsewhere
-from breastai.data.leaks import MOST_LEFT_OUT, left_out, patients_on_both_sides
-from breastai.data.patients import patients_in
+from breastai.data.patient_ids import patients_in
+from breastai.data.split_groups import MOST_LEFT_OUT, exclusions, patients_on_both_sides
 from breastai.domain.config import Config
 from breastai.domain.errors import LeaksDoubtful, TwinsFound
 from breastai.domain.events import Event, LeakQuestion, ProgressUpdate
-from breastai.domain.evidence import AuditRecord, TwinGroup
+from breastai.domain.records import AuditRecord, TwinGroup
 from breastai.storage.workspace import Workspace
 
 _NAMED_PAIRS = 5
@@ -27,7 +27,7 @@ def pass_gate(
     that would begin, and what it was asked with; None where nothing is to be asked, since it was before.
     """
     yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
-    record = yield from audited(folders.by_split(), config.evaluation.patient_id, workspace)
+    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace)
     if asker is None or config.data.split_file is not None or config.data.on_leak not in ("auto", "ask"):
         return record
     patients = patients_in(folders.train, config.evaluation.patient_id, workspace.root)
@@ -36,7 +36,7 @@ def pass_gate(
     found = record.finding("twins.doubtful")
     question: LeaksDoubtful | TwinsFound
     try:
-        lost = left_out(files, record.groups, config.data.on_leak, patients, elsewhere)
+        lost = exclusions(files, record.groups, config.data.on_leak, patients, elsewhere)
         if config.data.on_leak == "ask" or (found is None and len(lost) <= MOST_LEFT_OUT * len(files)):
             return record
         question = LeaksDoubtful(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from breastai.clinical.composite_intervals import complement, predictive_value, ratio
 from breastai.clinical.intervals import Cases, Clusters, Scores, figure_of, proportion
-from breastai.domain.decision import OperatingPoint
+from breastai.domain.decision_rule import OperatingPoint
 from breastai.domain.events import Figure
 
 TARGET_SENSITIVITY = 0.95
@@ -59,7 +59,7 @@ def choose_operating_point(
     lowest_called = float(ranked[allowed[-1] if len(allowed) else 0])
     below = scores[scores < lowest_called]
     threshold = (lowest_called + (float(below.max()) if len(below) else 0.0)) / 2
-    figures = judge(positive, scores, threshold, clusters)
+    figures = metrics_at_threshold(positive, scores, threshold, clusters)
     return OperatingPoint(
         class_name,
         threshold,
@@ -72,7 +72,9 @@ def choose_operating_point(
     )
 
 
-def judge(positive: Cases, scores: Scores, threshold: float, clusters: Clusters | None = None) -> dict[str, Figure]:
+def metrics_at_threshold(
+    positive: Cases, scores: Scores, threshold: float, clusters: Clusters | None = None
+) -> dict[str, Figure]:
     """Return sensitivity, specificity, precision and npv of calling every score from `threshold` upwards."""
     called = scores >= threshold
     rows = {

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.intervals import Clusters
-from breastai.domain.evidence import ByPatient, PatientScore
+from breastai.domain.records import ByPatient, PatientScore
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ class PooledPatients:
     score: PatientScore
     target: int | None
 
-    def described(self, class_names: Sequence[str], threshold: float | None = None) -> ByPatient:
+    def describe(self, class_names: Sequence[str], threshold: float | None = None) -> ByPatient:
         """Return these patients as a record keeps them, counted at the `threshold` of the target class if there is one."""
         counts = np.bincount(self.labels, minlength=len(class_names))
         found = ByPatient(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical.decision import decide
-from breastai.domain.decision import ConformalSets, DecisionRule
-from breastai.domain.evidence import ReferralTradeOff
+from breastai.clinical.apply_decision_rule import decide
+from breastai.domain.decision_rule import ConformalSets, DecisionRule
+from breastai.domain.records import ReferralTradeOff
 
 Labels = npt.NDArray[np.integer[Any]]
 Probabilities = npt.NDArray[np.floating[Any]]

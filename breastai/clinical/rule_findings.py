@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from breastai.clinical.audit import Fault
+from breastai.clinical.image_audit import Fault
+from breastai.data.class_folders import ImageFolder
 from breastai.data.class_questions import open_questions
-from breastai.data.forewarning import params_of
-from breastai.data.image_folder import ImageFolder
 from breastai.data.patient_rules import doubts
+from breastai.data.run_warnings import params_of
 from breastai.domain.config import Config
 from breastai.domain.errors import (
     ClassesAreIdentifiers,
@@ -18,8 +18,8 @@ from breastai.domain.errors import (
     SeveralDiseases,
     TargetClassNeeded,
 )
-from breastai.domain.evidence import Finding
 from breastai.domain.patient_settings import PatientIdRule
+from breastai.domain.records import Finding
 
 RULE_FAULTS: Mapping[str, Fault] = {
     "patients.all_one": Fault(

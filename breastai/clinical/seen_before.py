@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from breastai.domain.evidence import Overlap
+from breastai.domain.records import Overlap
 
 NO_FINGERPRINTS = (
     "This checkpoint keeps no fingerprints of its images: near-duplicates of them, and other images of their patients, "

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from breastai.data.class_folders import scan
 from breastai.data.frames import Frames, with_frames
-from breastai.data.image_folder import scan
-from breastai.data.pictures import picture
+from breastai.data.thumbnails import thumbnail_uri
 from breastai.domain.config import DataSettings
 from breastai.domain.errors import InputError
 from breastai.domain.events import ErrorsShown, Event
-from breastai.domain.evidence import EvaluationRecord
 from breastai.domain.jobs import ShowErrors
-from breastai.domain.listings import WrongCase
+from breastai.domain.list_entries import WrongCase
+from breastai.domain.records import EvaluationRecord
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
 from breastai.storage.evaluations import latest_for_errors, numbers_by_hash
 from breastai.storage.workspace import Workspace
@@ -72,7 +72,7 @@ def show_errors(job: ShowErrors, workspace: Workspace) -> Iterator[Event]:
     for name, (_, case) in zip(hashes, shown, strict=True):
         if name in files:
             path, file = files[name]
-            case = case.model_copy(update={"file": file, "picture": picture(path, _PICTURE_SIDE)})
+            case = case.model_copy(update={"file": file, "picture": thumbnail_uri(path, _PICTURE_SIDE)})
         worst.append(case)
     yield ErrorsShown(
         errors_of=job.run_id,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import Output, PassedOn, opened
+from breastai.commands.output import ForwardedOutput, Output, open_output
 from breastai.domain.events import AuditDone, Event
 
 FAILED = 1
@@ -27,8 +27,8 @@ def audit(
     as_json: JsonOption = False,
 ) -> int:
     """Look for duplicates, contradicting labels, leaks between splits, shortcuts and broken images."""
-    from breastai.commands.configuration import image_place, workspace_config
-    from breastai.commands.running import run_job
+    from breastai.commands.effective_config import image_place, workspace_config
+    from breastai.commands.run_job import run_job
     from breastai.domain.jobs import Audit
     from breastai.storage.workspace import Workspace
 
@@ -36,14 +36,14 @@ def audit(
     place = Workspace.open(workspace)
     config = workspace_config(place)
     rule, frames = config.evaluation.patient_id, config.preprocessing.frames
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         watching = _Watching(output)
         status = run_job(Audit(workspace=str(place.root), data=root, patient_id=rule, frames=frames), watching)
     severe = {"error": {"error"}, "warning": {"error", "warning"}, None: set()}[fail_on]
     return FAILED if status == 0 and watching.severities & severe else status
 
 
-class _Watching(PassedOn):
+class _Watching(ForwardedOutput):
     """Passes everything on, and remembers how severe the findings were."""
 
     def __init__(self, output: Output) -> None:

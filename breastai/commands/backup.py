@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -32,10 +32,10 @@ def backup(
     as_json: JsonOption = False,
 ) -> int:
     """Keep a copy of configuration, manifests, logs and best weights, never images; list, verify or restore copies."""
-    from breastai.commands.configuration import workspace_config
+    from breastai.commands.effective_config import workspace_config
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.events import BackupsList
-    from breastai.storage.backup import (
+    from breastai.storage.backup_archive import (
         backup_event,
         create_backup,
         list_entries,
@@ -49,7 +49,7 @@ def backup(
     if sum((listed, verify is not None, restore is not None)) > 1:
         raise CommandInvalid("--list, --verify and --restore exclude each other.", "breastai backup --help")
     place = Workspace.open(workspace)
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         output.work_in(place.root)
         if listed:
             output.event(BackupsList(backups=list_entries(place)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 if TYPE_CHECKING:
     from breastai.domain.events import Event
@@ -46,8 +46,8 @@ def bench(
     as_json: JsonOption = False,
 ) -> int:
     """Measure training and evaluation speed, share of the matrix peak, loader wait and memory on this machine."""
-    from breastai.commands.configuration import training_config
-    from breastai.commands.running import exit_status, require_training_packages
+    from breastai.commands.effective_config import training_config
+    from breastai.commands.run_job import exit_status, require_training_packages
     from breastai.domain.events import Error
     from breastai.domain.jobs import Bench
     from breastai.storage.workspace import Workspace
@@ -55,7 +55,7 @@ def bench(
     require_training_packages()
     place = Workspace.open(workspace)
     status = 0
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         for name in models or list(RECOMMENDED):
             size, batch = RECOMMENDED.get(name, (224, 8))
             assignments = [

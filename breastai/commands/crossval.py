@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 from breastai.commands.train import EpochsOption
 
 
@@ -61,8 +61,8 @@ def crossval(
 
     The test folder is never touched. Ctrl+C once stops and saves; --resume goes on from there.
     """
-    from breastai.commands.configuration import require_images, training_config
-    from breastai.commands.running import require_packages, run_job
+    from breastai.commands.effective_config import require_images, training_config
+    from breastai.commands.run_job import require_packages, run_job
     from breastai.domain.errors import CommandInvalid, StudyNotFound
     from breastai.domain.jobs import Crossval, ResumeStudy
     from breastai.storage.studies import read_study, studies
@@ -79,7 +79,7 @@ def crossval(
         if resume == "latest" and not known:
             raise StudyNotFound(resume, [])
         study = read_study(place, known[-1] if resume == "latest" else resume)
-        with opened(as_json) as output:
+        with open_output(as_json) as output:
             return run_job(ResumeStudy(workspace=str(place.root), study_id=study.study_id, cluster=cluster), output)
     own = [f"crossval.{name}={value}" for name, value in (("folds", folds), ("repeats", repeats)) if value is not None]
     own += ["crossval.grouped=false"] if ungrouped else []
@@ -94,5 +94,5 @@ def crossval(
     require_images(place, settings.data.train_dir)
     if settings.crossval.tune:
         require_packages(("optuna",), "tune")
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         return run_job(Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=settings), output)

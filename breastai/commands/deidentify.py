@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +27,8 @@ def deidentify(
     as_json: JsonOption = False,
 ) -> int:
     """Copy images without what tells who the patient is. Text in the pixels stays: look at them before sharing."""
-    from breastai.data.deidentify import TABLE
-    from breastai.data.deidentify import deidentify as copies
+    from breastai.data.deidentification import TABLE
+    from breastai.data.deidentification import deidentify as copies
     from breastai.domain.errors import DataNotFound, FolderNotEmpty
     from breastai.storage.salt import project_salt
     from breastai.storage.workspace import Workspace, naming_full_disk
@@ -40,7 +40,7 @@ def deidentify(
     if there is not None:
         raise FolderNotEmpty(target, there.name)
     salt = project_salt(Workspace.open(workspace))
-    with opened(as_json) as output, naming_full_disk(out):
+    with open_output(as_json) as output, naming_full_disk(out):
         given = [_checked(name.strip()) for name in classes.split(",") if name.strip()]
         done = list(copies(source, out, salt, given))
         written = [each for each in done if each.written]

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from breastai.commands.evaluation_lines import evaluation_lines, plain_table
-from breastai.commands.listings import LINES, lines_of
-from breastai.commands.studying import STUDY_LINES, study_lines
-from breastai.commands.wording import counted, counts, decision, duration, interval, number, trade_off
+from breastai.commands.evaluation_text import evaluation_lines, plain_table
+from breastai.commands.format_text import count_text, counts, decision, duration, interval, number, trade_off
+from breastai.commands.listing_text import LINES, lines_of
+from breastai.commands.study_text import STUDY_LINES, study_lines
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
@@ -103,7 +103,7 @@ class Display:
 
     def _training_started(self, event: TrainingStarted) -> None:
         first = f", from epoch {event.start_epoch}" if event.start_epoch > 1 else ""
-        self._line(f"Run {event.run_id}: {event.architecture}, {counted(event.epochs, 'epoch')}{first}")
+        self._line(f"Run {event.run_id}: {event.architecture}, {count_text(event.epochs, 'epoch')}{first}")
 
     def _data_loaded(self, event: DataLoaded) -> None:
         self._line(f"Training images:   {counts(event.train)}")
@@ -121,7 +121,7 @@ class Display:
         if not event.again:
             self._line(f"Weights: {event.weights_detail}")
         millions = f"{event.parameters / 1e6:.1f} million parameters"
-        self._line(f"Computing: {event.device}, {event.dtype}, {counted(event.threads, 'thread')}; {millions}")
+        self._line(f"Computing: {event.device}, {event.dtype}, {count_text(event.threads, 'thread')}; {millions}")
         about = [] if event.expected_s is None else [f"about {duration(event.expected_s)}"]
         most = [] if event.peak_memory_gb is None else [f"at most {event.peak_memory_gb:.1f} GiB of memory"]
         if about or most:
@@ -151,7 +151,7 @@ class Display:
         self._end_progress()
         why = " (stopped early: no further improvement)" if event.stopped_early else ""
         self._line(
-            f"\nTrained {counted(event.epochs_run, 'epoch')} in {duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
+            f"\nTrained {count_text(event.epochs_run, 'epoch')} in {duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
         )
         numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
         table = plain_table("Validation, best epoch")
@@ -231,8 +231,8 @@ class Display:
 
     def _comparison(self, event: Comparison) -> None:
         self._end_progress()
-        patients = "" if event.patients is None else f" of {counted(event.patients, 'patient')}"
-        self._line(f"{event.first} and {event.second} on {counted(event.n, 'image')}{patients}")
+        patients = "" if event.patients is None else f" of {count_text(event.patients, 'patient')}"
+        self._line(f"{event.first} and {event.second} on {count_text(event.n, 'image')}{patients}")
         table = plain_table("Figures")
         table.add_column("figure")
         for name in ("first", "second", "difference", "95 % interval", "p"):
@@ -261,7 +261,7 @@ class Display:
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()
         unread = f", {event.failed} could not be read" if event.failed else ""
-        self._line(f"{counted(event.count, 'image')}{unread}")
+        self._line(f"{count_text(event.count, 'image')}{unread}")
         self._notice()
 
     def _heat_map(self, event: HeatMap) -> None:
@@ -294,7 +294,7 @@ class Display:
         self._notice()
 
     def _backup_created(self, event: BackupCreated) -> None:
-        self._line(f"Backup: {self._path(event.path)} ({counted(event.files, 'file')}, {event.size_mb:.1f} MB)")
+        self._line(f"Backup: {self._path(event.path)} ({count_text(event.files, 'file')}, {event.size_mb:.1f} MB)")
 
     def _lines(self, event: Event) -> None:
         self._end_progress()

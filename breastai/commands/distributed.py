@@ -1,4 +1,4 @@
-"""`python -m breastai.scale.distributed`, under torchrun: the options of `train`, or `--resume RUN`.
+"""`python -m breastai.commands.distributed`, under torchrun: the options of `train`, or `--resume RUN`.
 
 Exit status as elsewhere, but 0 when the run was stopped: torchrun starts again what ends otherwise.
 """
@@ -12,8 +12,8 @@ import typer
 from typer import TyperException
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened, show_failure
-from breastai.commands.running import exit_status, require_training_packages
+from breastai.commands.output import open_output, show_failure
+from breastai.commands.run_job import exit_status, require_training_packages
 from breastai.commands.train import EpochsOption
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, CommandInvalid, NotUnderTorchrun
@@ -24,7 +24,7 @@ from breastai.storage.private_files import keep_files_private
 from breastai.storage.workspace import Workspace
 
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as in worker.py
-_NAME = "torchrun -m breastai.scale.distributed"
+_NAME = "torchrun -m breastai.commands.distributed"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -49,7 +49,7 @@ def train_together(
     as_json: JsonOption = False,
 ) -> int:
     """Train one run by all processes of this torchrun. data.batch_size is that of all processes together."""
-    from breastai.commands.configuration import require_images, training_config
+    from breastai.commands.effective_config import require_images, training_config
 
     require_training_packages()
     place = Workspace.open(workspace)
@@ -69,22 +69,22 @@ def train_together(
 
 
 def _together(place: Workspace, settings: Config, resume: str | None, epochs: int | None, as_json: bool) -> int:
-    from breastai.scale.crowd import joined
-    from breastai.scale.distributed import heeded_signals, kept_through_restarts, perform
+    from breastai.scale.distributed_run import kept_through_restarts, perform, stop_signals
+    from breastai.scale.torch_process_group import process_group
 
-    with heeded_signals() as asked, joined(settings.system.device in ("auto", "cuda")) as crowd:
+    with stop_signals() as asked, process_group(settings.system.device in ("auto", "cuda")) as crowd:
         crowd.wants_stop = asked
         # "resume RUN" when it has begun, "train RUN" else: of a group that torchrun started again, too.
-        run_id = crowd.told(lambda: resume or kept_through_restarts(place.new_run_id()))
-        begun = crowd.told(lambda: "yes" if place.journal_file(run_id).is_file() else "")
+        run_id = crowd.broadcast(lambda: resume or kept_through_restarts(place.new_run_id()))
+        begun = crowd.broadcast(lambda: "yes" if place.journal_file(run_id).is_file() else "")
         job: Train | Resume
         if begun:
             job = Resume(workspace=str(place.root), run_id=run_id, epochs=epochs)
         else:
             job = Train(workspace=str(place.root), run_id=run_id, config=settings)
         failure: Error | None = None
-        if crowd.first:
-            with opened(as_json) as output:
+        if crowd.is_main:
+            with open_output(as_json) as output:
                 output.work_in(place.root)
                 for event in perform(job, crowd):
                     if isinstance(event, Error):
@@ -118,3 +118,7 @@ def main() -> int:
             show_failure(CommandInvalid(fault.format_message().rstrip(".") + ".", f"{_NAME} --help"), as_json)
         return CommandInvalid.exit_status
     return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

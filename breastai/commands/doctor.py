@@ -3,7 +3,7 @@
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 _MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 
@@ -14,9 +14,9 @@ def register(app: typer.Typer) -> None:
 
 def doctor(workspace: WorkspaceOption = CURRENT_FOLDER, as_json: JsonOption = False) -> int:
     """Check this computer and the workspace. Exit status 1 when a check finds an error. Uses no network."""
-    from breastai.doctor import examine
+    from breastai.environment_check import examine
 
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         findings = examine(workspace)
         lines = [f"{_MARKS[each.status]}  {each.check}: {each.finding}" for each in findings]
         advice = [f"  {each.check}: {each.advice}" for each in findings if each.advice]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 SplitOption = Annotated[
     Literal["train", "val", "test"] | None,
@@ -58,8 +58,8 @@ def evaluate(
 ) -> int:
     """Judge a checkpoint on images sorted into class folders, or a file of predictions."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.configuration import image_place
-    from breastai.commands.running import run_job
+    from breastai.commands.effective_config import image_place
+    from breastai.commands.run_job import run_job
     from breastai.domain.errors import CommandInvalid, DataNotFound
     from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions
     from breastai.storage.workspace import Workspace
@@ -87,7 +87,7 @@ def evaluate(
         job = Evaluate(
             workspace=str(place.root), checkpoint=name, data=image_place(data), split=split, subgroups=groups
         )
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         return run_job(job, output)
 
 
@@ -103,8 +103,8 @@ def compare(
 ) -> int:
     """Compare two models on the same cases: paired DeLong test, clustered by patient."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.configuration import image_place
-    from breastai.commands.running import run_job
+    from breastai.commands.effective_config import image_place
+    from breastai.commands.run_job import run_job
     from breastai.domain.errors import CommandInvalid, DataNotFound
     from breastai.domain.jobs import AnyJob, Compare, ComparePredictions
     from breastai.storage.workspace import Workspace
@@ -129,5 +129,5 @@ def compare(
             data=image_place(data or ""),
             split=split,
         )
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         return run_job(job, output)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +27,8 @@ def explain(
 ) -> int:
     """Draw heat maps to exports/heat_maps/. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.running import run_job
-    from breastai.commands.unreadable import UnreadableCounted
+    from breastai.commands.run_job import run_job
+    from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.jobs import Explain
     from breastai.predictor.image_files import listed_images, masks_told
     from breastai.storage.workspace import Workspace
@@ -38,7 +38,7 @@ def explain(
     listed = listed_images(images, Path.cwd())
     files = [str(file) for file in listed.files]
     job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name)
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         for event in masks_told(listed, place.relative):
             output.event(event)
         counted = UnreadableCounted(output)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 from breastai.domain.catalog import EXPORT_FORMATS
 
 
@@ -25,7 +25,7 @@ def export(
 ) -> int:
     """Export a checkpoint to exports/; refused unless it gives the same probabilities."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.running import run_job
+    from breastai.commands.run_job import run_job
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Export
     from breastai.storage.workspace import Workspace
@@ -35,5 +35,5 @@ def export(
         raise CommandInvalid(problem, "breastai export --help")
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         return run_job(Export(workspace=str(place.root), checkpoint=name, format=format_name), output)

@@ -26,7 +26,7 @@ class Output(Protocol):
         """Tell of a result that is no event: `values` for programs, `text` for people."""
 
 
-class PassedOn:
+class ForwardedOutput:
     """An output that hands everything to another: the base of those that look on."""
 
     def __init__(self, output: Output) -> None:
@@ -63,15 +63,15 @@ class JsonLines:
 
 
 @contextlib.contextmanager
-def opened(as_json: bool, as_csv: bool = False) -> Iterator[Output]:
+def open_output(as_json: bool, as_csv: bool = False) -> Iterator[Output]:
     """Yield where this command's events go, for as long as it runs."""
     if as_csv:
-        from breastai.commands.csv_rows import CsvRows
+        from breastai.commands.predictions_csv import CsvRows
 
-        with claimed_stdout() as stream:
+        with claim_stdout() as stream:
             yield CsvRows(stream)
     elif as_json:
-        with claimed_stdout() as stream:
+        with claim_stdout() as stream:
             yield JsonLines(stream)
     else:
         from breastai.commands.display import Display
@@ -81,7 +81,7 @@ def opened(as_json: bool, as_csv: bool = False) -> Iterator[Output]:
 
 
 @contextlib.contextmanager
-def claimed_stdout() -> Iterator[TextIO]:
+def claim_stdout() -> Iterator[TextIO]:
     """Yield a private stdout; meanwhile whatever libraries print, from C too, goes to stderr."""
     public = sys.stdout
     public.flush()

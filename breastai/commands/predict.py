@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import Output, opened
+from breastai.commands.output import Output, open_output
 
 if TYPE_CHECKING:
     from breastai.domain.events import Event
@@ -32,8 +32,8 @@ def predict(
 ) -> int:
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.running import run_job
-    from breastai.commands.unreadable import UnreadableCounted
+    from breastai.commands.run_job import run_job
+    from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Predict
     from breastai.predictor.image_files import listed_images, masks_told
@@ -46,7 +46,7 @@ def predict(
     name = model if is_onnx else checkpoint_name(place, model)
     listed = listed_images(images, Path.cwd())
     files = list(listed.files)
-    with opened(as_json, as_csv) as output:
+    with open_output(as_json, as_csv) as output:
         for event in masks_told(listed, place.relative):
             output.event(event)
         counted = UnreadableCounted(output)
@@ -57,10 +57,10 @@ def predict(
 
 
 def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], output: Output) -> int:
-    from breastai.commands.running import STOPPED, stop_signals
+    from breastai.commands.run_job import STOPPED, stop_on_signals
     from breastai.domain.events import JobStopped
 
-    with stop_signals() as stop_requested:
+    with stop_on_signals() as stop_requested:
         for event in _answers(workspace, model, files):
             output.event(event)
             if stop_requested():
@@ -72,10 +72,10 @@ def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], outp
 def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator[Event]":
     from breastai.data.frames import files_of
     from breastai.predictor.onnx_model import OnnxModel
-    from breastai.predictor.predictions import predictions, told
+    from breastai.predictor.predictions import predictions, predictions_events
 
     path = Path(model).expanduser()
     # Results name exports relative to the workspace, so that is looked at too.
     opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
     images = files_of(files, opened_model.preprocessing.frames)
-    yield from told(predictions(opened_model, images, workspace.relative), len(images))
+    yield from predictions_events(predictions(opened_model, images, workspace.relative), len(images))

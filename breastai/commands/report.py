@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -24,12 +24,12 @@ def report(
 ) -> int:
     """Write a report that a reviewer can hold against the run: HTML, the same numbers as JSON, perhaps PDF."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.running import run_job
+    from breastai.commands.run_job import run_job
     from breastai.domain.jobs import Report
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         job = Report(workspace=str(place.root), run_id=run_id, language=language, pdf=pdf, pictures=pictures)
         return run_job(job, output)

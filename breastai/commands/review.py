@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 if TYPE_CHECKING:
     from breastai.storage.workspace import Workspace
 
 # Found by its name, as the server finds its doors: no layer below imports it, and only this command loads it.
-PAGE = "breastai.apps.review"
+PAGE = "breastai.apps.review_app"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,15 +31,15 @@ def review(
     as_json: JsonOption = False,
 ) -> int:
     """Serve a page for asking a model about images and judging its answers (needs breastai[gradio]; no torch)."""
-    from breastai.commands.configuration import workspace_config
-    from breastai.commands.running import require_packages, stop_signals
+    from breastai.commands.effective_config import workspace_config
+    from breastai.commands.run_job import require_packages, stop_on_signals
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     path = _model_file(place, model)
     require_packages(("gradio",), "gradio")
     settings = workspace_config(place).server
-    with opened(as_json) as output, stop_signals() as stop_requested:
+    with open_output(as_json) as output, stop_on_signals() as stop_requested:
 
         def announce(page: Any) -> None:
             url = page.entry_url if sys.stdout.isatty() else page.url

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +29,7 @@ def sample_data(
     from breastai.storage.workspace import Workspace, naming_full_disk
 
     target = Path(folder).expanduser().resolve()
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         with naming_full_disk(target):
             made = write_sample_data(target, per_class, seed)
         values = {

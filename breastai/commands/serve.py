@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 if TYPE_CHECKING:
     from breastai.server.app import RunningServer
@@ -36,7 +36,7 @@ def serve(
     as_json: JsonOption = False,
 ) -> int:
     """Serve the page and the WebSocket protocol, as python -m breastai.server does."""
-    from breastai.commands.configuration import workspace_config
+    from breastai.commands.effective_config import workspace_config
     from breastai.domain.errors import InputError
     from breastai.domain.events import Log
     from breastai.domain.server_settings import ServerSettings
@@ -44,7 +44,7 @@ def serve(
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         try:
             settings = workspace_config(place).server
         except InputError as error:  # the page is where it can be corrected

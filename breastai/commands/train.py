@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")]
 
@@ -59,9 +59,9 @@ def train(
     The class in question is told by the names of the classes; where they do not tell, name it: --set
     evaluation.target_class=NAME. Unusual classes are asked about too: --set data.accept_classes=true.
     """
-    from breastai.commands.configuration import require_images, training_config
-    from breastai.commands.repeats import Repeats, parse_seeds
-    from breastai.commands.running import run_job
+    from breastai.commands.effective_config import require_images, training_config
+    from breastai.commands.repeated_runs import RepeatedRuns, parse_seeds
+    from breastai.commands.run_job import run_job
     from breastai.domain.jobs import Train, TrainSeeds
     from breastai.storage.workspace import Workspace
 
@@ -73,13 +73,13 @@ def train(
     )
     # Known at once, without waiting for torch.
     require_images(place, settings.data.train_dir)
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         if wanted is None:
             return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)
         if settings.system.cluster is not None and settings.system.processes == 1:
             root, study_id = str(place.root), place.new_run_id()
             return run_job(TrainSeeds(workspace=root, study_id=study_id, seeds=wanted, config=settings), output)
-        repeats = Repeats(output)
+        repeats = RepeatedRuns(output)
         for seed in wanted:
             system = settings.system.model_copy(update={"seed": seed})
             config_of_seed = settings.model_copy(update={"system": system})
@@ -111,18 +111,18 @@ def resume(
 ) -> int:
     """Go on with a run, or a study, from where it stopped, to the same result as without the interruption."""
     from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.running import run_job
+    from breastai.commands.run_job import run_job
     from breastai.domain.config import parse_config
     from breastai.domain.errors import CheckpointNotFound, CommandInvalid, NothingInterrupted
     from breastai.domain.events import InterruptedRuns
     from breastai.domain.jobs import Resume, ResumeStudy
-    from breastai.storage.interrupted import latest_interrupted, resumable_runs
+    from breastai.storage.interrupted_runs import latest_interrupted, resumable_runs
     from breastai.storage.studies import studies
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     if listed:
-        with opened(as_json) as output:
+        with open_output(as_json) as output:
             output.event(InterruptedRuns(runs=resumable_runs(place)))
         return 0
     if run is None:
@@ -132,13 +132,13 @@ def resume(
     if run in studies(place):
         if epochs is not None:
             raise CommandInvalid("A study goes on as planned: expected no --epochs.", "breastai resume --help")
-        with opened(as_json) as output:
+        with open_output(as_json) as output:
             return run_job(ResumeStudy(workspace=str(place.root), study_id=run, cluster=cluster), output)
     name = run if run in place.runs() else checkpoint_name(place, run)
     if Path(name).is_absolute():  # a run is resumed where its journal is
         raise CheckpointNotFound(run, place.runs()[-10:])
     if epochs is not None:
         parse_config({"training": {"epochs": epochs}})
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         run_id = name.partition("/")[0]
         return run_job(Resume(workspace=str(place.root), run_id=run_id, epochs=epochs, cluster=cluster), output)

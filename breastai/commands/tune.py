@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -47,8 +47,8 @@ def tune(
     as_json: JsonOption = False,
 ) -> int:
     """Try settings by short runs, judged on validation images alone; the best are saved in configs/ to train from."""
-    from breastai.commands.configuration import require_images, training_config
-    from breastai.commands.running import require_packages, run_job
+    from breastai.commands.effective_config import require_images, training_config
+    from breastai.commands.run_job import require_packages, run_job
     from breastai.domain.config import overlay, parse_config
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import AnyJob, ResumeStudy, Tune
@@ -77,5 +77,5 @@ def tune(
         require_images(place, settings.data.train_dir)
         job = Tune(workspace=str(place.root), study_id=place.new_run_id(), config=settings)
     require_packages(("optuna",), "tune")
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         return run_job(job, output)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
-from breastai.commands.output import opened
+from breastai.commands.output import open_output
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +48,6 @@ def verify(
         f"{model} ({told.format}, {kind}, from {told.checkpoint}) answers as it did at its export: "
         f"{found.count} references, largest difference {found.difference:.1e} (allowed {found.allowed:g}).\n{rule}{told.notice}"
     )
-    with opened(as_json) as output:
+    with open_output(as_json) as output:
         output.result(values, text)
     return 0

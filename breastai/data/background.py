@@ -61,7 +61,9 @@ def with_progress(function: Callable[[Progress], Result]) -> Generator[tuple[int
     return outcome[0]
 
 
-def told_by(function: Callable[[Progress], Result], say: Callable[[int, int], Event]) -> Generator[Event, None, Result]:
+def run_with_progress(
+    function: Callable[[Progress], Result], say: Callable[[int, int], Event]
+) -> Generator[Event, None, Result]:
     """Run a function as `with_progress` does; yield `say(done, total)` for each report."""
     steps = with_progress(function)
     try:
@@ -74,9 +76,9 @@ def told_by(function: Callable[[Progress], Result], say: Callable[[int, int], Ev
         steps.close()
 
 
-def reading_told(function: Callable[[Progress], Result]) -> Generator[Event, None, Result]:
+def read_with_progress(function: Callable[[Progress], Result]) -> Generator[Event, None, Result]:
     """Run a function that reads images, as `with_progress` does; yield events that tell how many are read."""
-    return told_by(function, _reading)
+    return run_with_progress(function, _reading)
 
 
 def _reading(done: int, total: int) -> Event:

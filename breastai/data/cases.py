@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 
-from breastai.data.cache import Prepared, prepare
+from breastai.data.class_folders import ImageFolder, Skipped, pool_folders, scan
 from breastai.data.class_questions import check_classes, open_questions
+from breastai.data.data_split import split
+from breastai.data.dicom_headers import headers_in
 from breastai.data.frames import by_file, file_of, with_frames
-from breastai.data.headers import headers_in
-from breastai.data.image_folder import ImageFolder, Skipped, pooled, scan
+from breastai.data.image_cache import Prepared, prepare
 from breastai.data.layout import missing_folder, resolved_config
-from breastai.data.leaks import counted, left_out, shared_with, units
+from breastai.data.patient_ids import patients_in
 from breastai.data.patient_rules import doubts
-from breastai.data.patients import patients_in
-from breastai.data.splits import split
+from breastai.data.split_groups import count_reasons, exclusions, shared_with, split_groups
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
-from breastai.domain.decision import target_class
+from breastai.domain.data_locations import is_remote
+from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import (
     ClassesDiffer,
     ConfigInvalid,
@@ -31,11 +32,10 @@ from breastai.domain.errors import (
     SplitInvalid,
     TooFewPatients,
 )
-from breastai.domain.evidence import SplitCase, SplitFile, TwinGroup
-from breastai.domain.places import is_remote
+from breastai.domain.records import SplitCase, SplitFile, TwinGroup
 from breastai.storage.checkpoints import SplitRecord
-from breastai.storage.mirror import as_written, local_place
-from breastai.storage.splits import read_split
+from breastai.storage.remote_mirror import as_written, local_place
+from breastai.storage.split_records import read_split
 
 Progress = Callable[[int, int], None]
 
@@ -140,7 +140,7 @@ class Cases:
     @property
     def left_out(self) -> dict[str, int]:
         """Training images left out, by reason."""
-        return counted({case.file: case.reason for case in self.split_file.cases if case.reason is not None})
+        return count_reasons({case.file: case.reason for case in self.split_file.cases if case.reason is not None})
 
 
 def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Folders:
@@ -163,7 +163,7 @@ def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Fol
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
     val = _scan_optional(config.data.val_dir, base, train.class_names, config, val_known)
     if val is not None and config.data.pool_val:
-        train, val = pooled({"train": train, "val": val}), None
+        train, val = pool_folders({"train": train, "val": val}), None
     if config.data.split_only:
         train, val = _named_in_split(config, base, train, val)
     test = None
@@ -257,8 +257,8 @@ def gather_cases(
     `twins`: what the audit found; data.on_leak says what is done about them. `saved`: a split to use as it is; raises
     SplitInvalid when it is not of these images.
     """
-    train = preprocessed(folders.train, config, on_progress)
-    val = None if folders.val is None else preprocessed(folders.val, config, None)
+    train = preprocess_folder(folders.train, config, on_progress)
+    val = None if folders.val is None else preprocess_folder(folders.val, config, None)
     if val is not None:
         _check_complete(val.folder, train.folder.class_names)
     patients = patients_in(train.folder, config.evaluation.patient_id, base)
@@ -290,7 +290,7 @@ def gather_cases(
         split_description=saved.description,
         cache_note=train.cache_note or (val.cache_note if val else None),
         split_file=saved,
-        val_units=units(val_set.files, val_patients, twins, "val" if val else "train"),
+        val_units=split_groups(val_set.files, val_patients, twins, "val" if val else "train"),
         patients_by_part=None
         if patients is None or val_patients is None
         else {
@@ -322,9 +322,9 @@ def _split(
     """Return where each image goes."""
     on_leak = "group" if config.data.on_leak == "auto" else config.data.on_leak
     seed, names = config.system.seed, train.folder.class_names
-    reasons = left_out(train.folder.files, twins, on_leak, patients, elsewhere)
+    reasons = exclusions(train.folder.files, twins, on_leak, patients, elsewhere)
     kept = [number for number, file in enumerate(train.folder.files) if file not in reasons]
-    together = units(train.folder.files, patients, () if on_leak == "continue" else twins, "train")
+    together = split_groups(train.folder.files, patients, () if on_leak == "continue" else twins, "train")
     labels = train.folder.labels[kept]
     for number, name in enumerate(names):
         if not np.any(labels == number):
@@ -404,14 +404,14 @@ def labelled_images(
 ) -> tuple[ImageSet, tuple[Skipped, ...]]:
     """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
     listed = with_frames(scan(folder, class_names, config.data.masks), config.preprocessing.frames)
-    prepared = preprocessed(listed, config, on_progress)
+    prepared = preprocess_folder(listed, config, on_progress)
     return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
 
 
 def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:
     """Return the images that a run of `config` validated on, where they still lie as they were; raise DataNotFound."""
     folders = known_folders(config, base, split)
-    prepared = preprocessed(folders.val or folders.train, config, None)
+    prepared = preprocess_folder(folders.val or folders.train, config, None)
     wanted = set(zip(split.val, split.val_sha256, strict=True))
     there = list(zip(prepared.folder.files, prepared.hashes, strict=True))
     indices = np.flatnonzero([image in wanted for image in there])
@@ -421,7 +421,7 @@ def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[I
     return ImageSet(prepared, indices), tuple(Skipped(name, "there is no such file") for name in gone)
 
 
-def preprocessed(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:
+def preprocess_folder(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:
     """Return the images of a folder as `config` prepares them."""
     return prepare(
         folder,

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from breastai.data.class_folders import ImageFolder
 from breastai.data.decode import read_image
-from breastai.data.image_folder import ImageFolder
 from breastai.data.masks import is_two_valued
 from breastai.domain.class_words import are_identifiers
 from breastai.domain.config import Config
-from breastai.domain.decision import asked_target_class
+from breastai.domain.decision_rule import asked_target_class
 from breastai.domain.errors import (
     ClassesAreIdentifiers,
     ClassOfMasks,
@@ -17,7 +17,7 @@ from breastai.domain.errors import (
     InputError,
     ManyClasses,
 )
-from breastai.storage.mirror import as_written
+from breastai.storage.remote_mirror import as_written
 
 MOST_CLASSES = 10
 _LISTED = 5

@@ -30,7 +30,7 @@ from PIL import (
 
 from breastai.data.bit_depth import BitDepth, bits_needed, to_8_bits
 from breastai.data.dicom_file import BEGINNING_BYTES, is_dicom, is_dicom_file, read_header
-from breastai.data.pages import page_numbers, turn_to_page
+from breastai.data.image_pages import page_numbers, turn_to_page
 from breastai.domain.errors import ImageUnreadable
 
 # Raised whenever the same file gives other pixels, so that no cache serves the old ones.

@@ -76,7 +76,7 @@ def known_term(dataset: Dataset, keyword: str) -> str:
     return value if value in _TERMS[keyword] else ""
 
 
-def stripped(original: Dataset, patient_id: str) -> Dataset:
+def strip_metadata(original: Dataset, patient_id: str) -> Dataset:
     """Return a copy with what its pixels need to be shown, new identifiers, and `patient_id` for the patient's.
 
     Raise ImageUnreadable when its pixels can't be decoded, or take more than 2 GiB.

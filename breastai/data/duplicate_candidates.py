@@ -21,7 +21,7 @@ from breastai.data.image_features import (
     Features,
     Floats,
     Pixels,
-    stacked,
+    stack_features,
     unit_vectors,
 )
 
@@ -57,7 +57,7 @@ def candidates(
     """Return the pairs with enough votes, the most likely variant of each, the most of MOST_CANDIDATES an image."""
     if sum(len(item.places) > 0 for item in features) < 2:
         return []
-    owners, places, descriptors = stacked(features, _ASKED)
+    owners, places, descriptors = stack_features(features, _ASKED)
     starts = np.searchsorted(owners, np.arange(len(features)))
     asking = np.flatnonzero(np.arange(len(owners)) - starts[owners] < _ASKING)
     search = _Search(descriptors, owners)

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from breastai.data.cases import Cases, ImageSet
 from breastai.data.decode import decode, read_content
-from breastai.data.duplicates import find_duplicates, thumbnail
+from breastai.data.near_duplicates import find_duplicates, thumbnail
 from breastai.domain.errors import ImageUnreadable
-from breastai.domain.evidence import Overlap, SeenBefore
-from breastai.storage.salt import hashed
+from breastai.domain.records import Overlap, SeenBefore
+from breastai.storage.salt import salted_hash
 from breastai.storage.workspace import atomic_write
 
 Pixels = npt.NDArray[np.uint8]
@@ -84,14 +84,14 @@ def fingerprints_of(cases: Cases, salt: bytes, looked_at: Mapping[str, Pixels]) 
     """
     patients: list[str] | None = None
     if cases.train_patients is not None and cases.val_patients is not None:
-        patients = [hashed(salt, patient) for patient in (*cases.train_patients, *cases.val_patients)]
+        patients = [salted_hash(salt, patient) for patient in (*cases.train_patients, *cases.val_patients)]
     parts: tuple[tuple[Part, ImageSet], ...] = (("train", cases.train), ("val", cases.val))
     return Fingerprints(
         hashes=[digest for _, images in parts for digest in images.hashes],
         parts=[part for part, images in parts for _ in images.hashes],
         thumbnails=np.concatenate([thumbnails_of(images, looked_at) for _, images in parts]),
         patients=patients,
-        salt_mark=hashed(salt, _SALT_MARK),
+        salt_mark=salted_hash(salt, _SALT_MARK),
     )
 
 
@@ -126,9 +126,9 @@ def find_overlap(
 
     Images of two known patients are near-duplicates only when their files are identical, which is told by itself.
     """
-    same_salt = known.salt_mark == hashed(salt, _SALT_MARK)
+    same_salt = known.salt_mark == salted_hash(salt, _SALT_MARK)
     theirs = known.patients if same_salt else None
-    own = None if patients is None else [hashed(salt, patient) for patient in patients]
+    own = None if patients is None else [salted_hash(salt, patient) for patient in patients]
     near = _near_duplicates(known, images, theirs, own, progress)
     unchecked = [] if near is not None else ["near_duplicates"]
     if theirs is None or own is None:

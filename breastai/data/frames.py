@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from breastai.data.class_folders import ImageFolder
 from breastai.data.decode import frame_of, pages_in
 from breastai.data.dicom_file import is_dicom_file
-from breastai.data.image_folder import ImageFolder
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
 Frames = Literal["middle", "each"]
@@ -44,7 +44,7 @@ def with_frames(folder: ImageFolder, frames: Frames) -> ImageFolder:
         names = [file] if len(found) == 1 else [f"{file}{image.name[len(Path(file).name) :]}" for image in found]
         numbers += [number] * len(names)
         files += names
-    return folder.subset(numbers).renamed(files)
+    return folder.subset(numbers).with_class_names(files)
 
 
 def by_file(files: Sequence[str]) -> list[str] | None:

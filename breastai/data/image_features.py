@@ -77,7 +77,7 @@ def unit_vectors(descriptors: Pixels) -> Floats:
     return unit
 
 
-def stacked(features: Sequence[Features], most: int) -> tuple[npt.NDArray[np.int32], Floats, Pixels]:
+def stack_features(features: Sequence[Features], most: int) -> tuple[npt.NDArray[np.int32], Floats, Pixels]:
     """Return the `most` strongest features of every image, one below the other: the image's number, places, descriptors."""
     counts = [min(most, len(item.places)) for item in features]
     owners = np.repeat(np.arange(len(features), dtype=np.int32), counts)

@@ -4,14 +4,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from breastai.data.image_folder import is_system_name, reason_against_file, what_lies_in
+from breastai.data.class_folders import is_system_name, reason_against_file, what_lies_in
 from breastai.data.masks import is_mask_folder
 from breastai.domain.catalog import SPLIT_ALIASES
 from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
+from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DataNotFound, InputError, NoClassFolders, SplitFoldersAmbiguous
-from breastai.domain.places import is_remote
-from breastai.storage.mirror import as_written
+from breastai.storage.remote_mirror import as_written
 from breastai.storage.workspace import Workspace
 
 _DEEPEST = 3

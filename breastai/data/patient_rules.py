@@ -13,13 +13,13 @@ from typing import Literal
 
 import numpy as np
 
+from breastai.data.class_folders import ImageFolder
 from breastai.data.decode import file_at
 from breastai.data.dicom import patient_in_header
 from breastai.data.dicom_file import is_dicom_file
+from breastai.data.dicom_headers import header_of
 from breastai.data.frames import file_of
-from breastai.data.headers import header_of
-from breastai.data.image_folder import ImageFolder
-from breastai.data.patients import lookup_of, plain_ids
+from breastai.data.patient_ids import lookup_of, plain_ids
 from breastai.domain.class_words import meaning_of
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule
 

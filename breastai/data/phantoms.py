@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.breast import CLASS_NAMES, draw_patient, image_of
-from breastai.data.splits import split
+from breastai.data.data_split import split
+from breastai.data.phantom_breast import CLASS_NAMES, draw_patient, image_of
 from breastai.domain.errors import FolderNotEmpty, RequestInvalid
 
 SPLIT_NAMES = ("train", "val", "test")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.patients import file_key
+from breastai.data.patient_ids import file_key
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
 
 _PREFIX = "p_"
@@ -117,7 +117,7 @@ def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None 
     )
 
 
-def matched(first: Predictions, second: Predictions) -> Predictions:
+def match_predictions(first: Predictions, second: Predictions) -> Predictions:
     """Return `second` with its rows in the order of `first`, so that both speak of the same cases row by row.
 
     By the column file where both have it, else as they stand. Raises PredictionsInvalid when they are not the same

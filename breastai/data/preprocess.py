@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.region import Region, breast_region, whole
+from breastai.data.breast_region import Region, breast_region, whole
 from breastai.domain.config import PreprocessingSettings
 
 # Raised whenever the same settings give other pixels, so that no cache serves the old ones.
@@ -21,10 +21,10 @@ def preprocess(image: Pixels, settings: PreprocessingSettings, image_size: int) 
     A grey image has three equal channels afterwards. With `resize` "pad" CLAHE sees the image alone, so
     that the black borders stay black and do not count in any histogram.
     """
-    return prepared(image, settings, image_size)[0]
+    return preprocess_image(image, settings, image_size)[0]
 
 
-def prepared(image: Pixels, settings: PreprocessingSettings, image_size: int) -> tuple[Pixels, Region]:
+def preprocess_image(image: Pixels, settings: PreprocessingSettings, image_size: int) -> tuple[Pixels, Region]:
     """Return the preprocessed image, and which part of the original it shows."""
     plane = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
     region = whole(plane)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from breastai.domain.data_locations import scheme_of, without_secrets
 from breastai.domain.errors import (
     BreastAIError,
     MissingExtra,
@@ -18,7 +19,6 @@ from breastai.domain.errors import (
     StoreUnknown,
     StoreUnreachable,
 )
-from breastai.domain.places import scheme_of, without_secrets
 
 # What a user installs for each kind of storage; fsspec itself reads the others.
 PACKAGES: Mapping[str, str] = {
@@ -131,14 +131,14 @@ def fault_of(address: str, fault: BaseException) -> BreastAIError:
     """Return the error that says what a storage's answer means, without anything that would let others in."""
     if isinstance(fault, FileNotFoundError):
         return StoreNotFound(address)
-    reason = told(fault)
+    reason = error_text(fault)
     kind = f"{type(fault).__name__} {reason}".lower()
     if isinstance(fault, PermissionError) or any(sign in kind for sign in _REFUSALS):
         return StoreRefused(address, reason)
     return StoreUnreachable(address, reason)
 
 
-def told(fault: BaseException) -> str:
+def error_text(fault: BaseException) -> str:
     """Return a fault in one short line, without passwords, keys or signatures."""
     lines = str(fault).strip().splitlines()
     text = f"{type(fault).__name__}: {lines[0]}" if lines else type(fault).__name__

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from breastai.data.frames import file_of
-from breastai.data.patients import file_key
+from breastai.data.patient_ids import file_key
 from breastai.domain.errors import SubgroupsInvalid
 
 _MAX_TABLE_BYTES = 2**28

@@ -9,17 +9,17 @@ from pydantic import Field, ValidationError, field_validator
 
 from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
+from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
-from breastai.domain.evidence import PatientScore
-from breastai.domain.listings import SettingDifference
+from breastai.domain.list_entries import SettingDifference
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
-from breastai.domain.places import checked_place
-from breastai.domain.problems import SeveralFaults, describe_problems
+from breastai.domain.records import PatientScore
 from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
 from breastai.domain.settings import Settings
 from breastai.domain.system_settings import SystemSettings
 from breastai.domain.tracking_settings import TrackingSettings
+from breastai.domain.validation_errors import SeveralFaults, describe_problems
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 

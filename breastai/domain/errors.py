@@ -949,7 +949,7 @@ class NotUnderTorchrun(InputError):
     code = "distributed.not_under_torchrun"
     template = (
         "This command is one process of several: start it with torchrun, for example torchrun --standalone "
-        "--nproc-per-node 2 -m breastai.scale.distributed. For one process there is breastai train."
+        "--nproc-per-node 2 -m breastai.commands.distributed. For one process there is breastai train."
     )
 
 

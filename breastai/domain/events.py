@@ -9,21 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from breastai.domain.evidence import (
-    ByPatient,
-    CalibrationEvidence,
-    Curve,
-    Finding,
-    ImageUse,
-    JudgedPoint,
-    PairedFigure,
-    Referral,
-    ReferralTradeOff,
-    TwinGroup,
-)
-from breastai.domain.evidence import Figure as Figure
-from breastai.domain.evidence import Number as Number
-from breastai.domain.listings import (
+from breastai.domain.list_entries import (
     DataQuestion,
     DataWarning,
     ExportEntry,
@@ -35,6 +21,20 @@ from breastai.domain.listings import (
     StudyEntry,
     WrongCase,
 )
+from breastai.domain.records import (
+    ByPatient,
+    CalibrationEvidence,
+    Curve,
+    Finding,
+    ImageUse,
+    JudgedPoint,
+    PairedFigure,
+    Referral,
+    ReferralTradeOff,
+    TwinGroup,
+)
+from breastai.domain.records import Figure as Figure
+from breastai.domain.records import Number as Number
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from breastai.domain.config import Config
-from breastai.domain.evidence import PatientScore
 from breastai.domain.patient_settings import PatientIdRule
+from breastai.domain.records import PatientScore
 
 
 class Job(BaseModel):

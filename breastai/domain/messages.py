@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, RequestInvalid, RequestUnknown
 from breastai.domain.events import ENVELOPE, EVENT, Error, Event
-from breastai.domain.problems import describe_problems
 from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.validation_errors import describe_problems
 
 # Bounds on what a message may be made of, so that none takes longer than some milliseconds to be refused.
 MOST_COMMAS = 10_000

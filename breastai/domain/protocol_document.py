@@ -14,7 +14,7 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import BreastAIError, all_errors
 from breastai.domain.events import ENVELOPE, EVENT, EVENTS, TERMINAL, Event
 from breastai.domain.requests import REQUEST, REQUESTS, Request
-from breastai.domain.v3 import FLAT_NAMES
+from breastai.domain.v3_settings import FLAT_NAMES
 
 _ASYNCAPI_VERSION = "3.0.0"
 _ADDRESS = "localhost:8765"

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from breastai.domain.problems import describe_problems
 from breastai.domain.settings import Settings
+from breastai.domain.validation_errors import describe_problems
 
 Value = bool | int | float | str
 _SECTIONS = ("preprocessing", "augmentation", "model", "training")

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from breastai.domain.fault_sentences import FAULTS_FR
+from breastai.domain.progress_sentences import PLAN_FR, PROGRESS_FR
 from breastai.domain.reason_sentences import REASONS_FR
-from breastai.domain.working_sentences import PLAN_FR, PROGRESS_FR
 
 # A pattern of the whole sentence, as Python and JavaScript both read it, and its French, with a {} for each group in
 # their order. A group that is a sentence of its own is put into French as well. The first that fits counts.

@@ -2,7 +2,7 @@
 
 from pydantic import Field, field_validator
 
-from breastai.domain.places import checked_place
+from breastai.domain.data_locations import checked_place
 from breastai.domain.settings import Settings
 
 

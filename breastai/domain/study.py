@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from breastai.domain.evidence import Curve, Figure, Number, Part
+from breastai.domain.records import Curve, Figure, Number, Part
 
 StudyKind = Literal["crossval", "tuning", "seeds"]
 StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
@@ -147,7 +147,7 @@ class Study(Part):
         members = [changed if member.run_id == changed.run_id else member for member in self.members]
         return self.model_copy(update={"members": members if known else [*members, changed]})
 
-    def ended(self, state: StudyState, message: str = "") -> "Study":
+    def with_end(self, state: StudyState, message: str = "") -> "Study":
         """Return the study as over; a member in progress stopped with it."""
         members = [
             member.model_copy(update={"state": "stopped"}) if member.state == "running" else member

@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from breastai.domain.config import Config
 from breastai.domain.errors import ConfigInvalid
-from breastai.engine.attention import CBAM
+from breastai.engine.network.attention import CBAM
 
 # What timm calls the layers before the first stage.
 _STEMS = ("stem", "conv_stem", "patch_embed")

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from breastai.data.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings, of_a_model
-from breastai.domain.decision import DecisionRule
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
-from breastai.predictor.answer import Answer, joined
-from breastai.predictor.references import References, Replayed, compared, reference_images
+from breastai.predictor.model_output import Answer, join_outputs
+from breastai.predictor.reference_answers import References, Replayed, compare_references, reference_images
 
 METADATA_KEY = "breastai"
 INPUT_NAME = "images"
@@ -141,10 +141,10 @@ class OnnxModel:
             references.seed,
             references.side,
         )
-        found = joined([self.answer(images[number : number + 1]) for number in range(len(images))])
+        found = join_outputs([self.answer(images[number : number + 1]) for number in range(len(images))])
         if found.probabilities.shape[1] != len(references.probabilities[0]):
             raise ModelUnreadable(self.path.as_posix(), "its reference answers are of other classes")
-        return compared(references, images, found)
+        return compare_references(references, images, found)
 
     def verify(self) -> Replayed:
         """Replay the references; raise ReferencesDiffer when this copy answers otherwise than the exported model."""

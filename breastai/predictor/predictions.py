@@ -11,16 +11,16 @@ from typing import Protocol
 
 import numpy as np
 
-from breastai.clinical.decision import decide
+from breastai.clinical.apply_decision_rule import decide
 from breastai.data.decode import Decoded
-from breastai.data.headers import NO_HEADER, Header, header_of
-from breastai.data.preprocess import Pixels, prepared
-from breastai.data.reading import read_for, reading_notes
+from breastai.data.dicom_headers import NO_HEADER, Header, header_of
+from breastai.data.model_images import read_for, reading_notes
+from breastai.data.preprocess import Pixels, preprocess_image
 from breastai.domain.config import PreprocessingSettings
-from breastai.domain.decision import DecisionRule
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Event, Prediction, PredictionsComplete, Processing, ProgressUpdate
-from breastai.predictor.answer import Answer
+from breastai.predictor.model_output import Answer
 
 BATCH_SIZE = 8
 # Activations of a batch take memory in proportion to its pixels: larger images come in smaller batches.
@@ -77,7 +77,7 @@ def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path
                 future.cancel()
 
 
-def told(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
+def predictions_events(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
     """Yield the answers, how far they are where there are many, and at the end that they are complete."""
     failed = 0
     for number, answer in enumerate(answers, 1):
@@ -113,7 +113,7 @@ def _read(file: Path, model: Answering) -> _Read:
 
 def _ready(decoded: Decoded, name: str, model: Answering, header: Header) -> _Read:
     image = decoded.pixels
-    pixels, region = prepared(image, model.preprocessing, model.image_size)
+    pixels, region = preprocess_image(image, model.preprocessing, model.image_size)
     height, width = image.shape[:2]
     box = (region.left, region.top, region.width, region.height)
     processing = Processing(

@@ -7,7 +7,8 @@ from breastai.data.cases import Folders
 from breastai.domain.config import Config
 from breastai.domain.events import Event, JobStopped
 from breastai.domain.jobs import Crossval, TrainSeeds, Tune
-from breastai.storage.recording import Stop
+from breastai.scale.ray_connection import check_cluster
+from breastai.storage.run_recorder import Stop
 from breastai.storage.workspace import Workspace
 
 
@@ -16,8 +17,10 @@ def ask_first(
 ) -> Generator[Event, None, bool]:
     """Look at the images of a study; return whether it may begin, or was stopped meanwhile.
 
-    Raises LeaksDoubtful or TwinsFound where data.on_leak has to answer first.
+    Raises LeaksDoubtful or TwinsFound where data.on_leak has to answer first, and ClusterUnreachable before the look.
     """
+    if config.system.cluster is not None:
+        check_cluster(config.system.cluster)
     looking = pass_gate(config, folders, workspace, asker=(job.kind, job.config))
     try:
         for event in looking:

@@ -11,12 +11,10 @@ from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
 from breastai.domain.catalog import EXPORT_FORMATS
-from breastai.domain.decision import DecisionRule, NoveltyLimit
+from breastai.domain.decision_rule import DecisionRule, NoveltyLimit
 from breastai.domain.errors import ExportFailed
 from breastai.domain.study import Study
-from breastai.engine.checkpoint_io import Loaded, load_checkpoint
-from breastai.engine.export import EXPORTED_NOVELTY, REPLAYED_NOVELTY, source_of
-from breastai.engine.exported_graph import (
+from breastai.engine.export.exported_graph import (
     ExportedGraph,
     as_input,
     checkpoint_answer,
@@ -25,10 +23,12 @@ from breastai.engine.exported_graph import (
     exported_graph,
     metadata,
 )
-from breastai.engine.onnx_file import answer_of, describe, write_float32
-from breastai.predictor.answer import Answer
+from breastai.engine.export.exporters import EXPORTED_NOVELTY, REPLAYED_NOVELTY, source_of
+from breastai.engine.export.onnx_file import answer_of, describe, write_float32
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
+from breastai.predictor.model_output import Answer
 from breastai.predictor.onnx_model import NOVELTY_NAME, OUTPUT_NAME, OnnxModel
-from breastai.predictor.references import references_for
+from breastai.predictor.reference_answers import references_for
 from breastai.storage.checkpoints import checkpoint_files
 from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import Workspace, replace_durably, sync_file

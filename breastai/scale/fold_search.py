@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import Event, Log, ProgressUpdate, TuningUpdate
-from breastai.domain.evidence import SplitFile
+from breastai.domain.records import SplitFile
 from breastai.domain.study import Study, StudyMember
-from breastai.scale.members import StudyInProgress
-from breastai.scale.search import Search, searched
-from breastai.scale.tune import new_search, opened_trials
+from breastai.scale.hyperparameter_search import new_search, opened_trials
+from breastai.scale.search_state import Search, run_search
+from breastai.scale.study_runner import StudyInProgress
 from breastai.storage.studies import study_file
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -55,7 +55,7 @@ def search_in_fold(
     with opened_trials(folder / "trials.db", inner_config) as trials:
         search = Search(inner_config, trials, inner)
         member = member.model_copy(update={"tuning": search.state})
-        for event in searched(search):
+        for event in run_search(search):
             if member.state != "running" or isinstance(event, TuningUpdate):
                 member = member.model_copy(update={"state": "running", "tuning": search.state})
                 yield progress.change(member)

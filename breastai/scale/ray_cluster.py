@@ -17,10 +17,10 @@ from breastai.domain.events import Event, Log, ProgressUpdate, StudyMemberChange
 from breastai.domain.messages import decode_event, error_event
 from breastai.domain.study import StudyMember
 from breastai.domain.system_settings import SystemSettings
-from breastai.scale.members import MemberFailed, MemberStopped, StudyInProgress
-from breastai.scale.on_node import Ending, Task, do_member
-from breastai.scale.ray_connection import HEAD, connected, needs, reason_of, room
-from breastai.storage.recording import StopReason
+from breastai.scale.ray_connection import HEAD, connect_cluster, needs, reason_of, room
+from breastai.scale.remote_task import Ending, Task, run_remote_task
+from breastai.scale.study_runner import MemberFailed, MemberStopped, StudyInProgress
+from breastai.storage.run_recorder import StopReason
 
 # How often Ray begins a member again after its node or process was lost.
 MAX_RETRIES = 3
@@ -35,10 +35,10 @@ class Members(Protocol):
 
     follow: bool
 
-    def drawn(self) -> StudyMember | None: ...
+    def next_member(self) -> StudyMember | None: ...
     def lags_behind(self, member: StudyMember) -> bool: ...
-    def over(self, member: StudyMember) -> Iterator[Event]: ...
-    def failed(self, run_id: str, failure: MemberFailed) -> Iterator[Event]: ...
+    def record_end(self, member: StudyMember) -> Iterator[Event]: ...
+    def record_failure(self, run_id: str, failure: MemberFailed) -> Iterator[Event]: ...
 
 
 class Given:
@@ -49,16 +49,16 @@ class Given:
     def __init__(self, progress: StudyInProgress, members: Sequence[StudyMember]) -> None:
         self._progress, self._left = progress, list(members)
 
-    def drawn(self) -> StudyMember | None:
+    def next_member(self) -> StudyMember | None:
         return self._left.pop(0) if self._left else None
 
     def lags_behind(self, member: StudyMember) -> bool:
         return False
 
-    def over(self, member: StudyMember) -> Iterator[Event]:
+    def record_end(self, member: StudyMember) -> Iterator[Event]:
         yield self._progress.change(member)
 
-    def failed(self, run_id: str, failure: MemberFailed) -> Iterator[Event]:
+    def record_failure(self, run_id: str, failure: MemberFailed) -> Iterator[Event]:
         raise failure
 
 
@@ -81,7 +81,7 @@ def on_cluster(progress: StudyInProgress, members: Members, system: SystemSettin
 
     Raises ClusterUnreachable, MissingExtra, MemberStopped, and MemberFailed once the others have stopped too.
     """
-    with connected(system.cluster or "local") as ray:
+    with connect_cluster(system.cluster or "local") as ray:
         yield from _Tasks(ray, progress, members, system).events()
 
 
@@ -135,7 +135,7 @@ def do_task(task: str, mailbox: Any) -> str:
     told = Task.model_validate_json(task)
     line = Line(ray, mailbox, told.run_id)
     node = f"{platform.node()} ({ray.get_runtime_context().get_node_id()[:8]})"
-    return do_member(told, node, line.tell, line.stop_requested, line.lags_behind).model_dump_json()
+    return run_remote_task(told, node, line.tell, line.stop_requested, line.lags_behind).model_dump_json()
 
 
 class Line:
@@ -204,7 +204,7 @@ class _Tasks:
         """Hand members to Ray: all there are, or, where the next follows from those over, as many as there is room for."""
         progress = self._progress
         while self._stop is None and self._ended_by is None and self._has_room():
-            member = self._members.drawn()
+            member = self._members.next_member()
             if member is None:
                 return
             if all(known.run_id != member.run_id for known in progress.study.members):
@@ -246,7 +246,7 @@ class _Tasks:
         run_id = member.run_id
         if member.is_over:
             self._shares[run_id] = 0.0
-            yield from self._members.over(member)
+            yield from self._members.record_end(member)
         elif not self._progress.study.member(run_id).is_over:
             yield self._progress.change(member)
         if member.trial is not None and member.state == "running" and member.epoch:
@@ -260,7 +260,7 @@ class _Tasks:
             return
         if ending.error is not None:
             try:
-                yield from self._members.failed(run_id, MemberFailed(ending.error))
+                yield from self._members.record_failure(run_id, MemberFailed(ending.error))
             except MemberFailed as failure:
                 self._ended_by = failure
         else:

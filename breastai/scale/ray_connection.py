@@ -41,7 +41,7 @@ def room(nodes: Sequence[dict[str, Any]], needed: dict[str, float]) -> int:
 
 
 @contextlib.contextmanager
-def connected(address: str) -> Iterator[ModuleType]:
+def connect_cluster(address: str) -> Iterator[ModuleType]:
     """Connect to a cluster, or start one on this machine, until the end of the block."""
     check_cluster(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

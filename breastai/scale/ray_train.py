@@ -18,8 +18,8 @@ from breastai.domain.events import Error, Event, Log, ProgressUpdate, TrainingSt
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import decode_event, encode_event, error_event
 from breastai.scale.ray_cluster import MAX_RETRIES, Line, Mailbox
-from breastai.scale.ray_connection import HEAD, connected, needs, reason_of
-from breastai.storage.recording import Pace, Stop, StopReason
+from breastai.scale.ray_connection import HEAD, connect_cluster, needs, reason_of
+from breastai.storage.run_recorder import Pace, Stop, StopReason
 from breastai.storage.workspace import Workspace
 
 _LOOK_EVERY_S = 0.5
@@ -34,7 +34,7 @@ def train_on_cluster(
     job: Train | Resume, config: Config, workspace: Workspace, stop_requested: Stop
 ) -> Iterator[Event]:
     """Yield the events of a run, its last word last; they are in its journal already. Raises ClusterUnreachable or MissingExtra."""
-    with connected(config.system.cluster or "local") as ray:
+    with connect_cluster(config.system.cluster or "local") as ray:
         mailbox = ray.remote(Mailbox).options(num_cpus=0, resources={HEAD: 0.001}).remote()
         fit = _Fit(_trainer(ray, job, config, workspace, mailbox))
         fit.start()
@@ -133,21 +133,21 @@ def do_part(told: dict[str, Any]) -> None:
     import ray
     from ray.train.torch import get_device
 
-    from breastai.scale.crowd import Crowd
-    from breastai.scale.distributed import perform
+    from breastai.scale.distributed_run import perform
+    from breastai.scale.torch_process_group import TorchProcessGroup
 
     job: Train | Resume = (Train if told["kind"] == "train" else Resume).model_validate_json(told["job"])
     line = Line(ray, told["mailbox"], job.run_id)
-    crowd = Crowd(get_device())
+    crowd = TorchProcessGroup(get_device())
     crowd.wants_stop = _asked(line)
     workspace = Workspace.open(job.workspace)
-    if isinstance(job, Train) and crowd.told(lambda: "begun" * workspace.journal_file(job.run_id).is_file()):
+    if isinstance(job, Train) and crowd.broadcast(lambda: "begun" * workspace.journal_file(job.run_id).is_file()):
         job = Resume(workspace=job.workspace, session_id=job.session_id, run_id=job.run_id)
     pace = Pace()
     lost = False
     for event in perform(job, crowd):
         lost = lost or (isinstance(event, Error) and event.code == ProcessLost.code)
-        if crowd.first and pace.passes(event):
+        if crowd.is_main and pace.passes(event):
             line.tell(encode_event(event))
     if lost or crowd.left_alone:
         raise _LostAgain

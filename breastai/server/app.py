@@ -18,8 +18,9 @@ from websockets.http11 import Request, Response
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
 from breastai.domain.server_settings import ServerSettings
-from breastai.server import static
-from breastai.server.access import (
+from breastai.server.access.admission import Admission
+from breastai.server.access.allowed_paths import DataRoots
+from breastai.server.access.connection_rules import (
     MOST_CONNECTIONS,
     MOST_MESSAGE_BYTES,
     WILDCARDS,
@@ -29,20 +30,19 @@ from breastai.server.access import (
     is_public_at_a_door,
     wants_websocket,
 )
-from breastai.server.audit_log import AUDIT, tell
-from breastai.server.connection import serve_connection
-from breastai.server.data_roots import DataRoots
-from breastai.server.doors import Doorstep, door
-from breastai.server.doorway import Doorway
-from breastai.server.gate import Gate
-from breastai.server.intake import metered
-from breastai.server.protection import Protection, protect
-from breastai.server.refusals import Refusals
-from breastai.server.server_log import LOG, kept_out_of_logs, logging_to
+from breastai.server.access.rate_limit import RateLimit
+from breastai.server.access.security import Security, make_security
+from breastai.server.background_tasks import back_up_on_schedule, go_on_with_interrupted
+from breastai.server.connections import static_files
+from breastai.server.connections.open_connections import OpenConnections
+from breastai.server.connections.sockets import BACKLOG, Listening, listen
+from breastai.server.connections.throttled_connection import throttled_connection
+from breastai.server.entry_points import EntryPoint, load_entry_point
+from breastai.server.jobs.supervisor import WORKER_COMMAND, Deadlines, Supervisor
+from breastai.server.logs.audit_log import AUDIT, tell
+from breastai.server.logs.server_log import LOG, kept_out_of_logs, logging_to
+from breastai.server.requests.connection import serve_connection
 from breastai.server.services import Services, workspace_config
-from breastai.server.sockets import BACKLOG, Listening, listen
-from breastai.server.supervisor import WORKER_COMMAND, Deadlines, Supervisor
-from breastai.server.upkeep import back_up_on_schedule, go_on_with_interrupted
 from breastai.storage.workspace import Workspace
 
 SHUTDOWN_WITHIN_S = 60.0
@@ -66,7 +66,7 @@ class Options:
     settings: ServerSettings = field(default_factory=ServerSettings)
     worker_command: Sequence[str] = WORKER_COMMAND
     deadlines: Deadlines = field(default_factory=Deadlines)
-    frontend: Path = field(default_factory=static.frontend_dir)
+    frontend: Path = field(default_factory=static_files.frontend_dir)
 
     @classmethod
     def of(
@@ -96,8 +96,8 @@ class RunningServer:
     services: Services
     host: str
     port: int
-    protection: Protection
-    doorway: Doorway
+    protection: Security
+    doorway: OpenConnections
     rest_port: int | None = None
 
     @property
@@ -139,7 +139,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
                 options.workspace.logs_dir / "audit.log", {AUDIT: logging.INFO}, "%(message)s", _AUDIT_FILES_KEPT
             )
         )
-        protection = protect(options.workspace, options.host, options.settings, options.frontend)
+        protection = make_security(options.workspace, options.host, options.settings, options.frontend)
         stack.enter_context(kept_out_of_logs(protection.token))
         services = Services.build(
             options.workspace,
@@ -159,14 +159,16 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             protection.token_required,
             protection.scheme,
         )
-        refusals, doorway = Refusals(), Doorway()
-        front_door = FrontDoor(Gate(access, refusals), services, static.static_table(options.frontend), doorway)
+        refusals, doorway = RateLimit(), OpenConnections()
+        front_door = FrontDoor(
+            Admission(access, refusals), services, static_files.static_table(options.frontend), doorway
+        )
         for listener in listening.sockets:
             server = await serve(
                 partial(serve_connection, services),
                 sock=listener,
                 ssl=protection.tls,
-                create_connection=metered(services.turns, doorway.enter, doorway.leave),
+                create_connection=throttled_connection(services.turns, doorway.enter, doorway.leave),
                 process_request=front_door.answer,
                 max_size=MOST_MESSAGE_BYTES,
                 compression=None,  # on one machine it costs time and saves nothing
@@ -197,18 +199,18 @@ async def _open_rest(
     options: Options,
     services: Services,
     access: Access,
-    refusals: Refusals,
-    protection: Protection,
+    refusals: RateLimit,
+    protection: Security,
 ) -> int | None:
     """Open the REST door where one is asked for, until the stack closes; return its port. Raise MissingExtra."""
     if options.rest_port is None:
         return None
-    open_door = door("rest")
+    open_door = load_entry_point("rest")
     listening = listen(options.host, options.rest_port)
     stack.callback(_close_sockets, listening)
     rule = replace(access, port=listening.port, public=is_public_at_a_door)
     await stack.enter_async_context(
-        open_door(Doorstep(services, listening, rule, Gate(rule, refusals), protection.tls))
+        open_door(EntryPoint(services, listening, rule, Admission(rule, refusals), protection.tls))
     )
     LOG.info("REST on port %d", listening.port)
     return listening.port
@@ -243,27 +245,31 @@ class FrontDoor:
     """What every request meets first: refused, answered as plain HTTP, or let through to be a WebSocket."""
 
     def __init__(
-        self, gate: Gate, services: Services, table: Mapping[str, static.StaticFile], doorway: Doorway
+        self,
+        gate: Admission,
+        services: Services,
+        table: Mapping[str, static_files.StaticFile],
+        doorway: OpenConnections,
     ) -> None:
         self._gate, self._services, self._table, self._doorway = gate, services, table, doorway
 
     async def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Return the answer to a request, None for a WebSocket that may open."""
-        self._doorway.asked(connection)
+        self._doorway.note_request(connection)
         peer = str(connection.remote_address[0]) if connection.remote_address else ""
         refusal = self._gate.refusal(peer, request.headers, request.path)
         if refusal is not None:
             wait = {} if refusal.retry_after_s is None else {"Retry-After": str(refusal.retry_after_s)}
-            return static.text_response(refusal.status, refusal.text, **wait)
+            return static_files.text_response(refusal.status, refusal.text, **wait)
         if not wants_websocket(request.headers):
             if not is_public(request.headers, request.path):
                 tell("read", peer, asked=request.path.partition("?")[0])
-            return await static.answer(self._table, request, self._services.workspace)
+            return await static_files.answer(self._table, request, self._services.workspace)
         if len(self._services.hub) >= MOST_CONNECTIONS:
             self._gate.note(peer, f"{len(self._services.hub)} connections are open")
-            return static.text_response(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")
+            return static_files.text_response(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections.\n")
         if request.path.partition("?")[0] != "/":
-            return static.text_response(http.HTTPStatus.NOT_FOUND, "The WebSocket is at /.\n")
+            return static_files.text_response(http.HTTPStatus.NOT_FOUND, "The WebSocket is at /.\n")
         return None
 
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from breastai.domain.config import Config, overlay, parse_config, read_config_file
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Event
-from breastai.server.data_roots import DataRoots
-from breastai.server.handed_images import HandedImages
-from breastai.server.hub import Hub
-from breastai.server.job_queue import JobQueue
-from breastai.server.job_runner import JobRunner, status
-from breastai.server.light_lane import LightLane
-from breastai.server.session import Session
-from breastai.server.supervisor import Supervisor
-from breastai.server.turns import Turns
+from breastai.server.access.allowed_paths import DataRoots
+from breastai.server.connections.broadcast import Broadcaster
+from breastai.server.connections.fair_queue import FairQueue
+from breastai.server.jobs.job_queue import JobQueue
+from breastai.server.jobs.job_runner import JobRunner, status
+from breastai.server.jobs.preview_worker import PreviewWorker
+from breastai.server.jobs.session import Session
+from breastai.server.jobs.supervisor import Supervisor
+from breastai.server.jobs.uploads import Uploads
 from breastai.storage.runs import RunSummaries
 from breastai.storage.workspace import Workspace
 
@@ -49,14 +49,14 @@ class Services:
     data_roots: DataRoots
     sessions: Sessions
     supervisor: Supervisor
-    hub: Hub
+    hub: Broadcaster
     runner: JobRunner
     queue: JobQueue
     runs: RunSummaries
-    light: LightLane
-    handed: HandedImages
+    light: PreviewWorker
+    handed: Uploads
     token_required: bool = False
-    turns: Turns = field(default_factory=Turns)
+    turns: FairQueue = field(default_factory=FairQueue)
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -69,9 +69,9 @@ class Services:
         def latest_state(session_id: str) -> Event:
             return status(sessions.get(session_id), hub)
 
-        hub = Hub(latest_state)
+        hub = Broadcaster(latest_state)
         runner = JobRunner(workspace, supervisor, hub)
-        light = LightLane(supervisor.command, workspace.logs_dir / "light_worker.log")
+        light = PreviewWorker(supervisor.command, workspace.logs_dir / "light_worker.log")
         queue = JobQueue(workspace, data_roots, runner, hub, sessions.get)
         return cls(
             workspace,
@@ -83,7 +83,7 @@ class Services:
             queue,
             RunSummaries(workspace),
             light,
-            HandedImages(workspace),
+            Uploads(workspace),
             token_required,
         )
 

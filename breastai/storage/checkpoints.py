@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config, of_a_model
-from breastai.domain.decision import DecisionRule
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, RunLocked
 from breastai.domain.events import CheckpointEntry
 from breastai.storage.studies import check_study_of

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from breastai.storage.backup import list_backups
+from breastai.storage.backup_archive import list_backups
 from breastai.storage.checkpoints import checkpoint_weights
 from breastai.storage.exports import list_exports
 from breastai.storage.workspace import Workspace

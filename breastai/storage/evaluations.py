@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from breastai.domain.errors import WorkspaceUnusable
-from breastai.domain.evidence import EvaluationRecord
+from breastai.domain.records import EvaluationRecord
 from breastai.storage.private_files import open_private
-from breastai.storage.salt import hashed, project_salt
+from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
 
 _NUMBERED = re.compile(r"(.+)-(\d+)\.json")
@@ -37,11 +37,11 @@ def numbers_by_hash(workspace: Workspace, names: Iterable[str]) -> dict[str, int
         plain = sha256_of(name)
         found[plain] = number
         if salt is not None:
-            found[hashed(salt, plain)] = number
+            found[salted_hash(salt, plain)] = number
     return found
 
 
-def salted(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
+def salt_record(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
     """Return a record whose hashes of names and patients nobody can try out without the salt; a salted one as it is.
 
     P00417 and its like are a few million: without a salt each is found in no time.
@@ -51,8 +51,8 @@ def salted(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
     cases = [
         case.model_copy(
             update={
-                "name_sha256": hashed(salt, case.name_sha256),
-                "patient_sha256": None if case.patient_sha256 is None else hashed(salt, case.patient_sha256),
+                "name_sha256": salted_hash(salt, case.name_sha256),
+                "patient_sha256": None if case.patient_sha256 is None else salted_hash(salt, case.patient_sha256),
             }
         )
         for case in record.cases
@@ -81,7 +81,7 @@ def save_evaluation(workspace: Workspace, record: EvaluationRecord) -> Path:
 
     Where the workspace's salt can't be used the record gets one that nobody keeps: its figures hold all the same.
     """
-    record = salted(record, _salt_of(workspace) or secrets.token_bytes(32))
+    record = salt_record(record, _salt_of(workspace) or secrets.token_bytes(32))
     folder = evaluations_dir(workspace, record.run_id)
     name = _ODD.sub("_", record.split or Path(record.data).name).strip("._")[:60] or "data"
     numbers = [int(found[2]) for path in folder.glob("*.json") if (found := _NUMBERED.fullmatch(path.name))]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.errors import ExportNotFound
-from breastai.domain.listings import ExportEntry
+from breastai.domain.list_entries import ExportEntry
 from breastai.storage.workspace import Workspace, sync_folder
 
 

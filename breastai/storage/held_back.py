@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from breastai.domain.config import Config, overlay, read_config_file
+from breastai.domain.data_locations import is_remote, without_secrets
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import HeldBack
-from breastai.domain.places import is_remote, without_secrets
-from breastai.domain.v3 import FLAT_NAMES, nested
+from breastai.domain.v3_settings import FLAT_NAMES, nest_settings
 from breastai.storage.workspace import Workspace
 
 _DEFAULTS = Config().model_dump(mode="json")
@@ -79,7 +79,7 @@ def hold_back(
 def _sections(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration by sections; names of version 3 that can't be placed in them are left out."""
     try:
-        return nested(values)
+        return nest_settings(values)
     except (BreastAIError, ValueError, TypeError, AttributeError):
         return {key: value for key, value in values.items() if key not in FLAT_NAMES and key != "data_path"}
 

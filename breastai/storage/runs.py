@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from breastai.domain.config import settings_that_differ
 from breastai.domain.errors import RunLocked
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
-from breastai.domain.history import columns, thinned
-from breastai.domain.listings import RunEntry
+from breastai.domain.list_entries import RunEntry
+from breastai.domain.run_history import columns, thin_history
 from breastai.storage.checkpoints import checkpoint_kinds
 from breastai.storage.journal import journal_lines
 from breastai.storage.run_lock import HOLDER, LOCK
@@ -129,7 +129,7 @@ def compare_runs(workspace: Workspace, summaries: RunSummaries, run_ids: Sequenc
         entry = summaries.entry(run_id)
         config, updates = _course(workspace.journal_file(run_id))
         configs.append(config)
-        kept = thinned(updates)
+        kept = thin_history(updates)
         compared.append(ComparedRun(run=entry, curves=columns(kept), epochs=len(updates), config=config))
     return RunsCompared(runs=compared, differences=settings_that_differ(configs))
 

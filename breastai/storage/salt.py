@@ -29,6 +29,6 @@ def project_salt(workspace: Workspace) -> bytes:
     return salt
 
 
-def hashed(salt: bytes, text: str) -> str:
+def salted_hash(salt: bytes, text: str) -> str:
     """Return 16 hexadecimal digits that only whoever has the salt could find again."""
     return hmac.new(salt, text.encode(), hashlib.sha256).hexdigest()[:16]

@@ -36,7 +36,7 @@ def read_study(workspace: Workspace, study_id: str) -> Study:
     except (OSError, ValidationError, ValueError) as error:
         raise StudyDamaged(study_id, type(error).__name__) from None
     if study.state == "running" and not is_going_on(workspace, study_id):
-        return study.ended("interrupted")
+        return study.with_end("interrupted")
     return study
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
-from breastai.domain.places import is_remote
-from breastai.storage.mirror import as_written, local_place
 from breastai.storage.private_files import make_private, make_tree_private, private_folder
+from breastai.storage.remote_mirror import as_written, local_place
 from breastai.storage.run_lock import LOCK, is_held, shown_as_held
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -11,9 +11,9 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from serve import server
 
-from breastai.clinical.decision import decide
+from breastai.clinical.apply_decision_rule import decide
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.references import reference_images
+from breastai.predictor.reference_answers import reference_images
 
 ALLOWED = 1e-3
 

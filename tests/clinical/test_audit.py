@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.clinical.audit import FAULTS, Audit, audit, cases_needed, half_interval
-from breastai.clinical.shortcuts import FEATURES
-from breastai.data.image_folder import scan
+from breastai.clinical.image_audit import FAULTS, Audit, audit, cases_needed, half_interval
+from breastai.clinical.shortcut_features import FEATURES
+from breastai.data.class_folders import scan
 
 from ..data.test_dicom import content, dataset
 
@@ -129,14 +129,14 @@ def test_what_is_no_image_of_tissue_is_named(sound: Path) -> None:
     folder = sound / "train" / "benign"
     cv2.imwrite(str(folder / "blank.png"), np.full((100, 100), 3, dtype=np.uint8))
     cv2.imwrite(str(folder / "tiny.png"), tissue(50)[:20, :50])
-    cv2.imwrite(str(folder / "outline.png"), np.where(tissue(51) > 80, 255, 0).astype(np.uint8))
+    cv2.imwrite(str(folder / "squares.png"), np.where(tissue(51) > 80, 255, 0).astype(np.uint8))
     cv2.imwrite(str(folder / "0001_mask.png"), np.where(tissue(52) > 80, 255, 0).astype(np.uint8))
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (folder / "notes.txt").write_text("no image")
     by_code = {finding.code: set(finding.files) for finding in run(sound, "train").findings}
     assert by_code["images.blank"] == {"train/benign/blank.png"}
     assert by_code["images.tiny"] == {"train/benign/tiny.png"}
-    assert by_code["masks.by_content"] == {"train/benign/outline.png"}
+    assert by_code["masks.by_content"] == {"train/benign/squares.png"}
     assert by_code["masks.by_name"] == {"train/benign/0001_mask.png"}
     assert by_code["images.broken"] == {"train/benign/broken.png", "train/benign/notes.txt"}
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.clinical import auditing
+from breastai.clinical import audit_job
 from breastai.domain.config import parse_config
 from breastai.domain.errors import CommandInvalid, DataNotFound
 from breastai.domain.events import AuditDone
@@ -43,7 +43,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def run(workspace: Workspace, data: Path, **options: Any) -> AuditDone:
-    event = list(auditing.audit(Audit(workspace=str(workspace.root), data=str(data), **options), workspace))[-1]
+    event = list(audit_job.audit(Audit(workspace=str(workspace.root), data=str(data), **options), workspace))[-1]
     assert isinstance(event, AuditDone)
     return event
 
@@ -69,7 +69,7 @@ def test_the_same_images_are_audited_once(workspace: Workspace, data: Path, monk
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("audited again")
 
-    monkeypatch.setattr(auditing.auditor, "audit", never)
+    monkeypatch.setattr(audit_job.auditor, "audit", never)
     assert run(workspace, data) == first
     (data / "train" / "benign" / "0.png").unlink()
     with pytest.raises(AssertionError, match="audited again"):
@@ -107,9 +107,9 @@ def test_another_patient_rule_or_another_constant_is_another_audit(
     run(workspace, data)
     run(workspace, data, patient_id={"pattern": r"^(\w+)\."})
     assert records() == 2
-    monkeypatch.setattr(auditing.duplicate_verification, "LEAST_SHARE", 0.61)
+    monkeypatch.setattr(audit_job.duplicate_verification, "LEAST_SHARE", 0.61)
     run(workspace, data)
-    monkeypatch.setattr(auditing.auditor, "_IMBALANCE", 2.9)
+    monkeypatch.setattr(audit_job.auditor, "_IMBALANCE", 2.9)
     run(workspace, data)
     assert records() == 4
 
@@ -122,11 +122,11 @@ def test_the_folders_of_a_configuration_are_audited_by_its_own_rule(workspace: W
         }
     )
     job = Audit(workspace=str(workspace.root), config=config, patient_id=config.evaluation.patient_id)
-    found = list(auditing.audit(job, workspace))[-1]
+    found = list(audit_job.audit(job, workspace))[-1]
     assert isinstance(found, AuditDone)
     assert {finding.code for finding in found.findings} >= {"patients.across_splits", "patients.same_image"}
 
 
 def test_an_audit_of_nothing_is_refused(workspace: Workspace) -> None:
     with pytest.raises(CommandInvalid):
-        list(auditing.audit(Audit(workspace=str(workspace.root)), workspace))
+        list(audit_job.audit(Audit(workspace=str(workspace.root)), workspace))

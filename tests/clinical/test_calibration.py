@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from breastai.clinical.apply_decision_rule import calibrate as apply
 from breastai.clinical.calibration import fit_calibration, log_loss, prior_shift
-from breastai.clinical.decision import calibrated as apply
-from breastai.clinical.evidence import evaluate
-from breastai.domain.decision import Calibration
+from breastai.clinical.metric_intervals import evaluate
+from breastai.domain.decision_rule import Calibration
 
 CLASSES = ("benign", "malignant")
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastai.clinical.auditing import audit_record
+from breastai.clinical.audit_job import audit_record
 from breastai.clinical.colour_space import mistaken_colour_space
+from breastai.data.class_folders import scan
 from breastai.data.decode import read_image
-from breastai.data.image_folder import scan
 from breastai.storage.workspace import Workspace
 
 from ..data.test_dicom import content, dataset

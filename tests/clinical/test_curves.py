@@ -8,7 +8,7 @@ import pytest
 from sklearn import metrics as sk
 
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
-from breastai.clinical.evidence import evaluate
+from breastai.clinical.metric_intervals import evaluate
 
 
 def test_the_area_under_the_roc_curve_is_the_auc_and_the_curve_fits_a_chart(draw_cases: Any) -> None:

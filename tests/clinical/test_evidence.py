@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from breastai.clinical import weighted
+from breastai.clinical import weighted_metrics
 from breastai.clinical.agreement_intervals import agreement_intervals
-from breastai.clinical.evidence import evaluate, patient_figures
+from breastai.clinical.epoch_metrics import epoch_figures
 from breastai.clinical.intervals import wilson
-from breastai.clinical.metrics import epoch_figures
+from breastai.clinical.metric_intervals import evaluate, patient_figures
 from breastai.clinical.roc_intervals import average_precision, partial_auc
 
 CLASSES = ("benign", "malignant", "normal")
@@ -150,9 +150,9 @@ def test_weights_count_cases_as_often_as_they_say(draw_cases: Any) -> None:
 
     def figures(weights: Any, rows: Any) -> dict[str, Any]:
         truth, scores = labels[rows], probabilities[rows]
-        matrices = weighted.confusions(weights, truth, scores.argmax(axis=1), 3)
-        found = weighted.agreement(matrices) | weighted.of_probabilities(weights, truth, scores)
-        return found | weighted.of_scores(weights, truth == 1, scores[:, 1], (0.9,), (0.9,))
+        matrices = weighted_metrics.confusions(weights, truth, scores.argmax(axis=1), 3)
+        found = weighted_metrics.agreement(matrices) | weighted_metrics.of_probabilities(weights, truth, scores)
+        return found | weighted_metrics.of_scores(weights, truth == 1, scores[:, 1], (0.9,), (0.9,))
 
     counted = figures(times[None, :].astype(float), np.arange(40))
     written_out = figures(np.ones((1, len(repeated))), repeated)

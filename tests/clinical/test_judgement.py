@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from breastai.clinical.deciding import fit_decision_rule
-from breastai.clinical.judgement import compare, gather_evidence, thinned
+from breastai.clinical.evidence import compare, gather_evidence, thin_curve
+from breastai.clinical.fit_decision_rule import fit_decision_rule
 from breastai.domain.config import Config
-from breastai.domain.decision import DecisionRule
-from breastai.domain.evidence import Evidence
+from breastai.domain.decision_rule import DecisionRule
+from breastai.domain.records import Evidence
 
 NAMES = ["benign", "malignant", "normal"]
 
@@ -85,6 +85,6 @@ def test_a_better_model_is_better_by_as_much_as_its_figures_say(draw_cases: Any)
 
 def test_a_thinned_curve_keeps_its_ends() -> None:
     curve = {"x": [float(n) for n in range(1000)], "y": [None] * 1000}
-    short = thinned(curve, 10)
+    short = thin_curve(curve, 10)
     assert (short["x"][0], short["x"][-1], len(short["x"]), len(short["y"])) == (0.0, 999.0, 10, 10)
-    assert thinned({"x": []}) == {"x": []}
+    assert thin_curve({"x": []}) == {"x": []}

@@ -5,8 +5,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from breastai.clinical.evidence import evaluate
-from breastai.data.duplicates import find_duplicates, thumbnail
+from breastai.clinical.metric_intervals import evaluate
+from breastai.data.near_duplicates import find_duplicates, thumbnail
 
 
 def images_with_twins(count: int) -> Any:

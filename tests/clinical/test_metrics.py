@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from breastai.clinical.metrics import METRICS, auc_roc_by_class, confusion, epoch_figures, specificity
+from breastai.clinical.epoch_metrics import METRICS, auc_roc_by_class, confusion, epoch_figures, specificity
 from breastai.domain import catalog
 from breastai.domain.events import ClassFigures, TrainingUpdate
 

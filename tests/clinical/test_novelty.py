@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from breastai.clinical.decision import decide
-from breastai.clinical.novelty import COMPONENTS, LEAST_CASES, Novelty, fit_novelty, unit_length
-from breastai.domain.decision import ConformalSets, DecisionRule, NoveltyLimit
+from breastai.clinical.apply_decision_rule import decide
+from breastai.clinical.out_of_distribution import COMPONENTS, LEAST_CASES, OutOfDistribution, fit_novelty, unit_length
+from breastai.domain.decision_rule import ConformalSets, DecisionRule, NoveltyLimit
 
 WIDTH = 64
 # Features as networks give them: a few directions vary much, most hardly.
@@ -20,7 +20,7 @@ def cloud(n: int, seed: int, centre: int = 0) -> Any:
     return (generator.normal(size=(n, WIDTH)) * SPREAD + 6 * np.eye(WIDTH)[centre]).astype(np.float32)
 
 
-def fitted(features: Any, units: Any = None) -> Novelty:
+def fitted(features: Any, units: Any = None) -> OutOfDistribution:
     found = fit_novelty(features, units)
     assert found is not None
     return found

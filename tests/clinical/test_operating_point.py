@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from breastai.clinical.operating_point import (
     choose_operating_point,
     decision_curve,
-    judge,
+    metrics_at_threshold,
     positives_needed,
     predictive_values,
 )
@@ -42,7 +42,7 @@ def test_on_average_new_positive_cases_are_called_at_least_as_often_as_promised(
         point = choose_operating_point("malignant", positive, scores, target_sensitivity=0.9)
         new_positive, new_scores = draw(400, 10_000 + seed)
         assert point is not None and point.reached
-        caught.append(judge(new_positive, new_scores, point.threshold)["sensitivity"].value)
+        caught.append(metrics_at_threshold(new_positive, new_scores, point.threshold)["sensitivity"].value)
     assert 0.9 <= np.mean(caught) <= 0.94
 
 
@@ -95,7 +95,7 @@ def test_a_tiny_difference_of_the_scores_changes_no_decision() -> None:
 
 def test_predictive_values_follow_bayes_rule_and_are_those_at_hand_at_their_own_prevalence() -> None:
     positive, scores = draw(200, 4)
-    at_hand = judge(positive, scores, 0.5)
+    at_hand = metrics_at_threshold(positive, scores, 0.5)
     own = float(positive.mean())
     values = predictive_values(positive, scores, 0.5, {"own": own, "screening": 0.006})
     assert values["ppv.own"].value == pytest.approx(at_hand["precision"].value)

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from breastai.clinical.evidence import patient_figures
-from breastai.clinical.judgement import gather_evidence
+from breastai.clinical.evidence import gather_evidence
+from breastai.clinical.metric_intervals import patient_figures
 from breastai.clinical.patient_pooling import pool_patients
-from breastai.domain.decision import DecisionRule, OperatingPoint
+from breastai.domain.decision_rule import DecisionRule, OperatingPoint
 from breastai.domain.events import Figure
 
 CLASSES = ["benign", "malignant", "normal"]

@@ -7,12 +7,12 @@ import pytest
 from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from breastai.clinical.deciding import describe_referral, fit_decision_rule
-from breastai.clinical.decision import conformal_sets, decide, undecided
+from breastai.clinical.apply_decision_rule import conformal_sets, decide, is_undecided
+from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_rule
 from breastai.clinical.referral import cases_needed, fit_conformal, weigh_referral
 from breastai.domain.config import Config
-from breastai.domain.decision import ConformalSets, DecisionRule, OperatingPoint
-from breastai.domain.evidence import Figure
+from breastai.domain.decision_rule import ConformalSets, DecisionRule, OperatingPoint
+from breastai.domain.records import Figure
 
 
 class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -66,7 +66,7 @@ def test_a_class_with_too_few_cases_is_never_excluded() -> None:
     fitted = fit_conformal(labels, probabilities, 0.1)
     assert fitted.thresholds == (0.9, 0.0)
     assert conformal_sets(fitted, np.array([[1.0, 0.0]])).tolist() == [[True, True]]
-    found = undecided(DecisionRule(conformal=fitted), np.array([[1.0, 0.0], [0.2, 0.8]]), ("a", "b"))
+    found = is_undecided(DecisionRule(conformal=fitted), np.array([[1.0, 0.0], [0.2, 0.8]]), ("a", "b"))
     assert found is not None and found.tolist() == [True, False]
 
 
@@ -154,7 +154,7 @@ def test_the_cost_on_validation_cases_is_about_that_on_new_ones() -> None:
         row = next(
             row for row in weigh_referral(labels, probabilities, NAMES, DecisionRule(), 0.1) if row.error_rate == 0.1
         )
-        away = undecided(DecisionRule(conformal=fit_conformal(labels, probabilities, 0.1)), new, NAMES)
+        away = is_undecided(DecisionRule(conformal=fit_conformal(labels, probabilities, 0.1)), new, NAMES)
         assert away is not None
         told.append((row.referred, row.error_among_kept))
         true.append((away.mean(), (new.argmax(axis=1) != new_labels)[~away].mean()))

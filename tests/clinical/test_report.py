@@ -15,23 +15,23 @@ import numpy as np
 import pytest
 
 import breastai
-from breastai.clinical.audit import FAULTS
-from breastai.clinical.deciding import fit_decision_rule
-from breastai.clinical.judgement import gather_evidence
-from breastai.clinical.report_blocks import Quantity, shown
-from breastai.clinical.report_texts import LANGUAGES, finding_text, spoken, texts
-from breastai.clinical.reporting import report
+from breastai.clinical.evidence import gather_evidence
+from breastai.clinical.fit_decision_rule import fit_decision_rule
+from breastai.clinical.image_audit import FAULTS
+from breastai.clinical.report.report_blocks import Quantity, format_quantity
+from breastai.clinical.report.report_job import report
+from breastai.clinical.report.report_texts import LANGUAGES, finding_text, texts, translate_sentence
 from breastai.domain.catalog import RESEARCH_USE, RESEARCH_USE_FR
 from breastai.domain.config import parse_config
-from breastai.domain.decision import DecisionRule
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import NoEvaluation, RunNotFound
 from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCreated, TrainingStarted
-from breastai.domain.evidence import EvaluationRecord, Finding, ImageUse, JudgedCase, TwinGroup
 from breastai.domain.jobs import Report
+from breastai.domain.records import EvaluationRecord, Finding, ImageUse, JudgedCase, TwinGroup
+from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.evaluations import read_evaluations, save_evaluation, sha256_of
 from breastai.storage.journal import Journal
-from breastai.storage.saving import commit
 from breastai.storage.workspace import Workspace
 
 NAMES = ["benign", "malignant", "normal"]
@@ -89,7 +89,7 @@ def made_run(
         versions={"torch": "2.14.1"},
         decision=rule if evaluated else DecisionRule(),
     )  # fmt: skip
-    commit(checkpoint_files(workspace, RUN, "best"), manifest, lambda path: path.write_bytes(b"weights"))
+    save_checkpoint(checkpoint_files(workspace, RUN, "best"), manifest, lambda path: path.write_bytes(b"weights"))
     if not evaluated:
         return
     found = gather_evidence(labels, raw, NAMES, [f"{PATIENT}{n // 2}" for n in range(120)], rule=rule, repetitions=60)
@@ -217,7 +217,7 @@ def test_every_number_is_that_of_the_json_beside(written: Written, language: str
             found = found[key]
         assert found == value, path
         kinds = ("integer", "figure", "percent", "plain")
-        assert text in {shown(Quantity(tuple(path), value, kind), language) for kind in kinds}, path  # type: ignore[arg-type]
+        assert text in {format_quantity(Quantity(tuple(path), value, kind), language) for kind in kinds}, path  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -412,9 +412,13 @@ def test_every_finding_of_the_audit_has_french_words() -> None:
 
 def test_what_a_record_says_of_itself_is_put_into_french() -> None:
     note = "The model's own split: 20% set aside for validation by whole patients, seed 7."
-    text = spoken(note, "fr")
+    text = translate_sentence(note, "fr")
     assert isinstance(text, str) and "patientes entières, graine 7" in text
-    assert spoken("Words of tomorrow.", "fr") == spoken("Words of tomorrow.", "fr") != "Words of tomorrow."
+    assert (
+        translate_sentence("Words of tomorrow.", "fr")
+        == translate_sentence("Words of tomorrow.", "fr")
+        != "Words of tomorrow."
+    )
 
 
 def with_told(workspace: Workspace, **told: Any) -> None:

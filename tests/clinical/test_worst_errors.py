@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breastai.clinical.judgement import gather_evidence
+from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.worst_errors import show_errors, wrong_answers
 from breastai.data.phantoms import write_sample_data
 from breastai.domain.config import parse_config
 from breastai.domain.events import ErrorsShown
-from breastai.domain.evidence import EvaluationRecord, JudgedCase
 from breastai.domain.jobs import ShowErrors
+from breastai.domain.records import EvaluationRecord, JudgedCase
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.evaluations import latest_for_errors, save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace

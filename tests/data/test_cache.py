@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data import cache
-from breastai.data.cache import Prepared, prepare
+from breastai.data import image_cache
+from breastai.data.class_folders import ImageFolder, scan
 from breastai.data.decode import decode
-from breastai.data.image_folder import ImageFolder, scan
+from breastai.data.image_cache import Prepared, prepare
 from breastai.data.preprocess import preprocess
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
@@ -64,7 +64,7 @@ def test_images_come_out_as_preprocessing_gives_them_cold_and_warm(folder: Image
 
 def test_a_warm_cache_decodes_nothing(folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(folder, tmp_path / "cache")
-    monkeypatch.setattr(cache, "decode_for", None)
+    monkeypatch.setattr(image_cache, "decode_for", None)
     made = prepared(folder, tmp_path / "cache")
     assert made.image(0).shape == (SIZE, SIZE, 3)
 
@@ -188,8 +188,8 @@ def test_a_full_disk_is_no_end(
     def open_on_a_full_disk(path: Path, mode: str = "wb") -> object:
         return Path("/dev/full").open(mode)
 
-    monkeypatch.setattr(cache, "open_private", open_on_a_full_disk)
-    monkeypatch.setattr(cache, "_MEMORY_SHARE", memory_share)
+    monkeypatch.setattr(image_cache, "open_private", open_on_a_full_disk)
+    monkeypatch.setattr(image_cache, "_MEMORY_SHARE", memory_share)
     made = prepared(folder, tmp_path / "cache")
     assert made.cache_note is not None
     assert "full" in made.cache_note
@@ -258,4 +258,4 @@ def test_an_error_in_the_progress_report_ends_the_preparation(folder: ImageFolde
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is elsewhere on other systems")
 def test_the_default_cache_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.default_cache_root() == tmp_path / "breastai" / "images"
+    assert image_cache.default_cache_root() == tmp_path / "breastai" / "images"

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.cache import prepare
 from breastai.data.cases import Cases, gather_cases, list_folders
+from breastai.data.image_cache import prepare
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import SplitInvalid, TooFewPatients
-from breastai.domain.evidence import TwinGroup
-from breastai.storage.splits import read_split, save_split
+from breastai.domain.records import TwinGroup
+from breastai.storage.split_records import read_split, save_split
 from breastai.storage.workspace import Workspace
 
 from .test_headers import picture
@@ -31,7 +31,7 @@ def write(folder: Path, names: list[str]) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("breastai.data.cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.image_cache.default_cache_root", lambda: tmp_path / "cache")
     for name in ("benign", "malignant"):
         write(tmp_path / "train" / name, [f"{number:02}" for number in range(12)])
     return tmp_path

@@ -17,11 +17,11 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from breastai.cli import run
 from breastai.data.decode import read_image
-from breastai.data.deidentify import TABLE
-from breastai.data.dicom_copy import stripped
-from breastai.data.patients import patient_ids
+from breastai.data.deidentification import TABLE
+from breastai.data.dicom_copy import strip_metadata
+from breastai.data.patient_ids import patient_ids
 from breastai.domain.patient_settings import PatientTable
-from breastai.storage.salt import hashed
+from breastai.storage.salt import salted_hash
 
 from .test_dicom import RAMP, content, dataset, with_voi_lut
 
@@ -218,7 +218,7 @@ def test_a_window_of_the_functional_groups_is_kept(tmp_path: Path) -> None:
     window.WindowCenter, window.WindowWidth = 1000, 500
     group.FrameVOILUTSequence = [window]
     made.SharedFunctionalGroupsSequence = [group]
-    copy = stripped(made, "x")
+    copy = strip_metadata(made, "x")
     assert copy.SharedFunctionalGroupsSequence[0].FrameVOILUTSequence[0].WindowCenter == 1000
 
 
@@ -243,11 +243,11 @@ def test_a_folder_with_something_in_it_is_not_written_to(hospital: Path, tmp_pat
 
 
 def test_a_hash_needs_the_salt() -> None:
-    assert hashed(b"a", "SECRET-ID") != hashed(b"b", "SECRET-ID")
-    assert hashed(b"a", "SECRET-ID") == hashed(b"a", "SECRET-ID")
+    assert salted_hash(b"a", "SECRET-ID") != salted_hash(b"b", "SECRET-ID")
+    assert salted_hash(b"a", "SECRET-ID") == salted_hash(b"a", "SECRET-ID")
 
 
 def test_the_real_files_are_shown_alike_after_stripping(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "dicom/US1_RLE.dcm"
-    stripped(pydicom.dcmread(path), "x").save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    strip_metadata(pydicom.dcmread(path), "x").save_as(tmp_path / "a.dcm", enforce_file_format=True)
     assert np.array_equal(read_image(tmp_path / "a.dcm"), read_image(path))

@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
+from breastai.data.class_folders import scan
 from breastai.data.decode import read_image
-from breastai.data.duplicates import (
+from breastai.data.near_duplicates import (
     THUMBNAIL_SIDE,
-    Twins,
+    NearDuplicate,
     _groups,
     duplicates_in,
     find_duplicates,
     thumbnail,
 )
-from breastai.data.image_folder import scan
 
 Image = Any
 
@@ -220,7 +220,7 @@ def test_the_same_frame_around_different_images_makes_no_twins() -> None:
 def test_equal_files_are_twins_even_when_blank_and_blank_images_else_are_not() -> None:
     blank = np.zeros((3, THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
     found = find_duplicates(blank, ["a", "b", "a"])
-    assert found.pairs == (Twins(0, 2, 1.0, 1.0, identical=True),)
+    assert found.pairs == (NearDuplicate(0, 2, 1.0, 1.0, identical=True),)
     assert found.group_numbers(3).tolist() == [0, 1, 0]
 
 
@@ -240,7 +240,7 @@ def test_no_image_and_one_image_have_no_twins() -> None:
 
 
 def test_twins_of_twins_are_one_group_and_threads_change_nothing() -> None:
-    pairs = [Twins(a, b, 1.0, 1.0, identical=False) for a, b in ((4, 5), (1, 3), (3, 4), (0, 7))]
+    pairs = [NearDuplicate(a, b, 1.0, 1.0, identical=False) for a, b in ((4, 5), (1, 3), (3, 4), (0, 7))]
     assert _groups(pairs, 9) == ((0, 7), (1, 3, 4, 5))
     images = [texture(seed) for seed in range(12)]
     thumbnails = np.stack([thumbnail(image) for image in images + [jpeg(image) for image in images]])

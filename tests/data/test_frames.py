@@ -9,21 +9,21 @@ import pytest
 from pydicom.dataset import Dataset
 
 from breastai.cli import run
-from breastai.clinical.auditing import audit_record
+from breastai.clinical.audit_job import audit_record
 from breastai.data.cases import Cases, gather_cases, list_folders
+from breastai.data.class_folders import scan
+from breastai.data.data_overview import describe
 from breastai.data.decode import read_image
-from breastai.data.duplicates import duplicates_in
 from breastai.data.frames import with_frames
-from breastai.data.image_folder import scan
-from breastai.data.leaks import left_out
-from breastai.data.looking import list_images, preview_image
-from breastai.data.overview import describe
+from breastai.data.near_duplicates import duplicates_in
+from breastai.data.preview_jobs import list_images, preview_image
+from breastai.data.split_groups import exclusions
 from breastai.data.subgroups import subgroups_of
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ImageUnreadable
-from breastai.domain.evidence import TwinGroup
 from breastai.domain.jobs import AskExports, HandedImage, ListImages, PreviewImage
-from breastai.predictor.asking import ask_exports
+from breastai.domain.records import TwinGroup
+from breastai.predictor.uploaded_images import ask_exports
 from breastai.storage.workspace import Workspace
 
 from ..predictor.test_onnx_model import METADATA, brightness_model
@@ -45,7 +45,7 @@ def clip(seed: int, frames: int = FRAMES, side: int = 16) -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr("breastai.data.cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.image_cache.default_cache_root", lambda: tmp_path / "cache")
     for number, name in enumerate(("benign", "malignant")):
         folder = tmp_path / "train" / name
         folder.mkdir(parents=True)
@@ -115,18 +115,18 @@ def test_the_audit_compares_frames_but_tells_no_twins_within_a_file(place: Works
     folder = with_frames(scan(place.root / "train"), "each")
     record = audit_record({"train": folder}, None, place)
     assert record.images == 30
-    assert [sorted({file.split("#")[0] for file in group.files}) for group in record.groups] == [
-        ["train/benign/copy.dcm", "train/benign/same.dcm"]
-    ]
+    assert {tuple(sorted({file.split("#")[0] for file in group.files})) for group in record.groups} == {
+        ("train/benign/copy.dcm", "train/benign/same.dcm")
+    }
     assert len(duplicates_in(folder.root, folder.files).pairs) >= 2
 
 
 def test_a_twin_of_one_frame_takes_its_whole_file_out_of_training() -> None:
     files = ["a/c.dcm#1", "a/c.dcm#2", "a/d.png"]
     twin = TwinGroup(files=["train/a/c.dcm#2", "val/a/x.png"], classes=["a", "a"], splits=["train", "val"])
-    assert left_out(files, [twin], "group") == {"a/c.dcm#1": "twin_in_val", "a/c.dcm#2": "twin_in_val"}
+    assert exclusions(files, [twin], "group") == {"a/c.dcm#1": "twin_in_val", "a/c.dcm#2": "twin_in_val"}
     again = TwinGroup(files=["train/a/c.dcm#1", "train/a/c.dcm#2", "train/a/d.png"], classes=["a"] * 3, splits=["train"] * 3)  # fmt: skip
-    assert left_out(files, [again], "exclude") == {"a/d.png": "duplicate"}
+    assert exclusions(files, [again], "exclude") == {"a/d.png": "duplicate"}
 
 
 def test_a_table_speaks_of_all_frames_of_a_file(tmp_path: Path) -> None:

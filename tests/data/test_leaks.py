@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.leaks import counted, is_doubtful, left_out, units
+from breastai.data.split_groups import count_reasons, exclusions, is_doubtful, split_groups
 from breastai.domain.errors import TwinsFound
-from breastai.domain.evidence import TwinGroup
+from breastai.domain.records import TwinGroup
 
 FILES = [f"a/{number}.png" for number in range(8)]
 
@@ -28,41 +28,41 @@ TWINS = [
 
 
 def test_grouping_leaves_out_what_has_a_twin_elsewhere_or_of_another_label() -> None:
-    reasons = left_out(FILES, TWINS, "group")
+    reasons = exclusions(FILES, TWINS, "group")
     assert reasons == {
         FILES[2]: "twin_of_another_label",
         FILES[3]: "twin_of_another_label",
         FILES[4]: "twin_in_val",
         FILES[5]: "twin_in_val",
     }
-    assert counted(reasons) == {"twin_in_val": 2, "twin_of_another_label": 2}
+    assert count_reasons(reasons) == {"twin_in_val": 2, "twin_of_another_label": 2}
 
 
 def test_excluding_keeps_one_of_each_group() -> None:
-    assert left_out(FILES, TWINS, "exclude") == left_out(FILES, TWINS, "group") | {FILES[1]: "duplicate"}
+    assert exclusions(FILES, TWINS, "exclude") == exclusions(FILES, TWINS, "group") | {FILES[1]: "duplicate"}
 
 
 def test_continuing_leaves_out_nothing_and_asking_stops_only_when_there_are_twins() -> None:
-    assert left_out(FILES, TWINS, "continue") == {}
-    assert left_out(FILES, [], "ask") == {}
+    assert exclusions(FILES, TWINS, "continue") == {}
+    assert exclusions(FILES, [], "ask") == {}
     with pytest.raises(TwinsFound) as caught:
-        left_out(FILES, TWINS, "ask")
+        exclusions(FILES, TWINS, "ask")
     assert caught.value.params == {"groups": 4, "contradicting": 2, "across": 2, "patients": 0}
 
 
 def test_patients_and_twins_are_joined_through_each_other() -> None:
     twins = [group(("train", FILES[1], "benign"), ("train", FILES[2], "benign"))]
     patients = ["P0", "P0", "P1", "P1", "P2", "P3", "P4", "P5"]
-    names = units(FILES, patients, twins, "train")
+    names = split_groups(FILES, patients, twins, "train")
     assert names is not None
     assert len(set(names[:4])) == 1
     assert len(set(names)) == 5
 
 
 def test_without_patients_or_twins_nothing_is_known() -> None:
-    assert units(FILES, None, [], "train") is None
-    assert units(FILES, None, [TWINS[2]], "train") is None
-    assert units(FILES, None, [TWINS[0]], "train") is not None
+    assert split_groups(FILES, None, [], "train") is None
+    assert split_groups(FILES, None, [TWINS[2]], "train") is None
+    assert split_groups(FILES, None, [TWINS[0]], "train") is not None
 
 
 @given(st.lists(st.integers(0, 4), min_size=8, max_size=8), st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7))))
@@ -72,7 +72,7 @@ def test_no_patient_and_no_pair_of_twins_is_ever_parted(patients: list[int], pai
         for one, other in pairs
         if one != other
     ]
-    names = units(FILES, [f"P{number}" for number in patients], twins, "train")
+    names = split_groups(FILES, [f"P{number}" for number in patients], twins, "train")
     assert names is not None
     for one in range(8):
         for other in range(8):
@@ -83,16 +83,16 @@ def test_no_patient_and_no_pair_of_twins_is_ever_parted(patients: list[int], pai
 def test_training_images_of_patients_in_val_or_test_are_left_out_unless_it_is_to_continue() -> None:
     patients = ["P1", "P2", "P3", *[f"Q{number}" for number in range(len(FILES) - 3)]]
     elsewhere = {"val": {"P2", "elsewhere"}, "test": {"P3", "P2"}}
-    reasons = left_out(FILES, [], "group", patients, elsewhere)
+    reasons = exclusions(FILES, [], "group", patients, elsewhere)
     assert reasons == {FILES[1]: "patient_in_val", FILES[2]: "patient_in_test"}
     assert (
-        left_out(FILES, [], "auto", patients, elsewhere)
-        == left_out(FILES, [], "exclude", patients, elsewhere)
+        exclusions(FILES, [], "auto", patients, elsewhere)
+        == exclusions(FILES, [], "exclude", patients, elsewhere)
         == reasons
     )
-    assert left_out(FILES, [], "continue", patients, elsewhere) == {}
+    assert exclusions(FILES, [], "continue", patients, elsewhere) == {}
     with pytest.raises(TwinsFound) as caught:
-        left_out(FILES, [], "ask", patients, elsewhere)
+        exclusions(FILES, [], "ask", patients, elsewhere)
     assert caught.value.params == {"groups": 0, "contradicting": 0, "across": 0, "patients": 2}
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from breastai.data.cache import prepare
-from breastai.data.deidentify import deidentify
-from breastai.data.image_folder import images_below, scan
+from breastai.data.class_folders import images_below, scan
+from breastai.data.deidentification import deidentify
+from breastai.data.image_cache import prepare
 from breastai.data.masks import BY_NAME, is_two_valued
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImagesBesideMasks, UnreadableClass

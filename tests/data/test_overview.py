@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from breastai.data import overview
+from breastai.data import data_overview
 from breastai.data.cases import gather_cases, list_folders
-from breastai.data.overview import describe
+from breastai.data.data_overview import describe
 from breastai.data.phantoms import write_sample_data
 from breastai.domain.config import Config
 
@@ -75,7 +75,7 @@ def test_known_patients_are_counted_and_one_class_much_larger_than_another_is_to
 
 
 def test_no_more_files_are_looked_at_than_there_is_time_for(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "_LOOK_S", -1.0)
+    monkeypatch.setattr(data_overview, "_LOOK_S", -1.0)
     found = describe(config(), base)
     assert found.looked_at == 0
     assert found.skipped_total == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breastai.data.predictions_table import matched, read_predictions
+from breastai.data.predictions_table import match_predictions, read_predictions
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
 from breastai.domain.sentences import in_french
 
@@ -114,7 +114,7 @@ def test_a_missing_file_and_one_that_is_no_text_are_told(tmp_path: Path) -> None
 def test_two_tables_are_matched_by_file_whatever_their_order(tmp_path: Path) -> None:
     first = read_predictions(table(tmp_path, GOOD))
     text = "file,p_malignant,p_benign,label\nc.png,0.8,0.2,malignant\na.png,0.3,0.7,benign\nb.png,0.5,0.5,malignant\n"
-    second = matched(first, read_predictions(table(tmp_path, text, "q.csv")))
+    second = match_predictions(first, read_predictions(table(tmp_path, text, "q.csv")))
     assert np.allclose(second.probabilities, [[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]])
     assert second.patients == first.patients
 
@@ -131,7 +131,7 @@ def test_two_tables_are_matched_by_file_whatever_their_order(tmp_path: Path) -> 
 def test_tables_of_other_cases_are_refused(tmp_path: Path, text: str, part: str) -> None:
     first = read_predictions(table(tmp_path, GOOD))
     with pytest.raises(PredictionsInvalid, match=part):
-        matched(first, read_predictions(table(tmp_path, text, "q.csv")))
+        match_predictions(first, read_predictions(table(tmp_path, text, "q.csv")))
 
 
 def test_a_table_of_answers_without_the_truth_is_refused_with_what_to_add(tmp_path: Path) -> None:

@@ -10,17 +10,17 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
-from breastai.clinical.auditing import audit_record
+from breastai.clinical.audit_job import audit_record
 from breastai.data.bit_depth import depth_of_set, disagrees
-from breastai.data.cache import prepare
+from breastai.data.class_folders import ImageFolder, scan
 from breastai.data.content import reason_without_content
 from breastai.data.decode import decode, decode_image, read_image
 from breastai.data.frames import frames_of, with_frames
-from breastai.data.image_folder import ImageFolder, scan
-from breastai.data.reading import read_for, reading_notes
+from breastai.data.image_cache import prepare
+from breastai.data.model_images import read_for, reading_notes
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable
-from breastai.domain.evidence import AuditRecord
+from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace
 
 from .test_dicom import RAMP, content, dataset

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.preprocess import on_original, prepared, preprocess
-from breastai.data.region import Region, breast_region
+from breastai.data.breast_region import Region, breast_region
+from breastai.data.preprocess import on_original, preprocess, preprocess_image
 from breastai.domain.config import PreprocessingSettings
 
 HEIGHT, WIDTH = 600, 400
@@ -38,10 +38,12 @@ def test_the_box_holds_the_breast_and_not_the_label(left: bool) -> None:
 def test_what_is_bright_beside_the_breast_inside_its_box_is_blackened() -> None:
     image = mammogram(left=False, label=False)
     image[100:120, 225:245] = 255  # in the corner of the box, off the breast
-    shown, region = prepared(image, CROP.model_copy(update={"flip_left": False}), 440)
+    shown, region = preprocess_image(image, CROP.model_copy(update={"flip_left": False}), 440)
     assert region.left < 225
     assert shown[:30, :40].max() < 20
-    assert np.abs(shown.astype(int).mean() - prepared(mammogram(left=False, label=False), CROP, 440)[0].mean()) < 1
+    assert (
+        np.abs(shown.astype(int).mean() - preprocess_image(mammogram(left=False, label=False), CROP, 440)[0].mean()) < 1
+    )
 
 
 def test_a_left_breast_and_its_mirror_image_look_the_same_afterwards() -> None:
@@ -53,14 +55,14 @@ def test_a_left_breast_and_its_mirror_image_look_the_same_afterwards() -> None:
 
 @pytest.mark.parametrize("image", [np.zeros((64, 64), np.uint8), np.full((64, 64), 200, np.uint8)])
 def test_an_image_without_a_breast_on_a_background_stays_whole(image: np.ndarray) -> None:
-    assert prepared(image, CROP, 64)[1] == Region(0, 0, 64, 64)
+    assert preprocess_image(image, CROP, 64)[1] == Region(0, 0, 64, 64)
 
 
 def test_images_are_left_alone_unless_the_settings_ask() -> None:
     image = mammogram(left=True)
     plain = PreprocessingSettings(clahe=False)
-    assert prepared(image, plain, 64)[1] == Region(0, 0, HEIGHT, WIDTH)
-    only_flipped, region = prepared(image, PreprocessingSettings(clahe=False, flip_left=True), 64)
+    assert preprocess_image(image, plain, 64)[1] == Region(0, 0, HEIGHT, WIDTH)
+    only_flipped, region = preprocess_image(image, PreprocessingSettings(clahe=False, flip_left=True), 64)
     assert region == Region(0, 0, HEIGHT, WIDTH, flipped=True)
     assert np.abs(only_flipped[:, ::-1].astype(int) - preprocess(image, plain, 64)).max() <= 1
 
@@ -72,7 +74,7 @@ def test_a_map_comes_back_to_where_it_was_in_the_original(resize: str, left: boo
     row, column = 200, 60 if left else 340
     image[row - 8 : row + 8, column - 8 : column + 8] = 255
     settings = PreprocessingSettings.model_validate(CROP.model_dump() | {"resize": resize})
-    shown, region = prepared(image, settings, 128)
+    shown, region = preprocess_image(image, settings, 128)
     heat = on_original((shown[:, :, 0] > 230).astype(np.float32), region, settings)
     assert heat.shape == (region.height, region.width)
     rows, columns = np.nonzero(heat > 0.5)

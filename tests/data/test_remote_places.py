@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from breastai.clinical.auditing import folders_below
-from breastai.data import copying, remote_store
-from breastai.data.copying import Mirrored, mirror
-from breastai.data.image_folder import scan
-from breastai.data.remote_places import brought_here
+from breastai.clinical.audit_job import folders_below
+from breastai.data import remote_copy, remote_store
+from breastai.data.class_folders import scan
+from breastai.data.remote_copy import Mirrored, mirror
+from breastai.data.remote_inputs import copy_inputs
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import (
     BreastAIError,
@@ -31,7 +31,7 @@ from breastai.domain.errors import (
 from breastai.domain.events import Error, Event, JobStopped, Log, ProgressUpdate, TrainingStopped
 from breastai.domain.jobs import Audit, DescribeImages, Resume, Train
 from breastai.domain.sentences import in_french
-from breastai.storage.mirror import as_written, copies_of, mirror_root, not_copied, read_index
+from breastai.storage.remote_mirror import as_written, copies_of, mirror_root, not_copied, read_index
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -46,7 +46,7 @@ PNG = bytes.fromhex(
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(copying, "_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(remote_copy, "_PAUSES_S", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_copying_that_ended_in_the_middle_goes_on_where_it_was(bucket):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(copying, "AT_ONCE", 1)
+        patch.setattr(remote_copy, "AT_ONCE", 1)
         mirror("memory://bucket", 1.0, killed)
     left = sum(len(read_index(path)) for path in copies_of("memory://bucket").rglob("*") if path.is_dir())
     assert left >= 5
@@ -168,7 +168,7 @@ def test_what_arrives_shorter_than_listed_is_no_copy(bucket, monkeypatch):
         target.write_bytes(PNG[:10])
 
     monkeypatch.setattr(remote_store.RemoteStore, "fetch", shortened)
-    monkeypatch.setattr(copying, "LOST_AFTER", 100)
+    monkeypatch.setattr(remote_copy, "LOST_AFTER", 100)
     assert mirrored("memory://bucket/train/benign").not_copied == 3
     assert set(not_copied(copies_of("memory://bucket/train/benign")).values()) == {
         f"10 bytes of it arrived, {len(PNG) + 13} were expected"
@@ -181,7 +181,7 @@ def test_an_md5_is_held_against_a_copy_but_an_etag_only_until_a_second_copy_agre
     store = remote_store.RemoteStore.open("memory://bucket/val/benign")
     item = remote_store.RemoteObject("0.png", "/bucket/val/benign/0.png", None, "v", "0" * 32, certain)
     object.__setattr__(store, "looked_up", lambda item: item)
-    copy = copying._one(store, path, item)
+    copy = remote_copy._one(store, path, item)
     assert (copy.problem is None) == bool(copied) == path.exists()
     if certain:
         assert copy.problem == "what arrived is not what the storage says it holds"
@@ -203,7 +203,7 @@ def test_the_md5_of_each_store_is_read_from_what_it_says_of_an_object():
 
 def test_a_storage_that_fails_again_and_again_is_gone_and_not_a_folder_of_skipped_rows(bucket, monkeypatch):
     mirrored("memory://bucket/val")
-    monkeypatch.setattr(copying, "LOST_AFTER", 4)
+    monkeypatch.setattr(remote_copy, "LOST_AFTER", 4)
     refuse(monkeypatch, "", ConnectionError("no route"))
     with pytest.raises(StoreUnreachable, match="no route"):
         mirrored()
@@ -235,7 +235,7 @@ def test_two_processes_do_not_copy_at_once_and_whoever_waits_can_be_stopped(buck
         waits += 1
         raise InterruptedError
 
-    with copying._alone(lambda done, total: None), pytest.raises(InterruptedError):
+    with remote_copy._alone(lambda done, total: None), pytest.raises(InterruptedError):
         thread_of_its_own(lambda: mirror("memory://bucket", 1.0, report))
     assert waits == 1
 
@@ -317,7 +317,7 @@ def test_a_refusal_is_told_without_what_would_let_others_in(monkeypatch, bucket)
 
 
 def test_a_training_copies_what_it_reads_before_it_begins_and_says_so(bucket, workspace):
-    events = list(brought_here(training(workspace), workspace))
+    events = list(copy_inputs(training(workspace), workspace))
     assert any(isinstance(event, ProgressUpdate) and event.stage == "copying" for event in events)
     logs = [event for event in events if isinstance(event, Log)]
     assert [log.params["address"] for log in logs] == ["memory://bucket/val", "memory://bucket/train"]
@@ -325,13 +325,13 @@ def test_a_training_copies_what_it_reads_before_it_begins_and_says_so(bucket, wo
 
 
 def test_a_folder_for_validation_that_is_not_there_is_none_and_its_copies_go(bucket, workspace):
-    list(brought_here(training(workspace), workspace))
+    list(copy_inputs(training(workspace), workspace))
     fsspec.filesystem("memory").rm("/bucket/val", recursive=True)
-    list(brought_here(training(workspace), workspace))
+    list(copy_inputs(training(workspace), workspace))
     assert not copies_of("memory://bucket/val").exists()
     fsspec.filesystem("memory").rm("/bucket", recursive=True)
     with pytest.raises(StoreNotFound):
-        list(brought_here(training(workspace), workspace))
+        list(copy_inputs(training(workspace), workspace))
 
 
 def test_an_audit_of_an_address_finds_what_an_audit_of_the_folder_finds(bucket, workspace):
@@ -368,7 +368,7 @@ def test_images_not_copied_yet_cannot_be_looked_at_and_are_described_once_they_a
         return list(perform(job))[-1]
 
     assert answer().code == StoreNotCopied.code  # type: ignore[union-attr]
-    list(brought_here(training(workspace), workspace))
+    list(copy_inputs(training(workspace), workspace))
     described = answer()
     assert described.folders["train"] == "memory://bucket/train"  # type: ignore[union-attr]
 

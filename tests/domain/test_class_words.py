@@ -4,7 +4,7 @@ import pytest
 
 from breastai.domain.class_words import are_identifiers, class_in_question, meaning_of, split_of
 from breastai.domain.config import Config
-from breastai.domain.decision import asked_target_class, target_class
+from breastai.domain.decision_rule import asked_target_class, target_class
 from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetClassUnknown
 
 

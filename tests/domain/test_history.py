@@ -3,7 +3,7 @@
 import json
 
 from breastai.domain.events import EVENTS, ClassFigures, TrainingUpdate
-from breastai.domain.history import MOST_EPOCHS, columns, final_metrics
+from breastai.domain.run_history import MOST_EPOCHS, columns, final_metrics
 
 
 def update(epoch: int) -> TrainingUpdate:

@@ -55,7 +55,9 @@ def sentences() -> list[tuple[str, str]]:
 def test_every_sentence_that_a_page_or_report_shows_has_its_french() -> None:
     said = sentences()
     assert len(said) > 40
-    assert {"decode.py", "dicom.py", "image_folder.py", "judging.py", "checkpoints.py"} <= {name for name, _ in said}
+    assert {"decode.py", "dicom.py", "class_folders.py", "evaluation_job.py", "checkpoints.py"} <= {
+        name for name, _ in said
+    }
     assert [each for each in said if in_french(each[1]) is None] == []
 
 
@@ -81,9 +83,11 @@ def reasons() -> list[tuple[str, str]]:
 
 
 def test_every_reason_of_an_error_has_its_french() -> None:
-    said = reasons() + [("weights.py", text) for text in assigned(tree("engine/weights.py"), "reason")]
+    said = reasons() + [("weights.py", text) for text in assigned(tree("engine/network/weights.py"), "reason")]
     assert len(said) > 40
-    assert {"weights.py", "onnx_model.py", "patients.py", "backup.py", "splits.py"} <= {name for name, _ in said}
+    assert {"weights.py", "onnx_model.py", "patient_ids.py", "backup_archive.py", "split_records.py"} <= {
+        name for name, _ in said
+    }
     assert [each for each in said if in_french(each[1]) is None] == []
 
 
@@ -127,7 +131,7 @@ def progress_messages() -> list[tuple[str, str]]:
 def test_every_progress_message_has_its_french() -> None:
     said = progress_messages()
     assert len(said) > 20
-    assert {"training.py", "auditing.py", "held_out.py", "ray_cluster.py", "remote_places.py", "bench.py"} <= {
+    assert {"loop.py", "audit_job.py", "fold_evaluation.py", "ray_cluster.py", "remote_inputs.py", "benchmark.py"} <= {
         name for name, _ in said
     }
     assert [each for each in said if in_french(each[1]) is None] == []
@@ -137,7 +141,7 @@ def test_every_progress_message_has_its_french() -> None:
 
 def test_every_description_of_a_split_has_its_french() -> None:
     said = []
-    for name in ("data/cases.py", "scale/dealing.py"):
+    for name in ("data/cases.py", "scale/fold_assignment.py"):
         said += list(assigned(ast.parse((ROOT / name).read_text(encoding="utf-8")), "description"))
     assert len(said) == 4
     assert [each for each in said if in_french(each) is None] == []

@@ -6,7 +6,7 @@ import pytest
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
-from breastai.domain.v3 import FLAT_NAMES, data_folders, nested
+from breastai.domain.v3_settings import FLAT_NAMES, data_folders, nest_settings
 
 # What version 3's page sends, from its description, with a value for each.
 SENT_BY_VERSION_3: dict[str, Any] = {
@@ -46,7 +46,7 @@ SENT_BY_VERSION_3: dict[str, Any] = {
 
 def test_everything_version_3_sends_is_understood() -> None:
     assert set(SENT_BY_VERSION_3) == {*FLAT_NAMES, "data_path"}
-    config = parse_config(nested(SENT_BY_VERSION_3))
+    config = parse_config(nest_settings(SENT_BY_VERSION_3))
     assert (config.data.train_dir, config.data.val_dir, config.data.test_dir) == ("data/train", "data/val", "data/test")
     assert (config.model.architecture, config.model.num_classes) == ("resnet50", 2)
     assert (config.training.optimizer, config.training.scheduler) == ("sgd", "cosine")
@@ -58,20 +58,20 @@ def test_everything_version_3_sends_is_understood() -> None:
 @pytest.mark.parametrize("name", FLAT_NAMES)
 def test_each_flat_name_reaches_its_setting(name: str) -> None:
     place, convert = FLAT_NAMES[name]
-    value: Any = parse_config(nested({name: SENT_BY_VERSION_3[name]}))
+    value: Any = parse_config(nest_settings({name: SENT_BY_VERSION_3[name]}))
     for part in place.split("."):
         value = getattr(value, part)
     assert value == convert(SENT_BY_VERSION_3[name])
 
 
 def test_sections_pass_as_they_are_and_win_over_flat_names() -> None:
-    assert nested({"epochs": 3, "training": {"epochs": 5}}) == {"training": {"epochs": 5}}
-    assert nested(Config().model_dump()) == Config().model_dump()
+    assert nest_settings({"epochs": 3, "training": {"epochs": 5}}) == {"training": {"epochs": 5}}
+    assert nest_settings(Config().model_dump()) == Config().model_dump()
 
 
 def test_an_unknown_flat_key_is_an_error_like_any_other() -> None:
     with pytest.raises(ConfigInvalid, match="epoch: unknown key"):
-        nested({"epoch": 3})
+        nest_settings({"epoch": 3})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from breastai.data.phantoms import write_sample_data
 from breastai.domain.config import Config
 from breastai.domain.events import Event
 from breastai.domain.jobs import Train
-from breastai.engine.beginning import train
+from breastai.engine.training.training_job import train
 from breastai.storage.workspace import Workspace
 
 

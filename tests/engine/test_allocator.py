@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from breastai.engine import allocator
+from breastai.engine.acceleration import allocator
 
 _PROBE = """
 import resource, sys
-from breastai.engine.allocator import _heap, keep_freed_memory
+from breastai.engine.acceleration.allocator import _heap, keep_freed_memory
 if len(sys.argv) > 1:
     resource.setrlimit(resource.RLIMIT_AS, (2**34, 2**34))
 kept = keep_freed_memory()

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from breastai.data.breast_region import Region
 from breastai.data.decode import read_image
-from breastai.data.region import Region
 from breastai.domain.errors import CheckpointNotFound
 from breastai.domain.events import HeatMap, ImageAnswer, ImagesAnswered, Prediction
 from breastai.domain.jobs import AskCheckpoints, AskExports, Explain, HandedImage, Predict
-from breastai.engine.asking import ask_checkpoints, drawn_map
-from breastai.engine.explain import explain
-from breastai.engine.judging import predict
-from breastai.predictor.asking import ask_exports
+from breastai.engine.inference.checkpoint_answers import ask_checkpoints, drawn_map
+from breastai.engine.inference.evaluation_job import predict
+from breastai.engine.inference.heat_maps import explain
+from breastai.predictor.uploaded_images import ask_exports
 from breastai.storage.workspace import Workspace
 
 from ..data.test_dicom import content, dataset

@@ -3,7 +3,7 @@
 import timm.layers
 import torch
 
-from breastai.engine.attention import CBAM, AttentionPool, ChannelAttention, MeanPool, SpatialAttention
+from breastai.engine.network.attention import CBAM, AttentionPool, ChannelAttention, MeanPool, SpatialAttention
 
 
 def features() -> torch.Tensor:

@@ -13,12 +13,12 @@ import torch
 from torch import nn
 
 from breastai.domain.sentences import in_french
-from breastai.engine import autotune, layer_ways, machine
-from breastai.engine.autotune import Purpose, choose_dtype, plan_for, tune
-from breastai.engine.depthwise import tunable
-from breastai.engine.layer_ways import shapes_of
-from breastai.engine.tuning_plan import install, plain_plan
-from breastai.engine.vector_code import AVAILABLE
+from breastai.engine.acceleration import autotune, hardware, layer_benchmarks
+from breastai.engine.acceleration.autotune import TuningKey, choose_dtype, plan_for, tune
+from breastai.engine.acceleration.depthwise import tunable
+from breastai.engine.acceleration.layer_benchmarks import shapes_of
+from breastai.engine.acceleration.simd_builder import AVAILABLE
+from breastai.engine.acceleration.tuning_plan import install, plain_plan
 
 
 def finished(steps: Generator[object, None, Any]) -> Any:
@@ -57,7 +57,7 @@ class _Small(nn.Module):
 def test_a_plan_names_every_depthwise_and_pointwise_layer_and_says_why() -> None:
     model = _Small()
     # In float32 leaving all to PyTorch may be fastest; the plan then names no layer.
-    plan = finished(tune(model, Purpose("small", 32, 2, 1, "bfloat16")))
+    plan = finished(tune(model, TuningKey("small", 32, 2, 1, "bfloat16")))
     assert set(plan.depthwise) == {"first", "second", "third"}
     assert plan.depthwise["first"] == plan.depthwise["second"]
     assert (plan.architecture, plan.image_size, plan.batch_size, plan.threads) == ("small", 32, 2, 1)
@@ -76,8 +76,8 @@ def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch
     for speeds in (gained, lost):
         monkeypatch.setattr(autotune, "matrix_gflops", speeds.__getitem__)
         lines += choose_dtype()[1]
-    lines += finished(tune(_Small(), Purpose("small", 32, 2, 4, "float32" if fast_bf16 else None))).reasons
-    lines += finished(tune(_Small().to("meta"), Purpose("small", 32, 2, 1))).reasons
+    lines += finished(tune(_Small(), TuningKey("small", 32, 2, 4, "float32" if fast_bf16 else None))).reasons
+    lines += finished(tune(_Small().to("meta"), TuningKey("small", 32, 2, 1))).reasons
     assert len(lines) > 7
     english = re.compile(r"\b(by|in|with|and|the|of|was|threads|took|stride|ms,|seconds?|[a-z]+ing)\b|\d\.\d")
     for line in lines:
@@ -90,7 +90,7 @@ def test_every_line_of_a_plan_can_be_said_in_french(fast_bf16: bool, monkeypatch
 def test_where_kernels_are_far_ahead_no_time_is_spent_on_single_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autotune, "_FAR_AHEAD", 0.0)
     monkeypatch.setattr(autotune, "choose_depthwise", lambda *_: pytest.fail("single layers were timed"))
-    plan = finished(tune(_Small(), Purpose("small", 32, 2, 1, "bfloat16")))
+    plan = finished(tune(_Small(), TuningKey("small", 32, 2, 1, "bfloat16")))
     ways = {way for layer in plan.depthwise.values() for way in layer.model_dump().values()}
     assert ways == {"kernel"}
     assert plan.joined
@@ -107,7 +107,7 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    finished(tune(model, Purpose("small", 32, 2, 2)))
+    finished(tune(model, TuningKey("small", 32, 2, 2)))
     assert torch.equal(torch.rand(3), expected)
     assert torch.get_num_threads() == threads
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
@@ -117,7 +117,7 @@ def test_measuring_leaves_the_model_the_threads_and_the_random_numbers_as_they_w
 
 def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_path: Path) -> None:
     model = _Small()
-    told = list(tune(model, Purpose("small", 32, 2, 1, "float32")))
+    told = list(tune(model, TuningKey("small", 32, 2, 1, "float32")))
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     assert {total for _, total in told} == {told[0][1]}
     # One word for each pass of each shape, and for each trial of a whole step.
@@ -125,7 +125,7 @@ def test_choosing_tells_how_far_it_is_and_can_be_ended_at_any_measurement(tmp_pa
     before, threads = type(model.first), torch.get_num_threads()
     for stop in (1, 5, 12):  # in any choosing: trials that are hopeless are left out later
         torch.manual_seed(3)
-        choosing = plan_for(model, Purpose("small", 32, 2, 2, "float32"), tmp_path)
+        choosing = plan_for(model, TuningKey("small", 32, 2, 2, "float32"), tmp_path)
         for _ in range(stop):
             next(choosing)
             assert torch.get_num_threads() == threads
@@ -139,13 +139,13 @@ def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = _Small()
-    plan = finished(plan_for(model, Purpose("small", 32, 2, 1), tmp_path))
+    plan = finished(plan_for(model, TuningKey("small", 32, 2, 1), tmp_path))
     monkeypatch.setattr(autotune, "tune", lambda *_: pytest.fail("measured although a plan was kept"))
-    assert finished(plan_for(model, Purpose("small", 32, 2, 1), tmp_path)) == plan
+    assert finished(plan_for(model, TuningKey("small", 32, 2, 1), tmp_path)) == plan
     monkeypatch.undo()
     (kept,) = tmp_path.iterdir()
     kept.write_text("{", encoding="utf-8")
-    assert finished(plan_for(model, Purpose("small", 32, 2, 1), tmp_path)).depthwise.keys() == plan.depthwise.keys()
+    assert finished(plan_for(model, TuningKey("small", 32, 2, 1), tmp_path)).depthwise.keys() == plan.depthwise.keys()
     assert kept.read_text(encoding="utf-8") != "{"
 
 
@@ -153,7 +153,7 @@ def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
 def test_a_plan_is_kept_for_one_model_size_batch_and_number_of_threads(change: str, tmp_path: Path) -> None:
     def kept_in(image_size: int = 32, batch_size: int = 2, threads: int = 1, model: str = "small") -> Path:
         network = _Small() if model == "small" else nn.Sequential(_Small())
-        return autotune._plan_file(network, Purpose("small", image_size, batch_size, threads), tmp_path)
+        return autotune._plan_file(network, TuningKey("small", image_size, batch_size, threads), tmp_path)
 
     other: dict[str, object] = {"image_size": 64, "batch_size": 4, "threads": 2, "model": "wrapped"}
     assert kept_in(**{change: other[change]}) != kept_in() == kept_in()  # type: ignore[arg-type]
@@ -164,7 +164,7 @@ def test_without_bf16_instructions_the_plan_is_float32(monkeypatch: pytest.Monke
     dtype, reasons = choose_dtype()
     assert dtype == "float32"
     assert "no instructions" in reasons[0]
-    plan = finished(tune(_Small(), Purpose("small", 32, 2, 1)))
+    plan = finished(tune(_Small(), TuningKey("small", 32, 2, 1)))
     assert plan.dtype == "float32"
 
 
@@ -200,16 +200,16 @@ def test_a_whole_batch_is_timed_only_where_it_fits(monkeypatch: pytest.MonkeyPat
     sizes: list[int] = []
     step = autotune._step
     monkeypatch.setattr(autotune, "_step", lambda *given: (sizes.append(given[2]), step(*given)))
-    finished(tune(_Small(), Purpose("small", 32, 16, 1, "float32", whole_fits=False)))
+    finished(tune(_Small(), TuningKey("small", 32, 16, 1, "float32", whole_fits=False)))
     assert max(sizes) == 4
-    finished(tune(_Small(), Purpose("small", 32, 16, 1, "float32")))
+    finished(tune(_Small(), TuningKey("small", 32, 16, 1, "float32")))
     assert max(sizes) == 16
 
 
 def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (autotune, layer_ways):
+    for module in (autotune, layer_benchmarks):
         monkeypatch.setattr(module, "AVAILABLE", False)
-    plan = finished(tune(_Small(), Purpose("small", 32, 2, 1)))
+    plan = finished(tune(_Small(), TuningKey("small", 32, 2, 1)))
     assert not plan.needs_kernels()
     # In float32 leaving all to PyTorch may be fastest.
     assert set(plan.depthwise) == ({"first", "second", "third"} if plan.channels_last else set())
@@ -217,7 +217,7 @@ def test_without_kernels_a_plan_needs_none(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_chosen_plan_can_be_installed() -> None:
     model = _Small()
-    plan = finished(tune(model, Purpose("small", 32, 2, 1, "float32")))
+    plan = finished(tune(model, TuningKey("small", 32, 2, 1, "float32")))
     x = torch.randn(2, 3, 32, 32)
     expected = model(x)
     install(model, plan)
@@ -226,10 +226,10 @@ def test_a_chosen_plan_can_be_installed() -> None:
 
 def test_the_operations_of_a_training_step_are_six_for_each_multiply_add() -> None:
     layer = nn.Conv2d(3, 8, 3, padding=1)
-    assert machine.training_gflop(layer, 16) == pytest.approx(6 * 16 * 16 * 8 * 3 * 9 / 1e9)
+    assert hardware.training_gflop(layer, 16) == pytest.approx(6 * 16 * 16 * 8 * 3 * 9 / 1e9)
 
 
 def test_the_published_multiply_adds_of_efficientnet_b0_are_found() -> None:
     model = timm.create_model("efficientnet_b0")
-    assert machine.training_gflop(model, 224) / 6 == pytest.approx(0.39, abs=0.01)
+    assert hardware.training_gflop(model, 224) / 6 == pytest.approx(0.39, abs=0.01)
     assert any(tunable(layer) for layer in model.modules())

@@ -7,7 +7,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 
-from breastai.engine import batch_norm
+from breastai.engine.acceleration import batch_norm
 
 TOLERANCE = {torch.float32: 5e-6, torch.bfloat16: 2**-8}
 ACTIVATIONS = [nn.Identity, nn.ReLU, nn.ReLU6, nn.SiLU]

@@ -9,7 +9,7 @@ import pytest
 from breastai.domain.config import Config, parse_config
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Train
-from breastai.engine.beginning import train
+from breastai.engine.training.training_job import train
 from breastai.storage.checkpoints import Manifest
 from breastai.storage.workspace import Workspace
 

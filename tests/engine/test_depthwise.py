@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
-from breastai.engine import depthwise
-from breastai.engine.depthwise import Ways, Window
-from breastai.engine.runtime import fast_bf16
+from breastai.engine.acceleration import depthwise
+from breastai.engine.acceleration.depthwise import DepthwiseImplementations, Window
+from breastai.engine.network.runtime import fast_bf16
 
 # bf16 keeps 8 bits, so a result is off by at most 2**-9 of itself; float32 sums add some of their own bits.
 TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 2**-8}
@@ -100,7 +100,7 @@ def test_a_tuned_layer_learns_as_the_plain_one_does(number: int) -> None:
     plain = _layers()[number]
     tuned = copy.deepcopy(plain)
     assert depthwise.tunable(tuned)
-    depthwise.install(tuned, Ways())
+    depthwise.install(tuned, DepthwiseImplementations())
     x = torch.randn(2, 24, 15, 15, requires_grad=True)
     other = x.detach().clone().requires_grad_()
     expected, found = plain(x), tuned(other)
@@ -117,7 +117,7 @@ def test_a_tuned_layer_learns_as_the_plain_one_does(number: int) -> None:
 def test_tuning_and_its_undoing_leave_names_state_and_class_alone(number: int) -> None:
     layer = _layers()[number]
     before, kind = copy.deepcopy(layer.state_dict()), type(layer)
-    depthwise.install(layer, Ways())
+    depthwise.install(layer, DepthwiseImplementations())
     copied = copy.deepcopy(layer)
     assert isinstance(copied, depthwise.DepthwiseConv2d)
     for state in (layer.state_dict(), copied.state_dict()):
@@ -132,7 +132,7 @@ def test_a_tuned_layer_answers_in_inference_mode_and_under_autocast() -> None:
     layer = nn.Conv2d(32, 32, 3, 1, 1, groups=32, bias=False)
     x = torch.randn(1, 32, 8, 8)
     expected = layer(x)
-    depthwise.install(layer, Ways())
+    depthwise.install(layer, DepthwiseImplementations())
     with torch.inference_mode():
         torch.testing.assert_close(layer(x), expected)
     with torch.autocast("cpu", torch.bfloat16):
@@ -145,7 +145,7 @@ def test_a_number_type_without_a_kernel_is_left_to_pytorch() -> None:
     layer = nn.Conv2d(32, 32, 3, 1, 1, groups=32, bias=False).double()
     x = torch.randn(1, 32, 8, 8, dtype=torch.float64)
     expected = layer(x)
-    depthwise.install(layer, Ways())
+    depthwise.install(layer, DepthwiseImplementations())
     assert torch.equal(layer(x), expected)
 
 

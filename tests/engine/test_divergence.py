@@ -11,12 +11,12 @@ from breastai.domain.config import Config
 from breastai.domain.errors import LossNotFinite
 from breastai.domain.events import Event, Log, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
-from breastai.engine import training as training_module
-from breastai.engine.divergence import MOST_ROLLBACKS
-from breastai.engine.optim import Loss
-from breastai.engine.run import Position, Run
-from breastai.engine.step import Learner
-from breastai.engine.world import World
+from breastai.engine.network.process_group import ProcessGroup
+from breastai.engine.training import loop as training_module
+from breastai.engine.training.divergence import MOST_ROLLBACKS
+from breastai.engine.training.optim import Loss
+from breastai.engine.training.run_state import Position, Run
+from breastai.engine.training.step import Learner
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -74,7 +74,7 @@ def test_a_step_without_a_finite_loss_or_gradient_is_left_out(
 ) -> None:
     forward, calls = Loss.forward, 0
 
-    def wrong(loss: Loss, logits: torch.Tensor, targets: torch.Tensor, world: World) -> torch.Tensor:
+    def wrong(loss: Loss, logits: torch.Tensor, targets: torch.Tensor, world: ProcessGroup) -> torch.Tensor:
         nonlocal calls
         calls += 1
         value = forward(loss, logits, targets, world)

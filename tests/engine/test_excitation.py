@@ -7,7 +7,7 @@ import torch
 from timm.models._efficientnet_blocks import SqueezeExcite
 from torch import nn
 
-from breastai.engine.excitation import Gates
+from breastai.engine.acceleration.squeeze_excitation import Gates
 
 
 @pytest.mark.parametrize("activation", [nn.SiLU, nn.ReLU])

@@ -16,8 +16,8 @@ from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings
 from breastai.domain.events import ExplanationsComplete, HeatMap
 from breastai.domain.jobs import Explain
-from breastai.engine.explain import explain, heat_maps, overlay_name
-from breastai.engine.models import Classifier, build_model, finer_stage
+from breastai.engine.inference.heat_maps import explain, heat_maps, overlay_name
+from breastai.engine.network.models import Classifier, build_model, finer_stage
 from breastai.storage.workspace import Workspace
 
 SIDE = 128

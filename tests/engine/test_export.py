@@ -11,20 +11,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from breastai.clinical.novelty import Novelty
+from breastai.clinical.out_of_distribution import OutOfDistribution
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
 from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
 from breastai.domain.events import ExportComplete, Log
 from breastai.domain.jobs import Export
-from breastai.engine import export as export_module
-from breastai.engine.checkpoint_io import load_checkpoint, pack_novelty, save_tensors
-from breastai.engine.export import export, source_of
-from breastai.engine.exported_graph import as_input, checkpoint_answer, compare
-from breastai.engine.judging import AnsweringCheckpoint
-from breastai.engine.runtime import choose_runtime
-from breastai.predictor.answer import Answer
+from breastai.engine.export import exporters as export_module
+from breastai.engine.export.exported_graph import as_input, checkpoint_answer, compare
+from breastai.engine.export.exporters import export, source_of
+from breastai.engine.inference.evaluation_job import AnsweringCheckpoint
+from breastai.engine.network.checkpoint_io import load_checkpoint, pack_novelty, save_tensors
+from breastai.engine.network.runtime import choose_runtime
+from breastai.predictor.model_output import Answer
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.references import reference_images
+from breastai.predictor.reference_answers import reference_images
 from breastai.storage.checkpoints import CheckpointFiles, find_checkpoint
 from breastai.storage.workspace import Workspace
 
@@ -104,7 +104,7 @@ def test_a_checkpoint_whose_novelty_knows_no_image_statistics_still_opens_and_an
     rule, known = loaded.manifest.decision, loaded.novelty
     assert known is not None and known.statistics is not None and rule.novelty is not None
     limit = dataclasses.replace(rule.novelty, parts=())
-    kept = pack_novelty(Novelty(known.features, limit))
+    kept = pack_novelty(OutOfDistribution(known.features, limit))
     assert set(kept) == {f"novelty.{name}" for name in ("mean", "directions", "variances", "rest")}
     save_tensors(loaded.model.state_dict() | kept, tmp_path / "before.safetensors")
     digest = hashlib.sha256((tmp_path / "before.safetensors").read_bytes()).hexdigest()

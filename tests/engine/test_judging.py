@@ -12,9 +12,9 @@ from breastai.data.decode import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
 from breastai.domain.events import Comparison, Evaluation, Event, Log, Prediction, PredictionsComplete
-from breastai.domain.evidence import ImageUse
 from breastai.domain.jobs import Compare, Evaluate, Predict
-from breastai.engine.judging import compare_checkpoints, evaluate, labelled_folder, predict
+from breastai.domain.records import ImageUse
+from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, labelled_folder, predict
 from breastai.storage.checkpoints import FINGERPRINTS, find_checkpoint, read_manifest
 from breastai.storage.evaluations import numbers_by_hash, read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace

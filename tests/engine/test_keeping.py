@@ -14,14 +14,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from breastai.data import cache
+from breastai.data import image_cache
 from breastai.domain.config import Config
 from breastai.domain.errors import DiskFull, ImageGone
 from breastai.domain.events import Event, Log, ProgressUpdate, TrainingComplete, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
-from breastai.engine import checkpoint_io, keeping
-from breastai.engine import run as run_module
-from breastai.engine import training as training_module
+from breastai.engine.network import checkpoint_io
+from breastai.engine.training import checkpointing
+from breastai.engine.training import loop as training_module
+from breastai.engine.training import run_state as run_module
 from breastai.storage import journal as journal_module
 from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, verify_checkpoint
 from breastai.storage.journal import read_events
@@ -58,8 +59,8 @@ def one_epoch(small_config: MakeConfig) -> Config:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "RETRY_S", 0.0)
-    monkeypatch.setattr("breastai.storage.recording.DISK_RETRY_S", 0.0)
+    monkeypatch.setattr(checkpointing, "RETRY_S", 0.0)
+    monkeypatch.setattr("breastai.storage.run_recorder.DISK_RETRY_S", 0.0)
 
 
 # --- a full disk -----------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ def test_a_disk_full_at_every_write_of_every_save_damages_nothing_and_the_run_go
 ) -> None:
     """Each save is tried again and again: at the first try its first write fails, at the second the second, ..."""
     list(perform(job(workspace, one_epoch, "whole")))
-    commit, sync = run_module.commit, os.fsync
+    commit, sync = run_module.save_checkpoint, os.fsync
     state = {"within": False, "write": 0, "failing": 1, "failed": 0}
 
     def filling(descriptor: int) -> None:
@@ -94,7 +95,7 @@ def test_a_disk_full_at_every_write_of_every_save_damages_nothing_and_the_run_go
         state["failing"] = 1
         return result
 
-    monkeypatch.setattr(run_module, "commit", watched)
+    monkeypatch.setattr(run_module, "save_checkpoint", watched)
     monkeypatch.setattr(os, "fsync", filling)
     events = list(perform(job(workspace, one_epoch, "run")))
     assert events[-1].type == "training_complete"  # type: ignore[attr-defined]
@@ -144,7 +145,7 @@ def test_a_stop_is_heard_while_the_disk_is_full(
 
     seen: list[Event] = []
     with monkeypatch.context() as patch:
-        patch.setattr(keeping, "save", full)
+        patch.setattr(checkpointing, "save", full)
         patch.setattr(training_module, "save", full)
         for event in perform(job(workspace, one_epoch, "run"), lambda: "disk.waiting" in codes(seen)):
             seen.append(event)  # noqa: PERF402 - looked at as it grows
@@ -159,7 +160,7 @@ def test_a_disk_full_before_the_first_checkpoint_ends_the_run_and_a_resume_begin
         raise DiskFull("split.json")
 
     with monkeypatch.context() as patch:
-        patch.setattr("breastai.engine.beginning.save_split", full)
+        patch.setattr("breastai.engine.training.training_job.save_split", full)
         events = list(perform(job(workspace, one_epoch, "run")))
     assert [event.type for event in events[-2:]] == ["error", "training_stopped"]  # type: ignore[attr-defined]
     assert resumed(workspace)[-1].type == "training_complete"  # type: ignore[attr-defined]
@@ -173,7 +174,7 @@ def test_a_backup_that_finds_no_room_does_not_fail_the_run(
     def full(*given: object) -> None:
         raise DiskFull("backup.zip")
 
-    monkeypatch.setattr("breastai.storage.recording.create_backup", full)
+    monkeypatch.setattr("breastai.storage.run_recorder.create_backup", full)
     events = list(perform(job(workspace, one_epoch, "run")))
     assert "backup.failed" in codes(events) and isinstance(events[-1], TrainingComplete)
 
@@ -207,7 +208,7 @@ def test_the_best_epochs_are_kept_as_many_as_asked_for(small_config: MakeConfig,
 
 
 def test_a_finished_run_is_backed_up_and_its_backup_holds_its_end(one_epoch: Config, workspace: Workspace) -> None:
-    from breastai.storage.backup import list_backups, verify_backup
+    from breastai.storage.backup_archive import list_backups, verify_backup
 
     events = list(perform(job(workspace, one_epoch, "run")))
     assert [event.type for event in events[-2:]] == ["backup_created", "training_complete"]  # type: ignore[attr-defined]
@@ -215,7 +216,7 @@ def test_a_finished_run_is_backed_up_and_its_backup_holds_its_end(one_epoch: Con
     names = {file.name for file in verify_backup(workspace, made.name).files}
     assert {"checkpoints/run/best.safetensors", "logs/run/split.json"} < names
     shutil.rmtree(workspace.logs_dir / "run")
-    from breastai.storage.backup import restore_backup
+    from breastai.storage.backup_archive import restore_backup
 
     restore_backup(workspace, made.name)
     assert isinstance(list(read_events(workspace.journal_file("run")))[-1], TrainingComplete)
@@ -270,7 +271,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_to_the_same_weig
 def test_an_image_lost_in_mid_run_ends_it_saved_and_put_back_it_goes_on_to_the_same_weights(
     change: str, small_config: MakeConfig, workspace: Workspace, sample_data: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(cache, "default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr(image_cache, "default_cache_root", lambda: tmp_path / "cache")
     shutil.copytree(sample_data, tmp_path / "data")
     folders = {"train_dir": str(tmp_path / "data" / "train"), "val_dir": str(tmp_path / "data" / "val")}
     config = small_config({"data": folders, "training": {"weighted_sampler": False}})

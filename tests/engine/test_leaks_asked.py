@@ -11,7 +11,7 @@ import pytest
 from breastai.domain.config import Config
 from breastai.domain.events import AuditDone, Error, Event, TrainingComplete, TrainingStarted, TrainingStopped
 from breastai.domain.jobs import Crossval, Resume, Train, TrainSeeds
-from breastai.engine import beginning
+from breastai.engine.training import training_job
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -71,20 +71,20 @@ def test_the_first_of_several_processes_tells_the_others_that_a_run_does_not_beg
 ) -> None:
     said: list[str] = []
 
-    class First(beginning.World):
+    class First(training_job.ProcessGroup):
         size = 2
 
-        def told(self, say: Callable[[], str]) -> str:
+        def broadcast(self, say: Callable[[], str]) -> str:
             said.append(say())
             return said[-1]
 
     class Second(First):
         rank = 1
 
-        def told(self, say: Callable[[], str]) -> str:
+        def broadcast(self, say: Callable[[], str]) -> str:
             return said[0]
 
     job = Train(workspace=str(workspace.root), run_id="run", config=config())
     with pytest.raises(Exception, match="waits for your decision"):
-        list(beginning.train(job, workspace, First()))
-    assert list(beginning.train(job, workspace, Second())) == []
+        list(training_job.train(job, workspace, First()))
+    assert list(training_job.train(job, workspace, Second())) == []

@@ -8,7 +8,7 @@ import torch
 
 from breastai.data.cases import ImageSet, gather_cases, list_folders
 from breastai.domain.config import AugmentationSettings, Config
-from breastai.engine.loader import count_batches, epoch_order, evaluation_batches, training_batches
+from breastai.engine.network.loader import count_batches, epoch_order, evaluation_batches, training_batches
 from breastai.storage.workspace import Workspace
 
 

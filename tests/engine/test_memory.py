@@ -26,14 +26,14 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.system_settings import SystemSettings
-from breastai.engine import memory
-from breastai.engine.beginning import resume, train
-from breastai.engine.loader import Batch, count_batches
-from breastai.engine.memory import fit_batch, peak_bytes, step_bytes, with_smaller_batch
-from breastai.engine.models import build_model
-from breastai.engine.out_of_memory import place_in_smaller_batches
-from breastai.engine.runtime import choose_runtime
-from breastai.engine.step import Learner
+from breastai.engine.acceleration import memory_estimate
+from breastai.engine.acceleration.memory_estimate import fit_batch, peak_bytes, step_bytes, with_smaller_batch
+from breastai.engine.network.loader import Batch, count_batches
+from breastai.engine.network.models import build_model
+from breastai.engine.network.runtime import choose_runtime
+from breastai.engine.training.out_of_memory import place_in_smaller_batches
+from breastai.engine.training.step import Learner
+from breastai.engine.training.training_job import resume, train
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -97,8 +97,8 @@ def test_the_largest_batch_that_fits_is_chosen(small_config: MakeConfig, monkeyp
     config = small_config({"data": {"batch_size": 64}})
     runtime = choose_runtime(config.system, False)
     step = step_bytes(model, config.data.image_size, runtime)
-    enough = memory.needed_bytes(model, config, step, 16)
-    monkeypatch.setattr(memory, "available_bytes", lambda: enough)
+    enough = memory_estimate.needed_bytes(model, config, step, 16)
+    monkeypatch.setattr(memory_estimate, "available_bytes", lambda: enough)
     fitted, record = fit_batch(model, config, runtime)
     assert (fitted.data.batch_size, fitted.training.gradient_accumulation_steps) == (16, 4)
     assert record is not None
@@ -121,7 +121,7 @@ def test_the_least_room_of_all_control_groups_counts(tmp_path: Path) -> None:
     (root / "memory.max").write_text("700\n")
     (root / "memory.current").write_text("600\n")
     (root / "memory.stat").write_text("inactive_file 20\n")
-    assert sorted(memory._group_rooms(membership, root)) == [120, 650]
+    assert sorted(memory_estimate._group_rooms(membership, root)) == [120, 650]
 
 
 # --- whole runs --------------------------------------------------------------------------------
@@ -130,11 +130,12 @@ _UNDER_A_LIMIT = """
 import json, resource, sys
 import psutil, torch
 from breastai.domain.jobs import JOB
-from breastai.engine import beginning, memory, training  # loaded before the limit is set
+from breastai.engine.acceleration import memory_estimate  # loaded, with what follows, before the limit is set
+from breastai.engine.training import loop, training_job
 from breastai.storage.workspace import Workspace
 job = JOB.validate_json(sys.stdin.readline())
 resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + int(sys.argv[1]) * 2**20,) * 2)
-for event in beginning.train(job, Workspace.open(job.workspace)):
+for event in training_job.train(job, Workspace.open(job.workspace)):
     print(event.model_dump_json())
 """
 

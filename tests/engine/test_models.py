@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings, PreprocessingSettings
-from breastai.domain.decision import Calibration
+from breastai.domain.decision_rule import Calibration
 from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
-from breastai.engine.attention import CBAM
-from breastai.engine.exported_graph import ExportedGraph
-from breastai.engine.models import build_model, normalized, unfreezing_order
-from breastai.engine.onnx_file import onnx_program
+from breastai.engine.export.exported_graph import ExportedGraph
+from breastai.engine.export.onnx_file import onnx_program
+from breastai.engine.network.attention import CBAM
+from breastai.engine.network.models import build_model, normalize, unfreezing_order
 
 # The smallest of each family in every run of the tests; all of them with BREASTAI_ALL_ARCHITECTURES=1, which takes a while.
 SMALL = {row.family: row.name for row in sorted(ARCHITECTURES.values(), key=lambda row: -row.parameters_m)}
@@ -125,7 +125,7 @@ def test_normalization_follows_the_configuration() -> None:
 
 def test_normalized_is_mean_zero_and_deviation_one_by_channel() -> None:
     images = torch.tensor([[[[0, 128, 255]]]], dtype=torch.uint8)
-    found = normalized(images, (0.5, 0.4, 0.3), (0.5, 0.25, 0.2))
+    found = normalize(images, (0.5, 0.4, 0.3), (0.5, 0.25, 0.2))
     expected = [(0 - 0.5) / 0.5, (128 / 255 - 0.4) / 0.25, (1 - 0.3) / 0.2]
     torch.testing.assert_close(found.flatten(), torch.tensor(expected))
 

@@ -9,15 +9,15 @@ from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 
 from breastai.domain.config import ModelSettings
-from breastai.engine import batch_norm, depthwise, vector_code
-from breastai.engine.depthwise import Ways
-from breastai.engine.models import build_model
-from breastai.engine.normed_depthwise import joinable, normed_depthwise
-from breastai.engine.tuning_plan import LayerWays, Plan, install, plain_plan, uninstall
+from breastai.engine.acceleration import batch_norm, depthwise, simd_builder
+from breastai.engine.acceleration.depthwise import DepthwiseImplementations
+from breastai.engine.acceleration.fused_depthwise import joinable, normed_depthwise
+from breastai.engine.acceleration.tuning_plan import LayerImplementations, Plan, install, plain_plan, uninstall
+from breastai.engine.network.models import build_model
 
-pytestmark = pytest.mark.skipif(not vector_code.AVAILABLE, reason="needs llvmlite")
+pytestmark = pytest.mark.skipif(not simd_builder.AVAILABLE, reason="needs llvmlite")
 
-KERNEL = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
+KERNEL = LayerImplementations(output="kernel", input_gradient="kernel", weight_gradient="kernel")
 
 
 def layers(
@@ -59,7 +59,7 @@ def test_values_and_gradients_agree_with_float64(
     norm64, convolution64 = copy.deepcopy(norm).double(), copy.deepcopy(convolution).double()
     x = torch.randn(3, channels, side, side)
     batch_norm.install(norm, False)
-    depthwise.install(convolution, Ways())
+    depthwise.install(convolution, DepthwiseImplementations())
     assert joinable(norm, convolution)
     for found, true in zip(
         slopes(norm, convolution, x, True), slopes(norm64, convolution64, x.double(), False), strict=True
@@ -103,5 +103,5 @@ def test_a_whole_network_learns_alike_and_remembers_less(kept: bool) -> None:
 def test_a_convolution_that_a_plan_leaves_to_pytorch_is_not_joined() -> None:
     norm, convolution = layers(32, 3, 1, nn.SiLU, kept=True)
     batch_norm.install(norm, False)
-    depthwise.install(convolution, Ways(output="torch"))
+    depthwise.install(convolution, DepthwiseImplementations(output="torch"))
     assert not joinable(norm, convolution)

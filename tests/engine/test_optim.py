@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from breastai.domain.config import TrainingSettings
-from breastai.engine.optim import Loss, align_gradients, class_weights, learning_rate, make_optimizer
-from breastai.engine.step import follow, pairs
+from breastai.engine.training.optim import Loss, align_gradients, class_weights, learning_rate, make_optimizer
+from breastai.engine.training.step import ema_pairs, update_ema
 
 
 def settings(**values: object) -> TrainingSettings:
@@ -114,7 +114,7 @@ def test_averaged_weights_follow_weights_and_statistics_and_copy_counters() -> N
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1.0)
-    follow(pairs(average, model), 0.9)
+    update_ema(ema_pairs(average, model), 0.9)
     for name, value in average.state_dict().items():
         now = model.state_dict()[name]
         expected = before[name].lerp(now, 1 - 0.9) if value.is_floating_point() else now
@@ -129,6 +129,6 @@ def test_averages_of_weights_that_do_not_learn_yet_are_left_as_they_are() -> Non
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1.0)
-    follow(pairs(average, model), 0.9)
+    update_ema(ema_pairs(average, model), 0.9)
     assert torch.equal(average[0].weight, before["0.weight"])
     torch.testing.assert_close(average[1].weight, before["1.weight"] + 0.1)

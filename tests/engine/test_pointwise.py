@@ -8,8 +8,8 @@ import torch
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
-from breastai.engine import pointwise
-from breastai.engine.pointwise import PointwiseConv2d, PointwiseWay, PointwiseWays
+from breastai.engine.acceleration import pointwise
+from breastai.engine.acceleration.pointwise import PointwiseChoices, PointwiseConv2d, PointwiseWay
 
 WAYS: tuple[PointwiseWay, ...] = get_args(PointwiseWay)
 
@@ -37,7 +37,7 @@ def test_values_and_gradients_agree_with_float64(
     with torch.no_grad():
         plain.weight.copy_(plain.weight.to(dtype))  # what bf16 holds is exact in both
     tuned = copy.deepcopy(plain)
-    pointwise.install(tuned, PointwiseWays(way, way, way), dtype)
+    pointwise.install(tuned, PointwiseChoices(way, way, way), dtype)
     assert isinstance(tuned, PointwiseConv2d)
     with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
         found = slopes(tuned, x)
@@ -54,7 +54,7 @@ def test_values_and_gradients_agree_with_float64(
 def test_the_same_step_twice_is_equal_bit_for_bit(way: PointwiseWay) -> None:
     torch.manual_seed(0)
     layer = nn.Conv2d(48, 32, 1, bias=False)
-    pointwise.install(layer, PointwiseWays(way, way, way), torch.bfloat16)
+    pointwise.install(layer, PointwiseChoices(way, way, way), torch.bfloat16)
     x = torch.randn(4, 48, 20, 20).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
         first, second = slopes(layer, x), slopes(layer, x)
@@ -65,14 +65,14 @@ def test_numbers_of_another_type_than_it_was_tuned_for_are_left_to_pytorch(monke
     layer = nn.Conv2d(8, 8, 1, bias=False)
     x = torch.randn(2, 8, 4, 4)
     expected = layer(x)
-    pointwise.install(layer, PointwiseWays("matrix", "matrix", "matrix"), torch.bfloat16)
+    pointwise.install(layer, PointwiseChoices("matrix", "matrix", "matrix"), torch.bfloat16)
     monkeypatch.setattr(pointwise, "output", lambda *_: pytest.fail("computed as a product of matrices"))
     assert torch.equal(layer(x), expected)
 
 
 def test_what_learns_nothing_gets_no_gradient() -> None:
     layer = nn.Conv2d(8, 8, 1, bias=False).requires_grad_(False)
-    pointwise.install(layer, PointwiseWays("matrix", "matrix", "matrix"), torch.float32)
+    pointwise.install(layer, PointwiseChoices("matrix", "matrix", "matrix"), torch.float32)
     x = torch.randn(2, 8, 4, 4, requires_grad=True)
     layer(x).sum().backward()
     assert x.grad is not None
@@ -97,7 +97,7 @@ def test_only_convolutions_of_one_pixel_and_nothing_more_are_tuned() -> None:
 def test_uninstalling_gives_a_layer_its_own_class_back() -> None:
     layer = nn.Conv2d(8, 16, 1, bias=False)
     state = copy.deepcopy(layer.state_dict())
-    pointwise.install(layer, PointwiseWays(), torch.float32)
+    pointwise.install(layer, PointwiseChoices(), torch.float32)
     pointwise.uninstall(layer)
     assert type(layer) is nn.Conv2d
     assert torch.equal(layer.state_dict()["weight"], state["weight"])

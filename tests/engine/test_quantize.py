@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from breastai.domain.decision import DecisionRule, OperatingPoint
+from breastai.domain.decision_rule import DecisionRule, OperatingPoint
 from breastai.domain.events import Figure
-from breastai.engine.onnx_file import write_float16, write_float32
-from breastai.engine.quantize import SCOPES, cost, excessive, nodes_in, quantize, stem_layers, weighted_layers
+from breastai.engine.export.onnx_file import write_float16, write_float32
+from breastai.engine.export.quantize import SCOPES, cost, excessive, nodes_in, quantize, stem_layers, weighted_layers
 from breastai.predictor.onnx_model import INPUT_NAME
 
 

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from breastai.domain.config import Config, TrainingSettings, parse_config
 from breastai.domain.events import Event, ProgressUpdate, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
-from breastai.engine.models import build_model
-from breastai.engine.optim import layer_rates, make_optimizer
-from breastai.engine.recipe import image_size_in, is_head_epoch, keeps_statistics, rate_at
-from breastai.engine.runtime import seed_torch
-from breastai.storage.recording import Pace
+from breastai.engine.network.models import build_model
+from breastai.engine.network.runtime import seed_torch
+from breastai.engine.training.optim import layer_rates, make_optimizer
+from breastai.engine.training.schedule import image_size_in, is_head_epoch, learning_rate_at, uses_frozen_batch_norm
+from breastai.storage.run_recorder import Pace
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -45,9 +45,9 @@ def test_a_single_epoch_is_never_spent_on_the_head_alone() -> None:
 
 def test_the_schedule_begins_after_the_head_epoch() -> None:
     training = config(epochs=5, scheduler="cosine_warmup", warmup_epochs=1, learning_rate=0.01).training
-    assert rate_at(training, 2, 0.0, 0) == pytest.approx(0.0001)
-    assert rate_at(training, 3, 0.0, 0) == pytest.approx(0.01)
-    assert rate_at(training, 5, 1.0, 0) == pytest.approx(0.0001)
+    assert learning_rate_at(training, 2, 0.0, 0) == pytest.approx(0.0001)
+    assert learning_rate_at(training, 3, 0.0, 0) == pytest.approx(0.01)
+    assert learning_rate_at(training, 5, 1.0, 0) == pytest.approx(0.0001)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_statistics_are_kept_where_those_of_a_batch_would_mislead(
     wish: str, recipe: str, batch_size: int, kept: bool
 ) -> None:
     values = {"training": {"recipe": recipe, "batch_norm": wish}, "data": {"batch_size": batch_size}}
-    assert keeps_statistics(parse_config(values), pretrained=True) is kept
-    assert not keeps_statistics(parse_config(values), pretrained=False)
+    assert uses_frozen_batch_norm(parse_config(values), pretrained=True) is kept
+    assert not uses_frozen_batch_norm(parse_config(values), pretrained=False)
 
 
 def test_earlier_layers_learn_more_slowly() -> None:

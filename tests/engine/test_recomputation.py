@@ -8,14 +8,14 @@ from torch import nn
 
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings
-from breastai.engine import depthwise, recomputation
-from breastai.engine.memory import peak_bytes
-from breastai.engine.models import Classifier, build_model
-from breastai.engine.tuning_plan import Dtype, LayerWays, install, plain_plan
+from breastai.engine.acceleration import depthwise, gradient_checkpointing
+from breastai.engine.acceleration.memory_estimate import peak_bytes
+from breastai.engine.acceleration.tuning_plan import Dtype, LayerImplementations, install, plain_plan
+from breastai.engine.network.models import Classifier, build_model
 
 # The smallest of each family.
 SMALL = {row.family: row.name for row in sorted(ARCHITECTURES.values(), key=lambda row: -row.parameters_m)}
-KERNEL = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
+KERNEL = LayerImplementations(output="kernel", input_gradient="kernel", weight_gradient="kernel")
 
 
 def _model(architecture: str) -> Classifier:
@@ -53,7 +53,7 @@ def _equal(one: nn.Module, other: nn.Module) -> bool:
 def test_a_tuned_network_learns_the_same_bit_for_bit_when_it_computes_again(architecture: str, dtype: Dtype) -> None:
     kept = _tuned(_model(architecture), dtype)
     again = copy.deepcopy(kept)
-    recomputation.install(again.backbone)
+    gradient_checkpointing.install(again.backbone)
     for model in (kept, again):
         model.train()
         _step(model, dtype)
@@ -65,7 +65,7 @@ def test_a_tuned_network_learns_the_same_bit_for_bit_when_it_computes_again(arch
 def test_a_plain_network_of_each_family_learns_the_same_and_holds_less(architecture: str) -> None:
     kept = _model(architecture)
     again = copy.deepcopy(kept)
-    assert recomputation.install(again.backbone) >= 4
+    assert gradient_checkpointing.install(again.backbone) >= 4
     held = []
     for model in (kept, again):
         model.train()
@@ -77,7 +77,7 @@ def test_a_plain_network_of_each_family_learns_the_same_and_holds_less(architect
 def test_below_the_first_layer_that_learns_nothing_is_computed_twice() -> None:
     model = _model("tf_efficientnet_lite0").train()
     model.backbone.requires_grad_(False)
-    recomputation.install(model.backbone)
+    gradient_checkpointing.install(model.backbone)
     calls = []
     model.backbone.blocks[3][0].conv_pw.register_forward_hook(lambda *_: calls.append(1))  # type: ignore[union-attr,index]
     _step(model)
@@ -88,7 +88,7 @@ def test_below_the_first_layer_that_learns_nothing_is_computed_twice() -> None:
 def test_uninstalling_gives_every_class_back() -> None:
     model = _model("tf_efficientnet_lite0")
     kinds = [type(module) for module in model.modules()]
-    recomputation.install(model.backbone)
+    gradient_checkpointing.install(model.backbone)
     assert [type(module) for module in model.modules()] != kinds
-    recomputation.uninstall(model.backbone)
+    gradient_checkpointing.uninstall(model.backbone)
     assert [type(module) for module in model.modules()] == kinds

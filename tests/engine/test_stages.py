@@ -10,10 +10,10 @@ from breastai.domain import config as domain_config
 from breastai.domain.catalog import ARCHITECTURES, Architecture
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
-from breastai.engine import models
-from breastai.engine.attention import CBAM
-from breastai.engine.models import Classifier, build_model
-from breastai.engine.recomputation import Recomputed, install
+from breastai.engine.acceleration.gradient_checkpointing import Recomputed, install
+from breastai.engine.network import models
+from breastai.engine.network.attention import CBAM
+from breastai.engine.network.models import Classifier, build_model
 from breastai.engine.stages import Attended, blocks_of, check_stages, stages
 
 # The smallest of each family.

@@ -20,10 +20,10 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.jobs import Resume, Train
-from breastai.engine import autotune
-from breastai.engine.beginning import resume
+from breastai.engine.acceleration import autotune
+from breastai.engine.training.training_job import resume
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
-from breastai.storage.recording import Pace
+from breastai.storage.run_recorder import Pace
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -211,8 +211,8 @@ def test_frozen_layers_stay_and_thaw_by_phases(
         small_config({"training": {"epochs": 4, "unfreezing": phases, "early_stopping": {"enabled": False}}}), "all"
     )
     fresh = small_config().model.model_copy(update={"pretrained": "none"})
-    from breastai.engine.models import build_model
-    from breastai.engine.runtime import seed_torch
+    from breastai.engine.network.models import build_model
+    from breastai.engine.network.runtime import seed_torch
 
     seed_torch(42)
     start = build_model(fresh, 3).model.state_dict()

@@ -7,11 +7,18 @@ import timm
 import torch
 from torch import nn
 
-from breastai.engine import blocks, depthwise, pointwise, tuning_plan
-from breastai.engine.tuning_plan import LayerWays, PixelWays, Plan, install, plain_plan, uninstall
+from breastai.engine.acceleration import depthwise, fused_blocks, pointwise, tuning_plan
+from breastai.engine.acceleration.tuning_plan import (
+    LayerImplementations,
+    Plan,
+    PointwiseImplementations,
+    install,
+    plain_plan,
+    uninstall,
+)
 
-KERNEL = LayerWays(output="kernel", input_gradient="kernel", weight_gradient="kernel")
-MATRIX = PixelWays(output="matrix", input_gradient="matrix", weight_gradient="turned")
+KERNEL = LayerImplementations(output="kernel", input_gradient="kernel", weight_gradient="kernel")
+MATRIX = PointwiseImplementations(output="matrix", input_gradient="matrix", weight_gradient="turned")
 
 
 def _plan(model: nn.Module, dtype: tuning_plan.Dtype = "float32") -> Plan:
@@ -53,7 +60,7 @@ def test_every_block_and_depthwise_layer_of_the_efficientnets_is_tuned(name: str
     model = timm.create_model(name, num_classes=3)
     install(model, _plan(model))
     kinds = [type(module) for module in model.modules()]
-    assert kinds.count(blocks.InvertedResidual) == sum(len(stage) for stage in model.blocks)
+    assert kinds.count(fused_blocks.InvertedResidual) == sum(len(stage) for stage in model.blocks)
     assert kinds.count(depthwise.DepthwiseConv2d) > 5
     assert not any(kind.__name__ in ("BatchNorm2d",) for kind in kinds)
 

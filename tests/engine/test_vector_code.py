@@ -7,23 +7,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from breastai.engine import kernels
-from breastai.engine.vector_code import LANES, Code, serves
+from breastai.engine.acceleration import kernels
+from breastai.engine.acceleration.simd_builder import LANES, KernelBuilder, serves
 
 # What a processor has that LLVM does not know by its name alone: nothing, so the name says it all.
 PROCESSORS = {"haswell": {}, "skylake-avx512": {"avx512f": True}, "znver4": {"avx512f": True, "avx512bf16": True}}
 
 
-def _copying(source: torch.dtype, target: torch.dtype) -> Code:
+def _copying(source: torch.dtype, target: torch.dtype) -> KernelBuilder:
     """Return the kernel that copies one vector, from argument 0 to argument 1."""
-    code = Code("copying")
+    code = KernelBuilder("copying")
     code.store(code.load(code.argument(0), source), code.argument(1), target)
     return code
 
 
 def _copied(values: Tensor, target: torch.dtype) -> Tensor:
     copied = torch.empty(LANES, dtype=target)
-    kernels.compiled(_copying(values.dtype, target))([values.data_ptr(), copied.data_ptr()], 1)
+    kernels.compile_kernel(_copying(values.dtype, target))([values.data_ptr(), copied.data_ptr()], 1)
     return copied
 
 
@@ -68,7 +68,7 @@ def test_the_machine_code_calls_no_function_that_may_be_missing(
 ) -> None:
     """A call that is not resolved ends the process, without a word."""
     monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: llvm.FeatureMap(PROCESSORS[processor]))
-    code = Code("everything")
+    code = KernelBuilder("everything")
     source, target = code.argument(0), code.argument(1)
     for dtype in (torch.float32, torch.bfloat16):
         x = code.load(source, dtype)

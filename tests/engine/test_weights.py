@@ -10,7 +10,7 @@ from torch import nn
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings
 from breastai.domain.errors import WeightsMismatch
-from breastai.engine.weights import load_pretrained
+from breastai.engine.network.weights import load_pretrained
 
 
 class Payload:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from breastai import worker
-from breastai.data import remote_places
+from breastai.data import remote_inputs
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses
 from breastai.domain.events import (
@@ -34,7 +34,7 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingUpdate,
 )
-from breastai.domain.evidence import (
+from breastai.domain.records import (
     ByPatient,
     CalibrationEvidence,
     Figure,
@@ -50,7 +50,7 @@ from breastai.domain.jobs import Audit, Bench, Compare, Crossval, Evaluate, Expo
 from breastai.domain.study import CURVES, CrossvalResult, Spread, Study, StudyMember, TuningState
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
 from breastai.storage.reports import report_files
-from breastai.storage.saving import commit
+from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
 
@@ -213,7 +213,7 @@ def save(run_id: str, config: Config, workspace: Workspace, epoch: int, names: l
         )
         files = checkpoint_files(workspace, run_id, kind)
         state = (lambda path: path.write_bytes(b"state")) if kind == "last" else None
-        commit(files, manifest, lambda path: path.write_bytes(b"weights" * 1000), state)
+        save_checkpoint(files, manifest, lambda path: path.write_bytes(b"weights" * 1000), state)
     return CheckpointSaved(
         checkpoint=f"{run_id}/best",
         filename=f"{run_id}_best.safetensors",
@@ -379,7 +379,7 @@ def crossval(job: Crossval, workspace: Workspace, stop: Callable[[], object]) ->
         while not stop():
             yield ProgressUpdate(stage="training", message="Fold 2 of 3", epoch=2, epochs=2, progress=0.5)
             time.sleep(0.02)
-        save_study(workspace, study.ended("stopped"))
+        save_study(workspace, study.with_end("stopped"))
     yield StudyStopped(study_id=study.study_id, kind="crossval", reason="user")
 
 
@@ -403,7 +403,7 @@ def resume_study(job: ResumeStudy, workspace: Workspace, stop: Callable[[], obje
         export_difference=2e-6, units=40, notes=["4 images were left out because of twins."],
         roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
     )  # fmt: skip
-    save_study(workspace, study.ended("complete").model_copy(update={"crossval": result}))
+    save_study(workspace, study.with_end("complete").model_copy(update={"crossval": result}))
     yield CrossvalComplete(study_id=study.study_id, result=result)
 
 
@@ -431,7 +431,7 @@ def brought_here(job: Job, workspace: Workspace) -> Iterator[Event]:
 
 
 if __name__ == "__main__":
-    remote_places.brought_here = brought_here
+    remote_inputs.copy_inputs = brought_here
     scripted: dict[type[Job], Callable[..., Iterator[Event]]] = {
         Train: train,
         Resume: resume,

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from breastai.data.phantoms import write_sample_data
 from breastai.server.app import Options
-from breastai.server.handed_images import FOLDER
+from breastai.server.jobs.uploads import FOLDER
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from breastai.domain.server_settings import ServerSettings
 from breastai.server.app import Options
-from breastai.storage.token import write_session_script
+from breastai.storage.access_token import write_session_script
 from breastai.storage.workspace import Workspace
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"

@@ -30,7 +30,7 @@ from breastai.domain.events import (
     TuningComplete,
     TuningUpdate,
 )
-from breastai.domain.listings import StudyEntry
+from breastai.domain.list_entries import StudyEntry
 from breastai.domain.messages import encode_event
 from breastai.domain.study import Study, StudyMember, TuningState
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from breastai.clinical.audit import FAULTS
+from breastai.clinical.image_audit import FAULTS
 from breastai.clinical.rule_findings import RULE_FAULTS
 from breastai.clinical.operating_point import PREVALENCES
-from breastai.clinical.evidence import evaluate
+from breastai.clinical.metric_intervals import evaluate
 from breastai.domain.sentences import SENTENCES_FR, in_french
 from breastai.domain.catalog import (
     EXPORT_FORMATS,
@@ -24,12 +24,12 @@ from breastai.domain.catalog import (
     RESEARCH_USE_FR,
 )
 from breastai.domain.config import Config, parse_config
-from breastai.data.predictions_table import Predictions, matched, read_predictions
+from breastai.data.predictions_table import Predictions, match_predictions, read_predictions
 from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, PredictionsInvalid, all_errors
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
-from breastai.domain.evidence import Referral, Reliability
-from breastai.domain.listings import DataWarning
+from breastai.domain.records import Referral, Reliability
+from breastai.domain.list_entries import DataWarning
 
 RunJs = Callable[..., Any]
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -283,7 +283,7 @@ def test_every_complaint_about_a_table_of_predictions_is_told_in_french(run_js: 
     lines: list[str] = []
     for text in TABLES:
         with pytest.raises(PredictionsInvalid) as caught:
-            matched(first, read(text))
+            match_predictions(first, read(text))
         lines += caught.value.problems
     code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.problem));'
     english = re.compile(r"\b(expected|row|column|got|of|or|and|the|missing|twice|one|each|files|cells)\b")

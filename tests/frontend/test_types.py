@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
-from breastai.domain.evidence import CalibrationEvidence, JudgedPoint, Referral, Reliability
+from breastai.domain.records import CalibrationEvidence, JudgedPoint, Referral, Reliability
 from breastai.domain.events import Evaluation
-from breastai.domain.listings import Line
+from breastai.domain.list_entries import Line
 from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"

@@ -13,14 +13,14 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from breastai.cli import run
-from breastai.commands.csv_rows import processing_text
+from breastai.commands.predictions_csv import processing_text
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import ImageUnreadable, ModelUnreadable, NoImages
 from breastai.domain.jobs import AskExports, HandedImage
-from breastai.predictor.asking import ask_exports
 from breastai.predictor.image_files import image_files
 from breastai.predictor.onnx_model import METADATA_KEY, OnnxModel
 from breastai.predictor.predictions import BATCH_SIZE, predictions
+from breastai.predictor.uploaded_images import ask_exports
 from breastai.storage.workspace import Workspace
 
 SIDE = 8
@@ -252,7 +252,7 @@ def folder(tmp_path: Path) -> Path:
         (["b.png"], ["b.png"]),
         (["notes.txt"], ["notes.txt"]),
         (["a_mask.png"], ["a_mask.png"]),
-        (["."], ["a.JPG", "b.png", "x[1].png", "sub/c.tif"]),
+        (["."], ["a.JPG", "b.png", "sub/c.tif", "x[1].png"]),
         (["sub", "b.png", "sub"], ["sub/c.tif", "b.png"]),
         (["**/*.tif"], ["sub/c.tif"]),
         (["x[1].png"], ["x[1].png"]),

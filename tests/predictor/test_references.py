@@ -10,9 +10,9 @@ import pytest
 from breastai.cli import run
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
-from breastai.predictor.answer import Answer
+from breastai.predictor.model_output import Answer
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.references import compared, digest, reference_images, references_for
+from breastai.predictor.reference_answers import compare_references, digest, reference_images, references_for
 
 from .test_onnx_model import METADATA, SIDE, brightness_model
 
@@ -61,19 +61,19 @@ def test_a_model_without_references_says_so(tmp_path: Path) -> None:
 def test_a_tie_within_the_allowed_difference_is_no_changed_decision() -> None:
     images = np.zeros((2, 4, 4, 3), np.uint8)
     references = references_for(images, Answer(np.array([[0.5, 0.50001], [0.4, 0.6]])), 1e-3)
-    assert compared(references, images, Answer(np.array([[0.50001, 0.5], [0.4, 0.6]]))).agrees
-    other = compared(references, images, Answer(np.array([[0.5, 0.5], [0.6, 0.4]])))
+    assert compare_references(references, images, Answer(np.array([[0.50001, 0.5], [0.4, 0.6]]))).agrees
+    other = compare_references(references, images, Answer(np.array([[0.5, 0.5], [0.6, 0.4]])))
     assert other.changed == 1
-    assert not compared(references, images, Answer(np.full((2, 2), np.nan))).agrees
+    assert not compare_references(references, images, Answer(np.full((2, 2), np.nan))).agrees
 
 
 def test_a_novelty_that_is_another_is_no_agreement() -> None:
     images = np.zeros((2, 4, 4, 3), np.uint8)
     said = np.array([[0.5, 0.5], [0.4, 0.6]])
     references = references_for(images, Answer(said, np.array([1.0, 2.0])), 1e-3)
-    assert compared(references, images, Answer(said, np.array([1.0, 2.0005]))).agrees
+    assert compare_references(references, images, Answer(said, np.array([1.0, 2.0005]))).agrees
     for other in (np.array([1.0, 2.1]), np.array([np.nan, 2.0]), None):
-        assert not compared(references, images, Answer(said, other)).agrees
+        assert not compare_references(references, images, Answer(said, other)).agrees
 
 
 def test_the_command_tells_it_and_ends_with_a_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

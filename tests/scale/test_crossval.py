@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 
 from breastai.cli import run
-from breastai.clinical.decision import calibrated
+from breastai.clinical.apply_decision_rule import calibrate
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyExists
 from breastai.domain.events import CrossvalComplete, Event, StudyMemberChanged, StudyStarted, StudyStopped
 from breastai.domain.jobs import Crossval, ResumeStudy
 from breastai.domain.study import CrossvalResult
-from breastai.engine.checkpoint_io import load_checkpoint
+from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.references import reference_images
-from breastai.scale.dealing import Dealt, read_dealt, split_of_fold
+from breastai.predictor.reference_answers import reference_images
 from breastai.scale.ensemble import export_ensemble
-from breastai.scale.held_out import HELD_OUT, answers_in
-from breastai.scale.pooling import ensemble_rule, pool_of
+from breastai.scale.fold_assignment import Folds, read_folds, split_of_fold
+from breastai.scale.fold_evaluation import HELD_OUT, answers_in
+from breastai.scale.pooled_evaluation import ensemble_rule, pool_of
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.exports import list_exports
-from breastai.storage.splits import read_split, split_path
+from breastai.storage.split_records import read_split, split_path
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -113,16 +113,16 @@ def test_the_ensemble_answers_as_the_mean_of_its_folds_checkpoints(
     place, _ = whole
     study = read_study(place, "study")
     two = study.model_copy(update={"members": study.members[:2]})
-    rule = ensemble_rule(pool_of(study, read_dealt(place, "study"), place), config, read_dealt(place, "study"))
+    rule = ensemble_rule(pool_of(study, read_folds(place, "study"), place), config, read_folds(place, "study"))
     exported = export_ensemble(two, rule, place)
     assert exported.difference < 1e-4
     model = OnnxModel.open(exported.path)
     loaded = [load_checkpoint(checkpoint_files(place, run_id, "best")) for run_id in RUNS[:2]]
     images = reference_images(loaded[0].manifest.config.preprocessing, 32, count=5, seed=99)
-    answers = [calibrated(each.manifest.decision.calibration, raw_probabilities(each, images)) for each in loaded]
+    answers = [calibrate(each.manifest.decision.calibration, raw_probabilities(each, images)) for each in loaded]
     np.testing.assert_allclose(model.predict(images), np.mean(answers, axis=0), atol=1e-4)
     assert model.verify().agrees
-    assert model.decision.operating_point is not None and model.decision.n == len(read_dealt(place, "study").files)
+    assert model.decision.operating_point is not None and model.decision.n == len(read_folds(place, "study").files)
     assert [entry.path for entry in list_exports(place)] == [place.relative(exported.path)]
     assert run(["verify", str(exported.path), "--workspace", str(place.root)]) == 0
     told = capsys.readouterr().out
@@ -134,11 +134,11 @@ def raw_probabilities(loaded: Any, images: np.ndarray) -> np.ndarray:
     """Return a checkpoint's raw probabilities, computed without the exported graph."""
     import torch
 
-    from breastai.engine.models import normalized
+    from breastai.engine.network.models import normalize
 
     manifest = loaded.manifest
     with torch.inference_mode():
-        inputs = normalized(torch.from_numpy(images), tuple(manifest.mean), tuple(manifest.std))
+        inputs = normalize(torch.from_numpy(images), tuple(manifest.mean), tuple(manifest.std))
         return loaded.model(inputs).double().softmax(1).numpy()
 
 
@@ -196,7 +196,7 @@ def test_twins_and_patients_are_parted_only_when_asked() -> None:
     labels = [number // 2 % 2 for number in range(48)]
     config = Config.model_validate({"crossval": {"folds": 3}})
     folds = [1 + number // 2 // 2 % 3 for number in range(48)]
-    dealt = Dealt(
+    dealt = Folds(
         class_names=["benign", "malignant"], files=[f"{number}.png" for number in range(48)], sha256=["0" * 64] * 48,
         labels=labels, patients_known=True, units=units, left_out={}, twins=0, folds=[folds],
     )  # fmt: skip
@@ -214,14 +214,14 @@ def test_twins_and_patients_are_parted_only_when_asked() -> None:
 
 def test_a_fold_s_split_names_breast_and_view_where_they_were_known_when_the_cases_were_dealt() -> None:
     config = Config.model_validate({"crossval": {"folds": 3}})
-    dealt = Dealt(
+    dealt = Folds(
         class_names=["benign", "malignant"], files=[f"{number}.dcm" for number in range(24)], sha256=["0" * 64] * 24,
         labels=[number % 2 for number in range(24)], patients_known=False, units=None, left_out={}, twins=0,
         folds=[[1 + number // 2 % 3 for number in range(24)]], headers=[("L", "CC"), (None, None)] * 12,
     )  # fmt: skip
-    again = Dealt.model_validate_json(dealt.model_dump_json())
+    again = Folds.model_validate_json(dealt.model_dump_json())
     told = [(case.laterality, case.view) for case in split_of_fold(again, config, 1, 1).cases]
     assert told == [("L", "CC"), (None, None)] * 12
     # Folds dealt by a version that did not keep them.
-    before = Dealt.model_validate(dealt.model_dump(exclude={"headers"}))
+    before = Folds.model_validate(dealt.model_dump(exclude={"headers"}))
     assert {case.laterality for case in split_of_fold(before, config, 1, 1).cases} == {None}

@@ -20,8 +20,8 @@ from safetensors.numpy import load_file
 from breastai.domain.config import Config
 from breastai.domain.events import TrainingComplete, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
-from breastai.engine.beginning import train
-from breastai.engine.world import ALONE
+from breastai.engine.network.process_group import SINGLE_PROCESS
+from breastai.engine.training.training_job import train
 from breastai.storage.journal import read_epochs, read_events
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -80,7 +80,7 @@ def ended(process: subprocess.Popen[str]) -> int:
 def options(config: Config, workspace: Workspace) -> list[str]:
     file = workspace.root / "settings.json"
     file.write_text(config.model_dump_json(), encoding="utf-8")
-    return ["-m", "breastai.scale.distributed", "--workspace", str(workspace.root), "--json", "--config", str(file)]
+    return ["-m", "breastai.commands.distributed", "--workspace", str(workspace.root), "--json", "--config", str(file)]
 
 
 @pytest.fixture(scope="module")
@@ -144,14 +144,15 @@ def test_a_killed_process_ends_both_with_one_clear_error_and_one_alone_goes_on(
 ) -> None:
     _, events = stopped
     run_id = events[0]["run_id"]
-    arguments = ["-m", "breastai.scale.distributed", "--workspace", str(place.root), "--json", "--resume", run_id]
+    arguments = ["-m", "breastai.commands.distributed", "--workspace", str(place.root), "--json", "--resume", run_id]
     first, second = two_processes(arguments, tmp_path / "output.txt")
     told: list[dict[str, Any]] = []
     for turn, _ in enumerate(until(first, "training_update", told)):
         if turn == 0:
             second.kill()
     assert (ended(first), ended(second)) == (1, -signal.SIGKILL)
-    assert told[0]["start_epoch"] >= 2  # two went on with what two had begun
+    begun = next(event for event in told if event["type"] == "training_started")
+    assert begun["start_epoch"] >= 2  # two went on with what two had begun
     errors = [event for event in read_events(place.journal_file(run_id)) if event.type == "error"]  # type: ignore[attr-defined]
     assert [error.code for error in errors] == ["distributed.process_lost"]  # type: ignore[attr-defined]
     assert [event["type"] for event in told[-2:]] == ["training_stopped", "error"]
@@ -178,8 +179,8 @@ def test_two_processes_are_no_further_from_the_truth_than_one_is_with_its_images
     rounding = runpy.run_path(str(project_root / "benchmarks" / "rounding.py"))
     asked = rounding["options"]().parse_args([])
     asked.steps = [1, 2]
-    true = rounding["course"](ALONE, asked, torch.float64)
-    itself = [rounding["course"](ALONE, asked, order=order) for order in (None, 1, 2)]
+    true = rounding["course"](SINGLE_PROCESS, asked, torch.float64)
+    itself = [rounding["course"](SINGLE_PROCESS, asked, order=order) for order in (None, 1, 2)]
     for step in asked.steps:
         furthest = max(float((found[step] - true[step]).norm()) for found in itself)
         assert float((parts["course"][step] - true[step]).norm()) < 2 * furthest

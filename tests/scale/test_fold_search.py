@@ -21,13 +21,13 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import Crossval, ResumeStudy, Train
 from breastai.domain.sentences import in_french
-from breastai.scale.crossval import config_of
+from breastai.scale.cross_validation import config_of
 from breastai.scale.fold_search import search_in_fold
-from breastai.scale.members import StudyInProgress
-from breastai.scale.pooling import CHOSEN_INSIDE
+from breastai.scale.pooled_evaluation import CHOSEN_INSIDE
+from breastai.scale.study_runner import StudyInProgress
 from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, read_manifest
-from breastai.storage.interrupted import interrupted_runs
-from breastai.storage.splits import read_split
+from breastai.storage.interrupted_runs import interrupted_runs
+from breastai.storage.split_records import read_split
 from breastai.storage.studies import read_study, studies
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -128,7 +128,7 @@ def test_a_study_killed_anywhere_goes_on_to_the_same_settings_and_figures(
 def test_a_search_opens_the_images_its_fold_learns_from_and_no_other(
     workspace: Workspace, config: Config, sample_data: Path
 ) -> None:
-    assert isinstance(list(perform(job_of(workspace, config), lambda: True))[-1], StudyStopped)
+    assert isinstance(list(perform(job_of(workspace, config), lambda: bool(studies(workspace))))[-1], StudyStopped)
     progress = StudyInProgress(read_study(workspace, "study"), workspace, "default", lambda: False)
     member = progress.study.members[0]
     own = config_of(progress.study, member, parse_config(progress.study.config))
@@ -158,7 +158,7 @@ def test_what_keeps_a_search_from_beginning_is_told_before_anything_is_on_disk(
 
     nowhere = {"tuning": {"space": [{"setting": "training.weight_decay", "low": 1e-5, "high": 0.1, "log": True}]}}
     assert code(small_config(NESTED, nowhere, {"training": {"weight_decay": 0}})) == ConfigInvalid.code
-    monkeypatch.delitem(sys.modules, "breastai.scale.trials", raising=False)
+    monkeypatch.delitem(sys.modules, "breastai.scale.optuna_trials", raising=False)
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert code(small_config(NESTED)) == MissingExtra.code
     assert studies(workspace) == []

@@ -17,9 +17,9 @@ from breastai.domain.events import (
     TrainingComplete,
 )
 from breastai.domain.study import Study, StudyMember
-from breastai.scale.members import StudyInProgress, in_study, run_member, told_of
+from breastai.scale.study_runner import StudyInProgress, progress_of_member, run_member, run_study
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
-from breastai.storage.interrupted import interrupted_runs
+from breastai.storage.interrupted_runs import interrupted_runs
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 
@@ -56,7 +56,7 @@ def config(small_config: Callable[..., Config]) -> Config:
 def test_the_runs_of_a_study_are_ordinary_runs_and_tell_only_the_study_s_events(
     workspace: Workspace, config: Config
 ) -> None:
-    events = list(in_study(a_study("a", "b"), workspace, "default", lambda: False, all_members(config)))
+    events = list(run_study(a_study("a", "b"), workspace, "default", lambda: False, all_members(config)))
     assert {type(event) for event in events} <= {StudyStarted, StudyMemberChanged, ProgressUpdate, Log}
     assert all(event.run_id is None and event.seq is None for event in events)
     shares = [event.progress for event in events if isinstance(event, ProgressUpdate) and event.progress]
@@ -66,7 +66,7 @@ def test_the_runs_of_a_study_are_ordinary_runs_and_tell_only_the_study_s_events(
     assert study.state == "complete" and [member.state for member in study.members] == ["complete", "complete"]
     assert study.members[0].curves["epoch"] == [1, 2]
     for run_id in ("study-a", "study-b"):
-        updates, finished = told_of(workspace, run_id)
+        updates, finished = progress_of_member(workspace, run_id)
         assert isinstance(finished, TrainingComplete) and len(updates or ()) == 2
         assert read_manifest(checkpoint_files(workspace, run_id, "best")).run_id == run_id
 
@@ -77,19 +77,19 @@ def test_a_stop_keeps_the_place_and_what_is_complete_is_not_run_again(workspace:
     def stop() -> bool:
         return ("study-b", 1) in epochs(seen)
 
-    seen.extend(in_study(a_study("a", "b"), workspace, "default", stop, all_members(config)))
+    seen.extend(run_study(a_study("a", "b"), workspace, "default", stop, all_members(config)))
     assert isinstance(seen[-1], StudyStopped) and seen[-1].reason == "user"
     study = read_study(workspace, "study")
     assert (study.state, [member.state for member in study.members]) == ("stopped", ["complete", "stopped"])
-    again = list(in_study(study, workspace, "default", lambda: False, all_members(config)))
+    again = list(run_study(study, workspace, "default", lambda: False, all_members(config)))
     assert "study-a" not in [run for run, _ in epochs(again)]
-    updates, _ = told_of(workspace, "study-b")
+    updates, _ = progress_of_member(workspace, "study-b")
     assert [update.epoch for update in updates or ()] == [1, 2]
 
 
 def test_a_run_can_be_ended_by_what_its_epochs_say(workspace: Workspace, config: Config) -> None:
     work = all_members(config, prune=lambda member: member.run_id == "study-a" and member.epoch == 1)
-    list(in_study(a_study("a", "b"), workspace, "default", lambda: False, work))
+    list(run_study(a_study("a", "b"), workspace, "default", lambda: False, work))
     study = read_study(workspace, "study")
     assert [(member.state, member.epoch) for member in study.members] == [("pruned", 1), ("complete", 2)]
 
@@ -100,8 +100,8 @@ def test_a_run_that_fails_ends_the_study_with_its_reason(
     def broken(*_: object) -> None:
         raise RuntimeError("a fault of the test's")
 
-    monkeypatch.setattr("breastai.engine.training._figures", broken)
-    events = list(in_study(a_study("a", "b"), workspace, "default", lambda: False, all_members(config)))
+    monkeypatch.setattr("breastai.engine.training.loop._figures", broken)
+    events = list(run_study(a_study("a", "b"), workspace, "default", lambda: False, all_members(config)))
     assert isinstance(events[-1], Error) and events[-1].run_id is None
     study = read_study(workspace, "study")
     assert study.state == "failed" and "a fault of the test's" in study.message
@@ -110,13 +110,13 @@ def test_a_run_that_fails_ends_the_study_with_its_reason(
 
 def test_two_processes_do_not_work_on_one_study(workspace: Workspace, config: Config) -> None:
     with workspace.lock_run("study"), pytest.raises(RunLocked):
-        next(in_study(a_study("a"), workspace, "default", lambda: False, all_members(config)))
+        next(run_study(a_study("a"), workspace, "default", lambda: False, all_members(config)))
 
 
 def test_a_study_whose_process_is_gone_was_interrupted_and_its_runs_are_not_gone_on_with_one_by_one(
     workspace: Workspace, config: Config
 ) -> None:
-    events = in_study(a_study("a"), workspace, "default", lambda: False, all_members(config))
+    events = run_study(a_study("a"), workspace, "default", lambda: False, all_members(config))
     for event in events:
         if isinstance(event, StudyMemberChanged) and event.member.epoch == 1:
             running = read_study(workspace, "study")

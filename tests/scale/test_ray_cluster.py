@@ -40,9 +40,9 @@ from breastai.domain.events import (
 from breastai.domain.jobs import Crossval, Resume, ResumeStudy, Train, TrainSeeds, Tune
 from breastai.domain.messages import decode_event
 from breastai.domain.study import Study, StudyMember
-from breastai.scale.on_node import Ending, Task, do_member
+from breastai.scale.hyperparameter_search import new_search
 from breastai.scale.ray_connection import check_cluster, needs, room
-from breastai.scale.tune import new_search
+from breastai.scale.remote_task import Ending, Task, run_remote_task
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.journal import read_events
 from breastai.storage.studies import read_study, save_study, studies
@@ -139,7 +139,7 @@ class NodeDies(BaseException):
 @pytest.fixture
 def dealt(workspace: Workspace, small_config: Callable[..., Config]) -> Workspace:
     """A study whose cases are dealt, and none of whose folds has begun."""
-    last = list(perform(job_of(workspace, small_config(FOLDS)), lambda: True))[-1]
+    last = list(perform(job_of(workspace, small_config(FOLDS)), lambda: bool(studies(workspace))))[-1]
     assert isinstance(last, StudyStopped)
     return workspace
 
@@ -159,9 +159,11 @@ def test_a_fold_whose_node_dies_ends_on_another_as_it_does_here(
 
     before = read_study(dealt, "study")
     with pytest.raises(NodeDies):
-        do_member(task_of(dealt, RUNS[1]), "first", dying, lambda: False)
+        run_remote_task(task_of(dealt, RUNS[1]), "first", dying, lambda: False)
     told: list[Event] = []
-    ending = do_member(task_of(dealt, RUNS[1]), "second", lambda line: told.append(decode_event(line)), lambda: False)
+    ending = run_remote_task(
+        task_of(dealt, RUNS[1]), "second", lambda line: told.append(decode_event(line)), lambda: False
+    )
     assert ending == Ending(state="complete")
     last = told[-1]
     assert isinstance(last, StudyMemberChanged) and last.member == read_study(here[0], "study").member(RUNS[1])
@@ -175,7 +177,7 @@ def test_a_fold_whose_node_dies_ends_on_another_as_it_does_here(
 
 def test_a_node_without_the_workspace_or_of_another_version_says_so(dealt: Workspace, tmp_path: Path) -> None:
     def code(task: Task) -> str | None:
-        error = do_member(task, "node", lambda line: None, lambda: False).error
+        error = run_remote_task(task, "node", lambda line: None, lambda: False).error
         return error and error.code
 
     elsewhere = task_of(dealt, RUNS[0]).model_copy(update={"workspace": str(tmp_path / "elsewhere")})
@@ -186,7 +188,7 @@ def test_a_node_without_the_workspace_or_of_another_version_says_so(dealt: Works
 
 def test_a_fold_asked_to_stop_before_its_turn_leaves_no_trace(dealt: Workspace) -> None:
     told: list[str] = []
-    assert do_member(task_of(dealt, RUNS[0]), "node", told.append, lambda: "user") == Ending(
+    assert run_remote_task(task_of(dealt, RUNS[0]), "node", told.append, lambda: "user") == Ending(
         state="stopped", reason="user"
     )
     assert told == [] and not dealt.run_dir(RUNS[0]).exists()
@@ -208,7 +210,7 @@ def test_a_trial_on_a_node_ends_when_who_draws_the_trials_says_so(
         assert isinstance(last, StudyMemberChanged) and last.member == member  # the driver knows of what it decides on
         return True
 
-    ending = do_member(task, "node", lambda line: told.append(decode_event(line)), lambda: False, lags_behind)
+    ending = run_remote_task(task, "node", lambda line: told.append(decode_event(line)), lambda: False, lags_behind)
     last = told[-1]
     assert ending == Ending(state="complete") and isinstance(last, StudyMemberChanged)
     assert (last.member.state, last.member.epoch, asked) == ("pruned", 1, [1])

@@ -7,7 +7,7 @@ from breastai.domain.config import Config
 from breastai.domain.events import Error, Event, SeedsComplete, StudyMemberChanged, StudyStopped, TrainingComplete
 from breastai.domain.jobs import ResumeStudy, Train, TrainSeeds
 from breastai.domain.messages import decode_event
-from breastai.scale.on_node import Ending, Task, do_member
+from breastai.scale.remote_task import Ending, Task, run_remote_task
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.studies import read_study, studies
 from breastai.storage.workspace import Workspace
@@ -39,7 +39,7 @@ def test_a_seed_begun_here_and_one_done_by_a_node_come_to_what_a_single_run_come
     ]
     told: list[Event] = []
     task = Task(study=study, run_id="study-s8", workspace=root, session_id="default")
-    ending = do_member(task, "node", lambda line: told.append(decode_event(line)), lambda: False)
+    ending = run_remote_task(task, "node", lambda line: told.append(decode_event(line)), lambda: False)
     assert ending == Ending(state="complete") and isinstance(told[-1], StudyMemberChanged)
     last = list(perform(ResumeStudy(workspace=root, study_id="study")))[-1]
     assert isinstance(last, SeedsComplete)

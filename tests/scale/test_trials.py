@@ -10,7 +10,7 @@ import pytest
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid, StudyDamaged
-from breastai.scale.trials import FEWEST_FOR_IMPORTANCE, BestThird, Trials, defaults
+from breastai.scale.optuna_trials import FEWEST_FOR_IMPORTANCE, BestThird, Trials, defaults
 
 SPACE = [
     {"setting": "training.learning_rate", "low": 1e-5, "high": 1e-2, "log": True},

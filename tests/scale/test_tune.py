@@ -24,7 +24,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import ResumeStudy, Train, Tune
 from breastai.domain.study import Study
-from breastai.scale.trial import OBJECTIVE, trial_config
+from breastai.scale.trial_run import OBJECTIVE, trial_config
 from breastai.storage.checkpoints import list_checkpoints
 from breastai.storage.documents import read_document
 from breastai.storage.studies import read_study
@@ -197,16 +197,16 @@ def test_a_stop_keeps_the_trial_s_place(tuned: Tuned, workspace: Workspace) -> N
 def test_a_trial_that_does_not_work_is_told_of_and_the_search_goes_on(
     workspace: Workspace, small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from breastai.engine import training
+    from breastai.engine.training import loop
 
-    true_figures = training._figures
+    true_figures = loop._figures
 
     def figures(run: Any, *rest: Any) -> Any:
         if run.run_id == "s-t01":
             raise LossNotFinite(1, 3, 12.5)
         return true_figures(run, *rest)
 
-    monkeypatch.setattr(training, "_figures", figures)
+    monkeypatch.setattr(loop, "_figures", figures)
     config = small_config({"tuning": {**TUNING, "trials": 3, "epochs": 1}})
     events = list(started(workspace, config))
     assert "tuning.trial_failed" in [event.code for event in events if isinstance(event, Log)]
@@ -227,10 +227,10 @@ def test_no_new_trial_begins_once_the_hours_are_used_up(
 def test_without_an_auc_there_is_nothing_to_tune_by(
     workspace: Workspace, small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from breastai.engine import training
+    from breastai.engine.training import loop
 
-    true_figures = training.epoch_figures
-    monkeypatch.setattr(training, "epoch_figures", lambda *rest: true_figures(*rest) | {"auc_roc": None})
+    true_figures = loop.epoch_figures
+    monkeypatch.setattr(loop, "epoch_figures", lambda *rest: true_figures(*rest) | {"auc_roc": None})
     last = list(started(workspace, small_config({"tuning": {**TUNING, "epochs": 1}})))[-1]
     assert isinstance(last, Error) and last.code == "tuning.undefined"
 
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_the_images_is_told_before_anything_is_on_disk(
 def test_without_optuna_the_error_says_what_to_install(
     workspace: Workspace, small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "breastai.scale.trials", raising=False)
+    monkeypatch.delitem(sys.modules, "breastai.scale.optuna_trials", raising=False)
     monkeypatch.setitem(sys.modules, "optuna", None)
     (event,) = list(started(workspace, small_config()))
     assert isinstance(event, Error) and event.code == MissingExtra.code

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.messages import encode_event
 from breastai.server.app import Options, RunningServer, running_server
-from breastai.server.supervisor import Deadlines
+from breastai.server.jobs.supervisor import Deadlines
 from breastai.storage.workspace import Workspace
 
 WITHIN_S = 30.0

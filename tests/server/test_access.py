@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from breastai.domain.errors import TokenUnavailable
 from breastai.domain.server_settings import ServerSettings
-from breastai.server import access
-from breastai.server.access import Access, allowed_hosts, is_loopback
+from breastai.server.access import connection_rules
+from breastai.server.access.connection_rules import Access, allowed_hosts, is_loopback
 
 TOKEN = "t" * 43
 RULE = Access(allowed_hosts("localhost"), 8765, token=TOKEN)
@@ -245,7 +245,7 @@ def test_localhost_is_both_loopback_addresses_on_one_port(play):
 def test_a_message_beyond_the_limit_closes_that_connection_alone(play):
     async def story(stage):
         big, other = await stage.connect(), await stage.connect()
-        await big.socket.send("x" * (access.MOST_MESSAGE_BYTES + 1))
+        await big.socket.send("x" * (connection_rules.MOST_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosedError) as closed:
             await big.next()
         assert closed.value.rcvd.code == 1009

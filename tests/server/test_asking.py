@@ -13,8 +13,8 @@ from PIL import Image
 
 from breastai.domain.errors import ImageNotHanded, RequestInvalid, TooMuchHanded
 from breastai.domain.requests import MOST_IMAGES_ASKED, AddImage
-from breastai.server.audit_log import asked_for
-from breastai.server.handed_images import FOLDER, HandedImages
+from breastai.server.jobs.uploads import FOLDER, Uploads
+from breastai.server.logs.audit_log import request_fields
 
 from ..predictor.test_onnx_model import METADATA, brightness_model
 
@@ -137,7 +137,7 @@ def test_a_checkpoint_is_not_asked_while_another_job_runs_and_the_images_stay(pl
 
 
 def test_parts_come_in_order_and_never_more_than_was_said(workspace):
-    handed, content = HandedImages(workspace), bytes(range(60))
+    handed, content = Uploads(workspace), bytes(range(60))
     assert handed.add("me", AddImage(**part(content, end=30))) == 30
     for wrong, reason in (
         (part(content, start=20), "expected 30"),
@@ -161,7 +161,7 @@ def test_parts_come_in_order_and_never_more_than_was_said(workspace):
 
 
 def test_images_are_bounded_in_number_and_in_all(workspace):
-    handed = HandedImages(workspace, most_bytes=1000)
+    handed = Uploads(workspace, most_bytes=1000)
     for number in range(MOST_IMAGES_ASKED):
         handed.add("me", AddImage(**part(b"x", image=f"i{number}")))
     with pytest.raises(TooMuchHanded):
@@ -183,11 +183,11 @@ def test_what_a_killed_server_left_is_deleted_and_what_another_holds_is_not(work
     for folder in (workspace.root / FOLDER / "999999999-x", living):
         folder.mkdir(parents=True)
         (folder / "scan.png").write_bytes(b"x")
-    HandedImages(workspace).clear_abandoned()
+    Uploads(workspace).clear_abandoned()
     assert left_behind(workspace) == [living / "scan.png"]
 
 
 def test_the_audit_log_holds_no_pixel_and_no_name_of_an_image():
-    line = json.dumps(asked_for(AddImage(**part(png(1), file="DOE_JANE.dcm"))))
+    line = json.dumps(request_fields(AddImage(**part(png(1), file="DOE_JANE.dcm"))))
     assert "JANE" not in line
     assert part(png(1))["part"] not in line

@@ -3,7 +3,7 @@
 import json
 
 from breastai.domain.requests import REQUESTS, StartTraining
-from breastai.server.audit_log import LOOKS_ONLY, asked_for
+from breastai.server.logs.audit_log import LOOKS_ONLY, request_fields
 
 
 def lines(workspace) -> list[dict]:
@@ -44,7 +44,7 @@ def test_what_a_client_asks_for_is_written_down_with_its_answer(play, workspace)
 def test_every_request_is_written_or_counted_and_of_a_configuration_only_which_settings_it_sets():
     assert set(LOOKS_ONLY) < set(REQUESTS.values())
     secret = {"data": {"train_dir": "Mme Dupont"}, "epochs": 3, "model": {"weights_file": "Mme Dupont"}}
-    written = asked_for(StartTraining(config=secret, epochs=5, request_id="Mme Dupont"))
+    written = request_fields(StartTraining(config=secret, epochs=5, request_id="Mme Dupont"))
     assert "Dupont" not in json.dumps(written)
     assert written == {
         "asked": "start_training",
@@ -54,7 +54,7 @@ def test_every_request_is_written_or_counted_and_of_a_configuration_only_which_s
 
 
 def test_a_flood_of_settings_is_a_short_line():
-    written = asked_for(StartTraining(config={"k" * 50_000 + str(number): number for number in range(500)}))
+    written = request_fields(StartTraining(config={"k" * 50_000 + str(number): number for number in range(500)}))
     assert len(json.dumps(written)) < 20_000
 
 

@@ -8,7 +8,7 @@ from breastai.domain import jobs
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.errors import InputError, TrackerNotAllowed
 from breastai.domain.events import TrainingStarted
-from breastai.server.data_roots import DataRoots
+from breastai.server.access.allowed_paths import DataRoots
 from breastai.storage.journal import Journal
 
 BEYOND = [

@@ -4,7 +4,7 @@ import json
 
 from breastai.domain.config import Config
 from breastai.domain.events import CrossvalComplete, StudyMemberChanged, StudyStarted, StudyStopped
-from breastai.domain.evidence import Figure
+from breastai.domain.records import Figure
 from breastai.domain.study import CrossvalResult, Study, StudyMember, TuningState
 from breastai.storage.studies import save_study
 

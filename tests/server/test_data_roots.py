@@ -5,9 +5,9 @@ import pytest
 from breastai.domain import jobs
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import BreastAIError, ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
-from breastai.server.data_roots import DataRoots
+from breastai.server.access.allowed_paths import DataRoots
+from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
-from breastai.storage.saving import commit
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_patients_of_a_checkpoint_come_from_no_file_outside(play, workspace,
         split=SplitRecord(train=[], val=[], train_sha256=[], val_sha256=[]), pretrained="none", versions={},
         state={"epoch": 1},
     )  # fmt: skip
-    commit(
+    save_checkpoint(
         checkpoint_files(workspace, "run", "best"),
         manifest,
         lambda path: path.write_bytes(b"weights"),

@@ -147,7 +147,7 @@ def test_frames_that_break_the_protocol_end_that_connection_alone(play):
 
 
 def test_one_more_silent_connection_than_there_may_be_ends_the_oldest(play, monkeypatch):
-    monkeypatch.setattr("breastai.server.doorway.MOST_SILENT", 5)
+    monkeypatch.setattr("breastai.server.connections.open_connections.MOST_SILENT", 5)
 
     async def story(stage):
         silent = [await asyncio.open_connection("127.0.0.1", stage.port) for _ in range(8)]
@@ -165,7 +165,7 @@ def test_one_more_silent_connection_than_there_may_be_ends_the_oldest(play, monk
 
 
 def test_beyond_the_most_open_connections_a_new_one_is_ended_and_the_others_stay(play, monkeypatch):
-    monkeypatch.setattr("breastai.server.doorway.MOST_OPEN", 2)
+    monkeypatch.setattr("breastai.server.connections.open_connections.MOST_OPEN", 2)
 
     async def story(stage):
         one, other = await stage.connect(), await stage.connect()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from breastai.domain.requests import REQUESTS
-from breastai.server.supervisor import WORKER_COMMAND
+from breastai.server.jobs.supervisor import WORKER_COMMAND
 
 NAMES = (
     "..", "../..", "../secret", "../checkpoints/run/best", "run/../../secret", "/etc/passwd", "~/.ssh/id_rsa", "C:\\secret",

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from breastai.domain.events import ConfigShown, Log
-from breastai.server import hub
+from breastai.server.connections import broadcast
 
 LINE = Log(level="info", message="x" * 100_000)
 
@@ -45,7 +45,7 @@ def test_a_slow_client_gets_the_latest_state_and_the_others_get_every_event(play
 
 
 def test_a_client_that_stays_behind_is_dropped(play, monkeypatch):
-    monkeypatch.setattr(hub, "BEHIND_AT_MOST_S", 0.1)
+    monkeypatch.setattr(broadcast, "BEHIND_AT_MOST_S", 0.1)
 
     async def story(stage):
         watcher, slow = await stage.connect(), await stage.connect()
@@ -60,7 +60,7 @@ def test_a_client_that_stays_behind_is_dropped(play, monkeypatch):
 
 
 def test_a_client_that_asks_and_never_reads_is_dropped(play, monkeypatch):
-    monkeypatch.setattr(hub, "DROP_ABOVE_BYTES", 2**20)
+    monkeypatch.setattr(broadcast, "DROP_ABOVE_BYTES", 2**20)
 
     async def story(stage):
         watcher, deaf = await stage.connect(), await stage.connect()
@@ -96,8 +96,8 @@ def test_a_client_that_vanishes_in_mid_run_leaves_the_others_alone(play):
 
 
 def test_when_too_much_waits_for_all_together_those_for_whom_most_waits_are_dropped(play, monkeypatch):
-    monkeypatch.setattr(hub, "UNSENT_AT_MOST_BYTES", 2**20)
-    monkeypatch.setattr(hub, "BEHIND_ABOVE_BYTES", 2**18)
+    monkeypatch.setattr(broadcast, "UNSENT_AT_MOST_BYTES", 2**20)
+    monkeypatch.setattr(broadcast, "BEHIND_ABOVE_BYTES", 2**18)
 
     async def story(stage):
         watcher, deaf = await stage.connect(), await stage.connect()

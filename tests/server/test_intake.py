@@ -2,8 +2,8 @@
 
 import pytest
 
-from breastai.server import intake
-from breastai.server.turns import BURST_S
+from breastai.server.connections import throttled_connection
+from breastai.server.connections.fair_queue import BURST_S
 
 PING_FRAME = b"\x89\x80\0\0\0\0"
 NONSENSE = b"\x81\x82\0\0\0\0{}"
@@ -45,7 +45,7 @@ def test_a_flood_is_taken_in_whole_and_in_its_order(play):
 
 
 def test_one_who_has_the_server_answer_and_does_not_read_is_ended(play, monkeypatch):
-    monkeypatch.setattr(intake, "_MOST_UNSENT_BYTES", 1000)
+    monkeypatch.setattr(throttled_connection, "_MOST_UNSENT_BYTES", 1000)
 
     async def story(stage):
         watcher, deaf = await stage.connect(), await stage.connect()

@@ -2,7 +2,7 @@
 
 import json
 
-from breastai.server import job_queue
+from breastai.server.jobs import job_queue
 
 
 async def queued(script, **fields):

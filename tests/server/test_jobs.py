@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from breastai.domain.events import AuditDone, Comparison, Error, Log, ProgressUpdate
-from breastai.server.supervisor import Deadlines
+from breastai.server.jobs.supervisor import Deadlines
 from breastai.storage.journal import read_events
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals end processes on POSIX only")

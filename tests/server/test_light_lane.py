@@ -10,7 +10,7 @@ import pytest
 from breastai.data.phantoms import write_sample_data
 from breastai.domain.config import Config
 from breastai.domain.jobs import ListImages
-from breastai.server.light_lane import MOST_WAITING, LightLane
+from breastai.server.jobs.preview_worker import MOST_WAITING, PreviewWorker
 
 WORKER = (sys.executable, "-m", "breastai.worker")
 # Answers every line at once, and needs no time to begin.
@@ -26,7 +26,7 @@ def job(workspace):
 
 def lived(workspace, story, command=WORKER, **times):
     async def live():
-        lane = LightLane(command, workspace.logs_dir / "light.log", **times)
+        lane = PreviewWorker(command, workspace.logs_dir / "light.log", **times)
         async with asyncio.timeout(60):
             try:
                 await story(lane)

@@ -8,9 +8,9 @@ import pytest
 from breastai.domain.config import Config
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Train
-from breastai.server import upkeep
-from breastai.server.job_queue import QueuedJob, QueueFile
-from breastai.server.next_job import Line, choose_next, must_wait
+from breastai.server import background_tasks
+from breastai.server.jobs.job_queue import QueuedJob, QueueFile
+from breastai.server.jobs.next_job import Line, choose_next, must_wait
 from breastai.storage.journal import Journal
 
 STARTED = TrainingStarted(
@@ -72,7 +72,7 @@ def test_after_a_restart_interrupted_runs_go_on_before_the_jobs_that_wait(play, 
 
 
 def test_a_worker_that_still_saves_keeps_the_queue_waiting_too(play, restarted, monkeypatch):
-    monkeypatch.setattr(upkeep, "SAVING_LOOK_S", 0.01)
+    monkeypatch.setattr(background_tasks, "SAVING_LOOK_S", 0.01)
 
     async def story(stage):
         script = await stage.connect()

@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-from breastai.server.process_group import descendants, kill_group, spawn_options
+from breastai.server.jobs.process_tree import descendants, kill_group, spawn_options
 
 PARENT = """
 import subprocess, sys

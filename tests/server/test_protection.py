@@ -9,9 +9,9 @@ from websockets.exceptions import InvalidStatus
 from breastai.client import Client
 from breastai.domain.errors import AccessRefused, MissingExtra, ServerUnreachable, TlsUnusable
 from breastai.domain.server_settings import ServerSettings
-from breastai.server import certificate
-from breastai.server.certificate import fingerprint, made_certificate, tls_context
-from breastai.server.refusals import MOST_IN_A_WINDOW, WINDOW_S, Refusals
+from breastai.server.access import certificate
+from breastai.server.access.certificate import fingerprint, make_certificate, tls_context
+from breastai.server.access.rate_limit import MOST_IN_A_WINDOW, WINDOW_S, RateLimit
 
 ANYWHERE = "0.0.0.0"
 
@@ -20,7 +20,7 @@ ANYWHERE = "0.0.0.0"
 def made(tmp_path_factory):
     """A certificate for this machine, and its key."""
     pytest.importorskip("cryptography")
-    return made_certificate(tmp_path_factory.mktemp("tls"), {"localhost", "127.0.0.1", "[::1]"})
+    return make_certificate(tmp_path_factory.mktemp("tls"), {"localhost", "127.0.0.1", "[::1]"})
 
 
 def test_on_another_address_there_is_tls_and_nobody_comes_in_without_the_token(play, own_configuration_folder):
@@ -78,14 +78,14 @@ def test_a_certificate_that_is_given_is_the_one_used(play, workspace, made):
 def test_a_certificate_is_made_once_its_key_is_its_owners_alone_and_it_is_renewed_in_time(made, monkeypatch):
     before = [path.read_bytes() for path in made]
     assert made[1].stat().st_mode & 0o077 == 0
-    assert made_certificate(made[0].parent, {"localhost"}) == made
+    assert make_certificate(made[0].parent, {"localhost"}) == made
     assert [path.read_bytes() for path in made] == before
-    made_certificate(made[0].parent, {"localhost", "127.0.0.1", "::1", "another.example"})
+    make_certificate(made[0].parent, {"localhost", "127.0.0.1", "::1", "another.example"})
     assert made[0].read_bytes() != before[0]
 
     renewed = made[0].read_bytes()
     monkeypatch.setattr(certificate, "_RENEWED_BEFORE_DAYS", certificate._VALID_DAYS + 1)
-    made_certificate(made[0].parent, {"localhost"})
+    make_certificate(made[0].parent, {"localhost"})
     assert made[0].read_bytes() != renewed
     tls_context(*made)
 
@@ -103,12 +103,12 @@ def test_a_certificate_that_is_none_is_named(tmp_path, content):
 def test_without_the_package_that_makes_certificates_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cryptography", None)
     with pytest.raises(MissingExtra, match=r"breastai\[network\]"):
-        made_certificate(tmp_path, {"localhost"})
+        make_certificate(tmp_path, {"localhost"})
 
 
 def test_a_peer_elsewhere_that_guesses_is_locked_out_for_a_while_and_this_machine_never_is():
     now = [0.0]
-    refusals = Refusals(lambda: now[0])
+    refusals = RateLimit(lambda: now[0])
     for number in range(1, MOST_IN_A_WINDOW + 1):
         assert not refusals.locks_out("192.168.1.9")
         assert refusals.note("192.168.1.9") == number
@@ -124,7 +124,7 @@ def test_a_peer_elsewhere_that_guesses_is_locked_out_for_a_while_and_this_machin
 
 
 def test_the_table_of_peers_stays_small():
-    refusals = Refusals()
+    refusals = RateLimit()
     for number in range(5000):
         refusals.note(f"10.0.{number // 256}.{number % 256}")
     assert len(refusals._windows) == 1000
@@ -142,7 +142,7 @@ def test_who_is_locked_out_gets_429_and_who_knocks_without_end_fills_no_log(play
     async def story(stage):
         assert await knock(stage, MOST_IN_A_WINDOW + 10) == {403}
         assert (await (await stage.connect()).ask("ping"))["type"] == "pong"
-        monkeypatch.setattr("breastai.server.refusals.is_loopback", lambda peer: False)
+        monkeypatch.setattr("breastai.server.access.rate_limit.is_loopback", lambda peer: False)
         assert await knock(stage, 1) == {429}
 
     play(story)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from breastai.server.supervisor import Deadlines, Patience
+from breastai.server.jobs.supervisor import Deadlines, Patience
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -71,7 +71,7 @@ def test_patience_counts_the_steps_and_not_the_clock():
     patience = Patience(60.0)
     steps = 0
     while not patience.is_over:
-        patience.waited(patience.step_s)
+        patience.spend(patience.step_s)
         steps += 1
     assert steps == 60 and Patience(60.0).step_s == 1.0
 

@@ -6,7 +6,7 @@ import pytest
 
 from breastai.domain.events import Log
 from breastai.domain.messages import encode_event
-from breastai.server import session as session_module
+from breastai.server.jobs import session as session_module
 
 
 async def numbers_until(script, last: int) -> list[int]:

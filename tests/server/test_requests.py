@@ -6,8 +6,8 @@ import json
 import pytest
 
 from breastai.domain.requests import REQUESTS, Request
-from breastai.server import connection
-from breastai.server.connection import HANDLERS
+from breastai.server.requests import connection
+from breastai.server.requests.connection import HANDLERS
 
 
 def test_every_request_has_exactly_one_handler():
@@ -169,7 +169,7 @@ def test_an_unforeseen_fault_is_told_without_its_details_and_logged_in_full(play
     def broken(*_):
         raise KeyError("a secret")
 
-    monkeypatch.setattr("breastai.server.handlers.checkpoints.list_checkpoints", broken)
+    monkeypatch.setattr("breastai.server.requests.request_registry.checkpoints.list_checkpoints", broken)
 
     async def story(stage):
         script = await stage.connect()

@@ -21,19 +21,20 @@ from PIL import Image
 from schemathesis.checks import CHECKS, load_all_checks
 from websockets.exceptions import InvalidStatus
 
-from breastai.apps import openapi, uploads
+from breastai.apps import http_uploads, openapi
 from breastai.apps.http_status import STATUSES, status_of
-from breastai.apps.metrics import FIGURES
+from breastai.apps.prometheus import FIGURES
 from breastai.apps.rest import Rest
 from breastai.domain.errors import InputError, MissingExtra, SessionError, all_errors
 from breastai.domain.events import EVENTS, ImageAnswer, ImagesAnswered, ModelAnswer, Prediction
 from breastai.domain.requests import MOST_IMAGES_ASKED, REQUESTS
 from breastai.domain.server_settings import ServerSettings
-from breastai.server import asking_handlers, doors
+from breastai.server import entry_points
+from breastai.server.access.rate_limit import MOST_IN_A_WINDOW
 from breastai.server.app import Options, running_server
-from breastai.server.handed_images import FOLDER
-from breastai.server.refusals import MOST_IN_A_WINDOW
-from breastai.server.supervisor import WORKER_COMMAND
+from breastai.server.jobs.supervisor import WORKER_COMMAND
+from breastai.server.jobs.uploads import FOLDER
+from breastai.server.requests import prediction_requests
 from breastai.storage.workspace import Workspace
 
 # A worker whose every job ends at once.
@@ -370,7 +371,7 @@ def test_a_form_that_was_cut_off_on_its_way_is_refused_and_nothing_of_it_is_kept
 
 
 def test_a_body_is_bounded_whether_or_not_it_says_its_length(play, monkeypatch):
-    monkeypatch.setattr(uploads, "MOST_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr(http_uploads, "MOST_UPLOAD_BYTES", 1000)
 
     async def story(stage):
         rest = Http(stage.server.rest_port)
@@ -434,7 +435,7 @@ def test_an_exported_model_answers_about_images_sent_along_which_are_gone_then(p
 
 
 def test_images_may_be_handed_over_by_requests_too_and_are_removed_when_nobody_asks(play, workspace, monkeypatch):
-    monkeypatch.setattr("breastai.apps.asking.IMAGES_KEPT_S", 0.0)
+    monkeypatch.setattr("breastai.apps.http_requests.IMAGES_KEPT_S", 0.0)
 
     async def story(stage):
         rest = Http(stage.server.rest_port)
@@ -454,7 +455,7 @@ def test_a_checkpoint_answers_by_a_job_and_nobody_else_hears_of_it(play, monkeyp
     class Files:
         name = "run/best"
 
-    monkeypatch.setattr(asking_handlers.checkpoints, "find_checkpoint", lambda workspace, name: Files)
+    monkeypatch.setattr(prediction_requests.checkpoints, "find_checkpoint", lambda workspace, name: Files)
 
     async def story(stage):
         script, rest = await stage.connect(), Http(stage.server.rest_port)
@@ -551,7 +552,7 @@ def test_refusals_are_counted_over_all_doors(play, monkeypatch):
         for _ in range(MOST_IN_A_WINDOW + 5):
             await rest.ask("POST", "/requests/ping", Origin="http://evil.example")
         assert (await rest.post("ping"))[0] == 200  # this machine is never locked out
-        monkeypatch.setattr("breastai.server.refusals.is_loopback", lambda peer: False)
+        monkeypatch.setattr("breastai.server.access.rate_limit.is_loopback", lambda peer: False)
         status, headers, body = await rest.ask("POST", "/requests/ping")
         assert (status, headers["retry-after"], json.loads(body)["code"]) == (429, "60", "access.refused")
         with pytest.raises(InvalidStatus, match="429"):
@@ -561,7 +562,7 @@ def test_refusals_are_counted_over_all_doors(play, monkeypatch):
 
 
 def test_a_server_without_the_extra_says_what_to_install(play, monkeypatch):
-    monkeypatch.setitem(doors.DOORS, "rest", "breastai.apps.rest:open_door")
+    monkeypatch.setitem(entry_points.ENTRY_POINTS, "rest", "breastai.apps.rest:open_door")
     monkeypatch.setitem(sys.modules, "fastapi", None)
     monkeypatch.delitem(sys.modules, "breastai.apps.rest", raising=False)
     with pytest.raises(MissingExtra, match=r"breastai\[rest\]"):
@@ -569,7 +570,7 @@ def test_a_server_without_the_extra_says_what_to_install(play, monkeypatch):
 
 
 def test_only_so_many_wait_at_once(play, monkeypatch):
-    monkeypatch.setattr("breastai.apps.asking.MOST_AT_ONCE", 1)
+    monkeypatch.setattr("breastai.apps.http_requests.MOST_AT_ONCE", 1)
 
     async def story(stage):
         rest = Http(stage.server.rest_port)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from breastai.apps import patient_http
+from breastai.apps import http_server
 from breastai.apps.rest import MOST_LISTENERS
 from breastai.domain.errors import PortInUse
 
@@ -35,7 +35,7 @@ async def end_of(reader):
 @pytest.mark.parametrize("said", [b"", b"POST /requests/ping HTTP/1.1\r\nHost: 127.0"])
 @pytest.mark.parametrize("asked_before", [False, True])
 def test_who_asks_for_nothing_in_time_is_sent_away(play, monkeypatch, said, asked_before):
-    monkeypatch.setattr(patient_http, "ASKS_WITHIN_S", 0.2)
+    monkeypatch.setattr(http_server, "ASKS_WITHIN_S", 0.2)
 
     async def story(stage):
         port = stage.server.rest_port
@@ -51,7 +51,7 @@ def test_who_asks_for_nothing_in_time_is_sent_away(play, monkeypatch, said, aske
 
 
 def test_who_was_refused_cannot_stay_by_sending_a_body_without_end(play, monkeypatch):
-    monkeypatch.setattr(patient_http, "ASKS_WITHIN_S", 0.2)
+    monkeypatch.setattr(http_server, "ASKS_WITHIN_S", 0.2)
 
     async def story(stage):
         port = stage.server.rest_port
@@ -65,14 +65,14 @@ def test_who_was_refused_cannot_stay_by_sending_a_body_without_end(play, monkeyp
 
 
 def test_an_answer_that_takes_longer_than_that_is_waited_for(play, monkeypatch):
-    monkeypatch.setattr(patient_http, "ASKS_WITHIN_S", 0.2)
-    over, look = asyncio.Event(), patient_http.PatientHttp._end_silent
+    monkeypatch.setattr(http_server, "ASKS_WITHIN_S", 0.2)
+    over, look = asyncio.Event(), http_server.PatientHttp._end_silent
 
     def looked(connection):
         look(connection)
         over.set()
 
-    monkeypatch.setattr(patient_http.PatientHttp, "_end_silent", looked)
+    monkeypatch.setattr(http_server.PatientHttp, "_end_silent", looked)
 
     async def story(stage):
         port = stage.server.rest_port
@@ -88,7 +88,7 @@ def test_an_answer_that_takes_longer_than_that_is_waited_for(play, monkeypatch):
 
 
 def test_one_connection_too_many_is_sent_away(play, monkeypatch):
-    monkeypatch.setattr(patient_http, "MOST_OPEN", 1)
+    monkeypatch.setattr(http_server, "MOST_OPEN", 1)
 
     async def story(stage):
         port = stage.server.rest_port
@@ -106,7 +106,7 @@ def test_one_connection_too_many_is_sent_away(play, monkeypatch):
 
 
 def test_one_stream_too_many_is_refused(play, monkeypatch):
-    monkeypatch.setattr("breastai.apps.listening.MOST_LISTENERS", 0)
+    monkeypatch.setattr("breastai.apps.event_stream.MOST_LISTENERS", 0)
 
     async def story(stage):
         port = stage.server.rest_port

@@ -8,25 +8,27 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from breastai.apps.review_door import COOKIE, POLICY, guarded
+from breastai.apps.review_access import COOKIE, POLICY, guard_review
+from breastai.apps.review_answers import ReviewedAnswer, ask, explain_answer, picture, rows, table, with_judgement
 from breastai.apps.review_texts import TEXTS, language_of, share
-from breastai.apps.reviewing import Reviewed, ask, picture, rows, table, told, with_judgement
 from breastai.commands.review import PAGE
 from breastai.data.predictions_table import read_predictions
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import Prediction
-from breastai.server.protection import Protection
+from breastai.server.access.security import Security
 
 TOKEN = "t" * 43
 
 
-def answered(file: str, bright: float, **values: Any) -> Reviewed:
+def answered(file: str, bright: float, **values: Any) -> ReviewedAnswer:
     label = "bright" if bright >= 0.5 else "dark"
     found = {"dark": 1 - bright, "bright": bright}
-    return Reviewed(Path(file), Prediction(file=file, label=label, probabilities=found, **values))
+    return ReviewedAnswer(Path(file), Prediction(file=file, label=label, probabilities=found, **values))
 
 
-UNREAD = Reviewed(Path("x"), Prediction(file="x.png", label=None, probabilities=None, error="it is no longer there"))
+UNREAD = ReviewedAnswer(
+    Path("x"), Prediction(file="x.png", label=None, probabilities=None, error="it is no longer there")
+)
 
 
 # --- texts ---
@@ -59,18 +61,18 @@ def test_an_answer_is_told_with_its_operating_point_and_why_a_human_is_to_see_it
     answer = answered("a.png", 0.7, target_class="bright", threshold=0.4, called=True, refer=True).answer
     for reason, words in (("several_classes", "dark, bright"), ("no_class", "no class"), ("unlike", "unlike")):
         image = answer.model_copy(update={"refer_reason": reason, "plausible": ["dark", "bright"]})
-        lines = told(image, "en").splitlines()
+        lines = explain_answer(image, "en").splitlines()
         assert lines[0].startswith("bright, with a probability of 70.0 %")
         assert "reaches the threshold of bright (40.0 %)" in lines[1]
         assert words in lines[-1]
         assert "dark, bright" in "".join(lines[2:])
-        assert len(told(image, "fr").splitlines()) == len(lines)
-    assert "is below its threshold" in told(answer.model_copy(update={"called": False}), "en")
+        assert len(explain_answer(image, "fr").splitlines()) == len(lines)
+    assert "is below its threshold" in explain_answer(answer.model_copy(update={"called": False}), "en")
 
 
 def test_an_image_that_could_not_be_read_has_its_reason_in_both_languages():
-    assert told(UNREAD.answer, "en") == "No answer: it is no longer there."
-    assert told(UNREAD.answer, "fr") == "Pas de réponse\u00a0: elle n’y est plus."
+    assert explain_answer(UNREAD.answer, "en") == "No answer: it is no longer there."
+    assert explain_answer(UNREAD.answer, "fr") == "Pas de réponse\u00a0: elle n’y est plus."
     assert rows([UNREAD, answered("a.png", 0.9)], "en") == [
         ["x.png", "", "", "not read"],
         ["a.png", "bright", "90.0 %", "answered"],
@@ -120,7 +122,7 @@ def test_a_file_that_was_not_sent_to_the_page_is_neither_read_nor_shown(tmp_path
         found = ask(NeverAsked(), path, sent)
         assert found.answer.label is None and found.answer.error == "it was not sent to this page"
         assert picture(found.path, "en") == ""
-    assert told(found.answer, "fr").endswith("elle n’a pas été envoyée à cette page.")
+    assert explain_answer(found.answer, "fr").endswith("elle n’a pas été envoyée à cette page.")
 
 
 # --- who may come ---
@@ -135,7 +137,7 @@ class Visitor:
     """Asks the page behind its door as a browser does."""
 
     def __init__(self, token_required: bool) -> None:
-        self._door = guarded(page, "localhost", 8767, Protection(TOKEN, token_required, None))
+        self._door = guard_review(page, "localhost", 8767, Security(TOKEN, token_required, None))
 
     def ask(self, target: str = "/", method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
         path, _, query = target.partition("?")

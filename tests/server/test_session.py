@@ -18,7 +18,7 @@ from breastai.domain.events import (
     TuningUpdate,
 )
 from breastai.domain.study import Study, StudyMember, TuningState
-from breastai.server.session import RECENT_EVENTS, Session
+from breastai.server.jobs.session import RECENT_EVENTS, Session
 
 STARTED = TrainingStarted(run_id="r", seq=1, architecture="resnet50", epochs=3, class_names=["a", "b"], config={})
 LOADED = CheckpointLoaded(checkpoint="r/best", start_epoch=2, architecture="resnet50", class_names=[], metrics={})

@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from breastai.domain.errors import AddressUnusable, PortInUse
-from breastai.server import sockets
-from breastai.server.sockets import listen
+from breastai.server.connections import sockets
+from breastai.server.connections.sockets import listen
 
 
 @pytest.fixture

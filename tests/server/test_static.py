@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from breastai.server.static import static_table
+from breastai.server.connections.static_files import static_table
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import asyncio
 from itertools import pairwise
 
-from breastai.server import turns
-from breastai.server.turns import (
+from breastai.server.connections import fair_queue
+from breastai.server.connections.fair_queue import (
     BURST_S,
     GAINED_SHARE,
     GAINED_SHARE_OF_ALL,
@@ -12,15 +12,15 @@ from breastai.server.turns import (
     REST,
     STORE_GAINED_SHARE,
     STORE_S,
-    Allowance,
-    Turns,
+    CpuBudget,
+    FairQueue,
 )
 
 
 def test_an_allowance_is_spent_and_comes_back_more_slowly_among_many():
     for clients in (1, 5, 600):
         now = [0.0]
-        allowance = Allowance(lambda now=now: now[0], BURST_S)
+        allowance = CpuBudget(lambda now=now: now[0], BURST_S)
         assert allowance.is_left(clients)
         allowance.spend(BURST_S)
         assert not allowance.is_left(clients)
@@ -34,7 +34,7 @@ def test_an_allowance_is_spent_and_comes_back_more_slowly_among_many():
 
 def test_no_debt_is_for_ever_and_no_saving_without_end():
     now = [0.0]
-    allowance = Allowance(lambda: now[0], BURST_S)
+    allowance = CpuBudget(lambda: now[0], BURST_S)
     allowance.spend(1e9)
     now[0] = 2 * BURST_S / GAINED_SHARE
     assert allowance.is_left(1)
@@ -46,8 +46,8 @@ def test_no_debt_is_for_ever_and_no_saving_without_end():
 
 def test_who_is_beyond_the_allowance_waits_in_turn_and_who_is_not_goes_past():
     async def story():
-        queue, order = Turns(), []
-        spent, fresh = Allowance(lambda: 0.0), Allowance(lambda: 0.0)
+        queue, order = FairQueue(), []
+        spent, fresh = CpuBudget(lambda: 0.0), CpuBudget(lambda: 0.0)
         spent.spend(1e9)
 
         async def work(name, allowance):
@@ -67,11 +67,11 @@ def test_who_is_beyond_the_allowance_waits_in_turn_and_who_is_not_goes_past():
 
 def test_newcomers_share_one_store_and_give_back_what_they_leave():
     now = [0.0]
-    turns = Turns(lambda: now[0])
+    fair_queue = FairQueue(lambda: now[0])
 
     def newcomer():
-        allowance = Allowance(lambda: now[0])
-        turns.welcome(allowance)
+        allowance = CpuBudget(lambda: now[0])
+        fair_queue.welcome(allowance)
         return allowance
 
     crowd = [newcomer() for _ in range(500)]
@@ -80,33 +80,33 @@ def test_newcomers_share_one_store_and_give_back_what_they_leave():
     # One that spends what it is given, goes, and comes again, gains no more than the store does.
     for one in crowd:
         one.spend(1e9)
-        turns.goodbye(one)
+        fair_queue.goodbye(one)
     spent = 0.0
     for _ in range(1000):
         now[0] += 0.01
         one = newcomer()
         spent += one.left_s - OPENING_S
         one.spend(1e9)
-        turns.goodbye(one)
+        fair_queue.goodbye(one)
     assert spent <= STORE_GAINED_SHARE * now[0] + 1e-9
     # One that spends nothing leaves the store as it was.
     for _ in range(1000):
         one = newcomer()
         had = one.left_s
-        turns.goodbye(one)
+        fair_queue.goodbye(one)
     assert newcomer().left_s == had
 
 
 def test_work_beyond_all_allowances_shares_a_bounded_part_of_the_time():
     now = [0.0]
-    turns = Turns(lambda: now[0])
-    begins = sorted(now[0] + turns.wait_s(0.001) for _ in range(100))
+    fair_queue = FairQueue(lambda: now[0])
+    begins = sorted(now[0] + fair_queue.wait_s(0.001) for _ in range(100))
     assert begins[0] > 0
     assert all(later - earlier >= (1 + REST) * 0.001 - 1e-9 for earlier, later in pairwise(begins))
 
 
 def test_a_client_far_beyond_its_allowance_is_answered_all_the_same(play, monkeypatch):
-    monkeypatch.setattr(turns, "BURST_S", 0.0001)
+    monkeypatch.setattr(fair_queue, "BURST_S", 0.0001)
 
     async def story(stage):
         eager = await stage.connect()

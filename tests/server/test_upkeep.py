@@ -8,8 +8,8 @@ import pytest
 
 from breastai.domain.config import Config
 from breastai.domain.events import Log, TrainingStarted, TrainingStopped
-from breastai.server import upkeep
-from breastai.storage.backup import backup_is_due, create_backup, list_backups
+from breastai.server import background_tasks
+from breastai.storage.backup_archive import backup_is_due, create_backup, list_backups
 from breastai.storage.journal import Journal
 
 STARTED = TrainingStarted(
@@ -75,7 +75,7 @@ def test_by_setting_the_server_goes_on_by_itself_one_run_after_another_but_not_w
 
 
 def test_a_run_whose_worker_still_saves_is_waited_for(play, workspace, monkeypatch):
-    monkeypatch.setattr(upkeep, "SAVING_LOOK_S", 0.01)
+    monkeypatch.setattr(background_tasks, "SAVING_LOOK_S", 0.01)
     configure(workspace, resume_interrupted=True)
     interrupt(workspace, "run-1")
 

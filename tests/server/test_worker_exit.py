@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from breastai.server import worker_exit
-from breastai.server.worker_exit import classify_exit, count_oom_kills, read_tail
+from breastai.server.jobs import worker_exit
+from breastai.server.jobs.worker_exit import classify_exit, count_oom_kills, read_tail
 
 
 def code(exit_status: int, oom_kills: int = 0, tail: str = "") -> str:

@@ -11,8 +11,8 @@ import pytest
 from breastai.domain.errors import BackupDamaged, BackupNotFound, DiskFull, RunLocked, WorkspaceUnusable
 from breastai.domain.sentences import in_french
 from breastai.domain.study import Study
-from breastai.storage import backup
-from breastai.storage.backup import create_backup, list_backups, restore_backup, verify_backup
+from breastai.storage import backup_archive
+from breastai.storage.backup_archive import create_backup, list_backups, restore_backup, verify_backup
 from breastai.storage.documents import save_named_config
 from breastai.storage.evaluations import count_opening, openings_file
 from breastai.storage.journal import MOST_LINE_BYTES
@@ -46,7 +46,7 @@ def with_checkpoint(workspace, monkeypatch) -> Workspace:
     class Manifest:
         state_file = None
 
-    monkeypatch.setattr(backup, "verify_checkpoint", lambda files: Manifest())
+    monkeypatch.setattr(backup_archive, "verify_checkpoint", lambda files: Manifest())
     folder = workspace.checkpoints_dir / "r1"
     (folder / "best.safetensors").write_bytes(b"weights" * 1000)
     (folder / "best.json").write_text("{}")
@@ -64,20 +64,21 @@ def forge(workspace: Workspace, entries: dict[str, bytes], packing: int = zipfil
     """Put a zip among the backups that lists `entries` as a true one would, and return its name."""
     path = workspace.backups_dir / "backup-20260101-000000-abcd.zip"
     files = [
-        {"name": name, "size_bytes": len(content), "sha256": backup.hashlib.sha256(content).hexdigest()} | listed
+        {"name": name, "size_bytes": len(content), "sha256": backup_archive.hashlib.sha256(content).hexdigest()}
+        | listed
         for name, content in entries.items()
     ]
     with zipfile.ZipFile(path, "w", packing) as archive:
         for name, content in entries.items():
             archive.writestr(name, content)
-        archive.writestr(backup.CONTENTS, json.dumps({"created": "2026-01-01", "files": files}))
+        archive.writestr(backup_archive.CONTENTS, json.dumps({"created": "2026-01-01", "files": files}))
     return path.name
 
 
 def test_a_backup_holds_configuration_journals_and_best_weights_and_no_image(with_checkpoint):
     made = create_backup(with_checkpoint)
     expected = {"config.json", "logs/r1/events.jsonl", "checkpoints/r1/best.json", "checkpoints/r1/best.safetensors"}
-    assert names(made.path) == expected | {backup.CONTENTS}
+    assert names(made.path) == expected | {backup_archive.CONTENTS}
     assert {file.name for file in made.files} == expected
     assert made.size_bytes == made.path.stat().st_size
 
@@ -85,7 +86,7 @@ def test_a_backup_holds_configuration_journals_and_best_weights_and_no_image(wit
 def test_named_configurations_studies_and_notes_are_backed_up_and_come_back(workspace):
     save_named_config(workspace, "small", {"training": {"epochs": 2}})
     study = Study(study_id="s1", kind="crossval", created="2026-01-01", config={}, members=[])
-    save_study(workspace, study.ended("complete"))
+    save_study(workspace, study.with_end("complete"))
     write_notes(workspace, "r1", RunNotes(tags=["good"], note="Keep this."))
     made = create_backup(workspace)
     shutil.rmtree(workspace.configs_dir)
@@ -99,7 +100,7 @@ def test_named_configurations_studies_and_notes_are_backed_up_and_come_back(work
 @pytest.mark.parametrize("made_by", ["today's code", "one that put the configuration in"])
 def test_the_backup_of_one_run_leaves_the_configuration_alone(workspace, made_by):
     made = create_backup(workspace, run_id="r1").path
-    assert names(made) == {"logs/r1/events.jsonl", backup.CONTENTS}
+    assert names(made) == {"logs/r1/events.jsonl", backup_archive.CONTENTS}
     if made_by != "today's code":
         content = {"config.json": b'{"training": {"epochs": 9}}', "logs/r1/events.jsonl": b"{}\n"}
         (workspace.backups_dir / forge(workspace, content)).replace(made)
@@ -270,11 +271,11 @@ def test_a_link_in_the_zip_is_refused(workspace):
     path = workspace.backups_dir / forged
     link = zipfile.ZipInfo("config.json")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    digest = backup.hashlib.sha256(b"/etc/passwd").hexdigest()
+    digest = backup_archive.hashlib.sha256(b"/etc/passwd").hexdigest()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(link, "/etc/passwd")
         files = [{"name": "config.json", "size_bytes": 11, "sha256": digest}]
-        archive.writestr(backup.CONTENTS, json.dumps({"created": "now", "files": files}))
+        archive.writestr(backup_archive.CONTENTS, json.dumps({"created": "now", "files": files}))
     with pytest.raises(BackupDamaged):
         restore_backup(workspace, forged)
 
@@ -320,7 +321,7 @@ def test_too_little_space_is_found_before_anything_is_written(workspace, monkeyp
     class Usage:
         free = 1
 
-    monkeypatch.setattr(backup.shutil, "disk_usage", lambda _: Usage)
+    monkeypatch.setattr(backup_archive.shutil, "disk_usage", lambda _: Usage)
     with pytest.raises(DiskFull):
         restore_backup(workspace, made.path.name)
     assert workspace.config_file.read_text() == "later"
@@ -346,11 +347,11 @@ def test_the_evidence_of_a_run_is_kept_and_comes_back(workspace: Workspace) -> N
 
 def test_a_backup_is_deleted_by_its_name_alone(workspace) -> None:
     made = create_backup(workspace)
-    assert backup.delete_backup(workspace, f"backups/{made.path.name}") == made.path.name
+    assert backup_archive.delete_backup(workspace, f"backups/{made.path.name}") == made.path.name
     assert list_backups(workspace) == []
     for name in (made.path.name, "../config.json"):
         with pytest.raises(BackupNotFound):
-            backup.delete_backup(workspace, name)
+            backup_archive.delete_backup(workspace, name)
     assert workspace.config_file.exists()
 
 

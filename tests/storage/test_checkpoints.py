@@ -9,7 +9,8 @@ import pytest
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound
 from breastai.domain.study import Study
-from breastai.storage import saving
+from breastai.storage import atomic_checkpoint
+from breastai.storage.atomic_checkpoint import load_newest_valid, save_checkpoint
 from breastai.storage.checkpoints import (
     Manifest,
     SplitRecord,
@@ -19,7 +20,6 @@ from breastai.storage.checkpoints import (
     list_checkpoints,
     verify_checkpoint,
 )
-from breastai.storage.saving import commit, find_whole
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
@@ -51,7 +51,7 @@ def manifest(run_id: str = "run", epoch: int = 1) -> Manifest:
 
 def save(workspace: Workspace, content: bytes, epoch: int = 1, run_id: str = "run", keep: int = 2) -> None:
     files = checkpoint_files(workspace, run_id, "last")
-    commit(
+    save_checkpoint(
         files,
         manifest(run_id, epoch),
         lambda path: path.write_bytes(content),  # type: ignore[arg-type,return-value]
@@ -118,7 +118,7 @@ def test_a_kill_at_any_moment_of_a_save_leaves_the_old_or_the_new_whole(
 ) -> None:
     """A kill runs no clean-up: unlinking is switched off for what the exception would clean away."""
     save(workspace, b"old", epoch=1)
-    real, calls = getattr(saving, step), 0
+    real, calls = getattr(atomic_checkpoint, step), 0
 
     def dying(*given: object) -> object:
         nonlocal calls
@@ -131,7 +131,7 @@ def test_a_kill_at_any_moment_of_a_save_leaves_the_old_or_the_new_whole(
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(saving, step, dying)
+        patch.setattr(atomic_checkpoint, step, dying)
         patch.setattr(Path, "unlink", lambda *given, **named: None)
         with contextlib.suppress(Killed):
             save(workspace, b"new", epoch=2)
@@ -151,7 +151,7 @@ def test_a_failing_write_cleans_up_after_itself(workspace: Workspace) -> None:
         raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
-        commit(checkpoint_files(workspace, "run", "last"), manifest(), fail)
+        save_checkpoint(checkpoint_files(workspace, "run", "last"), manifest(), fail)
     assert not list(workspace.checkpoint_dir("run").iterdir())
 
 
@@ -181,13 +181,13 @@ def test_a_damaged_checkpoint_is_kept_aside_and_the_one_before_it_used(workspace
     files = checkpoint_files(workspace, "run", "last")
     # A state has a name of its own: the one that came with the second save.
     damage(next(path for path in files.weights.parent.glob(victim) if "state" not in victim or path not in before))
-    found = find_whole(files)
+    found = load_newest_valid(files)
     assert found.damage and found.manifest.epoch == 1
     assert verify_checkpoint(files).epoch == 1 and files.weights.read_bytes() == b"old"
     assert found.aside is not None
     assert any(path.read_bytes() == b"new" for path in found.aside.glob("*.last.safetensors")) or "json" not in victim
     save(workspace, b"next", epoch=2)
-    assert find_whole(files).damage is None
+    assert load_newest_valid(files).damage is None
 
 
 def test_with_nothing_whole_left_the_damage_is_named_and_nothing_moved(workspace: Workspace) -> None:
@@ -196,7 +196,7 @@ def test_with_nothing_whole_left_the_damage_is_named_and_nothing_moved(workspace
     damage(files.weights)
     names = sorted(path.name for path in files.weights.parent.iterdir())
     with pytest.raises(CheckpointDamaged, match="has changed"):
-        find_whole(files)
+        load_newest_valid(files)
     assert sorted(path.name for path in files.weights.parent.iterdir()) == names
 
 
@@ -209,7 +209,7 @@ def test_links_are_copies_where_there_are_none(workspace: Workspace, monkeypatch
     save(workspace, b"new", epoch=2)
     files = checkpoint_files(workspace, "run", "last")
     damage(files.weights)
-    assert find_whole(files).manifest.epoch == 1
+    assert load_newest_valid(files).manifest.epoch == 1
 
 
 def test_deleting_leaves_nothing(workspace: Workspace) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from breastai.domain.evidence import CalibrationEvidence, EvaluationRecord, Evidence, JudgedCase, Reliability
+from breastai.domain.records import CalibrationEvidence, EvaluationRecord, Evidence, JudgedCase, Reliability
 from breastai.storage.evaluations import (
     count_opening,
     evaluations_dir,

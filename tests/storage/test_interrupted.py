@@ -16,13 +16,13 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.study import Study
-from breastai.storage.interrupted import (
+from breastai.storage.interrupted_runs import (
     config_of,
     dismiss,
-    goes_on_by_itself,
     interrupted_runs,
     is_any_unfinished_run_held,
     latest_interrupted,
+    may_auto_resume,
     resumable_run,
     resumable_runs,
 )
@@ -100,7 +100,7 @@ def test_what_was_stopped_or_interrupted_last_is_resumed_first_whenever_it_began
     assert latest_interrupted(workspace) == "a-old"
     save_study(workspace, STUDY)
     assert latest_interrupted(workspace) == STUDY.study_id
-    save_study(workspace, STUDY.ended("complete"))
+    save_study(workspace, STUDY.with_end("complete"))
     assert latest_interrupted(workspace) == "a-old"
 
 
@@ -163,5 +163,5 @@ def test_the_server_leaves_alone_what_an_error_stopped_or_what_never_completes_a
     write(workspace, "b-error", STARTED, ENDINGS["an error"][0])  # type: ignore[arg-type]
     write(workspace, "c-loop", STARTED, STARTED, STARTED)
     write(workspace, "d-slow", STARTED, STARTED, epoch(1), STARTED, STARTED, Log(level="info", message="x"))
-    found = {run.run_id: goes_on_by_itself(workspace, run) for run in interrupted_runs(workspace)}
+    found = {run.run_id: may_auto_resume(workspace, run) for run in interrupted_runs(workspace)}
     assert found == {"a-crash": True, "b-error": False, "c-loop": False, "d-slow": True}

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastai.data.cache import prepare
-from breastai.data.image_folder import scan
+from breastai.data.class_folders import scan
+from breastai.data.image_cache import prepare
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.events import Log
-from breastai.storage.backup import create_backup, restore_backup
+from breastai.storage.backup_archive import create_backup, restore_backup
 from breastai.storage.evaluations import count_opening
 from breastai.storage.journal import Journal
-from breastai.storage.mirror import Copy, write_index
 from breastai.storage.private_files import make_tree_private, open_private, private_folder
+from breastai.storage.remote_mirror import Copy, write_index
 from breastai.storage.salt import project_salt
 from breastai.storage.workspace import Workspace, atomic_write
 

@@ -9,7 +9,7 @@ import pytest
 from breastai.domain.config import Config
 from breastai.domain.errors import RunLocked, RunNotFound
 from breastai.domain.events import TrainingStarted, TrainingStopped, TrainingUpdate
-from breastai.domain.history import thinned
+from breastai.domain.run_history import thin_history
 from breastai.domain.study import Study
 from breastai.storage.journal import Journal
 from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_run, read_notes, write_notes
@@ -182,6 +182,6 @@ def test_compared_runs_have_their_curves_and_only_the_settings_that_differ(
 
 def test_many_epochs_are_thinned_evenly_with_their_ends() -> None:
     updates = [update(epoch, False) for epoch in range(1, 1002)]
-    kept = [each.epoch for each in thinned(updates, 101)]
+    kept = [each.epoch for each in thin_history(updates, 101)]
     assert kept == list(range(1, 1002, 10))
-    assert thinned(updates[:5], 101) == updates[:5]
+    assert thin_history(updates[:5], 101) == updates[:5]

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from breastai.storage.salt import hashed, project_salt
+from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace
 
 
@@ -17,4 +17,4 @@ def test_those_that_begin_at_once_share_one_whole_salt(tmp_path):
 
 def test_a_hash_needs_the_salt(tmp_path):
     salts = [project_salt(Workspace.open(tmp_path / name)) for name in ("one", "two")]
-    assert len({hashed(salt, "patient") for salt in salts}) == 2
+    assert len({salted_hash(salt, "patient") for salt in salts}) == 2

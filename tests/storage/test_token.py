@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from breastai.storage.token import installation_token, read_token, tokens_match, write_session_script
+from breastai.storage.access_token import installation_token, read_token, tokens_match, write_session_script
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
 

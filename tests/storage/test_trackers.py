@@ -22,9 +22,9 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.jobs import Train
-from breastai.server.data_roots import DataRoots
-from breastai.storage import trackers
-from breastai.storage.recording import recorded
+from breastai.server.access.allowed_paths import DataRoots
+from breastai.storage import experiment_trackers
+from breastai.storage.run_recorder import journal_events
 from breastai.storage.workspace import Workspace
 
 RUN = "20260101-101010-abcd"
@@ -80,7 +80,7 @@ def a_run(tracking: dict[str, Any], last: Event | None = None, fault: InputError
 
 def told(workspace: Workspace, tracking: dict[str, Any], fault: InputError | None = None) -> list[Event]:
     job = Train(workspace=str(workspace.root), session_id="default", run_id=RUN, config=Config())
-    return list(recorded(job, a_run(tracking, fault=fault), workspace, lambda: False, back_up=False))
+    return list(journal_events(job, a_run(tracking, fault=fault), workspace, lambda: False, back_up=False))
 
 
 def warnings_of(events: list[Event]) -> list[Log]:
@@ -150,7 +150,7 @@ class Fails:
 def test_wherever_a_tracker_fails_the_last_word_is_the_runs(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, at: type[Event]
 ) -> None:
-    monkeypatch.setattr(trackers, "TensorBoard", lambda folder: Fails(at))
+    monkeypatch.setattr(experiment_trackers, "TensorBoard", lambda folder: Fails(at))
     events = told(workspace, TENSORBOARD)
     assert len(warnings_of(events)) == 1
     assert isinstance(events[-1], TrainingComplete)
@@ -159,7 +159,7 @@ def test_wherever_a_tracker_fails_the_last_word_is_the_runs(
 def test_a_run_that_ends_with_an_error_ends_so_with_a_tracker_that_fails_then(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trackers, "TensorBoard", lambda folder: Fails(TrainingStopped))
+    monkeypatch.setattr(experiment_trackers, "TensorBoard", lambda folder: Fails(TrainingStopped))
     events = told(workspace, TENSORBOARD, fault=DataOutsideRoots("x"))
     assert [type(event).__name__ for event in events[-3:]] == ["Error", "Log", "TrainingStopped"]
 
@@ -175,7 +175,7 @@ def test_a_run_that_ends_with_an_error_ends_so_with_a_tracker_that_fails_then(
 def test_without_the_package_a_run_does_not_begin_and_leaves_no_trace(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tracking: dict[str, Any], package: str
 ) -> None:
-    monkeypatch.setattr(trackers, "find_spec", lambda name: None)
+    monkeypatch.setattr(experiment_trackers, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=rf"breastai\[{package}\]"):
         told(workspace, {"tracking": tracking})
     assert not workspace.journal_file(RUN).exists()

@@ -1,0 +1,107 @@
+"""Images sent along in a form: handed over part by part as the page does it, and so bounded and removed as those are."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from breastai.domain.errors import RequestInvalid
+from breastai.domain.messages import decode_request
+from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, AddImage, AskImages
+from breastai.server.jobs.uploads import Uploads
+
+FIELD = "images"
+MOST_UPLOAD_BYTES = 2**28
+_FIELDS = ("model", "heat_maps", "keep", "session_id", FIELD)
+_LONGEST_NAME = 300
+_PART_BYTES = 2**19
+_LONGEST_FIELD_BYTES = 2**12
+
+
+@asynccontextmanager
+async def whole_form(request: Request) -> AsyncIterator[FormData]:
+    """Give the form of a request, its files closed afterwards; raise RequestInvalid for none, and for one cut off.
+
+    What came of a form without its closing boundary might be half a file: nothing of it is used.
+    """
+    kind = request.headers.get("Content-Type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        raise RequestInvalid([f"the body: expected a form (multipart/form-data), got {kind[:100] or 'no type'}"])
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=MOST_IMAGES_ASKED + 1,
+        max_fields=MOST_IMAGES_ASKED,
+        max_part_size=_LONGEST_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as fault:
+        raise RequestInvalid([f"the form: {fault.message}"]) from None
+    try:
+        if not parser.is_whole:
+            raise RequestInvalid(["the form: expected its closing boundary, got the end: it was cut off on its way"])
+        yield form
+    finally:
+        await form.close()
+        parser.close_begun()
+
+
+class _Parser(MultiPartParser):
+    """`is_whole`: the closing boundary has come."""
+
+    is_whole = False
+
+    def close_begun(self) -> None:
+        """Close the files of parts that never ended, too: they are in no form."""
+        for file in self._files_to_close_on_error:
+            file.close()
+
+    def on_end(self) -> None:
+        self.is_whole = True
+
+
+def question(form: FormData) -> AskImages:
+    """Return what a form asks; raise RequestInvalid. Its images are called 1, 2, 3 in their order."""
+    unknown = [name for name in form if name not in _FIELDS]
+    if unknown:
+        raise RequestInvalid([f"{unknown[0][:100]}: unknown field; expected {', '.join(_FIELDS)}"])
+    values: dict[str, object] = {name: form[name] for name in ("heat_maps", "keep", "session_id") if name in form}
+    values |= {"images": [str(number) for number, _ in enumerate(files_of(form), 1)], "models": form.getlist("model")}
+    try:
+        text = json.dumps(values)
+    except TypeError:
+        raise RequestInvalid(["model, heat_maps, keep, session_id: expected text, got a file"]) from None
+    asked = decode_request(text, "ask_images")
+    assert isinstance(asked, AskImages)
+    return asked
+
+
+def files_of(form: FormData) -> list[UploadFile]:
+    """Return the image files of a form; raise RequestInvalid unless there are some, and not too many or too big."""
+    found = [value for value in form.getlist(FIELD) if isinstance(value, UploadFile)]
+    if len(found) != len(form.getlist(FIELD)) or not 1 <= len(found) <= MOST_IMAGES_ASKED:
+        raise RequestInvalid([f"{FIELD}: expected 1 to {MOST_IMAGES_ASKED} files, got {len(found)}"])
+    for file in found:
+        if not 1 <= (file.size or 0) <= MOST_IMAGE_BYTES:
+            told = (
+                f"{FIELD}: expected files of 1 to {MOST_IMAGE_BYTES} bytes, got {file.size} in {file.filename!r:.100}"
+            )
+            raise RequestInvalid([told])
+    return found
+
+
+async def hand_over(handed: Uploads, owner: Hashable, files: Sequence[UploadFile]) -> None:
+    """Hand the files over as images of `owner`; raise RequestInvalid or TooMuchHanded."""
+    for number, file in enumerate(files, 1):
+        name, size, start = (file.filename or f"image {number}")[:_LONGEST_NAME], file.size or 0, 0
+        while content := await file.read(_PART_BYTES):
+            text = base64.b64encode(content).decode()
+            part = AddImage(image=str(number), file=name, size=size, start=start, part=text)
+            await asyncio.to_thread(handed.add, owner, part)
+            start += len(content)

@@ -1,0 +1,246 @@
+"""The audit as a job and as a gate before training: kept by the fingerprint of the images, so that it is made once."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from pydantic import ValidationError
+
+import breastai
+from breastai.clinical import image_audit as auditor
+from breastai.clinical import image_facts, shortcut_features
+from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
+from breastai.data import (
+    decode,
+    dicom,
+    duplicate_candidates,
+    duplicate_verification,
+    image_features,
+    near_duplicates,
+    split_groups,
+)
+from breastai.data.background import with_progress
+from breastai.data.cases import list_folders
+from breastai.data.class_folders import ImageFolder, scan
+from breastai.data.decode import read_content
+from breastai.data.frames import with_frames
+from breastai.data.layout import data_root, split_folders
+from breastai.data.patient_ids import patients_in
+from breastai.data.thumbnails import thumbnail_uri
+from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
+from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion, ProgressUpdate
+from breastai.domain.jobs import Audit
+from breastai.domain.patient_settings import PatientIdRule
+from breastai.domain.records import AuditRecord, Finding, TwinGroup
+from breastai.storage.remote_mirror import as_written
+from breastai.storage.workspace import Workspace, atomic_write
+
+SPLITS = ("train", "val", "test")
+# What a page and a WebSocket message can take.
+_LISTED_FILES = 50
+_LISTED_GROUPS = 300
+_PICTURE_SIDE = 112
+_PICTURES_BYTES = 500_000
+_MOST_PICTURES = 4
+# The modules whose constants decide what an audit finds.
+_DECIDING = (
+    auditor,
+    image_facts,
+    shortcut_features,
+    near_duplicates,
+    image_features,
+    duplicate_candidates,
+    duplicate_verification,
+    split_groups,
+    decode,
+    dicom,
+)
+
+
+def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
+    """Tell what is wrong with the images of a folder; raise what scanning it raises."""
+    if job.data is not None:
+        root = workspace.resolve(job.data)
+        place = workspace.relative(root)
+        folders = {split: with_frames(folder, job.frames) for split, folder in folders_below(root).items()}
+    elif job.config is not None:
+        place = job.config.data.train_dir
+        folders = list_folders(job.config, workspace.root).by_split()
+    else:
+        raise CommandInvalid("An audit looks at images: give their folder.", "breastai audit --help")
+    record = yield from run_audit(folders, job.patient_id, workspace)
+    yield audit_event(record, place, bounded=job.pictures, pictures_from=folders if job.pictures else None)
+
+
+def folders_below(root: Path) -> dict[str, ImageFolder]:
+    """Return the class folders of the splits of `root`, by whichever of their names, or its own under the name ""."""
+    if not root.is_dir():
+        raise DataNotFound(as_written(root))
+    present = split_folders(root) or split_folders(data_root(root))
+    return {name: scan(path) for name, path in present.items()} if present else {"": scan(data_root(root))}
+
+
+def run_audit(
+    folders: Mapping[str, ImageFolder], rule: PatientIdRule | None, workspace: Workspace
+) -> Generator[Event, None, AuditRecord]:
+    """Return the audit of some folders, made now unless these very images were audited before; tell how far it is."""
+    steps = with_progress(lambda report: audit_record(folders, rule, workspace, report))
+    try:
+        while True:
+            done, total = next(steps)
+            yield ProgressUpdate(
+                stage="auditing",
+                message=f"Looking for duplicates and faults: {done} of {total} %",
+                batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
+            )
+    except StopIteration as end:
+        record: AuditRecord = end.value
+        return record
+    finally:
+        steps.close()
+
+
+def audit_record(
+    folders: Mapping[str, ImageFolder],
+    rule: PatientIdRule | None,
+    workspace: Workspace,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> AuditRecord:
+    """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
+    patients = {split: patients_in(folder, rule, workspace.root) for split, folder in folders.items()}
+    key = _fingerprint(folders, patients, rule)
+    path = workspace.logs_dir / "audits" / f"{key[:32]}.json"
+    try:
+        kept = AuditRecord.model_validate_json(path.read_bytes())
+        if kept.fingerprint == key:
+            return kept
+    except (OSError, ValidationError, ValueError):
+        pass
+    known = {split: names for split, names in patients.items() if names is not None}
+    found = auditor.audit(
+        folders, known if len(known) == len(folders) else None, progress=lambda share: report(round(100 * share), 100)
+    )
+    record = AuditRecord(
+        breastai=breastai.__version__,
+        fingerprint=key,
+        images=found.images,
+        bit_depth=found.bit_depth,
+        findings=_by_severity(
+            [
+                *find_in_rules(folders, rule, workspace.root),
+                *(
+                    Finding(**vars(finding) | {"files": list(finding.files), "count": len(finding.files)})
+                    for finding in found.findings
+                ),
+            ]
+        ),
+        groups=[
+            TwinGroup(files=list(group.files), classes=list(group.classes), splits=list(group.splits))
+            for group in found.groups
+        ],
+    )
+    content = io.BytesIO()
+    hashes = np.array(list(found.thumbnails), dtype="S64")
+    np.savez_compressed(content, hashes=hashes, thumbnails=np.array(list(found.thumbnails.values()), dtype=np.uint8))
+    atomic_write(_thumbnails_file(record, workspace), content.getvalue())
+    atomic_write(path, record.model_dump_json(indent=1).encode())
+    return record
+
+
+def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
+    order = ("error", "warning", "info")
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def audited_thumbnails(record: AuditRecord, workspace: Workspace) -> dict[str, image_facts.Pixels]:
+    """Return the thumbnails an audit made, by the hash of each image's content; none when they are gone."""
+    try:
+        with np.load(_thumbnails_file(record, workspace), allow_pickle=False) as file:
+            hashes = [digest.decode() for digest in file["hashes"].tolist()]
+            return dict(zip(hashes, file["thumbnails"], strict=True))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _thumbnails_file(record: AuditRecord, workspace: Workspace) -> Path:
+    return workspace.logs_dir / "audit_thumbnails" / f"{record.fingerprint[:32]}.npz"
+
+
+def audit_event(
+    record: AuditRecord,
+    data: str,
+    *,
+    bounded: bool,
+    pictures_from: Mapping[str, ImageFolder] | None = None,
+    question: LeakQuestion | None = None,
+) -> AuditDone:
+    """Return the event that tells of an audit; `bounded` to what a message can take, with pictures of twins if asked."""
+    groups = sorted(record.groups, key=lambda group: (not group.contradicts, not group.crosses))
+    findings = record.findings
+    if bounded:
+        groups = groups[:_LISTED_GROUPS]
+        findings = [finding.model_copy(update={"files": finding.files[:_LISTED_FILES]}) for finding in record.findings]
+    if pictures_from is not None:
+        groups = _pictured(groups, pictures_from)
+    return AuditDone(
+        data=data,
+        images=record.images,
+        findings=findings,
+        groups=groups,
+        groups_total=len(record.groups),
+        question=question,
+    )
+
+
+def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, ImageFolder]) -> list[TwinGroup]:
+    """Return the groups with pictures of their first files, as many as there is room for."""
+    room = _PICTURES_BYTES
+    places = {
+        (split, file): folder.path(number)
+        for split, folder in folders.items()
+        for number, file in enumerate(folder.files)
+    }
+    result: list[TwinGroup] = []
+    for group in groups:
+        pictures: list[str] = []
+        for file, split in list(zip(group.files, group.splits, strict=True))[:_MOST_PICTURES] if room > 0 else ():
+            uri = thumbnail_uri(places[split, file.removeprefix(f"{split}/")], _PICTURE_SIDE) or ""
+            room -= len(uri)
+            pictures.append(uri)
+        result.append(group.model_copy(update={"pictures": pictures}))
+    return result
+
+
+def _fingerprint(
+    folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None], rule: PatientIdRule | None
+) -> str:
+    """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, version, constants."""
+    faults = sorted((code, *map(str, fault)) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
+    constants = [(module.__name__, _constants(module)) for module in _DECIDING]
+    digest = hashlib.sha256(f"{breastai.__version__} {faults} {constants} {rule!r}\n".encode())
+    for split, folder in sorted(folders.items()):
+        names = patients[split]
+        for number, file in enumerate(folder.files):
+            try:
+                content = hashlib.sha256(read_content(folder.path(number), file)).hexdigest()
+            except ImageUnreadable as error:
+                content = error.reason
+            label = folder.class_names[folder.labels[number]]
+            row = [split, file, content, label, names[number] if names else None]
+            digest.update((json.dumps(row) + "\n").encode())
+        digest.update(json.dumps([*folder.masks, *(item.file for item in folder.skipped)]).encode())
+    return digest.hexdigest()
+
+
+def _constants(module: ModuleType) -> list[tuple[str, str]]:
+    """Return the names and values of a module's constants: numbers, texts and tuples of them."""
+    return sorted(
+        (name, repr(value))
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, int | float | str | tuple)
+    )

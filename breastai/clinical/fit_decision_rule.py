@@ -1,0 +1,96 @@
+"""The decision rule of a model: everything that turns its raw probabilities into decisions, fitted on validation cases."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from breastai.clinical.apply_decision_rule import calibrate
+from breastai.clinical.calibration import fit_calibration
+from breastai.clinical.epoch_metrics import Labels, Probabilities
+from breastai.clinical.operating_point import choose_operating_point
+from breastai.clinical.referral import cases_needed, with_referral
+from breastai.domain.config import Config
+from breastai.domain.decision_rule import DecisionRule, target_class
+from breastai.domain.events import Log
+
+# From this share of cases on, referral leaves too little to the model to go unsaid.
+_MUCH_REFERRED = 0.5
+
+
+def training_prior(config: Config, class_names: Sequence[str]) -> list[float] | None:
+    """Return how often training showed each class, where that is not how often it occurs."""
+    balanced = config.training.weighted_sampler or config.training.use_class_weights
+    return [1.0] * len(class_names) if balanced else None
+
+
+def fit_decision_rule(
+    labels: Labels,
+    probabilities: Probabilities,
+    class_names: Sequence[str],
+    config: Config,
+    clusters: Sequence[str] | None = None,
+    *,
+    patients: bool = False,
+) -> DecisionRule:
+    """Return calibration, operating point and conformal sets from raw `probabilities` (N, C) of validation images.
+
+    Where a class has too few cases to promise the error rate there are no sets, and the rule names the class.
+    `clusters` (N,) names what is independent: patients, where `patients` says that these are known, or else groups of
+    near-duplicates.
+    """
+    if not len(labels):
+        return DecisionRule()
+    calibration = fit_calibration(labels, probabilities, training_prior(config, class_names))
+    scores = calibrate(calibration, probabilities)
+    name = target_class(config, class_names)
+    number = list(class_names).index(name)
+    numbers = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
+    rule = DecisionRule(
+        calibration=calibration,
+        operating_point=choose_operating_point(
+            name,
+            labels == number,
+            scores[:, number],
+            numbers,
+            config.evaluation.target_sensitivity,
+            patients=patients,
+        ),
+        n=len(labels),
+    )
+    return with_referral(rule, labels, scores, class_names, config.evaluation.referral_error_rate, clusters)
+
+
+def describe_referral(rule: DecisionRule, config: Config) -> Iterator[Log]:
+    """Yield what referral by a rule just fitted would do on validation images, or why it is not offered."""
+    rate = config.evaluation.referral_error_rate
+    if rule.too_few:
+        names, needed = ", ".join(rule.too_few), cases_needed(rate)
+        yield Log(
+            level="warning",
+            code="referral.too_few",
+            message=f"No case can be referred for want of certainty: at an error rate of {rate:g} plausible classes take "
+            f"{needed} validation images of each class or more, and there are fewer of: {names}. Add such images, or "
+            "raise evaluation.referral_error_rate.",
+            params={"rate": rate, "needed": needed, "classes": names},
+        )
+    row = next((row for row in rule.trade_off if row.error_rate == rate), None)
+    if row is None:
+        return
+    share = (
+        f"At an error rate of {rate:g} the model would refer {row.referred:.0%} of {row.n} validation images to a human"
+    )
+    if row.error_among_kept is None:
+        message, code = f"{share}, which is all of them.", "referral.all"
+    else:
+        message, code = f"{share}; among the others {row.error_among_kept:.0%} of answers are wrong.", "referral.share"
+    yield Log(
+        level="warning" if row.referred >= _MUCH_REFERRED else "info",
+        code=code,
+        message=message,
+        params={
+            "rate": rate,
+            "referred": f"{100 * row.referred:.0f}",
+            "n": row.n,
+            "error": "" if row.error_among_kept is None else f"{100 * row.error_among_kept:.0f}",
+        },
+    )

@@ -1,0 +1,152 @@
+"""The blocks a report is made of, whatever it is rendered to: text with numbers that know where they come from."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["integer", "figure", "percent", "plain"]
+NO_NUMBER = "—"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of the document: `path` leads to `value` in its JSON."""
+
+    path: tuple[str | int, ...]
+    value: float | int | None
+    kind: Kind = "figure"
+
+
+@dataclass(frozen=True)
+class Quoted:
+    """Words in English, whatever the report's language."""
+
+    text: str
+
+
+Inline = str | Quantity | Quoted
+Text = tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: Text
+    role: Literal["plain", "notice", "warning", "caption"] = "plain"
+
+
+@dataclass(frozen=True)
+class Table:
+    """`blank`: the rows that have no answer and are left visibly so."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    caption: str
+    blank: frozenset[int] = frozenset()
+    widths: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    png: bytes
+    caption: str
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Charts side by side."""
+
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A box of the flow diagram, and what leaves beside it."""
+
+    text: Text
+    leaving: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    steps: tuple[Step, ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`uri`: a small JPEG as a data URI, or None when the image is not at hand."""
+
+    uri: str | None
+    caption: Text
+
+
+@dataclass(frozen=True)
+class Pictures:
+    pictures: tuple[Picture, ...]
+    alt: str
+
+
+Block = Heading | Paragraph | Table | Charts | Flow | Pictures
+
+
+def at(document: Mapping[str, Any], *path: str | int, kind: Kind = "figure") -> Quantity:
+    """Return the number at `path` of the document's JSON."""
+    value: Any = document
+    for key in path:
+        value = value[key]
+    return Quantity(path, value, kind)
+
+
+def fill(template: str, **values: Inline | Sequence[Inline]) -> Text:
+    """Return a template's text with {names} replaced by quantities or words."""
+    parts: list[Inline] = []
+    for place, piece in enumerate(re.split(r"\{(\w+)\}", template)):
+        if place % 2 == 0:
+            parts += [piece] if piece else []
+            continue
+        value = values[piece]
+        parts += [value] if isinstance(value, str | Quantity | Quoted) else list(value)
+    return tuple(parts)
+
+
+def interval(document: Mapping[str, Any], words: Mapping[str, str], *path: str | int) -> Text:
+    """Return the interval of the figure at `path`, or why there is none; what is to be known of it besides follows it."""
+    low, high, flag = (at(document, *path, key) for key in ("low", "high", "flag"))
+    reason = words[f"interval.{flag.value}"] if flag.value else ""
+    if low.value is None:
+        return (reason or NO_NUMBER,)
+    key = "interval.least" if high.value is None else "interval"
+    bounds = fill(words[key], low=low, high=high)
+    return (*bounds, f", {reason}") if reason else bounds
+
+
+def format_quantity(quantity: Quantity, language: str) -> str:
+    """Return a number as it is read in the language; an unknown one is a dash."""
+    value = quantity.value
+    if value is None:
+        return NO_NUMBER
+    if quantity.kind == "integer":
+        text = f"{round(value):,}".replace(",", "\u202f")
+    elif quantity.kind == "percent":
+        text = f"{100 * value:.1f}\u00a0%" if language == "fr" else f"{100 * value:.1f}%"
+    elif quantity.kind == "plain":
+        text = f"{value:g}"
+    else:
+        text = f"{value:.3f}"
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def plain(text: Text, language: str) -> str:
+    """Return the text without any markup."""
+    return "".join(format_quantity(part, language) if isinstance(part, Quantity) else _words(part) for part in text)
+
+
+def _words(part: str | Quoted) -> str:
+    return part.text if isinstance(part, Quoted) else part

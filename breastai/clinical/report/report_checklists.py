@@ -1,0 +1,127 @@
+"""The reporting checklists: what a run's records can answer of CLAIM 2024, TRIPOD+AI and STARD-AI."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from breastai.clinical.report.report_blocks import at, format_quantity, plain
+from breastai.clinical.report.report_caveats import when_chosen
+from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_texts import translate_sentence
+
+
+def fill_checklists(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, list[dict[str, str | None]]]:
+    """Return each checklist's items with their text and the answer, None where it is for the authors."""
+    path = files("breastai.clinical") / "templates" / "checklists.json"
+    lists = json.loads(path.read_text(encoding="utf-8"))
+    known = _answers(document, texts)
+    return {
+        name: [
+            {"item": row["item"], "text": row["text"], "answer": known.get(row["answer"]) if row["answer"] else None}
+            for row in rows
+        ]
+        for name, rows in lists.items()
+    }
+
+
+def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers there are, by the name of the question."""
+    language, settings, model = document.language, document.settings, document.model
+    evidence, point = document.evidence, document.evidence.operating_point if document.evidence else None
+    data, training, preprocessing = settings["data"], settings["training"], settings["preprocessing"]
+    values: dict[str, Any] = document.model_dump(mode="json")
+
+    def said(key: str, **words: Any) -> str:
+        return texts[f"answer.{key}"].format(**words)
+
+    def switch(on: bool) -> str:
+        return texts["answer.on" if on else "answer.off"]
+
+    description = plain((translate_sentence(document.split["description"], language),), language)
+    answers = {
+        "technology": said("technology", architecture=model["architecture"]),
+        "goal": said("goal"),
+        "sources": said("sources"),
+        "preprocessing": said(
+            "preprocessing",
+            size=model["image_size"],
+            resize=preprocessing["resize"],
+            clahe=switch(preprocessing["clahe"]),
+        ),
+        "subsets": said("subsets", on_leak=data["on_leak"], left_out=sum(document.flow.left_out.values())),
+        "deidentification": said("deidentification"),
+        "missing": said("missing", skipped=document.flow.skipped),
+        "partitions": said("partitions", description=description),
+        "disjoint": _disjoint(document, texts),
+        "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
+        "initialization": said("initialization", pretrained=model["pretrained"]),
+        "training": said(
+            "training",
+            epochs=document.training["epochs_run"],
+            optimizer=training["optimizer"],
+            rate=training["learning_rate"],
+            batch=data["batch_size"],
+            augmentation=switch(settings["augmentation"]["enabled"]),
+        ),
+        "selection": said("selection", monitor=document.training["monitor"], best=model["epoch"]),
+        "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
+        "counts": said("counts"),
+        "imbalance": said(
+            "imbalance", sampler=switch(training["weighted_sampler"]), weights=switch(training["use_class_weights"])
+        ),
+        "specification": said("specification", sha256=model["sha256"]),
+        "code": said("code", version=document.breastai),
+        "output": said("output_plain"),
+        "low_quality": said("low_quality"),
+    }
+    if model["parameters"] is not None:
+        parameters = format_quantity(at(values, "model", "parameters", kind="integer"), language)
+        answers["model"] = said("model", architecture=model["architecture"], parameters=parameters)
+    if evidence is None or document.evaluation is None:
+        return answers
+    counts = ", ".join(f"{name} {count}" for name, count in evidence.counts.items())
+    what = document.evaluation["split"] or document.evaluation["data"]
+    answers |= {
+        "metrics": said("metrics"),
+        "uncertainty": said("uncertainty"),
+        "internal": said(
+            "internal" if evidence.patients is None else "internal_patients",
+            val=document.flow.val_total,
+            n=evidence.n,
+            patients=evidence.patients,
+            what=what,
+        ),
+        "classes": said("classes", classes=counts),
+        "performance": said("performance"),
+        "failures": said("failures"),
+        "calibration": said("calibration"),
+        "crosstab": said("crosstab"),
+    }
+    if point is not None:
+        place = ("evidence", "operating_point")
+        threshold = format_quantity(at(values, *place, "threshold"), language)
+        target = format_quantity(at(values, *place, "target_sensitivity", kind="plain"), language)
+        answers["output"] = said("output", name=point.class_name, threshold=threshold)
+        answers["threshold"] = said(f"threshold.{when_chosen(document, 'threshold')}", target=target)
+    return answers
+
+
+def _disjoint(document: ReportDocument, texts: Mapping[str, str]) -> str:
+    """Return at which level the partitions are disjoint, or that they are not."""
+    split = document.split
+    patients, groups = split["shared_patients"], split["shared_groups"]
+
+    def parts(shared: Mapping[str, int]) -> str:
+        return ", ".join(texts[f"part.{part}"] for part in shared)
+
+    if patients:
+        return texts["answer.not_disjoint"].format(patients=max(patients.values()), parts=parts(patients))
+    overlap = (document.evaluation or {}).get("overlap")
+    if overlap and overlap["train"]["of_patients"]:
+        return texts["answer.not_disjoint_judged"].format(images=overlap["train"]["of_patients"])
+    kept_together = split["groups"] and split["on_leak"] != "continue"
+    unit = texts[f"unit.{'patients' if document.patients else 'twins' if kept_together else 'images'}"]
+    if groups:
+        return texts["answer.groups_shared"].format(unit=unit, parts=parts(groups), groups=max(groups.values()))
+    return texts["answer.disjoint"].format(unit=unit)

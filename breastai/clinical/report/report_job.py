@@ -1,0 +1,57 @@
+"""The report as a job: gathered, laid out and written to logs/RUN/report/, the JSON beside the HTML."""
+
+import json
+from collections.abc import Iterator
+
+from breastai.clinical.report.report_checklists import fill_checklists
+from breastai.clinical.report.report_document import ReportDocument, gather
+from breastai.clinical.report.report_html import to_html
+from breastai.clinical.report.report_layout import lay_out
+from breastai.clinical.report.report_texts import texts
+from breastai.clinical.worst_errors import files_of
+from breastai.data.thumbnails import thumbnail_uri
+from breastai.domain.config import DataSettings
+from breastai.domain.events import Event, ProgressUpdate, ReportCreated
+from breastai.domain.jobs import Report
+from breastai.domain.records import EvaluationRecord
+from breastai.storage.reports import report_files
+from breastai.storage.workspace import Workspace, atomic_write
+
+_PICTURE_SIDE = 200
+
+
+def report(job: Report, workspace: Workspace) -> Iterator[Event]:
+    """Write the report of a run; raise RunNotFound or NoEvaluation."""
+    yield ProgressUpdate(stage="reporting", message="Gathering the run's records")
+    document, record = gather(workspace, job.run_id, job.language)
+    words = texts(job.language)
+    document = document.model_copy(update={"checklists": fill_checklists(document, words)})
+    pictures = _pictures(document, record, workspace) if job.pictures else {}
+    yield ProgressUpdate(stage="reporting", message="Writing the report")
+    blocks = lay_out(document, pictures)
+    files = report_files(workspace, job.run_id, job.language)
+    content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic_write(files.json, (content + "\n").encode())
+    written = [files.html, files.json]
+    if job.pdf:
+        from breastai.clinical.report.report_pdf import to_pdf
+
+        atomic_write(files.pdf, to_pdf(blocks, job.language, words["title"].format(run=job.run_id)))
+        written.append(files.pdf)
+    atomic_write(files.html, to_html(blocks, job.language).encode())
+    yield ReportCreated(
+        report_of=job.run_id,
+        language=job.language,
+        files=[workspace.relative(path) for path in written],
+        url=files.url,
+    )
+
+
+def _pictures(document: ReportDocument, record: EvaluationRecord | None, workspace: Workspace) -> dict[int, str]:
+    """Return small pictures of the worst cases by their number, as far as the images are at hand."""
+    if record is None or not document.worst:
+        return {}
+    wanted = {case.name_sha256: case.number for case in document.worst}
+    found = files_of(record, wanted, workspace, DataSettings.model_validate(document.settings["data"]))
+    drawn = {wanted[name]: thumbnail_uri(path, _PICTURE_SIDE) for name, (path, _) in found.items()}
+    return {number: uri for number, uri in drawn.items() if uri is not None}

@@ -1,0 +1,63 @@
+"""Several runs that differ in their seed alone: the mean of each figure and how far it spreads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from breastai.commands.output import ForwardedOutput, Output
+from breastai.domain.errors import CommandInvalid
+from breastai.domain.events import Event, TrainingComplete
+from breastai.domain.study import Spread
+
+_HELP = "breastai train --help"
+_LARGEST_SEED = 2**31 - 1
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the seeds in "1,2,3"; raise CommandInvalid unless they are two different ones or more."""
+    try:
+        seeds = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise CommandInvalid(f"--seeds: expected whole numbers such as 1,2,3, got {text!r}.", _HELP) from None
+    if len(seeds) < 2 or len(set(seeds)) < len(seeds) or not all(0 <= seed <= _LARGEST_SEED for seed in seeds):
+        raise CommandInvalid(f"--seeds: expected two different seeds or more, from 0, got {text!r}.", _HELP)
+    return seeds
+
+
+class RepeatedRuns(ForwardedOutput):
+    """Passes the events of each run on, and remembers the figures of its best epoch."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self.complete: list[TrainingComplete] = []
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, TrainingComplete):
+            self.complete.append(event)
+        super().event(event)
+
+    def tell(self, seeds: Sequence[int]) -> None:
+        """Tell the mean and the spread of each figure over the runs that came to their end."""
+        from breastai.clinical.run_spread import spread
+
+        runs = [event.final_metrics for event in self.complete]
+        found = spread(runs)
+        values = {
+            "type": "repeats",
+            "seeds": list(seeds[: len(self.complete)]),
+            "checkpoints": [event.checkpoint for event in self.complete],
+            "figures": {name: _with_values(figure, name, runs) for name, figure in found.items()},
+        }
+        self._output.result(values, "\n".join(spread_lines(len(runs), found)))
+
+
+def spread_lines(runs: int, figures: Mapping[str, Spread]) -> list[str]:
+    """Return how far each figure spreads, as text."""
+    lines = [f"\n{runs} runs that differ in their seed; validation, best epoch of each:"]
+    for name, found in figures.items():
+        between = f"({found.low:.3f} to {found.high:.3f})"
+        lines.append(f"  {name:<20} {found.mean:.3f} ± {found.standard_deviation:.3f}  {between}")
+    return lines
+
+
+def _with_values(figure: Spread, name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return figure.model_dump(exclude={"n"}) | {"values": [float(run[name]) for run in runs]}

@@ -1,0 +1,97 @@
+"""Running a worker's job in this process: its events, its signals, its exit status."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+
+from breastai.commands.output import Output
+from breastai.domain.errors import MissingExtra, all_errors
+from breastai.domain.events import Error, Event, JobStopped, StudyStopped, TrainingStopped
+from breastai.domain.jobs import AnyJob, Audit, ComparePredictions, EvaluatePredictions, Report
+
+STOPPED = 130
+# What a job with torch needs and the base install lacks.
+_TRAINING_PACKAGES = ("torch", "torchvision", "timm", "sklearn", "scipy", "safetensors")
+# What a job without a network needs beyond the base install.
+_JUDGING_PACKAGES = ("sklearn", "scipy")
+_REPORTING_PACKAGES = ("jinja2", "matplotlib", "reportlab")
+
+
+def run_job(job: AnyJob, output: Output) -> int:
+    """Run `job` to its end, telling of each event; return the exit status.
+
+    A run that fails says why and then that it stopped; here the reason comes last, as for every other command.
+    """
+    require_packages(_needed(job))
+    from breastai.worker import perform
+
+    output.work_in(Path(job.workspace))
+    failure: Error | None = None
+    last: Event | None = None
+    with stop_on_signals() as stop_requested:
+        for event in perform(job, stop_requested):
+            last = event
+            if isinstance(event, Error):
+                failure = event
+            else:
+                output.event(event)
+    if failure is not None:
+        output.event(failure)
+        return exit_status(failure)
+    stopped = isinstance(last, JobStopped | StudyStopped) or (
+        isinstance(last, TrainingStopped) and last.reason != "error"
+    )
+    return STOPPED if stopped else int(isinstance(last, TrainingStopped))
+
+
+def exit_status(failure: Error) -> int:
+    """Return the exit status that belongs to an error's code."""
+    kind = all_errors().get(failure.code)
+    return 1 if kind is None else kind.exit_status
+
+
+def _needed(job: AnyJob) -> tuple[str, ...]:
+    """Return the packages of the extra `train` that a job uses."""
+    if isinstance(job, Report):
+        return _REPORTING_PACKAGES
+    if isinstance(job, EvaluatePredictions | ComparePredictions | Audit):
+        return _JUDGING_PACKAGES
+    return _TRAINING_PACKAGES
+
+
+def require_training_packages() -> None:
+    """Raise MissingExtra unless the packages of the extra `train` are there."""
+    require_packages(_TRAINING_PACKAGES)
+
+
+def require_packages(packages: Iterable[str], extra: str = "train") -> None:
+    """Raise MissingExtra for a package that is not there. Imports none of them."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtra("scikit-learn" if package == "sklearn" else package, extra)
+
+
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether Ctrl+C was pressed. The second time it ends the job at once."""
+    asked = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

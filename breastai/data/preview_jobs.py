@@ -1,0 +1,135 @@
+"""The jobs of the light worker: what a page asks in passing of the images. No torch, one answer each."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from breastai.data.augment import augment
+from breastai.data.bit_depth import BitDepth
+from breastai.data.class_folders import reason_against_file, scan
+from breastai.data.data_overview import describe
+from breastai.data.decode import Pixels, file_at, read_image
+from breastai.data.dicom_headers import header_of
+from breastai.data.frames import with_frames
+from breastai.data.layout import resolved_config
+from breastai.data.preprocess import preprocess
+from breastai.data.thumbnails import data_uri
+from breastai.domain.class_words import canonical_class
+from breastai.domain.config import Config
+from breastai.domain.data_locations import is_remote
+from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
+from breastai.domain.events import Event, ImagePreview, ImagesList
+from breastai.domain.jobs import DescribeImages, ListImages, PreviewImage
+from breastai.domain.list_entries import ImageEntry
+from breastai.storage.remote_mirror import copies_of, local_place
+from breastai.storage.workspace import Workspace
+
+THUMBNAIL_SIDE = 128
+_LARGE_SIDE, _AUGMENTED_SIDE = 560, 224
+
+
+def describe_images(job: DescribeImages, workspace: Workspace) -> Iterator[Event]:
+    """Say what a configuration would train on."""
+    _root(job.config, workspace, "train")
+    yield describe(job.config, workspace.root)
+
+
+def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
+    """Give a page of the images of a split, with thumbnails; an image that can't be read has its reason instead."""
+    root = _root(job.config, workspace, job.split)
+    folder = with_frames(scan(root, masks_are=job.config.data.masks), job.config.preprocessing.frames)
+    chosen = [
+        number
+        for number in range(len(folder))
+        if job.class_name is None or folder.class_names[folder.labels[number]] == job.class_name
+    ]
+    images = [
+        _entry(folder.path(number), folder.files[number], folder.class_names[folder.labels[number]])
+        for number in chosen[job.first : job.first + job.limit]
+    ]
+    yield ImagesList(
+        split=job.split,
+        class_name=job.class_name,
+        first=job.first,
+        total=len(chosen),
+        images=images,
+        class_names=list(folder.class_names),
+    )
+
+
+def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
+    """Give an image as it is, as the network sees it, and some draws of its augmentation; by default the first one."""
+    root = _root(job.config, workspace, job.split)
+    file = job.file or scan(root, masks_are=job.config.data.masks).files[0]
+    path = root / file
+    whole = file_at(path)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ImageUnreadable(file, "it is no image of this folder")
+    if not whole.is_file():
+        raise ImageUnreadable(file, "there is no such file")
+    if reason_against_file(whole) is not None:
+        raise ImageUnreadable(file, "it is no image of this folder")
+    image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
+    header = header_of(path)
+    seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)
+    drawn = [
+        data_uri(augment(seen, job.config.augmentation, np.random.default_rng([job.seed, number])), _AUGMENTED_SIDE)
+        for number in range(job.augmented)
+    ]
+    yield ImagePreview(
+        split=job.split,
+        file=file,
+        class_name=canonical_class(file.partition("/")[0]),
+        width=image.shape[1],
+        height=image.shape[0],
+        grey=image.shape[2] == 1,
+        laterality=header.laterality,
+        view=header.view,
+        image_size=job.config.data.image_size,
+        original=data_uri(image, _LARGE_SIDE),
+        preprocessed=data_uri(seen, _LARGE_SIDE),
+        augmented=drawn,
+    )
+
+
+def _root(config: Config, workspace: Workspace, split: str) -> Path:
+    config = resolved_config(config, workspace.root)
+    folder = {"train": config.data.train_dir, "val": config.data.val_dir, "test": config.data.test_dir}[split]
+    if folder is None:
+        raise DataNotFound(f"data.{split}_dir")
+    if is_remote(folder) and not copies_of(folder).is_dir():
+        raise StoreNotCopied(folder)
+    return local_place(workspace.root, folder)
+
+
+def _entry(path: Path, file: str, class_name: str) -> ImageEntry:
+    try:
+        stat = file_at(path).stat()
+        picture, width, height = _thumbnail(str(path), stat.st_mtime_ns, stat.st_size)
+        header = header_of(path)
+    except OSError as error:
+        return ImageEntry(file=file, class_name=class_name, problem=error.strerror or str(error))
+    except ImageUnreadable as error:
+        return ImageEntry(file=file, class_name=class_name, problem=error.reason)
+    return ImageEntry(
+        file=file,
+        class_name=class_name,
+        picture=picture,
+        width=width,
+        height=height,
+        laterality=header.laterality,
+        view=header.view,
+    )
+
+
+@lru_cache(maxsize=2000)  # some 10 MB
+def _thumbnail(path: str, changed_ns: int, size_bytes: int) -> tuple[str, int, int]:
+    image = read_image(Path(path))
+    return data_uri(image, THUMBNAIL_SIDE), image.shape[1], image.shape[0]
+
+
+@lru_cache(maxsize=1)  # a slider that moves asks for the same image again and again
+def _decoded(path: str, changed_ns: int, bit_depth: BitDepth) -> Pixels:
+    return read_image(Path(path), bit_depth)

@@ -1,0 +1,139 @@
+"""A line of each list a page shows: waiting jobs, runs, images, exports."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from breastai.domain.records import Number
+from breastai.domain.study import StudyKind
+
+
+class Line(BaseModel):
+    """A line of a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class QueueEntry(Line):
+    """A job that waits for its turn, and what of it a reader needs to tell it from others."""
+
+    entry: str = Field(description="Its name in the queue.")
+    job: str
+    queued: str = Field(description="Since when it waits, ISO 8601 in UTC.")
+    architecture: str | None = None
+    epochs: int | None = None
+    data: str | None = Field(None, description="The folder of images it reads.")
+    checkpoint: str | None = Field(None, description="The checkpoint or run it is about.")
+
+
+class RunEntry(Line):
+    """A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_."""
+
+    run_id: str
+    state: Literal["running", "complete", "stopped", "failed", "unknown"]
+    started: str | None = Field(None, description="ISO 8601 in UTC.")
+    ended: str | None = None
+    architecture: str | None = None
+    epochs: int | None = Field(None, description="Epochs planned.")
+    epochs_run: int | None = Field(None, description="The last epoch it finished.")
+    best_epoch: int | None = None
+    class_names: list[str] = []
+    data: str | None = Field(None, description="The folder it was trained on.")
+    metrics: dict[str, Number] = {}
+    checkpoints: list[str] = Field([], description="Which of best and last are there.")
+    size_bytes: int = Field(0, description="What its folder and its checkpoints take.")
+    tags: list[str] = []
+    note: str = ""
+
+
+class StudyEntry(Line):
+    """A study of the workspace, past or going on."""
+
+    study_id: str
+    kind: StudyKind
+    state: Literal["running", "complete", "stopped", "interrupted", "failed"]
+    created: str = Field(description="When it began, ISO 8601.")
+    done: int = Field(description="Its runs that are over.")
+    planned: int = Field(description="Its folds or seeds, or the trials planned.")
+    auc_roc: Number = Field(
+        None,
+        description="Mean AUC: of folds on the parts held out, of seeds on validation; or validation AUC of the best trial.",
+    )
+    auc_low: Number = Field(None, description="Lowest AUC of a fold or seed; null for a search.")
+    auc_high: Number = Field(None, description="Highest AUC of a fold or seed; null for a search.")
+
+
+class SettingDifference(Line):
+    """A setting that is not the same in all of some runs; `values` in their order, null where it is not known."""
+
+    path: str
+    values: list[object]
+
+
+class SkippedFile(Line):
+    """A file that is not used, and why."""
+
+    split: str
+    file: str
+    reason: str
+
+
+class DataWarning(Line):
+    """Something about the images that a user should know before a run; the page has its words."""
+
+    code: Literal[
+        "patients_unknown",
+        "patients_offered",
+        "patients_all_one",
+        "patients_views",
+        "patients_prefixes",
+        "patients_one_each",
+        "folders_unused",
+        "no_test",
+        "few_in_training",
+        "few_in_validation",
+        "lopsided",
+    ]
+    params: dict[str, str | int | float] = {}
+
+
+class DataQuestion(Line):
+    """What a run asks about the classes before it begins: the code and the data of the error it would end with."""
+
+    code: str
+    message: str
+    params: dict[str, str | int | list[str]] = {}
+
+
+class ImageEntry(Line):
+    """An image in a list: its thumbnail, or the reason why there is none."""
+
+    file: str = Field(description="Relative to the folder of its split, forward slashes.")
+    class_name: str
+    picture: str | None = Field(None, description="A small JPEG as a data URI.")
+    width: int | None = None
+    height: int | None = None
+    laterality: Literal["L", "R", "B"] | None = Field(None, description="The breast a DICOM header names; B is both.")
+    view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
+    problem: str | None = None
+
+
+class ExportEntry(Line):
+    """An exported model."""
+
+    path: str = Field(description="Relative to the workspace, with forward slashes.")
+    format: str
+    size: int = Field(description="Bytes.")
+    created: str = Field(description="ISO 8601 in UTC.")
+    checkpoint: str | None = Field(None, description="The checkpoint it was made from, by its name.")
+
+
+class WrongCase(Line):
+    """A case a model was wrong about; its file and picture as far as the image is still at hand."""
+
+    label: str
+    predicted: str
+    probability: float = Field(description="What the wrong class was given.")
+    given_to_truth: float
+    file: str | None = None
+    picture: str | None = Field(None, description="A small JPEG as a data URI.")

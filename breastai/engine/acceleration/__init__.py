@@ -1,0 +1,1 @@
+"""Acceleration: machine code for the processor, and which layer is computed how."""

@@ -1,0 +1,1 @@
+"""Exports: other formats, each proved to give the same answers."""

@@ -1,0 +1,78 @@
+"""The images a checkpoint learnt from and was chosen by, as far as they still lie where they lay and are unchanged."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+import numpy as np
+
+from breastai.data.decode import content_hash, file_at, read_content
+from breastai.data.model_images import decode_for
+from breastai.data.preprocess import preprocess
+from breastai.domain.class_words import canonical_class
+from breastai.domain.errors import BreastAIError
+from breastai.engine.network.checkpoint_io import Loaded
+from breastai.storage.workspace import Workspace
+
+_MAX_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class SplitImages:
+    """Preprocessed images, uint8 (N, S, S, 3), and their classes, int64 (N,)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "val"], at_most: int) -> SplitImages:
+    """Return up to `at_most` images of a part of the split, taken evenly from all of it; none when they are gone."""
+    manifest = loaded.manifest
+    side = manifest.image_size
+    names, hashes = getattr(manifest.split, part), getattr(manifest.split, f"{part}_sha256")
+    count = min(at_most, len(names), max(1, _MAX_BYTES // (side * side * 3)))
+    chosen: list[int] = np.unique(np.linspace(0, len(names) - 1, count).round().astype(int)).tolist() if count else []
+    classes = [canonical_class(name) for name in manifest.class_names]
+    images: list[np.ndarray] = []
+    labels: list[int] = []
+    for number in chosen:
+        content = _content(loaded, workspace, names[number], hashes[number])
+        try:
+            if content is not None:
+                settings = manifest.config.preprocessing
+                pixels = preprocess(decode_for(content, names[number], settings).pixels, settings, side)
+                labels.append(_label(names[number], classes))
+                images.append(pixels)
+        except (BreastAIError, ValueError):
+            continue
+    if not images:
+        return SplitImages(np.empty((0, side, side, 3), np.uint8), np.empty(0, np.int64))
+    return SplitImages(np.stack(images), np.array(labels, dtype=np.int64))
+
+
+def _label(name: str, classes: list[str]) -> int:
+    """Return the class of an image by its name, in which a part such as train/ may come first; raise ValueError."""
+    first, *rest = PurePosixPath(name).parts
+    found = canonical_class(first)
+    return classes.index(found if found in classes or not rest else canonical_class(rest[0]))
+
+
+def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> bytes | None:
+    """Return the bytes of the image called `name` whose hash is `digest`, from whichever folder holds it."""
+    data = loaded.manifest.config.data
+    places = [(data.val_dir, name), (data.train_dir, name)]
+    if data.pool_val:
+        places += [(data.val_dir, name.removeprefix("val/")), (data.train_dir, name.removeprefix("train/"))]
+    for folder, file in places:
+        path = workspace.resolve(folder) / file if folder else None
+        if path is not None and file_at(path).is_file():
+            try:
+                content = read_content(path, name)
+            except BreastAIError:
+                continue
+            if content_hash(content, name) == digest:
+                return content
+    return None

@@ -1,0 +1,1 @@
+"""Inference: jobs that ask a network and change nothing."""

@@ -1,0 +1,389 @@
+"""Jobs that only ask a network: evaluation on labelled images, and prediction."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import breastai
+from breastai.clinical.apply_decision_rule import calibrate
+from breastai.clinical.evaluate_predictions import PATIENTS_UNKNOWN, evaluation_event
+from breastai.clinical.evidence import compare, gather_evidence
+from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
+from breastai.data.background import run_with_progress
+from breastai.data.cases import ImageSet, labelled_images, validation_images
+from breastai.data.class_folders import Listed, Skipped
+from breastai.data.decode import file_at
+from breastai.data.dicom_headers import subgroups_in
+from breastai.data.fingerprints import find_overlap, read_fingerprints
+from breastai.data.frames import by_file, files_of
+from breastai.data.layout import data_root, split_folders
+from breastai.data.patient_ids import patients_in
+from breastai.data.subgroups import subgroups_of
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.data_locations import is_remote
+from breastai.domain.decision_rule import DecisionRule
+from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
+from breastai.domain.events import (
+    BatchProgress,
+    Comparison,
+    Event,
+    Log,
+    ProgressUpdate,
+)
+from breastai.domain.jobs import Compare, Evaluate, Predict
+from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, Overlap
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
+from breastai.engine.network.evaluation import Predictions, forward, predict_batches, statistics_of
+from breastai.engine.network.models import normalize
+from breastai.engine.network.runtime import Runtime, choose_runtime
+from breastai.predictor.image_files import listed_images, masks_told
+from breastai.predictor.model_output import Answer
+from breastai.predictor.predictions import predictions, predictions_events
+from breastai.storage.checkpoints import (
+    FINGERPRINTS,
+    CheckpointFiles,
+    Manifest,
+    find_checkpoint,
+    open_checkpoint_path,
+)
+from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
+from breastai.storage.remote_mirror import as_written
+from breastai.storage.salt import project_salt
+from breastai.storage.workspace import Workspace
+
+_SPLITS = ("test", "val", "train")
+
+
+def checkpoint_of(workspace: Workspace, name: str) -> CheckpointFiles:
+    """Return the checkpoint a user named, or gave as a path; raise CheckpointNotFound."""
+    path = workspace.resolve(name)
+    if path.suffix in (".safetensors", ".json") and path.is_file():
+        return open_checkpoint_path(path)
+    return find_checkpoint(workspace, name)
+
+
+@dataclass(frozen=True)
+class LabelledPredictions:
+    """A checkpoint's raw answers on labelled images. `overlap` is None where the checkpoint keeps no fingerprints."""
+
+    loaded: Loaded
+    images: ImageSet
+    skipped: tuple[Skipped, ...]
+    answers: Predictions
+    patients: list[str] | None
+    overlap: Overlap | None = None
+
+    @property
+    def units(self) -> list[str] | None:
+        """What the intervals take for one case each: patients, or else the files of frames; None for single images."""
+        return by_file(self.images.files) if self.patients is None else self.patients
+
+    @property
+    def novelty(self) -> np.ndarray | None:
+        """How unlike the validation images each is, (N,); None where the checkpoint can't say."""
+        known = self.loaded.novelty
+        return None if known is None else known.of(self.answers.features, self.answers.statistics)
+
+
+def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
+    """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
+    loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
+    wanted, split = (None, "val") if job.data is None else labelled_folder(workspace.resolve(job.data), job.split)
+    asked = yield from predict_labelled(loaded, wanted, workspace)
+    manifest, images = loaded.manifest, asked.images
+    folder = wanted or images.prepared.folder.root
+    subgroups = subgroups_in([images.prepared.folder.path(int(index)) for index in images.indices])
+    if job.subgroups is not None:
+        subgroups |= subgroups_of(images.files, workspace.resolve(job.subgroups))
+    found = gather_evidence(
+        asked.answers.labels,
+        asked.answers.probabilities,
+        manifest.class_names,
+        asked.patients,
+        clusters=asked.units,
+        target=manifest.config.evaluation.target_class,
+        patient_score=manifest.config.evaluation.patient_score,
+        rule=manifest.decision,
+        novelty=asked.novelty,
+        subgroups=subgroups,
+        seed=manifest.config.system.seed,
+    )
+    which = fingerprint(images.hashes)
+    opened = count_opening(workspace, which, loaded.files.name)
+    place = workspace.relative(folder)
+    record = EvaluationRecord(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        run_id=manifest.run_id,
+        checkpoint=f"{manifest.run_id}/{manifest.kind}",
+        checkpoint_sha256=manifest.sha256,
+        data=place if is_remote(place) or folder.is_relative_to(workspace.root) else folder.name,
+        split=split,
+        fingerprint=which,
+        opened=opened,
+        skipped=len(asked.skipped),
+        uses=image_use(manifest, images.hashes),
+        notes=_notes(asked, opened),
+        overlap=asked.overlap,
+        evidence=found,
+        cases=_cases(asked, subgroups),
+    )
+    path = save_evaluation(workspace, record)
+    skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
+    event = evaluation_event(record, workspace.relative(path), place, skipped)
+    yield event.model_copy(update={"checkpoint": loaded.files.name})
+
+
+def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
+    """Compare two checkpoints on the same labelled images: the paired DeLong test, clustered by patient."""
+    if job.data is None:
+        raise CommandInvalid("Two checkpoints are compared on images: give their folder.", "breastai compare --help")
+    first, second = (load_checkpoint(checkpoint_of(workspace, name)) for name in (job.first, job.second))
+    expected, found = first.manifest.class_names, second.manifest.class_names
+    if sorted(expected) != sorted(found):
+        raise ClassesDiffer(second.files.name, found, expected)
+    folder, _ = labelled_folder(workspace.resolve(job.data), job.split)
+    here = yield from predict_labelled(first, folder, workspace)
+    there = yield from predict_labelled(second, folder, workspace)
+    notes = [f"{asked.loaded.files.name}: {note}" for asked in (here, there) for note in _seen_notes(asked)]
+    if here.patients is None:
+        notes.append(PATIENTS_UNKNOWN)
+    order = [found.index(name) for name in expected]
+    # Both decode the same files, so both could read the same ones; preprocessing may differ.
+    scores = [
+        calibrate(asked.loaded.manifest.decision.calibration, asked.answers.probabilities) for asked in (here, there)
+    ]
+    yield Comparison(
+        first=first.files.name,
+        second=second.files.name,
+        n=len(here.images),
+        patients=None if here.patients is None else len(set(here.patients)),
+        class_names=expected,
+        figures=compare(
+            here.answers.labels,
+            scores[0],
+            scores[1][:, order],
+            expected,
+            here.units,
+        ),
+        notes=notes,
+    )
+
+
+def predict_labelled(
+    loaded: Loaded, folder: Path | None, workspace: Workspace
+) -> Generator[Event, None, LabelledPredictions]:
+    """Return a checkpoint's raw answers on the images of a class folder, telling how far it is.
+
+    Without a folder, on the images its own run validated on.
+    """
+    manifest = loaded.manifest
+    runtime = choose_runtime(manifest.config.system, use_amp=False)
+    model = loaded.model.to(runtime.device)
+    yield ProgressUpdate(stage="preparing", message="Reading images")
+    if folder is None:
+        images, skipped = validation_images(manifest.config, manifest.split, workspace.root)
+    else:
+        images, skipped = labelled_images(folder, manifest.class_names, manifest.config)
+    if skipped:
+        yield Log(
+            level="warning",
+            code="data.skipped",
+            message=f"{len(skipped)} files could not be used, the first: {skipped[0].file} ({skipped[0].reason}).",
+            params={"count": len(skipped), "file": skipped[0].file, "reason": skipped[0].reason},
+        )
+    yield from images.prepared.logs()
+    shown = images.prepared.folder.subset(images.indices)
+    patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
+    overlap = yield from _overlap(loaded, images, patients, workspace)
+    data = manifest.config.data
+    steps = predict_batches(
+        model,
+        images,
+        runtime,
+        tuple(manifest.mean),
+        tuple(manifest.std),
+        data.batch_size,
+        data.num_workers,
+        manifest.config.evaluation.tta,
+    )
+    for step in steps:
+        if isinstance(step, Predictions):
+            return LabelledPredictions(loaded, images, skipped, step, patients, overlap)
+        yield ProgressUpdate(
+            stage="evaluating",
+            message=f"Evaluating: {step} of {len(images)} images",
+            progress=step / len(images),
+            batch_progress=BatchProgress(batch=step, total_batches=len(images)),
+        )
+    raise AssertionError("answer() ends with its Answers")
+
+
+def _overlap(
+    loaded: Loaded, images: ImageSet, patients: list[str] | None, workspace: Workspace
+) -> Generator[Event, None, Overlap | None]:
+    """Return what the checkpoint has seen of some images before, as far as it can tell; say so before the figures."""
+    known = read_fingerprints(loaded.files.weights.with_name(FINGERPRINTS))
+    if known is None:
+        return None
+    salt = project_salt(workspace)
+    found = yield from run_with_progress(lambda report: find_overlap(known, images, patients, salt, report), _looking)
+    for seen in seen_before(found):
+        yield Log(level="warning", code=seen.code, message=seen.text, params=seen.params)
+    return found
+
+
+def _looking(done: int, total: int) -> Event:
+    return ProgressUpdate(
+        stage="auditing",
+        message=f"Looking for images the model has seen: {done} of {total} %",
+        batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
+    )
+
+
+def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:
+    """Return the cases as a record keeps them: hashes of names, calibrated probabilities."""
+    manifest = asked.loaded.manifest
+    probabilities = calibrate(manifest.decision.calibration, asked.answers.probabilities)
+    novelty = asked.novelty
+    return [
+        JudgedCase(
+            name_sha256=sha256_of(file),
+            patient_sha256=None if asked.patients is None else sha256_of(asked.patients[number]),
+            label=manifest.class_names[int(asked.answers.labels[number])],
+            probabilities=[float(value) for value in probabilities[number]],
+            novelty=None if novelty is None else float(novelty[number]),
+            subgroups={column: values[number] for column, values in subgroups.items()},
+        )
+        for number, file in enumerate(asked.images.files)
+    ]
+
+
+def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
+    """Return the class folders meant by `root`: those in its `split` part, or its own; raise DataNotFound.
+
+    Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
+    means the first of them there is.
+    """
+    if not root.is_dir():
+        raise DataNotFound(as_written(root))
+    found = split_folders(root) or split_folders(data_root(root))
+    if split is not None:
+        if split not in found:
+            raise DataNotFound(as_written(root / split))
+        return found[split], split
+    for name in _SPLITS:
+        if name in found:
+            return found[name], name
+    return data_root(root), None
+
+
+def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
+    """Return how many of the images with these content hashes made the model or chose what it decides by.
+
+    The best epoch and every part of the decision rule are chosen on the run's validation images.
+    """
+    validated = len(set(hashes) & set(manifest.split.val_sha256))
+    rule = manifest.decision
+    return ImageUse(
+        training=len(set(hashes) & set(manifest.split.train_sha256)),
+        epoch=validated,
+        temperature=validated if rule.n else 0,
+        threshold=validated if rule.operating_point else 0,
+        conformal_sets=validated if rule.conformal else 0,
+        novelty=validated if rule.novelty else 0,
+    )
+
+
+def _notes(asked: LabelledPredictions, opened: int) -> list[str]:
+    """Return what a reader must know to believe the figures."""
+    loaded, patients_known = asked.loaded, asked.patients is not None
+    notes = [f"The model's own split: {loaded.manifest.split.description}.", *_seen_notes(asked)]
+    if not loaded.manifest.decision.n:
+        notes.append("The probabilities are not calibrated: this checkpoint keeps no decision rule.")
+    if loaded.novelty is None:
+        notes.append("This checkpoint can't tell images unlike those it was judged on: none is referred for that.")
+    if not patients_known:
+        notes.append(PATIENTS_UNKNOWN)
+    if opened > 1:
+        notes.append(
+            f"These images have now been judged {opened} times in this workspace: whoever chose by the figures before "
+            "will find the next ones too good."
+        )
+    return notes
+
+
+def _seen_notes(asked: LabelledPredictions) -> list[str]:
+    """Return in words what the model has seen of these images before, or what of that can't be told."""
+    split, hashes = asked.loaded.manifest.split, set(asked.images.hashes)
+    learnt, watched = len(hashes & set(split.train_sha256)), len(hashes & set(split.val_sha256))
+    notes = [f"{learnt} of these images also trained the model, so the results are optimistic."] if learnt else []
+    if watched:
+        notes.append(
+            f"{watched} of these images were also used to choose the best epoch, the calibration, the threshold and when "
+            "to refer, so the results are optimistic."
+        )
+    if asked.overlap is None:
+        return [*notes, NO_FINGERPRINTS]
+    return [*notes, *(seen.text for seen in seen_before(asked.overlap))]
+
+
+@dataclass(frozen=True)
+class AnsweringCheckpoint:
+    """A checkpoint as predictions need it."""
+
+    loaded: Loaded
+    runtime: Runtime
+
+    @property
+    def class_names(self) -> list[str]:
+        return self.loaded.manifest.class_names
+
+    @property
+    def image_size(self) -> int:
+        return self.loaded.manifest.image_size
+
+    @property
+    def preprocessing(self) -> PreprocessingSettings:
+        return self.loaded.manifest.config.preprocessing
+
+    @property
+    def decision(self) -> DecisionRule:
+        return self.loaded.manifest.decision
+
+    def answer(self, images: np.ndarray) -> Answer:
+        """Return the answers, float64, for preprocessed images, (N, S, S, 3)."""
+        manifest = self.loaded.manifest
+        pixels = torch.from_numpy(images).to(self.runtime.device)
+        inputs = normalize(pixels, tuple(manifest.mean), tuple(manifest.std))
+        model = self.loaded.model.to(self.runtime.device)
+        logits, features = forward(model, inputs, manifest.config.evaluation.tta)
+        probabilities = calibrate(manifest.decision.calibration, logits.double().softmax(1).cpu().numpy())
+        known = self.loaded.novelty
+        if known is None:
+            return Answer(probabilities)
+        return Answer(probabilities, known.of(features.cpu().numpy(), statistics_of(pixels)))
+
+
+def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
+    """Classify images by a checkpoint; a file that can't be read is an answer with its reason."""
+    loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
+    model = AnsweringCheckpoint(loaded, choose_runtime(loaded.manifest.config.system, use_amp=False))
+    named = image_files([workspace.resolve(name) for name in job.images])
+    yield from masks_told(named, workspace.relative)
+    files = files_of(named.files, model.preprocessing.frames)
+    yield from predictions_events(predictions(model, files, workspace.relative), len(files))
+
+
+def image_files(paths: list[Path]) -> Listed:
+    """Return the images meant by files and folders, each once, in order; raise DataNotFound or NoImages."""
+    for path in paths:
+        if not file_at(path).exists():
+            raise DataNotFound(str(path))
+    return listed_images([str(path) for path in paths], Path())

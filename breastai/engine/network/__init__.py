@@ -1,0 +1,1 @@
+"""Networks: what they are made of, fed by and saved as."""

@@ -1,0 +1,1 @@
+"""Training: one run, from its images to its last epoch."""

@@ -1,0 +1,320 @@
+"""Training as a generator of events: what happens, in the order it happens, once the images are there.
+
+Closing the generator is the stop, and leaves the run resumable.
+"""
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from breastai.clinical.epoch_metrics import epoch_figures
+from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_rule
+from breastai.clinical.out_of_distribution import OutOfDistribution, fit_novelty
+from breastai.data.cases import Cases
+from breastai.domain.config import Config
+from breastai.domain.decision_rule import DecisionRule
+from breastai.domain.errors import (
+    ImageGone,
+    ImageUnreadable,
+)
+from breastai.domain.events import (
+    BatchProgress,
+    Event,
+    ProgressUpdate,
+    TrainingComplete,
+    TrainingUpdate,
+)
+from breastai.domain.run_history import columns, final_metrics
+from breastai.engine.acceleration.memory_estimate import ran_out, with_smaller_batch
+from breastai.engine.export.exporters import export_at_end
+from breastai.engine.network.evaluation import Predictions, predict_batches, statistics_of_set
+from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
+from breastai.engine.network.runtime import seed_torch
+from breastai.engine.training.checkpointing import disk_warning, save_good_epochs, save_silently, save_with_retry
+from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
+from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
+from breastai.engine.training.prepare import progress_of
+from breastai.engine.training.run_state import Run, assemble, model_loaded, retune, save, warnings_of
+from breastai.engine.training.schedule import (
+    batches,
+    batches_in_epoch,
+    expected_s,
+    freeze,
+    freeze_batch_norm,
+    image_size_in,
+    is_head_epoch,
+    learning_rate_at,
+)
+from breastai.storage.checkpoints import Manifest, read_manifest
+from breastai.storage.workspace import Workspace
+
+_BUILDING = "Building the network and finding this machine's fastest way"
+
+
+def training_loop(
+    run_id: str,
+    config: Config,
+    workspace: Workspace,
+    cases: Cases,
+    resumed: Manifest | None = None,
+    world: ProcessGroup = SINGLE_PROCESS,
+) -> Iterator[Event]:
+    """Learn from `cases`, from the beginning or from where `resumed` was written; raise RunError."""
+    if resumed is not None and resumed.state is not None:
+        resumed = resumed.model_copy(update={"state": request_again(resumed.state)})
+    yield ProgressUpdate(stage="tuning", message=_BUILDING)
+    # Features are computed once, without a gradient, and any plan is good for that: the first figures need not wait.
+    guess = resumed is None and is_head_epoch(config.training, 1)
+    run = yield from progress_of(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
+    yield model_loaded(run, resumed, expected_s(run))
+    yield from warnings_of(run, resumed)
+    yield from disk_warning(run)
+    try:
+        if resumed is None:
+            yield from save_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to
+        while run.position.epoch <= config.training.epochs and not run.stopping.should_stop:
+            try:
+                yield from _replanned(run)
+                yield from _epoch(run)
+                continue
+            except (MemoryError, RuntimeError) as error:
+                # With others at work each has its own step in hand: nobody can go back alone.
+                if not ran_out(error) or with_smaller_batch(run.config) is None or world.size > 1:
+                    raise
+            # Outside of the except clause, which holds on to the failed step's tensors.
+            run = yield from progress_of(lighter(run), _BUILDING)
+            yield batch_cut_in_run(run)
+    except GeneratorExit:
+        # The stop: nothing may be told any more, but the place is kept.
+        if is_sound(run):
+            save(run, "last")
+        raise
+    except ImageUnreadable as error:
+        save(run, "last")
+        raise ImageGone(error.file, error.reason) from error
+    rule = read_manifest(run.files("best")).decision if world.is_main else DecisionRule()
+    yield from describe_referral(rule, run.config)
+    if run.config.training.export_onnx and world.is_main:
+        yield from export_at_end(f"{run_id}/best", workspace)
+    yield _complete(run, rule)
+
+
+def _replanned(run: Run) -> Iterator[Event]:
+    """Measure the plan before the first epoch in which the whole network learns, unless it is measured already."""
+    if run.plan is None or not run.plan.guessed or is_head_epoch(run.config.training, run.position.epoch):
+        return
+    yield from progress_of(retune(run), "Finding this machine's fastest way")
+    yield model_loaded(run, None, expected_s(run), again=True)
+
+
+# --- one epoch ---------------------------------------------------------------------------------
+
+
+def _epoch(run: Run) -> Iterator[Event]:
+    """One pass over the training images, then its figures, then the checkpoints.
+
+    The figures are told before `last` is written: a kill between the two repeats the epoch, and never hides it.
+    `best` is written before them: a stop right after the figures must not lose the weights they speak of.
+    """
+    position = run.position
+    freeze(run)
+    if position.batch == 0:
+        seed_torch(run.config.system.seed * 100_003 + position.epoch)  # dropout; a resume in mid-epoch restores instead
+    run.learner.model.train()
+    freeze_batch_norm(run)
+    total = batches_in_epoch(run, position.epoch)
+    mark = time.perf_counter()
+    for lesson in batches(run):
+        if isinstance(lesson, int):
+            position.training_s += time.perf_counter() - mark
+            yield _features_done(run, lesson)
+            mark = time.perf_counter()
+            continue
+        loss, correct = run.learner.learn(lesson, *_step_arguments(run, position.batch, total))
+        position.training_s += time.perf_counter() - mark
+        position.batch += 1
+        run.world.sync_stop()
+        if not np.isfinite(loss):
+            if not may_skip(run):
+                yield from roll_back(run)
+                return
+            yield step_skipped(run)
+            mark = time.perf_counter()
+            continue
+        position.loss_sum += loss * lesson.of
+        position.correct += correct
+        position.seen += lesson.of
+        yield _batch_done(run, total, loss)
+        mark = time.perf_counter()
+    answers, validation_s = yield from _validate(run)
+    if not position.seen or not np.isfinite(answers.logits).all():
+        yield from roll_back(run)
+        return
+    update = _figures(run, answers, validation_s)
+    run.updates.append(update)
+    _advance(run, update)
+    told = []
+    if update.is_best and run.world.is_main:
+        told.append((yield from save_with_retry(run, "best", *_decision(run, answers))))
+    told += yield from save_good_epochs(run, update)
+    run.world.sync_stop()
+    yield update
+    yield from told
+    yield (yield from save_with_retry(run, "last"))
+
+
+def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int, np.random.Generator]:
+    """Return the learning rate, whether to update, how many batches the update sums up, and mixup's generator."""
+    steps = run.config.training.gradient_accumulation_steps
+    whole = total - total % steps
+    summed = steps if batch < whole else total - whole
+    update = (batch + 1) % steps == 0 or batch + 1 == total
+    rate = learning_rate_at(run.config.training, run.position.epoch, batch / total, run.position.plateau_cuts)
+    rate *= run.position.rate_share
+    return rate, update, summed, np.random.default_rng([run.config.system.seed, run.position.epoch, batch, 1])
+
+
+def _features_done(run: Run, done: int) -> ProgressUpdate:
+    return ProgressUpdate(
+        stage="training",
+        message=f"Features of the frozen network: {done} of {len(run.cases.train)} images",
+        epoch=run.position.epoch,
+        epochs=run.config.training.epochs,
+        batch_progress=BatchProgress(batch=done, total_batches=len(run.cases.train)),
+    )
+
+
+def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
+    position, epochs = run.position, run.config.training.epochs
+    done = (position.epoch - 1 + position.batch / total) / epochs
+    per_batch_s = position.training_s / position.batch
+    remaining = (epochs - position.epoch) * total + total - position.batch
+    return ProgressUpdate(
+        stage="training",
+        message=f"Epoch {position.epoch} of {epochs}, batch {position.batch} of {total}",
+        epoch=position.epoch,
+        epochs=epochs,
+        progress=min(1.0, done),
+        eta_s=round(remaining * per_batch_s + _validation_s(run) * (epochs - position.epoch + 1), 1),
+        batch_progress=BatchProgress(
+            batch=position.batch,
+            total_batches=total,
+            current_loss=loss,
+            current_accuracy=position.correct / position.seen,
+        ),
+    )
+
+
+def _validation_s(run: Run) -> float:
+    """Return how long an epoch takes beyond its training, judged by the epochs so far."""
+    if not run.updates:
+        return 0.0
+    last = run.updates[-1]
+    trained = len(run.cases.train) / last.images_per_second if last.images_per_second else last.epoch_s
+    return max(0.0, last.epoch_s - trained)
+
+
+def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
+    """Judge the validation images; return the answers and the seconds it took."""
+    data = run.config.data
+    cut = run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked
+    batch_size = max(data.batch_size, 16) if data.image_size <= 256 and not cut else data.batch_size
+    steps = predict_batches(
+        run.judged,
+        run.cases.val,
+        run.runtime,
+        run.built.mean,
+        run.built.std,
+        batch_size,
+        data.num_workers,
+        run.config.evaluation.tta,
+        run.world,
+    )
+    mark = time.perf_counter()
+    for step in steps:
+        if isinstance(step, Predictions):
+            return step, time.perf_counter() - mark
+        yield ProgressUpdate(
+            stage="validating",
+            message=f"Validating: {step} of {len(run.cases.val)} images",
+            epoch=run.position.epoch,
+            epochs=run.config.training.epochs,
+            progress=min(1.0, run.position.epoch / run.config.training.epochs),
+            batch_progress=BatchProgress(batch=step, total_batches=len(run.cases.val)),
+        )
+    raise AssertionError("answer() ends with its Answers")
+
+
+def _figures(run: Run, answers: Predictions, validation_s: float) -> TrainingUpdate:
+    """Return the figures of the epoch that has just been trained and validated."""
+    position, training = run.position, run.config.training
+    figures = epoch_figures(answers.labels, answers.probabilities, run.cases.class_names)
+    values = {f"val_{name}": value for name, value in figures.items()} | {"val_loss": answers.loss}
+    train_loss, train_accuracy = position.loss_sum / position.seen, position.correct / position.seen
+    watched = {**values, "train_loss": train_loss, "train_accuracy": train_accuracy}
+    is_best = run.stopping.update(position.epoch, watched[training.early_stopping.monitor])
+    epoch_s = position.training_s + validation_s
+    return TrainingUpdate(
+        epoch=position.epoch,
+        epochs=training.epochs,
+        train_loss=train_loss,
+        train_accuracy=train_accuracy,
+        learning_rate=learning_rate_at(training, position.epoch, 0.0, position.plateau_cuts) * position.rate_share,
+        images_per_second=_images_per_second(run),
+        epoch_s=round(epoch_s, 3),
+        eta_s=round((training.epochs - position.epoch) * epoch_s, 1),
+        is_best=is_best,
+        **values,
+    )
+
+
+def _decision(run: Run, answers: Predictions) -> tuple[DecisionRule, OutOfDistribution | None]:
+    """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
+    units = run.cases.val_units
+    if run.taught_statistics is None:
+        run.taught_statistics = statistics_of_set(run.cases.train)
+    known = run.cases.patients is not None
+    names, config = run.cases.class_names, run.config
+    rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, units, patients=known)
+    novelty = fit_novelty(answers.features, units, answers.statistics, run.taught_statistics)
+    limit = None if novelty is None else novelty.limit
+    return replace(rule, novelty=limit, modalities=run.cases.modalities), novelty
+
+
+def _images_per_second(run: Run) -> float | None:
+    """Return the training images at full size by the second; None for an epoch over features or smaller images."""
+    position, config = run.position, run.config
+    whole = image_size_in(config, position.epoch) == config.data.image_size
+    if is_head_epoch(config.training, position.epoch) or not whole or not position.training_s:
+        return None
+    return position.seen / position.training_s
+
+
+def _advance(run: Run, update: TrainingUpdate) -> None:
+    """Move to the next epoch; plateau cuts the rate when the validation loss has not fallen for long enough."""
+    position, training = run.position, run.config.training
+    position.next_epoch()
+    if training.scheduler != "plateau" or update.val_loss is None:
+        return
+    if position.plateau_best is None or update.val_loss < position.plateau_best:
+        position.plateau_best, position.plateau_waited = update.val_loss, 0
+        return
+    position.plateau_waited += 1
+    if position.plateau_waited > training.plateau_patience:
+        position.plateau_cuts, position.plateau_waited = position.plateau_cuts + 1, 0
+
+
+def _complete(run: Run, rule: DecisionRule) -> TrainingComplete:
+    best = next(update for update in run.updates if update.epoch == run.stopping.best_epoch)
+    return TrainingComplete(
+        final_metrics=final_metrics(best),
+        history=columns(run.updates),
+        checkpoint=run.files("best").name,
+        best_epoch=best.epoch,
+        epochs_run=len(run.updates),
+        stopped_early=run.position.epoch <= run.config.training.epochs,
+        duration_s=round(sum(update.epoch_s for update in run.updates), 1),
+        referral=list(rule.trade_off),
+    )

@@ -1,0 +1,221 @@
+"""The beginning of a training: what it learns from, looked through while the libraries of networks are being loaded.
+
+`list(train(job, workspace))` is a whole run; closing the generator is the stop, and leaves the run resumable. Nothing
+imported here loads torch, which takes seconds: so the first word comes soon.
+"""
+
+import importlib
+import json
+from collections.abc import Generator, Iterator, Sequence
+from threading import Thread
+
+from breastai.clinical.audit_job import audit_event, audited_thumbnails
+from breastai.clinical.leak_gate import pass_gate
+from breastai.data.background import read_with_progress
+from breastai.data.cases import Cases, Folders, gather_cases, known_folders, usable_folders, with_answers
+from breastai.data.fingerprints import fingerprints_of
+from breastai.data.layout import resolved_config
+from breastai.data.run_warnings import told_before
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
+from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
+from breastai.domain.jobs import Resume, Train
+from breastai.domain.records import AuditRecord, SplitFile, TwinGroup
+from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
+from breastai.storage.atomic_checkpoint import fallback_log, load_newest_valid
+from breastai.storage.checkpoints import FINGERPRINTS, Manifest, checkpoint_files
+from breastai.storage.journal import latest_events, read_events
+from breastai.storage.salt import project_salt
+from breastai.storage.split_records import save_split, saved_split
+from breastai.storage.workspace import Workspace
+
+_LISTED_SKIPPED = 50
+# What the first of several processes says to the others of whether the run begins.
+_BEGINS, _REFUSED = "begins", "refused"
+
+
+def train(job: Train, workspace: Workspace, world: ProcessGroup = SINGLE_PROCESS) -> Iterator[Event]:
+    """Train a new run. Raises InputError before the first event, or RunError later.
+
+    Of several processes each draws its own events; those of the first one are the run's.
+    """
+    yield from _events(job.run_id, job.config, workspace, None, world=world, settled=job.leaks_settled)
+
+
+def resume(job: Resume, workspace: Workspace, world: ProcessGroup = SINGLE_PROCESS) -> Iterator[Event]:
+    """Go on with a run from its last whole checkpoint, or, interrupted before its first, from its beginning.
+
+    Raises CheckpointNotFound for a run that never began, CheckpointDamaged when nothing whole is left of it. How many
+    processes trained it before makes no difference.
+    """
+    files = checkpoint_files(workspace, job.run_id, "last")
+    try:
+        with world.main_process_first():
+            found = load_newest_valid(files)
+    except CheckpointNotFound:
+        started = _began(workspace, job.run_id)
+        if started is None:
+            raise
+        config = with_answers(_lasting(parse_config(started.config), job.epochs), workspace.root)
+        yield from _events(job.run_id, config, workspace, None, world=world)
+        return
+    manifest = found.manifest
+    if manifest.state is None:
+        raise CheckpointDamaged(files.name, "it holds no state to resume from")
+    config, state = _lasting(manifest.config, job.epochs), manifest.state
+    if job.epochs is not None:
+        state = {**state, "stopping": {**state["stopping"], "waited": 0}}  # whoever asks for more gets more
+    # One that was stopped after its last epoch, and before the word that it is complete, has still to say it.
+    if state["position"]["epoch"] > config.training.epochs and _is_complete(workspace, job.run_id):
+        raise RunFinished(job.run_id, config.training.epochs)
+    manifest = manifest.model_copy(update={"state": state})
+    yield from _events(job.run_id, config, workspace, manifest, fallback_log(found, files), world)
+
+
+def _lasting(config: Config, epochs: int | None) -> Config:
+    """Return the configuration with another number of epochs, when one is asked for."""
+    if epochs is None:
+        return config
+    return config.model_copy(update={"training": config.training.model_copy(update={"epochs": epochs})})
+
+
+def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
+    """Return how a run began, from its journal; None when it never did."""
+    events = read_events(workspace.journal_file(run_id))
+    return next((event for event in events if isinstance(event, TrainingStarted)), None)
+
+
+def _is_complete(workspace: Workspace, run_id: str) -> bool:
+    """Return whether the latest part of a run told of its end."""
+    _, told = latest_events(workspace.journal_file(run_id), ("training_started", "training_complete"))
+    return bool(told) and isinstance(told[-1], TrainingComplete)
+
+
+def _events(
+    run_id: str,
+    config: Config,
+    workspace: Workspace,
+    resumed: Manifest | None,
+    note: Log | None = None,
+    world: ProcessGroup = SINGLE_PROCESS,
+    settled: bool = True,
+) -> Iterator[Event]:
+    """Yield the events of a run. `settled`: what to do about leaks is no question any more, as when it goes on."""
+    config = resolved_config(config, workspace.root)
+    if resumed is None:
+        folders = usable_folders(config, workspace.root)
+    else:
+        saved = saved_split(config, workspace, run_id)
+        folders = known_folders(config, workspace.root, resumed.split, saved)
+    Thread(target=importlib.import_module, args=("breastai.engine.training.loop",), name="loading", daemon=True).start()
+    record: AuditRecord | None = None
+    if world.is_main:
+        try:
+            record = yield from pass_gate(config, folders, workspace, asker=None if settled else ("train", config))
+        except Exception:
+            world.broadcast(lambda: _REFUSED)  # the others would wait for ever
+            raise
+    if world.size > 1 and world.broadcast(lambda: _BEGINS) == _REFUSED:
+        return
+    if record is not None and resumed is None:
+        config = _with_bit_depth(config, record)
+    yield TrainingStarted(
+        architecture=config.model.architecture,
+        epochs=config.training.epochs,
+        start_epoch=resumed.state["position"]["epoch"] if resumed and resumed.state else 1,
+        class_names=list(folders.class_names),
+        config=config.model_dump(mode="json"),
+    )
+    if note is not None:
+        yield note
+    if record is not None:
+        yield from told_before(config, folders, workspace.root)
+        yield audit_event(record, config.data.train_dir, bounded=True)
+        cases = yield from _cases(run_id, config, folders, workspace, resumed, record)
+    else:  # when the first has split them, and perhaps cached them
+        saved = SplitFile.model_validate_json(world.broadcast(str))
+        config = parse_config(json.loads(world.broadcast(str)))
+        cases = yield from _preparing(config, folders, workspace, (), saved)
+    if world.is_main and world.size > 1:
+        world.broadcast(cases.split_file.model_dump_json)
+        world.broadcast(config.model_dump_json)
+    yield _data_loaded(cases)
+    yield from _shared(cases)
+    from breastai.engine.training.loop import training_loop
+
+    yield from training_loop(run_id, config, workspace, cases, resumed, world)
+
+
+def _with_bit_depth(config: Config, record: AuditRecord) -> Config:
+    """Return the configuration with the bit depth that the audit found, where it states none."""
+    if config.preprocessing.bit_depth is not None:
+        return config
+    preprocessing = config.preprocessing.model_copy(update={"bit_depth": record.bit_depth})
+    return config.model_copy(update={"preprocessing": preprocessing})
+
+
+def _cases(
+    run_id: str,
+    config: Config,
+    folders: Folders,
+    workspace: Workspace,
+    resumed: Manifest | None,
+    record: AuditRecord,
+) -> Generator[Event, None, Cases]:
+    """Read every image, split them and keep the split."""
+    yield ProgressUpdate(stage="preparing", message="Reading images")
+    # A resumed run keeps its split, whatever an audit would say today.
+    saved = saved_split(config, workspace, run_id if resumed else None)
+    try:
+        cases = yield from _preparing(config, folders, workspace, record.groups, saved)
+    except SplitInvalid as error:
+        if resumed is None:
+            raise
+        raise DataChanged(run_id, error.reason) from None
+    save_split(workspace, run_id, cases.split_file)
+    seen = fingerprints_of(cases, project_salt(workspace), audited_thumbnails(record, workspace))
+    seen.save(workspace.checkpoint_dir(run_id) / FINGERPRINTS)
+    return cases
+
+
+def _preparing(
+    config: Config, folders: Folders, workspace: Workspace, twins: Sequence[TwinGroup], saved: SplitFile | None
+) -> Generator[Event, None, Cases]:
+    return (
+        yield from read_with_progress(
+            lambda report: gather_cases(config, folders, workspace.root, report, twins, saved)
+        )
+    )
+
+
+def _data_loaded(cases: Cases) -> DataLoaded:
+    return DataLoaded(
+        train=cases.train.counts(),
+        val=cases.val.counts(),
+        split=cases.split_description,
+        patients=cases.patients,
+        patients_by_part=cases.patients_by_part,
+        skipped=len(cases.skipped),
+        skipped_files=[{"file": item.file, "reason": item.reason} for item in cases.skipped[:_LISTED_SKIPPED]],
+        masks=cases.masks,
+        on_leak=cases.split_file.on_leak,
+        groups=cases.split_file.groups,
+        excluded=cases.left_out,
+        shared_patients=None if cases.patients is None else dict(cases.shared_patients),
+        shared_groups=dict(cases.shared_groups),
+        cache=cases.cache_note,
+    )
+
+
+def _shared(cases: Cases) -> Iterator[Log]:
+    """Yield a warning for what trains the model and judges it all the same."""
+    for name in ("val", "test"):
+        patients, groups = cases.shared_patients.get(name, 0), cases.shared_groups.get(name, 0)
+        if patients or groups:
+            yield Log(
+                level="warning",
+                code="data.shared",
+                message=f"{patients} patients and {groups} groups of near-duplicates have images in training and in "
+                f"{name}: results on {name} look better than they are.",
+                params={"patients": patients, "groups": groups, "split": name},
+            )

@@ -1,0 +1,101 @@
+"""Images handed over, and what models say of each: the picture as it is, and every model's answer beside it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from breastai.data.bit_depth import BitDepth
+from breastai.data.decode import Decoded
+from breastai.data.dicom_headers import Header, header_of
+from breastai.data.frames import Frames, frames_of
+from breastai.data.model_images import read_for
+from breastai.data.thumbnails import data_uri
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.errors import BreastAIError
+from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
+from breastai.domain.jobs import AskExports, HandedImage
+from breastai.predictor.onnx_model import OnnxModel
+from breastai.predictor.predictions import prediction, unreadable
+from breastai.storage.private_files import make_private, private_folder
+from breastai.storage.workspace import Workspace
+
+_PICTURE_SIDE = 720
+_OPEN_MODELS = 2
+_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model that can be asked: `ask` says what it thinks of an image of some name, decoded by its `preprocessing`."""
+
+    ask: Callable[[Decoded, str, Header], ModelAnswer]
+    preprocessing: PreprocessingSettings
+
+
+def ask_exports(job: AskExports, workspace: Workspace) -> Iterator[Event]:
+    """Ask exported models; raise ModelUnreadable."""
+    models = {name: answer_export(workspace, name) for name in job.models}
+    yield from answer_upload(job.images, models, None if job.keep is None else workspace.root / job.keep, job.keep)
+
+
+def answer_export(workspace: Workspace, name: str) -> Asked:
+    """Return what asks the exported model at a path in the workspace; raise ModelUnreadable."""
+    path = workspace.resolve(name)
+    model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return Asked(
+        lambda image, called, header: ModelAnswer(model=name, prediction=prediction(model, image, called, header)),
+        model.preprocessing,
+    )
+
+
+def answer_upload(
+    images: Sequence[HandedImage], models: dict[str, Asked], keep: Path | None, kept: str | None
+) -> Iterator[Event]:
+    """Yield what the models say of each image, a copy of which goes to `keep`; and at the end that it is the end.
+
+    Every frame of a DICOM file is an image where one of the models takes them so.
+    """
+    failed, count = 0, 0
+    frames: Frames = "each" if any(model.preprocessing.frames == "each" for model in models.values()) else "middle"
+    for handed in images:
+        path = Path(handed.path)
+        if keep is not None:
+            private_folder(keep)
+            copy = keep / f"{handed.image}_{_ODD.sub('_', Path(handed.name).name)[-100:]}"
+            shutil.copyfile(path, copy)
+            make_private(copy)
+        for frame in frames_of(path, frames):
+            count += 1
+            name = f"{handed.name}{frame.name.removeprefix(path.name)}"
+            try:
+                seen = _seen_by(models.values(), frame)
+            except BreastAIError as error:
+                failed += 1
+                said = [ModelAnswer(model=model, prediction=unreadable(error, name)) for model in models]
+                yield ImageAnswer(image=handed.image, name=name, picture=None, answers=said)
+                continue
+            header = header_of(frame)
+            answers = [model.ask(image, name, header) for model, image in zip(models.values(), seen, strict=True)]
+            picture = data_uri(seen[0].pixels, _PICTURE_SIDE)
+            yield ImageAnswer(image=handed.image, name=name, picture=picture, answers=answers)
+    yield ImagesAnswered(count=count, failed=failed, kept=kept)
+
+
+def _seen_by(models: Iterable[Asked], path: Path) -> list[Decoded]:
+    """Return the image at `path` as each model has it decoded; raise ImageUnreadable."""
+    decoded: dict[BitDepth, Decoded] = {}
+    seen: list[Decoded] = []
+    for model in models:
+        depth = model.preprocessing.bit_depth
+        if depth not in decoded:
+            decoded[depth] = read_for(path, model.preprocessing)
+        seen.append(decoded[depth])
+    return seen
+
+
+@lru_cache(maxsize=_OPEN_MODELS)  # the light worker is asked image by image
+def _opened(path: Path, changed_ns: int) -> OnnxModel:
+    return OnnxModel.open(path)

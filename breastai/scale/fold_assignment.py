@@ -1,0 +1,188 @@
+"""The cases of a cross-validation dealt into folds: which are held out, validate and train, for each of its runs."""
+
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationError
+
+from breastai.clinical.audit_job import run_audit
+from breastai.data.background import read_with_progress
+from breastai.data.cases import Folders, patients_elsewhere, preprocess_folder
+from breastai.data.data_split import deal
+from breastai.data.data_split import split as split_apart
+from breastai.data.dicom_headers import Side, headers_in
+from breastai.data.image_cache import Prepared
+from breastai.data.patient_ids import patients_in
+from breastai.data.split_groups import exclusions, split_groups
+from breastai.domain.config import Config
+from breastai.domain.errors import StudyDamaged
+from breastai.domain.events import Event
+from breastai.domain.records import Part, SplitCase, SplitFile, TwinGroup
+from breastai.storage.studies import study_file
+from breastai.storage.workspace import Workspace, atomic_write
+
+HELD_OUT = "held_out"
+
+
+class Folds(Part):
+    """All images of a cross-validation. `units`: for each a name its patient's and its duplicates' images share.
+
+    `folds`: for each repeat the fold of each image, from 1; 0 for one left out for a reason. `headers`: laterality and
+    view of each, `modalities` its modality, as its DICOM header names them; empty in folds dealt before this was kept.
+    """
+
+    format: int = 1
+    class_names: list[str]
+    files: list[str]
+    sha256: list[str]
+    labels: list[int]
+    patients_known: bool
+    units: list[str] | None
+    left_out: dict[str, str]
+    twins: int
+    folds: list[list[int]]
+    headers: list[tuple[Side | None, str | None]] = Field([])
+    modalities: list[str | None] = Field([])
+
+
+def assign_folds(
+    study_id: str, config: Config, folders: Folders, workspace: Workspace
+) -> Generator[Event, None, Folds]:
+    """Return how the cases are dealt, done now unless it was before; tell how far it is. Raises TooFewPatients."""
+    path = _path(workspace, study_id)
+    if path.is_file():
+        return read_folds(workspace, study_id)
+    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace)
+    prepared = yield from prepared_images(folders, config)
+    patients = patients_in(prepared.folder, config.evaluation.patient_id, workspace.root)
+    elsewhere = patients_elsewhere(config, folders, workspace.root)
+    found = _dealt(config, prepared, patients, record.groups, elsewhere)
+    atomic_write(path, (found.model_dump_json() + "\n").encode())
+    return found
+
+
+def read_folds(workspace: Workspace, study_id: str) -> Folds:
+    """Return how the cases of a study were dealt; raise StudyDamaged."""
+    try:
+        return Folds.model_validate_json(_path(workspace, study_id).read_bytes())
+    except (OSError, ValidationError, ValueError) as error:
+        raise StudyDamaged(study_id, f"folds.json: {type(error).__name__}") from None
+
+
+def prepared_images(folders: Folders, config: Config) -> Generator[Event, None, Prepared]:
+    """Return all images a cross-validation may use, preprocessed; tell how far it is."""
+    return (yield from read_with_progress(lambda report: preprocess_folder(folders.train, config, report)))
+
+
+def _dealt(
+    config: Config,
+    prepared: Prepared,
+    patients: list[str] | None,
+    twins: Sequence[TwinGroup],
+    elsewhere: Mapping[str, set[str]],
+) -> Folds:
+    files, labels, names = prepared.folder.files, prepared.folder.labels, prepared.folder.class_names
+    settings = config.crossval
+    reasons = exclusions(files, twins, config.data.on_leak, patients, elsewhere)
+    together = split_groups(files, patients, () if config.data.on_leak == "continue" else twins, "train")
+    kept = np.array([number for number, file in enumerate(files) if file not in reasons], dtype=np.int64)
+    groups = _groups(settings.grouped, together, kept)
+    folds: list[list[int]] = []
+    for repeat in range(settings.repeats):
+        numbers = np.zeros(len(files), dtype=np.int64)
+        numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
+        folds.append(numbers.tolist())
+    headers = headers_in(prepared.folder)
+    return Folds(
+        class_names=list(names),
+        files=list(files),
+        sha256=list(prepared.hashes),
+        labels=labels.tolist(),
+        patients_known=patients is not None,
+        units=together,
+        left_out=reasons,
+        twins=len(twins),
+        folds=folds,
+        headers=[(header.laterality, header.view) for header in headers],
+        modalities=[header.modality for header in headers],
+    )
+
+
+def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> SplitFile:
+    """Return the split of one run: its fold held out, a part of the others for validation, the rest for training."""
+    folds = np.array(dealt.folds[repeat - 1])
+    labels = np.array(dealt.labels)
+    rest = np.flatnonzero((folds > 0) & (folds != fold))
+    seed = _seed(config, repeat) + 500 + fold
+    groups = _groups(config.crossval.grouped, dealt.units, rest)
+    _, chosen = split_apart(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
+    validating = set(rest[chosen].tolist())
+    held_out = np.flatnonzero(folds == fold)
+    whole = "whole patients" if config.data.on_leak == "continue" else "whole patients and groups of duplicates"
+    by = whole if groups is not None else "single images"
+    description = (
+        f"fold {fold} of {config.crossval.folds}, repeat {repeat} of {config.crossval.repeats}, dealt by {by}: "
+        f"{len(held_out)} images held out to judge the run once; of the others {config.data.val_split:.0%} chose its "
+        f"epoch and fitted its decision rule, seed {seed}"
+    )
+    headers = dealt.headers or [(None, None)] * len(dealt.files)
+    modalities = dealt.modalities or [None] * len(dealt.files)
+    cases = []
+    for number, (file, digest) in enumerate(zip(dealt.files, dealt.sha256, strict=True)):
+        reason = dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
+        part = "left_out" if reason else "val" if number in validating else "train"
+        cases.append(
+            SplitCase.model_validate(
+                {
+                    "folder": "train",
+                    "file": file,
+                    "sha256": digest,
+                    "part": part,
+                    "reason": reason,
+                    "laterality": headers[number][0],
+                    "view": headers[number][1],
+                    "modality": modalities[number],
+                }
+            )
+        )
+    return SplitFile(
+        description=description,
+        seed=seed,
+        on_leak="group" if config.data.on_leak == "auto" else config.data.on_leak,
+        class_names=dealt.class_names,
+        groups=dealt.twins,
+        cases=cases,
+    )
+
+
+def split_of_search(split: SplitFile, dealt: Folds, config: Config) -> SplitFile:
+    """Return the split of the trials of a fold's search: of the images the fold learns from, which no other joins.
+
+    Neither those held out nor those that choose the fold's epoch, threshold and calibration stand in it.
+    """
+    learnt = np.array([number for number, case in enumerate(split.cases) if case.part == "train"], dtype=np.int64)
+    labels = np.array(dealt.labels)[learnt]
+    seed = split.seed + 500
+    groups = _groups(config.crossval.grouped, dealt.units, learnt)
+    _, chosen = split_apart(labels, groups, config.data.val_split, seed, dealt.class_names)
+    validating = set(learnt[chosen].tolist())
+    cases = [
+        split.cases[number].model_copy(update={"part": "val" if number in validating else "train"})
+        for number in learnt.tolist()
+    ]
+    description = f"{len(cases)} images that one fold learns from, {config.data.val_split:.0%} of them to judge trials by, seed {seed}"
+    return split.model_copy(update={"description": description, "seed": seed, "cases": cases})
+
+
+def _groups(grouped: bool, together: Sequence[str] | None, among: npt.NDArray[np.int64]) -> list[str] | None:
+    return [together[number] for number in among] if grouped and together is not None else None
+
+
+def _seed(config: Config, repeat: int) -> int:
+    return config.system.seed + 1000 * (repeat - 1)
+
+
+def _path(workspace: Workspace, study_id: str) -> Path:
+    return study_file(workspace, study_id).with_name("folds.json")

@@ -1,0 +1,158 @@
+"""The held-out part of a fold: judged once, by the best epoch of the fold's run, and kept as that run's evaluation."""
+
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+import breastai
+from breastai.clinical.apply_decision_rule import calibrate
+from breastai.clinical.epoch_metrics import epoch_figures
+from breastai.clinical.evidence import gather_evidence
+from breastai.data.cases import Folders, ImageSet, check_split
+from breastai.domain.catalog import METRICS, RESEARCH_USE
+from breastai.domain.config import Config
+from breastai.domain.events import BatchProgress, Event, ProgressUpdate
+from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, SplitFile
+from breastai.domain.study import StudyMember
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
+from breastai.engine.network.evaluation import Predictions, predict_batches
+from breastai.engine.network.runtime import choose_runtime
+from breastai.scale.fold_assignment import HELD_OUT, Folds, prepared_images
+from breastai.scale.study_runner import StudyInProgress
+from breastai.storage.checkpoints import checkpoint_files, read_manifest
+from breastai.storage.evaluations import fingerprint, read_evaluations, save_evaluation, sha256_of
+from breastai.storage.split_records import read_split, split_path
+from breastai.storage.workspace import Workspace
+
+JUDGED_ONCE = (
+    "This part was held out from the run and is judged once, by the run's best epoch. Best epoch, early stopping, "
+    "calibration and operating point were chosen on validation images set aside from the other folds."
+)
+
+
+def evaluate_fold(
+    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Folds, title: str
+) -> Generator[Event, None, StudyMember]:
+    """Return a trained member, complete with the figures of its held-out part; asked of the network only once."""
+    record = fold_evaluation(progress.workspace, member.run_id)
+    if record is None:
+        record = yield from _judge(progress, member, folders, dealt, title)
+    labels, probabilities = answers_in(record)
+    figures = epoch_figures(labels, probabilities, record.evidence.class_names)
+    numbers = {name: figures[name] for name, row in METRICS.items() if row.kind == "number" and name in figures}
+    return member.model_copy(update={"state": "complete", "figures": numbers, "n": len(labels)})
+
+
+def fold_evaluation(workspace: Workspace, run_id: str) -> EvaluationRecord | None:
+    """Return what the held-out part showed of a run's best epoch, if it was judged."""
+    best = read_manifest(checkpoint_files(workspace, run_id, "best")).sha256
+    records = [record for _, record in read_evaluations(workspace, run_id)]
+    return next((record for record in records if (record.split, record.checkpoint_sha256) == (HELD_OUT, best)), None)
+
+
+def answers_in(record: EvaluationRecord) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return labels (N,) and calibrated probabilities (N, C) of a record's cases."""
+    numbers = {name: number for number, name in enumerate(record.evidence.class_names)}
+    labels = np.array([numbers[case.label] for case in record.cases], dtype=np.int64)
+    return labels, np.array([case.probabilities for case in record.cases], dtype=np.float64)
+
+
+def _judge(
+    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Folds, title: str
+) -> Generator[Event, None, EvaluationRecord]:
+    workspace = progress.workspace
+    loaded = load_checkpoint(checkpoint_files(workspace, member.run_id, "best"))
+    split = read_split(split_path(workspace, member.run_id), f"{member.run_id}/split.json")
+    manifest = loaded.manifest
+    images = yield from held_out_images(split, manifest.config, folders)
+    answers = yield from _answers(progress, loaded, images, title)
+    unit_of = None if dealt.units is None else dict(zip(dealt.files, dealt.units, strict=True))
+    units = None if unit_of is None else [unit_of[file] for file in images.files]
+    novelty = None if loaded.novelty is None else loaded.novelty.of(answers.features, answers.statistics)
+    record = EvaluationRecord(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        run_id=member.run_id,
+        checkpoint=f"{member.run_id}/best",
+        checkpoint_sha256=manifest.sha256,
+        data=HELD_OUT,
+        split=HELD_OUT,
+        fingerprint=fingerprint(images.hashes),
+        uses=ImageUse(),
+        notes=[JUDGED_ONCE, f"The run's own split: {split.description}."],
+        evidence=gather_evidence(
+            answers.labels,
+            answers.probabilities,
+            manifest.class_names,
+            units if dealt.patients_known else None,
+            clusters=units,
+            patient_score=manifest.config.evaluation.patient_score,
+            rule=manifest.decision,
+            novelty=novelty,
+            seed=manifest.config.system.seed,
+        ),
+        cases=_cases(loaded, images.files, answers, units, novelty),
+    )
+    save_evaluation(workspace, record)
+    return record
+
+
+def held_out_images(split: SplitFile, config: Config, folders: Folders) -> Generator[Event, None, ImageSet]:
+    """Return the images that a fold holds out, read as its run reads them; raise SplitInvalid when they are others."""
+    prepared = yield from prepared_images(folders, config)
+    check_split(split, prepared, None, "split.json")
+    held_out = {case.file for case in split.cases if case.reason == HELD_OUT}
+    places = [number for number, file in enumerate(prepared.folder.files) if file in held_out]
+    return ImageSet(prepared, np.array(places, dtype=np.int64))
+
+
+def _answers(
+    progress: StudyInProgress, loaded: Loaded, images: ImageSet, title: str
+) -> Generator[Event, None, Predictions]:
+    manifest = loaded.manifest
+    runtime = choose_runtime(manifest.config.system, use_amp=False)
+    steps = predict_batches(
+        loaded.model.to(runtime.device),
+        images,
+        runtime,
+        tuple(manifest.mean),
+        tuple(manifest.std),
+        manifest.config.data.batch_size,
+        manifest.config.data.num_workers,
+        manifest.config.evaluation.tta,
+    )
+    for step in steps:
+        if isinstance(step, Predictions):
+            return step
+        yield ProgressUpdate(
+            stage="evaluating",
+            message=f"{title}: judging the part held out, {step} of {len(images)} images",
+            progress=progress.share_done(1.0),
+            batch_progress=BatchProgress(batch=step, total_batches=len(images)),
+        )
+        progress.check_stop()
+    raise AssertionError("answer() ends with its Answers")
+
+
+def _cases(
+    loaded: Loaded,
+    files: Sequence[str],
+    answers: Predictions,
+    units: Sequence[str] | None,
+    novelty: npt.NDArray[np.float64] | None,
+) -> list[JudgedCase]:
+    manifest = loaded.manifest
+    probabilities = calibrate(manifest.decision.calibration, answers.probabilities)
+    return [
+        JudgedCase(
+            name_sha256=sha256_of(file),
+            patient_sha256=None if units is None else sha256_of(units[number]),
+            label=manifest.class_names[int(answers.labels[number])],
+            probabilities=[float(value) for value in probabilities[number]],
+            novelty=None if novelty is None else float(novelty[number]),
+        )
+        for number, file in enumerate(files)
+    ]

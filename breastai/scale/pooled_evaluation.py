@@ -1,0 +1,200 @@
+"""The held-out predictions of all folds taken together: figures with intervals, their spread, what decides an ensemble."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+import breastai
+from breastai.clinical.evaluate_predictions import PATIENTS_UNKNOWN
+from breastai.clinical.evidence import gather_evidence, thin_curve
+from breastai.clinical.metric_intervals import patient_figures
+from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold
+from breastai.clinical.referral import with_referral
+from breastai.clinical.run_spread import spread
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.config import Config
+from breastai.domain.decision_rule import DecisionRule, target_class
+from breastai.domain.errors import StudyDamaged
+from breastai.domain.records import EvaluationRecord, Figure, ImageUse, JudgedCase
+from breastai.domain.study import CrossvalResult, Study
+from breastai.scale.fold_assignment import Folds
+from breastai.scale.fold_evaluation import JUDGED_ONCE, answers_in, fold_evaluation
+from breastai.storage.evaluations import numbers_by_hash, save_evaluation, sha256_of
+from breastai.storage.workspace import Workspace
+
+POOLED = "pooled"
+CHOSEN_INSIDE = (
+    "Settings were chosen inside the folds: each fold searched for its own by trials on a part of the images it learns "
+    "from, without its held-out part and its validation images. The figures judge the search and training together."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """P held-out predictions: `labels` (P,), calibrated `probabilities` (P, C), and `cases` (P,), whose they are.
+
+    `thresholds` (P,): from which probability of the target class each prediction's own fold calls it.
+    """
+
+    labels: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float64]
+    cases: npt.NDArray[np.int64]
+    thresholds: npt.NDArray[np.float64]
+
+    def by_case(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Return label (N,) and mean probabilities (N, C) of each case over the repeats, and which cases they are (N,)."""
+        cases, first, place = np.unique(self.cases, return_index=True, return_inverse=True)
+        sums = np.zeros((len(cases), self.probabilities.shape[1]))
+        np.add.at(sums, place, self.probabilities)
+        return self.labels[first], sums / np.bincount(place)[:, np.newaxis], cases
+
+
+def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
+    """Return the held-out predictions of a study's folds; raise StudyDamaged when a fold's are gone."""
+    number_of = numbers_by_hash(workspace, dealt.files)
+    labels, probabilities, cases, thresholds = [], [], [], []
+    for member in study.members:
+        record = fold_evaluation(workspace, member.run_id)
+        if record is None:
+            raise StudyDamaged(study.study_id, f"the evaluation of {member.run_id} is gone")
+        own_labels, own = answers_in(record)
+        point = record.evidence.operating_point
+        labels.append(own_labels)
+        probabilities.append(own)
+        cases.append([number_of[case.name_sha256] for case in record.cases])
+        thresholds.append(np.full(len(own), np.nan if point is None else point.threshold))
+    return Pool(
+        np.concatenate(labels),
+        np.concatenate(probabilities),
+        np.concatenate(cases).astype(np.int64),
+        np.concatenate(thresholds),
+    )
+
+
+def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspace) -> CrossvalResult:
+    """Return what the folds show together, and keep the evidence in the study's folder."""
+    pool = pool_of(study, dealt, workspace)
+    names, repeats = dealt.class_names, config.crossval.repeats
+    clusters = _clusters(pool, dealt, repeats)
+    notes = _notes(study, config, dealt)
+    seed, target = config.system.seed, target_class(config, names)
+    found = gather_evidence(pool.labels, pool.probabilities, names, clusters=clusters, seed=seed)
+    if dealt.patients_known and dealt.units is not None:
+        # A patient's score must not grow with the repeats: each image is its mean over them.
+        labels, probabilities, cases = pool.by_case()
+        patients = [dealt.units[case] for case in cases]
+        score = config.evaluation.patient_score
+        figures, by_patient = patient_figures(
+            labels, probabilities, names, patients, target=target, patient_score=score, seed=seed
+        )
+        found = found.model_copy(
+            update={"patients": len(set(patients)), "by_patient": by_patient, "figures": found.figures | figures}
+        )
+    record = EvaluationRecord(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        run_id=study.study_id,
+        checkpoint=study.study_id,
+        data=POOLED,
+        split=POOLED,
+        uses=ImageUse(),
+        notes=notes,
+        evidence=found,
+        cases=[
+            JudgedCase(
+                name_sha256=sha256_of(dealt.files[case]),
+                patient_sha256=None if dealt.units is None else sha256_of(dealt.units[case]),
+                label=names[label],
+                probabilities=row.tolist(),
+            )
+            for label, row, case in zip(pool.labels.tolist(), pool.probabilities, pool.cases.tolist(), strict=True)
+        ],
+    )
+    path = save_evaluation(workspace, record)
+    counts = np.bincount(pool.labels, minlength=len(names)) // repeats
+    judged = set(pool.cases.tolist())
+    return CrossvalResult(
+        class_names=names,
+        cases=len(judged),
+        predictions=len(pool.labels),
+        counts={name: int(count) for name, count in zip(names, counts, strict=True)},
+        units=None if dealt.units is None else len({dealt.units[case] for case in judged}),
+        patients_known=dealt.patients_known,
+        grouped=config.crossval.grouped,
+        tuned=config.crossval.tune,
+        figures=found.figures,
+        at_thresholds=_at_thresholds(pool, names.index(target), clusters),
+        target_class=target,
+        confusion_matrix=found.confusion_matrix,
+        roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},
+        spread=spread([member.figures for member in study.members]),
+        notes=notes,
+        record=workspace.relative(path),
+    )
+
+
+def ensemble_rule(pool: Pool, config: Config, dealt: Folds) -> DecisionRule:
+    """Return what an ensemble of the folds decides by, fitted on held-out predictions, each by models that never saw it.
+
+    Its calibration is none: that of each fold is part of the graph. No figure of the study is judged by it.
+    """
+    labels, probabilities, cases = pool.by_case()
+    name = target_class(config, dealt.class_names)
+    scores = probabilities[:, dealt.class_names.index(name)]
+    together = None if dealt.units is None else [dealt.units[case] for case in cases]
+    units = None if together is None else np.unique(together, return_inverse=True)[1]
+    rule = DecisionRule(
+        operating_point=choose_operating_point(
+            name,
+            labels == dealt.class_names.index(name),
+            scores,
+            units,
+            config.evaluation.target_sensitivity,
+            patients=dealt.patients_known,
+        ),
+        n=len(labels),
+        modalities=tuple(sorted({name for name in dealt.modalities if name is not None})),
+    )
+    rate = config.evaluation.referral_error_rate
+    return with_referral(rule, labels, probabilities, dealt.class_names, rate, together)
+
+
+def _clusters(pool: Pool, dealt: Folds, repeats: int) -> list[str] | None:
+    """Return what stands together in the intervals: patients and duplicates, and the repeats of a case."""
+    if dealt.units is not None:
+        return [dealt.units[case] for case in pool.cases]
+    return [dealt.files[case] for case in pool.cases] if repeats > 1 else None
+
+
+def _at_thresholds(pool: Pool, target: int, clusters: Sequence[str] | None) -> dict[str, Figure]:
+    if np.isnan(pool.thresholds).any():
+        return {}
+    numbers = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
+    return metrics_at_threshold(pool.labels == target, pool.probabilities[:, target] - pool.thresholds, 0.0, numbers)
+
+
+def _notes(study: Study, config: Config, dealt: Folds) -> list[str]:
+    runs, repeats = len(study.members), config.crossval.repeats
+    notes = [
+        JUDGED_ONCE.replace("This part was held out from the run and is judged", "Each part was held out and judged"),
+        f"{runs} runs; every image is held out once in each of {repeats} repeats."
+        if repeats > 1
+        else f"{runs} runs; every image is held out once.",
+    ]
+    if config.crossval.tune:
+        notes.append(CHOSEN_INSIDE)
+    if dealt.units is None:
+        notes.append(PATIENTS_UNKNOWN)
+    elif not dealt.patients_known:
+        notes.append("Patients are unknown: groups of duplicates alone were kept together.")
+    if not config.crossval.grouped:
+        notes.append(
+            "Images were dealt one by one: those of a patient and duplicates stand on both sides, and the figures flatter."
+        )
+    if dealt.left_out:
+        notes.append(f"{len(dealt.left_out)} images were left out because of twins or patients elsewhere.")
+    return notes

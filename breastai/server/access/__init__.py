@@ -1,0 +1,1 @@
+"""Access: who may connect, and which places may be read."""

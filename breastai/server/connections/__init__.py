@@ -1,0 +1,1 @@
+"""Connections: who is connected, and what is sent to them."""

@@ -1,0 +1,1 @@
+"""Jobs: the worker processes, and what waits for them."""

@@ -1,0 +1,1 @@
+"""Logs: the audit log and the log of the server."""

@@ -1,0 +1,1 @@
+"""Requests: a function for each."""

@@ -1,0 +1,171 @@
+"""One connection's life: the welcome, reading requests, a task for each, and the answers."""
+
+import asyncio
+import dataclasses
+from collections import Counter
+
+from websockets.exceptions import ConnectionClosed
+
+from breastai import __version__
+from breastai.domain import catalog
+from breastai.domain.config import Config
+from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests, all_errors
+from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
+from breastai.domain.messages import decode_request, error_event, request_id_of
+from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
+from breastai.domain.sentences import SENTENCES_FR
+from breastai.server.connections.broadcast import Client, SocketClient
+from breastai.server.connections.throttled_connection import ThrottledConnection
+from breastai.server.jobs.job_runner import SERVER_LOG
+from breastai.server.logs.audit_log import LOOKS_ONLY, request_fields, tell
+from breastai.server.logs.server_log import LOG
+from breastai.server.requests import (  # noqa: F401 - they register their handlers
+    data_requests,
+    document_requests,
+    export_requests,
+    job_requests,
+    prediction_requests,
+    queue_requests,
+    run_requests,
+    study_requests,
+)
+from breastai.server.requests.request_registry import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL, as_of_now
+from breastai.server.restore_session import restore
+from breastai.server.services import Services, workspace_config
+from breastai.storage.interrupted_runs import interrupted_runs
+
+MOST_REQUESTS_AT_ONCE = 32
+_ANSWER_WITHIN_S = 600.0
+# Who had to wait for a turn keeps it until the answer is sent, but no longer.
+_TURN_AT_MOST_S = 1.0
+_FINISH_WITHIN_S = 60.0
+
+
+async def serve_connection(services: Services, connection: ThrottledConnection) -> None:
+    """Welcome a client and answer its requests until it goes."""
+    client = SocketClient(connection, connection.allowance)
+    services.turns.welcome(client.allowance)
+    try:
+        await _serve(services, client, connection)
+    finally:
+        services.turns.goodbye(client.allowance)
+
+
+async def _serve(services: Services, client: Client, connection: ThrottledConnection) -> None:
+    looks = Counter[str]()
+    tell("connected", client.peer, origin=connection.request.headers.get("Origin") if connection.request else None)
+    tasks: set[asyncio.Task[None]] = set()
+    async with services.turns.of(client.allowance):
+        welcome = await _welcome(services)
+        services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
+    try:
+        async for message in connection:
+            async with services.turns.of(client.allowance) as waited:
+                if len(tasks) >= MOST_REQUESTS_AT_ONCE:
+                    looks["refused"] += 1
+                    _refuse(services, client, message, TooManyRequests(MOST_REQUESTS_AT_ONCE))
+                    continue
+                try:
+                    request = decode_request(message)
+                except BreastAIError as error:
+                    looks["refused"] += 1
+                    _refuse(services, client, message, error)
+                    continue
+                if isinstance(request, LOOKS_ONLY):
+                    looks[request_fields(request)["asked"]] += 1
+                task = asyncio.create_task(answer(services, client, request), name=f"request-{type(request).__name__}")
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                if waited:
+                    await asyncio.wait([task], timeout=_TURN_AT_MOST_S)
+    except ConnectionClosed:
+        pass
+    finally:
+        services.hub.discard(client)
+        tell("left", client.peer, looked=dict(looks) or None)
+        # What was asked for is finished, though nobody hears of it.
+        if tasks:
+            await asyncio.wait(tasks, timeout=_FINISH_WITHIN_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.to_thread(services.handed.drop, client)
+
+
+async def answer(services: Services, client: Client, request: Request) -> None:
+    """Run a request's handler and send its answer, or the error it met."""
+    outcome = "accepted"
+    try:
+        async with asyncio.timeout(_ANSWER_WITHIN_S):
+            event = await HANDLERS[type(request)](services, client, request)
+        if event is None:
+            return
+        event = event.model_copy(update={"session_id": request.session_id})
+        if isinstance(event, Pong):
+            services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
+            return
+        async with services.turns.answering(client.allowance):
+            event = as_of_now(services, event)
+            if isinstance(event, SEEN_BY_ALL):
+                services.hub.broadcast(event, [(client, request.request_id)])
+            else:
+                services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
+        if isinstance(event, DisconnectAck):
+            await client.close()
+    except BreastAIError as error:
+        outcome = error.code
+        services.hub.send(client, error_event(error, request.request_id, request.session_id))
+    except ConnectionClosed:
+        outcome = "left"
+    except Exception as error:
+        outcome = InternalError.code
+        LOG.exception("%s failed", type(request).__name__)
+        fault = InternalError(type(error).__name__, SERVER_LOG)
+        services.hub.send(client, error_event(fault, request.request_id, request.session_id))
+    finally:
+        if not isinstance(request, LOOKS_ONLY):
+            tell("asked", client.peer, answer=outcome, **request_fields(request))
+
+
+def _refuse(services: Services, client: Client, message: str | bytes, error: BreastAIError) -> None:
+    services.hub.send(client, error_event(error, request_id_of(message)))
+
+
+async def _welcome(services: Services) -> ConnectionEstablished:
+    """Return the first message, its snapshot still to be set. A bad config.json is told of, and the defaults shown."""
+    await restore(services)
+    problem: str | None = None
+    try:
+        config = await asyncio.to_thread(workspace_config, services.workspace)
+    except BreastAIError as error:
+        config, problem = Config(), str(error)
+    try:
+        interrupted = await asyncio.to_thread(interrupted_runs, services.workspace)
+    except OSError as error:
+        LOG.warning("interrupted runs can't be listed: %s", error)
+        interrupted = []
+    return ConnectionEstablished(
+        session_id="default",
+        version=__version__,
+        research_use=catalog.RESEARCH_USE,
+        catalog=_CATALOG,
+        config=config.model_dump(mode="json"),
+        config_schema=CONFIG_SCHEMA,
+        config_error=problem,
+        token_required=services.token_required,
+        interrupted=interrupted,
+        snapshot=services.sessions.get("default").snapshot(),
+    )
+
+
+_CATALOG = {
+    "architectures": [dataclasses.asdict(row) for row in catalog.ARCHITECTURES.values()],
+    "metrics": [dataclasses.asdict(row) for row in catalog.METRICS.values()],
+    "per_class_metrics": list(catalog.PER_CLASS_METRICS),
+    "monitors": dict(catalog.MONITORS),
+    "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
+    "presets": dict(catalog.PRESETS),
+    "sentences_fr": [list(pair) for pair in SENTENCES_FR],
+    "errors": {code: kind.template for code, kind in all_errors().items()},
+    "image_suffixes": list(catalog.IMAGE_SUFFIXES),
+    "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
+}

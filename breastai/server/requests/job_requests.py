@@ -1,0 +1,318 @@
+"""The handlers of requests that need a worker: they claim the heavy slot before their first await."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, cast
+
+from breastai.domain.catalog import EXPORT_FORMATS
+from breastai.domain.config import Config, preset
+from breastai.domain.errors import RequestInvalid
+from breastai.domain.events import Event
+from breastai.domain.jobs import (
+    AnyJob,
+    Audit,
+    Bench,
+    Compare,
+    ComparePredictions,
+    Evaluate,
+    Explain,
+    Export,
+    Job,
+    Predict,
+    Report,
+    Resume,
+    Train,
+    Tune,
+)
+from breastai.domain.requests import (
+    AuditData,
+    CompareModels,
+    Configured,
+    CreateReport,
+    EstimateCost,
+    EvaluateModel,
+    ExplainImages,
+    ExportModel,
+    ExportOnnx,
+    PredictImages,
+    ResumeStudy,
+    ResumeTraining,
+    StartCrossval,
+    StartTraining,
+    StartTuning,
+    StopTraining,
+)
+from breastai.domain.v3_settings import nest_settings
+from breastai.server.connections.broadcast import Client
+from breastai.server.jobs.session import Session
+from breastai.server.requests.request_registry import handles
+from breastai.server.services import Services, workspace_config
+from breastai.storage import checkpoints
+from breastai.storage.interrupted_runs import config_of, resumable_run
+
+QueueableRequest = (
+    StartTraining
+    | ResumeTraining
+    | StartTuning
+    | ExportModel
+    | ExportOnnx
+    | EvaluateModel
+    | CompareModels
+    | PredictImages
+    | ExplainImages
+    | CreateReport
+    | StartCrossval
+    | ResumeStudy
+)
+
+
+def training_config(services: Services, request: StartTraining | StartCrossval | EstimateCost | Configured) -> Config:
+    """Return what a training of this request would be configured as; raise ConfigInvalid or DataOutsideRoots."""
+    layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
+    layers.append(nest_settings(request.config))
+    epochs = getattr(request, "epochs", None)
+    if epochs is not None:
+        layers.append({"training": {"epochs": epochs}})
+    config = workspace_config(services.workspace, *layers)
+    services.data_roots.check_run(config)
+    return config
+
+
+@handles(EstimateCost)
+async def estimate_cost(services: Services, client: Client, request: EstimateCost) -> None:
+    def job() -> Job:
+        config = training_config(services, request)
+        return Bench(workspace=str(services.workspace.root), session_id=request.session_id, config=config)
+
+    session = services.sessions.get(request.session_id)
+    services.runner.start(session, "bench", in_thread(job), (client, request.request_id), request.answered_by)
+
+
+@handles(StartTraining)
+async def start_training(services: Services, client: Client, request: StartTraining) -> Event | None:
+    def job() -> Job:
+        config = training_config(services, request)
+        run_id = services.workspace.new_run_id()
+        return Train(
+            workspace=str(services.workspace.root), session_id=request.session_id, run_id=run_id, config=config
+        )
+
+    session = services.sessions.get(request.session_id)
+    return await begin(services, client, request, session, "train", job)
+
+
+def resume_job(services: Services, name: str, session_id: str, epochs: int | None = None) -> Resume:
+    """Return the job that goes on with a run, named by itself or a checkpoint; raise CheckpointNotFound."""
+    workspace = services.workspace
+    run_id = resumable_run(workspace, name)
+    # A run begun from the command line may use folders this server may not read.
+    services.data_roots.check_run(config_of(workspace, run_id))
+    return Resume(workspace=str(workspace.root), session_id=session_id, run_id=run_id, epochs=epochs)
+
+
+@handles(ResumeTraining)
+async def resume_training(services: Services, client: Client, request: ResumeTraining) -> Event | None:
+    def job() -> Job:
+        return resume_job(services, request.checkpoint, request.session_id, request.epochs)
+
+    session = services.sessions.get(request.session_id)
+    return await begin(services, client, request, session, "resume", job)
+
+
+@handles(StartTuning)
+async def start_tuning(services: Services, client: Client, request: StartTuning) -> Event | None:
+    def job() -> Job:
+        config = training_config(services, request)
+        study_id = services.workspace.new_run_id()
+        return Tune(
+            workspace=str(services.workspace.root), session_id=request.session_id, study_id=study_id, config=config
+        )
+
+    session = services.sessions.get(request.session_id)
+    return await begin(services, client, request, session, "tune", job)
+
+
+@handles(ExportModel, ExportOnnx)
+async def export_model(services: Services, client: Client, request: ExportModel | ExportOnnx) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    format_name = request.format if isinstance(request, ExportModel) else "onnx"
+    if format_name not in EXPORT_FORMATS:
+        raise RequestInvalid([f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {format_name!r}"])
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        files = checkpoints.find_checkpoint(services.workspace, name)
+        if EXPORT_FORMATS[format_name].allowed_difference is None:
+            # Such a model is calibrated on the run's own images.
+            services.data_roots.check_config(checkpoints.read_manifest(files).config)
+        return Export(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=files.name,
+            format=format_name,
+        )
+
+    return await begin(services, client, request, session, "export", job)
+
+
+@handles(EvaluateModel)
+async def evaluate_model(services: Services, client: Client, request: EvaluateModel) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        if request.data is not None:
+            services.data_roots.check(request.data)
+        if request.subgroups is not None:
+            services.data_roots.check(request.subgroups)
+        files = checkpoints.find_checkpoint(services.workspace, name)
+        config = checkpoints.read_manifest(files).config
+        check = services.data_roots.check_config if request.data is None else services.data_roots.check_patients
+        check(config)
+        return Evaluate(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=files.name,
+            data=request.data,
+            split=request.split,
+            subgroups=request.subgroups,
+        )
+
+    return await begin(services, client, request, session, "evaluate", job)
+
+
+@handles(CompareModels)
+async def compare_models(services: Services, client: Client, request: CompareModels) -> Event | None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        root = str(services.workspace.root)
+        if request.compares_predictions:
+            for path in (request.first, request.second):
+                services.data_roots.check(path)
+            return ComparePredictions(
+                workspace=root, session_id=request.session_id, first=request.first, second=request.second
+            )
+        if request.data is None:
+            raise RequestInvalid(["data: expected the folder of images to compare two checkpoints on, got nothing"])
+        services.data_roots.check(request.data)
+        first, second = (
+            checkpoints.find_checkpoint(services.workspace, name) for name in (request.first, request.second)
+        )
+        for files in (first, second):
+            services.data_roots.check_patients(checkpoints.read_manifest(files).config)
+        return Compare(
+            workspace=root,
+            session_id=request.session_id,
+            first=first.name,
+            second=second.name,
+            data=request.data,
+            split=request.split,
+        )
+
+    return await begin(services, client, request, session, "compare", job)
+
+
+@handles(AuditData)
+async def audit_data(services: Services, client: Client, request: AuditData) -> None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        if request.data is not None:
+            services.data_roots.check(request.data)
+        config = training_config(services, request)
+        return Audit(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            data=request.data,
+            config=config if request.data is None else None,
+            patient_id=config.evaluation.patient_id,
+            frames=config.preprocessing.frames,
+            pictures=True,
+        )
+
+    services.runner.start(session, "audit", in_thread(job), (client, request.request_id), request.answered_by)
+
+
+@handles(CreateReport)
+async def create_report(services: Services, client: Client, request: CreateReport) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    run_id = request.run_id or session.model_or(None).partition("/")[0]
+
+    def job() -> Job:
+        files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_run(run_id)}/best")
+        # The pictures of the worst errors come from the run's own folders.
+        services.data_roots.check_config(checkpoints.read_manifest(files).config)
+        return Report(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            run_id=run_id,
+            language=request.language,
+            pdf=request.pdf,
+        )
+
+    return await begin(services, client, request, session, "report", job)
+
+
+@handles(PredictImages)
+async def predict_images(services: Services, client: Client, request: PredictImages) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        for path in request.images:
+            services.data_roots.check(path)
+        return Predict(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=checkpoints.find_checkpoint(services.workspace, name).name,
+            images=request.images,
+        )
+
+    return await begin(services, client, request, session, "predict", job)
+
+
+@handles(ExplainImages)
+async def explain_images(services: Services, client: Client, request: ExplainImages) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        for path in request.images:
+            services.data_roots.check(path)
+        return Explain(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            checkpoint=checkpoints.find_checkpoint(services.workspace, name).name,
+            images=request.images,
+            target_class=request.target_class,
+        )
+
+    return await begin(services, client, request, session, "explain", job)
+
+
+@handles(StopTraining)
+async def stop_training(services: Services, client: Client, request: StopTraining) -> None:
+    services.runner.stop(client, request.request_id)
+
+
+async def begin(
+    services: Services,
+    client: Client,
+    request: QueueableRequest,
+    session: Session,
+    kind: str,
+    make_job: Callable[[], Job],
+) -> Event | None:
+    """Have the job run now (SessionBusy while another does) or, when the request says so, wait for its turn."""
+    if not (request.queue and services.queue.must_wait):
+        asker = (client, request.request_id)
+        services.runner.start(session, kind, in_thread(make_job), asker, request.answered_by)
+        return None
+    return await services.queue.add(kind, cast(AnyJob, await asyncio.to_thread(make_job)))
+
+
+def in_thread(make_job: Callable[[], Job]) -> Callable[[], Awaitable[Job]]:
+    """Return what makes the job in a thread, since it reads files."""
+    return partial(asyncio.to_thread, make_job)

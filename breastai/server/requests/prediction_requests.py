@@ -1,0 +1,112 @@
+"""The handlers of requests about images a client hands over, and about what a run's model was wrong about."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from breastai.domain import jobs
+from breastai.domain.errors import RequestInvalid
+from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered
+from breastai.domain.requests import AddImage, AskImages, ShowErrors
+from breastai.server.connections.broadcast import Client
+from breastai.server.requests.request_registry import handles
+from breastai.server.services import Services
+from breastai.storage import checkpoints
+from breastai.storage.evaluations import latest_for_errors
+from breastai.storage.exports import find_export
+from breastai.storage.workspace import Workspace
+
+KEPT_FOLDER = "kept_images"
+_ONNX = ".onnx"
+
+
+@handles(AddImage)
+async def add_image(services: Services, client: Client, request: AddImage) -> Event:
+    received = await asyncio.to_thread(services.handed.add, client.owner, request)
+    return ImageAdded(image=request.image, received=received)
+
+
+@handles(AskImages)
+async def ask_images(services: Services, client: Client, request: AskImages) -> Event | None:
+    exports = [name for name in request.models if name.endswith(_ONNX)]
+    if len(exports) == len(request.models):
+        if request.heat_maps:
+            raise RequestInvalid(["heat_maps: expected a checkpoint among models, got only exported ones"])
+        return await _ask_exports(services, client, request)
+    taken: list[jobs.HandedImage] = []
+
+    def job() -> jobs.Job:
+        models = [_named(services.workspace, name) for name in request.models]
+        taken.extend(services.handed.take(client.owner, request.images))
+        return jobs.AskCheckpoints(
+            workspace=str(services.workspace.root),
+            session_id=request.session_id,
+            images=taken,
+            models=models,
+            heat_maps=request.heat_maps,
+            keep=_place_to_keep(request),
+        )
+
+    async def prepared() -> jobs.Job:
+        return await asyncio.to_thread(job)
+
+    session = services.sessions.get(request.session_id)
+    asker = (client, request.request_id)
+    services.runner.start(
+        session, "ask_checkpoints", prepared, asker, request.answered_by, lambda: services.handed.remove(taken)
+    )
+    return None
+
+
+async def _ask_exports(services: Services, client: Client, request: AskImages) -> Event:
+    """Have the light worker answer image by image, so that other questions get their turn in between."""
+
+    def tell(event: Event) -> None:
+        services.hub.send(client, event.model_copy(update={"session_id": request.session_id}))
+
+    models = [await asyncio.to_thread(_named, services.workspace, name) for name in request.models]
+    taken = await asyncio.to_thread(services.handed.take, client.owner, request.images)
+    keep, failed = _place_to_keep(request), 0
+    try:
+        for image in taken:
+            job = jobs.AskExports(
+                workspace=str(services.workspace.root),
+                session_id=request.session_id,
+                images=[image],
+                models=models,
+                keep=keep,
+            )
+            answer = await services.light.ask(job, tell)
+            if isinstance(answer, Error):
+                return answer
+            failed += answer.failed if isinstance(answer, ImagesAnswered) else 0
+    finally:
+        await asyncio.to_thread(services.handed.remove, taken)
+    return ImagesAnswered(count=len(taken), failed=failed, kept=keep)
+
+
+def _named(workspace: Workspace, name: str) -> str:
+    """Return a model's name as a worker finds it; raise ExportNotFound or CheckpointNotFound."""
+    if name.endswith(_ONNX):
+        return workspace.relative(find_export(workspace, name))
+    return checkpoints.find_checkpoint(workspace, name).name
+
+
+def _place_to_keep(request: AskImages) -> str | None:
+    return f"{KEPT_FOLDER}/{datetime.now(UTC):%Y%m%d-%H%M%S}" if request.keep else None
+
+
+@handles(ShowErrors)
+async def show_errors(services: Services, client: Client, request: ShowErrors) -> Event:
+    def check() -> None:
+        run_id = services.workspace.existing_run(request.run_id)
+        record = latest_for_errors(services.workspace, run_id)
+        if record is not None:
+            # The pictures come from the folder that was evaluated, or from the run's own.
+            services.data_roots.check(record.data)
+            files = checkpoints.find_checkpoint(services.workspace, record.checkpoint)
+            services.data_roots.check_config(checkpoints.read_manifest(files).config)
+
+    await asyncio.to_thread(check)
+    return await services.light.ask(
+        jobs.ShowErrors(workspace=str(services.workspace.root), session_id=request.session_id, run_id=request.run_id)
+    )

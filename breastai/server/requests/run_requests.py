@@ -1,0 +1,51 @@
+"""The handlers of requests about the workspace's runs, past ones too."""
+
+import asyncio
+
+from breastai.domain.errors import RunInUse
+from breastai.domain.events import Event, RunAnnotated, RunDeleted, RunsList
+from breastai.domain.requests import AnnotateRun, CompareRuns, DeleteRun, ListRuns
+from breastai.server.connections.broadcast import Client
+from breastai.server.requests.request_registry import handles
+from breastai.server.services import Services
+from breastai.storage import runs
+
+
+@handles(ListRuns)
+async def list_runs(services: Services, client: Client, request: ListRuns) -> Event:
+    entries = await asyncio.to_thread(services.runs.list, request.search, services.runner.running_run)
+    page = entries[request.first : request.first + request.limit]
+    return RunsList(runs=page, total=len(entries), first=request.first, search=request.search)
+
+
+@handles(AnnotateRun)
+async def annotate_run(services: Services, client: Client, request: AnnotateRun) -> Event:
+    return await asyncio.to_thread(_annotated, services, request, services.runner.running_run)
+
+
+def _annotated(services: Services, request: AnnotateRun, running: str | None) -> RunAnnotated:
+    before = runs.read_notes(services.workspace, services.workspace.existing_run(request.run_id))
+    tags = (
+        before.tags if request.tags is None else list(dict.fromkeys(tag.strip() for tag in request.tags if tag.strip()))
+    )
+    note = before.note if request.note is None else request.note.strip()
+    runs.write_notes(services.workspace, request.run_id, runs.RunNotes(tags=tags, note=note))
+    return RunAnnotated(run=services.runs.entry(request.run_id, running))
+
+
+@handles(DeleteRun)
+async def delete_run(services: Services, client: Client, request: DeleteRun) -> Event:
+    if request.run_id == services.runner.running_run:
+        raise RunInUse(request.run_id)
+    gone = await asyncio.to_thread(runs.delete_run, services.workspace, request.run_id)
+    services.runs.forget(request.run_id)
+    services.queue.forget(request.run_id)
+    deleted = RunDeleted(deleted=request.run_id, checkpoints=gone)
+    for session in services.sessions:
+        session.apply(deleted)
+    return deleted
+
+
+@handles(CompareRuns)
+async def compare_runs(services: Services, client: Client, request: CompareRuns) -> Event:
+    return await asyncio.to_thread(runs.compare_runs, services.workspace, services.runs, request.run_ids)
