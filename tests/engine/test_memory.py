@@ -147,7 +147,7 @@ def test_under_a_real_limit_a_batch_is_cut_before_the_first_epoch_and_the_run_is
     workspace = Workspace.open(tmp_path / "limited")
     large = {"data": {"batch_size": 32, "image_size": 96}, **ONE_EPOCH}
     job = Train(workspace=str(workspace.root), run_id="run", config=small_config(large))
-    room_mib = 620
+    room_mib = 704
     done = subprocess.run(
         [sys.executable, "-c", _UNDER_A_LIMIT, str(room_mib)],
         input=job.model_dump_json() + "\n",

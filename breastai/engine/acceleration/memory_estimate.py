@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
+import scipy.linalg
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -175,6 +177,7 @@ def fit_batch(
     if runtime.device.type != "cpu":
         return config, None
     step = step_bytes(model, config.data.image_size, runtime)
+    reserve_blas_buffers()
     gc.collect()
     available = available_bytes() // processes_here
 
@@ -197,6 +200,17 @@ def fit_batch(
         features_bytes=available // 4,
     )
     return fitted, record
+
+
+def reserve_blas_buffers() -> None:
+    """Make NumPy's and SciPy's OpenBLAS take their buffers now, while there is memory.
+
+    OpenBLAS takes a buffer at its first call and keeps it. Where a limit of the process (`ulimit -v`) refuses it, it
+    asks again for ever, so a run would hang at the end of its first epoch, where the decision rule is fitted.
+    """
+    one = np.ones((1, 1))
+    np.linalg.cholesky(one)
+    scipy.linalg.cholesky(one)
 
 
 def with_smaller_batch(config: Config) -> Config | None:
