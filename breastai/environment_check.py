@@ -19,6 +19,7 @@ from breastai.domain.config import Config, parse_config, read_config_file
 from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.interrupted_runs import resumable_runs
+from breastai.storage.lease import Lease
 from breastai.storage.workspace import Workspace
 
 GIB = 2**30
@@ -237,7 +238,7 @@ def runs(root: Path) -> Iterator[Finding]:
     """Tell of runs that ended before their end, and of those that go on now. Takes no lock, and writes nothing."""
     place = Workspace(root)
     there = place.runs()
-    going = [run_id for run_id in there if place.is_run_held(run_id)]
+    going = [run_id for run_id in there if Lease(place).holder(run_id)]
     ended = resumable_runs(place)
     interrupted = [run.run_id for run in ended if run.cause != "stopped"]
     finding = f"{len(there)} in this workspace" if there else "none yet"

@@ -14,6 +14,7 @@ from breastai.cli import run
 from breastai.domain.events import TrainingStarted, TrainingStopped
 from breastai.environment_check import Finding
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 from breastai.storage.workspace import Workspace
 
 Check = Callable[[Path], Iterator[Finding]]
@@ -173,7 +174,7 @@ def test_runs_that_were_interrupted_or_go_on_are_told_as_everywhere_else(tmp_pat
         if ending is not None:
             journal.stamp(ending)
         journal.close()
-    with workspace.lock_run("c"):
+    with Lease(workspace).take("c"):
         found = only(environment_check.runs, tmp_path)
     assert (
         found.finding == "3 in this workspace; in progress: c; 1 stopped before the end; 1 interrupted, the last one b"

@@ -17,6 +17,7 @@ pytest.importorskip("torch", reason="training needs the extra train")
 from breastai.cli import run
 from breastai.commands.output import JsonLines
 from breastai.domain.events import Event, TrainingUpdate
+from breastai.storage.lease import Lease
 
 # Small enough for a test, and the same on every machine: one thread, float32.
 SMALL = {
@@ -374,7 +375,7 @@ def test_a_run_in_use_by_another_process_is_left_alone(finished: tuple[Project, 
     from breastai.storage.workspace import Workspace
 
     project, run_id = finished
-    with Workspace.open(project.root).lock_run(run_id):
+    with Lease(Workspace.open(project.root)).take(run_id):
         error = project.error("resume", run_id, "--epochs", "3", status=1)
     assert error["code"] == "run.locked"
 

@@ -12,6 +12,7 @@ from breastai.domain.study import StudyMember, TuningState
 from breastai.scale.study_runner import MemberFailed, StudyInProgress, progress_of_member
 from breastai.scale.trial_run import OBJECTIVE, run_trial, trial_config
 from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, remove_checkpoint
+from breastai.storage.lease import Lease
 
 if TYPE_CHECKING:
     from breastai.scale.optuna_trials import Trials
@@ -123,7 +124,7 @@ class Search:
             for kind in checkpoint_kinds(workspace, member.run_id):
                 if (member.run_id, kind) != (keep, "best"):
                     # Whoever has resumed a trial by hand keeps it.
-                    with contextlib.suppress(RunLocked), workspace.lock_run(member.run_id):
+                    with contextlib.suppress(RunLocked), Lease(workspace).take(member.run_id, wait_s=0):
                         remove_checkpoint(checkpoint_files(workspace, member.run_id, kind))
 
     def _taken_in(self) -> TuningUpdate:

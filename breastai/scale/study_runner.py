@@ -23,6 +23,7 @@ from breastai.domain.run_history import thin_history
 from breastai.domain.study import CURVES, Study, StudyMember
 from breastai.engine.training.training_job import resume, train
 from breastai.storage.journal import read_events
+from breastai.storage.lease import Lease
 from breastai.storage.run_recorder import Stop, StopReason, as_breastai_errors, journal_events
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
@@ -90,7 +91,7 @@ def run_study(
 
     `work` returns the event that completes the study. Raises RunLocked while another process works on it.
     """
-    with workspace.lock_run(study.study_id):
+    with Lease(workspace).take(study.study_id):
         begun = study.model_copy(update={"state": "running", "message": ""})
         progress = StudyInProgress(begun, workspace, session_id, stop_requested)
         save_study(workspace, begun)

@@ -27,7 +27,7 @@ from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
 from breastai.storage.held_back import hold_back, own_settings
 from breastai.storage.private_files import private_folder
-from breastai.storage.studies import check_study_of
+from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
 
 KEPT = 5
@@ -194,8 +194,7 @@ def restore_backup(workspace: Workspace, name: str) -> Restored:
         _place(workspace, file.name)  # all are checked before the first is written
     with zipfile.ZipFile(path) as archive, contextlib.ExitStack() as held:
         for run_id in sorted({file.name.split("/")[1] for file in files if file.name.count("/") > 1}):
-            check_study_of(workspace, run_id)
-            held.enter_context(workspace.lock_run(run_id))
+            held.enter_context(take_whole_run(workspace, run_id))
         create_backup(workspace, keep=len(list_backups(workspace)) + 1)
         beyond: list[HeldBack] = []
         put_back = []

@@ -16,7 +16,7 @@ from breastai.domain.config import Config, of_a_model
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, RunLocked
 from breastai.domain.events import CheckpointEntry
-from breastai.storage.studies import check_study_of
+from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
 # best, last, or a good epoch that is no longer the best: epoch-0007.
@@ -223,8 +223,7 @@ def delete_checkpoint(workspace: Workspace, name: str) -> CheckpointFiles:
     run_id = files.name.partition("/")[0]
     had_folder = workspace.run_dir(run_id).is_dir()
     try:
-        check_study_of(workspace, run_id)
-        with workspace.lock_run(run_id):
+        with take_whole_run(workspace, run_id):
             remove_checkpoint(files)
     except RunLocked:
         raise CheckpointInUse(files.name) from None

@@ -20,6 +20,7 @@ from breastai.domain.events import (
 from breastai.domain.messages import encode_event
 from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
 from breastai.storage.journal import last_event, latest_events, mend, read_events
+from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
 from breastai.storage.studies import latest_study, study_file, study_of
 from breastai.storage.workspace import Workspace, naming_full_disk
@@ -62,7 +63,7 @@ def is_any_unfinished_run_held(workspace: Workspace) -> bool:
         try:
             facts = journal.stat()
             run = _ending(journal, facts.st_mtime_ns, facts.st_size)
-            if run is not None and run.cause != "stopped" and workspace.is_run_held(run_id):
+            if run is not None and run.cause != "stopped" and Lease(workspace).holder(run_id):
                 return True
         except (BreastAIError, OSError):
             continue
@@ -124,7 +125,7 @@ def config_of(workspace: Workspace, run_id: str) -> Config:
 def dismiss(workspace: Workspace, run_id: str) -> None:
     """Write down that the user leaves an interrupted run as it is; raise RunNotFound, or RunLocked while it goes on."""
     journal = workspace.journal_file(workspace.existing_run(run_id))
-    with workspace.lock_run(run_id):
+    with Lease(workspace).take(run_id):
         last = mend(journal)
         event = TrainingStopped(
             reason="user",
@@ -147,7 +148,7 @@ def _unfinished(workspace: Workspace) -> list[InterruptedRun]:
             run = _ending(journal, facts.st_mtime_ns, facts.st_size)
         except (BreastAIError, OSError):
             continue
-        if run is not None and study_of(workspace, run_id) is None and not workspace.is_run_held(run_id):
+        if run is not None and study_of(workspace, run_id) is None and Lease(workspace).holder(run_id) is None:
             found.append(run)
     return sorted(found, key=lambda run: _moment(run.time), reverse=True)
 

@@ -26,6 +26,7 @@ from breastai.storage.backup_archive import backup_event, create_backup
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.experiment_trackers import Trackers
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
 from breastai.storage.workspace import Workspace
 
@@ -49,7 +50,7 @@ def journal_events(
     with contextlib.ExitStack() as held:
         if isinstance(job, Resume):
             workspace.existing_run(job.run_id)
-            held.enter_context(workspace.lock_run(job.run_id))  # before looking at what another process may write
+            held.enter_context(Lease(workspace).take(job.run_id))  # before looking at what another process may write
         journal = Journal(workspace.journal_file(job.run_id), job.run_id, job.session_id, opened=False)
         held.callback(journal.close)
         pace = Pace()
@@ -68,7 +69,7 @@ def journal_events(
             first = next(events)
         trackers = Trackers.of(first, workspace, job.run_id)
         if isinstance(job, Train):
-            held.enter_context(workspace.lock_run(job.run_id))
+            held.enter_context(Lease(workspace).take(job.run_id))
         journal.open()
         epochs = 0
         try:

@@ -15,8 +15,8 @@ from breastai.domain.list_entries import RunEntry
 from breastai.domain.run_history import columns, thin_history
 from breastai.storage.checkpoints import checkpoint_kinds
 from breastai.storage.journal import journal_lines
-from breastai.storage.run_lock import HOLDER, LOCK
-from breastai.storage.studies import check_study_of
+from breastai.storage.lease import HOLDER, LOCK, Lease
+from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
 
 # What the summary is made of. User's words in a line stand inside JSON strings, where quotes are escaped, so these
@@ -64,7 +64,7 @@ class RunSummaries:
         notes = read_notes(self._workspace, run_id)
         state = known[1].state
         # A process of the command line trains runs too.
-        if run_id == running or (state == "unknown" and self._workspace.is_run_held(run_id)):
+        if run_id == running or (state == "unknown" and Lease(self._workspace).holder(run_id)):
             state = "running"
         changes = {
             "state": state,
@@ -103,9 +103,8 @@ def delete_run(workspace: Workspace, run_id: str) -> list[str]:
     folder, weights = workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)
     if any(path.is_symlink() for path in (folder, weights)):
         raise RunLocked(run_id)
-    check_study_of(workspace, run_id)
     gone = [f"{run_id}/{kind}" for kind in checkpoint_kinds(workspace, run_id)]
-    with workspace.lock_run(run_id):
+    with take_whole_run(workspace, run_id):
         if weights.is_dir():
             for manifest in weights.glob("*.json"):  # without it what is left is never listed
                 manifest.unlink()

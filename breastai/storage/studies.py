@@ -1,12 +1,14 @@
 """Studies on disk: study.json in a folder of their own under logs/, beside those of their runs."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from breastai.domain.errors import RunLocked, StudyDamaged, StudyNotFound
 from breastai.domain.study import Study
+from breastai.storage.lease import Lease
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 
@@ -50,14 +52,20 @@ def latest_study(workspace: Workspace) -> Study | None:
 
 def is_going_on(workspace: Workspace, study_id: str) -> bool:
     """Return whether a process works on the study."""
-    return workspace.is_run_held(study_id)
+    return Lease(workspace).holder(study_id) is not None
 
 
-def check_study_of(workspace: Workspace, run_id: str) -> None:
-    """Raise RunLocked while a process works on the study that a run is a member of: the study still needs the run."""
+@contextlib.contextmanager
+def take_whole_run(workspace: Workspace, run_id: str) -> Iterator[None]:
+    """Hold a run whose files are to be deleted or replaced; raise RunLocked.
+
+    Also while a process works on the study that the run is a member of: the study still needs the run.
+    """
     study_id = study_of(workspace, run_id)
     if study_id is not None and is_going_on(workspace, study_id):
         raise RunLocked(study_id)
+    with Lease(workspace).take(run_id):
+        yield
 
 
 def study_of(workspace: Workspace, run_id: str) -> str | None:

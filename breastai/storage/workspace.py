@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from breastai.domain.data_locations import is_remote
-from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
+from breastai.domain.errors import DiskFull, NameInvalid, RunNotFound, WorkspaceUnusable
 from breastai.storage.private_files import make_private, make_tree_private, private_folder
 from breastai.storage.remote_mirror import as_written, local_place
-from breastai.storage.run_lock import LOCK, is_held, shown_as_held
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names Windows keeps for devices, whatever their ending.
@@ -118,27 +115,6 @@ class Workspace:
         if not _NAME.fullmatch(run_id) or not self.journal_file(run_id).is_file():
             raise RunNotFound(run_id, self.runs()[-10:])
         return run_id
-
-    @contextlib.contextmanager
-    def lock_run(self, run_id: str) -> Iterator[None]:
-        """Hold a run for this process alone; raise RunLocked when another holds it. Released by a crash too."""
-        folder = self.run_dir(run_id)
-        lock = FileLock(folder / LOCK, mode=0o600)
-        try:
-            with naming_full_disk(folder / LOCK):
-                private_folder(folder)
-                lock.acquire(timeout=0)
-        except Timeout:
-            raise RunLocked(run_id) from None
-        try:
-            with shown_as_held(folder):
-                yield
-        finally:
-            lock.release()
-
-    def is_run_held(self, run_id: str) -> bool:
-        """Return whether a process holds a run. Takes no lock: whoever looks never stands in anyone's way."""
-        return is_held(self.run_dir(run_id))
 
 
 def safe_name(name: str) -> str:

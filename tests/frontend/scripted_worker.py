@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from breastai.storage.lease import Lease
 from breastai import worker
 from breastai.data import remote_inputs
 from breastai.domain.config import Config, overlay
@@ -367,7 +368,7 @@ def crossval(job: Crossval, workspace: Workspace, stop: Callable[[], object]) ->
         config=overlay(job.config.model_dump(mode="json"), {"crossval": {"tune": True}}),
         members=[judged(members[0]), *members[1:]],
     )  # fmt: skip
-    with workspace.lock_run(job.study_id):
+    with Lease(workspace).take(job.study_id):
         yield StudyStarted(study=study.model_copy(update={"members": members}))
         yield StudyMemberChanged(study_id=study.study_id, member=study.members[0])
         now = members[1].model_copy(update={"state": "running", "epoch": 1, "curves": curves(1, 0.1)})

@@ -20,6 +20,7 @@ from breastai.domain.study import Study, StudyMember
 from breastai.scale.study_runner import StudyInProgress, progress_of_member, run_member, run_study
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.interrupted_runs import interrupted_runs
+from breastai.storage.lease import Lease
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 
@@ -109,7 +110,7 @@ def test_a_run_that_fails_ends_the_study_with_its_reason(
 
 
 def test_two_processes_do_not_work_on_one_study(workspace: Workspace, config: Config) -> None:
-    with workspace.lock_run("study"), pytest.raises(RunLocked):
+    with Lease(workspace).take("study"), pytest.raises(RunLocked):
         next(run_study(a_study("a"), workspace, "default", lambda: False, all_members(config)))
 
 

@@ -12,6 +12,7 @@ from breastai.server import background_tasks
 from breastai.server.jobs.job_queue import QueuedJob, QueueFile
 from breastai.server.jobs.next_job import Line, choose_next, must_wait
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 
 STARTED = TrainingStarted(
     architecture="resnet50", epochs=5, class_names=["benign", "malignant"], config=Config().model_dump(mode="json")
@@ -82,7 +83,7 @@ def test_a_worker_that_still_saves_keeps_the_queue_waiting_too(play, restarted, 
         assert [await begun(stage) for _ in range(2)] == [("resume", "run-1"), ("resume", "run-2")]
 
     with contextlib.ExitStack() as held:
-        held.enter_context(restarted.lock_run("run-2"))
+        held.enter_context(Lease(restarted).take("run-2"))
         play(story)
 
 

@@ -3,6 +3,7 @@
 from breastai.domain.events import Log, TrainingStarted, TrainingStopped
 from breastai.domain.study import Study, StudyMember
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 from breastai.storage.studies import save_study
 
 STARTED = TrainingStarted(architecture="resnet50", epochs=3, class_names=["benign", "malignant"], config={})
@@ -65,7 +66,7 @@ def test_the_latest_study_is_there_after_a_restart_and_its_runs_are_not_the_late
 
         # A process of its own goes on with it: whoever connects then sees how far it is.
         save_study(workspace, study.with_member(member.model_copy(update={"epoch": 2})))
-        with workspace.lock_run("run-2"):
+        with Lease(workspace).take("run-2"):
             await stage.connect()
         snapshot = stage.welcome["snapshot"]
         assert (snapshot["study"]["state"], snapshot["study"]["members"][0]["epoch"]) == ("running", 2)

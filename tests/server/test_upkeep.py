@@ -11,6 +11,7 @@ from breastai.domain.events import Log, TrainingStarted, TrainingStopped
 from breastai.server import background_tasks
 from breastai.storage.backup_archive import backup_is_due, create_backup, list_backups
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 
 STARTED = TrainingStarted(
     architecture="resnet50", epochs=5, class_names=["benign", "malignant"], config=Config().model_dump(mode="json")
@@ -88,7 +89,7 @@ def test_a_run_whose_worker_still_saves_is_waited_for(play, workspace, monkeypat
         await script.ask("ping")
 
     with contextlib.ExitStack() as held:
-        held.enter_context(workspace.lock_run("run-1"))
+        held.enter_context(Lease(workspace).take("run-1"))
         play(story)
 
 

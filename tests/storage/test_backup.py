@@ -16,6 +16,7 @@ from breastai.storage.backup_archive import create_backup, list_backups, restore
 from breastai.storage.documents import save_named_config
 from breastai.storage.evaluations import count_opening, openings_file
 from breastai.storage.journal import MOST_LINE_BYTES
+from breastai.storage.lease import Lease
 from breastai.storage.runs import RunNotes, read_notes, write_notes
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
@@ -128,7 +129,7 @@ def test_what_a_running_study_still_needs_is_not_restored_over(workspace):
     save_study(workspace, Study(study_id="r", kind="crossval", created="2026-01-01", config={}, members=[]))
     (workspace.logs_dir / "r1").rename(workspace.logs_dir / "r-1")
     made = create_backup(workspace, run_id="r-1").path.name
-    with workspace.lock_run("r"), pytest.raises(RunLocked):
+    with Lease(workspace).take("r"), pytest.raises(RunLocked):
         restore_backup(workspace, made)
     assert restore_backup(workspace, made).files == ["logs/r-1/events.jsonl"]
 

@@ -20,6 +20,7 @@ from breastai.storage.checkpoints import (
     list_checkpoints,
     verify_checkpoint,
 )
+from breastai.storage.lease import Lease
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
@@ -222,11 +223,11 @@ def test_deleting_leaves_nothing(workspace: Workspace) -> None:
 
 def test_a_checkpoint_is_not_deleted_while_any_process_trains_its_run_or_its_study(workspace: Workspace) -> None:
     save(workspace, b"weights")
-    with workspace.lock_run("run"), pytest.raises(CheckpointInUse):
+    with Lease(workspace).take("run"), pytest.raises(CheckpointInUse):
         delete_checkpoint(workspace, "run/last")
     save(workspace, b"weights", run_id="study-1")
     save_study(workspace, Study(study_id="study", kind="crossval", created="", config={}, members=[]))
-    with workspace.lock_run("study"), pytest.raises(CheckpointInUse):
+    with Lease(workspace).take("study"), pytest.raises(CheckpointInUse):
         delete_checkpoint(workspace, "study-1/last")
     assert len(list_checkpoints(workspace)) == 2
     delete_checkpoint(workspace, "run/last")

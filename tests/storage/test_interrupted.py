@@ -27,6 +27,7 @@ from breastai.storage.interrupted_runs import (
     resumable_runs,
 )
 from breastai.storage.journal import Journal, last_event
+from breastai.storage.lease import Lease
 from breastai.storage.runs import RunSummaries
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
@@ -124,7 +125,7 @@ def test_looking_at_runs_and_studies_takes_no_lock_and_writes_nothing(
 
 def test_a_run_that_goes_on_now_is_not_interrupted(workspace: Workspace) -> None:
     write(workspace, "run", STARTED)
-    with workspace.lock_run("run"):
+    with Lease(workspace).take("run"):
         assert interrupted_runs(workspace) == []
         assert is_any_unfinished_run_held(workspace)
         assert [entry.state for entry in RunSummaries(workspace).list()] == ["running"]

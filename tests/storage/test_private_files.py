@@ -18,6 +18,7 @@ from breastai.domain.events import Log
 from breastai.storage.backup_archive import create_backup, restore_backup
 from breastai.storage.evaluations import count_opening
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 from breastai.storage.private_files import make_tree_private, open_private, private_folder
 from breastai.storage.remote_mirror import Copy, write_index
 from breastai.storage.salt import project_salt
@@ -45,7 +46,7 @@ def test_all_that_a_workspace_comes_to_hold_is_its_owners_alone(tmp_path: Path) 
     journal = Journal(workspace.journal_file("run-1"), "run-1", "default")
     journal.stamp(Log(level="info", message="a"))
     journal.close()
-    with workspace.lock_run("run-1"):
+    with Lease(workspace).take("run-1"):
         count_opening(workspace, "f", "c")
     project_salt(workspace)
     atomic_write(workspace.config_file, b"{}\n")

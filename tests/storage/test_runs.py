@@ -12,6 +12,7 @@ from breastai.domain.events import TrainingStarted, TrainingStopped, TrainingUpd
 from breastai.domain.run_history import thin_history
 from breastai.domain.study import Study
 from breastai.storage.journal import Journal
+from breastai.storage.lease import Lease
 from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_run, read_notes, write_notes
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
@@ -130,7 +131,7 @@ def test_a_deleted_run_leaves_nothing_but_exports(workspace: Workspace, record: 
 
 def test_a_run_that_a_process_works_on_is_not_deleted(workspace: Workspace, record: Callable[..., str]) -> None:
     record("a")
-    with workspace.lock_run("a"), pytest.raises(RunLocked):
+    with Lease(workspace).take("a"), pytest.raises(RunLocked):
         delete_run(workspace, "a")
     assert workspace.runs() == ["a"]
 
@@ -140,7 +141,7 @@ def test_a_run_that_a_study_in_progress_still_needs_is_not_deleted(
 ) -> None:
     record("study-1")
     save_study(workspace, Study(study_id="study", kind="crossval", created="", config={}, members=[]))
-    with workspace.lock_run("study"), pytest.raises(RunLocked):
+    with Lease(workspace).take("study"), pytest.raises(RunLocked):
         delete_run(workspace, "study-1")
     delete_run(workspace, "study-1")
     assert workspace.runs() == []

@@ -2,13 +2,11 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from breastai.domain.errors import DiskFull, NameInvalid, RunLocked, RunNotFound, WorkspaceUnusable
+from breastai.domain.errors import DiskFull, NameInvalid, RunNotFound, WorkspaceUnusable
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 
@@ -55,24 +53,6 @@ def test_relative_paths_have_forward_slashes(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
     assert workspace.relative(tmp_path / "exports" / "onnx" / "m.onnx") == "exports/onnx/m.onnx"
     assert workspace.relative(tmp_path.parent / "elsewhere") == (tmp_path.parent / "elsewhere").as_posix()
-
-
-def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
-    workspace = Workspace.open(tmp_path)
-    code = (
-        "import sys\nfrom breastai.storage.workspace import Workspace\n"
-        "with Workspace.open(sys.argv[1]).lock_run('run'):\n    print('held', flush=True)\n    sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(RunLocked), workspace.lock_run("run"):
-            pass
-        other.kill()
-    with workspace.lock_run("run"):  # a crash lets go of it
-        pass
 
 
 def test_unknown_runs_are_refused_by_name(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from breastai.server.jobs.supervisor import Ending, Slot, Supervisor
 from breastai.server.logs.audit_log import tell
 from breastai.server.logs.server_log import LOG
 from breastai.storage.journal import mend
+from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
 from breastai.storage.workspace import Workspace
 
@@ -235,7 +236,7 @@ def _write_down(workspace: Workspace, run_id: str, events: list[Event]) -> None:
     """Append to the journal of a run whose worker is gone what it could not write itself."""
     journal = workspace.journal_file(run_id)
     try:
-        with workspace.lock_run(run_id):
+        with Lease(workspace).take(run_id):
             mend(journal)
             with open_private(journal, "ab") as file:
                 file.write("".join(encode_event(event) + "\n" for event in events).encode())

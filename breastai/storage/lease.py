@@ -1,6 +1,7 @@
-"""Who holds a run: what the holder of run.lock leaves for others to see, and seeing it without taking any lock.
+"""The lease of a run or study: one process holds it, everyone may see who, and seeing takes no lock.
 
-On Linux the holder puts a lock of the open file description (fcntl(2), F_OFD_SETLK) on run.lock beside the one that
+Whoever writes to a run (training, resuming, deleting, restoring, dismissing) takes its lease; whoever only reads (lists,
+backups, reports) asks for the holder. On Linux the holder puts a lock of the open file description (fcntl(2), F_OFD_SETLK) on run.lock beside the one that
 keeps others out, and F_OFD_GETLK asks for it: the kernel answers, nothing is taken, and a holder that was killed is gone
 at once, also in another container or over NFS. Elsewhere, and where a file system knows no such locks, a record beside
 names the holding process by number and start, so that a number that was given out again is nobody's.
@@ -12,14 +13,20 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from breastai.storage.private_files import open_private
+from breastai.domain.errors import RunLocked
+from breastai.storage.private_files import open_private, private_folder
+from breastai.storage.workspace import Workspace, naming_full_disk
 
+# How long taking waits for the holder before: one that is killed is gone at once, one that ends closes its files first.
+WAIT_S = 2.0
 LOCK = "run.lock"
 HOLDER = "run.holder.json"
 # struct flock of 64-bit Linux: type, whence, start, length (0: to the end), process.
@@ -36,8 +43,51 @@ class Holder(BaseModel):
     started: float
 
 
+# A holder of whom nothing is known but that it holds.
+UNKNOWN = Holder(host="", pid=0, started=0.0)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The leases of a workspace's runs and studies; a study's is that of its own folder."""
+
+    workspace: Workspace
+
+    @contextlib.contextmanager
+    def take(self, run_id: str, wait_s: float | None = None) -> Iterator[None]:
+        """Hold a run for this process alone while the block runs; a crash lets go of it too.
+
+        Waits for a holder that is about to end, `wait_s` or else WAIT_S; then raises RunLocked.
+        """
+        folder = self.workspace.run_dir(run_id)
+        lock = FileLock(folder / LOCK, mode=0o600)
+        try:
+            with naming_full_disk(folder / LOCK):
+                private_folder(folder)
+                lock.acquire(timeout=WAIT_S if wait_s is None else wait_s)
+        except Timeout:
+            raise RunLocked(run_id) from None
+        try:
+            with _shown_as_held(folder):
+                yield
+        finally:
+            lock.release()
+
+    def holder(self, run_id: str) -> Holder | None:
+        """Return who holds a run, None when nobody does. Takes no lock, waits for nobody and writes nothing."""
+        folder = self.workspace.run_dir(run_id)
+        record = _read_record(folder / HOLDER)
+        try:
+            is_held = _is_described(folder / LOCK)
+        except FileNotFoundError:
+            return None
+        except OSError:  # this system, or this file system, can't say
+            return record if record is not None and _is_alive(record) else None
+        return (record or UNKNOWN) if is_held else None
+
+
 @contextlib.contextmanager
-def shown_as_held(folder: Path) -> Iterator[None]:
+def _shown_as_held(folder: Path) -> Iterator[None]:
     """Let others see that this process holds the run of `folder`, whose run.lock it has; until the block ends.
 
     What can't be written, as on a full disk, keeps nobody from working.
@@ -53,16 +103,6 @@ def shown_as_held(folder: Path) -> Iterator[None]:
         finally:
             with contextlib.suppress(OSError):
                 record.unlink(missing_ok=True)
-
-
-def is_held(folder: Path) -> bool:
-    """Return whether a process holds the run of `folder`. Takes no lock and writes nothing."""
-    try:
-        return _is_described(folder / LOCK)
-    except FileNotFoundError:
-        return False
-    except OSError:  # this system, or this file system, can't say
-        return _is_recorded(folder / HOLDER)
 
 
 # --- by the kernel -------------------------------------------------------------------------------
@@ -107,12 +147,15 @@ def _this_process() -> Holder:
     return Holder(host=socket.gethostname(), pid=os.getpid(), started=psutil.Process().create_time())
 
 
-def _is_recorded(record: Path) -> bool:
-    """Return whether the process that a record names is alive. One of another machine is believed to be."""
+def _read_record(record: Path) -> Holder | None:
     try:
-        holder = Holder.model_validate_json(record.read_bytes())
+        return Holder.model_validate_json(record.read_bytes())
     except (OSError, ValidationError, ValueError):
-        return False  # none, or torn by a power failure
+        return None  # none, or torn by a power failure
+
+
+def _is_alive(holder: Holder) -> bool:
+    """Return whether the process that a record names is alive. One of another machine is believed to be."""
     if holder.host != socket.gethostname():
         return True
     try:
