@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from breastai.clinical.audit_job import audit_record, folders_below
-from breastai.data.data_split import split
+from breastai.data.cases.data_split import split
 from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace
 

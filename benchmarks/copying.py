@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from breastai.data.class_folders import scan
-from breastai.data.remote_copy import mirror
-from breastai.data.remote_store import RemoteStore
+from breastai.data.remote.remote_copy import mirror
+from breastai.data.remote.remote_store import RemoteStore
+from breastai.data.sources.class_folders import scan
 from breastai.storage.remote_mirror import copies_of
 
 FILE_BYTES = 30_000

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from kill_anywhere import small_config
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import Event
 from breastai.domain.jobs import Resume, Train

@@ -27,8 +27,8 @@ import numpy as np
 import torch
 
 from breastai.clinical.intervals import auc, delong_test, proportion
-from breastai.data.cases import labelled_images, usable_folders
-from breastai.data.phantoms import phantom
+from breastai.data.cases.cases import labelled_images, usable_folders
+from breastai.data.phantoms.phantom_dataset import phantom
 from breastai.domain.config import ModelSettings
 from breastai.domain.decision_rule import Calibration
 from breastai.domain.errors import ExportLosesAccuracy

@@ -29,7 +29,7 @@ from typing import Any, NoReturn
 import psutil
 from websockets.sync.client import ClientConnection, connect
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import AnyJob, Resume, Train

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config, parse_config
 from breastai.domain.events import CrossvalComplete, Event, Log, StudyMemberChanged
 from breastai.domain.jobs import Crossval

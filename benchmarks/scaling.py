@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 _PARAMETERS = 3.6e6  # Lite0 with what is added to it
 _GRADIENT_BYTES = 4 * _PARAMETERS

@@ -21,7 +21,7 @@ import psutil
 from kill_anywhere import LIFE_S, ServerLife, asked, small_config
 from websockets.sync.client import ClientConnection, connect
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import overlay
 from breastai.storage.workspace import Workspace
 

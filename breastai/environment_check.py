@@ -196,8 +196,8 @@ def configuration(root: Path) -> Iterator[Finding]:
 
 
 def image_folders(root: Path) -> Iterator[Finding]:
-    from breastai.data.class_folders import scan
-    from breastai.data.layout import folder_of_split
+    from breastai.data.sources.class_folders import scan
+    from breastai.data.sources.layout import folder_of_split
     from breastai.domain.data_locations import is_remote
 
     settings = _configured(root).data

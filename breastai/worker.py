@@ -156,7 +156,7 @@ def _images_here(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Gen
 
     It is no part of a run yet: a storage that can't be read leaves no trace of a run.
     """
-    from breastai.data.remote_inputs import copy_inputs
+    from breastai.data.remote.remote_inputs import copy_inputs
 
     pace = Pace()
     events = as_breastai_errors(copy_inputs(job, workspace), workspace)

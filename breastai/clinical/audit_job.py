@@ -15,23 +15,17 @@ import breastai
 from breastai.clinical import image_audit as auditor
 from breastai.clinical import image_facts, shortcut_features
 from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
-from breastai.data import (
-    decode,
-    dicom,
-    duplicate_candidates,
-    duplicate_verification,
-    image_features,
-    near_duplicates,
-    split_groups,
-)
 from breastai.data.background import with_progress
-from breastai.data.cases import list_folders
-from breastai.data.class_folders import ImageFolder, scan
-from breastai.data.decode import read_content
-from breastai.data.frames import with_frames
-from breastai.data.layout import data_root, split_folders
-from breastai.data.patient_ids import patients_in
-from breastai.data.thumbnails import thumbnail_uri
+from breastai.data.cases import split_groups
+from breastai.data.cases.cases import list_folders
+from breastai.data.decoders import decode, dicom
+from breastai.data.decoders.decode import read_content
+from breastai.data.duplicates import duplicate_candidates, duplicate_verification, image_features, near_duplicates
+from breastai.data.patients.patient_ids import patients_in
+from breastai.data.preprocessing.thumbnails import thumbnail_uri
+from breastai.data.sources.class_folders import ImageFolder, scan
+from breastai.data.sources.frames import with_frames
+from breastai.data.sources.layout import data_root, split_folders
 from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion, ProgressUpdate
 from breastai.domain.jobs import Audit

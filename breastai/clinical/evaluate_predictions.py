@@ -7,7 +7,7 @@ from functools import partial
 import breastai
 from breastai.clinical.evidence import compare, gather_evidence, thin_curve
 from breastai.data.background import run_with_progress
-from breastai.data.predictions_table import Predictions, match_predictions, read_predictions
+from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.class_words import class_in_question
 from breastai.domain.errors import TargetClassUnknown

@@ -12,10 +12,10 @@ from breastai.clinical.image_findings import READING_FAULTS, reading_faults
 from breastai.clinical.intervals import wilson
 from breastai.clinical.known_patients import across_patients, doubtful, within_patients
 from breastai.clinical.shortcut_features import find_shortcuts
-from breastai.data.bit_depth import depth_of_set
-from breastai.data.class_folders import ImageFolder
-from breastai.data.frames import by_file, file_of
-from breastai.data.near_duplicates import Duplicates, find_duplicates
+from breastai.data.decoders.bit_depth import depth_of_set
+from breastai.data.duplicates.near_duplicates import Duplicates, find_duplicates
+from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.frames import by_file, file_of
 
 Severity = Literal["error", "warning", "info"]
 

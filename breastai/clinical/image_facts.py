@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.colour_space import Mistake, mistaken_colour_space
-from breastai.data.content import reason_without_content
-from breastai.data.decode import content_hash, decode_image, read_content, says_burned_in
-from breastai.data.device import device_of
-from breastai.data.near_duplicates import thumbnail
+from breastai.data.decoders.decode import content_hash, decode_image, read_content, says_burned_in
+from breastai.data.decoders.device import device_of
+from breastai.data.duplicates.near_duplicates import thumbnail
+from breastai.data.preprocessing.content import reason_without_content
 from breastai.domain.errors import ImageUnreadable
 
 Pixels = npt.NDArray[np.uint8]

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from breastai.clinical.image_facts import ImageFacts
-from breastai.data.bit_depth import disagrees
-from breastai.data.frames import file_of
+from breastai.data.decoders.bit_depth import disagrees
+from breastai.data.sources.frames import file_of
 
 # Rows of the audit's FAULTS: severity, message, why, advice.
 READING_FAULTS: Mapping[str, tuple[Literal["error", "warning", "info"], str, str, str]] = {

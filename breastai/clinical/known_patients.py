@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from breastai.data.near_duplicates import Duplicates
-from breastai.data.split_groups import is_doubtful
+from breastai.data.cases.split_groups import is_doubtful
+from breastai.data.duplicates.near_duplicates import Duplicates
 
 Groups = tuple[tuple[int, ...], ...]
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from breastai.clinical.image_audit import Fault
-from breastai.data.class_folders import ImageFolder
-from breastai.data.class_questions import open_questions
-from breastai.data.patient_rules import doubts
-from breastai.data.run_warnings import params_of
+from breastai.data.cases.run_warnings import params_of
+from breastai.data.patients.patient_rules import doubts
+from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.class_questions import open_questions
 from breastai.domain.config import Config
 from breastai.domain.errors import (
     ClassesAreIdentifiers,

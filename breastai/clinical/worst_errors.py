@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from breastai.data.class_folders import scan
-from breastai.data.frames import Frames, with_frames
-from breastai.data.thumbnails import thumbnail_uri
+from breastai.data.preprocessing.thumbnails import thumbnail_uri
+from breastai.data.sources.class_folders import scan
+from breastai.data.sources.frames import Frames, with_frames
 from breastai.domain.config import DataSettings
 from breastai.domain.errors import InputError
 from breastai.domain.events import ErrorsShown, Event

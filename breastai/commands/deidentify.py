@@ -27,8 +27,8 @@ def deidentify(
     as_json: JsonOption = False,
 ) -> int:
     """Copy images without what tells who the patient is. Text in the pixels stays: look at them before sharing."""
-    from breastai.data.deidentification import TABLE
-    from breastai.data.deidentification import deidentify as copies
+    from breastai.data.privacy.deidentification import TABLE
+    from breastai.data.privacy.deidentification import deidentify as copies
     from breastai.domain.errors import DataNotFound, FolderNotEmpty
     from breastai.storage.salt import project_salt
     from breastai.storage.workspace import Workspace, naming_full_disk

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from breastai.data.layout import folder_of_split, missing_folder
+from breastai.data.sources.layout import folder_of_split, missing_folder
 from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound

@@ -70,7 +70,7 @@ def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], outp
 
 
 def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator[Event]":
-    from breastai.data.frames import files_of
+    from breastai.data.sources.frames import files_of
     from breastai.predictor.onnx_model import OnnxModel
     from breastai.predictor.predictions import predictions, predictions_events
 

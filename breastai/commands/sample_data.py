@@ -25,7 +25,7 @@ def sample_data(
     as_json: JsonOption = False,
 ) -> int:
     """Write ultrasound-like sample images of three classes, several per patient, split by patient."""
-    from breastai.data.phantoms import write_sample_data
+    from breastai.data.phantoms.phantom_dataset import write_sample_data
     from breastai.storage.workspace import Workspace, naming_full_disk
 
     target = Path(folder).expanduser().resolve()

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from breastai.data.augment import augment
-from breastai.data.bit_depth import BitDepth
-from breastai.data.class_folders import reason_against_file, scan
-from breastai.data.data_overview import describe
-from breastai.data.decode import Pixels, file_at, read_image
-from breastai.data.dicom_headers import header_of
-from breastai.data.frames import with_frames
-from breastai.data.layout import resolved_config
-from breastai.data.preprocess import preprocess
-from breastai.data.thumbnails import data_uri
+from breastai.data.cases.data_overview import describe
+from breastai.data.decoders.bit_depth import BitDepth
+from breastai.data.decoders.decode import Pixels, file_at, read_image
+from breastai.data.patients.dicom_headers import header_of
+from breastai.data.preprocessing.augment import augment
+from breastai.data.preprocessing.preprocess import preprocess
+from breastai.data.preprocessing.thumbnails import data_uri
+from breastai.data.sources.class_folders import reason_against_file, scan
+from breastai.data.sources.frames import with_frames
+from breastai.data.sources.layout import resolved_config
 from breastai.domain.class_words import canonical_class
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnxruntime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from breastai.data.preprocess import preprocess
+from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings, of_a_model
 from breastai.domain.decision_rule import DecisionRule

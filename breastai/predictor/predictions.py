@@ -12,10 +12,10 @@ from typing import Protocol
 import numpy as np
 
 from breastai.clinical.apply_decision_rule import decide
-from breastai.data.decode import Decoded
-from breastai.data.dicom_headers import NO_HEADER, Header, header_of
-from breastai.data.model_images import read_for, reading_notes
-from breastai.data.preprocess import Pixels, preprocess_image
+from breastai.data.decoders.decode import Decoded
+from breastai.data.patients.dicom_headers import NO_HEADER, Header, header_of
+from breastai.data.preprocessing.model_images import read_for, reading_notes
+from breastai.data.preprocessing.preprocess import Pixels, preprocess_image
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import BreastAIError, ImageUnreadable

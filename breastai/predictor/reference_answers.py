@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from breastai.data.phantoms import phantom
-from breastai.data.preprocess import preprocess
+from breastai.data.phantoms.phantom_dataset import phantom
+from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.config import PreprocessingSettings
 from breastai.predictor.model_output import Answer, novelty_difference
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from breastai.data.bit_depth import BitDepth
-from breastai.data.decode import Decoded
-from breastai.data.dicom_headers import Header, header_of
-from breastai.data.frames import Frames, frames_of
-from breastai.data.model_images import read_for
-from breastai.data.thumbnails import data_uri
+from breastai.data.decoders.bit_depth import BitDepth
+from breastai.data.decoders.decode import Decoded
+from breastai.data.patients.dicom_headers import Header, header_of
+from breastai.data.preprocessing.model_images import read_for
+from breastai.data.preprocessing.thumbnails import data_uri
+from breastai.data.sources.frames import Frames, frames_of
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer

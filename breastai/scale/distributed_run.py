@@ -14,7 +14,7 @@ from types import FrameType
 
 import torch.distributed as dist
 
-from breastai.data.remote_inputs import copy_inputs
+from breastai.data.remote.remote_inputs import copy_inputs
 from breastai.domain.errors import BreastAIError, ProcessLost
 from breastai.domain.events import Event, Log, ModelLoaded
 from breastai.domain.jobs import Resume, Train

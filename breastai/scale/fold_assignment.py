@@ -9,13 +9,13 @@ from pydantic import Field, ValidationError
 
 from breastai.clinical.audit_job import run_audit
 from breastai.data.background import read_with_progress
-from breastai.data.cases import Folders, patients_elsewhere, preprocess_folder
-from breastai.data.data_split import deal
-from breastai.data.data_split import split as split_apart
-from breastai.data.dicom_headers import Side, headers_in
-from breastai.data.image_cache import Prepared
-from breastai.data.patient_ids import patients_in
-from breastai.data.split_groups import exclusions, split_groups
+from breastai.data.cases.cases import Folders, patients_elsewhere, preprocess_folder
+from breastai.data.cases.data_split import deal
+from breastai.data.cases.data_split import split as split_apart
+from breastai.data.cases.split_groups import exclusions, split_groups
+from breastai.data.patients.dicom_headers import Side, headers_in
+from breastai.data.patients.patient_ids import patients_in
+from breastai.data.preprocessing.image_cache import Prepared
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import Event

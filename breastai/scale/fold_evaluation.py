@@ -10,7 +10,7 @@ import breastai
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.epoch_metrics import epoch_figures
 from breastai.clinical.evidence import gather_evidence
-from breastai.data.cases import Folders, ImageSet, check_split
+from breastai.data.cases.cases import Folders, ImageSet, check_split
 from breastai.domain.catalog import METRICS, RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate

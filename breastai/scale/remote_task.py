@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import breastai
-from breastai.data.remote_inputs import copy_config_inputs
+from breastai.data.remote.remote_inputs import copy_config_inputs
 from breastai.domain.config import parse_config
 from breastai.domain.errors import BreastAIError, NodeUnfit, WorkspaceNotShared
 from breastai.domain.events import Error, Event, Log

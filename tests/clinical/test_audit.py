@@ -11,7 +11,7 @@ import pytest
 
 from breastai.clinical.image_audit import FAULTS, Audit, audit, cases_needed, half_interval
 from breastai.clinical.shortcut_features import FEATURES
-from breastai.data.class_folders import scan
+from breastai.data.sources.class_folders import scan
 
 from ..data.test_dicom import content, dataset
 

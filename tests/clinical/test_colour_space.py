@@ -10,8 +10,8 @@ from PIL import Image
 
 from breastai.clinical.audit_job import audit_record
 from breastai.clinical.colour_space import mistaken_colour_space
-from breastai.data.class_folders import scan
-from breastai.data.decode import read_image
+from breastai.data.decoders.decode import read_image
+from breastai.data.sources.class_folders import scan
 from breastai.storage.workspace import Workspace
 
 from ..data.test_dicom import content, dataset

@@ -7,7 +7,7 @@ import pytest
 
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.worst_errors import show_errors, wrong_answers
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import parse_config
 from breastai.domain.events import ErrorsShown
 from breastai.domain.jobs import ShowErrors

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.augment import augment
+from breastai.data.preprocessing.augment import augment
 from breastai.domain.config import AugmentationSettings
 
 OFF = {

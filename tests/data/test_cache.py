@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data import image_cache
-from breastai.data.class_folders import ImageFolder, scan
-from breastai.data.decode import decode
-from breastai.data.image_cache import Prepared, prepare
-from breastai.data.preprocess import preprocess
+from breastai.data.decoders.decode import decode
+from breastai.data.preprocessing import image_cache
+from breastai.data.preprocessing.image_cache import Prepared, prepare
+from breastai.data.preprocessing.preprocess import preprocess
+from breastai.data.sources.class_folders import ImageFolder, scan
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.cases import Cases, gather_cases, list_folders
-from breastai.data.image_cache import prepare
+from breastai.data.cases.cases import Cases, gather_cases, list_folders
+from breastai.data.preprocessing.image_cache import prepare
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import SplitInvalid, TooFewPatients
 from breastai.domain.records import TwinGroup
@@ -31,7 +31,7 @@ def write(folder: Path, names: list[str]) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("breastai.data.image_cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.preprocessing.image_cache.default_cache_root", lambda: tmp_path / "cache")
     for name in ("benign", "malignant"):
         write(tmp_path / "train" / name, [f"{number:02}" for number in range(12)])
     return tmp_path
@@ -118,7 +118,7 @@ def test_the_image_cache_keeps_to_the_size_configured(root: Path, monkeypatch: p
         limits.append(named["limit_gb"])
         return prepare(*given, **named)
 
-    monkeypatch.setattr("breastai.data.cases.prepare", noted)
+    monkeypatch.setattr("breastai.data.cases.cases.prepare", noted)
     data = {"train_dir": "train", "val_dir": None, "image_size": 32, "num_workers": 1}
     config = parse_config({"data": data, "system": {"cache_gb": 0.5}})
     gather_cases(config, list_folders(config, root), root, None, [])

@@ -16,10 +16,10 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
 from breastai.cli import run
-from breastai.data.decode import read_image
-from breastai.data.deidentification import TABLE
-from breastai.data.dicom_copy import strip_metadata
-from breastai.data.patient_ids import patient_ids
+from breastai.data.decoders.decode import read_image
+from breastai.data.patients.patient_ids import patient_ids
+from breastai.data.privacy.deidentification import TABLE
+from breastai.data.privacy.dicom_copy import strip_metadata
 from breastai.domain.patient_settings import PatientTable
 from breastai.storage.salt import salted_hash
 

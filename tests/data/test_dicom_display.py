@@ -10,8 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import compress
 from pydicom.uid import RLELossless
 
-from breastai.data.decode import decode, decode_image, read_image
-from breastai.data.dicom_file import is_dicom, is_dicom_file
+from breastai.data.decoders.decode import decode, decode_image, read_image
+from breastai.data.decoders.dicom_file import is_dicom, is_dicom_file
 from breastai.domain.errors import ImageUnreadable
 
 from .test_dicom import RAMP, content, dataset, reason, shown, window, with_voi_lut

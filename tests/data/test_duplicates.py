@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.class_folders import scan
-from breastai.data.decode import read_image
-from breastai.data.near_duplicates import (
+from breastai.data.decoders.decode import read_image
+from breastai.data.duplicates.near_duplicates import (
     THUMBNAIL_SIDE,
     NearDuplicate,
     _groups,
@@ -18,6 +17,7 @@ from breastai.data.near_duplicates import (
     find_duplicates,
     thumbnail,
 )
+from breastai.data.sources.class_folders import scan
 
 Image = Any
 

@@ -10,15 +10,15 @@ from pydicom.dataset import Dataset
 
 from breastai.cli import run
 from breastai.clinical.audit_job import audit_record
-from breastai.data.cases import Cases, gather_cases, list_folders
-from breastai.data.class_folders import scan
-from breastai.data.data_overview import describe
-from breastai.data.decode import read_image
-from breastai.data.frames import with_frames
-from breastai.data.near_duplicates import duplicates_in
+from breastai.data.cases.cases import Cases, gather_cases, list_folders
+from breastai.data.cases.data_overview import describe
+from breastai.data.cases.split_groups import exclusions
+from breastai.data.decoders.decode import read_image
+from breastai.data.duplicates.near_duplicates import duplicates_in
+from breastai.data.patients.subgroups import subgroups_of
 from breastai.data.preview_jobs import list_images, preview_image
-from breastai.data.split_groups import exclusions
-from breastai.data.subgroups import subgroups_of
+from breastai.data.sources.class_folders import scan
+from breastai.data.sources.frames import with_frames
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.jobs import AskExports, HandedImage, ListImages, PreviewImage
@@ -45,7 +45,7 @@ def clip(seed: int, frames: int = FRAMES, side: int = 16) -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr("breastai.data.image_cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.preprocessing.image_cache.default_cache_root", lambda: tmp_path / "cache")
     for number, name in enumerate(("benign", "malignant")):
         folder = tmp_path / "train" / name
         folder.mkdir(parents=True)

@@ -11,9 +11,9 @@ from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
 
 from breastai.cli import run
-from breastai.data.class_folders import scan
-from breastai.data.dicom_headers import _VIEW_CODES, _VIEWS, Header, header_of, subgroups_in
-from breastai.data.patient_ids import patients_in
+from breastai.data.patients.dicom_headers import _VIEW_CODES, _VIEWS, Header, header_of, subgroups_in
+from breastai.data.patients.patient_ids import patients_in
+from breastai.data.sources.class_folders import scan
 from breastai.domain.patient_settings import DicomHeader
 
 from ..predictor.test_onnx_model import METADATA, brightness_model

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.class_folders import Skipped, scan
+from breastai.data.sources.class_folders import Skipped, scan
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import (
     ClassesDiffer,

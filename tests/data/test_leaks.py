@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.split_groups import count_reasons, exclusions, is_doubtful, split_groups
+from breastai.data.cases.split_groups import count_reasons, exclusions, is_doubtful, split_groups
 from breastai.domain.errors import TwinsFound
 from breastai.domain.records import TwinGroup
 

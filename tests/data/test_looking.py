@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from breastai.data.decode import decode
-from breastai.data.phantoms import write_sample_data
+from breastai.data.decoders.decode import decode
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.preview_jobs import list_images, preview_image
-from breastai.data.thumbnails import data_uri
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import ImagePreview, ImagesList

@@ -7,10 +7,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from breastai.data.class_folders import images_below, scan
-from breastai.data.deidentification import deidentify
-from breastai.data.image_cache import prepare
-from breastai.data.masks import BY_NAME, is_two_valued
+from breastai.data.preprocessing.image_cache import prepare
+from breastai.data.privacy.deidentification import deidentify
+from breastai.data.sources.class_folders import images_below, scan
+from breastai.data.sources.masks import BY_NAME, is_two_valued
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImagesBesideMasks, UnreadableClass
 from breastai.predictor.image_files import listed_images

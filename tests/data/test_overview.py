@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from breastai.data import data_overview
-from breastai.data.cases import gather_cases, list_folders
-from breastai.data.data_overview import describe
-from breastai.data.phantoms import write_sample_data
+from breastai.data.cases import data_overview
+from breastai.data.cases.cases import gather_cases, list_folders
+from breastai.data.cases.data_overview import describe
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config
 
 

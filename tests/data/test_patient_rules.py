@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from breastai.data.cases import usable_folders
-from breastai.data.class_folders import ImageFolder, scan
-from breastai.data.data_overview import describe
-from breastai.data.patient_ids import patient_ids, patients_in
-from breastai.data.patient_rules import Doubt, doubts, offered_rule
+from breastai.data.cases.cases import usable_folders
+from breastai.data.cases.data_overview import describe
+from breastai.data.patients.patient_ids import patient_ids, patients_in
+from breastai.data.patients.patient_rules import Doubt, doubts, offered_rule
+from breastai.data.sources.class_folders import ImageFolder, scan
 from breastai.domain.config import Config, EvaluationSettings
 from breastai.domain.errors import SamePatient
 from breastai.domain.patient_settings import PatientIdRule

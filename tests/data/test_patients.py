@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from breastai.data.patient_ids import patient_ids
+from breastai.data.patients.patient_ids import patient_ids
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientTable
 

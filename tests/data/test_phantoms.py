@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.class_folders import scan
-from breastai.data.decode import read_image
-from breastai.data.patient_ids import patient_ids
-from breastai.data.phantom_breast import CLASS_NAMES, draw_patient, image_of
-from breastai.data.phantom_ultrasound import Scanner, scan_image, smooth_field
-from breastai.data.phantoms import MARKER, SPLIT_NAMES, _views, phantom, write_sample_data
+from breastai.data.decoders.decode import read_image
+from breastai.data.patients.patient_ids import patient_ids
+from breastai.data.phantoms.phantom_breast import CLASS_NAMES, draw_patient, image_of
+from breastai.data.phantoms.phantom_dataset import MARKER, SPLIT_NAMES, _views, phantom, write_sample_data
+from breastai.data.phantoms.phantom_ultrasound import Scanner, scan_image, smooth_field
+from breastai.data.sources.class_folders import scan
 from breastai.domain.errors import FolderNotEmpty, RequestInvalid
 from breastai.domain.patient_settings import FilenamePattern
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.class_folders import pool_folders, scan
-from breastai.data.data_split import deal
-from breastai.data.patient_ids import patients_in
-from breastai.data.phantoms import write_sample_data
+from breastai.data.cases.data_split import deal
+from breastai.data.patients.patient_ids import patients_in
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.data.sources.class_folders import pool_folders, scan
 from breastai.domain.errors import TooFewPatients
 from breastai.domain.patient_settings import FilenamePattern, FolderLevel
 

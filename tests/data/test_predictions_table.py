@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from breastai.data.predictions_table import match_predictions, read_predictions
+from breastai.data.cases.predictions_table import match_predictions, read_predictions
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
 from breastai.domain.sentences import in_french
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.preprocess import preprocess
+from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.config import PreprocessingSettings
 
 PLAIN = PreprocessingSettings(clahe=False)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.breast_region import Region, breast_region
-from breastai.data.preprocess import on_original, preprocess, preprocess_image
+from breastai.data.preprocessing.breast_region import Region, breast_region
+from breastai.data.preprocessing.preprocess import on_original, preprocess, preprocess_image
 from breastai.domain.config import PreprocessingSettings
 
 HEIGHT, WIDTH = 600, 400

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from breastai.clinical.audit_job import folders_below
-from breastai.data import remote_copy, remote_store
-from breastai.data.class_folders import scan
-from breastai.data.remote_copy import Mirrored, mirror
-from breastai.data.remote_inputs import copy_inputs
+from breastai.data.remote import remote_copy, remote_store
+from breastai.data.remote.remote_copy import Mirrored, mirror
+from breastai.data.remote.remote_inputs import copy_inputs
+from breastai.data.sources.class_folders import scan
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import (
     BreastAIError,

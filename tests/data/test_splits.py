@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from breastai.data.data_split import split
+from breastai.data.cases.data_split import split
 from breastai.domain.errors import TooFewPatients
 
 NAMES = ("benign", "malignant", "normal")

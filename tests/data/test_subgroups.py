@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from breastai.data.subgroups import subgroups_of
+from breastai.data.patients.subgroups import subgroups_of
 from breastai.domain.errors import SubgroupsInvalid
 
 

@@ -141,7 +141,7 @@ def test_every_progress_message_has_its_french() -> None:
 
 def test_every_description_of_a_split_has_its_french() -> None:
     said = []
-    for name in ("data/cases.py", "scale/fold_assignment.py"):
+    for name in ("data/cases/cases.py", "scale/fold_assignment.py"):
         said += list(assigned(ast.parse((ROOT / name).read_text(encoding="utf-8")), "description"))
     assert len(said) == 4
     assert [each for each in said if in_french(each) is None] == []

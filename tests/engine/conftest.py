@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config
 from breastai.domain.events import Event
 from breastai.domain.jobs import Train

@@ -11,7 +11,7 @@ from captum.attr import LayerGradCam, LayerGradientXActivation
 from PIL import Image
 from torch import nn
 
-from breastai.data.phantoms import phantom
+from breastai.data.phantoms.phantom_dataset import phantom
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings
 from breastai.domain.events import ExplanationsComplete, HeatMap

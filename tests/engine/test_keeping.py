@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from breastai.data import image_cache
+from breastai.data.preprocessing import image_cache
 from breastai.domain.config import Config
 from breastai.domain.errors import DiskFull, ImageGone
 from breastai.domain.events import Event, Log, ProgressUpdate, TrainingComplete, TrainingUpdate

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from breastai.data.cases import ImageSet, gather_cases, list_folders
+from breastai.data.cases.cases import ImageSet, gather_cases, list_folders
 from breastai.domain.config import AugmentationSettings, Config
 from breastai.engine.network.loader import count_batches, epoch_order, evaluation_batches, training_batches
 from breastai.storage.workspace import Workspace

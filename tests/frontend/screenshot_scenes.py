@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 EPOCHS_BEFORE = 9
 # So small that it trains in seconds an epoch on one thread, and longer than the pictures take.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from breastai.storage.lease import Lease
 from breastai import worker
-from breastai.data import remote_inputs
+from breastai.data.remote import remote_inputs
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses
 from breastai.domain.events import (

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.server.app import Options
 from breastai.server.jobs.uploads import FOLDER
 from breastai.storage.evaluations import read_evaluations

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 WITHIN_MS = 120_000

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from breastai.data.predictions_table import read_predictions
+from breastai.data.cases.predictions_table import read_predictions
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None,

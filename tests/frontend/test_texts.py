@@ -24,7 +24,7 @@ from breastai.domain.catalog import (
     RESEARCH_USE_FR,
 )
 from breastai.domain.config import Config, parse_config
-from breastai.data.predictions_table import Predictions, match_predictions, read_predictions
+from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
 from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, PredictionsInvalid, all_errors
 from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job

@@ -7,7 +7,7 @@ import sys
 import psutil
 import pytest
 
-from breastai.data.phantoms import write_sample_data
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config
 from breastai.domain.jobs import ListImages
 from breastai.server.jobs.preview_worker import MOST_WAITING, PreviewWorker

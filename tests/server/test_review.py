@@ -12,7 +12,7 @@ from breastai.apps.review_access import COOKIE, POLICY, guard_review
 from breastai.apps.review_answers import ReviewedAnswer, ask, explain_answer, picture, rows, table, with_judgement
 from breastai.apps.review_texts import TEXTS, language_of, share
 from breastai.commands.review import PAGE
-from breastai.data.predictions_table import read_predictions
+from breastai.data.cases.predictions_table import read_predictions
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import Prediction
 from breastai.server.access.security import Security

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastai.data.class_folders import scan
-from breastai.data.image_cache import prepare
+from breastai.data.preprocessing.image_cache import prepare
+from breastai.data.sources.class_folders import scan
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.events import Log
 from breastai.storage.backup_archive import create_backup, restore_backup

@@ -9,7 +9,7 @@ from breastai.clinical.report.report_html import to_html
 from breastai.clinical.report.report_layout import lay_out
 from breastai.clinical.report.report_texts import texts
 from breastai.clinical.worst_errors import files_of
-from breastai.data.thumbnails import thumbnail_uri
+from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.domain.config import DataSettings
 from breastai.domain.events import Event, ProgressUpdate, ReportCreated
 from breastai.domain.jobs import Report

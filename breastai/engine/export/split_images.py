@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from breastai.data.decode import content_hash, file_at, read_content
-from breastai.data.model_images import decode_for
-from breastai.data.preprocess import preprocess
+from breastai.data.decoders.decode import content_hash, file_at, read_content
+from breastai.data.preprocessing.model_images import decode_for
+from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import BreastAIError
 from breastai.engine.network.checkpoint_io import Loaded

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.data.breast_region import Region
-from breastai.data.decode import Pixels
-from breastai.data.frames import files_of
-from breastai.data.model_images import read_for
-from breastai.data.preprocess import on_original, preprocess_image
+from breastai.data.decoders.decode import Pixels
+from breastai.data.preprocessing.breast_region import Region
+from breastai.data.preprocessing.model_images import read_for
+from breastai.data.preprocessing.preprocess import on_original, preprocess_image
+from breastai.data.sources.frames import files_of
 from breastai.domain.errors import BreastAIError, ImageUnreadable, TargetClassUnknown
 from breastai.domain.events import Event, ExplanationsComplete, HeatMap
 from breastai.domain.jobs import Explain

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from breastai.data.cases import ImageSet, list_folders, preprocess_folder
-from breastai.data.class_folders import scan
-from breastai.data.image_cache import prepare
-from breastai.data.layout import folder_of_split
-from breastai.data.phantoms import write_sample_data
+from breastai.data.cases.cases import ImageSet, list_folders, preprocess_folder
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.data.preprocessing.image_cache import prepare
+from breastai.data.sources.class_folders import scan
+from breastai.data.sources.layout import folder_of_split
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.events import BenchMeasured, Event, ProgressUpdate

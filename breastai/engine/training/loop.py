@@ -12,7 +12,7 @@ import numpy as np
 from breastai.clinical.epoch_metrics import epoch_figures
 from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_rule
 from breastai.clinical.out_of_distribution import OutOfDistribution, fit_novelty
-from breastai.data.cases import Cases
+from breastai.data.cases.cases import Cases
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import (

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from breastai.clinical.out_of_distribution import OutOfDistribution
-from breastai.data.cases import Cases
+from breastai.data.cases.cases import Cases
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.early_stopping import EarlyStopping

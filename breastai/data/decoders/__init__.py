@@ -1,0 +1,1 @@
+"""Decoders: the content of an image file to pixels, a header and frames."""

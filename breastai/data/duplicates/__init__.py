@@ -1,0 +1,1 @@
+"""Duplicates: identical and near-identical images."""

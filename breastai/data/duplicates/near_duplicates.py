@@ -1,0 +1,249 @@
+"""Duplicates: identical and near-identical images, gathered into groups that no split may part.
+
+An image is known by its thumbnail. Images that share local features are candidates, also when one of them is cropped,
+framed, turned, mirrored, inverted or of another contrast; each pair is then aligned and must agree in its fine grain,
+tile by tile, where both show tissue. Grain is what tells two images apart that merely look alike.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from breastai.data.decoders.decode import content_hash, decode, read_content
+from breastai.data.duplicates.duplicate_candidates import Candidate, candidates
+from breastai.data.duplicates.duplicate_verification import Seen, compare
+from breastai.data.duplicates.image_features import Features, Floats, Pixels, features_of
+from breastai.domain.errors import ImageUnreadable
+
+THUMBNAIL_SIDE = 128
+# A smaller image is enlarged to this: its features are few.
+_LEAST_SIDE = 96
+# A border is trimmed when nearly none of it departs this far from its level.
+_BORDER_SPREAD = 12
+_BORDER_EXCEPTIONS = 0.01
+_LEAST_LEFT = 0.25
+# A thumbnail that varies less than this, in grey levels, shows nothing to compare.
+_LEAST_CONTRAST = 2.0
+# What so many images have in the same place (a frame, a panel of the device) tells nothing of what they show.
+_FEWEST_FOR_STATIC = 30
+_REFERENCES = 100
+_STATIC_SIDE, _STATIC_TILE = 128, 8
+_STATIC_LIKENESS = 0.95
+_STATIC_SHARE = 0.04
+_FEWEST_ALIKE = 3
+# Images that agree in so many of their tiles are copies: those say nothing of what is common to different images.
+_COPY_SHARE = 0.9
+_STATIC_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """Two images, by number. `correlation`: the median of their grain's over the tiles of the aligned thumbnails.
+
+    `grain`: the share of tiles where the grain agrees. Identical files have 1 in both.
+    """
+
+    first: int
+    second: int
+    correlation: float
+    grain: float
+    identical: bool
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """`groups`: the images, by number, that are twins of each other directly or through others; each of two or more."""
+
+    pairs: tuple[NearDuplicate, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    def group_numbers(self, count: int) -> npt.NDArray[np.int64]:
+        """Return a number for each of `count` images, equal within a group; an image alone has its own."""
+        numbers = np.arange(count)
+        for group in self.groups:
+            numbers[list(group)] = group[0]
+        return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+
+
+def thumbnail(image: Pixels) -> Pixels:
+    """Return the image, (H, W), (H, W, 1) or (H, W, 3), in grey and without an even border, THUMBNAIL_SIDE squared.
+
+    It keeps its proportions; what is left of the square is black.
+    """
+    if image.ndim == 3:
+        image = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
+    image = _without_border(image)
+    height, width = image.shape
+    factor = min(max(height, width), THUMBNAIL_SIDE) / max(height, width)
+    factor = max(factor, _LEAST_SIDE / max(height, width))
+    rows, columns = (min(THUMBNAIL_SIDE, max(1, round(side * factor))) for side in (height, width))
+    # Averaging areas shrinks without false patterns; it can't enlarge.
+    method = cv2.INTER_AREA if factor <= 1 else cv2.INTER_CUBIC
+    square = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
+    square[:rows, :columns] = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=method)
+    return square
+
+
+def _without_border(image: Pixels) -> Pixels:
+    """Return the image without the rows and columns of one level around it; all of it when little would be left."""
+    for _ in range(2):
+        turned = image.T
+        level = np.median(turned[[0, -1]], axis=1).astype(np.int16)
+        uneven = [
+            (np.abs(turned.astype(np.int16) - one) > _BORDER_SPREAD).mean(axis=1) > _BORDER_EXCEPTIONS for one in level
+        ]
+        left, right = np.flatnonzero(uneven[0]), np.flatnonzero(uneven[1])
+        if len(left) and len(right) and right[-1] + 1 - left[0] >= max(8, _LEAST_LEFT * len(turned)):
+            turned = turned[left[0] : right[-1] + 1]
+        image = turned
+    return image
+
+
+def duplicates_in(root: Path, files: Sequence[str], threads: int = 2) -> Duplicates:
+    """Return the duplicates among `files`, relative to `root`; a file that can't be read has no twin."""
+
+    def look(file: str) -> tuple[Pixels, str | None]:
+        try:
+            content = read_content(root / file, file)
+            return thumbnail(decode(content, file)), content_hash(content, file)
+        except ImageUnreadable:
+            return np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8), None
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        seen = list(pool.map(look, files))
+    # The names stand in for missing hashes: no two are equal.
+    hashes = [digest or f"unread {number}" for number, (_, digest) in enumerate(seen)]
+    return find_duplicates([small for small, _ in seen], hashes, threads=threads)
+
+
+def find_duplicates(
+    thumbnails: Pixels | Sequence[Pixels],
+    hashes: Sequence[str],
+    *,
+    patients: Sequence[str | None] | None = None,
+    threads: int = 2,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Duplicates:
+    """Return the duplicates among N images by their `thumbnails` (N, side, side) and the `hashes` of their files.
+
+    Images of two known `patients` (None or empty: not known) are a pair only when their files are identical.
+    `progress` is told the share done. Memory is that of the thumbnails and of their features.
+    """
+    pairs = _identical(hashes)
+    known = {(twins.first, twins.second) for twins in pairs}
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        seen: list[Seen] = []
+        images = [_without_padding(small) for small in thumbnails]
+        static = _static(images)
+        for found in pool.map(_seen, images, static):
+            seen.append(found)
+            if len(seen) % 100 == 0:
+                progress(0.5 * len(seen) / len(images))
+        wanted = [
+            candidate
+            for candidate in candidates(
+                [item.features for item in seen], threads, lambda share: progress(0.5 + 0.2 * share)
+            )
+            if candidate[:2] not in known and not _of_two_patients(patients, *candidate[:2])
+        ]
+
+        def judge(candidate: Candidate) -> NearDuplicate | None:
+            agreement = compare(seen[candidate.first], seen[candidate.second], candidate.variant)
+            if agreement is None or not agreement.is_duplicate:
+                return None
+            return NearDuplicate(*candidate[:2], agreement.correlation, agreement.share, identical=False)
+
+        for number, twins in enumerate(pool.map(judge, wanted)):
+            if twins is not None:
+                pairs.append(twins)
+            if number % 1000 == 0:
+                progress(0.7 + 0.3 * number / len(wanted))
+    pairs.sort(key=lambda twins: (twins.first, twins.second))
+    return Duplicates(tuple(pairs), _groups(pairs, len(hashes)))
+
+
+def _identical(hashes: Sequence[str]) -> list[NearDuplicate]:
+    """Return each file paired with the first one of the same content."""
+    first: dict[str, int] = {}
+    pairs: list[NearDuplicate] = []
+    for number, digest in enumerate(hashes):
+        earlier = first.setdefault(digest, number)
+        if earlier != number:
+            pairs.append(NearDuplicate(earlier, number, 1.0, 1.0, identical=True))
+    return pairs
+
+
+def _of_two_patients(patients: Sequence[str | None] | None, first: int, second: int) -> bool:
+    """Return whether both patients are known and differ: then likeness alone makes no pair."""
+    if patients is None:
+        return False
+    one, other = patients[first], patients[second]
+    return bool(one) and bool(other) and one != other
+
+
+def _without_padding(square: Pixels) -> Pixels:
+    """Return a thumbnail without the black rows below and columns on the right that make it square."""
+    rows, columns = np.flatnonzero(square.any(axis=1)), np.flatnonzero(square.any(axis=0))
+    return square[: rows[-1] + 1, : columns[-1] + 1] if len(rows) else square[:1, :1]
+
+
+def _seen(image: Pixels, static: npt.NDArray[np.bool_]) -> Seen:
+    telling = cv2.resize(static.astype(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST) == 0
+    if image.std() < _LEAST_CONTRAST:
+        return Seen(image, Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)), telling)
+    return Seen(image, features_of(image, telling), telling)
+
+
+def _static(images: Sequence[Pixels]) -> npt.NDArray[np.bool_]:
+    """Return for each image which tiles (N, tiles, tiles) many others have in the same place; none when they are few."""
+    tiles = _STATIC_SIDE // _STATIC_TILE
+    static = np.zeros((len(images), tiles, tiles), dtype=bool)
+    if len(images) < _FEWEST_FOR_STATIC:
+        return static
+    chosen = np.unique(np.linspace(0, len(images) - 1, _REFERENCES).astype(np.int64))
+    # (tiles squared, references, values)
+    references = np.stack([_tiles(images[number]) for number in chosen], axis=1)
+    fewest = max(_FEWEST_ALIKE, _STATIC_SHARE * len(chosen))
+    for start in range(0, len(images), _STATIC_BLOCK):
+        own = np.stack([_tiles(image) for image in images[start : start + _STATIC_BLOCK]], axis=2)
+        alike = references @ own > _STATIC_LIKENESS
+        textured = (own**2).sum(axis=1) > 0
+        copies = alike.sum(axis=0) >= _COPY_SHARE * textured.sum(axis=0)
+        common = (alike & ~copies).sum(axis=1) >= fewest
+        static[start : start + common.shape[1]] = common.T.reshape(-1, tiles, tiles)
+    return static
+
+
+def _tiles(image: Pixels) -> Floats:
+    """Return the fine structure of each tile (tiles squared, values), of length 1, or 0 where there is none."""
+    small = cv2.resize(image, (_STATIC_SIDE, _STATIC_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    fine = small - cv2.GaussianBlur(small, (0, 0), 1.5)
+    count = _STATIC_SIDE // _STATIC_TILE
+    tiles = fine.reshape(count, _STATIC_TILE, count, _STATIC_TILE).swapaxes(1, 2).reshape(count**2, -1)
+    lengths = np.linalg.norm(tiles, axis=1, keepdims=True)
+    unit: Floats = np.where(lengths > _STATIC_TILE * 1.0, tiles / np.maximum(lengths, 1e-6), 0).astype(np.float32)
+    return unit
+
+
+def _groups(pairs: Sequence[NearDuplicate], count: int) -> tuple[tuple[int, ...], ...]:
+    """Return the connected images, each group and all of them in rising order."""
+    parent = list(range(count))
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    for twins in pairs:
+        one, other = sorted((root(twins.first), root(twins.second)))
+        parent[other] = one
+    members: dict[int, list[int]] = {}
+    for number in range(count):
+        members.setdefault(root(number), []).append(number)
+    return tuple(tuple(group) for group in members.values() if len(group) > 1)

@@ -1,0 +1,206 @@
+"""Patient ids: which images show the same patient, by the rule of the configuration."""
+
+import csv
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+from breastai.data.decoders.dicom import patient_in_header
+from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.frames import file_of
+from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
+from breastai.storage.salt import project_salt, salted_hash
+from breastai.storage.workspace import Workspace
+
+_MAX_TABLE_BYTES = 2**28
+# What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL)
+
+_Lookup = Callable[[str], str | None]
+
+
+def patient_ids(
+    files: Sequence[str], rule: PatientIdRule | None, base: Path, folder: Path = Path()
+) -> list[str] | None:
+    """Return the patient of each of `files`, paths relative to their image `folder`, or None without a rule.
+
+    A pattern is searched in the file's name; its first group is the id, or the whole match when it has no group.
+    A folder level counts from the first folder below the class folder. A table is a CSV file, relative to
+    `base`, the workspace, whose column file holds relative paths or file names that occur once. From DICOM headers
+    come hashes with the project's salt, of the whole id or of what a pattern finds in it. The frames of a file are of one patient. Raises PatientIdInvalid when the rule can't be used and PatientIdMissing when
+    it finds no patient for an image.
+    """
+    if rule is None:
+        return None
+    wholes = [file_of(file) for file in files]
+    unique = list(dict.fromkeys(wholes))
+    lookup = _lookup(unique, rule, base, folder)
+    by_file = {file: lookup(file) for file in unique}
+    found = [by_file[file] for file in wholes]
+    missing = [file for file, patient in zip(files, found, strict=True) if not patient]
+    if missing:
+        raise PatientIdMissing(len(missing), missing[0], _described(rule))
+    return [patient for patient in found if patient]
+
+
+def patients_in(folder: ImageFolder, rule: PatientIdRule | None, base: Path) -> list[str] | None:
+    """Return the patient of each image of a folder, or of several taken as one; raises what `patient_ids` does."""
+    if not folder.parts:
+        return patient_ids(folder.files, rule, base, folder.root)
+    found: dict[str, str] = {}
+    for part, root in folder.parts.items():
+        files = [file.removeprefix(f"{part}/") for file in folder.files if file.startswith(f"{part}/")]
+        patients = patient_ids(files, rule, base, root)
+        if patients is None:
+            return None
+        found |= {f"{part}/{file}": patient for file, patient in zip(files, patients, strict=True)}
+    return [found[file] for file in folder.files]
+
+
+def plain_ids(folder: ImageFolder, rule: PatientIdRule, base: Path) -> list[str | None]:
+    """Return the patient of each image as names and headers have it, not hashed: to be looked at, never to be kept."""
+    if not folder.parts:
+        lookup = _lookup([file_of(file) for file in folder.files], rule, base, folder.root, hashes=False)
+        return [lookup(file_of(file)) for file in folder.files]
+    found: dict[str, str | None] = {}
+    for part, root in folder.parts.items():
+        files = [file_of(file.removeprefix(f"{part}/")) for file in folder.files if file.startswith(f"{part}/")]
+        lookup = _lookup(files, rule, base, root, hashes=False)
+        found |= {f"{part}/{file}": lookup(file) for file in files}
+    return [found[file_of(file)] for file in folder.files]
+
+
+def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path, hashes: bool = True) -> _Lookup:
+    match rule:
+        case FilenamePattern(pattern=pattern):
+            find = lookup_of(pattern)
+            return lambda file: find(PurePosixPath(file).name)
+        case FolderLevel(folder=level):
+            return lambda file: _folder(file, level)
+        case PatientTable(csv=table):
+            return _by_table(files, base / Path(table).expanduser())
+        case DicomHeader(pattern=pattern):
+            salt = project_salt(Workspace(base)) if hashes else None
+            return _by_header(folder, salt, None if pattern is None else lookup_of(pattern))
+
+
+def _described(rule: PatientIdRule) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in rule.model_dump(exclude_none=True).items())
+
+
+def lookup_of(pattern: str) -> _Lookup:
+    """Return what finds a pattern's first group, or its match, in a text; raise PatientIdInvalid."""
+    if _repeats_a_repetition(pattern):
+        raise PatientIdInvalid(
+            f"the pattern {pattern} repeats a group that holds a repetition, which can take for ever"
+        )
+    try:
+        compiled = re.compile(unicodedata.normalize("NFC", pattern))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise PatientIdInvalid(f"the pattern {pattern} is not a regular expression ({error})") from None
+
+    def find(text: str) -> str | None:
+        found = compiled.search(unicodedata.normalize("NFC", text))
+        if found is None:
+            return None
+        return str(found[1] or "") if compiled.groups else found[0]
+
+    return find
+
+
+def _repeats_a_repetition(pattern: str) -> bool:
+    """Say whether a repeated group holds a repetition, such as (a+)+: that may take for ever on some names."""
+    holds_repetition = [False]  # for each group that is open, outermost first
+    closed: tuple[int, bool] | None = None  # where the last group ended, and whether it held one
+    for token in _TOKEN.finditer(pattern):
+        match token[0][0]:
+            case "(":
+                holds_repetition.append(False)
+            case ")" if len(holds_repetition) > 1:
+                closed = token.end(), holds_repetition.pop()
+                holds_repetition[-1] |= closed[1]
+            case "+" | "*" | "{":
+                if closed == (token.start(), True):
+                    return True
+                holds_repetition[-1] = True
+    return False
+
+
+def _folder(file: str, level: int) -> str | None:
+    """Return folder `level` of `file` below its class folder, or None when it lies less deep."""
+    folders = PurePosixPath(file).parts[1:-1]
+    return folders[level - 1] if len(folders) >= level else None
+
+
+def _by_header(folder: Path, salt: bytes | None, part: _Lookup | None) -> _Lookup:
+    def find(file: str) -> str | None:
+        patient = patient_in_header(folder / file)
+        if patient is not None and part is not None:
+            patient = part(patient)
+        return salted_hash(salt, patient) if patient and salt is not None else patient
+
+    return find
+
+
+def _by_table(files: Sequence[str], path: Path) -> _Lookup:
+    patients = _read_table(path)
+    names_in_table = Counter(PurePosixPath(file).name for file in patients)
+    names_in_folder = Counter(file_key(PurePosixPath(file).name) for file in files)
+    by_name = {PurePosixPath(file).name: patient for file, patient in patients.items()}
+
+    def find(file: str) -> str | None:
+        key = file_key(file)
+        if key in patients:
+            return patients[key]
+        name = PurePosixPath(key).name
+        return by_name[name] if names_in_table[name] == 1 and names_in_folder[name] == 1 else None
+
+    return find
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    """Return the patient of each file named in a CSV with the columns file and patient_id, however separated."""
+    try:
+        if path.stat().st_size > _MAX_TABLE_BYTES:
+            raise PatientIdInvalid(f"{path.name} is larger than {_MAX_TABLE_BYTES >> 20} MiB")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PatientIdInvalid(f"{path} can't be opened ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise PatientIdInvalid(f"{path.name} is not UTF-8 text; save it as CSV UTF-8") from None
+    header = text.partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    patients: dict[str, str] = {}
+    try:
+        rows = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+        columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
+        if not {"file", "patient_id"} <= columns.keys():
+            raise PatientIdInvalid(
+                f"{path.name} lacks the columns file and patient_id (it has: {', '.join(columns) or 'none'})"
+            )
+        first: dict[str, int] = {}
+        for row in rows:
+            file, patient = (_cell(row, columns[name]) for name in ("file", "patient_id"))
+            if not file:
+                continue
+            before = first.setdefault(file_key(file), rows.line_num)
+            if before != rows.line_num:
+                other = patients[file_key(file)]
+                twice = f"{path.name}, row {rows.line_num} repeats the file {file} of row {before}"
+                raise PatientIdInvalid(twice if other == patient else f"{twice} and names two patients for it")
+            patients[file_key(file)] = patient
+    except csv.Error as error:
+        raise PatientIdInvalid(f"{path.name} is not readable as CSV ({error})") from None
+    return patients
+
+
+def _cell(row: dict[str, str], column: str) -> str:
+    return (row.get(column) or "").strip()
+
+
+def file_key(file: str) -> str:
+    """Return `file` as tables and systems may write it: forward slashes, composed accents."""
+    return unicodedata.normalize("NFC", file.replace("\\", "/")).removeprefix("./")

@@ -1,0 +1,1 @@
+"""Phantoms: made-up breast images for trying things out."""

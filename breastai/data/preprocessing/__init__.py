@@ -1,0 +1,1 @@
+"""Preprocessing: an image as a model sees it, made once and cached."""

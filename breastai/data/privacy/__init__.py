@@ -1,0 +1,1 @@
+"""Privacy: copies of images with nothing of the patient but a salted hash."""

@@ -1,0 +1,1 @@
+"""Remote storage: images at an address, copied here before a job begins."""

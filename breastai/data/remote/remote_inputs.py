@@ -1,0 +1,119 @@
+"""Having the images that a job reads here: which addresses of shared storage it names, and copying what lies there."""
+
+import contextlib
+from collections.abc import Generator, Iterator, Mapping
+
+from breastai.data.background import run_with_progress
+from breastai.data.remote.remote_copy import Mirrored, forget, mirror
+from breastai.domain.config import Config, parse_config, read_config_file
+from breastai.domain.data_locations import checked_place, is_remote
+from breastai.domain.errors import BreastAIError, StoreNotFound
+from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
+from breastai.domain.jobs import Job, Resume, ResumeStudy
+from breastai.domain.v3_settings import nest_settings
+from breastai.storage.interrupted_runs import config_of
+from breastai.storage.studies import read_study
+from breastai.storage.workspace import Workspace
+
+# The fields of jobs that name images, beside their configuration.
+_FIELDS = ("data", "images")
+
+
+def copy_inputs(job: Job, workspace: Workspace) -> Iterator[Event]:
+    """Copy what a job reads from shared storage, telling how far it is; nothing where it names no address.
+
+    Raises what reading a storage can: StoreNotFound, StoreRefused and their like.
+    """
+    config = _config(job, workspace)
+    places = _addresses(job, config)
+    if not places:
+        return
+    limit_gb = (config or _configured(workspace)).system.remote_cache_gb
+    for address, must_exist in places.items():
+        try:
+            done = yield from _copying(address, limit_gb)
+        except StoreNotFound:
+            if must_exist:
+                raise
+            forget(address)  # a folder for validation or for the test that there no longer is
+            continue
+        yield _told(address, done)
+
+
+def copy_config_inputs(config: Config, workspace: Workspace) -> Iterator[Event]:
+    """Copy what the runs of a configuration read, on a machine that did not begin their job."""
+    for address, must_exist in _of_config(config).items():
+        try:
+            done = yield from _copying(address, config.system.remote_cache_gb)
+        except StoreNotFound:
+            if must_exist:
+                raise
+            continue
+        yield _told(address, done)
+
+
+def _copying(address: str, limit_gb: float) -> Generator[Event, None, Mirrored]:
+    """Copy what lies at an address; a step is told each half second, so that a stop is heard."""
+
+    def say(done: int, total: int) -> Event:
+        if total == 0:
+            return ProgressUpdate(stage="copying", message=f"Listing the images at {address}")
+        return ProgressUpdate(
+            stage="copying",
+            message=f"Copying images from {address}: {done} of {total}",
+            batch_progress=BatchProgress(batch=done, total_batches=total),
+        )
+
+    return run_with_progress(lambda report: mirror(address, limit_gb, report), say)
+
+
+def _told(address: str, done: Mirrored) -> Log:
+    """Return what was copied, as a warning when something could not be."""
+    message = f"{done.copied} images were copied from {address}; {done.here_already} were here already"
+    params = {"address": address, "copied": done.copied, "here": done.here_already}
+    first = done.first_problem
+    if first is None:
+        return Log(level="info", code="data.copied", message=f"{message}.", params=params)
+    return Log(
+        level="warning",
+        code="data.copied_in_part",
+        message=f"{message}; {done.not_copied} files were left out, the first: {first.name} ({first.problem}).",
+        params={**params, "count": done.not_copied, "file": first.name, "reason": first.problem or ""},
+    )
+
+
+def _addresses(job: Job, config: Config | None) -> Mapping[str, bool]:
+    """Return the addresses a job reads images from, and whether there must be something at each."""
+    found = {} if config is None else dict(_of_config(config))
+    for name in _FIELDS:
+        value = getattr(job, name, None)
+        for place in [value] if isinstance(value, str) else value or []:
+            if isinstance(place, str) and is_remote(place):
+                found[checked_place(place)] = True
+    return found
+
+
+def _of_config(config: Config) -> Mapping[str, bool]:
+    data = config.data
+    places = {data.test_dir: False, data.val_dir: False, data.train_dir: True}
+    return {place: must for place, must in places.items() if place is not None and is_remote(place)}
+
+
+def _config(job: Job, workspace: Workspace) -> Config | None:
+    """Return the configuration whose images a job reads, if it has one; the job itself says what is wrong with it."""
+    with contextlib.suppress(BreastAIError):
+        if isinstance(job, Resume):
+            return config_of(workspace, job.run_id)
+        if isinstance(job, ResumeStudy):
+            return parse_config(read_study(workspace, job.study_id).config)
+    config = getattr(job, "config", None)
+    return config if isinstance(config, Config) else None
+
+
+def _configured(workspace: Workspace) -> Config:
+    """Return the workspace's configuration, or the defaults where it has none that can be read."""
+    path = workspace.config_file
+    try:
+        return parse_config(nest_settings(read_config_file(path))) if path.exists() else Config()
+    except BreastAIError:
+        return Config()

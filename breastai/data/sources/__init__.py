@@ -1,0 +1,1 @@
+"""Sources of cases: where images and their labels are listed."""

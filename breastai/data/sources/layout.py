@@ -1,0 +1,150 @@
+"""The layout of a data set on disk: which folder holds the images of which split, whatever it is called."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from breastai.data.sources.class_folders import is_system_name, reason_against_file, what_lies_in
+from breastai.data.sources.masks import is_mask_folder
+from breastai.domain.catalog import SPLIT_ALIASES
+from breastai.domain.class_words import meaning_of, split_of
+from breastai.domain.config import Config
+from breastai.domain.data_locations import is_remote
+from breastai.domain.errors import DataNotFound, InputError, NoClassFolders, SplitFoldersAmbiguous
+from breastai.storage.remote_mirror import as_written
+from breastai.storage.workspace import Workspace
+
+_DEEPEST = 3
+_MOST_LOOKED_INTO = 300
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """Return the folders of the splits in `root`, by split; raise SplitFoldersAmbiguous where two mean the same.
+
+    An empty folder beside one that holds something is none.
+    """
+    found: dict[str, list[Path]] = {}
+    for folder in subfolders(root):
+        split = split_of(folder.name)
+        if split is not None:
+            found.setdefault(split, []).append(folder)
+    chosen: dict[str, Path] = {}
+    for split, folders in found.items():
+        filled = [folder for folder in folders if _holds_anything(folder)] or folders[:1]
+        if len(filled) > 1:
+            raise SplitFoldersAmbiguous(as_written(root), split, [folder.name for folder in filled])
+        chosen[split] = filled[0]
+    return {split: chosen[split] for split in SPLIT_ALIASES if split in chosen}
+
+
+def data_root(root: Path) -> Path:
+    """Return the folder that holds split or class folders: `root`, or the only folder in it, and so on downwards."""
+    for _ in range(_DEEPEST):
+        inside = [folder for folder in subfolders(root) if not is_mask_folder(folder.name)]
+        if len(inside) != 1 or split_folders(root) or _has_images(root):
+            return root
+        below = subfolders(inside[0])
+        # A single class with folders of patients is still a class.
+        is_class = meaning_of(inside[0].name) != "silent" and not any(
+            subfolders(folder) or meaning_of(folder.name) != "silent" for folder in below[:20]
+        )
+        if not below or is_class:
+            return root
+        root = inside[0]
+    return root
+
+
+def folder_of_split(place: Path) -> Path | None:
+    """Return the folder meant by X/train, X/val or X/test, or None where there is none.
+
+    That is the folder itself, one beside it whose name means the same split, the same in the only folder of X; or, for
+    train, X itself, where it holds no folder of any split.
+    """
+    if place.is_dir() or not place.parent.is_dir():
+        return place if place.is_dir() else None
+    split = split_of(place.name)
+    if split is None:
+        return None
+    root = place.parent if split_folders(place.parent) else data_root(place.parent)
+    found = split_folders(root)
+    if found:
+        return found.get(split)
+    return root if split == "train" and any(map(_holds_images, subfolders(root))) else None
+
+
+def missing_folder(place: Path) -> InputError:
+    """Return the error for a folder that is not there: what lies where it would be, when that is a split's folder."""
+    if split_of(place.name) is not None and place.parent.is_dir():
+        return NoClassFolders(as_written(place.parent), what_lies_in(place.parent))
+    return DataNotFound(as_written(place))
+
+
+def resolved_config(config: Config, base: Path) -> Config:
+    """Return a configuration with the image folders that are there, where those it names go by another name."""
+    workspace = Workspace(base)
+    changes: dict[str, str] = {}
+    for field in ("train_dir", "val_dir", "test_dir"):
+        name = getattr(config.data, field)
+        if name is None or is_remote(name):
+            continue
+        place = workspace.resolve(name)
+        found = folder_of_split(place)
+        if found is not None and found != place:
+            changes[field] = workspace.relative(found)
+    return config.model_copy(update={"data": config.data.model_copy(update=changes)}) if changes else config
+
+
+def unused_folders(root: Path, used: Sequence[Path]) -> list[str]:
+    """Return the folders with images beside the splits of `root` that no split is taken from."""
+    taken = {path.resolve() for path in used}
+    return [
+        folder.name
+        for folder in subfolders(root)
+        if folder.resolve() not in taken
+        and split_of(folder.name) != "test"  # known by its name, and listed by nobody who does not judge on it
+        and not is_mask_folder(folder.name)
+        and _holds_images(folder)
+    ]
+
+
+def subfolders(root: Path) -> list[Path]:
+    """Return the folders in `root` that a user made, in order of name; none where it can't be opened."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_system_name(entry.name))
+    except OSError:
+        return []
+
+
+def _holds_anything(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(True for _ in entries)
+    except OSError:
+        return False
+
+
+def _has_images(folder: Path) -> bool:
+    """Return whether images lie in a folder itself."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.is_file() and _may_be_image(Path(entry.path)) for entry in entries)
+    except OSError:
+        return False
+
+
+def _may_be_image(path: Path) -> bool:
+    return not is_system_name(path.name) and reason_against_file(path) is None
+
+
+def _holds_images(folder: Path) -> bool:
+    """Return whether images lie somewhere below a folder, as far as its first few hundred folders tell."""
+    pending = [folder]
+    for _ in range(_MOST_LOOKED_INTO):
+        if not pending:
+            return False
+        current = pending.pop()
+        if _has_images(current):
+            return True
+        pending += reversed(subfolders(current))
+    return False
