@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.intervals import auc, delong_test, proportion
 from breastai.data.cases.cases import labelled_images, usable_folders
 from breastai.data.phantoms.phantom_dataset import phantom
@@ -184,7 +185,7 @@ def called_positives(loaded: Loaded, labels: np.ndarray, scores: dict[str, np.nd
     if point is None:
         return {}
     number = loaded.manifest.class_names.index(point.class_name)
-    return {way: values[labels == number, number] >= point.threshold for way, values in scores.items()}
+    return {way: reaches(values[labels == number, number], point.threshold) for way, values in scores.items()}
 
 
 def judge(labels: np.ndarray, scores: dict[str, np.ndarray], class_names: Sequence[str]) -> None:

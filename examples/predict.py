@@ -32,10 +32,10 @@ point, sets, limit = (rule.get(name) for name in ("operating_point", "conformal"
 decision = max(chances, key=chances.__getitem__)
 if point:  # the target class from its threshold on, below it the most probable of the others
     others = [name for name in chances if name != point["class_name"]]
-    called = chances[point["class_name"]] >= point["threshold"] - 1e-6
+    called = chances[point["class_name"]] >= point["threshold"] * (1 - 1e-6)
     decision = point["class_name"] if called else max(others, key=chances.__getitem__)
 plausible = (
-    [name for name, least in zip(chances, sets["thresholds"], strict=True) if chances[name] >= least - 1e-6]
+    [name for name, least in zip(chances, sets["thresholds"], strict=True) if chances[name] >= least * (1 - 1e-6)]
     if sets
     else None
 )

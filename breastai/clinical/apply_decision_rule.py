@@ -18,6 +18,9 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 RefersFor = Literal["modality", "unlike", "several_classes", "no_class", "answer_not_plausible"]
 
+# A probability reaches a threshold though it is less by this share: PyTorch, ONNX Runtime and a page round a softmax in
+# float32 each in its own way, by a share of the probability and not by an amount, and must decide alike.
+_ROUNDING = 1e-6
 # A probability of 0 would be beyond any correction; float32 networks give no smaller ones worth the name.
 _SMALLEST_PROBABILITY = 1e-12
 
@@ -30,6 +33,16 @@ def calibrate(calibration: Calibration, probabilities: Probabilities) -> Floats:
     return shares
 
 
+def reaches(probabilities: Probabilities, threshold: float | Floats) -> Mask:
+    """Return which probabilities are at least `threshold`, whatever float32 rounds off: the only such comparison.
+
+    Both have the same shape, or shapes that numpy broadcasts.
+    """
+    least = np.asarray(threshold, dtype=np.float64) * (1 - _ROUNDING)
+    mask: Mask = np.asarray(probabilities, dtype=np.float64) >= least
+    return mask
+
+
 def shift(calibration: Calibration) -> Floats:
     """Return the prior's correction, (C,), or a zero for all classes."""
     return np.array(calibration.prior_shift) if calibration.prior_shift else np.zeros(1)
@@ -37,9 +50,7 @@ def shift(calibration: Calibration) -> Floats:
 
 def conformal_sets(rule: ConformalSets, probabilities: Probabilities) -> Mask:
     """Return which classes are in the set of each case, shape (N, C)."""
-    # Probabilities that went through float32 and back may miss their own threshold by a rounding error.
-    members: Mask = probabilities >= np.array(rule.thresholds) - 1e-9
-    return members
+    return reaches(probabilities, np.array(rule.thresholds))
 
 
 def answers(rule: DecisionRule, probabilities: Probabilities, class_names: Sequence[str]) -> Numbers:
@@ -64,10 +75,7 @@ def predict_positive(rule: DecisionRule, probabilities: Probabilities, class_nam
     point = rule.operating_point
     if point is None or point.class_name not in class_names:
         return None
-    # As in the sets: float32 and back must not cross the threshold.
-    scores = np.asarray(probabilities, dtype=np.float64)[:, list(class_names).index(point.class_name)]
-    reaches: Mask = scores >= point.threshold - 1e-9
-    return reaches
+    return reaches(probabilities[:, list(class_names).index(point.class_name)], point.threshold)
 
 
 def is_undecided(rule: DecisionRule, probabilities: Probabilities, class_names: Sequence[str]) -> Mask | None:

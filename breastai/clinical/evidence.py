@@ -8,11 +8,18 @@ import numpy.typing as npt
 
 from breastai.clinical import metric_intervals
 from breastai.clinical.agreement_intervals import DRAWS
-from breastai.clinical.apply_decision_rule import answers, calibrate, conformal_sets, is_undecided, out_of_distribution
+from breastai.clinical.apply_decision_rule import (
+    answers,
+    calibrate,
+    conformal_sets,
+    is_undecided,
+    out_of_distribution,
+    reaches,
+)
 from breastai.clinical.calibration import log_loss
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
 from breastai.clinical.epoch_metrics import confusion_matrix
-from breastai.clinical.intervals import Clusters, delong_test, figure_of, proportion
+from breastai.clinical.intervals import Clusters, delong_test, figure_of, number_clusters, proportion
 from breastai.clinical.jackknife import jackknife
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, metrics_at_threshold, predictive_values
 from breastai.clinical.weighted_metrics import agreement, of_probabilities
@@ -74,7 +81,7 @@ def gather_evidence(
     point = rule.operating_point
     target = point.class_name if point else target
     independent = clusters if patients is None else patients
-    numbers = None if independent is None else _numbered(independent)
+    numbers = None if independent is None else number_clusters(independent)
     thresholds = {point.class_name: point.threshold} if point else {}
     by_patient: tuple[dict[str, Figure], ByPatient | None] = ({}, None)
     if patients is not None:
@@ -153,7 +160,7 @@ def compare(
     """
     truth = np.asarray(labels, dtype=np.int64)
     one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    clusters = None if patients is None else _numbered(patients)
+    clusters = None if patients is None else number_clusters(patients)
     n = len(truth)
     figures: dict[str, PairedFigure] = {}
     for number, name in enumerate(class_names):
@@ -227,7 +234,7 @@ def _of_sums(sums: Floats, count: int) -> dict[str, Floats]:
 def _judged(
     point: OperatingPoint, positive: npt.NDArray[np.bool_], scores: Floats, clusters: Clusters | None
 ) -> JudgedPoint:
-    called = scores >= point.threshold
+    flagged = reaches(scores, point.threshold)
     return JudgedPoint(
         class_name=point.class_name,
         threshold=point.threshold,
@@ -237,9 +244,9 @@ def _judged(
         reached=point.reached,
         figures=metrics_at_threshold(positive, scores, point.threshold, clusters),
         positives=int(positive.sum()),
-        missed=int((positive & ~called).sum()),
+        missed=int((positive & ~flagged).sum()),
         negatives=int((~positive).sum()),
-        called=int((~positive & called).sum()),
+        called=int((~positive & flagged).sum()),
     )
 
 
@@ -290,11 +297,6 @@ def _curves(positive: npt.NDArray[np.bool_], scores: Floats) -> ClassCurves:
     return ClassCurves(
         roc=roc_curve(positive, scores), precision_recall=precision_recall_curve(positive, scores), decision=decision
     )
-
-
-def _numbered(names: Sequence[str]) -> Clusters:
-    numbers: Clusters = np.unique(np.asarray(names), return_inverse=True)[1]
-    return numbers
 
 
 def _finite(value: float) -> float | None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.calibration import fit_calibration
 from breastai.clinical.epoch_metrics import Labels, Probabilities
+from breastai.clinical.intervals import number_clusters
 from breastai.clinical.operating_point import choose_operating_point
 from breastai.clinical.referral import cases_needed, with_referral
 from breastai.domain.config import Config
@@ -44,7 +43,7 @@ def fit_decision_rule(
     scores = calibrate(calibration, probabilities)
     name = target_class(config, class_names)
     number = list(class_names).index(name)
-    numbers = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
+    numbers = None if clusters is None else number_clusters(clusters)
     rule = DecisionRule(
         calibration=calibration,
         operating_point=choose_operating_point(

@@ -9,7 +9,7 @@ import numpy as np
 
 from breastai.clinical.image_facts import ImageFacts, Pixels, look_at_all
 from breastai.clinical.image_findings import READING_FAULTS, reading_faults
-from breastai.clinical.intervals import wilson
+from breastai.clinical.intervals import number_clusters, wilson
 from breastai.clinical.known_patients import across_patients, doubtful, within_patients
 from breastai.clinical.shortcut_features import find_shortcuts
 from breastai.data.decoders.bit_depth import depth_of_set
@@ -332,7 +332,7 @@ def _leaks(splits: set[str]) -> list[tuple[str, str]]:
 def _about_shortcuts(images: Sequence[_Image], class_names: Sequence[str], duplicates: Duplicates) -> list[Finding]:
     labels = np.array([class_names.index(image.class_name) for image in images], dtype=np.int64)
     if images and all(image.patient for image in images):
-        clusters = np.unique([str(image.patient) for image in images], return_inverse=True)[1]
+        clusters = number_clusters([str(image.patient) for image in images])
     else:
         clusters = duplicates.group_numbers(len(images))
     found = find_shortcuts([image.facts for image in images], labels, class_names, clusters)

@@ -12,6 +12,7 @@ belongs to the same family as the ones beside it, and no better result has a low
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,11 @@ Floats = npt.NDArray[np.float64]
 _PRIOR_CASES = 2.0
 # Up to so many cases the score interval's bound on their side is too tight (Brown, Cai and DasGupta 2001).
 _FEW_EVENTS = 3.0
+
+
+def number_clusters(names: Sequence[str] | Clusters) -> npt.NDArray[np.int64]:
+    """Return, for each of N names of patients or groups, its number from 0 up, equal where the names are (N,)."""
+    return np.unique(np.asarray(names), return_inverse=True)[1].astype(np.int64)
 
 
 class Estimate(NamedTuple):

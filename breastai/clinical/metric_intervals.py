@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from breastai.clinical import weighted_metrics
 from breastai.clinical.agreement_intervals import DRAWS, agreement_intervals
+from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.composite_intervals import complement, correlations_of, f1, linear, ratio, transform
 from breastai.clinical.intervals import (
     Cases,
@@ -17,8 +18,10 @@ from breastai.clinical.intervals import (
     auc_influences,
     bounded_mean,
     figure_of,
+    number_clusters,
     proportion,
 )
+from breastai.clinical.operating_point import shares_of_decision
 from breastai.clinical.patient_pooling import pool_patients
 from breastai.clinical.roc_intervals import average_precision, partial_auc, sensitivity_at, specificity_at
 from breastai.domain.events import Figure
@@ -57,14 +60,14 @@ def evaluate(
     """
     truth, scores = _checked(labels, probabilities, class_names)
     points = thresholds or {}
-    numbers = None if clusters is None else _numbered(clusters)
+    numbers = None if clusters is None else number_clusters(clusters)
     figures = _figures(truth, scores, class_names, numbers, points, repetitions, seed)
     on_part()
     for column, values in (subgroups or {}).items():
         cells = np.asarray(values, dtype=str)
         for value in sorted(set(cells.tolist()) - {""}):
             inside = cells == value
-            own = None if numbers is None else _numbered(numbers[inside].tolist())
+            own = None if numbers is None else number_clusters(numbers[inside])
             of_group = _figures(truth[inside], scores[inside], class_names, own, points, repetitions, seed)
             figures |= {f"{name}@{column}={value}": figure for name, figure in of_group.items()}
             on_part()
@@ -87,7 +90,7 @@ def patient_figures(
 
     Nothing where every patient has one image: the figures by image are those by patient then.
     """
-    clusters = _numbered(patients)
+    clusters = number_clusters(patients)
     if not len(labels) or clusters.max() + 1 == len(labels):
         return {}, None
     number = None if target is None else list(class_names).index(target)
@@ -113,16 +116,16 @@ def _figures(
     found: dict[str, tuple[Estimate, int]] = {"accuracy": (right, n)}
     sensitivities = []
     for index, name in enumerate(class_names):
-        positive, called = labels == index, decisions == index
-        decided = _decided(positive, called, clusters, "", name)
+        positive, predicted = labels == index, decisions == index
+        shares = shares_of_decision(positive, predicted, clusters)
         found[f"auc_roc.{name}"] = auc(positive, probabilities[:, index], clusters), n
-        found |= decided
+        found |= {f"{metric}.{name}": share for metric, share in shares.items()}
         if n:
-            sensitivity, specificity = (decided[f"{each}.{name}"][0] for each in ("sensitivity", "specificity"))
+            sensitivity, specificity = shares["sensitivity"][0], shares["specificity"][0]
             sensitivities.append(sensitivity)
             found |= {
                 f"{figure}.{name}": (estimate, n)
-                for figure, estimate in _of_class(positive, called, sensitivity, specificity, clusters).items()
+                for figure, estimate in _of_class(positive, predicted, sensitivity, specificity, clusters).items()
             }
             found |= {
                 f"{figure}.{name}": (estimate, n)
@@ -130,8 +133,8 @@ def _figures(
             }
     for name, threshold in thresholds.items():
         index = list(class_names).index(name)
-        called = probabilities[:, index] >= threshold
-        found |= _decided(labels == index, called, clusters, "_at_operating_point", name)
+        shares = shares_of_decision(labels == index, reaches(probabilities[:, index], threshold), clusters)
+        found |= {f"{metric}_at_operating_point.{name}": share for metric, share in shares.items()}
     if n:
         whole = agreement_intervals(labels, decisions, len(class_names), clusters, draws=repetitions, seed=seed)
         defined = [each for each in sensitivities if each.value is not None]
@@ -143,12 +146,12 @@ def _figures(
 
 
 def _of_class(
-    positive: Cases, called: Cases, sensitivity: Estimate, specificity: Estimate, clusters: Clusters | None
+    positive: Cases, predicted: Cases, sensitivity: Estimate, specificity: Estimate, clusters: Clusters | None
 ) -> dict[str, Estimate]:
     """Return the figures of a class that come from its sensitivity and specificity, and its F1."""
     missed, alarmed = complement(sensitivity), complement(specificity)
     return {
-        "f1": f1(positive, called, clusters),
+        "f1": f1(positive, predicted, clusters),
         "youden": linear([sensitivity, specificity], [1, 1], offset=-1, ends=(-1.0, 1.0)),
         "lr_positive": ratio(sensitivity, alarmed),
         "lr_negative": ratio(missed, specificity),
@@ -217,30 +220,6 @@ def areas_of_classes(
     areas = [auc(labels == index, probabilities[:, index], clusters) for index in columns]
     influences = [auc_influences(labels == index, probabilities[:, index], clusters) for index in columns]
     return areas, np.stack(influences) if influences else np.zeros((0, 0))
-
-
-def _decided(
-    positive: Cases, called: Cases, clusters: Clusters | None, suffix: str, name: str
-) -> dict[str, tuple[Estimate, int]]:
-    """Return the proportions of a decision, each with the number of cases it is a share of."""
-    rows = {
-        "sensitivity": (called, positive),
-        "specificity": (~called, ~positive),
-        "precision": (positive, called),
-        "npv": (~positive, ~called),
-    }
-    return {
-        f"{figure}{suffix}.{name}": (
-            proportion(success[among], None if clusters is None else clusters[among]),
-            int(among.sum()),
-        )
-        for figure, (success, among) in rows.items()
-    }
-
-
-def _numbered(names: Sequence[Any]) -> Clusters:
-    numbers: Clusters = np.unique(np.asarray(names), return_inverse=True)[1]
-    return numbers
 
 
 def _checked(

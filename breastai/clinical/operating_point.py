@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.composite_intervals import complement, predictive_value, ratio
-from breastai.clinical.intervals import Cases, Clusters, Scores, figure_of, proportion
+from breastai.clinical.intervals import Cases, Clusters, Estimate, Scores, figure_of, proportion
 from breastai.domain.decision_rule import OperatingPoint
 from breastai.domain.events import Figure
 
@@ -73,21 +74,30 @@ def choose_operating_point(
 
 
 def metrics_at_threshold(
-    positive: Cases, scores: Scores, threshold: float, clusters: Clusters | None = None
+    positive: Cases, scores: Scores, threshold: float | Floats, clusters: Clusters | None = None
 ) -> dict[str, Figure]:
-    """Return sensitivity, specificity, precision and npv of calling every score from `threshold` upwards."""
-    called = scores >= threshold
+    """Return sensitivity, specificity, precision and npv of a `threshold`, one for all N cases or one for each (N,)."""
+    shares = shares_of_decision(positive, reaches(scores, threshold), clusters)
+    return {name: figure_of(share, n) for name, (share, n) in shares.items()}
+
+
+def shares_of_decision(
+    positive: Cases, predicted: Cases, clusters: Clusters | None = None
+) -> dict[str, tuple[Estimate, int]]:
+    """Return sensitivity, specificity, precision and npv of N decisions, each with the number of cases it is a share of.
+
+    `positive` (N,): what is true; `predicted` (N,): which cases are predicted positive.
+    """
     rows = {
-        "sensitivity": (called, positive),
-        "specificity": (~called, ~positive),
-        "precision": (positive, called),
-        "npv": (~positive, ~called),
+        "sensitivity": (predicted, positive),
+        "specificity": (~predicted, ~positive),
+        "precision": (positive, predicted),
+        "npv": (~positive, ~predicted),
     }
-    figures = {}
-    for name, (success, among) in rows.items():
-        share = proportion(success[among], None if clusters is None else clusters[among])
-        figures[name] = figure_of(share, int(among.sum()))
-    return figures
+    return {
+        name: (proportion(right[among], None if clusters is None else clusters[among]), int(among.sum()))
+        for name, (right, among) in rows.items()
+    }
 
 
 def predictive_values(
@@ -102,10 +112,10 @@ def predictive_values(
     The cases at hand are rarely as many among the healthy as in life, so their own predictive values mislead. Both rise
     with a ratio of likelihoods alone, whose interval is carried over (see composite_intervals).
     """
-    n, called = len(positive), scores >= threshold
+    n, predicted = len(positive), reaches(scores, threshold)
     hit, cleared = (
         proportion(success[among], None if clusters is None else clusters[among])
-        for success, among in ((called, positive), (~called, ~positive))
+        for success, among in ((predicted, positive), (~predicted, ~positive))
     )
     # How much more often the finding is right than wrong.
     of_call, of_none = ratio(hit, complement(cleared)), ratio(cleared, complement(hit))
@@ -130,8 +140,8 @@ def decision_curve(
     if positive.all() or not positive.any():
         return {"threshold": [], "model": [], "all": [], "none": []}
     share = float(positive.mean()) if prevalence is None else prevalence
-    called = probabilities[None, :] >= places[:, None]
-    sensitivity, false_rate = called[:, positive].mean(axis=1), called[:, ~positive].mean(axis=1)
+    predicted = reaches(probabilities[None, :], places[:, None])
+    sensitivity, false_rate = predicted[:, positive].mean(axis=1), predicted[:, ~positive].mean(axis=1)
     odds = places / (1 - places)
     return {
         "threshold": places.tolist(),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from breastai.clinical.intervals import number_clusters
 from breastai.domain.decision_rule import NoveltyLimit
 
 Features = npt.NDArray[np.floating[Any]]
@@ -102,7 +103,7 @@ def fit_novelty(
     of twins) stay whole in that. A distance beyond either limit tells; the limit of both together keeps the quantile.
     """
     n = len(features)
-    groups = np.arange(n) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
+    groups = np.arange(n) if units is None else number_clusters(units)
     if n < LEAST_CASES or len(set(groups.tolist())) < 2:
         return None
     folds = groups % _FOLDS

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.intervals import Clusters
 from breastai.domain.records import ByPatient, PatientScore
 
@@ -40,7 +41,7 @@ class PooledPatients:
         if self.target is None or threshold is None:
             return found
         positive = self.labels == self.target
-        flagged = self.probabilities[:, self.target] >= threshold
+        flagged = reaches(self.probabilities[:, self.target], threshold)
         return found.model_copy(
             update={
                 "positives": int(positive.sum()),

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import decide
+from breastai.clinical.intervals import number_clusters
 from breastai.domain.decision_rule import ConformalSets, DecisionRule
 from breastai.domain.records import ReferralTradeOff
 
@@ -51,7 +52,7 @@ def weigh_referral(
     Each case is decided by `rule` with sets fitted on the other units (patients, groups of near-duplicates). Rates that
     ask for more cases than there are get no row.
     """
-    groups = np.arange(len(labels)) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
+    groups = np.arange(len(labels)) if units is None else number_clusters(units)
     folds = groups % _MOST_FOLDS
     rows = []
     for rate in sorted({*COMPARED_RATES, error_rate}):

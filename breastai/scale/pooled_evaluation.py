@@ -10,6 +10,7 @@ import numpy.typing as npt
 import breastai
 from breastai.clinical.evaluate_predictions import PATIENTS_UNKNOWN
 from breastai.clinical.evidence import gather_evidence, thin_curve
+from breastai.clinical.intervals import number_clusters
 from breastai.clinical.metric_intervals import patient_figures
 from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold
 from breastai.clinical.referral import with_referral
@@ -146,7 +147,7 @@ def ensemble_rule(pool: Pool, config: Config, dealt: Folds) -> DecisionRule:
     name = target_class(config, dealt.class_names)
     scores = probabilities[:, dealt.class_names.index(name)]
     together = None if dealt.units is None else [dealt.units[case] for case in cases]
-    units = None if together is None else np.unique(together, return_inverse=True)[1]
+    units = None if together is None else number_clusters(together)
     rule = DecisionRule(
         operating_point=choose_operating_point(
             name,
@@ -173,8 +174,8 @@ def _clusters(pool: Pool, dealt: Folds, repeats: int) -> list[str] | None:
 def _at_thresholds(pool: Pool, target: int, clusters: Sequence[str] | None) -> dict[str, Figure]:
     if np.isnan(pool.thresholds).any():
         return {}
-    numbers = None if clusters is None else np.unique(np.asarray(clusters), return_inverse=True)[1]
-    return metrics_at_threshold(pool.labels == target, pool.probabilities[:, target] - pool.thresholds, 0.0, numbers)
+    numbers = None if clusters is None else number_clusters(clusters)
+    return metrics_at_threshold(pool.labels == target, pool.probabilities[:, target], pool.thresholds, numbers)
 
 
 def _notes(study: Study, config: Config, dealt: Folds) -> list[str]:

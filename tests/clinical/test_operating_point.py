@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from breastai.clinical.apply_decision_rule import decide
+from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.operating_point import (
     choose_operating_point,
     decision_curve,
@@ -14,6 +16,8 @@ from breastai.clinical.operating_point import (
     positives_needed,
     predictive_values,
 )
+from breastai.domain.decision_rule import DecisionRule, OperatingPoint
+from breastai.domain.records import Figure
 
 
 def draw(n: int, seed: int) -> tuple[Any, Any]:
@@ -133,3 +137,34 @@ def test_net_benefit_is_true_positives_less_false_ones_at_the_odds_of_the_thresh
 def test_a_target_outside_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="between"):
         choose_operating_point("malignant", *draw(30, 1), target_sensitivity=1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(2.0**-20, 1 - 2.0**-20), min_size=2, max_size=20), st.data())
+def test_answers_and_figures_agree_at_the_threshold_itself(values: list[float], data: st.DataObject) -> None:
+    scores = np.array(values)
+    threshold = data.draw(st.sampled_from(values))
+    positive = np.array(data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values))))
+    point = OperatingPoint("malignant", threshold, 0.9, 5, 9, Figure(value=1.0, n=5), Figure(value=1.0, n=5))
+    rule = DecisionRule(operating_point=point)
+    # As PyTorch gave them, as float32 keeps them, and as another runtime rounds its softmax.
+    versions = (scores, scores.astype(np.float32), scores * (1 - 2e-7), scores * (1 + 2e-7))
+    distant = np.abs(scores / threshold - 1) > 1e-5
+    distant |= scores == threshold
+    for version in versions:
+        probabilities = np.stack([1 - version, version], axis=1)
+        flagged = np.array([case.called for case in decide(rule, probabilities, ["benign", "malignant"])])
+        assert flagged[scores == threshold].all()
+        assert (flagged == (scores >= threshold))[distant].all()
+        shares = metrics_at_threshold(positive, version, threshold)
+        if positive.any():
+            assert shares["sensitivity"].value == pytest.approx(flagged[positive].mean())
+        evidence = gather_evidence(
+            positive.astype(int), probabilities, ["benign", "malignant"], rule=rule, repetitions=50
+        )
+        assert evidence.operating_point is not None
+        assert evidence.operating_point.called == (flagged & ~positive).sum()
+        assert (
+            evidence.operating_point.figures["specificity"]
+            == evidence.figures["specificity_at_operating_point.malignant"]
+        )

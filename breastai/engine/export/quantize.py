@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.intervals import delong_test, proportion
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.records import Figure, PairedFigure
@@ -231,7 +232,7 @@ def cost(
             )
         point = rule.operating_point
         if point is not None and point.class_name == name and positive.any():
-            here, there = ((scores[positive, number] >= point.threshold) for scores in (exact, rounded))
+            here, there = (reaches(scores[positive, number], point.threshold) for scores in (exact, rounded))
             difference = Figure(value=float(here.mean() - there.mean()), low=None, high=None, n=int(positive.sum()))
             figures[f"sensitivity_at_operating_point.{name}"] = PairedFigure(
                 first=proportion(here).value, second=proportion(there).value, difference=difference
