@@ -20,7 +20,6 @@ from breastai.domain.errors import BreastAIError
 from breastai.domain.events import TERMINAL, Event, JobStopped, TrainingStopped
 from breastai.domain.jobs import (
     JOB,
-    STUDY_JOBS,
     AnyJob,
     AskCheckpoints,
     AskExports,
@@ -36,21 +35,24 @@ from breastai.domain.jobs import (
     Explain,
     Export,
     Job,
+    LightJob,
     ListImages,
     Predict,
     PreviewImage,
     Report,
     Resume,
     ResumeStudy,
+    RunJob,
     ShowErrors,
+    StudyJob,
     Train,
     TrainSeeds,
     Tune,
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
-from breastai.storage.interrupted_runs import config_of
 from breastai.storage.private_files import keep_files_private
+from breastai.storage.run_config import find_job_config
 from breastai.storage.run_recorder import Events, Pace, Stop, StopReason, as_breastai_errors, journal_events
 from breastai.storage.workspace import Workspace
 
@@ -91,8 +93,6 @@ JOBS: dict[type[Job], str] = {
 }
 
 
-# Those the light worker does: short, without torch, one after the other in one process.
-LIGHT_JOBS = (DescribeImages, ListImages, PreviewImage, VerifyExport, AskExports, ShowErrors)
 LIGHT = "--light"
 _LIGHT_NICENESS = 10
 
@@ -113,13 +113,13 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
     workspace = Workspace.open(job.workspace)
     events = as_breastai_errors(_events(job, workspace, stop_requested), workspace)
     try:
-        if not isinstance(job, LIGHT_JOBS) and (yield from _images_here(job, workspace, stop_requested)):
+        if "remote_images" in job.needs and (yield from _images_here(job, workspace, stop_requested)):
             return
-        if isinstance(job, Train | Resume) and (config := _shared_config(job, workspace)) is not None:
+        if isinstance(job, RunJob) and (config := _shared_config(job, workspace)) is not None:
             yield from _perform_on_cluster(job, config, workspace, stop_requested)
-        elif isinstance(job, Train | Resume):
+        elif isinstance(job, RunJob):
             yield from journal_events(job, events, workspace, stop_requested)
-        elif isinstance(job, STUDY_JOBS):
+        elif isinstance(job, StudyJob):
             yield from _perform_study(job, events)
         else:
             yield from _perform_plain(job, events, stop_requested)
@@ -131,10 +131,9 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
 
 def _shared_config(job: Train | Resume, workspace: Workspace) -> Config | None:
     """Return the configuration of a run that several processes of a cluster are to train; None for one trained here."""
-    try:
-        config = job.config if isinstance(job, Train) else config_of(workspace, job.run_id)
-    except BreastAIError:
-        return None  # whoever does the job says what is wrong
+    config = find_job_config(workspace, job)
+    if config is None:
+        return None
     cluster = config.system.cluster
     if isinstance(job, Resume) and job.cluster is not None:
         cluster = None if job.cluster == "none" else job.cluster
@@ -147,7 +146,8 @@ def _perform_on_cluster(
     job: Train | Resume, config: Config, workspace: Workspace, stop_requested: Stop
 ) -> Iterator[Event]:
     """Have a cluster train a run; the first of its processes writes the journal."""
-    train_on_cluster = importlib.import_module("breastai.scale.ray_train").train_on_cluster
+    from breastai.scale.ray_train import train_on_cluster
+
     yield from as_breastai_errors(train_on_cluster(job, config, workspace, stop_requested), workspace)
 
 
@@ -173,14 +173,14 @@ def _images_here(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Gen
 
 
 def _stopped_before(job: AnyJob, reason: StopReason) -> Event:
-    if isinstance(job, Train | Resume):
+    if isinstance(job, RunJob):
         return TrainingStopped(reason=reason, session_id=job.session_id)
     return JobStopped(job=job.kind, session_id=job.session_id)
 
 
 def _events(job: AnyJob, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
     function = job_function(type(job))
-    yield from function(job, workspace, stop_requested) if isinstance(job, STUDY_JOBS) else function(job, workspace)
+    yield from function(job, workspace, stop_requested) if isinstance(job, StudyJob) else function(job, workspace)
 
 
 def _perform_plain(job: AnyJob, events: Events, stop_requested: Stop) -> Iterator[Event]:
@@ -228,7 +228,7 @@ def _serve_light(output: TextIO) -> int:
         os.nice(_LIGHT_NICENESS)
     for line in sys.stdin:
         job = JOB.validate_json(line)
-        if not isinstance(job, LIGHT_JOBS):
+        if not isinstance(job, LightJob):
             raise TypeError(f"{job.kind} is no job for the light worker")
         for event in perform(job):
             output.write(encode_event(event) + "\n")

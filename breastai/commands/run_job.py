@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
@@ -11,14 +11,17 @@ from types import FrameType
 from breastai.commands.output import Output
 from breastai.domain.errors import MissingExtra, all_errors
 from breastai.domain.events import Error, Event, JobStopped, StudyStopped, TrainingStopped
-from breastai.domain.jobs import AnyJob, Audit, ComparePredictions, EvaluatePredictions, Report
+from breastai.domain.jobs import AnyJob, Need
 
 STOPPED = 130
 # What a job with torch needs and the base install lacks.
 _TRAINING_PACKAGES = ("torch", "torchvision", "timm", "sklearn", "scipy", "safetensors")
-# What a job without a network needs beyond the base install.
-_JUDGING_PACKAGES = ("sklearn", "scipy")
-_REPORTING_PACKAGES = ("jinja2", "matplotlib", "reportlab")
+# What is needed beyond the base install.
+_PACKAGES: Mapping[Need, tuple[str, ...]] = {
+    "torch": _TRAINING_PACKAGES,
+    "statistics": ("sklearn", "scipy"),
+    "documents": ("jinja2", "matplotlib", "reportlab"),
+}
 
 
 def run_job(job: AnyJob, output: Output) -> int:
@@ -56,11 +59,7 @@ def exit_status(failure: Error) -> int:
 
 def _needed(job: AnyJob) -> tuple[str, ...]:
     """Return the packages of the extra `train` that a job uses."""
-    if isinstance(job, Report):
-        return _REPORTING_PACKAGES
-    if isinstance(job, EvaluatePredictions | ComparePredictions | Audit):
-        return _JUDGING_PACKAGES
-    return _TRAINING_PACKAGES
+    return tuple(package for need, packages in _PACKAGES.items() if need in job.needs for package in packages)
 
 
 def require_training_packages() -> None:

@@ -1,6 +1,6 @@
 """What may be asked of a worker: one frozen model for each kind of job, and the control lines that may follow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -8,18 +8,76 @@ from breastai.domain.config import Config
 from breastai.domain.patient_settings import PatientIdRule
 from breastai.domain.records import PatientScore
 
+# What must be there before a job begins: packages beyond the base install, or copies of what lies on shared storage.
+Need = Literal["torch", "statistics", "documents", "remote_images"]
+
 
 class Job(BaseModel):
-    """Work for the worker process. `workspace` is an absolute path."""
+    """Work for the worker process. `workspace` is an absolute path.
+
+    Each kind says what it reads, needs and holds; whoever prepares, checks, queues or runs a job asks it and knows no kind.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # The fields that name what it reads beside its configuration: images (folders, files, addresses), and tables.
+    image_fields: ClassVar[tuple[str, ...]] = ()
+    table_fields: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[frozenset[Need]] = frozenset({"torch", "remote_images"})
+    # The field with the name of the run or study whose lease it takes.
+    holds: ClassVar[Literal["run_id", "study_id"] | None] = None
+    # Whether what it holds is new: it gets its name when the job's turn comes, since names sort by when runs began.
+    begins: ClassVar[bool] = False
 
     workspace: str
     session_id: str = "default"
 
+    @property
+    def held(self) -> str | None:
+        """The run or study whose lease it takes."""
+        return None if self.holds is None else str(getattr(self, self.holds))
 
-class Train(Job):
+    @property
+    def images_read(self) -> list[str]:
+        """The folders, files and addresses that it names as images."""
+        return self._values(self.image_fields)
+
+    @property
+    def paths_read(self) -> list[str]:
+        """All that it names to be read, images and tables; what its configuration names stands there."""
+        return self._values(self.image_fields + self.table_fields)
+
+    def with_name(self, name: str) -> Self:
+        """Return the job with `name` for what it begins; itself when it begins nothing."""
+        return self.model_copy(update={self.holds: name}) if self.begins and self.holds is not None else self
+
+    def _values(self, fields: tuple[str, ...]) -> list[str]:
+        found = [getattr(self, field) for field in fields]
+        return [path for value in found for path in ([value] if isinstance(value, str) else value or [])]
+
+
+class RunJob(Job):
+    """A job whose life is recorded as a run: its worker takes the run's lease and writes its journal."""
+
+    holds = "run_id"
+
+
+class StudyJob(Job):
+    """A job made of several runs. Its function is also given who asks it to stop: job, workspace, stop -> events."""
+
+    holds = "study_id"
+
+
+class LightJob(Job):
+    """A short job for the light worker, which has no torch and copies nothing, also while a run goes on."""
+
+    needs = frozenset()
+
+
+class Train(RunJob):
     """Train a new run. Relative paths in `config` are relative to the workspace."""
+
+    begins = True
 
     kind: Literal["train"] = "train"
     run_id: str
@@ -29,7 +87,7 @@ class Train(Job):
     )
 
 
-class Resume(Job):
+class Resume(RunJob):
     """Go on with a run from where it stopped; `epochs` extends or shortens the plan, None keeps it."""
 
     kind: Literal["resume"] = "resume"
@@ -38,24 +96,30 @@ class Resume(Job):
     cluster: str | None = Field(None, description="In place of the run's system.cluster; none resumes it here.")
 
 
-class Tune(Job):
+class Tune(StudyJob):
     """Try settings by short runs and keep the best as a named configuration; config.tuning says which and how many."""
+
+    begins = True
 
     kind: Literal["tune"] = "tune"
     study_id: str
     config: Config
 
 
-class Crossval(Job):
+class Crossval(StudyJob):
     """Train and judge a model for each fold of the images; config.crossval says how they are dealt."""
+
+    begins = True
 
     kind: Literal["crossval"] = "crossval"
     study_id: str
     config: Config
 
 
-class TrainSeeds(Job):
+class TrainSeeds(StudyJob):
     """Train a configuration once for each seed, and tell how far the figures spread."""
+
+    begins = True
 
     kind: Literal["train_seeds"] = "train_seeds"
     study_id: str
@@ -63,7 +127,7 @@ class TrainSeeds(Job):
     config: Config
 
 
-class ResumeStudy(Job):
+class ResumeStudy(StudyJob):
     """Go on with a study from its record: what is complete is not run again."""
 
     kind: Literal["resume_study"] = "resume_study"
@@ -78,6 +142,9 @@ class Evaluate(Job):
     `subgroups`: a CSV with the column file and one for each thing to tell parts apart by.
     """
 
+    image_fields = ("data",)
+    table_fields = ("subgroups",)
+
     kind: Literal["evaluate"] = "evaluate"
     checkpoint: str
     data: str | None = None
@@ -91,6 +158,9 @@ class EvaluatePredictions(Job):
     A patient with any image of `target_class` is of that class.
     """
 
+    table_fields = ("predictions",)
+    needs = frozenset({"statistics", "remote_images"})
+
     kind: Literal["evaluate_predictions"] = "evaluate_predictions"
     predictions: str
     target_class: str | None = None
@@ -99,6 +169,8 @@ class EvaluatePredictions(Job):
 
 class Compare(Job):
     """Compare two checkpoints on the same labelled images."""
+
+    image_fields = ("data",)
 
     kind: Literal["compare"] = "compare"
     first: str
@@ -109,6 +181,9 @@ class Compare(Job):
 
 class ComparePredictions(Job):
     """Compare two models by CSV files of their predictions on the same cases. Needs no network."""
+
+    table_fields = ("first", "second")
+    needs = frozenset({"statistics", "remote_images"})
 
     kind: Literal["compare_predictions"] = "compare_predictions"
     first: str
@@ -121,6 +196,9 @@ class Audit(Job):
     `pictures`: with thumbnails of twins, and not more than a page can take.
     """
 
+    image_fields = ("data",)
+    needs = frozenset({"statistics", "remote_images"})
+
     kind: Literal["audit"] = "audit"
     data: str | None = None
     config: Config | None = None
@@ -131,6 +209,8 @@ class Audit(Job):
 
 class Report(Job):
     """Write the report of a run."""
+
+    needs = frozenset({"documents", "remote_images"})
 
     kind: Literal["report"] = "report"
     run_id: str
@@ -157,19 +237,21 @@ class Export(Job):
 class Predict(Job):
     """Classify images by a checkpoint. `images` are paths of files or folders."""
 
+    image_fields = ("images",)
+
     kind: Literal["predict"] = "predict"
     checkpoint: str
     images: list[str]
 
 
-class DescribeImages(Job):
-    """Say what a configuration would train on. For the light worker, as the two below."""
+class DescribeImages(LightJob):
+    """Say what a configuration would train on."""
 
     kind: Literal["describe_images"] = "describe_images"
     config: Config
 
 
-class ListImages(Job):
+class ListImages(LightJob):
     """Give a page of the images of a split, with thumbnails."""
 
     kind: Literal["list_images"] = "list_images"
@@ -180,14 +262,14 @@ class ListImages(Job):
     limit: int = Field(24, le=60)
 
 
-class VerifyExport(Job):
-    """Ask an exported model again what it was asked at its export. For the light worker too."""
+class VerifyExport(LightJob):
+    """Ask an exported model again what it was asked at its export."""
 
     kind: Literal["verify_export"] = "verify_export"
     path: str
 
 
-class PreviewImage(Job):
+class PreviewImage(LightJob):
     """Give one image as it is, as the network sees it, and `augmented` draws of its augmentation."""
 
     kind: Literal["preview_image"] = "preview_image"
@@ -200,6 +282,8 @@ class PreviewImage(Job):
 
 class Explain(Job):
     """Draw where a checkpoint finds what speaks for a class. None: for each image its most probable one."""
+
+    image_fields = ("images",)
 
     kind: Literal["explain"] = "explain"
     checkpoint: str
@@ -217,8 +301,8 @@ class HandedImage(BaseModel):
     path: str
 
 
-class AskExports(Job):
-    """Ask exported models about images handed over. For the light worker. `keep`: the folder for copies."""
+class AskExports(LightJob):
+    """Ask exported models about images handed over. `keep`: the folder for copies."""
 
     kind: Literal["ask_exports"] = "ask_exports"
     images: list[HandedImage]
@@ -236,8 +320,8 @@ class AskCheckpoints(Job):
     keep: str | None = None
 
 
-class ShowErrors(Job):
-    """Show what a run's model was most wrong about. For the light worker."""
+class ShowErrors(LightJob):
+    """Show what a run's model was most wrong about."""
 
     kind: Literal["show_errors"] = "show_errors"
     run_id: str
@@ -270,8 +354,8 @@ AnyJob = Annotated[
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
-# Jobs made of several runs. Their functions are also given who asks them to stop: job, workspace, stop -> events.
-STUDY_JOBS: tuple[type[Job], ...] = (Tune, Crossval, TrainSeeds, ResumeStudy)
+# The kinds of the jobs whose life is recorded as a run.
+RUN_KINDS: frozenset[str] = frozenset(job.model_fields["kind"].default for job in RunJob.__subclasses__())
 
 
 class Control(BaseModel):

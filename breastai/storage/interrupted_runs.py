@@ -8,8 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from breastai.domain.config import Config, parse_config
-from breastai.domain.errors import BreastAIError, CheckpointNotFound
+from breastai.domain.errors import BreastAIError
 from breastai.domain.events import (
     InterruptedRun,
     TrainingComplete,
@@ -18,7 +17,7 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.messages import encode_event
-from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
+from breastai.storage.checkpoints import find_checkpoint
 from breastai.storage.journal import last_event, latest_events, mend, read_events
 from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
@@ -106,20 +105,6 @@ def resumable_run(workspace: Workspace, name: str) -> str:
     if name in workspace.runs():
         return name
     return find_checkpoint(workspace, name).name.partition("/")[0]
-
-
-def config_of(workspace: Workspace, run_id: str) -> Config:
-    """Return the configuration a run began with, from its journal, or else from its checkpoints.
-
-    Raises CheckpointNotFound when neither tells.
-    """
-    for event in read_events(workspace.journal_file(run_id)):
-        if isinstance(event, TrainingStarted):
-            return parse_config(event.config)
-    kinds = [kind for kind in ("best", "last") if kind in checkpoint_kinds(workspace, run_id)]
-    if not kinds:
-        raise CheckpointNotFound(run_id[:200], workspace.runs()[-10:])
-    return read_manifest(checkpoint_files(workspace, run_id, kinds[0])).config
 
 
 def dismiss(workspace: Workspace, run_id: str) -> None:

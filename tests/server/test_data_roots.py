@@ -5,9 +5,11 @@ import pytest
 from breastai.domain import jobs
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import BreastAIError, ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
+from breastai.domain.events import TrainingStarted
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
+from breastai.storage.journal import Journal
 
 
 @pytest.fixture
@@ -120,6 +122,19 @@ def test_a_job_that_reads_inside_may_run(roots):
     roots.check_job(jobs.Compare(workspace="w", first="a/best", second="b/best", data="data"))
     roots.check_job(jobs.Predict(workspace="w", checkpoint="r/best", images=["data/1.png"]))
     roots.check_job(jobs.Resume(workspace="w", run_id="r"))
+
+
+def test_a_run_that_waits_to_be_gone_on_with_is_checked_by_the_configuration_it_began_with(roots, workspace):
+    outside = Config.model_validate({"data": {"train_dir": "../private"}})
+    journal = Journal(workspace.journal_file("r"), "r", "default")
+    journal.stamp(
+        TrainingStarted(
+            architecture="resnet50", epochs=1, class_names=["a", "b"], config=outside.model_dump(mode="json")
+        )
+    )
+    journal.close()
+    with pytest.raises(DataOutsideRoots):
+        roots.check_job(jobs.Resume(workspace="w", run_id="r"))
 
 
 @pytest.mark.parametrize("request_type", ["evaluate_model", "compare_models"])

@@ -2,7 +2,7 @@
 
 import json
 
-from breastai.server.jobs import job_queue
+from breastai.server.jobs import scheduler
 
 
 async def queued(script, **fields):
@@ -123,7 +123,7 @@ def test_what_can_not_be_prepared_when_asked_for_is_refused_and_never_waits(play
 
 
 def test_the_queue_is_bounded(play, monkeypatch):
-    monkeypatch.setattr(job_queue, "MOST_WAITING", 2)
+    monkeypatch.setattr(scheduler, "MOST_WAITING", 2)
 
     async def story(stage):
         script = await stage.connect()

@@ -17,7 +17,6 @@ from breastai.domain.events import (
 )
 from breastai.domain.study import Study
 from breastai.storage.interrupted_runs import (
-    config_of,
     dismiss,
     interrupted_runs,
     is_any_unfinished_run_held,
@@ -28,6 +27,7 @@ from breastai.storage.interrupted_runs import (
 )
 from breastai.storage.journal import Journal, last_event
 from breastai.storage.lease import Lease
+from breastai.storage.run_config import read_run_config
 from breastai.storage.runs import RunSummaries
 from breastai.storage.studies import read_study, save_study
 from breastai.storage.workspace import Workspace
@@ -154,7 +154,7 @@ def test_a_dismissed_run_is_offered_no_more_and_can_still_be_named(workspace: Wo
 def test_a_run_without_a_checkpoint_is_found_by_its_journal(workspace: Workspace) -> None:
     write(workspace, "run", STARTED)
     assert resumable_run(workspace, "run") == "run"
-    assert config_of(workspace, "run") == Config()
+    assert read_run_config(workspace, "run") == Config()
     with pytest.raises(CheckpointNotFound):
         resumable_run(workspace, "other")
 

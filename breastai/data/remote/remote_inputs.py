@@ -1,6 +1,5 @@
 """Having the images that a job reads here: which addresses of shared storage it names, and copying what lies there."""
 
-import contextlib
 from collections.abc import Generator, Iterator, Mapping
 
 from breastai.data.background import run_with_progress
@@ -9,14 +8,10 @@ from breastai.domain.config import Config, parse_config, read_config_file
 from breastai.domain.data_locations import checked_place, is_remote
 from breastai.domain.errors import BreastAIError, StoreNotFound
 from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
-from breastai.domain.jobs import Job, Resume, ResumeStudy
+from breastai.domain.jobs import Job
 from breastai.domain.v3_settings import nest_settings
-from breastai.storage.interrupted_runs import config_of
-from breastai.storage.studies import read_study
+from breastai.storage.run_config import find_job_config
 from breastai.storage.workspace import Workspace
-
-# The fields of jobs that name images, beside their configuration.
-_FIELDS = ("data", "images")
 
 
 def copy_inputs(job: Job, workspace: Workspace) -> Iterator[Event]:
@@ -24,7 +19,7 @@ def copy_inputs(job: Job, workspace: Workspace) -> Iterator[Event]:
 
     Raises what reading a storage can: StoreNotFound, StoreRefused and their like.
     """
-    config = _config(job, workspace)
+    config = find_job_config(workspace, job)
     places = _addresses(job, config)
     if not places:
         return
@@ -85,29 +80,13 @@ def _told(address: str, done: Mirrored) -> Log:
 def _addresses(job: Job, config: Config | None) -> Mapping[str, bool]:
     """Return the addresses a job reads images from, and whether there must be something at each."""
     found = {} if config is None else dict(_of_config(config))
-    for name in _FIELDS:
-        value = getattr(job, name, None)
-        for place in [value] if isinstance(value, str) else value or []:
-            if isinstance(place, str) and is_remote(place):
-                found[checked_place(place)] = True
-    return found
+    return found | {checked_place(place): True for place in job.images_read if is_remote(place)}
 
 
 def _of_config(config: Config) -> Mapping[str, bool]:
     data = config.data
     places = {data.test_dir: False, data.val_dir: False, data.train_dir: True}
     return {place: must for place, must in places.items() if place is not None and is_remote(place)}
-
-
-def _config(job: Job, workspace: Workspace) -> Config | None:
-    """Return the configuration whose images a job reads, if it has one; the job itself says what is wrong with it."""
-    with contextlib.suppress(BreastAIError):
-        if isinstance(job, Resume):
-            return config_of(workspace, job.run_id)
-        if isinstance(job, ResumeStudy):
-            return parse_config(read_study(workspace, job.study_id).config)
-    config = getattr(job, "config", None)
-    return config if isinstance(config, Config) else None
 
 
 def _configured(workspace: Workspace) -> Config:

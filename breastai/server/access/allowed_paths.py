@@ -8,13 +8,11 @@ from pathlib import Path
 from breastai.domain.config import Config, parse_config
 from breastai.domain.data_locations import checked_place, is_remote, lies_below, without_secrets
 from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed, TrackerNotAllowed
-from breastai.domain.jobs import ComparePredictions, Job
+from breastai.domain.jobs import Job
 from breastai.domain.patient_settings import PatientTable
 from breastai.domain.tracking_settings import is_address
+from breastai.storage.run_config import find_job_config
 from breastai.storage.workspace import Workspace
-
-# The fields of jobs that name what is to be read.
-PATH_FIELDS = ("data", "subgroups", "images", "predictions")
 
 
 @dataclass(frozen=True)
@@ -117,13 +115,11 @@ class DataRoots:
 
     def check_job(self, job: Job) -> None:
         """Check every path in a job that was made some time ago: roots may be fewer since the server was restarted."""
-        values = dict(job)
-        if isinstance(config := values.get("config"), Config):
+        config = find_job_config(self.workspace, job)
+        if config is not None:
             self.check_run(config)
-        for name in PATH_FIELDS if not isinstance(job, ComparePredictions) else ("first", "second"):
-            found = values.get(name)
-            for path in [found] if isinstance(found, str) else found or []:
-                self.check(path)
+        for path in job.paths_read:
+            self.check(path)
 
     def check_patients(self, config: Config) -> None:
         """Check the one path that a checkpoint's configuration has an evaluation of other images read."""

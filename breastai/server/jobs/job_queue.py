@@ -1,27 +1,25 @@
-"""The jobs that wait for the heavy slot: what was interrupted, then the queue, bounded and kept over a restart."""
+"""The jobs that wait for the heavy slot, started when the scheduler says so, and kept over a restart."""
 
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from breastai.domain.errors import BreastAIError, NotQueued, QueueFull, SessionBusy
+from breastai.domain.errors import BreastAIError, SessionBusy
 from breastai.domain.events import JobQueued, QueueShown
-from breastai.domain.jobs import AnyJob, Crossval, Job, Train, Tune
+from breastai.domain.jobs import AnyJob, Job
 from breastai.domain.list_entries import QueueEntry
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.connections.broadcast import Broadcaster
 from breastai.server.jobs.job_runner import JobRunner
-from breastai.server.jobs.next_job import Line, choose_next, must_wait
+from breastai.server.jobs.scheduler import MOST_WAITING, Scheduler, Turn
 from breastai.server.jobs.session import Session
 from breastai.server.logs.server_log import LOG
 from breastai.storage.workspace import Workspace, atomic_write
-
-MOST_WAITING = 50
 
 
 class QueuedJob(BaseModel):
@@ -67,22 +65,21 @@ class JobQueue:
     ) -> None:
         self._workspace, self._data_roots, self._runner, self._hub = workspace, data_roots, runner, hub
         self._session_of = session_of
-        self._waiting: list[QueuedJob] = []
-        self._interrupted: list[Interrupted] = []
-        self._looking = True  # until go_on_with says what was interrupted
-        self._held = False
+        self._scheduler = Scheduler(is_looking=True)  # until go_on_with says what was interrupted
+        self._waiting: dict[str, QueuedJob] = {}
+        self._interrupted: dict[str, Interrupted] = {}
         self._writing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def must_wait(self) -> bool:
         """Whether a job asked for now would not begin at once."""
-        return must_wait(self._line())
+        return self._up_to_date().must_wait(self._runner.is_free)
 
     @property
     def length(self) -> int:
         """How many jobs wait."""
-        return len(self._waiting)
+        return len(self._scheduler.queue)
 
     async def restore(self) -> None:
         """Take up the jobs that waited when the server ended; what can't be read is told of and left.
@@ -98,115 +95,104 @@ class JobQueue:
         except (OSError, ValidationError, ValueError) as error:
             LOG.error("%s can't be read, so no job waits: %s", self._workspace.queue_file, type(error).__name__)
             return
-        self._held, self._waiting = kept.held, kept.jobs[:MOST_WAITING]
+        self._scheduler.is_held = kept.held
+        self._waiting = {queued.entry: queued for queued in kept.jobs[:MOST_WAITING]}
+        self._scheduler.queue = list(self._waiting)
         if self._waiting:
             LOG.info("%d jobs wait from before", len(self._waiting))
 
     def go_on_with(self, interrupted: Sequence[Interrupted]) -> None:
         """Have these begin before any job that waits, in this order, one after another; the server looked for them."""
-        self._interrupted, self._looking = list(interrupted), False
+        self._interrupted = {each.name: each for each in interrupted}
+        self._scheduler.go_on_with(self._interrupted)
         self._advance()
 
     def forget(self, name: str) -> None:
         """Leave an interrupted run alone: its user dismissed or deleted it."""
-        self._interrupted = [each for each in self._interrupted if each.name != name]
+        self._scheduler.forget([name])
         self._advance()
 
     async def add(self, kind: str, job: AnyJob) -> JobQueued:
         """Put a job at the end; raise QueueFull. Should the slot have become free meanwhile, it begins."""
-        if len(self._waiting) >= MOST_WAITING:
-            raise QueueFull(MOST_WAITING)
         queued = QueuedJob(
             entry=secrets.token_hex(4), kind=kind, queued=datetime.now(UTC).isoformat(timespec="seconds"), job=job
         )
-        self._waiting.append(queued)
-        place = len(self._waiting)
+        place = self._scheduler.add(queued.entry)
+        self._waiting[queued.entry] = queued
         await self._changed()
         self._advance()
         return JobQueued(entry=_shown(queued), place=place)
 
     async def move(self, entry: str, place: int) -> None:
         """Give a waiting job the place `place`, from 1, or the last; raise NotQueued."""
-        queued = self._find(entry)
-        self._waiting.remove(queued)
-        self._waiting.insert(place - 1, queued)
+        self._scheduler.move(entry, place)
         await self._changed()
 
     async def cancel(self, entry: str) -> None:
         """Take a job out; raise NotQueued."""
-        self._waiting.remove(self._find(entry))
+        self._scheduler.cancel(entry)
+        del self._waiting[entry]
         await self._changed()
 
     async def hold(self, held: bool) -> None:
         """Have the jobs wait on, or go on."""
-        self._held = held
+        self._scheduler.is_held = held
         await self._changed()
         self._advance()
 
     def entries(self) -> QueueShown:
         """Return the queue as clients see it."""
-        return QueueShown(entries=[_shown(queued) for queued in self._waiting], held=self._held, limit=MOST_WAITING)
+        return QueueShown(
+            entries=[_shown(queued) for queued in self._in_order()], held=self._scheduler.is_held, limit=MOST_WAITING
+        )
 
-    def _find(self, entry: str) -> QueuedJob:
-        for queued in self._waiting:
-            if queued.entry == entry:
-                return queued
-        raise NotQueued(entry)
+    def _in_order(self) -> list[QueuedJob]:
+        return [self._waiting[entry] for entry in self._scheduler.queue]
 
-    def _line(self) -> Line:
+    def _up_to_date(self) -> Scheduler:
         # What its user has gone on with meanwhile has had its turn.
-        self._interrupted = [each for each in self._interrupted if each.name not in self._runner.begun]
-        return Line(self._runner.is_free, self._looking, len(self._interrupted), len(self._waiting), self._held)
+        self._scheduler.forget(self._runner.begun)
+        return self._scheduler
 
     def _advance(self) -> None:
-        """Start what comes next, when the slot is free."""
-        chosen = choose_next(self._line())
-        if chosen == "interrupted":
-            self._go_on(self._interrupted.pop(0))
-        elif chosen == "waiting":
-            self._start(self._waiting.pop(0))
+        """Start what comes next, while the slot is free."""
+        while (turn := self._up_to_date().take_turn(self._runner.is_free)) is not None:
+            try:
+                self._begin(turn)
+            except SessionBusy:
+                self._scheduler.give_back(turn)
+                return
+            except BreastAIError:
+                LOG.exception("%s, whose turn it was, could not be started", turn.name)
+            if turn.source == "queue":
+                del self._waiting[turn.name]
+                task = asyncio.create_task(self._changed(), name="queue-changed")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
-    def _go_on(self, interrupted: Interrupted) -> None:
-        LOG.info("going on with %s, which was interrupted", interrupted.name)
-        try:
-            session = self._session_of(interrupted.session_id)
-            self._runner.start(session, interrupted.kind, interrupted.prepare, None, ())
-        except SessionBusy:
-            self._interrupted.insert(0, interrupted)
-
-    def _start(self, queued: QueuedJob) -> None:
-        """Start a job that waited. What it needs is looked at again: folders may have moved."""
-
-        async def prepare() -> Job:
-            return await asyncio.to_thread(self._ready, queued.job)
-
-        try:
-            session = self._session_of(queued.job.session_id)
-            self._runner.start(session, queued.kind, prepare, None, ())
-        except SessionBusy:
-            self._waiting.insert(0, queued)
-            return
-        except BreastAIError:
-            LOG.exception("the waiting job %s could not be started", queued.entry)
-        task = asyncio.create_task(self._changed(), name="queue-changed")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _begin(self, turn: Turn) -> None:
+        """Start a job. What one that waited needs is looked at again: folders may have moved."""
+        if turn.source == "interrupted":
+            LOG.info("going on with %s, which was interrupted", turn.name)
+            interrupted = self._interrupted[turn.name]
+            session, kind, prepare = interrupted.session_id, interrupted.kind, interrupted.prepare
+        else:
+            queued = self._waiting[turn.name]
+            session, kind = queued.job.session_id, queued.kind
+            prepare = partial(asyncio.to_thread, self._ready, queued.job)
+        self._runner.start(self._session_of(session), kind, prepare, None, ())
 
     def _ready(self, job: AnyJob) -> Job:
         """Return the job as it is to run now. A run gets its name now: names sort by when runs began."""
-        changes: dict[str, Any] = {"workspace": str(self._workspace.root)}
-        self._data_roots.check_job(cast(Job, job))
-        if isinstance(job, Train):
-            changes["run_id"] = self._workspace.new_run_id()
-        elif isinstance(job, Tune | Crossval) and job.config is not None:
-            changes["study_id"] = self._workspace.new_run_id()
-        return cast(Job, job).model_copy(update=changes)
+        self._data_roots.check_job(job)
+        here: Job = job.model_copy(update={"workspace": str(self._workspace.root)})
+        return here.with_name(self._workspace.new_run_id())
 
     async def _changed(self) -> None:
         """Tell all clients, and write the queue down."""
         self._hub.broadcast(self.entries())
         async with self._writing:
-            content = QueueFile(held=self._held, jobs=list(self._waiting)).model_dump_json(indent=1) + "\n"
+            content = QueueFile(held=self._scheduler.is_held, jobs=self._in_order()).model_dump_json(indent=1) + "\n"
             try:
                 await asyncio.to_thread(atomic_write, self._workspace.queue_file, content.encode())
             except (OSError, BreastAIError):
@@ -216,7 +202,7 @@ class JobQueue:
 
 def _shown(queued: QueuedJob) -> QueueEntry:
     job = queued.job
-    config = job.config if isinstance(job, Train | Tune | Crossval) else None
+    config = getattr(job, "config", None)
     about = [getattr(job, name, None) for name in ("checkpoint", "run_id", "first", "study_id")]
     return QueueEntry(
         entry=queued.entry,

@@ -7,10 +7,10 @@ from typing import Literal
 
 from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, SessionBusy
 from breastai.domain.events import EVENTS, TO_ASKER_ALONE, Error, Event, JobStopped, Status, TrainingStopped
-from breastai.domain.jobs import Job, Resume, Train
+from breastai.domain.jobs import RUN_KINDS, Job
 from breastai.domain.messages import encode_event, error_event
 from breastai.server.connections.broadcast import Broadcaster, Client
-from breastai.server.jobs.session import RUN_JOBS, Session
+from breastai.server.jobs.session import Session
 from breastai.server.jobs.supervisor import Ending, Slot, Supervisor
 from breastai.server.logs.audit_log import tell
 from breastai.server.logs.server_log import LOG
@@ -137,10 +137,11 @@ class JobRunner:
 
     async def _work(self, slot: Slot, session: Session, job: Job) -> list[Event]:
         """Run a job in a worker, publishing its events but for the last, which are returned."""
-        run_id = job.run_id if isinstance(job, Train | Resume) else None
+        run_id = job.held if job.holds == "run_id" else None
         if run_id is not None:
             session.begin_run(run_id)
-        self.begun |= {name for name in (run_id, getattr(job, "study_id", None)) if name is not None}
+        if job.held is not None:
+            self.begun.add(job.held)
         heard_before = session.seq
         log_file = (self._workspace.run_dir(run_id) if run_id else self._workspace.logs_dir) / "worker.log"
         LOG.info("job %s begins%s", slot.job, f", run {run_id}" if run_id else "")
@@ -219,7 +220,7 @@ def _last_events(job: str, run_id: str | None, ending: Ending) -> tuple[list[Eve
 
 
 def _stopped(job: str, run_id: str | None, reason: Literal["user", "server_gone", "error"], message: str) -> Event:
-    if job in RUN_JOBS:
+    if job in RUN_KINDS:
         return TrainingStopped(reason=reason, message=message, run_id=run_id)
     return JobStopped(job=job)
 

@@ -27,14 +27,13 @@ from breastai.domain.events import (
     TuningUpdate,
     ends_job,
 )
+from breastai.domain.jobs import RUN_KINDS
 from breastai.domain.messages import event_values
 from breastai.domain.study import Study
 
 State = Literal["idle", "starting", "running", "stopping"]
 # The run's latest events are kept for clients that come back; older ones are in its journal.
 RECENT_EVENTS = 1000
-# The jobs whose life is recorded as a run.
-RUN_JOBS = ("train", "resume")
 # Where each of these is kept in the snapshot.
 _PLACES: dict[type[Event], str] = {
     TrainingStarted: "started",
@@ -113,7 +112,7 @@ class Session:
         place = _PLACES.get(type(event))
         if place is not None:
             self._parts[place] = event_values(event)
-        elif ends_job(event) and self.job in RUN_JOBS:
+        elif ends_job(event) and self.job in RUN_KINDS:
             self._outcome = {key: value for key, value in event_values(event).items() if key != "history"}
         self._take_in_study(event)
         if isinstance(event, TrainingComplete | CheckpointLoaded):

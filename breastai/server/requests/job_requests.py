@@ -49,7 +49,8 @@ from breastai.server.jobs.session import Session
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services, workspace_config
 from breastai.storage import checkpoints
-from breastai.storage.interrupted_runs import config_of, resumable_run
+from breastai.storage.interrupted_runs import resumable_run
+from breastai.storage.run_config import read_run_config
 
 QueueableRequest = (
     StartTraining
@@ -107,7 +108,7 @@ def resume_job(services: Services, name: str, session_id: str, epochs: int | Non
     workspace = services.workspace
     run_id = resumable_run(workspace, name)
     # A run begun from the command line may use folders this server may not read.
-    services.data_roots.check_run(config_of(workspace, run_id))
+    services.data_roots.check_run(read_run_config(workspace, run_id))
     return Resume(workspace=str(workspace.root), session_id=session_id, run_id=run_id, epochs=epochs)
 
 

@@ -10,7 +10,7 @@ from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Train
 from breastai.server import background_tasks
 from breastai.server.jobs.job_queue import QueuedJob, QueueFile
-from breastai.server.jobs.next_job import Line, choose_next, must_wait
+from breastai.server.jobs.scheduler import Scheduler, Turn
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease
 
@@ -19,25 +19,40 @@ STARTED = TrainingStarted(
 )
 
 
+A, B = Turn("interrupted", "a"), Turn("queue", "b")
+
+
 @pytest.mark.parametrize(
-    ("line", "chosen", "waits"),
+    ("is_slot_free", "scheduler", "turn", "waits"),
     [
-        (Line(True), "nothing", False),
-        (Line(True, waiting=1), "waiting", True),
-        (Line(True, waiting=1, held=True), "nothing", True),
-        (Line(True, held=True), "nothing", True),
-        (Line(True, interrupted=1), "interrupted", True),
-        (Line(True, interrupted=2, waiting=3), "interrupted", True),
-        (Line(True, interrupted=1, waiting=1, held=True), "interrupted", True),
-        (Line(True, looking=True, waiting=1), "nothing", True),
-        (Line(True, looking=True), "nothing", True),
-        (Line(False), "nothing", True),
-        (Line(False, interrupted=1, waiting=1), "nothing", True),
+        (True, Scheduler(), None, False),
+        (True, Scheduler(queue=["b", "c"]), B, True),
+        (True, Scheduler(queue=["b"], is_held=True), None, True),
+        (True, Scheduler(is_held=True), None, True),
+        (True, Scheduler(["a"]), A, True),
+        (True, Scheduler(["a", "d"], ["b", "c"]), A, True),
+        (True, Scheduler(["a"], ["b"], is_held=True), A, True),
+        (True, Scheduler(queue=["b"], is_looking=True), None, True),
+        (True, Scheduler(["a"], is_looking=True), None, True),
+        (True, Scheduler(is_looking=True), None, True),
+        (False, Scheduler(), None, True),
+        (False, Scheduler(["a"], ["b"]), None, True),
     ],
 )
-def test_what_was_interrupted_comes_before_what_waits(line, chosen, waits):
-    assert choose_next(line) == chosen
-    assert must_wait(line) is waits
+def test_what_was_interrupted_comes_before_what_waits(is_slot_free, scheduler, turn, waits):
+    assert scheduler.next_turn(is_slot_free) == turn
+    assert scheduler.must_wait(is_slot_free) is waits
+    assert scheduler.take_turn(is_slot_free) == turn
+    assert turn is None or turn.name not in (*scheduler.interrupted, *scheduler.queue)
+
+
+def test_a_turn_given_back_is_the_next_again_and_what_is_forgotten_never_comes():
+    scheduler = Scheduler(["a", "d"], ["b"])
+    turn = scheduler.take_turn(True)
+    scheduler.give_back(turn)
+    assert scheduler.next_turn(True) == turn
+    scheduler.forget(["a", "d"])
+    assert scheduler.next_turn(True) == B
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""The configuration of a run or a job: its own, or the one that what it goes on with began with."""
+
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import BreastAIError, CheckpointNotFound
+from breastai.domain.events import TrainingStarted
+from breastai.domain.jobs import Job
+from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, read_manifest
+from breastai.storage.journal import read_events
+from breastai.storage.studies import read_study
+from breastai.storage.workspace import Workspace
+
+
+def read_run_config(workspace: Workspace, run_id: str) -> Config:
+    """Return the configuration a run began with, from its journal, or else from its checkpoints.
+
+    Raises CheckpointNotFound when neither tells.
+    """
+    for event in read_events(workspace.journal_file(run_id)):
+        if isinstance(event, TrainingStarted):
+            return parse_config(event.config)
+    kinds = [kind for kind in ("best", "last") if kind in checkpoint_kinds(workspace, run_id)]
+    if not kinds:
+        raise CheckpointNotFound(run_id[:200], workspace.runs()[-10:])
+    return read_manifest(checkpoint_files(workspace, run_id, kinds[0])).config
+
+
+def find_job_config(workspace: Workspace, job: Job) -> Config | None:
+    """Return the configuration a job works by; None where it has none, or none that can be read.
+
+    Of what can't be read the job itself says what is wrong.
+    """
+    config = getattr(job, "config", None)
+    if isinstance(config, Config) or job.held is None:
+        return config
+    try:
+        if job.holds == "run_id":
+            return read_run_config(workspace, job.held)
+        return parse_config(read_study(workspace, job.held).config)
+    except BreastAIError:
+        return None
