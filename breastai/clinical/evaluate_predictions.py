@@ -1,23 +1,19 @@
 """Jobs that need predictions alone and no network: their evaluation, and the comparison of two files of them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
-import breastai
-from breastai.clinical.evidence import compare, gather_evidence, thin_curve
+from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record
+from breastai.clinical.evidence import compare, gather_evidence
 from breastai.data.background import run_with_progress
-from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
-from breastai.domain.catalog import RESEARCH_USE
+from breastai.data.cases.predictions_table import match_predictions, read_predictions
 from breastai.domain.class_words import class_in_question
 from breastai.domain.errors import TargetClassUnknown
-from breastai.domain.events import Comparison, Evaluation, Event, ProgressUpdate
+from breastai.domain.events import Comparison, Event, ProgressUpdate
 from breastai.domain.jobs import ComparePredictions, EvaluatePredictions
-from breastai.domain.records import EvaluationRecord, Evidence, JudgedCase
-from breastai.storage.evaluations import save_evaluation, sha256_of
+from breastai.storage.evaluations import save_evaluation
 from breastai.storage.workspace import Workspace
 
-PATIENTS_UNKNOWN = "Patients are unknown: several images of one patient count as independent cases."
 # Where the records of predictions lie, which belong to no run.
 FOLDER = "predictions"
 
@@ -44,17 +40,15 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
     notes = ["The predictions are judged as they are: nothing is known of how the model was made, nor on what."]
     if table.patients is None:
         notes.append(PATIENTS_UNKNOWN)
-    record = EvaluationRecord(
-        notice=RESEARCH_USE,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        breastai=breastai.__version__,
-        run_id=FOLDER,
-        checkpoint=table.name,
-        data=table.name,
-        notes=notes,
-        evidence=found,
-        cases=judged_cases(table.files or [f"row {number}" for number in range(2, len(table) + 2)], table),
+    cases = make_cases(
+        table.files or [f"row {number}" for number in range(2, len(table) + 2)],
+        table.labels,
+        table.probabilities,
+        table.class_names,
+        patients=table.patients,
+        subgroups=table.subgroups,
     )
+    record = make_record(found, cases, run_id=FOLDER, checkpoint=table.name, data=table.name, notes=notes)
     path = save_evaluation(workspace, record)
     yield evaluation_event(record, workspace.relative(path))
 
@@ -105,54 +99,4 @@ def compare_predictions(job: ComparePredictions, workspace: Workspace) -> Iterat
         class_names=list(first.class_names),
         figures=figures,
         notes=notes,
-    )
-
-
-def judged_cases(files: Sequence[str], table: Predictions) -> list[JudgedCase]:
-    """Return the cases of a table as a record keeps them."""
-    return [
-        JudgedCase(
-            name_sha256=sha256_of(file),
-            patient_sha256=None if table.patients is None else sha256_of(table.patients[number]),
-            label=table.class_names[table.labels[number]],
-            probabilities=[float(value) for value in table.probabilities[number]],
-            subgroups={column: values[number] for column, values in table.subgroups.items()},
-        )
-        for number, file in enumerate(files)
-    ]
-
-
-def evaluation_event(
-    record: EvaluationRecord, path: str, data: str | None = None, skipped: Sequence[dict[str, str]] = ()
-) -> Evaluation:
-    """Return the event that tells of an evaluation; `data` as the user knows it."""
-    found: Evidence = record.evidence
-    point = found.operating_point
-    return Evaluation(
-        checkpoint=record.checkpoint,
-        data=data or record.data,
-        split=record.split,
-        n=found.n,
-        patients=found.patients,
-        by_patient=found.by_patient,
-        uses=record.uses,
-        class_names=found.class_names,
-        counts=found.counts,
-        figures=found.figures,
-        confusion_matrix=found.confusion_matrix,
-        skipped=list(skipped),
-        notes=record.notes,
-        operating_point=found.operating_point,
-        prevalences=found.prevalences,
-        predictive_values=found.predictive_values,
-        roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},
-        precision_recall={name: thin_curve(curves.precision_recall) for name, curves in found.curves.items()},
-        decision={}
-        if point is None or point.class_name not in found.curves
-        else found.curves[point.class_name].decision,
-        calibration=found.calibration,
-        referral=found.referral,
-        fingerprint=record.fingerprint,
-        opened=record.opened,
-        record=path,
     )

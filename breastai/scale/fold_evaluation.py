@@ -1,20 +1,19 @@
 """The held-out part of a fold: judged once, by the best epoch of the fold's run, and kept as that run's evaluation."""
 
-from collections.abc import Generator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Generator
 
 import numpy as np
 import numpy.typing as npt
 
-import breastai
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.epoch_metrics import epoch_figures
+from breastai.clinical.evaluation_record import make_cases, make_record
 from breastai.clinical.evidence import gather_evidence
 from breastai.data.cases.cases import Folders, ImageSet, check_split
-from breastai.domain.catalog import METRICS, RESEARCH_USE
+from breastai.domain.catalog import METRICS
 from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
-from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, SplitFile
+from breastai.domain.records import EvaluationRecord, ImageUse, SplitFile
 from breastai.domain.study import StudyMember
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.evaluation import Predictions, predict_batches
@@ -22,7 +21,7 @@ from breastai.engine.network.runtime import choose_runtime
 from breastai.scale.fold_assignment import HELD_OUT, Folds, prepared_images
 from breastai.scale.study_runner import StudyInProgress
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
-from breastai.storage.evaluations import fingerprint, read_evaluations, save_evaluation, sha256_of
+from breastai.storage.evaluations import fingerprint, read_evaluations, save_evaluation
 from breastai.storage.split_records import read_split, split_path
 from breastai.storage.workspace import Workspace
 
@@ -71,10 +70,28 @@ def _judge(
     unit_of = None if dealt.units is None else dict(zip(dealt.files, dealt.units, strict=True))
     units = None if unit_of is None else [unit_of[file] for file in images.files]
     novelty = None if loaded.novelty is None else loaded.novelty.of(answers.features, answers.statistics)
-    record = EvaluationRecord(
-        notice=RESEARCH_USE,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        breastai=breastai.__version__,
+    found = gather_evidence(
+        answers.labels,
+        answers.probabilities,
+        manifest.class_names,
+        units if dealt.patients_known else None,
+        clusters=units,
+        patient_score=manifest.config.evaluation.patient_score,
+        rule=manifest.decision,
+        novelty=novelty,
+        seed=manifest.config.system.seed,
+    )
+    cases = make_cases(
+        images.files,
+        answers.labels,
+        calibrate(manifest.decision.calibration, answers.probabilities),
+        manifest.class_names,
+        patients=units,
+        novelty=novelty,
+    )
+    record = make_record(
+        found,
+        cases,
         run_id=member.run_id,
         checkpoint=f"{member.run_id}/best",
         checkpoint_sha256=manifest.sha256,
@@ -83,18 +100,6 @@ def _judge(
         fingerprint=fingerprint(images.hashes),
         uses=ImageUse(),
         notes=[JUDGED_ONCE, f"The run's own split: {split.description}."],
-        evidence=gather_evidence(
-            answers.labels,
-            answers.probabilities,
-            manifest.class_names,
-            units if dealt.patients_known else None,
-            clusters=units,
-            patient_score=manifest.config.evaluation.patient_score,
-            rule=manifest.decision,
-            novelty=novelty,
-            seed=manifest.config.system.seed,
-        ),
-        cases=_cases(loaded, images.files, answers, units, novelty),
     )
     save_evaluation(workspace, record)
     return record
@@ -135,24 +140,3 @@ def _answers(
         )
         progress.check_stop()
     raise AssertionError("answer() ends with its Answers")
-
-
-def _cases(
-    loaded: Loaded,
-    files: Sequence[str],
-    answers: Predictions,
-    units: Sequence[str] | None,
-    novelty: npt.NDArray[np.float64] | None,
-) -> list[JudgedCase]:
-    manifest = loaded.manifest
-    probabilities = calibrate(manifest.decision.calibration, answers.probabilities)
-    return [
-        JudgedCase(
-            name_sha256=sha256_of(file),
-            patient_sha256=None if units is None else sha256_of(units[number]),
-            label=manifest.class_names[int(answers.labels[number])],
-            probabilities=[float(value) for value in probabilities[number]],
-            novelty=None if novelty is None else float(novelty[number]),
-        )
-        for number, file in enumerate(files)
-    ]

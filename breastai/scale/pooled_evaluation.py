@@ -2,28 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
 
-import breastai
-from breastai.clinical.evaluate_predictions import PATIENTS_UNKNOWN
+from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, make_cases, make_record
 from breastai.clinical.evidence import gather_evidence, thin_curve
 from breastai.clinical.intervals import number_clusters
 from breastai.clinical.metric_intervals import patient_figures
 from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold
 from breastai.clinical.referral import with_referral
 from breastai.clinical.run_spread import spread
-from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import DecisionRule, target_class
 from breastai.domain.errors import StudyDamaged
-from breastai.domain.records import EvaluationRecord, Figure, ImageUse, JudgedCase
+from breastai.domain.records import Figure, ImageUse
 from breastai.domain.study import CrossvalResult, Study
 from breastai.scale.fold_assignment import Folds
 from breastai.scale.fold_evaluation import JUDGED_ONCE, answers_in, fold_evaluation
-from breastai.storage.evaluations import numbers_by_hash, save_evaluation, sha256_of
+from breastai.storage.evaluations import numbers_by_hash, save_evaluation
 from breastai.storage.workspace import Workspace
 
 POOLED = "pooled"
@@ -94,26 +91,17 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         found = found.model_copy(
             update={"patients": len(set(patients)), "by_patient": by_patient, "figures": found.figures | figures}
         )
-    record = EvaluationRecord(
-        notice=RESEARCH_USE,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        breastai=breastai.__version__,
+    units = None if dealt.units is None else [dealt.units[case] for case in pool.cases]
+    files = [dealt.files[case] for case in pool.cases]
+    record = make_record(
+        found,
+        make_cases(files, pool.labels, pool.probabilities, names, patients=units),
         run_id=study.study_id,
         checkpoint=study.study_id,
         data=POOLED,
         split=POOLED,
         uses=ImageUse(),
         notes=notes,
-        evidence=found,
-        cases=[
-            JudgedCase(
-                name_sha256=sha256_of(dealt.files[case]),
-                patient_sha256=None if dealt.units is None else sha256_of(dealt.units[case]),
-                label=names[label],
-                probabilities=row.tolist(),
-            )
-            for label, row, case in zip(pool.labels.tolist(), pool.probabilities, pool.cases.tolist(), strict=True)
-        ],
     )
     path = save_evaluation(workspace, record)
     counts = np.bincount(pool.labels, minlength=len(names)) // repeats

@@ -2,15 +2,13 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
 
-import breastai
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.evaluate_predictions import PATIENTS_UNKNOWN, evaluation_event
+from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record
 from breastai.clinical.evidence import compare, gather_evidence
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.background import run_with_progress
@@ -23,7 +21,6 @@ from breastai.data.patients.subgroups import subgroups_of
 from breastai.data.sources.class_folders import Listed, Skipped
 from breastai.data.sources.frames import by_file, files_of
 from breastai.data.sources.layout import data_root, split_folders
-from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
@@ -36,7 +33,7 @@ from breastai.domain.events import (
     ProgressUpdate,
 )
 from breastai.domain.jobs import Compare, Evaluate, Predict
-from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, Overlap
+from breastai.domain.records import ImageUse, JudgedCase, Overlap
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.evaluation import Predictions, forward, predict_batches, statistics_of
 from breastai.engine.network.models import normalize
@@ -51,7 +48,7 @@ from breastai.storage.checkpoints import (
     find_checkpoint,
     open_checkpoint_path,
 )
-from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation, sha256_of
+from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation
 from breastai.storage.remote_mirror import as_written
 from breastai.storage.salt import project_salt
 from breastai.storage.workspace import Workspace
@@ -116,10 +113,9 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     which = fingerprint(images.hashes)
     opened = count_opening(workspace, which, loaded.files.name)
     place = workspace.relative(folder)
-    record = EvaluationRecord(
-        notice=RESEARCH_USE,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        breastai=breastai.__version__,
+    record = make_record(
+        found,
+        _cases(asked, subgroups),
         run_id=manifest.run_id,
         checkpoint=f"{manifest.run_id}/{manifest.kind}",
         checkpoint_sha256=manifest.sha256,
@@ -131,8 +127,6 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         uses=image_use(manifest, images.hashes),
         notes=_notes(asked, opened),
         overlap=asked.overlap,
-        evidence=found,
-        cases=_cases(asked, subgroups),
     )
     path = save_evaluation(workspace, record)
     skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
@@ -248,21 +242,17 @@ def _looking(done: int, total: int) -> Event:
 
 
 def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:
-    """Return the cases as a record keeps them: hashes of names, calibrated probabilities."""
+    """Return the cases as a record keeps them, with calibrated probabilities."""
     manifest = asked.loaded.manifest
-    probabilities = calibrate(manifest.decision.calibration, asked.answers.probabilities)
-    novelty = asked.novelty
-    return [
-        JudgedCase(
-            name_sha256=sha256_of(file),
-            patient_sha256=None if asked.patients is None else sha256_of(asked.patients[number]),
-            label=manifest.class_names[int(asked.answers.labels[number])],
-            probabilities=[float(value) for value in probabilities[number]],
-            novelty=None if novelty is None else float(novelty[number]),
-            subgroups={column: values[number] for column, values in subgroups.items()},
-        )
-        for number, file in enumerate(asked.images.files)
-    ]
+    return make_cases(
+        asked.images.files,
+        asked.answers.labels,
+        calibrate(manifest.decision.calibration, asked.answers.probabilities),
+        manifest.class_names,
+        patients=asked.patients,
+        novelty=asked.novelty,
+        subgroups=subgroups,
+    )
 
 
 def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:

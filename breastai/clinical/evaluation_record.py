@@ -1,0 +1,117 @@
+"""The record of an evaluation and its judged cases, made here and nowhere else, and the event that tells of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import breastai
+from breastai.clinical.evidence import thin_curve
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.events import Evaluation
+from breastai.domain.records import EvaluationRecord, Evidence, ImageUse, JudgedCase, Overlap
+from breastai.storage.evaluations import sha256_of
+
+PATIENTS_UNKNOWN = "Patients are unknown: several images of one patient count as independent cases."
+
+
+def make_record(
+    evidence: Evidence,
+    cases: Sequence[JudgedCase],
+    *,
+    run_id: str,
+    checkpoint: str,
+    data: str,
+    notes: Sequence[str],
+    checkpoint_sha256: str | None = None,
+    split: str | None = None,
+    fingerprint: str | None = None,
+    opened: int | None = None,
+    skipped: int = 0,
+    uses: ImageUse | None = None,
+    overlap: Overlap | None = None,
+) -> EvaluationRecord:
+    """Return the record of an evaluation that ends now, by this version; what each field means stands in records."""
+    return EvaluationRecord(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        run_id=run_id,
+        checkpoint=checkpoint,
+        checkpoint_sha256=checkpoint_sha256,
+        data=data,
+        split=split,
+        fingerprint=fingerprint,
+        opened=opened,
+        skipped=skipped,
+        uses=uses,
+        notes=list(notes),
+        overlap=overlap,
+        evidence=evidence,
+        cases=list(cases),
+    )
+
+
+def make_cases(
+    files: Sequence[str],
+    labels: npt.NDArray[np.integer[Any]],
+    probabilities: npt.NDArray[np.floating[Any]],
+    class_names: Sequence[str],
+    *,
+    patients: Sequence[str] | None = None,
+    novelty: npt.NDArray[np.floating[Any]] | None = None,
+    subgroups: Mapping[str, Sequence[str]] | None = None,
+) -> list[JudgedCase]:
+    """Return N cases as a record keeps them: `labels` (N,), calibrated `probabilities` (N, C), `novelty` (N,).
+
+    Files and patients are kept as hashes; `patients` and each column of `subgroups` have N entries.
+    """
+    return [
+        JudgedCase(
+            name_sha256=sha256_of(file),
+            patient_sha256=None if patients is None else sha256_of(patients[number]),
+            label=class_names[int(labels[number])],
+            probabilities=[float(value) for value in probabilities[number]],
+            novelty=None if novelty is None else float(novelty[number]),
+            subgroups={column: values[number] for column, values in (subgroups or {}).items()},
+        )
+        for number, file in enumerate(files)
+    ]
+
+
+def evaluation_event(
+    record: EvaluationRecord, path: str, data: str | None = None, skipped: Sequence[dict[str, str]] = ()
+) -> Evaluation:
+    """Return the event that tells of an evaluation; `data` as the user knows it."""
+    found: Evidence = record.evidence
+    point = found.operating_point
+    return Evaluation(
+        checkpoint=record.checkpoint,
+        data=data or record.data,
+        split=record.split,
+        n=found.n,
+        patients=found.patients,
+        by_patient=found.by_patient,
+        uses=record.uses,
+        class_names=found.class_names,
+        counts=found.counts,
+        figures=found.figures,
+        confusion_matrix=found.confusion_matrix,
+        skipped=list(skipped),
+        notes=record.notes,
+        operating_point=found.operating_point,
+        prevalences=found.prevalences,
+        predictive_values=found.predictive_values,
+        roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},
+        precision_recall={name: thin_curve(curves.precision_recall) for name, curves in found.curves.items()},
+        decision={}
+        if point is None or point.class_name not in found.curves
+        else found.curves[point.class_name].decision,
+        calibration=found.calibration,
+        referral=found.referral,
+        fingerprint=record.fingerprint,
+        opened=record.opened,
+        record=path,
+    )
