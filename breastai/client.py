@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+import breastai
 from breastai.domain import events, requests
 from breastai.domain.errors import (
     AccessRefused,
@@ -34,7 +35,7 @@ from breastai.domain.errors import (
     all_errors,
 )
 from breastai.domain.events import Event
-from breastai.domain.messages import decode_event
+from breastai.domain.messages import decode_any_event, decode_event
 from breastai.domain.validation_errors import describe_problems
 
 DEFAULT_URL = "ws://localhost:8765"
@@ -286,6 +287,11 @@ class Client:
 
     async def _ask(self, request: requests.Request, kind: type[AnEvent], timeout_s: float | None = None) -> AnEvent:
         answer = await self.request(request, timeout_s=timeout_s)
+        if isinstance(answer, events.UnknownEvent):
+            reason = (
+                f"its answer {answer.type} is of a later version than this client, {breastai.__version__}: update it"
+            )
+            raise RefusedByServer("client.outdated", reason)
         if not isinstance(answer, kind):
             raise RefusedByServer("client.unexpected", f"expected {kind.__name__}, got {answer.type}")  # type: ignore[attr-defined]
         return answer
@@ -365,8 +371,8 @@ class Client:
         try:
             async for text in connection:
                 try:
-                    event = decode_event(text)
-                except ValidationError:  # an event of a later version
+                    event = decode_any_event(text)
+                except ValidationError:  # no event at all
                     continue
                 self._deliver(event)
         except ConnectionClosed:
@@ -388,5 +394,5 @@ class Client:
             return
         if isinstance(event, events.Error):
             answer.set_exception(error_from_event(event))
-        elif getattr(event, "type", None) in request.answered_by:
-            answer.set_result(event)
+        elif getattr(event, "type", None) in request.answered_by or isinstance(event, events.UnknownEvent):
+            answer.set_result(event)  # the server gives a request's id to its answer alone

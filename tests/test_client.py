@@ -30,15 +30,18 @@ from breastai.domain.errors import (
     all_errors,
 )
 from breastai.domain.events import (
+    ConnectionEstablished,
     Error,
     Event,
     ExportComplete,
+    Snapshot,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
     TrainingUpdate,
+    UnknownEvent,
 )
-from breastai.domain.messages import encode_event, error_event
+from breastai.domain.messages import encode_event, error_event, event_values
 from breastai.domain.requests import Ping
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.storage.workspace import Workspace
@@ -332,6 +335,51 @@ def test_a_server_of_another_kind_is_not_taken_for_ours(greeting: str | None) ->
                 await Client(f"ws://localhost:{port}", timeout_s=0.3).connect()
 
     asyncio.run(story())
+
+
+WELCOME = ConnectionEstablished(
+    version="9.0.0",
+    research_use="",
+    catalog={},
+    config={},
+    config_schema={},
+    snapshot=Snapshot(session_id="default", state="idle"),
+)
+
+
+async def answered_with(answer: dict[str, Any], ask: Callable[[Client], Awaitable[Any]]) -> Any:
+    """Ask a server of a later version, whose welcome holds a key more and whose every answer is `answer`."""
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send(json.dumps(event_values(WELCOME) | {"a_new_key": {"deep": [1]}}))
+        async for message in connection:
+            await connection.send(json.dumps(answer | {"request_id": json.loads(message)["request_id"]}))
+
+    async with serve(handler, "localhost", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with Client(f"ws://localhost:{port}", timeout_s=WITHIN_S) as client:
+            return await asyncio.wait_for(ask(client), WITHIN_S)
+
+
+def test_an_answer_with_a_field_of_a_later_version_is_an_answer() -> None:
+    pong = asyncio.run(answered_with({"type": "pong", "timestamp": 1.0, "load": 0.5}, Client.ping))
+    assert pong.timestamp == 1.0
+    assert event_values(pong)["load"] == 0.5
+
+
+def test_an_answer_that_only_a_later_version_knows_is_told_and_not_waited_for() -> None:
+    answer = {"type": "pong_with_load", "load": 0.5}
+    with pytest.raises(RefusedByServer, match="pong_with_load is of a later version"):
+        asyncio.run(answered_with(answer, Client.ping))
+    got = asyncio.run(answered_with(answer, lambda client: client.request("ping")))
+    assert isinstance(got, UnknownEvent)
+    assert event_values(got)["load"] == 0.5
+
+
+def test_an_answer_with_a_value_that_only_a_later_version_knows_is_told() -> None:
+    answer = {"type": "pong", "timestamp": {"seconds": 1}}
+    with pytest.raises(RefusedByServer, match="pong is of a later version"):
+        asyncio.run(answered_with(answer, Client.ping))
 
 
 def test_an_answer_that_does_not_come_ends_at_the_deadline(stage: Stage) -> None:

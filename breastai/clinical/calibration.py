@@ -53,7 +53,7 @@ def fit_calibration(
     found = optimize.minimize(loss, (0.0, 1.0), method="L-BFGS-B", bounds=bounds)
     log_temperature, strength = found.x
     shift = () if taught_prior is None else tuple((strength * full_shift).tolist())
-    return Calibration(float(np.exp(log_temperature)), shift)
+    return Calibration(temperature=float(np.exp(log_temperature)), prior_shift=shift)
 
 
 def prior_shift(taught: Sequence[float] | Probabilities, natural: Sequence[float] | Probabilities) -> tuple[float, ...]:

@@ -62,14 +62,14 @@ def choose_operating_point(
     threshold = (lowest_called + (float(below.max()) if len(below) else 0.0)) / 2
     figures = metrics_at_threshold(positive, scores, threshold, clusters)
     return OperatingPoint(
-        class_name,
-        threshold,
-        target_sensitivity,
-        cases,
-        positives_needed(target_sensitivity),
-        figures["sensitivity"],
-        figures["specificity"],
-        "image" if clusters is None else "patient" if patients else "group",
+        class_name=class_name,
+        threshold=threshold,
+        target_sensitivity=target_sensitivity,
+        positives=cases,
+        positives_needed=positives_needed(target_sensitivity),
+        sensitivity=figures["sensitivity"],
+        specificity=figures["specificity"],
+        unit="image" if clusters is None else "patient" if patients else "group",
     )
 
 

@@ -5,7 +5,8 @@ Numpy alone. Out-of-distribution detection in the field's words.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,12 +109,12 @@ def fit_novelty(
         return None
     folds = groups % _FOLDS
     components = min(COMPONENTS, n // _CASES_PER_COMPONENT)
-    limit = NoveltyLimit(math.inf, min(QUANTILE, n / (n + 1)), components, n)
+    limit = partial(NoveltyLimit, quantile=min(QUANTILE, n / (n + 1)), components=components, n=n)
     rows = unit_length(features)
     distances = _held_out(rows, folds, lambda part: _fit_features(part, components))
     own = _fit_features(rows, components)
     if statistics is None:
-        return OutOfDistribution(own, replace(limit, limit=_quantile(distances)))
+        return OutOfDistribution(own, limit(limit=_quantile(distances)))
     numbers = np.asarray(statistics, dtype=np.float64)
     if taught is None or len(taught) < n:
         usual = _fit_statistics(numbers, components)
@@ -124,7 +125,7 @@ def fit_novelty(
         theirs = usual.distance(numbers)
     parts = tuple(max(_quantile(each), _SMALLEST_VARIANCE) for each in (distances, theirs))
     larger = np.maximum(distances / parts[0], theirs / parts[1])
-    return OutOfDistribution(own, replace(limit, limit=_quantile(larger), parts=parts), usual)
+    return OutOfDistribution(own, limit(limit=_quantile(larger), parts=parts), usual)
 
 
 def unit_length(features: Features) -> Floats:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def weigh_referral(
         for fold in np.unique(folds):
             held = folds == fold
             sets = fit_conformal(labels[~held], probabilities[~held], rate)
-            verdicts = decide(replace(rule, conformal=sets), probabilities[held], class_names)
+            verdicts = decide(rule.model_copy(update={"conformal": sets}), probabilities[held], class_names)
             refer[held] = [bool(verdict.refer) for verdict in verdicts]
             truths = (class_names[label] for label in labels[held].tolist())
             wrong[held] = [verdict.answer != truth for verdict, truth in zip(verdicts, truths, strict=True)]
@@ -87,11 +86,12 @@ def with_referral(
     Where a class has fewer cases than `cases_needed` there are none, and the rule names the class.
     """
     too_few = classes_with_too_few(labels, class_names, error_rate)
-    return replace(
-        rule,
-        conformal=None if too_few else fit_conformal(labels, probabilities, error_rate),
-        too_few=too_few,
-        trade_off=weigh_referral(labels, probabilities, class_names, rule, error_rate, units),
+    return rule.model_copy(
+        update={
+            "conformal": None if too_few else fit_conformal(labels, probabilities, error_rate),
+            "too_few": too_few,
+            "trade_off": weigh_referral(labels, probabilities, class_names, rule, error_rate, units),
+        }
     )
 
 
@@ -112,7 +112,7 @@ def fit_conformal(
         thresholds = tuple(_threshold(of_the_truth[labels == index], error_rate) for index in range(count))
     else:
         thresholds = (_threshold(of_the_truth, error_rate),) * count
-    return ConformalSets(error_rate, thresholds, by_class)
+    return ConformalSets(error_rate=error_rate, thresholds=thresholds, by_class=by_class)
 
 
 def _threshold(of_the_truth: npt.NDArray[np.float64], error_rate: float) -> float:

@@ -6,20 +6,15 @@ Fitted on validation cases, and applied, by `clinical`.
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass
-
 from breastai.domain.class_words import canonical_class, class_in_question, meaning_of
 from breastai.domain.config import Config
 from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetClassUnknown
 from breastai.domain.events import Figure
 from breastai.domain.records import ReferralTradeOff
+from breastai.domain.stored import Stored
 
-_STRICT = ConfigDict(extra="forbid")
 
-
-@dataclass(frozen=True, config=_STRICT)
-class Calibration:
+class Calibration(Stored):
     """What turns raw probabilities p into softmax((log p + prior_shift) / temperature).
 
     `prior_shift` has one entry for each class. The temperature comes last and changes no argmax.
@@ -29,8 +24,7 @@ class Calibration:
     prior_shift: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, config=_STRICT)
-class OperatingPoint:
+class OperatingPoint(Stored):
     """From `threshold` upwards the probability of `class_name` means that it is called.
 
     `positives`: the validation cases it rests on, counted by `unit`: patients where they are known, else groups of
@@ -52,8 +46,7 @@ class OperatingPoint:
         return self.positives >= self.positives_needed
 
 
-@dataclass(frozen=True, config=_STRICT)
-class ConformalSets:
+class ConformalSets(Stored):
     """A case's set holds each class whose probability is at least the class's `thresholds` entry.
 
     Over new cases like those it was fitted on, the true class is outside the set in at most a share of `error_rate`:
@@ -65,8 +58,7 @@ class ConformalSets:
     by_class: bool
 
 
-@dataclass(frozen=True, config=_STRICT)
-class NoveltyLimit:
+class NoveltyLimit(Stored):
     """A case whose novelty lies above `limit` is unlike the images the model was judged on.
 
     `limit` is the `quantile` of `n` validation cases, each measured by a score fitted without it and its patient. The
@@ -82,8 +74,7 @@ class NoveltyLimit:
     parts: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, config=_STRICT)
-class DecisionRule:
+class DecisionRule(Stored):
     """All of it. `n`: the validation cases it was fitted on, none of which may judge it.
 
     Without a `novelty` the model can't say which images are unlike those it was judged on. Without `conformal` sets it

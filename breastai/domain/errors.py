@@ -21,7 +21,7 @@
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
-    |   |-- TrackerNotAllowed
+    |   |-- TrackerNotAllowed     FormatTooNew
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   `-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |-- SessionError              asked at the wrong moment
@@ -641,6 +641,17 @@ class CheckpointDamaged(InputError):
     template = "The checkpoint {name} is damaged: {reason}. Use another checkpoint of the run, or train again."
     name: str
     reason: str
+
+
+@dataclass(eq=False)
+class FormatTooNew(InputError):
+    """`what`: the document, as its reader would name it."""
+
+    code = "format.too_new"
+    template = "{what} is of format {format}, and this version of BreastAI reads format {known}. Update BreastAI to work with it."
+    what: str
+    format: int
+    known: int
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ with forward slashes.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from breastai.domain.list_entries import (
     DataQuestion,
@@ -35,13 +35,12 @@ from breastai.domain.records import (
 )
 from breastai.domain.records import Figure as Figure
 from breastai.domain.records import Number as Number
+from breastai.domain.stored import Stored
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
 
 
-class Event(BaseModel):
+class Event(Stored):
     """What every event may carry. From training_started on, `run_id` and `seq` say where in which run it belongs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     session_id: str | None = Field(None, description="The session the event belongs to.")
     request_id: str | int | None = Field(None, description="The request it answers.")
@@ -55,10 +54,14 @@ class Event(BaseModel):
 ENVELOPE = tuple(Event.model_fields)
 
 
-class ClassFigures(BaseModel):
-    """The figures of one class against the rest."""
+class UnknownEvent(Event):
+    """An event that this version does not know, or whose values it does not: of a later one. Its values are kept."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    type: str
+
+
+class ClassFigures(Stored):
+    """The figures of one class against the rest."""
 
     sensitivity: Number
     specificity: Number
@@ -127,10 +130,8 @@ class ModelLoaded(Event):
     )
 
 
-class BatchProgress(BaseModel):
+class BatchProgress(Stored):
     """Where in an epoch the run is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     batch: int
     total_batches: int
@@ -361,10 +362,8 @@ class Evaluation(Event):
     record: str | None = Field(None, description="The file with all the evidence.")
 
 
-class LeakQuestion(BaseModel):
+class LeakQuestion(Stored):
     """What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     job: Literal["train", "crossval", "tune", "train_seeds"]
     config: dict[str, Any] = Field(description="What the job was to begin with; data.on_leak is to be set in it.")
@@ -409,10 +408,8 @@ class Comparison(Event):
     notes: list[str] = []
 
 
-class Processing(BaseModel):
+class Processing(Stored):
     """What was done to an image before the network saw it. `crop`: left, top, width and height in its pixels."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: int
     height: int
@@ -497,10 +494,8 @@ class ImageAdded(Event):
     received: int = Field(description="Bytes so far; the image is whole when they are its size.")
 
 
-class ModelAnswer(BaseModel):
+class ModelAnswer(Stored):
     """What one model says of an image. `heat_map`: over the whole image, a PNG as a data URI, clear where it is cold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     prediction: Prediction
@@ -633,10 +628,8 @@ class ImagePreview(Event):
 # --- the server's own --------------------------------------------------------------------------
 
 
-class Snapshot(BaseModel):
+class Snapshot(Stored):
     """A session as it is: enough to draw the page from nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     session_id: str
     state: Literal["idle", "starting", "running", "stopping"]
@@ -653,10 +646,8 @@ class Snapshot(BaseModel):
     study: Study | None = Field(None, description="The latest study.")
 
 
-class InterruptedRun(BaseModel):
+class InterruptedRun(Stored):
     """A run that ended before its end."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     run_id: str
     cause: Literal["crash", "server_gone", "error", "stopped"] = Field(
@@ -744,10 +735,8 @@ class RunDeleted(Event):
     checkpoints: list[str]
 
 
-class ComparedRun(BaseModel):
+class ComparedRun(Stored):
     """One of the runs compared. `curves`: one list for each figure, at most 200 epochs, the first and last among them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     run: RunEntry
     epochs: int = Field(description="Epochs the run has in all.")
@@ -783,10 +772,8 @@ class History(Event):
     total: int = Field(description="Epochs the run has in all.")
 
 
-class CheckpointEntry(BaseModel):
+class CheckpointEntry(Stored):
     """A line of the list of checkpoints. `path` is its name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     checkpoint: str
     filename: str = Field(description="Tells runs apart: RUN_best.safetensors.")
@@ -889,10 +876,8 @@ class BackupCreated(Event):
     files: int
 
 
-class BackupEntry(BaseModel):
+class BackupEntry(Stored):
     """A line of the list of backups. `kind`: of the whole project, or of one run at its end."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str
     created: str = Field(description="ISO 8601.")
@@ -924,10 +909,8 @@ class BackupDeleted(Event):
     name: str
 
 
-class HeldBack(BaseModel):
+class HeldBack(Stored):
     """A setting that a restored configuration asks for and that stays as its owner has it: JSON of both, "" for none."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     file: str
     setting: str = Field(description="Its path; empty where the file is no configuration, and was not put back.")
@@ -983,10 +966,8 @@ DocumentKind = Literal[
 ]
 
 
-class DocumentEntry(BaseModel):
+class DocumentEntry(Stored):
     """A line of the list of documents."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: DocumentKind
     name: str
@@ -1107,7 +1088,9 @@ AnyEvent = Annotated[
     Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
-EVENTS: dict[str, type[Event]] = {model.model_fields["type"].default: model for model in Event.__subclasses__()}
+EVENTS: dict[str, type[Event]] = {
+    model.model_fields["type"].default: model for model in Event.__subclasses__() if model is not UnknownEvent
+}
 
 # A job's last event is one of these.
 TERMINAL = (

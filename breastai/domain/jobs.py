@@ -2,23 +2,22 @@
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from breastai.domain.config import Config
 from breastai.domain.patient_settings import PatientIdRule
 from breastai.domain.records import PatientScore
+from breastai.domain.stored import Stored
+from breastai.domain.stored_config import StoredConfig
 
 # What must be there before a job begins: packages beyond the base install, or copies of what lies on shared storage.
 Need = Literal["torch", "statistics", "documents", "remote_images"]
 
 
-class Job(BaseModel):
+class Job(Stored):
     """Work for the worker process. `workspace` is an absolute path.
 
     Each kind says what it reads, needs and holds; whoever prepares, checks, queues or runs a job asks it and knows no kind.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     # The fields that name what it reads beside its configuration: images (folders, files, addresses), and tables.
     image_fields: ClassVar[tuple[str, ...]] = ()
@@ -81,7 +80,7 @@ class Train(RunJob):
 
     kind: Literal["train"] = "train"
     run_id: str
-    config: Config
+    config: StoredConfig
     leaks_settled: bool = Field(
         False, description="Whether the study this run belongs to has asked about leaks already."
     )
@@ -103,7 +102,7 @@ class Tune(StudyJob):
 
     kind: Literal["tune"] = "tune"
     study_id: str
-    config: Config
+    config: StoredConfig
 
 
 class Crossval(StudyJob):
@@ -113,7 +112,7 @@ class Crossval(StudyJob):
 
     kind: Literal["crossval"] = "crossval"
     study_id: str
-    config: Config
+    config: StoredConfig
 
 
 class TrainSeeds(StudyJob):
@@ -124,7 +123,7 @@ class TrainSeeds(StudyJob):
     kind: Literal["train_seeds"] = "train_seeds"
     study_id: str
     seeds: list[int] = Field(min_length=2)
-    config: Config
+    config: StoredConfig
 
 
 class ResumeStudy(StudyJob):
@@ -201,7 +200,7 @@ class Audit(Job):
 
     kind: Literal["audit"] = "audit"
     data: str | None = None
-    config: Config | None = None
+    config: StoredConfig | None = None
     patient_id: PatientIdRule | None = None
     frames: Literal["middle", "each"] = "middle"
     pictures: bool = False
@@ -223,7 +222,7 @@ class Bench(Job):
     """Measure what a training of this configuration would take on this machine."""
 
     kind: Literal["bench"] = "bench"
-    config: Config
+    config: StoredConfig
 
 
 class Export(Job):
@@ -248,14 +247,14 @@ class DescribeImages(LightJob):
     """Say what a configuration would train on."""
 
     kind: Literal["describe_images"] = "describe_images"
-    config: Config
+    config: StoredConfig
 
 
 class ListImages(LightJob):
     """Give a page of the images of a split, with thumbnails."""
 
     kind: Literal["list_images"] = "list_images"
-    config: Config
+    config: StoredConfig
     split: Literal["train", "val", "test"]
     class_name: str | None = None
     first: int = 0
@@ -273,7 +272,7 @@ class PreviewImage(LightJob):
     """Give one image as it is, as the network sees it, and `augmented` draws of its augmentation."""
 
     kind: Literal["preview_image"] = "preview_image"
-    config: Config
+    config: StoredConfig
     split: Literal["train", "val", "test"]
     file: str | None = None
     augmented: int = Field(0, le=8)
@@ -291,10 +290,8 @@ class Explain(Job):
     target_class: str | None = None
 
 
-class HandedImage(BaseModel):
+class HandedImage(Stored):
     """An image handed over: `name` as its owner calls it, `path` where it lies for now."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     image: str
     name: str
@@ -358,9 +355,7 @@ JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
 RUN_KINDS: frozenset[str] = frozenset(job.model_fields["kind"].default for job in RunJob.__subclasses__())
 
 
-class Control(BaseModel):
+class Control(Stored):
     """A line the server sends to a worker after its job."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: Literal["stop"]

@@ -2,19 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from breastai.domain.records import Number
+from breastai.domain.stored import Stored
 from breastai.domain.study import StudyKind
 
 
-class Line(BaseModel):
-    """A line of a list."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class QueueEntry(Line):
+class QueueEntry(Stored):
     """A job that waits for its turn, and what of it a reader needs to tell it from others."""
 
     entry: str = Field(description="Its name in the queue.")
@@ -26,7 +21,7 @@ class QueueEntry(Line):
     checkpoint: str | None = Field(None, description="The checkpoint or run it is about.")
 
 
-class RunEntry(Line):
+class RunEntry(Stored):
     """A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_."""
 
     run_id: str
@@ -46,7 +41,7 @@ class RunEntry(Line):
     note: str = ""
 
 
-class StudyEntry(Line):
+class StudyEntry(Stored):
     """A study of the workspace, past or going on."""
 
     study_id: str
@@ -63,14 +58,14 @@ class StudyEntry(Line):
     auc_high: Number = Field(None, description="Highest AUC of a fold or seed; null for a search.")
 
 
-class SettingDifference(Line):
+class SettingDifference(Stored):
     """A setting that is not the same in all of some runs; `values` in their order, null where it is not known."""
 
     path: str
     values: list[object]
 
 
-class SkippedFile(Line):
+class SkippedFile(Stored):
     """A file that is not used, and why."""
 
     split: str
@@ -78,7 +73,7 @@ class SkippedFile(Line):
     reason: str
 
 
-class DataWarning(Line):
+class DataWarning(Stored):
     """Something about the images that a user should know before a run; the page has its words."""
 
     code: Literal[
@@ -97,7 +92,7 @@ class DataWarning(Line):
     params: dict[str, str | int | float] = {}
 
 
-class DataQuestion(Line):
+class DataQuestion(Stored):
     """What a run asks about the classes before it begins: the code and the data of the error it would end with."""
 
     code: str
@@ -105,7 +100,7 @@ class DataQuestion(Line):
     params: dict[str, str | int | list[str]] = {}
 
 
-class ImageEntry(Line):
+class ImageEntry(Stored):
     """An image in a list: its thumbnail, or the reason why there is none."""
 
     file: str = Field(description="Relative to the folder of its split, forward slashes.")
@@ -118,7 +113,7 @@ class ImageEntry(Line):
     problem: str | None = None
 
 
-class ExportEntry(Line):
+class ExportEntry(Stored):
     """An exported model."""
 
     path: str = Field(description="Relative to the workspace, with forward slashes.")
@@ -128,7 +123,7 @@ class ExportEntry(Line):
     checkpoint: str | None = Field(None, description="The checkpoint it was made from, by its name.")
 
 
-class WrongCase(Line):
+class WrongCase(Stored):
     """A case a model was wrong about; its file and picture as far as the image is still at hand."""
 
     label: str

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, RequestInvalid, RequestUnknown
-from breastai.domain.events import ENVELOPE, EVENT, Error, Event
+from breastai.domain.events import ENVELOPE, EVENT, Error, Event, UnknownEvent
 from breastai.domain.requests import REQUEST, REQUESTS, Request
 from breastai.domain.validation_errors import describe_problems
 
@@ -99,6 +99,17 @@ def encode_event(event: Event) -> str:
 def decode_event(text: str | bytes) -> Event:
     """Return the event in `text`; raise pydantic's ValidationError, since only our own programs write events."""
     return EVENT.validate_json(text)
+
+
+def decode_any_event(text: str | bytes) -> Event:
+    """Return the event in `text`, an UnknownEvent where only a later version knows it; raise pydantic's ValidationError.
+
+    Of what this version can't check nothing is left out, so that whoever waits for an event hears that it has come.
+    """
+    try:
+        return decode_event(text)
+    except ValidationError:
+        return UnknownEvent.model_validate_json(text)
 
 
 def error_event(error: BreastAIError, request_id: str | int | None = None, session_id: str | None = None) -> Error:

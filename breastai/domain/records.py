@@ -2,7 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from breastai.domain.stored import Stored, StoredDocument
 
 Number = float | None
 # How the images of a patient become one score.
@@ -11,17 +13,11 @@ PatientScore = Literal["largest", "mean"]
 Curve = dict[str, list[Number]]
 
 
-class Part(BaseModel):
-    """A frozen part of a record that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
 # Why a figure has no interval, or what its interval lacks.
 IntervalFlag = Literal["one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound"]
 
 
-class Figure(Part):
+class Figure(Stored):
     """A figure with its 95 % interval and the number of cases it rests on."""
 
     value: Number
@@ -33,7 +29,7 @@ class Figure(Part):
     )
 
 
-class PairedFigure(Part):
+class PairedFigure(Stored):
     """One figure of two models on the same cases. `difference`: first minus second."""
 
     first: Number
@@ -43,7 +39,7 @@ class PairedFigure(Part):
     p_value: Number = Field(None, description="Two-sided, by DeLong's test; null where there is none.")
 
 
-class JudgedPoint(Part):
+class JudgedPoint(Stored):
     """The operating point, as it was chosen on validation, judged on these images."""
 
     class_name: str
@@ -59,7 +55,7 @@ class JudgedPoint(Part):
     called: int = Field(description="Negative images at or above the threshold.")
 
 
-class ByPatient(Part):
+class ByPatient(Stored):
     """How the images of each patient become one case of the figures by patient, and what these come to.
 
     A patient with any image of `target_class` is of that class, any other of the class most images have; with `largest`
@@ -77,7 +73,7 @@ class ByPatient(Part):
     flagged: int | None = Field(None, description="Other patients at or above the threshold.")
 
 
-class ImageUse(Part):
+class ImageUse(Stored):
     """How many of the judged images took part in making the model or choosing what it decides by."""
 
     training: int = 0
@@ -88,7 +84,7 @@ class ImageUse(Part):
     novelty: int = 0
 
 
-class Reliability(Part):
+class Reliability(Stored):
     """How far probabilities can be taken at their word."""
 
     curve: Curve
@@ -97,7 +93,7 @@ class Reliability(Part):
     log_loss: Number
 
 
-class CalibrationEvidence(Part):
+class CalibrationEvidence(Stored):
     """Calibration on these cases, before and after the correction that validation cases fitted."""
 
     temperature: float
@@ -106,7 +102,7 @@ class CalibrationEvidence(Part):
     after: Reliability
 
 
-class Referral(Part):
+class Referral(Stored):
     """What the conformal sets and the novelty do on these cases."""
 
     error_rate: float | None = Field(
@@ -125,7 +121,7 @@ class Referral(Part):
     )
 
 
-class ReferralTradeOff(Part):
+class ReferralTradeOff(Stored):
     """What referral at an `error_rate` would do on `n` validation cases, each by sets fitted without it and its patient.
 
     `referred`: the share left to a human because its answer is not the only plausible class. `error_among_kept`: the
@@ -138,7 +134,7 @@ class ReferralTradeOff(Part):
     n: int
 
 
-class ClassCurves(Part):
+class ClassCurves(Stored):
     """The curves of one class against the rest."""
 
     roc: Curve
@@ -146,7 +142,7 @@ class ClassCurves(Part):
     decision: Curve
 
 
-class Evidence(Part):
+class Evidence(Stored):
     """All that a set of judged cases shows. `confusion_matrix`: rows true, columns predicted."""
 
     class_names: list[str]
@@ -165,7 +161,7 @@ class Evidence(Part):
     coverage_error: Curve = {}
 
 
-class JudgedCase(Part):
+class JudgedCase(Stored):
     """One case: who it is only by hashes, what is true and what the model says."""
 
     name_sha256: str
@@ -176,7 +172,7 @@ class JudgedCase(Part):
     subgroups: dict[str, str] = {}
 
 
-class SeenBefore(Part):
+class SeenBefore(Stored):
     """How many of the judged images a part of the model's own images shows already; null: it can't be told.
 
     `near_duplicates` and `of_patients`, images of `patients` who are in that part, leave out the identical ones.
@@ -188,7 +184,7 @@ class SeenBefore(Part):
     patients: int | None = None
 
 
-class Overlap(Part):
+class Overlap(Stored):
     """What a model has seen before of the images it is judged on. `unchecked`: what could not be looked for."""
 
     train: SeenBefore
@@ -196,10 +192,9 @@ class Overlap(Part):
     unchecked: list[str] = []
 
 
-class EvaluationRecord(Part):
+class EvaluationRecord(StoredDocument):
     """An evaluation as it is kept: no pixel, no name of a file or patient, no path outside the workspace."""
 
-    format: Literal[1] = 1
     notice: str
     created: str
     breastai: str
@@ -226,7 +221,7 @@ class EvaluationRecord(Part):
 Severity = Literal["error", "warning", "info"]
 
 
-class Finding(Part):
+class Finding(Stored):
     """Something an audit found. `files` are relative to the data folder; `count` tells of those not listed too."""
 
     code: str
@@ -239,7 +234,7 @@ class Finding(Part):
     params: dict[str, Any] = {}
 
 
-class TwinGroup(Part):
+class TwinGroup(Stored):
     """Images that are twins of each other: for each its file, class and split; pictures, if any, as data URIs."""
 
     files: list[str]
@@ -258,10 +253,9 @@ class TwinGroup(Part):
         return len(set(self.splits)) > 1
 
 
-class AuditRecord(Part):
+class AuditRecord(StoredDocument):
     """An audit as it is kept; `fingerprint` is of the images, their names, classes, splits and patients."""
 
-    format: Literal[1] = 1
     breastai: str
     fingerprint: str
     images: int
@@ -277,7 +271,7 @@ class AuditRecord(Part):
 # --- the split -----------------------------------------------------------------------------------
 
 
-class SplitCase(Part):
+class SplitCase(Stored):
     """Where one image went. `file` is relative to its folder; `reason` is why it was left out.
 
     `laterality` L, R or B (both), `view` CC, MLO and so on, `modality` US, MG and so on, where a DICOM header names them.
@@ -293,10 +287,9 @@ class SplitCase(Part):
     modality: str | None = None
 
 
-class SplitFile(Part):
+class SplitFile(StoredDocument):
     """A split as it is saved and can be used again."""
 
-    format: Literal[1] = 1
     description: str
     seed: int
     on_leak: str

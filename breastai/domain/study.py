@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from breastai.domain.records import Curve, Figure, Number, Part
+from breastai.domain.records import Curve, Figure, Number
+from breastai.domain.stored import Stored, StoredDocument
 
 StudyKind = Literal["crossval", "tuning", "seeds"]
 StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
@@ -13,14 +14,14 @@ MemberState = Literal["waiting", "running", "complete", "pruned", "stopped", "fa
 CURVES = ("epoch", "train_loss", "val_loss", "val_accuracy", "val_auc_roc")
 
 
-class SettingImportance(Part):
+class SettingImportance(Stored):
     """How much of the differences between trials is put down to one setting."""
 
     setting: str
     share: Number = Field(description="From 0 to 1; those of all settings add up to 1.")
 
 
-class TuningState(Part):
+class TuningState(Stored):
     """How far a tuning is, and what it has found. Every figure is on validation images."""
 
     trials: int = Field(description="Trials planned, the first with the configuration as it is.")
@@ -48,7 +49,7 @@ class TuningState(Part):
         return self.epochs_saved / planned if planned else None
 
 
-class StudyMember(Part):
+class StudyMember(Stored):
     """One run of a study: an ordinary run with journal, checkpoints and split of its own."""
 
     run_id: str
@@ -74,7 +75,7 @@ class StudyMember(Part):
         return self.state in ("complete", "pruned")
 
 
-class Spread(Part):
+class Spread(Stored):
     """How far a figure spreads over runs: mean and sample standard deviation, lowest and highest."""
 
     mean: float
@@ -84,7 +85,7 @@ class Spread(Part):
     n: int = Field(description="Runs in which the figure is defined.")
 
 
-class CrossvalResult(Part):
+class CrossvalResult(Stored):
     """What the held-out parts of a cross-validation show, taken together."""
 
     class_names: list[str]
@@ -114,7 +115,7 @@ class CrossvalResult(Part):
     )
 
 
-class SeedsResult(Part):
+class SeedsResult(Stored):
     """How far runs that differ in their seed alone spread, each at its best epoch, on validation images."""
 
     seeds: list[int]
@@ -122,10 +123,9 @@ class SeedsResult(Part):
     spread: dict[str, Spread] = Field(description="Of each figure that is defined in every run.")
 
 
-class Study(Part):
+class Study(StoredDocument):
     """A study as it is on disk and as a page shows it."""
 
-    format: Literal[1] = 1
     study_id: str
     kind: StudyKind
     state: StudyState = "running"

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings, of_a_model
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
+from breastai.domain.stored import Stored
 from breastai.predictor.model_output import Answer, join_outputs
 from breastai.predictor.reference_answers import References, Replayed, compare_references, reference_images
 
@@ -27,18 +28,14 @@ Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
 
-class EnsembleMember(BaseModel):
+class EnsembleMember(Stored):
     """One of the checkpoints whose answers a model takes the mean of."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     checkpoint: str
 
 
-class ModelMetadata(BaseModel):
-    """What an exported file says of itself, as JSON under METADATA_KEY. Keys of later versions are passed over."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class ModelMetadata(Stored):
+    """What an exported file says of itself, as JSON under METADATA_KEY. `format`: which of EXPORT_FORMATS it is."""
 
     notice: str = RESEARCH_USE
     architecture: str

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from breastai.data.phantoms.phantom_dataset import phantom
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.config import PreprocessingSettings
+from breastai.domain.stored import Stored
 from breastai.predictor.model_output import Answer, novelty_difference
 
 COUNT = 16
@@ -23,13 +24,11 @@ _KINDS = ("benign", "malignant", "normal")
 Pixels = npt.NDArray[np.uint8]
 
 
-class References(BaseModel):
+class References(Stored):
     """What a model answered when it was exported. `images_sha256`: of the preprocessed phantoms.
 
     `allowed_novelty_difference` is relative.
     """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     seed: int = SEED
     side: int = Field(SIDE, ge=32, le=2048)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from functools import partial
 
 from breastai.data.cases.cases import Folders, usable_folders, with_answers
-from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.config import Config, overlay
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Crossval
 from breastai.domain.search_space import layer
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import CrossvalResult, Study, StudyMember
 from breastai.scale.asking_first import ask_first
 from breastai.scale.ensemble import export_ensemble
@@ -52,7 +53,7 @@ def crossval(job: Crossval, workspace: Workspace, stop_requested: Stop) -> Itera
 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Iterator[Event]:
     """Do what is left of a cross-validation: folds not judged yet, then what all show together."""
-    config = with_answers(parse_config(study.config), workspace.root)
+    config = with_answers(stored_config(study.config), workspace.root)
     folders = _checked(config, workspace)
     if config.system.cluster is not None:
         check_cluster(config.system.cluster)
@@ -86,7 +87,7 @@ def fold_events(
     own = config_of(progress.study, member, config)
     if config.crossval.tune:
         member = yield from search_in_fold(progress, member, own, title)
-        own = parse_config(overlay(own.model_dump(mode="json"), layer(member.values)))
+        own = stored_config(overlay(own.model_dump(mode="json"), layer(member.values)))
     before = share_of_search(config)
     trained = yield from run_member(progress, member, own, title, share=lambda done: before + (1 - before) * done)
     over = yield from evaluate_fold(progress, trained, folders, dealt, title)
@@ -107,7 +108,7 @@ def keep_splits(study: Study, config: Config, dealt: Folds, workspace: Workspace
 
 def fold_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Event, None, StudyMember]:
     """Do the same on another machine, from what lies in the workspace."""
-    config = with_answers(parse_config(progress.study.config), progress.workspace.root)
+    config = with_answers(stored_config(progress.study.config), progress.workspace.root)
     dealt = read_folds(progress.workspace, progress.study.study_id)
     return (yield from fold_events(progress, member, config, _checked(config, progress.workspace), dealt))
 

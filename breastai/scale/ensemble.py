@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,7 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
         first = members[0].manifest.decision.novelty
         assert first is not None
         cases = sum(each.manifest.decision.novelty.n for each in members if each.manifest.decision.novelty)
-        rule = replace(rule, novelty=replace(first, limit=1.0, n=cases))
+        rule = rule.model_copy(update={"novelty": first.model_copy(update={"limit": 1.0, "n": cases})})
     expected = mean_answer(members, source.images, limits)
     graph = EnsembleGraph([exported_graph(loaded, novelty=limits is not None) for loaded in members], limits).eval()
     outputs = (OUTPUT_NAME,) if limits is None else (OUTPUT_NAME, NOVELTY_NAME)

@@ -19,21 +19,21 @@ from breastai.data.preprocessing.image_cache import Prepared
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import Event
-from breastai.domain.records import Part, SplitCase, SplitFile, TwinGroup
+from breastai.domain.records import SplitCase, SplitFile, TwinGroup
+from breastai.domain.stored import StoredDocument
 from breastai.storage.studies import study_file
 from breastai.storage.workspace import Workspace, atomic_write
 
 HELD_OUT = "held_out"
 
 
-class Folds(Part):
+class Folds(StoredDocument):
     """All images of a cross-validation. `units`: for each a name its patient's and its duplicates' images share.
 
     `folds`: for each repeat the fold of each image, from 1; 0 for one left out for a reason. `headers`: laterality and
     view of each, `modalities` its modality, as its DICOM header names them; empty in folds dealt before this was kept.
     """
 
-    format: int = 1
     class_names: list[str]
     files: list[str]
     sha256: list[str]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from breastai.domain.config import Config, parse_config
+from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import Event, Log, ProgressUpdate, TuningUpdate
 from breastai.domain.records import SplitFile
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember
 from breastai.scale.hyperparameter_search import new_search, opened_trials
 from breastai.scale.search_state import Search, run_search
@@ -51,7 +52,7 @@ def search_in_fold(
     folder = search_folder(progress.workspace, progress.study.study_id, member.run_id)
     study = _kept(folder, progress.study.study_id) or new_search(member.run_id, _inner_config(config, folder, progress))
     inner = _Inner(study, progress.workspace, progress.session_id, progress.stop_requested, folder)
-    inner_config = parse_config(study.config)
+    inner_config = stored_config(study.config)
     with opened_trials(folder / "trials.db", inner_config) as trials:
         search = Search(inner_config, trials, inner)
         member = member.model_copy(update={"tuning": search.state})

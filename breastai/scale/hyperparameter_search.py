@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breastai.data.cases.cases import list_folders, usable_folders, with_answers
-from breastai.domain.config import Config, parse_config
+from breastai.domain.config import Config
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete
 from breastai.domain.jobs import Tune
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember, TuningState
 from breastai.scale.asking_first import ask_first
 from breastai.scale.ray_cluster import on_cluster
@@ -45,7 +46,7 @@ def tune(job: Tune, workspace: Workspace, stop_requested: Stop) -> Iterator[Even
 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Generator[Event, None, None]:
     """Yield the events of a tuning from where it is."""
-    config = with_answers(parse_config(study.config), workspace.root)
+    config = with_answers(stored_config(study.config), workspace.root)
     if config.system.cluster is not None:
         check_cluster(config.system.cluster)
     with opened_trials(study_file(workspace, study.study_id).with_name("trials.db"), config) as trials:
@@ -97,7 +98,7 @@ def check_space(config: Config) -> None:
 
 def trial_on_node(progress: RemoteStudy, member: StudyMember) -> Generator[Event, None, StudyMember]:
     """Do one trial on another machine, ended early when who draws the trials says so."""
-    over = yield from run_trial(progress, member, parse_config(progress.study.config), progress.lags_behind)
+    over = yield from run_trial(progress, member, stored_config(progress.study.config), progress.lags_behind)
     yield progress.change(over)
     return over
 

@@ -9,11 +9,11 @@ from typing import Literal
 
 import breastai
 from breastai.data.remote.remote_inputs import copy_config_inputs
-from breastai.domain.config import parse_config
 from breastai.domain.errors import BreastAIError, NodeUnfit, WorkspaceNotShared
 from breastai.domain.events import Error, Event, Log
 from breastai.domain.messages import encode_event, error_event
-from breastai.domain.records import Part
+from breastai.domain.stored import Stored
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyKind, StudyMember
 from breastai.scale.study_runner import MemberFailed, MemberStopped, StudyInProgress
 from breastai.storage.private_files import keep_files_private
@@ -34,7 +34,7 @@ _LOOK_EVERY_S = 1.0
 MemberState = Literal["complete", "stopped", "failed"]
 
 
-class Task(Part):
+class Task(Stored):
     """What a node is told: plain values, so that nothing is unpickled that is not Ray's own."""
 
     study: Study
@@ -44,7 +44,7 @@ class Task(Part):
     version: str = breastai.__version__
 
 
-class Ending(Part):
+class Ending(Stored):
     """How a member ended on its node."""
 
     state: MemberState
@@ -118,7 +118,7 @@ def _events(task: Task, progress: RemoteStudy, node: str, endings: list[Ending])
             params={"run_id": run_id, "node": node},
         )
         _wait_until_free(progress, run_id)
-        yield from copy_config_inputs(parse_config(progress.study.config), progress.workspace)
+        yield from copy_config_inputs(stored_config(progress.study.config), progress.workspace)
         module, _, name = MEMBERS[progress.study.kind].partition(":")
         yield from getattr(importlib.import_module(module), name)(progress, progress.study.member(run_id))
         endings.append(Ending(state="complete"))

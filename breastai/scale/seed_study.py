@@ -6,11 +6,12 @@ from functools import partial
 
 from breastai.clinical.run_spread import spread
 from breastai.data.cases.cases import usable_folders, with_answers
-from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.config import Config, overlay
 from breastai.domain.errors import StudyExists
 from breastai.domain.events import DataLoaded, Event, SeedsComplete
 from breastai.domain.jobs import TrainSeeds
 from breastai.domain.search_space import layer
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import SeedsResult, Study, StudyMember
 from breastai.scale.asking_first import ask_first
 from breastai.scale.ray_cluster import rest_done
@@ -47,7 +48,7 @@ def train_seeds(job: TrainSeeds, workspace: Workspace, stop_requested: Stop) -> 
 
 def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: Stop) -> Iterator[Event]:
     """Do what is left: seeds whose run is not over yet, then how far all of them spread."""
-    config = parse_config(study.config)
+    config = stored_config(study.config)
     if any(member.state != "waiting" for member in study.members):
         config = with_answers(config, workspace.root)
     usable_folders(config, workspace.root)
@@ -59,12 +60,12 @@ def go_on(study: Study, workspace: Workspace, session_id: str, stop_requested: S
 def config_of(member: StudyMember, config: Config) -> Config:
     """Return the configuration of one seed's run."""
     changes = {"system": {"cluster": None, "processes": 1}}
-    return parse_config(overlay(config.model_dump(mode="json"), changes, layer(member.values)))
+    return stored_config(overlay(config.model_dump(mode="json"), changes, layer(member.values)))
 
 
 def seed_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Event, None, StudyMember]:
     """Train one seed's run to its end; yield what the study tells of it, return it with its figures."""
-    own = config_of(member, parse_config(progress.study.config))
+    own = config_of(member, stored_config(progress.study.config))
     trained = yield from run_member(progress, member, own, f"Seed {own.system.seed}")
     over = trained.model_copy(update={"state": "complete", **_judged(progress.workspace, member.run_id)})
     yield progress.change(over)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Generator
 from typing import Any
 
-from breastai.domain.config import Config, overlay, parse_config
+from breastai.domain.config import Config, overlay
 from breastai.domain.events import Event
 from breastai.domain.search_space import layer
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember
 from breastai.scale.study_runner import StudyInProgress, progress_of_member, run_member, with_epochs
 
@@ -22,7 +23,7 @@ def trial_config(config: Config, values: dict[str, Any]) -> Config:
         "system": {"cluster": None, "processes": 1},
         "storage": {"keep_best": 1, "keep_last": 1},
     }
-    return parse_config(overlay(config.model_dump(mode="json"), _judged(config), changes, layer(values)))
+    return stored_config(overlay(config.model_dump(mode="json"), _judged(config), changes, layer(values)))
 
 
 def tuned_values(config: Config, values: dict[str, Any]) -> dict[str, Any]:

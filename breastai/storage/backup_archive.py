@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
 from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified, HeldBack
+from breastai.domain.stored import Stored, StoredDocument
 from breastai.storage.backup_kinds import KINDS, MOST_FILES, check_lines, goes_in, packing_of, rank_of, reason_against
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
@@ -41,20 +42,16 @@ _ABANDONED_S = 3600.0
 _CLOCK_ERROR_S = 60.0
 
 
-class BackupFile(BaseModel):
+class BackupFile(Stored):
     """One file of a backup; `name` is relative to the workspace."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     size_bytes: Annotated[int, Field(ge=0)]
     sha256: str
 
 
-class BackupContents(BaseModel):
+class BackupContents(StoredDocument):
     """The list inside each backup, by which it is verified."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     created: str
     files: list[BackupFile]

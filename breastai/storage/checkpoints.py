@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from breastai.domain.catalog import RESEARCH_USE
-from breastai.domain.config import Config, of_a_model
+from breastai.domain.config import of_a_model
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, RunLocked
 from breastai.domain.events import CheckpointEntry
+from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.stored_config import StoredConfig
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
@@ -26,10 +28,8 @@ FINGERPRINTS = "fingerprints.npz"
 _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last|epoch-[0-9]{4,5})")
 
 
-class SplitRecord(BaseModel):
+class SplitRecord(Stored):
     """Which images trained, validated and were held out: names relative to their folder, and content hashes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     train: list[str]
     val: list[str]
@@ -46,10 +46,8 @@ class SplitRecord(BaseModel):
         return f"{len(before - after)} are missing or changed, {len(after - before)} are new"
 
 
-class MemoryRecord(BaseModel):
+class MemoryRecord(Stored):
     """What was measured of memory before a run: sizes in GiB. `held_gb`: what the process had before the first step."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     batch_size_asked: int
     batch_size: int = Field(description="The largest that fits: what the run learns from at once.")
@@ -60,13 +58,10 @@ class MemoryRecord(BaseModel):
     features_bytes: int = Field(description="Bound of the features a first epoch of fine_tune keeps.")
 
 
-class Manifest(BaseModel):
+class Manifest(StoredDocument):
     """What stands beside a checkpoint's weights. `metrics`: the epoch's validation figures, without val_."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     notice: str = RESEARCH_USE
-    format: Literal[1] = 1
     run_id: str
     kind: Kind
     created: str
@@ -78,7 +73,7 @@ class Manifest(BaseModel):
     )
     state_sha256: str | None = None
     state: dict[str, Any] | None = Field(None, description="The rest of what a resume needs.")
-    config: Config
+    config: StoredConfig
     architecture: str
     class_names: list[str]
     image_size: int

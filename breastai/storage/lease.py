@@ -19,9 +19,10 @@ from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from breastai.domain.errors import RunLocked
+from breastai.domain.stored import StoredDocument
 from breastai.storage.private_files import open_private, private_folder
 from breastai.storage.workspace import Workspace, naming_full_disk
 
@@ -33,10 +34,8 @@ HOLDER = "run.holder.json"
 _FLOCK = "hhqqi4x"
 
 
-class Holder(BaseModel):
+class Holder(StoredDocument):
     """The process that holds a run. `started`: seconds since the epoch, as the system tells it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
     host: str
     pid: int

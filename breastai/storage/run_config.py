@@ -1,9 +1,10 @@
 """The configuration of a run or a job: its own, or the one that what it goes on with began with."""
 
-from breastai.domain.config import Config, parse_config
+from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, CheckpointNotFound
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Job
+from breastai.domain.stored_config import stored_config
 from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, read_manifest
 from breastai.storage.journal import read_events
 from breastai.storage.studies import read_study
@@ -17,7 +18,7 @@ def read_run_config(workspace: Workspace, run_id: str) -> Config:
     """
     for event in read_events(workspace.journal_file(run_id)):
         if isinstance(event, TrainingStarted):
-            return parse_config(event.config)
+            return stored_config(event.config)
     kinds = [kind for kind in ("best", "last") if kind in checkpoint_kinds(workspace, run_id)]
     if not kinds:
         raise CheckpointNotFound(run_id[:200], workspace.runs()[-10:])
@@ -35,6 +36,6 @@ def find_job_config(workspace: Workspace, job: Job) -> Config | None:
     try:
         if job.holds == "run_id":
             return read_run_config(workspace, job.held)
-        return parse_config(read_study(workspace, job.held).config)
+        return stored_config(read_study(workspace, job.held).config)
     except BreastAIError:
         return None

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from breastai.domain.config import settings_that_differ
 from breastai.domain.errors import RunLocked
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
 from breastai.domain.list_entries import RunEntry
 from breastai.domain.run_history import columns, thin_history
+from breastai.domain.stored import StoredDocument
 from breastai.storage.checkpoints import checkpoint_kinds
 from breastai.storage.journal import journal_lines
 from breastai.storage.lease import HOLDER, LOCK, Lease
@@ -28,10 +29,8 @@ _FIGURES = ("accuracy", "f1_weighted", "f1_macro", "auc_roc", "loss")
 _MOST_REMEMBERED = 2000
 
 
-class RunNotes(BaseModel):
+class RunNotes(StoredDocument):
     """What a user wrote about a run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tags: list[str] = []
     note: str = ""

@@ -176,7 +176,7 @@ declare global {
     }
 
     interface Study {
-      format: 1;
+      format: number;
       study_id: string;
       kind: "crossval" | "tuning" | "seeds";
       state: "running" | "complete" | "stopped" | "interrupted" | "failed";

@@ -29,7 +29,7 @@ def draw(n: int, prior: tuple[float, ...], seed: int, separation: float = 2.0) -
 @given(st.floats(0.05, 20), st.integers(0, 1000))
 def test_a_temperature_changes_no_decision(temperature: float, seed: int) -> None:
     probabilities = np.random.default_rng(seed).dirichlet([0.5, 0.5, 0.5], 40)
-    calibrated = apply(Calibration(temperature), probabilities)
+    calibrated = apply(Calibration(temperature=temperature), probabilities)
     assert calibrated.sum(axis=1) == pytest.approx(1)
     assert (calibrated.argmax(axis=1) == probabilities.argmax(axis=1)).all()
 
@@ -67,7 +67,9 @@ def test_a_prior_shifted_by_sampling_is_mended_and_new_cases_are_better_calibrat
 def test_the_shift_between_two_priors_is_bayes_rule() -> None:
     _, evidence = draw(50, (0.7, 0.2, 0.1), seed=5)
     taught, natural = np.array([1, 1, 1]) / 3, np.array([0.7, 0.2, 0.1])
-    shifted = apply(Calibration(1.0, prior_shift(taught, natural)), special.softmax(evidence + np.log(taught), axis=1))
+    shifted = apply(
+        Calibration(prior_shift=prior_shift(taught, natural)), special.softmax(evidence + np.log(taught), axis=1)
+    )
     assert shifted == pytest.approx(special.softmax(evidence + np.log(natural), axis=1))
     assert prior_shift([10, 30], [1, 3]) == pytest.approx((0, 0))
 

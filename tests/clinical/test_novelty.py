@@ -132,7 +132,11 @@ def test_features_that_never_vary_give_finite_distances() -> None:
     assert (novelty.of(cloud(3, 0)) > novelty.limit.limit).all()
 
 
-RULE = DecisionRule(conformal=ConformalSets(0.1, (0.4, 0.4), True), novelty=NoveltyLimit(2.0, 0.99, 16, 200), n=200)
+RULE = DecisionRule(
+    conformal=ConformalSets(error_rate=0.1, thresholds=(0.4, 0.4), by_class=True),
+    novelty=NoveltyLimit(limit=2.0, quantile=0.99, components=16, n=200),
+    n=200,
+)
 
 
 def test_an_unlike_case_is_referred_whatever_its_probabilities() -> None:

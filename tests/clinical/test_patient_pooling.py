@@ -77,7 +77,18 @@ def test_without_a_target_class_patients_of_several_classes_have_no_label_and_ar
 def test_the_frozen_threshold_is_counted_by_patient_too() -> None:
     labels, probabilities, women = two_breasts(40, ill=12)
     none = Figure(value=None, n=0)
-    rule = DecisionRule(operating_point=OperatingPoint("malignant", 0.5, 0.95, 30, 19, none, none), n=60)
+    rule = DecisionRule(
+        operating_point=OperatingPoint(
+            class_name="malignant",
+            threshold=0.5,
+            target_sensitivity=0.95,
+            positives=30,
+            positives_needed=19,
+            sensitivity=none,
+            specificity=none,
+        ),
+        n=60,
+    )
     found = gather_evidence(labels, probabilities, CLASSES, women, rule=rule, repetitions=20)
     pooled = found.by_patient
     assert pooled is not None and pooled.positives == 12 and pooled.negatives == 28

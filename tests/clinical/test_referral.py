@@ -80,8 +80,18 @@ NAMES = ("benign", "malignant", "normal")
 
 def rule_with(threshold: float, thresholds: tuple[float, ...]) -> DecisionRule:
     figure = Figure(value=0.9, n=20)
-    point = OperatingPoint("malignant", threshold, 0.95, 20, 19, figure, figure)
-    return DecisionRule(operating_point=point, conformal=ConformalSets(0.1, thresholds, True), n=60)
+    point = OperatingPoint(
+        class_name="malignant",
+        threshold=threshold,
+        target_sensitivity=0.95,
+        positives=20,
+        positives_needed=19,
+        sensitivity=figure,
+        specificity=figure,
+    )
+    return DecisionRule(
+        operating_point=point, conformal=ConformalSets(error_rate=0.1, thresholds=thresholds, by_class=True), n=60
+    )
 
 
 def test_an_answer_outside_its_own_plausible_set_is_always_referred() -> None:

@@ -169,7 +169,18 @@ def test_an_int8_model_answers_nearly_as_the_exact_one_and_halving_precision_nea
 
 def rule(threshold: float) -> DecisionRule:
     figure = Figure(value=1.0, low=None, high=None, n=10)
-    return DecisionRule(operating_point=OperatingPoint("b", threshold, 0.95, 10, 10, figure, figure), n=20)
+    return DecisionRule(
+        operating_point=OperatingPoint(
+            class_name="b",
+            threshold=threshold,
+            target_sensitivity=0.95,
+            positives=10,
+            positives_needed=10,
+            sensitivity=figure,
+            specificity=figure,
+        ),
+        n=20,
+    )
 
 
 def test_the_cost_of_rounding_is_the_change_of_auc_and_of_sensitivity() -> None:

@@ -10,12 +10,12 @@ import pytest
 from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
 from breastai.domain.records import CalibrationEvidence, JudgedPoint, Referral, Reliability
 from breastai.domain.events import Evaluation
-from breastai.domain.list_entries import Line
+from breastai.domain import list_entries
 from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 TYPES = (FRONTEND / "js" / "types.d.ts").read_text(encoding="utf-8")
-PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, SettingImportance, Snapshot, Study, StudyMember, TuningState, *Line.__subclasses__())
+PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, SettingImportance, Snapshot, Study, StudyMember, TuningState, *(model for model in vars(list_entries).values() if getattr(model, "__module__", "") == list_entries.__name__))
 
 
 def members(interface: str) -> set[str]:

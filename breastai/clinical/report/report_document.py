@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_jsonable_python
 
 import breastai
@@ -12,6 +11,7 @@ from breastai.domain.catalog import RESEARCH_USE, RESEARCH_USE_FR
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
 from breastai.domain.records import EvaluationRecord, Evidence, Figure, Finding
+from breastai.domain.stored import Stored, StoredDocument
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
 from breastai.storage.evaluations import fingerprint, read_evaluations
 from breastai.storage.journal import read_events
@@ -20,11 +20,7 @@ from breastai.storage.workspace import Workspace
 WORST_CASES = 12
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Flow(_Part):
+class Flow(Stored):
     """Images in and out, and patients where known. `found`: image files of the training and validation folders; the parts add up to it."""
 
     found: int
@@ -42,7 +38,7 @@ class Flow(_Part):
     test_skipped: int | None
 
 
-class AuditSummary(_Part):
+class AuditSummary(Stored):
     images: int
     groups: int
     contradicting: int
@@ -50,7 +46,7 @@ class AuditSummary(_Part):
     findings: list[Finding]
 
 
-class PerHundred(_Part):
+class PerHundred(Stored):
     """The operating point in plain words: of 100 images of the class so many are missed, of 100 others so many flagged."""
 
     missed: int
@@ -61,7 +57,7 @@ class PerHundred(_Part):
     called_high: int | None
 
 
-class WorstCase(_Part):
+class WorstCase(Stored):
     """A case whose true class got a low probability. `number` is its place in the evaluation's record."""
 
     number: int
@@ -72,10 +68,9 @@ class WorstCase(_Part):
     given_to_truth: float
 
 
-class ReportDocument(_Part):
+class ReportDocument(StoredDocument):
     """All of a report, fit for JSON."""
 
-    format: int = 1
     notice: str
     created: str
     breastai: str

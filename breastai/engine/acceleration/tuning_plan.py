@@ -7,19 +7,17 @@ the first part did. Installing changes classes of layers only: parameters, names
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import nn
 
+from breastai.domain.stored import Stored, StoredDocument
 from breastai.engine.acceleration import batch_norm, depthwise, fused_blocks, pointwise
 from breastai.engine.acceleration.simd_builder import AVAILABLE
 
 Dtype = Literal["float32", "bfloat16"]
 
 
-class LayerImplementations(BaseModel):
+class LayerImplementations(Stored):
     """Which way each pass of one depthwise convolution takes; see depthwise.py."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: depthwise.Way = "torch"
     input_gradient: depthwise.Way = "torch"
@@ -29,10 +27,8 @@ class LayerImplementations(BaseModel):
         return depthwise.DepthwiseImplementations(self.output, self.input_gradient, self.weight_gradient)
 
 
-class PointwiseImplementations(BaseModel):
+class PointwiseImplementations(Stored):
     """Which way each pass of one convolution of one pixel takes; see pointwise.py."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: pointwise.PointwiseWay = "torch"
     input_gradient: pointwise.PointwiseWay = "torch"
@@ -42,7 +38,7 @@ class PointwiseImplementations(BaseModel):
         return pointwise.PointwiseChoices(self.output, self.input_gradient, self.weight_gradient)
 
 
-class Plan(BaseModel):
+class Plan(StoredDocument):
     """How to compute a training step of one model at one image and batch size.
 
     `depthwise`, `pointwise`: ways by the name of the layer; a layer that is not named keeps PyTorch's own. `joined`: batch
@@ -50,8 +46,6 @@ class Plan(BaseModel):
     convolutions by those, as in normed_depthwise.py, where norms are joined. `images_per_second`: forward and backward,
     when the plan was chosen. `guessed`: nothing was measured yet. `reasons`: what was measured.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: str
     image_size: int

@@ -2,12 +2,10 @@
 
 import hashlib
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from pydantic_core import to_jsonable_python
 from torch import Tensor, nn
 
 import breastai
@@ -172,7 +170,7 @@ def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLi
         "std": manifest.std,
         "tta": manifest.config.evaluation.tta,
         "novelty": "a second output, float32, (N,): how unlike the validation images" if limit else None,
-        "decision": to_jsonable_python(replace(manifest.decision, novelty=limit)),
+        "decision": manifest.decision.model_copy(update={"novelty": limit}).model_dump(mode="json"),
         "checkpoint": loaded.files.name,
         "checkpoint_sha256": manifest.sha256,
         "data_sha256": data_sha256(loaded),

@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -228,7 +228,7 @@ def _moved(limit: NoveltyLimit, exact: Answer, rounded: Answer) -> NoveltyLimit:
     """
     assert exact.novelty is not None and rounded.novelty is not None
     before, after = (float(np.quantile(each, limit.quantile)) for each in (exact.novelty, rounded.novelty))
-    return replace(limit, limit=limit.limit * after / before)
+    return limit.model_copy(update={"limit": limit.limit * after / before})
 
 
 def _judging_images(source: Source) -> tuple[SplitImages, SplitImages]:

@@ -5,7 +5,6 @@ Closing the generator is the stop, and leaves the run resumable.
 
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -280,7 +279,7 @@ def _decision(run: Run, answers: Predictions) -> tuple[DecisionRule, OutOfDistri
     rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, units, patients=known)
     novelty = fit_novelty(answers.features, units, answers.statistics, run.taught_statistics)
     limit = None if novelty is None else novelty.limit
-    return replace(rule, novelty=limit, modalities=run.cases.modalities), novelty
+    return rule.model_copy(update={"novelty": limit, "modalities": run.cases.modalities}), novelty
 
 
 def _images_per_second(run: Run) -> float | None:

@@ -11,6 +11,7 @@ from torch import nn
 from breastai.domain.config import Config
 from breastai.domain.errors import ProcessesDiffer
 from breastai.domain.events import BatchProgress, ProgressUpdate
+from breastai.domain.stored_config import StoredConfig
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.allocator import keep_freed_memory
 from breastai.engine.acceleration.autotune import TuningKey, plan_for, provisional_plan
@@ -104,7 +105,7 @@ def progress_of(steps: Generator[tuple[int, int], None, Made], message: str) -> 
 class _Agreement(BaseModel):
     """What the first process measured, for all to go by."""
 
-    config: Config
+    config: StoredConfig
     plan: Plan | None
     memory: MemoryRecord | None
     dtype: str

@@ -16,11 +16,12 @@ from breastai.data.cases.cases import Cases, Folders, gather_cases, known_folder
 from breastai.data.cases.fingerprints import fingerprints_of
 from breastai.data.cases.run_warnings import told_before
 from breastai.data.sources.layout import resolved_config
-from breastai.domain.config import Config, parse_config
+from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
 from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.records import AuditRecord, SplitFile, TwinGroup
+from breastai.domain.stored_config import stored_config
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
 from breastai.storage.atomic_checkpoint import fallback_log, load_newest_valid
 from breastai.storage.checkpoints import FINGERPRINTS, Manifest, checkpoint_files
@@ -56,7 +57,7 @@ def resume(job: Resume, workspace: Workspace, world: ProcessGroup = SINGLE_PROCE
         started = _began(workspace, job.run_id)
         if started is None:
             raise
-        config = with_answers(_lasting(parse_config(started.config), job.epochs), workspace.root)
+        config = with_answers(_lasting(stored_config(started.config), job.epochs), workspace.root)
         yield from _events(job.run_id, config, workspace, None, world=world)
         return
     manifest = found.manifest
@@ -134,7 +135,7 @@ def _events(
         cases = yield from _cases(run_id, config, folders, workspace, resumed, record)
     else:  # when the first has split them, and perhaps cached them
         saved = SplitFile.model_validate_json(world.broadcast(str))
-        config = parse_config(json.loads(world.broadcast(str)))
+        config = stored_config(json.loads(world.broadcast(str)))
         cases = yield from _preparing(config, folders, workspace, (), saved)
     if world.is_main and world.size > 1:
         world.broadcast(cases.split_file.model_dump_json)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, SessionBusy
 from breastai.domain.events import JobQueued, QueueShown
 from breastai.domain.jobs import AnyJob, Job
 from breastai.domain.list_entries import QueueEntry
+from breastai.domain.stored import Stored, StoredDocument
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.connections.broadcast import Broadcaster
 from breastai.server.jobs.job_runner import JobRunner
@@ -22,10 +23,8 @@ from breastai.server.logs.server_log import LOG
 from breastai.storage.workspace import Workspace, atomic_write
 
 
-class QueuedJob(BaseModel):
+class QueuedJob(Stored):
     """A waiting job. Its settings are those it was asked for with, whatever config.json says when its turn comes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     entry: str
     kind: str
@@ -33,10 +32,8 @@ class QueuedJob(BaseModel):
     job: AnyJob
 
 
-class QueueFile(BaseModel):
+class QueueFile(StoredDocument):
     """What logs/queue.json holds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     held: bool = False
     jobs: list[QueuedJob] = []

@@ -3,12 +3,12 @@
 import asyncio
 
 from breastai.domain import jobs
-from breastai.domain.config import parse_config
 from breastai.domain.errors import StudyDamaged, StudyNotFound
 from breastai.domain.events import Event, StudiesList, StudyShown
 from breastai.domain.jobs import Crossval, Job
 from breastai.domain.list_entries import StudyEntry
 from breastai.domain.requests import GetStudy, ListStudies, ResumeStudy, StartCrossval
+from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study
 from breastai.server.connections.broadcast import Client
 from breastai.server.requests.job_requests import begin, training_config
@@ -36,7 +36,7 @@ async def start_crossval(services: Services, client: Client, request: StartCross
 def resume_study_job(services: Services, study_id: str, session_id: str) -> jobs.ResumeStudy:
     """Return the job that goes on with a study; raise StudyNotFound, StudyDamaged or DataOutsideRoots."""
     # A study begun from the command line may use folders this server may not read.
-    services.data_roots.check_run(parse_config(read_study(services.workspace, study_id).config))
+    services.data_roots.check_run(stored_config(read_study(services.workspace, study_id).config))
     return jobs.ResumeStudy(workspace=str(services.workspace.root), session_id=session_id, study_id=study_id)
 
 

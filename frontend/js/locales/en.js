@@ -1188,6 +1188,7 @@
     "error.model.unreadable": "{path} is not a model of BreastAI: {reason}. Expected a checkpoint's name or an exported .onnx file.",
     "error.system.device_unavailable": "system.device is \"{device}\" but this machine has none. Set it to automatic.",
     "error.checkpoint.not_found": "There is no checkpoint {name}. Known: {known}. Train a model first, or choose one of these.",
+    "error.format.too_new": "{what} is of format {format}, and this version of BreastAI reads format {known}. Update BreastAI to work with it.",
     "error.checkpoint.damaged": "The checkpoint {name} is damaged: {reason}. Use another checkpoint of the run, or train again.",
     "error.checkpoint.in_use": "The checkpoint {name} belongs to the run in progress. Stop the run first.",
     "error.run.not_found": "There is no run {run_id}. Known: {known}.",

@@ -1188,6 +1188,7 @@
     "error.model.unreadable": "{path} n’est pas un modèle BreastAI : {reason}. Attendu : le nom d’un point de contrôle ou un fichier .onnx exporté.",
     "error.system.device_unavailable": "system.device vaut « {device} » mais cette machine n’en a pas. Choisissez le mode automatique.",
     "error.checkpoint.not_found": "Le point de contrôle {name} n’existe pas. Connus : {known}. Entraînez d’abord un modèle, ou choisissez l’un de ceux-ci.",
+    "error.format.too_new": "{what} est au format {format}, et cette version de BreastAI lit le format {known}. Mettez BreastAI à jour pour vous en servir.",
     "error.checkpoint.damaged": "Le point de contrôle {name} est endommagé : {reason}. Utilisez un autre point de contrôle, ou relancez l’entraînement.",
     "error.checkpoint.in_use": "Le point de contrôle {name} appartient à l’entraînement en cours. Arrêtez d’abord l’entraînement.",
     "error.run.not_found": "L’entraînement {run_id} n’existe pas. Connus : {known}.",
