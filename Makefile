@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 DEMO := demo
 DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo start test check bench audit wheel screenshots install page example browser clean
+.PHONY: demo start quick test test-all check bench audit wheel screenshots install page example browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -19,8 +20,14 @@ demo: install ## sample data -> train -> evaluate -> export, with figures at the
 start: install page ## server and page: http://localhost:8765/
 	$(BIN)/python -m breastai.server
 
-test: install page example browser ## every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+quick: install page ## tests without networks that learn and without a browser
+	$(PYTEST) --tier quick
+
+test: install page browser ## every test but kills, clusters, packages, all architectures and scenes
+	$(PYTEST) --tier test --durations=20
+
+test-all: install page example browser ## every test
+	$(PYTEST) --tier all --durations=20
 
 check: install page ## format, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,35 @@ SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 # One computing thread: tests share the machine with others, and results must not depend on it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Which tier a file's tests belong to, by file or else by folder; `standard` where neither is listed. A test can be
+# marked as slower than its file: @pytest.mark.standard, @pytest.mark.full.
+TIERS = {
+    "quick": (
+        "clinical",
+        "data",
+        "domain",
+        "predictor",
+        "server",
+        "storage",
+        "test_architecture.py",
+        "test_names.py",
+        "frontend/test_json_places.py",
+        "frontend/test_series.py",
+        "frontend/test_settings.py",
+        "frontend/test_store.py",
+        "frontend/test_texts.py",
+    ),
+    "full": (
+        "frontend/test_browser_example.py",
+        "scale/test_ray_cluster.py",
+        "test_kills.py",
+        "test_packaging.py",
+        "test_wheel.py",
+    ),
+}
+# The tiers that `pytest --tier` runs, and with it `make quick`, `make test` and `make test-all`.
+RUN_BY = {"quick": {"quick"}, "test": {"quick", "standard"}, "all": {"quick", "standard", "full"}}
+
 # A busy machine is no fault of a property: no deadlines, and in CI the same examples each time.
 settings.register_profile(
     "shared machine",
@@ -29,6 +59,66 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("shared machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tier", choices=RUN_BY, default="all", help="which tests to run, by their time (default: all)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    missing = [name for names in TIERS.values() for name in names if not (Path(__file__).parent / name).exists()]
+    if missing:
+        raise pytest.UsageError(f"tests/conftest.py puts {missing} in a tier: there is no such file or folder")
+    config.pluginmanager.register(Tier(config.getoption("--tier")))
+
+
+def tier_of_file(path: Path) -> str:
+    """Return the tier that the table gives a file of tests."""
+    name = path.relative_to(Path(__file__).parent).as_posix()
+    listed = {row: tier for tier, rows in TIERS.items() for row in rows}
+    return listed.get(name) or listed.get(name.partition("/")[0]) or "standard"
+
+
+def tier_of(item: pytest.Item) -> str:
+    """Return a test's tier: a mark of its own, or else its file's."""
+    marks = [name for name in ("standard", "full") if item.get_closest_marker(name)]
+    return marks[-1] if marks else tier_of_file(item.path)
+
+
+class Tier:
+    """Runs the tests of a tier and says at the end what it left out."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._left_out: dict[str, int] = {}
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Spare the quick tests what others import: Torch alone takes seconds."""
+        if self._name != "quick" or not collection_path.name.startswith("test_"):
+            return None
+        return tier_of_file(collection_path) != "quick" or None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        left_out = [item for item in items if tier_of(item) not in RUN_BY[self._name]]
+        items[:] = [item for item in items if item not in set(left_out)]
+        self._left_out = dict(Counter(tier_of(item) for item in left_out))
+        config.hook.pytest_deselected(items=left_out)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["left_out"] = self._left_out
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear from a process of pytest-xdist what it left out; each collects all tests."""
+        self._left_out = getattr(node, "workeroutput", {}).get("left_out", self._left_out)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._name == "quick":
+            terminalreporter.write_line("The quick tests alone. `make test` runs those of other files too.")
+        for tier, count in self._left_out.items():
+            command = {"standard": "test", "full": "test-all"}[tier]
+            terminalreporter.write_line(f"{count} tests were left to `make {command}`.")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,7 +146,7 @@ def _token_of_this_run() -> str:
 
 SMALL: dict[str, Any] = {
     "data": {"image_size": 32, "batch_size": 8, "num_workers": 2, "test_dir": None},
-    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none", "dropout_rate": 0.2},
+    "model": {"architecture": "tiny_cnn", "pretrained": "none", "dropout_rate": 0.2},
     "training": {"epochs": 2, "use_amp": False},
     "system": {"num_threads": 1, "autotune": False},
 }

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from breastai.domain.catalog import ARCHITECTURES, MONITORS, PRESETS
+from breastai.domain.catalog import ARCHITECTURES, MONITORS, OFFERED_ARCHITECTURES, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
@@ -173,7 +173,7 @@ class ModelSettings(Settings):
     @classmethod
     def _known_architecture(cls, value: str) -> str:
         if value not in ARCHITECTURES:
-            raise ValueError(f"expected one of {', '.join(ARCHITECTURES)}")
+            raise ValueError(f"expected one of {', '.join(OFFERED_ARCHITECTURES)}")
         return value
 
 

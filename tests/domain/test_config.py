@@ -111,6 +111,11 @@ def test_a_fault_is_told_with_its_place_what_was_expected_and_what_came(values: 
     assert expected in problems_of(values)
 
 
+def test_the_network_for_tests_is_read_and_not_offered() -> None:
+    assert parse_config({"model": {"architecture": "tiny_cnn"}}).model.architecture == "tiny_cnn"
+    assert "tiny_cnn" not in problems_of({"model": {"architecture": "vgg"}})
+
+
 def test_all_faults_are_told_at_once() -> None:
     message = problems_of({"data": {"batch_size": 0}, "training": {"epochs": 0}, "x": 1})
     assert "data.batch_size" in message and "training.epochs" in message and "x: unknown key" in message

@@ -82,7 +82,7 @@ def test_earlier_layers_learn_more_slowly() -> None:
 def test_the_head_epoch_leaves_the_backbone_as_it_was(
     run_events: Callable[..., list[Event]], small_config: Callable[..., Config], workspace: Workspace
 ) -> None:
-    settings = small_config(FINE_TUNE, {"model": {"pretrained": "required"}})
+    settings = small_config(FINE_TUNE, {"model": {"architecture": "tf_efficientnet_lite0", "pretrained": "required"}})
     job = Train(workspace=str(workspace.root), run_id="run", config=settings)
     seen: list[Event] = []
     for event in perform(job, lambda: any(isinstance(told, TrainingUpdate) for told in seen)):

@@ -217,10 +217,10 @@ def test_frozen_layers_stay_and_thaw_by_phases(
     seed_torch(42)
     start = build_model(fresh, 3).model.state_dict()
     one, four = weights(workspace, "one"), weights(workspace, "all")
-    assert torch.equal(one["backbone.conv_stem.weight"], start["backbone.conv_stem.weight"])
-    assert torch.equal(one["backbone.bn2.running_mean"], start["backbone.bn2.running_mean"])
+    assert torch.equal(one["backbone.stages.0.conv.weight"], start["backbone.stages.0.conv.weight"])
+    assert torch.equal(one["backbone.stages.1.norm.running_mean"], start["backbone.stages.1.norm.running_mean"])
     assert not torch.equal(one["head.weight"], start["head.weight"])
-    assert not torch.equal(four["backbone.conv_stem.weight"], start["backbone.conv_stem.weight"])
+    assert not torch.equal(four["backbone.stages.0.conv.weight"], start["backbone.stages.0.conv.weight"])
 
 
 def test_the_manifest_tells_the_split_by_name_and_hash(
@@ -307,7 +307,7 @@ def test_a_run_stopped_before_the_machine_was_measured_measures_when_it_goes_on(
 
 
 def test_the_loss_falls_on_images_it_can_tell_apart(run_events: RunEvents, small_config: MakeConfig) -> None:
-    pretrained = {"model": {"pretrained": "required"}}
+    pretrained = {"model": {"architecture": "tf_efficientnet_lite0", "pretrained": "required"}}
     config = small_config(pretrained, {"training": {"epochs": 6, "learning_rate": 0.001, "scheduler": "none"}})
     losses = [event["train_loss"] for event in figures(run_events(config))]
     assert losses[-1] < losses[0]

@@ -28,7 +28,7 @@ from breastai.worker import perform
 
 CHANGES = {
     # Weights that were trained: in a network that has just begun, rounding grows from layer to layer.
-    "model": {"pretrained": "required"},
+    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "required"},
     "data": {"image_size": 64},
     # Adam divides by what a gradient has been: of a gradient near zero it makes its rounding a whole step.
     "training": {"optimizer": "sgd", "learning_rate": 0.002, "epochs": 500, "early_stopping": {"enabled": False}},

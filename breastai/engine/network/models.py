@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings, PreprocessingSettings
+from breastai.engine.network import tiny_cnn as _registered  # noqa: F401 -- timm knows it once it is imported
 from breastai.engine.network.attention import CBAM, AttentionPool, MeanPool
 from breastai.engine.network.weights import Pretrained, load_pretrained
 from breastai.engine.stages import Attended, no_stages, stages

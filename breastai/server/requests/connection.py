@@ -158,7 +158,7 @@ async def _welcome(services: Services) -> ConnectionEstablished:
 
 
 _CATALOG = {
-    "architectures": [dataclasses.asdict(row) for row in catalog.ARCHITECTURES.values()],
+    "architectures": [dataclasses.asdict(row) for row in catalog.OFFERED_ARCHITECTURES.values()],
     "metrics": [dataclasses.asdict(row) for row in catalog.METRICS.values()],
     "per_class_metrics": list(catalog.PER_CLASS_METRICS),
     "monitors": dict(catalog.MONITORS),
