@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import TyperException
 
 from breastai import __version__
 from breastai.commands import (
@@ -36,6 +35,11 @@ from breastai.commands import (
 )
 from breastai.commands.output import show_failure
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
+
+try:
+    from typer import TyperException
+except ImportError:  # older releases stand on Click and raise what it raises
+    from click import ClickException as TyperException  # type: ignore[no-redef,assignment,import-not-found,unused-ignore]
 
 STOPPED = 130
 

@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +15,7 @@ from safetensors.torch import load_file
 
 from breastai.clinical.out_of_distribution import OutOfDistribution
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
+from breastai.domain.config import Config
 from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
 from breastai.domain.events import ExportComplete, Log
 from breastai.domain.jobs import Export
@@ -151,9 +154,14 @@ def test_a_checkpoint_of_before_novelty_is_exported_without_it(trained: Workspac
     path.unlink()
 
 
-def test_rounded_weights_make_smaller_files(told: dict[str, ExportComplete]) -> None:
-    assert told["onnx-fp16"].size_mb < 0.6 * told["onnx"].size_mb
-    assert told["onnx-int8"].size_mb < 0.4 * told["onnx"].size_mb
+@pytest.mark.full
+def test_rounded_weights_make_smaller_files(
+    small_config: Callable[..., Config], run_events: Any, workspace: Workspace
+) -> None:
+    run_events(small_config({"model": {"architecture": "tf_efficientnet_lite0"}, "training": {"epochs": 1}}))
+    size = {form: exported(workspace, form).size_mb for form in ("onnx", "onnx-fp16", "onnx-int8")}
+    assert size["onnx-fp16"] < 0.6 * size["onnx"]
+    assert size["onnx-int8"] < 0.4 * size["onnx"]
 
 
 def test_an_exported_program_runs_without_our_code_and_says_what_it_is(
