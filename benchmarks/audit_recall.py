@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 
 from breastai.clinical.audit_job import audit_record, folders_below
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.duplicates.near_duplicates import find_duplicates, thumbnail
 from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace

@@ -20,7 +20,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.engine.inference.heat_maps import explain_image
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.runtime import Runtime, choose_runtime

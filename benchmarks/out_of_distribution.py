@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from foreign_images import KINDS, draw_foreign_images
 
-from breastai.data.decoders.decode import Pixels, read_image
+from breastai.data.decoders.decoder_table import read_image
+from breastai.data.pixels import Pixels
 from breastai.domain.catalog import PRESETS
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.jobs import Train

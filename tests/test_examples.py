@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from breastai.clinical.apply_decision_rule import decide
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.predictor.onnx_model import OnnxModel
 
 from .predictor.test_onnx_model import METADATA, SIDE, brightness_model

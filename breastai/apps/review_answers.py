@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breastai.apps.review_texts import TEXTS, Language, share
-from breastai.data.patients.dicom_headers import header_of
+from breastai.data.decoders.decoder_table import header_of
 from breastai.data.preprocessing.model_images import read_for
 from breastai.data.preprocessing.thumbnails import thumbnail_uri as small_picture
 from breastai.domain.errors import BreastAIError, ImageUnreadable

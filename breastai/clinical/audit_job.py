@@ -18,8 +18,8 @@ from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
 from breastai.data.cases.cases import list_folders
-from breastai.data.decoders import decode, dicom
-from breastai.data.decoders.decode import read_content
+from breastai.data.decoders import decoder_table, dicom, raster
+from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates import duplicate_candidates, duplicate_verification, image_features, near_duplicates
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -51,7 +51,8 @@ _DECIDING = (
     duplicate_candidates,
     duplicate_verification,
     split_groups,
-    decode,
+    decoder_table,
+    raster,
     dicom,
 )
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.colour_space import Mistake, mistaken_colour_space
-from breastai.data.decoders.decode import content_hash, decode_image, read_content, says_burned_in
-from breastai.data.decoders.device import device_of
+from breastai.data.decoders.decoder_table import content_hash, decode_image, device_of, file_header
+from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates.near_duplicates import thumbnail
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.domain.errors import ImageUnreadable
@@ -89,7 +89,7 @@ def look_at(content: bytes, name: str) -> ImageFacts:
         mark_share=float((rise > _MARK_RISE).mean()),
         marks=_strongest_by_cell(rise),
         thumbnail=thumbnail(grey),
-        says_burned_in=says_burned_in(content),
+        says_burned_in=file_header(content).says_burned_in,
         blank=reason_without_content(image) is not None,
         own_bits=decoded.own_bits,
         pages=decoded.pages,

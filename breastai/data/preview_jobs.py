@@ -8,8 +8,9 @@ import numpy as np
 
 from breastai.data.cases.data_overview import describe
 from breastai.data.decoders.bit_depth import BitDepth
-from breastai.data.decoders.decode import Pixels, file_at, read_image
-from breastai.data.patients.dicom_headers import header_of
+from breastai.data.decoders.decoder_table import header_of, read_image
+from breastai.data.decoders.file_content import file_at
+from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.augment import augment
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.preprocessing.thumbnails import data_uri

@@ -4,7 +4,7 @@ import glob
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from breastai.data.decoders.decode import file_at
+from breastai.data.decoders.file_content import file_at
 from breastai.data.sources.class_folders import Listed, images_below, reason_against_file
 from breastai.data.sources.masks import masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from breastai.clinical.apply_decision_rule import decide
-from breastai.data.decoders.decode import Decoded
-from breastai.data.patients.dicom_headers import NO_HEADER, Header, header_of
+from breastai.data.decoders.decoder import NO_HEADER, Decoded, Header
+from breastai.data.decoders.decoder_table import header_of
 from breastai.data.preprocessing.model_images import read_for, reading_notes
 from breastai.data.preprocessing.preprocess import Pixels, preprocess_image
 from breastai.domain.config import PreprocessingSettings

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from breastai.data.decoders.bit_depth import BitDepth
-from breastai.data.decoders.decode import Decoded
-from breastai.data.patients.dicom_headers import Header, header_of
+from breastai.data.decoders.decoder import Decoded, Header
+from breastai.data.decoders.decoder_table import header_of
 from breastai.data.preprocessing.model_images import read_for
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.sources.frames import Frames, frames_of

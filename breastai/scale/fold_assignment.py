@@ -13,7 +13,7 @@ from breastai.data.cases.cases import Folders, patients_elsewhere, preprocess_fo
 from breastai.data.cases.data_split import deal
 from breastai.data.cases.data_split import split as split_apart
 from breastai.data.cases.split_groups import exclusions, split_groups
-from breastai.data.patients.dicom_headers import Side, headers_in
+from breastai.data.decoders.decoder import Side
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.image_cache import Prepared
 from breastai.domain.config import Config
@@ -94,7 +94,7 @@ def _dealt(
         numbers = np.zeros(len(files), dtype=np.int64)
         numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
         folds.append(numbers.tolist())
-    headers = headers_in(prepared.folder)
+    headers = prepared.folder.headers()
     return Folds(
         class_names=list(names),
         files=list(files),

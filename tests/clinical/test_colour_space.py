@@ -10,7 +10,7 @@ from PIL import Image
 
 from breastai.clinical.audit_job import audit_record
 from breastai.clinical.colour_space import mistaken_colour_space
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.sources.class_folders import scan
 from breastai.storage.workspace import Workspace
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.decoders.decode import decode
+from breastai.data.decoders.decoder_table import decode
 from breastai.data.preprocessing import image_cache
 from breastai.data.preprocessing.image_cache import Prepared, prepare
 from breastai.data.preprocessing.preprocess import preprocess

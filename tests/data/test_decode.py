@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from breastai.data.decoders.bit_depth import bits_needed, to_8_bits
-from breastai.data.decoders.decode import MAX_PIXELS, decode, read_image
+from breastai.data.decoders.decoder_table import decode, read_image
+from breastai.data.pixels import MAX_PIXELS
 from breastai.domain.errors import ImageUnreadable
 
 RNG = np.random.default_rng(5)

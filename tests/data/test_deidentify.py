@@ -16,7 +16,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit
 
 from breastai.cli import run
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.patients.patient_ids import patient_ids
 from breastai.data.privacy.deidentification import TABLE
 from breastai.data.privacy.dicom_copy import strip_metadata

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels.utils import compress
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage, generate_uid
 
-from breastai.data.decoders.decode import decode, read_image
+from breastai.data.decoders.decoder_table import decode, read_image
 from breastai.domain.errors import ImageUnreadable
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import compress
 from pydicom.uid import RLELossless
 
-from breastai.data.decoders.decode import decode, decode_image, read_image
+from breastai.data.decoders.decoder_table import decode, decode_image, read_image
 from breastai.data.decoders.dicom_file import is_dicom, is_dicom_file
 from breastai.domain.errors import ImageUnreadable
 

@@ -28,7 +28,7 @@ from pydicom.uid import (
 
 from breastai.clinical.image_facts import look_at
 from breastai.data.decoders import dicom
-from breastai.data.decoders.decode import decode
+from breastai.data.decoders.decoder_table import decode
 from breastai.domain.errors import ImageUnreadable
 
 from .test_dicom import RAMP, content, dataset, shown

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.duplicates.near_duplicates import (
     THUMBNAIL_SIDE,
     NearDuplicate,

@@ -13,7 +13,7 @@ from breastai.clinical.audit_job import audit_record
 from breastai.data.cases.cases import Cases, gather_cases, list_folders
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.split_groups import exclusions
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.duplicates.near_duplicates import duplicates_in
 from breastai.data.patients.subgroups import subgroups_of
 from breastai.data.preview_jobs import list_images, preview_image

@@ -11,8 +11,11 @@ from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
 
 from breastai.cli import run
-from breastai.data.patients.dicom_headers import _VIEW_CODES, _VIEWS, Header, header_of, subgroups_in
+from breastai.data.decoders.decoder import Header
+from breastai.data.decoders.decoder_table import header_of
+from breastai.data.decoders.dicom_headers import _VIEW_CODES, _VIEWS
 from breastai.data.patients.patient_ids import patients_in
+from breastai.data.patients.subgroups import subgroups_in
 from breastai.data.sources.class_folders import scan
 from breastai.domain.patient_settings import DicomHeader
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from breastai.data.decoders.decode import decode
+from breastai.data.decoders.decoder_table import decode
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.preview_jobs import list_images, preview_image

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.patients.patient_ids import patient_ids
 from breastai.data.phantoms.phantom_breast import CLASS_NAMES, draw_patient, image_of
 from breastai.data.phantoms.phantom_dataset import MARKER, SPLIT_NAMES, _views, phantom, write_sample_data

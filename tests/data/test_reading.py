@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from breastai.clinical.audit_job import audit_record
 from breastai.data.decoders.bit_depth import depth_of_set, disagrees
-from breastai.data.decoders.decode import decode, decode_image, read_image
+from breastai.data.decoders.decoder_table import decode, decode_image, read_image
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.data.preprocessing.image_cache import prepare
 from breastai.data.preprocessing.model_images import read_for, reading_notes
@@ -201,7 +201,7 @@ def test_a_reduced_copy_among_the_pages_is_no_case() -> None:
         for image, tags in ((picture(48, 1), None), (picture(40, 2), None), (picture(12, 3), info)):
             image.save(writer, "TIFF", **({"tiffinfo": tags} if tags else {}))
             writer.newFrame()
-    from breastai.data.decoders.decode import pages_in
+    from breastai.data.decoders.decoder_table import pages_in
 
     assert pages_in(buffer.getvalue()) == [1, 2]
 

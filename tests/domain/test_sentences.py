@@ -55,7 +55,7 @@ def sentences() -> list[tuple[str, str]]:
 def test_every_sentence_that_a_page_or_report_shows_has_its_french() -> None:
     said = sentences()
     assert len(said) > 40
-    assert {"decode.py", "dicom.py", "class_folders.py", "evaluation_job.py", "checkpoints.py"} <= {
+    assert {"raster.py", "dicom.py", "class_folders.py", "evaluation_job.py", "checkpoints.py"} <= {
         name for name, _ in said
     }
     assert [each for each in said if in_french(each[1]) is None] == []

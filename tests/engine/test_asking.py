@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.preprocessing.breast_region import Region
 from breastai.domain.errors import CheckpointNotFound
 from breastai.domain.events import HeatMap, ImageAnswer, ImagesAnswered, Prediction

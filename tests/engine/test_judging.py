@@ -8,7 +8,7 @@ import cv2
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
 from breastai.domain.events import Comparison, Evaluation, Event, Log, Prediction, PredictionsComplete

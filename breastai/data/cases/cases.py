@@ -10,7 +10,6 @@ import numpy as np
 
 from breastai.data.cases.data_split import split
 from breastai.data.cases.split_groups import count_reasons, exclusions, shared_with, split_groups
-from breastai.data.patients.dicom_headers import headers_in
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.patients.patient_rules import doubts
 from breastai.data.preprocessing.image_cache import Prepared, prepare
@@ -355,7 +354,7 @@ def _split(
             view=header.view,
             modality=header.modality,
         )
-        for number, (file, header) in enumerate(zip(train.folder.files, headers_in(train.folder), strict=True))
+        for number, (file, header) in enumerate(zip(train.folder.files, train.folder.headers(), strict=True))
     ]
     if val is not None:
         cases += [
@@ -368,7 +367,7 @@ def _split(
                 view=header.view,
                 modality=header.modality,
             )
-            for file, digest, header in zip(val.folder.files, val.hashes, headers_in(val.folder), strict=True)
+            for file, digest, header in zip(val.folder.files, val.hashes, val.folder.headers(), strict=True)
         ]
     return SplitFile(
         description=description, seed=seed, on_leak=on_leak, class_names=list(names), groups=len(twins), cases=cases

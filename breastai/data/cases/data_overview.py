@@ -15,7 +15,7 @@ from breastai.data.cases.cases import Folders, check_patients, list_folders
 from breastai.data.cases.data_split import split
 from breastai.data.cases.run_warnings import params_of, patient_doubts, unused_beside
 from breastai.data.cases.split_groups import split_groups
-from breastai.data.decoders.decode import readable_start
+from breastai.data.decoders.decoder_table import readable_start
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.sources.class_folders import ImageFolder
 from breastai.data.sources.class_questions import open_questions

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.data.cases.cases import Cases, ImageSet
-from breastai.data.decoders.decode import decode, read_content
+from breastai.data.decoders.decoder_table import decode
+from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates.near_duplicates import find_duplicates, thumbnail
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.records import Overlap, SeenBefore

@@ -1,7 +1,6 @@
 """DICOM: the pixels of a DICOM file as they are meant to be shown, 8 bits, grey or RGB."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import JPEGExtended12Bit
 
 from breastai.data.decoders.bit_depth import DEEP_BITS, BitDepth, bits_needed
-from breastai.data.decoders.decode import MAX_PIXELS, Decoded, Pixels, too_large
+from breastai.data.decoders.decoder import Decoded
 from breastai.data.decoders.dicom_display import Display, Rescale, Table, Window, display_of, value_of, whole
-from breastai.data.decoders.dicom_file import read_dataset, read_header
+from breastai.data.decoders.dicom_file import read_dataset
+from breastai.data.pixels import MAX_PIXELS, Pixels, too_large
 from breastai.domain.errors import ImageUnreadable
 
 _ROWS = 256
@@ -72,18 +72,6 @@ def decode_dicom(content: bytes, name: str, number: int | None = None, bit_depth
 def frames_said(header: Dataset) -> int:
     """Return how many frames a header says there are."""
     return max(1, min(whole(header, "NumberOfFrames") or 1, _MOST_FRAMES))
-
-
-def patient_in_header(path: Path) -> str | None:
-    """Return the patient id in a DICOM file's header, None when there is none or the file is no DICOM file."""
-    header = read_header(path, ["PatientID"])
-    return None if header is None else str(value_of(header, "PatientID") or "").strip() or None
-
-
-def burned_in_annotation(content: bytes) -> bool:
-    """Return whether the header in `content` says that text or marks are part of the pixels."""
-    header = read_header(content, ["BurnedInAnnotation"])
-    return header is not None and str(value_of(header, "BurnedInAnnotation") or "").strip().upper() == "YES"
 
 
 def _complete(dataset: Dataset) -> int:

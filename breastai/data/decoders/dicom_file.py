@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from breastai.data.decoders.file_content import BEGINNING_BYTES, read_beginning
+
 if TYPE_CHECKING:  # pydicom takes time to import, and few need it
     from pydicom.dataset import Dataset
-
-BEGINNING_BYTES = 1024
 
 _MAGIC = b"DICM"
 _MAGIC_PLACE = 128
@@ -69,8 +69,7 @@ def is_dicom(beginning: bytes) -> bool:
 def is_dicom_file(path: Path) -> bool:
     """Return whether the file at `path` is a DICOM file; False of one that can't be opened."""
     try:
-        with path.open("rb") as file:
-            return is_dicom(file.read(BEGINNING_BYTES))
+        return is_dicom(read_beginning(path))
     except OSError:
         return False
 
@@ -95,8 +94,7 @@ def read_header(source: Path | bytes, tags: Sequence[str]) -> "Dataset | None":
 
         where: Path | io.BytesIO = source if isinstance(source, Path) else io.BytesIO(_readable(source))
         if isinstance(source, Path):
-            with source.open("rb") as file:
-                beginning = file.read(BEGINNING_BYTES)
+            beginning = read_beginning(source)
             if _readable(beginning) is not beginning:
                 where = io.BytesIO(_readable(source.read_bytes()))
         return pydicom.dcmread(where, stop_before_pixels=True, force=True, specific_tags=list(tags))

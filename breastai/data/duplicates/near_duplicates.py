@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.decoders.decode import content_hash, decode, read_content
+from breastai.data.decoders.decoder_table import content_hash, decode
+from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates.duplicate_candidates import Candidate, candidates
 from breastai.data.duplicates.duplicate_verification import Seen, compare
 from breastai.data.duplicates.image_features import Features, Floats, Pixels, features_of

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from breastai.data.decoders.dicom import patient_in_header
+from breastai.data.decoders.decoder_table import file_header
 from breastai.data.sources.class_folders import ImageFolder
 from breastai.data.sources.frames import file_of
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
@@ -137,7 +137,7 @@ def _folder(file: str, level: int) -> str | None:
 
 def _by_header(folder: Path, salt: bytes | None, part: _Lookup | None) -> _Lookup:
     def find(file: str) -> str | None:
-        patient = patient_in_header(folder / file)
+        patient = file_header(folder / file).patient_id
         if patient is not None and part is not None:
             patient = part(patient)
         return salted_hash(salt, patient) if patient and salt is not None else patient

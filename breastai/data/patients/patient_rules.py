@@ -13,10 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from breastai.data.decoders.decode import file_at
-from breastai.data.decoders.dicom import patient_in_header
-from breastai.data.decoders.dicom_file import is_dicom_file
-from breastai.data.patients.dicom_headers import header_of
+from breastai.data.decoders.decoder_table import file_header, header_of
 from breastai.data.patients.patient_ids import lookup_of, plain_ids
 from breastai.data.sources.class_folders import ImageFolder
 from breastai.data.sources.frames import file_of
@@ -160,11 +157,13 @@ def _rule_by_header(files: Sequence[tuple[ImageFolder, str]]) -> tuple[PatientId
     """Return the rule by DICOM headers, where all of some files hold ids that differ; with a pattern where ids hold views."""
     chosen = np.unique(np.linspace(0, len(files) - 1, _HEADERS_READ).round().astype(int))
     paths = [_path(*files[number]) for number in chosen]
-    if not all(is_dicom_file(path) for path in paths):
-        return None
-    found = [patient_in_header(path) for path in paths]
-    ids = {patient for patient in found if patient}
-    if None in found or len(ids) < 2:
+    ids: set[str] = set()
+    for path in paths:
+        patient = file_header(path).patient_id
+        if patient is None:
+            return None
+        ids.add(patient)
+    if len(ids) < 2:
         return None
     plain: PatientIdRule = DicomHeader(dicom="patient_id")
     merged = {patient: _without_views(patient) for patient in ids}
@@ -247,5 +246,5 @@ def _longer_ids(ids: set[str]) -> dict[str, str]:
 def _headers_differ(folders: Sequence[ImageFolder]) -> bool:
     """Return whether DICOM headers name several breasts or views."""
     paths = [folder.path(number) for folder in folders for number in range(len(folder))][:_HEADERS_READ]
-    headers = [header_of(path) for path in paths if is_dicom_file(file_at(path))]
+    headers = [header_of(path) for path in paths]
     return any(len({getattr(header, name) for header in headers} - {None}) > 1 for name in ("laterality", "view"))

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from breastai.data.decoders.decoder_table import header_of
 from breastai.data.patients.patient_ids import file_key
 from breastai.data.sources.frames import file_of
 from breastai.domain.errors import SubgroupsInvalid
@@ -39,6 +40,16 @@ def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
         example = files[0] if files else "none"
         raise SubgroupsInvalid(path.name, f"expected the images judged in its column file, such as {example}")
     return {column: _banded(column, [row.get(column, "") for row in found]) for column in columns}
+
+
+def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:
+    """Return laterality and view of each image, "" where unknown; only those that tell at least two parts apart."""
+    headers = [header_of(path) for path in paths]
+    columns: dict[str, list[str]] = {
+        "laterality": [header.laterality or "" for header in headers],
+        "view": [header.view or "" for header in headers],
+    }
+    return {name: values for name, values in columns.items() if len(set(values) - {""}) > 1}
 
 
 def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:

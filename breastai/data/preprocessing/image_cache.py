@@ -24,7 +24,9 @@ import numpy as np
 import platformdirs
 import psutil
 
-from breastai.data.decoders.decode import DECODING_VERSION, Pixels, content_hash, read_content
+from breastai.data.decoders.decoder_table import DECODING_VERSION, content_hash
+from breastai.data.decoders.file_content import read_content
+from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.model_images import decode_for, reading_logs
 from breastai.data.preprocessing.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.data.sources.class_folders import ImageFolder, Skipped

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from breastai.data.decoders.bit_depth import disagrees
-from breastai.data.decoders.decode import Decoded, decode_image, frame_of, read_content
+from breastai.data.decoders.decoder import Decoded
+from breastai.data.decoders.decoder_table import decode_image
+from breastai.data.decoders.file_content import frame_of, read_content
 from breastai.data.preprocessing.content import check_content
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.events import Log

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import cv2
 
-from breastai.data.decoders.decode import Pixels, read_image
+from breastai.data.decoders.decoder_table import read_image
+from breastai.data.pixels import Pixels
 from breastai.domain.errors import ImageUnreadable
 
 _QUALITY = 82

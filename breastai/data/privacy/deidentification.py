@@ -15,21 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
 from pydicom.dataset import Dataset
 
-from breastai.data.decoders.decode import Pixels, decode, read_content
+from breastai.data.decoders.decoder_table import decode, decoder_of
 from breastai.data.decoders.dicom_display import value_of
-from breastai.data.decoders.dicom_file import BEGINNING_BYTES, is_dicom, is_dicom_file, read_dataset
+from breastai.data.decoders.dicom_file import read_dataset
+from breastai.data.decoders.file_content import read_content
+from breastai.data.pixels import Pixels
 from breastai.data.privacy.dicom_copy import known_term, says_it_identifies, strip_metadata
-from breastai.data.sources.class_folders import is_system_name, reason_against_ending
+from breastai.data.sources.class_folders import is_system_name, reason_against_file
 from breastai.data.sources.masks import masks_among
+from breastai.domain.class_words import split_of
 from breastai.domain.errors import ImageUnreadable
 from breastai.storage.salt import salted_hash
 
 TABLE = "patients.csv"
 _COLUMNS = ("file", "patient_id", "laterality", "view", "burned_in", "rows", "columns")
-_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 # Words of the field for a class in several languages, as `_plain` writes them; none that is a common family name.
 _WORDS = """0 1 benign begin malignant normal abnormal cancer carcinoma tumor tumour lesion mass masses calcification
 calcifications cyst healthy positive negative pathological suspicious control invasive insitu idc dcis ilc lcis
@@ -88,7 +91,7 @@ def deidentify(source: Path, target: Path, salt: bytes, classes: Sequence[str] =
             continue
         place = _placed(relative, salt, given)
         try:
-            if reason_against_ending(path.name) is not None and not is_dicom_file(path):
+            if reason_against_file(path) is not None:
                 raise ImageUnreadable("the file", "not an image file")  # an ending can be part of a name
             shared = _copy(path, target, place, salt)
         except ImageUnreadable as error:
@@ -118,7 +121,10 @@ def _files(source: Path, target: Path) -> list[Path]:
 def _placed(relative: Path, salt: bytes, given: dict[str, str]) -> _Place:
     """Return where the copy of a file goes: split and class by name where they are known, else by hash."""
     folders = list(relative.parts[:-1])
-    kept = [folders.pop(0).lower()] if folders and folders[0].lower() in _SPLITS else []
+    split = split_of(folders[0]) if folders else None
+    if split is not None:
+        del folders[0]
+    kept = [split] if split else []
     alone = relative.as_posix()
     name = salted_hash(salt, alone)
     known = next((number for number, folder in enumerate(folders) if _class_name(folder, given)), None)
@@ -158,8 +164,11 @@ def _masks(files: Sequence[Path], source: Path) -> dict[Path, str]:
 def _copy(path: Path, target: Path, place: _Place, salt: bytes) -> Shared:
     content = read_content(path, "the file")
     pixels = decode(content, "the file")  # what can't be shown can't be judged by a person
-    if not is_dicom(content[:BEGINNING_BYTES]):
-        return _as_png(content, pixels, target, place, salted_hash(salt, place.stand_in))
+    return _COPIES.get(decoder_of(content).name, _as_png)(content, pixels, target, place, salt)
+
+
+def _as_dicom(content: bytes, pixels: Pixels, target: Path, place: _Place, salt: bytes) -> Shared:
+    """Write a DICOM file anew, with nothing of its header that could name a person."""
     original = read_dataset(content)
     patient = salted_hash(salt, str(value_of(original, "PatientID") or "").strip() or place.stand_in)
     reason = says_it_identifies(original)
@@ -194,20 +203,31 @@ def _stripped(original: Dataset, patient: str) -> bytes:
         raise ImageUnreadable("the file", f"its pixels can't be written anew ({type(error).__name__})") from None
 
 
-def _as_png(content: bytes, pixels: Pixels, target: Path, place: _Place, patient: str) -> Shared:
+def _as_png(content: bytes, pixels: Pixels, target: Path, place: _Place, salt: bytes) -> Shared:
     file = target / f"{place.stem}.png"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(io.BytesIO(content)) as opened:
-        # Of grey with 16 bits the values themselves: which depth they have is for the whole set to say.
-        deep = np.asarray(opened).astype(np.uint16) if opened.mode.startswith("I;16") else None
+    deep = _deep_values(content)
     if deep is not None and deep.shape == pixels.shape[:2]:
         Image.fromarray(deep).save(file)
     else:
         Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file)
     return Shared(
         written=f"{place.stem}.png",
-        patient_id=patient,
+        patient_id=salted_hash(salt, place.stand_in),
         rows=pixels.shape[0],
         columns=pixels.shape[1],
         hashed_class=place.hashed_class,
     )
+
+
+def _deep_values(content: bytes) -> npt.NDArray[np.uint16] | None:
+    """Return the values themselves of grey with 16 bits: which depth they have is for the whole set to say."""
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            return np.asarray(opened).astype(np.uint16) if opened.mode.startswith("I;16") else None
+    except UnidentifiedImageError:  # a kind that Pillow does not read
+        return None
+
+
+# How a file of each kind is written anew; any other as its pixels alone.
+_COPIES = {"dicom": _as_dicom}

@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.decoders.dicom_file import is_dicom_file
+from breastai.data.decoders.decoder import Header
+from breastai.data.decoders.decoder_table import header_of, is_image_by_content
 from breastai.data.sources.masks import IN_FOLDER, is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
@@ -83,6 +84,10 @@ class ImageFolder:
         """Return where image `index` lies."""
         part, _, rest = self.files[index].partition("/")
         return self.parts[part] / rest if part in self.parts else self.root / self.files[index]
+
+    def headers(self) -> list[Header]:
+        """Return what the header of each image says."""
+        return [header_of(self.path(index)) for index in range(len(self))]
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each class, classes without one included."""
@@ -336,7 +341,7 @@ def _reason_against_file(entry: os.DirEntry[str]) -> str | None:
 def reason_against_file(path: Path) -> str | None:
     """Return why a file is no image, by its ending or else its bytes: DICOM files have no certain ending."""
     reason = reason_against_ending(path.name)
-    return None if reason is None or is_dicom_file(path) else reason
+    return None if reason is None or is_image_by_content(path) else reason
 
 
 def reason_against_ending(name: str) -> str | None:

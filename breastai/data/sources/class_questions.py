@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from breastai.data.decoders.decode import read_image
+from breastai.data.decoders.decoder_table import read_image
 from breastai.data.sources.class_folders import ImageFolder
 from breastai.data.sources.masks import is_two_valued
 from breastai.domain.class_words import are_identifiers

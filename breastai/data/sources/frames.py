@@ -8,15 +8,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from breastai.data.decoders.decode import frame_of, pages_in
-from breastai.data.decoders.dicom_file import is_dicom_file
+from breastai.data.decoders.decoder_table import decoder_of
+from breastai.data.decoders.file_content import frame_of
 from breastai.data.sources.class_folders import ImageFolder
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
 Frames = Literal["middle", "each"]
-
-# Of these a file holds one image. BMP and PGM have no pages; a JPEG's further pictures are previews.
-_SINGLE = (".jpg", ".jpeg", ".bmp", ".pgm")
 
 
 def file_of(name: str) -> str:
@@ -27,9 +24,10 @@ def file_of(name: str) -> str:
 
 def frames_of(path: Path, frames: Frames) -> list[Path]:
     """Return the images in a file: FILE#1 and so on where `frames` is "each" and it has several, else the file itself."""
-    if frames == "middle" or not path.is_file() or (path.suffix.lower() in _SINGLE and not is_dicom_file(path)):
+    if frames == "middle" or not path.is_file():
         return [path]
-    numbers = pages_in(path)
+    decoder = decoder_of(path)
+    numbers = [] if path.suffix.lower() in decoder.single_endings else decoder.frames(path)
     return [path] if len(numbers) < 2 else [path.with_name(f"{path.name}#{number}") for number in numbers]
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from breastai.data.decoders.dicom_file import read_header
+from breastai.data.decoders.decoder_table import file_header
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
 # These words mean a mask wherever they stand.
@@ -202,7 +202,7 @@ def _shows_two_values(path: Path) -> bool:
 def _two_values(path: str, changed_ns: int, size_bytes: int) -> bool:
     from PIL import Image
 
-    from breastai.data.decoders.decode import read_image
+    from breastai.data.decoders.decoder_table import read_image
     from breastai.domain.errors import ImageUnreadable
 
     place = Path(path)
@@ -235,13 +235,8 @@ def _header_words(path: str, changed_ns: int, size_bytes: int) -> str:
 
     Only the words by which a mask is told are returned: the rest of a description may name a person.
     """
-    header = read_header(Path(path), ["SeriesDescription", "Modality"])
-    if header is None:
-        return ""
-    try:
-        if str(header.get("Modality") or "").upper() == "SEG":
-            return "SEG"
-        words = _WORD.findall(_plain(str(header.get("SeriesDescription") or "")))
-    except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
-        return ""
+    header = file_header(Path(path))
+    if header.is_segmentation:
+        return "SEG"
+    words = _WORD.findall(_plain(header.series))
     return " ".join(word for word in words if word in _MASK_WORDS | {"roi", "cropped", "crop"} | _NEGATIONS)

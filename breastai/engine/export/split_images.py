@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from breastai.data.decoders.decode import content_hash, file_at, read_content
+from breastai.data.decoders.decoder_table import content_hash
+from breastai.data.decoders.file_content import file_at, read_content
 from breastai.data.preprocessing.model_images import decode_for
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.class_words import canonical_class

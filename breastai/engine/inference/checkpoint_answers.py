@@ -6,8 +6,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from breastai.data.decoders.decode import Decoded
-from breastai.data.patients.dicom_headers import Header
+from breastai.data.decoders.decoder import Decoded, Header
 from breastai.data.preprocessing.breast_region import Region
 from breastai.domain.events import Event, ModelAnswer, ProgressUpdate
 from breastai.domain.jobs import AskCheckpoints

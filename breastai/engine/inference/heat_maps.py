@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.data.decoders.decode import Pixels
+from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.breast_region import Region
 from breastai.data.preprocessing.model_images import read_for
 from breastai.data.preprocessing.preprocess import on_original, preprocess_image

@@ -1,23 +1,21 @@
-"""Headers: which breast a DICOM file shows, in which view and taken by what, as its header says.
+"""DICOM headers: which breast a file shows, in which view and taken by what, whose it is, and whether it is an image.
 
-Only known codes are taken over, whatever else stands in those attributes: no text of a header comes further than here.
+Of breast, view and modality only known codes are taken over, whatever else stands in those attributes.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, TypeVar
+from collections.abc import Iterable
+from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
-from breastai.data.decoders.decode import file_at
+from breastai.data.decoders.decoder import NO_HEADER, FileHeader, Header, Side, Source
+from breastai.data.decoders.device_names import device_name
+from breastai.data.decoders.dicom_display import value_of
 from breastai.data.decoders.dicom_file import read_header
-from breastai.data.sources.class_folders import ImageFolder
 
 Code = TypeVar("Code", bound=str)
 
 # PS3.3 C.8.11.7 and CID 4014, with the codes by which enhanced objects and older SNOMED name the same views.
-Side = Literal["L", "R", "B"]
 _SIDES: frozenset[Side] = frozenset({"L", "R", "B"})
 _VIEWS = frozenset({"CC", "MLO", "ML", "LM", "LMO", "SIO", "ISO", "XCC", "XCCL", "XCCM", "FB", "AT", "CV", "RL", "RM", "TAN"})  # fmt: skip
 _VIEW_CODES = {
@@ -35,26 +33,31 @@ _TAGS = [
     "ViewPosition",
     "ViewCodeSequence",
     "SharedFunctionalGroupsSequence",
+    "PatientID",
+    "SeriesDescription",
+    "BurnedInAnnotation",
+    "Manufacturer",
+    "ManufacturerModelName",
 ]
 
 
-@dataclass(frozen=True)
-class Header:
-    """`laterality` L, R or B (both), `view` CC, MLO and so on, `modality` US, MG and so on; None where it does not say."""
-
-    laterality: Side | None = None
-    view: str | None = None
-    modality: str | None = None
-
-
-NO_HEADER = Header()
-
-
-def header_of(path: Path) -> Header:
-    """Return what the header of the image at `path` says; nothing of a file that is no DICOM file or can't be read."""
-    dataset = read_header(file_at(path), _TAGS)
+def dicom_header(source: Source) -> FileHeader | None:
+    """Return what the header of a DICOM file says; None of any other file, and of one that can't be read."""
+    dataset = read_header(source, _TAGS)
     if dataset is None:
-        return NO_HEADER
+        return None
+    modality = _text(dataset, "Modality")
+    return FileHeader(
+        codes=_codes(dataset),
+        patient_id=_text(dataset, "PatientID") or None,
+        series=_text(dataset, "SeriesDescription"),
+        device=device_name([_text(dataset, "Manufacturer"), _text(dataset, "ManufacturerModelName")]),
+        is_segmentation=modality.upper() == "SEG",
+        says_burned_in=_text(dataset, "BurnedInAnnotation").upper() == "YES",
+    )
+
+
+def _codes(dataset: Dataset) -> Header:
     try:
         modality = _known([dataset.get("Modality")], _MODALITIES)
         return Header(_known(_sides(dataset), _SIDES), _known(_views(dataset), _VIEWS), modality)
@@ -62,19 +65,12 @@ def header_of(path: Path) -> Header:
         return NO_HEADER
 
 
-def headers_in(folder: ImageFolder) -> list[Header]:
-    """Return what the header of each image of a folder says."""
-    return [header_of(folder.path(number)) for number in range(len(folder))]
-
-
-def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:
-    """Return laterality and view of each image, "" where unknown; only those that tell at least two parts apart."""
-    headers = [header_of(path) for path in paths]
-    columns: dict[str, list[str]] = {
-        "laterality": [header.laterality or "" for header in headers],
-        "view": [header.view or "" for header in headers],
-    }
-    return {name: values for name, values in columns.items() if len(set(values) - {""}) > 1}
+def _text(dataset: Dataset, keyword: str) -> str:
+    """Return an attribute as text; "" where it says nothing or can't be read."""
+    try:
+        return str(value_of(dataset, keyword) or "").strip()
+    except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
+        return ""
 
 
 def _known(values: Iterable[object], allowed: frozenset[Code]) -> Code | None:

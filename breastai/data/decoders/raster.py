@@ -1,15 +1,12 @@
-"""Decoding: the content of an image file to pixels, uint8, (H, W, 1) grey or (H, W, 3) RGB.
+"""Raster images: PNG, JPEG, TIFF and the like to pixels, uint8, (H, W, 1) grey or (H, W, 3) RGB.
 
 Pillow decodes, because it says precisely what is wrong with a file and prints nothing, where the libraries
 inside OpenCV write to stderr and may hand back half an image. OpenCV reads what Pillow would cut to 8 bits:
 colour with 16 bits, after Pillow has found the file sound.
 """
 
-import hashlib
 import io
-import re
 import warnings
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -29,19 +26,11 @@ from PIL import (
 )
 
 from breastai.data.decoders.bit_depth import BitDepth, bits_needed, to_8_bits
-from breastai.data.decoders.dicom_file import BEGINNING_BYTES, is_dicom, is_dicom_file, read_header
+from breastai.data.decoders.decoder import Decoded, Decoder, FileHeader, Source
+from breastai.data.decoders.device_names import device_name
 from breastai.data.decoders.image_pages import page_numbers, turn_to_page
+from breastai.data.pixels import MAX_PIXELS, Pixels, too_large
 from breastai.domain.errors import ImageUnreadable
-
-# Raised whenever the same file gives other pixels, so that no cache serves the old ones.
-DECODING_VERSION = 2
-
-MAX_PIXELS = 100_000_000
-MAX_FILE_BYTES = 2**30
-
-Pixels = npt.NDArray[np.uint8]
-
-_FRAME = re.compile(r"(.+)#([1-9]\d{0,8})", re.DOTALL)
 
 # Only these are tried, whatever else Pillow could open.
 _PLUGINS = (
@@ -53,6 +42,10 @@ _PLUGINS = (
     TiffImagePlugin,
     WebPImagePlugin,
 )
+# Of these a file holds one image. BMP and PGM have no pages; a JPEG's further pictures are previews.
+_SINGLE = (".jpg", ".jpeg", ".bmp", ".pgm")
+# EXIF: maker and model.
+_DEVICE_TAGS = (0x010F, 0x0110)
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # How other files begin that carry an image's name by mistake.
 _SIGNATURES = (
@@ -72,87 +65,8 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """An image, and what its reader should know of how it was read.
-
-    `pixels`: uint8, (H, W, 1) grey or (H, W, 3) RGB. `own_bits`: the fewest bits that hold its values where its file does
-    not say how many they have, else None. `pages`: pages or frames in its file, of which it is one.
-    """
-
-    pixels: Pixels
-    own_bits: int | None = None
-    pages: int = 1
-
-
-def read_image(path: Path, bit_depth: BitDepth = None) -> Pixels:
-    """Return the pixels of the file at `path`, as `decode` does; raise ImageUnreadable."""
-    return decode(read_content(path, path.as_posix()), path.as_posix(), bit_depth)
-
-
-def frame_of(name: str) -> tuple[str, int | None]:
-    """Return the file and the number of the frame that a name such as clip.dcm#3 means; without one None."""
-    found = _FRAME.fullmatch(name)
-    return (name, None) if found is None else (found[1], int(found[2]))
-
-
-def file_at(path: Path) -> Path:
-    """Return the file in which the image at `path` lies: of clip.dcm#3 it is clip.dcm."""
-    name, number = frame_of(path.name)
-    return path if number is None or path.is_file() else path.with_name(name)
-
-
-def content_hash(content: bytes, name: str) -> str:
-    """Return the SHA-256 of an image by the bytes of its file; each frame or page of several has its own."""
-    digest = hashlib.sha256(content)
-    number = frame_of(name)[1]
-    if number is not None and len(pages_in(content)) > 1:
-        digest.update(f"#{number}".encode())
-    return digest.hexdigest()
-
-
-def pages_in(source: bytes | Path) -> list[int]:
-    """Return the numbers, from 1 on, of the frames or pages of a file, by content or path, that are images of their own.
-
-    Empty of no image file. Of a file given by path only as much is read as that takes.
-    """
-    if not (is_dicom_file(source) if isinstance(source, Path) else is_dicom(source[:BEGINNING_BYTES])):
-        return page_numbers(source, _FORMATS)
-    from breastai.data.decoders.dicom import frames_said
-
-    header = read_header(source, ["NumberOfFrames"])
-    return [] if header is None else list(range(1, frames_said(header) + 1))
-
-
-def read_content(path: Path, name: str) -> bytes:
-    """Return the bytes of the file at `path`, or of that whose frame it names; raise ImageUnreadable under `name`.
-
-    Opening a file is left to Python: OpenCV can't open a path with accents on Windows.
-    """
-    path = file_at(path)
-    try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_FILE_BYTES:
-            raise ImageUnreadable(
-                name, f"the file has {size_bytes / 2**30:.1f} GiB, more than {MAX_FILE_BYTES >> 30} GiB"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
-
-
-def readable_start(path: Path, name: str) -> None:
-    """Raise ImageUnreadable when the beginning of a file shows already that it is no image we read. DICOM passes."""
-    path = file_at(path)
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(BEGINNING_BYTES)
-    except OSError as error:
-        raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
-    if not beginning:
-        raise ImageUnreadable(name, "the file is empty (0 bytes)")
-    if is_dicom(beginning):
-        return
+def _check_start(path: Path, name: str, beginning: bytes) -> None:
+    """Raise ImageUnreadable when the beginning of a file shows already that it is no image we read."""
     try:
         with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
@@ -164,31 +78,11 @@ def readable_start(path: Path, name: str) -> None:
         raise ImageUnreadable(name, too_large(width, height))
 
 
-def decode(content: bytes, name: str, bit_depth: BitDepth = None) -> Pixels:
-    """Return the pixels in `content`, as `decode_image` does; raise ImageUnreadable."""
-    return decode_image(content, name, bit_depth).pixels
-
-
-def decode_image(content: bytes, name: str, bit_depth: BitDepth = None) -> Decoded:
-    """Return the image in `content`, shape (H, W, 1) grey or (H, W, 3) RGB; `name` is for errors.
-
-    Grey stored as colour (three equal channels) becomes (H, W, 1), so that what follows does not depend on how
-    a grey image was stored. CMYK JPEGs are taken as Adobe writes them, inverted. Transparency is laid over black, the
-    EXIF orientation is applied. Of several pages the one that `name` names counts, else the largest; of a DICOM file's
-    frames the middle one. 16-bit values are divided by the largest value of `bit_depth` bits, where it is not known by
-    that of 8, 10, 12, 14 or 16 bits, whichever the image needs; PGM and DICOM state their own; floats must lie between
-    0 and 1. Raises ImageUnreadable with the reason.
-    """
-    if not content:
-        raise ImageUnreadable(name, "the file is empty (0 bytes)")
-    if is_dicom(content[:BEGINNING_BYTES]):
-        from breastai.data.decoders.dicom import decode_dicom  # pydicom takes time to import, and few need it
-
-        found = decode_dicom(content, name, frame_of(name)[1], bit_depth)
-        return replace(found, pixels=collapse_grey(found.pixels))
+def decode_raster(content: bytes, name: str, number: int | None, bit_depth: BitDepth) -> Decoded:
+    """Return the image in `content`, by default its largest page; raise ImageUnreadable under `name`."""
     image = _opened(content, name)
     try:
-        pages = turn_to_page(image, name, frame_of(name)[1])
+        pages = turn_to_page(image, name, number)
     except ImageUnreadable:
         raise
     except Exception as error:  # Pillow's decoders raise whatever the bytes make them
@@ -214,7 +108,7 @@ def decode_image(content: bytes, name: str, bit_depth: BitDepth = None) -> Decod
             pixels, own_bits = _from_integers(image, sixteen_bits, name, bit_depth)
         else:
             pixels = _pixels(image, name)
-    return Decoded(collapse_grey(pixels), own_bits, pages)
+    return Decoded(pixels, own_bits, pages)
 
 
 def _in_8_bits(values: npt.NDArray[np.integer], bit_depth: BitDepth) -> tuple[Pixels, int]:
@@ -235,31 +129,6 @@ def _ycbcr_taken_for_rgbx(image: Image.Image) -> bool:
         return False
     image.tile = [tile._replace(args=("RGB", *tile.args[1:])) for tile in tiles]  # type: ignore[attr-defined]
     return True
-
-
-def says_burned_in(content: bytes) -> bool:
-    """Return whether a DICOM file's header says that its pixels hold annotations; of other files nothing is known."""
-    from breastai.data.decoders.dicom import burned_in_annotation
-
-    return burned_in_annotation(content)
-
-
-def too_large(width: int, height: int) -> str:
-    """Return the reason to refuse an image of that size."""
-    return f"it has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million"
-
-
-def collapse_grey(pixels: Pixels) -> Pixels:
-    """Return (H, W, 1) when the three channels are equal, else `pixels`."""
-    if pixels.ndim == 2:
-        return pixels[:, :, np.newaxis]
-    if pixels.shape[2] == 1:
-        return pixels
-    for rows in (slice(None, None, 37), slice(None)):  # a few rows tell most colour images
-        red, green, blue = (pixels[rows, :, channel] for channel in range(3))
-        if not (np.array_equal(red, green) and np.array_equal(green, blue)):
-            return pixels
-    return np.ascontiguousarray(pixels[:, :, :1])
 
 
 def _opened(content: bytes, name: str) -> Image.Image:
@@ -383,3 +252,34 @@ def _from_floats(values: npt.NDArray[np.float32], name: str) -> Pixels:
             f"its floating-point values run from {low:g} to {high:g}, where 0 to 1 is expected; save it as 8-bit or 16-bit PNG",
         )
     return np.rint(values * 255).astype(np.uint8)
+
+
+def _frames(source: Source) -> list[int]:
+    return page_numbers(source, _FORMATS)
+
+
+def _header(source: Source) -> FileHeader | None:
+    """Return None: no breast, view or patient stands in such a file where one could rely on it."""
+    return None
+
+
+def _device(content: bytes) -> str | None:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            exif = image.getexif()
+        return device_name([exif.get(tag) for tag in _DEVICE_TAGS])
+    except Exception:  # damaged metadata name no device
+        return None
+
+
+RASTER = Decoder(
+    name="raster",
+    recognise=lambda beginning: True,
+    any_ending=False,
+    single_endings=_SINGLE,
+    frames=_frames,
+    header=_header,
+    pixels=decode_raster,
+    check_start=_check_start,
+    device=_device,
+)

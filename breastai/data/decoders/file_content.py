@@ -1,0 +1,64 @@
+"""Files of images: their bytes, and the names of the frames in them. The one place that reads the content of an image."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from breastai.domain.errors import ImageUnreadable
+
+MAX_FILE_BYTES = 2**30
+# So much of a file tells what it is.
+BEGINNING_BYTES = 1024
+
+_FRAME = re.compile(r"(.+)#([1-9]\d{0,8})", re.DOTALL)
+_counters: list[Counter[Path]] = []
+
+
+def frame_of(name: str) -> tuple[str, int | None]:
+    """Return the file and the number of the frame that a name such as clip.dcm#3 means; without one None."""
+    found = _FRAME.fullmatch(name)
+    return (name, None) if found is None else (found[1], int(found[2]))
+
+
+def file_at(path: Path) -> Path:
+    """Return the file in which the image at `path` lies: of clip.dcm#3 it is clip.dcm."""
+    name, number = frame_of(path.name)
+    return path if number is None or path.is_file() else path.with_name(name)
+
+
+def read_content(path: Path, name: str) -> bytes:
+    """Return the bytes of the file at `path`, or of that whose frame it names; raise ImageUnreadable under `name`.
+
+    Opening a file is left to Python: OpenCV can't open a path with accents on Windows.
+    """
+    path = file_at(path)
+    for counter in _counters:
+        counter[path] += 1
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > MAX_FILE_BYTES:
+            raise ImageUnreadable(
+                name, f"the file has {size_bytes / 2**30:.1f} GiB, more than {MAX_FILE_BYTES >> 30} GiB"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
+
+
+def read_beginning(path: Path) -> bytes:
+    """Return the first BEGINNING_BYTES of a file, or all of a shorter one; raise OSError."""
+    with path.open("rb") as file:
+        return file.read(BEGINNING_BYTES)
+
+
+@contextmanager
+def count_reads() -> Iterator[Counter[Path]]:
+    """Count, for each file, how often its content is read inside this context."""
+    counter: Counter[Path] = Counter()
+    _counters.append(counter)
+    try:
+        yield counter
+    finally:
+        _counters.remove(counter)
