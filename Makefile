@@ -61,7 +61,8 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -e '.[train,tune,network,rest,remote,dicom,test,check]'
 	touch $@
 
-page: frontend/node_modules/.package-lock.json
+page: frontend/node_modules/.package-lock.json ## the page's libraries and texts
+	$(PYTHON) breastai/texts/page_script.py frontend
 
 frontend/node_modules/.package-lock.json: frontend/package.json frontend/package-lock.json
 	npm --prefix frontend ci --no-audit --no-fund

@@ -1,5 +1,6 @@
 """What a wheel carries of the page: its own files, and of its libraries what it loads, with their licences."""
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -51,5 +52,7 @@ class PageHook(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         frontend = Path(self.root) / "frontend"
+        texts = Path(self.root) / "breastai" / "texts"
+        runpy.run_path(str(texts / "page_script.py"))["write_page_script"](frontend, texts)
         for file in page_files(frontend):
             build_data["force_include"][str(frontend / file)] = f"{PACKAGED}/{file.as_posix()}"

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from breastai.texts.page_script import write_page_script
+
 if TYPE_CHECKING:
     from breastai.domain.config import Config
     from breastai.storage.workspace import Workspace
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
+
+# The page's texts are made from the catalogue, and no file of the checkout.
+write_page_script(PROJECT_ROOT / "frontend")
 
 # One computing thread: tests share the machine with others, and results must not depend on it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -159,6 +159,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             protection.token_required,
             protection.scheme,
         )
+        await asyncio.to_thread(static_files.write_texts, options.frontend)
         refusals, doorway = RateLimit(), OpenConnections()
         front_door = FrontDoor(
             Admission(access, refusals), services, static_files.static_table(options.frontend), doorway

@@ -38,7 +38,12 @@
 
   /** A fraction of 1 or a loss, with three decimals. @param {number | null | undefined} value */
   function figure(value) {
-    return format(value, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+    return fixed(value, 3);
+  }
+
+  /** @param {number | null | undefined} value @param {number} digits */
+  function fixed(value, digits) {
+    return format(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   }
 
   /** @param {number | null | undefined} value */
@@ -115,6 +120,11 @@
   }
 
   /** @param {string | null | undefined} iso */
+  function day(iso) {
+    return moment(iso, { dateStyle: "long" });
+  }
+
+  /** @param {string | null | undefined} iso */
   function time(iso) {
     return moment(iso, { timeStyle: "medium" });
   }
@@ -128,5 +138,5 @@
     return reason ? `${bounds}, ${reason}` : bounds;
   }
 
-  BreastAI.format = { NONE, figure, interval, integer, number, percent, small, bytes, megabytes, gigabytes, duration, date, time };
+  BreastAI.format = { NONE, figure, fixed, day, interval, integer, number, percent, small, bytes, megabytes, gigabytes, duration, date, time };
 })();

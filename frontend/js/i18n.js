@@ -2,7 +2,6 @@
 (function () {
   "use strict";
 
-  const LANGUAGES = ["en", "fr"];
   const REMEMBERED_AS = "breastai.language";
 
   /** @type {BreastAIGlobal} */
@@ -13,7 +12,12 @@
   /** @type {Set<() => void>} */
   const listeners = new Set();
   /** Making one takes longer than using it a hundred times. @type {Map<string, Intl.PluralRules>} */
-  const pluralRules = new Map(LANGUAGES.map((each) => [each, new Intl.PluralRules(each)]));
+  const pluralRules = new Map();
+
+  /** The languages that texts.js brings, English first. */
+  function languages() {
+    return ["en", ...Object.keys(BreastAI.locales).filter((each) => each !== "en")];
+  }
 
   /**
    * The language to begin with: the one chosen last time, else the first of the browser's that we speak.
@@ -21,10 +25,10 @@
    * @param {readonly string[]} browserLanguages
    */
   function choose(remembered, browserLanguages) {
-    if (remembered !== null && LANGUAGES.includes(remembered)) return remembered;
+    if (remembered !== null && languages().includes(remembered)) return remembered;
     for (const tag of browserLanguages) {
       const primary = tag.toLowerCase().split("-")[0];
-      if (LANGUAGES.includes(primary)) return primary;
+      if (languages().includes(primary)) return primary;
     }
     return "en";
   }
@@ -80,15 +84,15 @@
     return language;
   }
 
-  /** The browser's own tag of that language, en-GB or fr-CA: dates are written as its users write them. */
+  /** The browser's own tag of that language, en-GB or fr-CA: dates are written as its users write them. @returns {string} */
   function tag() {
     const own = typeof navigator === "undefined" || !navigator.languages ? [] : navigator.languages;
-    return own.find((each) => each.toLowerCase().split("-")[0] === language) ?? language;
+    return own.find((each) => each.toLowerCase().split("-")[0] === language) ?? t("language.locale");
   }
 
   /** @param {string} wanted */
   function set(wanted) {
-    language = LANGUAGES.includes(wanted) ? wanted : "en";
+    language = languages().includes(wanted) ? wanted : "en";
     if (typeof document !== "undefined") document.documentElement.lang = language;
     for (const listener of listeners) listener();
   }
@@ -108,42 +112,82 @@
     listeners.add(listener);
   }
 
-  /** @param {string} key */
-  function has(key) {
-    return Object.hasOwn(BreastAI.locales[language], key);
+  /** A text, or its forms by plural category. @param {string} key @returns {string | Record<string, string> | undefined} */
+  function template(key) {
+    for (const each of [language, "en"]) {
+      const texts = BreastAI.locales[each];
+      if (texts !== undefined && Object.hasOwn(texts, key)) return texts[key];
+    }
+    return undefined;
   }
 
-  /** @param {unknown} value @returns {string} */
-  function readable(value) {
+  /** @param {string} key */
+  function has(key) {
+    return template(key) !== undefined;
+  }
+
+  /** The form of a template for its count, by the language's own rule (in French, 0 is singular). @param {string | Record<string, string>} found @param {Record<string, unknown>} params @returns {string} */
+  function formOf(found, params) {
+    if (typeof found === "string") return found;
+    const count = params[found.plural];
+    if (typeof count !== "number") return found.other;
+    let rules = pluralRules.get(language);
+    if (rules === undefined) pluralRules.set(language, (rules = new Intl.PluralRules(tag())));
+    return found[rules.select(Math.abs(count))] ?? found.other;
+  }
+
+  /** A text of the server's: a code with parameters. @param {unknown} value @returns {value is Wire.Text} */
+  function isText(value) {
+    return typeof value === "object" && value !== null && "code" in value && "params" in value;
+  }
+
+  /** How {name:form} is written. @type {Record<string, (value: any, digits: number | undefined) => string>} */
+  const forms = {
+    integer: (value) => BreastAI.format.integer(value),
+    number: (value, digits = 1) => BreastAI.format.number(value, digits),
+    fixed: (value, digits = 3) => BreastAI.format.fixed(value, digits),
+    percent: (value, digits = 0) => BreastAI.format.percent(value, digits),
+  };
+
+  /** @param {unknown} value @param {string} [form] @param {string} [digits] @returns {string} */
+  function readable(value, form, digits) {
     if (value === null || value === undefined || value === "") return "—";
-    if (Array.isArray(value)) return value.length ? value.map(readable).join(", ") : "—";
+    if (Array.isArray(value)) {
+      if (!value.length) return "—";
+      const parts = value.map((each) => readable(each));
+      if (form !== "and" && form !== "or") return parts.join(", ");
+      return new Intl.ListFormat(tag(), { type: form === "and" ? "conjunction" : "disjunction" }).format(parts);
+    }
     if (typeof value === "number") {
+      if (form !== undefined && Object.hasOwn(forms, form)) return forms[form](value, digits === undefined ? undefined : Number(digits));
       return new Intl.NumberFormat(tag(), { useGrouping: false, maximumFractionDigits: 6 }).format(value);
     }
-    return String(value);
+    if (form === "date" || form === "datetime") return BreastAI.format[form === "date" ? "day" : "date"](String(value));
+    return isText(value) ? say(value) : String(value);
   }
 
   /**
    * The text of `key`, with {names} filled in. A missing text shows its key: the tests find it before a user does.
    * @param {string} key
    * @param {Record<string, unknown>} [params]
+   * @returns {string}
    */
   function t(key, params = {}) {
-    if (!has(key)) return key;
-    return BreastAI.locales[language][key].replace(/\{(\w+)\}/g, (whole, name) =>
-      Object.hasOwn(params, name) ? readable(params[name]) : whole,
+    const found = template(key);
+    if (found === undefined) return key;
+    return formOf(found, params).replace(/\{(\w+)(?::(\w+)(?:\.(\d))?)?\}/g, (whole, name, form, digits) =>
+      Object.hasOwn(params, name) ? readable(params[name], form, digits) : whole,
     );
   }
 
-  /**
-   * The text of `key`.one or `key`.other, by the language's own rule (in French, 0 is singular).
-   * @param {string} key
-   * @param {number} count
-   * @param {Record<string, unknown>} [params]
-   */
+  /** The text of `key` in the form for `count`. @param {string} key @param {number} count @param {Record<string, unknown>} [params] */
   function plural(key, count, params = {}) {
-    const form = pluralRules.get(language)?.select(count) === "one" ? "one" : "other";
-    return t(`${key}.${form}`, { ...params, count: BreastAI.format.integer(count) });
+    return t(key, { ...params, count });
+  }
+
+  /** A text of the server's in the chosen language; what an older record kept in words stands as it is. @param {Wire.Text | string} text @returns {string} */
+  function say(text) {
+    return typeof text === "string" ? text : t(text.code, text.params);
   }
 
   /** What a message tells besides its code, its sentences in the chosen language. @param {Record<string, unknown>} [params] @returns {Record<string, unknown>} */
@@ -220,5 +264,5 @@
     }
   }
 
-  BreastAI.i18n = { LANGUAGES, choose, begin, current, tag, set, remember, onChange, has, t, plural, teach, teachErrors, spoken, told, errorText, problem, apply };
+  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, teach, teachErrors, spoken, told, errorText, problem, apply };
 })();

@@ -13,6 +13,12 @@ declare global {
     type Outcome = TrainingComplete | TrainingStopped | Error;
     type AnyEvent = Events[keyof Events];
 
+    /** A text: its key in the catalogue and what is filled in. */
+    interface Text {
+      code: string;
+      params: Record<string, unknown>;
+    }
+
     interface Event {
       session_id?: string;
       request_id?: string;
@@ -1349,9 +1355,9 @@ declare global {
   // --- what each file offers ----------------------------------------------------------------------
 
   interface BreastAIGlobal {
-    locales: Record<string, Record<string, string>>;
+    locales: Record<string, Record<string, string | Record<string, string>>>;
     i18n: {
-      LANGUAGES: string[];
+      languages(): string[];
       choose(remembered: string | null, browserLanguages: readonly string[]): string;
       begin(): void;
       current(): string;
@@ -1362,6 +1368,7 @@ declare global {
       has(key: string): boolean;
       t(key: string, params?: Record<string, unknown>): string;
       plural(key: string, count: number, params?: Record<string, unknown>): string;
+      say(text: Wire.Text | string): string;
       teach(of: string, pairs: [string, string][]): void;
       teachErrors(templates: Record<string, string>): void;
       spoken(text: string): string | null;
@@ -1374,6 +1381,8 @@ declare global {
     format: {
       NONE: string;
       figure(value: any): string;
+      fixed(value: any, digits: number): string;
+      day(iso: any): string;
       interval(figure: { low: number | null; high: number | null; flag?: Wire.Figure["flag"] }): string;
       integer(value: any): string;
       number(value: any, digits?: number): string;

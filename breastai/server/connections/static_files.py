@@ -5,6 +5,7 @@ import base64
 import hashlib
 import http
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from breastai import __version__
 from breastai.storage import downloads
 from breastai.storage.reports import report_at
 from breastai.storage.workspace import Workspace
+from breastai.texts.page_script import SCRIPT, write_page_script
+
+LOG = logging.getLogger(__name__)
 
 _CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -83,6 +87,16 @@ def frontend_dir() -> Path:
     package = Path(__file__).resolve().parents[2]
     packaged = package / "frontend"
     return packaged if packaged.is_dir() else package.parent / "frontend"
+
+
+def write_texts(folder: Path) -> None:
+    """Make the page's texts anew from the catalogue, where they are not there or of another time."""
+    if not (folder / SCRIPT).parent.is_dir():
+        return
+    try:
+        write_page_script(folder)
+    except OSError as error:
+        LOG.warning("%s can't be written (%s)", folder / SCRIPT, error.strerror or error)
 
 
 def static_table(folder: Path) -> Mapping[str, StaticFile]:

@@ -22,8 +22,7 @@
 
   /** A text of a finding: ours, or what the server wrote. @param {Wire.Finding} finding @param {"message" | "why" | "advice"} part */
   function textOf(finding, part) {
-    const many = `finding.${finding.code}.${part}`;
-    const key = finding.params.count === 1 && BreastAI.i18n.has(`${many}.one`) ? `${many}.one` : many;
+    const key = `finding.${finding.code}.${part}`;
     if (!BreastAI.i18n.has(key)) return make("span", { text: finding[part], attributes: { lang: "en" } });
     return make("span", { text: t(key, readable(finding.params)) });
   }

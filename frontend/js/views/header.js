@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId } = BreastAI.elements;
+  const { byId, make } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const THEME = "breastai.theme";
   const ADDRESS = "breastai.address";
@@ -31,6 +31,9 @@
     });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
 
+    for (const each of BreastAI.i18n.languages()) {
+      language.append(make("option", { text: String(BreastAI.locales[each]["language.name"] ?? each), attributes: { value: each, lang: each } }));
+    }
     language.value = BreastAI.i18n.current();
     language.addEventListener("change", () => BreastAI.i18n.remember(language.value));
 

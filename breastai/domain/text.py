@@ -1,0 +1,31 @@
+"""What is told to people: a code and its parameters. The words stand in breastai/texts, one catalogue a language."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from breastai.texts.renderer import render
+
+
+class Text(BaseModel):
+    """A text by the key of its template; a parameter is a value, shown as it is, or a text of its own.
+
+    `str(text)` is English, for logs, scripts and clients that know no codes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    params: dict[str, "str | int | float | bool | Text | list[str | int | float | bool | Text | None] | None"] = Field(
+        default_factory=dict
+    )
+
+    def __init__(self, code: str, params: Mapping[str, Any] | None = None, **_unknown: object) -> None:
+        super().__init__(code=code, params=dict(params or {}))
+
+    def __str__(self) -> str:
+        return render(self)
+
+    def __hash__(self) -> int:
+        return hash(self.code)
