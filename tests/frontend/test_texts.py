@@ -54,8 +54,14 @@ def fields(run_js: RunJs) -> list[dict[str, Any]]:
     return run_js("output(BreastAI.settings.fields(input));", Config.model_json_schema())
 
 
+def kinds_of(job: type[Job]) -> list[type[Job]]:
+    """Every job that may be asked of a worker: the leaves of the tree of classes."""
+    below = job.__subclasses__()
+    return [leaf for each in below for leaf in kinds_of(each)] or [job]
+
+
 # A session names jobs on predictions as those on checkpoints, and does not see those of the light worker.
-JOB_KINDS = {job.model_fields["kind"].default for job in Job.__subclasses__()} - {
+JOB_KINDS = {job.model_fields["kind"].default for job in kinds_of(Job)} - {
     "evaluate_predictions", "compare_predictions", "describe_images", "list_images", "preview_image", "verify_export",
     "ask_exports", "show_errors",
 }  # fmt: skip
