@@ -5,7 +5,6 @@ histogram equalisation change little; the descriptors are compared as RootSIFT (
 A descriptor of the mirrored or the inverted image is a permutation of the descriptor: neither is computed anew.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -75,11 +74,3 @@ def unit_vectors(descriptors: Pixels) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Floats = vectors / np.maximum(lengths, 1e-6).astype(np.float32)
     return unit
-
-
-def stack_features(features: Sequence[Features], most: int) -> tuple[npt.NDArray[np.int32], Floats, Pixels]:
-    """Return the `most` strongest features of every image, one below the other: the image's number, places, descriptors."""
-    counts = [min(most, len(item.places)) for item in features]
-    owners = np.repeat(np.arange(len(features), dtype=np.int32), counts)
-    places = np.concatenate([item.places[:most] for item in features])
-    return owners, places, np.concatenate([item.descriptors[:most] for item in features])
