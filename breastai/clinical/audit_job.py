@@ -20,7 +20,13 @@ from breastai.data.cases import split_groups
 from breastai.data.cases.cases import list_folders
 from breastai.data.decoders import decoder_table, dicom, raster
 from breastai.data.decoders.file_content import read_content
-from breastai.data.duplicates import duplicate_candidates, duplicate_verification, image_features, near_duplicates
+from breastai.data.duplicates import (
+    duplicate_candidates,
+    duplicate_verification,
+    image_features,
+    near_duplicates,
+    static_tiles,
+)
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.class_folders import ImageFolder, scan
@@ -50,6 +56,7 @@ _DECIDING = (
     image_features,
     duplicate_candidates,
     duplicate_verification,
+    static_tiles,
     split_groups,
     decoder_table,
     raster,

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from breastai.clinical.known_patients import within_patients
 from breastai.data.decoders.decoder_table import read_image
+from breastai.data.duplicates import near_duplicates
 from breastai.data.duplicates.near_duplicates import (
     THUMBNAIL_SIDE,
     NearDuplicate,
@@ -197,6 +199,41 @@ def test_images_of_two_known_patients_are_a_pair_only_when_their_files_are_ident
     known = find_duplicates(thumbnails, hashes, patients=["P1", "P2", "P3", "P4"])
     assert [(pair.first, pair.second, pair.identical) for pair in known.pairs] == [(0, 2, True)]
     assert find_duplicates(thumbnails, hashes, patients=["P1", "P1", "P1", "P4"]).groups == ((0, 1, 2),)
+
+
+def copies_of(seeds: range, count: int) -> list[Image]:
+    """Return thumbnails of `count` copies of each texture, the copies of one beside each other."""
+    return [thumbnail(jpeg(texture(seed), 40 + 3 * copy)) for seed in seeds for copy in range(count)]
+
+
+def test_images_that_others_join_already_are_not_compared_and_the_groups_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thumbnails = copies_of(range(5), 6)
+    monkeypatch.setattr(near_duplicates, "_ROUND", 10**9)
+    every = find_duplicates(thumbnails, names(30))
+    monkeypatch.setattr(near_duplicates, "_ROUND", 1)
+    needed = find_duplicates(thumbnails, names(30))
+    assert needed.groups == every.groups == tuple(tuple(range(start, start + 6)) for start in range(0, 30, 6))
+    assert len(needed.pairs) == 5 * 5 < len(every.pairs)
+
+
+def test_a_pair_of_one_patient_is_judged_though_an_image_of_an_unknown_patient_joins_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(near_duplicates, "_ROUND", 1)
+    for order in range(3):
+        patients: list[str | None] = ["P1", "P1", "P1"]
+        patients[order] = None
+        found = find_duplicates(copies_of(range(1), 3), names(3), patients=patients)
+        assert found.groups == ((0, 1, 2),)
+        assert within_patients(found, patients).groups == (tuple({0, 1, 2} - {order}),)
+
+
+def test_between_two_sets_every_pair_is_judged_and_none_within_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_duplicates, "_ROUND", 1)
+    pairs = find_duplicates(copies_of(range(2), 4), names(8), between=2).pairs
+    assert [(pair.first, pair.second) for pair in pairs] == [(0, 2), (0, 3), (1, 2), (1, 3)]
 
 
 def test_images_alike_from_afar_are_no_twins() -> None:

@@ -177,6 +177,7 @@ def _near_duplicates(
         np.concatenate([known.thumbnails[others], small]),
         [*(known.hashes[number] for number in others), *images.hashes],
         patients=unknown if theirs is None or own is None else [*(theirs[number] for number in others), *own],
+        between=len(others),
         progress=lambda share: progress(round(100 * share), 100),
     )
     first = len(others)

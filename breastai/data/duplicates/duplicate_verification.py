@@ -20,6 +20,7 @@ from breastai.data.duplicates.image_features import (
     tissue,
     unit_vectors,
 )
+from breastai.data.duplicates.static_tiles import show_telling
 
 Mask = npt.NDArray[np.bool_]
 
@@ -33,6 +34,8 @@ _ALIKE_IN_SWEEP = 12
 _TILES_IN_SWEEP = 12
 LEAST_IN_SWEEP = 0.45
 LEAST_OVERLAP = 0.5
+# A better alignment changes the overlap by less than what is between these two.
+_OVERLAP_TO_REFINE = 0.42
 
 # Different tissue within one device's panel disagrees all over one large part.
 _DISAGREES = 0.25
@@ -78,11 +81,11 @@ class Agreement(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An image to compare: its thumbnail (H, W), its features, and where it differs from images at large (H, W)."""
+    """An image to compare: its thumbnail (H, W), its features, and its tiles that many images share (tiles, tiles)."""
 
     image: Pixels
     features: Features
-    telling: Mask
+    static: Mask
 
 
 def compare(first: Seen, second: Seen, variant: int) -> Agreement | None:
@@ -93,16 +96,16 @@ def compare(first: Seen, second: Seen, variant: int) -> Agreement | None:
     matrix, alike = aligned
     if alike < _FEWEST_ALIKE:
         return None
-    one, shown = first.image.astype(np.float32), first.telling
+    one, shown = first.image.astype(np.float32), show_telling(first.static, first.image)
     if variant & MIRRORED:
         one, shown = np.ascontiguousarray(one[:, ::-1]), np.ascontiguousarray(shown[:, ::-1])
     other = second.image.astype(np.float32)
-    fine, coarse = _Side(one, shown), _Side(other, second.telling)
+    fine, coarse = _Side(one, shown), _Side(other, show_telling(second.static, second.image))
     # The finer image is brought to the grid of the coarser one.
     if np.linalg.det(matrix[:, :2]) > 1:
         fine, coarse, matrix = coarse, fine, cv2.invertAffineTransform(matrix).astype(np.float64)
     agreement = _agreement(fine, coarse, matrix, alike, variant)
-    if agreement.is_duplicate or alike < _ALIKE_IN_SWEEP:
+    if agreement.is_duplicate or alike < _ALIKE_IN_SWEEP or agreement.overlap < _OVERLAP_TO_REFINE:
         return agreement
     # Few features leave the alignment a pixel or two wrong, which is as wide as the grain.
     refined = _refined(fine.image, coarse.image, matrix, variant)
@@ -180,14 +183,16 @@ def _agreement(
     fine, coarse = fine_side.image, coarse_side.image
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     size = (coarse.shape[1], coarse.shape[0])
-    blurred = cv2.GaussianBlur(fine, (0, 0), 0.5 * np.sqrt(1 / zoom**2 - 1)) if zoom < 0.9 else fine
-    moved = cv2.warpAffine(blurred, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
     shown = fine_side.telling & tissue(fine.astype(np.uint8))
     there = cv2.warpAffine(shown.astype(np.float32), matrix, size) > 0.999
     own = coarse_side.telling & tissue(coarse.astype(np.uint8))
     both = there & own
     smaller = min(shown.sum() * zoom**2, float(own.sum()))
     overlap = float(both.sum() / smaller) if smaller else 0.0
+    if overlap < _OVERLAP_TO_REFINE:
+        return Agreement(alike, 0, 0.0, 0.0, overlap, 0.0)
+    blurred = cv2.GaussianBlur(fine, (0, 0), 0.5 * np.sqrt(1 / zoom**2 - 1)) if zoom < 0.9 else fine
+    moved = cv2.warpAffine(blurred, matrix, size, borderMode=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
     # What has been cut off at white tells nothing.
     both &= (moved < _WHITE) & (coarse < _WHITE)
     one, other = _grain(moved), _grain(coarse)

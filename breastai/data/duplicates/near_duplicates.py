@@ -18,7 +18,8 @@ from breastai.data.decoders.decoder_table import content_hash, decode
 from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates.duplicate_candidates import Candidate, candidates
 from breastai.data.duplicates.duplicate_verification import Seen, compare
-from breastai.data.duplicates.image_features import Features, Floats, Pixels, features_of
+from breastai.data.duplicates.image_features import Features, Pixels, features_of
+from breastai.data.duplicates.static_tiles import find_static_tiles, show_telling
 from breastai.domain.errors import ImageUnreadable
 
 THUMBNAIL_SIDE = 128
@@ -30,16 +31,8 @@ _BORDER_EXCEPTIONS = 0.01
 _LEAST_LEFT = 0.25
 # A thumbnail that varies less than this, in grey levels, shows nothing to compare.
 _LEAST_CONTRAST = 2.0
-# What so many images have in the same place (a frame, a panel of the device) tells nothing of what they show.
-_FEWEST_FOR_STATIC = 30
-_REFERENCES = 100
-_STATIC_SIDE, _STATIC_TILE = 128, 8
-_STATIC_LIKENESS = 0.95
-_STATIC_SHARE = 0.04
-_FEWEST_ALIKE = 3
-# Images that agree in so many of their tiles are copies: those say nothing of what is common to different images.
-_COPY_SHARE = 0.9
-_STATIC_BLOCK = 64
+# So many candidates are judged at once; those that their outcome makes needless are then left out.
+_ROUND = 256
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,10 @@ class NearDuplicate:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """`groups`: the images, by number, that are twins of each other directly or through others; each of two or more."""
+    """`groups`: the images, by number, that are twins of each other directly or through others; each of two or more.
+
+    `pairs`: the twins that make these groups. Two images that others already join need not be a pair.
+    """
 
     pairs: tuple[NearDuplicate, ...]
     groups: tuple[tuple[int, ...], ...]
@@ -127,12 +123,14 @@ def find_duplicates(
     hashes: Sequence[str],
     *,
     patients: Sequence[str | None] | None = None,
+    between: int | None = None,
     threads: int = 2,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Duplicates:
     """Return the duplicates among N images by their `thumbnails` (N, side, side) and the `hashes` of their files.
 
     Images of two known `patients` (None or empty: not known) are a pair only when their files are identical.
+    With `between` every pair of one of the first so many images with a later one is judged, and no other.
     `progress` is told the share done. Memory is that of the thumbnails and of their features.
     """
     pairs = _identical(hashes)
@@ -140,8 +138,7 @@ def find_duplicates(
     with ThreadPoolExecutor(max(1, threads)) as pool:
         seen: list[Seen] = []
         images = [_without_padding(small) for small in thumbnails]
-        static = _static(images)
-        for found in pool.map(_seen, images, static):
+        for found in pool.map(_seen, images, find_static_tiles(images)):
             seen.append(found)
             if len(seen) % 100 == 0:
                 progress(0.5 * len(seen) / len(images))
@@ -150,7 +147,9 @@ def find_duplicates(
             for candidate in candidates(
                 [item.features for item in seen], threads, lambda share: progress(0.5 + 0.2 * share)
             )
-            if candidate[:2] not in known and not _of_two_patients(patients, *candidate[:2])
+            if candidate[:2] not in known
+            and not _of_two_patients(patients, *candidate[:2])
+            and (between is None or candidate.first < between <= candidate.second)
         ]
 
         def judge(candidate: Candidate) -> NearDuplicate | None:
@@ -159,11 +158,21 @@ def find_duplicates(
                 return None
             return NearDuplicate(*candidate[:2], agreement.correlation, agreement.share, identical=False)
 
-        for number, twins in enumerate(pool.map(judge, wanted)):
-            if twins is not None:
-                pairs.append(twins)
-            if number % 1000 == 0:
-                progress(0.7 + 0.3 * number / len(wanted))
+        # Images of one patient, known or not, that others of that patient join already tell nothing new.
+        joined = _DisjointSets(len(hashes))
+        fresh = pairs
+        for start in range(0, len(wanted), _ROUND):
+            for twins in fresh:
+                if between is None and _of_one_patient(patients, twins.first, twins.second):
+                    joined.merge(twins.first, twins.second)
+            asked = [
+                candidate
+                for candidate in wanted[start : start + _ROUND]
+                if joined.root(candidate.first) != joined.root(candidate.second)
+            ]
+            fresh = [twins for twins in pool.map(judge, asked) if twins is not None]
+            pairs = [*pairs, *fresh]
+            progress(0.7 + 0.3 * start / len(wanted))
     pairs.sort(key=lambda twins: (twins.first, twins.second))
     return Duplicates(tuple(pairs), _groups(pairs, len(hashes)))
 
@@ -187,6 +196,10 @@ def _of_two_patients(patients: Sequence[str | None] | None, first: int, second: 
     return bool(one) and bool(other) and one != other
 
 
+def _of_one_patient(patients: Sequence[str | None] | None, first: int, second: int) -> bool:
+    return patients is None or patients[first] == patients[second]
+
+
 def _without_padding(square: Pixels) -> Pixels:
     """Return a thumbnail without the black rows below and columns on the right that make it square."""
     rows, columns = np.flatnonzero(square.any(axis=1)), np.flatnonzero(square.any(axis=0))
@@ -194,57 +207,35 @@ def _without_padding(square: Pixels) -> Pixels:
 
 
 def _seen(image: Pixels, static: npt.NDArray[np.bool_]) -> Seen:
-    telling = cv2.resize(static.astype(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST) == 0
     if image.std() < _LEAST_CONTRAST:
-        return Seen(image, Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)), telling)
-    return Seen(image, features_of(image, telling), telling)
+        return Seen(image, Features(np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)), static)
+    return Seen(image, features_of(image, show_telling(static, image)), static)
 
 
-def _static(images: Sequence[Pixels]) -> npt.NDArray[np.bool_]:
-    """Return for each image which tiles (N, tiles, tiles) many others have in the same place; none when they are few."""
-    tiles = _STATIC_SIDE // _STATIC_TILE
-    static = np.zeros((len(images), tiles, tiles), dtype=bool)
-    if len(images) < _FEWEST_FOR_STATIC:
-        return static
-    chosen = np.unique(np.linspace(0, len(images) - 1, _REFERENCES).astype(np.int64))
-    # (tiles squared, references, values)
-    references = np.stack([_tiles(images[number]) for number in chosen], axis=1)
-    fewest = max(_FEWEST_ALIKE, _STATIC_SHARE * len(chosen))
-    for start in range(0, len(images), _STATIC_BLOCK):
-        own = np.stack([_tiles(image) for image in images[start : start + _STATIC_BLOCK]], axis=2)
-        alike = references @ own > _STATIC_LIKENESS
-        textured = (own**2).sum(axis=1) > 0
-        copies = alike.sum(axis=0) >= _COPY_SHARE * textured.sum(axis=0)
-        common = (alike & ~copies).sum(axis=1) >= fewest
-        static[start : start + common.shape[1]] = common.T.reshape(-1, tiles, tiles)
-    return static
+class _DisjointSets:
+    """Images by number, each at first in a set of its own."""
 
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
 
-def _tiles(image: Pixels) -> Floats:
-    """Return the fine structure of each tile (tiles squared, values), of length 1, or 0 where there is none."""
-    small = cv2.resize(image, (_STATIC_SIDE, _STATIC_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    fine = small - cv2.GaussianBlur(small, (0, 0), 1.5)
-    count = _STATIC_SIDE // _STATIC_TILE
-    tiles = fine.reshape(count, _STATIC_TILE, count, _STATIC_TILE).swapaxes(1, 2).reshape(count**2, -1)
-    lengths = np.linalg.norm(tiles, axis=1, keepdims=True)
-    unit: Floats = np.where(lengths > _STATIC_TILE * 1.0, tiles / np.maximum(lengths, 1e-6), 0).astype(np.float32)
-    return unit
+    def root(self, number: int) -> int:
+        """Return the least image of the set that `number` is in."""
+        while self._parent[number] != number:
+            self._parent[number] = self._parent[self._parent[number]]
+            number = self._parent[number]
+        return number
+
+    def merge(self, one: int, other: int) -> None:
+        low, high = sorted((self.root(one), self.root(other)))
+        self._parent[high] = low
 
 
 def _groups(pairs: Sequence[NearDuplicate], count: int) -> tuple[tuple[int, ...], ...]:
     """Return the connected images, each group and all of them in rising order."""
-    parent = list(range(count))
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
+    joined = _DisjointSets(count)
     for twins in pairs:
-        one, other = sorted((root(twins.first), root(twins.second)))
-        parent[other] = one
+        joined.merge(twins.first, twins.second)
     members: dict[int, list[int]] = {}
     for number in range(count):
-        members.setdefault(root(number), []).append(number)
+        members.setdefault(joined.root(number), []).append(number)
     return tuple(tuple(group) for group in members.values() if len(group) > 1)
