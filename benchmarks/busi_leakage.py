@@ -26,7 +26,7 @@ from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace
 
 TEST_SHARE = 0.2
-FIGURES = ("accuracy", "auc_roc.macro", "cohen_kappa")
+FIGURES = ("accuracy", "auc_roc", "cohen_kappa")
 
 
 def main() -> None:

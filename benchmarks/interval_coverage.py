@@ -133,9 +133,9 @@ def truth(design: Design, cases: int = 200_000) -> dict[str, float]:
     for name in (
         "accuracy",
         "balanced_accuracy",
-        "f1.macro",
+        "f1_macro",
         "cohen_kappa",
-        "auc_roc.macro",
+        "auc_roc",
         "auc_roc.positive",
         "brier",
     ):

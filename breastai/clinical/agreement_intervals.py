@@ -1,4 +1,4 @@
-"""Intervals of the figures that hang on a whole confusion matrix: Cohen's kappa, MCC, macro F1.
+"""Intervals of the metrics that hang on a whole confusion matrix: Cohen's kappa, MCC, macro F1.
 
 What the cases leave open of the matrix is drawn (as Goutte and Gaussier, ECIR 2005, do for F1, and Totsch and Hoffmann,
 PeerJ Comput Sci 2021;7:e398, for other figures of it): each row, the decisions on cases of one class, from a Dirichlet
@@ -8,12 +8,12 @@ distribution, and so the shares of the classes. It needs no case that varies, so
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical import weighted_metrics
 from breastai.clinical.intervals import CONFIDENCE, FEWEST_PATIENTS, Clusters, Estimate, effective_cases
+from breastai.clinical.metrics.weighted_counts import WeightedCounts, confusion_matrices
+from breastai.domain.metric_catalog import DRAWN_METRICS
 
 Floats = npt.NDArray[np.float64]
 
-FIGURES = ("cohen_kappa", "mcc", "f1.macro")
 # So many that another seed moves a bound by less than one in the third decimal.
 DRAWS = 100_000
 _BLOCK_SIZE = 2**20
@@ -33,16 +33,17 @@ def agreement_intervals(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Return FIGURES of N decisions with the central interval of `draws` matrices; `count` classes.
+    """Return DRAWN_METRICS of N decisions with the central interval of `draws` matrices; `count` classes.
 
     Several images of a patient count as many cases as they are worth, in each row. With fewer than FEWEST_PATIENTS
     patients there is no interval.
     """
     n = len(labels)
     if n == 0:
-        return dict.fromkeys(FIGURES, Estimate(None))
-    matrix = weighted_metrics.confusions(np.ones((1, n)), labels, decisions, count)
-    observed = {name: float(weighted_metrics.agreement(matrix)[name][0]) for name in FIGURES}
+        return dict.fromkeys(DRAWN_METRICS, Estimate(None))
+    matrix = confusion_matrices(np.ones((1, n)), labels, decisions, count)
+    counts = WeightedCounts(matrix)
+    observed = {name: float(row.formula(counts)[0]) for name, row in DRAWN_METRICS.items()}
     patients = n if clusters is None else len(np.unique(clusters))
     if patients < FEWEST_PATIENTS:
         return {
@@ -92,6 +93,6 @@ def _drawn(
         cells /= cells.sum(axis=2, keepdims=True)
         shares = generator.standard_gamma(of_rows, (size, count))
         shares /= shares.sum(axis=1, keepdims=True)
-        figures = weighted_metrics.agreement(cells * shares[:, :, None])
-        parts.append({name: figures[name] for name in FIGURES})
-    return {name: np.concatenate([part[name] for part in parts]) for name in FIGURES}
+        counts = WeightedCounts(cells * shares[:, :, None])
+        parts.append({name: row.formula(counts) for name, row in DRAWN_METRICS.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in DRAWN_METRICS}

@@ -68,8 +68,3 @@ def prior_shift(taught: Sequence[float] | Probabilities, natural: Sequence[float
     before, after = before / before.sum(), after / after.sum()
     ratio = np.divide(after, before, out=np.ones_like(after), where=before > 0)
     return tuple(np.log(ratio).tolist())
-
-
-def log_loss(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the mean negative logarithm of the true class's probability."""
-    return float(-logarithm(probabilities)[np.arange(len(labels)), labels].mean())

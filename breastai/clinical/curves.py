@@ -7,7 +7,7 @@ import numpy.typing as npt
 from sklearn import metrics as sklearn_metrics
 
 from breastai.clinical.intervals import Cases, Clusters, Scores, proportion
-from breastai.clinical.weighted_metrics import CALIBRATION_BINS, calibration_bin
+from breastai.clinical.metrics.weighted_cases import CALIBRATION_BINS, calibration_bin
 
 Curve = dict[str, list[float | None]]
 

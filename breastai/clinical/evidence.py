@@ -16,14 +16,15 @@ from breastai.clinical.apply_decision_rule import (
     out_of_distribution,
     reaches,
 )
-from breastai.clinical.calibration import log_loss
 from breastai.clinical.curves import coverage_error_curve, precision_recall_curve, reliability_curve, roc_curve
-from breastai.clinical.epoch_metrics import confusion_matrix
 from breastai.clinical.intervals import Clusters, delong_test, figure_of, number_clusters, proportion
 from breastai.clinical.jackknife import jackknife
+from breastai.clinical.metrics.epoch_metrics import finite
+from breastai.clinical.metrics.weighted_cases import WeightedCases
+from breastai.clinical.metrics.weighted_counts import WeightedCounts
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, metrics_at_threshold, predictive_values
-from breastai.clinical.weighted_metrics import agreement, of_probabilities
 from breastai.domain.decision_rule import DecisionRule, OperatingPoint
+from breastai.domain.metric_catalog import METRICS
 from breastai.domain.records import (
     ByPatient,
     CalibrationEvidence,
@@ -42,7 +43,7 @@ Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 # Figures without a paired test, compared by leaving out each patient in turn.
-_COMPARED = ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa", "brier")
+_COMPARED = ("accuracy", "balanced_accuracy", "f1_macro", "cohen_kappa")
 
 
 def gather_evidence(
@@ -120,7 +121,7 @@ def gather_evidence(
         counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
         by_patient=by_patient[1],
         figures=figures | by_patient[0],
-        confusion_matrix=confusion_matrix(truth, scores),
+        confusion_matrix=WeightedCases(truth, scores).matrices[0].astype(np.int64).tolist(),
         operating_point=None
         if point is None
         else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers),
@@ -179,7 +180,7 @@ def compare(
         )
     if not n:
         return figures
-    figures["auc_roc.macro"] = PairedFigure(
+    figures["auc_roc"] = PairedFigure(
         first=metric_intervals.macro_auc(truth, one, clusters).value,
         second=metric_intervals.macro_auc(truth, other, clusters).value,
         difference=figure_of(metric_intervals.macro_auc_difference(truth, one, other, clusters), n),
@@ -195,8 +196,8 @@ def compare(
 
     for name, estimate in jackknife(differences, sums).items():
         figures[name] = PairedFigure(
-            first=_finite(values[0][name][0]),
-            second=_finite(values[1][name][0]),
+            first=finite(values[0][name][0]),
+            second=finite(values[1][name][0]),
             difference=figure_of(estimate, n),
         )
     return figures
@@ -222,13 +223,10 @@ def _summed(labels: Labels, scores: Floats, count: int, clusters: Clusters | Non
 
 def _of_sums(sums: Floats, count: int) -> dict[str, Floats]:
     """Return the compared figures of B sets of sums (B, C * C + 1)."""
-    matrices = sums[:, :-1].reshape(-1, count, count)
-    total = matrices.sum(axis=(1, 2))
-    figures = agreement(matrices)
-    hits = np.diagonal(matrices, axis1=1, axis2=2).sum(axis=1)
-    figures["accuracy"] = hits / total
-    figures["brier"] = sums[:, -1] / total
-    return {name: figures[name] for name in _COMPARED}
+    counts = WeightedCounts(sums[:, :-1].reshape(-1, count, count))
+    return {name: METRICS[name].formula(counts) for name in _COMPARED} | {
+        "brier": counts.ratio(sums[:, -1], counts.total)
+    }
 
 
 def _judged(
@@ -251,12 +249,12 @@ def _judged(
 
 
 def _reliability(labels: Labels, scores: Floats, clusters: Clusters | None) -> Reliability:
-    whole = of_probabilities(np.ones((1, len(labels))), labels, scores)
+    cases = WeightedCases(labels, scores)
     return Reliability(
         curve=reliability_curve(labels, scores, clusters),
-        ece=_finite(whole["ece"][0]),
-        brier=_finite(whole["brier"][0]),
-        log_loss=log_loss(labels, scores) if len(labels) else None,
+        ece=finite(cases.ece[0]),
+        brier=finite(cases.brier[0]),
+        log_loss=finite(cases.log_loss[0]),
     )
 
 
@@ -297,7 +295,3 @@ def _curves(positive: npt.NDArray[np.bool_], scores: Floats) -> ClassCurves:
     return ClassCurves(
         roc=roc_curve(positive, scores), precision_recall=precision_recall_curve(positive, scores), decision=decision
     )
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

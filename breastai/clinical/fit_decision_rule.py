@@ -1,10 +1,13 @@
 """The decision rule of a model: everything that turns its raw probabilities into decisions, fitted on validation cases."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.calibration import fit_calibration
-from breastai.clinical.epoch_metrics import Labels, Probabilities
 from breastai.clinical.intervals import number_clusters
 from breastai.clinical.operating_point import choose_operating_point
 from breastai.clinical.referral import cases_needed, with_referral
@@ -23,8 +26,8 @@ def training_prior(config: Config, class_names: Sequence[str]) -> list[float] | 
 
 
 def fit_decision_rule(
-    labels: Labels,
-    probabilities: Probabilities,
+    labels: npt.NDArray[np.integer[Any]],
+    probabilities: npt.NDArray[np.floating[Any]],
     class_names: Sequence[str],
     config: Config,
     clusters: Sequence[str] | None = None,

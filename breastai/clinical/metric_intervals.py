@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from breastai.clinical import weighted_metrics
 from breastai.clinical.agreement_intervals import DRAWS, agreement_intervals
 from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.composite_intervals import complement, correlations_of, f1, linear, ratio, transform
@@ -21,14 +20,13 @@ from breastai.clinical.intervals import (
     number_clusters,
     proportion,
 )
+from breastai.clinical.metrics.weighted_cases import WeightedCases, check_cases
 from breastai.clinical.operating_point import shares_of_decision
 from breastai.clinical.patient_pooling import pool_patients
 from breastai.clinical.roc_intervals import average_precision, partial_auc, sensitivity_at, specificity_at
 from breastai.domain.events import Figure
+from breastai.domain.metric_catalog import METRICS, SENSITIVITIES, SPECIFICITIES
 from breastai.domain.records import ByPatient, PatientScore
-
-SENSITIVITIES = (0.90, 0.95)
-SPECIFICITIES = (0.90, 0.95)
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
@@ -58,7 +56,9 @@ def evaluate(
     draws; a figure that has none, or one to be read with care, carries a flag.
     Figures by patient: `patient_figures`. `on_part` is called after all images and after each subgroup.
     """
-    truth, scores = _checked(labels, probabilities, class_names)
+    truth, scores = check_cases(labels, probabilities)
+    if scores.shape[1] != len(class_names):
+        raise ValueError(f"expected probabilities of shape (N, {len(class_names)}), got {scores.shape}")
     points = thresholds or {}
     numbers = None if clusters is None else number_clusters(clusters)
     figures = _figures(truth, scores, class_names, numbers, points, repetitions, seed)
@@ -139,7 +139,7 @@ def _figures(
         whole = agreement_intervals(labels, decisions, len(class_names), clusters, draws=repetitions, seed=seed)
         defined = [each for each in sensitivities if each.value is not None]
         whole["balanced_accuracy"] = linear(defined, [1 / len(defined)] * len(defined))
-        whole["auc_roc.macro"] = macro_auc(labels, probabilities, clusters)
+        whole["auc_roc"] = macro_auc(labels, probabilities, clusters)
         whole |= _of_probabilities(labels, probabilities, clusters)
         found |= {name: (estimate, n) for name, estimate in whole.items()}
     return {name: figure_of(estimate, count) for name, (estimate, count) in found.items()}
@@ -173,10 +173,8 @@ def _of_probabilities(labels: Labels, probabilities: Probabilities, clusters: Cl
 
     The error of a calibrated model is 0 in truth and more in any sample, so that no interval around it holds the truth.
     """
-    once = np.ones((1, len(labels)))
-    values = {
-        name: float(value[0]) for name, value in weighted_metrics.of_probabilities(once, labels, probabilities).items()
-    }
+    cases = WeightedCases(labels, probabilities)
+    values = {name: float(METRICS[name].formula(cases)[0]) for name in ("brier", "ece")}
     truth = np.zeros_like(probabilities)
     truth[np.arange(len(labels)), labels] = 1.0
     # From 0 to 2, as a mean from 0 to 1.
@@ -220,16 +218,3 @@ def areas_of_classes(
     areas = [auc(labels == index, probabilities[:, index], clusters) for index in columns]
     influences = [auc_influences(labels == index, probabilities[:, index], clusters) for index in columns]
     return areas, np.stack(influences) if influences else np.zeros((0, 0))
-
-
-def _checked(
-    labels: npt.NDArray[np.integer[Any]], probabilities: npt.NDArray[np.floating[Any]], class_names: Sequence[str]
-) -> tuple[Labels, Probabilities]:
-    truth, scores = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
-    if scores.shape != (len(truth), len(class_names)):
-        raise ValueError(f"expected probabilities of shape {(len(truth), len(class_names))}, got {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise ValueError("probabilities must be finite numbers")
-    if len(truth) and not 0 <= truth.min() <= truth.max() < len(class_names):
-        raise ValueError(f"labels must lie between 0 and {len(class_names) - 1}")
-    return truth, scores

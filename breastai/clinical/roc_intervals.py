@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from breastai.clinical import weighted_metrics
 from breastai.clinical.intervals import (
     CONFIDENCE,
     UNDEFINED,
@@ -20,6 +19,7 @@ from breastai.clinical.intervals import (
     placements,
     proportion,
 )
+from breastai.clinical.metrics.weighted_roc import WeightedRoc
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,8 +64,7 @@ def partial_auc(positive: Cases, scores: Scores, specificity: float, clusters: C
     if positive.all() or not positive.any():
         return UNDEFINED
     limit = 1 - specificity
-    whole = weighted_metrics.of_scores(np.ones((1, len(scores))), positive, scores, (), (specificity,))
-    value = float(whole[f"partial_auc_{specificity:.2f}"][0])
+    value = float(WeightedRoc(np.ones((1, len(scores))), positive, scores).partial_auc(specificity)[0])
     least = limit / 2
     share = min(1.0, max(0.0, (2 * value - 1) * (1 - least) + least))
     # The share of negative cases above each positive one.

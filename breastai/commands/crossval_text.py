@@ -38,7 +38,7 @@ def crossval_lines(result: CrossvalResult) -> list[str]:
     how = "patients and duplicates whole" if result.grouped else "images dealt one by one"
     lines = [f"\n{result.cases} images, each held out once in every repeat ({how}); 95 % intervals:"]
     for name, figure in result.figures.items():
-        if name in ("accuracy", "balanced_accuracy", "f1.macro", "cohen_kappa") or name.startswith("auc_roc"):
+        if name in ("accuracy", "balanced_accuracy", "f1_macro", "cohen_kappa") or name.startswith("auc_roc"):
             lines.append(f"  {name:<28} {number(figure.value)}  {interval(figure)}")
     if result.at_thresholds:
         lines.append(f"{result.target_class}, called by each fold's own threshold:")

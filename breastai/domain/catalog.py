@@ -1,9 +1,9 @@
-"""Rows of data: which architectures, metrics, export formats and presets exist."""
+"""Rows of data: which architectures, export formats and presets exist. Metrics: metric_catalog."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from breastai.domain.errors import ImageTooSmall
 
@@ -48,42 +48,6 @@ _ARCHITECTURES = [
 OFFERED_ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({row.name: row for row in _ARCHITECTURES})
 _TINY = Architecture("tiny_cnn", "tiny_cnn", "tiny_cnn", 0.01, min_image_size=16)
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({**OFFERED_ARCHITECTURES, _TINY.name: _TINY})
-
-Direction = Literal["higher", "lower"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure of every epoch. `kind`: a number, one number per class, or a (C, C) matrix."""
-
-    name: str
-    direction: Direction | None
-    kind: Literal["number", "per_class", "matrix"] = "number"
-
-
-# Each is measured on validation; in an epoch's event its name carries the prefix "val_".
-_METRICS = [
-    Metric("loss", "lower"),
-    Metric("accuracy", "higher"),
-    Metric("precision_macro", "higher"),
-    Metric("precision_weighted", "higher"),
-    Metric("recall_macro", "higher"),
-    Metric("recall_weighted", "higher"),
-    Metric("f1_macro", "higher"),
-    Metric("f1_weighted", "higher"),
-    Metric("cohen_kappa", "higher"),
-    Metric("auc_roc", "higher"),
-    Metric("confusion_matrix", None, "matrix"),
-    Metric("per_class", None, "per_class"),
-]
-METRICS: Mapping[str, Metric] = MappingProxyType({row.name: row for row in _METRICS})
-PER_CLASS_METRICS = ("sensitivity", "specificity", "precision", "f1", "auc_roc", "support")
-
-# What early stopping and the choice of the best epoch may watch.
-MONITORS: Mapping[str, Direction] = MappingProxyType(
-    {f"val_{row.name}": row.direction for row in _METRICS if row.kind == "number" and row.direction}
-    | {"train_loss": "lower", "train_accuracy": "higher"}
-)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from breastai.domain.catalog import ARCHITECTURES, MONITORS, OFFERED_ARCHITECTURES, PRESETS
+from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.list_entries import SettingDifference
+from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.records import PatientScore
 from breastai.domain.search_space import TuningSettings, faults_of

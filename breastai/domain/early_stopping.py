@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from breastai.domain.catalog import MONITORS
 from breastai.domain.config import EarlyStoppingSettings
+from breastai.domain.metric_catalog import MONITORS
 
 
 @dataclass

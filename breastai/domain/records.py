@@ -1,9 +1,10 @@
 """Evidence: what an evaluation or an audit found and how cases were split, as plain values fit for JSON and a report."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from breastai.domain.metric_catalog import rename_metrics
 from breastai.domain.stored import Stored, StoredDocument
 
 Number = float | None
@@ -150,7 +151,7 @@ class Evidence(Stored):
     patients: int | None
     by_patient: ByPatient | None = Field(None, description="Null where patients are unknown or have one image each.")
     counts: dict[str, int] = Field(description="Images by class.")
-    figures: dict[str, Figure]
+    figures: Annotated[dict[str, Figure], BeforeValidator(rename_metrics)]
     confusion_matrix: list[list[int]]
     operating_point: JudgedPoint | None = None
     prevalences: dict[str, float] = {}

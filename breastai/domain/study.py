@@ -1,9 +1,10 @@
 """A study: runs of related configurations, such as the folds of a cross-validation, with what is known of each."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from breastai.domain.metric_catalog import rename_metrics
 from breastai.domain.records import Curve, Figure, Number
 from breastai.domain.stored import Stored, StoredDocument
 
@@ -99,7 +100,9 @@ class CrossvalResult(Stored):
         False,
         description="Whether each fold searched for its settings, without its held-out part: the figures judge that too.",
     )
-    figures: dict[str, Figure] = Field(description="Of all held-out predictions, each calibrated by its own fold.")
+    figures: Annotated[dict[str, Figure], BeforeValidator(rename_metrics)] = Field(
+        description="Of all held-out predictions, each calibrated by its own fold."
+    )
     at_thresholds: dict[str, Figure] = Field(
         {}, description="Of the target class, each prediction called by the threshold of its own fold."
     )

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.epoch_metrics import epoch_figures
 from breastai.clinical.evaluation_record import make_cases, make_record
 from breastai.clinical.evidence import gather_evidence
+from breastai.clinical.metrics.epoch_metrics import measure_epoch
 from breastai.data.cases.cases import Folders, ImageSet, check_split
-from breastai.domain.catalog import METRICS
 from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
 from breastai.domain.records import EvaluationRecord, ImageUse, SplitFile
@@ -39,8 +38,8 @@ def evaluate_fold(
     if record is None:
         record = yield from _judge(progress, member, folders, dealt, title)
     labels, probabilities = answers_in(record)
-    figures = epoch_figures(labels, probabilities, record.evidence.class_names)
-    numbers = {name: figures[name] for name, row in METRICS.items() if row.kind == "number" and name in figures}
+    numbers = measure_epoch(labels, probabilities, record.evidence.class_names).metrics
+    del numbers["loss"]
     return member.model_copy(update={"state": "complete", "figures": numbers, "n": len(labels)})
 
 

@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from breastai.clinical import weighted_metrics
 from breastai.clinical.agreement_intervals import agreement_intervals
-from breastai.clinical.epoch_metrics import epoch_figures
 from breastai.clinical.intervals import wilson
 from breastai.clinical.metric_intervals import evaluate, patient_figures
 from breastai.clinical.roc_intervals import average_precision, partial_auc
@@ -29,8 +27,8 @@ def test_every_figure_is_scikit_learn_s(draw_cases: Any) -> None:
         "balanced_accuracy": sk.balanced_accuracy_score(labels, decisions),
         "cohen_kappa": sk.cohen_kappa_score(labels, decisions),
         "mcc": sk.matthews_corrcoef(labels, decisions),
-        "f1.macro": sk.f1_score(labels, decisions, average="macro"),
-        "auc_roc.macro": np.mean([sk.roc_auc_score(labels == c, probabilities[:, c]) for c in range(3)]),
+        "f1_macro": sk.f1_score(labels, decisions, average="macro"),
+        "auc_roc": np.mean([sk.roc_auc_score(labels == c, probabilities[:, c]) for c in range(3)]),
         "brier": ((probabilities - truth) ** 2).sum(axis=1).mean(),
     }
     for index, name in enumerate(CLASSES):
@@ -75,20 +73,6 @@ def test_the_calibration_error_is_the_mean_gap_over_bins(draw_cases: Any) -> Non
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     assert evaluate(labels, probabilities, CLASSES, repetitions=10)["ece"].value == pytest.approx(expected)
-
-
-def test_the_figures_of_an_epoch_and_of_an_evaluation_are_the_same(draw_cases: Any) -> None:
-    labels, probabilities = draw_cases(90, seed=4)
-    epoch, judged = (
-        epoch_figures(labels, probabilities, CLASSES),
-        evaluate(labels, probabilities, CLASSES, repetitions=10),
-    )
-    assert judged["cohen_kappa"].value == pytest.approx(epoch["cohen_kappa"])
-    assert judged["auc_roc.macro"].value == pytest.approx(epoch["auc_roc"])
-    assert judged["f1.macro"].value == pytest.approx(epoch["f1_macro"])
-    for name, row in epoch["per_class"].items():
-        for figure in ("sensitivity", "specificity", "precision", "f1", "auc_roc"):
-            assert judged[f"{figure}.{name}"].value == pytest.approx(row[figure]), figure
 
 
 def test_the_order_of_patients_and_their_names_do_not_matter(draw_cases: Any) -> None:
@@ -142,24 +126,6 @@ def test_few_cases_give_none_and_never_a_wrong_number(labels: list[int], seed: i
                 assert -1 <= bound <= 1, name
 
 
-def test_weights_count_cases_as_often_as_they_say(draw_cases: Any) -> None:
-    labels, probabilities = draw_cases(40, seed=8)
-    probabilities = probabilities.round(1)
-    times = np.random.default_rng(0).integers(0, 4, 40)
-    repeated = np.repeat(np.arange(40), times)
-
-    def figures(weights: Any, rows: Any) -> dict[str, Any]:
-        truth, scores = labels[rows], probabilities[rows]
-        matrices = weighted_metrics.confusions(weights, truth, scores.argmax(axis=1), 3)
-        found = weighted_metrics.agreement(matrices) | weighted_metrics.of_probabilities(weights, truth, scores)
-        return found | weighted_metrics.of_scores(weights, truth == 1, scores[:, 1], (0.9,), (0.9,))
-
-    counted = figures(times[None, :].astype(float), np.arange(40))
-    written_out = figures(np.ones((1, len(repeated))), repeated)
-    for name, values in counted.items():
-        assert values[0] == pytest.approx(written_out[name][0], nan_ok=True), name
-
-
 def test_labels_drawn_at_random_have_an_auc_around_one_half() -> None:
     generator = np.random.default_rng(2)
     patients = np.repeat(np.arange(60), 4)
@@ -190,7 +156,7 @@ def test_a_model_without_a_fault_has_an_interval_around_every_figure_but_the_cal
             assert figure.low is not None and figure.high is not None, name
             assert figure.high > figure.low, name
     assert (figures["ece"].low, figures["ece"].flag) == (None, "biased")
-    perfect = ("cohen_kappa", "mcc", "f1.macro", "auc_roc.macro", "balanced_accuracy", "f1.malignant")
+    perfect = ("cohen_kappa", "mcc", "f1_macro", "auc_roc", "balanced_accuracy", "f1.malignant")
     for name in perfect:
         assert figures[name].value == figures[name].high == pytest.approx(1.0), name
         assert 0.6 < (figures[name].low or 0) < 1, name
@@ -202,7 +168,7 @@ def test_of_two_classes_the_areas_and_their_mean_are_one_figure_with_one_interva
     two = np.stack([1 - probabilities[:, 1], probabilities[:, 1]], axis=1)
     for patients in (None, [str(number // 2) for number in range(80)]):
         figures = evaluate((labels == 1).astype(int), two, ("others", "malignant"), patients, repetitions=10)
-        one, other, mean = (figures[f"auc_roc.{name}"] for name in ("others", "malignant", "macro"))
+        one, other, mean = (figures[name] for name in ("auc_roc.others", "auc_roc.malignant", "auc_roc"))
         for bound in ("value", "low", "high"):
             assert getattr(one, bound) == pytest.approx(getattr(other, bound), abs=1e-9)
             assert getattr(mean, bound) == pytest.approx(getattr(other, bound), abs=1e-9)
@@ -212,7 +178,7 @@ def test_what_varies_from_patient_to_patient_has_no_interval_from_nine_of_them(d
     labels, probabilities = draw_cases(72, seed=3)
     nine = evaluate(labels, probabilities, CLASSES, [str(number % 9) for number in range(72)], repetitions=100)
     ten = evaluate(labels, probabilities, CLASSES, [str(number % 10) for number in range(72)], repetitions=100)
-    for name in ("cohen_kappa", "mcc", "f1.macro"):
+    for name in ("cohen_kappa", "mcc", "f1_macro"):
         assert (nine[name].low, nine[name].high, nine[name].flag) == (None, None, "few_patients")
         assert ten[name].low is not None and ten[name].flag is None
 
@@ -239,7 +205,7 @@ def test_few_patients_do_not_place_a_threshold_however_many_images_they_have() -
 @pytest.mark.parametrize("classes", [2, 3, 6, 10])
 def test_sixty_of_sixty_right_are_as_good_a_macro_f1_of_ten_classes_as_of_two(classes: int) -> None:
     labels = np.arange(60) % classes
-    found = agreement_intervals(labels, labels, classes, draws=20_000)["f1.macro"]
+    found = agreement_intervals(labels, labels, classes, draws=20_000)["f1_macro"]
     assert found.low == pytest.approx(wilson(60, 60).low, abs=0.01) and found.high == 1
 
 

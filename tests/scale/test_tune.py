@@ -229,8 +229,13 @@ def test_without_an_auc_there_is_nothing_to_tune_by(
 ) -> None:
     from breastai.engine.training import loop
 
-    true_figures = loop.epoch_figures
-    monkeypatch.setattr(loop, "epoch_figures", lambda *rest: true_figures(*rest) | {"auc_roc": None})
+    measure = loop.measure_epoch
+
+    def without_auc(*rest: Any) -> Any:
+        measured = measure(*rest)
+        return measured._replace(metrics=measured.metrics | {"auc_roc": None})
+
+    monkeypatch.setattr(loop, "measure_epoch", without_auc)
     last = list(started(workspace, small_config({"tuning": {**TUNING, "epochs": 1}})))[-1]
     assert isinstance(last, Error) and last.code == "tuning.undefined"
 

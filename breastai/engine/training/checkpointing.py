@@ -5,10 +5,10 @@ import time
 from collections.abc import Generator, Iterator
 
 from breastai.clinical.out_of_distribution import OutOfDistribution
-from breastai.domain.catalog import MONITORS
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import CheckpointSaved, Event, Log, ProgressUpdate, TrainingUpdate
+from breastai.domain.metric_catalog import MONITORS
 from breastai.engine.training.run_state import Run, save
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.checkpoints import Kind, checkpoint_files, remove_checkpoint

@@ -5,11 +5,12 @@ Closing the generator is the stop, and leaves the run resumable.
 
 import time
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import numpy as np
 
-from breastai.clinical.epoch_metrics import epoch_figures
 from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_rule
+from breastai.clinical.metrics.epoch_metrics import measure_epoch
 from breastai.clinical.out_of_distribution import OutOfDistribution, fit_novelty
 from breastai.data.cases.cases import Cases
 from breastai.domain.config import Config
@@ -20,6 +21,7 @@ from breastai.domain.errors import (
 )
 from breastai.domain.events import (
     BatchProgress,
+    ClassFigures,
     Event,
     ProgressUpdate,
     TrainingComplete,
@@ -249,8 +251,9 @@ def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
 def _figures(run: Run, answers: Predictions, validation_s: float) -> TrainingUpdate:
     """Return the figures of the epoch that has just been trained and validated."""
     position, training = run.position, run.config.training
-    figures = epoch_figures(answers.labels, answers.probabilities, run.cases.class_names)
-    values = {f"val_{name}": value for name, value in figures.items()} | {"val_loss": answers.loss}
+    measured = measure_epoch(answers.labels, answers.probabilities, run.cases.class_names)
+    values: dict[str, Any] = {f"val_{name}": value for name, value in measured.metrics.items()}
+    values["val_loss"] = answers.loss
     train_loss, train_accuracy = position.loss_sum / position.seen, position.correct / position.seen
     watched = {**values, "train_loss": train_loss, "train_accuracy": train_accuracy}
     is_best = run.stopping.update(position.epoch, watched[training.early_stopping.monitor])
@@ -265,6 +268,8 @@ def _figures(run: Run, answers: Predictions, validation_s: float) -> TrainingUpd
         epoch_s=round(epoch_s, 3),
         eta_s=round((training.epochs - position.epoch) * epoch_s, 1),
         is_best=is_best,
+        val_confusion_matrix=measured.confusion_matrix,
+        val_per_class={name: ClassFigures(**row) for name, row in measured.per_class.items()},
         **values,
     )
 

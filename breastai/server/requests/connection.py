@@ -12,6 +12,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests, all_errors
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
+from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
 from breastai.domain.sentences import SENTENCES_FR
 from breastai.server.connections.broadcast import Client, SocketClient
@@ -157,11 +158,14 @@ async def _welcome(services: Services) -> ConnectionEstablished:
     )
 
 
+# What an epoch has beside numbers.
+_TABLES = {"confusion_matrix": "matrix", "per_class": "per_class"}
 _CATALOG = {
     "architectures": [dataclasses.asdict(row) for row in catalog.OFFERED_ARCHITECTURES.values()],
-    "metrics": [dataclasses.asdict(row) for row in catalog.METRICS.values()],
-    "per_class_metrics": list(catalog.PER_CLASS_METRICS),
-    "monitors": dict(catalog.MONITORS),
+    "metrics": [{"name": row.name, "direction": row.direction, "kind": "number"} for row in EPOCH_METRICS.values()]
+    + [{"name": name, "direction": None, "kind": kind} for name, kind in _TABLES.items()],
+    "per_class_metrics": list(EPOCH_CLASS_METRICS),
+    "monitors": dict(MONITORS),
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
     "sentences_fr": [list(pair) for pair in SENTENCES_FR],

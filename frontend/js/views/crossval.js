@@ -10,7 +10,7 @@
   const CURVES = ["val_auc_roc", "val_loss"];
   const FOLDS = ["accuracy", "auc_roc", "f1_macro"];
   const SPREAD = ["accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa"];
-  const POOLED = ["accuracy", "balanced_accuracy", "auc_roc", "f1", "cohen_kappa", "brier", "ece"];
+  const POOLED = ["accuracy", "balanced_accuracy", "auc_roc", "f1_macro", "f1", "cohen_kappa", "brier", "ece"];
 
   /** Where a pooled figure stands, -1 where it is none of them. @param {string} full */
   function placeOf(full) {
