@@ -17,6 +17,7 @@ from breastai.domain.events import EVENTS
 from breastai.domain.protocol_document import asyncapi_document, protocol_document
 from breastai.domain.requests import REQUESTS
 from breastai.domain.v3_settings import nest_settings
+from breastai.reference_document import reference_document
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -40,6 +41,18 @@ def blocks(document: str, language: str) -> Iterator[str]:
 def test_the_protocol_document_is_the_one_made_from_the_models() -> None:
     hint = "make it again: python -m breastai.domain.protocol_document > docs/protocol.md"
     assert text_of("docs/protocol.md") == protocol_document(), hint
+
+
+def test_the_reference_is_the_one_made_from_the_code() -> None:
+    hint = "make it again: python -m breastai.reference_document > docs/reference.md"
+    assert text_of("docs/reference.md") == reference_document(), hint
+
+
+@pytest.mark.parametrize(
+    "thing", ["### breastai train", "`training.learning_rate`", "`#evaluation`", "`start_training`"]
+)
+def test_the_reference_has_commands_settings_views_and_requests(thing: str) -> None:
+    assert thing in text_of("docs/reference.md")
 
 
 MESSAGES = [("Requests", kind, model) for kind, model in REQUESTS.items()]

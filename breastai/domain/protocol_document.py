@@ -8,12 +8,12 @@ import sys
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import BreastAIError, all_errors
 from breastai.domain.events import ENVELOPE, EVENT, EVENTS, TERMINAL, Event
 from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.schema_text import default_text, escape_cell, type_text
 from breastai.domain.v3_settings import FLAT_NAMES
 
 _ASYNCAPI_VERSION = "3.0.0"
@@ -137,7 +137,7 @@ def _flat_names_section() -> str:
 
 def _errors_section() -> str:
     rows = [
-        f"| `{code}` | {', '.join(_params(kind)) or '-'} | {_escaped(kind.template)} | {kind.exit_status} |"
+        f"| `{code}` | {', '.join(_params(kind)) or '-'} | {escape_cell(kind.template)} | {kind.exit_status} |"
         for code, kind in sorted(all_errors().items())
     ]
     head = (
@@ -177,49 +177,9 @@ def _table(model: type[BaseModel], names: tuple[str, ...]) -> str:
     for name in names:
         info = model.model_fields[name]
         key = info.alias or name
-        kind = _escaped(_type_text(schema["properties"][key]))
-        rows.append(f"| {key} | {kind} | {_default_text(info)} | {_escaped(info.description or '')} |")
+        kind = escape_cell(type_text(schema["properties"][key]))
+        rows.append(f"| {key} | {kind} | {default_text(info)} | {escape_cell(info.description or '')} |")
     return "\n".join(["| field | type | default | meaning |", "|---|---|---|---|", *rows, ""])
-
-
-def _default_text(info: FieldInfo) -> str:
-    if info.is_required():
-        return "required"
-    return f"`{json.dumps(info.get_default(call_default_factory=True))}`"
-
-
-def _type_text(schema: dict[str, Any]) -> str:
-    """Return a JSON schema as a few words: "whole number from 1 to 10000, or null"."""
-    if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
-    if "const" in schema:
-        return f'"{schema["const"]}"'
-    if "enum" in schema:
-        return " or ".join(json.dumps(value) for value in schema["enum"])
-    if "anyOf" in schema:
-        return " or ".join(_type_text(choice) for choice in schema["anyOf"])
-    if schema.get("type") == "array":
-        return f"list of {_type_text(schema.get('items', {}))}"
-    if schema.get("type") == "object":
-        values = schema.get("additionalProperties")
-        return f"object of {_type_text(values)}" if isinstance(values, dict) and values else "object"
-    names = {
-        "string": "text",
-        "integer": "whole number",
-        "number": "number",
-        "boolean": "true or false",
-        "null": "null",
-    }
-    return names.get(schema.get("type", ""), "anything") + _bounds_text(schema)
-
-
-def _bounds_text(schema: dict[str, Any]) -> str:
-    low = f" from {schema['minimum']}" if "minimum" in schema else ""
-    low = f" above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else low
-    high = f" to {schema['maximum']}" if "maximum" in schema else ""
-    high = f" to below {schema['exclusiveMaximum']}" if "exclusiveMaximum" in schema else high
-    longest = f", at most {schema['maxLength']} characters" if "maxLength" in schema else ""
-    return low + high + longest
 
 
 def _summary(model: type[BaseModel]) -> str:
@@ -228,10 +188,6 @@ def _summary(model: type[BaseModel]) -> str:
 
 def _listed(names: tuple[str, ...]) -> str:
     return " or ".join(f"`{name}`" for name in names)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 if __name__ == "__main__":
