@@ -20,6 +20,7 @@ from breastai.domain.errors import (
     BreastAIError,
     ConfigInvalid,
     DataNotFound,
+    SplitFoldersAmbiguous,
     StoreNotCopied,
     StoreNotFound,
     StorePackageMissing,
@@ -332,6 +333,18 @@ def test_a_folder_for_validation_that_is_not_there_is_none_and_its_copies_go(buc
     fsspec.filesystem("memory").rm("/bucket", recursive=True)
     with pytest.raises(StoreNotFound):
         list(copy_inputs(training(workspace), workspace))
+
+
+@pytest.mark.parametrize("name", ["validation", "Valid", "dev"])
+def test_the_folder_of_a_split_is_copied_by_whichever_name_it_has_at_its_address(bucket, workspace, name):
+    files = fsspec.filesystem("memory")
+    files.mv("/bucket/val", f"/bucket/{name}", recursive=True)
+    messages = [event.message for event in copy_inputs(training(workspace), workspace) if isinstance(event, Log)]
+    assert f"6 images were copied from memory://bucket/{name}; 0 were here already." in messages
+    assert len(scan(copies_of("memory://bucket/val"))) == 6
+    bucket("val_data/benign/0.png", PNG)
+    with pytest.raises(SplitFoldersAmbiguous, match="memory://bucket holds several folders for val"):
+        mirrored("memory://bucket/val")
 
 
 def test_an_audit_of_an_address_finds_what_an_audit_of_the_folder_finds(bucket, workspace):

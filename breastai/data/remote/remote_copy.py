@@ -41,12 +41,13 @@ _LOCK_TICK_S = 0.5
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What was done to have the images at an address here."""
+    """What was done to have the images at an address here. `address`: where they lay, by the name they have there."""
 
     copied: int = 0
     here_already: int = 0
     not_copied: int = 0
     first_problem: Copy | None = None
+    address: str = field(default="", compare=False)
 
 
 @dataclass
@@ -60,12 +61,12 @@ class _Folder:
 
 
 def mirror(address: str, limit_gb: float, report: Progress) -> Mirrored:
-    """Have the images at an address here as they are there now; `report` is told how many of those missing are copied.
+    """Have the images at an address here as they are there now, whichever of its names a split's folder goes by; `report` is told how many of those missing are copied.
 
     An object that can't be copied is no copy, and its folder's index says why. Raises what `RemoteStore.open` and
     `objects` raise, StoreTooLarge, and DiskFull.
     """
-    store = RemoteStore.open(address)
+    store = RemoteStore.open_split(address)
     root = copies_of(address)
     private_folder(mirror_root())
     make_tree_private(mirror_root())
@@ -80,7 +81,7 @@ def mirror(address: str, limit_gb: float, report: Progress) -> Mirrored:
         _forget_what_is_gone(root, folders)
         _make_room(folders, limit_gb)
     problems = [copy for each in folders.values() for copy in each.listed.values() if copy and copy.problem]
-    return Mirrored(copied, here, len(problems), problems[0] if problems else None)
+    return Mirrored(copied, here, len(problems), problems[0] if problems else None, store.address)
 
 
 def forget(address: str) -> None:

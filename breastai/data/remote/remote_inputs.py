@@ -32,7 +32,7 @@ def copy_inputs(job: Job, workspace: Workspace) -> Iterator[Event]:
                 raise
             forget(address)  # a folder for validation or for the test that there no longer is
             continue
-        yield _told(address, done)
+        yield _told(done)
 
 
 def copy_config_inputs(config: Config, workspace: Workspace) -> Iterator[Event]:
@@ -44,7 +44,7 @@ def copy_config_inputs(config: Config, workspace: Workspace) -> Iterator[Event]:
             if must_exist:
                 raise
             continue
-        yield _told(address, done)
+        yield _told(done)
 
 
 def _copying(address: str, limit_gb: float) -> Generator[Event, None, Mirrored]:
@@ -62,10 +62,10 @@ def _copying(address: str, limit_gb: float) -> Generator[Event, None, Mirrored]:
     return run_with_progress(lambda report: mirror(address, limit_gb, report), say)
 
 
-def _told(address: str, done: Mirrored) -> Log:
+def _told(done: Mirrored) -> Log:
     """Return what was copied, as a warning when something could not be."""
-    message = f"{done.copied} images were copied from {address}; {done.here_already} were here already"
-    params = {"address": address, "copied": done.copied, "here": done.here_already}
+    message = f"{done.copied} images were copied from {done.address}; {done.here_already} were here already"
+    params = {"address": done.address, "copied": done.copied, "here": done.here_already}
     first = done.first_problem
     if first is None:
         return Log(level="info", code="data.copied", message=f"{message}.", params=params)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from breastai.domain.class_words import split_of
 from breastai.domain.data_locations import scheme_of, without_secrets
 from breastai.domain.errors import (
     BreastAIError,
     MissingExtra,
+    SplitFoldersAmbiguous,
     StoreNotFound,
     StorePackageMissing,
     StoreRefused,
@@ -90,6 +92,28 @@ class RemoteStore:
         except Exception as fault:
             raise fault_of(address, fault) from None
         return cls(address, files, str(root).rstrip("/"))
+
+    @classmethod
+    def open_split(cls, address: str) -> "RemoteStore":
+        """Return the storage at an address, or at the folder beside it that means the same split where nothing is there.
+
+        Raises what `open` does, and SplitFoldersAmbiguous where two folders mean that split.
+        """
+        store = cls.open(address)
+        parent, _, name = store.root.rpartition("/")
+        split = split_of(name)
+        if split is None:
+            return store
+        try:
+            if store.files.exists(store.root):
+                return store
+            beside = [str(place).rstrip("/").rpartition("/")[2] for place in store.files.ls(parent, detail=False)]
+        except Exception as fault:
+            raise fault_of(address, fault) from None
+        found = sorted(folder for folder in beside if split_of(folder) == split)
+        if len(found) > 1:
+            raise SplitFoldersAmbiguous(address.rstrip("/").rpartition("/")[0], split, found)
+        return cls.open(f"{address.rstrip('/').rpartition('/')[0]}/{found[0]}") if found else store
 
     def objects(self) -> Iterator[RemoteObject]:
         """Yield every object below the address; raise StoreNotFound, StoreRefused and StoreUnreachable."""
