@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from foreign_images import KINDS, draw_foreign_images
 
+from breastai.data.decoders.decoder import Decoded
 from breastai.data.decoders.decoder_table import read_image
 from breastai.data.pixels import Pixels
 from breastai.domain.catalog import PRESETS
@@ -88,7 +89,7 @@ def trained(name: str, folder: Path, seed: int, epochs: int, image_size: int) ->
 
 def share_unlike(model: AnsweringCheckpoint, images: Iterator[Pixels]) -> tuple[float, int]:
     """Return the share referred as unlike, and how many images there were."""
-    reasons = [prediction(model, image, "image").refer_reason for image in images]
+    reasons = [prediction(model, Decoded(image), "image").refer_reason for image in images]
     return reasons.count("unlike") / len(reasons), len(reasons)
 
 
