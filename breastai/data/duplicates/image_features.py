@@ -14,7 +14,7 @@ import numpy.typing as npt
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-MOST_KEYPOINTS = 160
+MOST_KEYPOINTS = 120
 # Below this level lies the background of a mammogram or of a screen.
 _DARK = 12
 _LOCAL = 8.0
