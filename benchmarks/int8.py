@@ -28,7 +28,8 @@ import torch
 
 from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.intervals import auc, delong_test, proportion
-from breastai.data.cases.cases import labelled_images, usable_folders
+from breastai.data.cases.image_set import labelled_images
+from breastai.data.cases.run_folders import usable_folders
 from breastai.data.phantoms.phantom_dataset import phantom
 from breastai.domain.config import ModelSettings
 from breastai.domain.decision_rule import Calibration

@@ -196,7 +196,7 @@ def configuration(root: Path) -> Iterator[Finding]:
 
 
 def image_folders(root: Path) -> Iterator[Finding]:
-    from breastai.data.sources.class_folders import scan
+    from breastai.data.sources.case_source import read_cases
     from breastai.data.sources.layout import folder_of_split
     from breastai.domain.data_locations import is_remote
 
@@ -217,7 +217,7 @@ def image_folders(root: Path) -> Iterator[Finding]:
         )
         return
     try:
-        images = scan(folder, masks_are=settings.masks)
+        images = read_cases(folder, masks_are=settings.masks)
     except BreastAIError as error:
         yield Finding(check="images", status="error", finding=f"{settings.train_dir} can't be used", advice=str(error))
         return

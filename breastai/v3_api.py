@@ -237,7 +237,7 @@ def _run_end(last: Event | None) -> events.TrainingComplete | events.TrainingSto
 
 
 def _count_images(config: MedicalProductionConfig) -> dict[str, int]:
-    from breastai.data.cases.cases import list_folders
+    from breastai.data.cases.run_folders import list_folders
 
     return list_folders(config.config, config.workspace.root).train.counts()
 

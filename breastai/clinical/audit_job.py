@@ -17,7 +17,7 @@ from breastai.clinical import image_facts, shortcut_features
 from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
-from breastai.data.cases.cases import list_folders
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.decoders import decoder_table, dicom, raster
 from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates import (
@@ -29,7 +29,8 @@ from breastai.data.duplicates import (
 )
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
-from breastai.data.sources.class_folders import ImageFolder, scan
+from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import with_frames
 from breastai.data.sources.layout import data_root, split_folders
 from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
@@ -79,16 +80,16 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     yield audit_event(record, place, bounded=job.pictures, pictures_from=folders if job.pictures else None)
 
 
-def folders_below(root: Path) -> dict[str, ImageFolder]:
+def folders_below(root: Path) -> dict[str, CaseTable]:
     """Return the class folders of the splits of `root`, by whichever of their names, or its own under the name ""."""
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     present = split_folders(root) or split_folders(data_root(root))
-    return {name: scan(path) for name, path in present.items()} if present else {"": scan(data_root(root))}
+    return {name: read_cases(path) for name, path in present.items()} if present else {"": read_cases(data_root(root))}
 
 
 def run_audit(
-    folders: Mapping[str, ImageFolder], rule: PatientIdRule | None, workspace: Workspace
+    folders: Mapping[str, CaseTable], rule: PatientIdRule | None, workspace: Workspace
 ) -> Generator[Event, None, AuditRecord]:
     """Return the audit of some folders, made now unless these very images were audited before; tell how far it is."""
     steps = with_progress(lambda report: audit_record(folders, rule, workspace, report))
@@ -108,7 +109,7 @@ def run_audit(
 
 
 def audit_record(
-    folders: Mapping[str, ImageFolder],
+    folders: Mapping[str, CaseTable],
     rule: PatientIdRule | None,
     workspace: Workspace,
     report: Callable[[int, int], None] = lambda done, total: None,
@@ -178,7 +179,7 @@ def audit_event(
     data: str,
     *,
     bounded: bool,
-    pictures_from: Mapping[str, ImageFolder] | None = None,
+    pictures_from: Mapping[str, CaseTable] | None = None,
     question: LeakQuestion | None = None,
 ) -> AuditDone:
     """Return the event that tells of an audit; `bounded` to what a message can take, with pictures of twins if asked."""
@@ -199,7 +200,7 @@ def audit_event(
     )
 
 
-def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, ImageFolder]) -> list[TwinGroup]:
+def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, CaseTable]) -> list[TwinGroup]:
     """Return the groups with pictures of their first files, as many as there is room for."""
     room = _PICTURES_BYTES
     places = {
@@ -219,7 +220,7 @@ def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, ImageFolder]) -
 
 
 def _fingerprint(
-    folders: Mapping[str, ImageFolder], patients: Mapping[str, Sequence[str] | None], rule: PatientIdRule | None
+    folders: Mapping[str, CaseTable], patients: Mapping[str, Sequence[str] | None], rule: PatientIdRule | None
 ) -> str:
     """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, version, constants."""
     faults = sorted((code, *map(str, fault)) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
@@ -232,8 +233,7 @@ def _fingerprint(
                 content = hashlib.sha256(read_content(folder.path(number), file)).hexdigest()
             except ImageUnreadable as error:
                 content = error.reason
-            label = folder.class_names[folder.labels[number]]
-            row = [split, file, content, label, names[number] if names else None]
+            row = [split, file, content, folder.label(number), names[number] if names else None]
             digest.update((json.dumps(row) + "\n").encode())
         digest.update(json.dumps([*folder.masks, *(item.file for item in folder.skipped)]).encode())
     return digest.hexdigest()

@@ -14,7 +14,7 @@ from breastai.clinical.known_patients import across_patients, doubtful, within_p
 from breastai.clinical.shortcut_features import find_shortcuts
 from breastai.data.decoders.bit_depth import depth_of_set
 from breastai.data.duplicates.near_duplicates import Duplicates, find_duplicates
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import by_file, file_of
 
 Severity = Literal["error", "warning", "info"]
@@ -195,7 +195,7 @@ class _Image:
 
 
 def audit(
-    folders: Mapping[str, ImageFolder],
+    folders: Mapping[str, CaseTable],
     patients: Mapping[str, Sequence[str]] | None = None,
     *,
     threads: int = 2,

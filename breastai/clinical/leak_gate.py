@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from typing import Literal
 
 from breastai.clinical.audit_job import audit_event, run_audit
-from breastai.data.cases.cases import Folders, patients_elsewhere
+from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import MOST_LEFT_OUT, exclusions, patients_on_both_sides
 from breastai.data.patients.patient_ids import patients_in
 from breastai.domain.config import Config

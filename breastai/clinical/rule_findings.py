@@ -6,7 +6,7 @@ from pathlib import Path
 from breastai.clinical.image_audit import Fault
 from breastai.data.cases.run_warnings import params_of
 from breastai.data.patients.patient_rules import doubts
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_questions import open_questions
 from breastai.domain.config import Config
 from breastai.domain.errors import (
@@ -87,7 +87,7 @@ RULE_FAULTS: Mapping[str, Fault] = {
 }
 
 
-def find_in_rules(folders: Mapping[str, ImageFolder], rule: PatientIdRule | None, base: Path) -> list[Finding]:
+def find_in_rules(folders: Mapping[str, CaseTable], rule: PatientIdRule | None, base: Path) -> list[Finding]:
     """Return what is doubtful of the classes and of the patients of some folders, by the name of their split."""
     findings = list(_about_classes(folders.get("train") or next(iter(folders.values()))))
     try:
@@ -101,7 +101,7 @@ def find_in_rules(folders: Mapping[str, ImageFolder], rule: PatientIdRule | None
     return findings
 
 
-def _about_classes(folder: ImageFolder) -> Iterator[Finding]:
+def _about_classes(folder: CaseTable) -> Iterator[Finding]:
     for question in open_questions(Config(), folder):
         yield _of_question(question)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
-from breastai.data.sources.class_folders import scan
-from breastai.data.sources.frames import Frames, with_frames
+from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.frames import Frames
 from breastai.domain.config import DataSettings
 from breastai.domain.errors import InputError
 from breastai.domain.events import ErrorsShown, Event
@@ -48,7 +48,7 @@ def files_of(
     places = (record.data, data.val_dir, data.train_dir, data.test_dir)
     for root in [workspace.resolve(place) for place in places if place]:
         try:
-            folder = with_frames(scan(root, masks_are=data.masks), frames)
+            folder = read_cases(root, masks_are=data.masks, frames=frames)
         except InputError:
             continue
         found = numbers_by_hash(workspace, folder.files)

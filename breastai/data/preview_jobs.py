@@ -14,10 +14,9 @@ from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.augment import augment
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.preprocessing.thumbnails import data_uri
-from breastai.data.sources.class_folders import reason_against_file, scan
-from breastai.data.sources.frames import with_frames
+from breastai.data.sources.case_source import label_of, read_cases
+from breastai.data.sources.class_folders import reason_against_file
 from breastai.data.sources.layout import resolved_config
-from breastai.domain.class_words import canonical_class
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
@@ -40,14 +39,12 @@ def describe_images(job: DescribeImages, workspace: Workspace) -> Iterator[Event
 def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
     """Give a page of the images of a split, with thumbnails; an image that can't be read has its reason instead."""
     root = _root(job.config, workspace, job.split)
-    folder = with_frames(scan(root, masks_are=job.config.data.masks), job.config.preprocessing.frames)
+    folder = read_cases(root, masks_are=job.config.data.masks, frames=job.config.preprocessing.frames)
     chosen = [
-        number
-        for number in range(len(folder))
-        if job.class_name is None or folder.class_names[folder.labels[number]] == job.class_name
+        number for number in range(len(folder)) if job.class_name is None or folder.label(number) == job.class_name
     ]
     images = [
-        _entry(folder.path(number), folder.files[number], folder.class_names[folder.labels[number]])
+        _entry(folder.path(number), folder.files[number], folder.label(number))
         for number in chosen[job.first : job.first + job.limit]
     ]
     yield ImagesList(
@@ -63,7 +60,7 @@ def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
 def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     """Give an image as it is, as the network sees it, and some draws of its augmentation; by default the first one."""
     root = _root(job.config, workspace, job.split)
-    file = job.file or scan(root, masks_are=job.config.data.masks).files[0]
+    file = job.file or read_cases(root, masks_are=job.config.data.masks).files[0]
     path = root / file
     whole = file_at(path)
     if not path.resolve().is_relative_to(root.resolve()):
@@ -82,7 +79,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     yield ImagePreview(
         split=job.split,
         file=file,
-        class_name=canonical_class(file.partition("/")[0]),
+        class_name=label_of(root, file),
         width=image.shape[1],
         height=image.shape[0],
         grey=image.shape[2] == 1,

@@ -27,6 +27,7 @@ _MODELS = (
     (r"the evaluation of (.*) is gone", "l’évaluation de {} a disparu"),
     (r"(\S+) knows no trial of the run (.*)", "{} ne connaît aucun essai de l’entraînement {}"),
     (r"(\w+\.json): (.*)", "{}\u00a0: {}"),
+    (r"(\S.*\.\w+): (expected .*|row \d+: .*)", "{}\u00a0: {}"),
     (r"it has BreastAI (.*), expected (.*)", "il a BreastAI {}, attendu {}"),
 )
 # Of tables and lists that a user keeps.

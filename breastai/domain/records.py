@@ -275,6 +275,8 @@ class AuditRecord(StoredDocument):
 class SplitCase(Stored):
     """Where one image went. `file` is relative to its folder; `reason` is why it was left out.
 
+    `label`: its class; None in splits saved before this was kept, where the first folder of its name tells it.
+
     `laterality` L, R or B (both), `view` CC, MLO and so on, `modality` US, MG and so on, where a DICOM header names them.
     """
 
@@ -282,6 +284,7 @@ class SplitCase(Stored):
     file: str
     sha256: str
     part: Literal["train", "val", "left_out"]
+    label: str | None = None
     reason: str | None = None
     laterality: Literal["L", "R", "B"] | None = None
     view: str | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from breastai.clinical.leak_gate import pass_gate
-from breastai.data.cases.cases import Folders
+from breastai.data.cases.run_folders import Folders
 from breastai.domain.config import Config
 from breastai.domain.events import Event, JobStopped
 from breastai.domain.jobs import Crossval, TrainSeeds, Tune

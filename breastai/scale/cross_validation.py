@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from breastai.data.cases.cases import Folders, usable_folders, with_answers
+from breastai.data.cases.run_folders import Folders, usable_folders, with_answers
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate

@@ -9,17 +9,20 @@ from pydantic import Field, ValidationError
 
 from breastai.clinical.audit_job import run_audit
 from breastai.data.background import read_with_progress
-from breastai.data.cases.cases import Folders, patients_elsewhere, preprocess_folder
+from breastai.data.cases.cases import split_cases
 from breastai.data.cases.data_split import deal
 from breastai.data.cases.data_split import split as split_apart
+from breastai.data.cases.image_set import preprocess_folder
+from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import exclusions, split_groups
 from breastai.data.decoders.decoder import Side
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.image_cache import Prepared
+from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import Event
-from breastai.domain.records import SplitCase, SplitFile, TwinGroup
+from breastai.domain.records import SplitFile, TwinGroup
 from breastai.domain.stored import StoredDocument
 from breastai.storage.studies import study_file
 from breastai.storage.workspace import Workspace, atomic_write
@@ -127,26 +130,14 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
         f"{len(held_out)} images held out to judge the run once; of the others {config.data.val_split:.0%} chose its "
         f"epoch and fitted its decision rule, seed {seed}"
     )
-    headers = dealt.headers or [(None, None)] * len(dealt.files)
-    modalities = dealt.modalities or [None] * len(dealt.files)
-    cases = []
-    for number, (file, digest) in enumerate(zip(dealt.files, dealt.sha256, strict=True)):
-        reason = dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
-        part = "left_out" if reason else "val" if number in validating else "train"
-        cases.append(
-            SplitCase.model_validate(
-                {
-                    "folder": "train",
-                    "file": file,
-                    "sha256": digest,
-                    "part": part,
-                    "reason": reason,
-                    "laterality": headers[number][0],
-                    "view": headers[number][1],
-                    "modality": modalities[number],
-                }
-            )
-        )
+    reasons = [
+        dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
+        for number, file in enumerate(dealt.files)
+    ]
+    parts = [
+        "left_out" if reason else "val" if number in validating else "train" for number, reason in enumerate(reasons)
+    ]
+    cases = split_cases("train", _table(dealt).with_columns(part=parts, reason=reasons))
     return SplitFile(
         description=description,
         seed=seed,
@@ -154,6 +145,18 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
         class_names=dealt.class_names,
         groups=dealt.twins,
         cases=cases,
+    )
+
+
+def _table(dealt: Folds) -> CaseTable:
+    """Return the images of a cross-validation with what is known of each."""
+    headers = dealt.headers or [(None, None)] * len(dealt.files)
+    table = CaseTable(Path(), tuple(dealt.files), np.array(dealt.labels, dtype=np.int64), tuple(dealt.class_names))
+    return table.with_columns(
+        sha256=dealt.sha256,
+        breast=[breast for breast, _ in headers],
+        view=[view for _, view in headers],
+        modality=dealt.modalities or None,
     )
 
 

@@ -9,7 +9,9 @@ from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.evaluation_record import make_cases, make_record
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
-from breastai.data.cases.cases import Folders, ImageSet, check_split
+from breastai.data.cases.cases import check_split
+from breastai.data.cases.image_set import ImageSet
+from breastai.data.cases.run_folders import Folders
 from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
 from breastai.domain.records import EvaluationRecord, ImageUse, SplitFile

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastai.data.cases.cases import list_folders, usable_folders, with_answers
+from breastai.data.cases.run_folders import list_folders, usable_folders, with_answers
 from breastai.domain.config import Config
 from breastai.domain.errors import MissingExtra, StudyExists
 from breastai.domain.events import Event, TuningComplete

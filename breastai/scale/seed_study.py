@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from breastai.clinical.run_spread import spread
-from breastai.data.cases.cases import usable_folders, with_answers
+from breastai.data.cases.run_folders import usable_folders, with_answers
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import StudyExists
 from breastai.domain.events import DataLoaded, Event, SeedsComplete

@@ -29,13 +29,19 @@ _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last|epoch-[0-9]{4,
 
 
 class SplitRecord(Stored):
-    """Which images trained, validated and were held out: names relative to their folder, and content hashes."""
+    """Which images trained, validated and were held out: names relative to their folder, classes and content hashes.
+
+    `train_labels`, `val_labels`: the class of each; empty in checkpoints written before this was kept, where the first
+    folder of a name tells it.
+    """
 
     train: list[str]
     val: list[str]
     test: list[str] = []
     train_sha256: list[str]
     val_sha256: list[str]
+    train_labels: list[str] = []
+    val_labels: list[str] = []
     description: str = ""
 
     def differences(self, other: "SplitRecord") -> str:

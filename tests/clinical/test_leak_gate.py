@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from breastai.clinical.leak_gate import pass_gate
-from breastai.data.cases.cases import list_folders
+from breastai.data.cases.run_folders import list_folders
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import LeaksDoubtful, TwinsFound
 from breastai.domain.events import AuditDone, Event, ProgressUpdate

@@ -14,7 +14,8 @@ from breastai.data.decoders.decoder_table import decode
 from breastai.data.preprocessing import image_cache
 from breastai.data.preprocessing.image_cache import Prepared, prepare
 from breastai.data.preprocessing.preprocess import preprocess
-from breastai.data.sources.class_folders import ImageFolder, scan
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.class_folders import scan
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
 
@@ -23,7 +24,7 @@ SIZE = 48
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> ImageFolder:
+def folder(tmp_path: Path) -> CaseTable:
     """Four grey images and two in colour."""
     rng = np.random.default_rng(1)
     for name in ("benign", "malignant"):
@@ -34,7 +35,7 @@ def folder(tmp_path: Path) -> ImageFolder:
     return scan(tmp_path / "images")
 
 
-def prepared(folder: ImageFolder, root: Path, **changes: object) -> Prepared:
+def prepared(folder: CaseTable, root: Path, **changes: object) -> Prepared:
     arguments = {"preprocessing": SETTINGS, "image_size": SIZE, "workers": 2, "cache_root": root} | changes
     return prepare(folder, **arguments)  # type: ignore[arg-type]
 
@@ -52,7 +53,7 @@ def assert_true_to_the_files(made: Prepared) -> None:
         assert made.hashes[index] == hashlib.sha256(content).hexdigest()
 
 
-def test_images_come_out_as_preprocessing_gives_them_cold_and_warm(folder: ImageFolder, tmp_path: Path) -> None:
+def test_images_come_out_as_preprocessing_gives_them_cold_and_warm(folder: CaseTable, tmp_path: Path) -> None:
     for _ in range(2):
         made = prepared(folder, tmp_path / "cache")
         assert_true_to_the_files(made)
@@ -62,20 +63,20 @@ def test_images_come_out_as_preprocessing_gives_them_cold_and_warm(folder: Image
     assert not list((tmp_path / "cache").rglob("*.tmp"))
 
 
-def test_a_warm_cache_decodes_nothing(folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warm_cache_decodes_nothing(folder: CaseTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(folder, tmp_path / "cache")
     monkeypatch.setattr(image_cache, "decode_for", None)
     made = prepared(folder, tmp_path / "cache")
     assert made.image(0).shape == (SIZE, SIZE, 3)
 
 
-def test_progress_counts_to_the_number_of_images(folder: ImageFolder, tmp_path: Path) -> None:
+def test_progress_counts_to_the_number_of_images(folder: CaseTable, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     prepared(folder, tmp_path / "cache", on_progress=lambda done, total: calls.append((done, total)))
     assert calls == [(number, 6) for number in range(1, 7)]
 
 
-def test_every_setting_and_size_has_entries_of_its_own(folder: ImageFolder, tmp_path: Path) -> None:
+def test_every_setting_and_size_has_entries_of_its_own(folder: CaseTable, tmp_path: Path) -> None:
     variants = [{"resize": "pad"}, {"clahe": False}, {"clahe_clip_limit": 3.0}, {"clahe_grid": 4}]
     for number, variant in enumerate(variants, start=1):
         prepared(folder, tmp_path / "cache", preprocessing=PreprocessingSettings.model_validate(variant))
@@ -84,7 +85,7 @@ def test_every_setting_and_size_has_entries_of_its_own(folder: ImageFolder, tmp_
     assert len(entries(tmp_path / "cache")) == 30
 
 
-def test_a_changed_file_is_prepared_again(folder: ImageFolder, tmp_path: Path) -> None:
+def test_a_changed_file_is_prepared_again(folder: CaseTable, tmp_path: Path) -> None:
     prepared(folder, tmp_path / "cache")
     folder.path(0).write_bytes(cv2.imencode(".png", np.full((9, 9), 77, np.uint8))[1].tobytes())
     assert_true_to_the_files(prepared(folder, tmp_path / "cache"))
@@ -92,7 +93,7 @@ def test_a_changed_file_is_prepared_again(folder: ImageFolder, tmp_path: Path) -
 
 @pytest.mark.parametrize("damage", ["empty", "short", "long", "zeros", "pixel", "gone"])
 @pytest.mark.parametrize("moment", ["before", "while in use"])
-def test_a_damaged_entry_is_made_again(folder: ImageFolder, tmp_path: Path, damage: str, moment: str) -> None:
+def test_a_damaged_entry_is_made_again(folder: CaseTable, tmp_path: Path, damage: str, moment: str) -> None:
     made = prepared(folder, tmp_path / "cache")
     for entry in entries(tmp_path / "cache"):
         content = entry.read_bytes()
@@ -118,9 +119,7 @@ def test_a_damaged_entry_is_made_again(folder: ImageFolder, tmp_path: Path, dama
     assert len(entries(tmp_path / "cache")) == 6
 
 
-def test_a_file_that_changes_while_in_use_is_an_error_and_not_another_image(
-    folder: ImageFolder, tmp_path: Path
-) -> None:
+def test_a_file_that_changes_while_in_use_is_an_error_and_not_another_image(folder: CaseTable, tmp_path: Path) -> None:
     made = prepared(folder, tmp_path / "cache")
     for entry in entries(tmp_path / "cache"):
         entry.unlink()
@@ -129,7 +128,7 @@ def test_a_file_that_changes_while_in_use_is_an_error_and_not_another_image(
         made.image(2)
 
 
-def test_an_image_is_the_callers_to_change(folder: ImageFolder, tmp_path: Path) -> None:
+def test_an_image_is_the_callers_to_change(folder: CaseTable, tmp_path: Path) -> None:
     not_a_folder = tmp_path / "file"
     not_a_folder.write_bytes(b"")
     for root in (tmp_path / "cache", not_a_folder):
@@ -139,7 +138,7 @@ def test_an_image_is_the_callers_to_change(folder: ImageFolder, tmp_path: Path) 
         assert_true_to_the_files(made)
 
 
-def test_unreadable_files_are_left_out_with_the_reason(folder: ImageFolder, tmp_path: Path) -> None:
+def test_unreadable_files_are_left_out_with_the_reason(folder: CaseTable, tmp_path: Path) -> None:
     folder.path(1).write_bytes(b"")
     folder.path(3).write_text("not an image")
     for _ in range(2):
@@ -151,7 +150,7 @@ def test_unreadable_files_are_left_out_with_the_reason(folder: ImageFolder, tmp_
         assert_true_to_the_files(made)
 
 
-def test_a_class_without_a_readable_image_is_an_error(folder: ImageFolder, tmp_path: Path) -> None:
+def test_a_class_without_a_readable_image_is_an_error(folder: CaseTable, tmp_path: Path) -> None:
     for index in (3, 4, 5):
         folder.path(index).write_bytes(b"")
     with pytest.raises(UnreadableClass) as caught:
@@ -160,7 +159,7 @@ def test_a_class_without_a_readable_image_is_an_error(folder: ImageFolder, tmp_p
     assert "0 bytes" in caught.value.reason
 
 
-def test_identical_files_share_an_entry(folder: ImageFolder, tmp_path: Path) -> None:
+def test_identical_files_share_an_entry(folder: CaseTable, tmp_path: Path) -> None:
     for index in range(1, 6):
         folder.path(index).write_bytes(folder.path(0).read_bytes())
     made = prepared(folder, tmp_path / "cache")
@@ -170,7 +169,7 @@ def test_identical_files_share_an_entry(folder: ImageFolder, tmp_path: Path) -> 
 
 
 def test_a_cache_that_cannot_be_written_leaves_the_images_in_memory_and_says_so(
-    folder: ImageFolder, tmp_path: Path
+    folder: CaseTable, tmp_path: Path
 ) -> None:
     not_a_folder = tmp_path / "file"
     not_a_folder.write_bytes(b"")
@@ -183,7 +182,7 @@ def test_a_cache_that_cannot_be_written_leaves_the_images_in_memory_and_says_so(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("memory_share", [0.25, 0.0])
 def test_a_full_disk_is_no_end(
-    folder: ImageFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_share: float
+    folder: CaseTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory_share: float
 ) -> None:
     def open_on_a_full_disk(path: Path, mode: str = "wb") -> object:
         return Path("/dev/full").open(mode)
@@ -197,7 +196,7 @@ def test_a_full_disk_is_no_end(
 
 
 def test_the_limit_removes_what_was_unused_the_longest_and_nothing_of_this_set(
-    folder: ImageFolder, tmp_path: Path
+    folder: CaseTable, tmp_path: Path
 ) -> None:
     root = tmp_path / "cache"
     for age, image_size in ((3000, 40), (2000, 56), (1000, 64)):
@@ -217,7 +216,7 @@ def test_the_limit_removes_what_was_unused_the_longest_and_nothing_of_this_set(
     assert 28 + 56 * 56 not in left
 
 
-def test_a_set_larger_than_the_limit_is_kept_and_told(folder: ImageFolder, tmp_path: Path) -> None:
+def test_a_set_larger_than_the_limit_is_kept_and_told(folder: CaseTable, tmp_path: Path) -> None:
     prepared(folder, tmp_path / "cache", image_size=64)
     made = prepared(folder, tmp_path / "cache", limit_gb=0)
     assert made.cache_note is not None
@@ -225,7 +224,7 @@ def test_a_set_larger_than_the_limit_is_kept_and_told(folder: ImageFolder, tmp_p
     assert len(entries(tmp_path / "cache")) == 6
 
 
-def test_what_a_killed_run_left_behind_is_removed_in_time(folder: ImageFolder, tmp_path: Path) -> None:
+def test_what_a_killed_run_left_behind_is_removed_in_time(folder: CaseTable, tmp_path: Path) -> None:
     root = tmp_path / "cache"
     root.mkdir()
     (root / "old.tmp").write_bytes(b"x")
@@ -236,7 +235,7 @@ def test_what_a_killed_run_left_behind_is_removed_in_time(folder: ImageFolder, t
     assert (root / "new.tmp").exists()
 
 
-def test_two_runs_may_prepare_at_once(folder: ImageFolder, tmp_path: Path) -> None:
+def test_two_runs_may_prepare_at_once(folder: CaseTable, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         runs = list(pool.map(lambda _: prepared(folder, tmp_path / "cache"), range(4)))
     for made in runs:
@@ -246,7 +245,7 @@ def test_two_runs_may_prepare_at_once(folder: ImageFolder, tmp_path: Path) -> No
     assert not list((tmp_path / "cache").rglob("*.tmp"))
 
 
-def test_an_error_in_the_progress_report_ends_the_preparation(folder: ImageFolder, tmp_path: Path) -> None:
+def test_an_error_in_the_progress_report_ends_the_preparation(folder: CaseTable, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.cases.cases import Cases, gather_cases, list_folders
+from breastai.data.cases.cases import Cases, gather_cases
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.preprocessing.image_cache import prepare
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import SplitInvalid, TooFewPatients
@@ -118,7 +119,7 @@ def test_the_image_cache_keeps_to_the_size_configured(root: Path, monkeypatch: p
         limits.append(named["limit_gb"])
         return prepare(*given, **named)
 
-    monkeypatch.setattr("breastai.data.cases.cases.prepare", noted)
+    monkeypatch.setattr("breastai.data.cases.image_set.prepare", noted)
     data = {"train_dir": "train", "val_dir": None, "image_size": 32, "num_workers": 1}
     config = parse_config({"data": data, "system": {"cache_gb": 0.5}})
     gather_cases(config, list_folders(config, root), root, None, [])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from breastai.clinical.audit_job import audit_record, folders_below
-from breastai.data.cases.cases import usable_folders, with_answers
 from breastai.data.cases.data_overview import describe
+from breastai.data.cases.run_folders import usable_folders, with_answers
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.errors import ClassesAreIdentifiers, ClassOfMasks, ManyClasses, TargetClassNeeded
 from breastai.storage.workspace import Workspace

@@ -10,8 +10,9 @@ from pydicom.dataset import Dataset
 
 from breastai.cli import run
 from breastai.clinical.audit_job import audit_record
-from breastai.data.cases.cases import Cases, gather_cases, list_folders
+from breastai.data.cases.cases import Cases, gather_cases
 from breastai.data.cases.data_overview import describe
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.cases.split_groups import exclusions
 from breastai.data.decoders.decoder_table import read_image
 from breastai.data.duplicates.near_duplicates import duplicates_in

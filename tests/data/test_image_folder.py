@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from breastai.data.sources.class_folders import Skipped, scan
+from breastai.data.sources.case_table import Skipped
+from breastai.data.sources.class_folders import scan
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import (
     ClassesDiffer,

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from breastai.clinical.audit_job import folders_below
-from breastai.data.cases.cases import list_folders
 from breastai.data.cases.data_overview import describe
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.class_folders import scan
 from breastai.data.sources.layout import data_root, folder_of_split, split_folders, unused_folders
 from breastai.domain.config import Config

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from breastai.data.cases import data_overview
-from breastai.data.cases.cases import gather_cases, list_folders
+from breastai.data.cases.cases import gather_cases
 from breastai.data.cases.data_overview import describe
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config
 

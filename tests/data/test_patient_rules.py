@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from breastai.data.cases.cases import usable_folders
 from breastai.data.cases.data_overview import describe
+from breastai.data.cases.run_folders import usable_folders
 from breastai.data.patients.patient_ids import patient_ids, patients_in
 from breastai.data.patients.patient_rules import Doubt, doubts, offered_rule
-from breastai.data.sources.class_folders import ImageFolder, scan
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.class_folders import scan
 from breastai.domain.config import Config, EvaluationSettings
 from breastai.domain.errors import SamePatient
 from breastai.domain.patient_settings import PatientIdRule
 from tests.data.test_headers import picture
 
 
-def folder(*names: str) -> ImageFolder:
-    return ImageFolder(Path("/none"), names, np.zeros(len(names), np.int64), ("benign", "malignant"))
+def folder(*names: str) -> CaseTable:
+    return CaseTable(Path("/none"), names, np.zeros(len(names), np.int64), ("benign", "malignant"))
 
 
 def rule(value: Any) -> PatientIdRule:
@@ -28,11 +29,11 @@ def rule(value: Any) -> PatientIdRule:
     return found
 
 
-def told(images: ImageFolder, value: Any, base: Path = Path("/none")) -> dict[str, Doubt]:
+def told(images: CaseTable, value: Any, base: Path = Path("/none")) -> dict[str, Doubt]:
     return {doubt.code: doubt for doubt in doubts([images], rule(value), base)}
 
 
-def mended(images: ImageFolder, doubt: Doubt) -> int:
+def mended(images: CaseTable, doubt: Doubt) -> int:
     """The number of patients by the rule that a doubt suggests."""
     assert doubt.setting is not None
     return len(set(patient_ids(images.files, rule(json.loads(doubt.setting)), Path("/none")) or ()))
@@ -110,11 +111,11 @@ def test_nothing_is_offered_where_names_hold_no_patient(names: list[str]) -> Non
 def test_a_number_that_begins_again_in_each_class_is_no_patient() -> None:
     images = folder(*(f"{name}/p{n:02}_x.png" for name in ("benign", "malignant") for n in range(10)))
     labels = np.repeat([0, 1], 10)
-    assert offered_rule([ImageFolder(images.root, images.files, labels, images.class_names)], Path("/none")) is None
+    assert offered_rule([CaseTable(images.root, images.files, labels, images.class_names)], Path("/none")) is None
 
 
 @pytest.fixture
-def films(tmp_path: Path) -> ImageFolder:
+def films(tmp_path: Path) -> CaseTable:
     """Two views of each of six patients, whose header names the view with the patient."""
     for number in range(6):
         for view in ("CC", "MLO"):
@@ -125,7 +126,7 @@ def films(tmp_path: Path) -> ImageFolder:
 
 
 def test_headers_that_hold_patients_are_offered_with_a_pattern_where_they_hold_more(
-    films: ImageFolder, tmp_path: Path
+    films: CaseTable, tmp_path: Path
 ) -> None:
     (doubt,) = doubts([films], None, tmp_path)
     assert doubt.code == "patients.offered"
@@ -134,7 +135,7 @@ def test_headers_that_hold_patients_are_offered_with_a_pattern_where_they_hold_m
     assert "Mass-Training" not in json.dumps(dict(doubt.params))
 
 
-def test_an_id_in_a_header_that_holds_the_view_is_told(films: ImageFolder, tmp_path: Path) -> None:
+def test_an_id_in_a_header_that_holds_the_view_is_told(films: CaseTable, tmp_path: Path) -> None:
     doubt = told(films, {"dicom": "patient_id"}, tmp_path)["patients.views"]
     assert (doubt.params["patients"], doubt.params["fewer"]) == (12, 6)
     hashes = patients_in(films, rule(json.loads(doubt.setting or "")), tmp_path) or []
@@ -142,7 +143,7 @@ def test_an_id_in_a_header_that_holds_the_view_is_told(films: ImageFolder, tmp_p
     assert not any("P_0" in name for name in hashes)
 
 
-def test_one_patient_for_all_images_keeps_a_run_from_beginning(films: ImageFolder, tmp_path: Path) -> None:
+def test_one_patient_for_all_images_keeps_a_run_from_beginning(films: CaseTable, tmp_path: Path) -> None:
     values = {"data": {"train_dir": "train", "val_dir": None, "test_dir": None}, "evaluation": {"patient_id": "(dcm)"}}
     for ask in (usable_folders, describe):
         with pytest.raises(SamePatient, match="12 images"):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from breastai.data.cases.data_split import deal
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.phantoms.phantom_dataset import write_sample_data
-from breastai.data.sources.class_folders import pool_folders, scan
+from breastai.data.sources.case_table import pool_tables
+from breastai.data.sources.class_folders import scan
 from breastai.domain.errors import TooFewPatients
 from breastai.domain.patient_settings import FilenamePattern, FolderLevel
 
@@ -20,7 +21,7 @@ CLASSES = ["benign", "malignant"]
 def test_a_pool_has_every_image_of_its_folders_where_it_lies(tmp_path: Path) -> None:
     write_sample_data(tmp_path, per_class=7, seed=1, image_size=32)
     folders = {part: scan(tmp_path / part) for part in ("train", "val")}
-    pool = pool_folders(folders)
+    pool = pool_tables(folders)
     assert len(pool) == sum(len(folder) for folder in folders.values())
     assert all(pool.path(number).is_file() for number in range(len(pool)))
     assert {file.split("/")[0] for file in pool.files} == {"train", "val"}
@@ -36,7 +37,7 @@ def test_a_folder_of_a_patient_is_counted_from_the_class_folder_in_a_pool_too(tm
             path = tmp_path / part / name / patient / "a.png"
             path.parent.mkdir(parents=True)
             path.write_bytes(b"not read here")
-    pool = pool_folders({part: scan(tmp_path / part) for part in ("train", "val")})
+    pool = pool_tables({part: scan(tmp_path / part) for part in ("train", "val")})
     assert patients_in(pool, FolderLevel(folder=1), tmp_path) == ["p1", "p1", "p2", "p2"]
 
 

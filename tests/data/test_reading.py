@@ -16,7 +16,8 @@ from breastai.data.decoders.decoder_table import decode, decode_image, read_imag
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.data.preprocessing.image_cache import prepare
 from breastai.data.preprocessing.model_images import read_for, reading_notes
-from breastai.data.sources.class_folders import ImageFolder, scan
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.class_folders import scan
 from breastai.data.sources.frames import frames_of, with_frames
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable
@@ -97,7 +98,7 @@ def test_only_images_that_are_plainly_of_another_depth_disagree() -> None:
 
 
 @pytest.fixture
-def deep(tmp_path: Path) -> ImageFolder:
+def deep(tmp_path: Path) -> CaseTable:
     """A set of 16-bit PNGs of a 12-bit detector, of which some go a little beyond it, and one image with 8 bits."""
     for label in ("benign", "malignant"):
         folder = tmp_path / "data/train" / label
@@ -108,13 +109,13 @@ def deep(tmp_path: Path) -> ImageFolder:
     return scan(tmp_path / "data/train")
 
 
-def found(folder: ImageFolder, place: Workspace) -> tuple[AuditRecord, dict[str, list[str]]]:
+def found(folder: CaseTable, place: Workspace) -> tuple[AuditRecord, dict[str, list[str]]]:
     record = audit_record({"train": folder}, None, place)
     return record, {finding.code: finding.files for finding in record.findings}
 
 
 def test_the_audit_finds_the_depth_of_the_training_images_and_who_disagrees(
-    deep: ImageFolder, workspace: Workspace
+    deep: CaseTable, workspace: Workspace
 ) -> None:
     record, said = found(deep, workspace)
     assert record.bit_depth == 14
@@ -122,7 +123,7 @@ def test_the_audit_finds_the_depth_of_the_training_images_and_who_disagrees(
     assert sorted(said["images.bit_depth_differs"]) == ["train/benign/3.png", "train/malignant/3.png"]
 
 
-def test_the_cache_keeps_each_depth_apart_and_remembers_what_was_read(deep: ImageFolder, tmp_path: Path) -> None:
+def test_the_cache_keeps_each_depth_apart_and_remembers_what_was_read(deep: CaseTable, tmp_path: Path) -> None:
     for _ in range(2):
         twelve, fourteen = (
             prepare(deep, PreprocessingSettings(bit_depth=bits, clahe=False), 64, 1, tmp_path / "cache")

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from breastai.data.cases.cases import ImageSet, gather_cases, list_folders
+from breastai.data.cases.cases import gather_cases
+from breastai.data.cases.image_set import ImageSet
+from breastai.data.cases.run_folders import list_folders
 from breastai.domain.config import AugmentationSettings, Config
 from breastai.engine.network.loader import count_batches, epoch_order, evaluation_batches, training_batches
 from breastai.storage.workspace import Workspace

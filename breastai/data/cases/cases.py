@@ -1,107 +1,28 @@
 """The cases of a run: which images train, which validate, and how they were told apart."""
 
-import contextlib
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from breastai.data.cases.data_split import split
+from breastai.data.cases.image_set import ImageSet, preprocess_folder
+from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import count_reasons, exclusions, shared_with, split_groups
 from breastai.data.patients.patient_ids import patients_in
-from breastai.data.patients.patient_rules import doubts
-from breastai.data.preprocessing.image_cache import Prepared, prepare
-from breastai.data.sources.class_folders import ImageFolder, Skipped, pool_folders, scan
-from breastai.data.sources.class_questions import check_classes, open_questions
-from breastai.data.sources.frames import by_file, file_of, with_frames
-from breastai.data.sources.layout import missing_folder, resolved_config
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.data.preprocessing.image_cache import Prepared, Progress
+from breastai.data.sources.case_table import CaseTable, Skipped
+from breastai.data.sources.frames import by_file
 from breastai.domain.config import Config
-from breastai.domain.data_locations import is_remote
-from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import (
     ClassesDiffer,
-    ConfigInvalid,
-    DataNotFound,
-    InputError,
-    NumClassesMismatch,
-    SamePatient,
     SplitInvalid,
     TooFewPatients,
 )
 from breastai.domain.records import SplitCase, SplitFile, TwinGroup
-from breastai.storage.checkpoints import SplitRecord
-from breastai.storage.remote_mirror import as_written, local_place
-from breastai.storage.split_records import read_split
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Some of the prepared images: one part of a split."""
-
-    prepared: Prepared
-    indices: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def image(self, position: int) -> np.ndarray:
-        """Return the image at `position` of this set, preprocessed: uint8 (S, S, 3)."""
-        return self.prepared.image(int(self.indices[position]))
-
-    def subset(self, positions: np.ndarray) -> "ImageSet":
-        """Return the images at `positions` of this set, in that order."""
-        return ImageSet(self.prepared, self.indices[positions])
-
-    @property
-    def image_size(self) -> int:
-        """The side of the images, in pixels."""
-        return self.prepared.image_size
-
-    @property
-    def labels(self) -> np.ndarray:
-        """Class numbers, int64 (N,)."""
-        labels: np.ndarray = self.prepared.folder.labels[self.indices]
-        return labels
-
-    @property
-    def files(self) -> list[str]:
-        """Names relative to the set's folder, forward slashes."""
-        return [self.prepared.folder.files[index] for index in self.indices]
-
-    @property
-    def hashes(self) -> list[str]:
-        return [self.prepared.hashes[index] for index in self.indices]
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of images of each class."""
-        numbers = Counter(self.labels.tolist())
-        return {name: numbers[number] for number, name in enumerate(self.prepared.folder.class_names)}
-
-
-@dataclass(frozen=True)
-class Folders:
-    """The image folders of a run, listed but not read. `val` is None when a part of train is set aside.
-
-    `test` is there for the audit alone: training never reads it.
-    """
-
-    train: ImageFolder
-    val: ImageFolder | None
-    test: ImageFolder | None = None
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.train.class_names
-
-    def by_split(self) -> dict[str, ImageFolder]:
-        """Return the folders there are, by the name of their split."""
-        named = {"train": self.train, "val": self.val, "test": self.test}
-        return {name: folder for name, folder in named.items() if folder is not None}
+from breastai.storage.remote_mirror import as_written
 
 
 @dataclass(frozen=True)
@@ -140,107 +61,6 @@ class Cases:
     def left_out(self) -> dict[str, int]:
         """Training images left out, by reason."""
         return count_reasons({case.file: case.reason for case in self.split_file.cases if case.reason is not None})
-
-
-def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Folders:
-    """Return the folders `config` names, relative to `base`; raise what `scan` raises, and NumClassesMismatch.
-
-    A split's folder may go by another of its names, validation/ for val/. `known`: images of a run that began before,
-    which are no masks whatever they look like. Fast: no image is read, but for what may be a mask, so that a wrong folder
-    is told at once. A test folder that can't be used is None.
-    """
-    config = resolved_config(config, base)
-    known = known or _named_by_split(config, base)
-    frames, masks = config.preprocessing.frames, config.data.masks
-    train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
-    train_root = local_place(base, config.data.train_dir)
-    if not train_root.is_dir() and not is_remote(config.data.train_dir):
-        raise missing_folder(train_root)
-    train = with_frames(scan(train_root, masks_are=masks, known=train_known), frames)
-    wished = config.model.num_classes
-    if wished is not None and wished != len(train.class_names):
-        raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
-    val = _scan_optional(config.data.val_dir, base, train.class_names, config, val_known)
-    if val is not None and config.data.pool_val:
-        train, val = pool_folders({"train": train, "val": val}), None
-    if config.data.split_only:
-        train, val = _named_in_split(config, base, train, val)
-    test = None
-    with contextlib.suppress(InputError):  # whoever evaluates on it is told
-        test = _scan_optional(config.data.test_dir, base, train.class_names, config, test_known)
-    return Folders(train, val, test)
-
-
-def usable_folders(config: Config, base: Path) -> Folders:
-    """Return the folders as `list_folders` does; raise also ImageTooSmall and what `check_classes` does.
-
-    What would keep a run from beginning, of all that can be told by looking at few images.
-    """
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
-    folders = list_folders(config, base)
-    check_classes(config, folders.train)
-    check_patients(config, folders, base)
-    return folders
-
-
-def check_patients(config: Config, folders: Folders, base: Path) -> None:
-    """Raise SamePatient where the rule gives all training images one patient, of whom none could be set aside."""
-    rule = config.evaluation.patient_id
-    if rule is None or folders.val is not None:
-        return
-    for doubt in doubts([folders.train], rule, base):
-        if doubt.code == "patients.all_one":
-            raise SamePatient(len(folders.train), doubt.setting or "-")
-
-
-def known_folders(config: Config, base: Path, split: SplitRecord, saved: SplitFile | None = None) -> Folders:
-    """Return the folders of a run that began before: what it took as images and as classes stays so."""
-    left_out = () if saved is None else (case.file for case in saved.cases)
-    return list_folders(config, base, {*split.train, *split.val, *left_out})
-
-
-def with_answers(config: Config, base: Path) -> Config:
-    """Return the configuration of what began before it was asked about its classes, with the answers it went by then."""
-    # The classes are those of train: what never opens test images does not list them for this either.
-    untested = config.model_copy(update={"data": config.data.model_copy(update={"test_dir": None})})
-    folder = list_folders(untested, base).train
-    if next(open_questions(config, folder), None) is None:
-        return config
-    target = target_class(config, folder.class_names)
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"accept_classes": True}),
-            "evaluation": config.evaluation.model_copy(update={"target_class": target}),
-        }
-    )
-
-
-def _named_by_split(config: Config, base: Path) -> set[str]:
-    """Return the images that data.split_file names; none where it can't be read, which is told where it is needed."""
-    name = config.data.split_file
-    with contextlib.suppress(InputError):
-        return set() if name is None else {case.file for case in read_split(base / Path(name).expanduser(), name).cases}
-    return set()
-
-
-def _without_part(files: Collection[str], part: str) -> frozenset[str]:
-    """Return the files of some names, which of pooled folders begin with a part, relative to a part's folder."""
-    return frozenset(file_of(file) for name in files for file in (name, name.removeprefix(f"{part}/")))
-
-
-def _named_in_split(
-    config: Config, base: Path, train: ImageFolder, val: ImageFolder | None
-) -> tuple[ImageFolder, ImageFolder | None]:
-    """Return the folders with the images that data.split_file names and no other."""
-    name = config.data.split_file
-    if name is None:
-        raise ConfigInvalid(["data.split_only: expected a data.split_file, which names the images"])
-    named = {(case.folder, case.file) for case in read_split(base / Path(name).expanduser(), name).cases}
-
-    def only(part: str, folder: ImageFolder) -> ImageFolder:
-        return folder.subset([number for number, file in enumerate(folder.files) if (part, file) in named])
-
-    return only("train", train), None if val is None else only("val", val)
 
 
 def gather_cases(
@@ -303,13 +123,6 @@ def gather_cases(
     )
 
 
-def patients_elsewhere(config: Config, folders: Folders, base: Path) -> dict[str, set[str]]:
-    """Return the patients of the given val and test folders, by split; of none where no rule names them."""
-    given = {"val": folders.val, "test": folders.test}
-    rule = config.evaluation.patient_id
-    return {split: set(patients_in(folder, rule, base) or ()) for split, folder in given.items() if folder is not None}
-
-
 def _split(
     config: Config,
     train: Prepared,
@@ -343,35 +156,39 @@ def _split(
         description += f"; {len(reasons) - by_patient} training images left out because of twins"
     if by_patient:
         description += f"; {by_patient} training images left out because their patients validate or test"
-    cases = [
-        SplitCase(
-            folder="train",
-            file=file,
-            sha256=train.hashes[number],
-            part="left_out" if file in reasons else "val" if number in held_out else "train",
-            reason=reasons.get(file),
-            laterality=header.laterality,
-            view=header.view,
-            modality=header.modality,
-        )
-        for number, (file, header) in enumerate(zip(train.folder.files, train.folder.headers(), strict=True))
-    ]
+    table = train.table.with_columns(
+        part=[
+            "left_out" if file in reasons else "val" if number in held_out else "train"
+            for number, file in enumerate(train.folder.files)
+        ],
+        reason=[reasons.get(file) for file in train.folder.files],
+    )
+    cases = split_cases("train", table)
     if val is not None:
-        cases += [
-            SplitCase(
-                folder="val",
-                file=file,
-                sha256=digest,
-                part="val",
-                laterality=header.laterality,
-                view=header.view,
-                modality=header.modality,
-            )
-            for file, digest, header in zip(val.folder.files, val.hashes, val.folder.headers(), strict=True)
-        ]
+        cases += split_cases("val", val.table.with_columns(part=["val"] * len(val)))
     return SplitFile(
         description=description, seed=seed, on_leak=on_leak, class_names=list(names), groups=len(twins), cases=cases
     )
+
+
+def split_cases(folder: Literal["train", "val"], table: CaseTable) -> list[SplitCase]:
+    """Return the cases of a table as a split keeps them: with its columns part and sha256, and what else of it is known."""
+    return [
+        SplitCase.model_validate(
+            {
+                "folder": folder,
+                "file": case.file,
+                "label": case.label,
+                "sha256": case.sha256,
+                "part": case.part,
+                "reason": case.reason,
+                "laterality": case.breast,
+                "view": case.view,
+                "modality": case.modality,
+            }
+        )
+        for case in table.cases()
+    ]
 
 
 def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str, frames: bool) -> str:
@@ -384,64 +201,27 @@ def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str, 
     return "single images (patients unknown)"
 
 
+def _is_same(case: SplitCase, found: tuple[str, str] | None) -> bool:
+    """Return whether a case of a saved split still has its content and its label; `found`: hash and label today."""
+    return found is not None and case.sha256 == found[0] and case.label in (None, found[1])
+
+
 def check_split(saved: SplitFile, train: Prepared, val: Prepared | None, name: str) -> None:
     """Raise SplitInvalid unless a split speaks of exactly these images."""
-    there = {("train", file): digest for file, digest in zip(train.folder.files, train.hashes, strict=True)}
-    if val is not None:
-        there |= {("val", file): digest for file, digest in zip(val.folder.files, val.hashes, strict=True)}
-    named = {(case.folder, case.file): case.sha256 for case in saved.cases}
-    gone = sum(there.get(place) != digest for place, digest in named.items())
-    new = len(there.keys() - named.keys())
+    there: dict[tuple[str, str], tuple[str, str]] = {}
+    for part, prepared in (("train", train), ("val", val)):
+        for number, digest in enumerate(prepared.hashes if prepared is not None else ()):
+            assert prepared is not None
+            there[part, prepared.folder.files[number]] = digest, prepared.folder.label(number)
+    gone = sum(not _is_same(case, there.get((case.folder, case.file))) for case in saved.cases)
+    new = len(there.keys() - {(case.folder, case.file) for case in saved.cases})
     if gone or new:
         raise SplitInvalid(name, f"{gone} of its images are missing or changed, {new} are new")
     if saved.class_names != list(train.folder.class_names):
         raise SplitInvalid(name, f"it has the classes {', '.join(saved.class_names)}")
 
 
-def labelled_images(
-    folder: Path, class_names: Sequence[str], config: Config, on_progress: Progress | None = None
-) -> tuple[ImageSet, tuple[Skipped, ...]]:
-    """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
-    listed = with_frames(scan(folder, class_names, config.data.masks), config.preprocessing.frames)
-    prepared = preprocess_folder(listed, config, on_progress)
-    return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
-
-
-def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:
-    """Return the images that a run of `config` validated on, where they still lie as they were; raise DataNotFound."""
-    folders = known_folders(config, base, split)
-    prepared = preprocess_folder(folders.val or folders.train, config, None)
-    wanted = set(zip(split.val, split.val_sha256, strict=True))
-    there = list(zip(prepared.folder.files, prepared.hashes, strict=True))
-    indices = np.flatnonzero([image in wanted for image in there])
-    if not len(indices):
-        raise DataNotFound(str(prepared.folder.root))
-    gone = sorted(name for name, _ in wanted - set(there))
-    return ImageSet(prepared, indices), tuple(Skipped(name, "there is no such file") for name in gone)
-
-
-def preprocess_folder(folder: ImageFolder, config: Config, on_progress: Progress | None) -> Prepared:
-    """Return the images of a folder as `config` prepares them."""
-    return prepare(
-        folder,
-        config.preprocessing,
-        config.data.image_size,
-        workers=config.data.num_workers,
-        limit_gb=config.system.cache_gb,
-        on_progress=on_progress,
-    )
-
-
-def _scan_optional(
-    name: str | None, base: Path, class_names: Sequence[str], config: Config, known: Collection[str]
-) -> ImageFolder | None:
-    path = local_place(base, name) if name else None
-    if path is None or not path.is_dir():
-        return None
-    return with_frames(scan(path, class_names, config.data.masks, known), config.preprocessing.frames)
-
-
-def _check_complete(val: ImageFolder, class_names: Sequence[str]) -> None:
+def _check_complete(val: CaseTable, class_names: Sequence[str]) -> None:
     present = [name for number, name in enumerate(val.class_names) if np.any(val.labels == number)]
     if len(present) != len(class_names):
         raise ClassesDiffer(as_written(val.root), present, list(class_names))

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from breastai.data.cases.cases import Folders, check_patients, list_folders
 from breastai.data.cases.data_split import split
+from breastai.data.cases.run_folders import Folders, check_patients, list_folders
 from breastai.data.cases.run_warnings import params_of, patient_doubts, unused_beside
 from breastai.data.cases.split_groups import split_groups
 from breastai.data.decoders.decoder_table import readable_start
 from breastai.data.patients.patient_ids import patients_in
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_questions import open_questions
 from breastai.data.sources.masks import BY_NAME
 from breastai.domain.config import Config
@@ -102,7 +102,7 @@ def _forewarnings(config: Config, folders: Folders, base: Path) -> Iterator[Data
         yield DataWarning(code=code, params=params_of(doubt))
 
 
-def _place(folder: ImageFolder) -> str:
+def _place(folder: CaseTable) -> str:
     written = as_written(folder.root)
     return written if is_remote(written) else folder.root.as_posix()
 

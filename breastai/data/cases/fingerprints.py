@@ -15,7 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.cases.cases import Cases, ImageSet
+from breastai.data.cases.cases import Cases
+from breastai.data.cases.image_set import ImageSet
 from breastai.data.decoders.decoder_table import decode
 from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates.near_duplicates import find_duplicates, thumbnail

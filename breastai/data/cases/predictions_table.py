@@ -1,6 +1,5 @@
 """A table of predictions: a CSV of labels and probabilities of any model, read with every fault named by its cell."""
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.patients.patient_ids import file_key
+from breastai.data.user_tables import TableUnreadable, file_key, read_table
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
 
 _PREFIX = "p_"
-_MAX_TABLE_BYTES = 2**28
 _LISTED_PROBLEMS = 10
 _ROWS_TOLD = 5000
 # Probabilities written with few digits do not quite sum to 1.
@@ -211,23 +209,9 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     if not path.is_file():
         raise DataNotFound(path.name)
     try:
-        if path.stat().st_size > _MAX_TABLE_BYTES:
-            raise PredictionsInvalid(path.name, [f"expected at most {_MAX_TABLE_BYTES >> 20} MiB"])
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise PredictionsInvalid(path.name, ["expected UTF-8 text; save it as CSV UTF-8"]) from None
-    except OSError as error:
-        raise PredictionsInvalid(path.name, [error.strerror or str(error)]) from None
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    rows: list[tuple[int, list[str]]] = []
-    reader = csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True)
-    try:
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                rows.append((reader.line_num, stripped))
-    except csv.Error as error:
-        raise PredictionsInvalid(path.name, [f"row {reader.line_num}: {error}"]) from None
-    if not rows:
+        table = read_table(path)
+    except TableUnreadable as fault:
+        raise PredictionsInvalid(path.name, [fault.reason]) from None
+    if not table.columns:
         raise PredictionsInvalid(path.name, ["row 1: expected the names of the columns, got an empty file"])
-    return rows[0][1], rows[1:]
+    return list(table.columns), [(row.number, list(row.cells)) for row in table.rows]

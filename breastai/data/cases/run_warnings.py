@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from breastai.data.cases.cases import Folders
+from breastai.data.cases.run_folders import Folders
 from breastai.data.patients.patient_rules import Doubt, doubts
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.layout import unused_folders
 from breastai.domain.class_words import split_of
 from breastai.domain.config import Config
@@ -61,12 +61,12 @@ def told_before(config: Config, folders: Folders, base: Path) -> Iterator[Log]:
 def unused_beside(folders: Folders) -> list[str]:
     """Return the folders with images beside those of the splits that take no part in a run."""
     used = [folder.root for folder in folders.by_split().values()]
-    used += [root for folder in folders.by_split().values() for root in folder.parts.values()]
+    used += [root for folder in folders.by_split().values() for root in folder.roots.values()]
     root = folders.train.root
     return [] if split_of(root.name) is None else unused_folders(root.parent, used)
 
 
-def patient_doubts(config: Config, folders: list[ImageFolder], base: Path) -> list[Doubt]:
+def patient_doubts(config: Config, folders: list[CaseTable], base: Path) -> list[Doubt]:
     """Return what is doubtful of the patients of some folders, or the rule they offer."""
     return doubts(folders, config.evaluation.patient_id, base)
 

@@ -1,21 +1,19 @@
 """Patient ids: which images show the same patient, by the rule of the configuration."""
 
-import csv
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from breastai.data.decoders.decoder_table import file_header
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
+from breastai.data.user_tables import TableUnreadable, match_files, read_table
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace
 
-_MAX_TABLE_BYTES = 2**28
 # What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL)
 
@@ -46,12 +44,12 @@ def patient_ids(
     return [patient for patient in found if patient]
 
 
-def patients_in(folder: ImageFolder, rule: PatientIdRule | None, base: Path) -> list[str] | None:
+def patients_in(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> list[str] | None:
     """Return the patient of each image of a folder, or of several taken as one; raises what `patient_ids` does."""
-    if not folder.parts:
+    if not folder.roots:
         return patient_ids(folder.files, rule, base, folder.root)
     found: dict[str, str] = {}
-    for part, root in folder.parts.items():
+    for part, root in folder.roots.items():
         files = [file.removeprefix(f"{part}/") for file in folder.files if file.startswith(f"{part}/")]
         patients = patient_ids(files, rule, base, root)
         if patients is None:
@@ -60,13 +58,13 @@ def patients_in(folder: ImageFolder, rule: PatientIdRule | None, base: Path) -> 
     return [found[file] for file in folder.files]
 
 
-def plain_ids(folder: ImageFolder, rule: PatientIdRule, base: Path) -> list[str | None]:
+def plain_ids(folder: CaseTable, rule: PatientIdRule, base: Path) -> list[str | None]:
     """Return the patient of each image as names and headers have it, not hashed: to be looked at, never to be kept."""
-    if not folder.parts:
+    if not folder.roots:
         lookup = _lookup([file_of(file) for file in folder.files], rule, base, folder.root, hashes=False)
         return [lookup(file_of(file)) for file in folder.files]
     found: dict[str, str | None] = {}
-    for part, root in folder.parts.items():
+    for part, root in folder.roots.items():
         files = [file_of(file.removeprefix(f"{part}/")) for file in folder.files if file.startswith(f"{part}/")]
         lookup = _lookup(files, rule, base, root, hashes=False)
         found |= {f"{part}/{file}": lookup(file) for file in files}
@@ -146,61 +144,26 @@ def _by_header(folder: Path, salt: bytes | None, part: _Lookup | None) -> _Looku
 
 
 def _by_table(files: Sequence[str], path: Path) -> _Lookup:
-    patients = _read_table(path)
-    names_in_table = Counter(PurePosixPath(file).name for file in patients)
-    names_in_folder = Counter(file_key(PurePosixPath(file).name) for file in files)
-    by_name = {PurePosixPath(file).name: patient for file, patient in patients.items()}
-
-    def find(file: str) -> str | None:
-        key = file_key(file)
-        if key in patients:
-            return patients[key]
-        name = PurePosixPath(key).name
-        return by_name[name] if names_in_table[name] == 1 and names_in_folder[name] == 1 else None
-
-    return find
+    patients = _read_patients(path)
+    named = match_files(files, list(patients))
+    return lambda file: patients[named[file]] if file in named else None
 
 
-def _read_table(path: Path) -> dict[str, str]:
-    """Return the patient of each file named in a CSV with the columns file and patient_id, however separated."""
+def _read_patients(path: Path) -> dict[str, str]:
+    """Return the patient of each file named in a CSV with the columns file and patient_id."""
     try:
-        if path.stat().st_size > _MAX_TABLE_BYTES:
-            raise PatientIdInvalid(f"{path.name} is larger than {_MAX_TABLE_BYTES >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise PatientIdInvalid(f"{path} can't be opened ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise PatientIdInvalid(f"{path.name} is not UTF-8 text; save it as CSV UTF-8") from None
-    header = text.partition("\n")[0]
-    separator = max(",;\t", key=header.count)
-    patients: dict[str, str] = {}
-    try:
-        rows = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
-        columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-        if not {"file", "patient_id"} <= columns.keys():
-            raise PatientIdInvalid(
-                f"{path.name} lacks the columns file and patient_id (it has: {', '.join(columns) or 'none'})"
-            )
-        first: dict[str, int] = {}
-        for row in rows:
-            file, patient = (_cell(row, columns[name]) for name in ("file", "patient_id"))
-            if not file:
-                continue
-            before = first.setdefault(file_key(file), rows.line_num)
-            if before != rows.line_num:
-                other = patients[file_key(file)]
-                twice = f"{path.name}, row {rows.line_num} repeats the file {file} of row {before}"
-                raise PatientIdInvalid(twice if other == patient else f"{twice} and names two patients for it")
-            patients[file_key(file)] = patient
-    except csv.Error as error:
-        raise PatientIdInvalid(f"{path.name} is not readable as CSV ({error})") from None
-    return patients
-
-
-def _cell(row: dict[str, str], column: str) -> str:
-    return (row.get(column) or "").strip()
-
-
-def file_key(file: str) -> str:
-    """Return `file` as tables and systems may write it: forward slashes, composed accents."""
-    return unicodedata.normalize("NFC", file.replace("\\", "/")).removeprefix("./")
+        table = read_table(path)
+    except TableUnreadable as fault:
+        raise PatientIdInvalid(f"{path.name}: {fault.reason}") from None
+    places = table.places()
+    if not {"file", "patient_id"} <= places.keys():
+        raise PatientIdInvalid(
+            f"{path.name} lacks the columns file and patient_id (it has: {', '.join(places) or 'none'})"
+        )
+    rows, repeated = table.by_file(places["file"])
+    for row, before in repeated:
+        file, patient = row.cell(places["file"]), places["patient_id"]
+        twice = f"{path.name}, row {row.number} repeats the file {file} of row {before.number}"
+        same = row.cell(patient) == before.cell(patient)
+        raise PatientIdInvalid(twice if same else f"{twice} and names two patients for it")
+    return {file: row.cell(places["patient_id"]) for file, row in rows.items()}

@@ -15,7 +15,7 @@ import numpy as np
 
 from breastai.data.decoders.decoder_table import file_header, header_of
 from breastai.data.patients.patient_ids import lookup_of, plain_ids
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
 from breastai.domain.class_words import meaning_of
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule
@@ -61,7 +61,7 @@ class Doubt:
         return str(self.params["setting"]) if self.params.get("setting") else None
 
 
-def doubts(folders: Sequence[ImageFolder], rule: PatientIdRule | None, base: Path) -> list[Doubt]:
+def doubts(folders: Sequence[CaseTable], rule: PatientIdRule | None, base: Path) -> list[Doubt]:
     """Return what is doubtful of the patients of some folders by a rule; without a rule, the one they offer if any."""
     if rule is None:
         offered = offered_rule(folders, base)
@@ -77,7 +77,7 @@ def doubts(folders: Sequence[ImageFolder], rule: PatientIdRule | None, base: Pat
 
 
 def _doubts(
-    folders: Sequence[ImageFolder], by_file: Mapping[str, str], rule: PatientIdRule, base: Path
+    folders: Sequence[CaseTable], by_file: Mapping[str, str], rule: PatientIdRule, base: Path
 ) -> Iterator[Doubt]:
     ids = set(by_file.values())
     counts = {"images": len(by_file), "patients": len(ids)}
@@ -120,7 +120,7 @@ def _doubts(
         yield doubt("patients.views" if views else "patients.one_each", (), None, fewer)
 
 
-def offered_rule(folders: Sequence[ImageFolder], base: Path) -> tuple[PatientIdRule, int] | None:
+def offered_rule(folders: Sequence[CaseTable], base: Path) -> tuple[PatientIdRule, int] | None:
     """Return a rule by which some images share patients, and how many patients those are; None where nothing tells.
 
     From DICOM headers, from folders below the class, or from the beginnings of files' names.
@@ -148,15 +148,15 @@ def as_setting(rule: PatientIdRule) -> str:
     return json.dumps(rule.model_dump(mode="json", exclude_none=True))
 
 
-def _offer(folders: Sequence[ImageFolder], rule: PatientIdRule, patients: int) -> Doubt:
+def _offer(folders: Sequence[CaseTable], rule: PatientIdRule, patients: int) -> Doubt:
     images = sum(len(folder) for folder in folders)
     return Doubt("patients.offered", (), {"images": images, "patients": patients, "setting": as_setting(rule)})
 
 
-def _rule_by_header(files: Sequence[tuple[ImageFolder, str]]) -> tuple[PatientIdRule, int] | None:
+def _rule_by_header(files: Sequence[tuple[CaseTable, str]]) -> tuple[PatientIdRule, int] | None:
     """Return the rule by DICOM headers, where all of some files hold ids that differ; with a pattern where ids hold views."""
     chosen = np.unique(np.linspace(0, len(files) - 1, _HEADERS_READ).round().astype(int))
-    paths = [_path(*files[number]) for number in chosen]
+    paths = [files[number][0].path_of(files[number][1]) for number in chosen]
     ids: set[str] = set()
     for path in paths:
         patient = file_header(path).patient_id
@@ -172,11 +172,6 @@ def _rule_by_header(files: Sequence[tuple[ImageFolder, str]]) -> tuple[PatientId
         if pattern is not None:
             return DicomHeader(dicom="patient_id", pattern=pattern), len(set(merged.values()))
     return plain, len(ids)
-
-
-def _path(folder: ImageFolder, file: str) -> Path:
-    part, _, rest = file.partition("/")
-    return folder.parts[part] / rest if part in folder.parts else folder.root / file
 
 
 def _mended(rule: PatientIdRule, by_file: Mapping[str, str], merged: Mapping[str, str]) -> PatientIdRule | None:
@@ -243,7 +238,7 @@ def _longer_ids(ids: set[str]) -> dict[str, str]:
     return longer
 
 
-def _headers_differ(folders: Sequence[ImageFolder]) -> bool:
+def _headers_differ(folders: Sequence[CaseTable]) -> bool:
     """Return whether DICOM headers name several breasts or views."""
     paths = [folder.path(number) for folder in folders for number in range(len(folder))][:_HEADERS_READ]
     headers = [header_of(path) for path in paths]

@@ -1,18 +1,15 @@
 """Subgroups: what a CSV says of each image besides its class (device, density, age), to judge a model on each part."""
 
-import csv
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from breastai.data.decoders.decoder_table import header_of
-from breastai.data.patients.patient_ids import file_key
 from breastai.data.sources.frames import file_of
+from breastai.data.user_tables import Row, TableUnreadable, file_key, match_files, read_table
 from breastai.domain.errors import SubgroupsInvalid
 
-_MAX_TABLE_BYTES = 2**28
 # A column of numbers with more different values than this is cut into bands: nobody asks for the age of 53 alone.
 _MOST_NUMBERS = 6
 _AGE_BANDS = (40, 50, 60, 70)
@@ -26,16 +23,9 @@ def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
     when the table can't be used, or names none of the files.
     """
     columns, rows = _read(path)
-    names_in_table = Counter(PurePosixPath(file).name for file in rows)
     wholes = [file_of(file) for file in files]
-    names_in_folder = Counter(PurePosixPath(file_key(file)).name for file in dict.fromkeys(wholes))
-    by_name = {PurePosixPath(file).name: row for file, row in rows.items()}
-    found: list[dict[str, str]] = []
-    for file in wholes:
-        key = file_key(file)
-        name = PurePosixPath(key).name
-        once = names_in_table[name] == 1 and names_in_folder[name] == 1
-        found.append(rows.get(key) or (by_name[name] if once else {}))
+    named = match_files(list(dict.fromkeys(wholes)), list(rows))
+    found = [rows[named[file]] if file in named else {} for file in wholes]
     if not any(found):
         example = files[0] if files else "none"
         raise SubgroupsInvalid(path.name, f"expected the images judged in its column file, such as {example}")
@@ -53,41 +43,28 @@ def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:
 
 
 def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Return the columns that are subgroups, and by file what each says of it."""
     try:
-        if path.stat().st_size > _MAX_TABLE_BYTES:
-            raise SubgroupsInvalid(path.name, f"expected at most {_MAX_TABLE_BYTES >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise SubgroupsInvalid(path.name, error.strerror or str(error)) from None
-    except UnicodeDecodeError:
-        raise SubgroupsInvalid(path.name, "expected UTF-8 text; save it as CSV UTF-8") from None
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    try:
-        table = list(csv.reader(text.splitlines(), delimiter=separator, skipinitialspace=True))
-    except csv.Error as error:
-        raise SubgroupsInvalid(path.name, str(error)) from None
-    header = [name.strip() for name in table[0]] if table else []
-    places = {name.lower(): place for place, name in enumerate(header)}
-    columns = [name for name in header if name and name.lower() not in _NOT_SUBGROUPS]
+        table = read_table(path)
+    except TableUnreadable as fault:
+        raise SubgroupsInvalid(path.name, fault.reason) from None
+    places = table.places()
+    columns = [name for name in table.columns if name and name.lower() not in _NOT_SUBGROUPS]
     if "file" not in places or not columns:
         raise SubgroupsInvalid(
-            path.name, f"expected a column file and one for each subgroup, got {', '.join(header) or 'none'}"
+            path.name, f"expected a column file and one for each subgroup, got {', '.join(table.columns) or 'none'}"
         )
-    rows: dict[str, dict[str, str]] = {}
-    first: dict[str, int] = {}
-    for number, cells in enumerate(table[1:], 2):
-        stripped = [cell.strip() for cell in cells] + [""] * (len(header) - len(cells))
-        file = file_key(stripped[places["file"]])
-        if not file:
-            continue
-        row = {name: stripped[places[name.lower()]] for name in columns}
-        before = first.setdefault(file, number)
-        if before != number:
-            same = f"row {number} repeats the file {file} of row {before}"
-            other = f"row {number} says otherwise of {file} than row {before}"
-            raise SubgroupsInvalid(path.name, same if rows[file] == row else other)
-        rows[file] = row
-    return columns, rows
+
+    def values(row: Row) -> dict[str, str]:
+        return {name: row.cell(places[name.lower()]) for name in columns}
+
+    rows, repeated = table.by_file(places["file"])
+    for row, before in repeated:
+        file = file_key(row.cell(places["file"]))
+        same = f"row {row.number} repeats the file {file} of row {before.number}"
+        other = f"row {row.number} says otherwise of {file} than row {before.number}"
+        raise SubgroupsInvalid(path.name, same if values(row) == values(before) else other)
+    return columns, {file: values(row) for file, row in rows.items()}
 
 
 def _banded(column: str, values: list[str]) -> list[str]:

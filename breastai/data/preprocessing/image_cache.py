@@ -29,7 +29,7 @@ from breastai.data.decoders.file_content import read_content
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.model_images import decode_for, reading_logs
 from breastai.data.preprocessing.preprocess import PREPROCESSING_VERSION, preprocess
-from breastai.data.sources.class_folders import ImageFolder, Skipped
+from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.frames import file_of
 from breastai.data.sources.masks import TWO_VALUED, is_two_valued
 from breastai.domain.config import PreprocessingSettings
@@ -39,6 +39,8 @@ from breastai.storage.private_files import make_tree_private, open_private, priv
 from breastai.storage.remote_mirror import as_written
 
 CACHE_VERSION = 2
+
+Progress = Callable[[int, int], None]
 
 _HEADER = struct.Struct("<4sIIIIII")
 _MAGIC = b"BAI2"
@@ -89,7 +91,7 @@ class Prepared:
     from being cached, or None.
     """
 
-    folder: ImageFolder
+    folder: CaseTable
     skipped: tuple[Skipped, ...]
     hashes: tuple[str, ...]
     original_sizes: tuple[tuple[int, int], ...]
@@ -102,6 +104,11 @@ class Prepared:
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    @property
+    def table(self) -> CaseTable:
+        """The cases, with the hash of each and what its header says."""
+        return self.folder.with_headers(self.folder.headers()).with_columns(sha256=self.hashes)
 
     def logs(self) -> Iterator[Log]:
         """Yield what must be told of how the images were read."""
@@ -129,13 +136,13 @@ class Prepared:
 
 
 def prepare(
-    folder: ImageFolder,
+    folder: CaseTable,
     preprocessing: PreprocessingSettings,
     image_size: int,
     workers: int,
     cache_root: Path | None = None,
     limit_gb: float = 20,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Prepared:
     """Decode and preprocess every image of `folder` that is not in the cache yet, `workers` at a time.
 
@@ -189,7 +196,7 @@ def default_cache_root() -> Path:
 class _Maker:
     """Makes entries from several threads, and remembers what went wrong with the disk."""
 
-    def __init__(self, folder: ImageFolder, store: _Store) -> None:
+    def __init__(self, folder: CaseTable, store: _Store) -> None:
         self._folder = folder
         self._store = store
         self._lock = threading.Lock()
@@ -220,7 +227,7 @@ class _Maker:
         return _Entry(digest, original, pixels if fits else None)
 
 
-def _may_be_mask(folder: ImageFolder, file: str) -> bool:
+def _may_be_mask(folder: CaseTable, file: str) -> bool:
     return folder.masks_kept or file_of(file) in folder.known
 
 
@@ -338,7 +345,7 @@ def _make_room(root: Path, kept: set[Path], limit_gb: float) -> str | None:
     return None
 
 
-def _check_classes(folder: ImageFolder, readable: ImageFolder, unreadable: Sequence[Skipped]) -> None:
+def _check_classes(folder: CaseTable, readable: CaseTable, unreadable: Sequence[Skipped]) -> None:
     """Raise UnreadableClass for a class of `folder` that has images but no readable one."""
     class_of = {file: int(label) for file, label in zip(folder.files, folder.labels, strict=True)}
     for label, (class_name, count) in enumerate(readable.counts().items()):

@@ -3,16 +3,15 @@
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from breastai.data.decoders.decoder import Header
-from breastai.data.decoders.decoder_table import header_of, is_image_by_content
+from breastai.data.decoders.decoder_table import is_image_by_content
+from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.masks import IN_FOLDER, is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
@@ -45,98 +44,12 @@ _REORDER = (
 MaskRule = Literal["leave_out", "keep"]
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A file that is not used, and why."""
-
-    file: str
-    reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class ImageFolder:
-    """The images below `root`: `files[i]`, relative and with forward slashes, is of class `class_names[labels[i]]`.
-
-    `labels` has shape (N,) and can't be written to. `masks` are outlines, regions and crops beside images, each with
-    the reason in `mask_reasons`; they are no images of a class and stand in no other list. `parts`: of several folders
-    taken as one, the folder in which the images lie whose names begin with such a part. `known`: images whatever their
-    pixels look like, all of them when `masks_kept`.
-    """
-
-    root: Path
-    files: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    class_names: tuple[str, ...]
-    skipped: tuple[Skipped, ...] = ()
-    masks: tuple[str, ...] = ()
-    parts: Mapping[str, Path] = field(default_factory=dict)
-    mask_reasons: Mapping[str, str] = field(default_factory=dict)
-    masks_kept: bool = False
-    known: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        self.labels.flags.writeable = False
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def path(self, index: int) -> Path:
-        """Return where image `index` lies."""
-        part, _, rest = self.files[index].partition("/")
-        return self.parts[part] / rest if part in self.parts else self.root / self.files[index]
-
-    def headers(self) -> list[Header]:
-        """Return what the header of each image says."""
-        return [header_of(self.path(index)) for index in range(len(self))]
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of images of each class, classes without one included."""
-        totals = np.bincount(self.labels, minlength=len(self.class_names))
-        return {name: int(total) for name, total in zip(self.class_names, totals, strict=True)}
-
-    def subset(self, indices: Sequence[int] | npt.NDArray[np.integer]) -> "ImageFolder":
-        """Return the same folder with only the images at `indices`, in that order."""
-        chosen = np.asarray(indices, dtype=np.int64)
-        files = tuple(self.files[index] for index in chosen)
-        return replace(self, files=files, labels=self.labels[chosen])
-
-    def with_class_names(self, files: Sequence[str]) -> "ImageFolder":
-        """Return the same folder with other names for its images."""
-        return replace(self, files=tuple(files))
-
-    def without(self, files: Iterable[str]) -> "ImageFolder":
-        """Return the same folder without the images named."""
-        left_out = frozenset(files)
-        return self.subset([index for index, file in enumerate(self.files) if file not in left_out])
-
-
-def pool_folders(folders: Mapping[str, ImageFolder]) -> ImageFolder:
-    """Return several folders of the same classes as one; the names of its files begin with that of their folder."""
-    first = next(iter(folders.values()))
-    return ImageFolder(
-        root=first.root,
-        files=tuple(f"{part}/{file}" for part, folder in folders.items() for file in folder.files),
-        labels=np.concatenate([folder.labels for folder in folders.values()]),
-        class_names=first.class_names,
-        skipped=tuple(
-            Skipped(f"{part}/{item.file}", item.reason) for part, folder in folders.items() for item in folder.skipped
-        ),
-        masks=tuple(f"{part}/{file}" for part, folder in folders.items() for file in folder.masks),
-        parts={part: folder.root for part, folder in folders.items()},
-        mask_reasons={
-            f"{part}/{file}": reason for part, folder in folders.items() for file, reason in folder.mask_reasons.items()
-        },
-        masks_kept=first.masks_kept,
-        known=frozenset(f"{part}/{file}" for part, folder in folders.items() for file in folder.known),
-    )
-
-
 def scan(
     root: Path,
     expected_classes: Sequence[str] | None = None,
     masks_are: MaskRule = "leave_out",
     known: Collection[str] = (),
-) -> ImageFolder:
+) -> CaseTable:
     """Return the images in the class folders of `root`, ordered by path, the same on every system.
 
     Class folders may be written in any case and are merged under their lower-case name; folders inside them
@@ -191,7 +104,7 @@ def scan(
         reason = IN_FOLDER.format(name=name)
         masks |= {file: reason for path in paths for file, fault in _walk(root, path) if fault is None}
     skipped += [item for items in left_out.values() for item in items]
-    return ImageFolder(
+    return CaseTable(
         root=root,
         files=tuple(file for file, _ in images),
         labels=np.array([label for _, label in images], dtype=np.int64),
@@ -202,6 +115,11 @@ def scan(
         masks_kept=masks_are == "keep",
         known=frozenset(known),
     )
+
+
+def class_of_file(root: Path, file: str) -> str:
+    """Return the class of an image in the class folders of `root`, by its name."""
+    return canonical_class(file.partition("/")[0])
 
 
 @dataclass(frozen=True)

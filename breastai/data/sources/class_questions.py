@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from breastai.data.decoders.decoder_table import read_image
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.masks import is_two_valued
 from breastai.domain.class_words import are_identifiers
 from breastai.domain.config import Config
@@ -25,7 +25,7 @@ _LISTED = 5
 _LOOKED_AT = 6
 
 
-def check_classes(config: Config, folder: ImageFolder) -> None:
+def check_classes(config: Config, folder: CaseTable) -> None:
     """Raise the first question about the classes of the training images that the configuration leaves open.
 
     ManyClasses, ClassesAreIdentifiers, ClassOfMasks, TargetClassNeeded, SeveralDiseases; and TargetClassUnknown.
@@ -34,7 +34,7 @@ def check_classes(config: Config, folder: ImageFolder) -> None:
         raise question
 
 
-def open_questions(config: Config, folder: ImageFolder) -> Iterator[InputError]:
+def open_questions(config: Config, folder: CaseTable) -> Iterator[InputError]:
     """Yield the questions about the classes of a folder that the configuration leaves open, as errors."""
     names, place = list(folder.class_names), as_written(folder.root)
     if not config.data.accept_classes:
@@ -50,7 +50,7 @@ def open_questions(config: Config, folder: ImageFolder) -> Iterator[InputError]:
         yield question
 
 
-def _classes_of_masks(folder: ImageFolder) -> Iterator[str]:
+def _classes_of_masks(folder: CaseTable) -> Iterator[str]:
     """Yield the classes of which all images looked at are pictures of two values."""
     for label, name in enumerate(folder.class_names):
         numbers = np.flatnonzero(folder.labels == label)
@@ -59,7 +59,7 @@ def _classes_of_masks(folder: ImageFolder) -> Iterator[str]:
             yield name
 
 
-def _is_mask(folder: ImageFolder, number: int) -> bool:
+def _is_mask(folder: CaseTable, number: int) -> bool:
     try:
         return is_two_valued(read_image(folder.path(number)))
     except ImageUnreadable:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from breastai.data.decoders.decoder_table import decoder_of
 from breastai.data.decoders.file_content import frame_of
-from breastai.data.sources.class_folders import ImageFolder
+from breastai.data.sources.case_table import CaseTable
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
 Frames = Literal["middle", "each"]
@@ -31,7 +31,7 @@ def frames_of(path: Path, frames: Frames) -> list[Path]:
     return [path] if len(numbers) < 2 else [path.with_name(f"{path.name}#{number}") for number in numbers]
 
 
-def with_frames(folder: ImageFolder, frames: Frames) -> ImageFolder:
+def with_frames(folder: CaseTable, frames: Frames) -> CaseTable:
     """Return the folder with every frame and page of its files as an image, or as it is."""
     if frames == "middle":
         return folder
@@ -42,7 +42,7 @@ def with_frames(folder: ImageFolder, frames: Frames) -> ImageFolder:
         names = [file] if len(found) == 1 else [f"{file}{image.name[len(Path(file).name) :]}" for image in found]
         numbers += [number] * len(names)
         files += names
-    return folder.subset(numbers).with_class_names(files)
+    return folder.subset(numbers).with_files(files)
 
 
 def by_file(files: Sequence[str]) -> list[str] | None:

@@ -36,7 +36,7 @@ def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "v
     names, hashes = getattr(manifest.split, part), getattr(manifest.split, f"{part}_sha256")
     count = min(at_most, len(names), max(1, _MAX_BYTES // (side * side * 3)))
     chosen: list[int] = np.unique(np.linspace(0, len(names) - 1, count).round().astype(int)).tolist() if count else []
-    classes = [canonical_class(name) for name in manifest.class_names]
+    labels_of = _labels(getattr(manifest.split, f"{part}_labels"), names, manifest.class_names)
     images: list[np.ndarray] = []
     labels: list[int] = []
     for number in chosen:
@@ -45,17 +45,28 @@ def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "v
             if content is not None:
                 settings = manifest.config.preprocessing
                 pixels = preprocess(decode_for(content, names[number], settings).pixels, settings, side)
-                labels.append(_label(names[number], classes))
+                labels.append(labels_of[number])
                 images.append(pixels)
-        except (BreastAIError, ValueError):
+        except BreastAIError:
             continue
     if not images:
         return SplitImages(np.empty((0, side, side, 3), np.uint8), np.empty(0, np.int64))
     return SplitImages(np.stack(images), np.array(labels, dtype=np.int64))
 
 
-def _label(name: str, classes: list[str]) -> int:
-    """Return the class of an image by its name, in which a part such as train/ may come first; raise ValueError."""
+def _labels(kept: list[str], names: list[str], class_names: list[str]) -> list[int]:
+    """Return the number of the class of each image, as the checkpoint kept it.
+
+    One that kept none is of a time when the first folder of an image's name was its class.
+    """
+    if kept:
+        return [class_names.index(label) for label in kept]
+    classes = [canonical_class(name) for name in class_names]
+    return [_label_by_name(name, classes) for name in names]
+
+
+def _label_by_name(name: str, classes: list[str]) -> int:
+    """Return the class of an image by its name, in which a part such as train/ may come first."""
     first, *rest = PurePosixPath(name).parts
     found = canonical_class(first)
     return classes.index(found if found in classes or not rest else canonical_class(rest[0]))

@@ -12,12 +12,13 @@ from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_eve
 from breastai.clinical.evidence import compare, gather_evidence
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.background import run_with_progress
-from breastai.data.cases.cases import ImageSet, labelled_images, validation_images
 from breastai.data.cases.fingerprints import find_overlap, read_fingerprints
+from breastai.data.cases.image_set import ImageSet, labelled_images, validation_images
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.patients.subgroups import subgroups_in, subgroups_of
-from breastai.data.sources.class_folders import Listed, Skipped
+from breastai.data.sources.case_table import Skipped
+from breastai.data.sources.class_folders import Listed
 from breastai.data.sources.frames import by_file, files_of
 from breastai.data.sources.layout import data_root, split_folders
 from breastai.domain.config import PreprocessingSettings

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from breastai.data.cases.cases import ImageSet
+from breastai.data.cases.image_set import ImageSet
 from breastai.engine.image_statistics import COUNT, image_statistics
 from breastai.engine.network.loader import evaluation_batches
 from breastai.engine.network.models import Classifier, normalize

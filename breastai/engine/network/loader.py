@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import WeightedRandomSampler
 
-from breastai.data.cases.cases import ImageSet
+from breastai.data.cases.image_set import ImageSet
 from breastai.data.preprocessing.augment import augment
 from breastai.domain.config import AugmentationSettings
 from breastai.engine.network.runtime import available_cores

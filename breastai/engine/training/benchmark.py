@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from breastai.data.cases.cases import ImageSet, list_folders, preprocess_folder
+from breastai.data.cases.image_set import ImageSet, preprocess_folder
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.data.preprocessing.image_cache import prepare
-from breastai.data.sources.class_folders import scan
+from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.layout import folder_of_split
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
@@ -67,7 +68,7 @@ def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSe
     else:
         write_sample_data(folder / "sample", per_class=_SAMPLE_PER_CLASS)
         prepared = prepare(
-            scan(folder / "sample" / "train"),
+            read_cases(folder / "sample" / "train"),
             config.preprocessing,
             config.data.image_size,
             workers=config.data.num_workers,

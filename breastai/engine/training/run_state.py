@@ -385,5 +385,7 @@ def _split_record(cases: Cases) -> SplitRecord:
         val=cases.val.files,
         train_sha256=cases.train.hashes,
         val_sha256=cases.val.hashes,
+        train_labels=cases.train.class_of_each,
+        val_labels=cases.val.class_of_each,
         description=cases.split_description,
     )

@@ -12,8 +12,9 @@ from threading import Thread
 from breastai.clinical.audit_job import audit_event, audited_thumbnails
 from breastai.clinical.leak_gate import pass_gate
 from breastai.data.background import read_with_progress
-from breastai.data.cases.cases import Cases, Folders, gather_cases, known_folders, usable_folders, with_answers
+from breastai.data.cases.cases import Cases, gather_cases
 from breastai.data.cases.fingerprints import fingerprints_of
+from breastai.data.cases.run_folders import Folders, known_folders, usable_folders, with_answers
 from breastai.data.cases.run_warnings import told_before
 from breastai.data.sources.layout import resolved_config
 from breastai.domain.config import Config

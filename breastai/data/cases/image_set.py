@@ -1,0 +1,101 @@
+"""Sets of prepared images: a part of a split, the labelled images of an evaluation, those a run validated on."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from breastai.data.cases.run_folders import known_folders
+from breastai.data.preprocessing.image_cache import Prepared, Progress, prepare
+from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.case_table import CaseTable, Skipped
+from breastai.domain.config import Config
+from breastai.domain.errors import (
+    DataNotFound,
+)
+from breastai.storage.checkpoints import SplitRecord
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Some of the prepared images: one part of a split."""
+
+    prepared: Prepared
+    indices: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def image(self, position: int) -> np.ndarray:
+        """Return the image at `position` of this set, preprocessed: uint8 (S, S, 3)."""
+        return self.prepared.image(int(self.indices[position]))
+
+    def subset(self, positions: np.ndarray) -> "ImageSet":
+        """Return the images at `positions` of this set, in that order."""
+        return ImageSet(self.prepared, self.indices[positions])
+
+    @property
+    def image_size(self) -> int:
+        """The side of the images, in pixels."""
+        return self.prepared.image_size
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class numbers, int64 (N,)."""
+        labels: np.ndarray = self.prepared.folder.labels[self.indices]
+        return labels
+
+    @property
+    def class_of_each(self) -> list[str]:
+        """The name of the class of each image."""
+        return [self.prepared.folder.label(int(index)) for index in self.indices]
+
+    @property
+    def files(self) -> list[str]:
+        """Names relative to the set's folder, forward slashes."""
+        return [self.prepared.folder.files[index] for index in self.indices]
+
+    @property
+    def hashes(self) -> list[str]:
+        return [self.prepared.hashes[index] for index in self.indices]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of images of each class."""
+        numbers = Counter(self.labels.tolist())
+        return {name: numbers[number] for number, name in enumerate(self.prepared.folder.class_names)}
+
+
+def labelled_images(
+    folder: Path, class_names: Sequence[str], config: Config, on_progress: Progress | None = None
+) -> tuple[ImageSet, tuple[Skipped, ...]]:
+    """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
+    listed = read_cases(folder, class_names, config.data.masks, frames=config.preprocessing.frames)
+    prepared = preprocess_folder(listed, config, on_progress)
+    return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
+
+
+def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:
+    """Return the images that a run of `config` validated on, where they still lie as they were; raise DataNotFound."""
+    folders = known_folders(config, base, split)
+    prepared = preprocess_folder(folders.val or folders.train, config, None)
+    wanted = set(zip(split.val, split.val_sha256, strict=True))
+    there = list(zip(prepared.folder.files, prepared.hashes, strict=True))
+    indices = np.flatnonzero([image in wanted for image in there])
+    if not len(indices):
+        raise DataNotFound(str(prepared.folder.root))
+    gone = sorted(name for name, _ in wanted - set(there))
+    return ImageSet(prepared, indices), tuple(Skipped(name, "there is no such file") for name in gone)
+
+
+def preprocess_folder(folder: CaseTable, config: Config, on_progress: Progress | None) -> Prepared:
+    """Return the images of a folder as `config` prepares them."""
+    return prepare(
+        folder,
+        config.preprocessing,
+        config.data.image_size,
+        workers=config.data.num_workers,
+        limit_gb=config.system.cache_gb,
+        on_progress=on_progress,
+    )

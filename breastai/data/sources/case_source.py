@@ -1,0 +1,57 @@
+"""Sources of cases: ways in which images and their labels are given, one row each, and the reading of any of them.
+
+Adding a source is a module with its row, and the row in SOURCES.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.class_folders import MaskRule, class_of_file, scan
+from breastai.data.sources.frames import Frames, with_frames
+
+
+@dataclass(frozen=True)
+class CaseSource:
+    """One way to give cases.
+
+    `recognise(place)`: whether what lies there is given so. `read(place, expected_classes, masks_are, known)`: its cases,
+    as `read_cases` returns them. `label_of(place, file)`: the class of one image, without reading them all.
+    """
+
+    name: str
+    recognise: Callable[[Path], bool]
+    read: Callable[[Path, Sequence[str] | None, MaskRule, Collection[str]], CaseTable]
+    label_of: Callable[[Path, str], str]
+
+
+CLASS_FOLDERS = CaseSource("class_folders", recognise=lambda place: True, read=scan, label_of=class_of_file)
+
+# The first that recognises a place reads it. The last takes what no other does, and says what it would have expected.
+SOURCES: tuple[CaseSource, ...] = (CLASS_FOLDERS,)
+
+
+def source_of(place: Path) -> CaseSource:
+    """Return the row of the source that lies at `place`."""
+    return next(row for row in SOURCES if row.recognise(place))
+
+
+def read_cases(
+    place: Path,
+    expected_classes: Sequence[str] | None = None,
+    masks_are: MaskRule = "leave_out",
+    known: Collection[str] = (),
+    frames: Frames = "middle",
+) -> CaseTable:
+    """Return the cases given at `place`, the same in the same order on every system.
+
+    `expected_classes`, those of a model or of the training images, must be the classes found; labels then follow their
+    order. `known`: files that are no masks in any case. Raises DataNotFound, and what its source finds wrong.
+    """
+    return with_frames(source_of(place).read(place, expected_classes, masks_are, known), frames)
+
+
+def label_of(place: Path, file: str) -> str:
+    """Return the class of one image of those given at `place`, by its name."""
+    return source_of(place).label_of(place, file)

@@ -1,0 +1,172 @@
+"""Cases: an image each, with its label and all else that is known of it; and tables of them, by column."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.data.decoders.decoder import Header
+from breastai.data.decoders.decoder_table import header_of
+
+Column = tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not used, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image: its `file` as names have it, the class it is of, where it lies, and what else is known.
+
+    `breast`: L, R or B. `group`: a name that all images of its patient and all its near-duplicates share. `part`: train,
+    val, test or left_out. `sha256`: of its content, `reason` why it is left out.
+    """
+
+    file: str
+    label: str
+    path: Path
+    patient: str | None = None
+    breast: str | None = None
+    view: str | None = None
+    modality: str | None = None
+    group: str | None = None
+    part: str | None = None
+    sha256: str | None = None
+    reason: str | None = None
+
+
+# What a table may hold of each case besides its file and its label.
+COLUMNS = ("patient", "breast", "view", "modality", "group", "part", "sha256", "reason")
+
+
+@dataclass(frozen=True, eq=False)
+class CaseTable:
+    """Images and their labels: `files[i]`, with forward slashes, is of class `class_names[labels[i]]`.
+
+    Names are relative to `root`; what a name says besides is nothing that a reader may rely on: the label stands in
+    `labels`. `labels` has shape (N,) and can't be written to. `columns`: what is known of each case besides, by one of
+    COLUMNS. `masks` are outlines, regions and crops beside images, each with the reason in `mask_reasons`; they are no
+    cases. `roots`: of several tables taken as one, the folder in which the images lie whose names begin with such a part.
+    `known`: images whatever their pixels look like, all of them when `masks_kept`.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+    skipped: tuple[Skipped, ...] = ()
+    masks: tuple[str, ...] = ()
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    mask_reasons: Mapping[str, str] = field(default_factory=dict)
+    masks_kept: bool = False
+    known: frozenset[str] = frozenset()
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.labels.flags.writeable = False
+        for name, column in self.columns.items():
+            if name not in COLUMNS or len(column) != len(self.files):
+                raise ValueError(f"column {name} of {len(column)} values, {len(self.files)} cases")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def path(self, index: int) -> Path:
+        """Return where image `index` lies."""
+        return self.path_of(self.files[index])
+
+    def path_of(self, file: str) -> Path:
+        """Return where an image of this name lies, or would."""
+        part, _, rest = file.partition("/")
+        return self.roots[part] / rest if part in self.roots else self.root / file
+
+    def label(self, index: int) -> str:
+        """Return the class of image `index`."""
+        return self.class_names[int(self.labels[index])]
+
+    def case(self, index: int) -> Case:
+        """Return all that is known of image `index`."""
+        known = {name: column[index] for name, column in self.columns.items()}
+        return Case(self.files[index], self.label(index), self.path(index), **known)
+
+    def cases(self) -> Iterator[Case]:
+        """Yield the cases in their order."""
+        return (self.case(index) for index in range(len(self)))
+
+    def column(self, name: str) -> Column | None:
+        """Return what is known of each case by the name of a column; None where nothing is."""
+        return self.columns.get(name)
+
+    def with_columns(self, **columns: Sequence[str | None] | None) -> "CaseTable":
+        """Return the table with these columns; one that is None is left out."""
+        known = {name: tuple(values) for name, values in columns.items() if values is not None}
+        rest = {name: values for name, values in self.columns.items() if name not in columns}
+        return replace(self, columns=rest | known)
+
+    def with_headers(self, headers: Sequence[Header]) -> "CaseTable":
+        """Return the table with what the header of each image says of breast, view and modality."""
+        return self.with_columns(
+            breast=[header.laterality for header in headers],
+            view=[header.view for header in headers],
+            modality=[header.modality for header in headers],
+        )
+
+    def headers(self) -> list[Header]:
+        """Return what the header of each image says, read now."""
+        return [header_of(self.path(index)) for index in range(len(self))]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of images of each class, classes without one included."""
+        totals = np.bincount(self.labels, minlength=len(self.class_names))
+        return {name: int(total) for name, total in zip(self.class_names, totals, strict=True)}
+
+    def subset(self, indices: Sequence[int] | npt.NDArray[np.integer]) -> "CaseTable":
+        """Return the table with only the images at `indices`, in that order."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        files = tuple(self.files[index] for index in chosen)
+        columns = {name: tuple(values[index] for index in chosen) for name, values in self.columns.items()}
+        return replace(self, files=files, labels=self.labels[chosen], columns=columns)
+
+    def by_part(self) -> dict[str, "CaseTable"]:
+        """Return the cases of each part, by its name; of none where no part is known."""
+        parts = np.array(self.columns.get("part", ()), dtype=object)
+        return {str(part): self.subset(np.flatnonzero(parts == part)) for part in dict.fromkeys(parts) if part}
+
+    def with_files(self, files: Sequence[str]) -> "CaseTable":
+        """Return the same table with other names for its images."""
+        return replace(self, files=tuple(files))
+
+    def without(self, files: Iterable[str]) -> "CaseTable":
+        """Return the same table without the images named."""
+        left_out = frozenset(files)
+        return self.subset([index for index, file in enumerate(self.files) if file not in left_out])
+
+
+def pool_tables(tables: Mapping[str, CaseTable]) -> CaseTable:
+    """Return several tables of the same classes as one; the names of its files begin with that of their table."""
+    first = next(iter(tables.values()))
+    columns = [name for name in first.columns if all(name in table.columns for table in tables.values())]
+    return CaseTable(
+        root=first.root,
+        files=tuple(f"{part}/{file}" for part, table in tables.items() for file in table.files),
+        labels=np.concatenate([table.labels for table in tables.values()]),
+        class_names=first.class_names,
+        skipped=tuple(
+            Skipped(f"{part}/{item.file}", item.reason) for part, table in tables.items() for item in table.skipped
+        ),
+        masks=tuple(f"{part}/{file}" for part, table in tables.items() for file in table.masks),
+        roots={part: table.root for part, table in tables.items()},
+        mask_reasons={
+            f"{part}/{file}": reason for part, table in tables.items() for file, reason in table.mask_reasons.items()
+        },
+        masks_kept=first.masks_kept,
+        known=frozenset(f"{part}/{file}" for part, table in tables.items() for file in table.known),
+        columns={name: tuple(v for table in tables.values() for v in table.columns[name]) for name in columns},
+    )

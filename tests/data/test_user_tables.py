@@ -1,0 +1,71 @@
+"""Tables that users write: read the same however they were saved, and the files they name."""
+
+from pathlib import Path
+
+import pytest
+
+from breastai.data.patients.patient_ids import patient_ids
+from breastai.data.user_tables import TableUnreadable, match_files, read_table
+from breastai.domain.errors import PatientIdInvalid
+from breastai.domain.patient_settings import PatientTable
+
+TEXT = 'File,Note\na.png, x\n\nb.png,"two\nlines, one cell"\nc.png\n'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_table_reads_the_same_however_it_was_saved(
+    tmp_path: Path, encoding: str, separator: str, ending: str
+) -> None:
+    text = TEXT.replace("lines, one", "lines one").replace(",", separator).replace("\n", ending)
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns == ("File", "Note")
+    assert table.places() == {"file": 0, "note": 1}
+    # Counted as a spreadsheet does: the header is row 1, an empty row counts, a cell of two lines does not.
+    assert [row.number for row in table.rows] == [2, 4, 5]
+    assert [row.cell(1).split() for row in table.rows] == [["x"], ["two", "lines", "one", "cell"], []]
+
+
+def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\n \n")
+    assert read_table(tmp_path / "t.csv").columns == ()
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TableUnreadable, match="No such file"):
+        read_table(tmp_path / "gone.csv")
+    (tmp_path / "latin.csv").write_bytes("file\né.png\n".encode("latin-1"))
+    with pytest.raises(TableUnreadable, match="UTF-8"):
+        read_table(tmp_path / "latin.csv")
+    (tmp_path / "nul.csv").write_text("file\na.png\n" + "x" * 200_000 + "\n")
+    with pytest.raises(TableUnreadable, match="row 3: field larger"):
+        read_table(tmp_path / "nul.csv")
+    monkeypatch.setattr("breastai.data.user_tables.MAX_TABLE_BYTES", 3)
+    with pytest.raises(TableUnreadable, match="expected at most"):
+        read_table(tmp_path / "latin.csv")
+
+
+def test_the_fault_of_a_table_of_patients_names_its_file_and_row(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("file,patient_id\na.png,P1\n" + "x" * 200_000 + "\n")
+    with pytest.raises(PatientIdInvalid, match=r"p\.csv: row 3: field larger"):
+        patient_ids(["a.png"], PatientTable(csv="p.csv"), tmp_path)
+
+
+def test_each_further_row_of_a_file_is_found_with_its_first(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file\na.png\n./a.png\nx\\b.png\nx/b.png\n")
+    rows, repeated = read_table(tmp_path / "t.csv").by_file(0)
+    assert list(rows) == ["a.png", "x/b.png"]
+    assert [(row.number, first.number) for row, first in repeated] == [(3, 2), (5, 4)]
+
+
+def test_a_file_is_meant_by_its_path_or_by_a_name_that_occurs_once() -> None:
+    files = ["x/a.png", "y/a.png", "x/b.png", "x/e\u0301.png"]
+    assert match_files(files, ["x/a.png", "b.png", "\u00e9.png", "z.png"]) == {
+        "x/a.png": "x/a.png",
+        "x/b.png": "b.png",
+        "x/e\u0301.png": "\u00e9.png",
+    }
+    assert match_files(files, ["a.png"]) == {}
+    assert match_files(["x/a.png"], ["p/a.png", "q/a.png"]) == {}
