@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from breastai.apps.review_texts import TEXTS, Language, share
+from breastai.apps.review_texts import share, texts
 from breastai.data.decoders.decoder_table import header_of
 from breastai.data.preprocessing.model_images import read_for
 from breastai.data.preprocessing.thumbnails import thumbnail_uri as small_picture
@@ -66,48 +66,48 @@ def with_judgement(
     return changed
 
 
-def picture(path: Path | None, language: Language) -> str:
+def picture(path: Path | None, language: str) -> str:
     """Return an image as HTML that holds it whole, so that no copy of it comes to lie anywhere; empty when unreadable."""
     uri = None if path is None else small_picture(path, _PICTURE_SIDE)
     if uri is None:
         return ""
-    alt = html.escape(TEXTS[language]["picture"], quote=True)
+    alt = html.escape(texts(language)["picture"], quote=True)
     return f'<img src="{uri}" alt="{alt}" style="max-width:100%">'
 
 
-def rows(images: Sequence[ReviewedAnswer], language: Language) -> list[list[str]]:
+def rows(images: Sequence[ReviewedAnswer], language: str) -> list[list[str]]:
     """Return a line of the table for each image: its name, the answer, its probability, and how far that holds."""
-    texts = TEXTS[language]
+    said = texts(language)
     found = []
     for image in images:
         answer = image.answer
         if answer.label is None or answer.probabilities is None:
-            found.append([answer.file, "", "", texts["failed"]])
+            found.append([answer.file, "", "", said["failed"]])
             continue
-        state = texts["refer"] if answer.refer else texts["ok"]
+        state = said["refer"] if answer.refer else said["ok"]
         decision = answer.decision or answer.label
         found.append([answer.file, decision, share(answer.probabilities[decision], language), state])
     return found
 
 
-def explain_answer(answer: Prediction, language: Language) -> str:
+def explain_answer(answer: Prediction, language: str) -> str:
     """Return in sentences what the model says of an image."""
-    texts = TEXTS[language]
+    said = texts(language)
     if answer.label is None or answer.probabilities is None:
         reason = answer.error or ""
-        return texts["unread"].format(reason=in_french(reason) if language == "fr" else reason)
+        return said["unread"].format(reason=in_french(reason) if language == "fr" else reason)
     decision = answer.decision or answer.label
-    lines = [texts["says"].format(label=decision, probability=share(answer.probabilities[decision], language))]
+    lines = [said["says"].format(label=decision, probability=share(answer.probabilities[decision], language))]
     plausible = ", ".join(answer.plausible)
     if answer.called is not None and answer.threshold is not None and answer.target_class is not None:
         key = "called" if answer.called else "not_called"
         target_probability = share(answer.probabilities[answer.target_class], language)
         threshold = share(answer.threshold, language)
         values = {"target_class": answer.target_class, "target_probability": target_probability, "threshold": threshold}
-        lines.append(texts[key].format(**values))
-    why = texts[f"refer_{answer.refer_reason}"] if answer.refer and answer.refer_reason is not None else ""
+        lines.append(said[key].format(**values))
+    why = said[f"refer_{answer.refer_reason}"] if answer.refer and answer.refer_reason is not None else ""
     if plausible and "{plausible}" not in why:
-        lines.append(texts["plausible"].format(plausible=plausible))
+        lines.append(said["plausible"].format(plausible=plausible))
     if why:
         known = ", ".join(answer.known_modalities)
         lines.append(why.format(plausible=plausible, modality=answer.modality, known=known))

@@ -26,7 +26,7 @@ from breastai.apps.review_answers import (
     table,
     with_judgement,
 )
-from breastai.apps.review_texts import TEXTS, language_of
+from breastai.apps.review_texts import language_of, texts
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.server_settings import ServerSettings
 from breastai.predictor.onnx_model import OnnxModel
@@ -34,6 +34,7 @@ from breastai.server.access.connection_rules import WILDCARDS
 from breastai.server.access.security import make_security
 from breastai.server.connections.sockets import listen
 from breastai.storage.workspace import Workspace
+from breastai.texts.catalogue import languages
 
 # Gradio would tell its makers of each start, and look for newer versions. Read when it is imported.
 SILENCE = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -83,8 +84,8 @@ def serve_review(
 def application(model: OnnxModel, folder: Path) -> FastAPI:
     """Return the page as an application; `folder` is where images and tables lie meanwhile."""
     gradio = quiet_gradio(folder)
-    texts = gradio.I18n(en=dict(TEXTS["en"]), fr=dict(TEXTS["fr"]))
-    page = _page(gradio, texts, model, folder)
+    shown = gradio.I18n(**{language: texts(language) for language in languages()})
+    page = _page(gradio, shown, model, folder)
     # What is mounted counts as launched nowhere, and only then does Gradio refuse files that were not sent to it.
     page.has_launched = True
     app: FastAPI = gradio.mount_gradio_app(
@@ -100,7 +101,7 @@ def application(model: OnnxModel, folder: Path) -> FastAPI:
         show_error=False,
         allowed_paths=[],
         max_file_size=MOST_UPLOAD_BYTES,
-        i18n=texts,
+        i18n=shown,
         # The names of fonts that every system has: others would be fetched from elsewhere.
         theme=gradio.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
     )
@@ -124,43 +125,43 @@ async def _nothing_fetched(url: str, cache_dir: str) -> str:
     raise ValueError("images are sent, not fetched from elsewhere")
 
 
-def _page(gradio: Any, texts: Any, model: OnnxModel, folder: Path) -> Any:
+def _page(gradio: Any, i18n: Any, model: OnnxModel, folder: Path) -> Any:
     classes = model.class_names
     with gradio.Blocks(
         analytics_enabled=False, title="BreastAI", delete_cache=(600, _FORGOTTEN_AFTER_S), fill_width=True
     ) as page:
         images, place = gradio.State([]), gradio.State(0)
-        gradio.Markdown(texts("title"), elem_id="title")
-        gradio.Markdown(texts("notice"), elem_id="notice")
+        gradio.Markdown(i18n("title"), elem_id="title")
+        gradio.Markdown(i18n("notice"), elem_id="notice")
         facts = gradio.Markdown(elem_id="model")
         with gradio.Row():
             with gradio.Column():
-                files = gradio.File(label=texts("images"), file_count="multiple", file_types=list(IMAGE_SUFFIXES))
-                answers = gradio.Dataframe(label=texts("table"), headers=["", "", "", ""], interactive=False)
+                files = gradio.File(label=i18n("images"), file_count="multiple", file_types=list(IMAGE_SUFFIXES))
+                answers = gradio.Dataframe(label=i18n("table"), headers=["", "", "", ""], interactive=False)
             with gradio.Column():
                 where = gradio.Markdown(elem_id="place")
                 shown = gradio.HTML(elem_id="picture")
                 with gradio.Row():
                     back, forth = (
-                        gradio.Button(texts("before"), elem_id="before"),
-                        gradio.Button(texts("after"), elem_id="after"),
+                        gradio.Button(i18n("before"), elem_id="before"),
+                        gradio.Button(i18n("after"), elem_id="after"),
                     )
-                bars = gradio.Label(label=texts("probabilities"))
-                verdict = gradio.Textbox(label=texts("verdict"), interactive=False, lines=3, elem_id="verdict")
+                bars = gradio.Label(label=i18n("probabilities"))
+                verdict = gradio.Textbox(label=i18n("verdict"), interactive=False, lines=3, elem_id="verdict")
                 judged = gradio.Radio(
-                    [*classes, (texts("cannot_say"), "")],
+                    [*classes, (i18n("cannot_say"), "")],
                     elem_id="judged",
-                    label=texts("yours"),
-                    info=texts("yours_help"),
+                    label=i18n("yours"),
+                    info=i18n("yours_help"),
                 )
                 count = gradio.Markdown(elem_id="judged-count")
-                save = gradio.DownloadButton(texts("save"), elem_id="save")
-                gradio.Markdown(texts("saved_help"))
+                save = gradio.DownloadButton(i18n("save"), elem_id="save")
+                gradio.Markdown(i18n("saved_help"))
         view = [place, where, shown, bars, verdict, judged]
         quiet = {"api_visibility": "private", "show_progress": "minimal"}
 
         def begin(request: gradio.Request) -> str:
-            said = TEXTS[_language(request)]["model"]
+            said = texts(_language(request))["model"]
             return said.format(
                 name=model.path.name, architecture=model.metadata.architecture, classes=", ".join(classes)
             )
@@ -169,8 +170,8 @@ def _page(gradio: Any, texts: Any, model: OnnxModel, folder: Path) -> Any:
             language = _language(request)
             found = [ask(model, Path(path), folder) for path in (paths or [])[:MOST_IMAGES]]
             if len(paths or []) > MOST_IMAGES:
-                gradio.Warning(TEXTS[language]["too_many"].format(most=MOST_IMAGES))
-            headers = [TEXTS[language][name] for name in ("file", "answer", "probability", "state")]
+                gradio.Warning(texts(language)["too_many"].format(most=MOST_IMAGES))
+            headers = [texts(language)[name] for name in ("file", "answer", "probability", "state")]
             return found, gradio.Dataframe(value=rows(found, language), headers=headers), *_view(found, 0, request)
 
         def before(found: list[ReviewedAnswer], number: int, request: gradio.Request) -> tuple[Any, ...]:
@@ -186,11 +187,11 @@ def _page(gradio: Any, texts: Any, model: OnnxModel, folder: Path) -> Any:
             changed = with_judgement(found, number, choice, classes)
             text = table(changed, classes)
             if text is None:
-                return changed, TEXTS[_language(request)]["nothing_judged"], None
+                return changed, texts(_language(request))["nothing_judged"], None
             file = Path(tempfile.mkdtemp(dir=folder)) / "review.csv"
             file.write_text(text, encoding="utf-8")
             judged_now = sum(image.judged is not None for image in changed)
-            said = TEXTS[_language(request)]["judged"].format(judged=judged_now, count=len(changed))
+            said = texts(_language(request))["judged"].format(judged=judged_now, count=len(changed))
             return changed, said, str(file)
 
         page.load(begin, None, facts, **quiet)
@@ -206,7 +207,7 @@ def _view(found: Sequence[ReviewedAnswer], number: int, request: Any) -> tuple[A
     if not found:
         return 0, "", "", {}, "", None
     language, image = _language(request), found[number]
-    where = TEXTS[language]["place"].format(number=number + 1, count=len(found), file=_plain(image.answer.file))
+    where = texts(language)["place"].format(number=number + 1, count=len(found), file=_plain(image.answer.file))
     return (
         number,
         where,
@@ -222,7 +223,7 @@ def _plain(name: str) -> str:
     return "".join(f"&#{ord(sign)};" if not sign.isalnum() and sign != " " else sign for sign in name)
 
 
-def _language(request: Any) -> Any:
+def _language(request: Any) -> str:
     return language_of(request.headers.get("accept-language"))
 
 

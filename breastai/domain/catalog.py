@@ -8,7 +8,6 @@ from typing import Any
 from breastai.domain.errors import ImageTooSmall
 
 RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."
-RESEARCH_USE_FR = "Logiciel de recherche, pas un dispositif médical : ni pour le diagnostic, ni pour le traitement."
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The configuration: every setting with its bounds, default and description, and what wins over what."""
+"""The configuration: every setting with its bounds and default, and what wins over what."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -28,54 +28,21 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 class DataSettings(Settings):
     """Where the images lie and how they are dealt out."""
 
-    train_dir: str = Field(
-        "data/train",
-        min_length=1,
-        description="Folder with one sub-folder for each class, relative to the workspace, or an address of shared storage such as s3://bucket/folder.",
-    )
-    val_dir: str | None = Field(
-        "data/val",
-        description="Validation images; when the folder is missing, a part of the training images is set aside.",
-    )
-    pool_val: bool = Field(
-        False,
-        description="Take the images of the val folder for training too, and set a part of all of them aside for validation; cross-validation does.",
-    )
-    test_dir: str | None = Field("data/test", description="Test images, never looked at in training; optional.")
-    image_size: int = Field(512, ge=32, le=2048, description="Side of the square image the network sees, in pixels.")
-    batch_size: int = Field(4, ge=1, le=1024, description="Images in one step.")
-    num_workers: int = Field(
-        4,
-        ge=0,
-        le=64,
-        description="Processes or threads that prepare images; more than the machine has cores means all its cores.",
-    )
-    pin_memory: bool = Field(False, description="Page-locked memory for transfers; of use with a GPU only.")
-    val_split: float = Field(
-        0.2,
-        gt=0,
-        lt=0.9,
-        description="Share of the training images set aside for validation when there is no val folder.",
-    )
-    on_leak: Literal["auto", "group", "exclude", "continue", "ask"] = Field(
-        "auto",
-        description="Near-duplicates and patients on both sides: group keeps near-duplicates on one side and leaves out training images whose near-duplicate or patient is in a given val or test folder, or whose near-duplicate has another label; exclude moreover keeps one image of each group; continue changes nothing, and says so; ask stops when there are any; auto does as group, but stops and asks when more than a tenth of the images are near-duplicates, when one group is huge, or when more than a tenth of the training images would be left out.",
-    )
-    split_file: str | None = Field(
-        None, description="A saved split (split.json of a run) to use again, relative to the workspace."
-    )
-    split_only: bool = Field(
-        False, description="Open only the images that split_file names; others in the folders are as if not there."
-    )
+    train_dir: str = Field("data/train", min_length=1)
+    val_dir: str | None = "data/val"
+    pool_val: bool = False
+    test_dir: str | None = "data/test"
+    image_size: int = Field(512, ge=32, le=2048)
+    batch_size: int = Field(4, ge=1, le=1024)
+    num_workers: int = Field(4, ge=0, le=64)
+    pin_memory: bool = False
+    val_split: float = Field(0.2, gt=0, lt=0.9)
+    on_leak: Literal["auto", "group", "exclude", "continue", "ask"] = "auto"
+    split_file: str | None = None
+    split_only: bool = False
 
-    masks: Literal["leave_out", "keep"] = Field(
-        "leave_out",
-        description="Masks, regions and crops beside images, told by name, folder, DICOM header or two grey values alone: leave_out takes no notice of them; keep takes every file as an image.",
-    )
-    accept_classes: bool = Field(
-        False,
-        description="Take the folders as classes though there are more than ten of them, or they are called by numbers of patients or studies.",
-    )
+    masks: Literal["leave_out", "keep"] = "leave_out"
+    accept_classes: bool = False
 
     @field_validator("train_dir", "val_dir", "test_dir")
     @classmethod
@@ -86,30 +53,15 @@ class DataSettings(Settings):
 class PreprocessingSettings(Settings):
     """What is done to every image, in training and afterwards alike."""
 
-    resize: Literal["stretch", "pad"] = Field(
-        "stretch", description="stretch fills the square; pad keeps the proportions and adds black borders."
-    )
-    frames: Literal["middle", "each"] = Field(
-        "middle",
-        description="Files of several images: middle takes the middle frame of a DICOM file and the largest page of any other; each takes every one as a case of its own, and a split never parts them.",
-    )
-    bit_depth: Annotated[int, Field(ge=8, le=32)] | Literal["image"] | None = Field(
-        None,
-        description="How many bits the values of 16-bit PNG and TIFF files use, and of DICOM files without a window whose BitsStored is all of BitsAllocated; null is found from the training set; image takes each image's own range.",
-    )
-    breast_region: Literal["keep", "crop"] = Field(
-        "keep",
-        description="Mammograms: crop keeps the breast alone, without background, labels and stickers; keep leaves images as they are.",
-    )
-    flip_left: bool = Field(
-        False, description="Mammograms: mirror left breasts (chest wall on the left), so that all look the same way."
-    )
-    clahe: bool = Field(True, description="Contrast Limited Adaptive Histogram Equalisation, on lightness.")
-    clahe_clip_limit: float = Field(2.0, gt=0, le=40, description="Contrast limit of CLAHE; higher is stronger.")
-    clahe_grid: int = Field(8, ge=1, le=64, description="Tiles along each side for CLAHE.")
-    normalization: Literal["weights", "imagenet"] = Field(
-        "weights", description="Mean and standard deviation: those the pretrained weights expect, or ImageNet's."
-    )
+    resize: Literal["stretch", "pad"] = "stretch"
+    frames: Literal["middle", "each"] = "middle"
+    bit_depth: Annotated[int, Field(ge=8, le=32)] | Literal["image"] | None = None
+    breast_region: Literal["keep", "crop"] = "keep"
+    flip_left: bool = False
+    clahe: bool = True
+    clahe_clip_limit: float = Field(2.0, gt=0, le=40)
+    clahe_grid: int = Field(8, ge=1, le=64)
+    normalization: Literal["weights", "imagenet"] = "weights"
 
 
 def of_a_model(preprocessing: Any) -> Any:
@@ -122,53 +74,33 @@ def of_a_model(preprocessing: Any) -> Any:
 class AugmentationSettings(Settings):
     """Random changes to training images, one draw for each image and epoch."""
 
-    enabled: bool = Field(True, description="Master switch: off leaves training images as they are.")
-    horizontal_flip: Probability = Field(0.5, description="Probability of a left-right flip.")
-    vertical_flip: Probability = Field(
-        0.0, description="Probability of an up-down flip; in ultrasound depth runs downwards, so 0 there."
-    )
-    rotation: float = Field(10.0, ge=0, le=180, description="Largest rotation either way, in degrees.")
-    scale: float = Field(0.1, ge=0, le=0.9, description="Largest relative change of size either way.")
-    shift: float = Field(0.05, ge=0, le=0.5, description="Largest shift either way, as a share of the side.")
-    brightness: float = Field(0.15, ge=0, le=1, description="Largest relative change of brightness either way.")
-    contrast: float = Field(0.15, ge=0, le=1, description="Largest relative change of contrast either way.")
-    noise: float = Field(
-        0.02,
-        ge=0,
-        le=0.5,
-        description="Largest standard deviation of added Gaussian noise, as a share of the grey range.",
-    )
-    random_erasing: Probability = Field(0.0, description="Probability that a random rectangle is blanked.")
+    enabled: bool = True
+    horizontal_flip: Probability = 0.5
+    vertical_flip: Probability = 0.0
+    rotation: float = Field(10.0, ge=0, le=180)
+    scale: float = Field(0.1, ge=0, le=0.9)
+    shift: float = Field(0.05, ge=0, le=0.5)
+    brightness: float = Field(0.15, ge=0, le=1)
+    contrast: float = Field(0.15, ge=0, le=1)
+    noise: float = Field(0.02, ge=0, le=0.5)
+    random_erasing: Probability = 0.0
 
 
 class ModelSettings(Settings):
     """Which network, and what is added to it."""
 
-    architecture: str = Field("efficientnetv2_s", description="Network, one of the catalog.")
-    num_classes: int | None = Field(
-        None, ge=2, le=1000, description="Number of classes; null takes it from the folders."
-    )
-    dropout_rate: float = Field(0.4, ge=0, lt=1, description="Dropout before the classifier.")
-    use_cbam: bool = Field(True, description="Convolutional Block Attention Module.")
-    cbam_reduction: int = Field(16, ge=1, le=256, description="Reduction ratio of CBAM's channel attention.")
-    cbam_kernel_size: Literal[3, 5, 7] = Field(
-        7, description="Kernel of CBAM's spatial attention, in cells of the feature map."
-    )
-    cbam_channel: bool = Field(True, description="Channel attention of CBAM.")
-    cbam_spatial: bool = Field(True, description="Spatial attention of CBAM.")
-    cbam_position: Literal["last", "each_stage"] = Field(
-        "last", description="CBAM on the last feature map only, or after each stage."
-    )
-    attention_pooling: bool = Field(
-        True, description="Pool the last feature map with learned weights in place of a plain mean."
-    )
-    pretrained: Literal["auto", "required", "none"] = Field(
-        "auto",
-        description="auto takes pretrained weights where they can be had; required fails without them; none trains from scratch.",
-    )
-    weights_file: str | None = Field(
-        None, description="Local safetensors file with pretrained weights, relative to the workspace."
-    )
+    architecture: str = "efficientnetv2_s"
+    num_classes: int | None = Field(None, ge=2, le=1000)
+    dropout_rate: float = Field(0.4, ge=0, lt=1)
+    use_cbam: bool = True
+    cbam_reduction: int = Field(16, ge=1, le=256)
+    cbam_kernel_size: Literal[3, 5, 7] = 7
+    cbam_channel: bool = True
+    cbam_spatial: bool = True
+    cbam_position: Literal["last", "each_stage"] = "last"
+    attention_pooling: bool = True
+    pretrained: Literal["auto", "required", "none"] = "auto"
+    weights_file: str | None = None
 
     @field_validator("architecture")
     @classmethod
@@ -181,10 +113,10 @@ class ModelSettings(Settings):
 class EarlyStoppingSettings(Settings):
     """When to stop before the last epoch."""
 
-    enabled: bool = Field(True, description="Stop when the monitored figure no longer improves.")
-    patience: int = Field(10, ge=1, le=1000, description="Epochs without improvement before stopping.")
-    min_delta: float = Field(0.001, ge=0, le=1, description="Smallest change that counts as an improvement.")
-    monitor: str = Field("val_f1_weighted", description="Figure to watch; it also decides which epoch is the best.")
+    enabled: bool = True
+    patience: int = Field(10, ge=1, le=1000)
+    min_delta: float = Field(0.001, ge=0, le=1)
+    monitor: str = "val_f1_weighted"
 
     @field_validator("monitor")
     @classmethod
@@ -197,100 +129,54 @@ class EarlyStoppingSettings(Settings):
 class UnfreezingSettings(Settings):
     """Gradual unfreezing; all zero trains every layer from the start."""
 
-    phase1: int = Field(
-        0, ge=0, le=1000, description="Epochs in which only the classifier and the attention are trained."
-    )
-    phase2: int = Field(
-        0, ge=0, le=1000, description="Then epochs in which the last third of the backbone is trained too."
-    )
-    phase3: int = Field(
-        0, ge=0, le=1000, description="Then epochs in which the last two thirds are trained; afterwards everything is."
-    )
+    phase1: int = Field(0, ge=0, le=1000)
+    phase2: int = Field(0, ge=0, le=1000)
+    phase3: int = Field(0, ge=0, le=1000)
 
 
 class TrainingSettings(Settings):
     """How the network learns."""
 
-    recipe: Literal["plain", "fine_tune"] = Field(
-        "plain",
-        description="plain trains the whole network throughout; fine_tune trains the classifier on the frozen network's "
-        "features first, then all layers, earlier ones more slowly, on images that grow.",
-    )
-    epochs: int = Field(50, ge=1, le=10_000, description="Passes over the training images.")
-    learning_rate: float = Field(0.0003, gt=0, le=10, description="Highest learning rate of the schedule.")
-    weight_decay: float = Field(0.001, ge=0, le=1, description="Weight decay (L2).")
-    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="Optimiser.")
-    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
-    scheduler: Literal["cosine", "cosine_warmup", "one_cycle", "plateau", "none"] = Field(
-        "cosine", description="Learning-rate schedule; cosine restarts every cosine_t0 epochs."
-    )
-    cosine_t0: int = Field(10, ge=1, le=10_000, description="Epochs of the first cosine cycle (T_0).")
-    cosine_t_mult: int = Field(
-        2, ge=1, le=10, description="Each cycle is this many times as long as the one before (T_mult)."
-    )
-    warmup_epochs: float = Field(1.0, ge=0, le=1000, description="Epochs of rising learning rate with cosine_warmup.")
-    plateau_factor: float = Field(0.5, gt=0, lt=1, description="plateau multiplies the learning rate by this.")
-    plateau_patience: int = Field(3, ge=0, le=1000, description="plateau waits this many epochs without improvement.")
-    gradient_clip: float = Field(
-        1.0, ge=0, le=1000, description="Largest norm of the gradient; 0 switches clipping off."
-    )
-    gradient_accumulation_steps: int = Field(
-        1, ge=1, le=1024, description="Batches summed up before a step of the optimiser."
-    )
-    gradient_checkpointing: bool = Field(
-        False,
-        description="Keep less in memory and compute it again: the same figures, up to a third slower, for batches that would not fit.",
-    )
-    batch_norm: Literal["auto", "batch", "pretrained"] = Field(
-        "auto",
-        description="Statistics of batch normalisation while training: each batch's own, or those of the pretrained weights throughout, which is faster; auto keeps the pretrained ones with fine_tune and where a batch has fewer than 8 images.",
-    )
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target spread over the other classes.")
-    weighted_sampler: bool = Field(
-        True, description="Draw rare classes more often, so that each class is seen equally often."
-    )
-    use_class_weights: bool = Field(False, description="Weigh the loss by the inverse class frequency.")
-    use_focal_loss: bool = Field(False, description="Focal loss in place of cross-entropy.")
-    focal_loss_alpha: list[Annotated[float, Field(ge=0, le=1000)]] | None = Field(
-        None, description="Focal loss: one weight for each class; null means 1."
-    )
-    focal_loss_gamma: float = Field(2.0, ge=0, le=10, description="Focal loss: how strongly easy cases are discounted.")
-    use_ema: bool = Field(False, description="Evaluate and keep an exponential moving average of the weights.")
-    ema_decay: float = Field(0.999, ge=0, lt=1, description="Decay of that average at each step.")
-    mixup_alpha: float = Field(0.0, ge=0, le=10, description="Mixup: parameter of the beta distribution; 0 is off.")
+    recipe: Literal["plain", "fine_tune"] = "plain"
+    epochs: int = Field(50, ge=1, le=10_000)
+    learning_rate: float = Field(0.0003, gt=0, le=10)
+    weight_decay: float = Field(0.001, ge=0, le=1)
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    momentum: float = Field(0.9, ge=0, lt=1)
+    scheduler: Literal["cosine", "cosine_warmup", "one_cycle", "plateau", "none"] = "cosine"
+    cosine_t0: int = Field(10, ge=1, le=10_000)
+    cosine_t_mult: int = Field(2, ge=1, le=10)
+    warmup_epochs: float = Field(1.0, ge=0, le=1000)
+    plateau_factor: float = Field(0.5, gt=0, lt=1)
+    plateau_patience: int = Field(3, ge=0, le=1000)
+    gradient_clip: float = Field(1.0, ge=0, le=1000)
+    gradient_accumulation_steps: int = Field(1, ge=1, le=1024)
+    gradient_checkpointing: bool = False
+    batch_norm: Literal["auto", "batch", "pretrained"] = "auto"
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    weighted_sampler: bool = True
+    use_class_weights: bool = False
+    use_focal_loss: bool = False
+    focal_loss_alpha: list[Annotated[float, Field(ge=0, le=1000)]] | None = None
+    focal_loss_gamma: float = Field(2.0, ge=0, le=10)
+    use_ema: bool = False
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    mixup_alpha: float = Field(0.0, ge=0, le=10)
     unfreezing: UnfreezingSettings = UnfreezingSettings()
-    use_amp: bool | Literal["auto"] = Field(
-        "auto",
-        description="Train in bf16 (CPU, CUDA) or half precision; auto uses it where the processor is fast at it.",
-    )
+    use_amp: bool | Literal["auto"] = "auto"
     early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
-    export_onnx: bool = Field(False, description="Export the best epoch to ONNX when the run has reached its end.")
+    export_onnx: bool = False
 
 
 class EvaluationSettings(Settings):
     """How the model is judged."""
 
-    target_class: str | None = Field(
-        None,
-        description="Class in question, the disease looked for: the operating point and the sensitivity are its own. null takes it from the names of the classes; where they do not tell, a run asks for it.",
-    )
-    target_sensitivity: float = Field(
-        0.95, gt=0, lt=1, description="Sensitivity the operating point aims at, chosen on validation images."
-    )
-    referral_error_rate: float = Field(
-        0.1, gt=0, lt=1, description="Share of wrong answers allowed before a case is referred to a human."
-    )
-    tta: bool = Field(
-        False, description="Test-time augmentation: average the answers for the image and its mirror image."
-    )
-    patient_score: PatientScore = Field(
-        "largest",
-        description="How a patient's images become one score: largest takes the image most probable to be of the target class, so that a patient is flagged when any image is; mean takes the mean of all.",
-    )
-    patient_id: PatientIdRule | None = Field(
-        None,
-        description='Where the patient of an image is found: {"pattern": "^(P\\\\d+)_"} on the file name, {"folder": 1}, {"csv": "patients.csv"}, or {"dicom": "patient_id"} in DICOM files, with a "pattern" where the header says more than the patient; null when unknown.',
-    )
+    target_class: str | None = None
+    target_sensitivity: float = Field(0.95, gt=0, lt=1)
+    referral_error_rate: float = Field(0.1, gt=0, lt=1)
+    tta: bool = False
+    patient_score: PatientScore = "largest"
+    patient_id: PatientIdRule | None = None
 
     @field_validator("target_class", mode="before")
     @classmethod
@@ -326,26 +212,12 @@ class EvaluationSettings(Settings):
 class StorageSettings(Settings):
     """What is kept on disk, and what happens after an interruption."""
 
-    keep_best: int = Field(
-        1, ge=1, le=20, description="Weights of how many of a run's best epochs are kept, the best one included."
-    )
-    keep_last: int = Field(
-        2,
-        ge=1,
-        le=10,
-        description="How many resume points of a run are kept: should the newest be damaged, the one before is used.",
-    )
-    backup_after_run: bool = Field(
-        True, description="Back up a run at its end: configuration, manifest, records and best weights; never images."
-    )
-    backups_kept: int = Field(5, ge=1, le=1000, description="Backups kept of each kind; older ones are deleted.")
-    backup_every_hours: float = Field(
-        0, ge=0, le=8760, description="Back up the whole project this often while the server runs; 0 is never."
-    )
-    resume_interrupted: bool = Field(
-        False,
-        description="When the server starts, go on by itself with runs that a crash or a reboot interrupted; otherwise it offers to.",
-    )
+    keep_best: int = Field(1, ge=1, le=20)
+    keep_last: int = Field(2, ge=1, le=10)
+    backup_after_run: bool = True
+    backups_kept: int = Field(5, ge=1, le=1000)
+    backup_every_hours: float = Field(0, ge=0, le=8760)
+    resume_interrupted: bool = False
 
 
 class Config(Settings):

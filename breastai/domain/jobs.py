@@ -6,8 +6,10 @@ from pydantic import Field, TypeAdapter
 
 from breastai.domain.patient_settings import PatientIdRule
 from breastai.domain.records import PatientScore
+from breastai.domain.report_language import Language
 from breastai.domain.stored import Stored
 from breastai.domain.stored_config import StoredConfig
+from breastai.texts.catalogue import ENGLISH
 
 # What must be there before a job begins: packages beyond the base install, or copies of what lies on shared storage.
 Need = Literal["torch", "statistics", "documents", "remote_images"]
@@ -213,7 +215,7 @@ class Report(Job):
 
     kind: Literal["report"] = "report"
     run_id: str
-    language: Literal["en", "fr"] = "en"
+    language: Language = ENGLISH
     pdf: bool = False
     pictures: bool = True
 

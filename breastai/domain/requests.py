@@ -5,6 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from breastai.domain.events import DocumentKind
+from breastai.domain.report_language import Language
+from breastai.texts.catalogue import ENGLISH
 
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ConfigName = Annotated[str, Field(min_length=1, max_length=95, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -396,7 +398,7 @@ class CreateReport(Queueable, Request):
     answered_by = ("report_created", "job_queued")
     type: Literal["create_report"] = "create_report"
     run_id: RunId | None = Field(None, description="By default the run of the session's current model.")
-    language: Literal["en", "fr"] = "en"
+    language: Language = ENGLISH
     pdf: bool = False
 
 

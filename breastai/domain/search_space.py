@@ -84,26 +84,14 @@ DEFAULT_SPACE: tuple[Dimension, ...] = (
 class TuningSettings(Settings):
     """How `breastai tune` looks for better settings."""
 
-    trials: int = Field(20, ge=1, le=10_000, description="Trials in all; the first is the configuration as it is.")
-    max_hours: float | None = Field(
-        None, gt=0, le=10_000, description="No new trial begins after this many hours of trials; null: no limit."
-    )
-    epochs: int | None = Field(None, ge=1, le=10_000, description="Epochs of a trial; null takes training.epochs.")
-    random_trials: int = Field(
-        6, ge=1, le=1000, description="Trials drawn at random before the search follows what was found."
-    )
-    pruning: bool = Field(
-        True,
-        description="End a trial after a third or two thirds of its epochs when its validation AUC is not in the best third by then.",
-    )
-    whole_trials: int = Field(2, ge=1, le=1000, description="Trials run to their end before any is ended early.")
-    warmup_epochs: int = Field(2, ge=1, le=1000, description="Epochs that no trial is denied.")
-    space: list[Dimension] = Field(
-        list(DEFAULT_SPACE),
-        min_length=1,
-        max_length=50,
-        description="Settings to vary, each with low and high (log for orders of magnitude) or choices.",
-    )
+    trials: int = Field(20, ge=1, le=10_000)
+    max_hours: float | None = Field(None, gt=0, le=10_000)
+    epochs: int | None = Field(None, ge=1, le=10_000)
+    random_trials: int = Field(6, ge=1, le=1000)
+    pruning: bool = True
+    whole_trials: int = Field(2, ge=1, le=1000)
+    warmup_epochs: int = Field(2, ge=1, le=1000)
+    space: list[Dimension] = Field(list(DEFAULT_SPACE), min_length=1, max_length=50)
 
 
 def faults_of(space: Sequence[Dimension], sections: Mapping[str, type[BaseModel]]) -> list[str]:

@@ -10,12 +10,8 @@ from breastai.domain.settings import Settings
 class TrackingSettings(Settings):
     """Other programs that a run's settings and figures are told to; never an image, a file's name or a patient."""
 
-    tensorboard: bool = Field(False, description="Write each run for TensorBoard too, into logs/RUN/tensorboard.")
-    mlflow: str | None = Field(
-        None,
-        max_length=1000,
-        description="Tell MLflow of each run: a folder of the workspace, where a database mlflow.db is made, or the http(s) address of a server; null is off.",
-    )
+    tensorboard: bool = False
+    mlflow: str | None = Field(None, max_length=1000)
 
     @field_validator("mlflow")
     @classmethod

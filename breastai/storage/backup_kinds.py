@@ -44,7 +44,7 @@ KINDS = tuple(
         (rf"logs/{_RUN}/split\.json", 512 * _MIB, False),
         (rf"logs/{_RUN}/evaluations/[A-Za-z0-9._-]{{1,80}}\.json", 512 * _MIB, False),
         # The numbers of a report. The pages made of them can hold pictures, and come again from the numbers.
-        (rf"logs/{_RUN}/report/report\.(en|fr)\.json", 256 * _MIB, False),
+        (rf"logs/{_RUN}/report/report\.[a-z]{{2,3}}\.json", 256 * _MIB, False),
         (rf"logs/{_RUN}/notes\.json", _MIB, False),
         (rf"logs/{_RUN}/study\.json", 64 * _MIB, False),
         (r"logs/test_sets\.jsonl", 64 * _MIB, True),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from breastai.storage.workspace import Workspace, safe_name
 
-_URL = re.compile(r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(report\.(?:en|fr)\.(?:html|json|pdf))")
+_URL = re.compile(r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(report\.[a-z]{2,3}\.(?:html|json|pdf))")
 
 
 @dataclass(frozen=True)

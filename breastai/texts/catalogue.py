@@ -40,3 +40,10 @@ def choose_language(*wished: str | None) -> str:
         if primary in languages():
             return primary
     return ENGLISH
+
+
+def texts_below(area: str, language: str) -> dict[str, str]:
+    """Return the texts of an area without plurals by their keys without its name; in English where there is no other."""
+    both = {**read_catalogue(ENGLISH), **read_catalogue(language)}
+    prefix = f"{area}."
+    return {key.removeprefix(prefix): str(text) for key, text in both.items() if key.startswith(prefix)}

@@ -23,6 +23,9 @@ from breastai.domain.config import (
     read_config_file,
 )
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
+from breastai.domain.settings_schema import config_schema
+from breastai.domain.text import Text
+from breastai.texts.renderer import render
 
 
 def problems_of(values: dict[str, Any]) -> str:
@@ -62,9 +65,19 @@ def every_field(model: type[Settings], place: str = "") -> list[tuple[str, Any]]
     return found
 
 
-@pytest.mark.parametrize(("place", "info"), every_field(Config), ids=lambda value: str(value)[:60])
-def test_every_setting_has_a_description(place: str, info: Any) -> None:
-    assert info.description
+def test_the_schema_tells_what_each_setting_is_in_the_words_of_the_catalogue() -> None:
+    schema = config_schema()
+    for place, _ in every_field(Config):
+        found: Any = schema
+        for part in place.split("."):
+            found = found["properties"][part]
+            reference = found.get("$ref", "")
+            found = schema["$defs"][reference.rpartition("/")[2]] if reference else found
+        told = render(Text(f"setting.{place}.help"))
+        assert found["description"].startswith(told) and told != f"setting.{place}.help", place
+        assert found["title"] == render(Text(f"setting.{place}.label")), place
+    cbam = schema["$defs"]["ModelSettings"]["properties"]["cbam_position"]
+    assert cbam["description"].endswith("\nlast: last feature map\neach_stage: after each stage")
 
 
 def numeric_bounds() -> list[tuple[str, float]]:

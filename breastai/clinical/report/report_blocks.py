@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from breastai.texts.number_format import fixed_text, percent_text, short_text
+
 Kind = Literal["integer", "figure", "percent", "plain"]
 NO_NUMBER = "—"
 
@@ -26,7 +28,7 @@ class Quoted:
 
 
 Inline = str | Quantity | Quoted
-Text = tuple[Inline, ...]
+Inlines = tuple[Inline, ...]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    text: Text
+    text: Inlines
     role: Literal["plain", "notice", "warning", "caption"] = "plain"
 
 
@@ -46,7 +48,7 @@ class Table:
     """`blank`: the rows that have no answer and are left visibly so."""
 
     head: tuple[str, ...]
-    rows: tuple[tuple[Text, ...], ...]
+    rows: tuple[tuple[Inlines, ...], ...]
     caption: str
     blank: frozenset[int] = frozenset()
     widths: tuple[float, ...] = ()
@@ -69,8 +71,8 @@ class Charts:
 class Step:
     """A box of the flow diagram, and what leaves beside it."""
 
-    text: Text
-    leaving: tuple[Text, ...] = ()
+    text: Inlines
+    leaving: tuple[Inlines, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Picture:
     """`uri`: a small JPEG as a data URI, or None when the image is not at hand."""
 
     uri: str | None
-    caption: Text
+    caption: Inlines
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def at(document: Mapping[str, Any], *path: str | int, kind: Kind = "figure") -> 
     return Quantity(path, value, kind)
 
 
-def fill(template: str, **values: Inline | Sequence[Inline]) -> Text:
+def fill(template: str, **values: Inline | Sequence[Inline]) -> Inlines:
     """Return a template's text with {names} replaced by quantities or words."""
     parts: list[Inline] = []
     for place, piece in enumerate(re.split(r"\{(\w+)\}", template)):
@@ -116,7 +118,7 @@ def fill(template: str, **values: Inline | Sequence[Inline]) -> Text:
     return tuple(parts)
 
 
-def interval(document: Mapping[str, Any], words: Mapping[str, str], *path: str | int) -> Text:
+def interval(document: Mapping[str, Any], words: Mapping[str, str], *path: str | int) -> Inlines:
     """Return the interval of the figure at `path`, or why there is none; what is to be known of it besides follows it."""
     low, high, flag = (at(document, *path, key) for key in ("low", "high", "flag"))
     reason = words[f"interval.{flag.value}"] if flag.value else ""
@@ -133,17 +135,15 @@ def format_quantity(quantity: Quantity, language: str) -> str:
     if value is None:
         return NO_NUMBER
     if quantity.kind == "integer":
-        text = f"{round(value):,}".replace(",", "\u202f")
-    elif quantity.kind == "percent":
-        text = f"{100 * value:.1f}\u00a0%" if language == "fr" else f"{100 * value:.1f}%"
-    elif quantity.kind == "plain":
-        text = f"{value:g}"
-    else:
-        text = f"{value:.3f}"
-    return text.replace(".", ",") if language == "fr" else text
+        return f"{round(value):,}".replace(",", "\u202f")
+    if quantity.kind == "percent":
+        return percent_text(value, 1, language)
+    if quantity.kind == "plain":
+        return short_text(value, language)
+    return fixed_text(value, 3, language)
 
 
-def plain(text: Text, language: str) -> str:
+def plain(text: Inlines, language: str) -> str:
     """Return the text without any markup."""
     return "".join(format_quantity(part, language) if isinstance(part, Quantity) else _words(part) for part in text)
 

@@ -1,33 +1,35 @@
-"""What a report says beside its figures: how patients are pooled, and what the judged images were also used for."""
+"""What a report says beside its figures: how patients are pooled, and what the judged images were also used for.
+
+`values` is the document as JSON, made once: numbers know where they lie in it.
+"""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from breastai.clinical.report.report_blocks import Block, Paragraph, at, fill
 from breastai.clinical.report.report_document import ReportDocument
 
 
-def patients_at_threshold(document: ReportDocument, texts: Mapping[str, str]) -> Iterator[Block]:
+def patients_at_threshold(
+    document: ReportDocument, values: Mapping[str, Any], texts: Mapping[str, str]
+) -> Iterator[Block]:
     """Yield the operating point counted by patient, where patients have several images."""
     pooled = document.evidence.by_patient if document.evidence else None
     if pooled is None or pooled.positives is None:
         return
     counts = {
-        name: at(document.model_dump(mode="json"), "evidence", "by_patient", name, kind="integer")
+        name: at(values, "evidence", "by_patient", name, kind="integer")
         for name in ("missed", "positives", "flagged", "negatives")
     }
     yield Paragraph(fill(texts["plain.by_patient"], name=pooled.target_class or "", **counts))
 
 
-def pooling(document: ReportDocument, texts: Mapping[str, str]) -> Iterator[Block]:
+def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Block]:
     """Yield how the images of a patient become one case, and how many patients have images of several classes."""
     pooled = document.evidence.by_patient if document.evidence else None
     if pooled is None:
         return
-    counts = {
-        name: at(document.model_dump(mode="json"), "evidence", "by_patient", name, kind="integer")
-        for name in ("mixed", "patients")
-    }
+    counts = {name: at(values, "evidence", "by_patient", name, kind="integer") for name in ("mixed", "patients")}
     key = "pooling.no_target" if pooled.target_class is None else f"pooling.{pooled.score}"
     yield Paragraph(fill(texts[key], name=pooled.target_class or "", **counts))
 
@@ -40,16 +42,15 @@ def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before"
     return "here" if uses[part] else "before"
 
 
-def image_uses(document: ReportDocument, texts: Mapping[str, str], *parts: str) -> Iterator[Block]:
+def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str) -> Iterator[Block]:
     """Yield what the judged images were also used for, of these parts of making and choosing the model."""
-    uses = (document.evaluation or {}).get("uses")
+    uses = (values["evaluation"] or {}).get("uses")
     if uses is None:
         return
     used = [part for part in parts if uses[part]]
     if not used:
         yield Paragraph((texts["uses.none"],), "caption")
         return
-    values = document.model_dump(mode="json")
     most = max(used, key=lambda part: int(uses[part]))
     n, count = (at(values, *path, kind="integer") for path in (("evidence", "n"), ("evaluation", "uses", most)))
     listed = ", ".join(texts[f"uses.{part}"] for part in used)

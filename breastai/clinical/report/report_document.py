@@ -7,15 +7,16 @@ from pydantic_core import to_jsonable_python
 
 import breastai
 from breastai.clinical.worst_errors import wrong_answers
-from breastai.domain.catalog import RESEARCH_USE, RESEARCH_USE_FR
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
 from breastai.domain.records import EvaluationRecord, Evidence, Figure, Finding
 from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.text import Text
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
 from breastai.storage.evaluations import fingerprint, read_evaluations
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
+from breastai.texts.renderer import render
 
 WORST_CASES = 12
 
@@ -112,7 +113,7 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
     record = candidates[-1] if candidates else None
     evidence = record.evidence if record else None
     document = ReportDocument(
-        notice=RESEARCH_USE_FR if language == "fr" else RESEARCH_USE,
+        notice=render(Text("page.research_use"), language),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         breastai=breastai.__version__,
         language=language,

@@ -10,20 +10,21 @@ from breastai.clinical.report.report_blocks import (
     Flow,
     Heading,
     Inline,
+    Inlines,
     Paragraph,
     Picture,
     Pictures,
     Quantity,
     Step,
     Table,
-    Text,
     at,
     fill,
     interval,
 )
 from breastai.clinical.report.report_caveats import image_uses, patients_at_threshold, pooling, when_chosen
 from breastai.clinical.report.report_document import ReportDocument
-from breastai.clinical.report.report_texts import finding_text, moment, texts, translate_sentence
+from breastai.clinical.report.report_texts import finding_text, texts, translate_sentence
+from breastai.texts.renderer import write_value
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
 
@@ -45,7 +46,11 @@ class _Layout:
         yield Heading(t["title"].format(run=document.run_id), 1)
         yield Paragraph((document.notice,), "notice")
         yield Paragraph(
-            (t["made"].format(created=moment(document.created, document.language), version=document.breastai),),
+            (
+                t["made"].format(
+                    created=write_value(document.created, document.language, "datetime"), version=document.breastai
+                ),
+            ),
             "caption",
         )
         yield from self._summary()
@@ -97,7 +102,7 @@ class _Layout:
             yield self._say("plain.missed", hundred="100", name=point.class_name, **numbers)
         counts = {name: self._n(*place, name) for name in ("missed", "positives", "called", "negatives")}
         yield self._say("plain.counted", name=point.class_name, **counts)
-        yield from patients_at_threshold(document, t)
+        yield from patients_at_threshold(document, self._values, t)
         threshold, target = self._at(*place, "threshold"), self._at(*place, "target_sensitivity", kind="plain")
         yield self._say(f"plain.chosen.{when_chosen(document, 'threshold')}", threshold=threshold, target=target)
         if not point.reached:
@@ -152,7 +157,7 @@ class _Layout:
             number = self._n("split", "shared_groups", part)
             yield Paragraph(self._fill("split.groups_shared", part=t[f"part.{part}"], shared=number), "warning")
 
-    def _patients_of(self, part: str) -> Text:
+    def _patients_of(self, part: str) -> Inlines:
         patients = self._n("flow", f"{part}_patients")
         return () if patients.value is None else self._fill("flow.patients", patients=patients)
 
@@ -185,7 +190,7 @@ class _Layout:
         yield Heading(t["figures"])
         evidence = document.evidence
         if evidence is None:
-            rows: tuple[tuple[Text, ...], ...] = tuple(
+            rows: tuple[tuple[Inlines, ...], ...] = tuple(
                 ((t.get(f"figure.{name}", name),), (self._at("validation", name),)) for name in document.validation
             )
             yield Table((t["figures.figure"], t["figures.value"]), rows, t["figures.validation"], widths=(0.6, 0.4))
@@ -202,9 +207,9 @@ class _Layout:
             counted = t["figures.n_patients" if key == "figures.patients" else "figures.n"]
             yield Table((*columns, counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
             if key == "figures.patients":
-                yield from pooling(document, t)
+                yield from pooling(document, self._values, t)
         yield Paragraph((t["figures.undefined"],), "caption")
-        yield from image_uses(self._document, t, "training", "epoch")
+        yield from image_uses(self._values, t, "training", "epoch")
         yield Heading(t["confusion"], 3)
         head: tuple[str, ...] = (t["confusion.corner"], *evidence.class_names)
         rows = tuple(
@@ -213,7 +218,7 @@ class _Layout:
         )
         yield Table(head, rows, t["confusion.caption"])
 
-    def _figure_row(self, name: str) -> tuple[Text, ...]:
+    def _figure_row(self, name: str) -> tuple[Inlines, ...]:
         place = ("evidence", "figures", name)
         return (
             (self._figure_name(name),),
@@ -257,7 +262,7 @@ class _Layout:
         caption = t["point.caption"].format(name=point.class_name, threshold="…")
         yield Paragraph(self._fill("point.caption", name=point.class_name, threshold=self._at(*place, "threshold")))
         yield Table(head, rows, caption.replace("…", t["figures.value"].lower()), widths=(0.52, 0.14, 0.22, 0.12))
-        yield from image_uses(self._document, t, "training", "epoch", "temperature", "threshold")
+        yield from image_uses(self._values, t, "training", "epoch", "temperature", "threshold")
         values = tuple(
             (
                 (t.get(f"prevalence.{name}", name),),
@@ -284,7 +289,7 @@ class _Layout:
             else:
                 unlike = self._at("evidence", "referral", "unlike", "value", kind="percent")
                 yield self._say("referral.unlike", unlike=unlike)
-            yield from image_uses(self._document, t, "training", "conformal_sets", "novelty")
+            yield from image_uses(self._values, t, "training", "conformal_sets", "novelty")
 
     def _calibration(self) -> Iterator[Block]:
         t, evidence = self._t, self._document.evidence
@@ -296,13 +301,13 @@ class _Layout:
             yield self._say("calibration.how", temperature=temperature, n=self._n("decision", "n"))
         else:
             yield Paragraph((t["calibration.none"],), "warning")
-        rows: tuple[tuple[Text, ...], ...] = tuple(
+        rows: tuple[tuple[Inlines, ...], ...] = tuple(
             ((t[name],), *((self._at("evidence", "calibration", side, name),) for side in ("before", "after")))
             for name in ("ece", "brier", "log_loss")
         )
         head = (t["calibration.measure"], t["chart.before"], t["chart.after"])
         yield Table(head, rows, t["calibration.caption"])
-        yield from image_uses(self._document, t, "training", "epoch", "temperature")
+        yield from image_uses(self._values, t, "training", "epoch", "temperature")
 
     def _curves(self) -> Iterator[Block]:
         yield Heading(self._t["curves"])
@@ -347,10 +352,10 @@ class _Layout:
         )
         yield self._say("training.weights", pretrained=self._document.model["pretrained"])
         if self._document.openings:
-            rows: tuple[tuple[Text, ...], ...] = tuple(
+            rows: tuple[tuple[Inlines, ...], ...] = tuple(
                 (
                     (f"{each['data']} {each['split'] or ''}".strip(),),
-                    (moment(each["created"], self._document.language),),
+                    (write_value(each["created"], self._language, "datetime"),),
                     (self._n("openings", number, "n"),),
                     (self._n("openings", number, "opened"),),
                 )
@@ -366,7 +371,7 @@ class _Layout:
         described = (
             f"{model['architecture']}; {model['pretrained']}; {', '.join(model['class_names'])}; {model['checkpoint']}"
         )
-        rows: list[tuple[Text, Text]] = [
+        rows: list[tuple[Inlines, Inlines]] = [
             ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
             ((t["card.not"],), (t["card.not_text"],)),
             ((t["card.model"],), (described,)),
@@ -396,7 +401,7 @@ class _Layout:
     def _settings(self) -> Iterator[Block]:
         t = self._t
         yield Heading(t["settings"])
-        rows: tuple[tuple[Text, ...], ...] = tuple(
+        rows: tuple[tuple[Inlines, ...], ...] = tuple(
             ((name,), (t.get(f"value.{value}", value),)) for name, value in _flat(self._document.settings)
         )
         yield Table((t["settings.setting"], t["figures.value"]), rows, t["settings"], widths=(0.5, 0.5))
@@ -411,25 +416,25 @@ class _Layout:
     def _n(self, *path: str | int) -> Quantity:
         return at(self._values, *path, kind="integer")
 
-    def _fill(self, key: str, **values: Any) -> Text:
+    def _fill(self, key: str, **values: Any) -> Inlines:
         return fill(self._t[key], **values)
 
     def _say(self, key: str, **values: Any) -> Paragraph:
         return Paragraph(self._fill(key, **values))
 
-    def _counts(self, *path: str) -> Text:
+    def _counts(self, *path: str) -> Inlines:
         parts: list[Inline] = []
         for name in at(self._values, *path).value or {}:  # type: ignore[union-attr]
             parts += [f"{name} ", self._n(*path, name), ", "]
         return tuple(parts[:-1])
 
-    def _interval(self, *path: str | int) -> Text:
+    def _interval(self, *path: str | int) -> Inlines:
         return interval(self._values, self._t, *path)
 
-    def _with_interval(self, *path: str | int) -> Text:
+    def _with_interval(self, *path: str | int) -> Inlines:
         return (self._at(*path, "value"), " (", *self._interval(*path), ")")
 
-    def _figure_text(self, name: str) -> Text:
+    def _figure_text(self, name: str) -> Inlines:
         return self._with_interval("evidence", "figures", name)
 
 

@@ -23,10 +23,10 @@ from breastai.clinical.report.report_blocks import (
     Charts,
     Flow,
     Heading,
+    Inlines,
     Paragraph,
     Pictures,
     Table,
-    Text,
     plain,
 )
 
@@ -86,7 +86,7 @@ def _style(size: float = 8.5, **options: Any) -> ParagraphStyle:
     return ParagraphStyle("text", fontName=_FONT, fontSize=size, leading=size * 1.4, spaceAfter=4, **options)
 
 
-def _lines(text: Text, language: str, style: ParagraphStyle) -> Lines:
+def _lines(text: Inlines, language: str, style: ParagraphStyle) -> Lines:
     return Lines(escape(plain(text, language)), style)
 
 

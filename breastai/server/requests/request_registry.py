@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
-from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointInUse
 from breastai.domain.events import (
     BackupDeleted,
@@ -46,6 +45,7 @@ from breastai.domain.requests import (
     VerifyBackup,
 )
 from breastai.domain.run_history import MOST_EPOCHS
+from breastai.domain.settings_schema import config_schema
 from breastai.server import diagnostics
 from breastai.server.connections.broadcast import Client
 from breastai.server.jobs.job_runner import status
@@ -59,7 +59,7 @@ from breastai.storage.workspace import Workspace
 Handler = Callable[[Services, Client, Any], Awaitable[Event | None]]
 AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
-CONFIG_SCHEMA = Config.model_json_schema()
+CONFIG_SCHEMA = config_schema()
 # Answers that change what other clients see go to all.
 SEEN_BY_ALL = (
     CheckpointLoaded,

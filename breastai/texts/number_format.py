@@ -1,0 +1,34 @@
+"""Figures with a fixed number of decimals, as a language writes them (Unicode CLDR, by Babel)."""
+
+from functools import cache
+
+from babel.numbers import format_percent, get_decimal_symbol
+
+from breastai.texts.renderer import locale
+
+
+@cache
+def decimal_sign(language: str) -> str:
+    """Return the sign between whole and decimals."""
+    return str(get_decimal_symbol(locale(language)))
+
+
+def fixed_text(value: float, digits: int, language: str) -> str:
+    """Return a number with so many decimals."""
+    return f"{value:.{digits}f}".replace(".", decimal_sign(language))
+
+
+def short_text(value: float, language: str) -> str:
+    """Return a number in as few digits as tell it, at most six."""
+    return f"{value:g}".replace(".", decimal_sign(language))
+
+
+def percent_text(share: float, digits: int, language: str) -> str:
+    """Return a fraction of 1 in per cent, with so many decimals."""
+    return fixed_text(100 * share, digits, language) + _percent_sign(language)
+
+
+@cache
+def _percent_sign(language: str) -> str:
+    """Return the sign with the space before it."""
+    return str(format_percent(1, format=None, locale=locale(language))).removeprefix("100")
