@@ -33,8 +33,10 @@ from breastai.commands import (
     tune,
     verify,
 )
+from breastai.commands.language import language_of, set_language
 from breastai.commands.output import show_failure
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
+from breastai.texts.catalogue import languages
 
 try:
     from typer import TyperException
@@ -78,8 +80,27 @@ def show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def choose(wanted: str | None) -> str | None:
+    """Speak the language of --lang; raise BadParameter where no catalogue is in it."""
+    if wanted is not None:
+        if wanted not in languages():
+            raise typer.BadParameter(f"expected one of {', '.join(languages())}, got {wanted!r}")
+        set_language(wanted)
+    return wanted
+
+
 @app.callback()
 def root(
+    lang: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            metavar="LANGUAGE",
+            help=f"Language of what is printed: {', '.join(languages())} [default: that of LC_ALL, LC_MESSAGES or LANG].",
+            is_eager=True,
+            callback=choose,
+        ),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=show_version)
     ] = False,
@@ -98,6 +119,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status. A fault ends as a message on stderr, or as an error event with --json."""
     as_json = "--json" in arguments
+    set_language(language_of(os.environ))
     try:
         status = app(list(arguments), prog_name="breastai", standalone_mode=False)
     except BreastAIError as error:

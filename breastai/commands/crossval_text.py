@@ -1,7 +1,10 @@
 """A cross-validation as text for people: its folds, and what all of them showed."""
 
-from breastai.commands.format_text import count_text, interval, number, values_text
-from breastai.domain.study import CrossvalResult, StudyMember
+from collections.abc import Mapping
+
+from breastai.commands.format_text import count_text, decimals, interval, number, values_text
+from breastai.commands.language import say
+from breastai.domain.study import CrossvalResult, Spread, StudyMember
 
 _SPREAD = ("accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa")
 
@@ -9,17 +12,25 @@ _SPREAD = ("accuracy", "auc_roc", "recall_macro", "f1_macro", "cohen_kappa")
 def member_lines(member: StudyMember) -> list[str]:
     """Return the line for a fold's run, once an epoch or the judgement of its part is done."""
     if member.state == "complete":
-        judged = "validation" if member.fold is None else "held out"
-        return [f"{member.run_id}: {judged} {member.n}, accuracy {number(member.figures.get('accuracy'))}, "
-                f"AUC {number(member.figures.get('auc_roc'))}"]  # fmt: skip
+        key = "cli.fold.validated" if member.fold is None else "cli.fold.held_out"
+        accuracy, auc = (number(member.figures.get(name)) for name in ("accuracy", "auc_roc"))
+        return [say(key, run=member.run_id, n=member.n, accuracy=accuracy, auc=auc)]
     if member.state != "running":
         return []
     if not member.epoch:
         return _search_lines(member)
     last = {name: column[-1] for name, column in member.curves.items() if column}
     return [
-        f"{member.run_id}: epoch {member.epoch} of {member.epochs}  loss {number(last.get('train_loss'))}  val: loss "
-        f"{number(last.get('val_loss'))}  accuracy {number(last.get('val_accuracy'))}  AUC {number(last.get('val_auc_roc'))}"
+        say(
+            "cli.fold.epoch",
+            run=member.run_id,
+            epoch=member.epoch,
+            epochs=member.epochs,
+            train_loss=number(last.get("train_loss")),
+            val_loss=number(last.get("val_loss")),
+            accuracy=number(last.get("val_accuracy")),
+            auc=number(last.get("val_auc_roc")),
+        )
     ]
 
 
@@ -28,28 +39,44 @@ def _search_lines(member: StudyMember) -> list[str]:
     if member.tuning is None or not member.tuning.done:
         return []
     if member.values:
-        return [f"{member.run_id}: trains with {values_text(member.values)}"]
-    done = f"{member.tuning.done} of {count_text(member.tuning.trials, 'trial')}"
-    return [f"{member.run_id}: search, {done}, best validation AUC {number(member.tuning.best_auc)}"]
+        return [say("cli.fold.values", run=member.run_id, values=values_text(member.values))]
+    trials = count_text(member.tuning.trials, "trial")
+    auc = number(member.tuning.best_auc)
+    return [say("cli.fold.search", run=member.run_id, done=member.tuning.done, trials=trials, auc=auc)]
 
 
 def crossval_lines(result: CrossvalResult) -> list[str]:
     """Return what a cross-validation showed."""
-    how = "patients and duplicates whole" if result.grouped else "images dealt one by one"
-    lines = [f"\n{result.cases} images, each held out once in every repeat ({how}); 95 % intervals:"]
+    key = "cli.crossval.grouped" if result.grouped else "cli.crossval.single"
+    lines = [f"\n{say(key, cases=result.cases)}"]
     for name, figure in result.figures.items():
         if name in ("accuracy", "balanced_accuracy", "f1_macro", "cohen_kappa") or name.startswith("auc_roc"):
             lines.append(f"  {name:<28} {number(figure.value)}  {interval(figure)}")
     if result.at_thresholds:
-        lines.append(f"{result.target_class}, called by each fold's own threshold:")
+        lines.append(say("cli.crossval.thresholds", name=result.target_class))
         for name, figure in result.at_thresholds.items():
-            lines.append(f"  {name:<28} {number(figure.value)}  {interval(figure)}  of {figure.n}")
-    lines.append("Folds, mean and standard deviation (lowest to highest):")
+            lines.append(
+                f"  {name:<28} {number(figure.value)}  {interval(figure)}  {say('cli.crossval.of', n=figure.n)}"
+            )
+    lines.append(say("cli.crossval.folds"))
     for name, spread in ((name, result.spread[name]) for name in _SPREAD if name in result.spread):
-        text = f"{spread.mean:.3f} ± {spread.standard_deviation:.3f}  ({spread.low:.3f} to {spread.high:.3f})"
-        lines.append(f"  {name:<28} {text}")
-    lines += [f"Note: {note}" for note in result.notes]
-    lines.append(f"Record: {result.record}")
+        lines.append(f"  {name:<28} {spread_text(spread)}")
+    lines += [say("cli.note", text=note) for note in result.notes]
+    lines.append(say("cli.crossval.record", file=result.record))
     if result.export is not None:
-        lines.append(f"Ensemble of the folds: {result.export}")
+        lines.append(say("cli.crossval.ensemble", file=result.export))
     return lines
+
+
+def spread_lines(runs: int, figures: Mapping[str, Spread]) -> list[str]:
+    """Return how far each figure of repeated runs spreads."""
+    lines = [f"\n{say('cli.seeds', runs=runs)}"]
+    return lines + [f"  {name:<20} {spread_text(found)}" for name, found in figures.items()]
+
+
+def spread_text(spread: Spread) -> str:
+    """Return mean, standard deviation, lowest and highest."""
+    mean, deviation, low, high = (
+        decimals(value, 3) for value in (spread.mean, spread.standard_deviation, spread.low, spread.high)
+    )
+    return say("cli.spread", mean=mean, deviation=deviation, low=low, high=high)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
@@ -56,15 +57,11 @@ def deidentify(
             "left_out": reasons,
             "hashed_classes": sum(each.hashed_class for each in written),
         }
-        lines = [f"{len(written)} images in {target}; who belongs together stands in {target}/{TABLE}."]
-        lines += [f"Left out: {count} ({reason})" for reason, count in reasons.items()]
+        lines = [say("cli.deidentified", images=len(written), folder=target, table=f"{target}/{TABLE}")]
+        lines += [say("cli.deidentified.left_out", count=count, reason=reason) for reason, count in reasons.items()]
         if values["hashed_classes"]:
-            lines.append(
-                f"{values['hashed_classes']} images lie in folders whose names are no known class; a hash stands for each "
-                "of these folders and, without an id in a header, for the patient. If they are classes, delete "
-                f"{target} and name them with --classes."
-            )
-        lines.append("Text burned into the pixels is not found: look at every image before sharing it.")
+            lines.append(say("cli.deidentified.hashed", count=values["hashed_classes"], folder=target))
+        lines.append(say("cli.deidentified.burned"))
         output.result(values, "\n".join(lines))
     return 0 if written else 2
 

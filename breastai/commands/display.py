@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from breastai.commands.evaluation_text import evaluation_lines, plain_table
-from breastai.commands.format_text import count_text, counts, decision, duration, interval, number, trade_off
+from breastai.commands.evaluation_text import evaluation_lines, images_text, plain_table
+from breastai.commands.format_text import count_text, counts, decimals, decision, duration, interval, number, trade_off
+from breastai.commands.language import say, translate
 from breastai.commands.listing_text import LINES, lines_of
 from breastai.commands.study_text import STUDY_LINES, study_lines
-from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import (
     AuditDone,
     BackupCreated,
@@ -43,12 +43,6 @@ from breastai.domain.events import (
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 _LISTED_FILES = 10
 _LISTED_OF_GROUP = 6
-# What the audit's look for duplicates sees and what not; the page says the same (audit.limits).
-_NOT_FOUND = (
-    "Finds copies that were cropped, framed, mirrored, inverted, compressed or given another contrast. It can miss images "
-    "that share less than half of what they show, copies that fill less than half the width of a screen, and images with "
-    "little texture. Other views of the same breast are no duplicates: give patient ids to keep them together."
-)
 
 
 class Display:
@@ -102,76 +96,91 @@ class Display:
     # --- a run -----------------------------------------------------------------------------------
 
     def _training_started(self, event: TrainingStarted) -> None:
-        first = f", from epoch {event.start_epoch}" if event.start_epoch > 1 else ""
-        self._line(f"Run {event.run_id}: {event.architecture}, {count_text(event.epochs, 'epoch')}{first}")
+        key = "cli.run.resumed" if event.start_epoch > 1 else "cli.run.started"
+        epochs = count_text(event.epochs, "epoch")
+        self._say(key, run=event.run_id, architecture=event.architecture, epochs=epochs, first=event.start_epoch)
 
     def _data_loaded(self, event: DataLoaded) -> None:
-        self._line(f"Training images:   {counts(event.train)}")
-        self._line(f"Validation images: {counts(event.val)} ({event.split})")
+        self._say("cli.run.train", counts=counts(event.train))
+        self._say("cli.run.val", counts=counts(event.val), split=event.split)
         if event.masks:
-            self._line(f"Left out: {event.masks} mask files")
+            self._say("cli.run.masks", count=event.masks)
         for reason, count in event.excluded.items():
-            self._line(f"Left out of training: {count} ({reason.replace('_', ' ')})")
+            self._say("cli.run.excluded", count=count, reason=say(f"report.reason.{reason}"))
         if event.skipped:
-            self._warn(f"{event.skipped} files could not be used:")
+            self._warn(say("cli.run.skipped", count=event.skipped))
             for item in event.skipped_files[:10]:
                 self._warn(f"  {item.get('file')}: {item.get('reason')}")
 
     def _model_loaded(self, event: ModelLoaded) -> None:
         if not event.again:
-            self._line(f"Weights: {event.weights_detail}")
-        millions = f"{event.parameters / 1e6:.1f} million parameters"
-        self._line(f"Computing: {event.device}, {event.dtype}, {count_text(event.threads, 'thread')}; {millions}")
-        about = [] if event.expected_s is None else [f"about {duration(event.expected_s)}"]
-        most = [] if event.peak_memory_gb is None else [f"at most {event.peak_memory_gb:.1f} GiB of memory"]
+            self._say("cli.run.weights", weights=event.weights_detail)
+        self._say(
+            "cli.run.computing",
+            device=event.device,
+            dtype=event.dtype,
+            threads=count_text(event.threads, "thread"),
+            millions=decimals(event.parameters / 1e6, 1),
+        )
+        about = [] if event.expected_s is None else [say("cli.about", duration=duration(event.expected_s))]
+        most = [] if event.peak_memory_gb is None else [say("cli.run.memory", gib=decimals(event.peak_memory_gb, 1))]
         if about or most:
-            self._line(f"Expected: {', '.join(about + most)}")
+            self._say("cli.run.expected", what=", ".join(about + most))
 
     def _progress_update(self, event: ProgressUpdate) -> None:
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=None, remaining="")
-        remaining = "" if event.eta_s is None else f"about {duration(event.eta_s)} left"
+        remaining = "" if event.eta_s is None else say("cli.left", duration=duration(event.eta_s))
         total = None if event.progress is None else 1.0
         self._progress.update(
             self._task, description=event.message, total=total, completed=event.progress or 0, remaining=remaining
         )
 
     def _training_update(self, event: TrainingUpdate) -> None:
-        figures = (
-            f"loss {number(event.train_loss)}  val: loss {number(event.val_loss)}  "
-            f"accuracy {number(event.val_accuracy)}  F1 {number(event.val_f1_weighted)}  "
-            f"AUC {number(event.val_auc_roc)}"
-        )
-        speed = "" if event.images_per_second is None else f"  {event.images_per_second:.0f} images/s"
-        best = "  best so far" if event.is_best else ""
-        self._line(f"Epoch {event.epoch:>{len(str(event.epochs))}}/{event.epochs}  {figures}{speed}{best}")
+        parts = [
+            say(
+                "cli.run.epoch",
+                epoch=f"{event.epoch:>{len(str(event.epochs))}}",
+                epochs=str(event.epochs),
+                train_loss=number(event.train_loss),
+                val_loss=number(event.val_loss),
+                accuracy=number(event.val_accuracy),
+                f1=number(event.val_f1_weighted),
+                auc=number(event.val_auc_roc),
+            )
+        ]
+        if event.images_per_second is not None:
+            parts.append(say("cli.run.speed", speed=decimals(event.images_per_second, 0)))
+        if event.is_best:
+            parts.append(say("cli.run.best"))
+        self._line("  ".join(parts))
 
     def _training_complete(self, event: TrainingComplete) -> None:
         self._end_progress()
-        why = " (stopped early: no further improvement)" if event.stopped_early else ""
-        self._line(
-            f"\nTrained {count_text(event.epochs_run, 'epoch')} in {duration(event.duration_s)}{why}; best: epoch {event.best_epoch}"
-        )
+        key = "cli.run.stopped_early" if event.stopped_early else "cli.run.complete"
+        self._line("")
+        epochs = count_text(event.epochs_run, "epoch")
+        self._say(key, epochs=epochs, duration=duration(event.duration_s), best=event.best_epoch)
         numbers = {name: value for name, value in event.final_metrics.items() if isinstance(value, int | float | None)}
-        table = plain_table("Validation, best epoch")
-        table.add_column("figure")
-        table.add_column("value", justify="right")
+        table = plain_table(say("cli.run.validation"))
+        table.add_column(say("cli.figure"))
+        table.add_column(say("cli.value"), justify="right")
         for name, value in numbers.items():
             table.add_row(name, number(value))
         self._console.print(table)
         self._per_class(event.final_metrics.get("per_class"))
         self._trade_off(event)
-        self._line(f"Checkpoint: {event.checkpoint}")
-        self._line(f"Journal:    {self._path(f'logs/{self._run_id}/events.jsonl')}")
+        self._say("cli.run.checkpoint", name=event.checkpoint)
+        self._say("cli.run.journal", file=self._path(f"logs/{self._run_id}/events.jsonl"))
         self._notice()
 
     def _trade_off(self, event: TrainingComplete) -> None:
         if not event.referral:
             return
-        table = plain_table("Referral to a human, on validation images")
-        for name in ("error rate allowed", "referred", "wrong among the others"):
-            table.add_column(name, justify="right")
+        table = plain_table(say("cli.referral.title"))
+        for name in ("error_rate", "referred", "wrong"):
+            table.add_column(say(f"cli.referral.{name}"), justify="right")
         for row in trade_off(event.referral):
             table.add_row(*row)
         self._console.print(table)
@@ -180,8 +189,8 @@ class Display:
         if not isinstance(per_class, dict) or not per_class:
             return
         columns = list(next(iter(per_class.values())))
-        table = plain_table("By class")
-        table.add_column("class")
+        table = plain_table(say("cli.run.by_class"))
+        table.add_column(say("cli.class"))
         for name in columns:
             table.add_column(name, justify="right")
         for class_name, figures in per_class.items():
@@ -191,31 +200,36 @@ class Display:
     def _training_stopped(self, event: TrainingStopped) -> None:
         self._end_progress()
         if event.reason != "error":  # else the error itself follows
-            self._line(event.message or "The run was stopped.")
+            self._line(event.message or say("cli.run.stopped"))
         if event.checkpoint is not None:
-            self._line(f"Go on with: breastai resume {event.checkpoint.partition('/')[0]}")
+            self._say("cli.resume", command=f"breastai resume {event.checkpoint.partition('/')[0]}")
 
     def _audit(self, event: AuditDone) -> None:
         self._end_progress()
-        self._line(f"Audit of {event.images} images: {event.groups_total} groups of identical or near-identical ones.")
+        self._say("cli.audit.counts", images=event.images, groups=event.groups_total)
         if event.run_id is None:
-            self._line(_NOT_FOUND, "dim")
+            self._line(say("cli.audit.limits"), "dim")
         for finding in event.findings:
-            self._line(f"{finding.severity.upper():<8} {finding.message}", _LEVEL_STYLES.get(finding.severity, ""))
+            mark = say(f"cli.severity.{finding.severity}")
+            message, why, advice = (
+                translate(getattr(finding, part), f"finding.{finding.code}.{part}", finding.params)
+                for part in ("message", "why", "advice")
+            )
+            self._line(f"{mark:<8} {message}", _LEVEL_STYLES.get(finding.severity, ""))
             if event.run_id is None:
-                self._line(f"         {finding.why} {finding.advice}")
+                self._line(f"         {why} {advice}")
                 for file in finding.files[:_LISTED_FILES]:
                     self._line(f"           {file}")
                 if finding.count > _LISTED_FILES:
-                    self._line(f"           and {finding.count - _LISTED_FILES} more")
+                    self._line(f"           {say('cli.audit.more', count=finding.count - _LISTED_FILES)}")
         if event.run_id is None:
             telling = [
                 group for group in event.groups if group.contradicts or group.crosses or event.question is not None
             ]
             for group in telling[:_LISTED_FILES]:
                 more = len(group.files) - _LISTED_OF_GROUP
-                rest = f" and {more} more" if more > 0 else ""
-                self._line("Twins: " + ", ".join(group.files[:_LISTED_OF_GROUP]) + rest)
+                rest = f" {say('cli.audit.more', count=more)}" if more > 0 else ""
+                self._say("cli.audit.twins", files=", ".join(group.files[:_LISTED_OF_GROUP]) + rest)
 
     # --- other jobs ------------------------------------------------------------------------------
 
@@ -224,26 +238,28 @@ class Display:
         for part in evaluation_lines(event):
             self._console.print(part)
         for item in event.skipped[:10]:
-            self._warn(f"Left out: {item.get('file')}: {item.get('reason')}")
+            self._warn(say("cli.left_out", file=item.get("file"), reason=item.get("reason")))
         if event.record is not None:
-            self._line(f"Evidence: {event.record}")
+            self._say("cli.evidence", file=event.record)
         self._notice()
 
     def _comparison(self, event: Comparison) -> None:
         self._end_progress()
-        patients = "" if event.patients is None else f" of {count_text(event.patients, 'patient')}"
-        self._line(f"{event.first} and {event.second} on {count_text(event.n, 'image')}{patients}")
-        table = plain_table("Figures")
-        table.add_column("figure")
-        for name in ("first", "second", "difference", "95 % interval", "p"):
-            table.add_column(name, justify="right")
+        self._say(
+            "cli.comparison.head", first=event.first, second=event.second, images=images_text(event.n, event.patients)
+        )
+        table = plain_table(say("cli.comparison.title"))
+        table.add_column(say("cli.figure"))
+        for name in ("comparison.first", "comparison.second", "comparison.difference", "interval_95"):
+            table.add_column(say(f"cli.{name}"), justify="right")
+        table.add_column("p", justify="right")
         for name, pair in event.figures.items():
             p_value = "" if pair.p_value is None else f"{pair.p_value:.2g}"
             change = number(pair.difference.value)
             table.add_row(name, number(pair.first), number(pair.second), change, interval(pair.difference), p_value)
         self._console.print(table)
         for note in event.notes:
-            self._line(f"Note: {note}")
+            self._say("cli.note", text=note)
         self._notice()
 
     def _prediction(self, event: Prediction) -> None:
@@ -260,41 +276,44 @@ class Display:
 
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()
-        unread = f", {event.failed} could not be read" if event.failed else ""
-        self._line(f"{count_text(event.count, 'image')}{unread}")
+        key = "cli.predictions.failed" if event.failed else "cli.predictions"
+        self._say(key, images=count_text(event.count, "image"), failed=event.failed)
         self._notice()
 
     def _heat_map(self, event: HeatMap) -> None:
         if event.path is None:
             self._warn(f"{event.file}: {event.error}")
             return
-        self._line(f"{event.file}: what speaks for {event.explained_class}: {self._path(event.path)}")
+        self._say("cli.heat_map", file=event.file, name=event.explained_class, map=self._path(event.path))
 
     def _explanations_complete(self, event: ExplanationsComplete) -> None:
         self._end_progress()
-        unread = f", {event.failed} could not be read" if event.failed else ""
-        self._line(f"{event.count} images{unread}; the maps lie in {self._path(event.folder)}")
-        self._line("A heat map shows where the network looked, not whether it was right.")
+        key = "cli.heat_maps.failed" if event.failed else "cli.heat_maps"
+        self._say(key, images=event.count, failed=event.failed, folder=self._path(event.folder))
+        self._say("cli.heat_maps.caution")
         self._notice()
 
     def _report_created(self, event: ReportCreated) -> None:
         self._end_progress()
         for file in event.files:
-            self._line(f"Report: {file}")
+            self._say("cli.report", file=file)
         self._notice()
 
     def _export_complete(self, event: ExportComplete) -> None:
         self._end_progress()
-        self._line(f"Exported {event.checkpoint} to {self._path(event.path)} ({event.size_mb:.1f} MB)")
+        size = decimals(event.size_mb, 1)
+        self._say("cli.export", checkpoint=event.checkpoint, file=self._path(event.path), size=size)
         if event.max_difference is not None:
-            on = f" on {event.compared}" if event.compared else ""
-            self._line(f"Largest difference of a probability from the checkpoint's{on}: {event.max_difference:.1e}")
+            key = "cli.export.difference_on" if event.compared else "cli.export.difference"
+            self._say(key, compared=event.compared or "", difference=f"{event.max_difference:.1e}")
         for name, pair in event.figures.items():
-            self._line(f"  {name}: {number(pair.first)} in float32, {number(pair.second)} here")
+            line = say("cli.export.pair", name=name, first=number(pair.first), second=number(pair.second))
+            self._line(f"  {line}")
         self._notice()
 
     def _backup_created(self, event: BackupCreated) -> None:
-        self._line(f"Backup: {self._path(event.path)} ({count_text(event.files, 'file')}, {event.size_mb:.1f} MB)")
+        files = count_text(event.files, "file")
+        self._say("cli.backup", file=self._path(event.path), files=files, size=decimals(event.size_mb, 1))
 
     def _lines(self, event: Event) -> None:
         self._end_progress()
@@ -308,7 +327,7 @@ class Display:
 
     def _job_stopped(self, event: JobStopped) -> None:
         self._end_progress()
-        self._line(f"Stopped: {event.job}")
+        self._say("cli.job_stopped", job=event.job)
 
     def _log(self, event: Log) -> None:
         show = self._warn if event.level in ("warning", "error") else self._line
@@ -316,7 +335,7 @@ class Display:
 
     def _error(self, event: Error) -> None:
         self._end_progress()
-        self._warn(f"Error: {event.message}", "red")
+        self._warn(say("cli.error", text=translate(event.message, f"error.{event.code}", event.params)), "red")
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -326,6 +345,9 @@ class Display:
             self._progress.remove_task(self._task)
             self._task = None
 
+    def _say(self, key: str, **values: Any) -> None:
+        self._line(say(key, **values))
+
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style))
 
@@ -333,7 +355,7 @@ class Display:
         self._errors.print(Text(text, style=style))
 
     def _notice(self) -> None:
-        self._line(RESEARCH_USE)
+        self._say("page.research_use")
 
 
 _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
+from breastai.commands.language import language_of, set_language
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output, show_failure
 from breastai.commands.run_job import exit_status, require_training_packages
@@ -106,6 +107,7 @@ def _together(place: Workspace, settings: Config, resume: str | None, epochs: in
 def main() -> int:
     """Run the command of this process and return its exit status."""
     keep_files_private()
+    set_language(language_of(os.environ))
     first, as_json = os.environ.get("RANK", "0") == "0", "--json" in sys.argv
     try:
         status = app(sys.argv[1:], prog_name=_NAME, standalone_mode=False)

@@ -1,11 +1,24 @@
 """`doctor`: what of this computer and workspace stands in the way, and what to do about it."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
+from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
-_MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
+if TYPE_CHECKING:
+    from breastai.domain.text import Text
+    from breastai.environment_check import Finding
+
+# The checks whose names are no part of a key as they stand.
+_CHECKS = {
+    "config.json": "configuration",
+    "OpenCV": "opencv",
+    "training packages": "training_packages",
+    "packaged weights": "packaged_weights",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -18,8 +31,21 @@ def doctor(workspace: WorkspaceOption = CURRENT_FOLDER, as_json: JsonOption = Fa
 
     with open_output(as_json) as output:
         findings = examine(workspace)
-        lines = [f"{_MARKS[each.status]}  {each.check}: {each.finding}" for each in findings]
-        advice = [f"  {each.check}: {each.advice}" for each in findings if each.advice]
-        text = "\n".join([*lines, *(["", "What to do:", *advice] if advice else [])])
-        output.result({"type": "doctor", "checks": [each.model_dump() for each in findings]}, text)
+        marks = {status: say(f"cli.doctor.{status}") for status in ("ok", "warning", "error")}
+        width = max(map(len, marks.values()))
+        lines = [f"{marks[each.status]:<{width}}  {_line(each, each.finding)}" for each in findings]
+        advice = [f"  {_line(each, each.advice)}" for each in findings if each.advice is not None]
+        text = "\n".join([*lines, *(["", say("cli.doctor.todo"), *advice] if advice else [])])
+        output.result({"type": "doctor", "checks": [_values(each) for each in findings]}, text)
     return int(any(each.status == "error" for each in findings))
+
+
+def _line(found: "Finding", text: "Text") -> str:
+    check = say(f"doctor.check.{_CHECKS.get(found.check, found.check)}")
+    return say("cli.doctor.line", check=check, text=text)
+
+
+def _values(found: "Finding") -> dict[str, str]:
+    """Return what a check found for programs: words in English."""
+    words = {"finding": str(found.finding), "advice": "" if found.advice is None else str(found.advice)}
+    return {"check": found.check, "status": found.status, **words}

@@ -6,7 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from breastai.commands.format_text import count_text, counts, interval, number
+from breastai.commands.format_text import count_text, counts, general, interval, number
+from breastai.commands.language import say
 from breastai.domain.events import Evaluation, Figure
 from breastai.domain.records import ByPatient, ImageUse, JudgedPoint, Referral
 
@@ -29,18 +30,19 @@ _HEADLINES = (
 
 def evaluation_lines(event: Evaluation) -> Iterator[Text | Table]:
     """Yield what a terminal shows of an evaluation, in the order a reader asks."""
-    patients = "" if event.patients is None else f" of {count_text(event.patients, 'patient')}"
-    yield Text(f"{event.checkpoint} on {count_text(event.n, 'image')}{patients}: {counts(event.counts)}")
+    images = images_text(event.n, event.patients)
+    head = say("cli.evaluation.head", checkpoint=event.checkpoint, images=images, counts=counts(event.counts))
+    yield Text(head)
     by_image = [name for name in event.figures if "@" not in name and _is_headline(name)]
-    yield interval_table("By image", "images", event.figures, by_image)
+    yield interval_table("by_image", "images", event.figures, by_image)
     by_patient = [name for name in event.figures if name.endswith("@patient") and _is_headline(name)]
     if event.by_patient is not None:
-        yield interval_table("By patient", "patients", event.figures, by_patient)
+        yield interval_table("by_patient", "patients", event.figures, by_patient)
         yield from map(Text, _pooling_lines(event.by_patient))
     yield from _subgroups(event)
     rest = len(event.figures) - len(by_image) - len(by_patient)
     if rest > 0:
-        yield Text(f"{count_text(rest, 'more figure')}: --json")
+        yield Text(say("cli.evaluation.more", figures=count_text(rest, "more_figure")))
     yield _confusion_table(event)
     if event.operating_point is not None:
         yield from map(Text, _point_lines(event.operating_point, event.uses))
@@ -49,17 +51,23 @@ def evaluation_lines(event: Evaluation) -> Iterator[Text | Table]:
     if event.referral is not None:
         yield Text(_referral_line(event.referral))
     for note in event.notes:
-        yield Text(f"Note: {note}")
+        yield Text(say("cli.note", text=note))
     if event.opened is not None:
-        yield Text(f"These images have been judged {count_text(event.opened, 'time')} in this workspace.")
+        yield Text(say("cli.evaluation.opened", count=event.opened))
+
+
+def images_text(images: int, patients: int | None) -> str:
+    """Return how many images there are, and of how many patients where that is known."""
+    text = count_text(images, "image")
+    return text if patients is None else say("cli.of_patients", images=text, patients=count_text(patients, "patient"))
 
 
 def interval_table(title: str, unit: str, figures: Mapping[str, Figure], names: Sequence[str]) -> Table:
     """Return a table of figures with their intervals and how many images or patients each rests on."""
-    table = plain_table(title)
-    table.add_column("figure")
-    for heading in ("value", "95 % interval", unit):
-        table.add_column(heading, justify="right")
+    table = plain_table(say(f"cli.evaluation.{title}"))
+    table.add_column(say("cli.figure"))
+    for heading in ("value", "interval_95", unit):
+        table.add_column(say(f"cli.{heading}"), justify="right")
     for name in names:
         figure = figures[name]
         table.add_row(name.partition("@")[0], number(figure.value), interval(figure), str(figure.n))
@@ -69,61 +77,57 @@ def interval_table(title: str, unit: str, figures: Mapping[str, Figure], names: 
 def _pooling_lines(pooled: ByPatient) -> Iterator[str]:
     if pooled.target_class is None:
         if pooled.mixed:
-            yield (
-                f"{count_text(pooled.mixed, 'patient')} of {pooled.patients} left out, with images of several classes: name "
-                "the one that makes a patient positive with --target-class."
-            )
+            yield say("cli.pooling.left_out", count=pooled.mixed, patients=pooled.patients)
         return
-    score = (
-        f"scored by the image most probable to be {pooled.target_class}"
-        if pooled.score == "largest"
-        else "scored by the mean of the images"
-    )
-    yield f"A patient with any {pooled.target_class} image counts as {pooled.target_class}, {score}."
-    yield f"Patients with images of several classes: {pooled.mixed} of {pooled.patients}."
+    yield say(f"cli.pooling.{pooled.score}", name=pooled.target_class)
+    yield say("cli.pooling.mixed", mixed=pooled.mixed, patients=pooled.patients)
     if pooled.positives is not None:
-        yield (
-            f"Of {count_text(pooled.positives, f'{pooled.target_class} patient')}, {pooled.missed} missed; of "
-            f"{count_text(pooled.negatives or 0, 'other patient')}, {pooled.flagged} flagged."
+        yield say(
+            "cli.counted",
+            positives=count_text(pooled.positives, "class_patient", name=pooled.target_class),
+            missed=pooled.missed,
+            negatives=count_text(pooled.negatives or 0, "other_patient"),
+            called=pooled.flagged,
         )
 
 
 def _referral_line(referral: Referral) -> str:
-    shares = {"referred to a human": referral.referred, "wrong among the others": referral.error_among_kept}
+    shares = {"to_human": referral.referred, "wrong_share": referral.error_among_kept}
     if referral.unlike is not None:
-        shares["unlike the validation images"] = referral.unlike
-    told = (f"{name} {number(figure.value)} ({interval(figure)})" for name, figure in shares.items())
-    return f"Referral: {', '.join(told)}"
+        shares["unlike"] = referral.unlike
+    told = (
+        say(f"cli.referral.{name}", figure=f"{number(figure.value)} ({interval(figure)})")
+        for name, figure in shares.items()
+    )
+    return say("cli.referral", shares=", ".join(told))
 
 
 def _point_lines(point: JudgedPoint, uses: ImageUse | None) -> Iterator[str]:
     same = uses.threshold if uses is not None else 0
-    where = f"validation images, {same} of them among these" if same else "other images (validation)"
-    yield (
-        f"Operating point: {point.class_name} from a probability of {number(point.threshold)}, chosen on {where} for a "
-        f"sensitivity of {point.target_sensitivity:g}."
-    )
-    yield (
-        f"Of {count_text(point.positives, f'{point.class_name} image')}, {point.missed} missed; of "
-        f"{count_text(point.negatives, 'other image')}, {point.called} flagged."
+    name, target = point.class_name, general(point.target_sensitivity)
+    key = "cli.point.same" if same else "cli.point"
+    yield say(key, name=name, threshold=number(point.threshold), same=same, target=target)
+    yield say(
+        "cli.counted.images",
+        positives=count_text(point.positives, "class_image", name=name),
+        missed=point.missed,
+        negatives=count_text(point.negatives, "other_image"),
+        called=point.called,
     )
     if not point.reached:
-        found = {
-            "patient": count_text(point.validation_positives, f"{point.class_name} patient"),
-            "group": count_text(point.validation_positives, f"independent {point.class_name} case"),
-            "image": count_text(point.validation_positives, f"{point.class_name} image"),
-        }[point.validation_unit]
-        yield f"Only {found} in validation: a sensitivity of {point.target_sensitivity:g} is not assured."
+        unit = {"patient": "class_patient", "group": "class_case", "image": "class_image"}[point.validation_unit]
+        found = count_text(point.validation_positives, unit, name=name)
+        yield say("cli.point.not_reached", found=found, target=target)
 
 
 def _subgroups(event: Evaluation) -> Iterator[Table]:
     parts = {name.partition("@")[2] for name in event.figures if "=" in name.partition("@")[2]}
     if not parts:
         return
-    table = plain_table("Subgroups")
+    table = plain_table(say("cli.evaluation.subgroups"))
     wanted = ["accuracy", *(f"auc_roc.{name}" for name in event.class_names)]
     for name in ("part", "images"):
-        table.add_column(name)
+        table.add_column(say(f"cli.{name}"))
     for name in wanted:
         table.add_column(name, justify="right")
     for part in sorted(parts):
@@ -134,7 +138,7 @@ def _subgroups(event: Evaluation) -> Iterator[Table]:
 
 
 def _confusion_table(event: Evaluation) -> Table:
-    matrix = plain_table("Confusion matrix by image (rows true, columns predicted)")
+    matrix = plain_table(say("cli.confusion"))
     for heading in ("", *event.class_names):
         matrix.add_column(heading, justify="right")
     for name, row in zip(event.class_names, event.confusion_matrix, strict=True):

@@ -1,82 +1,84 @@
-"""Figures, counts, decisions, settings and durations as text for people, in English."""
+"""Figures, counts, decisions, settings and durations as text for people, in their language."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from breastai.commands.language import current_language, say
 from breastai.domain.events import Figure, Prediction
 from breastai.domain.records import ReferralTradeOff
+from breastai.texts.number_format import fixed_text, percent_text, short_text
 
 
 def number(value: float | None) -> str:
     if value is None:
-        return "undefined"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+        return say("cli.undefined")
+    return str(value) if isinstance(value, int) else decimals(value, 3)
 
 
-# Why a figure has no interval, or what its interval lacks.
-_FLAGS = {
-    "one_patient": "none: a single patient",
-    "few_patients": "none: fewer than 10 patients",
-    "often_undefined": "none: undefined without one of the patients",
-    "no_variation": "none: no variation in these images",
-    "biased": "none: chance alone raises it",
-    "loose_bound": "too few images for a tighter bound",
-}
+def decimals(value: float, digits: int) -> str:
+    """Return a number with so many decimals."""
+    return fixed_text(value, digits, current_language())
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a fraction of 1 in per cent."""
+    return percent_text(share, digits, current_language())
 
 
 def interval(figure: Figure) -> str:
     """Return the interval, or why there is none; what is to be known of it besides follows it."""
-    bounds = [] if figure.low is None or figure.high is None else [f"{figure.low:.3f} to {figure.high:.3f}"]
-    if not bounds and figure.low is not None:
-        bounds = [f"{figure.low:.3f} or more"]
-    return ", ".join(bounds + ([_FLAGS[figure.flag]] if figure.flag else []))
+    bounds = []
+    if figure.low is not None:
+        low = decimals(figure.low, 3)
+        bounds = [
+            say("cli.interval.least", low=low)
+            if figure.high is None
+            else say("cli.interval", low=low, high=decimals(figure.high, 3))
+        ]
+    return ", ".join(bounds + ([say(f"report.interval.{figure.flag}")] if figure.flag else []))
 
 
 def decision(event: Prediction) -> str:
     """Return the one answer of a case and what it rests on: threshold, plausible classes, whether it is referred and why."""
     answer = event.decision or event.label
-    parts = [f"{answer}, the most probable class"]
+    parts = [say("cli.decision.highest", answer=answer)]
     if event.called is not None and event.target_class is not None:
-        score = (event.probabilities or {}).get(event.target_class)
-        sign = "at or above" if event.called else "below"
-        parts = [f"{answer}: {event.target_class} {number(score)} is {sign} its threshold {number(event.threshold)}"]
-    if event.plausible or event.sets_offered:
-        parts.append(f"plausible: {', '.join(event.plausible) or 'none'}")
+        score = number((event.probabilities or {}).get(event.target_class))
+        key = "cli.decision.called" if event.called else "cli.decision.not_called"
+        parts = [say(key, answer=answer, name=event.target_class, score=score, threshold=number(event.threshold))]
+    if event.plausible:
+        parts.append(say("cli.decision.plausible", names=", ".join(event.plausible)))
+    elif event.sets_offered:
+        parts.append(say("cli.decision.no_class"))
     if event.refer is False:
-        parts.append("not referred")
+        parts.append(say("cli.decision.kept"))
     if event.refer:
-        parts.append(f"REFER: {_REASONS[event.refer_reason or 'several_classes'].format(**_places(event))}")
+        places = {"modality": event.modality or "", "known": ", ".join(event.known_modalities)}
+        reason = say(f"cli.refer.{event.refer_reason or 'several_classes'}", **places)
+        parts.append(say("cli.decision.refer", reason=reason))
     return "; ".join(parts)
-
-
-_REASONS = {
-    "modality": "its header says {modality}, and the model learnt from {known} images",
-    "unlike": "it is unlike the images the model was judged on",
-    "several_classes": "several classes are plausible",
-    "no_class": "no class is plausible",
-    "answer_not_plausible": "the answer is not among the plausible classes",
-}
-
-
-def _places(event: Prediction) -> dict[str, str]:
-    return {"modality": event.modality or "", "known": ", ".join(event.known_modalities)}
 
 
 def trade_off(rows: Sequence[ReferralTradeOff]) -> list[list[str]]:
     """Return a row of text for each error rate: the rate, the share referred, the share wrong among the others."""
     return [
         [
-            f"{row.error_rate:g}",
-            f"{row.referred:.0%}",
-            "all are referred" if row.error_among_kept is None else f"{row.error_among_kept:.1%}",
+            general(row.error_rate),
+            percent(row.referred),
+            say("cli.referral.all") if row.error_among_kept is None else percent(row.error_among_kept, 1),
         ]
         for row in rows
     ]
 
 
-def count_text(count: int, word: str) -> str:
-    """Return "1 epoch", "2 epochs"."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+def general(value: float) -> str:
+    """Return a number in its shortest form."""
+    return short_text(value, current_language())
+
+
+def count_text(count: int, word: str, **values: Any) -> str:
+    """Return "1 epoch", "2 epochs": `word` is a key under cli.count."""
+    return say(f"cli.count.{word}", count=count, **values)
 
 
 def counts(counts: dict[str, int]) -> str:
@@ -86,11 +88,11 @@ def counts(counts: dict[str, int]) -> str:
 def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return say("cli.seconds", seconds=str(whole))
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+        return say("cli.minutes", minutes=str(minutes), seconds=f"{rest:02d}")
+    return say("cli.hours", hours=str(minutes // 60), minutes=f"{minutes % 60:02d}")
 
 
 def values_text(values: dict[str, Any]) -> str:

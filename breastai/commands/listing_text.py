@@ -3,16 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from breastai.commands.format_text import count_text
+from breastai.commands.format_text import count_text, decimals, percent
+from breastai.commands.language import say
 from breastai.domain.events import BackupRestored, BackupsList, BackupVerified, BenchMeasured, Event, InterruptedRuns
-
-_BACKUP_KINDS = {"project": "the project", "run": "one run"}
-_CAUSES = {
-    "crash": "no word of an end",
-    "server_gone": "its server was stopped",
-    "error": "stopped by an error",
-    "stopped": "stopped by its user",
-}
 
 
 def lines_of(event: Event) -> list[str]:
@@ -22,51 +15,66 @@ def lines_of(event: Event) -> list[str]:
 
 def _backups(event: BackupsList) -> list[str]:
     entries = [
-        f"{entry.name}  {entry.created}  {entry.size_mb:.1f} MB  {_BACKUP_KINDS[entry.kind]}" for entry in event.backups
+        say(
+            "cli.backup.line",
+            name=entry.name,
+            created=entry.created,
+            size=decimals(entry.size_mb, 1),
+            kind=say(f"cli.backup.{entry.kind}"),
+        )
+        for entry in event.backups
     ]
-    return entries or ["No backup yet."]
+    return entries or [say("cli.backup.none")]
 
 
 def _verified(event: BackupVerified) -> list[str]:
-    return [f"{event.name} is whole: {event.files} files, {event.size_mb:.1f} MB, made {event.created}"]
+    size = decimals(event.size_mb, 1)
+    return [say("cli.backup.verified", name=event.name, files=event.files, size=size, created=event.created)]
 
 
 def _restored(event: BackupRestored) -> list[str]:
-    lines = [f"{event.name} was put back: {event.count} files. What was there before is in the newest backup."]
+    lines = [say("cli.backup.restored", name=event.name, count=event.count)]
     for held in event.held_back:
         if held.setting:
-            lines.append(
-                f"Not put back: {held.file} asks for {held.setting} = {held.asked}, which reaches beyond this workspace; "
-                f"yours stays ({held.kept or 'the default'}). If you trust it, set it yourself."
-            )
+            kept = held.kept or say("cli.backup.held_default")
+            lines.append(say("cli.backup.held", file=held.file, setting=held.setting, asked=held.asked, kept=kept))
         else:
-            lines.append(f"Not put back: {held.file} is no configuration; yours stays.")
+            lines.append(say("cli.backup.no_configuration", file=held.file))
     return lines
 
 
 def _interrupted(event: InterruptedRuns) -> list[str]:
     if not event.runs:
-        return ["No run was interrupted or stopped."]
-    lines = [
-        f"{run.run_id}  {run.epoch} of {run.epochs} epochs  {_CAUSES[run.cause]}{f': {run.reason}' if run.reason else ''}"
-        for run in event.runs
-    ]
-    return [*lines, "Go on with: breastai resume RUN"]
+        return [say("cli.interrupted.none")]
+    lines = []
+    for run in event.runs:
+        cause = say(f"cli.interrupted.{run.cause}")
+        told = say("cli.interrupted.reason", cause=cause, reason=run.reason) if run.reason else cause
+        lines.append(say("cli.interrupted.line", run=run.run_id, epoch=run.epoch, epochs=run.epochs, cause=told))
+    return [*lines, say("cli.resume", command="breastai resume RUN")]
 
 
 def _bench(event: BenchMeasured) -> list[str]:
     lines = [
-        f"{event.architecture} at {event.image_size}, batch {event.batch_size}, {event.dtype}, "
-        f"{count_text(event.threads, 'thread')}: learns from {event.train_images_per_second:.1f} images/s, judges "
-        f"{event.evaluate_images_per_second:.1f}; {event.peak_share:.0%} of the matrix peak "
-        f"({event.matrix_gflops:.0f} GFLOP/s); waits for images {event.loader_wait_share:.1%}; "
-        f"{event.peak_memory_gb:.1f} GiB"
+        say(
+            "cli.bench",
+            architecture=event.architecture,
+            size=str(event.image_size),
+            batch=event.batch_size,
+            dtype=event.dtype,
+            threads=count_text(event.threads, "thread"),
+            train=decimals(event.train_images_per_second, 1),
+            evaluate=decimals(event.evaluate_images_per_second, 1),
+            share=percent(event.peak_share),
+            gflops=decimals(event.matrix_gflops, 0),
+            wait=percent(event.loader_wait_share, 1),
+            memory=decimals(event.peak_memory_gb, 1),
+        )
     ]
     if event.estimated_s is not None:
         minutes = max(1, round(event.estimated_s / 60))
-        lines.append(
-            f"  {count_text(event.epochs, 'epoch')} on {count_text(event.training_images, 'image')}: about {minutes} min"
-        )
+        epochs, images = count_text(event.epochs, "epoch"), count_text(event.training_images, "image")
+        lines.append(f"  {say('cli.bench.estimate', epochs=epochs, images=images, minutes=minutes)}")
     return lines
 
 

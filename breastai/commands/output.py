@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from breastai.commands.language import error_text, say
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event
 from breastai.domain.messages import encode_event, error_event
@@ -114,4 +115,4 @@ def show_failure(error: BreastAIError, as_json: bool) -> None:
             return
         sys.stdout.write(line.decode())
     else:
-        sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.write(say("cli.error", text=error_text(error)) + "\n")

@@ -38,6 +38,7 @@ class RepeatedRuns(ForwardedOutput):
     def tell(self, seeds: Sequence[int]) -> None:
         """Tell the mean and the spread of each figure over the runs that came to their end."""
         from breastai.clinical.run_spread import spread
+        from breastai.commands.crossval_text import spread_lines
 
         runs = [event.final_metrics for event in self.complete]
         found = spread(runs)
@@ -48,15 +49,6 @@ class RepeatedRuns(ForwardedOutput):
             "figures": {name: _with_values(figure, name, runs) for name, figure in found.items()},
         }
         self._output.result(values, "\n".join(spread_lines(len(runs), found)))
-
-
-def spread_lines(runs: int, figures: Mapping[str, Spread]) -> list[str]:
-    """Return how far each figure spreads, as text."""
-    lines = [f"\n{runs} runs that differ in their seed; validation, best epoch of each:"]
-    for name, found in figures.items():
-        between = f"({found.low:.3f} to {found.high:.3f})"
-        lines.append(f"  {name:<20} {found.mean:.3f} ± {found.standard_deviation:.3f}  {between}")
-    return lines
 
 
 def _with_values(figure: Spread, name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

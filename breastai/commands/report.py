@@ -1,9 +1,10 @@
 """`report`: the report of a run, from its own records."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from breastai.commands.language import current_language
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
@@ -14,7 +15,10 @@ def register(app: typer.Typer) -> None:
 
 def report(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or one of its checkpoints; latest is the latest.")],
-    language: Annotated[Literal["en", "fr"], typer.Option("--language", help="Language of the report.")] = "en",
+    language: Annotated[
+        str | None,
+        typer.Option("--language", metavar="LANGUAGE", help="Language of the report [default: that of --lang]."),
+    ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF as well.")] = False,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show the images the model was most wrong about.")
@@ -25,11 +29,17 @@ def report(
     """Write a report that a reviewer can hold against the run: HTML, the same numbers as JSON, perhaps PDF."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.run_job import run_job
+    from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Report
     from breastai.storage.workspace import Workspace
+    from breastai.texts.catalogue import languages
 
+    spoken = current_language() if language is None else language
+    if spoken not in languages():
+        problem = f"--language: expected one of {', '.join(languages())}, got {language!r}."
+        raise CommandInvalid(problem, "breastai report --help")
     place = Workspace.open(workspace)
     run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])
     with open_output(as_json) as output:
-        job = Report(workspace=str(place.root), run_id=run_id, language=language, pdf=pdf, pictures=pictures)
+        job = Report(workspace=str(place.root), run_id=run_id, language=spoken, pdf=pdf, pictures=pictures)
         return run_job(job, output)

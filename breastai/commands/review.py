@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
@@ -45,7 +46,7 @@ def review(
             url = page.entry_url if sys.stdout.isatty() else page.url
             output.result(
                 {"type": "serving", "url": page.url, "port": page.port},
-                f"The page for reviewing is at {url} (Ctrl+C stops it)",
+                say("cli.review", url=url),
             )
 
         importlib.import_module(PAGE).serve_review(path, place, settings, host, port, announce, stop_requested)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
@@ -40,7 +41,10 @@ def sample_data(
             "counts": made.counts,
             "seed": made.seed,
         }
-        splits = ", ".join(f"{sum(classes.values())} in {name}/" for name, classes in made.counts.items())
-        text = f"{made.images} sample images of {made.patients} patients in {target}: {splits}."
-        output.result(values, f"{text}\nNext: breastai train --data {folder} --preset quick")
+        splits = ", ".join(
+            say("cli.sample.split", count=sum(classes.values()), name=name) for name, classes in made.counts.items()
+        )
+        text = say("cli.sample", images=made.images, patients=made.patients, folder=str(target), splits=splits)
+        command = say("cli.next", command=f"breastai train --data {folder} --preset quick")
+        output.result(values, f"{text}\n{command}")
     return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from breastai.commands.language import error_text, say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
@@ -48,7 +49,7 @@ def serve(
         try:
             settings = workspace_config(place).server
         except InputError as error:  # the page is where it can be corrected
-            output.event(Log(level="warning", message=f"{error} Until then the server uses its defaults."))
+            output.event(Log(level="warning", message=say("cli.serving.defaults", error=error_text(error))))
             settings = ServerSettings()
 
         def announce(server: "RunningServer") -> None:
@@ -57,8 +58,10 @@ def serve(
                 values |= {"rest_url": server.rest_url, "rest_port": server.rest_port}
             # A token belongs on the owner's screen, and not into a file that a service manager keeps of its programs.
             url = server.entry_url if sys.stdout.isatty() else server.page_url
-            rest = "" if server.rest_url is None else f"\nREST is at {server.rest_url}"
-            output.result(values, f"BreastAI is at {url} (Ctrl+C stops it){rest}")
+            lines = [say("cli.serving", url=url)]
+            if server.rest_url is not None:
+                lines.append(say("cli.serving.rest", url=server.rest_url))
+            output.result(values, "\n".join(lines))
 
         options = Options.of(place, settings, host, port, data_root or (), rest_port)
         asyncio.run(run_until_signal(options, announce))

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from breastai.commands.crossval_text import crossval_lines, member_lines
-from breastai.commands.format_text import count_text, duration, number, values_text
-from breastai.commands.repeated_runs import spread_lines
-from breastai.domain.catalog import RESEARCH_USE
+from breastai.commands.crossval_text import crossval_lines, member_lines, spread_lines
+from breastai.commands.format_text import count_text, duration, number, percent, values_text
+from breastai.commands.language import say
 from breastai.domain.events import (
     CrossvalComplete,
     Event,
@@ -32,10 +31,11 @@ def _started(event: StudyStarted) -> list[str]:
     study = event.study
     if study.tuning is None:
         over = sum(member.is_over for member in study.members)
-        again = f", {over} of them complete already" if over else ""
-        return [f"Study {study.study_id}: {count_text(len(study.members), 'run')}{again}"]
-    done = f", {study.tuning.done} of them done" if study.tuning.done else ""
-    return [f"Tuning {study.study_id}: {count_text(study.tuning.trials, 'trial')}{done}"]
+        key = "cli.study.again" if over else "cli.study.started"
+        return [say(key, study=study.study_id, runs=count_text(len(study.members), "run"), over=over)]
+    key = "cli.tuning.again" if study.tuning.done else "cli.tuning.started"
+    trials = count_text(study.tuning.trials, "trial")
+    return [say(key, study=study.study_id, trials=trials, done=study.tuning.done)]
 
 
 def _member(event: StudyMemberChanged) -> list[str]:
@@ -44,11 +44,15 @@ def _member(event: StudyMemberChanged) -> list[str]:
         return member_lines(member)
     if member.state not in ("complete", "pruned", "failed"):
         return []
-    what = "as configured" if member.trial == 0 else values_text(member.values)
-    how = {"complete": "", "pruned": ", ended early", "failed": ", failed"}[member.state]
     return [
-        f"Trial {member.trial + 1}: AUC {number(member.figures.get('auc_roc'))} "
-        f"({member.epoch} of {count_text(member.epochs, 'epoch')}{how})  {what}"
+        say(
+            f"cli.trial.{member.state}",
+            trial=member.trial + 1,
+            auc=number(member.figures.get("auc_roc")),
+            epoch=member.epoch,
+            epochs=count_text(member.epochs, "epoch"),
+            what=say("cli.trial.as_configured") if member.trial == 0 else values_text(member.values),
+        )
     ]
 
 
@@ -58,47 +62,50 @@ def _update(event: TuningUpdate) -> list[str]:
 
 def _stopped(event: StudyStopped) -> list[str]:
     return [
-        "Stopped; what was done is kept.",
-        f"Go on with: breastai {_COMMANDS[event.kind]} {event.study_id}",
+        say("cli.study.stopped"),
+        say("cli.resume", command=f"breastai {_COMMANDS[event.kind]} {event.study_id}"),
     ]
 
 
 def _cross_validated(event: CrossvalComplete) -> list[str]:
-    return [*crossval_lines(event.result), RESEARCH_USE]
+    return [*crossval_lines(event.result), say("page.research_use")]
 
 
 def _seeds_trained(event: SeedsComplete) -> list[str]:
     found = event.result
-    return [*spread_lines(len(found.seeds), found.spread), RESEARCH_USE]
+    return [*spread_lines(len(found.seeds), found.spread), say("page.research_use")]
 
 
 def _tuned(event: TuningComplete) -> list[str]:
     state = event.tuning
-    used = "the time was used up" if event.reason == "time" else "all trials are done"
+    trials = count_text(state.done, "trial")
+    key = "cli.tuning.time_up" if event.reason == "time" else "cli.tuning.complete"
+    images = count_text(state.val_images or 0, "validation_image")
     lines = [
-        f"\n{count_text(state.done, 'trial')} in {duration(state.spent_s)}; {used}.",
+        f"\n{say(key, trials=trials, duration=duration(state.spent_s))}",
         _saved(state),
-        f"As configured: AUC {number(state.default_auc)} on {count_text(state.val_images or 0, 'validation image')}.",
+        say("cli.tuning.default", auc=number(state.default_auc), images=images),
     ]
     if state.improved and state.best is not None:
+        values = values_text(event.values)
         lines += [
-            f"The best:      AUC {number(state.best_auc)} ({state.best}/best): {values_text(event.values)}",
-            "That is the highest of many figures on the same images, and so an optimistic one: judge the model on "
-            "images that took no part, once.",
-            f"Train from it: breastai train --config configs/{state.config_name}.json",
+            say("cli.tuning.best", auc=number(state.best_auc), checkpoint=f"{state.best}/best", values=values),
+            say("cli.tuning.optimistic"),
+            say("cli.tuning.train", command=f"breastai train --config configs/{state.config_name}.json"),
         ]
     else:
-        lines.append("No trial was better: the configuration stays as it is, and nothing was saved.")
+        lines.append(say("cli.tuning.none"))
     if state.importance:
-        shares = ", ".join(f"{item.setting} {item.share or 0:.0%}" for item in state.importance)
-        lines.append(f"What mattered, by {count_text(state.done, 'trial')} (a hint, no measurement): {shares}")
-    return [*lines, RESEARCH_USE]
+        shares = ", ".join(f"{item.setting} {percent(item.share or 0)}" for item in state.importance)
+        lines.append(say("cli.tuning.importance", trials=trials, shares=shares))
+    return [*lines, say("page.research_use")]
 
 
 def _saved(state: TuningState) -> str:
     share = state.share_saved or 0.0
     planned = state.epochs_run + state.epochs_saved
-    return f"Ending trials early saved {state.epochs_saved} of {count_text(planned, 'epoch')} ({share:.0%})."
+    epochs = count_text(planned, "epoch")
+    return say("cli.tuning.saved", saved=state.epochs_saved, epochs=epochs, share=percent(share))
 
 
 STUDY_LINES: dict[type[Event], Callable[[Any], list[str]]] = {

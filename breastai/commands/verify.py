@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from breastai.commands.format_text import number
+from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 
@@ -39,15 +41,26 @@ def verify(
         "allowed_difference": found.allowed,
         "same_images": found.same_images,
     }
-    kind = f"ensemble of {len(told.members)} {told.architecture}" if told.members else told.architecture
+    kind = told.architecture
+    if told.members:
+        kind = say("cli.verify.ensemble", count=len(told.members), architecture=told.architecture)
+    lines = [
+        say(
+            "cli.verify",
+            model=model,
+            format=told.format,
+            kind=kind,
+            checkpoint=told.checkpoint,
+            count=found.count,
+            difference=f"{found.difference:.1e}",
+            allowed=f"{found.allowed:g}",
+        )
+    ]
     point = told.decision.operating_point
-    rule = f"{point.class_name} is called from a probability of {point.threshold:.3f}.\n" if point else ""
+    if point is not None:
+        lines.append(say("cli.verify.point", name=point.class_name, threshold=number(point.threshold)))
     if told.decision_fitted_on is not None:
-        rule += f"Its decision rule was fitted on {told.decision_fitted_on}.\n"
-    text = (
-        f"{model} ({told.format}, {kind}, from {told.checkpoint}) answers as it did at its export: "
-        f"{found.count} references, largest difference {found.difference:.1e} (allowed {found.allowed:g}).\n{rule}{told.notice}"
-    )
+        lines.append(say("cli.verify.fitted", images=told.decision_fitted_on))
     with open_output(as_json) as output:
-        output.result(values, text)
+        output.result(values, "\n".join([*lines, say("page.research_use")]))
     return 0

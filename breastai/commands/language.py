@@ -1,0 +1,45 @@
+"""The language of the command line: as `--lang` or the environment says, and its texts by their keys."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from breastai.domain.errors import BreastAIError
+from breastai.domain.text import Text
+from breastai.texts.catalogue import ENGLISH, choose_language, find_template
+from breastai.texts.renderer import fill_template, render
+
+_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_chosen = [ENGLISH]
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """Return the language of the first locale variable that is set, as gettext reads them; English where none is."""
+    return choose_language(next((environment[name] for name in _VARIABLES if environment.get(name)), None))
+
+
+def set_language(language: str) -> None:
+    """Speak this language from now on."""
+    _chosen[0] = language
+
+
+def current_language() -> str:
+    """Return the language that commands speak."""
+    return _chosen[0]
+
+
+def say(key: str, **values: Any) -> str:
+    """Return the text of a key in the user's language; `values` are strings, numbers and Texts."""
+    return render(Text(key, values), current_language())
+
+
+def error_text(error: BreastAIError) -> str:
+    """Return what an error says in the user's language."""
+    return translate(str(error), f"error.{error.code}", error.params)
+
+
+def translate(message: str, key: str, params: Mapping[str, Any]) -> str:
+    """Return the text of a key in the user's language, in place of its English `message`; that where there is none."""
+    template = find_template(key, current_language())
+    if template is None or current_language() == ENGLISH:
+        return message
+    return fill_template(template, params, current_language())
