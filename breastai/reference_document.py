@@ -16,6 +16,7 @@ from breastai.cli import app
 from breastai.domain.config import Config
 from breastai.domain.requests import REQUESTS
 from breastai.domain.schema_text import default_text, escape_cell, type_text
+from breastai.domain.settings_schema import setting_help
 from breastai.texts.catalogue import ENGLISH, find_template
 
 _PAGE = Path(__file__).resolve().parent.parent / "frontend" / "index.html"
@@ -30,6 +31,7 @@ _COMMANDS = """\
 ## Commands
 
 `breastai COMMAND --help` shows the same in a terminal. Exit status: 0 done, 1 failed, 2 bad input, 130 stopped.
+`breastai --lang LANGUAGE COMMAND` prints in another language than that of `LC_ALL`, `LC_MESSAGES` or `LANG`.
 """
 _SETTINGS = """\
 ## Settings
@@ -120,7 +122,8 @@ def _setting_rows(place: str, model: type[BaseModel]) -> Iterator[str]:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _setting_rows(f"{place}.{name}", kind)
         else:
-            cells = (type_text(properties[field.alias or name]), default_text(field), field.description or "")
+            told = setting_help(f"{place}.{name}").replace("\n", " · ")
+            cells = (type_text(properties[field.alias or name]), default_text(field), told)
             yield f"| `{place}.{name}` | {' | '.join(escape_cell(cell) for cell in cells)} |"
 
 

@@ -5,30 +5,32 @@ from typing import Any
 
 from breastai.domain.config import Config
 from breastai.domain.settings import Settings
-from breastai.texts.catalogue import ENGLISH, Template, read_catalogue
+from breastai.domain.text import Text
+from breastai.texts.catalogue import ENGLISH, read_catalogue
 
 
 def config_schema() -> dict[str, Any]:
     """Return the schema of the configuration; what a setting is stands in the catalogue alone, by its path."""
     schema = Config.model_json_schema()
-    _describe(Config, schema, schema["$defs"], "", read_catalogue(ENGLISH))
+    _describe(Config, schema, schema["$defs"], "")
     return schema
 
 
-def _describe(
-    group: type[Settings],
-    schema: dict[str, Any],
-    definitions: Mapping[str, Any],
-    place: str,
-    texts: Mapping[str, Template],
-) -> None:
+def setting_help(path: str) -> str:
+    """Return in English what a setting is, and on a line of its own what each of its values is."""
+    prefix = f"option.{path}."
+    options = (
+        f"{key.removeprefix(prefix)}: {text}" for key, text in read_catalogue(ENGLISH).items() if key.startswith(prefix)
+    )
+    return "\n".join([str(Text(f"setting.{path}.help")), *options])
+
+
+def _describe(group: type[Settings], schema: dict[str, Any], definitions: Mapping[str, Any], place: str) -> None:
     for name, field in group.model_fields.items():
         path = f"{place}{name}"
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Settings):
-            _describe(kind, definitions[kind.__name__], definitions, f"{path}.", texts)
-            continue
-        prefix = f"option.{path}."
-        options = [f"{key.removeprefix(prefix)}: {text}" for key, text in texts.items() if key.startswith(prefix)]
-        described = [str(texts[f"setting.{path}.help"]), *options]
-        schema["properties"][name] |= {"title": texts[f"setting.{path}.label"], "description": "\n".join(described)}
+            _describe(kind, definitions[kind.__name__], definitions, f"{path}.")
+        else:
+            label = str(Text(f"setting.{path}.label"))
+            schema["properties"][name] |= {"title": label, "description": setting_help(path)}
