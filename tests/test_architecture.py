@@ -6,12 +6,16 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import breastai
 from breastai.domain.events import EVENTS, TERMINAL
+from breastai.domain.jobs import AnyJob
 from breastai.domain.requests import REQUESTS
+from breastai.server.entry_points import ENTRY_POINTS
+from breastai.worker import JOBS
 
 MODULES = sorted(
     module.name for module in pkgutil.walk_packages(breastai.__path__, "breastai.", onerror=lambda name: None)
@@ -68,6 +72,35 @@ def test_prediction_from_onnx_needs_neither_torch_nor_scikit_learn() -> None:
 
 def test_a_training_begins_without_waiting_for_the_libraries_of_networks() -> None:
     assert imported_by("import breastai.engine.training.training_job").isdisjoint({*HEAVY} - {"scipy"})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_imported_by_name_in_two_tables_alone(module: str) -> None:
+    called = {node.func for node in ast.walk(_tree(module)) if isinstance(node, ast.Call)}
+    named = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", None) for node in called}
+    passed = {node.attr for node in ast.walk(_tree(module)) if isinstance(node, ast.Attribute)}
+    by_name = {"import_module", "__import__"} & (named | passed)
+    assert not by_name or module in ("breastai.worker", "breastai.server.entry_points")
+
+
+def test_beside_them_only_the_package_itself_finds_its_own_names_when_they_are_used() -> None:
+    assert all(callable(getattr(breastai, name)) for name in breastai._LAZY)
+
+
+@pytest.mark.parametrize("row", [*JOBS.values(), *ENTRY_POINTS.values()])
+def test_what_a_table_names_is_there(row: str) -> None:
+    module, _, function = row.partition(":")
+    assert function in {
+        node.name for node in _tree(module).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_every_job_has_its_function() -> None:
+    assert JOBS.keys() == set(get_args(get_args(AnyJob)[0]))
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse(source(module).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("module", MODULES)

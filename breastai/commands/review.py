@@ -1,6 +1,5 @@
 """`review`: a page for asking an exported model and reviewing its answers."""
 
-import importlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +12,6 @@ from breastai.commands.output import open_output
 
 if TYPE_CHECKING:
     from breastai.storage.workspace import Workspace
-
-# Found by its name, as the server finds its doors: no layer below imports it, and only this command loads it.
-PAGE = "breastai.apps.review_app"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +30,7 @@ def review(
     """Serve a page for asking a model about images and judging its answers (needs breastai[gradio]; no torch)."""
     from breastai.commands.effective_config import workspace_config
     from breastai.commands.run_job import require_packages, stop_on_signals
+    from breastai.server.entry_points import load_entry_point
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
@@ -49,7 +46,7 @@ def review(
                 say("cli.review", url=url),
             )
 
-        importlib.import_module(PAGE).serve_review(path, place, settings, host, port, announce, stop_requested)
+        load_entry_point("gradio")(path, place, settings, host, port, announce, stop_requested)
     return 0
 
 

@@ -1,8 +1,7 @@
 """One member of a study done on a node of a cluster: what it is told, what it tells, how it ends. Knows no Ray."""
 
-import importlib
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,19 +13,14 @@ from breastai.domain.events import Error, Event, Log
 from breastai.domain.messages import encode_event, error_event
 from breastai.domain.stored import Stored
 from breastai.domain.stored_config import stored_config
-from breastai.domain.study import Study, StudyKind, StudyMember
+from breastai.domain.study import Study, StudyMember
+from breastai.scale.study_kinds import member_runner
 from breastai.scale.study_runner import MemberFailed, MemberStopped, StudyInProgress
 from breastai.storage.private_files import keep_files_private
 from breastai.storage.run_recorder import Pace, StopReason, as_breastai_errors
 from breastai.storage.studies import is_going_on, study_file
 from breastai.storage.workspace import Workspace
 
-# What does one member, by module: progress, member -> events; returns it complete.
-MEMBERS: Mapping[StudyKind, str] = {
-    "crossval": "breastai.scale.cross_validation:fold_on_node",
-    "tuning": "breastai.scale.hyperparameter_search:trial_on_node",
-    "seeds": "breastai.scale.seed_study:seed_on_node",
-}
 # A node that is lost may be alive still and not know it, until Ray ends its processes.
 FREE_WITHIN_S = 180.0
 _LOOK_EVERY_S = 1.0
@@ -119,8 +113,7 @@ def _events(task: Task, progress: RemoteStudy, node: str, endings: list[Ending])
         )
         _wait_until_free(progress, run_id)
         yield from copy_config_inputs(stored_config(progress.study.config), progress.workspace)
-        module, _, name = MEMBERS[progress.study.kind].partition(":")
-        yield from getattr(importlib.import_module(module), name)(progress, progress.study.member(run_id))
+        yield from member_runner(progress.study.kind)(progress, progress.study.member(run_id))
         endings.append(Ending(state="complete"))
     except MemberStopped as stop:
         endings.append(Ending.model_validate({"state": "stopped", "reason": stop.reason}))

@@ -37,7 +37,7 @@ from breastai.server.connections import static_files
 from breastai.server.connections.open_connections import OpenConnections
 from breastai.server.connections.sockets import BACKLOG, Listening, listen
 from breastai.server.connections.throttled_connection import throttled_connection
-from breastai.server.entry_points import EntryPoint, load_entry_point
+from breastai.server.entry_points import Door, EntryPoint, load_entry_point
 from breastai.server.jobs.supervisor import WORKER_COMMAND, Deadlines, Supervisor
 from breastai.server.logs.audit_log import AUDIT, tell
 from breastai.server.logs.server_log import LOG, kept_out_of_logs, logging_to
@@ -206,7 +206,7 @@ async def _open_rest(
     """Open the REST door where one is asked for, until the stack closes; return its port. Raise MissingExtra."""
     if options.rest_port is None:
         return None
-    open_door = load_entry_point("rest")
+    open_door: Door = load_entry_point("rest")
     listening = listen(options.host, options.rest_port)
     stack.callback(_close_sockets, listening)
     rule = replace(access, port=listening.port, public=is_public_at_a_door)

@@ -1,7 +1,7 @@
-"""Other doors into the same services, each an extra: which there are, and what each is given to open with.
+"""Other doors into the same services, and pages of their own, each an extra; and what a door is given to open with.
 
-The server names them and imports none: a door's module is found by its name when its setting asks for it, as a worker
-finds the function of a job. So a server without doors loads none of what they need.
+They are named here and imported nowhere: their module is found by its name when it is asked for, as a worker finds the
+function of a job. So a server without doors loads none of what they need.
 """
 
 import importlib
@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 from breastai.domain.errors import MissingExtra
 from breastai.server.access.admission import Admission
@@ -30,14 +30,16 @@ class EntryPoint:
 
 
 Door = Callable[[EntryPoint], AbstractAsyncContextManager[None]]
-ENTRY_POINTS = {"rest": "breastai.apps.rest:open_door"}
+# By the extra that each needs.
+ENTRY_POINTS = {"rest": "breastai.apps.rest:open_door", "gradio": "breastai.apps.review_app:serve_review"}
 
 
-def load_entry_point(name: str) -> Door:
-    """Return what opens a door for as long as its block runs; raise MissingExtra."""
+def load_entry_point(name: str) -> Callable[..., Any]:
+    """Return what opens a door for as long as its block runs, or serves a page; raise MissingExtra."""
     module, _, function = ENTRY_POINTS[name].partition(":")
     try:
-        return cast(Door, getattr(importlib.import_module(module), function))
+        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        return found
     except ModuleNotFoundError as fault:
         missing = (fault.name or "").partition(".")[0]
         if missing in ("", "breastai"):

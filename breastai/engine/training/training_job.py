@@ -4,7 +4,6 @@
 imported here loads torch, which takes seconds: so the first word comes soon.
 """
 
-import importlib
 import json
 from collections.abc import Generator, Iterator, Sequence
 from threading import Thread
@@ -109,7 +108,7 @@ def _events(
     else:
         saved = saved_split(config, workspace, run_id)
         folders = known_folders(config, workspace.root, resumed.split, saved)
-    Thread(target=importlib.import_module, args=("breastai.engine.training.loop",), name="loading", daemon=True).start()
+    Thread(target=_load_libraries, name="loading", daemon=True).start()
     record: AuditRecord | None = None
     if world.is_main:
         try:
@@ -221,3 +220,8 @@ def _shared(cases: Cases) -> Iterator[Log]:
                 f"{name}: results on {name} look better than they are.",
                 params={"patients": patients, "groups": groups, "split": name},
             )
+
+
+def _load_libraries() -> None:
+    """Import what trains, torch with it, while the images are looked at."""
+    from breastai.engine.training import loop  # noqa: F401
