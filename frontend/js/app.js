@@ -52,7 +52,7 @@
     function restyle() {
       curves.restyle();
       evaluation.restyle();
-      runs.restyle();
+      comparedRuns.restyle();
       tuning.restyle();
       crossval.restyle();
     }
@@ -62,6 +62,7 @@
     const crossval = BreastAI.views.crossval.create(context);
     const evaluation = BreastAI.views.evaluation.create(context);
     const runs = BreastAI.views.runs.create(context);
+    const comparedRuns = BreastAI.views.comparedRuns.create(context);
     const tuning = BreastAI.views.tuning.create(context);
     views = [
       BreastAI.views.header.create(context),
@@ -77,6 +78,7 @@
       tuning,
       BreastAI.views.queue.create(context),
       runs,
+      comparedRuns,
       BreastAI.views.studies.create(context),
       BreastAI.views.checkpoints.create(context),
       BreastAI.views.audit.create(context),

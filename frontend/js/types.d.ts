@@ -1331,6 +1331,21 @@ declare global {
     destroy(): void;
   }
 
+  /** What is typed into the form that starts a run. */
+  interface FormValues {
+    changed: Map<string, unknown>;
+    faults: Map<string, string>;
+    base(): Record<string, unknown>;
+    changes(): Record<string, unknown>;
+    effective(): Record<string, unknown>;
+    clear(): void;
+    set(path: string, value: unknown): void;
+    reset(path: string): void;
+    take(config: Record<string, unknown>, fields: Field[]): void;
+    isOpen(path: string): boolean;
+    at(path: string): unknown;
+  }
+
   interface Context {
     store: Store;
     connection: Connection;
@@ -1503,6 +1518,20 @@ declare global {
       editor: { create(context: Context): View };
       ending: { create(): View };
       start: { create(context: Context): View };
+      formValues: { create(store: Store, preset: () => string): FormValues };
+      settingsPanel: {
+        create(values: FormValues, handlers: FieldHandlers, preset: HTMLSelectElement): {
+          draw(welcome: Wire.ConnectionEstablished): void;
+          show(fromServer: Map<string, string>): void;
+          fields(): Field[];
+        };
+      };
+      leakQuestion: {
+        create(context: Context, values: FormValues, folder: () => string): {
+          begin(wanted: Record<string, any>): Promise<void>;
+          ask(request: string, wanted: Record<string, any>): Promise<void>;
+        };
+      };
       run: { create(context: Context): View; stateKey(state: State): string; share(state: State): number | null };
       tiles: { create(): View };
       chartCard: { create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void }): ChartCard };
@@ -1514,12 +1543,40 @@ declare global {
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View; confusionTable(matrix: number[][], names: string[]): HTMLTableElement };
       crossval: { create(context: Context): View & { restyle(): void } };
+      folds: {
+        foldsTable(study: Wire.Study): HTMLElement;
+        spreadTable(found: Wire.CrossvalResult | Wire.SeedsResult, caption: string): HTMLElement;
+        resultOf(found: Wire.CrossvalResult): (Node | null)[];
+      };
       summary: { create(): View };
-      data: { create(context: Context): View; summary(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): HTMLElement; isPicture(uri: string): boolean; headerText(said: { laterality: "L" | "R" | "B" | null; view: string | null }): string };
+      data: { create(context: Context): View };
+      dataDescription: {
+        described(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): (Node | null)[];
+        skippedOf(found: Wire.DataDescribed): HTMLElement;
+        summary(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): HTMLElement;
+        isPicture(uri: string): boolean;
+        headerText(said: { laterality: "L" | "R" | "B" | null; view: string | null }): string;
+      };
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
-      runs: { create(context: Context): View & { restyle(): void } };
-      tuning: { create(context: Context): View & { restyle(): void }; settingName(path: string): HTMLElement; valueText(path: string, value: unknown): string };
+      runs: { create(context: Context): View };
+      comparedRuns: {
+        create(context: Context): View & { restyle(): void };
+        FIGURES: string[];
+        figureName(figure: string): string;
+        stateOf(run: Wire.RunEntry): HTMLElement;
+        epochsOf(run: Wire.RunEntry): string;
+      };
+      tuning: { create(context: Context): View & { restyle(): void } };
+      trials: {
+        settingName(path: string): HTMLElement;
+        valueText(path: string, value: unknown): string;
+        verdictOf(study: Wire.Study, tuning: Wire.TuningState): string;
+        factsOf(study: Wire.Study, tuning: Wire.TuningState): HTMLElement;
+        linesOf(study: Wire.Study, tuning: Wire.TuningState): Line[];
+        importanceOf(tuning: Wire.TuningState): Node[];
+        trialsOf(study: Wire.Study, tuning: Wire.TuningState): Node;
+      };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
       judged: {
@@ -1535,6 +1592,7 @@ declare global {
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
       comparison: { create(context: Context): View };
       predict: { create(context: Context): View };
+      upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };
       errors: { create(context: Context): View };
       log: { create(context: Context): View; textOf(line: LineContent): string };

@@ -11,13 +11,14 @@ FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 PRESSES = {"click", "dblclick", "press", "check", "uncheck", "set_input_files"}
 # Buttons that scripts make without a request of their own: where they are made, and how a test finds them.
 MADE_BY_SCRIPTS = {
-    "views/audit.js": r"Cancel",
-    "views/chart_card.js": r"PNG|picture",
-    "views/data.js": r"thumbnail|images-list",
-    "views/editor.js": r"editor-faults",
-    "views/errors.js": r"#errors-body",
-    "views/predict.js": r"predict-\w+|thumbnail",
-    "views/toasts.js": r"\.toast",
+    "views/data/audit.js": r"Cancel",
+    "views/train/chart_card.js": r"PNG|picture",
+    "views/data/data.js": r"thumbnail|images-list",
+    "views/data/description.js": r"data-questions",
+    "views/system/editor.js": r"editor-faults",
+    "views/results/errors.js": r"#errors-body",
+    "views/results/predict.js": r"predict-\w+|thumbnail",
+    "views/system/toasts.js": r"\.toast",
     "schema_form.js": r"data-setting",
 }
 

@@ -14,6 +14,7 @@ from breastai.domain import list_entries
 from breastai.domain.study import SettingImportance, Study, StudyMember, TuningState
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+LONGEST_VIEW_LINES = 200
 TYPES = (FRONTEND / "js" / "types.d.ts").read_text(encoding="utf-8")
 PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, SettingImportance, Snapshot, Study, StudyMember, TuningState, *(model for model in vars(list_entries).values() if getattr(model, "__module__", "") == list_entries.__name__))
 
@@ -36,7 +37,7 @@ def test_an_event_has_the_same_fields_in_the_types(model: type) -> None:
 
 
 def test_every_field_of_an_evaluation_is_looked_at_by_the_page() -> None:
-    read = "".join((FRONTEND / "js" / "views" / name).read_text(encoding="utf-8") for name in ("evaluation.js", "judged.js"))
+    read = "".join((FRONTEND / "js" / "views" / "results" / name).read_text(encoding="utf-8") for name in ("evaluation.js", "judged.js"))
     fields = set(Evaluation.model_fields) - {*ENVELOPE, "type"}
     for part in (JudgedPoint, CalibrationEvidence, Reliability, Referral):
         fields |= set(part.model_fields)
@@ -77,3 +78,9 @@ def test_the_scripts_keep_to_their_types(request: pytest.FixtureRequest) -> None
 
 def test_only_code_box_js_knows_ace() -> None:
     assert [path.name for path in FRONTEND.glob("js/**/*.js") if re.search(r"\bace\.(edit|config)|\)\.ace\b", path.read_text(encoding="utf-8"))] == ["code_box.js"]  # fmt: skip
+
+
+@pytest.mark.parametrize("script", sorted(FRONTEND.glob("js/views/**/*.js")), ids=lambda path: path.name)
+def test_a_view_lies_in_the_folder_of_its_area_and_is_short(script: Path) -> None:
+    assert script.parent.parent.name == "views"
+    assert len(script.read_text(encoding="utf-8").splitlines()) <= LONGEST_VIEW_LINES

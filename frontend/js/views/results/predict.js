@@ -6,19 +6,6 @@
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
-  /** Bytes of a part: in base64 well below what a message may have. Divisible by 3. */
-  const PART = 393216;
-
-  /** @param {Blob} part @returns {Promise<string>} */
-  function base64(part) {
-    return new Promise((resolve, reject) => {
-      const reader = new FileReader();
-      reader.addEventListener("load", () => resolve(String(reader.result).split(",", 2)[1] ?? ""));
-      reader.addEventListener("error", () => reject(new Error("unreadable")));
-      reader.readAsDataURL(part);
-    });
-  }
-
   /** Whether a name is that of an exported model. @param {string} model */
   function isExport(model) {
     return model.endsWith(".onnx");
@@ -115,15 +102,6 @@
       BreastAI.actions.markAll(form, store.state());
     }
 
-    /** @param {File} file @param {string} image @param {(share: number) => void} progress */
-    async function handOver(file, image, progress) {
-      for (let start = 0; start < file.size; start += PART) {
-        const part = await base64(file.slice(start, start + PART));
-        await connection.request("add_image", { image, file: file.name.slice(0, 300), size: file.size, start, part });
-        progress(Math.min(1, (start + PART) / file.size));
-      }
-    }
-
     async function ask() {
       if (reason() !== "") return;
       asking = true;
@@ -132,7 +110,7 @@
       const wanted = models();
       try {
         for (const [index, file] of chosen.entries()) {
-          await handOver(file, `i${index + 1}`, (share) => {
+          await BreastAI.views.upload.handOver(connection, file, `i${index + 1}`, (share) => {
             tell(() => t("predict.handing_over", { n: format.integer(index + 1), total: format.integer(chosen.length), share: format.percent(share, 0) }));
           });
         }

@@ -8,7 +8,7 @@
 
   /** @param {Wire.WrongCase} wrong */
   function caseOf(wrong) {
-    const picture = wrong.picture !== null && BreastAI.views.data.isPicture(wrong.picture) ? make("img", { attributes: { src: wrong.picture, alt: "", loading: "lazy" } }) : make("span", { class: "no-picture", text: t("errors.gone") });
+    const picture = wrong.picture !== null && BreastAI.views.dataDescription.isPicture(wrong.picture) ? make("img", { attributes: { src: wrong.picture, alt: "", loading: "lazy" } }) : make("span", { class: "no-picture", text: t("errors.gone") });
     return make(
       "li",
       {},

@@ -128,7 +128,7 @@
 
     /** @param {string} uri @param {string} caption @param {string} alt */
     function picture(uri, caption, alt) {
-      const image = BreastAI.views.data.isPicture(uri) ? make("img", { attributes: { src: uri, alt } }) : null;
+      const image = BreastAI.views.dataDescription.isPicture(uri) ? make("img", { attributes: { src: uri, alt } }) : null;
       return make("figure", {}, image, make("figcaption", { text: caption }));
     }
 
@@ -150,7 +150,7 @@
         }
         showControls();
         at = { split: found.split, file: found.file };
-        const facts = [t("data.size", { width: format.integer(found.width), height: format.integer(found.height) }), t(found.grey ? "preview.grey" : "preview.colour"), BreastAI.views.data.headerText(found)].filter((fact) => fact !== "").join(" · ");
+        const facts = [t("data.size", { width: format.integer(found.width), height: format.integer(found.height) }), t(found.grey ? "preview.grey" : "preview.colour"), BreastAI.views.dataDescription.headerText(found)].filter((fact) => fact !== "").join(" · ");
         fill(byId("preview-name"), name(found.file), make("span", { class: "badge" }, name(found.class_name)), make("span", { class: "muted", text: facts }));
         fill(
           byId("preview-pictures"),

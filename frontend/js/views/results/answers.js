@@ -82,7 +82,7 @@
 
     /** @param {Wire.ImageAnswer} answer @param {Wire.ModelAnswer} said */
     function pictureOf(answer, said) {
-      if (answer.picture === null || !BreastAI.views.data.isPicture(answer.picture)) return null;
+      if (answer.picture === null || !BreastAI.views.dataDescription.isPicture(answer.picture)) return null;
       const crop = said.prediction.processing?.crop ?? null;
       const whole = said.prediction.processing;
       const frame = make("div", { class: "stack" }, make("img", { attributes: { src: answer.picture, alt: t("answers.picture_alt", { file: answer.name }) } }));
@@ -109,7 +109,7 @@
         title,
         pictureOf(answer, said),
         said.heat_map === null && answer.answers.some(({ heat_map: map }) => map !== null) ? make("p", { class: "muted", text: t("answers.no_map") }) : null,
-        BreastAI.views.data.headerText(prediction) === "" ? null : make("p", { class: "muted", text: BreastAI.views.data.headerText(prediction) }),
+        BreastAI.views.dataDescription.headerText(prediction) === "" ? null : make("p", { class: "muted", text: BreastAI.views.dataDescription.headerText(prediction) }),
         make("p", { class: "decision", text: decisionOf(prediction) }),
         plausibleOf(prediction) === null ? null : make("p", { class: "plausible", text: plausibleOf(prediction) ?? "" }),
         chances(prediction),

@@ -1,0 +1,28 @@
+/* Handing an image over to the server, part by part. */
+(function () {
+  "use strict";
+
+  /** Bytes of a part: in base64 well below what a message may have. Divisible by 3. */
+  const PART = 393216;
+
+  /** @param {Blob} part @returns {Promise<string>} */
+  function base64(part) {
+    return new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.addEventListener("load", () => resolve(String(reader.result).split(",", 2)[1] ?? ""));
+      reader.addEventListener("error", () => reject(new Error("unreadable")));
+      reader.readAsDataURL(part);
+    });
+  }
+
+  /** Give the server an image, part by part. @param {Connection} connection @param {File} file @param {string} image @param {(share: number) => void} progress */
+  async function handOver(connection, file, image, progress) {
+    for (let start = 0; start < file.size; start += PART) {
+      const part = await base64(file.slice(start, start + PART));
+      await connection.request("add_image", { image, file: file.name.slice(0, 300), size: file.size, start, part });
+      progress(Math.min(1, (start + PART) / file.size));
+    }
+  }
+
+  BreastAI.views.upload = { handOver };
+})();

@@ -1,0 +1,192 @@
+/* The form that starts a run: image folder, preset, settings, what the server says of them, and its buttons. */
+(function () {
+  "use strict";
+
+  const { byId, fill } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { settings } = BreastAI;
+
+  /** @param {Context} context */
+  function create(context) {
+    const { connection, store } = context;
+    const folder = /** @type {HTMLInputElement} */ (byId("data-path"));
+    const preset = /** @type {HTMLSelectElement} */ (byId("preset"));
+    const form = /** @type {HTMLFormElement} */ (byId("start-form"));
+    /** @param {string} action */
+    const button = (action) => /** @type {HTMLButtonElement} */ (form.querySelector(`[data-action=${action}]`));
+    const [start, save, queue, crossval] = ["start_training", "save_config", "queue_training", "start_crossval"].map(button);
+
+    const values = BreastAI.views.formValues.create(store, () => preset.value);
+    const leaks = BreastAI.views.leakQuestion.create(context, values, () => folder.value.trim());
+    /** @type {Wire.ConnectionEstablished | null} */
+    let drawnFor = null;
+    let folderTouched = false;
+    /** @type {string[]} what the server says of the form as it is */
+    let checked = [];
+    /** @type {unknown} the configuration taken over last */
+    let taken = null;
+    /** What this form's own question was answered: of another folder's images it says nothing. @type {unknown} */
+    let describedHere = null;
+
+    /** @type {FieldHandlers} */
+    const handlers = {
+      onChange(field, value) {
+        values.set(field.path, value);
+        changedByUser();
+      },
+      onFault(field, text) {
+        values.faults.set(field.path, text);
+        refresh();
+      },
+      onReset(field) {
+        values.reset(field.path);
+        changedByUser();
+      },
+    };
+    const panel = BreastAI.views.settingsPanel.create(values, handlers, preset);
+    const own = BreastAI.views.ownSettings.create(context, {
+      order,
+      effective: values.effective,
+      use: take,
+      told(problems) {
+        checked = problems;
+        refresh();
+      },
+    });
+
+    function changedByUser() {
+      refresh();
+      own.check();
+    }
+
+    function startAgain() {
+      values.clear();
+      changedByUser();
+    }
+
+    /** Put a configuration on the form, over what config.json and the preset say. @param {Record<string, unknown>} config */
+    function take(config) {
+      values.take(config, panel.fields());
+      const root = settings.dataFolder(settings.overlay(values.base(), config));
+      if (root !== "") {
+        folder.value = root;
+        folderTouched = true;
+      }
+      /** @type {HTMLDetailsElement} */ (byId("all-settings")).open = true;
+      changedByUser();
+    }
+
+    /** Faults the server found, by setting. @returns {Map<string, string>} */
+    function serverFaults() {
+      /** @type {Map<string, string>} */
+      const found = new Map();
+      for (const line of [...store.state().problems, ...checked]) {
+        const path = settings.pathOf(line);
+        if (path !== null) found.set(path, BreastAI.i18n.problem(line));
+      }
+      return found;
+    }
+
+    function refresh() {
+      panel.show(serverFaults());
+      const paths = new Set(panel.fields().map(({ path }) => path));
+      own.showRest(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")));
+      showFolder();
+      showButtons();
+      const { described, estimate } = store.state();
+      fill(byId("start-data"), described === null || described !== describedHere ? null : BreastAI.views.dataDescription.summary(described, answer));
+      const told = estimate === null ? null : BreastAI.store.lines.bench?.(estimate);
+      byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
+    }
+
+    function showFolder() {
+      const welcome = store.state().welcome;
+      if (welcome !== null && !folderTouched && document.activeElement !== folder) folder.value = settings.dataFolder(welcome.config);
+      folder.placeholder = welcome === null ? "" : String(/** @type {any} */ (welcome.config).data?.train_dir ?? "");
+    }
+
+    function showButtons() {
+      const wrong = values.faults.size > 0 || checked.length > 0 ? "reason.invalid_settings" : "";
+      for (const each of [start, queue, crossval]) each.dataset.blocked = wrong;
+      save.dataset.blocked = wrong || (values.changed.size === 0 ? "reason.no_changes" : "");
+      // Offered where the start itself would be refused, or come before those that wait.
+      queue.hidden = store.state().session.state === "idle" && !store.state().queue?.entries.length;
+      byId("queue-help").hidden = queue.hidden;
+      BreastAI.actions.markAll(form, store.state());
+      byId("start-reason").textContent = start.disabled ? start.title : "";
+    }
+
+    /** The fields of the request. */
+    function order() {
+      const config = values.changes();
+      const root = folder.value.trim();
+      if (root !== "" && root !== settings.dataFolder(store.state().welcome?.config)) config.data_path = root;
+      return preset.value === "" ? { config } : { config, preset: preset.value };
+    }
+
+    function describe() {
+      connection.request("describe_data", order()).then((found) => {
+        describedHere = found;
+        refresh();
+      }, () => {});
+    }
+
+    /** Answer a question about the classes, and look again. @param {string} path @param {unknown} value */
+    function answer(path, value) {
+      context.adopt?.(path, value);
+      describe();
+    }
+
+    context.order = order;
+    context.ask = leaks.ask;
+    context.values = values.effective;
+    context.adopt = (path, value) => {
+      const field = panel.fields().find((each) => each.path === path);
+      if (field !== undefined) handlers.onChange(field, value);
+    };
+
+    folder.addEventListener("input", () => {
+      folderTouched = true;
+    });
+    preset.addEventListener("change", startAgain);
+    byId("reset-settings").addEventListener("click", startAgain);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!start.disabled) leaks.begin(order()).catch(() => {});
+    });
+    crossval.addEventListener("click", () => leaks.ask("start_crossval", order()).catch(() => {}));
+    queue.addEventListener("click", () => leaks.ask("start_training", { ...order(), queue: true }).catch(() => {}));
+    button("describe_data").addEventListener("click", describe);
+    button("estimate_cost").addEventListener("click", () => connection.request("estimate_cost", order()).catch(() => {}));
+    button("get_config").addEventListener("click", () => connection.request("get_config").catch(() => {}));
+    save.addEventListener("click", () => {
+      connection.request("save_config", { config: values.changes() }).then(() => { values.changed.clear(); refresh(); }, () => {});
+    });
+    BreastAI.i18n.onChange(() => {
+      drawnFor = null;
+    });
+
+    return {
+      /** Other views hand settings to the form, so it is drawn once whatever is seen. */
+      get within() {
+        return drawnFor === null ? undefined : "training";
+      },
+      /** @param {State} state */
+      render(state) {
+        if (state.welcome !== null && (drawnFor === null || drawnFor.config_schema !== state.welcome.config_schema)) {
+          drawnFor = state.welcome;
+          panel.draw(state.welcome);
+        }
+        if (state.offered !== null && state.offered !== taken && state.welcome !== null) {
+          taken = state.offered;
+          take(state.offered);
+        }
+        refresh();
+      },
+      /** @param {State} state */
+      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems, state.queue, state.described],
+    };
+  }
+
+  BreastAI.views.start = { create };
+})();
