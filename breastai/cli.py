@@ -33,10 +33,10 @@ from breastai.commands import (
     tune,
     verify,
 )
-from breastai.commands.language import language_of, set_language
+from breastai.commands.language import set_language
 from breastai.commands.output import show_failure
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
-from breastai.texts.catalogue import languages
+from breastai.texts.catalogue import languages, system_language
 
 try:
     from typer import TyperException
@@ -119,7 +119,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; return its exit status. A fault ends as a message on stderr, or as an error event with --json."""
     as_json = "--json" in arguments
-    set_language(language_of(os.environ))
+    set_language(system_language(os.environ))
     try:
         status = app(list(arguments), prog_name="breastai", standalone_mode=False)
     except BreastAIError as error:

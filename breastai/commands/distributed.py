@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from breastai.commands.language import language_of, set_language
+from breastai.commands.language import set_language
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output, show_failure
 from breastai.commands.run_job import exit_status, require_training_packages
@@ -23,6 +23,7 @@ from breastai.domain.jobs import Resume, Train
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.private_files import keep_files_private
 from breastai.storage.workspace import Workspace
+from breastai.texts.catalogue import system_language
 
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")  # as in worker.py
 _NAME = "torchrun -m breastai.commands.distributed"
@@ -107,7 +108,7 @@ def _together(place: Workspace, settings: Config, resume: str | None, epochs: in
 def main() -> int:
     """Run the command of this process and return its exit status."""
     keep_files_private()
-    set_language(language_of(os.environ))
+    set_language(system_language(os.environ))
     first, as_json = os.environ.get("RANK", "0") == "0", "--json" in sys.argv
     try:
         status = app(sys.argv[1:], prog_name=_NAME, standalone_mode=False)

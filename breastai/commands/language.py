@@ -5,16 +5,10 @@ from typing import Any
 
 from breastai.domain.errors import BreastAIError
 from breastai.domain.text import Text
-from breastai.texts.catalogue import ENGLISH, choose_language, find_template
+from breastai.texts.catalogue import ENGLISH, find_template
 from breastai.texts.renderer import fill_template, render
 
-_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 _chosen = [ENGLISH]
-
-
-def language_of(environment: Mapping[str, str]) -> str:
-    """Return the language of the first locale variable that is set, as gettext reads them; English where none is."""
-    return choose_language(next((environment[name] for name in _VARIABLES if environment.get(name)), None))
 
 
 def set_language(language: str) -> None:

@@ -2,15 +2,19 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 
 from breastai.domain.errors import BreastAIError
 from breastai.domain.server_settings import ServerSettings
+from breastai.domain.text import Text
 from breastai.server.app import Options, RunningServer, run_until_signal
 from breastai.server.services import workspace_config
 from breastai.storage.private_files import keep_files_private
 from breastai.storage.workspace import Workspace
+from breastai.texts.catalogue import system_language
+from breastai.texts.renderer import render
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,16 +41,21 @@ def _server_settings(workspace: Workspace) -> ServerSettings:
     try:
         return workspace_config(workspace).server
     except BreastAIError as error:
-        print(f"{error} Until then the server uses its defaults.", file=sys.stderr)
+        print(_say("cli.serving.defaults", error=str(error)), file=sys.stderr)
         return ServerSettings()
 
 
 def _announce(server: RunningServer) -> None:
     # A token belongs on the owner's screen, and not into a file that a service manager keeps of its programs.
     url = server.entry_url if sys.stdout.isatty() else server.page_url
-    print(f"BreastAI is at {url} (Ctrl+C stops it)", flush=True)
+    print(_say("cli.serving", url=url), flush=True)
     if server.rest_url is not None:
-        print(f"REST is at {server.rest_url}", flush=True)
+        print(_say("cli.serving.rest", url=server.rest_url), flush=True)
+
+
+def _say(key: str, **values: str) -> str:
+    """Return a text in the language of the system."""
+    return render(Text(key, values), system_language(os.environ))
 
 
 def _parser() -> argparse.ArgumentParser:

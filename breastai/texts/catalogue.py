@@ -7,6 +7,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
+_LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 # A text; or several by the plural category of the language, chosen by the parameter that "plural" names.
 Template = str | dict[str, str]
 
@@ -40,6 +41,11 @@ def choose_language(*wished: str | None) -> str:
         if primary in languages():
             return primary
     return ENGLISH
+
+
+def system_language(environment: Mapping[str, str]) -> str:
+    """Return the language of the first locale variable that is set, as gettext reads them; English where none is."""
+    return choose_language(next((environment[name] for name in _LOCALE_VARIABLES if environment.get(name)), None))
 
 
 def texts_below(area: str, language: str) -> dict[str, str]:

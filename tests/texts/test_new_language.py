@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from breastai.storage.backup_kinds import KINDS, rank_of
+from breastai.texts.catalogue import FOLDER, languages
+from breastai.texts.page_script import page_script
+
 MARK = "¤"
 # What makes the report of the run that the report's own tests write; only the folder of the package differs.
 REPORT = """
@@ -121,6 +125,29 @@ def test_commands_speak_english_where_nothing_else_is_known(copy: Path, variable
 def test_a_language_that_has_no_file_is_refused_where_it_is_asked_for(copy: Path) -> None:
     done = run_in(copy, "-m", "breastai", "--lang", "de", "backup", "--list")
     assert done.returncode == 2 and "en, fr, xx" in done.stderr
+
+
+def test_the_server_says_where_it_is_in_the_language_of_the_system(copy: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(copy), "LC_ALL": "xx"}
+    command = [sys.executable, "-m", "breastai.server", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=copy, env=environment) as server:
+        assert server.stdout is not None
+        try:
+            assert server.stdout.readline().startswith(f"{MARK}BreastAI is at http://")
+        finally:
+            server.terminate()
+
+
+def test_the_page_is_given_what_it_says_and_nothing_else() -> None:
+    known = json.loads(re.findall(r"BreastAI\.locales = (.*);\n}\)", page_script(FOLDER), re.DOTALL)[0])
+    assert set(known) == set(languages())
+    areas = {key.partition(".")[0] for texts in known.values() for key in texts}
+    assert {"nav", "error", "finding", "setting"} < areas and areas.isdisjoint({"cli", "doctor", "report", "review"})
+
+
+def test_a_report_in_any_language_is_backed_up() -> None:
+    names = [f"logs/20260301-100000-abcd/report/report.{language}.json" for language in ("en", "fr", "xx", "zz")]
+    assert len({rank_of(name) for name in names}) == 1 and rank_of(names[0]) < len(KINDS)
 
 
 def test_what_programs_read_stays_in_english(copy: Path) -> None:
