@@ -7,7 +7,8 @@ import pytest
 
 from breastai.clinical.audit_job import audit_record, folders_below
 from breastai.data.cases.data_overview import describe
-from breastai.data.cases.run_folders import usable_folders, with_answers
+from breastai.data.cases.run_folders import list_folders, usable_folders, with_answers
+from breastai.data.cases.run_warnings import told_before
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.errors import ClassesAreIdentifiers, ClassOfMasks, ManyClasses, TargetClassNeeded
 from breastai.storage.workspace import Workspace
@@ -49,6 +50,19 @@ def test_the_usual_sets_run_without_a_question(tmp_path: Path) -> None:
 
 def describe_without_split(base: Path) -> Any:
     return describe(config(data={"val_dir": "train"}), base)
+
+
+def test_a_run_tells_which_diseases_count_as_negative(tmp_path: Path) -> None:
+    names = ("benign", "in situ carcinoma", "malignant")
+    write(tmp_path, *(f"train/{name}/{number}.png" for name in names for number in range(2)))
+
+    def others(**settings: Any) -> list[list[str]]:
+        configuration = config(data={"val_dir": "train"}, **settings)
+        told = told_before(configuration, list_folders(configuration, tmp_path), tmp_path)
+        return [event.params["others"] for event in told if event.code == "data.other_diseases"]
+
+    assert others(evaluation={"target_class": "malignant"}) == [["in situ carcinoma"]]
+    assert others(evaluation={"target_class": "benign"}) == []
 
 
 def test_a_preview_tells_what_a_run_would_ask(tmp_path: Path) -> None:

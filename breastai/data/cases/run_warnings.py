@@ -7,7 +7,7 @@ from breastai.data.cases.run_folders import Folders
 from breastai.data.patients.patient_rules import Doubt, doubts
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.layout import unused_folders
-from breastai.domain.class_words import split_of
+from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import target_class
 from breastai.domain.events import Log
@@ -35,6 +35,15 @@ def told_before(config: Config, folders: Folders, base: Path) -> Iterator[Log]:
         message=f"Class in question: {target}.",
         params={"class_name": target, "class_names": list(folders.class_names)},
     )
+    others = [name for name in folders.class_names if name != target and meaning_of(name) == "disease"]
+    if others and meaning_of(target) == "disease":
+        yield Log(
+            level="warning",
+            code="data.other_diseases",
+            message=f"By their names also a disease, but counted as negative: {', '.join(others)}. "
+            f"To count them with {target}, put the images of both into one class folder.",
+            params={"class_name": target, "others": others},
+        )
     places = {split: folder.root for split, folder in folders.by_split().items()}
     if any(root.name != split for split, root in places.items()):
         taken = ", ".join(f"{split}: {as_written(root)}" for split, root in places.items())
