@@ -284,6 +284,8 @@ class Display:
         if event.path is None:
             self._warn(f"{event.file}: {event.error}")
             return
+        for note in event.notes:
+            self._warn(f"{event.file}: {note}")
         self._say("cli.heat_map", file=event.file, name=event.explained_class, map=self._path(event.path))
 
     def _explanations_complete(self, event: ExplanationsComplete) -> None:

@@ -474,6 +474,7 @@ class HeatMap(Event):
     explained_class: str | None
     probabilities: dict[str, float] | None = Field(description="Calibrated.")
     path: str | None = Field(description="The image with its map, as a PNG.")
+    notes: list[str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
     error: str | None = None
 
 

@@ -571,6 +571,7 @@ declare global {
       explained_class: string | null;
       probabilities: Record<string, number> | null;
       path: string | null;
+      notes: string[];
       error: string | null;
     }
 

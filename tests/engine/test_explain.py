@@ -14,8 +14,9 @@ from torch import nn
 from breastai.data.phantoms.phantom_dataset import phantom
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings
-from breastai.domain.events import ExplanationsComplete, HeatMap
-from breastai.domain.jobs import Explain
+from breastai.domain.events import ExplanationsComplete, HeatMap, Prediction
+from breastai.domain.jobs import Explain, Predict
+from breastai.engine.inference.evaluation_job import predict
 from breastai.engine.inference.heat_maps import explain, heat_maps, overlay_name
 from breastai.engine.network.models import Classifier, build_model, finer_stage
 from breastai.storage.workspace import Workspace
@@ -135,6 +136,18 @@ def test_images_are_explained_and_bad_ones_have_their_reason(trained: Workspace,
         assert overlay.size == (60, 40)
     assert isinstance(second, HeatMap) and second.error == "the file is empty (0 bytes)"
     assert last == ExplanationsComplete(count=2, failed=1, folder="exports/heat_maps/run_best")
+
+
+def test_what_predict_tells_of_an_image_s_pages_and_depth_explain_tells_too(trained: Workspace, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    pages = [Image.fromarray(generator.integers(0, 256, (40 + page, 60), np.uint8)) for page in range(3)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    Image.fromarray(np.arange(2400, dtype=np.uint16).reshape(40, 60)).save(tmp_path / "deep.png")
+    job = Explain(workspace=str(trained.root), checkpoint="run/best", images=[str(tmp_path)])
+    told = {Path(event.file).name: event.notes for event in explain(job, trained) if isinstance(event, HeatMap)}
+    answers = predict(Predict(workspace=job.workspace, checkpoint=job.checkpoint, images=job.images), trained)
+    assert told == {Path(event.file).name: event.notes for event in answers if isinstance(event, Prediction)}
+    assert "3 pages" in told["pages.tif"][0] and "bits" in told["deep.png"][0]
 
 
 def test_names_of_overlays_are_safe_and_differ_for_equal_stems() -> None:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.breast_region import Region
-from breastai.data.preprocessing.model_images import read_for
+from breastai.data.preprocessing.model_images import read_for, reading_notes
 from breastai.data.preprocessing.preprocess import on_original, preprocess_image
 from breastai.data.sources.frames import files_of
 from breastai.domain.errors import BreastAIError, ImageUnreadable, TargetClassUnknown
@@ -123,7 +123,8 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
     for path in files:
         name = workspace.relative(path)
         try:
-            image = read_for(path, loaded.manifest.config.preprocessing).pixels
+            decoded = read_for(path, loaded.manifest.config.preprocessing)
+            image = decoded.pixels
             heat, region, probabilities, number = explain_image(loaded, image, runtime, job.target_class)
         except BreastAIError as error:
             failed += 1
@@ -137,6 +138,7 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
             explained_class=names[number],
             probabilities=dict(zip(names, probabilities, strict=True)),
             path=workspace.relative(written),
+            notes=reading_notes(decoded, path.name, loaded.manifest.config.preprocessing),
         )
     yield ExplanationsComplete(count=len(files), failed=failed, folder=workspace.relative(folder))
 
