@@ -19,7 +19,7 @@ from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.decoders import decoder_table, dicom, raster
-from breastai.data.decoders.file_content import read_content
+from breastai.data.decoders.file_content import file_at
 from breastai.data.duplicates import (
     duplicate_candidates,
     duplicate_verification,
@@ -28,6 +28,7 @@ from breastai.data.duplicates import (
     static_tiles,
 )
 from breastai.data.patients.patient_ids import patients_in
+from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable
@@ -89,10 +90,16 @@ def folders_below(root: Path) -> dict[str, CaseTable]:
 
 
 def run_audit(
-    folders: Mapping[str, CaseTable], rule: PatientIdRule | None, workspace: Workspace
+    folders: Mapping[str, CaseTable],
+    rule: PatientIdRule | None,
+    workspace: Workspace,
+    inventory: Inventory | None = None,
 ) -> Generator[Event, None, AuditRecord]:
-    """Return the audit of some folders, made now unless these very images were audited before; tell how far it is."""
-    steps = with_progress(lambda report: audit_record(folders, rule, workspace, report))
+    """Return the audit of some folders, made now unless these very images were audited before; tell how far it is.
+
+    `inventory` learns what reading the images told, for who goes on with them.
+    """
+    steps = with_progress(lambda report: audit_record(folders, rule, workspace, report, inventory))
     try:
         while True:
             done, total = next(steps)
@@ -113,20 +120,32 @@ def audit_record(
     rule: PatientIdRule | None,
     workspace: Workspace,
     report: Callable[[int, int], None] = lambda done, total: None,
+    inventory: Inventory | None = None,
 ) -> AuditRecord:
     """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
     patients = {split: patients_in(folder, rule, workspace.root) for split, folder in folders.items()}
-    key = _fingerprint(folders, patients, rule)
+    inventory = inventory or Inventory()
+    # Whether these images seem to have been audited before: then their hashes alone are asked for, which prove it.
+    listing = workspace.logs_dir / "audits" / f"{_listing(folders)[:32]}.seen"
+    seen = inventory.take(
+        folders, None if listing.is_file() else image_facts.facts_of, lambda share: report(round(60 * share), 100)
+    )
+    facts = [each for each in seen if each is not None]
+    key = _fingerprint(folders, patients, rule, inventory)
     path = workspace.logs_dir / "audits" / f"{key[:32]}.json"
     try:
         kept = AuditRecord.model_validate_json(path.read_bytes())
         if kept.fingerprint == key:
+            atomic_write(listing, b"")
             return kept
     except (OSError, ValidationError, ValueError):
         pass
     known = {split: names for split, names in patients.items() if names is not None}
     found = auditor.audit(
-        folders, known if len(known) == len(folders) else None, progress=lambda share: report(round(100 * share), 100)
+        folders,
+        known if len(known) == len(folders) else None,
+        seen=facts if len(facts) == len(seen) and facts else None,
+        progress=lambda share: report(round(100 * share), 100),
     )
     record = AuditRecord(
         breastai=breastai.__version__,
@@ -152,7 +171,22 @@ def audit_record(
     np.savez_compressed(content, hashes=hashes, thumbnails=np.array(list(found.thumbnails.values()), dtype=np.uint8))
     atomic_write(_thumbnails_file(record, workspace), content.getvalue())
     atomic_write(path, record.model_dump_json(indent=1).encode())
+    atomic_write(listing, b"")
     return record
+
+
+def _listing(folders: Mapping[str, CaseTable]) -> str:
+    """Return a hash of the names, sizes and times of some images' files."""
+    digest = hashlib.sha256()
+    for split, folder in sorted(folders.items()):
+        for number, file in enumerate(folder.files):
+            try:
+                status = file_at(folder.path(number)).stat()
+                row = [split, file, status.st_size, status.st_mtime_ns]
+            except OSError:
+                row = [split, file]
+            digest.update((json.dumps(row) + "\n").encode())
+    return digest.hexdigest()
 
 
 def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
@@ -220,19 +254,21 @@ def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, CaseTable]) -> 
 
 
 def _fingerprint(
-    folders: Mapping[str, CaseTable], patients: Mapping[str, Sequence[str] | None], rule: PatientIdRule | None
+    folders: Mapping[str, CaseTable],
+    patients: Mapping[str, Sequence[str] | None],
+    rule: PatientIdRule | None,
+    inventory: Inventory,
 ) -> str:
     """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, version, constants."""
     faults = sorted((code, *map(str, fault)) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
     constants = [(module.__name__, _constants(module)) for module in _DECIDING]
     digest = hashlib.sha256(f"{breastai.__version__} {faults} {constants} {rule!r}\n".encode())
     for split, folder in sorted(folders.items()):
-        names = patients[split]
+        names, known = patients[split], inventory.of(folder)
+        assert known is not None
         for number, file in enumerate(folder.files):
-            try:
-                content = hashlib.sha256(read_content(folder.path(number), file)).hexdigest()
-            except ImageUnreadable as error:
-                content = error.reason
+            found = known.seen[number].digest
+            content = found.reason if isinstance(found, ImageUnreadable) else found
             row = [split, file, content, folder.label(number), names[number] if names else None]
             digest.update((json.dumps(row) + "\n").encode())
         digest.update(json.dumps([*folder.masks, *(item.file for item in folder.skipped)]).encode())

@@ -16,6 +16,7 @@ from breastai.data.decoders.bit_depth import depth_of_set
 from breastai.data.duplicates.near_duplicates import Duplicates, find_duplicates
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import by_file, file_of
+from breastai.domain.errors import ImageUnreadable
 
 Severity = Literal["error", "warning", "info"]
 
@@ -198,18 +199,21 @@ def audit(
     folders: Mapping[str, CaseTable],
     patients: Mapping[str, Sequence[str]] | None = None,
     *,
+    seen: Sequence[ImageFacts | ImageUnreadable] | None = None,
     threads: int = 2,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Audit:
     """Return what is wrong with the images of `folders`, which go by the name of their split.
 
     The split is the folder's place below the data folder ("train", "val", "test"), or "" when there is but one.
-    `patients`: for each split the patient of each of its files.
+    `patients`: for each split the patient of each of its files. `seen`: the facts of each image, folder after folder, or
+    why there are none; found now where they are not given.
     """
     listed = [(split, folder, number) for split, folder in folders.items() for number in range(len(folder))]
     names = [_name(split, folder.files[number]) for split, folder, number in listed]
     paths = [(folder.path(number), name) for (_, folder, number), name in zip(listed, names, strict=True)]
-    seen = look_at_all(paths, threads, lambda share: progress(0.6 * share))
+    if seen is None:
+        seen = look_at_all(paths, threads, lambda share: progress(0.6 * share))
     images: list[_Image] = []
     broken = [_name(split, item.file) for split, folder in folders.items() for item in folder.skipped]
     for (split, folder, number), name, facts in zip(listed, names, seen, strict=True):

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.colour_space import Mistake, mistaken_colour_space
-from breastai.data.decoders.decoder_table import content_hash, decode_image, device_of, file_header
-from breastai.data.decoders.file_content import read_content
+from breastai.data.decoders.decoder_table import device_of
+from breastai.data.decoders.image_content import ImageContent
 from breastai.data.duplicates.near_duplicates import thumbnail
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.domain.errors import ImageUnreadable
@@ -65,7 +65,12 @@ class ImageFacts:
 
 def look_at(content: bytes, name: str) -> ImageFacts:
     """Return the facts of an image by the bytes of its file; raise ImageUnreadable under `name`."""
-    decoded = decode_image(content, name)
+    return facts_of(ImageContent(content, name))
+
+
+def facts_of(content: ImageContent) -> ImageFacts:
+    """Return the facts of an image by the content of its file; raise ImageUnreadable."""
+    decoded = content.decode()
     image = decoded.pixels
     grey = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
     grey = np.ascontiguousarray(grey)
@@ -76,9 +81,9 @@ def look_at(content: bytes, name: str) -> ImageFacts:
     mistake = mistaken_colour_space(image)
     histogram = np.bincount(grey.ravel(), minlength=256)
     return ImageFacts(
-        content_hash=content_hash(content, name),
+        content_hash=content.digest,
         pixel_hash=hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest(),
-        file_size=len(content),
+        file_size=len(content.content),
         height=grey.shape[0],
         width=grey.shape[1],
         contrast=float(grey.std()),
@@ -89,12 +94,12 @@ def look_at(content: bytes, name: str) -> ImageFacts:
         mark_share=float((rise > _MARK_RISE).mean()),
         marks=_strongest_by_cell(rise),
         thumbnail=thumbnail(grey),
-        says_burned_in=file_header(content).says_burned_in,
+        says_burned_in=content.header.says_burned_in,
         blank=reason_without_content(image) is not None,
         own_bits=decoded.own_bits,
         pages=decoded.pages,
         colour_space=mistake,
-        device=device_of(content) if mistake else None,
+        device=device_of(content.content) if mistake else None,
     )
 
 
@@ -106,7 +111,7 @@ def look_at_all(
     def look(place: tuple[Path, str]) -> ImageFacts | ImageUnreadable:
         path, name = place
         try:
-            return look_at(read_content(path, name), name)
+            return facts_of(ImageContent.read(path, name))
         except ImageUnreadable as error:
             return error
 

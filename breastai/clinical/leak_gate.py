@@ -7,6 +7,7 @@ from breastai.clinical.audit_job import audit_event, run_audit
 from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import MOST_LEFT_OUT, exclusions, patients_on_both_sides
 from breastai.data.patients.patient_ids import patients_in
+from breastai.data.preprocessing.inventory import Inventory
 from breastai.domain.config import Config
 from breastai.domain.errors import LeaksDoubtful, TwinsFound
 from breastai.domain.events import Event, LeakQuestion, ProgressUpdate
@@ -18,16 +19,21 @@ Asker = Literal["train", "crossval", "tune", "train_seeds"]
 
 
 def pass_gate(
-    config: Config, folders: Folders, workspace: Workspace, *, asker: tuple[Asker, Config] | None
+    config: Config,
+    folders: Folders,
+    workspace: Workspace,
+    *,
+    asker: tuple[Asker, Config] | None,
+    inventory: Inventory | None = None,
 ) -> Generator[Event, None, AuditRecord]:
     """Return the audit of a run's images, made now unless it was before; tell how far it is.
 
     Where data.on_leak says auto and what was found is doubtful or would take many training images, or where it says ask
     and there is anything at all, tells of the audit with pictures and raises LeaksDoubtful or TwinsFound. `asker`: the job
-    that would begin, and what it was asked with; None where nothing is to be asked, since it was before.
+    that would begin, and what it was asked with; None where nothing is to be asked, since it was before. `inventory` learns what reading the images told.
     """
     yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
-    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace)
+    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory)
     if asker is None or config.data.split_file is not None or config.data.on_leak not in ("auto", "ask"):
         return record
     patients = patients_in(folders.train, config.evaluation.patient_id, workspace.root)

@@ -18,6 +18,7 @@ from breastai.data.cases.split_groups import exclusions, split_groups
 from breastai.data.decoders.decoder import Side
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.image_cache import Prepared
+from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import Config
 from breastai.domain.errors import StudyDamaged
@@ -57,8 +58,9 @@ def assign_folds(
     path = _path(workspace, study_id)
     if path.is_file():
         return read_folds(workspace, study_id)
-    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace)
-    prepared = yield from prepared_images(folders, config)
+    inventory = Inventory(config)
+    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory)
+    prepared = yield from prepared_images(folders, config, inventory)
     patients = patients_in(prepared.folder, config.evaluation.patient_id, workspace.root)
     elsewhere = patients_elsewhere(config, folders, workspace.root)
     found = _dealt(config, prepared, patients, record.groups, elsewhere)
@@ -74,9 +76,11 @@ def read_folds(workspace: Workspace, study_id: str) -> Folds:
         raise StudyDamaged(study_id, f"folds.json: {type(error).__name__}") from None
 
 
-def prepared_images(folders: Folders, config: Config) -> Generator[Event, None, Prepared]:
+def prepared_images(
+    folders: Folders, config: Config, inventory: Inventory | None = None
+) -> Generator[Event, None, Prepared]:
     """Return all images a cross-validation may use, preprocessed; tell how far it is."""
-    return (yield from read_with_progress(lambda report: preprocess_folder(folders.train, config, report)))
+    return (yield from read_with_progress(lambda report: preprocess_folder(folders.train, config, report, inventory)))
 
 
 def _dealt(
@@ -97,7 +101,7 @@ def _dealt(
         numbers = np.zeros(len(files), dtype=np.int64)
         numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
         folds.append(numbers.tolist())
-    headers = prepared.folder.headers()
+    table = prepared.table
     return Folds(
         class_names=list(names),
         files=list(files),
@@ -108,8 +112,8 @@ def _dealt(
         left_out=reasons,
         twins=len(twins),
         folds=folds,
-        headers=[(header.laterality, header.view) for header in headers],
-        modalities=[header.modality for header in headers],
+        headers=[(case.breast, case.view) for case in table.cases()],
+        modalities=[case.modality for case in table.cases()],
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from breastai.data.decoders.decoder_table import decode
-from breastai.data.preprocessing import image_cache
+from breastai.data.preprocessing import cache_store
 from breastai.data.preprocessing.image_cache import Prepared, prepare
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.sources.case_table import CaseTable
@@ -65,7 +65,7 @@ def test_images_come_out_as_preprocessing_gives_them_cold_and_warm(folder: CaseT
 
 def test_a_warm_cache_decodes_nothing(folder: CaseTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared(folder, tmp_path / "cache")
-    monkeypatch.setattr(image_cache, "decode_for", None)
+    monkeypatch.setattr(cache_store, "prepare_image", None)
     made = prepared(folder, tmp_path / "cache")
     assert made.image(0).shape == (SIZE, SIZE, 3)
 
@@ -187,8 +187,8 @@ def test_a_full_disk_is_no_end(
     def open_on_a_full_disk(path: Path, mode: str = "wb") -> object:
         return Path("/dev/full").open(mode)
 
-    monkeypatch.setattr(image_cache, "open_private", open_on_a_full_disk)
-    monkeypatch.setattr(image_cache, "_MEMORY_SHARE", memory_share)
+    monkeypatch.setattr(cache_store, "open_private", open_on_a_full_disk)
+    monkeypatch.setattr(cache_store, "_MEMORY_SHARE", memory_share)
     made = prepared(folder, tmp_path / "cache")
     assert made.cache_note is not None
     assert "full" in made.cache_note
@@ -257,4 +257,4 @@ def test_an_error_in_the_progress_report_ends_the_preparation(folder: CaseTable,
 @pytest.mark.skipif(sys.platform != "linux", reason="the cache folder is elsewhere on other systems")
 def test_the_default_cache_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert image_cache.default_cache_root() == tmp_path / "breastai" / "images"
+    assert cache_store.default_cache_root() == tmp_path / "breastai" / "images"

@@ -43,7 +43,7 @@ LISTING = CaseSource(
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(case_source, "SOURCES", (LISTING, *SOURCES))
-    monkeypatch.setattr("breastai.data.preprocessing.image_cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.preprocessing.cache_store.default_cache_root", lambda: tmp_path / "cache")
     train = tmp_path / "data/train"
     said = {}
     rng = np.random.default_rng(0)

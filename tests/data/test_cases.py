@@ -32,7 +32,7 @@ def write(folder: Path, names: list[str]) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("breastai.data.preprocessing.image_cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.preprocessing.cache_store.default_cache_root", lambda: tmp_path / "cache")
     for name in ("benign", "malignant"):
         write(tmp_path / "train" / name, [f"{number:02}" for number in range(12)])
     return tmp_path

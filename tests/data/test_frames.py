@@ -46,7 +46,7 @@ def clip(seed: int, frames: int = FRAMES, side: int = 16) -> Dataset:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    monkeypatch.setattr("breastai.data.preprocessing.image_cache.default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr("breastai.data.preprocessing.cache_store.default_cache_root", lambda: tmp_path / "cache")
     for number, name in enumerate(("benign", "malignant")):
         folder = tmp_path / "train" / name
         folder.mkdir(parents=True)

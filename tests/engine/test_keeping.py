@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from breastai.data.preprocessing import image_cache
+from breastai.data.preprocessing import cache_store
 from breastai.domain.config import Config
 from breastai.domain.errors import DiskFull, ImageGone
 from breastai.domain.events import Event, Log, ProgressUpdate, TrainingComplete, TrainingUpdate
@@ -271,7 +271,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one_to_the_same_weig
 def test_an_image_lost_in_mid_run_ends_it_saved_and_put_back_it_goes_on_to_the_same_weights(
     change: str, small_config: MakeConfig, workspace: Workspace, sample_data: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(image_cache, "default_cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cache_store, "default_cache_root", lambda: tmp_path / "cache")
     shutil.copytree(sample_data, tmp_path / "data")
     folders = {"train_dir": str(tmp_path / "data" / "train"), "val_dir": str(tmp_path / "data" / "val")}
     config = small_config({"data": folders, "training": {"weighted_sampler": False}})

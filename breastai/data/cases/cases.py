@@ -13,6 +13,7 @@ from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import count_reasons, exclusions, shared_with, split_groups
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.image_cache import Prepared, Progress
+from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.frames import by_file
 from breastai.domain.config import Config
@@ -70,14 +71,15 @@ def gather_cases(
     on_progress: Progress | None = None,
     twins: Sequence[TwinGroup] = (),
     saved: SplitFile | None = None,
+    inventory: Inventory | None = None,
 ) -> Cases:
     """Read and preprocess every image, and split them; what can't be read is left out and listed.
 
     `twins`: what the audit found; data.on_leak says what is done about them. `saved`: a split to use as it is; raises
-    SplitInvalid when it is not of these images.
+    SplitInvalid when it is not of these images. `inventory`: what the audit's reading of these folders found.
     """
-    train = preprocess_folder(folders.train, config, on_progress)
-    val = None if folders.val is None else preprocess_folder(folders.val, config, None)
+    train = preprocess_folder(folders.train, config, on_progress, inventory)
+    val = None if folders.val is None else preprocess_folder(folders.val, config, None, inventory)
     if val is not None:
         _check_complete(val.folder, train.folder.class_names)
     patients = patients_in(train.folder, config.evaluation.patient_id, base)

@@ -9,6 +9,7 @@ import numpy as np
 
 from breastai.data.cases.run_folders import known_folders
 from breastai.data.preprocessing.image_cache import Prepared, Progress, prepare
+from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.domain.config import Config
@@ -89,8 +90,10 @@ def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[I
     return ImageSet(prepared, indices), tuple(Skipped(name, "there is no such file") for name in gone)
 
 
-def preprocess_folder(folder: CaseTable, config: Config, on_progress: Progress | None) -> Prepared:
-    """Return the images of a folder as `config` prepares them."""
+def preprocess_folder(
+    folder: CaseTable, config: Config, on_progress: Progress | None, inventory: Inventory | None = None
+) -> Prepared:
+    """Return the images of a folder as `config` prepares them; those an inventory knows are not read again."""
     return prepare(
         folder,
         config.preprocessing,
@@ -98,4 +101,5 @@ def preprocess_folder(folder: CaseTable, config: Config, on_progress: Progress |
         workers=config.data.num_workers,
         limit_gb=config.system.cache_gb,
         on_progress=on_progress,
+        inventory=inventory,
     )

@@ -14,6 +14,9 @@ BEGINNING_BYTES = 1024
 
 _FRAME = re.compile(r"(.+)#([1-9]\d{0,8})", re.DOTALL)
 _counters: list[Counter[Path]] = []
+# Contents looked at before all are read, each for its next reading: at most so many bytes.
+_KEPT_BYTES = 2**26
+_kept: dict[Path, tuple[int, int, bytes]] = {}
 
 
 def frame_of(name: str) -> tuple[str, int | None]:
@@ -34,10 +37,14 @@ def read_content(path: Path, name: str) -> bytes:
     Opening a file is left to Python: OpenCV can't open a path with accents on Windows.
     """
     path = file_at(path)
-    for counter in _counters:
-        counter[path] += 1
+    kept = _kept.pop(path, None)
     try:
-        size_bytes = path.stat().st_size
+        status = path.stat()
+        if kept is not None and kept[:2] == (status.st_mtime_ns, status.st_size):
+            return kept[2]
+        for counter in _counters:
+            counter[path] += 1
+        size_bytes = status.st_size
         if size_bytes > MAX_FILE_BYTES:
             raise ImageUnreadable(
                 name, f"the file has {size_bytes / 2**30:.1f} GiB, more than {MAX_FILE_BYTES >> 30} GiB"
@@ -45,6 +52,16 @@ def read_content(path: Path, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
+
+
+def look_into(path: Path, name: str) -> bytes:
+    """Return the bytes of a file as `read_content` does, and keep them for the next who reads it."""
+    content = read_content(path, name)
+    path = file_at(path)
+    if sum(len(each[2]) for each in _kept.values()) + len(content) <= _KEPT_BYTES:
+        status = path.stat()
+        _kept[path] = status.st_mtime_ns, status.st_size, content
+    return content
 
 
 def read_beginning(path: Path) -> bytes:

@@ -1,10 +1,13 @@
 """Questions about classes that a run must have answered: are these folders classes, images, and which is the disease?"""
 
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from breastai.data.decoders.decoder_table import read_image
+from breastai.data.decoders.decoder_table import decode
+from breastai.data.decoders.file_content import file_at, look_into
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.masks import is_two_valued
 from breastai.domain.class_words import are_identifiers
@@ -60,7 +63,17 @@ def _classes_of_masks(folder: CaseTable) -> Iterator[str]:
 
 
 def _is_mask(folder: CaseTable, number: int) -> bool:
+    path = folder.path(number)
     try:
-        return is_two_valued(read_image(folder.path(number)))
+        status = file_at(path).stat()
+        return _shows_a_mask(path, status.st_mtime_ns, status.st_size)
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=1000)  # asked before a run, and again by the audit
+def _shows_a_mask(path: Path, changed_ns: int, size_bytes: int) -> bool:
+    try:
+        return is_two_valued(decode(look_into(path, path.name), path.name))
     except ImageUnreadable:
         return False

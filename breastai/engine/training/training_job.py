@@ -15,6 +15,7 @@ from breastai.data.cases.cases import Cases, gather_cases
 from breastai.data.cases.fingerprints import fingerprints_of
 from breastai.data.cases.run_folders import Folders, known_folders, usable_folders, with_answers
 from breastai.data.cases.run_warnings import told_before
+from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.layout import resolved_config
 from breastai.domain.config import Config
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
@@ -110,9 +111,12 @@ def _events(
         folders = known_folders(config, workspace.root, resumed.split, saved)
     Thread(target=_load_libraries, name="loading", daemon=True).start()
     record: AuditRecord | None = None
+    inventory = Inventory(config)
     if world.is_main:
         try:
-            record = yield from pass_gate(config, folders, workspace, asker=None if settled else ("train", config))
+            record = yield from pass_gate(
+                config, folders, workspace, asker=None if settled else ("train", config), inventory=inventory
+            )
         except Exception:
             world.broadcast(lambda: _REFUSED)  # the others would wait for ever
             raise
@@ -132,7 +136,7 @@ def _events(
     if record is not None:
         yield from told_before(config, folders, workspace.root)
         yield audit_event(record, config.data.train_dir, bounded=True)
-        cases = yield from _cases(run_id, config, folders, workspace, resumed, record)
+        cases = yield from _cases(run_id, config, folders, workspace, resumed, record, inventory)
     else:  # when the first has split them, and perhaps cached them
         saved = SplitFile.model_validate_json(world.broadcast(str))
         config = stored_config(json.loads(world.broadcast(str)))
@@ -162,13 +166,14 @@ def _cases(
     workspace: Workspace,
     resumed: Manifest | None,
     record: AuditRecord,
+    inventory: Inventory,
 ) -> Generator[Event, None, Cases]:
     """Read every image, split them and keep the split."""
     yield ProgressUpdate(stage="preparing", message="Reading images")
     # A resumed run keeps its split, whatever an audit would say today.
     saved = saved_split(config, workspace, run_id if resumed else None)
     try:
-        cases = yield from _preparing(config, folders, workspace, record.groups, saved)
+        cases = yield from _preparing(config, folders, workspace, record.groups, saved, inventory)
     except SplitInvalid as error:
         if resumed is None:
             raise
@@ -180,11 +185,16 @@ def _cases(
 
 
 def _preparing(
-    config: Config, folders: Folders, workspace: Workspace, twins: Sequence[TwinGroup], saved: SplitFile | None
+    config: Config,
+    folders: Folders,
+    workspace: Workspace,
+    twins: Sequence[TwinGroup],
+    saved: SplitFile | None,
+    inventory: Inventory | None = None,
 ) -> Generator[Event, None, Cases]:
     return (
         yield from read_with_progress(
-            lambda report: gather_cases(config, folders, workspace.root, report, twins, saved)
+            lambda report: gather_cases(config, folders, workspace.root, report, twins, saved, inventory)
         )
     )
 

@@ -1,0 +1,253 @@
+"""Preprocessed images on disk: decoded once, whatever the number of epochs and runs.
+
+An entry is one file: a header of 28 bytes (magic, CRC-32 of the pixels, channels, original height and width, bits of
+its own or 0, pages of its file, little-endian), then the pixels. It lies under the hash of the preprocessing settings, named by the SHA-256 of
+the image file. It is written under another name and renamed, so a run killed half-way leaves no half entry and
+several runs may share the folder.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import struct
+import threading
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import platformdirs
+import psutil
+
+from breastai.data.decoders.decoder_table import DECODING_VERSION
+from breastai.data.decoders.image_content import ImageContent
+from breastai.data.pixels import Pixels
+from breastai.data.preprocessing.content import check_content
+from breastai.data.preprocessing.preprocess import PREPROCESSING_VERSION, preprocess
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.frames import file_of
+from breastai.data.sources.masks import TWO_VALUED, is_two_valued
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.errors import ImageUnreadable
+from breastai.storage.private_files import open_private, private_folder
+
+CACHE_VERSION = 2
+_HEADER = struct.Struct("<4sIIIIII")
+_MAGIC = b"BAI2"
+_SUFFIX = ".pixels"
+_STALE_TEMPORARY_S = 3600.0
+# Images kept in memory when the disk takes no more: at most this share of what is free.
+_MEMORY_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Original:
+    """What is known of an image before preprocessing; `own_bits` and `pages` as in `Decoded`."""
+
+    height: int
+    width: int
+    own_bits: int | None
+    pages: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one prepared image; `pixels` only when it is not on disk."""
+
+    digest: str
+    original: Original
+    pixels: Pixels | None = None
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the entries of one set of settings lie, and how they are made."""
+
+    folder: Path
+    preprocessing: PreprocessingSettings
+    image_size: int
+
+    @classmethod
+    def of(cls, root: Path, table: CaseTable, preprocessing: PreprocessingSettings, image_size: int) -> "Store":
+        """Return the store of a table's images below the cache's `root`."""
+        masks_taken = table.masks_kept or bool(table.known)
+        return cls(root / _settings_key(preprocessing, image_size, masks_taken), preprocessing, image_size)
+
+    def takes_over(self, other: "Store", entry: "Entry") -> bool:
+        """Have an entry of another store in this one, where both would hold the same pixels; return whether it is.
+
+        They do where only the bit depth differs, and the image states its own or has the one set here.
+        """
+        depth = self.preprocessing.bit_depth
+        alike = other.preprocessing.model_copy(update={"bit_depth": depth}) == self.preprocessing
+        if not alike or other.image_size != self.image_size or entry.original.own_bits not in (None, depth):
+            return False
+        if entry.pixels is not None or sound_entry(self, entry.digest) is not None:
+            return True
+        try:
+            private_folder(self.path(entry.digest).parent)
+            other.path(entry.digest).replace(self.path(entry.digest))
+        except OSError:  # another run has it
+            return False
+        return True
+
+    def path(self, digest: str) -> Path:
+        return self.folder / digest[:2] / f"{digest}{_SUFFIX}"
+
+
+def default_cache_root() -> Path:
+    """Return the folder of preprocessed images in the user's own cache folder."""
+    return platformdirs.user_cache_path("breastai") / "images"
+
+
+class CacheWriter:
+    """Makes entries from several threads, and remembers what went wrong with the disk."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._lock = threading.Lock()
+        self._free_bytes = int(psutil.virtual_memory().available * _MEMORY_SHARE)
+        self.failure: str | None = None
+        self.has_written = False
+
+    def entry(self, content: ImageContent, may_be_mask: bool) -> Entry | ImageUnreadable:
+        """Return the entry of an image, made now if it is not there, or why there is none."""
+        try:
+            digest = content.digest
+            original = sound_entry(self.store, digest)
+            if original is not None:
+                return Entry(digest, original)
+            pixels, original = prepare_image(content, self.store, may_be_mask)
+        except ImageUnreadable as error:
+            return error
+        if self.failure is None:
+            self.failure = write_entry(self.store, digest, pixels, original)
+        if self.failure is None:
+            self.has_written = True
+            return Entry(digest, original)
+        with self._lock:
+            self._free_bytes -= pixels.nbytes
+            fits = self._free_bytes >= 0
+        return Entry(digest, original, pixels if fits else None)
+
+
+def may_be_mask(folder: CaseTable, file: str) -> bool:
+    return folder.masks_kept or file_of(file) in folder.known
+
+
+def prepare_image(content: ImageContent, store: Store, may_be_mask: bool) -> tuple[Pixels, Original]:
+    """Return the preprocessed pixels, (S, S) for a grey image, else (S, S, 3), and what is known of the original."""
+    decoded = content.decode(store.preprocessing.bit_depth)
+    image = decoded.pixels
+    check_content(image, content.name)
+    if not may_be_mask and is_two_valued(image):
+        raise ImageUnreadable(content.name, TWO_VALUED)
+    square = preprocess(image, store.preprocessing, store.image_size)
+    pixels = np.ascontiguousarray(square[:, :, 0]) if image.shape[2] == 1 else square
+    return pixels, Original(image.shape[0], image.shape[1], decoded.own_bits, decoded.pages)
+
+
+def _settings_key(preprocessing: PreprocessingSettings, image_size: int, masks_taken: bool = False) -> str:
+    """Return a name for everything besides the file's content that decides about the pixels, and whether it is taken."""
+    versions = [CACHE_VERSION, DECODING_VERSION, PREPROCESSING_VERSION, cv2.__version__]
+    values = preprocessing.model_dump(mode="json", exclude={"frames"})
+    described = json.dumps([versions, image_size, values, masks_taken], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def sound_entry(store: Store, digest: str) -> Original | None:
+    """Return what the header of an entry of the right length says of the original, marked as used, or None."""
+    path = store.path(digest)
+    try:
+        with path.open("rb") as stream:
+            header = stream.read(_HEADER.size)
+            length = os.fstat(stream.fileno()).st_size
+        magic, _, channels, height, width, own_bits, pages = _HEADER.unpack(header)
+        if magic != _MAGIC or length != _HEADER.size + store.image_size**2 * channels or channels not in (1, 3):
+            return None
+        os.utime(path)
+    except (OSError, struct.error):
+        return None
+    return Original(height, width, own_bits or None, pages)
+
+
+def read_entry(store: Store, digest: str) -> Pixels | None:
+    """Return the pixels of an entry, or None when it is missing or damaged."""
+    try:
+        stored = np.fromfile(store.path(digest), dtype=np.uint8)
+    except OSError:
+        return None
+    if stored.size < _HEADER.size:
+        return None
+    magic, checksum, channels, *_ = _HEADER.unpack(stored[: _HEADER.size].tobytes())
+    pixels = stored[_HEADER.size :]
+    side = store.image_size
+    if magic != _MAGIC or channels not in (1, 3) or pixels.size != side * side * channels:
+        return None
+    if zlib.crc32(pixels.data) != checksum:
+        return None
+    return pixels.reshape((side, side) if channels == 1 else (side, side, 3))
+
+
+def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -> str | None:
+    """Write an entry under its name in one step; return what kept it from being written, or None."""
+    path = store.path(digest)
+    channels = 1 if pixels.ndim == 2 else 3
+    known = (original.height, original.width, original.own_bits or 0, original.pages)
+    header = _HEADER.pack(_MAGIC, zlib.crc32(pixels.data), channels, *known)
+    temporary = path.with_name(f"{digest}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        private_folder(path.parent)
+        try:
+            with open_private(temporary, "wb") as stream:
+                stream.write(header)
+                stream.write(pixels.data)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            # On Windows an entry that another run has open can't be replaced, nor need it be.
+            if sound_entry(store, digest) is None:
+                raise
+    except OSError as error:
+        reason = (
+            "the disk is full" if error.errno == errno.ENOSPC else f"it can't be written ({error.strerror or error})"
+        )
+        return (
+            f"The image cache {store.folder.parent} is not used: {reason}. Images are kept in memory or decoded again."
+        )
+    return None
+
+
+def make_room(root: Path, kept: set[Path], limit_gb: float) -> str | None:
+    """Remove the entries that were unused the longest until `root` keeps to the limit, but none of `kept`."""
+    limit_bytes = int(limit_gb * 2**30)
+    now = time.time()
+    total_bytes, kept_bytes = 0, 0
+    others: list[tuple[float, int, Path]] = []
+    for path in root.rglob("*"):
+        try:
+            status = path.stat()
+            if path.suffix == ".tmp" and now - status.st_mtime > _STALE_TEMPORARY_S:
+                path.unlink()
+            elif path.suffix == _SUFFIX:
+                total_bytes += status.st_size
+                if path in kept:
+                    kept_bytes += status.st_size
+                else:
+                    others.append((status.st_mtime, status.st_size, path))
+        except OSError:
+            continue  # another run was faster
+    for _, size_bytes, path in sorted(others):
+        if total_bytes <= limit_bytes:
+            break
+        try:
+            path.unlink(missing_ok=True)
+            total_bytes -= size_bytes
+        except OSError:
+            continue  # in use by another run, on Windows
+    if kept_bytes > limit_bytes:
+        return f"The images of this run take {kept_bytes / 2**30:.1f} GiB in the cache, more than the limit of {limit_gb:g} GiB."
+    return None
