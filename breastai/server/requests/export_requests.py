@@ -6,6 +6,7 @@ from breastai.domain import jobs
 from breastai.domain.events import CheckpointVerified, Event, ExportDeleted, ExportsList
 from breastai.domain.requests import DeleteExport, ListExports, VerifyCheckpoint, VerifyExport
 from breastai.server.connections.broadcast import Client
+from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage import checkpoints, exports
@@ -31,6 +32,4 @@ async def delete_export(services: Services, client: Client, request: DeleteExpor
 
 @handles(VerifyExport)
 async def verify_export(services: Services, client: Client, request: VerifyExport) -> Event:
-    return await services.light.ask(
-        jobs.VerifyExport(workspace=str(services.workspace.root), session_id=request.session_id, path=request.path)
-    )
+    return await services.light.ask(make_job(services, request, jobs.VerifyExport))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
@@ -36,6 +36,7 @@ from breastai.domain.requests import (
     ExportModel,
     ExportOnnx,
     PredictImages,
+    Request,
     ResumeStudy,
     ResumeTraining,
     StartCrossval,
@@ -52,6 +53,7 @@ from breastai.storage import checkpoints
 from breastai.storage.interrupted_runs import resumable_run
 from breastai.storage.run_config import read_run_config
 
+AJob = TypeVar("AJob", bound=Job)
 QueueableRequest = (
     StartTraining
     | ResumeTraining
@@ -80,11 +82,16 @@ def training_config(services: Services, request: StartTraining | StartCrossval |
     return config
 
 
+def make_job(services: Services, request: Request, kind: type[AJob], **fields: Any) -> AJob:
+    """Return a job of `kind` in this workspace, with what the request says by the same names; `fields` go before."""
+    same = {name: getattr(request, name) for name in kind.model_fields if name in type(request).model_fields}
+    return kind.model_validate(same | {"workspace": str(services.workspace.root)} | fields)
+
+
 @handles(EstimateCost)
 async def estimate_cost(services: Services, client: Client, request: EstimateCost) -> None:
     def job() -> Job:
-        config = training_config(services, request)
-        return Bench(workspace=str(services.workspace.root), session_id=request.session_id, config=config)
+        return make_job(services, request, Bench, config=training_config(services, request))
 
     session = services.sessions.get(request.session_id)
     services.runner.start(session, "bench", in_thread(job), (client, request.request_id), request.answered_by)
@@ -94,10 +101,7 @@ async def estimate_cost(services: Services, client: Client, request: EstimateCos
 async def start_training(services: Services, client: Client, request: StartTraining) -> Event | None:
     def job() -> Job:
         config = training_config(services, request)
-        run_id = services.workspace.new_run_id()
-        return Train(
-            workspace=str(services.workspace.root), session_id=request.session_id, run_id=run_id, config=config
-        )
+        return make_job(services, request, Train, run_id=services.workspace.new_run_id(), config=config)
 
     session = services.sessions.get(request.session_id)
     return await begin(services, client, request, session, "train", job)
@@ -125,10 +129,7 @@ async def resume_training(services: Services, client: Client, request: ResumeTra
 async def start_tuning(services: Services, client: Client, request: StartTuning) -> Event | None:
     def job() -> Job:
         config = training_config(services, request)
-        study_id = services.workspace.new_run_id()
-        return Tune(
-            workspace=str(services.workspace.root), session_id=request.session_id, study_id=study_id, config=config
-        )
+        return make_job(services, request, Tune, study_id=services.workspace.new_run_id(), config=config)
 
     session = services.sessions.get(request.session_id)
     return await begin(services, client, request, session, "tune", job)
@@ -147,12 +148,7 @@ async def export_model(services: Services, client: Client, request: ExportModel 
         if EXPORT_FORMATS[format_name].allowed_difference is None:
             # Such a model is calibrated on the run's own images.
             services.data_roots.check_config(checkpoints.read_manifest(files).config)
-        return Export(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            checkpoint=files.name,
-            format=format_name,
-        )
+        return make_job(services, request, Export, checkpoint=files.name, format=format_name)
 
     return await begin(services, client, request, session, "export", job)
 
@@ -171,14 +167,7 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
         config = checkpoints.read_manifest(files).config
         check = services.data_roots.check_config if request.data is None else services.data_roots.check_patients
         check(config)
-        return Evaluate(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            checkpoint=files.name,
-            data=request.data,
-            split=request.split,
-            subgroups=request.subgroups,
-        )
+        return make_job(services, request, Evaluate, checkpoint=files.name)
 
     return await begin(services, client, request, session, "evaluate", job)
 
@@ -188,13 +177,10 @@ async def compare_models(services: Services, client: Client, request: CompareMod
     session = services.sessions.get(request.session_id)
 
     def job() -> Job:
-        root = str(services.workspace.root)
         if request.compares_predictions:
             for path in (request.first, request.second):
                 services.data_roots.check(path)
-            return ComparePredictions(
-                workspace=root, session_id=request.session_id, first=request.first, second=request.second
-            )
+            return make_job(services, request, ComparePredictions)
         if request.data is None:
             raise RequestInvalid(["data: expected the folder of images to compare two checkpoints on, got nothing"])
         services.data_roots.check(request.data)
@@ -203,14 +189,7 @@ async def compare_models(services: Services, client: Client, request: CompareMod
         )
         for files in (first, second):
             services.data_roots.check_patients(checkpoints.read_manifest(files).config)
-        return Compare(
-            workspace=root,
-            session_id=request.session_id,
-            first=first.name,
-            second=second.name,
-            data=request.data,
-            split=request.split,
-        )
+        return make_job(services, request, Compare, first=first.name, second=second.name)
 
     return await begin(services, client, request, session, "compare", job)
 
@@ -223,10 +202,10 @@ async def audit_data(services: Services, client: Client, request: AuditData) -> 
         if request.data is not None:
             services.data_roots.check(request.data)
         config = training_config(services, request)
-        return Audit(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            data=request.data,
+        return make_job(
+            services,
+            request,
+            Audit,
             config=config if request.data is None else None,
             patient_id=config.evaluation.patient_id,
             frames=config.preprocessing.frames,
@@ -245,52 +224,26 @@ async def create_report(services: Services, client: Client, request: CreateRepor
         files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_run(run_id)}/best")
         # The pictures of the worst errors come from the run's own folders.
         services.data_roots.check_config(checkpoints.read_manifest(files).config)
-        return Report(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            run_id=run_id,
-            language=request.language,
-            pdf=request.pdf,
-        )
+        return make_job(services, request, Report, run_id=run_id)
 
     return await begin(services, client, request, session, "report", job)
 
 
-@handles(PredictImages)
-async def predict_images(services: Services, client: Client, request: PredictImages) -> Event | None:
+@handles(PredictImages, ExplainImages)
+async def predict_or_explain(
+    services: Services, client: Client, request: PredictImages | ExplainImages
+) -> Event | None:
     session = services.sessions.get(request.session_id)
     name = session.model_or(request.checkpoint)
+    kind: type[Predict | Explain] = Predict if isinstance(request, PredictImages) else Explain
 
     def job() -> Job:
         for path in request.images:
             services.data_roots.check(path)
-        return Predict(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            checkpoint=checkpoints.find_checkpoint(services.workspace, name).name,
-            images=request.images,
-        )
+        checkpoint = checkpoints.find_checkpoint(services.workspace, name).name
+        return make_job(services, request, kind, checkpoint=checkpoint)
 
-    return await begin(services, client, request, session, "predict", job)
-
-
-@handles(ExplainImages)
-async def explain_images(services: Services, client: Client, request: ExplainImages) -> Event | None:
-    session = services.sessions.get(request.session_id)
-    name = session.model_or(request.checkpoint)
-
-    def job() -> Job:
-        for path in request.images:
-            services.data_roots.check(path)
-        return Explain(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            checkpoint=checkpoints.find_checkpoint(services.workspace, name).name,
-            images=request.images,
-            target_class=request.target_class,
-        )
-
-    return await begin(services, client, request, session, "explain", job)
+    return await begin(services, client, request, session, kind.model_fields["kind"].default, job)
 
 
 @handles(StopTraining)

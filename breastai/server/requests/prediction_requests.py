@@ -8,6 +8,7 @@ from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered
 from breastai.domain.requests import AddImage, AskImages, ShowErrors
 from breastai.server.connections.broadcast import Client
+from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage import checkpoints
@@ -37,14 +38,8 @@ async def ask_images(services: Services, client: Client, request: AskImages) -> 
     def job() -> jobs.Job:
         models = [_named(services.workspace, name) for name in request.models]
         taken.extend(services.handed.take(client.owner, request.images))
-        return jobs.AskCheckpoints(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            images=taken,
-            models=models,
-            heat_maps=request.heat_maps,
-            keep=_place_to_keep(request),
-        )
+        keep = _place_to_keep(request)
+        return make_job(services, request, jobs.AskCheckpoints, images=taken, models=models, keep=keep)
 
     async def prepared() -> jobs.Job:
         return await asyncio.to_thread(job)
@@ -68,13 +63,7 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
     keep, failed = _place_to_keep(request), 0
     try:
         for image in taken:
-            job = jobs.AskExports(
-                workspace=str(services.workspace.root),
-                session_id=request.session_id,
-                images=[image],
-                models=models,
-                keep=keep,
-            )
+            job = make_job(services, request, jobs.AskExports, images=[image], models=models, keep=keep)
             answer = await services.light.ask(job, tell)
             if isinstance(answer, Error):
                 return answer
@@ -107,6 +96,4 @@ async def show_errors(services: Services, client: Client, request: ShowErrors) -
             services.data_roots.check_config(checkpoints.read_manifest(files).config)
 
     await asyncio.to_thread(check)
-    return await services.light.ask(
-        jobs.ShowErrors(workspace=str(services.workspace.root), session_id=request.session_id, run_id=request.run_id)
-    )
+    return await services.light.ask(make_job(services, request, jobs.ShowErrors))

@@ -11,7 +11,7 @@ from breastai.domain.requests import GetStudy, ListStudies, ResumeStudy, StartCr
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study
 from breastai.server.connections.broadcast import Client
-from breastai.server.requests.job_requests import begin, training_config
+from breastai.server.requests.job_requests import begin, make_job, training_config
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage.studies import latest_study, read_study, studies
@@ -22,12 +22,8 @@ _MOST_LISTED = 100
 @handles(StartCrossval)
 async def start_crossval(services: Services, client: Client, request: StartCrossval) -> Event | None:
     def job() -> Job:
-        return Crossval(
-            workspace=str(services.workspace.root),
-            session_id=request.session_id,
-            study_id=services.workspace.new_run_id(),
-            config=training_config(services, request),
-        )
+        config = training_config(services, request)
+        return make_job(services, request, Crossval, study_id=services.workspace.new_run_id(), config=config)
 
     session = services.sessions.get(request.session_id)
     return await begin(services, client, request, session, "crossval", job)
