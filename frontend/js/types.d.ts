@@ -1514,7 +1514,6 @@ declare global {
             told: (problems: string[]) => void;
           },
         ): { check(): void; showRest(lines: string[]): void };
-        differing(config: Record<string, unknown>, base: Record<string, unknown>, fields: Field[]): [string, unknown][];
       };
       editor: { create(context: Context): View };
       ending: { create(): View };

@@ -157,3 +157,45 @@ def test_a_button_can_act_only_when_its_request_can_succeed(
     """
     given = {"phase": phase, "state": state, "pending": pending, "actions": actions}
     assert set(run_js(code, given)) == free
+
+
+# --- what is typed into the form ----------------------------------------------------------------
+
+FORM = """
+  const store = { state: () => ({ welcome: { config: input.config, catalog: { presets: [{ name: "short", training: { epochs: 2 } }] } } }) };
+  let preset = "";
+  const form = BreastAI.views.formValues.create(store, () => preset);
+  const path = "training.epochs";
+"""
+
+
+def test_a_change_back_to_what_holds_is_no_change(run_js: RunJs) -> None:
+    code = "form.set(path, 3); form.set(path, input.config.training.epochs); output([form.changes(), form.isOpen(path)]);"
+    assert run_js(FORM + code, {"config": Config().model_dump(mode="json")}) == [{}, False]
+
+
+def test_a_preset_holds_until_the_user_changes_what_it_sets(run_js: RunJs) -> None:
+    code = """
+      preset = "short";
+      const before = form.at(path);
+      form.set(path, 9);
+      output([before, form.at(path), form.effective().training.epochs, form.changes()]);
+    """
+    given = {"config": Config().model_dump(mode="json")}
+    assert run_js(FORM + code, given) == [2, 9, 9, {"training": {"epochs": 9}}]
+
+
+def test_a_configuration_taken_over_leaves_the_server_it_came_from_behind(run_js: RunJs) -> None:
+    code = """
+      form.faults.set("training.learning_rate", "seven");
+      form.take(input.taken, BreastAI.settings.fields(input.schema));
+      output([form.changes(), form.faults.size]);
+    """
+    taken = overlay(Config().model_dump(mode="json"), {"training": {"epochs": 7}, "server": {"port": 1234}})
+    given = {"config": Config().model_dump(mode="json"), "taken": taken, "schema": Config.model_json_schema()}
+    assert run_js(FORM + code, given) == [{"training": {"epochs": 7}}, 0]
+
+
+def test_a_fault_goes_with_the_value_that_had_it(run_js: RunJs) -> None:
+    code = "form.faults.set(path, 'zero'); const open = form.isOpen(path); form.reset(path); output([open, form.isOpen(path)]);"
+    assert run_js(FORM + code, {"config": Config().model_dump(mode="json")}) == [True, False]

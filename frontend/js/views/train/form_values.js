@@ -1,8 +1,23 @@
-/* What is typed into the form that starts a run: changed settings and faults, over the server's configuration and a preset. */
+/* What is typed into the form that starts a run: changed settings and faults, over the server's configuration and a preset; pure. */
 (function () {
   "use strict";
 
   const { settings } = BreastAI;
+
+  /**
+   * The fields that a configuration sets otherwise than `base` has them. Its server section is left alone: ports and
+   * folders are those of the server one is connected to.
+   * @param {Record<string, unknown>} config
+   * @param {Record<string, unknown>} base
+   * @param {Field[]} fields
+   * @returns {[string, unknown][]}
+   */
+  function differing(config, base, fields) {
+    return fields
+      .filter(({ section }) => section !== "server")
+      .map(({ path }) => /** @type {[string, unknown]} */ ([path, settings.at(config, path)]))
+      .filter(([path, value]) => value !== undefined && !settings.same(value, settings.at(base, path)));
+  }
 
   /**
    * @param {Store} store
@@ -54,7 +69,7 @@
       /** Take over what a configuration sets otherwise. @param {Record<string, unknown>} config @param {Field[]} fields */
       take(config, fields) {
         clear();
-        for (const [path, value] of BreastAI.views.ownSettings.differing(config, base(), fields)) changed.set(path, value);
+        for (const [path, value] of differing(config, base(), fields)) changed.set(path, value);
       },
       /** Whether a setting is not as it would be without the user. @param {string} path */
       isOpen: (path) => changed.has(path) || faults.has(path),

@@ -3,23 +3,8 @@
   "use strict";
 
   const { byId, make, fill } = BreastAI.elements;
-  const { settings, download, jsonPlaces } = BreastAI;
+  const { download, jsonPlaces } = BreastAI;
   const CHECK_AFTER_MS = 300;
-
-  /**
-   * The fields that a configuration sets otherwise than `base` has them. Its server section is left alone: ports and
-   * folders are those of the server one is connected to.
-   * @param {Record<string, unknown>} config
-   * @param {Record<string, unknown>} base
-   * @param {Field[]} fields
-   * @returns {[string, unknown][]}
-   */
-  function differing(config, base, fields) {
-    return fields
-      .filter(({ section }) => section !== "server")
-      .map(({ path }) => /** @type {[string, unknown]} */ ([path, settings.at(config, path)]))
-      .filter(([path, value]) => value !== undefined && !settings.same(value, settings.at(base, path)));
-  }
 
   /**
    * @param {Context} context
@@ -76,5 +61,5 @@
     return { check, showRest };
   }
 
-  BreastAI.views.ownSettings = { create, differing };
+  BreastAI.views.ownSettings = { create };
 })();
