@@ -37,7 +37,7 @@ for epoch in range(1, epochs + 1):
         time.sleep(every_s / parts)
         say(type="progress_update", stage="training", message=f"Epoch {epoch}", epoch=epoch)
     say(type="training_update", epoch=epoch, epochs=epochs, learning_rate=0.001, images_per_second=10.0, epoch_s=1.0,
-        eta_s=None, is_best=False, val_confusion_matrix=[[90, 5, 5]] * 3, **dict.fromkeys(names, 0.5),
+        eta_s=None, is_best=False, val_confusion_matrix=[[90, 5, 5]] * 3, metrics=dict.fromkeys(names, 0.5),
         val_per_class={name: figures for name in ("benign", "malignant", "normal")})
 say(type="training_complete", final_metrics={}, history={}, checkpoint="R/best", best_epoch=1, epochs_run=epochs,
     stopped_early=False, duration_s=1.0)
@@ -95,13 +95,9 @@ def dashboards(url: str, count: int, all_ready: Any, answers: Any) -> None:
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    from breastai.domain.events import TrainingUpdate
+    from breastai.domain.metric_catalog import MONITORS
 
-    names = ",".join(
-        name
-        for name, info in TrainingUpdate.model_fields.items()
-        if name.startswith(("train_", "val_")) and name not in ("val_confusion_matrix", "val_per_class")
-    )
+    names = ",".join(MONITORS)
     worker = [sys.executable, "-c", WORKER, str(arguments.every_s), str(arguments.epochs), names]
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as workspace:

@@ -42,6 +42,7 @@ from breastai.domain.events import (
     UnknownEvent,
 )
 from breastai.domain.messages import encode_event, error_event, event_values
+from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.requests import Ping
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.storage.workspace import Workspace
@@ -76,7 +77,14 @@ def epoch(number: int) -> TrainingUpdate:
     values: dict[str, Any] = dict.fromkeys(
         (name for name, info in TrainingUpdate.model_fields.items() if info.is_required()), None
     )
-    values |= {"epoch": number, "epochs": 3, "learning_rate": 0.1, "epoch_s": 1.0, "is_best": True}
+    values |= {
+        "metrics": dict.fromkeys(MONITORS),
+        "epoch": number,
+        "epochs": 3,
+        "learning_rate": 0.1,
+        "epoch_s": 1.0,
+        "is_best": True,
+    }
     return TrainingUpdate(**values | {"val_confusion_matrix": [[1]], "val_per_class": {}})
 
 

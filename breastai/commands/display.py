@@ -143,11 +143,11 @@ class Display:
                 "cli.run.epoch",
                 epoch=f"{event.epoch:>{len(str(event.epochs))}}",
                 epochs=str(event.epochs),
-                train_loss=number(event.train_loss),
-                val_loss=number(event.val_loss),
-                accuracy=number(event.val_accuracy),
-                f1=number(event.val_f1_weighted),
-                auc=number(event.val_auc_roc),
+                train_loss=number(event.metrics.get("train_loss")),
+                val_loss=number(event.metrics.get("val_loss")),
+                accuracy=number(event.metrics.get("val_accuracy")),
+                f1=number(event.metrics.get("val_f1_weighted")),
+                auc=number(event.metrics.get("val_auc_roc")),
             )
         ]
         if event.images_per_second is not None:

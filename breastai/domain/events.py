@@ -7,7 +7,7 @@ with forward slashes.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from breastai.domain.list_entries import (
     DataQuestion,
@@ -37,6 +37,7 @@ from breastai.domain.records import Figure as Figure
 from breastai.domain.records import Number as Number
 from breastai.domain.stored import Stored
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
+from breastai.domain.v3_events import collect_metrics
 
 
 class Event(Stored):
@@ -58,17 +59,6 @@ class UnknownEvent(Event):
     """An event that this version does not know, or whose values it does not: of a later one. Its values are kept."""
 
     type: str
-
-
-class ClassFigures(Stored):
-    """The figures of one class against the rest."""
-
-    sensitivity: Number
-    specificity: Number
-    precision: Number
-    f1: Number
-    auc_roc: Number
-    support: int
 
 
 # --- a run -------------------------------------------------------------------------------------
@@ -165,25 +155,17 @@ class ProgressUpdate(Event):
 
 
 class TrainingUpdate(Event):
-    """The figures of one epoch."""
+    """The metrics of one epoch. For scripts each number of `metrics` is a field of its own too, such as val_accuracy."""
 
     type: Literal["training_update"] = "training_update"
     epoch: int
     epochs: int
-    train_loss: Number
-    train_accuracy: Number
-    val_loss: Number
-    val_accuracy: Number
-    val_precision_macro: Number
-    val_precision_weighted: Number
-    val_recall_macro: Number
-    val_recall_weighted: Number
-    val_f1_macro: Number
-    val_f1_weighted: Number
-    val_cohen_kappa: Number
-    val_auc_roc: Number = Field(description="Macro average of one class against the rest.")
+    metrics: dict[str, Number] = Field(
+        description="By the names that early stopping knows: train_loss, train_accuracy, and those of validation with "
+        "val_ before the catalog's name."
+    )
     val_confusion_matrix: list[list[int]]
-    val_per_class: dict[str, ClassFigures]
+    val_per_class: dict[str, dict[str, int | float | None]] = Field(description="By class, then by the catalog's name.")
     learning_rate: float
     images_per_second: Number = Field(
         description="Training images over seconds of training, loader included, evaluation excluded."
@@ -191,6 +173,16 @@ class TrainingUpdate(Event):
     epoch_s: float
     eta_s: Number
     is_best: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_metrics(cls, values: Any) -> Any:
+        return collect_metrics(values)
+
+    def number(self, name: str) -> Number:
+        """Return a number of the epoch by the name of its column: a metric, learning_rate and so on."""
+        found: Number = self.metrics[name] if name in self.metrics else getattr(self, name, None)
+        return found
 
 
 class CheckpointSaved(Event):

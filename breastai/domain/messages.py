@@ -6,8 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, RequestInvalid, RequestUnknown
-from breastai.domain.events import ENVELOPE, EVENT, Error, Event, UnknownEvent
+from breastai.domain.events import ENVELOPE, EVENT, Error, Event, TrainingUpdate, UnknownEvent
 from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.v3_events import spread_metrics
 from breastai.domain.validation_errors import describe_problems
 
 # Bounds on what a message may be made of, so that none takes longer than some milliseconds to be refused.
@@ -83,8 +84,13 @@ def _can_be_sent_back(text: str | bytes, values: Any) -> bool:
 
 
 def event_values(event: Event) -> dict[str, Any]:
-    """Return the event as plain values: every field of its own, and those of the envelope that are set."""
+    """Return the event as plain values: every field of its own, and those of the envelope that are set.
+
+    An epoch's metrics have version 3's names too.
+    """
     values = event.model_dump(mode="json")
+    if isinstance(event, TrainingUpdate):
+        values = spread_metrics(values)
     for name in ENVELOPE:
         if values[name] is None:
             del values[name]

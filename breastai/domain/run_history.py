@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from breastai.domain.events import ENVELOPE, TrainingUpdate
+from breastai.domain.events import TrainingUpdate
 
 # A WebSocket client's default limit is 1 MiB; 200 epochs of columns stay far below it.
 MOST_EPOCHS = 200
 
-# Left out of the columns: matrices and figures per class, which get_history has.
-_NOT_COLUMNS = {*ENVELOPE, "type", "val_confusion_matrix", "val_per_class", "is_best", "epochs"}
+# Beside the metrics; matrices and what there is by class get_history has.
+_COLUMNS = ("learning_rate", "images_per_second", "epoch_s", "eta_s")
 
 
 def columns(updates: Sequence[TrainingUpdate]) -> dict[str, list[Any]]:
-    """Return one list for each figure, over the last MOST_EPOCHS epochs."""
-    names = [name for name in TrainingUpdate.model_fields if name not in _NOT_COLUMNS]
-    return {name: [getattr(update, name) for update in updates[-MOST_EPOCHS:]] for name in names}
+    """Return one list for each number, over the last MOST_EPOCHS epochs; a metric that an epoch has not is None there."""
+    shown = updates[-MOST_EPOCHS:]
+    metrics = dict.fromkeys(name for update in shown for name in update.metrics)
+    return {name: [update.number(name) for update in shown] for name in ("epoch", *metrics, *_COLUMNS)}
 
 
 def thin_history(updates: Sequence[TrainingUpdate], most: int = MOST_EPOCHS) -> list[TrainingUpdate]:
@@ -27,6 +28,7 @@ def thin_history(updates: Sequence[TrainingUpdate], most: int = MOST_EPOCHS) -> 
 
 
 def final_metrics(update: TrainingUpdate) -> dict[str, Any]:
-    """Return the validation figures of an epoch, their names without val_."""
-    values = update.model_dump(mode="json")
-    return {name.removeprefix("val_"): value for name, value in values.items() if name.startswith("val_")}
+    """Return what an epoch showed on validation, without val_: numbers, confusion_matrix and per_class."""
+    measured = {name: value for name, value in update.metrics.items() if name.startswith("val_")}
+    tables = {"val_confusion_matrix": update.val_confusion_matrix, "val_per_class": update.val_per_class}
+    return {name.removeprefix("val_"): value for name, value in (measured | tables).items()}

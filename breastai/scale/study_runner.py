@@ -206,7 +206,7 @@ def progress_of_member(
 def with_epochs(member: StudyMember, updates: list[TrainingUpdate] | None) -> StudyMember:
     """Return a member as its epochs show it."""
     shown = thin_history(updates or [])
-    curves = {name: [getattr(update, name) for update in shown] for name in CURVES} if shown else {}
+    curves = {name: [update.number(name) for update in shown] for name in CURVES} if shown else {}
     best = max((update.epoch for update in updates or [] if update.is_best), default=None)
     return member.model_copy(
         update={"epoch": updates[-1].epoch if updates else 0, "curves": curves, "best_epoch": best}

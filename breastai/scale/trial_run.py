@@ -60,7 +60,7 @@ def run_trial(
         member = yield from run_member(progress, member, settings, _title(progress.study, member), is_to_end)
     state = "pruned" if member.state == "pruned" else "complete"
     updates = progress_of_member(progress.workspace, member.run_id)[0] or []
-    aucs = [update.val_auc_roc for update in updates if update.val_auc_roc is not None]
+    aucs = [auc for update in updates if (auc := update.metrics.get(OBJECTIVE)) is not None]
     return member.model_copy(update={"state": state, "figures": {"auc_roc": max(aucs, default=None)}})
 
 

@@ -123,8 +123,8 @@ def _flat(values: Mapping[str, Any], joint: str = ".", place: str = "") -> dict[
 
 
 def _of_epoch(update: TrainingUpdate) -> dict[str, float]:
-    envelope = set(Event.model_fields) | {"epoch", "epochs", "eta_s", "val_confusion_matrix"}
-    return figures(update.model_dump(exclude=envelope))
+    rest = set(Event.model_fields) | {"epoch", "epochs", "eta_s", "metrics", "val_confusion_matrix"}
+    return figures(update.metrics | update.model_dump(exclude=rest))
 
 
 class TensorBoard:

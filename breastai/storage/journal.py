@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import Event, ProgressUpdate
 from breastai.domain.messages import decode_event, encode_event
+from breastai.domain.v3_events import collect_metrics, spread_metrics
 from breastai.storage.private_files import open_private, private_folder
 from breastai.storage.workspace import naming_full_disk
 
@@ -316,6 +317,6 @@ def _read_epochs(path: Path, size: int, modified: int) -> dict[int, dict[str, An
         if kind is None or kind[1] != b"training_update":
             continue
         with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-            values = json.loads(line)
-            found[int(values["epoch"])] = values
+            values = collect_metrics(json.loads(line))
+            found[int(values["epoch"])] = spread_metrics(values)
     return dict(sorted(found.items()))

@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  const { t } = BreastAI.i18n;
+
   /** What is looked at first, when the catalog has it; everything else follows in the catalog's order. */
   const FIRST = ["loss", "accuracy", "f1", "auc_roc"];
   const AVERAGES = ["weighted", "macro"];
@@ -30,6 +32,17 @@
       if (name.endsWith(`_${average}`)) return name.slice(0, -average.length - 1);
     }
     return name;
+  }
+
+  /** A metric in words, f1_macro, or what of it early stopping watches, val_f1_macro. @param {string} name @returns {string} */
+  function metricName(name) {
+    const part = ["train", "val"].find((each) => name.startsWith(`${each}_`));
+    return part === undefined ? t(`metric.${name}`) : `${metricName(name.slice(part.length + 1))}, ${t(`part.${part}`)}`;
+  }
+
+  /** The metrics of one chart in words. @param {string} name */
+  function familyName(name) {
+    return BreastAI.i18n.has(`family.${name}`) ? t(`family.${name}`) : metricName(name);
   }
 
   /**
@@ -88,7 +101,7 @@
     /** @type {{ value: number, epoch: number } | null} */
     let found = null;
     for (const row of epochs) {
-      const value = /** @type {any} */ (row)[key];
+      const value = row.metrics[key];
       if (typeof value !== "number") continue;
       if (found === null || (direction === "lower" ? value < found.value : value > found.value)) found = { value, epoch: row.epoch };
     }
@@ -103,5 +116,5 @@
     };
   }
 
-  BreastAI.catalog = { rowsOf, names, family, numbers, headline, curves, best, choices };
+  BreastAI.catalog = { rowsOf, names, family, metricName, familyName, numbers, headline, curves, best, choices };
 })();

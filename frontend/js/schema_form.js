@@ -10,7 +10,8 @@
     if (value === null || value === undefined || value === "") return t("field.none");
     if (typeof value === "boolean") return t(value ? "field.on" : "field.off");
     const key = `option.${field.path}.${value}`;
-    if (field.kind === "choice") return BreastAI.i18n.has(key) ? t(key) : BreastAI.i18n.has(`metric.${value}`) ? t(`metric.${value}`) : String(value);
+    if (field.path === "training.early_stopping.monitor") return BreastAI.catalog.metricName(String(value));
+    if (field.kind === "choice") return BreastAI.i18n.has(key) ? t(key) : String(value);
     if (typeof value === "number") return BreastAI.format.number(value, 8);
     return typeof value === "string" ? value : JSON.stringify(value);
   }

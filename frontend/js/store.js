@@ -388,7 +388,7 @@
     training_update: (event) => ({
       level: "info",
       key: "event.training_update",
-      params: { epoch: event.epoch, epochs: event.epochs, loss: rounded(event.val_loss), accuracy: rounded(event.val_accuracy), f1: rounded(event.val_f1_weighted), auc: rounded(event.val_auc_roc) },
+      params: { epoch: event.epoch, epochs: event.epochs, loss: rounded(event.metrics.val_loss), accuracy: rounded(event.metrics.val_accuracy), f1: rounded(event.metrics.val_f1_weighted), auc: rounded(event.metrics.val_auc_roc) },
     }),
     checkpoint_saved: (event) => ({ level: "success", key: "event.checkpoint_saved", params: { checkpoint: event.checkpoint } }),
     training_complete: (event) => ({

@@ -91,34 +91,14 @@ declare global {
       type: "training_update";
       epoch: number;
       epochs: number;
-      train_loss: number | null;
-      train_accuracy: number | null;
-      val_loss: number | null;
-      val_accuracy: number | null;
-      val_precision_macro: number | null;
-      val_precision_weighted: number | null;
-      val_recall_macro: number | null;
-      val_recall_weighted: number | null;
-      val_f1_macro: number | null;
-      val_f1_weighted: number | null;
-      val_cohen_kappa: number | null;
-      val_auc_roc: number | null;
+      metrics: Record<string, number | null>;
       val_confusion_matrix: number[][];
-      val_per_class: Record<string, ClassFigures>;
+      val_per_class: Record<string, Record<string, number | null>>;
       learning_rate: number;
       images_per_second: number | null;
       epoch_s: number;
       eta_s: number | null;
       is_best: boolean;
-    }
-
-    interface ClassFigures {
-      sensitivity: number | null;
-      specificity: number | null;
-      precision: number | null;
-      f1: number | null;
-      auc_roc: number | null;
-      support: number;
     }
 
     interface CheckpointSaved extends Event {
@@ -1445,6 +1425,8 @@ declare global {
       rowsOf(catalog: Wire.Catalog | undefined, table: string): CatalogRow[];
       names(catalog: Wire.Catalog | undefined, table: string): string[];
       family(name: string): string;
+      metricName(name: string): string;
+      familyName(name: string): string;
       numbers(catalog: Wire.Catalog | undefined): CatalogRow[];
       headline(catalog: Wire.Catalog | undefined): { large: CatalogRow[]; others: CatalogRow[] };
       curves(catalog: Wire.Catalog | undefined): { family: string; first: boolean; series: { key: string; name: string; part: string | null }[] }[];

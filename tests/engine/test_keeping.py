@@ -196,7 +196,7 @@ def test_the_best_epochs_are_kept_as_many_as_asked_for(small_config: MakeConfig,
     stopping = {"monitor": "val_loss", "enabled": False}
     config = small_config({"training": {"epochs": 4, "early_stopping": stopping}, "storage": {"keep_best": 2}})
     events = list(perform(job(workspace, config, "run")))
-    losses = {event.epoch: event.val_loss for event in events if isinstance(event, TrainingUpdate)}
+    losses = {event.epoch: event.metrics["val_loss"] for event in events if isinstance(event, TrainingUpdate)}
     best = sorted(losses, key=lambda epoch: losses[epoch])[:2]  # type: ignore[arg-type,return-value]
     kept = {entry.checkpoint for entry in list_checkpoints(workspace)}
     assert kept == {"run/best", "run/last", *(f"run/epoch-{epoch:04d}" for epoch in best)}

@@ -95,7 +95,7 @@ def test_the_head_epoch_leaves_the_backbone_as_it_was(
     assert not torch.equal(kept["head.weight"], start["head.weight"])
     update = next(event for event in seen if isinstance(event, TrainingUpdate))
     assert update.images_per_second is None
-    assert np.isfinite(update.train_loss or np.nan)
+    assert np.isfinite(update.metrics["train_loss"] or np.nan)
 
 
 @pytest.mark.parametrize("batches", [2, 20, 55])  # among the features, in the head epoch, in the second epoch

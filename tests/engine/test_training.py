@@ -75,9 +75,11 @@ def test_the_end_holds_the_best_epochs_figures(run_events: RunEvents, small_conf
     end = events[-1]
     assert isinstance(end, TrainingComplete)
     best = next(event for event in events if isinstance(event, TrainingUpdate) and event.epoch == end.best_epoch)
-    assert end.final_metrics["f1_weighted"] == best.val_f1_weighted
+    assert end.final_metrics["f1_weighted"] == best.metrics["val_f1_weighted"]
     assert end.final_metrics["confusion_matrix"] == best.val_confusion_matrix
-    assert end.history["val_loss"] == [event.val_loss for event in events if isinstance(event, TrainingUpdate)]
+    assert end.history["val_loss"] == [
+        event.metrics["val_loss"] for event in events if isinstance(event, TrainingUpdate)
+    ]
 
 
 def test_two_runs_with_one_seed_are_equal_bit_for_bit(
@@ -285,8 +287,8 @@ def test_the_head_learns_before_the_machine_is_measured_and_all_else_by_what_was
     # The next run finds the plan instead of measuring it, and is equal bit for bit all the same.
     again = run_events(config, "again")
     assert [event.plan for event in again if isinstance(event, ModelLoaded)] == [first.plan, second.plan]
-    assert [event.val_loss for event in again if isinstance(event, TrainingUpdate)] == [
-        event.val_loss for event in told if isinstance(event, TrainingUpdate)
+    assert [event.metrics["val_loss"] for event in again if isinstance(event, TrainingUpdate)] == [
+        event.metrics["val_loss"] for event in told if isinstance(event, TrainingUpdate)
     ]
     assert equal(weights(workspace), weights(workspace, "again"))
 
@@ -309,7 +311,7 @@ def test_a_run_stopped_before_the_machine_was_measured_measures_when_it_goes_on(
 def test_the_loss_falls_on_images_it_can_tell_apart(run_events: RunEvents, small_config: MakeConfig) -> None:
     pretrained = {"model": {"architecture": "tf_efficientnet_lite0", "pretrained": "required"}}
     config = small_config(pretrained, {"training": {"epochs": 6, "learning_rate": 0.001, "scheduler": "none"}})
-    losses = [event["train_loss"] for event in figures(run_events(config))]
+    losses = [event["metrics"]["train_loss"] for event in figures(run_events(config))]
     assert losses[-1] < losses[0]
 
 
@@ -319,4 +321,4 @@ def test_every_optimizer_and_schedule_trains(
     optimizer: str, scheduler: str, run_events: RunEvents, small_config: MakeConfig
 ) -> None:
     config = small_config({"training": {"epochs": 1, "optimizer": optimizer, "scheduler": scheduler}})
-    assert np.isfinite(figures(run_events(config))[0]["train_loss"])
+    assert np.isfinite(figures(run_events(config))[0]["metrics"]["train_loss"])

@@ -17,7 +17,6 @@ from breastai.domain.events import (
     BatchProgress,
     BenchMeasured,
     CheckpointSaved,
-    ClassFigures,
     Comparison,
     DataLoaded,
     Evaluation,
@@ -166,25 +165,26 @@ def accuracy_of(epoch: int) -> float:
 
 def update(epoch: int, epochs: int, names: list[str]) -> TrainingUpdate:
     accuracy = accuracy_of(epoch)
-    class_figures = ClassFigures(
-        sensitivity=accuracy, specificity=0.8, precision=accuracy, f1=accuracy, auc_roc=0.9, support=10
-    )
-    without_positives = class_figures.model_copy(update={"sensitivity": None, "auc_roc": None})
+    by_class: dict[str, float | int | None] = {"specificity": 0.8, "auc_roc": 0.9, "support": 10}
+    by_class |= dict.fromkeys(("sensitivity", "precision", "f1"), accuracy)
+    without_positives = by_class | {"sensitivity": None, "auc_roc": None}
     averages = {
         f"val_{name}_{average}": accuracy for name in ("precision", "recall", "f1") for average in ("macro", "weighted")
     }
     return TrainingUpdate(
         epoch=epoch,
         epochs=epochs,
-        train_loss=1.1 / epoch,
-        train_accuracy=accuracy + 0.05,
-        val_loss=1.2 / epoch,
-        val_accuracy=accuracy,
-        **averages,
-        val_cohen_kappa=None if epoch == 1 else accuracy - 0.2,
-        val_auc_roc=accuracy + 0.07,
+        metrics={
+            "train_loss": 1.1 / epoch,
+            "train_accuracy": accuracy + 0.05,
+            "val_loss": 1.2 / epoch,
+            "val_accuracy": accuracy,
+            **averages,
+            "val_cohen_kappa": None if epoch == 1 else accuracy - 0.2,
+            "val_auc_roc": accuracy + 0.07,
+        },
         val_confusion_matrix=[[8 if row == column else 1 for column in range(len(names))] for row in range(len(names))],
-        val_per_class={name: without_positives if name == names[-1] else class_figures for name in names},
+        val_per_class={name: without_positives if name == names[-1] else by_class for name in names},
         learning_rate=0.0003 / epoch,
         images_per_second=41.7,
         epoch_s=12.4,

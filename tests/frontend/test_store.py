@@ -8,7 +8,6 @@ import pytest
 
 from breastai.domain.events import (
     EVENTS,
-    ClassFigures,
     ConnectionEstablished,
     DataLoaded,
     Error,
@@ -30,6 +29,7 @@ from breastai.domain.events import (
     TuningComplete,
     TuningUpdate,
 )
+from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.list_entries import StudyEntry
 from breastai.domain.messages import encode_event
 from breastai.domain.study import Study, StudyMember, TuningState
@@ -50,9 +50,9 @@ def wire(*events: Event) -> list[dict[str, Any]]:
 
 
 def update(epoch: int, seq: int, loss: float | None = 0.5, run_id: str = RUN) -> TrainingUpdate:
-    figures = ClassFigures(sensitivity=None, specificity=0.5, precision=0.5, f1=0.5, auc_roc=None, support=3)
+    figures = dict(sensitivity=None, specificity=0.5, precision=0.5, f1=0.5, auc_roc=None, support=3)
     numbers: dict[str, Any] = dict.fromkeys(
-        [name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))], loss
+        MONITORS, loss
     )
     numbers |= {"val_confusion_matrix": [[1, 2], [0, 3]], "val_per_class": {"benign": figures}}
     return TrainingUpdate(
@@ -147,7 +147,7 @@ def test_an_epoch_done_again_after_a_resume_is_drawn_as_it_was_the_last_time(run
         architecture="resnet50", epochs=9, start_epoch=3, class_names=[], config={}, run_id=RUN, seq=20
     )
     state = run_js(FOLD + "output(fold(input));", wire(*recorded(4), resumed, update(3, 21, loss=0.25)))
-    assert [(row["epoch"], row["val_loss"]) for row in state["run"]["epochs"]] == [(1, 0.5), (2, 0.5), (3, 0.25)]
+    assert [(row["epoch"], row["metrics"]["val_loss"]) for row in state["run"]["epochs"]] == [(1, 0.5), (2, 0.5), (3, 0.25)]
 
 
 def test_a_new_run_leaves_nothing_of_the_old_one(run_js: RunJs) -> None:
@@ -262,7 +262,7 @@ def test_a_status_tells_the_state_whatever_was_believed(run_js: RunJs) -> None:
 
 def test_a_figure_that_is_undefined_is_a_gap_in_its_curve(run_js: RunJs) -> None:
     code = """
-      output(BreastAI.series.points(fold(input).run.epochs, (row) => row.val_auc_roc));
+      output(BreastAI.series.points(fold(input).run.epochs, (row) => row.metrics.val_auc_roc));
     """
     events = wire(*recorded(1), update(2, 4, loss=None))
     assert run_js(FOLD + code, events) == [{"x": 1, "y": 0.5}, {"x": 2, "y": None}]

@@ -93,8 +93,8 @@ def keys_of_words() -> set[str]:
     keys |= {f"state.{state}" for state in ("complete", "stopped", "failed", "lost", "unknown")}
     keys |= {f"level.{level}" for level in literals(Log, "level")}
     keys |= {f"weights.{source}" for source in literals(ModelLoaded, "weights")}
-    keys |= {f"metric.{name}" for name in (*EPOCH_METRICS, *MONITORS, "confusion_matrix", "per_class")}
-    keys |= {f"family.{re.sub('_(macro|weighted)$', '', name)}" for name in EPOCH_METRICS}
+    keys |= {f"metric.{name}" for name in EPOCH_METRICS}
+    keys |= {f"family.{name.removesuffix('_macro')}" for name in EPOCH_METRICS if name.endswith("_macro")}
     keys |= {f"per_class.{name}" for name in EPOCH_CLASS_METRICS}
     keys |= {f"format.{name}" for name in EXPORT_FORMATS}
     keys |= {key for name in PRESETS for key in (f"preset.{name}", f"preset.{name}.help")}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, Snapshot
+from breastai.domain.events import ENVELOPE, EVENTS, BatchProgress, CheckpointEntry, ComparedRun, Snapshot
 from breastai.domain.records import CalibrationEvidence, JudgedPoint, Referral, Reliability
 from breastai.domain.events import Evaluation
 from breastai.domain import list_entries
@@ -16,7 +16,7 @@ from breastai.domain.study import SettingImportance, Study, StudyMember, TuningS
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 LONGEST_VIEW_LINES = 200
 TYPES = (FRONTEND / "js" / "types.d.ts").read_text(encoding="utf-8")
-PARTS = (BatchProgress, CheckpointEntry, ClassFigures, ComparedRun, SettingImportance, Snapshot, Study, StudyMember, TuningState, *(model for model in vars(list_entries).values() if getattr(model, "__module__", "") == list_entries.__name__))
+PARTS = (BatchProgress, CheckpointEntry, ComparedRun, SettingImportance, Snapshot, Study, StudyMember, TuningState, *(model for model in vars(list_entries).values() if getattr(model, "__module__", "") == list_entries.__name__))
 
 
 def members(interface: str) -> set[str]:

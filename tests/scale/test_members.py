@@ -101,7 +101,7 @@ def test_a_run_that_fails_ends_the_study_with_its_reason(
     def broken(*_: object) -> None:
         raise RuntimeError("a fault of the test's")
 
-    monkeypatch.setattr("breastai.engine.training.loop._figures", broken)
+    monkeypatch.setattr("breastai.engine.training.loop._epoch_update", broken)
     events = list(run_study(a_study("a", "b"), workspace, "default", lambda: False, all_members(config)))
     assert isinstance(events[-1], Error) and events[-1].run_id is None
     study = read_study(workspace, "study")

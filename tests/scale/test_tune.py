@@ -199,14 +199,14 @@ def test_a_trial_that_does_not_work_is_told_of_and_the_search_goes_on(
 ) -> None:
     from breastai.engine.training import loop
 
-    true_figures = loop._figures
+    epoch_update = loop._epoch_update
 
-    def figures(run: Any, *rest: Any) -> Any:
+    def update(run: Any, *rest: Any) -> Any:
         if run.run_id == "s-t01":
             raise LossNotFinite(1, 3, 12.5)
-        return true_figures(run, *rest)
+        return epoch_update(run, *rest)
 
-    monkeypatch.setattr(loop, "_figures", figures)
+    monkeypatch.setattr(loop, "_epoch_update", update)
     config = small_config({"tuning": {**TUNING, "trials": 3, "epochs": 1}})
     events = list(started(workspace, config))
     assert "tuning.trial_failed" in [event.code for event in events if isinstance(event, Log)]

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.messages import encode_event
+from breastai.domain.metric_catalog import MONITORS
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.server.jobs.supervisor import Deadlines
 from breastai.storage.workspace import Workspace
@@ -86,7 +87,7 @@ class Puppet:
 
 
 def update(number: int) -> TrainingUpdate:
-    numbers = dict.fromkeys([name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))], 0.5)
+    numbers = dict.fromkeys(MONITORS, 0.5)
     return TrainingUpdate.model_validate(
         {
             **numbers,

@@ -15,6 +15,7 @@ from breastai.domain.events import (
     TrainingStopped,
     TrainingUpdate,
 )
+from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.study import Study
 from breastai.storage.interrupted_runs import (
     dismiss,
@@ -49,8 +50,7 @@ STUDY = Study(study_id="study", kind="crossval", created="2026-01-01T00:00:00+00
 
 
 def epoch(number: int) -> TrainingUpdate:
-    names = [name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))]
-    values = {**dict.fromkeys(names, 0.5), "val_confusion_matrix": [[1]], "val_per_class": {}, "eta_s": None}
+    values = {**dict.fromkeys(MONITORS, 0.5), "val_confusion_matrix": [[1]], "val_per_class": {}, "eta_s": None}
     rest = {"epochs": 5, "learning_rate": 0.1, "images_per_second": None, "epoch_s": 1.0, "is_best": True}
     return TrainingUpdate.model_validate({**values, **rest, "epoch": number})
 

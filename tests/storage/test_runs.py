@@ -9,6 +9,7 @@ import pytest
 from breastai.domain.config import Config
 from breastai.domain.errors import RunLocked, RunNotFound
 from breastai.domain.events import TrainingStarted, TrainingStopped, TrainingUpdate
+from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.run_history import thin_history
 from breastai.domain.study import Study
 from breastai.storage.journal import Journal
@@ -17,7 +18,7 @@ from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_r
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
-FIGURES = dict.fromkeys((name for name in TrainingUpdate.model_fields if name.startswith(("train_", "val_"))), 0.5)
+FIGURES = dict.fromkeys(MONITORS, 0.5)
 
 
 def update(epoch: int, is_best: bool) -> TrainingUpdate:

@@ -13,7 +13,6 @@ import pytest
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid, DataOutsideRoots, InputError, MissingExtra
 from breastai.domain.events import (
-    ClassFigures,
     Event,
     Log,
     TrainingComplete,
@@ -22,13 +21,14 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.jobs import Train
+from breastai.domain.metric_catalog import MONITORS
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.storage import experiment_trackers
 from breastai.storage.run_recorder import journal_events
 from breastai.storage.workspace import Workspace
 
 RUN = "20260101-101010-abcd"
-FIGURES = ClassFigures(sensitivity=0.75, specificity=1.0, precision=0.5, f1=0.6, auc_roc=None, support=4)
+FIGURES = {"sensitivity": 0.75, "specificity": 1.0, "precision": 0.5, "f1": 0.6, "auc_roc": None, "support": 4}
 TENSORBOARD = {"tracking": {"tensorboard": True}}
 
 
@@ -38,8 +38,7 @@ def started(tracking: dict[str, Any]) -> TrainingStarted:
 
 
 def update(epoch: int) -> TrainingUpdate:
-    names = [name for name in TrainingUpdate.model_fields if name.startswith(("val_", "train_"))]
-    values: dict[str, Any] = dict.fromkeys(names, 0.5) | {
+    values: dict[str, Any] = dict.fromkeys(MONITORS, 0.5) | {
         "val_auc_roc": None,
         "val_loss": 1.0 / epoch,
         "val_confusion_matrix": [[1, 0], [0, 1]],

@@ -246,8 +246,8 @@ def _training(manifest: Manifest, events: list[Event]) -> dict[str, Any]:
         "complete": bool(complete),
         "duration_s": round(sum(update.epoch_s for update in updates.values()), 1),
         "monitor": manifest.config.training.early_stopping.monitor,
-        "train_loss": [updates[epoch].train_loss for epoch in sorted(updates)],
-        "val_loss": [updates[epoch].val_loss for epoch in sorted(updates)],
+        "train_loss": [updates[epoch].metrics.get("train_loss") for epoch in sorted(updates)],
+        "val_loss": [updates[epoch].metrics.get("val_loss") for epoch in sorted(updates)],
         "epoch": sorted(updates),
     }
 

@@ -112,9 +112,6 @@ def _good_epochs(run: Run) -> set[int]:
         return set()
     monitor = run.config.training.early_stopping.monitor
     sign = 1.0 if MONITORS[monitor] == "higher" else -1.0
-    values = {update.epoch: getattr(update, monitor) for update in run.updates}
-    ranked = sorted(
-        (epoch for epoch, value in values.items() if value is not None),
-        key=lambda epoch: (-sign * values[epoch], -epoch),
-    )
-    return set(ranked[:count])
+    watched = [(update.epoch, update.metrics.get(monitor)) for update in run.updates]
+    ranked = sorted((-sign * value, -epoch) for epoch, value in watched if value is not None)
+    return {-epoch for _, epoch in ranked[:count]}

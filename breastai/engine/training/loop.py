@@ -5,7 +5,6 @@ Closing the generator is the stop, and leaves the run resumable.
 
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from breastai.domain.errors import (
 )
 from breastai.domain.events import (
     BatchProgress,
-    ClassFigures,
     Event,
     ProgressUpdate,
     TrainingComplete,
@@ -153,7 +151,7 @@ def _epoch(run: Run) -> Iterator[Event]:
     if not position.seen or not np.isfinite(answers.logits).all():
         yield from roll_back(run)
         return
-    update = _figures(run, answers, validation_s)
+    update = _epoch_update(run, answers, validation_s)
     run.updates.append(update)
     _advance(run, update)
     told = []
@@ -248,29 +246,28 @@ def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
     raise AssertionError("answer() ends with its Answers")
 
 
-def _figures(run: Run, answers: Predictions, validation_s: float) -> TrainingUpdate:
-    """Return the figures of the epoch that has just been trained and validated."""
+def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> TrainingUpdate:
+    """Return the metrics of the epoch that has just been trained and validated."""
     position, training = run.position, run.config.training
     measured = measure_epoch(answers.labels, answers.probabilities, run.cases.class_names)
-    values: dict[str, Any] = {f"val_{name}": value for name, value in measured.metrics.items()}
-    values["val_loss"] = answers.loss
-    train_loss, train_accuracy = position.loss_sum / position.seen, position.correct / position.seen
-    watched = {**values, "train_loss": train_loss, "train_accuracy": train_accuracy}
-    is_best = run.stopping.update(position.epoch, watched[training.early_stopping.monitor])
+    metrics: dict[str, float | None] = {
+        "train_loss": position.loss_sum / position.seen,
+        "train_accuracy": position.correct / position.seen,
+    }
+    metrics |= {f"val_{name}": value for name, value in measured.metrics.items()} | {"val_loss": answers.loss}
+    is_best = run.stopping.update(position.epoch, metrics[training.early_stopping.monitor])
     epoch_s = position.training_s + validation_s
     return TrainingUpdate(
         epoch=position.epoch,
         epochs=training.epochs,
-        train_loss=train_loss,
-        train_accuracy=train_accuracy,
+        metrics=metrics,
+        val_confusion_matrix=measured.confusion_matrix,
+        val_per_class=measured.per_class,
         learning_rate=learning_rate_at(training, position.epoch, 0.0, position.plateau_cuts) * position.rate_share,
         images_per_second=_images_per_second(run),
         epoch_s=round(epoch_s, 3),
         eta_s=round((training.epochs - position.epoch) * epoch_s, 1),
         is_best=is_best,
-        val_confusion_matrix=measured.confusion_matrix,
-        val_per_class={name: ClassFigures(**row) for name, row in measured.per_class.items()},
-        **values,
     )
 
 
@@ -300,10 +297,11 @@ def _advance(run: Run, update: TrainingUpdate) -> None:
     """Move to the next epoch; plateau cuts the rate when the validation loss has not fallen for long enough."""
     position, training = run.position, run.config.training
     position.next_epoch()
-    if training.scheduler != "plateau" or update.val_loss is None:
+    loss = update.metrics["val_loss"]
+    if training.scheduler != "plateau" or loss is None:
         return
-    if position.plateau_best is None or update.val_loss < position.plateau_best:
-        position.plateau_best, position.plateau_waited = update.val_loss, 0
+    if position.plateau_best is None or loss < position.plateau_best:
+        position.plateau_best, position.plateau_waited = loss, 0
         return
     position.plateau_waited += 1
     if position.plateau_waited > training.plateau_patience:

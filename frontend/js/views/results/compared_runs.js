@@ -12,14 +12,13 @@
 
   /** @param {string} figure */
   function figureName(figure) {
-    return figure === "loss" ? t("family.loss") : t(`metric.${figure}`);
+    return BreastAI.catalog.metricName(figure);
   }
 
   /** @param {string} curve */
   function curveName(curve) {
     if (curve === "learning_rate") return t("figure.learning_rate");
-    const [part, figure] = [curve.slice(0, curve.indexOf("_")), curve.slice(curve.indexOf("_") + 1)];
-    return `${figureName(figure)}, ${t(`part.${part}`)}`;
+    return figureName(curve);
   }
 
   /** @param {Wire.RunEntry} run */

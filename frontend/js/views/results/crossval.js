@@ -36,7 +36,7 @@
         drawnFor = language;
         cards = CURVES.map((figure) => ({
           figure,
-          card: BreastAI.views.chartCard.create({ name: `crossval-${figure}`, title: t(`metric.${figure}`), x: t("figure.epoch"), whole: true }),
+          card: BreastAI.views.chartCard.create({ name: `crossval-${figure}`, title: BreastAI.catalog.metricName(figure), x: t("figure.epoch"), whole: true }),
         }));
         fill(byId("crossval-curves"), ...cards.map(({ card }) => card.element));
       }

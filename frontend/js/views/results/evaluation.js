@@ -27,7 +27,8 @@
   /** @param {string} full */
   function wordsOf(full) {
     const { base, rest, where } = parts(full);
-    const key = [`evidence.${base}`, `metric.${base}`].find(BreastAI.i18n.has);
+    // Of all classes together the AUC is their mean, and says so.
+    const key = [...(rest ? [] : [`family.${base}`]), `evidence.${base}`, `metric.${base}`].find(BreastAI.i18n.has);
     const first = key === undefined ? base : t(key);
     return make("span", {}, first, rest ? ", " : "", rest ? name(rest) : "", where ? " · " : "", where === "patient" ? t("evaluation.by_patient") : where);
   }

@@ -36,7 +36,7 @@
   /** @param {Wire.TrainingUpdate} update @param {string[]} names @param {string[]} figures */
   function perClassTable(update, names, figures) {
     const rows = names.map((className) => {
-      const values = /** @type {any} */ (update.val_per_class[className] ?? {});
+      const values = update.val_per_class[className] ?? {};
       return [name(className), ...figures.map((figure) => (figure === "support" ? format.integer(values[figure]) : meter(values[figure] ?? null)))];
     });
     return table({ caption: t("per_class.caption"), captionHidden: true, head: [t("per_class.class"), ...figures.map((figure) => t(`per_class.${figure}`))], rows, class: "per-class stacking", numeric: true });

@@ -12,34 +12,34 @@
 
   /** @param {string} name */
   function nameOf(name) {
-    return name === "learning_rate" ? t("figure.learning_rate") : t(`metric.${name}`);
+    return name === "learning_rate" ? t("figure.learning_rate") : catalog.metricName(name);
   }
 
   /**
    * Every chart of a run: its lines, each with where its value is in an epoch.
    * @param {Wire.Catalog} from
    * @param {string[]} classNames
-   * @returns {{ name: string, title: string, first: boolean, value?: (value: any) => string, lines: { label: string, value: (row: any) => unknown }[] }[]}
+   * @returns {{ name: string, title: string, first: boolean, value?: (value: any) => string, lines: { label: string, value: (row: Wire.TrainingUpdate) => unknown }[] }[]}
    */
   function chartsOf(from, classNames) {
     const metrics = catalog.curves(from).map(({ family, first, series: parts }) => ({
       name: family,
-      title: t(`family.${family}`),
+      title: catalog.familyName(family),
       first,
-      lines: parts.map(({ key, name, part }) => ({ label: part === null ? nameOf(name) : t(`part.${part}`), value: (/** @type {any} */ row) => row[key] })),
+      lines: parts.map(({ key, name, part }) => ({ label: part === null ? nameOf(name) : t(`part.${part}`), value: (/** @type {Wire.TrainingUpdate} */ row) => row.metrics[key] })),
     }));
     const byClass = BY_CLASS.map((figure) => ({
       name: figure,
       title: t("curves.by_class", { name: t(`per_class.${figure}`) }),
       first: false,
-      lines: classNames.map((label) => ({ label, value: (/** @type {any} */ row) => row.val_per_class[label]?.[figure] })),
+      lines: classNames.map((label) => ({ label, value: (/** @type {Wire.TrainingUpdate} */ row) => row.val_per_class[label]?.[figure] })),
     }));
-    const rate = { name: "learning_rate", title: nameOf("learning_rate"), first: false, value: format.small, lines: [{ label: nameOf("learning_rate"), value: (/** @type {any} */ row) => row.learning_rate }] };
+    const rate = { name: "learning_rate", title: nameOf("learning_rate"), first: false, value: format.small, lines: [{ label: nameOf("learning_rate"), value: (/** @type {Wire.TrainingUpdate} */ row) => row.learning_rate }] };
     return [...metrics, ...byClass, rate];
   }
 
   function create() {
-    /** @type {{ card: ChartCard, lines: { label: string, value: (row: any) => unknown }[], value?: (value: any) => string }[]} */
+    /** @type {{ card: ChartCard, lines: { label: string, value: (row: Wire.TrainingUpdate) => unknown }[], value?: (value: any) => string }[]} */
     let drawn = [];
     let drawnFor = "";
     /** @type {Wire.Catalog | null} */
@@ -124,9 +124,9 @@
       const head = [t("figure.epoch"), t("figure.train_loss"), t("figure.train_accuracy"), ...names.map(nameOf), t("figure.learning_rate")];
       const cells = rows.map((row) => [
         format.integer(row.epoch) + (row.is_best ? " ★" : ""),
-        format.figure(row.train_loss),
-        format.figure(row.train_accuracy),
-        ...names.map((name) => format.figure(/** @type {any} */ (row)[`val_${name}`])),
+        format.figure(row.metrics.train_loss),
+        format.figure(row.metrics.train_accuracy),
+        ...names.map((name) => format.figure(row.metrics[`val_${name}`])),
         format.small(row.learning_rate),
       ]);
       const caption = t("curves.table_caption");

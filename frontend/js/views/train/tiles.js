@@ -15,16 +15,16 @@
   function metricTile(state, { name, direction }) {
     const epochs = state.run?.epochs ?? [];
     const key = `val_${name}`;
-    const value = /** @type {any} */ (epochs.at(-1))?.[key] ?? null;
+    const value = epochs.at(-1)?.metrics[key] ?? null;
     const best = catalog.best(epochs, key, direction);
     const now = best !== null && best.epoch === epochs.at(-1)?.epoch;
     const note = best === null ? "" : now ? t("tile.best_now") : t("tile.best", { value: format.figure(best.value), epoch: format.integer(best.epoch) });
     return tile(t(`metric.${name}`), format.figure(value), note, now ? "is-best" : "");
   }
 
-  /** Sensitivity and specificity of a class. @param {string} className @param {Wire.ClassFigures | undefined} figures */
-  function classTile(className, figures) {
-    const text = [["sensitivity", figures?.sensitivity], ["specificity", figures?.specificity]].map(([name, value]) =>
+  /** Sensitivity and specificity of a class. @param {string} className @param {Record<string, number | null> | undefined} metrics */
+  function classTile(className, metrics) {
+    const text = ["sensitivity", "specificity"].map((name) => ({ name, value: metrics?.[name] })).map(({ name, value }) =>
       make("span", { class: "class-figure" }, make("small", { text: t(`per_class.${name}`) }), make("b", { text: format.figure(value) })),
     );
     return make("div", { class: "tile class-tile" }, make("bdi", { class: "tile-label name", text: className, attributes: { title: className } }), make("div", { class: "class-figures" }, ...text));
@@ -57,7 +57,7 @@
           [t("figure.images_per_second"), format.number(latest.images_per_second)],
           [t("figure.learning_rate"), format.small(latest.learning_rate)],
           [t("figure.epoch_s"), format.duration(latest.epoch_s)],
-          ...others.map(({ name }) => /** @type {[string, string]} */ ([t(`metric.${name}`), format.figure(/** @type {any} */ (latest)[`val_${name}`])])),
+          ...others.map(({ name }) => /** @type {[string, string]} */ ([t(`metric.${name}`), format.figure(latest.metrics[`val_${name}`])])),
         ];
         fill(byId("other-figures"), ...figures.map(([label, value]) => make("div", {}, make("dt", { text: label }), make("dd", { text: value }))));
       },
