@@ -59,14 +59,14 @@ def answers(rule: DecisionRule, probabilities: Probabilities, class_names: Seque
     The target class from its threshold on, below it the most probable of the other classes; without an operating point
     the most probable class.
     """
-    called = predict_positive(rule, probabilities, class_names)
-    if called is None or rule.operating_point is None:
+    positive = predict_positive(rule, probabilities, class_names)
+    if positive is None or rule.operating_point is None:
         best: Numbers = probabilities.argmax(axis=1)
         return best
     target = list(class_names).index(rule.operating_point.class_name)
     others = np.array(probabilities, dtype=np.float64)
     others[:, target] = -np.inf
-    numbers: Numbers = np.where(called, target, others.argmax(axis=1))
+    numbers: Numbers = np.where(positive, target, others.argmax(axis=1))
     return numbers
 
 
@@ -103,11 +103,11 @@ def other_modality(rule: DecisionRule, modality: str | None) -> bool:
 class CaseDecision:
     """What a decision rule makes of one case. None: the rule has no such part.
 
-    `answer`: the one answer; `called`: whether the target class reaches its threshold; `plausible`: the conformal set.
+    `answer`: the one answer; `predicted_positive`: whether the target class reaches its threshold; `plausible`: the conformal set.
     """
 
     answer: str
-    called: bool | None
+    predicted_positive: bool | None
     refer: bool | None
     plausible: tuple[str, ...] | None
     unlike: bool | None = None
@@ -134,34 +134,34 @@ def decide(
     novelty: npt.NDArray[np.floating[Any]] | None = None,
     modalities: Sequence[str | None] | None = None,
 ) -> list[CaseDecision]:
-    """Return a verdict for each case, from calibrated probabilities (N, C) and, where they are known, novelty (N,) and
+    """Return a decision for each case, from calibrated probabilities (N, C) and, where they are known, novelty (N,) and
     the modality that its DICOM header names.
     """
     n = len(probabilities)
     nothing: list[None] = [None] * n
     answered = [class_names[number] for number in answers(rule, probabilities, class_names).tolist()]
-    called = predict_positive(rule, probabilities, class_names)
+    positive = predict_positive(rule, probabilities, class_names)
     unsure = is_undecided(rule, probabilities, class_names)
     strange = None if rule.novelty is None or novelty is None else out_of_distribution(rule.novelty, novelty)
     plausible: Sequence[tuple[str, ...] | None] = nothing
     if rule.conformal is not None:
         sets = conformal_sets(rule.conformal, probabilities)
         plausible = [tuple(name for name, inside in zip(class_names, row, strict=True) if inside) for row in sets]
-    verdicts = []
+    decisions = []
     for case in range(n):
         foreign = modalities is not None and other_modality(rule, modalities[case])
         reasons = [bool(mask[case]) for mask in (unsure, strange) if mask is not None] + ([True] if foreign else [])
-        verdicts.append(
+        decisions.append(
             CaseDecision(
                 answer=answered[case],
-                called=None if called is None else bool(called[case]),
+                predicted_positive=None if positive is None else bool(positive[case]),
                 refer=any(reasons) if reasons else None,
                 plausible=plausible[case],
                 unlike=None if strange is None else bool(strange[case]),
                 other_modality=foreign,
             )
         )
-    return verdicts
+    return decisions
 
 
 def logarithm(probabilities: Probabilities) -> Floats:

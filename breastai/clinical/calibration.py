@@ -23,7 +23,7 @@ _LARGEST_STRENGTH = 5.0
 
 
 def fit_calibration(
-    labels: Labels, probabilities: Probabilities, taught_prior: Sequence[float] | None = None
+    labels: Labels, probabilities: Probabilities, training_prior: Sequence[float] | None = None
 ) -> Calibration:
     """Return the calibration for raw `probabilities` (N, C) of validation cases in their natural proportions.
 
@@ -31,7 +31,7 @@ def fit_calibration(
     in the natural proportions. The natural prior is that of `labels`, each class counted once more than it occurs.
 
     The temperature (Guo et al., ICML 2017) and the strength of the correction of the prior are those of least loss.
-    The strength is 1 for a network that obeys the prior it was taught, 0 for one that learnt its training cases by
+    The strength is 1 for a network that obeys the training prior, 0 for one that learnt its training cases by
     heart, and more than 1 for an overconfident one, whose logits the temperature shrinks and the correction with
     them. Weak priors, worth less than a case, keep both near 1 where the cases do not say otherwise: cases all
     decided rightly would ask for a temperature of 0.
@@ -39,8 +39,8 @@ def fit_calibration(
     if len(labels) == 0:
         return Calibration()
     full_shift = np.zeros(probabilities.shape[1])
-    if taught_prior is not None:
-        full_shift += prior_shift(taught_prior, np.bincount(labels, minlength=probabilities.shape[1]) + 1.0)
+    if training_prior is not None:
+        full_shift += prior_shift(training_prior, np.bincount(labels, minlength=probabilities.shape[1]) + 1.0)
     logarithms = logarithm(probabilities)
 
     def loss(parameters: Floats) -> float:
@@ -52,17 +52,19 @@ def fit_calibration(
     bounds = [(_SMALLEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE), (0.0, _LARGEST_STRENGTH)]
     found = optimize.minimize(loss, (0.0, 1.0), method="L-BFGS-B", bounds=bounds)
     log_temperature, strength = found.x
-    shift = () if taught_prior is None else tuple((strength * full_shift).tolist())
+    shift = () if training_prior is None else tuple((strength * full_shift).tolist())
     return Calibration(temperature=float(np.exp(log_temperature)), prior_shift=shift)
 
 
-def prior_shift(taught: Sequence[float] | Probabilities, natural: Sequence[float] | Probabilities) -> tuple[float, ...]:
-    """Return log(natural / taught) for each class, both as shares or as counts.
+def prior_shift(
+    training: Sequence[float] | Probabilities, natural: Sequence[float] | Probabilities
+) -> tuple[float, ...]:
+    """Return log(natural / training) for each class, both as shares or as counts.
 
     Added to the logarithms of the probabilities it moves them to the natural prior (Saerens, Latinne and Decaestecker,
-    Neural Comput 2002;14:21-41). A class that was never taught can't be corrected and keeps its place.
+    Neural Comput 2002;14:21-41). A class that training never showed can't be corrected and keeps its place.
     """
-    before, after = np.asarray(taught, dtype=np.float64), np.asarray(natural, dtype=np.float64)
+    before, after = np.asarray(training, dtype=np.float64), np.asarray(natural, dtype=np.float64)
     if before.shape != after.shape or (before < 0).any() or (after <= 0).any() or before.sum() <= 0:
         raise ValueError("expected two priors of the same classes, the natural one above 0")
     before, after = before / before.sum(), after / after.sum()

@@ -86,7 +86,7 @@ def gather_evidence(
     thresholds = {point.class_name: point.threshold} if point else {}
     by_patient: tuple[dict[str, Figure], ByPatient | None] = ({}, None)
     if patients is not None:
-        by_patient = metric_intervals.patient_figures(
+        by_patient = metric_intervals.patient_metrics(
             truth,
             scores,
             class_names,

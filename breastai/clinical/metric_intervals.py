@@ -1,4 +1,4 @@
-"""Every figure of a judged model with its number of cases and its interval: what an evaluation reports."""
+"""Every metric of an evaluated model with its number of cases and its interval: what an evaluation reports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -45,36 +45,36 @@ def evaluate(
     seed: int = 0,
     on_part: Callable[[], None] = lambda: None,
 ) -> dict[str, Figure]:
-    """Return the figures of N images by name; `labels` (N,), `probabilities` (N, C).
+    """Return the metrics of N images by name; `labels` (N,), `probabilities` (N, C).
 
     `auc_roc.malignant` is of one class against the rest. `clusters` names what the intervals take for independent
     (N,): patients, or else groups of near-duplicates; without it every image is. `auc_roc.malignant@device=A` is per image in the subgroup where the column `device` of `subgroups` is A; an empty
     value belongs to no subgroup. `thresholds` freezes an operating point for a class: from that probability upwards
-    it is called, in the figures `..._at_operating_point.CLASS`; all other decisions are the highest probability.
+    a case is predicted positive, in the metrics `..._at_operating_point.CLASS`; all other decisions are the highest probability.
 
     All intervals are in closed form (see intervals) but those of kappa, MCC and macro F1, which come from `repetitions`
     draws; a figure that has none, or one to be read with care, carries a flag.
-    Figures by patient: `patient_figures`. `on_part` is called after all images and after each subgroup.
+    Metrics by patient: `patient_metrics`. `on_part` is called after all images and after each subgroup.
     """
     truth, scores = check_cases(labels, probabilities)
     if scores.shape[1] != len(class_names):
         raise ValueError(f"expected probabilities of shape (N, {len(class_names)}), got {scores.shape}")
     points = thresholds or {}
     numbers = None if clusters is None else number_clusters(clusters)
-    figures = _figures(truth, scores, class_names, numbers, points, repetitions, seed)
+    metrics = _estimate_metrics(truth, scores, class_names, numbers, points, repetitions, seed)
     on_part()
     for column, values in (subgroups or {}).items():
         cells = np.asarray(values, dtype=str)
         for value in sorted(set(cells.tolist()) - {""}):
             inside = cells == value
             own = None if numbers is None else number_clusters(numbers[inside])
-            of_group = _figures(truth[inside], scores[inside], class_names, own, points, repetitions, seed)
-            figures |= {f"{name}@{column}={value}": figure for name, figure in of_group.items()}
+            own_metrics = _estimate_metrics(truth[inside], scores[inside], class_names, own, points, repetitions, seed)
+            metrics |= {f"{name}@{column}={value}": figure for name, figure in own_metrics.items()}
             on_part()
-    return figures
+    return metrics
 
 
-def patient_figures(
+def patient_metrics(
     labels: Labels,
     probabilities: Probabilities,
     class_names: Sequence[str],
@@ -86,9 +86,9 @@ def patient_figures(
     repetitions: int = DRAWS,
     seed: int = 0,
 ) -> tuple[dict[str, Figure], ByPatient | None]:
-    """Return the figures of N images by patient, `auc_roc.malignant@patient` and so on, and how they were pooled.
+    """Return the metrics of N images by patient, `auc_roc.malignant@patient` and so on, and how they were pooled.
 
-    Nothing where every patient has one image: the figures by image are those by patient then.
+    Nothing where every patient has one image: the metrics by image are those by patient then.
     """
     clusters = number_clusters(patients)
     if not len(labels) or clusters.max() + 1 == len(labels):
@@ -96,12 +96,12 @@ def patient_figures(
     number = None if target is None else list(class_names).index(target)
     pooled = pool_patients(labels, probabilities, clusters, number, patient_score)
     points = thresholds or {}
-    figures = _figures(pooled.labels, pooled.probabilities, class_names, None, points, repetitions, seed)
+    metrics = _estimate_metrics(pooled.labels, pooled.probabilities, class_names, None, points, repetitions, seed)
     threshold = None if target is None else points.get(target)
-    return {f"{name}@patient": figure for name, figure in figures.items()}, pooled.describe(class_names, threshold)
+    return {f"{name}@patient": figure for name, figure in metrics.items()}, pooled.describe(class_names, threshold)
 
 
-def _figures(
+def _estimate_metrics(
     labels: Labels,
     probabilities: Probabilities,
     class_names: Sequence[str],
@@ -148,7 +148,7 @@ def _figures(
 def _of_class(
     positive: Cases, predicted: Cases, sensitivity: Estimate, specificity: Estimate, clusters: Clusters | None
 ) -> dict[str, Estimate]:
-    """Return the figures of a class that come from its sensitivity and specificity, and its F1."""
+    """Return the metrics of a class that come from its sensitivity and specificity, and its F1."""
     missed, alarmed = complement(sensitivity), complement(specificity)
     return {
         "f1": f1(positive, predicted, clusters),

@@ -89,22 +89,22 @@ class OutOfDistribution:
 
 def fit_novelty(
     features: Features,
-    units: Sequence[str] | None = None,
+    clusters: Sequence[str] | None = None,
     statistics: Features | None = None,
-    taught: Features | None = None,
+    training_statistics: Features | None = None,
 ) -> OutOfDistribution | None:
     """Return the novelty fitted on validation cases, `features` (N, D) and `statistics` (N, E); None where too few.
 
-    `taught` (M, E): the statistics of training images. No network has learnt them by heart, and they are many: where they
+    `training_statistics` (M, E): the statistics of training images. No network has learnt them by heart, and they are many: where they
     are given the statistics' mean and directions are theirs, and validation cases fit the limit alone.
 
     Mahalanobis distances with the covariance of probabilistic PCA (Tipping and Bishop, J R Stat Soc B 1999;61:611-622),
     of features of length 1 (Mueller and Hein, ICML 2025) and of image statistics in units of their deviation. Cases lie
-    closer to their own mean than new ones do: limits rest on distances by fits without them. `units` (patients, groups
+    closer to their own mean than new ones do: limits rest on distances by fits without them. `clusters` (patients, groups
     of twins) stay whole in that. A distance beyond either limit tells; the limit of both together keeps the quantile.
     """
     n = len(features)
-    groups = np.arange(n) if units is None else number_clusters(units)
+    groups = np.arange(n) if clusters is None else number_clusters(clusters)
     if n < LEAST_CASES or len(set(groups.tolist())) < 2:
         return None
     folds = groups % _FOLDS
@@ -116,11 +116,11 @@ def fit_novelty(
     if statistics is None:
         return OutOfDistribution(own, limit(limit=_quantile(distances)))
     numbers = np.asarray(statistics, dtype=np.float64)
-    if taught is None or len(taught) < n:
+    if training_statistics is None or len(training_statistics) < n:
         usual = _fit_statistics(numbers, components)
         theirs = _held_out(numbers, folds, lambda part: _fit_statistics(part, components))
     else:
-        known = np.asarray(taught, dtype=np.float64)
+        known = np.asarray(training_statistics, dtype=np.float64)
         usual = _fit_statistics(known, min(COMPONENTS, len(known) // _CASES_PER_COMPONENT))
         theirs = usual.distance(numbers)
     parts = tuple(max(_quantile(each), _SMALLEST_VARIANCE) for each in (distances, theirs))

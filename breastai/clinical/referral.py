@@ -44,14 +44,14 @@ def weigh_referral(
     class_names: Sequence[str],
     rule: DecisionRule,
     error_rate: float,
-    units: Sequence[str] | None = None,
+    clusters: Sequence[str] | None = None,
 ) -> tuple[ReferralTradeOff, ...]:
     """Return what referral would do at a few error rates, on calibrated `probabilities` (N, C) of validation cases.
 
-    Each case is decided by `rule` with sets fitted on the other units (patients, groups of near-duplicates). Rates that
+    Each case is decided by `rule` with sets fitted on the other clusters (patients, groups of near-duplicates). Rates that
     ask for more cases than there are get no row.
     """
-    groups = np.arange(len(labels)) if units is None else number_clusters(units)
+    groups = np.arange(len(labels)) if clusters is None else number_clusters(clusters)
     folds = groups % _MOST_FOLDS
     rows = []
     for rate in sorted({*COMPARED_RATES, error_rate}):
@@ -61,10 +61,10 @@ def weigh_referral(
         for fold in np.unique(folds):
             held = folds == fold
             sets = fit_conformal(labels[~held], probabilities[~held], rate)
-            verdicts = decide(rule.model_copy(update={"conformal": sets}), probabilities[held], class_names)
-            refer[held] = [bool(verdict.refer) for verdict in verdicts]
+            decisions = decide(rule.model_copy(update={"conformal": sets}), probabilities[held], class_names)
+            refer[held] = [bool(decision.refer) for decision in decisions]
             truths = (class_names[label] for label in labels[held].tolist())
-            wrong[held] = [verdict.answer != truth for verdict, truth in zip(verdicts, truths, strict=True)]
+            wrong[held] = [decision.answer != truth for decision, truth in zip(decisions, truths, strict=True)]
         among_kept = None if refer.all() else float(wrong[~refer].mean())
         row = ReferralTradeOff(
             error_rate=rate, referred=float(refer.mean()), error_among_kept=among_kept, n=len(labels)
@@ -79,7 +79,7 @@ def with_referral(
     probabilities: Probabilities,
     class_names: Sequence[str],
     error_rate: float,
-    units: Sequence[str] | None = None,
+    clusters: Sequence[str] | None = None,
 ) -> DecisionRule:
     """Return `rule` with conformal sets from calibrated `probabilities` (N, C), and what they would cost.
 
@@ -90,7 +90,7 @@ def with_referral(
         update={
             "conformal": None if too_few else fit_conformal(labels, probabilities, error_rate),
             "too_few": too_few,
-            "trade_off": weigh_referral(labels, probabilities, class_names, rule, error_rate, units),
+            "trade_off": weigh_referral(labels, probabilities, class_names, rule, error_rate, clusters),
         }
     )
 

@@ -135,15 +135,15 @@ def _answered(
     images = [each.pixels for each in read if each.pixels is not None]
     found = model.answer(np.stack(images)) if images else Answer(np.empty((0, len(model.class_names))), None)
     modalities = [each.header.modality for each in read if each.pixels is not None]
-    verdicts = decide(model.decision, found.probabilities, model.class_names, found.novelty, modalities)
+    decisions = decide(model.decision, found.probabilities, model.class_names, found.novelty, modalities)
     novelty = [None] * len(images) if found.novelty is None else found.novelty.tolist()
-    answers = iter(zip(found.probabilities.tolist(), novelty, verdicts, strict=True))
+    answers = iter(zip(found.probabilities.tolist(), novelty, decisions, strict=True))
     point, limit = model.decision.operating_point, model.decision.novelty
     for file, each in zip(files, read, strict=True):
         if each.reason is not None:
             yield Prediction(file=name_of(file), label=None, probabilities=None, error=each.reason)
             continue
-        row, strangeness, verdict = next(answers)
+        row, strangeness, decision = next(answers)
         named = dict(zip(model.class_names, row, strict=True))
         yield Prediction(
             file=name_of(file),
@@ -151,11 +151,11 @@ def _answered(
             probabilities=named,
             target_class=point.class_name if point else None,
             threshold=point.threshold if point else None,
-            called=verdict.called,
-            refer=verdict.refer,
-            refer_reason=verdict.reason,
-            decision=verdict.answer,
-            plausible=list(verdict.plausible or ()),
+            called=decision.predicted_positive,
+            refer=decision.refer,
+            refer_reason=decision.reason,
+            decision=decision.answer,
+            plausible=list(decision.plausible or ()),
             sets_offered=model.decision.conformal is not None,
             novelty=strangeness,
             novelty_limit=limit.limit if limit and strangeness is not None else None,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, make_cases, make_record
 from breastai.clinical.evidence import gather_evidence, thin_curve
 from breastai.clinical.intervals import number_clusters
-from breastai.clinical.metric_intervals import patient_figures
+from breastai.clinical.metric_intervals import patient_metrics
 from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold
 from breastai.clinical.referral import with_referral
 from breastai.clinical.run_spread import spread
@@ -85,7 +85,7 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         labels, probabilities, cases = pool.by_case()
         patients = [dealt.units[case] for case in cases]
         score = config.evaluation.patient_score
-        figures, by_patient = patient_figures(
+        figures, by_patient = patient_metrics(
             labels, probabilities, names, patients, target=target, patient_score=score, seed=seed
         )
         found = found.model_copy(

@@ -48,14 +48,14 @@ def test_a_well_calibrated_network_stays_as_it_is() -> None:
 
 
 def test_a_prior_shifted_by_sampling_is_mended_and_new_cases_are_better_calibrated() -> None:
-    natural, taught = (0.9, 0.1), (0.5, 0.5)
+    natural, training = (0.9, 0.1), (0.5, 0.5)
     labels, evidence = draw(600, natural, seed=3)
-    raw = special.softmax(2 * (evidence + np.log(taught)), axis=1)
-    fitted = fit_calibration(labels, raw, taught)
-    # What doubles the evidence doubles the taught prior as well; the correction then needs no more than its strength.
+    raw = special.softmax(2 * (evidence + np.log(training)), axis=1)
+    fitted = fit_calibration(labels, raw, training)
+    # What doubles the evidence doubles the training prior as well; the correction then needs no more than its strength.
     assert fitted.temperature == pytest.approx(2, rel=0.25)
     test_labels, test_evidence = draw(3000, natural, seed=4)
-    test_raw = special.softmax(2 * (test_evidence + np.log(taught)), axis=1)
+    test_raw = special.softmax(2 * (test_evidence + np.log(training)), axis=1)
     before = evaluate(test_labels, test_raw, CLASSES, repetitions=10)
     after = evaluate(test_labels, apply(fitted, test_raw), CLASSES, repetitions=10)
     for figure in ("ece", "brier"):
@@ -67,15 +67,15 @@ def test_a_prior_shifted_by_sampling_is_mended_and_new_cases_are_better_calibrat
 
 def test_the_shift_between_two_priors_is_bayes_rule() -> None:
     _, evidence = draw(50, (0.7, 0.2, 0.1), seed=5)
-    taught, natural = np.array([1, 1, 1]) / 3, np.array([0.7, 0.2, 0.1])
+    training, natural = np.array([1, 1, 1]) / 3, np.array([0.7, 0.2, 0.1])
     shifted = apply(
-        Calibration(prior_shift=prior_shift(taught, natural)), special.softmax(evidence + np.log(taught), axis=1)
+        Calibration(prior_shift=prior_shift(training, natural)), special.softmax(evidence + np.log(training), axis=1)
     )
     assert shifted == pytest.approx(special.softmax(evidence + np.log(natural), axis=1))
     assert prior_shift([10, 30], [1, 3]) == pytest.approx((0, 0))
 
 
-def test_a_network_that_does_not_obey_its_taught_prior_is_not_corrected_for_it() -> None:
+def test_a_network_that_does_not_obey_its_training_prior_is_not_corrected_for_it() -> None:
     labels, evidence = draw(1000, (0.9, 0.1), seed=6)
     natural_already = special.softmax(evidence + np.log((0.9, 0.1)), axis=1)
     fitted = fit_calibration(labels, natural_already, (0.5, 0.5))
@@ -102,6 +102,6 @@ def test_fitting_never_raises_the_loss_on_the_cases_fitted_by_more_than_its_weak
 
 
 def test_priors_that_do_not_belong_together_are_refused() -> None:
-    for taught, natural in (([1, 1], [1, 1, 1]), ([1, -1], [1, 1]), ([1, 1], [0, 1]), ([0, 0], [1, 1])):
+    for training, natural in (([1, 1], [1, 1, 1]), ([1, -1], [1, 1]), ([1, 1], [0, 1]), ([0, 0], [1, 1])):
         with pytest.raises(ValueError, match="priors"):
-            prior_shift(taught, natural)
+            prior_shift(training, natural)

@@ -10,7 +10,7 @@ from sklearn import metrics as sk
 
 from breastai.clinical.agreement_intervals import agreement_intervals
 from breastai.clinical.intervals import wilson
-from breastai.clinical.metric_intervals import evaluate, patient_figures
+from breastai.clinical.metric_intervals import evaluate, patient_metrics
 from breastai.clinical.roc_intervals import average_precision, partial_auc
 
 CLASSES = ("benign", "malignant", "normal")
@@ -89,7 +89,7 @@ def test_the_order_of_patients_and_their_names_do_not_matter(draw_cases: Any) ->
 def test_without_a_second_image_of_anyone_there_is_nothing_to_pool(draw_cases: Any) -> None:
     labels, probabilities = draw_cases(30, seed=5)
     alone = evaluate(labels, probabilities, CLASSES, [str(number) for number in range(30)], repetitions=20)
-    assert patient_figures(labels, probabilities, CLASSES, [str(number) for number in range(30)]) == ({}, None)
+    assert patient_metrics(labels, probabilities, CLASSES, [str(number) for number in range(30)]) == ({}, None)
     assert alone["accuracy"] == evaluate(labels, probabilities, CLASSES, repetitions=20)["accuracy"]
 
 

@@ -145,7 +145,15 @@ def test_answers_and_figures_agree_at_the_threshold_itself(values: list[float], 
     scores = np.array(values)
     threshold = data.draw(st.sampled_from(values))
     positive = np.array(data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values))))
-    point = OperatingPoint("malignant", threshold, 0.9, 5, 9, Figure(value=1.0, n=5), Figure(value=1.0, n=5))
+    point = OperatingPoint(
+        class_name="malignant",
+        threshold=threshold,
+        target_sensitivity=0.9,
+        positives=5,
+        positives_needed=9,
+        sensitivity=Figure(value=1.0, n=5),
+        specificity=Figure(value=1.0, n=5),
+    )
     rule = DecisionRule(operating_point=point)
     # As PyTorch gave them, as float32 keeps them, and as another runtime rounds its softmax.
     versions = (scores, scores.astype(np.float32), scores * (1 - 2e-7), scores * (1 + 2e-7))
@@ -153,7 +161,7 @@ def test_answers_and_figures_agree_at_the_threshold_itself(values: list[float], 
     distant |= scores == threshold
     for version in versions:
         probabilities = np.stack([1 - version, version], axis=1)
-        flagged = np.array([case.called for case in decide(rule, probabilities, ["benign", "malignant"])])
+        flagged = np.array([case.predicted_positive for case in decide(rule, probabilities, ["benign", "malignant"])])
         assert flagged[scores == threshold].all()
         assert (flagged == (scores >= threshold))[distant].all()
         shares = metrics_at_threshold(positive, version, threshold)

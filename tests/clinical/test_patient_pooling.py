@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from breastai.clinical.evidence import gather_evidence
-from breastai.clinical.metric_intervals import patient_figures
+from breastai.clinical.metric_intervals import patient_metrics
 from breastai.clinical.patient_pooling import pool_patients
 from breastai.domain.decision_rule import DecisionRule, OperatingPoint
 from breastai.domain.events import Figure
@@ -30,7 +30,7 @@ def two_breasts(women: int, ill: int) -> tuple[Any, Any, list[str]]:
 
 def test_women_with_cancer_in_one_breast_are_positive_and_counted() -> None:
     labels, probabilities, women = two_breasts(40, ill=12)
-    figures, pooled = patient_figures(labels, probabilities, CLASSES, women, target="malignant", repetitions=20)
+    figures, pooled = patient_metrics(labels, probabilities, CLASSES, women, target="malignant", repetitions=20)
     assert pooled is not None
     assert (pooled.patients, pooled.mixed, pooled.counts["malignant"], pooled.counts["normal"]) == (40, 12, 12, 28)
     assert figures["accuracy@patient"].n == 40
@@ -42,7 +42,7 @@ def test_women_with_cancer_in_one_breast_are_positive_and_counted() -> None:
 
 def test_the_mean_scores_a_patient_where_it_is_asked_for() -> None:
     labels, probabilities, women = two_breasts(40, ill=12)
-    figures, pooled = patient_figures(
+    figures, pooled = patient_metrics(
         labels, probabilities, CLASSES, women, target="malignant", patient_score="mean", repetitions=20
     )
     assert pooled is not None and pooled.score == "mean"
@@ -68,7 +68,7 @@ def test_a_patient_is_flagged_exactly_when_an_image_is(images: list[tuple[int, i
 
 def test_without_a_target_class_patients_of_several_classes_have_no_label_and_are_counted() -> None:
     labels, probabilities, women = two_breasts(10, ill=4)
-    figures, pooled = patient_figures(labels, probabilities, CLASSES, women, repetitions=10)
+    figures, pooled = patient_metrics(labels, probabilities, CLASSES, women, repetitions=10)
     assert pooled is not None
     assert (pooled.target_class, pooled.mixed, pooled.patients) == (None, 4, 10)
     assert figures["accuracy@patient"].n == 6

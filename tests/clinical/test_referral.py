@@ -118,7 +118,7 @@ def test_the_answer_is_the_target_class_from_its_threshold_on_and_else_the_most_
         "malignant", "normal", "malignant",
     ]  # fmt: skip
     high = decide(rule_with(0.9, (0.0,) * 3), np.array([[0.3, 0.6, 0.1]]), NAMES)
-    assert (high[0].answer, high[0].called) == ("benign", False)
+    assert (high[0].answer, high[0].predicted_positive) == ("benign", False)
     assert decide(DecisionRule(), np.array([[0.3, 0.6, 0.1]]), NAMES)[0].answer == "malignant"
 
 

@@ -76,7 +76,7 @@ class LabelledPredictions:
     overlap: Overlap | None = None
 
     @property
-    def units(self) -> list[str] | None:
+    def clusters(self) -> list[str] | None:
         """What the intervals take for one case each: patients, or else the files of frames; None for single images."""
         return by_file(self.images.files) if self.patients is None else self.patients
 
@@ -102,7 +102,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         asked.answers.probabilities,
         manifest.class_names,
         asked.patients,
-        clusters=asked.units,
+        clusters=asked.clusters,
         target=manifest.config.evaluation.target_class,
         patient_score=manifest.config.evaluation.patient_score,
         rule=manifest.decision,
@@ -164,7 +164,7 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
             scores[0],
             scores[1][:, order],
             expected,
-            here.units,
+            here.clusters,
         ),
         notes=notes,
     )

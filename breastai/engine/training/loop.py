@@ -273,13 +273,13 @@ def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> Traini
 
 def _decision(run: Run, answers: Predictions) -> tuple[DecisionRule, OutOfDistribution | None]:
     """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
-    units = run.cases.val_units
-    if run.taught_statistics is None:
-        run.taught_statistics = statistics_of_set(run.cases.train)
+    clusters = run.cases.val_units
+    if run.training_statistics is None:
+        run.training_statistics = statistics_of_set(run.cases.train)
     known = run.cases.patients is not None
     names, config = run.cases.class_names, run.config
-    rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, units, patients=known)
-    novelty = fit_novelty(answers.features, units, answers.statistics, run.taught_statistics)
+    rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, clusters, patients=known)
+    novelty = fit_novelty(answers.features, clusters, answers.statistics, run.training_statistics)
     limit = None if novelty is None else novelty.limit
     return rule.model_copy(update={"novelty": limit, "modalities": run.cases.modalities}), novelty
 

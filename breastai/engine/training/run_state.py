@@ -93,7 +93,7 @@ class Run:
     plan: Plan | None = None  # how a step is computed on this machine
     memory: MemoryRecord | None = None  # what was measured of it before the start
     world: ProcessGroup = SINGLE_PROCESS  # who trains it
-    taught_statistics: np.ndarray | None = None  # of the training images, once a decision rule has asked for them
+    training_statistics: np.ndarray | None = None  # of the training images, once a decision rule has asked for them
 
     @property
     def judged(self) -> Classifier:
