@@ -12,8 +12,9 @@ from sklearn import metrics as sk
 
 from breastai.clinical.metric_intervals import evaluate
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
-from breastai.clinical.metrics.weighted_cases import WeightedCases
+from breastai.clinical.metrics.weighted_cases import WeightedCases, calibration_bin
 from breastai.clinical.metrics.weighted_counts import WeightedCounts
+from breastai.clinical.metrics.weighted_roc import WeightedRoc
 from breastai.domain.metric_catalog import (
     CLASS_METRICS,
     DRAWN_METRICS,
@@ -119,6 +120,28 @@ def test_the_calibration_error_is_that_of_its_bins_written_out() -> None:
         assert found[0] == pytest.approx(expected)
 
 
+def test_a_bin_of_the_calibration_error_holds_its_upper_edge() -> None:
+    assert calibration_bin(np.array([0.0, 0.6, np.nextafter(0.6, 1), 1.0])).tolist() == [0, 8, 9, 14]
+
+
+def test_nineteen_of_twenty_reach_a_sensitivity_of_095() -> None:
+    positive = np.arange(40) < 20
+    scores = np.where(positive, 0.9, 0.1)
+    scores[0] = 0.05  # below every negative one
+    roc = WeightedRoc(np.ones((1, 40)), positive, scores)
+    assert roc.specificity_at(0.95) == [1.0]
+    assert WeightedRoc(np.ones((1, 40)), ~positive, -scores).sensitivity_at(0.95) == [1.0]
+    assert roc.specificity_at(0.96) == [0.0]
+
+
+def test_a_class_that_is_never_predicted_has_no_weight_in_the_mean_precision() -> None:
+    labels = np.array([0, 0, 1, 1, 2])
+    probabilities = np.eye(3)[[0, 1, 1, 1, 1]] * 0.9 + 0.03
+    for row in (METRICS["precision_macro"], METRICS["precision_weighted"]):
+        expected = sk.precision_score(labels, [0, 1, 1, 1, 1], average=row.average, zero_division=math.nan)
+        assert row.formula(WeightedCases(labels, probabilities))[0] == pytest.approx(expected), row.name
+
+
 def test_weights_count_cases_as_often_as_they_say() -> None:
     labels, probabilities = draw(40, seed=8)
     probabilities = probabilities.round(1)
@@ -162,6 +185,7 @@ def test_names_of_metrics_from_before_are_read_as_those_of_today() -> None:
 def test_the_measured_epoch_fills_a_training_update() -> None:
     measured = measure_epoch(*draw(50, seed=2), CLASSES)
     assert list(measured.metrics) == list(EPOCH_METRICS)
+    assert type(measured.per_class["normal"]["support"]) is int
     assert tuple(measured.per_class["normal"]) == tuple(EPOCH_CLASS_METRICS)
     assert {f"val_{name}" for name in measured.metrics} < set(MONITORS)
 

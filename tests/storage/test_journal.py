@@ -176,3 +176,17 @@ def test_the_last_word_is_found_over_the_ends_of_blocks(tmp_path: Path) -> None:
         lines = [b'{"type":"log","seq":%d,"p":"%s"}' % (place + 1, b"a" * n) for place, n in enumerate(lengths)]
         path.write_bytes(b"".join(line + b"\n" for line in lines) + rng.choice((b"", b"{", b"x" * 70_000)))
         assert lines_between(path, 0, 100)[0] == [line.decode() for line in lines]
+
+
+def test_epochs_of_a_journal_from_before_have_their_metrics_as_data_too(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    before = {
+        "type": "training_update",
+        "epoch": 1,
+        "train_loss": 0.5,
+        "val_auc_roc": None,
+        "val_confusion_matrix": [[1]],
+    }
+    path.write_text(json.dumps(before, separators=(",", ":")) + "\n", encoding="utf-8")
+    (found,) = read_epochs(path).values()
+    assert found == {**before, "metrics": {"train_loss": 0.5, "val_auc_roc": None}}
