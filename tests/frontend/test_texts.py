@@ -19,7 +19,7 @@ from breastai.domain.catalog import (
     PRESETS,
     RESEARCH_USE,
 )
-from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
+from breastai.domain.metric_catalog import CLASS_METRICS, EPOCH_METRICS, METRICS
 from breastai.domain.config import Config, parse_config
 from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
 from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, PredictionsInvalid, all_errors
@@ -95,7 +95,7 @@ def keys_of_words() -> set[str]:
     keys |= {f"weights.{source}" for source in literals(ModelLoaded, "weights")}
     keys |= {f"metric.{name}" for name in EPOCH_METRICS}
     keys |= {f"family.{name.removesuffix('_macro')}" for name in EPOCH_METRICS if name.endswith("_macro")}
-    keys |= {f"per_class.{name}" for name in EPOCH_CLASS_METRICS}
+    keys |= {f"metric.{name}" for name in (*CLASS_METRICS, *METRICS)}
     keys |= {f"format.{name}" for name in EXPORT_FORMATS}
     keys |= {key for name in PRESETS for key in (f"preset.{name}", f"preset.{name}.help")}
     keys |= {f"section.{name}" for name in Config.model_fields}
@@ -107,7 +107,7 @@ def keys_of_words() -> set[str]:
     keys |= {f"data_warning.{code}" for code in literals(DataWarning, "code")}
     keys |= {f"job.{kind}" for kind in JOB_KINDS}
     keys |= {f"referral.{figure}" for figure in Referral.model_fields if figure != "error_rate"}
-    keys |= {f"evidence.{figure}" for figure in Reliability.model_fields if figure != "curve"}
+    keys |= {f"metric.{figure}" for figure in Reliability.model_fields if figure != "curve"}
     keys |= {f"prevalence.{place}" for place in PREVALENCES}
     keys |= {f"theme.{theme}" for theme in ("auto", "light", "dark")}
     return keys
@@ -349,4 +349,4 @@ def test_every_finding_of_an_audit_and_every_figure_of_an_evaluation_has_its_tex
     assert len(names) > 20
     known = set(locales[language])
     assert sorted(parts - known) == []
-    assert [name for name in names if f"evidence.{name}" not in known and f"metric.{name}" not in known] == []
+    assert [name for name in names if f"metric.{name}" not in known] == []

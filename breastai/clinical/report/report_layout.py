@@ -191,7 +191,7 @@ class _Layout:
         evidence = document.evidence
         if evidence is None:
             rows: tuple[tuple[Inlines, ...], ...] = tuple(
-                ((t.get(f"figure.{name}", name),), (self._at("validation", name),)) for name in document.validation
+                ((t.get(f"metric.{name}", name),), (self._at("validation", name),)) for name in document.validation
             )
             yield Table((t["figures.figure"], t["figures.value"]), rows, t["figures.validation"], widths=(0.6, 0.4))
             return
@@ -232,7 +232,7 @@ class _Layout:
         found = _NAME.fullmatch(name)
         base = found["figure"] if found else name
         known = max(
-            (key for key in self._t if key.startswith("figure.") and _begins(base, key[7:])), key=len, default=""
+            (key for key in self._t if key.startswith("metric.") and _begins(base, key[7:])), key=len, default=""
         )
         words = [self._t[known] if known else base]
         rest = base[len(known) - 7 :].lstrip(".") if known else ""
@@ -251,7 +251,7 @@ class _Layout:
         place = ("evidence", "operating_point")
         rows = tuple(
             (
-                (t[f"figure.{name}"],),
+                (t[f"metric.{name}"],),
                 (self._at(*place, "figures", name, "value"),),
                 self._interval(*place, "figures", name),
                 (self._n(*place, "figures", name, "n"),),

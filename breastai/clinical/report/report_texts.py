@@ -10,8 +10,9 @@ from breastai.texts.renderer import render
 
 
 def texts(language: str) -> dict[str, str]:
-    """Return every text of a report by its key without "report.", and the sign in the numbers of charts."""
-    return texts_below("report", language) | {"chart.decimal": decimal_sign(language)}
+    """Return every text of a report by its key without "report.", those of metrics, and the sign in charts' numbers."""
+    metrics = {f"metric.{name}": text for name, text in texts_below("metric", language).items()}
+    return texts_below("report", language) | metrics | {"chart.decimal": decimal_sign(language)}
 
 
 def finding_text(finding: Finding, language: str) -> Inline:

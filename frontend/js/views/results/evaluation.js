@@ -16,8 +16,8 @@
   function parts(full) {
     const [figure, where = ""] = full.split("@");
     const known = Object.keys(BreastAI.locales.en)
-      .filter((key) => key.startsWith("evidence."))
-      .map((key) => key.slice("evidence.".length))
+      .filter((key) => key.startsWith("metric."))
+      .map((key) => key.slice("metric.".length))
       .filter((base) => figure === base || figure.startsWith(`${base}.`))
       .sort((a, b) => b.length - a.length)[0];
     const base = known ?? figure;
@@ -28,7 +28,7 @@
   function wordsOf(full) {
     const { base, rest, where } = parts(full);
     // Of all classes together the AUC is their mean, and says so.
-    const key = [...(rest ? [] : [`family.${base}`]), `evidence.${base}`, `metric.${base}`].find(BreastAI.i18n.has);
+    const key = [...(rest ? [] : [`family.${base}`]), `metric.${base}`].find(BreastAI.i18n.has);
     const first = key === undefined ? base : t(key);
     return make("span", {}, first, rest ? ", " : "", rest ? name(rest) : "", where ? " · " : "", where === "patient" ? t("evaluation.by_patient") : where);
   }
@@ -123,8 +123,8 @@
       /** @param {Record<string, Wire.Curve>} curves @param {string} x @param {string} y */
       const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label, points: pointsOf(curve, x, y) }));
       const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
-      drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("per_class.sensitivity") }, [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal]);
-      drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("per_class.sensitivity"), y: t("per_class.precision") }, lines(found.precision_recall, "recall", "precision"));
+      drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("metric.sensitivity") }, [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal]);
+      drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("metric.sensitivity"), y: t("metric.precision") }, lines(found.precision_recall, "recall", "precision"));
       drawDecision(found);
       if (found.calibration === null) return;
       const { before, after } = found.calibration;

@@ -89,7 +89,7 @@
       .filter(([full]) => !full.includes("@") && placeOf(full) >= 0)
       .sort(([first], [second]) => placeOf(first) - placeOf(second))
       .map(([full, figure]) => [BreastAI.views.evaluation.wordsOf(full), figure]));
-    const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`evidence.${figure}`) }), value]));
+    const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`metric.${figure}`) }), value]));
     return [
       make("p", { text: t(found.grouped ? "crossval.grouped" : "crossval.ungrouped", { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
       make("p", { class: "muted" }, t("crossval.counts", { n: format.integer(found.predictions), units: found.units === null ? "" : t("crossval.units", { n: format.integer(found.units) }) }), ...countsOf(found.counts)),

@@ -51,7 +51,7 @@
     const point = found.operating_point;
     if (point === null) return null;
     const told = t("evaluation.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
-    const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`evidence.${figure}`), value]));
+    const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`metric.${figure}`), value]));
     return make(
       "div",
       {},
@@ -88,7 +88,7 @@
     if (calibration === null) return null;
     const { before, after, temperature, prior_shift } = calibration;
     const caption = t("evaluation.calibration");
-    const rows = /** @type {const} */ (["ece", "brier", "log_loss"]).map((figure) => [t(`evidence.${figure}`), format.figure(before[figure]), format.figure(after[figure])]);
+    const rows = /** @type {const} */ (["ece", "brier", "log_loss"]).map((figure) => [t(`metric.${figure}`), format.figure(before[figure]), format.figure(after[figure])]);
     const head = [t("evaluation.figure"), t("evaluation.before"), t("evaluation.after")];
     const shifts = prior_shift.length === class_names.length ? prior_shift.map((shift, index) => `${class_names[index]} ${format.number(shift, 2)}`) : [];
     return section(

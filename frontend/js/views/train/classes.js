@@ -39,7 +39,7 @@
       const values = update.val_per_class[className] ?? {};
       return [name(className), ...figures.map((figure) => (figure === "support" ? format.integer(values[figure]) : meter(values[figure] ?? null)))];
     });
-    return table({ caption: t("per_class.caption"), captionHidden: true, head: [t("per_class.class"), ...figures.map((figure) => t(`per_class.${figure}`))], rows, class: "per-class stacking", numeric: true });
+    return table({ caption: t("per_class.caption"), captionHidden: true, head: [t("per_class.class"), ...figures.map((figure) => t(`metric.${figure}`))], rows, class: "per-class stacking", numeric: true });
   }
 
   function create() {

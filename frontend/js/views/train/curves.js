@@ -30,7 +30,7 @@
     }));
     const byClass = BY_CLASS.map((figure) => ({
       name: figure,
-      title: t("curves.by_class", { name: t(`per_class.${figure}`) }),
+      title: t("curves.by_class", { name: t(`metric.${figure}`) }),
       first: false,
       lines: classNames.map((label) => ({ label, value: (/** @type {Wire.TrainingUpdate} */ row) => row.val_per_class[label]?.[figure] })),
     }));

@@ -25,7 +25,7 @@
   /** Sensitivity and specificity of a class. @param {string} className @param {Record<string, number | null> | undefined} metrics */
   function classTile(className, metrics) {
     const text = ["sensitivity", "specificity"].map((name) => ({ name, value: metrics?.[name] })).map(({ name, value }) =>
-      make("span", { class: "class-figure" }, make("small", { text: t(`per_class.${name}`) }), make("b", { text: format.figure(value) })),
+      make("span", { class: "class-figure" }, make("small", { text: t(`metric.${name}`) }), make("b", { text: format.figure(value) })),
     );
     return make("div", { class: "tile class-tile" }, make("bdi", { class: "tile-label name", text: className, attributes: { title: className } }), make("div", { class: "class-figures" }, ...text));
   }
