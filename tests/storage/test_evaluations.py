@@ -46,6 +46,17 @@ def test_records_are_numbered_within_the_run_and_read_in_order(tmp_path):
     assert [path.name for path, _ in read_evaluations(workspace, "run")] == names
 
 
+def test_a_record_from_before_has_its_metrics_by_the_names_of_today(tmp_path):
+    workspace = Workspace.open(tmp_path)
+    path = save_evaluation(workspace, record("test"))
+    values = json.loads(path.read_text(encoding="utf-8"))
+    figure = {"value": 0.5, "low": None, "high": None, "n": 4, "flag": None}
+    values["evidence"]["figures"] = {"f1.macro": figure, "auc_roc.macro@patient": figure, "auc_roc.a": figure}
+    path.write_text(json.dumps(values), encoding="utf-8")
+    ((_, found),) = read_evaluations(workspace, "run")
+    assert list(found.evidence.figures) == ["f1_macro", "auc_roc@patient", "auc_roc.a"]
+
+
 def test_a_record_of_other_data_takes_a_name_that_is_safe(tmp_path):
     workspace = Workspace.open(tmp_path)
     for data in ("/else/where/busi (copy)", "../..", ""):
