@@ -36,6 +36,7 @@ from breastai.domain.errors import (
 )
 from breastai.domain.events import Event
 from breastai.domain.messages import decode_any_event, decode_event
+from breastai.domain.text import read_param
 from breastai.domain.validation_errors import describe_problems
 
 DEFAULT_URL = "ws://localhost:8765"
@@ -52,7 +53,7 @@ def error_from_event(event: events.Error) -> BreastAIError:
     kind = all_errors().get(event.code)
     if kind is not None:
         try:
-            return kind(**event.params)
+            return kind(**{name: read_param(value) for name, value in event.params.items()})
         except TypeError:  # another version gave it other parameters
             pass
     return RefusedByServer(event.code, event.message)

@@ -13,8 +13,9 @@ from breastai.data.preprocessing.model_images import read_for
 from breastai.data.preprocessing.thumbnails import thumbnail_uri as small_picture
 from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Prediction
-from breastai.domain.sentences import in_french
+from breastai.domain.text import Text
 from breastai.predictor.predictions import Answering, prediction, unreadable
+from breastai.texts.renderer import render
 
 MOST_IMAGES = 200
 _PICTURE_SIDE = 900
@@ -41,7 +42,7 @@ def ask(model: Answering, path: Path, folder: Path) -> ReviewedAnswer:
     """
     name = path.name
     if not was_sent(path, folder):
-        return ReviewedAnswer(None, unreadable(ImageUnreadable(name, "it was not sent to this page"), name))
+        return ReviewedAnswer(None, unreadable(ImageUnreadable(name, Text("reason.not_sent_page")), name))
     try:
         return ReviewedAnswer(path, prediction(model, read_for(path, model.preprocessing), name, header_of(path)))
     except BreastAIError as error:
@@ -94,8 +95,8 @@ def explain_answer(answer: Prediction, language: str) -> str:
     """Return in sentences what the model says of an image."""
     said = texts(language)
     if answer.label is None or answer.probabilities is None:
-        reason = answer.error or ""
-        return said["unread"].format(reason=in_french(reason) if language == "fr" else reason)
+        reason = answer.error_text or answer.error or ""
+        return said["unread"].format(reason=render(reason, language) if isinstance(reason, Text) else reason)
     decision = answer.decision or answer.label
     lines = [said["says"].format(label=decision, probability=share(answer.probabilities[decision], language))]
     plausible = ", ".join(answer.plausible)

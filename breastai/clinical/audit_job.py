@@ -39,6 +39,7 @@ from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion
 from breastai.domain.jobs import Audit
 from breastai.domain.patient_settings import PatientIdRule
 from breastai.domain.records import AuditRecord, Finding, TwinGroup
+from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -105,7 +106,7 @@ def run_audit(
             done, total = next(steps)
             yield ProgressUpdate(
                 stage="auditing",
-                message=f"Looking for duplicates and faults: {done} of {total} %",
+                text=Text("progress.auditing_of", {"done": done, "total": total}),
                 batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
             )
     except StopIteration as end:
@@ -268,7 +269,7 @@ def _fingerprint(
         assert known is not None
         for number, file in enumerate(folder.files):
             found = known.seen[number].digest
-            content = found.reason if isinstance(found, ImageUnreadable) else found
+            content = str(found.reason) if isinstance(found, ImageUnreadable) else found
             row = [split, file, content, folder.label(number), names[number] if names else None]
             digest.update((json.dumps(row) + "\n").encode())
         digest.update(json.dumps([*folder.masks, *(item.file for item in folder.skipped)]).encode())

@@ -11,6 +11,7 @@ from breastai.domain.class_words import class_in_question
 from breastai.domain.errors import TargetClassUnknown
 from breastai.domain.events import Comparison, Event, ProgressUpdate
 from breastai.domain.jobs import ComparePredictions, EvaluatePredictions
+from breastai.domain.text import Text
 from breastai.storage.evaluations import save_evaluation
 from breastai.storage.workspace import Workspace
 
@@ -36,8 +37,8 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
         ),
         _computing,
     )
-    yield ProgressUpdate(stage="evaluating", message="Saving the evidence")
-    notes = ["The predictions are judged as they are: nothing is known of how the model was made, nor on what."]
+    yield ProgressUpdate(stage="evaluating", text=Text("progress.saving_evidence"))
+    notes = [Text("note.predictions_alone")]
     if table.patients is None:
         notes.append(PATIENTS_UNKNOWN)
     cases = make_cases(
@@ -54,13 +55,13 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
 
 
 def _reading(done: int, total: int) -> Event:
-    message = f"Reading predictions: {done} of {total}" if total else "Reading predictions"
-    return ProgressUpdate(stage="evaluating", message=message, progress=done / total if total else None)
+    text = Text("progress.predictions_of" if total else "progress.predictions", {"done": done, "total": total})
+    return ProgressUpdate(stage="evaluating", text=text, progress=done / total if total else None)
 
 
 def _computing(done: int, total: int) -> Event:
-    message = f"Computing results: {done} of {total} parts" if total else "Computing results"
-    return ProgressUpdate(stage="evaluating", message=message, progress=done / total if total else None)
+    text = Text("progress.results_of" if total else "progress.results", {"done": done, "total": total})
+    return ProgressUpdate(stage="evaluating", text=text, progress=done / total if total else None)
 
 
 def _target(wished: str | None, class_names: Sequence[str]) -> str | None:
@@ -90,7 +91,7 @@ def compare_predictions(job: ComparePredictions, workspace: Workspace) -> Iterat
     )
     notes = [] if first.patients is not None else [PATIENTS_UNKNOWN]
     if first.files is None or second.files is None:
-        notes.append("The tables are matched row by row, since they do not both have a column file.")
+        notes.append(Text("note.row_by_row"))
     yield Comparison(
         first=first.name,
         second=second.name,

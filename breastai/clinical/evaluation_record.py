@@ -12,9 +12,10 @@ from breastai.clinical.evidence import thin_curve
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.events import Evaluation
 from breastai.domain.records import EvaluationRecord, Evidence, ImageUse, JudgedCase, Overlap
+from breastai.domain.text import Text
 from breastai.storage.evaluations import sha256_of
 
-PATIENTS_UNKNOWN = "Patients are unknown: several images of one patient count as independent cases."
+PATIENTS_UNKNOWN = Text("note.patients_unknown")
 
 
 def make_record(
@@ -24,7 +25,7 @@ def make_record(
     run_id: str,
     checkpoint: str,
     data: str,
-    notes: Sequence[str],
+    notes: Sequence[Text | str],
     checkpoint_sha256: str | None = None,
     split: str | None = None,
     fingerprint: str | None = None,
@@ -82,7 +83,7 @@ def make_cases(
 
 
 def evaluation_event(
-    record: EvaluationRecord, path: str, data: str | None = None, skipped: Sequence[dict[str, str]] = ()
+    record: EvaluationRecord, path: str, data: str | None = None, skipped: Sequence[dict[str, Text | str]] = ()
 ) -> Evaluation:
     """Return the event that tells of an evaluation; `data` as the user knows it."""
     found: Evidence = record.evidence

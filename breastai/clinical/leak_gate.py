@@ -12,6 +12,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import LeaksDoubtful, TwinsFound
 from breastai.domain.events import Event, LeakQuestion, ProgressUpdate
 from breastai.domain.records import AuditRecord, TwinGroup
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace
 
 _NAMED_PAIRS = 5
@@ -32,7 +33,7 @@ def pass_gate(
     and there is anything at all, tells of the audit with pictures and raises LeaksDoubtful or TwinsFound. `asker`: the job
     that would begin, and what it was asked with; None where nothing is to be asked, since it was before. `inventory` learns what reading the images told.
     """
-    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
+    yield ProgressUpdate(stage="auditing", text=Text("progress.auditing"))
     record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory)
     if asker is None or config.data.split_file is not None or config.data.on_leak not in ("auto", "ask"):
         return record

@@ -48,7 +48,8 @@ def deidentify(
         reasons: dict[str, int] = {}
         for each in done:
             if each.reason is not None:
-                reasons[each.reason] = reasons.get(each.reason, 0) + 1
+                reason = str(each.reason)
+                reasons[reason] = reasons.get(reason, 0) + 1
         values = {
             "type": "deidentified",
             "written": len(written),

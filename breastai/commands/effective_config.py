@@ -8,6 +8,7 @@ from breastai.data.sources.layout import folder_of_split, missing_folder
 from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound
+from breastai.domain.text import Text
 from breastai.domain.v3_settings import data_folders, nest_settings
 from breastai.storage.workspace import Workspace
 
@@ -68,5 +69,7 @@ def file_values(workspace: Workspace, file: Path | None = None) -> dict[str, Any
         values = nest_settings(read_config_file(file))
         parse_config(values)
     except ConfigInvalid as error:
-        raise ConfigInvalid([f"{file.name}: {problem}" for problem in error.problems]) from None
+        raise ConfigInvalid(
+            [Text("problem.of_file", {"file": file.name, "problem": problem}) for problem in error.problems]
+        ) from None
     return values

@@ -59,7 +59,7 @@ class CsvRows:
         for each in self._held:
             probabilities = each.probabilities or {}
             done = "" if each.processing is None else processing_text(each.processing)
-            done = "; ".join(text for text in (done, *each.notes) if text)
+            done = "; ".join(text for text in (done, *map(str, each.notes)) if text)
             self._rows.writerow(
                 [
                     each.file,

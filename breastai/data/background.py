@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
+from breastai.domain.text import Text
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
@@ -84,6 +85,6 @@ def read_with_progress(function: Callable[[Progress], Result]) -> Generator[Even
 def _reading(done: int, total: int) -> Event:
     return ProgressUpdate(
         stage="preparing",
-        message=f"Reading images: {done} of {total}" if total else "Reading images",
+        text=Text("progress.reading_of" if total else "progress.reading", {"done": done, "total": total}),
         batch_progress=BatchProgress(batch=done, total_batches=total),
     )

@@ -3,15 +3,17 @@
 import numpy as np
 import numpy.typing as npt
 
+from breastai.domain.text import Text
+
 # uint8, (H, W, 1) grey or (H, W, 3) RGB.
 Pixels = npt.NDArray[np.uint8]
 
 MAX_PIXELS = 100_000_000
 
 
-def too_large(width: int, height: int) -> str:
+def too_large(width: int, height: int) -> Text:
     """Return the reason to refuse an image of that size."""
-    return f"it has {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million"
+    return Text("reason.too_many_pixels", {"width": width, "height": height, "millions": MAX_PIXELS // 1_000_000})
 
 
 def collapse_grey(pixels: Pixels) -> Pixels:

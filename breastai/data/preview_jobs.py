@@ -23,6 +23,7 @@ from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
 from breastai.domain.events import Event, ImagePreview, ImagesList
 from breastai.domain.jobs import DescribeImages, ListImages, PreviewImage
 from breastai.domain.list_entries import ImageEntry
+from breastai.domain.text import Text
 from breastai.storage.remote_mirror import copies_of, local_place
 from breastai.storage.workspace import Workspace
 
@@ -64,11 +65,11 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     path = root / file
     whole = file_at(path)
     if not path.resolve().is_relative_to(root.resolve()):
-        raise ImageUnreadable(file, "it is no image of this folder")
+        raise ImageUnreadable(file, Text("reason.no_image_folder"))
     if not whole.is_file():
-        raise ImageUnreadable(file, "there is no such file")
+        raise ImageUnreadable(file, Text("reason.no_such_file"))
     if reason_against_file(whole) is not None:
-        raise ImageUnreadable(file, "it is no image of this folder")
+        raise ImageUnreadable(file, Text("reason.no_image_folder"))
     image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
     header = header_of(path)
     seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)

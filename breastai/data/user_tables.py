@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from breastai.domain.faults import describe_fault
+from breastai.domain.text import Text
+
 MAX_TABLE_BYTES = 2**28
 _SEPARATORS = ",;\t"
 # By the mark a file begins with; without one it is UTF-8.
@@ -16,9 +19,9 @@ _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (
 
 
 class TableUnreadable(Exception):
-    """A table that can't be read: `reason`, in words."""
+    """A table that can't be read: `reason` says why."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Text) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -70,15 +73,15 @@ def read_table(path: Path) -> UserTable:
     """
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
-            raise TableUnreadable(f"expected at most {MAX_TABLE_BYTES >> 20} MiB")
+            raise TableUnreadable(Text("reason.at_most_mib", {"most_mib": MAX_TABLE_BYTES >> 20}))
         content = path.read_bytes()
     except OSError as error:
-        raise TableUnreadable(error.strerror or str(error)) from None
+        raise TableUnreadable(Text("fault.other", {"message": error.strerror or str(error)})) from None
     encoding = next((name for mark, name in _ENCODINGS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError:
-        raise TableUnreadable("expected UTF-8 text; save it as CSV UTF-8") from None
+        raise TableUnreadable(Text("reason.expected_utf_8")) from None
     rows = list(_rows(text))
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
 
@@ -93,7 +96,9 @@ def _rows(text: str) -> Iterator[Row]:
             if any(stripped):
                 yield Row(number, stripped)
     except csv.Error as error:
-        raise TableUnreadable(f"row {number + 1}: {error}") from None
+        raise TableUnreadable(
+            describe_fault(Text("place.row", {"row": number + 1}), Text("fault.other", {"message": str(error)}))
+        ) from None
 
 
 def file_key(file: str) -> str:

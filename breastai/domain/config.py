@@ -11,6 +11,7 @@ from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES, PRESET
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
+from breastai.domain.faults import UnusableSetting, describe_mismatch
 from breastai.domain.list_entries import SettingDifference
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
@@ -19,6 +20,7 @@ from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
 from breastai.domain.settings import Settings
 from breastai.domain.system_settings import SystemSettings
+from breastai.domain.text import Text
 from breastai.domain.tracking_settings import TrackingSettings
 from breastai.domain.validation_errors import SeveralFaults, describe_problems
 
@@ -106,7 +108,7 @@ class ModelSettings(Settings):
     @classmethod
     def _known_architecture(cls, value: str) -> str:
         if value not in ARCHITECTURES:
-            raise ValueError(f"expected one of {', '.join(OFFERED_ARCHITECTURES)}")
+            raise UnusableSetting("expected.one_of", options=list(OFFERED_ARCHITECTURES))
         return value
 
 
@@ -122,7 +124,7 @@ class EarlyStoppingSettings(Settings):
     @classmethod
     def _known_monitor(cls, value: str) -> str:
         if value not in MONITORS:
-            raise ValueError(f"expected one of {', '.join(MONITORS)}")
+            raise UnusableSetting("expected.one_of", options=list(MONITORS))
         return value
 
 
@@ -203,9 +205,12 @@ class EvaluationSettings(Settings):
                 return rule.model_validate(value)
         if value is None or isinstance(value, Settings):
             return value
-        raise ValueError(
-            'expected null, a pattern such as "^(P\\d+)_", {"folder": 1}, {"csv": "patients.csv"} or '
-            '{"dicom": "patient_id"}'
+        raise UnusableSetting(
+            "expected.patient_rule",
+            pattern='"^(P\\d+)_"',
+            folder='{"folder": 1}',
+            csv='{"csv": "patients.csv"}',
+            dicom='{"dicom": "patient_id"}',
         )
 
 
@@ -301,7 +306,9 @@ def _flattened(values: Mapping[str, Any], place: str = "") -> dict[str, Any]:
 def preset(name: str) -> dict[str, Any]:
     """Return the partial configuration of a preset; raise ConfigInvalid for an unknown name."""
     if name not in PRESETS:
-        raise ConfigInvalid([f"preset: expected one of {', '.join(PRESETS)}, got {name!r}"])
+        raise ConfigInvalid(
+            [describe_mismatch("preset", Text("expected.one_of", {"options": list(PRESETS)}), repr(name))]
+        )
     return dict(PRESETS[name])
 
 
@@ -309,7 +316,7 @@ def assignment(text: str) -> dict[str, Any]:
     """Return the partial configuration of one `section.key=value`; the value is JSON, or else a string."""
     place, equals, raw = text.partition("=")
     if not equals or not place.strip():
-        raise ConfigInvalid([f"--set: expected section.key=value, got {text!r}"])
+        raise ConfigInvalid([describe_mismatch("--set", Text("expected.assignment"), repr(text))])
     try:
         value = json.loads(raw)
     except ValueError:

@@ -3,6 +3,8 @@
 import re
 from urllib.parse import unquote
 
+from breastai.domain.faults import UnusableSetting
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+", re.ASCII)
 _LONGEST = 1000
 # Where what stands before an @ is no user: abfs://container@account.dfs.core.windows.net/folder.
@@ -33,22 +35,19 @@ def checked_place(place: str) -> str:
     scheme, rest = scheme_of(place), place.partition("://")[2].rstrip("/")
     authority, _, path = rest.partition("/")
     if "::" in place:
-        raise ValueError("an address that leads through another one (::) is not followed")
+        raise UnusableSetting("fault.chained_address")
     if "?" in place or (
         "@" in authority
         and scheme not in _CONTAINER_BEFORE_AT
         and (scheme not in _USER_ALLOWED or ":" in authority.rpartition("@")[0])
     ):
-        raise ValueError(
-            "passwords, keys and signatures do not belong in an address, where every record of the run would keep "
-            "them; set them in the environment of whoever reads, as the storage's own tools have it"
-        )
+        raise UnusableSetting("fault.secrets_in_address")
     if not rest or _SCHEME.fullmatch(scheme) is None:
-        raise ValueError("this address names nothing; expected for example s3://bucket/folder")
+        raise UnusableSetting("fault.address_of_nothing")
     if len(place) > _LONGEST or not rest.isprintable() or "\\" in rest:
-        raise ValueError("expected an address such as s3://bucket/folder")
+        raise UnusableSetting("expected.address")
     if any(unquote(part) in ("", ".", "..") for part in path.split("/") if path):
-        raise ValueError("an address has no empty parts and none that is . or ..")
+        raise UnusableSetting("fault.address_parts")
     return f"{scheme}://{rest}"
 
 

@@ -44,8 +44,13 @@ An error is raised with data, not with prose: `raise NoClassFolders(path)`. Its 
 `template`, and the page translates `code` with the same `params`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
+
+from breastai.domain.text import Text
+
+NOTHING = Text("reason.nothing")
 
 
 class BreastAIError(Exception):
@@ -61,6 +66,11 @@ class BreastAIError(Exception):
         if not hasattr(type(self), "__dataclass_fields__"):
             return {}
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+
+    @property
+    def text(self) -> Text:
+        """The error as one text among others, in every language; `str` names options of the command line besides."""
+        return Text(f"error.{self.code}", self.params)
 
     def __str__(self) -> str:
         return self.template.format(**{name: _readable(value) for name, value in self.params.items()})
@@ -105,10 +115,10 @@ class ConfigInvalid(InputError):
 
     code = "config.invalid"
     template = "The configuration can't be used. {problems}. Correct it and try again."
-    problems: list[str]
+    problems: Sequence[Text | str]
 
     def __str__(self) -> str:
-        return self.template.format(problems="; ".join(self.problems))
+        return self.template.format(problems="; ".join(map(str, self.problems)))
 
 
 @dataclass(eq=False)
@@ -116,7 +126,7 @@ class ConfigUnreadable(InputError):
     code = "config.unreadable"
     template = "{path} is not readable as JSON ({reason}). Correct it, or delete it to go back to the defaults."
     path: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -124,7 +134,7 @@ class ConfigNotWritable(InputError):
     code = "config.not_writable"
     template = "{path} could not be written ({reason}). Check the folder's permissions and the free space."
     path: str
-    reason: str
+    reason: Text | str
 
 
 # --- images and folders ------------------------------------------------------------------------
@@ -157,7 +167,7 @@ class NoClassFolders(InputError):
         "for example {path}/benign/ and {path}/malignant/, found {found}."
     )
     path: str
-    found: str = "nothing"
+    found: Text | str = NOTHING
 
 
 @dataclass(eq=False)
@@ -186,7 +196,7 @@ class UnreadableClass(InputError):
     path: str
     class_name: str
     skipped: int
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -331,7 +341,7 @@ class ImageUnreadable(InputError):
     code = "data.image_unreadable"
     template = "{file} can't be read as an image: {reason}."
     file: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -380,7 +390,7 @@ class PatientIdInvalid(InputError):
         'evaluation.patient_id can\'t be used: {reason}. Expected a pattern with one group such as "^(P\\d+)_", '
         '{{"folder": 1}}, {{"csv": "patients.csv"}} or {{"dicom": "patient_id"}}.'
     )
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -401,7 +411,7 @@ class SubgroupsInvalid(InputError):
     code = "data.subgroups_invalid"
     template = "{path} can't be used as a table of subgroups: {reason}."
     path: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -411,10 +421,10 @@ class PredictionsInvalid(InputError):
     code = "predictions.invalid"
     template = "{path} can't be used as predictions. {problems}. Correct it and try again."
     path: str
-    problems: list[str]
+    problems: Sequence[Text | str]
 
     def __str__(self) -> str:
-        return self.template.format(path=self.path, problems="; ".join(self.problems))
+        return self.template.format(path=self.path, problems="; ".join(map(str, self.problems)))
 
 
 @dataclass(eq=False)
@@ -425,7 +435,7 @@ class SplitInvalid(InputError):
         "or set data.split_file to null for a new split."
     )
     path: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -520,7 +530,7 @@ class StoreRefused(InputError):
         "server or the command, as the storage's own tools have it, and check that they may list and read there."
     )
     address: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -531,7 +541,7 @@ class StoreUnreachable(InputError):
         "what has been copied is kept."
     )
     address: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -578,7 +588,7 @@ class WeightsUnavailable(InputError):
         'or set model.pretrained to "none".'
     )
     architecture: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -587,7 +597,7 @@ class WeightsMismatch(InputError):
     template = "The weights in {path} do not fit {architecture}: {reason}. Give the file of that architecture."
     path: str
     architecture: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -640,7 +650,7 @@ class CheckpointDamaged(InputError):
     code = "checkpoint.damaged"
     template = "The checkpoint {name} is damaged: {reason}. Use another checkpoint of the run, or train again."
     name: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -659,7 +669,7 @@ class ModelUnreadable(InputError):
     code = "model.unreadable"
     template = "{path} is not a model of BreastAI: {reason}. Expected a checkpoint's name or an exported .onnx file."
     path: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -702,7 +712,7 @@ class StudyDamaged(InputError):
         "The record of the study {study} can't be read ({reason}). Its runs are whole: each can be used by its name."
     )
     study: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -750,7 +760,7 @@ class DataChanged(InputError):
         "or train a new run."
     )
     run_id: str
-    differences: str
+    differences: Text | str
 
 
 @dataclass(eq=False)
@@ -774,7 +784,7 @@ class BackupDamaged(InputError):
     code = "backup.damaged"
     template = "The backup {name} can't be used: {reason}. Use another one."
     name: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -782,7 +792,7 @@ class WorkspaceUnusable(InputError):
     code = "workspace.unusable"
     template = "The workspace {path} can't be used: {reason}. Give another folder with --workspace."
     path: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -813,7 +823,7 @@ class AddressUnusable(InputError):
     )
     host: str
     port: int
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -824,7 +834,7 @@ class TokenUnavailable(InputError):
         "writable, or listen on localhost without server.require_token."
     )
     path: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -835,7 +845,7 @@ class TlsUnusable(InputError):
         "a passphrase."
     )
     path: str
-    reason: str
+    reason: Text | str
 
 
 # --- requests ----------------------------------------------------------------------------------
@@ -845,10 +855,10 @@ class TlsUnusable(InputError):
 class RequestInvalid(InputError):
     code = "request.invalid"
     template = "The request can't be used. {problems}."
-    problems: list[str]
+    problems: Sequence[Text | str]
 
     def __str__(self) -> str:
-        return self.template.format(problems="; ".join(self.problems))
+        return self.template.format(problems="; ".join(map(str, self.problems)))
 
 
 @dataclass(eq=False)
@@ -998,7 +1008,7 @@ class ClusterUnreachable(InputError):
         "with breastai crossval --resume latest --cluster none."
     )
     address: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -1040,7 +1050,7 @@ class NodeUnfit(InputError):
         "every node, then go on with the study."
     )
     node: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -1110,7 +1120,7 @@ class ImageGone(RunError):
         "was and resume the run, or train a new one without it."
     )
     file: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -1129,7 +1139,7 @@ class ExportFailed(ExportError):
     code = "export.failed"
     template = "The export to {format} failed: {reason}. Nothing was written."
     format: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -1151,7 +1161,7 @@ class ExportLosesAccuracy(ExportError):
     code = "export.loses_accuracy"
     template = "The {format} model loses too much on {compared}: {losses}. Nothing was written; export as onnx instead."
     format: str
-    compared: str
+    compared: Text | str
     losses: list[str]
 
 
@@ -1177,7 +1187,7 @@ class ServerUnreachable(ClientError):
     code = "client.unreachable"
     template = "No BreastAI server answers at {url} ({reason}). Start one with: python -m breastai.server"
     url: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)
@@ -1213,7 +1223,7 @@ class AccessRefused(ClientError):
         "environment variable BREASTAI_TOKEN."
     )
     url: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(eq=False)

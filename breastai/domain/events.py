@@ -5,7 +5,7 @@ predicted. Epochs and batches count from 1. A field `path` or `checkpoint` is re
 with forward slashes.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -37,6 +37,7 @@ from breastai.domain.records import Figure as Figure
 from breastai.domain.records import Number as Number
 from breastai.domain.stored import Stored
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
+from breastai.domain.text import Text, read_param
 from breastai.domain.v3_events import collect_metrics
 
 
@@ -81,11 +82,11 @@ class DataLoaded(Event):
     type: Literal["data_loaded"] = "data_loaded"
     train: dict[str, int] = Field(description="Training images by class.")
     val: dict[str, int] = Field(description="Validation images by class.")
-    split: str = Field(description="How they were split, in words.")
+    split: Text | str = Field(description="How they were split.")
     patients: int | None = Field(None, description="Number of patients, when known.")
     patients_by_part: dict[str, int] | None = Field(None, description="Patients of train and of val, when known.")
     skipped: int = Field(0, description="Files that could not be read.")
-    skipped_files: list[dict[str, str]] = Field([], description="The first 50 of them: file and reason.")
+    skipped_files: list[dict[str, Text | str]] = Field([], description="The first 50 of them: file and reason.")
     masks: int = Field(0, description="Mask files recognised and left out.")
     on_leak: str = Field("continue", description="What was done about twins: group, exclude or continue.")
     groups: int = Field(0, description="Groups of identical or near-identical images.")
@@ -97,7 +98,7 @@ class DataLoaded(Event):
     shared_groups: dict[str, int] = Field(
         {}, description="Groups of near-duplicates with an image that trains the model and one in val or test."
     )
-    cache: str | None = Field(None, description="Anything the user should know of the image cache.")
+    cache: Text | str | None = Field(None, description="Anything the user should know of the image cache.")
 
 
 class ModelLoaded(Event):
@@ -106,12 +107,13 @@ class ModelLoaded(Event):
     type: Literal["model_loaded"] = "model_loaded"
     architecture: str
     weights: Literal["file", "package", "hub", "none", "checkpoint"]
-    weights_detail: str
+    weights_detail: Text | str
     parameters: int
     device: str
     dtype: str
     threads: int
-    plan: str | None = Field(None, description="What was chosen for this machine, and why.")
+    plan: str | None = Field(None, description="What was chosen for this machine, and why, in English.")
+    plan_reasons: list[Text | str] = Field([], description="The same, a text each; empty in journals of before.")
     expected_s: Number = Field(None, description="About how long the epochs to come will take; null when not known.")
     peak_memory_gb: Number = Field(None, description="Memory the run will take at most, GiB; null when not known.")
     again: bool = Field(
@@ -146,12 +148,24 @@ class ProgressUpdate(Event):
         "reporting",
         "waiting",
     ]
-    message: str
+    text: Text | None = Field(None, description="What is being done; null in journals of before.")
+    message: str = Field("", description="The text in English.")
     epoch: int | None = None
     epochs: int | None = None
     progress: float | None = Field(None, ge=0, le=1, description="Share of the whole job that is done, when known.")
     eta_s: Number = None
     batch_progress: BatchProgress | None = None
+
+    @model_validator(mode="after")
+    def _in_english(self) -> Self:
+        if self.text is not None:
+            object.__setattr__(self, "message", str(self.text))
+        return self
+
+    def with_title(self, title: Text, progress: float) -> Self:
+        """Return the same of a part of a study: named by its title, with the share of the whole that is done."""
+        doing = Text("progress.with_title", {"title": title, "doing": self.message if self.text is None else self.text})
+        return self.model_copy(update={"text": doing, "message": str(doing), "progress": progress})
 
 
 class TrainingUpdate(Event):
@@ -337,7 +351,7 @@ class Evaluation(Event):
     figures: dict[str, Figure]
     confusion_matrix: list[list[int]]
     skipped: list[dict[str, str]] = []
-    notes: list[str] = Field([], description="What a reader must know to believe the figures.")
+    notes: list[Text | str] = Field([], description="What a reader must know to believe the figures.")
     operating_point: JudgedPoint | None = Field(None, description="The frozen operating point, judged on these cases.")
     prevalences: dict[str, float] = Field({}, description="By NAME: how common the called class is there.")
     predictive_values: dict[str, Figure] = Field({}, description="ppv.NAME and npv.NAME at the prevalence of NAME.")
@@ -397,7 +411,7 @@ class Comparison(Event):
     patients: int | None = None
     class_names: list[str]
     figures: dict[str, PairedFigure]
-    notes: list[str] = []
+    notes: list[Text | str] = []
 
 
 class Processing(Stored):
@@ -446,8 +460,9 @@ class Prediction(Event):
     view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
     modality: str | None = Field(None, description="The modality a DICOM header names, such as US or MG.")
     known_modalities: list[str] = Field([], description="Those that headers of the training images named.")
-    notes: list[str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
-    error: str | None = None
+    notes: list[Text | str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
+    error: str | None = Field(None, description="Why there is no answer, in English.")
+    error_text: Text | str | None = Field(None, description="The same as a text.")
 
 
 class PredictionsComplete(Event):
@@ -466,8 +481,8 @@ class HeatMap(Event):
     explained_class: str | None
     probabilities: dict[str, float] | None = Field(description="Calibrated.")
     path: str | None = Field(description="The image with its map, as a PNG.")
-    notes: list[str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
-    error: str | None = None
+    notes: list[Text | str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
+    error: Text | str | None = None
 
 
 class ExplanationsComplete(Event):
@@ -536,7 +551,7 @@ class ExportComplete(Event):
     size_mb: float
     checkpoint: str
     max_difference: Number = Field(None, description="Worst difference of a probability from the checkpoint's.")
-    compared: str | None = Field(None, description="On what the two were compared.")
+    compared: Text | str | None = Field(None, description="On what the two were compared.")
     figures: dict[str, PairedFigure] = Field(
         {}, description="Where weights were rounded: the float32 model's figures (first) and this one's (second)."
     )
@@ -647,7 +662,7 @@ class InterruptedRun(Stored):
         description="crash: no word of an end, as after a power failure; server_gone: its server stopped; error: an error; "
         "stopped: its user stopped it, which only the command line lists."
     )
-    reason: str = Field("", description="The error's message.")
+    reason: Text | str = Field("", description="The error's message.")
     epoch: int = Field(description="Epochs completed.")
     epochs: int = Field(description="Epochs planned.")
     time: str | None = Field(None, description="When it was last heard of.")
@@ -670,7 +685,7 @@ class ConnectionEstablished(Event):
     catalog: dict[str, Any]
     config: dict[str, Any]
     config_schema: dict[str, Any]
-    config_error: str | None = Field(None, description="Why config.json was not used, when it was not.")
+    config_error: Text | str | None = Field(None, description="Why config.json was not used, when it was not.")
     token_required: bool = Field(False, description="Whether whatever is read over HTTP needs the token too.")
     interrupted: list[InterruptedRun] = Field([], description="Runs that can be gone on with, the latest first.")
     snapshot: Snapshot
@@ -780,7 +795,7 @@ class CheckpointEntry(Stored):
     class_names: list[str] = []
     metrics: dict[str, Any] = {}
     resumable: bool = False
-    problem: str | None = Field(None, description="Why it can't be used, when it can't.")
+    problem: Text | str | None = Field(None, description="Why it can't be used, when it can't.")
 
 
 class CheckpointsList(Event):
@@ -951,7 +966,10 @@ class ConfigChecked(Event):
     """What is wrong with a configuration, a line for each fault; none when it can be used."""
 
     type: Literal["config_checked"] = "config_checked"
-    problems: list[str]
+    problems: list[str] = Field(description="In English.")
+    faults: list[Text | str] = Field(
+        [], description="The same as texts; `name` among a text's parameters is the path of the setting."
+    )
 
 
 DocumentKind = Literal[
@@ -1007,6 +1025,12 @@ class Error(Event):
     code: str
     message: str
     params: dict[str, Any] = {}
+
+    @property
+    def text(self) -> Text | str:
+        """The error as one text among others; its message where another version has named it."""
+        text = Text(f"error.{self.code}", {name: read_param(value) for name, value in self.params.items()})
+        return self.message if str(text) == text.code else text
 
 
 AnyEvent = Annotated[

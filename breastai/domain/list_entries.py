@@ -7,6 +7,7 @@ from pydantic import Field
 from breastai.domain.records import Number
 from breastai.domain.stored import Stored
 from breastai.domain.study import StudyKind
+from breastai.domain.text import Text
 
 
 class QueueEntry(Stored):
@@ -70,7 +71,7 @@ class SkippedFile(Stored):
 
     split: str
     file: str
-    reason: str
+    reason: Text | str
 
 
 class DataWarning(Stored):
@@ -110,7 +111,7 @@ class ImageEntry(Stored):
     height: int | None = None
     laterality: Literal["L", "R", "B"] | None = Field(None, description="The breast a DICOM header names; B is both.")
     view: str | None = Field(None, description="The view a DICOM header names, such as CC or MLO.")
-    problem: str | None = None
+    problem: Text | str | None = None
 
 
 class ExportEntry(Stored):

@@ -173,6 +173,7 @@ def _parts() -> list[type[BaseModel]]:
 
 def _table(model: type[BaseModel], names: tuple[str, ...]) -> str:
     schema = model.model_json_schema(by_alias=True)
+    schema = schema if "properties" in schema else schema["$defs"][model.__name__]  # a model that holds itself
     rows = []
     for name in names:
         info = model.model_fields[name]

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from breastai.domain.metric_catalog import rename_metrics
 from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.text import Text
 
 Number = float | None
 # How the images of a patient become one score.
@@ -208,7 +209,7 @@ class EvaluationRecord(StoredDocument):
     opened: int | None = Field(None, description="How often this set has been judged in this workspace, this time too.")
     skipped: int = 0
     uses: ImageUse | None = Field(None, description="Null where it is not known what made the model.")
-    notes: list[str] = []
+    notes: list[Text | str] = []
     overlap: Overlap | None = None
     evidence: Evidence
     hashes: Literal["sha256", "salted"] = Field(
@@ -294,7 +295,7 @@ class SplitCase(Stored):
 class SplitFile(StoredDocument):
     """A split as it is saved and can be used again."""
 
-    description: str
+    description: Text | str
     seed: int
     on_leak: str
     class_names: list[str]

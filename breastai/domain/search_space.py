@@ -5,7 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from breastai.domain.faults import UnusableSetting, place_below
 from breastai.domain.settings import Settings
+from breastai.domain.text import Text
 from breastai.domain.validation_errors import describe_problems
 
 Value = bool | int | float | str
@@ -38,15 +40,15 @@ class Dimension(Settings):
     @model_validator(mode="after")
     def _one_kind(self) -> "Dimension":
         if (self.choices is None) == (self.low is None and self.high is None):
-            raise ValueError("expected either low and high, or choices")
+            raise UnusableSetting("expected.bounds_or_choices")
         if self.choices is not None:
             if self.log or len({repr(value) for value in self.choices}) < len(self.choices):
-                raise ValueError("expected choices that are all different, without log")
+                raise UnusableSetting("expected.different_choices")
             return self
         if self.low is None or self.high is None or not self.low < self.high:
-            raise ValueError("expected low and high, low being the smaller")
+            raise UnusableSetting("expected.low_below_high")
         if self.log and self.low <= 0:
-            raise ValueError("expected a low above 0, as log is on")
+            raise UnusableSetting("expected.low_above_zero")
         return self
 
     @property
@@ -62,9 +64,9 @@ class Dimension(Settings):
             known = any(value == choice and type(value) is type(choice) for choice in self.choices)
             return self if known else self.model_copy(update={"choices": [*self.choices, value]})
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{value!r} is no number")
+            raise UnusableSetting("fault.no_number", value=repr(value))
         if self.log and value <= 0:
-            raise ValueError(f"{value!r} has no place on a logarithmic scale")
+            raise UnusableSetting("fault.not_logarithmic", value=repr(value))
         low, high = self.low, self.high
         assert low is not None and high is not None
         return self.model_copy(update={"low": min(low, value), "high": max(high, value)})
@@ -94,38 +96,40 @@ class TuningSettings(Settings):
     space: list[Dimension] = Field(list(DEFAULT_SPACE), min_length=1, max_length=50)
 
 
-def faults_of(space: Sequence[Dimension], sections: Mapping[str, type[BaseModel]]) -> list[str]:
+def faults_of(space: Sequence[Dimension], sections: Mapping[str, type[BaseModel]]) -> list[Text]:
     """Return what keeps the settings of `space` from being tuned; `sections`: the configuration's models by name."""
-    faults: list[str] = []
+    faults: list[Text] = []
     seen: set[str] = set()
     for dimension in space:
         if dimension.setting in seen:
-            faults.append(f"{dimension.setting} stands there twice")
+            faults.append(Text("fault.twice", {"setting": dimension.setting}))
         seen.add(dimension.setting)
         faults += _faults(dimension, sections)
     return faults
 
 
-def _faults(dimension: Dimension, sections: Mapping[str, type[BaseModel]]) -> list[str]:
+def _faults(dimension: Dimension, sections: Mapping[str, type[BaseModel]]) -> list[Text]:
     section, *keys = dimension.setting.split(".")
     allowed = section in _SECTIONS or dimension.setting in _BESIDE
     if not allowed or dimension.setting.startswith(_FIXED):
         return [
-            f"{dimension.setting} can't be tuned: expected a setting of {', '.join(_SECTIONS)} that does not change "
-            f"how trials are judged, or {' or '.join(_BESIDE)}"
+            Text(
+                "fault.not_tunable",
+                {"setting": dimension.setting, "sections": list(_SECTIONS), "others": list(_BESIDE)},
+            )
         ]
     model = sections[section]
     for value in dimension.values:
         try:
             model.model_validate(layer({".".join(keys): value}))
         except ValidationError as error:
-            return [f"{section}.{line}" for line in describe_problems(error, model)]
+            return [place_below(section, fault) for fault in describe_problems(error, model)]
     if dimension.choices is None:
         default: Any = model()
         for key in keys:
             default = getattr(default, key)
         if isinstance(default, bool) or not isinstance(default, int | float | None):
-            return [f"{dimension.setting} is no number: expected choices"]
+            return [Text("fault.choices_wanted", {"setting": dimension.setting})]
     return []
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from breastai.domain.errors import FormatTooNew
+from breastai.domain.faults import UnusableSetting
 from breastai.domain.settings import Settings
 
 
@@ -23,7 +24,7 @@ class Stored(BaseModel):
     @model_validator(mode="after")
     def _no_unknown_number_is_infinite(self) -> Self:
         if self.__pydantic_extra__ and not _is_finite(self.__pydantic_extra__):
-            raise ValueError("expected finite numbers in keys of a later version")
+            raise UnusableSetting("expected.finite_numbers")
         return self
 
 

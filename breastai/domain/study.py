@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from breastai.domain.metric_catalog import rename_metrics
 from breastai.domain.records import Curve, Figure, Number
 from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.text import Text
 
 StudyKind = Literal["crossval", "tuning", "seeds"]
 StudyState = Literal["running", "complete", "stopped", "interrupted", "failed"]
@@ -68,7 +69,7 @@ class StudyMember(Stored):
     tuning: TuningState | None = Field(
         None, description="Of a fold with a search for settings of its own: how far that is, and what it has found."
     )
-    message: str = ""
+    message: Text | str = ""
 
     @property
     def is_over(self) -> bool:
@@ -110,7 +111,7 @@ class CrossvalResult(Stored):
     confusion_matrix: list[list[int]]
     roc: dict[str, Curve] = Field({}, description="By class, thinned for a chart.")
     spread: dict[str, Spread] = Field(description="Of the figures of each fold.")
-    notes: list[str] = Field([], description="What a reader must know to believe the figures.")
+    notes: list[Text | str] = Field([], description="What a reader must know to believe the figures.")
     record: str = Field(description="Where the evidence lies.")
     export: str | None = Field(None, description="The ensemble of the folds as one ONNX file.")
     export_difference: Number = Field(
@@ -133,7 +134,7 @@ class Study(StoredDocument):
     kind: StudyKind
     state: StudyState = "running"
     created: str
-    message: str = Field("", description="Why it ended, when it did so before its end.")
+    message: Text | str = Field("", description="Why it ended, when it did so before its end.")
     config: dict[str, Any] = Field(description="The configuration its runs begin from.")
     members: list[StudyMember]
     tuning: TuningState | None = Field(None, description="Of a tuning: how far it is, and what it has found.")
@@ -150,7 +151,7 @@ class Study(StoredDocument):
         members = [changed if member.run_id == changed.run_id else member for member in self.members]
         return self.model_copy(update={"members": members if known else [*members, changed]})
 
-    def with_end(self, state: StudyState, message: str = "") -> "Study":
+    def with_end(self, state: StudyState, message: Text | str = "") -> "Study":
         """Return the study as over; a member in progress stopped with it."""
         members = [
             member.model_copy(update={"state": "stopped"}) if member.state == "running" else member

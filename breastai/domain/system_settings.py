@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from breastai.domain.faults import UnusableSetting
 from breastai.domain.settings import Settings
 
 # What system.cluster may say: the names, or a host and a port (IPv6 in brackets).
@@ -26,5 +27,5 @@ class SystemSettings(Settings):
     @model_validator(mode="after")
     def _processes_somewhere(self) -> "SystemSettings":
         if self.processes > 1 and self.cluster is None:
-            raise ValueError("expected a cluster for processes above 1; on one machine torchrun starts them")
+            raise UnusableSetting("expected.cluster")
         return self

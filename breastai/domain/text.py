@@ -29,3 +29,12 @@ class Text(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.code)
+
+
+def read_param(value: Any) -> Any:
+    """Return a parameter that came as JSON: a text of its own where it is one."""
+    if isinstance(value, list):
+        return [read_param(each) for each in value]
+    if isinstance(value, dict) and isinstance(value.get("code"), str):
+        return Text(value["code"], {name: read_param(each) for name, each in value.get("params", {}).items()})
+    return value

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from breastai.domain.faults import UnusableSetting
 from breastai.domain.settings import Settings
 
 
@@ -19,18 +20,17 @@ class TrackingSettings(Settings):
         if value is None:
             return None
         if not value.strip():
-            raise ValueError("expected null, a folder or an http(s) address")
+            raise UnusableSetting("expected.tracking_place")
         if not is_address(value):
             if "://" in value or value.startswith("sqlite:"):
-                raise ValueError("expected a folder such as mlflow, or an address that begins with http:// or https://")
+                raise UnusableSetting("expected.tracking_folder")
             return value
         parts = urlsplit(value)
         if not parts.hostname:
-            raise ValueError("this address names no server")
+            raise UnusableSetting("fault.no_server")
         if parts.username is not None or parts.password is not None:
-            raise ValueError(
-                "a password does not belong here, where every record of the run would keep it; "
-                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the server's environment"
+            raise UnusableSetting(
+                "fault.password", user="MLFLOW_TRACKING_USERNAME", password="MLFLOW_TRACKING_PASSWORD"
             )
         return value
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.text import Text
 
 
 def _as_it_is(value: Any) -> Any:
@@ -75,7 +76,7 @@ def nest_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     sections: dict[str, Any] = {key: value for key, value in values.items() if key in Config.model_fields}
     flat: dict[str, Any] = {}
-    unknown = []
+    unknown: list[Text | str] = []
     for key, value in values.items():
         if key in sections:
             continue
@@ -88,7 +89,7 @@ def nest_settings(values: Mapping[str, Any]) -> dict[str, Any]:
                 branch = {part: branch}
             flat = overlay(flat, branch)
         else:
-            unknown.append(f"{key}: unknown key")
+            unknown.append(Text("problem.unknown_key", {"name": key}))
     if unknown:
         raise ConfigInvalid(unknown)
     return overlay(flat, sections)

@@ -1,65 +1,105 @@
-"""The faults pydantic finds, as lines a user can act on: the place, what was expected, what came."""
+"""The faults pydantic finds, by their type and data, as texts a user can act on."""
 
+import re
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from breastai.domain.data_locations import without_secrets
+from breastai.domain.faults import UnusableSetting, describe_fault, describe_mismatch
+from breastai.domain.text import Text
 
 # Whoever sends nonsense by the megabyte gets back a page of it at most.
 _MOST_LINES = 50
 _LONGEST_PLACE = 200
-_BOUND_FAULTS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number")
-_NUMBER_FAULTS = ("int_type", "int_parsing", "int_from_float", "float_type", "float_parsing")
+_NUMBERS = frozenset(
+    {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
+    | {"int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"}
+)
+# Types of fault whose data say nothing more, or of whose data the named one is all that must be said.
+_KINDS: dict[str, tuple[str, str | None]] = {
+    **dict.fromkeys(("bool_type", "bool_parsing"), ("expected.boolean", None)),
+    "string_type": ("expected.string", None),
+    "list_type": ("expected.list", None),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), ("expected.object", None)),
+    "string_too_short": ("expected.characters_from", "min_length"),
+    "string_too_long": ("expected.characters_to", "max_length"),
+    "string_pattern_mismatch": ("expected.pattern", "pattern"),
+    "too_short": ("expected.items_from", "min_length"),
+    "too_long": ("expected.items_to", "max_length"),
+}
+_WITHOUT_CAME = {"extra_forbidden": "problem.unknown_key", "missing": "problem.missing"}
+_QUOTED = re.compile(r"'[^']*'|[^\s',]+")
 
 
 class SeveralFaults(ValueError):
-    """Faults found together by a check of several settings at once, each a line of its own; `place`: below the check's."""
+    """Faults found together by a check of several settings at once; `place`: below the check's."""
 
-    def __init__(self, place: str, faults: list[str]) -> None:
-        super().__init__(f"{place}: {'; '.join(faults)}")
+    def __init__(self, place: str, faults: Sequence[Text]) -> None:
+        super().__init__(f"{place}: {'; '.join(map(str, faults))}")
         self.place = place
         self.faults = faults
 
 
-def describe_problems(error: ValidationError, model: type[BaseModel], tag: str | None = None) -> list[str]:
-    """Return one line for each fault. `model` is what was validated; `tag`, when it is a member of a tagged union."""
-    lines: dict[str, None] = {}
+def describe_problems(error: ValidationError, model: type[BaseModel], tag: str | None = None) -> list[Text]:
+    """Return one text for each fault. `model` is what was validated; `tag`, when it is a member of a tagged union."""
+    found: dict[str, Text] = {}
     faults = error.errors(include_url=False)
     for fault in faults:
-        if len(lines) == _MOST_LINES:
-            return [*lines, f"and more: {len(faults)} faults in all"]
-        location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
-        place = ".".join(str(part) for part in location)[:_LONGEST_PLACE] or "the whole"
-        if fault["type"] == "extra_forbidden":
-            lines[f"{place}: unknown key"] = None
-        elif isinstance(several := fault.get("ctx", {}).get("error"), SeveralFaults):
-            lines |= {f"{place}.{several.place}: {each}": None for each in several.faults}
-        elif fault["type"] == "missing":
-            lines[f"{place}: missing"] = None
-        else:
-            lines[f"{place}: {_expectation(fault, model, location)}, got {_shortened(fault.get('input'))}"] = None
-    return list(lines)
+        if len(found) == _MOST_LINES:
+            return [*found.values(), Text("problem.more", {"count": len(faults)})]
+        for text in _describe(fault, model, tag):
+            found[str(text)] = text
+    return list(found.values())
 
 
-def _expectation(fault: Any, model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    kind = fault["type"]
-    if kind == "value_error":
-        return str(fault["ctx"]["error"])
-    if kind in _BOUND_FAULTS or kind in _NUMBER_FAULTS:
-        info = _field(model, location)
-        whole = kind.startswith("int") or (info is not None and _is_whole(info.annotation))
-        bounds = None if info is None else _range_text(info.metadata)
-        noun = "a whole number" if whole else "a number"
-        return f"expected {noun} {bounds}" if bounds else f"expected {noun}"
-    message: str = fault["msg"]
-    if message.startswith("Input should be "):
-        return "expected " + message.removeprefix("Input should be ")
-    return message[0].lower() + message[1:]
+def _describe(fault: Any, model: type[BaseModel], tag: str | None) -> list[Text]:
+    kind, context = fault["type"], fault.get("ctx", {})
+    location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
+    name = ".".join(str(part) for part in location)[:_LONGEST_PLACE]
+    place: Text | str = name or Text("problem.whole")
+    if kind in _WITHOUT_CAME:
+        return [Text(_WITHOUT_CAME[kind], {"name": place})]
+    raised = context.get("error")
+    if isinstance(raised, SeveralFaults):
+        return [describe_fault(f"{name}.{raised.place}", each) for each in raised.faults]
+    came = _shorten(fault.get("input"))
+    if isinstance(raised, UnusableSetting):
+        return [describe_fault(place, raised.text, came)]
+    if kind in _NUMBERS:
+        return [describe_mismatch(place, _describe_number(kind, _find_field(model, location)), came)]
+    if kind in ("literal_error", "enum"):
+        options = [each for each in _QUOTED.findall(context["expected"]) if each != "or"]
+        return [describe_mismatch(place, Text("expected.one_of_these", {"options": options}), came)]
+    if kind in _KINDS:
+        code, limit = _KINDS[kind]
+        return [describe_mismatch(place, Text(code, {} if limit is None else {"limit": context[limit]}), came)]
+    # What no setting has, and only a program sends: in pydantic's words.
+    message: str = str(raised) if raised is not None else fault["msg"]
+    return [describe_fault(place, Text("fault.other", {"message": message}), came)]
 
 
-def _field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo | None:
+def _describe_number(kind: str, info: FieldInfo | None) -> Text:
+    """Return what number is expected: whole or not, from where to where."""
+    whole = kind.startswith("int") or (info is not None and _is_whole(info.annotation))
+    text = Text("problem.whole_number" if whole else "problem.number")
+    limits: dict[str, Any] = {}
+    for item in [] if info is None else info.metadata:
+        limits |= {name: found for name in ("ge", "gt", "le", "lt") if (found := getattr(item, name, None)) is not None}
+    for bound, code, param in (
+        ("ge", "problem.from", "low"),
+        ("gt", "problem.above", "low"),
+        ("le", "problem.to", "high"),
+        ("lt", "problem.below", "high"),
+    ):
+        if bound in limits:
+            text = Text("expected.bounded", {"number": text, "bound": Text(code, {param: limits[bound]})})
+    return text
+
+
+def _find_field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo | None:
     """Return the field at `location`, looked up in the models themselves."""
     for depth, part in enumerate(location):
         by_alias = {info.alias or name: info for name, info in model.model_fields.items()}
@@ -78,17 +118,6 @@ def _is_whole(annotation: Any) -> bool:
     return annotation is int or (int in get_args(annotation) and float not in get_args(annotation))
 
 
-def _range_text(metadata: list[Any]) -> str | None:
-    limits: dict[str, Any] = {}
-    for item in metadata:
-        for name in ("ge", "gt", "le", "lt"):
-            if getattr(item, name, None) is not None:
-                limits[name] = getattr(item, name)
-    low = f"from {limits['ge']}" if "ge" in limits else f"above {limits['gt']}" if "gt" in limits else ""
-    high = f"to {limits['le']}" if "le" in limits else f"to below {limits['lt']}" if "lt" in limits else ""
-    return f"{low} {high}".strip() or None
-
-
-def _shortened(value: Any, longest: int = 80) -> str:
+def _shorten(value: Any, longest: int = 80) -> str:
     text = without_secrets(repr(value))
     return text if len(text) <= longest else text[: longest - 3] + "..."

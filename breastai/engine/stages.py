@@ -16,6 +16,8 @@ from torch.func import functional_call
 
 from breastai.domain.config import Config
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.faults import describe_mismatch
+from breastai.domain.text import Text
 from breastai.engine.network.attention import CBAM
 
 # What timm calls the layers before the first stage.
@@ -105,14 +107,14 @@ class _Calls:
 
 def no_stages(architecture: str) -> ConfigInvalid:
     """Return the fault of a network without stages that attention could follow."""
-    expected = f"expected last for {architecture}, whose stages give no feature maps to attend to"
-    return ConfigInvalid([f"model.cbam_position: {expected}, got each_stage"])
+    wanted = Text("expected.last", {"architecture": architecture})
+    return ConfigInvalid([describe_mismatch("model.cbam_position", wanted, "each_stage")])
 
 
 def no_blocks(architecture: str) -> ConfigInvalid:
     """Return the fault of a network without blocks that could be computed again."""
-    expected = f"expected false for {architecture}, whose blocks can't be computed again"
-    return ConfigInvalid([f"training.gradient_checkpointing: {expected}, got true"])
+    wanted = Text("expected.false", {"architecture": architecture})
+    return ConfigInvalid([describe_mismatch("training.gradient_checkpointing", wanted, "true")])
 
 
 def check_stages(model: nn.Module, backbone: nn.Module, config: Config) -> None:

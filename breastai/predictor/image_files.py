@@ -10,6 +10,7 @@ from breastai.data.sources.masks import masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageUnreadable, NoImages
 from breastai.domain.events import Event, Log
+from breastai.domain.text import Text
 
 
 def image_files(wanted: Sequence[str], folder: Path) -> list[Path]:
@@ -26,7 +27,7 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
     folder or pattern without images.
     """
     found: dict[Path, None] = {}
-    masks: dict[Path, str] = {}
+    masks: dict[Path, Text] = {}
     for text in wanted:
         path = folder / Path(text).expanduser()
         if path.is_dir():
@@ -36,7 +37,7 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
         elif glob.has_magic(text):
             listed = _matching(path)
         else:
-            raise ImageUnreadable(text, "there is no such file or folder")
+            raise ImageUnreadable(text, Text("reason.no_such_file_or"))
         if not listed.files:
             raise NoImages(text, list(IMAGE_SUFFIXES))
         found |= dict.fromkeys(listed.files)

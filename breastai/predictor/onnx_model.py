@@ -16,6 +16,7 @@ from breastai.domain.config import PreprocessingSettings, of_a_model
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
 from breastai.domain.stored import Stored
+from breastai.domain.text import Text
 from breastai.predictor.model_output import Answer, join_outputs
 from breastai.predictor.reference_answers import References, Replayed, compare_references, reference_images
 
@@ -69,7 +70,7 @@ class OnnxModel:
     def open(cls, path: Path, num_threads: int | None = None) -> "OnnxModel":
         """Return the model in the file at `path`; raise ModelUnreadable."""
         if not path.is_file():
-            raise ModelUnreadable(path.as_posix(), "no such file")
+            raise ModelUnreadable(path.as_posix(), Text("reason.no_such_file"))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = num_threads or os.cpu_count() or 1
@@ -79,7 +80,9 @@ class OnnxModel:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own exceptions share no base class
             reason = str(error).strip().partition("\n")[0][:200]
-            raise ModelUnreadable(path.as_posix(), f"ONNX Runtime can't load it ({reason})") from None
+            raise ModelUnreadable(
+                path.as_posix(), Text("reason.onnx_runtime_cannot_load", {"reason": reason})
+            ) from None
         return cls(path, _read_metadata(path, session), session)
 
     @property
@@ -130,7 +133,7 @@ class OnnxModel:
         """Ask the model again what it was asked at its export; raise ModelUnreadable when it carries no references."""
         references = self.metadata.references
         if references is None:
-            raise ModelUnreadable(self.path.as_posix(), "it carries no reference answers")
+            raise ModelUnreadable(self.path.as_posix(), Text("reason.carries_no_reference_answers"))
         images = reference_images(
             self.metadata.preprocessing,
             self.metadata.image_size,
@@ -140,7 +143,7 @@ class OnnxModel:
         )
         found = join_outputs([self.answer(images[number : number + 1]) for number in range(len(images))])
         if found.probabilities.shape[1] != len(references.probabilities[0]):
-            raise ModelUnreadable(self.path.as_posix(), "its reference answers are of other classes")
+            raise ModelUnreadable(self.path.as_posix(), Text("reason.reference_answers_other_classes"))
         return compare_references(references, images, found)
 
     def verify(self) -> Replayed:
@@ -161,17 +164,22 @@ def _drawn(found: Replayed) -> str:
 def _read_metadata(path: Path, session: Any) -> ModelMetadata:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
-        raise ModelUnreadable(path.as_posix(), "it was not exported by BreastAI")
+        raise ModelUnreadable(path.as_posix(), Text("reason.not_exported_breastai"))
     try:
         metadata = ModelMetadata.model_validate_json(text)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         place = ".".join(map(str, fault["loc"]))
-        raise ModelUnreadable(path.as_posix(), f"its metadata is damaged ({place}: {fault['msg']})") from None
+        raise ModelUnreadable(
+            path.as_posix(), Text("reason.metadata_damaged", {"place": place, "fault": fault["msg"]})
+        ) from None
     inputs = [node.name for node in session.get_inputs()]
     outputs = {node.name: node.shape for node in session.get_outputs()}
     if inputs != [INPUT_NAME] or OUTPUT_NAME not in outputs:
-        raise ModelUnreadable(path.as_posix(), f"its graph has other inputs and outputs ({inputs}, {list(outputs)})")
+        raise ModelUnreadable(
+            path.as_posix(),
+            Text("reason.graph_other_inputs_outputs", {"inputs": str(inputs), "outputs": str(list(outputs))}),
+        )
     classes = outputs[OUTPUT_NAME][-1]
     if isinstance(classes, int) and classes != len(metadata.class_names):
         reason = f"it gives {classes} probabilities for {len(metadata.class_names)} classes"

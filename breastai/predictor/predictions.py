@@ -20,6 +20,7 @@ from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Event, Prediction, PredictionsComplete, Processing, ProgressUpdate
+from breastai.domain.text import Text
 from breastai.predictor.model_output import Answer
 
 BATCH_SIZE = 8
@@ -51,9 +52,9 @@ class _Read:
 
     pixels: Pixels | None
     processing: Processing | None
-    reason: str | None
+    reason: Text | str | None
     header: Header = NO_HEADER
-    notes: Sequence[str] = ()
+    notes: Sequence[Text | str] = ()
 
 
 def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path], str]) -> Iterator[Prediction]:
@@ -84,8 +85,8 @@ def predictions_events(answers: Iterator[Prediction], count: int) -> Iterator[Ev
         failed += answer.error is not None
         yield answer
         if count > BATCH_SIZE:
-            message = f"{number} of {count} images"
-            yield ProgressUpdate(stage="predicting", message=message, progress=number / count)
+            text = Text("progress.images", {"done": number, "total": count})
+            yield ProgressUpdate(stage="predicting", text=text, progress=number / count)
     yield PredictionsComplete(count=count, failed=failed)
 
 
@@ -97,10 +98,10 @@ def prediction(model: Answering, decoded: Decoded, name: str, header: Header = N
 
 def unreadable(error: BreastAIError, name: str) -> Prediction:
     """Return what is said of an image that can't be read."""
-    return Prediction(file=name, label=None, probabilities=None, error=_reason(error))
+    return Prediction(file=name, label=None, probabilities=None, error=str(_reason(error)), error_text=_reason(error))
 
 
-def _reason(error: BreastAIError) -> str:
+def _reason(error: BreastAIError) -> Text | str:
     return error.reason if isinstance(error, ImageUnreadable) else str(error)
 
 
@@ -141,7 +142,9 @@ def _answered(
     point, limit = model.decision.operating_point, model.decision.novelty
     for file, each in zip(files, read, strict=True):
         if each.reason is not None:
-            yield Prediction(file=name_of(file), label=None, probabilities=None, error=each.reason)
+            yield Prediction(
+                file=name_of(file), label=None, probabilities=None, error=str(each.reason), error_text=each.reason
+            )
             continue
         row, strangeness, decision = next(answers)
         named = dict(zip(model.class_names, row, strict=True))

@@ -12,6 +12,7 @@ from breastai.domain.jobs import Crossval
 from breastai.domain.search_space import layer
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import CrossvalResult, Study, StudyMember
+from breastai.domain.text import Text
 from breastai.scale.asking_first import ask_first
 from breastai.scale.ensemble import export_ensemble
 from breastai.scale.fold_assignment import Folds, assign_folds, read_folds, split_of_fold, split_of_search
@@ -113,10 +114,11 @@ def fold_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Ev
     return (yield from fold_events(progress, member, config, _checked(config, progress.workspace), dealt))
 
 
-def title_of(member: StudyMember, config: Config) -> str:
-    fold = f"fold {member.fold} of {config.crossval.folds}"
-    text = fold if config.crossval.repeats == 1 else f"repeat {member.repeat} of {config.crossval.repeats}, {fold}"
-    return text[0].upper() + text[1:]
+def title_of(member: StudyMember, config: Config) -> Text:
+    fold = {"fold": member.fold, "folds": config.crossval.folds}
+    if config.crossval.repeats == 1:
+        return Text("title.fold", fold)
+    return Text("title.repeat", {**fold, "repeat": member.repeat, "repeats": config.crossval.repeats})
 
 
 def _checked(config: Config, workspace: Workspace) -> Folders:
@@ -132,11 +134,11 @@ def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Genera
     dealt = yield from assign_folds(study.study_id, config, folders, workspace)
     keep_splits(study, config, dealt, workspace)
     yield from rest_done(progress, config.system, lambda member: fold_events(progress, member, config, folders, dealt))
-    yield ProgressUpdate(stage="evaluating", message="Putting the parts held out together", progress=1.0)
+    yield ProgressUpdate(stage="evaluating", text=Text("progress.pooling"), progress=1.0)
     result = pooled_result(progress.study, config, dealt, workspace)
     progress.check_stop()
     if config.crossval.ensemble:
-        yield ProgressUpdate(stage="exporting", message="Exporting the ensemble of the folds", progress=1.0)
+        yield ProgressUpdate(stage="exporting", text=Text("progress.ensemble"), progress=1.0)
         result = yield from _with_ensemble(result, progress.study, config, dealt, workspace)
     progress.study = progress.study.model_copy(update={"crossval": result})
     return CrossvalComplete(study_id=study.study_id, result=result)
@@ -153,7 +155,7 @@ def _with_ensemble(
             level="warning",
             code="export.ensemble_failed",
             message=f"The cross-validation is complete, but its ensemble could not be exported to ONNX: {error}",
-            params={"reason": str(error)},
+            params={"reason": error.text if isinstance(error, BreastAIError) else str(error)},
         )
         return result
     return result.model_copy(update={"export": workspace.relative(found.path), "export_difference": found.difference})

@@ -14,6 +14,7 @@ from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.decision_rule import DecisionRule, NoveltyLimit
 from breastai.domain.errors import ExportFailed
 from breastai.domain.study import Study
+from breastai.domain.text import Text
 from breastai.engine.export.exported_graph import (
     ExportedGraph,
     as_input,
@@ -61,7 +62,7 @@ class ExportedEnsemble:
 
     path: Path
     difference: float
-    compared: str
+    compared: Text | str
 
 
 def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> ExportedEnsemble:
@@ -72,7 +73,7 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
     members = [load_checkpoint(checkpoint_files(workspace, member.run_id, "best")) for member in study.members]
     seen = {(loaded.manifest.config.data.image_size, loaded.manifest.config.preprocessing) for loaded in members}
     if len(seen) > 1:  # the file takes one image, prepared in one way
-        raise ExportFailed("onnx", "the folds chose different image sizes or ways of preparing images")
+        raise ExportFailed("onnx", Text("reason.folds_chose_different_image"))
     source = source_of(members[0], workspace, EXPORT_FORMATS["onnx"])
     limits = _novelty_limits(members)
     if limits is not None:

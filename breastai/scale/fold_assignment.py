@@ -25,6 +25,7 @@ from breastai.domain.errors import StudyDamaged
 from breastai.domain.events import Event
 from breastai.domain.records import SplitFile, TwinGroup
 from breastai.domain.stored import StoredDocument
+from breastai.domain.text import Text
 from breastai.storage.studies import study_file
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -73,7 +74,9 @@ def read_folds(workspace: Workspace, study_id: str) -> Folds:
     try:
         return Folds.model_validate_json(_path(workspace, study_id).read_bytes())
     except (OSError, ValidationError, ValueError) as error:
-        raise StudyDamaged(study_id, f"folds.json: {type(error).__name__}") from None
+        raise StudyDamaged(
+            study_id, Text("reason.of_file", {"file": "folds.json", "error": type(error).__name__})
+        ) from None
 
 
 def prepared_images(
@@ -127,12 +130,19 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
     _, chosen = split_apart(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
     validating = set(rest[chosen].tolist())
     held_out = np.flatnonzero(folds == fold)
-    whole = "whole patients" if config.data.on_leak == "continue" else "whole patients and groups of duplicates"
-    by = whole if groups is not None else "single images"
-    description = (
-        f"fold {fold} of {config.crossval.folds}, repeat {repeat} of {config.crossval.repeats}, dealt by {by}: "
-        f"{len(held_out)} images held out to judge the run once; of the others {config.data.val_split:.0%} chose its "
-        f"epoch and fitted its decision rule, seed {seed}"
+    whole = "split.patients" if config.data.on_leak == "continue" else "split.patients_and_duplicates"
+    description = Text(
+        "split.fold",
+        {
+            "fold": fold,
+            "folds": config.crossval.folds,
+            "repeat": repeat,
+            "repeats": config.crossval.repeats,
+            "unit": Text(whole if groups is not None else "split.images_dealt"),
+            "held_out": len(held_out),
+            "share": config.data.val_split,
+            "seed": seed,
+        },
     )
     reasons = [
         dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
@@ -179,7 +189,7 @@ def split_of_search(split: SplitFile, dealt: Folds, config: Config) -> SplitFile
         split.cases[number].model_copy(update={"part": "val" if number in validating else "train"})
         for number in learnt.tolist()
     ]
-    description = f"{len(cases)} images that one fold learns from, {config.data.val_split:.0%} of them to judge trials by, seed {seed}"
+    description = Text("split.search", {"count": len(cases), "share": config.data.val_split, "seed": seed})
     return split.model_copy(update={"description": description, "seed": seed, "cases": cases})
 
 

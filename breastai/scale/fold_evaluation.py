@@ -16,6 +16,7 @@ from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
 from breastai.domain.records import EvaluationRecord, ImageUse, SplitFile
 from breastai.domain.study import StudyMember
+from breastai.domain.text import Text
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.evaluation import Predictions, predict_batches
 from breastai.engine.network.runtime import choose_runtime
@@ -26,14 +27,9 @@ from breastai.storage.evaluations import fingerprint, read_evaluations, save_eva
 from breastai.storage.split_records import read_split, split_path
 from breastai.storage.workspace import Workspace
 
-JUDGED_ONCE = (
-    "This part was held out from the run and is judged once, by the run's best epoch. Best epoch, early stopping, "
-    "calibration and operating point were chosen on validation images set aside from the other folds."
-)
-
 
 def evaluate_fold(
-    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Folds, title: str
+    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Folds, title: Text
 ) -> Generator[Event, None, StudyMember]:
     """Return a trained member, complete with the figures of its held-out part; asked of the network only once."""
     record = fold_evaluation(progress.workspace, member.run_id)
@@ -60,7 +56,7 @@ def answers_in(record: EvaluationRecord) -> tuple[npt.NDArray[np.int64], npt.NDA
 
 
 def _judge(
-    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Folds, title: str
+    progress: StudyInProgress, member: StudyMember, folders: Folders, dealt: Folds, title: Text
 ) -> Generator[Event, None, EvaluationRecord]:
     workspace = progress.workspace
     loaded = load_checkpoint(checkpoint_files(workspace, member.run_id, "best"))
@@ -100,7 +96,7 @@ def _judge(
         split=HELD_OUT,
         fingerprint=fingerprint(images.hashes),
         uses=ImageUse(),
-        notes=[JUDGED_ONCE, f"The run's own split: {split.description}."],
+        notes=[Text("note.part_judged_once"), Text("note.run_split", {"split": split.description})],
     )
     save_evaluation(workspace, record)
     return record
@@ -116,7 +112,7 @@ def held_out_images(split: SplitFile, config: Config, folders: Folders) -> Gener
 
 
 def _answers(
-    progress: StudyInProgress, loaded: Loaded, images: ImageSet, title: str
+    progress: StudyInProgress, loaded: Loaded, images: ImageSet, title: Text
 ) -> Generator[Event, None, Predictions]:
     manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
@@ -135,7 +131,10 @@ def _answers(
             return step
         yield ProgressUpdate(
             stage="evaluating",
-            message=f"{title}: judging the part held out, {step} of {len(images)} images",
+            text=Text(
+                "progress.with_title",
+                {"title": title, "doing": Text("progress.held_out", {"done": step, "total": len(images)})},
+            ),
             progress=progress.share_done(1.0),
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),
         )

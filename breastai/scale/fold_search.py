@@ -12,6 +12,7 @@ from breastai.domain.events import Event, Log, ProgressUpdate, TuningUpdate
 from breastai.domain.records import SplitFile
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember
+from breastai.domain.text import Text
 from breastai.scale.hyperparameter_search import new_search, opened_trials
 from breastai.scale.search_state import Search, run_search
 from breastai.scale.study_runner import StudyInProgress
@@ -43,7 +44,7 @@ def keep_inner_split(workspace: Workspace, study_id: str, run_id: str, split: Sp
 
 
 def search_in_fold(
-    progress: StudyInProgress, member: StudyMember, config: Config, title: str
+    progress: StudyInProgress, member: StudyMember, config: Config, title: Text
 ) -> Generator[Event, None, StudyMember]:
     """Search for a fold's settings, or go on with it; yield what the study tells of it, return the fold with what was found.
 
@@ -62,7 +63,7 @@ def search_in_fold(
                 yield progress.change(member)
             if isinstance(event, ProgressUpdate):
                 share = progress.share_done(share_of_search(config) * (event.progress or 0.0))
-                yield event.model_copy(update={"message": f"{title}: {event.message}", "progress": share})
+                yield event.with_title(title, share)
             elif isinstance(event, Log):
                 yield event
         search.drop_weights(keep=None)

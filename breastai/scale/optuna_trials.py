@@ -29,8 +29,10 @@ from sqlalchemy.pool import NullPool
 
 from breastai.domain.config import Config
 from breastai.domain.errors import ConfigInvalid, DiskFull, StudyDamaged
+from breastai.domain.faults import UnusableSetting, describe_fault, describe_mismatch
 from breastai.domain.search_space import Dimension, TuningSettings, Value
 from breastai.domain.study import SettingImportance
+from breastai.domain.text import Text
 from breastai.storage.private_files import private_folder
 
 # Fewer say nothing about what mattered.
@@ -137,7 +139,9 @@ class Trials:
         """Return a run's trial, and its figures by epoch as far as they were told."""
         found = self._find(run_id)
         if found is None:
-            raise StudyDamaged(self._path.parent.name, f"{self._path.name} knows no trial of the run {run_id}")
+            raise StudyDamaged(
+                self._path.parent.name, Text("reason.knows_no_trial_run", {"file": self._path.name, "run_id": run_id})
+            )
         if self._live is None or self._live[0] != run_id:
             self._study.sampler = RandomSampler(seed=self._seed)  # draws nothing for a trial that has its settings
             self._live = run_id, optuna.Trial(self._study, found._trial_id)
@@ -163,7 +167,7 @@ def defaults(config: Config) -> dict[str, Value]:
         for key in dimension.setting.split("."):
             value = getattr(value, key)
         if not isinstance(value, bool | int | float | str):
-            raise ConfigInvalid([f"{dimension.setting}: expected a value to begin tuning from, got {value!r}"])
+            raise ConfigInvalid([describe_mismatch(dimension.setting, Text("expected.value_to_begin"), repr(value))])
         found[dimension.setting] = value
     return found
 
@@ -175,8 +179,9 @@ def distributions(space: Sequence[Dimension], begin: Mapping[str, Value]) -> dic
         value = begin[dimension.setting]
         try:
             wide = dimension.with_value(value)
-        except ValueError as error:
-            raise ConfigInvalid([f"tuning.space: {dimension.setting} is not searched from here: {error}"]) from None
+        except UnusableSetting as error:
+            fault = Text("fault.not_searched_from", {"setting": dimension.setting, "reason": error.text})
+            raise ConfigInvalid([describe_fault("tuning.space", fault)]) from None
         if wide.choices is not None:
             found[dimension.setting] = CategoricalDistribution(wide.choices)
             continue

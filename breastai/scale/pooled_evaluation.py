@@ -18,16 +18,14 @@ from breastai.domain.decision_rule import DecisionRule, target_class
 from breastai.domain.errors import StudyDamaged
 from breastai.domain.records import Figure, ImageUse
 from breastai.domain.study import CrossvalResult, Study
+from breastai.domain.text import Text
 from breastai.scale.fold_assignment import Folds
-from breastai.scale.fold_evaluation import JUDGED_ONCE, answers_in, fold_evaluation
+from breastai.scale.fold_evaluation import answers_in, fold_evaluation
 from breastai.storage.evaluations import numbers_by_hash, save_evaluation
 from breastai.storage.workspace import Workspace
 
 POOLED = "pooled"
-CHOSEN_INSIDE = (
-    "Settings were chosen inside the folds: each fold searched for its own by trials on a part of the images it learns "
-    "from, without its held-out part and its validation images. The figures judge the search and training together."
-)
+CHOSEN_INSIDE = Text("note.chosen_inside")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +55,7 @@ def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
     for member in study.members:
         record = fold_evaluation(workspace, member.run_id)
         if record is None:
-            raise StudyDamaged(study.study_id, f"the evaluation of {member.run_id} is gone")
+            raise StudyDamaged(study.study_id, Text("reason.evaluation_gone", {"run_id": member.run_id}))
         own_labels, own = answers_in(record)
         point = record.evidence.operating_point
         labels.append(own_labels)
@@ -166,24 +164,20 @@ def _at_thresholds(pool: Pool, target: int, clusters: Sequence[str] | None) -> d
     return metrics_at_threshold(pool.labels == target, pool.probabilities[:, target], pool.thresholds, numbers)
 
 
-def _notes(study: Study, config: Config, dealt: Folds) -> list[str]:
+def _notes(study: Study, config: Config, dealt: Folds) -> list[Text]:
     runs, repeats = len(study.members), config.crossval.repeats
     notes = [
-        JUDGED_ONCE.replace("This part was held out from the run and is judged", "Each part was held out and judged"),
-        f"{runs} runs; every image is held out once in each of {repeats} repeats."
-        if repeats > 1
-        else f"{runs} runs; every image is held out once.",
+        Text("note.each_judged_once"),
+        Text("note.held_out_in_repeats" if repeats > 1 else "note.held_out_once", {"runs": runs, "repeats": repeats}),
     ]
     if config.crossval.tune:
         notes.append(CHOSEN_INSIDE)
     if dealt.units is None:
         notes.append(PATIENTS_UNKNOWN)
     elif not dealt.patients_known:
-        notes.append("Patients are unknown: groups of duplicates alone were kept together.")
+        notes.append(Text("note.groups_of_duplicates"))
     if not config.crossval.grouped:
-        notes.append(
-            "Images were dealt one by one: those of a patient and duplicates stand on both sides, and the figures flatter."
-        )
+        notes.append(Text("note.one_by_one"))
     if dealt.left_out:
-        notes.append(f"{len(dealt.left_out)} images were left out because of twins or patients elsewhere.")
+        notes.append(Text("note.left_out", {"count": len(dealt.left_out)}))
     return notes

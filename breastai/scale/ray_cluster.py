@@ -17,6 +17,7 @@ from breastai.domain.events import Event, Log, ProgressUpdate, StudyMemberChange
 from breastai.domain.messages import decode_event, error_event
 from breastai.domain.study import StudyMember
 from breastai.domain.system_settings import SystemSettings
+from breastai.domain.text import Text
 from breastai.scale.ray_connection import HEAD, connect_cluster, needs, reason_of, room
 from breastai.scale.remote_task import Ending, Task, run_remote_task
 from breastai.scale.study_runner import MemberFailed, MemberStopped, StudyInProgress
@@ -237,7 +238,7 @@ class _Tasks:
         if not lines and not any(run_id in self._shares for run_id in self._running.values()):
             yield ProgressUpdate(
                 stage="preparing",
-                message="Waiting for a node of the cluster that is free",
+                text=Text("progress.waiting_node"),
                 progress=self._progress.share_done(),
             )
 

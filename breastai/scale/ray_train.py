@@ -17,6 +17,7 @@ from breastai.domain.errors import BreastAIError, MemberLost, MissingExtra, Node
 from breastai.domain.events import Error, Event, Log, ProgressUpdate, TrainingStarted, TrainingStopped
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import decode_event, encode_event, error_event
+from breastai.domain.text import Text
 from breastai.scale.ray_cluster import MAX_RETRIES, Line, Mailbox
 from breastai.scale.ray_connection import HEAD, connect_cluster, needs, reason_of
 from breastai.storage.run_recorder import Pace, Stop, StopReason
@@ -59,7 +60,7 @@ def train_on_cluster(
             if over:
                 break
             if waiting:
-                yield ProgressUpdate(stage="preparing", message="Waiting for a node of the cluster that is free")
+                yield ProgressUpdate(stage="preparing", text=Text("progress.waiting_node"))
             if asked is None and (reason := stop_requested()):
                 asked = "user" if reason is True else reason
                 ray.get(mailbox.stop.remote(asked))

@@ -14,6 +14,7 @@ from breastai.domain.messages import encode_event, error_event
 from breastai.domain.stored import Stored
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember
+from breastai.domain.text import Text
 from breastai.scale.study_kinds import member_runner
 from breastai.scale.study_runner import MemberFailed, MemberStopped, StudyInProgress
 from breastai.storage.private_files import keep_files_private
@@ -90,7 +91,9 @@ def run_remote_task(
 
 def _workspace(task: Task, node: str) -> Workspace:
     if task.version != breastai.__version__:
-        raise NodeUnfit(node, f"it has BreastAI {breastai.__version__}, expected {task.version}")
+        raise NodeUnfit(
+            node, Text("reason.breastai_expected", {"version": breastai.__version__, "expected": task.version})
+        )
     study_id = task.study.study_id
     if not (Path(task.workspace) / "logs" / study_id / "study.json").is_file():
         raise WorkspaceNotShared(node, task.workspace)

@@ -100,7 +100,7 @@ class Search:
         if failure.event.code not in _OF_THE_TRIAL or member.trial == 0:
             raise failure
         self._trials.end(run_id, "failed", None)
-        number, reason = (member.trial or 0) + 1, failure.event.message
+        number, reason = (member.trial or 0) + 1, failure.event.text
         yield Log(
             level="warning",
             code="tuning.trial_failed",

@@ -13,6 +13,7 @@ from breastai.domain.jobs import TrainSeeds
 from breastai.domain.search_space import layer
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import SeedsResult, Study, StudyMember
+from breastai.domain.text import Text
 from breastai.scale.asking_first import ask_first
 from breastai.scale.ray_cluster import rest_done
 from breastai.scale.ray_connection import check_cluster
@@ -66,7 +67,7 @@ def config_of(member: StudyMember, config: Config) -> Config:
 def seed_on_node(progress: StudyInProgress, member: StudyMember) -> Generator[Event, None, StudyMember]:
     """Train one seed's run to its end; yield what the study tells of it, return it with its figures."""
     own = config_of(member, stored_config(progress.study.config))
-    trained = yield from run_member(progress, member, own, f"Seed {own.system.seed}")
+    trained = yield from run_member(progress, member, own, Text("title.seed", {"seed": own.system.seed}))
     over = trained.model_copy(update={"state": "complete", **_judged(progress.workspace, member.run_id)})
     yield progress.change(over)
     return over

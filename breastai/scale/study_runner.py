@@ -21,6 +21,7 @@ from breastai.domain.events import (
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.run_history import thin_history
 from breastai.domain.study import CURVES, Study, StudyMember
+from breastai.domain.text import Text
 from breastai.engine.training.training_job import resume, train
 from breastai.storage.journal import read_events
 from breastai.storage.lease import Lease
@@ -104,10 +105,10 @@ def run_study(
             ended = progress.study.with_end("stopped" if stop.reason == "user" else "interrupted")
             last = StudyStopped.model_validate({"study_id": study.study_id, "kind": study.kind, "reason": stop.reason})
         except MemberFailed as failure:
-            ended = progress.study.with_end("failed", failure.event.message)
+            ended = progress.study.with_end("failed", failure.event.text)
             last = failure.event.model_copy(update=_OWN_ENVELOPE)
         except BreastAIError as error:
-            save_study(workspace, progress.study.with_end("failed", str(error)))
+            save_study(workspace, progress.study.with_end("failed", error.text))
             raise
         except GeneratorExit:
             save_study(workspace, progress.study.with_end("interrupted"))
@@ -120,7 +121,7 @@ def run_member(
     progress: StudyInProgress,
     member: StudyMember,
     config: Config,
-    title: str = "",
+    title: Text | None = None,
     prune: Callable[[StudyMember], bool] = lambda member: False,
     share: Callable[[float], float] = lambda done: done,
 ) -> Generator[Event, None, StudyMember]:
@@ -164,10 +165,9 @@ def run_member(
                 yield progress.change(member)
                 pruned = prune(member)
             elif isinstance(event, ProgressUpdate):
-                message = f"{title}: {event.message}" if title else event.message
                 done = progress.share_done(share(event.progress or 0.0))
-                changes = {**_OWN_ENVELOPE, "message": message, "progress": done, "eta_s": None}
-                yield event.model_copy(update=changes)
+                titled = event if title is None else event.with_title(title, done)
+                yield titled.model_copy(update={**_OWN_ENVELOPE, "progress": done, "eta_s": None})
             elif isinstance(event, Log):
                 yield event.model_copy(update=_OWN_ENVELOPE)
             elif isinstance(event, TrainingComplete):
@@ -176,7 +176,7 @@ def run_member(
                 failure = event
             elif isinstance(event, TrainingStopped):
                 if failure is not None:
-                    yield progress.change(member.model_copy(update={"state": "failed", "message": failure.message}))
+                    yield progress.change(member.model_copy(update={"state": "failed", "message": failure.text}))
                     raise MemberFailed(failure)
                 if not pruned:
                     yield progress.change(member.model_copy(update={"state": "stopped"}))

@@ -8,6 +8,7 @@ from breastai.domain.events import Event
 from breastai.domain.search_space import layer
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember
+from breastai.domain.text import Text
 from breastai.scale.study_runner import StudyInProgress, progress_of_member, run_member, with_epochs
 
 OBJECTIVE = "val_auc_roc"
@@ -64,6 +65,6 @@ def run_trial(
     return member.model_copy(update={"state": state, "figures": {"auc_roc": max(aucs, default=None)}})
 
 
-def _title(study: Study, member: StudyMember) -> str:
+def _title(study: Study, member: StudyMember) -> Text:
     assert study.tuning is not None and member.trial is not None
-    return f"Trial {member.trial + 1} of {study.tuning.trials}"
+    return Text("title.trial", {"trial": member.trial + 1, "trials": study.tuning.trials})

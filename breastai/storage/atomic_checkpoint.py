@@ -17,6 +17,7 @@ from typing import Any
 
 from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound
 from breastai.domain.events import Log
+from breastai.domain.text import Text
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Manifest,
@@ -53,7 +54,7 @@ class Found:
     """A checkpoint proved whole. `damage`: what was wrong with a newer one, now kept aside in `aside`."""
 
     manifest: Manifest
-    damage: str | None = None
+    damage: Text | str | None = None
     aside: Path | None = None
 
 

@@ -23,6 +23,7 @@ from pydantic import Field, ValidationError
 from breastai.domain.errors import BackupDamaged, BackupNotFound, BreastAIError, DiskFull, WorkspaceUnusable
 from breastai.domain.events import BackupCreated, BackupEntry, BackupRestored, BackupVerified, HeldBack
 from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.text import Text
 from breastai.storage.backup_kinds import KINDS, MOST_FILES, check_lines, goes_in, packing_of, rank_of, reason_against
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
@@ -278,38 +279,38 @@ def _verified(path: Path, name: str) -> BackupContents:
             contents = _read_contents(archive, name)
             entries = archive.infolist()
             if len(entries) > MOST_FILES:
-                raise BackupDamaged(name, f"it holds more than {MOST_FILES} files")
+                raise BackupDamaged(name, Text("reason.holds_more_files", {"most": MOST_FILES}))
             listed = {file.name: file for file in contents.files}
             if sorted(entry.filename for entry in entries) != sorted([*listed, CONTENTS]):
-                raise BackupDamaged(name, "it holds other files than it lists")
+                raise BackupDamaged(name, Text("reason.holds_other_files_lists"))
             for entry in entries:
                 if entry.filename != CONTENTS:
                     _verify_entry(archive, entry, listed[entry.filename], name)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise BackupDamaged(name, f"it can't be read as a zip ({type(error).__name__})") from None
+        raise BackupDamaged(name, Text("reason.cannot_read_zip", {"error": type(error).__name__})) from None
     return contents
 
 
 def _read_contents(archive: zipfile.ZipFile, name: str) -> BackupContents:
     if CONTENTS not in archive.namelist() or archive.getinfo(CONTENTS).file_size > _MOST_CONTENTS_BYTES:
-        raise BackupDamaged(name, f"it has no {CONTENTS}")
+        raise BackupDamaged(name, Text("reason.lacks_file", {"file": CONTENTS}))
     with archive.open(CONTENTS) as file:
         raw = file.read(_MOST_CONTENTS_BYTES)
     try:
         return BackupContents.model_validate(json.loads(raw))
     except (ValidationError, ValueError, RecursionError):
-        raise BackupDamaged(name, f"its {CONTENTS} can't be read") from None
+        raise BackupDamaged(name, Text("reason.cannot_read", {"file": CONTENTS})) from None
 
 
 def _verify_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, listed: BackupFile, name: str) -> None:
     mode = entry.external_attr >> 16
     odd = stat.S_ISLNK(mode) or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if odd or rank_of(entry.filename) == len(KINDS):
-        raise BackupDamaged(name, f"{entry.filename[:100]!r} is no file of a backup")
+        raise BackupDamaged(name, Text("reason.no_file_backup", {"file": entry.filename[:100]}))
     if entry.file_size != listed.size_bytes:
-        raise BackupDamaged(name, f"{entry.filename} has another size than listed")
+        raise BackupDamaged(name, Text("reason.another_size_listed", {"file": entry.filename}))
     reason = reason_against(entry)
     if reason is not None:
         raise BackupDamaged(name, reason)
@@ -317,7 +318,7 @@ def _verify_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, listed: Back
     with archive.open(entry) as source:
         size_bytes, sha256 = _copy(source, None, listed.size_bytes, look_at)
     if (size_bytes, sha256) != (listed.size_bytes, listed.sha256):
-        raise BackupDamaged(name, f"{entry.filename} is not what was put in")
+        raise BackupDamaged(name, Text("reason.not_what_put", {"file": entry.filename}))
 
 
 def _copy(
@@ -346,9 +347,7 @@ def _place(workspace: Workspace, name: str) -> Path:
     """Return where a file of a backup belongs; raise WorkspaceUnusable when a link would lead it elsewhere."""
     path = workspace.root / name
     if path.parent.resolve() != path.parent:
-        raise WorkspaceUnusable(
-            str(path.parent), "a link in it leads elsewhere, and a backup is not restored through it"
-        )
+        raise WorkspaceUnusable(str(path.parent), Text("reason.link_leads_elsewhere_backup"))
     return path
 
 
@@ -362,7 +361,7 @@ def _restore_file(source: IO[bytes], path: Path, file: BackupFile, backup: str) 
                 target.flush()
                 os.fsync(target.fileno())
             if copied != (file.size_bytes, file.sha256):
-                raise BackupDamaged(backup, f"{file.name} changed while it was read")
+                raise BackupDamaged(backup, Text("reason.changed_while_read", {"file": file.name}))
             replace_durably(Path(name), path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from breastai.domain.text import Text
 from breastai.storage.journal import MOST_JOURNAL_BYTES, MOST_LINE_BYTES
 
 _LOG = logging.getLogger("breastai")
@@ -98,20 +99,20 @@ def packing_of(path: Path) -> int:
     return zipfile.ZIP_DEFLATED
 
 
-def reason_against(entry: zipfile.ZipInfo) -> str | None:
+def reason_against(entry: zipfile.ZipInfo) -> Text | None:
     """Return why an entry is larger than one of its kind can be, by what the zip says of it; None when it may be read."""
     kind = KINDS[rank_of(entry.filename)]
     if entry.file_size > kind.most_bytes:
-        return f"{entry.filename} has more than {kind.most_bytes // _MIB} MiB"
+        return Text("reason.file_too_large", {"file": entry.filename, "most_mib": kind.most_bytes // _MIB})
     packed = entry.compress_type != zipfile.ZIP_STORED
     if packed and entry.filename.endswith(".safetensors"):
-        return f"{entry.filename} is compressed"  # a backup of ours never has weights so
+        return Text("reason.compressed", {"file": entry.filename})  # a backup of ours never has weights so
     if packed and entry.file_size > _RATIO_FROM_BYTES and entry.file_size > _MOST_RATIO * entry.compress_size:
-        return f"{entry.filename} unpacks to more than {_MOST_RATIO} times its size"
+        return Text("reason.unpacks_more_times_size", {"file": entry.filename, "times": _MOST_RATIO})
     return None
 
 
-def check_lines(name: str, refuse: Callable[[str], Exception]) -> Callable[[bytes], None]:
+def check_lines(name: str, refuse: Callable[[Text], Exception]) -> Callable[[bytes], None]:
     """Return what is to be given each piece of a file as it is unpacked: it raises once a line is endless."""
     if not KINDS[rank_of(name)].in_lines:
         return lambda piece: None
@@ -122,7 +123,7 @@ def check_lines(name: str, refuse: Callable[[str], Exception]) -> Callable[[byte
         first = piece.find(b"\n")
         longest = length + (len(piece) if first < 0 else first)
         if longest > MOST_LINE_BYTES:
-            raise refuse(f"{name} has a line of more than {MOST_LINE_BYTES // _MIB} MiB")
+            raise refuse(Text("reason.line_too_long", {"name": name, "most_mib": MOST_LINE_BYTES // _MIB}))
         length = longest if first < 0 else len(piece) - piece.rfind(b"\n") - 1
 
     return look_at

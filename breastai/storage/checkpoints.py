@@ -18,6 +18,7 @@ from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, Checkpoin
 from breastai.domain.events import CheckpointEntry
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.stored_config import StoredConfig
+from breastai.domain.text import Text
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
@@ -42,7 +43,7 @@ class SplitRecord(Stored):
     val_sha256: list[str]
     train_labels: list[str] = []
     val_labels: list[str] = []
-    description: str = ""
+    description: Text | str = ""
 
     def differences(self, other: "SplitRecord") -> str:
         """Say in words how the images of `other` differ from these."""
@@ -182,17 +183,17 @@ def verify_checkpoint(files: CheckpointFiles) -> Manifest:
     """
     manifest = read_manifest(files)
     if not files.weights.is_file():
-        raise CheckpointDamaged(files.name, f"{files.weights.name} is missing")
+        raise CheckpointDamaged(files.name, Text("reason.file_missing", {"file": files.weights.name}))
     found = file_sha256(files.weights)
     if found != manifest.sha256:
         coming = next_manifest(files)
         if not coming.is_file() or (manifest := parse_manifest(files, coming)).sha256 != found:
-            reason = f"{files.weights.name} has changed since it was written (its sha256 is {found[:12]}...)"
+            reason = Text("reason.changed_since_written_sha256", {"file": files.weights.name, "sha256": found[:12]})
             raise CheckpointDamaged(files.name, reason)
     if manifest.state_file is not None:
         state = files.weights.parent / safe_name(manifest.state_file)
         if not state.is_file() or file_sha256(state) != manifest.state_sha256:
-            raise CheckpointDamaged(files.name, f"{state.name} is missing or has changed since it was written")
+            raise CheckpointDamaged(files.name, Text("reason.missing_or_changed_since", {"file": state.name}))
     return manifest
 
 
@@ -206,9 +207,9 @@ def parse_manifest(files: CheckpointFiles, path: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise CheckpointDamaged(files.name, "its manifest is missing") from None
+        raise CheckpointDamaged(files.name, Text("reason.manifest_missing")) from None
     except (OSError, ValidationError, ValueError) as error:
-        reason = f"its manifest can't be read ({type(error).__name__})"
+        reason = Text("reason.manifest_cannot_read", {"error": type(error).__name__})
         raise CheckpointDamaged(files.name, reason) from None
 
 

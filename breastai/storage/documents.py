@@ -11,6 +11,8 @@ from typing import Any
 from breastai.domain.config import overlay, parse_config
 from breastai.domain.errors import ConfigInvalid, ConfigNotWritable, DocumentNotFound
 from breastai.domain.events import DocumentEntry, DocumentKind
+from breastai.domain.faults import describe_fault
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 MOST_LISTED = 500
@@ -108,7 +110,7 @@ def save_named_config(workspace: Workspace, name: str, values: Mapping[str, Any]
     """Check `values` and write them as the configuration NAME, as they are; raise ConfigInvalid or NameInvalid."""
     if "server" in values:
         # Else any page that may connect could open any folder, or the network.
-        raise ConfigInvalid(["server: this section can only be changed in config.json itself"])
+        raise ConfigInvalid([describe_fault("server", Text("fault.server_section"))])
     parse_config(overlay({}, values))
     path = workspace.configs_dir / f"{safe_name(name)}.json"
     try:

@@ -9,13 +9,14 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 import platformdirs
 
 from breastai.domain.data_locations import is_remote, scheme_of
+from breastai.domain.text import Text, read_param
 from breastai.storage.private_files import open_private
 
 INDEX_NAME = ".copied.jsonl"
@@ -29,11 +30,12 @@ class Copy:
     name: str
     size_bytes: int | None = None
     version: str | None = None
-    problem: str | None = None
+    problem: Text | str | None = None
 
     @property
     def line(self) -> str:
-        return json.dumps(astuple(self), ensure_ascii=False) + "\n"
+        problem = self.problem.model_dump() if isinstance(self.problem, Text) else self.problem
+        return json.dumps([self.name, self.size_bytes, self.version, problem], ensure_ascii=False) + "\n"
 
 
 def mirror_root() -> Path:
@@ -74,7 +76,8 @@ def read_index(folder: Path) -> dict[str, Copy]:
         with (folder / INDEX_NAME).open(encoding="utf-8") as lines:
             for line in lines:
                 try:
-                    copy = Copy(*json.loads(line))
+                    name, size_bytes, version, problem = json.loads(line)
+                    copy = Copy(name, size_bytes, version, read_param(problem))
                 except (ValueError, TypeError):
                     continue
                 found[copy.name] = copy
@@ -91,7 +94,7 @@ def write_index(folder: Path, copies: Iterable[Copy]) -> None:
     temporary.replace(folder / INDEX_NAME)
 
 
-def not_copied(folder: Path) -> dict[str, str]:
+def not_copied(folder: Path) -> dict[str, Text | str]:
     """Return the files of a folder that could not be copied, with the reason; none of a folder that is no copy."""
     if not folder.is_relative_to(mirror_root()):
         return {}

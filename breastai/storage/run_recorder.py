@@ -21,6 +21,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.messages import error_event
+from breastai.domain.text import Text
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.backup_archive import backup_event, create_backup
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
@@ -112,7 +113,7 @@ def _last_word(stopped: TrainingStopped, journal: Journal, trackers: Trackers) -
 
 def _until_written(journal: Journal, stop_requested: Stop) -> Iterator[Event]:
     while not journal.catch_up():
-        yield journal.stamp(ProgressUpdate(stage="waiting", message="Waiting for room on the disk for the journal"))
+        yield journal.stamp(ProgressUpdate(stage="waiting", text=Text("progress.waiting_journal")))
         if stop_requested():
             return
         time.sleep(DISK_RETRY_S)

@@ -5,6 +5,7 @@ import hmac
 import secrets
 
 from breastai.domain.errors import WorkspaceUnusable
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace, write_once
 
 _BYTES = 32
@@ -23,9 +24,7 @@ def project_salt(workspace: Workspace) -> bytes:
     except ValueError:
         salt = b""
     if len(salt) != _BYTES:
-        raise WorkspaceUnusable(
-            str(workspace.root), "its file .salt holds no salt; put back the one it had, or delete it"
-        )
+        raise WorkspaceUnusable(str(workspace.root), Text("reason.file_salt_holds_no"))
     return salt
 
 

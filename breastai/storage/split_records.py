@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from breastai.domain.config import Config
 from breastai.domain.errors import SplitInvalid
 from breastai.domain.records import SplitFile
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace, atomic_write
 
 
@@ -28,7 +29,7 @@ def read_split(path: Path, name: str) -> SplitFile:
     except OSError as error:
         raise SplitInvalid(name, error.strerror or str(error)) from None
     except (ValidationError, ValueError):
-        raise SplitInvalid(name, "it is not a split that BreastAI saved") from None
+        raise SplitInvalid(name, Text("reason.not_split_breastai_saved")) from None
 
 
 def saved_split(config: Config, workspace: Workspace, run_id: str | None) -> SplitFile | None:

@@ -59,6 +59,8 @@ def write_value(value: Any, language: str = ENGLISH, form: str | None = None, di
         return _write_number(value, form, None if digits is None else int(digits), language)
     if isinstance(value, list | tuple):
         parts = [write_value(each, language) for each in value]
+        if form == "lines":
+            return str(find_template("list.lines", language)).join(parts)
         if form in ("and", "or"):
             return format_list(parts, "standard" if form == "and" else "or", locale(language))
         return ", ".join(parts)

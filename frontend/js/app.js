@@ -38,17 +38,6 @@
       else requestAnimationFrame(draw);
     }
 
-    /** @type {Wire.Catalog | undefined} */
-    let learnt;
-
-    /** The server brings what its sentences mean in other languages. @param {State} state */
-    function learn({ welcome }) {
-      if (welcome === null || welcome.catalog === learnt) return;
-      learnt = welcome.catalog;
-      BreastAI.i18n.teachErrors(/** @type {Record<string, string>} */ (/** @type {unknown} */ (learnt.errors ?? {})));
-      BreastAI.i18n.teach("fr", /** @type {[string, string][]} */ (learnt.sentences_fr ?? []));
-    }
-
     function restyle() {
       curves.restyle();
       evaluation.restyle();
@@ -122,7 +111,6 @@
       connection.retryNow();
       draw();
     });
-    store.subscribe(learn);
     store.subscribe(schedule);
     store.subscribe(followUps(store, connection));
     BreastAI.i18n.apply(document);

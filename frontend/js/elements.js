@@ -28,10 +28,10 @@
     return make("bdi", { class: "name", text: name, attributes: { title: name.length > 30 ? name : null } });
   }
 
-  /** A sentence of the server's, in the chosen language where there are words for it. @param {string} text @param {string} [classes] */
+  /** A text of the server's; one that an older record kept in English stays so. @param {Wire.Text | string} text @param {string} [classes] */
   function said(text, classes = "") {
-    const words = BreastAI.i18n.spoken(text);
-    return make("span", { class: classes, text: words ?? text, attributes: { lang: words === null && text.includes(" ") ? "en" : null } });
+    const english = typeof text === "string" && text.includes(" ") && BreastAI.i18n.current() !== "en";
+    return make("span", { class: classes, text: BreastAI.i18n.say(text), attributes: { lang: english ? "en" : null } });
   }
 
   /**

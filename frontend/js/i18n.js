@@ -33,53 +33,6 @@
     return "en";
   }
 
-  /** Sentences of the server's, by language: a pattern of the English one, and its words. @type {Record<string, [RegExp, string][]>} */
-  const sentences = {};
-
-  /** Learn what the server's jobs and records may say in English. @param {string} of @param {[string, string][]} pairs */
-  function teach(of, pairs) {
-    sentences[of] = pairs.map(([pattern, words]) => [new RegExp(`^(?:${pattern})$`, "s"), words]);
-  }
-
-  /** What errors say in English, to know them again where a record kept their words alone. @type {{ code: string, pattern: RegExp, names: string[] }[]} */
-  let errorTemplates = [];
-
-  /** Learn what errors say. @param {Record<string, string>} templates by code, with {names} to fill in */
-  function teachErrors(templates) {
-    errorTemplates = Object.entries(templates)
-      // What is little but its parameters would fit anything.
-      .filter(([, template]) => template.replace(/\{\w+\}/g, "").length > 12)
-      .map(([code, template]) => {
-        const parts = template.split(/\{(\w+)\}/);
-        const pattern = parts.map((part, index) => (index % 2 ? "(.*?)" : part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))).join("");
-        return { code, pattern: new RegExp(`^${pattern}$`, "s"), names: parts.filter((_, index) => index % 2) };
-      });
-  }
-
-  /** An error's words in the chosen language, or null where they are no error's. @param {string} text @returns {string | null} */
-  function errorSpoken(text) {
-    for (const { code, pattern, names } of errorTemplates) {
-      const found = pattern.exec(text);
-      if (found !== null && has(`error.${code}`)) return errorText({ code, message: text, params: Object.fromEntries(names.map((name, index) => [name, found[index + 1]])) });
-    }
-    return null;
-  }
-
-  /** A sentence of the server's in the chosen language, or null where no words are known. @param {string} text @returns {string | null} */
-  function spoken(text) {
-    if (language === "en") return text;
-    for (const [pattern, words] of sentences[language] ?? []) {
-      const found = pattern.exec(text);
-      if (found === null) continue;
-      const parts = found.slice(1);
-      return words.replace(/\{\}/g, () => {
-        const part = parts.shift() ?? "";
-        return part === "" ? "" : (spoken(part) ?? part.replace(/^(\d+)\.(\d+)$/, "$1,$2"));
-      });
-    }
-    return errorSpoken(text);
-  }
-
   function current() {
     return language;
   }
@@ -155,6 +108,7 @@
     if (Array.isArray(value)) {
       if (!value.length) return "—";
       const parts = value.map((each) => readable(each));
+      if (form === "lines") return parts.join(t("list.lines"));
       if (form !== "and" && form !== "or") return parts.join(", ");
       return new Intl.ListFormat(tag(), { type: form === "and" ? "conjunction" : "disjunction" }).format(parts);
     }
@@ -187,17 +141,11 @@
 
   /** A text of the server's in the chosen language; what an older record kept in words stands as it is. @param {Wire.Text | string} text @returns {string} */
   function say(text) {
-    return typeof text === "string" ? text : t(text.code, text.params);
-  }
-
-  /** What a message tells besides its code, its sentences in the chosen language. @param {Record<string, unknown>} [params] @returns {Record<string, unknown>} */
-  function told(params = {}) {
-    const found = { ...params };
-    for (const name of ["reason", "weights"]) {
-      const said = found[name];
-      if (typeof said === "string") found[name] = spoken(said) ?? said;
-    }
-    return found;
+    if (typeof text === "string") return text;
+    const path = text.code.startsWith("problem.") ? text.params.name : null;
+    // A fault of a setting names it by its path, and where the language wants it by its label too.
+    if (typeof path !== "string" || !has(`setting.${path}.label`)) return t(text.code, text.params);
+    return t(text.code, { ...text.params, name: t("problem.name_of_setting", { path, label: t(`setting.${path}.label`) }) });
   }
 
   /**
@@ -206,44 +154,7 @@
    */
   function errorText(error) {
     const key = `error.${error.code}`;
-    if (!has(key)) return error.message || t("error.unknown", { code: error.code });
-    const params = told(error.params);
-    if (Array.isArray(params.problems)) params.problems = params.problems.map((line) => problem(String(line))).join(language === "fr" ? "\u00a0; " : "; ");
-    return t(key, params);
-  }
-
-  /**
-   * A fault of a setting, "training.epochs: expected a whole number from 1 to 10000, got -1", in the chosen language.
-   * @param {string} line @returns {string}
-   */
-  function problem(line) {
-    if (language === "en") return line;
-    const at = line.startsWith("and more: ") ? -1 : line.indexOf(": ");
-    if (at < 0) {
-      const whole = spoken(line);
-      if (whole !== null || !line.startsWith("expected ")) return whole ?? line;
-    }
-    const place = at < 0 ? "the whole" : line.slice(0, at);
-    const fault = at < 0 ? line : line.slice(at + 2);
-    const name = has(`setting.${place}.label`) ? `${place} (${t(`setting.${place}.label`)})` : (spoken(place) ?? place);
-    // A setting named within one: which may be tuned, and what is wrong there.
-    if (/^[a-z]+(\.[a-z_0-9]+)+: /.test(fault)) return t("problem.fault", { name, fault: problem(fault) });
-    if (fault === "unknown key") return t("problem.unknown_key", { name });
-    if (fault === "missing") return t("problem.missing", { name });
-    const number = /^expected (a whole number|a number)(?: (from|above) (\S+))?(?: (to below|to) (\S+))?, got (.*)$/s.exec(fault);
-    if (number) {
-      const [, noun, fromWord, low, toWord, high, came] = number;
-      const got = spoken(came) ?? came;
-      const parts = [t(noun === "a number" ? "problem.number" : "problem.whole_number")];
-      if (low) parts.push(t(fromWord === "above" ? "problem.above" : "problem.from", { low }));
-      if (high) parts.push(t(toWord === "to below" ? "problem.below" : "problem.to", { high }));
-      return t("problem.expected", { name, expected: parts.join(" "), got });
-    }
-    const other = /^(expected )?(.*), got (.*)$/s.exec(fault);
-    const words = other ? other[2] : fault;
-    const told = spoken(words) ?? words;
-    if (other === null) return t("problem.fault", { name, fault: told });
-    return t(other[1] ? "problem.expected" : "problem.fault_of", { name, expected: told, fault: told, got: spoken(other[3]) ?? other[3] });
+    return has(key) ? t(key, error.params) : error.message || t("error.unknown", { code: error.code });
   }
 
   /**
@@ -264,5 +175,5 @@
     }
   }
 
-  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, teach, teachErrors, spoken, told, errorText, problem, apply };
+  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, apply };
 })();

@@ -183,12 +183,11 @@
   }
 
   /**
-   * The settings a fault of the server is about: its path, or null.
-   * @param {string} line "training.epochs: expected …"
+   * The setting a fault of the server is about: its path, or null.
+   * @param {Wire.Text | string} fault
    */
-  function pathOf(line) {
-    const colon = line.indexOf(": ");
-    return colon < 0 ? null : line.slice(0, colon);
+  function pathOf(fault) {
+    return typeof fault !== "string" && typeof fault.params.name === "string" ? fault.params.name : null;
   }
 
   BreastAI.settings = { fields, at, branch, overlay, same, shown, parse, readNumber, dataFolder, pathOf };

@@ -355,7 +355,7 @@
     disconnect_ack: (state) => state,
     error: (state, event) => {
       const problems = event.params?.problems;
-      return Array.isArray(problems) ? { ...state, problems: problems.map(String) } : state;
+      return Array.isArray(problems) ? { ...state, problems } : state;
     },
   };
 

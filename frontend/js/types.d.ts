@@ -40,7 +40,7 @@ declare global {
       type: "data_loaded";
       train: Record<string, number>;
       val: Record<string, number>;
-      split: string;
+      split: Text | string;
       patients: number | null;
       patients_by_part: Record<string, number> | null;
       skipped: number;
@@ -64,6 +64,7 @@ declare global {
       dtype: string;
       threads: number;
       plan: string | null;
+      plan_reasons?: (Text | string)[];
       expected_s: number | null;
       peak_memory_gb: number | null;
       again: boolean;
@@ -72,6 +73,7 @@ declare global {
     interface ProgressUpdate extends Event {
       type: "progress_update";
       stage: "copying" | "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "waiting";
+      text?: Text | null;
       message: string;
       epoch: number | null;
       epochs: number | null;
@@ -244,7 +246,7 @@ declare global {
       confusion_matrix: number[][];
       roc: Record<string, Record<string, (number | null)[]>>;
       spread: Record<string, Spread>;
-      notes: string[];
+      notes: (Text | string)[];
       record: string;
       export: string | null;
       export_difference: number | null;
@@ -314,7 +316,7 @@ declare global {
       figures: Record<string, Figure>;
       confusion_matrix: number[][];
       skipped: Record<string, string>[];
-      notes: string[];
+      notes: (Text | string)[];
       operating_point: JudgedPoint | null;
       prevalences: Record<string, number>;
       predictive_values: Record<string, Figure>;
@@ -396,7 +398,7 @@ declare global {
       patients: number | null;
       class_names: string[];
       figures: Record<string, PairedFigure>;
-      notes: string[];
+      notes: (Text | string)[];
     }
 
     interface PairedFigure {
@@ -478,8 +480,9 @@ declare global {
       view: string | null;
       modality: string | null;
       known_modalities: string[];
-      notes: string[];
+      notes: (Text | string)[];
       error: string | null;
+      error_text?: Text | string | null;
     }
 
     interface Processing {
@@ -601,7 +604,7 @@ declare global {
       catalog: Catalog;
       config: Record<string, any>;
       config_schema: JsonSchema;
-      config_error: string | null;
+      config_error: Text | string | null;
       token_required: boolean;
       interrupted: InterruptedRun[];
       snapshot: Snapshot;
@@ -964,6 +967,7 @@ declare global {
     interface ConfigChecked extends Event {
       type: "config_checked";
       problems: string[];
+      faults: (Text | string)[];
     }
 
     type DocumentKind = "config" | "named_config" | "server_log" | "worker_log" | "journal" | "evaluation" | "report" | "manifest";
@@ -1186,7 +1190,7 @@ declare global {
     document: Wire.Document | null;
     /** A configuration that the form shall show. */
     offered: Record<string, any> | null;
-    problems: string[];
+    problems: (Wire.Text | string)[];
     pongMs: number | null;
     /** Requests without an answer yet: id -> type. */
     pending: Record<string, string>;
@@ -1365,12 +1369,7 @@ declare global {
       t(key: string, params?: Record<string, unknown>): string;
       plural(key: string, count: number, params?: Record<string, unknown>): string;
       say(text: Wire.Text | string): string;
-      teach(of: string, pairs: [string, string][]): void;
-      teachErrors(templates: Record<string, string>): void;
-      spoken(text: string): string | null;
-      told(params?: Record<string, unknown>): Record<string, unknown>;
       errorText(error: { code: string; message: string; params?: Record<string, unknown> }): string;
-      problem(line: string): string;
       apply(root: ParentNode): void;
     };
     memory: { read(name: string): string | null; write(name: string, value: string | null): void };
@@ -1394,7 +1393,7 @@ declare global {
     elements: {
       make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, options?: ElementOptions, ...children: (Node | string | null)[]): HTMLElementTagNameMap[Tag];
       name(name: string): HTMLElement;
-      said(text: string, classes?: string): HTMLElement;
+      said(text: Wire.Text | string, classes?: string): HTMLElement;
       byId(id: string): HTMLElement;
       fill(parent: Element, ...children: (Node | string | null)[]): void;
       actionButton(action: string, text: string, options?: ElementOptions): HTMLButtonElement;
@@ -1443,7 +1442,7 @@ declare global {
       readNumber(text: string, whole: boolean): { value: number } | { problem: string; params: Record<string, unknown> };
       parse(field: Field, text: string): { value: unknown } | { problem: string; params: Record<string, unknown> };
       dataFolder(config: any): string;
-      pathOf(line: string): string | null;
+      pathOf(fault: Wire.Text | string): string | null;
     };
     actions: {
       blocked(action: string, state: State): string | null;
@@ -1493,9 +1492,9 @@ declare global {
             order: () => { config: Record<string, unknown>; preset?: string };
             effective: () => Record<string, unknown>;
             use: (config: Record<string, unknown>) => void;
-            told: (problems: string[]) => void;
+            told: (problems: (Wire.Text | string)[]) => void;
           },
-        ): { check(): void; showRest(lines: string[]): void };
+        ): { check(): void; showRest(lines: (Wire.Text | string)[]): void };
       };
       editor: { create(context: Context): View };
       ending: { create(): View };

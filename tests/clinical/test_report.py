@@ -406,9 +406,11 @@ def test_every_finding_of_the_audit_has_french_words() -> None:
 
 
 def test_what_a_record_says_of_itself_is_put_into_french() -> None:
-    note = "The model's own split: 20% set aside for validation by whole patients, seed 7."
+    split = Text("split.set_aside", {"share": 0.2, "unit": Text("split.patients"), "seed": 7})
+    note = Text("note.own_split", {"split": split})
     text = translate_sentence(note, "fr")
     assert isinstance(text, str) and "patientes entières, graine 7" in text
+    assert translate_sentence(note.model_dump(), "fr") == text
     assert (
         translate_sentence("Words of tomorrow.", "fr")
         == translate_sentence("Words of tomorrow.", "fr")

@@ -40,7 +40,7 @@ def reason(content: bytes, name: str = "benign/1.png") -> str:
     with pytest.raises(ImageUnreadable) as caught:
         decode(content, name)
     assert caught.value.file == name
-    return caught.value.reason
+    return str(caught.value.reason)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM"])

@@ -52,7 +52,7 @@ def reason(data: bytes) -> str:
     with pytest.raises(ImageUnreadable) as caught:
         decode(data, "a/1.dcm")
     assert "secret" not in str(caught.value).lower()
-    return caught.value.reason
+    return str(caught.value.reason)
 
 
 def window(values: np.ndarray, centre: float, width: float) -> np.ndarray:

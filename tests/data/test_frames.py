@@ -92,7 +92,7 @@ def test_the_frames_of_a_file_are_cases_that_no_split_parts(place: Workspace, ev
     means = [cases.val.image(number).mean() for number, file in enumerate(cases.val.files) if file.endswith("#3")]
     assert means and min(means) > 110
     known = "patient_id" in evaluation
-    assert ("whole patients" if known else "whole files") in cases.split_description
+    assert ("whole patients" if known else "whole files") in str(cases.split_description)
     # Told before a run likewise: the same numbers, and patients unknown where no rule finds them.
     told = describe(config("each", **evaluation), place.root)
     assert sum(told.counts["val"].values()) == len(cases.val)

@@ -57,7 +57,7 @@ def test_pages_of_a_class_are_its_images_in_order_and_what_can_not_be_read_says_
     pages = [listed(workspace, class_name="benign", first=first, limit=3).images for first in range(0, whole.total, 3)]
     assert [entry for page in pages for entry in page] == whole.images
     (odd,) = [entry for entry in whole.images if entry.picture is None]
-    assert (odd.file, odd.problem) == ("benign/z<b>.png", "its content is text, not an image")
+    assert (odd.file, str(odd.problem)) == ("benign/z<b>.png", "its content is text, not an image")
 
 
 def test_a_thumbnail_keeps_its_proportions_and_a_page_of_them_fits_a_message(workspace: Workspace) -> None:

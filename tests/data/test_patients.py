@@ -1,9 +1,9 @@
 """Patient ids from names, folders, tables and DICOM headers."""
 
-import json
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_json
 
 from breastai.data.patients.patient_ids import patient_ids
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
@@ -51,7 +51,7 @@ def test_an_empty_group_is_no_patient() -> None:
 def test_a_pattern_that_cannot_be_used_is_refused(pattern: str) -> None:
     with pytest.raises(PatientIdInvalid) as caught:
         patient_ids(["a" * 200 + "!"], FilenamePattern(pattern=pattern), HERE)
-    json.dumps(caught.value.params)
+    to_json(caught.value.params)
 
 
 @pytest.mark.parametrize("pattern", [r"^(P\d+)_", r"([A-Z]+)-\d{3}", r"(?:IMG|SCAN)_(\d+)", r"^(\d+)(_\d)?"])

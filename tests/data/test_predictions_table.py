@@ -7,7 +7,8 @@ import pytest
 
 from breastai.data.cases.predictions_table import match_predictions, read_predictions
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
-from breastai.domain.sentences import in_french
+from breastai.domain.text import Text
+from breastai.texts.renderer import render
 
 GOOD = """label,p_benign,p_malignant,file,patient_id,device
 benign,0.9,0.1,a.png,P1,GE
@@ -72,15 +73,19 @@ def test_semicolons_and_decimal_commas_are_read_as_a_french_spreadsheet_writes_t
 def test_a_fault_is_named_by_its_row_and_column(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(PredictionsInvalid) as caught:
         read_predictions(table(tmp_path, text))
-    assert caught.value.problems == [problem]
+    assert list(map(str, caught.value.problems)) == [problem]
     assert caught.value.path == "p.csv"
 
 
-def test_a_repeated_file_is_said_in_french_too() -> None:
-    assert in_french("row 3, column file") == "ligne 3, colonne file"
-    assert in_french("each file once") == "chaque fichier une seule fois"
-    twice = in_french("x.png as in row 2, with label b here and a there")
-    assert twice == "x.png comme à la ligne 2, avec label b ici et a là"
+def test_a_repeated_file_is_said_in_french_too(tmp_path: Path) -> None:
+    with pytest.raises(PredictionsInvalid) as caught:
+        read_predictions(table(tmp_path, "file,label,p_a,p_b\nx.png,a,1,0\nx.png,b,1,0\n"))
+    (fault,) = caught.value.problems
+    assert isinstance(fault, Text)
+    assert render(fault, "fr").replace("\u00a0", " ") == (
+        "ligne 3, colonne file : attendu chaque fichier une seule fois, "
+        "reçu x.png comme à la ligne 2, avec label b ici et a là"
+    )
 
 
 def test_a_long_table_tells_how_far_it_is_read_and_can_be_stopped_there(tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ def test_a_long_table_tells_how_far_it_is_read_and_can_be_stopped_there(tmp_path
 def test_of_many_faults_the_first_are_named_and_the_rest_counted(tmp_path: Path) -> None:
     with pytest.raises(PredictionsInvalid) as caught:
         read_predictions(table(tmp_path, "label,p_a,p_b\n" + "z,1,0\n" * 50))
-    assert len(caught.value.problems) == 11 and caught.value.problems[-1] == "and 40 more"
+    assert len(caught.value.problems) == 11 and str(caught.value.problems[-1]) == "and 40 more"
 
 
 def test_a_missing_file_and_one_that_is_no_text_are_told(tmp_path: Path) -> None:

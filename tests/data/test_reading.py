@@ -65,9 +65,9 @@ def test_what_is_brighter_than_the_depth_is_white_and_told() -> None:
     found = decode_image(png16(60000), "a", 12)
     assert found.pixels[0, 0, 0] == 255
     settings = PreprocessingSettings(bit_depth=12)
-    assert "16 bits" in reading_notes(found, "a", settings)[0]
+    assert "16 bits" in str(reading_notes(found, "a", settings)[0])
     assert reading_notes(decode_image(png16(4000), "a", 12), "a", settings) == []
-    assert "too dark" in reading_notes(decode_image(png16(200), "a", 12), "a", settings)[0]
+    assert "too dark" in str(reading_notes(decode_image(png16(200), "a", 12), "a", settings)[0])
     assert reading_notes(decode_image(png16(4000), "a"), "a", PreprocessingSettings()) != []
     grey = Image.fromarray(RNG.integers(0, 255, (20, 20)).astype(np.uint8))
     assert reading_notes(decode_image(encoded(grey, "PNG"), "a"), "a", PreprocessingSettings()) == []
@@ -163,7 +163,7 @@ def test_of_several_pages_the_largest_is_read_and_how_many_there_are_is_told(mod
     found = decode_image(encoded(pages[0], "TIFF", tuple(pages[1:])), "a.tif")
     assert found.pages == 3
     assert np.array_equal(found.pixels.squeeze(), np.asarray(pages[1]))
-    assert "3 pages" in reading_notes(found, "a.tif", PreprocessingSettings())[0]
+    assert "3 pages" in str(reading_notes(found, "a.tif", PreprocessingSettings())[0])
     for number, page in enumerate(pages, 1):
         one = decode_image(encoded(pages[0], "TIFF", tuple(pages[1:])), f"a.tif#{number}")
         assert np.array_equal(one.pixels.squeeze(), np.asarray(page))

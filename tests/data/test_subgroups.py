@@ -47,7 +47,7 @@ def test_few_numbers_stand_as_they_are(tmp_path: Path) -> None:
         ("file,device\na.png,A\nb.png,B\na.png,A\n", "row 4 repeats the file a.png of row 2"),
         ("file,device\na.png,A\na.png,B\n", "row 3 says otherwise of a.png than row 2"),
         ("file,device\nz.png,A\n", "such as x/a.png"),
-        ("", "got none"),
+        ("", "got —"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -117,7 +117,7 @@ def test_a_value_outside_its_bounds_is_refused_with_the_place_and_the_range(plac
         ({"training": {"optimizer": "lion"}}, "training.optimizer: expected 'adamw', 'adam' or 'sgd', got 'lion'"),
         ({"training": {"early_stopping": {"monitor": "f1"}}}, "training.early_stopping.monitor: expected one of val_"),
         ({"training": {"learning_rate": float("nan")}}, "training.learning_rate: expected a number"),
-        ({"data": 3}, "data: expected a valid dictionary or instance of DataSettings, got 3"),
+        ({"data": 3}, "data: expected an object {...}, got 3"),
     ],
 )
 def test_a_fault_is_told_with_its_place_what_was_expected_and_what_came(values: dict[str, Any], expected: str) -> None:

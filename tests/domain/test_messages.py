@@ -48,7 +48,7 @@ def test_from_and_to_are_the_names_on_the_wire() -> None:
         ('{"type": "load_checkpoint"}', "checkpoint: missing"),
         ('{"type": "get_history", "from": 0}', "from: expected a whole number from 1, got 0"),
         ('{"type": "get_status", "last_seq": -1}', "last_seq: expected a whole number from 0, got -1"),
-        ('{"type": "start_training", "config": 3}', "config: expected a valid dictionary, got 3"),
+        ('{"type": "start_training", "config": 3}', "config: expected an object {...}, got 3"),
         ('{"type": "get_history", "run_id": "../../etc"}', "run_id: "),
     ],
 )

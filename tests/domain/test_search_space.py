@@ -42,7 +42,7 @@ def test_the_default_space_holds_the_default_configuration(dimension: Dimension)
         ({"setting": "training.use_ema", "low": 0, "high": 1}, "training.use_ema is no number: expected choices"),
         ({"setting": "training.use_ema", "choices": [True, True]}, "expected choices that are all different"),
         ({"setting": "training.rate", "low": 0, "high": 1}, "training.rate: unknown key"),
-        ({"setting": "Training", "low": 0, "high": 1}, "should match pattern"),
+        ({"setting": "Training", "low": 0, "high": 1}, "expected a text that matches"),
     ],
 )
 def test_a_dimension_no_run_could_have_is_refused_with_what_was_expected(

@@ -118,15 +118,15 @@ def test_without_a_folder_a_run_is_judged_on_the_images_it_validated_on(
     number_of = numbers_by_hash(workspace, split.val)
     assert sorted(number_of[case.name_sha256] for case in record.cases) == list(range(len(split.val)))
     assert not {case.name_sha256 for case in record.cases} & {sha256_of(name) for name in split.val}
-    assert any(f"{told.n} of these images were also used to choose the best epoch" in note for note in told.notes)
+    assert any(f"{told.n} of these images were also used to choose the best epoch" in str(note) for note in told.notes)
     uses = told.uses
     assert uses is not None and uses == record.uses
     assert (uses.training, uses.epoch, uses.temperature, uses.threshold) == (0, told.n, told.n, told.n)
 
 
 def test_images_the_model_learnt_from_are_named_in_the_notes(trained: Workspace, sample_data: Path) -> None:
-    assert any("trained the model" in note for note in evaluation(trained, sample_data, "train").notes)
-    assert not any("trained the model" in note for note in evaluation(trained, sample_data, "test").notes)
+    assert any("trained the model" in str(note) for note in evaluation(trained, sample_data, "train").notes)
+    assert not any("trained the model" in str(note) for note in evaluation(trained, sample_data, "test").notes)
     assert evaluation(trained, sample_data, "test").uses == ImageUse()
 
 
@@ -169,7 +169,7 @@ def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_o
     assert first.record == trained.relative(path) == "logs/run/evaluations/test-1.json"
     assert record.evidence.figures == first.figures == second.figures
     assert (first.opened, second.opened) == (1, 2)
-    assert any("judged 2 times" in note for note in second.notes)
+    assert any("judged 2 times" in str(note) for note in second.notes)
     assert record.fingerprint == again.fingerprint and len(record.cases) == first.n
     assert str(sample_data.parent) not in path.read_text() and "P0" not in path.read_text()
     assert first.operating_point is not None and first.operating_point.class_name == "malignant"
@@ -202,7 +202,7 @@ def test_other_images_of_training_patients_and_near_duplicates_are_told_before_t
     assert (overlap.train.identical, overlap.train.of_patients, overlap.train.patients) == (0, 1, 1)
     assert overlap.train.near_duplicates == 0
     assert any(
-        "1 of these images show patients (1) whose other images trained the model" in note for note in told.notes
+        "1 of these images show patients (1) whose other images trained the model" in str(note) for note in told.notes
     )
     record = (trained.checkpoint_dir("run") / FINGERPRINTS).read_bytes()
     assert patient.encode() not in record and seen[0].name.encode() not in record
@@ -222,20 +222,22 @@ def test_near_duplicates_of_training_images_are_told_where_patients_are_unknown(
     for number, file in enumerate(sorted((sample_data / "train" / "benign").iterdir())[:3]):
         cv2.imwrite(str(data / "benign" / f"mirrored{number}.png"), read_image(file)[:, ::-1, 0])
     told = evaluation(workspace, data)
-    assert any("3 of these images are near-duplicates of images that trained the model" in note for note in told.notes)
+    assert any(
+        "3 of these images are near-duplicates of images that trained the model" in str(note) for note in told.notes
+    )
     job = Compare(workspace=str(workspace.root), first="run/best", second="run/last", data=str(data))
     compared = list(compare_checkpoints(job, workspace))[-1]
     assert isinstance(compared, Comparison)
-    assert sum("3 of these images are near-duplicates" in note for note in compared.notes) == 2
+    assert sum("3 of these images are near-duplicates" in str(note) for note in compared.notes) == 2
     own = list(evaluate(Evaluate(workspace=str(workspace.root), checkpoint="run/best"), workspace))[-1]
-    assert isinstance(own, Evaluation) and not any("near-duplicates" in note for note in own.notes)
+    assert isinstance(own, Evaluation) and not any("near-duplicates" in str(note) for note in own.notes)
 
 
 def test_a_checkpoint_without_fingerprints_or_of_another_salt_says_what_it_can_t_tell(
     trained: Workspace, sample_data: Path
 ) -> None:
     (trained.root / ".salt").write_text("ab" * 32, encoding="ascii")
-    assert any("another salt" in note for note in evaluation(trained, sample_data, "test").notes)
+    assert any("another salt" in str(note) for note in evaluation(trained, sample_data, "test").notes)
     (trained.checkpoint_dir("run") / FINGERPRINTS).unlink()
-    assert any("keeps no fingerprints" in note for note in evaluation(trained, sample_data, "test").notes)
+    assert any("keeps no fingerprints" in str(note) for note in evaluation(trained, sample_data, "test").notes)
     assert read_evaluations(trained, "run")[-1][1].overlap is None

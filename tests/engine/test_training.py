@@ -235,7 +235,7 @@ def test_the_manifest_tells_the_split_by_name_and_hash(
     assert patients[0].isdisjoint(patients[1])
     assert len(split.train) == len(split.train_sha256)
     assert not set(split.train_sha256) & set(split.val_sha256)
-    assert "patients" in split.description
+    assert "patients" in str(split.description)
 
 
 def test_a_stop_is_heard_while_the_machine_is_being_measured(

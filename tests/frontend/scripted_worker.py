@@ -34,6 +34,7 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingUpdate,
 )
+from breastai.domain.text import Text
 from breastai.domain.records import (
     ByPatient,
     CalibrationEvidence,
@@ -97,14 +98,14 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
         class_names=names,
         config=config.model_dump(mode="json"),
     )
-    yield ProgressUpdate(stage="preparing", message="Reading images")
+    yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
     yield DataLoaded(
         train=dict.fromkeys(names, 40),
         val=dict.fromkeys(names, 10),
-        split="20% set aside for validation by whole patients, seed 42",
+        split=Text("split.set_aside", {"share": 0.2, "unit": Text("split.patients"), "seed": 42}),
         patients=37,
         skipped=1,
-        skipped_files=[{"file": "benign/broken <b>.png", "reason": "the file is cut short (truncated); copy it again from its source"}],
+        skipped_files=[{"file": "benign/broken <b>.png", "reason": Text("reason.file_cut_short_truncated")}],
         masks=12,
     )
     yield ModelLoaded(
@@ -121,7 +122,7 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
         level="warning",
         code="data.skipped",
         message="1 files could not be used.",
-        params={"count": 1, "file": "benign/broken <b>.png", "reason": "the file is cut short (truncated); copy it again from its source"},
+        params={"count": 1, "file": "benign/broken <b>.png", "reason": Text("reason.file_cut_short_truncated")},
     )
     for epoch in range(start_epoch, min(epochs, start_epoch + EPOCHS_PLAYED - 1) + 1):
         yield progress(epoch, epochs)
@@ -150,7 +151,7 @@ def progress(epoch: int, epochs: int) -> ProgressUpdate:
     batches = BatchProgress(batch=7, total_batches=20, current_loss=0.61, current_accuracy=0.7)
     return ProgressUpdate(
         stage="training",
-        message=f"Epoch {epoch} of {epochs}, batch 7 of 20",
+        text=Text("progress.epoch", {"epoch": epoch, "epochs": epochs, "batch": 7, "batches": 20}),
         epoch=epoch,
         epochs=epochs,
         progress=min(1.0, (epoch - 1 + 7 / 20) / epochs),
@@ -226,7 +227,7 @@ def save(run_id: str, config: Config, workspace: Workspace, epoch: int, names: l
 
 
 def export(job: Export, workspace: Workspace) -> Iterator[Event]:
-    yield ProgressUpdate(stage="exporting", message=f"Writing {job.format}")
+    yield ProgressUpdate(stage="exporting", text=Text("progress.writing_format", {"format": job.format}))
     yield ExportComplete(
         format=job.format,
         path=f"exports/{job.format}/{job.checkpoint.replace('/', '_')}.{job.format}",
@@ -266,7 +267,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     place = job.data or (job.config.data.train_dir if job.config else "")
     if "one_class" in place:
         raise TooFewClasses(f"{place}/train", "benign")
-    yield ProgressUpdate(stage="auditing", message="Looking for duplicates and faults")
+    yield ProgressUpdate(stage="auditing", text=Text("progress.auditing"))
     if job.patient_id is not None:  # known patients outrank likeness, and one is on both sides
         shared = Finding(code="patients.across_splits", severity="error", message="", why="", advice="", count=1, params={"count": 1, "split": "val", "other": "train"})  # fmt: skip
         yield AuditDone(data=place, images=150, findings=[shared], groups=[], groups_total=0)
@@ -300,7 +301,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         | {"sensitivity.malignant@patient": figure(0.72)}
         | ({"accuracy@device=<b>A</b>": figure(0.6)} if job.subgroups else {}),
         confusion_matrix=[[20, 0, 0], [0, 20, 0], [0, 0, 20]],
-        notes=["Patients are unknown: several images of one patient count as independent cases."],
+        notes=[Text("note.patients_unknown")],
         operating_point=JudgedPoint(
             class_name="malignant",
             threshold=0.25,
@@ -323,7 +324,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         patients=51,
         by_patient=ByPatient(score="largest", target_class="malignant", patients=51, mixed=7, counts={"malignant": 18, "benign": 33}, positives=18, missed=2, negatives=33, flagged=9),
         uses=ImageUse(epoch=60, temperature=60, threshold=60) if job.split == "val" else ImageUse(),
-        skipped=[{"file": "benign/<i>empty</i>.png", "reason": "the file is empty (0 bytes)"}],
+        skipped=[{"file": "benign/<i>empty</i>.png", "reason": Text("reason.file_empty_0_bytes")}],
         fingerprint="ab" * 32,
         record="logs/run/evaluations/1.json",
         opened=3,
@@ -345,7 +346,7 @@ def compare(job: Compare, workspace: Workspace) -> Iterator[Event]:
             "auc_roc.benign": pair(-0.1, 0.3, 0.2),
             "accuracy": pair(0.0, 0.2, None),
         },
-        notes=["Patients are unknown: several images of one patient count as independent cases."],
+        notes=[Text("note.patients_unknown")],
     )
 
 
@@ -378,7 +379,7 @@ def crossval(job: Crossval, workspace: Workspace, stop: Callable[[], object]) ->
         save_study(workspace, study)
         yield StudyMemberChanged(study_id=study.study_id, member=now)
         while not stop():
-            yield ProgressUpdate(stage="training", message="Fold 2 of 3", epoch=2, epochs=2, progress=0.5)
+            yield ProgressUpdate(stage="training", text=Text("title.fold", {"fold": 2, "folds": 3}), epoch=2, epochs=2, progress=0.5)
             time.sleep(0.02)
         save_study(workspace, study.with_end("stopped"))
     yield StudyStopped(study_id=study.study_id, kind="crossval", reason="user")
@@ -401,7 +402,7 @@ def resume_study(job: ResumeStudy, workspace: Workspace, stop: Callable[[], obje
         target_class="malignant", confusion_matrix=[[20, 5, 5], [5, 20, 5], [5, 5, 20]],
         spread={"accuracy": Spread(mean=0.8, standard_deviation=0.04, low=0.75, high=0.85, n=3)},
         record=f"logs/{study.study_id}/evaluations/pooled-1.json", export=f"exports/onnx/{study.study_id}_ensemble.onnx",
-        export_difference=2e-6, units=40, notes=["4 images were left out because of twins."],
+        export_difference=2e-6, units=40, notes=[Text("note.left_out", {"count": 4})],
         roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
     )  # fmt: skip
     save_study(workspace, study.with_end("complete").model_copy(update={"crossval": result}))
@@ -425,7 +426,7 @@ def brought_here(job: Job, workspace: Workspace) -> Iterator[Event]:
     while isinstance(job, Train) and "far" in job.config.data.train_dir:
         yield ProgressUpdate(
             stage="copying",
-            message="Copying images from s3://far/images: 3 of 12",
+            text=Text("progress.copying", {"address": "s3://far/images", "done": 3, "total": 12}),
             batch_progress=BatchProgress(batch=3, total_batches=12),
         )
         time.sleep(0.02)

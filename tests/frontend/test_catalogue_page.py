@@ -60,3 +60,16 @@ def test_a_language_that_has_a_file_is_offered_and_one_unknown_to_it_is_english(
       output([BreastAI.i18n.languages(), BreastAI.i18n.choose("xx", []), BreastAI.i18n.t("nav.training"), BreastAI.i18n.plural("audit.more", 2), BreastAI.i18n.t("no.such")]);
     """
     assert run_js(code) == [["en", "fr", "xx"], "xx", "Uqeqesho", "and 2 more", "no.such"]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_word_of_the_catalogue_may_be_a_name_on_the_page(run_js: RunJs, language: str) -> None:
+    code = """
+      BreastAI.i18n.set(input);
+      const words = [...Object.keys(BreastAI.locales.en), ...Object.values(BreastAI.locales).flatMap((texts) => Object.values(texts).flatMap((text) => (typeof text === "string" ? [text, ...text.split(/\\\\s+/)] : Object.values(text)))).filter((word) => word !== "")];
+      const say = (word) => BreastAI.i18n.say({ code: "reason.has_classes", params: { class_names: [word] } });
+      const [before, after] = say("\\0").split("\\0");
+      output([words.length, words.filter((word) => say(word) !== before + word + after)]);
+    """
+    count, changed = run_js(code, language)
+    assert count > 3000 and changed == []

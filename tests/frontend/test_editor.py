@@ -35,7 +35,7 @@ def test_a_configuration_is_written_checked_named_used_and_deleted(open_page: Op
 
     write(page, '{"training": {\n"epochs": 0\n}}')
     fault = page.locator("#editor-faults button")
-    expect(fault).to_have_text("Line 2 · training.epochs: expected a whole number from 1 to 10000, got 0")
+    expect(fault).to_have_text("Line 2 · training.epochs (Epochs): expected a whole number from 1 to 10000, got 0")
     expect(page.locator(".ace_gutter-cell.ace_error")).to_have_text("2")
     expect(tool(page, "save")).to_be_disabled()
     write(page, '{"training": {"epochs": 9},}')

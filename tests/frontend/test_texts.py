@@ -2,18 +2,18 @@
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic_core import to_jsonable_python
 
 from breastai.clinical.image_audit import FAULTS
 from breastai.clinical.rule_findings import RULE_FAULTS
 from breastai.clinical.operating_point import PREVALENCES
 from breastai.clinical.metric_intervals import evaluate
-from breastai.domain.sentences import SENTENCES_FR, in_french
 from breastai.domain.catalog import (
     EXPORT_FORMATS,
     PRESETS,
@@ -22,12 +22,14 @@ from breastai.domain.catalog import (
 from breastai.domain.metric_catalog import CLASS_METRICS, EPOCH_METRICS, METRICS
 from breastai.domain.config import Config, parse_config
 from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
-from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, PredictionsInvalid, all_errors
-from breastai.domain.events import EVENTS, Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
+from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, ImageUnreadable, PredictionsInvalid, all_errors
+from breastai.domain.events import Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
 from breastai.domain.records import Referral, Reliability
 from breastai.domain.list_entries import DataWarning
+from breastai.domain.text import Text
 from breastai.texts.catalogue import read_catalogue
+from breastai.texts.renderer import render
 
 RunJs = Callable[..., Any]
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -85,7 +87,6 @@ def setting_paths(schema: dict[str, Any]) -> list[str]:
 def keys_of_words() -> set[str]:
     """The keys that follow from the vocabulary: errors, events, settings, figures."""
     keys = {f"error.{code}" for code in all_errors()}
-    keys |= {f"event.{name}" for name in EVENTS}
     reasons = literals(TrainingStopped, "reason")
     keys |= {f"event.training_stopped.{reason}{when}" for reason in reasons for when in ("", ".early")}
     keys |= {f"stage.{stage}" for stage in literals(ProgressUpdate, "stage")}
@@ -146,6 +147,11 @@ def test_every_key_the_page_names_has_its_text(locales: dict[str, dict[str, str]
     keys = keys_of_page()
     assert {"start.start", "reason.not_connected", "field.minimum", "offline.retry", "nav.training"} <= keys
     assert sorted(keys - set(locales[language])) == []
+
+
+def test_every_text_of_an_event_is_one_that_the_page_names(locales: dict[str, dict[str, str]]) -> None:
+    named = keys_of_page() | keys_of_words()
+    assert [key for key in locales["en"] if key.startswith("event.") and key not in named] == []
 
 
 def test_the_page_draws_every_setting(fields: list[dict[str, Any]]) -> None:
@@ -230,17 +236,20 @@ def test_the_language_is_the_remembered_one_else_the_browsers_first_known_one(ru
     assert run_js(code) == ["fr", "fr", "en", "en"]
 
 
+def spoken(run_js: RunJs, language: str, texts: Sequence[Text | str]) -> list[str]:
+    """What the page makes of texts of the server's."""
+    given = [text if isinstance(text, str) else text.model_dump() for text in texts]
+    code = "BreastAI.i18n.set(input[0]); output(input[1].map(BreastAI.i18n.say));"
+    return list(run_js(code, [language, given]))
+
+
 def test_a_servers_complaint_about_a_setting_is_told_in_french(run_js: RunJs) -> None:
-    code = 'BreastAI.i18n.set("fr"); output(input.map(BreastAI.i18n.problem));'
-    lines = [
-        "training.epochs: expected a whole number from 1 to 10000, got -1",
-        "data.val_split: expected a number above 0 to below 0.9, got 2",
-        "data.colour: unknown key",
-    ]
-    assert run_js(code, lines) == [
-        "training.epochs (Époques)\u00a0: attendu un nombre entier d’au moins 1 et d’au plus 10000, reçu -1",
-        "data.val_split (Part de validation)\u00a0: attendu un nombre supérieur à 0 et inférieur à 0.9, reçu 2",
+    with pytest.raises(ConfigInvalid) as caught:
+        parse_config({"training": {"epochs": -1}, "data": {"val_split": 2, "colour": 1}})
+    assert sorted(spoken(run_js, "fr", caught.value.problems)) == [
         "data.colour\u00a0: clé inconnue",
+        "data.val_split (Part de validation)\u00a0: attendu un nombre supérieur à 0 et inférieur à 0,9, reçu 2",
+        "training.epochs (Époques)\u00a0: attendu un nombre entier d’au moins 1 et d’au plus 10000, reçu -1",
     ]
 
 
@@ -259,15 +268,14 @@ FAULTY: list[dict[str, Any]] = [
 
 
 def test_every_complaint_about_a_setting_is_told_in_french(run_js: RunJs) -> None:
-    lines = []
+    lines: list[Text | str] = []
     for values in FAULTY:
         with pytest.raises(ConfigInvalid) as caught:
             parse_config(values)
         lines += caught.value.problems
     assert len(lines) >= len(FAULTY)
-    code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.problem));'
     english = re.compile(r"\b(expected|should|valid|got|of|or|and|the|has|no|unknown|is)\b")
-    told = run_js(code, [SENTENCES_FR, lines])
+    told = spoken(run_js, "fr", lines)
     assert [line for line in told if english.search(re.sub(r"\breçu .*", "", line))] == []
 
 
@@ -286,46 +294,38 @@ def test_every_complaint_about_a_table_of_predictions_is_told_in_french(run_js: 
         return read_predictions(path)
 
     first = read("label,p_a,p_b,file\na,1,0,one.png")
-    lines: list[str] = []
+    lines: list[Text | str] = []
     for text in TABLES:
         with pytest.raises(PredictionsInvalid) as caught:
             match_predictions(first, read(text))
         lines += caught.value.problems
-    code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.problem));'
     english = re.compile(r"\b(expected|row|column|got|of|or|and|the|missing|twice|one|each|files|cells)\b")
-    told = run_js(code, [SENTENCES_FR, lines])
+    told = spoken(run_js, "fr", lines)
     assert [line for line in told if english.search(line.replace("one.png", ""))] == []
 
 
-def test_the_page_puts_the_servers_sentences_into_french_as_reports_do(run_js: RunJs) -> None:
-    said = [re.sub(r"\\(.)", r"\1", re.sub(r"\([^?)]*[*+]\)", "7", pattern)) for pattern, _ in SENTENCES_FR] + ["Words of tomorrow."]
-    said = [text for text in said if "(?:" not in text] + ["it is a PDF, which is not supported; save it as PNG"]
-    code = 'BreastAI.i18n.teach("fr", input[0]); BreastAI.i18n.set("fr"); output(input[1].map(BreastAI.i18n.spoken));'
-    assert run_js(code, [SENTENCES_FR, said]) == [in_french(text) for text in said]
-    assert run_js('BreastAI.i18n.teach("fr", input); output(BreastAI.i18n.spoken("the disk is full"));', SENTENCES_FR) == "the disk is full"
-
-
-def test_an_error_known_by_its_words_alone_is_told_in_french(run_js: RunJs) -> None:
-    templates = {code: kind.template for code, kind in all_errors().items()}
-    words = [str(DiskFull("checkpoints/last.safetensors")), str(CheckpointNotFound("r1/best", ["r2/best", "r3/best"]))]
-    code = """
-      BreastAI.i18n.teachErrors(input[0]);
-      BreastAI.i18n.set("fr");
-      output([...input[1], "Words of tomorrow."].map(BreastAI.i18n.spoken));
-    """
-    full, unknown, tomorrow = run_js(code, [templates, words])
-    assert "Plus d’espace pour écrire checkpoints/last.safetensors." in full
-    assert "Connus\u00a0: r2/best, r3/best." in unknown
-    assert tomorrow is None
+def test_page_and_server_put_every_text_of_the_server_into_the_same_words(run_js: RunJs) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        parse_config(FAULTY[0])
+    failed = DiskFull("checkpoints/last.safetensors"), CheckpointNotFound("r1/best", ["r2/best", "r3/best"]), caught.value
+    texts = [error.text for error in failed]
+    labels = {language: read_catalogue(language)["setting.training.optimizer.label"] for language in LANGUAGES}
+    for language in LANGUAGES:
+        words = [render(text, language).replace(f" ({labels[language]})", "") for text in texts]
+        said = [text.replace(f" ({labels[language]})", "") for text in spoken(run_js, language, texts)]
+        assert said == words
+    assert "Plus d’espace pour écrire checkpoints/last.safetensors." in render(texts[0], "fr")
 
 
 def test_an_error_and_a_line_of_the_log_tell_their_reason_in_french(run_js: RunJs) -> None:
-    code = """
-      BreastAI.i18n.teach("fr", input);
-      BreastAI.i18n.set("fr");
-      output(BreastAI.i18n.errorText({ code: "data.image_unreadable", message: "", params: { file: "a.png", reason: "the file is empty (0 bytes)" } }));
-    """
-    assert "le fichier est vide (0 octet)" in run_js(code, SENTENCES_FR)
+    unreadable = ImageUnreadable("a.png", Text("reason.file_empty_0_bytes"))
+    event = {"code": unreadable.code, "message": str(unreadable), "params": to_jsonable_python(unreadable.params)}
+    code = 'BreastAI.i18n.set("fr"); output(BreastAI.i18n.errorText(input));'
+    assert "le fichier est vide (0 octet)" in run_js(code, event)
+
+
+def test_words_that_an_older_record_kept_stay_as_they_are(run_js: RunJs) -> None:
+    assert spoken(run_js, "fr", ["its manifest is missing"]) == ["its manifest is missing"]
 
 
 def test_an_error_without_a_text_shows_the_servers_message(run_js: RunJs) -> None:

@@ -122,7 +122,7 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
         flow=_flow(manifest, events, record),
         patients=_last(events, DataLoaded, "patients"),
         split={
-            "description": manifest.split.description,
+            "description": to_jsonable_python(manifest.split.description),
             "on_leak": _last(events, DataLoaded, "on_leak") or "continue",
             "groups": _last(events, DataLoaded, "groups") or 0,
             "shared_patients": _shared_patients(events),

@@ -14,6 +14,7 @@ from breastai.domain.config import DataSettings
 from breastai.domain.events import Event, ProgressUpdate, ReportCreated
 from breastai.domain.jobs import Report
 from breastai.domain.records import EvaluationRecord
+from breastai.domain.text import Text
 from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -22,12 +23,12 @@ _PICTURE_SIDE = 200
 
 def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     """Write the report of a run; raise RunNotFound or NoEvaluation."""
-    yield ProgressUpdate(stage="reporting", message="Gathering the run's records")
+    yield ProgressUpdate(stage="reporting", text=Text("progress.records"))
     document, record = gather(workspace, job.run_id, job.language)
     words = texts(job.language)
     document = document.model_copy(update={"checklists": fill_checklists(document, words)})
     pictures = _pictures(document, record, workspace) if job.pictures else {}
-    yield ProgressUpdate(stage="reporting", message="Writing the report")
+    yield ProgressUpdate(stage="reporting", text=Text("progress.writing_report"))
     blocks = lay_out(document, pictures)
     files = report_files(workspace, job.run_id, job.language)
     content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)

@@ -1,8 +1,9 @@
 """The texts of a report in its language, from the catalogue."""
 
+from typing import Any
+
 from breastai.clinical.report.report_blocks import Inline, Quoted
 from breastai.domain.records import Finding
-from breastai.domain.sentences import in_french
 from breastai.domain.text import Text
 from breastai.texts.catalogue import ENGLISH, find_template, texts_below
 from breastai.texts.number_format import decimal_sign
@@ -23,9 +24,8 @@ def finding_text(finding: Finding, language: str) -> Inline:
     return render(Text(key, finding.params), language)
 
 
-def translate_sentence(text: str, language: str) -> Inline:
-    """Return a sentence of a record in the language; in English where no words are known."""
-    if language == ENGLISH or not text:
-        return text
-    words = in_french(text) if language == "fr" else None
-    return Quoted(text) if words is None else words
+def translate_sentence(text: Text | dict[str, Any] | str, language: str) -> Inline:
+    """Return a text of a record in the language; what an older record kept in English words stays so."""
+    if isinstance(text, str):
+        return text if language == ENGLISH or not text else Quoted(text)
+    return render(text if isinstance(text, Text) else Text(**text), language)

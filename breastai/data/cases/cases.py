@@ -23,6 +23,7 @@ from breastai.domain.errors import (
     TooFewPatients,
 )
 from breastai.domain.records import SplitCase, SplitFile, TwinGroup
+from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written
 
 
@@ -42,8 +43,8 @@ class Cases:
     skipped: tuple[Skipped, ...]
     masks: int
     patients: int | None
-    split_description: str
-    cache_note: str | None
+    split_description: Text | str
+    cache_note: Text | None
     split_file: SplitFile
     val_units: list[str] | None = None
     patients_by_part: dict[str, int] | None = None
@@ -148,16 +149,17 @@ def _split(
         groups = None if together is None else [together[number] for number in kept]
         frames = by_file(train.folder.files) is not None
         held_out = {kept[place] for place in split(labels, groups, config.data.val_split, seed, names)[1]}
-        description = f"{config.data.val_split:.0%} set aside for validation by {_unit(patients, together, on_leak, frames)}, seed {seed}"
+        unit = _unit(patients, together, on_leak, frames)
+        description = Text("split.set_aside", {"share": config.data.val_split, "unit": unit, "seed": seed})
     else:
-        description = "validation images from their own folder"
+        description = Text("split.own_folder")
     if on_leak == "continue" and twins:
-        description += f"; {len(twins)} groups of twins were found and nothing was done about them"
+        description = _joined(description, "split.twins_stay", len(twins))
     by_patient = sum(reason.startswith("patient_in_") for reason in reasons.values())
     if len(reasons) > by_patient:
-        description += f"; {len(reasons) - by_patient} training images left out because of twins"
+        description = _joined(description, "split.left_twins", len(reasons) - by_patient)
     if by_patient:
-        description += f"; {by_patient} training images left out because their patients validate or test"
+        description = _joined(description, "split.left_patients", by_patient)
     table = train.table.with_columns(
         part=[
             "left_out" if file in reasons else "val" if number in held_out else "train"
@@ -193,14 +195,18 @@ def split_cases(folder: Literal["train", "val"], table: CaseTable) -> list[Split
     ]
 
 
-def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str, frames: bool) -> str:
+def _unit(patients: list[str] | None, together: list[str] | None, on_leak: str, frames: bool) -> Text:
     if patients is not None:
-        return "whole patients" if on_leak == "continue" else "whole patients and groups of duplicates"
+        return Text("split.patients" if on_leak == "continue" else "split.patients_and_duplicates")
     if together is not None:
         if frames:
-            return "whole files and groups of duplicates, which stand in for unknown patients"
-        return "groups of duplicates, which stand in for unknown patients"
-    return "single images (patients unknown)"
+            return Text("split.files_and_duplicates")
+        return Text("split.duplicates")
+    return Text("split.images")
+
+
+def _joined(description: Text, code: str, count: int) -> Text:
+    return Text("split.joined", {"first": description, "second": Text(code, {"count": count})})
 
 
 def _is_same(case: SplitCase, found: tuple[str, str] | None) -> bool:
@@ -218,9 +224,9 @@ def check_split(saved: SplitFile, train: Prepared, val: Prepared | None, name: s
     gone = sum(not _is_same(case, there.get((case.folder, case.file))) for case in saved.cases)
     new = len(there.keys() - {(case.folder, case.file) for case in saved.cases})
     if gone or new:
-        raise SplitInvalid(name, f"{gone} of its images are missing or changed, {new} are new")
+        raise SplitInvalid(name, Text("reason.images_missing_or_changed", {"gone": gone, "new": new}))
     if saved.class_names != list(train.folder.class_names):
-        raise SplitInvalid(name, f"it has the classes {', '.join(saved.class_names)}")
+        raise SplitInvalid(name, Text("reason.has_classes", {"class_names": saved.class_names}))
 
 
 def _check_complete(val: CaseTable, class_names: Sequence[str]) -> None:

@@ -26,6 +26,7 @@ from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import ImageUnreadable, InputError
 from breastai.domain.events import DataDescribed
 from breastai.domain.list_entries import DataQuestion, DataWarning, SkippedFile
+from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written
 
 _MOST_SKIPPED = 200
@@ -107,11 +108,11 @@ def _place(folder: CaseTable) -> str:
     return written if is_remote(written) else folder.root.as_posix()
 
 
-def _beginnings(folders: Folders) -> tuple[int, dict[str, dict[str, str]]]:
+def _beginnings(folders: Folders) -> tuple[int, dict[str, dict[str, Text | str]]]:
     """Return how many files were looked at, and of each split those that are no image, with the reason."""
     until = time.monotonic() + _LOOK_S
     looked = 0
-    broken: dict[str, dict[str, str]] = {name: {} for name in folders.by_split()}
+    broken: dict[str, dict[str, Text | str]] = {name: {} for name in folders.by_split()}
     for name, folder in folders.by_split().items():
         for number, file in enumerate(folder.files):
             if time.monotonic() > until:

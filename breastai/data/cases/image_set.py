@@ -16,6 +16,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import (
     DataNotFound,
 )
+from breastai.domain.text import Text
 from breastai.storage.checkpoints import SplitRecord
 
 
@@ -87,7 +88,7 @@ def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[I
     if not len(indices):
         raise DataNotFound(str(prepared.folder.root))
     gone = sorted(name for name, _ in wanted - set(there))
-    return ImageSet(prepared, indices), tuple(Skipped(name, "there is no such file") for name in gone)
+    return ImageSet(prepared, indices), tuple(Skipped(name, Text("reason.no_such_file")) for name in gone)
 
 
 def preprocess_folder(

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from breastai.data.user_tables import TableUnreadable, file_key, read_table
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
+from breastai.domain.faults import describe_mismatch
+from breastai.domain.text import Text
 
 _PREFIX = "p_"
 _LISTED_PROBLEMS = 10
@@ -22,9 +24,9 @@ _OF_AN_ANSWER = frozenset(
 )  # fmt: skip
 # Tables written by `breastai predict --csv` before 4.1 called the answer label.
 _OLD_ANSWERS = frozenset({"called", "refer", "processing", "label"})
-_LABELS_ARE_ANSWERS = (
-    "column label: expected the true class, got the model's own answers as breastai predict wrote them; put the true "
-    "class of each row there"
+_LABELS_ARE_ANSWERS = Text(
+    "problem.expected_alone",
+    {"name": Text("place.column", {"column": "label"}), "expected": Text("expected.true_class")},
 )
 
 
@@ -58,19 +60,20 @@ def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None 
     header, rows = _cells(path)
     columns = {name.lower(): place for place, name in enumerate(header)}
     class_columns = [name for name in header if name.lower().startswith(_PREFIX) and len(name) > len(_PREFIX)]
-    faults = []
+    faults: list[Text | str] = []
+    head = _row(1)
     if "label" not in columns:
-        expected = "a column label with the true class of each row, for predictions alone can't be judged"
-        faults.append(f"row 1: expected {expected}, got {', '.join(header) or 'none'}")
+        came = ", ".join(header) or Text("came.none")
+        faults.append(describe_mismatch(head, Text("expected.label_column"), came))
     if len(class_columns) < 2:
-        faults.append(f"row 1: expected a column p_CLASS for each of two classes or more, got {len(class_columns)}")
+        faults.append(describe_mismatch(head, Text("expected.probability_columns"), len(class_columns)))
     if len(columns) < len(header):
         twice = next(name for name in header if [other.lower() for other in header].count(name.lower()) > 1)
-        faults.append(f"row 1: expected each column once, got {twice} twice")
+        faults.append(describe_mismatch(head, Text("expected.columns_once"), Text("came.twice", {"column": twice})))
     if faults:
         raise PredictionsInvalid(path.name, faults)
     if not rows:
-        raise PredictionsInvalid(path.name, ["row 2: expected a prediction, got the end of the file"])
+        raise PredictionsInvalid(path.name, [describe_mismatch(_row(2), Text("expected.prediction"), Text("came.end"))])
     class_names = [name[len(_PREFIX) :] for name in class_columns]
     number_of = {name.lower(): number for number, name in enumerate(class_names)}
     places = [columns[name.lower()] for name in class_columns]
@@ -80,18 +83,21 @@ def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None 
         if on_progress is not None and index % _ROWS_TOLD == 0:
             on_progress(index, len(rows))
         if len(cells) != len(header):
-            faults.append(f"row {line}: expected {len(header)} cells, got {len(cells)}")
+            faults.append(describe_mismatch(_row(line), Text("expected.cells", {"count": len(header)}), len(cells)))
             continue
         label = cells[columns["label"]]
         if label.lower() not in number_of:
-            faults.append(f"row {line}, column label: expected one of {', '.join(class_names)}, got {label!r}")
+            wanted = Text("expected.one_of", {"options": class_names})
+            faults.append(describe_mismatch(_cell(line, "label"), wanted, repr(label)))
         labels[index] = number_of.get(label.lower(), 0)
         faults += _read_probabilities(line, cells, class_columns, places, probabilities[index])
     if not faults and "file" in columns:
         faults = _repeated(rows, columns)
     if faults:
         more = len(faults) - _LISTED_PROBLEMS
-        raise PredictionsInvalid(path.name, faults[:_LISTED_PROBLEMS] + ([f"and {more} more"] if more > 0 else []))
+        raise PredictionsInvalid(
+            path.name, [*faults[:_LISTED_PROBLEMS], *([Text("problem.and_more", {"count": more})] if more > 0 else [])]
+        )
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     if columns.keys() >= _OLD_ANSWERS and "decision" not in columns and (labels == probabilities.argmax(axis=1)).all():
         raise PredictionsInvalid(path.name, [_LABELS_ARE_ANSWERS])
@@ -103,7 +109,9 @@ def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None 
     patients = column("patient_id") if "patient_id" in columns else None
     if patients is not None and "" in patients:
         line = rows[patients.index("")][0]
-        raise PredictionsInvalid(path.name, [f"row {line}, column patient_id: expected a patient, got nothing"])
+        raise PredictionsInvalid(
+            path.name, [describe_mismatch(_cell(line, "patient_id"), Text("expected.patient"), Text("came.nothing"))]
+        )
     return Predictions(
         name=path.name,
         class_names=tuple(class_names),
@@ -123,31 +131,30 @@ def match_predictions(first: Predictions, second: Predictions) -> Predictions:
     """
     if first.class_names != second.class_names:
         if sorted(first.class_names) != sorted(second.class_names):
-            expected, got = (", ".join(each.class_names) for each in (first, second))
-            raise PredictionsInvalid(second.name, [f"row 1: expected the classes {expected}, got {got}"])
+            wanted = Text("expected.classes", {"class_names": list(first.class_names)})
+            raise PredictionsInvalid(second.name, [describe_mismatch(_row(1), wanted, ", ".join(second.class_names))])
         second = _reordered(second, first.class_names)
     order: Sequence[int] = range(len(second))
     if first.files is not None and second.files is not None:
         place = {file: number for number, file in enumerate(second.files)}
         missing = [file for file in first.files if file not in place]
         if missing or len(place) != len(first.files) or len(set(first.files)) != len(first.files):
-            got = f"{missing[0]} missing" if missing else f"{len(place)} different files"
+            got = Text("came.missing", {"file": missing[0]}) if missing else Text("came.files", {"count": len(place)})
+            wanted = Text("expected.files_of", {"count": len(first), "table": first.name})
             raise PredictionsInvalid(
-                second.name, [f"column file: expected the {len(first)} files of {first.name}, each once, got {got}"]
+                second.name, [describe_mismatch(Text("place.column", {"column": "file"}), wanted, got)]
             )
         order = [place[file] for file in first.files]
     elif len(first) != len(second):
-        raise PredictionsInvalid(
-            second.name, [f"expected {len(first)} predictions as in {first.name}, got {len(second)}"]
-        )
+        wanted = Text("expected.predictions_as_in", {"count": len(first), "table": first.name})
+        raise PredictionsInvalid(second.name, [describe_mismatch(Text("place.table"), wanted, len(second))])
     chosen = np.asarray(order, dtype=np.int64)
     differing = np.flatnonzero(first.labels != second.labels[chosen])
     if len(differing):
         row, name = int(differing[0]), second.class_names
-        expected, got = name[first.labels[row]], name[second.labels[chosen[row]]]
-        raise PredictionsInvalid(
-            second.name, [f"case {row + 1}, column label: expected {expected} as in {first.name}, got {got}"]
-        )
+        wanted = Text("expected.label_as_in", {"label": name[first.labels[row]], "table": first.name})
+        place_of = Text("place.case", {"case": row + 1, "column": "label"})
+        raise PredictionsInvalid(second.name, [describe_mismatch(place_of, wanted, name[second.labels[chosen[row]]])])
     return Predictions(
         second.name,
         second.class_names,
@@ -159,6 +166,14 @@ def match_predictions(first: Predictions, second: Predictions) -> Predictions:
     )
 
 
+def _row(number: int) -> Text:
+    return Text("place.row", {"row": number})
+
+
+def _cell(row: int, column: str) -> Text:
+    return Text("place.cell", {"row": row, "column": column})
+
+
 def _reordered(table: Predictions, class_names: tuple[str, ...]) -> Predictions:
     order = [table.class_names.index(name) for name in class_names]
     labels = np.array([order.index(int(label)) for label in table.labels], dtype=np.int64)
@@ -166,41 +181,42 @@ def _reordered(table: Predictions, class_names: tuple[str, ...]) -> Predictions:
     return Predictions(table.name, class_names, labels, probabilities, table.files, table.patients, table.subgroups)
 
 
-def _repeated(rows: Sequence[tuple[int, list[str]]], columns: Mapping[str, int]) -> list[str]:
+def _repeated(rows: Sequence[tuple[int, list[str]]], columns: Mapping[str, int]) -> list[Text | str]:
     """Return a fault for each row without a file, or whose file stands in a row before it: it would count twice."""
-    faults = []
+    faults: list[Text | str] = []
     first: dict[str, tuple[int, list[str]]] = {}
     for line, cells in rows:
         file = cells[columns["file"]]
         if not file:
-            faults.append(f"row {line}, column file: expected a file, got nothing")
+            faults.append(describe_mismatch(_cell(line, "file"), Text("expected.file"), Text("came.nothing")))
             continue
         before, other = first.setdefault(file_key(file), (line, cells))
         if before == line:
             continue
-        faults.append(f"row {line}, column file: expected each file once, got {file} as in row {before}")
+        came = Text("came.as_in_row", {"file": file, "row": before})
         for column in ("label", "patient_id"):
             here, there = ((row[columns[column]] if column in columns else "") for row in (cells, other))
             if here.lower() != there.lower():
-                faults[-1] += f", with {column} {here} here and {there} there"
+                came = Text("came.with_other", {"came": came, "column": column, "here": here, "there": there})
+        faults.append(describe_mismatch(_cell(line, "file"), Text("expected.files_once"), came))
     return faults
 
 
 def _read_probabilities(
     line: int, cells: Sequence[str], names: Sequence[str], places: Sequence[int], into: npt.NDArray[np.float64]
-) -> list[str]:
-    faults = []
+) -> list[Text | str]:
+    faults: list[Text | str] = []
     for number, (name, place) in enumerate(zip(names, places, strict=True)):
         try:
             value = float(cells[place].replace(",", "."))
         except ValueError:
             value = math.nan
         if not 0 <= value <= 1:
-            faults.append(f"row {line}, column {name}: expected a number from 0 to 1, got {cells[place]!r}")
+            faults.append(describe_mismatch(_cell(line, name), Text("expected.probability"), repr(cells[place])))
         into[number] = value
     total = float(into.sum())
     if not faults and abs(total - 1) > _SUM_TOLERANCE:
-        faults.append(f"row {line}: expected probabilities that sum to 1, got {total:.3g}")
+        faults.append(describe_mismatch(_row(line), Text("expected.sum"), f"{total:.3g}"))
     return faults
 
 
@@ -213,5 +229,7 @@ def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     except TableUnreadable as fault:
         raise PredictionsInvalid(path.name, [fault.reason]) from None
     if not table.columns:
-        raise PredictionsInvalid(path.name, ["row 1: expected the names of the columns, got an empty file"])
+        raise PredictionsInvalid(
+            path.name, [describe_mismatch(_row(1), Text("expected.names"), Text("came.empty_file"))]
+        )
     return list(table.columns), [(row.number, list(row.cells)) for row in table.rows]

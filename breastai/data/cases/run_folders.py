@@ -23,6 +23,7 @@ from breastai.domain.errors import (
     SamePatient,
 )
 from breastai.domain.records import SplitFile
+from breastai.domain.text import Text
 from breastai.storage.checkpoints import SplitRecord
 from breastai.storage.remote_mirror import local_place
 from breastai.storage.split_records import read_split
@@ -141,7 +142,9 @@ def _named_in_split(
     """Return the folders with the images that data.split_file names and no other."""
     name = config.data.split_file
     if name is None:
-        raise ConfigInvalid(["data.split_only: expected a data.split_file, which names the images"])
+        raise ConfigInvalid(
+            [Text("problem.expected_alone", {"name": "data.split_only", "expected": Text("expected.split_file")})]
+        )
     named = {(case.folder, case.file) for case in read_split(base / Path(name).expanduser(), name).cases}
 
     def only(part: str, folder: CaseTable) -> CaseTable:

@@ -14,6 +14,7 @@ from breastai.data.decoders.file_content import BEGINNING_BYTES, file_at, frame_
 from breastai.data.decoders.raster import RASTER
 from breastai.data.pixels import Pixels, collapse_grey
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 # Raised whenever the same file gives other pixels, so that no cache serves the old ones.
 DECODING_VERSION = 2
@@ -57,7 +58,7 @@ def decode_image(content: bytes, name: str, bit_depth: BitDepth = None) -> Decod
     0 and 1. Raises ImageUnreadable with the reason.
     """
     if not content:
-        raise ImageUnreadable(name, "the file is empty (0 bytes)")
+        raise ImageUnreadable(name, Text("reason.file_empty_0_bytes"))
     found = decoder_of(content).pixels(content, name, frame_of(name)[1], bit_depth)
     return replace(found, pixels=collapse_grey(found.pixels))
 
@@ -100,7 +101,9 @@ def readable_start(path: Path, name: str) -> None:
     try:
         beginning = read_beginning(path)
     except OSError as error:
-        raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
+        raise ImageUnreadable(
+            name, Text("reason.file_cannot_opened", {"error": str(error.strerror or error)})
+        ) from None
     if not beginning:
-        raise ImageUnreadable(name, "the file is empty (0 bytes)")
+        raise ImageUnreadable(name, Text("reason.file_empty_0_bytes"))
     decoder_of(beginning).check_start(path, name, beginning)

@@ -18,6 +18,7 @@ from breastai.data.decoders.dicom_display import Display, Rescale, Table, Window
 from breastai.data.decoders.dicom_file import read_dataset
 from breastai.data.pixels import MAX_PIXELS, Pixels, too_large
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 _ROWS = 256
 # A header can claim any number.
@@ -47,10 +48,10 @@ def decode_dicom(content: bytes, name: str, number: int | None = None, bit_depth
     try:
         dataset = read_dataset(content)
     except Exception as error:  # a damaged file makes the parser raise whatever its bytes lead to
-        raise ImageUnreadable(name, f"it is not a readable DICOM file ({type(error).__name__})") from None
+        raise ImageUnreadable(name, Text("reason.not_readable_dicom_file", {"error": type(error).__name__})) from None
     rows, columns = (whole(dataset, key) or 0 for key in ("Rows", "Columns"))
     if rows < 1 or columns < 1 or value_of(dataset, "PixelData") is None:
-        raise ImageUnreadable(name, "the DICOM file holds no image")
+        raise ImageUnreadable(name, Text("reason.dicom_file_holds_no"))
     if rows * columns > MAX_PIXELS:
         raise ImageUnreadable(name, too_large(columns, rows))
     frames = _complete(dataset)
@@ -66,7 +67,9 @@ def decode_dicom(content: bytes, name: str, number: int | None = None, bit_depth
         pixels, own_bits = _shown(values, dataset, display, photometric == "MONOCHROME1", bit_depth)
         return Decoded(pixels, own_bits, frames)
     except Exception as error:  # attributes that contradict each other make pydicom raise whatever they lead to
-        raise ImageUnreadable(name, f"its DICOM display attributes can't be used ({type(error).__name__})") from None
+        raise ImageUnreadable(
+            name, Text("reason.dicom_display_attributes_cannot", {"error": type(error).__name__})
+        ) from None
 
 
 def frames_said(header: Dataset) -> int:
@@ -106,7 +109,7 @@ def _complete(dataset: Dataset) -> int:
 
 def _frame(dataset: Dataset, name: str, index: int, frames: int) -> npt.NDArray[Any]:
     if index >= frames:
-        raise ImageUnreadable(name, f"frame {index + 1} was asked for, and the DICOM file has {frames}")
+        raise ImageUnreadable(name, Text("reason.frame_asked_dicom_file", {"frame": index + 1, "frames": frames}))
     below = int(dataset.HighBit) + 1 - int(dataset.BitsStored)
     stored = int(dataset.BitsStored)
     try:
@@ -116,13 +119,12 @@ def _frame(dataset: Dataset, name: str, index: int, frames: int) -> npt.NDArray[
     except Exception as error:  # pydicom's plugins raise whatever the bytes make them
         syntax = dataset.file_meta.TransferSyntaxUID
         if not syntax.is_encapsulated:
-            raise ImageUnreadable(name, "its pixel data are cut short or damaged") from None
+            raise ImageUnreadable(name, Text("reason.pixel_data_cut_short")) from None
         package = next((package for start, package in _DECODERS if start in syntax.name), None)
         unsupported = isinstance(error, RuntimeError | NotImplementedError | AttributeError)
-        hint = f"; if the file is sound, this decodes it: pip install {package}" if package and unsupported else ""
-        raise ImageUnreadable(
-            name, f"its transfer syntax {syntax.name} ({syntax}) could not be decoded{hint}"
-        ) from None
+        code = "reason.transfer_syntax_package" if package and unsupported else "reason.transfer_syntax"
+        params = {"name": syntax.name, "syntax": str(syntax), "package": package}
+        raise ImageUnreadable(name, Text(code, params)) from None
     finally:
         dataset.BitsStored = stored
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 MAX_FILE_BYTES = 2**30
 # So much of a file tells what it is.
@@ -47,11 +48,14 @@ def read_content(path: Path, name: str) -> bytes:
         size_bytes = status.st_size
         if size_bytes > MAX_FILE_BYTES:
             raise ImageUnreadable(
-                name, f"the file has {size_bytes / 2**30:.1f} GiB, more than {MAX_FILE_BYTES >> 30} GiB"
+                name,
+                Text("reason.file_of_too_many_gib", {"size_gib": size_bytes / 2**30, "most_gib": MAX_FILE_BYTES >> 30}),
             )
         return path.read_bytes()
     except OSError as error:
-        raise ImageUnreadable(name, f"the file can't be opened ({error.strerror or error})") from None
+        raise ImageUnreadable(
+            name, Text("reason.file_cannot_opened", {"error": str(error.strerror or error)})
+        ) from None
 
 
 def look_into(path: Path, name: str) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 # A file can claim any number.
 _MOST_PAGES = 10_000
@@ -23,7 +24,7 @@ def turn_to_page(image: Image.Image, name: str, number: int | None) -> int:
     if count == 1:
         return 1
     if number is not None and number > count:
-        raise ImageUnreadable(name, f"page {number} was asked for, and the file has {count}")
+        raise ImageUnreadable(name, Text("reason.page_asked_file", {"number": number, "count": count}))
     image.seek(_largest(image, count) if number is None else number - 1)
     return count
 

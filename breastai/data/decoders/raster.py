@@ -31,6 +31,7 @@ from breastai.data.decoders.device_names import device_name
 from breastai.data.decoders.image_pages import page_numbers, turn_to_page
 from breastai.data.pixels import MAX_PIXELS, Pixels, too_large
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 # Only these are tried, whatever else Pillow could open.
 _PLUGINS = (
@@ -49,13 +50,13 @@ _DEVICE_TAGS = (0x010F, 0x0110)
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # How other files begin that carry an image's name by mistake.
 _SIGNATURES = (
-    (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (b"8BPS", "a Photoshop file"),
-    (b"SQLite format 3", "a database"),
+    (b"%PDF", "pdf"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x00\x00\x00\x0cjP  ", "jpeg_2000"),
+    (b"\xff\x4f\xff\x51", "jpeg_2000"),
+    (b"8BPS", "photoshop"),
+    (b"SQLite format 3", "database"),
 )
 
 # A JPEG 2000 stream inside DICOM states its own size: Pillow refuses it from twice this many pixels on.
@@ -137,39 +138,39 @@ def _opened(content: bytes, name: str) -> Image.Image:
     except UnidentifiedImageError:
         raise ImageUnreadable(name, _what_it_is(content)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageUnreadable(name, f"it has more than {MAX_PIXELS // 1_000_000} million pixels") from None
+        raise ImageUnreadable(name, Text("reason.more_million_pixels", {"millions": MAX_PIXELS // 1_000_000})) from None
     except Exception as error:
         raise ImageUnreadable(name, _reason(error)) from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception) -> Text:
     text = str(error) or type(error).__name__
     if "truncated" in text.lower() or isinstance(error, EOFError | IndexError):
-        return "the file is cut short (truncated); copy it again from its source"
+        return Text("reason.file_cut_short_truncated")
     if isinstance(error, MemoryError):
-        return "there is not enough memory to decode it"
-    return f"its data are damaged ({text})"
+        return Text("reason.not_enough_memory_decode")
+    return Text("reason.data_damaged", {"text": text})
 
 
-def _what_it_is(content: bytes) -> str:
+def _what_it_is(content: bytes) -> Text:
     """Return why `content`, which no decoder knows, is no image."""
     for start, kind in _SIGNATURES:
         if content.startswith(start):
-            return f"it is {kind}, which is not supported; save it as PNG"
+            return Text("reason.not_supported_save_png", {"kind": Text(f"kind.{kind}")})
     if content[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif"):
-        return "it is a HEIC or AVIF image, which is not supported; save it as PNG"
+        return Text("reason.heic")
     for start, kind in ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"BM", "BMP"), (b"GIF8", "GIF")):
         if content.startswith(start):
-            return f"it begins as a {kind} image, but its header is damaged or cut short"
+            return Text("reason.begins_image_but_header", {"kind": kind})
     if content[:4] in (b"II*\x00", b"MM\x00*"):
-        return "it is a kind of TIFF that can't be read; save it as 8-bit or 16-bit PNG"
+        return Text("reason.kind_tiff_cannot_read")
     try:
         text = content[:512].decode("utf-8", "strict" if len(content) <= 512 else "ignore")
     except UnicodeDecodeError:
-        return "it is not an image of a known format"
+        return Text("reason.not_image_known_format")
     if all(character.isprintable() or character in "\t\r\n\f" for character in text):
-        return "its content is text, not an image"
-    return "it is not an image of a known format"
+        return Text("reason.content_text_not_image")
+    return Text("reason.not_image_known_format")
 
 
 def _deep_colour(content: bytes, image: Image.Image, name: str) -> npt.NDArray[np.uint16]:
@@ -180,7 +181,7 @@ def _deep_colour(content: bytes, image: Image.Image, name: str) -> npt.NDArray[n
     )
     values = mats[0] if found and mats else None
     if values is None or values.dtype != np.uint16 or values.ndim != 3:
-        raise ImageUnreadable(name, "it is a kind of 16-bit colour image that can't be read; save it with 8 bits")
+        raise ImageUnreadable(name, Text("reason.kind_16_bit_colour"))
     if values.shape[2] == 4:
         alpha = values[:, :, 3:].astype(np.float32) / 65535
         values = np.rint(values[:, :, :3] * alpha)
@@ -223,7 +224,7 @@ def _pixels(image: Image.Image, name: str) -> Pixels:
     try:
         return np.asarray(image.convert("RGB"))  # CMYK, YCbCr, LAB, RGBX
     except Exception:
-        raise ImageUnreadable(name, f"its colour mode {mode} is not supported; save it as PNG") from None
+        raise ImageUnreadable(name, Text("reason.colour_mode_not_supported", {"mode": mode})) from None
 
 
 def _over_black(pixels: Pixels) -> Pixels:
@@ -235,7 +236,7 @@ def _from_integers(image: Image.Image, sixteen_bits: bool, name: str, bit_depth:
     """Return the pixels of an image of whole numbers, and how many bits they need where the file does not say it."""
     values = np.asarray(image)
     if int(values.min()) < 0:
-        raise ImageUnreadable(name, "it has values below zero; save it as 8-bit or 16-bit PNG")
+        raise ImageUnreadable(name, Text("reason.values_below_zero_save"))
     if image.format == "PPM" and not sixteen_bits:
         # Pillow has scaled it to 16 bits already, by the largest value the header states.
         return np.asarray(np.rint(values / 257), dtype=np.uint8), None
@@ -249,7 +250,7 @@ def _from_floats(values: npt.NDArray[np.float32], name: str) -> Pixels:
     if not (low >= 0 and high <= 1):  # NaN fails as well
         raise ImageUnreadable(
             name,
-            f"its floating-point values run from {low:g} to {high:g}, where 0 to 1 is expected; save it as 8-bit or 16-bit PNG",
+            Text("reason.floating_point_values_run", {"low": low, "high": high}),
         )
     return np.rint(values * 255).astype(np.uint8)
 

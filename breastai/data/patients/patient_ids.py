@@ -11,6 +11,7 @@ from breastai.data.sources.frames import file_of
 from breastai.data.user_tables import TableUnreadable, match_files, read_table
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
+from breastai.domain.text import Text
 from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace
 
@@ -92,13 +93,13 @@ def _described(rule: PatientIdRule) -> str:
 def lookup_of(pattern: str) -> _Lookup:
     """Return what finds a pattern's first group, or its match, in a text; raise PatientIdInvalid."""
     if _repeats_a_repetition(pattern):
-        raise PatientIdInvalid(
-            f"the pattern {pattern} repeats a group that holds a repetition, which can take for ever"
-        )
+        raise PatientIdInvalid(Text("reason.pattern_repeats_group_holds", {"pattern": pattern}))
     try:
         compiled = re.compile(unicodedata.normalize("NFC", pattern))
     except (re.error, OverflowError, RecursionError) as error:
-        raise PatientIdInvalid(f"the pattern {pattern} is not a regular expression ({error})") from None
+        raise PatientIdInvalid(
+            Text("reason.pattern_not_regular_expression", {"pattern": pattern, "error": str(error)})
+        ) from None
 
     def find(text: str) -> str | None:
         found = compiled.search(unicodedata.normalize("NFC", text))
@@ -154,16 +155,14 @@ def _read_patients(path: Path) -> dict[str, str]:
     try:
         table = read_table(path)
     except TableUnreadable as fault:
-        raise PatientIdInvalid(f"{path.name}: {fault.reason}") from None
+        raise PatientIdInvalid(Text("reason.of_file", {"file": path.name, "error": fault.reason})) from None
     places = table.places()
     if not {"file", "patient_id"} <= places.keys():
-        raise PatientIdInvalid(
-            f"{path.name} lacks the columns file and patient_id (it has: {', '.join(places) or 'none'})"
-        )
+        raise PatientIdInvalid(Text("reason.lacks_columns_file_patient", {"file": path.name, "columns": list(places)}))
     rows, repeated = table.by_file(places["file"])
     for row, before in repeated:
         file, patient = row.cell(places["file"]), places["patient_id"]
-        twice = f"{path.name}, row {row.number} repeats the file {file} of row {before.number}"
         same = row.cell(patient) == before.cell(patient)
-        raise PatientIdInvalid(twice if same else f"{twice} and names two patients for it")
+        params = {"file": path.name, "row": row.number, "repeated": file, "before": before.number}
+        raise PatientIdInvalid(Text("reason.row_repeats" if same else "reason.row_repeats_otherwise", params))
     return {file: row.cell(places["patient_id"]) for file, row in rows.items()}

@@ -9,6 +9,7 @@ from breastai.data.decoders.decoder_table import header_of
 from breastai.data.sources.frames import file_of
 from breastai.data.user_tables import Row, TableUnreadable, file_key, match_files, read_table
 from breastai.domain.errors import SubgroupsInvalid
+from breastai.domain.text import Text
 
 # A column of numbers with more different values than this is cut into bands: nobody asks for the age of 53 alone.
 _MOST_NUMBERS = 6
@@ -28,7 +29,7 @@ def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
     found = [rows[named[file]] if file in named else {} for file in wholes]
     if not any(found):
         example = files[0] if files else "none"
-        raise SubgroupsInvalid(path.name, f"expected the images judged in its column file, such as {example}")
+        raise SubgroupsInvalid(path.name, Text("reason.expected_images_judged_column", {"example": example}))
     return {column: _banded(column, [row.get(column, "") for row in found]) for column in columns}
 
 
@@ -51,9 +52,7 @@ def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
     places = table.places()
     columns = [name for name in table.columns if name and name.lower() not in _NOT_SUBGROUPS]
     if "file" not in places or not columns:
-        raise SubgroupsInvalid(
-            path.name, f"expected a column file and one for each subgroup, got {', '.join(table.columns) or 'none'}"
-        )
+        raise SubgroupsInvalid(path.name, Text("reason.expected_column_file_one", {"columns": list(table.columns)}))
 
     def values(row: Row) -> dict[str, str]:
         return {name: row.cell(places[name.lower()]) for name in columns}
@@ -61,9 +60,9 @@ def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
     rows, repeated = table.by_file(places["file"])
     for row, before in repeated:
         file = file_key(row.cell(places["file"]))
-        same = f"row {row.number} repeats the file {file} of row {before.number}"
-        other = f"row {row.number} says otherwise of {file} than row {before.number}"
-        raise SubgroupsInvalid(path.name, same if values(row) == values(before) else other)
+        code = "row_repeats_file_row" if values(row) == values(before) else "row_says_otherwise_row"
+        params = {"number": row.number, "file": file, "before": before.number}
+        raise SubgroupsInvalid(path.name, Text(f"reason.{code}", params))
     return columns, {file: values(row) for file, row in rows.items()}
 
 

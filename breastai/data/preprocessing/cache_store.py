@@ -32,6 +32,7 @@ from breastai.data.sources.frames import file_of
 from breastai.data.sources.masks import TWO_VALUED, is_two_valued
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 from breastai.storage.private_files import open_private, private_folder
 
 CACHE_VERSION = 2
@@ -110,7 +111,7 @@ class CacheWriter:
         self.store = store
         self._lock = threading.Lock()
         self._free_bytes = int(psutil.virtual_memory().available * _MEMORY_SHARE)
-        self.failure: str | None = None
+        self.failure: Text | None = None
         self.has_written = False
 
     def entry(self, content: ImageContent, may_be_mask: bool) -> Entry | ImageUnreadable:
@@ -192,7 +193,7 @@ def read_entry(store: Store, digest: str) -> Pixels | None:
     return pixels.reshape((side, side) if channels == 1 else (side, side, 3))
 
 
-def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -> str | None:
+def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -> Text | None:
     """Write an entry under its name in one step; return what kept it from being written, or None."""
     path = store.path(digest)
     channels = 1 if pixels.ndim == 2 else 3
@@ -213,15 +214,15 @@ def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -
                 raise
     except OSError as error:
         reason = (
-            "the disk is full" if error.errno == errno.ENOSPC else f"it can't be written ({error.strerror or error})"
+            Text("reason.disk_full")
+            if error.errno == errno.ENOSPC
+            else Text("reason.cannot_written", {"error": str(error.strerror or error)})
         )
-        return (
-            f"The image cache {store.folder.parent} is not used: {reason}. Images are kept in memory or decoded again."
-        )
+        return Text("reason.cache_not_used", {"folder": str(store.folder.parent), "reason": reason})
     return None
 
 
-def make_room(root: Path, kept: set[Path], limit_gb: float) -> str | None:
+def make_room(root: Path, kept: set[Path], limit_gb: float) -> Text | None:
     """Remove the entries that were unused the longest until `root` keeps to the limit, but none of `kept`."""
     limit_bytes = int(limit_gb * 2**30)
     now = time.time()
@@ -249,5 +250,5 @@ def make_room(root: Path, kept: set[Path], limit_gb: float) -> str | None:
         except OSError:
             continue  # in use by another run, on Windows
     if kept_bytes > limit_bytes:
-        return f"The images of this run take {kept_bytes / 2**30:.1f} GiB in the cache, more than the limit of {limit_gb:g} GiB."
+        return Text("reason.images_run_take_gib", {"kept_gib": kept_bytes / 2**30, "limit_gb": limit_gb})
     return None

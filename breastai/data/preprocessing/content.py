@@ -5,6 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -21,12 +22,12 @@ def check_content(pixels: Pixels, name: str) -> None:
         raise ImageUnreadable(name, reason)
 
 
-def reason_without_content(pixels: Pixels) -> str | None:
+def reason_without_content(pixels: Pixels) -> Text | None:
     """Return why an image can show nothing: it has too few pixels, or nearly all are of one grey or colour; else None."""
     height, width = pixels.shape[:2]
     if min(height, width) < _SMALLEST_SIDE:
-        return f"it has only {width} x {height} pixels, too few to show anything"
-    return "it is blank: nearly all its pixels are of one grey" if is_blank(pixels) else None
+        return Text("reason.too_few_pixels", {"width": width, "height": height})
+    return Text("reason.blank_nearly_all_pixels") if is_blank(pixels) else None
 
 
 def is_blank(pixels: Pixels) -> bool:

@@ -28,6 +28,7 @@ from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
 from breastai.domain.events import Log
+from breastai.domain.text import Text
 from breastai.storage.private_files import make_tree_private
 from breastai.storage.remote_mirror import as_written
 
@@ -51,7 +52,7 @@ class Prepared:
     own_bits: tuple[int | None, ...]
     pages: tuple[int, ...]
     image_size: int
-    cache_note: str | None
+    cache_note: Text | None
     _store: Store
     _in_memory: dict[str, Pixels] = field(repr=False)
 
@@ -84,7 +85,7 @@ class Prepared:
             file = self.folder.files[index]
             content = ImageContent.read(self.folder.path(index), file)
             if content.digest != digest:
-                raise ImageUnreadable(file, "it changed while it was in use; start again")
+                raise ImageUnreadable(file, Text("reason.changed_while_use_start"))
             pixels, original = prepare_image(content, self._store, may_be_mask=True)
             if self.cache_note is None:
                 write_entry(self._store, digest, pixels, original)
@@ -144,7 +145,10 @@ def prepare(
     kept = {store.path(entry.digest) for entry in entries.values()}
     # What an inventory wrote has not been held against the limit yet.
     has_written = writer.has_written or known is not None
-    notes = [writer.failure, make_room(root, kept, limit_gb) if has_written else None]
+    room = make_room(root, kept, limit_gb) if has_written else None
+    note = writer.failure or room
+    if writer.failure and room:
+        note = Text("reason.both", {"first": writer.failure, "second": room})
     if known is not None:
         readable = readable.with_headers([known.seen[index].header for index in entries])
     return Prepared(
@@ -155,7 +159,7 @@ def prepare(
         own_bits=tuple(entry.original.own_bits for entry in entries.values()),
         pages=tuple(entry.original.pages for entry in entries.values()),
         image_size=image_size,
-        cache_note=" ".join(note for note in notes if note) or None,
+        cache_note=note,
         _store=store,
         _in_memory={entry.digest: entry.pixels for entry in entries.values() if entry.pixels is not None},
     )

@@ -10,6 +10,7 @@ from breastai.data.decoders.file_content import frame_of, read_content
 from breastai.data.preprocessing.content import check_content
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.events import Log
+from breastai.domain.text import Text
 
 
 def read_for(path: Path, settings: PreprocessingSettings) -> Decoded:
@@ -25,21 +26,19 @@ def decode_for(content: bytes, name: str, settings: PreprocessingSettings) -> De
     return decoded
 
 
-def reading_notes(decoded: Decoded, name: str, settings: PreprocessingSettings) -> list[str]:
+def reading_notes(decoded: Decoded, name: str, settings: PreprocessingSettings) -> list[Text]:
     """Return what who asks about one image must know of how it was read."""
-    notes: list[str] = []
+    notes: list[Text] = []
     pages, own, depth = decoded.pages, decoded.own_bits, settings.bit_depth
     if pages > 1 and frame_of(name)[1] is None:
-        notes.append(f"Its file has {pages} pages or frames: one was read, the largest, or of DICOM the middle one.")
+        notes.append(Text("note.pages", {"pages": pages}))
     how = disagrees(own, depth)
     if how == "brighter":
-        notes.append(f"Its values take {own} bits, those of the training images {depth}: what is brighter is white.")
+        notes.append(Text("note.brighter", {"own": own, "depth": depth}))
     elif how == "darker":
-        notes.append(f"Its values take {own} bits, those of the training images {depth}: it is far too dark for them.")
+        notes.append(Text("note.darker", {"own": own, "depth": depth}))
     elif own is not None and not isinstance(depth, int):
-        notes.append(
-            f"Neither its file nor the model says how many of its bits count: {own} were taken, by its brightest pixel."
-        )
+        notes.append(Text("note.depth_unknown", {"own": own}))
     return notes
 
 

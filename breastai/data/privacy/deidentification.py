@@ -29,6 +29,7 @@ from breastai.data.sources.class_folders import is_system_name, reason_against_f
 from breastai.data.sources.masks import masks_among
 from breastai.domain.class_words import split_of
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 from breastai.storage.salt import salted_hash
 
 TABLE = "patients.csv"
@@ -59,7 +60,7 @@ class Shared:
     burned_in: str = ""
     rows: int = 0
     columns: int = 0
-    reason: str | None = None
+    reason: Text | str | None = None
     hashed_class: bool = False
 
 
@@ -92,7 +93,7 @@ def deidentify(source: Path, target: Path, salt: bytes, classes: Sequence[str] =
         place = _placed(relative, salt, given)
         try:
             if reason_against_file(path) is not None:
-                raise ImageUnreadable("the file", "not an image file")  # an ending can be part of a name
+                raise ImageUnreadable("the file", Text("reason.not_image_file"))  # an ending can be part of a name
             shared = _copy(path, target, place, salt)
         except ImageUnreadable as error:
             shared = Shared(None, "", reason=error.reason)
@@ -154,7 +155,7 @@ def _without_accents(name: str) -> str:
     return "".join(sign for sign in split if not unicodedata.combining(sign)).casefold()
 
 
-def _masks(files: Sequence[Path], source: Path) -> dict[Path, str]:
+def _masks(files: Sequence[Path], source: Path) -> dict[Path, Text]:
     """Return the masks and crops among some files, which hold no image of their own, each with the reason."""
     whole = source.absolute()
     names = {f"{whole.name}/{path.relative_to(source).as_posix()}": path for path in files}
@@ -176,7 +177,7 @@ def _as_dicom(content: bytes, pixels: Pixels, target: Path, place: _Place, salt:
         return Shared(None, patient, reason=reason)
     copy = _stripped(original, patient)
     if not np.array_equal(decode(copy, "the file"), pixels):
-        raise ImageUnreadable("the file", "without what its header says of the patient it would be shown otherwise")
+        raise ImageUnreadable("the file", Text("reason.without_what_header_says"))
     file = target / f"{place.stem}.dcm"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(copy)
@@ -200,7 +201,9 @@ def _stripped(original: Dataset, patient: str) -> bytes:
     except ImageUnreadable:
         raise
     except Exception as error:  # attributes that contradict each other make pydicom raise whatever they lead to
-        raise ImageUnreadable("the file", f"its pixels can't be written anew ({type(error).__name__})") from None
+        raise ImageUnreadable(
+            "the file", Text("reason.pixels_cannot_written_anew", {"error": type(error).__name__})
+        ) from None
 
 
 def _as_png(content: bytes, pixels: Pixels, target: Path, place: _Place, salt: bytes) -> Shared:

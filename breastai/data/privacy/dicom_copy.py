@@ -17,6 +17,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from breastai.data.decoders.dicom import decoded_frames
 from breastai.data.decoders.dicom_display import items, value_of, whole
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 MOST_BYTES = 2**31
 _RESCALED = frozenset({"HU", "OD", "US", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"})
@@ -166,7 +167,7 @@ def _write_pixels(original: Dataset, copy: Dataset) -> None:
     rows, columns = int(original.Rows), int(original.Columns)
     frames, samples = (whole(original, key) or 1 for key in ("NumberOfFrames", "SamplesPerPixel"))
     if rows * columns * frames * samples * max(1, (whole(original, "BitsAllocated") or 8) // 8) > MOST_BYTES:
-        raise ImageUnreadable("the file", f"its pixels take more than {MOST_BYTES >> 30} GiB uncompressed")
+        raise ImageUnreadable("the file", Text("reason.pixels_take_more_gib", {"most_gib": MOST_BYTES >> 30}))
     written = [_stored_bits(values, original) for values in decoded_frames(original, "the file")]
     stored = int(original.BitsStored)
     values = np.stack(written)  # (frames, H, W) or (frames, H, W, 3)

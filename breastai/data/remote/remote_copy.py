@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from breastai.data.remote.remote_store import RemoteObject, RemoteStore, error_text, md5_of
 from breastai.data.sources.class_folders import is_system_name, reason_against_ending
 from breastai.domain.errors import DiskFull, StoreTooLarge, StoreUnreachable
+from breastai.domain.text import Text
 from breastai.storage.private_files import make_private, make_tree_private, open_private, private_folder
 from breastai.storage.remote_mirror import (
     INDEX_NAME,
@@ -128,11 +129,11 @@ def _listed(store: RemoteStore, root: Path) -> dict[str, _Folder]:
     return folders
 
 
-def _reason_against(item: RemoteObject, parts: list[str]) -> str | None:
+def _reason_against(item: RemoteObject, parts: list[str]) -> Text | None:
     if item.is_link:
-        return "a link; links are not followed"
+        return Text("reason.link_links_not_followed")
     if any(part.strip(". ") == "" for part in parts):
-        return "it has a name that no file here can have"
+        return Text("reason.name_no_file_can")
     return reason_against_ending(parts[-1])
 
 
@@ -202,7 +203,8 @@ def _copy(store: RemoteStore, folders: dict[str, _Folder], report: Progress) -> 
 def _one(store: RemoteStore, path: Path, item: RemoteObject) -> Copy:
     """Copy one object under its name in one step; a storage's fault is the copy's problem, and what lay there goes."""
     temporary = path.with_name(f".{threading.get_ident()}-{os.getpid()}.tmp")
-    problem, seen = "", ""
+    problem: Text | str = ""
+    seen = ""
     try:
         private_folder(path.parent)
         for attempt in range(_TRIES):
@@ -212,7 +214,7 @@ def _one(store: RemoteStore, path: Path, item: RemoteObject) -> Copy:
                 store.fetch(item, temporary)
                 size = temporary.stat().st_size
                 if item.size_bytes not in (None, size):
-                    problem = f"{size} bytes of it arrived, {item.size_bytes} were expected"
+                    problem = Text("reason.bytes_arrived_expected", {"size": size, "expected": item.size_bytes})
                     continue
                 digest = md5_of(temporary) if item.md5 is not None else ""
                 # An ETag that two equal downloads contradict is no MD5.
@@ -220,23 +222,23 @@ def _one(store: RemoteStore, path: Path, item: RemoteObject) -> Copy:
                     make_private(temporary)
                     temporary.replace(path)
                     return Copy(path.name, size, item.version)
-                problem, seen = "what arrived is not what the storage says it holds", digest
+                problem, seen = Text("reason.what_arrived_not_what"), digest
             except FileNotFoundError:
-                problem = "it is no longer there"
+                problem = Text("reason.no_longer")
                 break
             except PermissionError:
-                problem = "the storage does not let it be read"
+                problem = Text("reason.storage_does_not_let")
                 break
             except Exception as fault:  # of any of many libraries
                 _raise_when_full(fault)
-                problem = f"it could not be copied ({error_text(fault)})"
+                problem = Text("reason.could_not_copied", {"error": error_text(fault)})
                 if attempt < len(_PAUSES_S):
                     time.sleep(_PAUSES_S[attempt])
         path.unlink(missing_ok=True)
         return Copy(path.name, problem=problem)
     except OSError as fault:
         _raise_when_full(fault)
-        return Copy(path.name, problem=f"it could not be copied ({error_text(fault)})")
+        return Copy(path.name, problem=Text("reason.could_not_copied", {"error": error_text(fault)}))
     finally:
         _removed(temporary)
 

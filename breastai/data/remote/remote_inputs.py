@@ -9,6 +9,7 @@ from breastai.domain.data_locations import checked_place, is_remote
 from breastai.domain.errors import BreastAIError, StoreNotFound
 from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Job
+from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.run_config import find_job_config
 from breastai.storage.workspace import Workspace
@@ -52,10 +53,10 @@ def _copying(address: str, limit_gb: float) -> Generator[Event, None, Mirrored]:
 
     def say(done: int, total: int) -> Event:
         if total == 0:
-            return ProgressUpdate(stage="copying", message=f"Listing the images at {address}")
+            return ProgressUpdate(stage="copying", text=Text("progress.listing", {"address": address}))
         return ProgressUpdate(
             stage="copying",
-            message=f"Copying images from {address}: {done} of {total}",
+            text=Text("progress.copying", {"address": address, "done": done, "total": total}),
             batch_progress=BatchProgress(batch=done, total_batches=total),
         )
 

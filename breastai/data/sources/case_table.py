@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from breastai.data.decoders.decoder import Header
 from breastai.data.decoders.decoder_table import header_of
+from breastai.domain.text import Text
 
 Column = tuple[str | None, ...]
 
@@ -18,7 +19,7 @@ class Skipped:
     """A file that is not used, and why."""
 
     file: str
-    reason: str
+    reason: Text | str
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class CaseTable:
     skipped: tuple[Skipped, ...] = ()
     masks: tuple[str, ...] = ()
     roots: Mapping[str, Path] = field(default_factory=dict)
-    mask_reasons: Mapping[str, str] = field(default_factory=dict)
+    mask_reasons: Mapping[str, Text] = field(default_factory=dict)
     masks_kept: bool = False
     known: frozenset[str] = frozenset()
     columns: Mapping[str, Column] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import numpy as np
 
 from breastai.data.decoders.decoder_table import is_image_by_content
 from breastai.data.sources.case_table import CaseTable, Skipped
-from breastai.data.sources.masks import IN_FOLDER, is_mask_folder, masks_among
+from breastai.data.sources.masks import in_mask_folder, is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
 from breastai.domain.errors import (
@@ -25,6 +25,7 @@ from breastai.domain.errors import (
     TooFewClasses,
     UnreadableClass,
 )
+from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written, not_copied
 
 # Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
@@ -96,12 +97,12 @@ def scan(
         if label not in labelled:
             reasons = [Skipped(file, masks[file]) for file, number in files if number == label]
             reasons += left_out[class_name]
-            first = reasons[0].reason if reasons else "the folder holds no image"
+            first = reasons[0].reason if reasons else Text("reason.folder_holds_no_image")
             raise UnreadableClass(place, class_name, len(reasons), first)
 
     images.sort(key=lambda image: _sort_key(image[0]))
     for name, paths in beside.items():
-        reason = IN_FOLDER.format(name=name)
+        reason = in_mask_folder(name)
         masks |= {file: reason for path in paths for file, fault in _walk(root, path) if fault is None}
     skipped += [item for items in left_out.values() for item in items]
     return CaseTable(
@@ -127,7 +128,7 @@ class Listed:
     """The images below a folder, in order of name, and the masks among them, each with the reason."""
 
     files: tuple[Path, ...]
-    masks: Mapping[Path, str]
+    masks: Mapping[Path, Text]
 
 
 def images_below(root: Path) -> Listed:
@@ -180,16 +181,21 @@ def _folders_in(folder: Path) -> list[str]:
         return []
 
 
-def what_lies_in(root: Path) -> str:
-    """Return in a few words what is in a folder: "the folders train, val and 2 files such as list.csv"."""
+def what_lies_in(root: Path) -> Text:
+    """Return what is in a folder: the folders train, val and 2 files such as list.csv."""
     folders, files = sorted(_folders_in(root)), []
     with os.scandir(root) as entries:
         files = sorted(
             _printable(entry.name) for entry in entries if entry.is_file() and not is_system_name(entry.name)
         )
-    said = [f"the folders {', '.join(map(_printable, folders[:5]))}"] if folders else []
-    said += [f"{len(files)} files such as {files[0]}"] if files else []
-    return " and ".join(said) or "nothing"
+    params = {
+        "folders": [_printable(name) for name in folders[:5]],
+        "count": len(files),
+        "file": files[0] if files else "",
+    }
+    if folders and files:
+        return Text("reason.folders_and_files", params)
+    return Text("reason.folders" if folders else "reason.files_such_as" if files else "reason.nothing", params)
 
 
 def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
@@ -201,17 +207,17 @@ def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
             if is_system_name(entry.name):
                 continue
             if not _is_unicode(entry.name):
-                beside.append(Skipped(_printable(entry.name), "its name is not valid Unicode"))
+                beside.append(Skipped(_printable(entry.name), Text("reason.name_not_valid_unicode")))
             elif _is_link(entry) and entry.is_dir():
-                beside.append(Skipped(entry.name, "a link to another folder; links are not followed"))
+                beside.append(Skipped(entry.name, Text("reason.link_another_folder_links")))
             elif entry.is_dir(follow_symlinks=False):
                 folders.setdefault(canonical_class(entry.name), []).append(entry.name)
             else:
-                beside.append(Skipped(entry.name, "it lies beside the class folders, so its class is unknown"))
+                beside.append(Skipped(entry.name, Text("reason.lies_beside_class_folders")))
     return folders, beside
 
 
-def _walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, str | None]]:
+def _walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, Text | str | None]]:
     """Yield every file below root/folder, relative to `root`, with the reason to skip it or None.
 
     Links to files are followed where they stay `inside` a folder, by default `root`.
@@ -224,14 +230,14 @@ def _walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple
             with os.scandir(root / current) as entries:
                 children = sorted(entries, key=lambda item: item.name)
         except OSError as error:
-            yield current, f"the folder can't be opened: {error.strerror or error}"
+            yield current, Text("reason.folder_cannot_opened", {"error": str(error.strerror or error)})
             continue
         for entry in children:
             if is_system_name(entry.name):
                 continue
             file = f"{current}/{entry.name}"
             if not _is_unicode(entry.name):
-                yield _printable(file), "its name is not valid Unicode"
+                yield _printable(file), Text("reason.name_not_valid_unicode")
             elif _is_link(entry):
                 yield file, _reason_against_link(entry, real_root)
             elif entry.is_dir(follow_symlinks=False):
@@ -242,30 +248,32 @@ def _walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple
             yield f"{current}/{name}", reason
 
 
-def _reason_against_link(entry: os.DirEntry[str], real_root: Path) -> str | None:
+def _reason_against_link(entry: os.DirEntry[str], real_root: Path) -> Text | None:
     if entry.is_dir():
-        return "a link to another folder; links are not followed"
+        return Text("reason.link_another_folder_links")
     if not Path(os.path.realpath(entry.path)).is_relative_to(real_root):
-        return "a link that leads out of the image folder"
+        return Text("reason.link_leads_out_image")
     return _reason_against_file(entry)
 
 
-def _reason_against_file(entry: os.DirEntry[str]) -> str | None:
+def _reason_against_file(entry: os.DirEntry[str]) -> Text | None:
     if not entry.is_file():
-        return reason_against_ending(entry.name) or "not a regular file"
+        return reason_against_ending(entry.name) or Text("reason.not_regular_file")
     return reason_against_file(Path(entry.path))
 
 
-def reason_against_file(path: Path) -> str | None:
+def reason_against_file(path: Path) -> Text | None:
     """Return why a file is no image, by its ending or else its bytes: DICOM files have no certain ending."""
     reason = reason_against_ending(path.name)
     return None if reason is None or is_image_by_content(path) else reason
 
 
-def reason_against_ending(name: str) -> str | None:
+def reason_against_ending(name: str) -> Text | None:
     """Return why a file of this name is no image, or None where it may be one."""
     suffix = Path(name).suffix.lower()
-    return None if suffix in IMAGE_SUFFIXES else f"not an image file ({suffix or 'no ending'})"
+    if suffix in IMAGE_SUFFIXES:
+        return None
+    return Text("reason.not_image_suffix", {"suffix": suffix}) if suffix else Text("reason.not_image_no_suffix")
 
 
 def _is_link(entry: os.DirEntry[str]) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from breastai.data.decoders.decoder_table import file_header
 from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.text import Text
 
 # These words mean a mask wherever they stand.
 _MASK_WORDS = frozenset(
@@ -43,11 +44,9 @@ _NO_DICOM_ENDINGS = frozenset(IMAGE_SUFFIXES) - {".dcm", ".dicom"}
 # A picture of two values takes far fewer bits than this for each pixel, one of tissue more: what need not be decoded.
 _FEW_BITS = {".png": 1.5, ".webp": 1.0, ".jpg": 0.7, ".jpeg": 0.7}
 
-IN_FOLDER = "it lies in a folder of masks or crops ({name})"
-BY_NAME = "its name is that of a mask or crop"
-BY_HEADER = "its header says that it is a mask or crop ({said})"
-BY_PIXELS = "it has two grey values only, and the name of another image: a mask"
-TWO_VALUED = "it has two grey values only: a mask, not an image"
+BY_NAME = Text("reason.name_mask_or_crop")
+BY_PIXELS = Text("reason.two_grey_values_only")
+TWO_VALUED = Text("reason.two_valued")
 
 
 class _Name(NamedTuple):
@@ -72,14 +71,14 @@ def is_mask_folder(name: str, among_images: bool = False) -> bool:
     return bool(found & words) and not _NEGATIONS & words
 
 
-def masks_among(root: Path, files: Sequence[str], known: Collection[str] = ()) -> dict[str, str]:
+def masks_among(root: Path, files: Sequence[str], known: Collection[str] = ()) -> dict[str, Text]:
     """Return which of `files`, relative to `root`, are masks or crops of others, each with the reason.
 
     The first folder of a name is that of its class, whatever it is called. `known`: files that are images in any case.
     Headers are read of DICOM files alone, pixels of those few whose name begins with that of another.
     """
     names = [_taken_apart(file) for file in files]
-    found: dict[str, str] = {}
+    found: dict[str, Text] = {}
     for rule in (_in_mask_folders, _named_masks, _by_header, _in_region_folders, _named_after_another, _two_valued):
         left = [name for name in names if name.file not in found]
         found |= {file: reason for file, reason in rule(root, left) if file not in known}
@@ -112,14 +111,19 @@ def _plain(name: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(sign))
 
 
-def _in_mask_folders(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
+def in_mask_folder(name: str) -> Text:
+    """Return why what lies in a folder of this name is no image of a class."""
+    return Text("reason.lies_folder_masks_or", {"name": name})
+
+
+def _in_mask_folders(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
     for name in names:
         folder = next((folder for folder in name.folders if is_mask_folder(folder)), None)
         if folder is not None:
-            yield name.file, IN_FOLDER.format(name=folder)
+            yield name.file, in_mask_folder(folder)
 
 
-def _named_masks(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
+def _named_masks(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
     for name in names:
         if "mas" in name.stem or "segm" in name.stem or "ground" in name.stem or "contours" in name.stem:
             found = [pattern.fullmatch(name.stem) for pattern in (_ALONE, _ENDING, _BEGINNING)]
@@ -127,7 +131,7 @@ def _named_masks(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]
                 yield name.file, BY_NAME
 
 
-def _by_header(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
+def _by_header(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
     """Yield the DICOM files whose header says mask, and those that say crop where other images do not."""
     dicom = [name.file for name in names if name.ending not in _NO_DICOM_ENDINGS]
     said = {file: words for file in dicom if (words := _said(root / file))}
@@ -135,10 +139,10 @@ def _by_header(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
     crops = {file: words for file, words in said.items() if file not in masks and is_mask_folder(words, True)}
     if len(crops) == len(names) - len(masks):
         crops = {}
-    yield from ((file, BY_HEADER.format(said=words)) for file, words in (masks | crops).items())
+    yield from ((file, Text("reason.header_says_mask_or", {"said": words})) for file, words in (masks | crops).items())
 
 
-def _in_region_folders(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
+def _in_region_folders(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
     """Yield what lies in folders of crops and regions, of classes that have images elsewhere."""
     inside = {
         name.file: folder
@@ -148,10 +152,10 @@ def _in_region_folders(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str
     elsewhere = {name.class_folder for name in names if name.file not in inside}
     for name in names:
         if name.file in inside and name.class_folder in elsewhere:
-            yield name.file, IN_FOLDER.format(name=inside[name.file])
+            yield name.file, in_mask_folder(inside[name.file])
 
 
-def _named_after_another(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
+def _named_after_another(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
     """Yield case1_tumor where case1 lies beside it, in the same folder, the one above or one next to it.
 
     And case1/roi where case1 holds an image besides.
@@ -175,7 +179,7 @@ def _is_region_alone(name: _Name) -> bool:
     return found is not None and found["word"] in _REGIONS_ALONE
 
 
-def _two_valued(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, str]]:
+def _two_valued(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
     """Yield pictures of two values that have the stem of another image, alone or at the beginning of theirs."""
     stems = Counter((place, name.stem) for name in names for place in name.places)
     for name in names:

@@ -21,6 +21,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from breastai.domain.text import Text
 from breastai.engine.acceleration.hardware import matrix_gflops, processor_name
 from breastai.engine.acceleration.layer_benchmarks import (
     REPEATS,
@@ -41,10 +42,10 @@ _FAR_AHEAD = 1.5  # whole steps by our kernels so much faster than PyTorch's: no
 _NEAR_STEP = 1.05  # our kernels come first: among equals they take less memory
 _HOPELESS_STEP = 2.5  # a single step may fall into another program's work: only one this much slower is not timed again
 _FEW = 2  # images that tell plans far apart from one another
-_BY_TORCH = "channels last, all layers by PyTorch"
-_BY_WAYS = "channels last, each layer by its fastest ways"
-_JOINED = "the same with batch norms joined"
-_BY_KERNELS = "all depthwise convolutions by our kernels, which compute the batch norms before them"
+_BY_TORCH = "by_torch"
+_BY_WAYS = "by_ways"
+_JOINED = "joined"
+_BY_KERNELS = "by_kernels"
 _KERNELS = LayerImplementations(output="kernel", input_gradient="kernel", weight_gradient="kernel")
 
 # How many measurements are done, of how many.
@@ -96,7 +97,6 @@ def provisional_plan(model: nn.Module, purpose: TuningKey, folder: Path | None =
     It is the same whether or not one is kept: so the first run on a machine can be repeated bit for bit.
     """
     kept = _kept(_plan_file(model, purpose, folder))
-    why = "Not measured yet: the fastest way matters once the whole network learns, and is measured then."
     ways = dict.fromkeys(shapes_of(model, purpose.image_size).depthwise, _KERNELS)
     return purpose.plain().model_copy(
         update={
@@ -107,7 +107,7 @@ def provisional_plan(model: nn.Module, purpose: TuningKey, folder: Path | None =
             "depthwise": ways if AVAILABLE else {},
             "images_per_second": kept.images_per_second if kept is not None else None,
             "guessed": True,
-            "reasons": (why,),
+            "reasons": (Text("plan.later"),),
         }
     )
 
@@ -135,7 +135,7 @@ def tune(model: nn.Module, purpose: TuningKey) -> Choosing:
     started, threads = time.perf_counter(), purpose.threads
     plain = purpose.plain()
     if next(model.parameters()).device.type != "cpu":
-        return plain.model_copy(update={"reasons": ("Not on the processor: left to PyTorch.",)})
+        return plain.model_copy(update={"reasons": (Text("plan.device"),)})
     trial = copy.deepcopy(model)
     uninstall(trial)
     trial.requires_grad_(True)  # also where only a part learns at the moment
@@ -149,14 +149,14 @@ def tune(model: nn.Module, purpose: TuningKey) -> Choosing:
             yield min(done, total), total
     except StopIteration as end:
         plan: Plan = end.value
-    reasons = (*plan.reasons, f"Measuring took {time.perf_counter() - started:.1f} s.")
+    reasons = (*plan.reasons, Text("plan.took", {"seconds": time.perf_counter() - started}))
     return plan.model_copy(update={"reasons": reasons})
 
 
 def _measured(trial: nn.Module, plain: Plan, purpose: TuningKey) -> Generator[int, None, Plan]:
     """Choose the number type, the ways of single layers, then the plan."""
     threads, batch_size, dtype = purpose.threads, purpose.batch_size, purpose.dtype
-    chosen, reasons = (dtype, [f"{dtype} was asked for."]) if dtype else choose_dtype()
+    chosen, reasons = (dtype, [Text("plan.dtype_asked", {"dtype": dtype})]) if dtype else choose_dtype()
     shapes = shapes_of(trial, plain.image_size)
     by_torch = plain.model_copy(update={"dtype": chosen, "channels_last": True})
     candidates = {}
@@ -168,7 +168,7 @@ def _measured(trial: nn.Module, plain: Plan, purpose: TuningKey) -> Generator[in
         if shapes.depthwise:
             both = {_BY_KERNELS: by_kernels, _BY_TORCH: by_torch}
             taken = yield from _step_times(trial, both, _FEW)
-            reasons.append(f"To begin with: {_in_words(taken, _FEW)}")
+            reasons.append(Text("plan.to_begin_with", _speeds(taken, _FEW)))
             far_ahead = _FAR_AHEAD * taken[_BY_KERNELS] < taken[_BY_TORCH]
     if far_ahead:  # timing the ways of every layer would take longer than all else
         yield shapes.depthwise_timings()
@@ -187,7 +187,7 @@ def _measured(trial: nn.Module, plain: Plan, purpose: TuningKey) -> Generator[in
     reasons += found
     if threads >= 4:
         half = plan.model_copy(update={"threads": threads // 2})
-        plan, found = yield from _choose_plan(trial, {f"{threads} threads": plan, f"{threads // 2} threads": half})
+        plan, found = yield from _choose_plan(trial, {str(threads): plan, str(threads // 2): half})
         reasons += found
     if purpose.whole_fits:
         whole_s = _whole_step_s(trial, plan)
@@ -213,29 +213,29 @@ def _set_aside(threads: int) -> Iterator[None]:
 # --- number type -------------------------------------------------------------------------------
 
 
-def choose_dtype() -> tuple[Dtype, list[str]]:
+def choose_dtype() -> tuple[Dtype, list[Text]]:
     """Return bfloat16 where this processor multiplies it much faster, else float32, and why."""
     if not fast_bf16():
-        return "float32", ["float32: this processor has no instructions for bf16 matrices."]
+        return "float32", [Text("plan.no_bf16")]
     # In turns and the best of each: on a busy machine one long measurement may fall into another's pause.
     turns = [[matrix_gflops(kind) for kind in (torch.bfloat16, torch.float32)] for _ in range(REPEATS)]
     bf16, float32 = (max(speeds) for speeds in zip(*turns, strict=True))
-    measured = f"bf16 matrices at {bf16:.0f} GFLOP/s, float32 at {float32:.0f}"
+    measured = {"bf16": bf16, "float32": float32}
     if bf16 > _BF16_GAIN * float32:
-        return "bfloat16", [f"bfloat16: {measured}."]
-    return "float32", [f"float32: {measured}, too small a gain."]
+        return "bfloat16", [Text("plan.bf16", measured)]
+    return "float32", [Text("plan.bf16_too_slow", measured)]
 
 
 # --- whole steps -------------------------------------------------------------------------------
 
 
-def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> Generator[int, None, tuple[Plan, list[str]]]:
+def _choose_plan(model: nn.Module, candidates: dict[str, Plan]) -> Generator[int, None, tuple[Plan, list[Text]]]:
     """Return the plan with the fastest forward and backward pass, the first of near equals, and what was measured."""
     images = max(_FEW, next(iter(candidates.values())).batch_size // 4)  # enough to tell them apart
     taken = yield from _step_times(model, candidates, images)
     chosen = next(name for name in taken if taken[name] <= _NEAR_STEP * min(taken.values()))
     plan = candidates[chosen].model_copy(update={"images_per_second": round(1 / taken[chosen], 2)})
-    return plan, [f"{chosen}: {_in_words(taken, images)}"]
+    return plan, [Text("plan.chosen", {"candidate": _candidate(chosen), **_speeds(taken, images)})]
 
 
 def _step_times(model: nn.Module, candidates: dict[str, Plan], images: int) -> Generator[int, None, dict[str, float]]:
@@ -265,9 +265,16 @@ def _whole_step_s(model: nn.Module, plan: Plan) -> float:
     return taken
 
 
-def _in_words(taken: dict[str, float], images: int) -> str:
-    speeds = ", ".join(f"{name} {1 / image_s:.1f}" for name, image_s in taken.items())
-    return f"images a second forward and backward, {images} at a time: {speeds}."
+def _speeds(taken: dict[str, float], images: int) -> dict[str, int | list[Text]]:
+    """Return the images a second of each candidate, as plan.chosen names them."""
+    speeds = [
+        Text("plan.speed", {"candidate": _candidate(name), "speed": 1 / image_s}) for name, image_s in taken.items()
+    ]
+    return {"images": images, "speeds": speeds}
+
+
+def _candidate(name: str) -> Text:
+    return Text("plan.candidate.threads", {"threads": int(name)}) if name.isdigit() else Text(f"plan.candidate.{name}")
 
 
 def _step(model: nn.Module, plan: Plan, batch: int, size: int) -> None:

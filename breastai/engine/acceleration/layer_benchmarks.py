@@ -8,17 +8,19 @@ import copy
 import functools
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from breastai.domain.text import Text
 from breastai.engine.acceleration import depthwise, pointwise
 from breastai.engine.acceleration.simd_builder import AVAILABLE
 from breastai.engine.acceleration.tuning_plan import Dtype, LayerImplementations, PointwiseImplementations
 
 Name = TypeVar("Name", bound=str)
+Measured = dict[str, Text | float]
 REPEATS = 3
 _HOPELESS = 1.5  # a way this much slower than the best so far is not timed again
 _NEAR = 1.15
@@ -34,9 +36,9 @@ class DepthwiseShape:
     window: depthwise.Window
     biased: bool
 
-    def __str__(self) -> str:
+    def params(self) -> dict[str, int]:
         w = self.window
-        return f"{w.size}x{w.size} stride {w.stride} on {self.channels}x{w.height}x{w.width}"
+        return {"size": w.size, "stride": w.stride, "channels": self.channels, "height": w.height, "width": w.width}
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class PixelShape:
     height: int
     width: int
 
-    def __str__(self) -> str:
-        return f"{self.channels} to {self.out_channels} channels on {self.height}x{self.width}"
+    def params(self) -> dict[str, int]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -96,31 +98,31 @@ def shapes_of(model: nn.Module, image_size: int) -> Shapes:
 
 def choose_depthwise(
     shapes: Mapping[str, DepthwiseShape], batch_size: int, dtype: Dtype
-) -> Generator[int, None, tuple[dict[str, LayerImplementations], list[str]]]:
+) -> Generator[int, None, tuple[dict[str, LayerImplementations], list[Text]]]:
     """Return the ways by layer, and what was measured."""
     chosen: dict[DepthwiseShape, LayerImplementations] = {}
-    reasons = []
+    reasons: list[Text] = []
     for shape in dict.fromkeys(shapes.values()):
         chosen[shape], times = yield from _depthwise_ways(shape, batch_size, dtype)
-        reasons.append(f"depthwise {shape}: {times}.")
+        reasons.append(Text("plan.depthwise", {**shape.params(), **times}))
     return {name: chosen[shape] for name, shape in shapes.items()}, reasons
 
 
 def choose_pointwise(
     shapes: Mapping[str, PixelShape], batch_size: int, dtype: Dtype
-) -> Generator[int, None, tuple[dict[str, PointwiseImplementations], list[str]]]:
+) -> Generator[int, None, tuple[dict[str, PointwiseImplementations], list[Text]]]:
     """Return the ways by layer, and what was measured."""
     chosen: dict[PixelShape, PointwiseImplementations] = {}
-    reasons = []
+    reasons: list[Text] = []
     for shape in dict.fromkeys(shapes.values()):
         chosen[shape], times = yield from _pixel_ways(shape, batch_size, dtype)
-        reasons.append(f"pointwise {shape}: {times}.")
+        reasons.append(Text("plan.pointwise", {**shape.params(), **times}))
     return {name: chosen[shape] for name, shape in shapes.items()}, reasons
 
 
 def _depthwise_ways(
     shape: DepthwiseShape, batch_size: int, dtype: Dtype
-) -> Generator[int, None, tuple[LayerImplementations, str]]:
+) -> Generator[int, None, tuple[LayerImplementations, Measured]]:
     kind = getattr(torch, dtype)
     window, channels = shape.window, shape.channels
     x = _random(batch_size, channels, window.height, window.width, kind)
@@ -142,12 +144,12 @@ def _depthwise_ways(
     chosen = LayerImplementations(
         output=output[0], input_gradient=input_gradient[0], weight_gradient=weight_gradient[0]
     )
-    return chosen, _in_words(output, input_gradient, weight_gradient)
+    return chosen, _measured(output, input_gradient, weight_gradient)
 
 
 def _pixel_ways(
     shape: PixelShape, batch_size: int, dtype: Dtype
-) -> Generator[int, None, tuple[PointwiseImplementations, str]]:
+) -> Generator[int, None, tuple[PointwiseImplementations, Measured]]:
     kind = getattr(torch, dtype)
     x = _random(batch_size, shape.channels, shape.height, shape.width, kind)
     dy = _random(batch_size, shape.out_channels, shape.height, shape.width, kind)
@@ -165,14 +167,16 @@ def _pixel_ways(
     chosen = PointwiseImplementations(
         output=output[0], input_gradient=input_gradient[0], weight_gradient=weight_gradient[0]
     )
-    return chosen, _in_words(output, input_gradient, weight_gradient)
+    return chosen, _measured(output, input_gradient, weight_gradient)
 
 
-def _in_words(*timed: tuple[str, float]) -> str:
-    names = ("output", "input gradient", "weight gradient")
-    return ", ".join(
-        f"{name} by {way} in {1e3 * taken:.2f} ms" for name, (way, taken) in zip(names, timed, strict=True)
-    )
+def _measured(*timed: tuple[str, float]) -> Measured:
+    """Return the way and the milliseconds of each pass, as plan.depthwise and plan.pointwise name them."""
+    passes = zip(("output", "input_gradient", "weight_gradient"), timed, strict=True)
+    found: Measured = {}
+    for name, (way, taken) in passes:
+        found |= {name: Text(f"plan.way.{way}"), f"{name}_ms": 1e3 * taken}
+    return found
 
 
 def _random(images: int, channels: int, height: int, width: int, dtype: torch.dtype) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.text import Text
 from breastai.engine.acceleration import batch_norm, depthwise, fused_blocks, pointwise
 from breastai.engine.acceleration.simd_builder import AVAILABLE
 
@@ -61,7 +62,7 @@ class Plan(StoredDocument):
     torch_version: str = ""
     images_per_second: float | None = None
     guessed: bool = False
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Text | str, ...] = ()
 
     @property
     def training_dtype(self) -> torch.dtype:
@@ -73,7 +74,7 @@ class Plan(StoredDocument):
 
     def explanation(self) -> str:
         """Return in words what was chosen and why."""
-        return "\n".join(self.reasons)
+        return "\n".join(map(str, self.reasons))
 
 
 def plain_plan(architecture: str, image_size: int, batch_size: int, threads: int) -> Plan:
@@ -87,7 +88,7 @@ def plain_plan(architecture: str, image_size: int, batch_size: int, threads: int
         channels_last=False,
         joined=False,
         depthwise={},
-        reasons=("Nothing was measured: float32, as PyTorch does it.",),
+        reasons=(Text("plan.not_measured"),),
     )
 
 

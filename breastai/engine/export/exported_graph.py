@@ -176,7 +176,7 @@ def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLi
         "data_sha256": data_sha256(loaded),
         "epoch": manifest.epoch,
         "metrics": {name: value for name, value in manifest.metrics.items() if isinstance(value, int | float)},
-        "split": manifest.split.description,
+        "split": str(manifest.split.description),
         "pretrained": manifest.pretrained,
         "references": references.model_dump(mode="json"),
     }

@@ -14,8 +14,10 @@ from breastai.domain.catalog import EXPORT_FORMATS, ExportFormat
 from breastai.domain.decision_rule import NoveltyLimit
 from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportLosesAccuracy
 from breastai.domain.events import Event, ExportComplete, Log, ProgressUpdate
+from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import Export
 from breastai.domain.records import PairedFigure
+from breastai.domain.text import Text
 from breastai.engine.export.exported_graph import as_input, checkpoint_answer, compare, exported_graph, metadata
 from breastai.engine.export.onnx_file import (
     answer_of,
@@ -55,7 +57,7 @@ class Source:
     workspace: Workspace
     form: ExportFormat
     images: np.ndarray
-    compared: str
+    compared: Text | str
     phantoms: np.ndarray
 
 
@@ -68,7 +70,7 @@ def export_at_end(checkpoint: str, workspace: Workspace) -> Iterator[Event]:
             level="warning",
             code="export.failed",
             message=f"The run is complete, but its best epoch could not be exported to ONNX: {error}",
-            params={"reason": str(error)},
+            params={"reason": error.text if isinstance(error, BreastAIError) else str(error)},
         )
 
 
@@ -77,21 +79,23 @@ class Written:
     """How far the written model is from the checkpoint, and on what they were compared."""
 
     difference: float
-    compared: str
+    compared: Text | str
     figures: dict[str, PairedFigure] = field(default_factory=dict)
 
 
 def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     """Export a checkpoint; raise ExportMismatch, and leave nothing behind, when the answers are not the same."""
     if job.format not in EXPORT_FORMATS:
-        raise ConfigInvalid([f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {job.format!r}"])
-    yield ProgressUpdate(stage="exporting", message="Loading the checkpoint")
+        raise ConfigInvalid(
+            [describe_mismatch("format", Text("expected.one_of", {"options": list(EXPORT_FORMATS)}), repr(job.format))]
+        )
+    yield ProgressUpdate(stage="exporting", text=Text("progress.loading_checkpoint"))
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     source = source_of(loaded, workspace, EXPORT_FORMATS[job.format])
     form = source.form
     target = workspace.exports_dir / form.folder / f"{loaded.manifest.run_id}_{loaded.manifest.kind}{form.suffix}"
     private_folder(target.parent)
-    yield ProgressUpdate(stage="exporting", message=f"Writing {job.format}")
+    yield ProgressUpdate(stage="exporting", text=Text("progress.writing_format", {"format": job.format}))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
         written = Path(folder) / target.name
         found = _WRITERS[job.format](source, written)
@@ -114,9 +118,9 @@ def source_of(loaded: Loaded, workspace: Workspace, form: ExportFormat) -> Sourc
     """Gather what an export needs; phantoms stand in for validation images that are gone."""
     phantoms = reference_images(loaded.manifest.config.preprocessing, loaded.manifest.image_size)
     images = split_images(loaded, workspace, "val", _COMPARED_IMAGES).images
-    compared = f"{len(images)} validation images and {len(phantoms)} phantoms"
+    compared = Text("reason.validation_images_phantoms", {"images": len(images), "phantoms": len(phantoms)})
     if not len(images):
-        compared = f"{len(phantoms)} phantoms (the validation images are gone)"
+        compared = Text("reason.phantoms_validation_images_gone", {"phantoms": len(phantoms)})
     return Source(loaded, workspace, form, np.concatenate([images, phantoms]), compared, phantoms)
 
 

@@ -10,6 +10,7 @@ from breastai.data.decoders.decoder import Decoded, Header
 from breastai.data.preprocessing.breast_region import Region
 from breastai.domain.events import Event, ModelAnswer, ProgressUpdate
 from breastai.domain.jobs import AskCheckpoints
+from breastai.domain.text import Text
 from breastai.engine.inference.evaluation_job import AnsweringCheckpoint, checkpoint_of
 from breastai.engine.inference.heat_maps import Heat, explain_image
 from breastai.engine.network.checkpoint_io import load_checkpoint
@@ -24,7 +25,7 @@ _MAP_SIDE = 256
 
 def ask_checkpoints(job: AskCheckpoints, workspace: Workspace) -> Iterator[Event]:
     """Ask checkpoints, and exported models beside them; raise what opening one of them raises."""
-    yield ProgressUpdate(stage="predicting", message="Loading the model")
+    yield ProgressUpdate(stage="predicting", text=Text("progress.loading_model"))
     models = {
         name: answer_export(workspace, name)
         if name.endswith(".onnx")
@@ -36,8 +37,8 @@ def ask_checkpoints(job: AskCheckpoints, workspace: Workspace) -> Iterator[Event
         yield event
         if done < len(job.images):
             done += 1
-            message = f"{done} of {len(job.images)} images"
-            yield ProgressUpdate(stage="predicting", message=message, progress=done / len(job.images))
+            text = Text("progress.images", {"done": done, "total": len(job.images)})
+            yield ProgressUpdate(stage="predicting", text=text, progress=done / len(job.images))
 
 
 def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked:

@@ -34,6 +34,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import ImageUse, JudgedCase, Overlap
+from breastai.domain.text import Text
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.evaluation import Predictions, forward, predict_batches, statistics_of
 from breastai.engine.network.models import normalize
@@ -145,7 +146,11 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     folder, _ = labelled_folder(workspace.resolve(job.data), job.split)
     here = yield from predict_labelled(first, folder, workspace)
     there = yield from predict_labelled(second, folder, workspace)
-    notes = [f"{asked.loaded.files.name}: {note}" for asked in (here, there) for note in _seen_notes(asked)]
+    notes = [
+        Text("note.of_checkpoint", {"checkpoint": asked.loaded.files.name, "note": note})
+        for asked in (here, there)
+        for note in _seen_notes(asked)
+    ]
     if here.patients is None:
         notes.append(PATIENTS_UNKNOWN)
     order = [found.index(name) for name in expected]
@@ -180,7 +185,7 @@ def predict_labelled(
     manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
     model = loaded.model.to(runtime.device)
-    yield ProgressUpdate(stage="preparing", message="Reading images")
+    yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
     if folder is None:
         images, skipped = validation_images(manifest.config, manifest.split, workspace.root)
     else:
@@ -212,7 +217,7 @@ def predict_labelled(
             return LabelledPredictions(loaded, images, skipped, step, patients, overlap)
         yield ProgressUpdate(
             stage="evaluating",
-            message=f"Evaluating: {step} of {len(images)} images",
+            text=Text("progress.evaluating", {"done": step, "total": len(images)}),
             progress=step / len(images),
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),
         )
@@ -229,14 +234,14 @@ def _overlap(
     salt = project_salt(workspace)
     found = yield from run_with_progress(lambda report: find_overlap(known, images, patients, salt, report), _looking)
     for seen in seen_before(found):
-        yield Log(level="warning", code=seen.code, message=seen.text, params=seen.params)
+        yield Log(level="warning", code=seen.code.removeprefix("log."), message=str(seen), params=seen.params)
     return found
 
 
 def _looking(done: int, total: int) -> Event:
     return ProgressUpdate(
         stage="auditing",
-        message=f"Looking for images the model has seen: {done} of {total} %",
+        text=Text("progress.seen", {"done": done, "total": total}),
         batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
     )
 
@@ -291,37 +296,31 @@ def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     )
 
 
-def _notes(asked: LabelledPredictions, opened: int) -> list[str]:
+def _notes(asked: LabelledPredictions, opened: int) -> list[Text]:
     """Return what a reader must know to believe the figures."""
     loaded, patients_known = asked.loaded, asked.patients is not None
-    notes = [f"The model's own split: {loaded.manifest.split.description}.", *_seen_notes(asked)]
+    notes = [Text("note.own_split", {"split": loaded.manifest.split.description}), *_seen_notes(asked)]
     if not loaded.manifest.decision.n:
-        notes.append("The probabilities are not calibrated: this checkpoint keeps no decision rule.")
+        notes.append(Text("note.not_calibrated"))
     if loaded.novelty is None:
-        notes.append("This checkpoint can't tell images unlike those it was judged on: none is referred for that.")
+        notes.append(Text("note.no_novelty"))
     if not patients_known:
         notes.append(PATIENTS_UNKNOWN)
     if opened > 1:
-        notes.append(
-            f"These images have now been judged {opened} times in this workspace: whoever chose by the figures before "
-            "will find the next ones too good."
-        )
+        notes.append(Text("note.opened", {"count": opened}))
     return notes
 
 
-def _seen_notes(asked: LabelledPredictions) -> list[str]:
+def _seen_notes(asked: LabelledPredictions) -> list[Text]:
     """Return in words what the model has seen of these images before, or what of that can't be told."""
     split, hashes = asked.loaded.manifest.split, set(asked.images.hashes)
     learnt, watched = len(hashes & set(split.train_sha256)), len(hashes & set(split.val_sha256))
-    notes = [f"{learnt} of these images also trained the model, so the results are optimistic."] if learnt else []
+    notes = [Text("note.trained", {"count": learnt})] if learnt else []
     if watched:
-        notes.append(
-            f"{watched} of these images were also used to choose the best epoch, the calibration, the threshold and when "
-            "to refer, so the results are optimistic."
-        )
+        notes.append(Text("note.validated", {"count": watched}))
     if asked.overlap is None:
         return [*notes, NO_FINGERPRINTS]
-    return [*notes, *(seen.text for seen in seen_before(asked.overlap))]
+    return [*notes, *seen_before(asked.overlap)]
 
 
 @dataclass(frozen=True)

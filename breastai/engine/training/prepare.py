@@ -12,6 +12,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import ProcessesDiffer
 from breastai.domain.events import BatchProgress, ProgressUpdate
 from breastai.domain.stored_config import StoredConfig
+from breastai.domain.text import Text
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.allocator import keep_freed_memory
 from breastai.engine.acceleration.autotune import TuningKey, plan_for, provisional_plan
@@ -85,14 +86,14 @@ def prepare_network(model: Classifier, config: Config, runtime: Runtime, plan: P
     return runtime
 
 
-def progress_of(steps: Generator[tuple[int, int], None, Made], message: str) -> Generator[ProgressUpdate, None, Made]:
-    """Tell as events, with `message`, how far the building or measuring is; return what comes of it."""
+def progress_of(steps: Generator[tuple[int, int], None, Made], text: Text) -> Generator[ProgressUpdate, None, Made]:
+    """Tell as events, with `text`, how far the building or measuring is; return what comes of it."""
     try:
         while True:
             done, total = next(steps)
             yield ProgressUpdate(
                 stage="tuning",
-                message=message,
+                text=text,
                 batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
             )
     except StopIteration as end:

@@ -17,6 +17,7 @@ from breastai.domain.early_stopping import EarlyStopping
 from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
 from breastai.domain.run_history import final_metrics
+from breastai.domain.text import Text
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.tuning_plan import Plan
 from breastai.engine.network.checkpoint_io import (
@@ -192,6 +193,7 @@ def model_loaded(
         dtype=run.runtime.describe_dtype(),
         threads=run.runtime.threads,
         plan=run.plan.explanation() if run.plan else None,
+        plan_reasons=list(run.plan.reasons) if run.plan else [],
         expected_s=expected_s,
         peak_memory_gb=round(run.memory.held_gb + run.memory.needed_gb, 1) if run.memory else None,
         again=again,
@@ -237,7 +239,9 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
     for images in prepared.values():
         yield from images.logs()
     if run.cases.cache_note:
-        yield Log(level="warning", code="data.cache", message=run.cases.cache_note)
+        yield Log(
+            level="warning", code="data.cache", message=str(run.cases.cache_note), params={"note": run.cases.cache_note}
+        )
 
 
 def batch_cut(config: Config, memory: MemoryRecord) -> Log:
@@ -351,7 +355,7 @@ def restore(run: Run, manifest: Manifest) -> None:
     """Put a run back where it was when the manifest of its verified `last` was written; raise CheckpointDamaged."""
     files = run.files("last")
     if manifest.state is None or manifest.state_file is None:
-        raise CheckpointDamaged(files.name, "it holds no state to resume from")
+        raise CheckpointDamaged(files.name, Text("reason.holds_no_state_resume"))
     run.learner.optimizer.zero_grad(set_to_none=True)
     load_weights(run.learner.model, files)
     tensors = load_tensors(files.weights.parent / manifest.state_file)

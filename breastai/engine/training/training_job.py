@@ -23,6 +23,7 @@ from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, Train
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.records import AuditRecord, SplitFile, TwinGroup
 from breastai.domain.stored_config import stored_config
+from breastai.domain.text import Text
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
 from breastai.storage.atomic_checkpoint import fallback_log, load_newest_valid
 from breastai.storage.checkpoints import FINGERPRINTS, Manifest, checkpoint_files
@@ -63,7 +64,7 @@ def resume(job: Resume, workspace: Workspace, world: ProcessGroup = SINGLE_PROCE
         return
     manifest = found.manifest
     if manifest.state is None:
-        raise CheckpointDamaged(files.name, "it holds no state to resume from")
+        raise CheckpointDamaged(files.name, Text("reason.holds_no_state_resume"))
     config, state = _lasting(manifest.config, job.epochs), manifest.state
     if job.epochs is not None:
         state = {**state, "stopping": {**state["stopping"], "waited": 0}}  # whoever asks for more gets more
@@ -169,7 +170,7 @@ def _cases(
     inventory: Inventory,
 ) -> Generator[Event, None, Cases]:
     """Read every image, split them and keep the split."""
-    yield ProgressUpdate(stage="preparing", message="Reading images")
+    yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
     # A resumed run keeps its split, whatever an audit would say today.
     saved = saved_split(config, workspace, run_id if resumed else None)
     try:

@@ -140,7 +140,7 @@ class Session:
         elif isinstance(event, Error) and self.study.state == "running" and ends_job(event):
             # A worker that is gone leaves a study as a power failure does.
             self.study = self.study.with_end(
-                "interrupted" if event.code.startswith("worker.") else "failed", event.message
+                "interrupted" if event.code.startswith("worker.") else "failed", event.text
             )
 
     def _forget(self, event: RunDeleted) -> None:

@@ -9,12 +9,12 @@ from websockets.exceptions import ConnectionClosed
 from breastai import __version__
 from breastai.domain import catalog
 from breastai.domain.config import Config
-from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests, all_errors
+from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
-from breastai.domain.sentences import SENTENCES_FR
+from breastai.domain.text import Text
 from breastai.server.connections.broadcast import Client, SocketClient
 from breastai.server.connections.throttled_connection import ThrottledConnection
 from breastai.server.jobs.job_runner import SERVER_LOG
@@ -134,11 +134,11 @@ def _refuse(services: Services, client: Client, message: str | bytes, error: Bre
 async def _welcome(services: Services) -> ConnectionEstablished:
     """Return the first message, its snapshot still to be set. A bad config.json is told of, and the defaults shown."""
     await restore(services)
-    problem: str | None = None
+    problem: Text | None = None
     try:
         config = await asyncio.to_thread(workspace_config, services.workspace)
     except BreastAIError as error:
-        config, problem = Config(), str(error)
+        config, problem = Config(), error.text
     try:
         interrupted = await asyncio.to_thread(interrupted_runs, services.workspace)
     except OSError as error:
@@ -168,8 +168,6 @@ _CATALOG = {
     "monitors": dict(MONITORS),
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
-    "sentences_fr": [list(pair) for pair in SENTENCES_FR],
-    "errors": {code: kind.template for code, kind in all_errors().items()},
     "image_suffixes": list(catalog.IMAGE_SUFFIXES),
     "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
 }

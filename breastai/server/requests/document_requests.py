@@ -7,7 +7,9 @@ from typing import Any
 from breastai.domain.config import Config, overlay, parse_config, preset, read_config_file
 from breastai.domain.errors import ConfigInvalid, ConfigNotWritable, DocumentNotFound
 from breastai.domain.events import ConfigChecked, ConfigDeleted, ConfigSaved, Document, DocumentsList, Event
+from breastai.domain.faults import describe_fault
 from breastai.domain.requests import CheckConfig, DeleteConfig, GetDocument, ListDocuments, SaveConfig
+from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.server.connections.broadcast import Client
 from breastai.server.requests.request_registry import handles
@@ -31,7 +33,7 @@ def _saved(services: Services, values: dict[str, Any], whole: bool) -> ConfigSav
     config = parse_config(overlay(base, nest_settings(values)))
     if config.server != parse_config({"server": before.get("server", {})}).server:
         # Else any page that may connect could open any folder, or the network.
-        raise ConfigInvalid(["server: this section can only be changed in config.json itself"])
+        raise ConfigInvalid([describe_fault("server", Text("fault.server_section"))])
     services.data_roots.check_saved(config, [_readable(before)])
     content = json.dumps(config.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
     try:
@@ -67,10 +69,11 @@ async def delete_config(services: Services, client: Client, request: DeleteConfi
 
 @handles(CheckConfig)
 async def check_config(services: Services, client: Client, request: CheckConfig) -> Event:
-    return ConfigChecked(problems=await asyncio.to_thread(_problems, services.workspace, request))
+    faults = await asyncio.to_thread(_problems, services.workspace, request)
+    return ConfigChecked(problems=[str(fault) for fault in faults], faults=faults)
 
 
-def _problems(workspace: Workspace, request: CheckConfig) -> list[str]:
+def _problems(workspace: Workspace, request: CheckConfig) -> list[Text | str]:
     try:
         layers = [preset(request.preset)] if request.preset is not None else []
         layers.append(nest_settings(request.config))
@@ -79,7 +82,7 @@ def _problems(workspace: Workspace, request: CheckConfig) -> list[str]:
         else:
             workspace_config(workspace, *layers)
     except ConfigInvalid as error:
-        return error.problems
+        return list(error.problems)
     return []
 
 

@@ -102,7 +102,7 @@
     function answerOf(answer, said) {
       const { prediction } = said;
       const title = make("h5", {}, name(said.model));
-      if (prediction.error !== null) return make("section", { class: "model-answer" }, title, make("p", { class: "banner error" }, BreastAI.elements.said(prediction.error)));
+      if (prediction.error !== null) return make("section", { class: "model-answer" }, title, make("p", { class: "banner error" }, BreastAI.elements.said(prediction.error_text ?? prediction.error)));
       return make(
         "section",
         { class: "model-answer" },

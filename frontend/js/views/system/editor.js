@@ -81,7 +81,7 @@
       else {
         const answer = await connection.request("check_config", { config: parsed.value, whole: true }).catch(() => null);
         if (answer === null || box.text() !== text) return;
-        faults = answer.problems.map((/** @type {string} */ line) => ({ row: jsonPlaces.rowOfPath(text, BreastAI.settings.pathOf(line) ?? ""), text: BreastAI.i18n.problem(line) }));
+        faults = answer.faults.map((/** @type {Wire.Text | string} */ fault) => ({ row: jsonPlaces.rowOfPath(text, BreastAI.settings.pathOf(fault) ?? ""), text: BreastAI.i18n.say(fault) }));
       }
       box.mark(faults);
       tell();

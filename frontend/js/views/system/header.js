@@ -114,7 +114,7 @@
         showOffline(state.connection);
         const fault = state.welcome?.config_error ?? null;
         byId("config-error").hidden = fault === null;
-        byId("config-error").textContent = fault === null ? "" : t("offline.config_error", { reason: BreastAI.i18n.spoken(fault) ?? fault });
+        byId("config-error").textContent = fault === null ? "" : t("offline.config_error", { reason: fault });
       },
       /** @param {State} state */
       slice: (state) => [state.connection, state.welcome],

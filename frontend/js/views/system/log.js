@@ -10,10 +10,10 @@
 
   /** @param {LineContent} line @returns {string} */
   function textOf(line) {
-    if (line.key !== undefined) return t(line.key, BreastAI.i18n.told(line.params));
+    if (line.key !== undefined) return t(line.key, line.params);
     if (line.code) {
       const key = `log.${line.code}`;
-      if (BreastAI.i18n.has(key)) return t(key, { ...BreastAI.i18n.told(line.params), message: BreastAI.i18n.spoken(line.message ?? "") ?? line.message });
+      if (BreastAI.i18n.has(key)) return t(key, { message: line.message, ...line.params });
       if (BreastAI.i18n.has(`error.${line.code}`)) return BreastAI.i18n.errorText({ code: line.code, message: line.message ?? "", params: line.params });
     }
     return line.message || t("error.unknown", { code: line.code ?? "" });

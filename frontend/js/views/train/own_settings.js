@@ -8,7 +8,7 @@
 
   /**
    * @param {Context} context
-   * @param {{ order: () => { config: Record<string, unknown>, preset?: string }, effective: () => Record<string, unknown>, use: (config: Record<string, unknown>) => void, told: (problems: string[]) => void }} form
+   * @param {{ order: () => { config: Record<string, unknown>, preset?: string }, effective: () => Record<string, unknown>, use: (config: Record<string, unknown>) => void, told: (problems: (Wire.Text | string)[]) => void }} form
    */
   function create({ connection, store }, { order, effective, use, told }) {
     /** @type {number | undefined} */
@@ -23,7 +23,7 @@
         const mine = asked;
         const { config, preset } = order();
         const answer = await connection.request("check_config", preset === undefined ? { config } : { config, preset }).catch(() => null);
-        if (answer !== null && mine === asked) told(answer.problems);
+        if (answer !== null && mine === asked) told(answer.faults);
       }, CHECK_AFTER_MS);
     }
 
@@ -36,7 +36,7 @@
       }
       const answer = await connection.request("check_config", { config: parsed.value, whole: true }).catch(() => null);
       if (answer === null) return;
-      if (answer.problems.length) store.dispatch({ type: "@failed", code: "config.invalid", params: { problems: answer.problems }, message: "" });
+      if (answer.faults.length) store.dispatch({ type: "@failed", code: "config.invalid", params: { problems: answer.faults }, message: "" });
       else use(parsed.value);
     }
 
@@ -53,9 +53,9 @@
       download.saveText("config.json", `${JSON.stringify(config, null, 2)}\n`, "application/json");
     });
 
-    /** Faults that belong to no field of the form. @param {string[]} lines */
+    /** Faults that belong to no field of the form. @param {(Wire.Text | string)[]} lines */
     function showRest(lines) {
-      fill(byId("settings-problems"), ...lines.map((line) => make("li", { text: BreastAI.i18n.problem(line) })));
+      fill(byId("settings-problems"), ...lines.map((line) => make("li", { text: BreastAI.i18n.say(line) })));
     }
 
     return { check, showRest };

@@ -70,7 +70,7 @@
     if (progress.epoch !== null && epochs !== null) {
       parts.push(t("run.epoch_of", { epoch: format.integer(progress.epoch), epochs: format.integer(epochs) }));
     } else {
-      const words = BreastAI.i18n.spoken(progress.message);
+      const words = BreastAI.i18n.say(progress.text ?? progress.message);
       if (words) parts.push(words);
     }
     if (batches !== null && batches.current_loss !== null) parts.push(`${t("figure.loss_now")} ${format.figure(batches.current_loss)}`);

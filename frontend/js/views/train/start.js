@@ -21,7 +21,7 @@
     /** @type {Wire.ConnectionEstablished | null} */
     let drawnFor = null;
     let folderTouched = false;
-    /** @type {string[]} what the server says of the form as it is */
+    /** @type {(Wire.Text | string)[]} what the server says of the form as it is */
     let checked = [];
     /** @type {unknown} the configuration taken over last */
     let taken = null;
@@ -82,7 +82,7 @@
       const found = new Map();
       for (const line of [...store.state().problems, ...checked]) {
         const path = settings.pathOf(line);
-        if (path !== null) found.set(path, BreastAI.i18n.problem(line));
+        if (path !== null) found.set(path, BreastAI.i18n.say(line));
       }
       return found;
     }

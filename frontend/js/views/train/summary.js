@@ -48,7 +48,7 @@
     if (model.expected_s !== null) facts.push([t("model.expected"), t("model.about", { duration: format.duration(model.expected_s) })]);
     if (model.peak_memory_gb !== null) facts.push([t("model.memory"), t("model.at_most", { memory: format.number(model.peak_memory_gb, 1) })]);
     // A plan tells of every layer: long, and read by few.
-    const plan = model.plan ? make("details", {}, make("summary", { text: t("model.plan") }), make("ul", {}, ...model.plan.split("\n").map((line) => make("li", {}, said(line))))) : null;
+    const plan = model.plan ? make("details", {}, make("summary", { text: t("model.plan") }), make("ul", {}, ...(model.plan_reasons?.length ? model.plan_reasons : model.plan.split("\n")).map((line) => make("li", {}, said(line))))) : null;
     const warning = model.weights === "none" ? make("p", { class: "banner warning", text: t("model.from_scratch") }) : null;
     return [warning, terms(facts), plan];
   }
