@@ -34,14 +34,10 @@ from breastai.commands import (
     verify,
 )
 from breastai.commands.language import set_language
+from breastai.commands.options import TyperException
 from breastai.commands.output import show_failure
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
 from breastai.texts.catalogue import languages, system_language
-
-try:
-    from typer import TyperException
-except ImportError:  # older releases stand on Click and raise what it raises
-    from click import ClickException as TyperException  # type: ignore[no-redef,assignment,import-not-found,unused-ignore]
 
 STOPPED = 130
 

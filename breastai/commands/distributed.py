@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import TyperException
 
 from breastai.commands.language import set_language
-from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, TyperException, WorkspaceOption
 from breastai.commands.output import open_output, show_failure
 from breastai.commands.run_job import exit_status, require_training_packages
 from breastai.commands.train import EpochsOption

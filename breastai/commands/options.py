@@ -6,6 +6,20 @@ from typing import Annotated
 
 import typer
 
+try:
+    from typer import TyperException
+except ImportError:  # older releases stand on Click and raise what it raises
+    from click import ClickException as TyperException  # type: ignore[no-redef,assignment,import-not-found,unused-ignore]
+
+__all__ = [
+    "CURRENT_FOLDER",
+    "ClusterOption",
+    "JsonOption",
+    "TyperException",
+    "WorkspaceOption",
+    "cluster_assignments",
+]
+
 WorkspaceOption = Annotated[
     Path,
     typer.Option(

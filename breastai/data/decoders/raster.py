@@ -63,7 +63,7 @@ _SIGNATURES = (
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 # Decoding tells what it finds by exceptions; odd metadata is nothing the user can act on.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+(cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging).setLogLevel(0)  # silent; OpenCV 5 moved it
 
 
 def _check_start(path: Path, name: str, beginning: bytes) -> None:
@@ -92,7 +92,7 @@ def decode_raster(content: bytes, name: str, number: int | None, bit_depth: BitD
     if width * height > MAX_PIXELS:
         raise ImageUnreadable(name, too_large(width, height))
     # Asked before loading, which forgets it.
-    sixteen_bits = any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
+    sixteen_bits = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     is_misread = _ycbcr_taken_for_rgbx(image)
     try:
         image.load()
