@@ -163,6 +163,7 @@ def test_a_planted_copy_is_found_and_nothing_else(change: str) -> None:
     assert found.groups == tuple((number, number + 40) for number in range(40))
 
 
+@pytest.mark.standard
 def test_of_real_images_nearly_all_planted_copies_are_found_and_few_images_are_grouped(shared_data: Path) -> None:
     folder = scan(shared_data / "busi" / "val")
     images = [read_image(folder.path(number)) for number in range(len(folder))]

@@ -608,6 +608,7 @@ def served(workspace, worker_command):
         thread.join(30)
 
 
+@pytest.mark.standard
 def test_nothing_that_the_description_allows_is_a_fault_of_the_server(tmp_path):
     load_all_checks()
     names = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
