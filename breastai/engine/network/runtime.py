@@ -58,7 +58,8 @@ def available_cores() -> int:
 
 def fast_bf16() -> bool:
     """Return whether this processor multiplies bf16 matrices in hardware (AVX-512 bf16 or AMX), as far as torch tells."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch do not tell
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # older releases have none
+    capabilities: dict[str, object] = tell()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
