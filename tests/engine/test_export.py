@@ -106,14 +106,14 @@ def test_a_checkpoint_whose_novelty_knows_no_image_statistics_still_opens_and_an
     images = reference_images(loaded.manifest.config.preprocessing, 32, 4)
     rule, known = loaded.manifest.decision, loaded.novelty
     assert known is not None and known.statistics is not None and rule.novelty is not None
-    limit = dataclasses.replace(rule.novelty, parts=())
+    limit = rule.novelty.model_copy(update={"parts": ()})
     kept = pack_novelty(OutOfDistribution(known.features, limit))
     assert set(kept) == {f"novelty.{name}" for name in ("mean", "directions", "variances", "rest")}
     save_tensors(loaded.model.state_dict() | kept, tmp_path / "before.safetensors")
     digest = hashlib.sha256((tmp_path / "before.safetensors").read_bytes()).hexdigest()
     text = loaded.manifest.model_copy(
         update={
-            "decision": dataclasses.replace(rule, novelty=limit),
+            "decision": rule.model_copy(update={"novelty": limit}),
             "sha256": digest,
             "weights_file": "before.safetensors",
         }
@@ -143,7 +143,7 @@ def test_a_checkpoint_of_before_novelty_is_exported_without_it(trained: Workspac
         loaded,
         novelty=None,
         manifest=loaded.manifest.model_copy(
-            update={"decision": dataclasses.replace(loaded.manifest.decision, novelty=None)}
+            update={"decision": loaded.manifest.decision.model_copy(update={"novelty": None})}
         ),
     )
     path = trained.root / "before.onnx"
