@@ -24,7 +24,7 @@ PLANTED = ("PLANTED", "19610203", "31.02.1961")
 WITHIN_S = 120.0
 SMALL = {
     "data": {"train_dir": "data/train", "image_size": 32, "batch_size": 4, "num_workers": 0},
-    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none"},
+    "model": {"architecture": "tiny_cnn", "pretrained": "none"},
     "training": {"epochs": 1, "use_amp": False},
     "evaluation": {"patient_id": {"dicom": "patient_id"}},
     "system": {"num_threads": 1, "autotune": False, "download_weights": False},

@@ -23,7 +23,7 @@ WITHIN_MS = 60_000
 # As small as a real training can be; its export is asked by the light worker, its checkpoint by a job.
 SETTINGS = {
     "data": {"train_dir": "data/train", "val_dir": "data/val", "test_dir": None, "image_size": 32, "batch_size": 8},
-    "model": {"architecture": "tf_efficientnet_lite0", "pretrained": "none"},
+    "model": {"architecture": "tiny_cnn", "pretrained": "none"},
     "training": {"epochs": 1, "use_amp": False, "export_onnx": True},
     "system": {"num_threads": 1, "autotune": False},
 }
