@@ -77,7 +77,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
         place = job.config.data.train_dir
         folders = list_folders(job.config, workspace.root).by_split()
     else:
-        raise CommandInvalid("An audit looks at images: give their folder.", "breastai audit --help")
+        raise CommandInvalid(Text("command.audit_images"), "breastai audit --help")
     record = yield from run_audit(folders, job.patient_id, workspace)
     yield audit_event(record, place, bounded=job.pictures, pictures_from=folders if job.pictures else None)
 

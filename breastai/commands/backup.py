@@ -6,6 +6,7 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
+from breastai.domain.text import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +48,7 @@ def backup(
     from breastai.storage.workspace import Workspace
 
     if sum((listed, verify is not None, restore is not None)) > 1:
-        raise CommandInvalid("--list, --verify and --restore exclude each other.", "breastai backup --help")
+        raise CommandInvalid(Text("command.backup_one"), "breastai backup --help")
     place = Workspace.open(workspace)
     with open_output(as_json) as output:
         output.work_in(place.root)

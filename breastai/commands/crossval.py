@@ -8,6 +8,7 @@ import typer
 from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
 from breastai.commands.output import open_output
 from breastai.commands.train import EpochsOption
+from breastai.domain.text import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +73,7 @@ def crossval(
     if resume is not None:
         if any((data, config, preset, assignments, epochs, folds, repeats, ungrouped, tune, trials)):
             raise CommandInvalid(
-                "--resume goes on with a study as it was begun: expected no other settings beside it.",
+                Text("command.resume_study_alone"),
                 "breastai crossval --help",
             )
         known = studies(place)
@@ -90,7 +91,7 @@ def crossval(
         place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
     )
     if trials is not None and not settings.crossval.tune:
-        raise CommandInvalid("--trials is for the searches of --tune: expected both.", "breastai crossval --help")
+        raise CommandInvalid(Text("command.trials_tune"), "breastai crossval --help")
     require_images(place, settings.data.train_dir)
     if settings.crossval.tune:
         require_packages(("optuna",), "tune")

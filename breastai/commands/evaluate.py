@@ -7,6 +7,7 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
+from breastai.domain.text import Text
 
 SplitOption = Annotated[
     Literal["train", "val", "test"] | None,
@@ -67,7 +68,7 @@ def evaluate(
     job: AnyJob
     if predictions is not None:
         if any(value is not None for value in (checkpoint, data, split, subgroups)):
-            raise CommandInvalid("--predictions stands alone.", "breastai evaluate --help")
+            raise CommandInvalid(Text("command.predictions_alone"), "breastai evaluate --help")
         if not predictions.expanduser().is_file():
             raise DataNotFound(str(predictions))
         place = Workspace.open(workspace)
@@ -75,10 +76,10 @@ def evaluate(
         job = EvaluatePredictions(workspace=str(place.root), predictions=table, target_class=target)
     else:
         if target is not None:
-            raise CommandInvalid("--target-class goes with --predictions.", "breastai evaluate --help")
+            raise CommandInvalid(Text("command.target_predictions"), "breastai evaluate --help")
         if checkpoint is None or data is None:
             missing = "CHECKPOINT" if checkpoint is None else "--data"
-            raise CommandInvalid(f"Missing {missing}.", "breastai evaluate --help")
+            raise CommandInvalid(Text("command.missing", {"name": missing}), "breastai evaluate --help")
         place = Workspace.open(workspace)
         name = checkpoint_name(place, checkpoint)
         if subgroups is not None and not subgroups.expanduser().is_file():
@@ -111,7 +112,7 @@ def compare(
 
     tables = [name.lower().endswith(".csv") for name in (first, second)]
     if any(tables) != all(tables) or (data is None) != all(tables):
-        problem = "Give two checkpoints and --data DIR, or two CSV files of predictions."
+        problem = Text("command.compare_two")
         raise CommandInvalid(problem, "breastai compare --help")
     if all(tables):
         names = [Path(name).expanduser().resolve() for name in (first, second)]

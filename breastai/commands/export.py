@@ -7,6 +7,7 @@ import typer
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 from breastai.domain.catalog import EXPORT_FORMATS
+from breastai.domain.text import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +32,7 @@ def export(
     from breastai.storage.workspace import Workspace
 
     if format_name not in EXPORT_FORMATS:
-        problem = f"--format: expected one of {', '.join(EXPORT_FORMATS)}, got {format_name!r}"
+        problem = Text("command.not_one_of", {"option": "--format", "known": list(EXPORT_FORMATS), "got": format_name})
         raise CommandInvalid(problem, "breastai export --help")
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)

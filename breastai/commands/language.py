@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from breastai.domain.errors import BreastAIError
-from breastai.domain.text import Text
+from breastai.domain.text import Text, read_param
 from breastai.texts.catalogue import ENGLISH, find_template
 from breastai.texts.renderer import fill_template, render
 
@@ -36,4 +36,5 @@ def translate(message: str, key: str, params: Mapping[str, Any]) -> str:
     template = find_template(key, current_language())
     if template is None or current_language() == ENGLISH:
         return message
-    return fill_template(template, params, current_language())
+    values = {name: read_param(value) for name, value in params.items()}
+    return fill_template(template, values, current_language())

@@ -8,6 +8,7 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import Output, open_output
+from breastai.domain.text import Text
 
 if TYPE_CHECKING:
     from breastai.domain.events import Event
@@ -40,7 +41,7 @@ def predict(
     from breastai.storage.workspace import Workspace
 
     if as_json and as_csv:
-        raise CommandInvalid("Give --json or --csv, not both.", "breastai predict --help")
+        raise CommandInvalid(Text("command.json_or_csv"), "breastai predict --help")
     place = Workspace.open(workspace)
     is_onnx = model.lower().endswith(".onnx")
     name = model if is_onnx else checkpoint_name(place, model)

@@ -7,6 +7,7 @@ from breastai.commands.output import ForwardedOutput, Output
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.events import Event, TrainingComplete
 from breastai.domain.study import Spread
+from breastai.domain.text import Text
 
 _HELP = "breastai train --help"
 _LARGEST_SEED = 2**31 - 1
@@ -17,9 +18,9 @@ def parse_seeds(text: str) -> list[int]:
     try:
         seeds = [int(part) for part in text.split(",")]
     except ValueError:
-        raise CommandInvalid(f"--seeds: expected whole numbers such as 1,2,3, got {text!r}.", _HELP) from None
+        raise CommandInvalid(Text("command.seeds_whole", {"got": text}), _HELP) from None
     if len(seeds) < 2 or len(set(seeds)) < len(seeds) or not all(0 <= seed <= _LARGEST_SEED for seed in seeds):
-        raise CommandInvalid(f"--seeds: expected two different seeds or more, from 0, got {text!r}.", _HELP)
+        raise CommandInvalid(Text("command.seeds_two", {"got": text}), _HELP)
     return seeds
 
 

@@ -7,6 +7,7 @@ import typer
 from breastai.commands.language import current_language
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
+from breastai.domain.text import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +37,7 @@ def report(
 
     spoken = current_language() if language is None else language
     if spoken not in languages():
-        problem = f"--language: expected one of {', '.join(languages())}, got {language!r}."
+        problem = Text("command.not_one_of", {"option": "--language", "known": list(languages()), "got": language})
         raise CommandInvalid(problem, "breastai report --help")
     place = Workspace.open(workspace)
     run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])

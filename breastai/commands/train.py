@@ -7,6 +7,7 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
 from breastai.commands.output import open_output
+from breastai.domain.text import Text
 
 EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")]
 
@@ -131,7 +132,7 @@ def resume(
             raise NothingInterrupted(place.runs()[-10:])
     if run in studies(place):
         if epochs is not None:
-            raise CommandInvalid("A study goes on as planned: expected no --epochs.", "breastai resume --help")
+            raise CommandInvalid(Text("command.study_epochs"), "breastai resume --help")
         with open_output(as_json) as output:
             return run_job(ResumeStudy(workspace=str(place.root), study_id=run, cluster=cluster), output)
     name = run if run in place.runs() else checkpoint_name(place, run)

@@ -7,6 +7,7 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
 from breastai.commands.output import open_output
+from breastai.domain.text import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +61,7 @@ def tune(
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
         if changes or assignments or any(option is not None for option in (data, config, preset)):
-            raise CommandInvalid("--resume goes on as planned: no other setting can be given.", "breastai tune --help")
+            raise CommandInvalid(Text("command.resume_alone"), "breastai tune --help")
         known = studies(place)
         study = read_study(place, known[-1] if resume == "latest" and known else resume)
         job: AnyJob = ResumeStudy(workspace=str(place.root), study_id=study.study_id, cluster=cluster)

@@ -927,7 +927,7 @@ class NotQueued(SessionError):
 class CommandInvalid(InputError):
     code = "command.invalid"
     template = "The command can't be understood: {problem} Type {help} for what it takes."
-    problem: str
+    problem: Text | str
     help: str
 
 

@@ -114,6 +114,8 @@ def test_what_doctor_finds_and_an_error_are_in_the_new_language(copy: Path) -> N
     assert len(lines) > 12 and all(MARK in line for line in lines), done.stdout
     done = run_in(copy, "-m", "breastai", "--lang", "xx", "verify", "absent.onnx")
     assert done.returncode == 2 and done.stderr.startswith(f"{MARK}Error: {MARK}"), done.stderr
+    done = run_in(copy, "-m", "breastai", "--lang", "xx", "train", "--seeds", "one")
+    assert done.stderr.startswith(f"{MARK}Error: {MARK}") and f" {MARK}--seeds" in done.stderr, "in the fault too"
 
 
 @pytest.mark.parametrize("variables", [{}, {"LANG": "de_DE.UTF-8"}, {"LANG": "C.UTF-8"}])

@@ -138,7 +138,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
 def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     """Compare two checkpoints on the same labelled images: the paired DeLong test, clustered by patient."""
     if job.data is None:
-        raise CommandInvalid("Two checkpoints are compared on images: give their folder.", "breastai compare --help")
+        raise CommandInvalid(Text("command.compare_images"), "breastai compare --help")
     first, second = (load_checkpoint(checkpoint_of(workspace, name)) for name in (job.first, job.second))
     expected, found = first.manifest.class_names, second.manifest.class_names
     if sorted(expected) != sorted(found):
