@@ -31,6 +31,7 @@ def deidentify(
     from breastai.data.privacy.deidentification import TABLE
     from breastai.data.privacy.deidentification import deidentify as copies
     from breastai.domain.errors import DataNotFound, FolderNotEmpty
+    from breastai.domain.text import Text
     from breastai.storage.salt import project_salt
     from breastai.storage.workspace import Workspace, naming_full_disk
 
@@ -45,17 +46,16 @@ def deidentify(
         given = [_checked(name.strip()) for name in classes.split(",") if name.strip()]
         done = list(copies(source, out, salt, given))
         written = [each for each in done if each.written]
-        reasons: dict[str, int] = {}
+        reasons: dict[Text | str, int] = {}
         for each in done:
             if each.reason is not None:
-                reason = str(each.reason)
-                reasons[reason] = reasons.get(reason, 0) + 1
+                reasons[each.reason] = reasons.get(each.reason, 0) + 1
         values = {
             "type": "deidentified",
             "written": len(written),
             "patients": len({each.patient_id for each in written}),
             "table": TABLE,
-            "left_out": reasons,
+            "left_out": {str(reason): count for reason, count in reasons.items()},
             "hashed_classes": sum(each.hashed_class for each in written),
         }
         lines = [say("cli.deidentified", images=len(written), folder=target, table=f"{target}/{TABLE}")]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from breastai.commands.evaluation_text import evaluation_lines, images_text, plain_table
 from breastai.commands.format_text import count_text, counts, decimals, decision, duration, interval, number, trade_off
-from breastai.commands.language import say, translate
+from breastai.commands.language import log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
 from breastai.commands.study_text import STUDY_LINES, study_lines
 from breastai.domain.events import (
@@ -110,7 +110,7 @@ class Display:
         if event.skipped:
             self._warn(say("cli.run.skipped", count=event.skipped))
             for item in event.skipped_files[:10]:
-                self._warn(f"  {item.get('file')}: {item.get('reason')}")
+                self._warn(f"  {words(item['file'])}: {words(item['reason'])}")
 
     def _model_loaded(self, event: ModelLoaded) -> None:
         if not event.again:
@@ -134,7 +134,11 @@ class Display:
         remaining = "" if event.eta_s is None else say("cli.left", duration=duration(event.eta_s))
         total = None if event.progress is None else 1.0
         self._progress.update(
-            self._task, description=event.message, total=total, completed=event.progress or 0, remaining=remaining
+            self._task,
+            description=words(event.text or event.message),
+            total=total,
+            completed=event.progress or 0,
+            remaining=remaining,
         )
 
     def _training_update(self, event: TrainingUpdate) -> None:
@@ -266,11 +270,11 @@ class Display:
         if self._console.is_terminal:  # else the bar and the answers go to different places
             self._end_progress()
         if event.probabilities is None:
-            self._warn(f"{event.file}: {event.error}")
+            self._warn(f"{event.file}: {words(event.error_text or event.error or '')}")
             return
         chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
         for note in event.notes:
-            self._warn(f"{event.file}: {note}")
+            self._warn(f"{event.file}: {words(note)}")
         seen = "".join(f" {word}" for word in (event.laterality, event.view) if word)
         self._line(f"{event.file}:{seen} {decision(event)}  ({chances})")
 
@@ -282,10 +286,10 @@ class Display:
 
     def _heat_map(self, event: HeatMap) -> None:
         if event.path is None:
-            self._warn(f"{event.file}: {event.error}")
+            self._warn(f"{event.file}: {words(event.error or '')}")
             return
         for note in event.notes:
-            self._warn(f"{event.file}: {note}")
+            self._warn(f"{event.file}: {words(note)}")
         self._say("cli.heat_map", file=event.file, name=event.explained_class, map=self._path(event.path))
 
     def _explanations_complete(self, event: ExplanationsComplete) -> None:
@@ -333,7 +337,7 @@ class Display:
 
     def _log(self, event: Log) -> None:
         show = self._warn if event.level in ("warning", "error") else self._line
-        show(event.message, _LEVEL_STYLES.get(event.level, ""))
+        show(log_text(event), _LEVEL_STYLES.get(event.level, ""))
 
     def _error(self, event: Error) -> None:
         self._end_progress()

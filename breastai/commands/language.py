@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from breastai.domain.errors import BreastAIError
+from breastai.domain.events import Log
 from breastai.domain.text import Text, read_param
 from breastai.texts.catalogue import ENGLISH, find_template
 from breastai.texts.renderer import fill_template, render
@@ -26,9 +27,20 @@ def say(key: str, **values: Any) -> str:
     return render(Text(key, values), current_language())
 
 
+def words(text: Text | str) -> str:
+    """Return a text in the user's language; words that a record kept stand as they are."""
+    return render(text, current_language()) if isinstance(text, Text) else text
+
+
 def error_text(error: BreastAIError) -> str:
     """Return what an error says in the user's language."""
     return translate(str(error), f"error.{error.code}", error.params)
+
+
+def log_text(event: Log) -> str:
+    """Return what a line of the log says in the user's language."""
+    area = "log" if find_template(f"log.{event.code}", ENGLISH) is not None else "error"
+    return translate(event.message, f"{area}.{event.code}", {**event.params, "message": event.message})
 
 
 def translate(message: str, key: str, params: Mapping[str, Any]) -> str:

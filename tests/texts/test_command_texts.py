@@ -1,0 +1,62 @@
+"""What commands print of events is in the user's language; the words of values stay what they are."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from breastai.commands.display import Display
+from breastai.commands.language import set_language
+from breastai.domain.errors import CommandInvalid, DataNotFound
+from breastai.domain.events import DataLoaded, Event, Log, Prediction, TrainingStarted
+from breastai.domain.messages import decode_event, encode_event, error_event
+from breastai.domain.text import Text
+
+EVENTS: list[tuple[Event, list[str]]] = [
+    (
+        TrainingStarted(run_id="none", architecture="epoch", epochs=0, class_names=["a", "b"], config={}),
+        ["Entraînement none : epoch, 0 époque"],
+    ),
+    (
+        DataLoaded(
+            train={"none": 2}, val={"b": 1}, split=Text("audit.more", {"count": 2}), patients=None, skipped=1,
+            skipped_files=[{"file": "none", "reason": Text("audit.more", {"count": 2})}], masks=0, on_leak="group",
+            groups=0, excluded={"twin_in_val": 3},
+        ),
+        ["2 (none 2)", "(et 2 de plus)", "3 (un doublon est en validation)", "none: et 2 de plus"],
+    ),
+    (
+        Log(level="info", code="data.target_class", message="Class in question: none.", params={"class_name": "none"}),
+        ["Classe en question", " none."],
+    ),
+    (Log(level="info", message="as it came"), ["as it came"]),
+    (error_event(DataNotFound("none/train")), ["Erreur : Le dossier d’images none/train n’existe pas"]),
+    (error_event(CommandInvalid(Text("command.missing", {"name": "--data"}), "x --help")), ["Il manque --data."]),
+    (
+        Prediction(
+            file="epoch.png", label="none", decision="none", probabilities={"none": 0.25, "b": 0.75}, target_class="none",
+            threshold=0.2, called=True, refer=True, refer_reason="unlike", notes=[Text("audit.more", {"count": 2})],
+        ),
+        ["none : none, 0,250, atteint son seuil 0,200", "RENVOI", "(none 0,250  b 0,750)", "epoch.png: et 2 de plus"],
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture
+def french() -> Iterator[None]:
+    set_language("fr")
+    yield
+    set_language("en")
+
+
+@pytest.mark.parametrize(("event", "expected"), EVENTS, ids=[type(event).__name__ for event, _ in EVENTS])
+@pytest.mark.parametrize("decoded", [False, True])
+def test_an_event_is_told_in_french(french: None, event: Event, expected: list[str], decoded: bool) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    with Display(console, console) as display:
+        display.event(decode_event(encode_event(event)) if decoded else event)
+    told = " ".join(stream.getvalue().split())
+    for words in expected:
+        assert " ".join(words.split()) in told
