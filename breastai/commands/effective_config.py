@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from breastai.data.sources.labels_table import is_labels_table
 from breastai.data.sources.layout import folder_of_split, missing_folder
 from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
 from breastai.domain.data_locations import is_remote
@@ -24,13 +25,17 @@ def training_config(
 ) -> Config:
     """Return the configuration; weakest first: defaults, `file` or config.json, preset, `data`, assignments, epochs.
 
-    `data` is the folder that holds train/, relative to the current folder, or an address. Raises ConfigInvalid and ConfigUnreadable.
+    `data` is the folder that holds train/ or a labels table, relative to the current folder, or an address. Raises ConfigInvalid and ConfigUnreadable.
     """
     layers: list[Mapping[str, Any]] = []
     if preset_name is not None:
         layers.append(preset(preset_name))
     if data is not None:
-        layers.append(data_folders(data if is_remote(data) else workspace.relative(Path(data).expanduser().resolve())))
+        place = data if is_remote(data) else workspace.relative(Path(data).expanduser().resolve())
+        table = not is_remote(data) and is_labels_table(Path(data).expanduser())
+        layers.append(
+            {"data": {"train_dir": place, "val_dir": None, "test_dir": None}} if table else data_folders(place)
+        )
     layers += [nest_settings(assignment(text)) for text in assignments]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
@@ -49,7 +54,7 @@ def image_place(data: str) -> str:
     if is_remote(data):
         return parse_config({"data": {"test_dir": data}}).data.test_dir or data
     folder = Path(data).expanduser().resolve()
-    if not folder.is_dir():
+    if not folder.is_dir() and not is_labels_table(folder):
         raise DataNotFound(data)
     return str(folder)
 

@@ -23,7 +23,7 @@ def train(
         typer.Option(
             "--data",
             metavar="DIR",
-            help="Folder that holds train/ and perhaps val/ and test/, or class folders [default: data].",
+            help="Folder that holds train/ and perhaps val/ and test/, or class folders; or a labels table, CSV [default: data].",
         ),
     ] = None,
     config: Annotated[

@@ -16,7 +16,7 @@ from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.sources.case_source import label_of, read_cases
 from breastai.data.sources.class_folders import reason_against_file
-from breastai.data.sources.layout import resolved_config
+from breastai.data.sources.layout import images_root, resolved_config
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
@@ -60,8 +60,9 @@ def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
 
 def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     """Give an image as it is, as the network sees it, and some draws of its augmentation; by default the first one."""
-    root = _root(job.config, workspace, job.split)
-    file = job.file or read_cases(root, masks_are=job.config.data.masks).files[0]
+    place = _root(job.config, workspace, job.split)
+    file = job.file or read_cases(place, masks_are=job.config.data.masks).files[0]
+    root = images_root(place)
     path = root / file
     whole = file_at(path)
     if not path.resolve().is_relative_to(root.resolve()):
@@ -80,7 +81,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     yield ImagePreview(
         split=job.split,
         file=file,
-        class_name=label_of(root, file),
+        class_name=label_of(place, file),
         width=image.shape[1],
         height=image.shape[0],
         grey=image.shape[2] == 1,

@@ -17,7 +17,7 @@
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
-    |   |-- BackupNotFound        BackupDamaged        CommandInvalid
+    |   |-- BackupNotFound        BackupDamaged        CommandInvalid       LabelsInvalid
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
@@ -410,6 +410,14 @@ class SamePatient(InputError):
 class SubgroupsInvalid(InputError):
     code = "data.subgroups_invalid"
     template = "{path} can't be used as a table of subgroups: {reason}."
+    path: str
+    reason: Text | str
+
+
+@dataclass(eq=False)
+class LabelsInvalid(InputError):
+    code = "data.labels_invalid"
+    template = "{path} can't be used as a table of labels: {reason}. Expected the columns file and label, and patient_id where patients are known."
     path: str
     reason: Text | str
 

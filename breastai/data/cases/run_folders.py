@@ -62,7 +62,7 @@ def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Fol
     frames, masks = config.preprocessing.frames, config.data.masks
     train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
     train_root = local_place(base, config.data.train_dir)
-    if not train_root.is_dir() and not is_remote(config.data.train_dir):
+    if not train_root.exists() and not is_remote(config.data.train_dir):
         raise missing_folder(train_root)
     train = read_cases(train_root, masks_are=masks, known=train_known, frames=frames)
     wished = config.model.num_classes
@@ -164,6 +164,6 @@ def _scan_optional(
     name: str | None, base: Path, class_names: Sequence[str], config: Config, known: Collection[str]
 ) -> CaseTable | None:
     path = local_place(base, name) if name else None
-    if path is None or not path.is_dir():
+    if path is None or not path.exists():
         return None
     return read_cases(path, class_names, config.data.masks, known, config.preprocessing.frames)

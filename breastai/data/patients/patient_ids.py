@@ -46,7 +46,16 @@ def patient_ids(
 
 
 def patients_in(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> list[str] | None:
-    """Return the patient of each image of a folder, or of several taken as one; raises what `patient_ids` does."""
+    """Return the patient of each image of a folder, or of several taken as one; raises what `patient_ids` does.
+
+    Without a rule that is what the table itself says, where it says so of all.
+    """
+    said = folder.column("patient")
+    if rule is None and said is not None:
+        missing = [file for file, patient in zip(folder.files, said, strict=True) if not patient]
+        if missing:
+            raise PatientIdMissing(len(missing), missing[0], "column: patient_id")
+        return [patient for patient in said if patient]
     if not folder.roots:
         return patient_ids(folder.files, rule, base, folder.root)
     found: dict[str, str] = {}

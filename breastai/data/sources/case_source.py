@@ -10,6 +10,7 @@ from pathlib import Path
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import MaskRule, class_of_file, scan
 from breastai.data.sources.frames import Frames, with_frames
+from breastai.data.sources.labels_table import is_labels_table, label_in_table, read_labels
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,10 @@ class CaseSource:
 
 CLASS_FOLDERS = CaseSource("class_folders", recognise=lambda place: True, read=scan, label_of=class_of_file)
 
+LABELS_TABLE = CaseSource("labels_table", recognise=is_labels_table, read=read_labels, label_of=label_in_table)
+
 # The first that recognises a place reads it. The last takes what no other does, and says what it would have expected.
-SOURCES: tuple[CaseSource, ...] = (CLASS_FOLDERS,)
+SOURCES: tuple[CaseSource, ...] = (LABELS_TABLE, CLASS_FOLDERS)
 
 
 def source_of(place: Path) -> CaseSource:

@@ -10,6 +10,7 @@ from breastai.data.decoders.decoder_table import content_hash
 from breastai.data.decoders.file_content import file_at, read_content
 from breastai.data.preprocessing.model_images import decode_for
 from breastai.data.preprocessing.preprocess import preprocess
+from breastai.data.sources.layout import images_root
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import BreastAIError
 from breastai.engine.network.checkpoint_io import Loaded
@@ -79,7 +80,7 @@ def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> by
     if data.pool_val:
         places += [(data.val_dir, name.removeprefix("val/")), (data.train_dir, name.removeprefix("train/"))]
     for folder, file in places:
-        path = workspace.resolve(folder) / file if folder else None
+        path = images_root(workspace.resolve(folder)) / file if folder else None
         if path is not None and file_at(path).is_file():
             try:
                 content = read_content(path, name)

@@ -20,6 +20,7 @@ from breastai.data.patients.subgroups import subgroups_in, subgroups_of
 from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.class_folders import Listed
 from breastai.data.sources.frames import by_file, files_of
+from breastai.data.sources.labels_table import is_labels_table
 from breastai.data.sources.layout import data_root, split_folders
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
@@ -266,6 +267,8 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
     means the first of them there is.
     """
+    if is_labels_table(root):
+        return root, split
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     found = split_folders(root) or split_folders(data_root(root))
