@@ -10,11 +10,11 @@ from PIL import Image
 from breastai.apps.review_access import COOKIE, POLICY, guard_review
 from breastai.apps.review_answers import ReviewedAnswer, ask, explain_answer, picture, rows, table, with_judgement
 from breastai.apps.review_texts import language_of, share, texts
-from breastai.commands.review import PAGE
 from breastai.data.cases.predictions_table import read_predictions
 from breastai.domain.events import Prediction
 from breastai.domain.text import Text
 from breastai.server.access.security import Security
+from breastai.server.entry_points import ENTRY_POINTS
 from breastai.texts.catalogue import languages
 from breastai.texts.renderer import render
 
@@ -28,7 +28,10 @@ def answered(file: str, bright: float, **values: Any) -> ReviewedAnswer:
 
 
 UNREAD = ReviewedAnswer(
-    Path("x"), Prediction(file="x.png", label=None, probabilities=None, error="it is no longer there")
+    Path("x"),
+    Prediction(
+        file="x.png", label=None, probabilities=None, error="it is no longer there", error_text=Text("reason.no_longer")
+    ),
 )
 
 
@@ -213,4 +216,10 @@ def test_too_large_an_upload_is_refused_before_it_is_read():
 
 
 def test_the_command_names_a_module_that_is_there():
-    assert Path(__file__).parents[2].joinpath(*PAGE.split(".")).with_suffix(".py").is_file()
+    assert (
+        Path(__file__)
+        .parents[2]
+        .joinpath(*ENTRY_POINTS["gradio"].partition(":")[0].split("."))
+        .with_suffix(".py")
+        .is_file()
+    )
