@@ -20,7 +20,9 @@ from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.interrupted_runs import resumable_runs
+from breastai.storage.journal import count_unread
 from breastai.storage.lease import Lease
+from breastai.storage.runs import unread_files
 from breastai.storage.workspace import Workspace
 
 GIB = 2**30
@@ -227,6 +229,21 @@ def runs(root: Path) -> Iterator[Finding]:
         yield _ok("runs", finding)
 
 
+def records(root: Path) -> Iterator[Finding]:
+    """Warn of lines and files of runs that this version can't read: of a later version, or damaged."""
+    place = Workspace(root)
+    found: list[str] = []
+    for run_id in place.runs():
+        if lines := count_unread(place.journal_file(run_id)):
+            found.append(f"{run_id}/events.jsonl ({lines})")
+        found += [f"{run_id}/{name}" for name in unread_files(place, run_id)]
+    if found:
+        unread = Text("doctor.records.unread", {"count": len(found), "files": ", ".join(found[:5])})
+        yield _warning("records", unread, Text("doctor.records.advice"))
+    else:
+        yield _ok("records", Text("doctor.records.ok"))
+
+
 def port(root: Path) -> Iterator[Finding]:
     number = _configured(root).server.port
     host = "127.0.0.1"
@@ -325,6 +342,7 @@ CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     memory,
     disk,
     workspace,
+    records,
     configuration,
     image_folders,
     runs,

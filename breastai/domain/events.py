@@ -5,7 +5,7 @@ predicted. Epochs and batches count from 1. A field `path` or `checkpoint` is re
 with forward slashes.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -68,12 +68,15 @@ class UnknownEvent(Event):
 class TrainingStarted(Event):
     """A run begins, or goes on after a stop."""
 
+    FORMAT: ClassVar[int] = 1
+
     type: Literal["training_started"] = "training_started"
     architecture: str
     epochs: int = Field(description="Epochs planned in all.")
     start_epoch: int = Field(1, description="The first epoch to come; more than 1 when the run is resumed.")
     class_names: list[str]
     config: dict[str, Any]
+    format: int = Field(1, ge=1, description="Version of the journal that begins, or goes on, with this line.")
 
 
 class DataLoaded(Event):
@@ -716,6 +719,7 @@ class QueueShown(Event):
     entries: list[QueueEntry]
     held: bool = Field(description="Whether waiting jobs wait on, though the place is free.")
     limit: int = Field(description="How many jobs may wait.")
+    unread: int = Field(0, description="Waiting jobs that this version can't read: they stay in the file.")
 
 
 class RunsList(Event):

@@ -40,6 +40,8 @@ class RunEntry(Stored):
     size_bytes: int = Field(0, description="What its folder and its checkpoints take.")
     tags: list[str] = []
     note: str = ""
+    unread_lines: int = Field(0, description="Lines of its journal that this version can't read.")
+    unread_files: list[str] = Field([], description="Records in its folder that this version can't read.")
 
 
 class StudyEntry(Stored):

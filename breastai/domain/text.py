@@ -14,15 +14,15 @@ class Text(BaseModel):
     `str(text)` is English, for logs, scripts and clients that know no codes.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="allow")  # what a later version adds is kept
 
     code: str
     params: dict[str, "str | int | float | bool | Text | list[str | int | float | bool | Text | None] | None"] = Field(
         default_factory=dict
     )
 
-    def __init__(self, code: str, params: Mapping[str, Any] | None = None, **_unknown: object) -> None:
-        super().__init__(code=code, params=dict(params or {}))
+    def __init__(self, code: str, params: Mapping[str, Any] | None = None, **unknown: Any) -> None:
+        super().__init__(code=code, params=dict(params or {}), **unknown)
 
     def __str__(self) -> str:
         return render(self)

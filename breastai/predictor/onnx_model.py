@@ -1,9 +1,10 @@
 """A classifier in an exported .onnx file: what it says of itself, and its probabilities."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,8 @@ from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings, of_a_model
 from breastai.domain.decision_rule import DecisionRule
-from breastai.domain.errors import ModelUnreadable, ReferencesDiffer
+from breastai.domain.errors import FormatTooNew, ModelUnreadable, ReferencesDiffer
+from breastai.domain.settings import STORED
 from breastai.domain.stored import Stored
 from breastai.domain.text import Text
 from breastai.predictor.model_output import Answer, join_outputs
@@ -36,7 +38,14 @@ class EnsembleMember(Stored):
 
 
 class ModelMetadata(Stored):
-    """What an exported file says of itself, as JSON under METADATA_KEY. `format`: which of EXPORT_FORMATS it is."""
+    """What an exported file says of itself, as JSON under METADATA_KEY. `format`: which of EXPORT_FORMATS it is.
+
+    `metadata_format`: of what is said here, raised where an earlier reader would answer otherwise than it should.
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    metadata_format: int = Field(1, ge=1)
 
     notice: str = RESEARCH_USE
     architecture: str
@@ -55,7 +64,12 @@ class ModelMetadata(Stored):
     @field_validator("preprocessing", mode="before")
     @classmethod
     def _as_it_was_prepared(cls, value: Any) -> Any:
-        return of_a_model(value)
+        prepared = of_a_model(value)
+        return (
+            PreprocessingSettings.model_validate(prepared, context=STORED)
+            if isinstance(prepared, Mapping)
+            else prepared
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +82,7 @@ class OnnxModel:
 
     @classmethod
     def open(cls, path: Path, num_threads: int | None = None) -> "OnnxModel":
-        """Return the model in the file at `path`; raise ModelUnreadable."""
+        """Return the model in the file at `path`; raise ModelUnreadable or FormatTooNew."""
         if not path.is_file():
             raise ModelUnreadable(path.as_posix(), Text("reason.no_such_file"))
         options = onnxruntime.SessionOptions()
@@ -173,6 +187,8 @@ def _read_metadata(path: Path, session: Any) -> ModelMetadata:
         raise ModelUnreadable(
             path.as_posix(), Text("reason.metadata_damaged", {"place": place, "fault": fault["msg"]})
         ) from None
+    if metadata.metadata_format > metadata.FORMAT:
+        raise FormatTooNew(path.as_posix(), metadata.metadata_format, metadata.FORMAT)
     inputs = [node.name for node in session.get_inputs()]
     outputs = {node.name: node.shape for node in session.get_outputs()}
     if inputs != [INPUT_NAME] or OUTPUT_NAME not in outputs:

@@ -70,9 +70,9 @@ def assign_folds(
 
 
 def read_folds(workspace: Workspace, study_id: str) -> Folds:
-    """Return how the cases of a study were dealt; raise StudyDamaged."""
+    """Return how the cases of a study were dealt; raise StudyDamaged or FormatTooNew."""
     try:
-        return Folds.model_validate_json(_path(workspace, study_id).read_bytes())
+        return Folds.model_validate_json(_path(workspace, study_id).read_bytes()).check_format(f"{study_id}/folds.json")
     except (OSError, ValidationError, ValueError) as error:
         raise StudyDamaged(
             study_id, Text("reason.of_file", {"file": "folds.json", "error": type(error).__name__})

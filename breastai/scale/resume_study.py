@@ -12,8 +12,8 @@ from breastai.storage.workspace import Workspace
 
 
 def resume_study(job: ResumeStudy, workspace: Workspace, stop_requested: Stop) -> Iterator[Event]:
-    """Do what is left of a study; of a complete one its last step again. Raises StudyNotFound or StudyDamaged."""
-    study = read_study(workspace, job.study_id)
+    """Do what is left of a study; of a complete one its last step again. Raises StudyNotFound, StudyDamaged or FormatTooNew."""
+    study = read_study(workspace, job.study_id).check_format(f"{job.study_id}/study.json")
     if job.cluster is not None:
         here = {"cluster": None, "processes": 1}
         elsewhere = {"system": here if job.cluster == "none" else {"cluster": job.cluster}}

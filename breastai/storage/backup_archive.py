@@ -299,7 +299,7 @@ def _read_contents(archive: zipfile.ZipFile, name: str) -> BackupContents:
     with archive.open(CONTENTS) as file:
         raw = file.read(_MOST_CONTENTS_BYTES)
     try:
-        return BackupContents.model_validate(json.loads(raw))
+        return BackupContents.model_validate(json.loads(raw)).check_format(f"{name}/{CONTENTS}")
     except (ValidationError, ValueError, RecursionError):
         raise BackupDamaged(name, Text("reason.cannot_read", {"file": CONTENTS})) from None
 

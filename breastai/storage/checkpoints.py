@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import of_a_model
 from breastai.domain.decision_rule import DecisionRule
-from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, RunLocked
+from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, FormatTooNew, RunLocked
 from breastai.domain.events import CheckpointEntry
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.stored_config import StoredConfig
@@ -152,7 +152,7 @@ def _has_learnt(files: CheckpointFiles) -> bool:
         return True
     try:
         return read_manifest(files).epoch > 0
-    except CheckpointDamaged:
+    except (CheckpointDamaged, FormatTooNew):
         return True
 
 
@@ -171,7 +171,7 @@ def list_name(files: CheckpointFiles) -> str:
 
 
 def read_manifest(files: CheckpointFiles) -> Manifest:
-    """Return the manifest of a checkpoint; raise CheckpointDamaged."""
+    """Return the manifest of a checkpoint; raise CheckpointDamaged or FormatTooNew."""
     return parse_manifest(files, files.manifest)
 
 
@@ -203,9 +203,9 @@ def next_manifest(files: CheckpointFiles) -> Path:
 
 
 def parse_manifest(files: CheckpointFiles, path: Path) -> Manifest:
-    """Return the manifest in `path`; raise CheckpointDamaged."""
+    """Return the manifest in `path`; raise CheckpointDamaged or FormatTooNew."""
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(path.read_bytes()).check_format(f"{files.name}.json")
     except FileNotFoundError:
         raise CheckpointDamaged(files.name, Text("reason.manifest_missing")) from None
     except (OSError, ValidationError, ValueError) as error:
@@ -288,10 +288,11 @@ def _entry(workspace: Workspace, files: CheckpointFiles) -> CheckpointEntry:
         problem = (
             None if size == manifest.size_bytes else f"expected {manifest.size_bytes} bytes of weights, found {size}"
         )
-    except CheckpointDamaged as error:
+    except (CheckpointDamaged, FormatTooNew) as error:
+        reason = error.reason if isinstance(error, CheckpointDamaged) else str(error)
         modified = datetime.fromtimestamp(files.manifest.stat().st_mtime, UTC).isoformat(timespec="seconds")
         return CheckpointEntry(
-            **common, size=0, created=modified, epoch=None, accuracy=None, architecture=None, problem=error.reason
+            **common, size=0, created=modified, epoch=None, accuracy=None, architecture=None, problem=reason
         )
     return CheckpointEntry(
         **common,

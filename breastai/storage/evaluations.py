@@ -7,6 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -91,17 +92,41 @@ def save_evaluation(workspace: Workspace, record: EvaluationRecord) -> Path:
 
 
 def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, EvaluationRecord]]:
-    """Return the records of a run, oldest first; a file that is none is passed over."""
-    found: list[tuple[int, Path, EvaluationRecord]] = []
-    for path in evaluations_dir(workspace, run_id).glob("*.json"):
-        numbered = _NUMBERED.fullmatch(path.name)
-        if numbered is None:
-            continue
+    """Return the records of a run, oldest first; `unread_evaluations` names those that can't be read."""
+    found = ((path, _read(path)) for path in _numbered(workspace, run_id))
+    return [(path, record) for path, record in found if record is not None]
+
+
+def unread_evaluations(workspace: Workspace, run_id: str) -> list[Path]:
+    """Return the files among a run's evaluations that this version can't read, or must not go by."""
+    unread = []
+    for path in _numbered(workspace, run_id):
         try:
-            found.append((int(numbered[2]), path, EvaluationRecord.model_validate_json(path.read_bytes())))
-        except (OSError, ValidationError, ValueError):
+            facts = path.stat()
+        except OSError:
             continue
-    return [(path, record) for _, path, record in sorted(found, key=lambda item: item[:2])]
+        if not _is_readable(path, facts.st_size, facts.st_mtime_ns):
+            unread.append(path)
+    return unread
+
+
+def _numbered(workspace: Workspace, run_id: str) -> list[Path]:
+    names = ((path, _NUMBERED.fullmatch(path.name)) for path in evaluations_dir(workspace, run_id).glob("*.json"))
+    return [path for _, path in sorted((int(name[2]), path) for path, name in names if name is not None)]
+
+
+def _read(path: Path) -> EvaluationRecord | None:
+    try:
+        record = EvaluationRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError, ValueError):
+        return None
+    return None if record.is_of_later_version else record
+
+
+@lru_cache(maxsize=4096)
+def _is_readable(path: Path, size: int, modified: int) -> bool:
+    """Return whether it is; kept as long as the file is the same: every list of runs asks."""
+    return _read(path) is not None
 
 
 def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:

@@ -205,6 +205,17 @@ def read_events(path: Path, after_seq: int = 0) -> Iterator[Event]:
             yield event
 
 
+def count_unread(path: Path) -> int:
+    """Return how many whole lines of a journal this version can't read: of a later version, or damaged."""
+    unread = 0
+    for line in journal_lines(path):
+        try:
+            decode_event(line)
+        except (ValidationError, ValueError):
+            unread += line.endswith(b"\n")
+    return unread
+
+
 def last_event(path: Path) -> Event | None:
     """Return the last event in a journal that can be read, without reading the rest; None when there is none.
 

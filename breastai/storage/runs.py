@@ -15,7 +15,8 @@ from breastai.domain.list_entries import RunEntry
 from breastai.domain.run_history import columns, thin_history
 from breastai.domain.stored import StoredDocument
 from breastai.storage.checkpoints import checkpoint_kinds
-from breastai.storage.journal import journal_lines
+from breastai.storage.evaluations import unread_evaluations
+from breastai.storage.journal import count_unread, journal_lines
 from breastai.storage.lease import HOLDER, LOCK, Lease
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
@@ -71,6 +72,7 @@ class RunSummaries:
             "note": notes.note,
             "size_bytes": sum(path.stat().st_size for path in _files_of(self._workspace, run_id)),
             "checkpoints": checkpoint_kinds(self._workspace, run_id),
+            "unread_files": unread_files(self._workspace, run_id),
         }
         return known[1].model_copy(update=changes)
 
@@ -78,12 +80,25 @@ class RunSummaries:
         self._known.pop(run_id, None)
 
 
+def unread_files(workspace: Workspace, run_id: str) -> list[str]:
+    """Return the records in a run's folder that this version can't read, by their names there."""
+    folder = workspace.run_dir(run_id)
+    unread = unread_evaluations(workspace, run_id)
+    if _notes_file(workspace, run_id).is_file() and _stored_notes(workspace, run_id) is None:
+        unread.append(_notes_file(workspace, run_id))
+    return [path.relative_to(folder).as_posix() for path in unread]
+
+
 def read_notes(workspace: Workspace, run_id: str) -> RunNotes:
     """Return a run's tags and note; empty when there are none that can be read."""
+    return _stored_notes(workspace, run_id) or RunNotes()
+
+
+def _stored_notes(workspace: Workspace, run_id: str) -> RunNotes | None:
     try:
         return RunNotes.model_validate_json(_notes_file(workspace, run_id).read_bytes())
     except (OSError, ValidationError, ValueError):
-        return RunNotes()
+        return None
 
 
 def write_notes(workspace: Workspace, run_id: str, notes: RunNotes) -> None:
@@ -153,10 +168,11 @@ def _summary(run_id: str, journal: Path) -> RunEntry:
         elif _COMPLETE in line or _STOPPED in line:
             ended = line
     first, start, latest, chosen, end = (_values(line) for line in (begun, started, update, best, ended))
+    unread = {"unread_lines": count_unread(journal)}
     try:
-        return _entry(run_id, first, start, latest, chosen, end)
+        return _entry(run_id, first, start, latest, chosen, end).model_copy(update=unread)
     except (ValidationError, AttributeError, TypeError):  # lines of the right kinds that hold other values
-        return RunEntry(run_id=run_id, state="unknown")
+        return RunEntry(run_id=run_id, state="unknown", unread_lines=unread["unread_lines"])
 
 
 def _entry(

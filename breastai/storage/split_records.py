@@ -23,9 +23,9 @@ def save_split(workspace: Workspace, run_id: str, split: SplitFile) -> Path:
 
 
 def read_split(path: Path, name: str) -> SplitFile:
-    """Return a saved split; raise SplitInvalid under `name`."""
+    """Return a saved split; raise SplitInvalid or FormatTooNew under `name`."""
     try:
-        return SplitFile.model_validate_json(path.read_bytes())
+        return SplitFile.model_validate_json(path.read_bytes()).check_format(name)
     except OSError as error:
         raise SplitInvalid(name, error.strerror or str(error)) from None
     except (ValidationError, ValueError):

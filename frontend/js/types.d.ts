@@ -34,6 +34,7 @@ declare global {
       start_epoch: number;
       class_names: string[];
       config: Record<string, any>;
+      format: number;
     }
 
     interface DataLoaded extends Event {
@@ -753,6 +754,8 @@ declare global {
       size_bytes: number;
       tags: string[];
       note: string;
+      unread_lines: number;
+      unread_files: string[];
     }
 
     interface SettingDifference {
@@ -813,6 +816,7 @@ declare global {
       entries: QueueEntry[];
       held: boolean;
       limit: number;
+      unread: number;
     }
 
     interface Log extends Event {

@@ -9,7 +9,7 @@ from breastai.domain.config import Config
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Train
 from breastai.server import background_tasks
-from breastai.server.jobs.job_queue import QueuedJob, QueueFile
+from breastai.server.jobs.queue_file import QueuedJob, QueueFile
 from breastai.server.jobs.scheduler import Scheduler, Turn
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease

@@ -32,11 +32,11 @@ class Flow(Stored):
     train_total: int
     val_total: int
     masks: int
-    train_patients: int | None
-    val_patients: int | None
-    test_patients: int | None
-    test_total: int | None
-    test_skipped: int | None
+    train_patients: int | None = None
+    val_patients: int | None = None
+    test_patients: int | None = None
+    test_total: int | None = None
+    test_skipped: int | None = None
 
 
 class AuditSummary(Stored):

@@ -158,6 +158,7 @@ def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLi
     manifest = loaded.manifest
     return {
         "notice": RESEARCH_USE,
+        "metadata_format": 1,
         "breastai": breastai.__version__,
         "format": form,
         "architecture": manifest.architecture,

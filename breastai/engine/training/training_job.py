@@ -18,7 +18,14 @@ from breastai.data.cases.run_warnings import told_before
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.layout import resolved_config
 from breastai.domain.config import Config
-from breastai.domain.errors import CheckpointDamaged, CheckpointNotFound, DataChanged, RunFinished, SplitInvalid
+from breastai.domain.errors import (
+    CheckpointDamaged,
+    CheckpointNotFound,
+    DataChanged,
+    FormatTooNew,
+    RunFinished,
+    SplitInvalid,
+)
 from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingStarted
 from breastai.domain.jobs import Resume, Train
 from breastai.domain.records import AuditRecord, SplitFile, TwinGroup
@@ -83,9 +90,12 @@ def _lasting(config: Config, epochs: int | None) -> Config:
 
 
 def _began(workspace: Workspace, run_id: str) -> TrainingStarted | None:
-    """Return how a run began, from its journal; None when it never did."""
-    events = read_events(workspace.journal_file(run_id))
-    return next((event for event in events if isinstance(event, TrainingStarted)), None)
+    """Return how a run began, from its journal; None when it never did. Raise FormatTooNew of a later journal."""
+    starts = [event for event in read_events(workspace.journal_file(run_id)) if isinstance(event, TrainingStarted)]
+    for event in starts:
+        if event.format > TrainingStarted.FORMAT:
+            raise FormatTooNew(f"{run_id}/events.jsonl", event.format, TrainingStarted.FORMAT)
+    return starts[0] if starts else None
 
 
 def _is_complete(workspace: Workspace, run_id: str) -> bool:

@@ -7,36 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from pydantic import ValidationError
-
 from breastai.domain.errors import BreastAIError, SessionBusy
 from breastai.domain.events import JobQueued, QueueShown
 from breastai.domain.jobs import AnyJob, Job
 from breastai.domain.list_entries import QueueEntry
-from breastai.domain.stored import Stored, StoredDocument
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.connections.broadcast import Broadcaster
 from breastai.server.jobs.job_runner import JobRunner
+from breastai.server.jobs.queue_file import QueuedJob, StoredQueue, queue_text, read_queue
 from breastai.server.jobs.scheduler import MOST_WAITING, Scheduler, Turn
 from breastai.server.jobs.session import Session
 from breastai.server.logs.server_log import LOG
 from breastai.storage.workspace import Workspace, atomic_write
-
-
-class QueuedJob(Stored):
-    """A waiting job. Its settings are those it was asked for with, whatever config.json says when its turn comes."""
-
-    entry: str
-    kind: str
-    queued: str
-    job: AnyJob
-
-
-class QueueFile(StoredDocument):
-    """What logs/queue.json holds."""
-
-    held: bool = False
-    jobs: list[QueuedJob] = []
 
 
 @dataclass(frozen=True)
@@ -63,6 +45,7 @@ class JobQueue:
         self._workspace, self._data_roots, self._runner, self._hub = workspace, data_roots, runner, hub
         self._session_of = session_of
         self._scheduler = Scheduler(is_looking=True)  # until go_on_with says what was interrupted
+        self._stored = StoredQueue()
         self._waiting: dict[str, QueuedJob] = {}
         self._interrupted: dict[str, Interrupted] = {}
         self._writing = asyncio.Lock()
@@ -86,12 +69,19 @@ class JobQueue:
         self._runner.on_free = self._advance
         try:
             content = await asyncio.to_thread(self._workspace.queue_file.read_bytes)
-            kept = QueueFile.model_validate_json(content)
+            self._stored = read_queue(content)
         except FileNotFoundError:
             return
-        except (OSError, ValidationError, ValueError) as error:
+        except (OSError, ValueError) as error:
             LOG.error("%s can't be read, so no job waits: %s", self._workspace.queue_file, type(error).__name__)
             return
+        kept = self._stored.file
+        if self._stored.unread:
+            LOG.warning(
+                "%d waiting jobs in %s can't be read by this version; they stay there",
+                len(self._stored.unread),
+                self._workspace.queue_file,
+            )
         self._scheduler.is_held = kept.held
         self._waiting = {queued.entry: queued for queued in kept.jobs[:MOST_WAITING]}
         self._scheduler.queue = list(self._waiting)
@@ -140,7 +130,10 @@ class JobQueue:
     def entries(self) -> QueueShown:
         """Return the queue as clients see it."""
         return QueueShown(
-            entries=[_shown(queued) for queued in self._in_order()], held=self._scheduler.is_held, limit=MOST_WAITING
+            entries=[_shown(queued) for queued in self._in_order()],
+            held=self._scheduler.is_held,
+            limit=MOST_WAITING,
+            unread=len(self._stored.unread),
         )
 
     def _in_order(self) -> list[QueuedJob]:
@@ -189,9 +182,9 @@ class JobQueue:
         """Tell all clients, and write the queue down."""
         self._hub.broadcast(self.entries())
         async with self._writing:
-            content = QueueFile(held=self._scheduler.is_held, jobs=self._in_order()).model_dump_json(indent=1) + "\n"
+            content = queue_text(self._stored, self._scheduler.is_held, self._in_order())
             try:
-                await asyncio.to_thread(atomic_write, self._workspace.queue_file, content.encode())
+                await asyncio.to_thread(atomic_write, self._workspace.queue_file, content)
             except (OSError, BreastAIError):
                 # The queue works on; it would only not survive a restart.
                 LOG.exception("the queue could not be written to %s", self._workspace.queue_file)

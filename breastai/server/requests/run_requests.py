@@ -29,7 +29,7 @@ def _annotated(services: Services, request: AnnotateRun, running: str | None) ->
         before.tags if request.tags is None else list(dict.fromkeys(tag.strip() for tag in request.tags if tag.strip()))
     )
     note = before.note if request.note is None else request.note.strip()
-    runs.write_notes(services.workspace, request.run_id, runs.RunNotes(tags=tags, note=note))
+    runs.write_notes(services.workspace, request.run_id, before.model_copy(update={"tags": tags, "note": note}))
     return RunAnnotated(run=services.runs.entry(request.run_id, running))
 
 

@@ -30,9 +30,10 @@ async def start_crossval(services: Services, client: Client, request: StartCross
 
 
 def resume_study_job(services: Services, study_id: str, session_id: str) -> jobs.ResumeStudy:
-    """Return the job that goes on with a study; raise StudyNotFound, StudyDamaged or DataOutsideRoots."""
+    """Return the job that goes on with a study; raise StudyNotFound, StudyDamaged, FormatTooNew or DataOutsideRoots."""
+    study = read_study(services.workspace, study_id).check_format(f"{study_id}/study.json")
     # A study begun from the command line may use folders this server may not read.
-    services.data_roots.check_run(stored_config(read_study(services.workspace, study_id).config))
+    services.data_roots.check_run(stored_config(study.config))
     return jobs.ResumeStudy(workspace=str(services.workspace.root), session_id=session_id, study_id=study_id)
 
 

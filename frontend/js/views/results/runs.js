@@ -68,8 +68,9 @@
         else chosen.delete(run.run_id);
         markCompare();
       });
+      const unread = [run.unread_lines > 0 ? plural("runs.unread_lines", run.unread_lines) : null, run.unread_files.length > 0 ? t("runs.unread_files", { files: run.unread_files.join(", ") }) : null];
       const tags = make("span", { class: "tags" }, ...run.tags.map((tag) => make("span", { class: "badge" }, name(tag))));
-      const title = make("div", { class: "run-title" }, make("label", { class: "check" }, box, name(run.run_id)), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)));
+      const title = make("div", { class: "run-title" }, make("label", { class: "check" }, box, name(run.run_id)), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
       /** @param {string} action @param {string} key @param {() => void} click @param {string} [reason] @param {string} [kind] */
       const button = (action, key, click, reason = "", kind = "") =>
         actionButton(action, t(key), { class: `small ${kind}`, data: { blocked: reason }, attributes: { "aria-label": `${t(key)}: ${run.run_id}` }, on: { click } });

@@ -93,6 +93,9 @@
         const now = nowOf(state);
         hold.textContent = t(held ? "queue.release" : "queue.hold");
         byId("queue-held").hidden = !held;
+        const unread = state.queue?.unread ?? 0;
+        byId("queue-unread").hidden = unread === 0;
+        byId("queue-unread").textContent = plural("queue.unread", unread);
         byId("queue-now").textContent = now === null ? t("queue.nothing_now") : t("queue.now", { job: jobName(now) });
         const entries = state.queue?.entries ?? NO_ENTRIES;
         byId("queue-count").textContent = entries.length ? format.integer(entries.length) : "";
