@@ -69,7 +69,7 @@ def run_in_little_room(disk: Path, config: Config, leave_bytes: int) -> tuple[di
                 assert_whole(workspace)
                 filler.unlink(missing_ok=True)
         assert_whole(workspace)
-        if last is not None and last.type == "training_complete":  # type: ignore[attr-defined]
+        if last is not None and last.type == "training_complete":
             break
         # Before the run left a trace there is nothing to resume: it is begun again.
         filler.unlink(missing_ok=True)

@@ -108,6 +108,12 @@ class BlockingClient:
     def ping(self) -> events.Pong:
         return self._wait(self._client.ping())
 
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return any request as a method by its type, as of Client."""
+        if name not in requests.REQUESTS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return lambda **fields: self._wait(getattr(self._client, name)(**fields))
+
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:

@@ -11,7 +11,8 @@ import asyncio
 import itertools
 import os
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -286,7 +287,20 @@ class Client:
     async def ping(self) -> events.Pong:
         return await self._ask(requests.Ping(), events.Pong)
 
-    async def _ask(self, request: requests.Request, kind: type[AnEvent], timeout_s: float | None = None) -> AnEvent:
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """Return any request as a method by its type: `await client.list_runs(search="pilot")` gives its answer."""
+        if name not in requests.REQUESTS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return partial(self._ask_by_type, name)
+
+    async def _ask_by_type(self, kind: str, **fields: Any) -> Event:
+        answers = requests.REQUESTS[kind].answers
+        long = any(answer.ends_a_job for answer in answers)
+        return await self._ask(build_request(kind, fields), answers, self._job_timeout_s if long else None)
+
+    async def _ask(
+        self, request: requests.Request, kind: type[AnEvent] | tuple[type[AnEvent], ...], timeout_s: float | None = None
+    ) -> AnEvent:
         answer = await self.request(request, timeout_s=timeout_s)
         if isinstance(answer, events.UnknownEvent):
             reason = (
@@ -294,7 +308,9 @@ class Client:
             )
             raise RefusedByServer("client.outdated", reason)
         if not isinstance(answer, kind):
-            raise RefusedByServer("client.unexpected", f"expected {kind.__name__}, got {answer.type}")  # type: ignore[attr-defined]
+            raise RefusedByServer(
+                "client.unexpected", f"expected {' or '.join(request.answered_by)}, got {answer.type}"
+            )
         return answer
 
     # --- following a run -------------------------------------------------------------------------
@@ -336,7 +352,7 @@ class Client:
                 yield event
                 if isinstance(event, events.Error):
                     failure = error_from_event(event)
-                elif getattr(event, "type", None) in _RUN_ENDS:
+                elif event.type in _RUN_ENDS:
                     break
         if failure is not None:
             raise failure
@@ -395,5 +411,5 @@ class Client:
             return
         if isinstance(event, events.Error):
             answer.set_exception(error_from_event(event))
-        elif getattr(event, "type", None) in request.answered_by or isinstance(event, events.UnknownEvent):
+        elif event.type in request.answered_by or isinstance(event, events.UnknownEvent):
             answer.set_result(event)  # the server gives a request's id to its answer alone

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
-from breastai.domain.events import TERMINAL, Event, JobStopped, TrainingStopped
+from breastai.domain.events import Event, JobStopped, TrainingStopped
 from breastai.domain.jobs import (
     JOB,
     AnyJob,
@@ -188,7 +188,7 @@ def _perform_plain(job: AnyJob, events: Events, stop_requested: Stop) -> Iterato
     for event in events:
         if pace.passes(event):
             yield event.model_copy(update={"session_id": job.session_id})
-        if event.type not in TERMINAL and stop_requested():  # type: ignore[attr-defined]
+        if not event.ends_a_job and stop_requested():
             yield JobStopped(job=job.kind, session_id=job.session_id)
             return
 

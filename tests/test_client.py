@@ -43,7 +43,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.messages import encode_event, error_event, event_values
 from breastai.domain.metric_catalog import MONITORS
-from breastai.domain.requests import Ping
+from breastai.domain.requests import REQUESTS, Ping
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.storage.workspace import Workspace
 
@@ -143,7 +143,7 @@ def cut_connections(server: RunningServer) -> None:
 
 
 def kinds(events: list[Event]) -> list[str]:
-    return [event.type for event in events]  # type: ignore[attr-defined]
+    return [event.type for event in events]
 
 
 # --- a run ---------------------------------------------------------------------------------------
@@ -156,6 +156,21 @@ def test_training_yields_the_events_of_the_run_to_its_end(stage: Stage) -> None:
         events = [event async for event in client.train({"epochs": 3})]
         assert kinds(events) == ["training_started", "training_update", "training_update", "training_complete"]
         assert [event.seq for event in events] == [1, 2, 3, 4]
+
+    play(stage, story)
+
+
+def test_every_request_is_a_method_of_the_clients_by_its_type(stage: Stage) -> None:
+    async def story(client: Client, server: RunningServer) -> None:
+        for kind, model in REQUESTS.items():
+            assert callable(getattr(client, kind)), kind
+            assert model.answers
+        assert (await client.list_runs(search="none")).runs == []
+        assert (await client.get_queue()).entries == []
+        with pytest.raises(RequestInvalid, match="limit"):
+            await client.list_runs(limit=0)
+        with pytest.raises(AttributeError, match="make_coffee"):
+            await client.make_coffee()
 
     play(stage, story)
 
@@ -415,6 +430,7 @@ def test_the_blocking_client_does_the_same_without_an_event_loop(stage: Stage) -
             assert client.welcome is not None
             assert kinds(list(client.train())) == ["training_started", "training_update", "training_complete"]
             assert client.ping().timestamp is None
+            assert client.get_queue().entries == []
             assert client.status().snapshot.current_model == "R/best"
             with pytest.raises(CheckpointNotFound):
                 client.export("onnx", "none/best")

@@ -31,7 +31,7 @@ from breastai.server.diagnostics import measure
 from breastai.server.entry_points import EntryPoint
 from breastai.server.jobs.job_runner import SERVER_LOG
 from breastai.server.jobs.uploads import Uploads
-from breastai.server.logs.audit_log import LOOKS_ONLY, request_fields
+from breastai.server.logs.audit_log import request_fields
 from breastai.server.logs.server_log import LOG
 from breastai.server.services import Services
 
@@ -189,7 +189,7 @@ class Rest:
 
         async def endpoint(http_request: HttpRequest, wait: Wait = DEFAULT_WAIT_S) -> Response:
             request = decode_request(await http_request.body() or b"{}", kind)
-            if isinstance(request, LOOKS_ONLY):
+            if request.looks_only:
                 self._looks.note(_address(http_request), request_fields(request)["asked"])
             ask = await self._asks.begin(_peer(http_request), request)
             return await self._told(ask, wait)

@@ -5,7 +5,7 @@ predicted. Epochs and batches count from 1. A field `path` or `checkpoint` is re
 with forward slashes.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
@@ -21,6 +21,7 @@ from breastai.domain.list_entries import (
     StudyEntry,
     WrongCase,
 )
+from breastai.domain.message_union import union_of
 from breastai.domain.records import (
     ByPatient,
     CalibrationEvidence,
@@ -40,10 +41,20 @@ from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind,
 from breastai.domain.text import Text, read_param
 from breastai.domain.v3_events import collect_metrics
 
+# Every event by its type; each class enters itself.
+EVENTS: dict[str, type["Event"]] = {}
+Audience = Literal["asker", "all"]
+
 
 class Event(Stored):
     """What every event may carry. From training_started on, `run_id` and `seq` say where in which run it belongs."""
 
+    # Whether a job's last event is one of these, and who hears of it: by default what a job tells goes to all clients,
+    # and an answer to whoever asked.
+    ends_a_job: ClassVar[bool] = False
+    told_to: ClassVar[Audience | None] = None
+
+    type: str
     session_id: str | None = Field(None, description="The session the event belongs to.")
     request_id: str | int | None = Field(None, description="The request it answers.")
     run_id: str | None = Field(None, description="The run it belongs to.")
@@ -52,14 +63,22 @@ class Event(Stored):
     )
     time: str | None = Field(None, description="When it happened, ISO 8601 in UTC.")
 
+    def __init_subclass__(cls, *, ends_job: bool = False, told_to: Audience | None = None) -> None:
+        super().__init_subclass__()
+        cls.ends_a_job, cls.told_to = ends_job, told_to
 
-ENVELOPE = tuple(Event.model_fields)
+    @classmethod
+    def __pydantic_init_subclass__(cls, **facts: Any) -> None:
+        kind = cls.model_fields["type"].default
+        if isinstance(kind, str):
+            EVENTS[kind] = cls
+
+
+ENVELOPE = tuple(name for name in Event.model_fields if name != "type")
 
 
 class UnknownEvent(Event):
     """An event that this version does not know, or whose values it does not: of a later one. Its values are kept."""
-
-    type: str
 
 
 # --- a run -------------------------------------------------------------------------------------
@@ -214,7 +233,7 @@ class CheckpointSaved(Event):
     size_mb: float
 
 
-class TrainingComplete(Event):
+class TrainingComplete(Event, ends_job=True):
     """The run reached its end; the best epoch's weights are in `checkpoint`."""
 
     type: Literal["training_complete"] = "training_complete"
@@ -231,7 +250,7 @@ class TrainingComplete(Event):
     )
 
 
-class TrainingStopped(Event):
+class TrainingStopped(Event, ends_job=True):
     """The run ended before its end; `reason` is user, server_gone or error."""
 
     type: Literal["training_stopped"] = "training_stopped"
@@ -242,7 +261,7 @@ class TrainingStopped(Event):
     dismissed: bool = Field(False, description="The user leaves the run as it is: nothing goes on with it unnamed.")
 
 
-class JobStopped(Event):
+class JobStopped(Event, ends_job=True):
     """A job other than a training was stopped."""
 
     type: Literal["job_stopped"] = "job_stopped"
@@ -288,7 +307,7 @@ class StudyMemberChanged(Event):
     member: StudyMember
 
 
-class StudyStopped(Event):
+class StudyStopped(Event, ends_job=True):
     """A study has stopped before its end; it can be gone on with."""
 
     type: Literal["study_stopped"] = "study_stopped"
@@ -305,7 +324,7 @@ class TuningUpdate(Event):
     tuning: TuningState
 
 
-class TuningComplete(Event):
+class TuningComplete(Event, ends_job=True):
     """A tuning has reached its end. Its best figure, the highest of many on the same images, is an optimistic one."""
 
     type: Literal["tuning_complete"] = "tuning_complete"
@@ -315,7 +334,7 @@ class TuningComplete(Event):
     reason: Literal["trials", "time"] = Field(description="What was used up.")
 
 
-class CrossvalComplete(Event):
+class CrossvalComplete(Event, ends_job=True):
     """A cross-validation is complete: what the parts held out show together."""
 
     type: Literal["crossval_complete"] = "crossval_complete"
@@ -323,7 +342,7 @@ class CrossvalComplete(Event):
     result: CrossvalResult
 
 
-class SeedsComplete(Event):
+class SeedsComplete(Event, ends_job=True):
     """Runs that differ in their seed alone have all reached their end: how far they spread."""
 
     type: Literal["seeds_complete"] = "seeds_complete"
@@ -334,7 +353,7 @@ class SeedsComplete(Event):
 # --- judging -----------------------------------------------------------------------------------
 
 
-class Evaluation(Event):
+class Evaluation(Event, ends_job=True):
     """The figures of a checkpoint on labelled images, or of a file of predictions."""
 
     type: Literal["evaluation"] = "evaluation"
@@ -380,7 +399,7 @@ class LeakQuestion(Stored):
     params: dict[str, Any]
 
 
-class AuditDone(Event):
+class AuditDone(Event, ends_job=True):
     """What is wrong with the images of a folder, the worst first, and every group of duplicates."""
 
     type: Literal["audit"] = "audit"
@@ -394,7 +413,7 @@ class AuditDone(Event):
     )
 
 
-class ReportCreated(Event):
+class ReportCreated(Event, ends_job=True):
     """A report was written; `files` are relative to the workspace, `url` is where this server shows it."""
 
     type: Literal["report_created"] = "report_created"
@@ -404,7 +423,7 @@ class ReportCreated(Event):
     url: str
 
 
-class Comparison(Event):
+class Comparison(Event, ends_job=True):
     """Two models on the same cases; differences are first minus second."""
 
     type: Literal["comparison"] = "comparison"
@@ -468,7 +487,7 @@ class Prediction(Event):
     error_text: Text | str | None = Field(None, description="The same as a text.")
 
 
-class PredictionsComplete(Event):
+class PredictionsComplete(Event, ends_job=True):
     """All images were looked at."""
 
     type: Literal["predictions_complete"] = "predictions_complete"
@@ -488,7 +507,7 @@ class HeatMap(Event):
     error: Text | str | None = None
 
 
-class ExplanationsComplete(Event):
+class ExplanationsComplete(Event, ends_job=True):
     """All images were looked at."""
 
     type: Literal["explanations_complete"] = "explanations_complete"
@@ -513,7 +532,7 @@ class ModelAnswer(Stored):
     heat_map: str | None = None
 
 
-class ImageAnswer(Event):
+class ImageAnswer(Event, told_to="asker"):
     """What the models say of an image handed over; without a picture it could not be read, as each answer tells."""
 
     type: Literal["image_answer"] = "image_answer"
@@ -523,7 +542,7 @@ class ImageAnswer(Event):
     answers: list[ModelAnswer]
 
 
-class ImagesAnswered(Event):
+class ImagesAnswered(Event, ends_job=True):
     """All images handed over were asked about, and are removed."""
 
     type: Literal["images_answered"] = "images_answered"
@@ -532,7 +551,7 @@ class ImagesAnswered(Event):
     kept: str | None = Field(None, description="The folder of the copies, when they were to be kept.")
 
 
-class ErrorsShown(Event):
+class ErrorsShown(Event, ends_job=True):
     """The wrong answers of a run's model, the most confident first."""
 
     type: Literal["errors_shown"] = "errors_shown"
@@ -544,7 +563,7 @@ class ErrorsShown(Event):
     worst: list[WrongCase] = []
 
 
-class ExportComplete(Event):
+class ExportComplete(Event, ends_job=True):
     """A model was exported and gives the same answers as the checkpoint."""
 
     type: Literal["export_complete"] = "export_complete"
@@ -560,7 +579,7 @@ class ExportComplete(Event):
     )
 
 
-class BenchMeasured(Event):
+class BenchMeasured(Event, ends_job=True):
     """What this machine manages with a model, and what a run of this configuration would take."""
 
     type: Literal["bench"] = "bench"
@@ -587,7 +606,7 @@ class BenchMeasured(Event):
 # --- what a page asks in passing ------------------------------------------------------------------
 
 
-class DataDescribed(Event):
+class DataDescribed(Event, ends_job=True):
     """What a run of a configuration would train on; twins are not looked for yet."""
 
     type: Literal["data_described"] = "data_described"
@@ -606,7 +625,7 @@ class DataDescribed(Event):
     questions: list[DataQuestion] = Field([], description="What a run would ask before it begins.")
 
 
-class ImagesList(Event):
+class ImagesList(Event, ends_job=True):
     """A page of the images of a split, by path."""
 
     type: Literal["images_list"] = "images_list"
@@ -618,7 +637,7 @@ class ImagesList(Event):
     images: list[ImageEntry]
 
 
-class ImagePreview(Event):
+class ImagePreview(Event, ends_job=True):
     """An image as it is, as the network sees it, and augmented; each a JPEG as a data URI."""
 
     type: Literal["image_preview"] = "image_preview"
@@ -672,7 +691,7 @@ class InterruptedRun(Stored):
     architecture: str
 
 
-class InterruptedRuns(Event):
+class InterruptedRuns(Event, told_to="all"):
     """Runs that can be gone on with, the latest first."""
 
     type: Literal["interrupted_runs"] = "interrupted_runs"
@@ -732,14 +751,14 @@ class RunsList(Event):
     search: str
 
 
-class RunAnnotated(Event):
+class RunAnnotated(Event, told_to="all"):
     """The tags and the note of a run were written."""
 
     type: Literal["run_annotated"] = "run_annotated"
     run: RunEntry
 
 
-class RunDeleted(Event):
+class RunDeleted(Event, told_to="all"):
     """A run is gone, with its journal and its checkpoints; exports and backups stay."""
 
     type: Literal["run_deleted"] = "run_deleted"
@@ -809,7 +828,7 @@ class CheckpointsList(Event):
     checkpoints: list[CheckpointEntry]
 
 
-class CheckpointLoaded(Event):
+class CheckpointLoaded(Event, told_to="all"):
     """A checkpoint was verified and is the session's current model."""
 
     type: Literal["checkpoint_loaded"] = "checkpoint_loaded"
@@ -820,7 +839,7 @@ class CheckpointLoaded(Event):
     metrics: dict[str, Any]
 
 
-class CheckpointDeleted(Event):
+class CheckpointDeleted(Event, told_to="all"):
     """A checkpoint is gone."""
 
     type: Literal["checkpoint_deleted"] = "checkpoint_deleted"
@@ -843,14 +862,14 @@ class ExportsList(Event):
     exports: list[ExportEntry]
 
 
-class ExportDeleted(Event):
+class ExportDeleted(Event, told_to="all"):
     """An exported model is gone."""
 
     type: Literal["export_deleted"] = "export_deleted"
     path: str
 
 
-class ExportVerified(Event):
+class ExportVerified(Event, ends_job=True):
     """An exported model answers as it did at its export."""
 
     type: Literal["export_verified"] = "export_verified"
@@ -914,7 +933,7 @@ class BackupVerified(Event):
     size_mb: float
 
 
-class BackupDeleted(Event):
+class BackupDeleted(Event, told_to="all"):
     """A backup is gone."""
 
     type: Literal["backup_deleted"] = "backup_deleted"
@@ -950,7 +969,7 @@ class ConfigShown(Event):
     config_schema: dict[str, Any]
 
 
-class ConfigSaved(Event):
+class ConfigSaved(Event, told_to="all"):
     """A configuration was written: config.json, or the one called `name`."""
 
     type: Literal["config_saved"] = "config_saved"
@@ -959,7 +978,7 @@ class ConfigSaved(Event):
     name: str | None = None
 
 
-class ConfigDeleted(Event):
+class ConfigDeleted(Event, told_to="all"):
     """A named configuration is gone."""
 
     type: Literal["config_deleted"] = "config_deleted"
@@ -1022,7 +1041,7 @@ class DisconnectAck(Event):
     type: Literal["disconnect_ack"] = "disconnect_ack"
 
 
-class Error(Event):
+class Error(Event, ends_job=True):
     """Something could not be done: which rule was broken, by what, and what to do."""
 
     type: Literal["error"] = "error"
@@ -1037,110 +1056,9 @@ class Error(Event):
         return self.message if str(text) == text.code else text
 
 
-AnyEvent = Annotated[
-    TrainingStarted
-    | DataLoaded
-    | ModelLoaded
-    | ProgressUpdate
-    | TrainingUpdate
-    | CheckpointSaved
-    | TrainingComplete
-    | TrainingStopped
-    | JobStopped
-    | StudyStarted
-    | StudyShown
-    | StudiesList
-    | StudyMemberChanged
-    | StudyStopped
-    | TuningUpdate
-    | TuningComplete
-    | CrossvalComplete
-    | SeedsComplete
-    | Evaluation
-    | Comparison
-    | AuditDone
-    | ReportCreated
-    | Prediction
-    | PredictionsComplete
-    | HeatMap
-    | ExplanationsComplete
-    | ImageAdded
-    | ImageAnswer
-    | ImagesAnswered
-    | ErrorsShown
-    | ExportComplete
-    | BenchMeasured
-    | DataDescribed
-    | ImagesList
-    | ImagePreview
-    | ConnectionEstablished
-    | Status
-    | RunsList
-    | RunAnnotated
-    | RunDeleted
-    | RunsCompared
-    | JobQueued
-    | QueueShown
-    | Log
-    | History
-    | CheckpointsList
-    | CheckpointLoaded
-    | CheckpointDeleted
-    | CheckpointVerified
-    | ExportsList
-    | ExportDeleted
-    | ExportVerified
-    | SystemDiagnostics
-    | BackupCreated
-    | BackupsList
-    | BackupVerified
-    | BackupDeleted
-    | BackupRestored
-    | InterruptedRuns
-    | ConfigShown
-    | ConfigSaved
-    | ConfigDeleted
-    | ConfigChecked
-    | DocumentsList
-    | Document
-    | Pong
-    | DisconnectAck
-    | Error,
-    Field(discriminator="type"),
-]
-EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
-EVENTS: dict[str, type[Event]] = {
-    model.model_fields["type"].default: model for model in Event.__subclasses__() if model is not UnknownEvent
-}
-
+EVENT: TypeAdapter[Event] = union_of(EVENTS.values())
 # A job's last event is one of these.
-TERMINAL = (
-    "training_complete",
-    "training_stopped",
-    "job_stopped",
-    "study_stopped",
-    "tuning_complete",
-    "crossval_complete",
-    "seeds_complete",
-    "evaluation",
-    "comparison",
-    "audit",
-    "report_created",
-    "export_complete",
-    "bench",
-    "data_described",
-    "images_list",
-    "image_preview",
-    "export_verified",
-    "predictions_complete",
-    "explanations_complete",
-    "images_answered",
-    "errors_shown",
-    "error",
-)
-
-# Of these nobody hears but whoever asked: they hold a patient's image.
-TO_ASKER_ALONE = (ImageAnswer,)
+TERMINAL = tuple(kind for kind, model in EVENTS.items() if model.ends_a_job)
 
 
 def ends_job(event: Event) -> bool:
@@ -1148,4 +1066,4 @@ def ends_job(event: Event) -> bool:
     part_of_a_run = isinstance(event, AuditDone | ExportComplete) and event.run_id is not None
     if isinstance(event, AuditDone) and event.question is not None:
         return False
-    return event.type in TERMINAL and not part_of_a_run  # type: ignore[attr-defined]
+    return event.ends_a_job and not part_of_a_run

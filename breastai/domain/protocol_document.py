@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import BreastAIError, all_errors
 from breastai.domain.events import ENVELOPE, EVENT, EVENTS, TERMINAL, Event
+from breastai.domain.page_types import event_parts
 from breastai.domain.requests import REQUEST, REQUESTS, Request
 from breastai.domain.schema_text import default_text, escape_cell, type_text
 from breastai.domain.v3_settings import FLAT_NAMES
@@ -50,7 +51,7 @@ def protocol_document() -> str:
     parts += ["## Events\n", *_envelope_section(Event)]
     parts += [f"A job's last event is one of {_listed(TERMINAL)}.\n"]
     parts += [_event_section(kind, model) for kind, model in EVENTS.items()]
-    parts += ["## Parts of events\n", *[_part_section(part) for part in _parts()]]
+    parts += ["## Parts of events\n", *[_part_section(part) for part in event_parts()]]
     parts += [_flat_names_section(), _errors_section()]
     return "\n".join(parts)
 
@@ -108,7 +109,7 @@ def _operation(channel: str, kind: str, model: type[Request]) -> dict[str, Any]:
 
 def _envelope_section(model: type[BaseModel]) -> list[str]:
     kind = "request may" if model is Request else "event may"
-    return [f"Every {kind} carry:\n", _table(model, tuple(model.model_fields))]
+    return [f"Every {kind} carry:\n", _table(model, tuple(name for name in model.model_fields if name != "type"))]
 
 
 def _request_section(kind: str, model: type[Request]) -> str:
@@ -149,26 +150,6 @@ def _errors_section() -> str:
 
 def _params(kind: type[BreastAIError]) -> list[str]:
     return list(getattr(kind, "__dataclass_fields__", {}))
-
-
-def _parts() -> list[type[BaseModel]]:
-    """Return the models that events are made of, each once."""
-    found: dict[type[BaseModel], None] = {}
-
-    def descend(annotation: Any) -> None:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            if annotation not in found:
-                found[annotation] = None
-                for info in annotation.model_fields.values():
-                    descend(info.annotation)
-            return
-        for argument in getattr(annotation, "__args__", ()):
-            descend(argument)
-
-    for event in EVENTS.values():
-        for info in event.model_fields.values():
-            descend(info.annotation)
-    return sorted(found, key=lambda model: model.__name__)
 
 
 def _table(model: type[BaseModel], names: tuple[str, ...]) -> str:

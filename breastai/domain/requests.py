@@ -4,7 +4,62 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from breastai.domain.events import DocumentKind
+from breastai.domain.events import (
+    AuditDone,
+    BackupCreated,
+    BackupDeleted,
+    BackupRestored,
+    BackupsList,
+    BackupVerified,
+    BenchMeasured,
+    CheckpointDeleted,
+    CheckpointLoaded,
+    CheckpointsList,
+    CheckpointVerified,
+    Comparison,
+    ConfigChecked,
+    ConfigDeleted,
+    ConfigSaved,
+    ConfigShown,
+    DataDescribed,
+    DisconnectAck,
+    Document,
+    DocumentKind,
+    DocumentsList,
+    ErrorsShown,
+    Evaluation,
+    Event,
+    ExplanationsComplete,
+    ExportComplete,
+    ExportDeleted,
+    ExportsList,
+    ExportVerified,
+    History,
+    ImageAdded,
+    ImagePreview,
+    ImagesAnswered,
+    ImagesList,
+    InterruptedRuns,
+    JobQueued,
+    JobStopped,
+    Pong,
+    PredictionsComplete,
+    QueueShown,
+    ReportCreated,
+    RunAnnotated,
+    RunDeleted,
+    RunsCompared,
+    RunsList,
+    Status,
+    StudiesList,
+    StudyShown,
+    StudyStarted,
+    StudyStopped,
+    SystemDiagnostics,
+    TrainingStarted,
+    TrainingStopped,
+)
+from breastai.domain.message_union import union_of
 from breastai.domain.report_language import Language
 from breastai.texts.catalogue import ENGLISH
 
@@ -13,20 +68,44 @@ ConfigName = Annotated[str, Field(min_length=1, max_length=95, pattern=r"^[A-Za-
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
+# Every request by its type; each class enters itself.
+REQUESTS: dict[str, type["Request"]] = {}
+Answers = tuple[type[Event], ...]
+
+
 class Request(BaseModel):
-    """What every request may carry. `answered_by` names the events that answer it; an error may come instead."""
+    """What every request may carry. `answered_by` names the events that answer it; an error may come instead.
+
+    One that looks only changes nothing: it is counted in the audit log, and has no line of its own there.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    looks_only: ClassVar[bool] = False
+    is_queueable: ClassVar[bool] = False
+    answers: ClassVar[Answers] = ()
     answered_by: ClassVar[tuple[str, ...]] = ()
 
+    type: str
     session_id: str = Field("default", min_length=1, max_length=100, description="Which session the request is for.")
     request_id: Annotated[str, Field(max_length=200)] | Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = Field(
         None, description="Chosen by the client and echoed in the answer."
     )
 
+    def __init_subclass__(cls, *, looks_only: bool = False, answered_by: Answers = ()) -> None:
+        super().__init_subclass__()
+        cls.looks_only = looks_only
+        cls.answers = (*answered_by, JobQueued) if cls.is_queueable else answered_by
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **facts: Any) -> None:
+        cls.answered_by = tuple(event.model_fields["type"].default for event in cls.answers)
+        REQUESTS[cls.model_fields["type"].default] = cls
+
 
 class Queueable(BaseModel):
     """What a request for a job may carry besides: by default it is refused while another job runs."""
+
+    is_queueable: ClassVar[bool] = True
 
     queue: bool = Field(
         False, description="Wait for its turn when another job runs or waits; answered by job_queued then."
@@ -40,110 +119,104 @@ class Configured(BaseModel):
     preset: str | None = Field(None, description="Preset laid under `config`.")
 
 
-class StartTraining(Queueable, Request):
+class StartTraining(Queueable, Request, answered_by=(TrainingStarted,)):
     """Train a new run. `config` is partial, nested or in version 3's flat names; it overlays the workspace's config.json."""
 
-    answered_by = ("training_started", "job_queued")
     type: Literal["start_training"] = "start_training"
     config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
     preset: str | None = Field(None, description="Preset laid under `config`: quick, balanced or full.")
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 
-class StopTraining(Request):
+class StopTraining(
+    Request,
+    answered_by=(
+        TrainingStopped,
+        JobStopped,
+        StudyStopped,
+    ),
+):
     """Stop the running job after its batch, and save; asked a second time, end it at once."""
 
-    answered_by = ("training_stopped", "job_stopped", "study_stopped")
     type: Literal["stop_training"] = "stop_training"
 
 
-class ResumeTraining(Queueable, Request):
+class ResumeTraining(Queueable, Request, answered_by=(TrainingStarted,)):
     """Go on with a run; `checkpoint` names it (RUN or RUN/last)."""
 
-    answered_by = ("training_started", "job_queued")
     type: Literal["resume_training"] = "resume_training"
     checkpoint: CheckpointName
     epochs: int | None = Field(None, ge=1, le=10_000, description="Epochs in all; by default as planned.")
 
 
-class StartCrossval(Queueable, Request):
+class StartCrossval(Queueable, Request, answered_by=(StudyStarted,)):
     """Train and judge a model for each fold of the training and validation images; the test folder is never touched."""
 
-    answered_by = ("study_started", "job_queued")
     type: Literal["start_crossval"] = "start_crossval"
     config: dict[str, Any] = Field({}, description="As for start_training; crossval says how images are dealt.")
     preset: str | None = Field(None, description="Preset laid under `config`.")
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 
-class ResumeStudy(Queueable, Request):
+class ResumeStudy(Queueable, Request, answered_by=(StudyStarted,)):
     """Go on with a study that stopped, or was interrupted: its complete runs are not run again."""
 
-    answered_by = ("study_started", "job_queued")
     type: Literal["resume_study"] = "resume_study"
     study_id: RunId
 
 
-class GetStudy(Request):
+class GetStudy(Request, answered_by=(StudyShown,)):
     """A study as it is now; by default the latest."""
 
-    answered_by = ("study",)
     type: Literal["get_study"] = "get_study"
     study_id: RunId | None = None
 
 
-class ListStudies(Request):
+class ListStudies(Request, looks_only=True, answered_by=(StudiesList,)):
     """The cross-validations and searches for settings of the workspace, the latest first, a page at a time."""
 
-    answered_by = ("studies_list",)
     type: Literal["list_studies"] = "list_studies"
     first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
     limit: int = Field(50, ge=1, le=100)
 
 
-class GetQueue(Request):
+class GetQueue(Request, looks_only=True, answered_by=(QueueShown,)):
     """The jobs that wait for their turn."""
 
-    answered_by = ("queue",)
     type: Literal["get_queue"] = "get_queue"
 
 
-class MoveJob(Request):
+class MoveJob(Request, answered_by=(QueueShown,)):
     """Give a waiting job another place in the queue."""
 
-    answered_by = ("queue",)
     type: Literal["move_job"] = "move_job"
     entry: str = Field(min_length=1, max_length=40, description="The waiting job, as the queue names it.")
     place: int = Field(ge=1, description="Its new place; 1 is the next to run.")
 
 
-class CancelJob(Request):
+class CancelJob(Request, answered_by=(QueueShown,)):
     """Take a waiting job out of the queue."""
 
-    answered_by = ("queue",)
     type: Literal["cancel_job"] = "cancel_job"
     entry: str = Field(min_length=1, max_length=40, description="The waiting job, as the queue names it.")
 
 
-class HoldQueue(Request):
+class HoldQueue(Request, answered_by=(QueueShown,)):
     """Have waiting jobs wait on, or let them go on; the job that runs is not touched."""
 
-    answered_by = ("queue",)
     type: Literal["hold_queue"] = "hold_queue"
     held: bool
 
 
-class StartTuning(Queueable, Configured, Request):
+class StartTuning(Queueable, Configured, Request, answered_by=(StudyStarted,)):
     """Try settings by short runs (config.tuning says which and how many), and save the best as a named configuration."""
 
-    answered_by = ("study_started", "job_queued")
     type: Literal["start_tuning"] = "start_tuning"
 
 
-class ListRuns(Request):
+class ListRuns(Request, looks_only=True, answered_by=(RunsList,)):
     """The runs of the workspace, past ones too, a page at a time."""
 
-    answered_by = ("runs_list",)
     type: Literal["list_runs"] = "list_runs"
     search: str = Field(
         "",
@@ -154,43 +227,38 @@ class ListRuns(Request):
     limit: int = Field(50, ge=1, le=200)
 
 
-class AnnotateRun(Request):
+class AnnotateRun(Request, answered_by=(RunAnnotated,)):
     """Write tags and a note about a run; what is left out stays."""
 
-    answered_by = ("run_annotated",)
     type: Literal["annotate_run"] = "annotate_run"
     run_id: RunId
     tags: list[Annotated[str, Field(min_length=1, max_length=40)]] | None = Field(None, max_length=20)
     note: str | None = Field(None, max_length=4000)
 
 
-class DeleteRun(Request):
+class DeleteRun(Request, answered_by=(RunDeleted,)):
     """Delete a run for good: its journal, reports, evaluations and checkpoints. Exports and backups stay."""
 
-    answered_by = ("run_deleted",)
     type: Literal["delete_run"] = "delete_run"
     run_id: RunId
 
 
-class CompareRuns(Request):
+class CompareRuns(Request, looks_only=True, answered_by=(RunsCompared,)):
     """Curves, figures and differing settings of some runs, from their journals."""
 
-    answered_by = ("runs_compared",)
     type: Literal["compare_runs"] = "compare_runs"
     run_ids: list[RunId] = Field(min_length=2, max_length=6)
 
 
-class DescribeData(Configured, Request):
+class DescribeData(Configured, Request, looks_only=True, answered_by=(DataDescribed,)):
     """What a run of this configuration would train on: counts by class and split, what is left out, warnings."""
 
-    answered_by = ("data_described",)
     type: Literal["describe_data"] = "describe_data"
 
 
-class ListImages(Configured, Request):
+class ListImages(Configured, Request, looks_only=True, answered_by=(ImagesList,)):
     """A page of the images of a split, with thumbnails."""
 
-    answered_by = ("images_list",)
     type: Literal["list_images"] = "list_images"
     split: Literal["train", "val", "test"] = "train"
     class_name: str | None = Field(None, max_length=300, description="Of this class alone.")
@@ -198,10 +266,9 @@ class ListImages(Configured, Request):
     limit: int = Field(24, ge=1, le=60)
 
 
-class PreviewImage(Configured, Request):
+class PreviewImage(Configured, Request, looks_only=True, answered_by=(ImagePreview,)):
     """An image as it is, as the network would see it, and some draws of its augmentation."""
 
-    answered_by = ("image_preview",)
     type: Literal["preview_image"] = "preview_image"
     split: Literal["train", "val", "test"] = "train"
     file: str | None = Field(
@@ -211,10 +278,9 @@ class PreviewImage(Configured, Request):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Another number gives other draws.")
 
 
-class GetStatus(Request):
+class GetStatus(Request, looks_only=True, answered_by=(Status,)):
     """The session as it is now; with `last_seq`, the events of its run after that number come too."""
 
-    answered_by = ("status",)
     type: Literal["get_status"] = "get_status"
     run_id: RunId | None = Field(
         None, description="The run that last_seq counts in; events are sent only if it is still the session's."
@@ -225,101 +291,89 @@ class GetStatus(Request):
     )
 
 
-class GetHistory(Request):
+class GetHistory(Request, looks_only=True, answered_by=(History,)):
     """The epochs of a run, a page at a time."""
 
-    answered_by = ("history",)
     type: Literal["get_history"] = "get_history"
     run_id: RunId | None = Field(None, description="By default the session's run.")
     first: int = Field(1, alias="from", ge=1, description="First epoch.")
     last: int | None = Field(None, alias="to", ge=1, description="Last epoch; at most 200 epochs come at a time.")
 
 
-class ListCheckpoints(Request):
+class ListCheckpoints(Request, looks_only=True, answered_by=(CheckpointsList,)):
     """All checkpoints of the workspace."""
 
-    answered_by = ("checkpoints_list",)
     type: Literal["list_checkpoints"] = "list_checkpoints"
 
 
-class LoadCheckpoint(Request):
+class LoadCheckpoint(Request, answered_by=(CheckpointLoaded,)):
     """Verify a checkpoint and make it the session's current model."""
 
-    answered_by = ("checkpoint_loaded",)
     type: Literal["load_checkpoint"] = "load_checkpoint"
     checkpoint: CheckpointName
 
 
-class DeleteCheckpoint(Request):
+class DeleteCheckpoint(Request, answered_by=(CheckpointDeleted,)):
     """Delete a checkpoint and its manifest."""
 
-    answered_by = ("checkpoint_deleted",)
     type: Literal["delete_checkpoint"] = "delete_checkpoint"
     checkpoint: CheckpointName
 
 
-class VerifyCheckpoint(Request):
+class VerifyCheckpoint(Request, answered_by=(CheckpointVerified,)):
     """Prove that a checkpoint's weights and state are those its manifest speaks of."""
 
-    answered_by = ("checkpoint_verified",)
     type: Literal["verify_checkpoint"] = "verify_checkpoint"
     checkpoint: CheckpointName
 
 
-class ListExports(Request):
+class ListExports(Request, looks_only=True, answered_by=(ExportsList,)):
     """All exported models of the workspace."""
 
-    answered_by = ("exports_list",)
     type: Literal["list_exports"] = "list_exports"
 
 
-class DeleteExport(Request):
+class DeleteExport(Request, answered_by=(ExportDeleted,)):
     """Delete an exported model."""
 
-    answered_by = ("export_deleted",)
     type: Literal["delete_export"] = "delete_export"
     path: str = Field(min_length=1, max_length=300, description="As exports_list has it.")
 
 
-class VerifyExport(Request):
+class VerifyExport(Request, answered_by=(ExportVerified,)):
     """Ask an exported ONNX model again what it was asked at its export."""
 
-    answered_by = ("export_verified",)
     type: Literal["verify_export"] = "verify_export"
     path: str = Field(min_length=1, max_length=300, description="As exports_list has it.")
 
 
-class ExportModel(Queueable, Request):
+class ExportModel(Queueable, Request, answered_by=(ExportComplete,)):
     """Export a checkpoint; by default the session's current model."""
 
-    answered_by = ("export_complete", "job_queued")
     type: Literal["export_model"] = "export_model"
     format: str = Field("onnx", max_length=40, description="One of the catalog's export formats.")
     checkpoint: CheckpointName | None = None
 
 
-class ExportOnnx(Queueable, Request):
+class ExportOnnx(Queueable, Request, answered_by=(ExportComplete,)):
     """Version 3's name for export_model with format onnx."""
 
-    answered_by = ("export_complete", "job_queued")
     type: Literal["export_onnx"] = "export_onnx"
     checkpoint: CheckpointName | None = None
 
 
-class EstimateCost(Request):
+class EstimateCost(Request, answered_by=(BenchMeasured,)):
     """Measure for some seconds what a training of this configuration would take."""
 
-    answered_by = ("bench",)
     type: Literal["estimate_cost"] = "estimate_cost"
     config: dict[str, Any] = Field({}, description="As for start_training.")
     preset: str | None = Field(None, description="Preset laid under `config`.")
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 
-class EvaluateModel(Queueable, Request):
+class EvaluateModel(Queueable, Request, answered_by=(Evaluation,)):
     """Judge a checkpoint on labelled images."""
 
-    answered_by = ("evaluation", "job_queued")
     type: Literal["evaluate_model"] = "evaluate_model"
     checkpoint: CheckpointName | None = None
     data: str | None = Field(
@@ -337,10 +391,9 @@ class EvaluateModel(Queueable, Request):
     )
 
 
-class CompareModels(Queueable, Request):
+class CompareModels(Queueable, Request, answered_by=(Comparison,)):
     """Compare two checkpoints on the same labelled images, or two CSV files of predictions."""
 
-    answered_by = ("comparison", "job_queued")
     type: Literal["compare_models"] = "compare_models"
     first: CheckpointName
     second: CheckpointName
@@ -358,19 +411,17 @@ class CompareModels(Queueable, Request):
 ImagePath = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class PredictImages(Queueable, Request):
+class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,)):
     """Classify images the server may read; a prediction event for each, then predictions_complete."""
 
-    answered_by = ("predictions_complete", "job_queued")
     type: Literal["predict_images"] = "predict_images"
     images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
     checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
 
 
-class ExplainImages(Queueable, Request):
+class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,)):
     """Draw heat maps over images the server may read; a heat_map event for each, then explanations_complete."""
 
-    answered_by = ("explanations_complete", "job_queued")
     type: Literal["explain_images"] = "explain_images"
     images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
     checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
@@ -379,10 +430,9 @@ class ExplainImages(Queueable, Request):
     )
 
 
-class AuditData(Configured, Request):
+class AuditData(Configured, Request, answered_by=(AuditDone,)):
     """Look for faults in a folder of images: duplicates, contradicting labels, leaks, shortcuts, broken files."""
 
-    answered_by = ("audit",)
     type: Literal["audit_data"] = "audit_data"
     data: str | None = Field(
         None,
@@ -392,122 +442,107 @@ class AuditData(Configured, Request):
     )
 
 
-class CreateReport(Queueable, Request):
+class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
     """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
 
-    answered_by = ("report_created", "job_queued")
     type: Literal["create_report"] = "create_report"
     run_id: RunId | None = Field(None, description="By default the run of the session's current model.")
     language: Language = ENGLISH
     pdf: bool = False
 
 
-class GetSystemDiagnostics(Request):
+class GetSystemDiagnostics(Request, looks_only=True, answered_by=(SystemDiagnostics,)):
     """Processor, memory, disk and versions."""
 
-    answered_by = ("system_diagnostics",)
     type: Literal["system_diagnostics"] = "system_diagnostics"
 
 
-class CreateBackup(Request):
+class CreateBackup(Request, answered_by=(BackupCreated,)):
     """Keep a copy of configuration, manifests, logs and best weights; never images."""
 
-    answered_by = ("backup_created",)
     type: Literal["create_backup"] = "create_backup"
 
 
-class ListBackups(Request):
+class ListBackups(Request, answered_by=(BackupsList,)):
     """All backups of the workspace."""
 
-    answered_by = ("backups_list",)
     type: Literal["list_backups"] = "list_backups"
 
 
-class VerifyBackup(Request):
+class VerifyBackup(Request, answered_by=(BackupVerified,)):
     """Prove that every file in a backup is what was put in."""
 
-    answered_by = ("backup_verified",)
     type: Literal["verify_backup"] = "verify_backup"
     name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
 
 
-class DeleteBackup(Request):
+class DeleteBackup(Request, answered_by=(BackupDeleted,)):
     """Delete a backup for good."""
 
-    answered_by = ("backup_deleted",)
     type: Literal["delete_backup"] = "delete_backup"
     name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
 
 
-class RestoreBackup(Request):
+class RestoreBackup(Request, answered_by=(BackupRestored,)):
     """Put a backup's files in their places. What is there now is backed up first; other files stay as they are."""
 
-    answered_by = ("backup_restored",)
     type: Literal["restore_backup"] = "restore_backup"
     name: str = Field(min_length=1, max_length=300, description="A name list_backups gave.")
 
 
-class ListInterrupted(Request):
+class ListInterrupted(Request, answered_by=(InterruptedRuns,)):
     """Runs that ended before their end and not by their user's wish; resume_training goes on with one by its name."""
 
-    answered_by = ("interrupted_runs",)
     type: Literal["list_interrupted"] = "list_interrupted"
 
 
-class DismissRun(Request):
+class DismissRun(Request, answered_by=(InterruptedRuns,)):
     """Leave an interrupted run as it is: it is no longer offered. It can still be resumed by its name."""
 
-    answered_by = ("interrupted_runs",)
     type: Literal["dismiss_run"] = "dismiss_run"
     run_id: RunId
 
 
-class GetConfig(Request):
+class GetConfig(Request, looks_only=True, answered_by=(ConfigShown,)):
     """The workspace's configuration, and its schema."""
 
-    answered_by = ("config",)
     type: Literal["get_config"] = "get_config"
 
 
-class SaveConfig(Request):
+class SaveConfig(Request, answered_by=(ConfigSaved,)):
     """Check a configuration and write it: to config.json, overlaying what is there, or as it is under a name."""
 
-    answered_by = ("config_saved",)
     type: Literal["save_config"] = "save_config"
     config: dict[str, Any]
     name: ConfigName | None = Field(None, description="A named configuration, kept in configs/.")
     whole: bool = Field(False, description="config.json shall hold this alone; its server section stays.")
 
 
-class DeleteConfig(Request):
+class DeleteConfig(Request, answered_by=(ConfigDeleted,)):
     """Delete a named configuration."""
 
-    answered_by = ("config_deleted",)
     type: Literal["delete_config"] = "delete_config"
     name: ConfigName
 
 
-class CheckConfig(Request):
+class CheckConfig(Request, looks_only=True, answered_by=(ConfigChecked,)):
     """Tell what is wrong with a configuration; nothing is written."""
 
-    answered_by = ("config_checked",)
     type: Literal["check_config"] = "check_config"
     config: dict[str, Any] = Field(description="As for start_training.")
     preset: str | None = Field(None, max_length=100, description="Preset laid under `config`.")
     whole: bool = Field(False, description="Alone, not laid over config.json.")
 
 
-class ListDocuments(Request):
+class ListDocuments(Request, looks_only=True, answered_by=(DocumentsList,)):
     """The texts of the workspace that may be read: configurations, logs, journals, manifests, records."""
 
-    answered_by = ("documents_list",)
     type: Literal["list_documents"] = "list_documents"
 
 
-class GetDocument(Request):
+class GetDocument(Request, answered_by=(Document,)):
     """One of the listed texts; of a long one, its end."""
 
-    answered_by = ("document",)
     type: Literal["get_document"] = "get_document"
     kind: DocumentKind
     name: str = Field(min_length=1, max_length=300)
@@ -519,13 +554,12 @@ MOST_IMAGES_ASKED = 24
 _MOST_PART_CHARACTERS = 700_000
 
 
-class AddImage(Request):
+class AddImage(Request, looks_only=True, answered_by=(ImageAdded,)):
     """Hand over a part of an image to ask about. The parts of an image come in order, each after the answer to the last.
 
     The server keeps it in a temporary place, for this connection, until ask_images has been answered.
     """
 
-    answered_by = ("image_added",)
     type: Literal["add_image"] = "add_image"
     image: ImageId = Field(description="Chosen by the client, to name the image in ask_images.")
     file: str = Field(min_length=1, max_length=300, description="What its file is called.")
@@ -534,13 +568,12 @@ class AddImage(Request):
     part: str = Field(max_length=_MOST_PART_CHARACTERS, description="The bytes of this part, in base64.")
 
 
-class AskImages(Request):
+class AskImages(Request, answered_by=(ImagesAnswered,)):
     """Ask one or two models about images handed over; one image_answer each comes before the end, to the asker alone.
 
     Exported .onnx files are asked beside a running job; checkpoints and heat maps are a job of their own.
     """
 
-    answered_by = ("images_answered",)
     type: Literal["ask_images"] = "ask_images"
     images: list[ImageId] = Field(min_length=1, max_length=MOST_IMAGES_ASKED)
     models: list[CheckpointName] = Field(
@@ -550,89 +583,26 @@ class AskImages(Request):
     keep: bool = Field(False, description="Keep copies of the images in the workspace; else they are removed.")
 
 
-class ShowErrors(Request):
+class ShowErrors(Request, looks_only=True, answered_by=(ErrorsShown,)):
     """The cases a run's model was most wrong about, by its latest evaluation: on validation images where there is one."""
 
-    answered_by = ("errors_shown",)
     type: Literal["show_errors"] = "show_errors"
     run_id: RunId
 
 
-class Ping(Request):
+class Ping(Request, looks_only=True, answered_by=(Pong,)):
     """Answered at once."""
 
-    answered_by = ("pong",)
     type: Literal["ping"] = "ping"
     timestamp: float | str | None = Field(None, description="Sent back as it came.")
 
 
-class Disconnect(Request):
+class Disconnect(Request, looks_only=True, answered_by=(DisconnectAck,)):
     """A polite goodbye; the server answers and closes the connection."""
 
-    answered_by = ("disconnect_ack",)
     type: Literal["disconnect"] = "disconnect"
     message: str | None = Field(None, max_length=1000)
     timestamp: float | str | None = None
 
 
-AnyRequest = Annotated[
-    StartTraining
-    | StopTraining
-    | ResumeTraining
-    | StartCrossval
-    | ResumeStudy
-    | GetStudy
-    | ListStudies
-    | GetQueue
-    | MoveJob
-    | CancelJob
-    | HoldQueue
-    | StartTuning
-    | ListRuns
-    | AnnotateRun
-    | DeleteRun
-    | CompareRuns
-    | DescribeData
-    | ListImages
-    | PreviewImage
-    | GetStatus
-    | GetHistory
-    | ListCheckpoints
-    | LoadCheckpoint
-    | DeleteCheckpoint
-    | VerifyCheckpoint
-    | ListExports
-    | DeleteExport
-    | VerifyExport
-    | ExportModel
-    | ExportOnnx
-    | EvaluateModel
-    | EstimateCost
-    | CompareModels
-    | PredictImages
-    | ExplainImages
-    | AuditData
-    | CreateReport
-    | GetSystemDiagnostics
-    | CreateBackup
-    | ListBackups
-    | VerifyBackup
-    | DeleteBackup
-    | RestoreBackup
-    | ListInterrupted
-    | DismissRun
-    | GetConfig
-    | SaveConfig
-    | DeleteConfig
-    | CheckConfig
-    | ListDocuments
-    | GetDocument
-    | AddImage
-    | AskImages
-    | ShowErrors
-    | Ping
-    | Disconnect,
-    Field(discriminator="type"),
-]
-REQUEST: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
-REQUESTS: dict[str, type[Request]] = {model.model_fields["type"].default: model for model in Request.__subclasses__()}
+REQUEST: TypeAdapter[Request] = union_of(REQUESTS.values())

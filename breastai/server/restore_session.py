@@ -44,9 +44,9 @@ def _latest(workspace: Workspace, run_id: str | None) -> tuple[str, int, list[Ev
         return None
     wanted = run_id or runs[-1]
     seq, events = latest_events(workspace.journal_file(wanted), _KINDS)
-    started = next((event.seq or 0 for event in events if event.type == "training_started"), None)  # type: ignore[attr-defined]
+    started = next((event.seq or 0 for event in events if event.type == "training_started"), None)
     if started is None:
         return None
     # What ended before the run was resumed is not its end.
-    known = [event for event in events if event.type not in _ENDS or (event.seq or 0) > started]  # type: ignore[attr-defined]
+    known = [event for event in events if event.type not in _ENDS or (event.seq or 0) > started]
     return wanted, seq, known

@@ -1,4 +1,4 @@
-/* The state of the page, and how each event changes it. Pure: no DOM, no clock, no socket; a row for every event. */
+/* The state of the page, and how each event changes it. Pure: no DOM, no clock, no socket; one row an event. */
 (function () {
   "use strict";
 
@@ -194,285 +194,12 @@
     return next;
   }
 
-  // --- a row for every event --------------------------------------------------------------------
-
-  /** @type {{ [Name in keyof Wire.Events]: (state: State, event: Wire.Events[Name]) => State }} */
-  const rows = {
-    connection_established: (state, event) => withSnapshot({ ...state, welcome: event, interrupted: event.interrupted ?? [] }, event.snapshot),
-    status: (state, event) => {
-      const next = withSnapshot(state, event.snapshot);
-      return { ...next, session: { ...next.session, clients: event.connected_clients } };
-    },
-    training_started: (state, event) => {
-      const { epochs: known, filledTo } = state.run !== null && state.run.id === event.run_id ? state.run : newRun("");
-      const next = inRun(state, event, {
-        started: event,
-        outcome: null,
-        // What a resumed run does again is drawn again.
-        epochs: known.filter((row) => row.epoch < event.start_epoch),
-        filledTo: Math.min(filledTo, event.start_epoch - 1),
-        lastEpoch: event.start_epoch - 1,
-      });
-      return sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
-    },
-    data_loaded: (state, event) => inRun(state, event, { data: event }),
-    model_loaded: (state, event) => inRun(state, event, { model: event }),
-    progress_update: (state, event) => {
-      const next = event.run_id ? inRun(state, event, {}) : state;
-      return { ...sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), progress: event };
-    },
-    training_update: (state, event) => {
-      const run = state.run !== null && state.run.id === (event.run_id ?? state.run.id) ? state.run : null;
-      return inRun(state, event, {
-        epochs: withEpoch(run?.epochs ?? [], event),
-        lastEpoch: Math.max(run?.lastEpoch ?? 0, event.epoch),
-      });
-    },
-    checkpoint_saved: (state, event) => inRun(state, event, { checkpoint: event }),
-    training_complete: (state, event) => {
-      const next = jobEnded(inRun(state, event, { outcome: { ...event, history: {} } }));
-      return { ...next, session: { ...next.session, currentModel: event.checkpoint } };
-    },
-    training_stopped: (state, event) => jobEnded(inRun(state, event, { outcome: event })),
-    job_stopped: (state) => jobEnded(state),
-    // Its runs' own events stay in their journals: a study never becomes the page's run.
-    study_started: (state, event) =>
-      sessionState({ ...state, study: event.study, problems: [] }, state.session.state === "stopping" ? "stopping" : "running"),
-    study_member: (state, event) => ({ ...state, study: withMember(state.study, event) }),
-    tuning_update: (state, event) => ({ ...state, study: withTuning(state.study, event) }),
-    tuning_complete: (state, event) => jobEnded({ ...state, study: endedStudy(withTuning(state.study, event), "complete") }),
-    // One that goes on is not put aside to look at another.
-    study: (state, event) => ({ ...state, study: state.study?.state === "running" ? state.study : event.study, studies: event.studies }),
-    // A later page goes after those before it; what it pushed down by a new study may be sent twice.
-    studies_list: (state, event) => {
-      const before = event.first > 0 && state.studyList !== null ? state.studyList : { studies: [], unreadable: [] };
-      const known = new Set([...before.studies.map(({ study_id }) => study_id), ...before.unreadable]);
-      const studies = [...before.studies, ...event.studies.filter(({ study_id }) => !known.has(study_id))];
-      return { ...state, studyList: { ...event, studies, unreadable: [...before.unreadable, ...event.unreadable.filter((study_id) => !known.has(study_id))] } };
-    },
-    crossval_complete: (state, event) => studyComplete(state, event.study_id, { crossval: event.result }),
-    seeds_complete: (state, event) => studyComplete(state, event.study_id, { seeds: event.result }),
-    study_stopped: (state, event) => jobEnded({ ...state, study: endedStudy(state.study, event.reason === "user" ? "stopped" : "interrupted") }),
-    evaluation: (state, event) => jobEnded({ ...state, evaluation: event }),
-    comparison: (state, event) => jobEnded({ ...state, comparison: event }),
-    // An audit is a job of its own, or the beginning of a run.
-    // One with a question comes before a job that does not begin until it is answered.
-    audit: (state, event) => (event.question ? { ...state, audit: event, asked: { request: REQUEST_OF_JOB[event.question.job], order: { config: event.question.config }, question: event.question } } : event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
-    report_created: (state, event) => jobEnded({ ...state, reports: [event, ...state.reports].slice(0, MOST_EXPORTS) }),
-    prediction: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }),
-    predictions_complete: (state) => jobEnded(state),
-    heat_map: (state, event) => ({ ...state, heatMaps: [...state.heatMaps, event].slice(-1000) }),
-    explanations_complete: (state) => jobEnded(state),
-    image_added: (state) => state,
-    image_answer: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, answers: [...state.asking.answers, event] } }),
-    // Not the end of a job for the page: exported models answer beside one, and a job's end is told by status.
-    images_answered: (state) => state,
-    errors_shown: (state, event) => ({ ...state, errors: event }),
-    bench: (state, event) => jobEnded({ ...state, estimate: event }),
-    // An export is a job of its own, or the end of a run.
-    export_complete: (state, event) => {
-      const next = { ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) };
-      return event.run_id ? inRun(next, event, {}) : jobEnded(next);
-    },
-    checkpoint_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.checkpoint]: true } }),
-    exports_list: (state, event) => ({ ...state, exported: event.exports }),
-    export_deleted: (state, event) => ({ ...state, exported: state.exported?.filter(({ path }) => path !== event.path) ?? null }),
-    export_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.path]: true } }),
-    data_described: (state, event) => ({ ...state, described: event, problems: [] }),
-    images_list: (state, event) => ({ ...state, images: event }),
-    image_preview: (state, event) => ({ ...state, preview: event }),
-    // A later page goes after those before it; a run that came meanwhile may be sent twice.
-    runs_list: (state, event) => {
-      const before = event.first > 0 && state.runs?.search === event.search ? state.runs.runs.slice(0, event.first) : [];
-      const known = new Set(before.map(({ run_id }) => run_id));
-      return { ...state, runs: { ...event, runs: [...before, ...event.runs.filter(({ run_id }) => !known.has(run_id))] } };
-    },
-    run_annotated: (state, event) => ({
-      ...state,
-      runs: state.runs && { ...state.runs, runs: state.runs.runs.map((run) => (run.run_id === event.run.run_id ? event.run : run)) },
-    }),
-    run_deleted: (state, event) => ({
-      ...state,
-      runs: state.runs && { ...state.runs, total: state.runs.total - 1, runs: state.runs.runs.filter((run) => run.run_id !== event.deleted) },
-      comparedRuns: state.comparedRuns?.runs.some(({ run }) => run.run_id === event.deleted) ? null : state.comparedRuns,
-      checkpoints: state.checkpoints?.filter((entry) => entry.run_id !== event.deleted) ?? null,
-      run: state.run?.id === event.deleted ? null : state.run,
-      session: event.checkpoints.includes(state.session.currentModel ?? "") ? { ...state.session, currentModel: null } : state.session,
-    }),
-    runs_compared: (state, event) => ({ ...state, comparedRuns: event }),
-    job_queued: (state) => state,
-    queue: (state, event) => ({ ...state, queue: event }),
-    log: (state, event) => (event.run_id && event.run_id === state.run?.id ? inRun(state, event, {}) : state),
-    history: (state, event) => {
-      const run = state.run;
-      const of = event.run_id ?? event.epochs[0]?.run_id;
-      if (run === null || (of && of !== run.id)) return state;
-      const epochs = event.epochs.reduce(withEpoch, run.epochs);
-      const filledTo = Math.max(run.filledTo, event.last ?? run.lastEpoch);
-      return { ...state, run: { ...run, epochs, filledTo, lastEpoch: Math.max(run.lastEpoch, event.last ?? 0) } };
-    },
-    checkpoints_list: (state, event) => ({ ...state, checkpoints: event.checkpoints }),
-    checkpoint_loaded: (state, event) => ({
-      ...state,
-      loaded: event,
-      session: { ...state.session, currentModel: event.checkpoint },
-    }),
-    checkpoint_deleted: (state, event) => ({
-      ...state,
-      checkpoints: state.checkpoints?.filter((entry) => entry.checkpoint !== event.checkpoint) ?? null,
-      session: state.session.currentModel === event.checkpoint ? { ...state.session, currentModel: null } : state.session,
-    }),
-    system_diagnostics: (state, event) => ({ ...state, diagnostics: event }),
-    // A list shown before is no longer true; the user asks for it again.
-    backup_created: (state, event) => ({ ...state, backup: event, backups: null }),
-    backups_list: (state, event) => ({ ...state, backups: event.backups }),
-    backup_verified: (state, event) => ({ ...state, verified: { ...state.verified, [event.name]: true } }),
-    backup_deleted: (state, event) => ({ ...state, backups: state.backups?.filter(({ name }) => name !== event.name) ?? null }),
-    backup_restored: (state) => ({ ...state, backups: null }),
-    interrupted_runs: (state, event) => ({ ...state, interrupted: event.runs }),
-    config: (state, event) => ({
-      ...state,
-      welcome: state.welcome && { ...state.welcome, config: event.config, config_schema: event.config_schema },
-      problems: [],
-    }),
-    config_saved: (state, event) =>
-      event.name !== null
-        ? state
-        : {
-            ...state,
-            welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null },
-            savedConfigPath: event.path,
-            problems: [],
-          },
-    config_deleted: (state, event) => ({
-      ...state,
-      documents: state.documents?.filter(({ kind, name }) => kind !== "named_config" || name !== event.name) ?? null,
-    }),
-    config_checked: (state) => state,
-    documents_list: (state, event) => ({ ...state, documents: event.documents }),
-    document: (state, event) => ({ ...state, document: event }),
-    pong: (state) => state,
-    disconnect_ack: (state) => state,
-    error: (state, event) => {
-      const problems = event.params?.problems;
-      return Array.isArray(problems) ? { ...state, problems } : state;
-    },
-  };
-
-  // --- what also becomes a line of the log, or a notice ---------------------------------------------
+  // --- what an event says -----------------------------------------------------------------------
 
   /** The key of what to say of a training that stopped. @param {Wire.TrainingStopped} event */
   function stoppedKey({ reason, checkpoint }) {
     return `event.training_stopped.${reason}${checkpoint === null ? ".early" : ""}`;
   }
-
-  /** @type {{ [Name in keyof Wire.Events]?: (event: Wire.Events[Name]) => LineContent }} */
-  const lines = {
-    log: (event) => ({ level: event.level, code: event.code, params: event.params, message: event.message }),
-    error: (event) => ({ level: "error", code: event.code, params: event.params, message: event.message }),
-    training_started: (event) => ({
-      level: "info",
-      key: event.start_epoch > 1 ? "event.training_resumed" : "event.training_started",
-      params: { architecture: event.architecture, epochs: event.epochs, epoch: event.start_epoch, run: event.run_id },
-    }),
-    data_loaded: (event) => ({
-      level: event.skipped > 0 ? "warning" : "info",
-      key: "event.data_loaded",
-      params: { train: total(event.train), val: total(event.val), skipped: event.skipped },
-    }),
-    model_loaded: (event) => ({
-      level: event.weights === "none" && !event.again ? "warning" : "info",
-      key: event.again ? "event.model_measured" : event.weights === "none" ? "event.model_from_scratch" : "event.model_loaded",
-      params: { architecture: event.architecture, weights: event.weights_detail, dtype: event.dtype },
-    }),
-    training_update: (event) => ({
-      level: "info",
-      key: "event.training_update",
-      params: { epoch: event.epoch, epochs: event.epochs, loss: rounded(event.metrics.val_loss), accuracy: rounded(event.metrics.val_accuracy), f1: rounded(event.metrics.val_f1_weighted), auc: rounded(event.metrics.val_auc_roc) },
-    }),
-    checkpoint_saved: (event) => ({ level: "success", key: "event.checkpoint_saved", params: { checkpoint: event.checkpoint } }),
-    training_complete: (event) => ({
-      level: "success",
-      key: event.stopped_early ? "event.training_complete_early" : "event.training_complete",
-      params: { epochs: event.epochs_run, best: event.best_epoch, checkpoint: event.checkpoint },
-    }),
-    training_stopped: (event) => ({
-      level: event.reason === "error" ? "error" : "warning",
-      key: stoppedKey(event),
-      params: { epoch: event.epoch, checkpoint: event.checkpoint },
-    }),
-    study_started: ({ study }) =>
-      study.tuning
-        ? { level: "info", key: "event.tuning_started", params: { study: study.study_id, trials: study.tuning.trials } }
-        : { level: "info", key: "event.study_started", params: { study: study.study_id, runs: study.members.length } },
-    tuning_update: ({ tuning }) => ({ level: "info", key: "event.tuning_update", params: { done: tuning.done, trials: tuning.trials, auc: tuning.best_auc } }),
-    tuning_complete: ({ tuning }) => ({
-      level: "success",
-      key: tuning.config_name === null ? "event.tuning_no_better" : "event.tuning_complete",
-      params: { auc: tuning.best_auc, before: tuning.default_auc, trials: tuning.done },
-    }),
-    study_member: (event) => ({
-      level: event.member.state === "failed" ? "error" : "info",
-      key: "event.study_member",
-      params: { run: event.member.run_id, epoch: event.member.epoch, epochs: event.member.epochs },
-    }),
-    crossval_complete: (event) => ({ level: "success", key: "event.crossval_complete", params: { study: event.study_id, n: event.result.cases } }),
-    seeds_complete: (event) => ({ level: "success", key: "event.seeds_complete", params: { study: event.study_id, n: event.result.seeds.length } }),
-    study_stopped: (event) => ({ level: "warning", key: "event.study_stopped", params: { study: event.study_id } }),
-    job_stopped: (event) => ({ level: "warning", key: "event.job_stopped", params: { job: event.job } }),
-    evaluation: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
-    comparison: (event) => ({ level: "success", key: "event.comparison", params: { first: event.first, second: event.second, n: event.n } }),
-    audit: (event) => ({
-      level: worst(event.findings),
-      key: "event.audit",
-      params: { data: event.data, images: event.images, errors: ofSeverity(event, "error"), warnings: ofSeverity(event, "warning"), groups: event.groups_total },
-    }),
-    report_created: (event) => ({ level: "success", key: "event.report_created", params: { run: event.report_of, file: event.files[0] } }),
-    predictions_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
-    explanations_complete: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.explanations_complete", params: { count: event.count, failed: event.failed, folder: event.folder } }),
-    images_answered: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.images_answered", params: { count: event.count, failed: event.failed } }),
-    bench: (event) => ({
-      level: "info",
-      key: event.estimated_s === null ? "event.bench" : "event.bench_estimate",
-      params: {
-        architecture: event.architecture, speed: Number(event.train_images_per_second.toFixed(1)), memory: Number(event.peak_memory_gb.toFixed(1)),
-        minutes: Math.max(1, Math.round((event.estimated_s ?? 0) / 60)), epochs: event.epochs,
-      },
-    }),
-    export_complete: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
-    run_annotated: (event) => ({ level: "success", key: "event.run_annotated", params: { run: event.run.run_id } }),
-    run_deleted: (event) => ({ level: "info", key: "event.run_deleted", params: { run: event.deleted } }),
-    checkpoint_verified: (event) => ({ level: "success", key: "event.checkpoint_verified", params: { checkpoint: event.checkpoint } }),
-    export_deleted: (event) => ({ level: "info", key: "event.export_deleted", params: { path: event.path } }),
-    export_verified: (event) => ({ level: "success", key: "event.export_verified", params: { path: event.path, references: event.references } }),
-    job_queued: (event) => ({ level: "info", key: "event.job_queued", params: { place: event.place } }),
-    checkpoint_loaded: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
-    checkpoint_deleted: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
-    backup_created: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
-    backup_verified: (event) => ({ level: "success", key: "event.backup_verified", params: { name: event.name, files: event.files } }),
-    backup_deleted: (event) => ({ level: "info", key: "event.backup_deleted", params: { name: event.name } }),
-    backup_restored: (event) => ((event.held_back || []).length
-      ? {
-        level: "warning",
-        key: "event.backup_restored_in_part",
-        params: {
-          name: event.name,
-          files: event.count,
-          settings: event.held_back.map((held) => (held.setting ? `${held.setting} = ${held.asked}` : held.file)).join(", "),
-        },
-      }
-      : { level: "success", key: "event.backup_restored", params: { name: event.name, files: event.count } }),
-    config_saved: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
-    config_deleted: (event) => ({ level: "info", key: "event.config_deleted", params: { name: event.name } }),
-  };
-
-  /** Events that are told in a notice as well. */
-  const NOTICED = new Set([
-    "error", "training_complete", "training_stopped", "job_stopped", "study_stopped", "tuning_complete", "crossval_complete", "seeds_complete", "evaluation", "comparison", "audit", "report_created", "job_queued", "run_annotated", "run_deleted",
-    "checkpoint_verified", "export_deleted", "export_verified",
-    "predictions_complete", "explanations_complete",
-    "export_complete", "checkpoint_loaded", "checkpoint_deleted", "backup_created", "backup_verified", "backup_deleted", "backup_restored", "config_saved", "config_deleted",
-  ]);
 
   /** @param {Wire.AuditDone} event @param {string} severity */
   function ofSeverity(event, severity) {
@@ -494,6 +221,385 @@
   function rounded(value) {
     return value === null ? null : Math.round(value * 1000) / 1000;
   }
+
+  // --- one row an event -------------------------------------------------------------------------
+
+  /**
+   * What an event changes in the state, the line of the log it becomes, and whether that line is told in a notice too.
+   * What is absent happens not: an event without a row changes nothing.
+   * @type {{ [Name in keyof Wire.Events]?: EventRow<Wire.Events[Name]> }}
+   */
+  const rows = {
+    connection_established: { state: (state, event) => withSnapshot({ ...state, welcome: event, interrupted: event.interrupted ?? [] }, event.snapshot) },
+    status: {
+      state: (state, event) => {
+        const next = withSnapshot(state, event.snapshot);
+        return { ...next, session: { ...next.session, clients: event.connected_clients } };
+      },
+    },
+    training_started: {
+      state: (state, event) => {
+        const { epochs: known, filledTo } = state.run !== null && state.run.id === event.run_id ? state.run : newRun("");
+        const next = inRun(state, event, {
+          started: event,
+          outcome: null,
+          // What a resumed run does again is drawn again.
+          epochs: known.filter((row) => row.epoch < event.start_epoch),
+          filledTo: Math.min(filledTo, event.start_epoch - 1),
+          lastEpoch: event.start_epoch - 1,
+        });
+        return sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
+      },
+      line: (event) => ({
+        level: "info",
+        key: event.start_epoch > 1 ? "event.training_resumed" : "event.training_started",
+        params: { architecture: event.architecture, epochs: event.epochs, epoch: event.start_epoch, run: event.run_id },
+      }),
+    },
+    data_loaded: {
+      state: (state, event) => inRun(state, event, { data: event }),
+      line: (event) => ({
+        level: event.skipped > 0 ? "warning" : "info",
+        key: "event.data_loaded",
+        params: { train: total(event.train), val: total(event.val), skipped: event.skipped },
+      }),
+    },
+    model_loaded: {
+      state: (state, event) => inRun(state, event, { model: event }),
+      line: (event) => ({
+        level: event.weights === "none" && !event.again ? "warning" : "info",
+        key: event.again ? "event.model_measured" : event.weights === "none" ? "event.model_from_scratch" : "event.model_loaded",
+        params: { architecture: event.architecture, weights: event.weights_detail, dtype: event.dtype },
+      }),
+    },
+    progress_update: {
+      state: (state, event) => {
+        const next = event.run_id ? inRun(state, event, {}) : state;
+        return { ...sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), progress: event };
+      },
+    },
+    training_update: {
+      state: (state, event) => {
+        const run = state.run !== null && state.run.id === (event.run_id ?? state.run.id) ? state.run : null;
+        return inRun(state, event, {
+          epochs: withEpoch(run?.epochs ?? [], event),
+          lastEpoch: Math.max(run?.lastEpoch ?? 0, event.epoch),
+        });
+      },
+      line: (event) => ({
+        level: "info",
+        key: "event.training_update",
+        params: { epoch: event.epoch, epochs: event.epochs, loss: rounded(event.metrics.val_loss), accuracy: rounded(event.metrics.val_accuracy), f1: rounded(event.metrics.val_f1_weighted), auc: rounded(event.metrics.val_auc_roc) },
+      }),
+    },
+    checkpoint_saved: {
+      state: (state, event) => inRun(state, event, { checkpoint: event }),
+      line: (event) => ({ level: "success", key: "event.checkpoint_saved", params: { checkpoint: event.checkpoint } }),
+    },
+    training_complete: {
+      state: (state, event) => {
+        const next = jobEnded(inRun(state, event, { outcome: { ...event, history: {} } }));
+        return { ...next, session: { ...next.session, currentModel: event.checkpoint } };
+      },
+      line: (event) => ({
+        level: "success",
+        key: event.stopped_early ? "event.training_complete_early" : "event.training_complete",
+        params: { epochs: event.epochs_run, best: event.best_epoch, checkpoint: event.checkpoint },
+      }),
+      notice: true,
+    },
+    training_stopped: {
+      state: (state, event) => jobEnded(inRun(state, event, { outcome: event })),
+      line: (event) => ({
+        level: event.reason === "error" ? "error" : "warning",
+        key: stoppedKey(event),
+        params: { epoch: event.epoch, checkpoint: event.checkpoint },
+      }),
+      notice: true,
+    },
+    job_stopped: {
+      state: (state) => jobEnded(state),
+      line: (event) => ({ level: "warning", key: "event.job_stopped", params: { job: event.job } }),
+      notice: true,
+    },
+    study_started: {
+      // Its runs' own events stay in their journals: a study never becomes the page's run.
+      state: (state, event) =>
+        sessionState({ ...state, study: event.study, problems: [] }, state.session.state === "stopping" ? "stopping" : "running"),
+      line: ({ study }) =>
+        study.tuning
+          ? { level: "info", key: "event.tuning_started", params: { study: study.study_id, trials: study.tuning.trials } }
+          : { level: "info", key: "event.study_started", params: { study: study.study_id, runs: study.members.length } },
+    },
+    study_member: {
+      state: (state, event) => ({ ...state, study: withMember(state.study, event) }),
+      line: (event) => ({
+        level: event.member.state === "failed" ? "error" : "info",
+        key: "event.study_member",
+        params: { run: event.member.run_id, epoch: event.member.epoch, epochs: event.member.epochs },
+      }),
+    },
+    tuning_update: {
+      state: (state, event) => ({ ...state, study: withTuning(state.study, event) }),
+      line: ({ tuning }) => ({ level: "info", key: "event.tuning_update", params: { done: tuning.done, trials: tuning.trials, auc: tuning.best_auc } }),
+    },
+    tuning_complete: {
+      state: (state, event) => jobEnded({ ...state, study: endedStudy(withTuning(state.study, event), "complete") }),
+      line: ({ tuning }) => ({
+        level: "success",
+        key: tuning.config_name === null ? "event.tuning_no_better" : "event.tuning_complete",
+        params: { auc: tuning.best_auc, before: tuning.default_auc, trials: tuning.done },
+      }),
+      notice: true,
+    },
+    // One that goes on is not put aside to look at another.
+    study: { state: (state, event) => ({ ...state, study: state.study?.state === "running" ? state.study : event.study, studies: event.studies }) },
+    studies_list: {
+      // A later page goes after those before it; what it pushed down by a new study may be sent twice.
+      state: (state, event) => {
+        const before = event.first > 0 && state.studyList !== null ? state.studyList : { studies: [], unreadable: [] };
+        const known = new Set([...before.studies.map(({ study_id }) => study_id), ...before.unreadable]);
+        const studies = [...before.studies, ...event.studies.filter(({ study_id }) => !known.has(study_id))];
+        return { ...state, studyList: { ...event, studies, unreadable: [...before.unreadable, ...event.unreadable.filter((study_id) => !known.has(study_id))] } };
+      },
+    },
+    crossval_complete: {
+      state: (state, event) => studyComplete(state, event.study_id, { crossval: event.result }),
+      line: (event) => ({ level: "success", key: "event.crossval_complete", params: { study: event.study_id, n: event.result.cases } }),
+      notice: true,
+    },
+    seeds_complete: {
+      state: (state, event) => studyComplete(state, event.study_id, { seeds: event.result }),
+      line: (event) => ({ level: "success", key: "event.seeds_complete", params: { study: event.study_id, n: event.result.seeds.length } }),
+      notice: true,
+    },
+    study_stopped: {
+      state: (state, event) => jobEnded({ ...state, study: endedStudy(state.study, event.reason === "user" ? "stopped" : "interrupted") }),
+      line: (event) => ({ level: "warning", key: "event.study_stopped", params: { study: event.study_id } }),
+      notice: true,
+    },
+    evaluation: {
+      state: (state, event) => jobEnded({ ...state, evaluation: event }),
+      line: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
+      notice: true,
+    },
+    comparison: {
+      state: (state, event) => jobEnded({ ...state, comparison: event }),
+      line: (event) => ({ level: "success", key: "event.comparison", params: { first: event.first, second: event.second, n: event.n } }),
+      notice: true,
+    },
+    audit: {
+      // An audit is a job of its own, or the beginning of a run.
+      // One with a question comes before a job that does not begin until it is answered.
+      state: (state, event) => (event.question ? { ...state, audit: event, asked: { request: REQUEST_OF_JOB[event.question.job], order: { config: event.question.config }, question: event.question } } : event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
+      line: (event) => ({
+        level: worst(event.findings),
+        key: "event.audit",
+        params: { data: event.data, images: event.images, errors: ofSeverity(event, "error"), warnings: ofSeverity(event, "warning"), groups: event.groups_total },
+      }),
+      notice: true,
+    },
+    report_created: {
+      state: (state, event) => jobEnded({ ...state, reports: [event, ...state.reports].slice(0, MOST_EXPORTS) }),
+      line: (event) => ({ level: "success", key: "event.report_created", params: { run: event.report_of, file: event.files[0] } }),
+      notice: true,
+    },
+    prediction: { state: (state, event) => ({ ...state, predictions: [...state.predictions, event].slice(-1000) }) },
+    predictions_complete: {
+      state: (state) => jobEnded(state),
+      line: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.predictions_complete", params: { count: event.count, failed: event.failed } }),
+      notice: true,
+    },
+    heat_map: { state: (state, event) => ({ ...state, heatMaps: [...state.heatMaps, event].slice(-1000) }) },
+    explanations_complete: {
+      state: (state) => jobEnded(state),
+      line: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.explanations_complete", params: { count: event.count, failed: event.failed, folder: event.folder } }),
+      notice: true,
+    },
+    image_answer: { state: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, answers: [...state.asking.answers, event] } }) },
+    images_answered: { line: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.images_answered", params: { count: event.count, failed: event.failed } }) },
+    errors_shown: { state: (state, event) => ({ ...state, errors: event }) },
+    bench: {
+      state: (state, event) => jobEnded({ ...state, estimate: event }),
+      line: (event) => ({
+        level: "info",
+        key: event.estimated_s === null ? "event.bench" : "event.bench_estimate",
+        params: {
+          architecture: event.architecture, speed: Number(event.train_images_per_second.toFixed(1)), memory: Number(event.peak_memory_gb.toFixed(1)),
+          minutes: Math.max(1, Math.round((event.estimated_s ?? 0) / 60)), epochs: event.epochs,
+        },
+      }),
+    },
+    export_complete: {
+      // An export is a job of its own, or the end of a run.
+      state: (state, event) => {
+        const next = { ...state, exports: [event, ...state.exports].slice(0, MOST_EXPORTS) };
+        return event.run_id ? inRun(next, event, {}) : jobEnded(next);
+      },
+      line: (event) => ({ level: "success", key: "event.export_complete", params: { format: event.format, path: event.path } }),
+      notice: true,
+    },
+    checkpoint_verified: {
+      state: (state, event) => ({ ...state, verified: { ...state.verified, [event.checkpoint]: true } }),
+      line: (event) => ({ level: "success", key: "event.checkpoint_verified", params: { checkpoint: event.checkpoint } }),
+      notice: true,
+    },
+    exports_list: { state: (state, event) => ({ ...state, exported: event.exports }) },
+    export_deleted: {
+      state: (state, event) => ({ ...state, exported: state.exported?.filter(({ path }) => path !== event.path) ?? null }),
+      line: (event) => ({ level: "info", key: "event.export_deleted", params: { path: event.path } }),
+      notice: true,
+    },
+    export_verified: {
+      state: (state, event) => ({ ...state, verified: { ...state.verified, [event.path]: true } }),
+      line: (event) => ({ level: "success", key: "event.export_verified", params: { path: event.path, references: event.references } }),
+      notice: true,
+    },
+    data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
+    images_list: { state: (state, event) => ({ ...state, images: event }) },
+    image_preview: { state: (state, event) => ({ ...state, preview: event }) },
+    runs_list: {
+      // A later page goes after those before it; a run that came meanwhile may be sent twice.
+      state: (state, event) => {
+        const before = event.first > 0 && state.runs?.search === event.search ? state.runs.runs.slice(0, event.first) : [];
+        const known = new Set(before.map(({ run_id }) => run_id));
+        return { ...state, runs: { ...event, runs: [...before, ...event.runs.filter(({ run_id }) => !known.has(run_id))] } };
+      },
+    },
+    run_annotated: {
+      state: (state, event) => ({
+        ...state,
+        runs: state.runs && { ...state.runs, runs: state.runs.runs.map((run) => (run.run_id === event.run.run_id ? event.run : run)) },
+      }),
+      line: (event) => ({ level: "success", key: "event.run_annotated", params: { run: event.run.run_id } }),
+      notice: true,
+    },
+    run_deleted: {
+      state: (state, event) => ({
+        ...state,
+        runs: state.runs && { ...state.runs, total: state.runs.total - 1, runs: state.runs.runs.filter((run) => run.run_id !== event.deleted) },
+        comparedRuns: state.comparedRuns?.runs.some(({ run }) => run.run_id === event.deleted) ? null : state.comparedRuns,
+        checkpoints: state.checkpoints?.filter((entry) => entry.run_id !== event.deleted) ?? null,
+        run: state.run?.id === event.deleted ? null : state.run,
+        session: event.checkpoints.includes(state.session.currentModel ?? "") ? { ...state.session, currentModel: null } : state.session,
+      }),
+      line: (event) => ({ level: "info", key: "event.run_deleted", params: { run: event.deleted } }),
+      notice: true,
+    },
+    runs_compared: { state: (state, event) => ({ ...state, comparedRuns: event }) },
+    job_queued: {
+      line: (event) => ({ level: "info", key: "event.job_queued", params: { place: event.place } }),
+      notice: true,
+    },
+    queue: { state: (state, event) => ({ ...state, queue: event }) },
+    log: {
+      state: (state, event) => (event.run_id && event.run_id === state.run?.id ? inRun(state, event, {}) : state),
+      line: (event) => ({ level: event.level, code: event.code, params: event.params, message: event.message }),
+    },
+    history: {
+      state: (state, event) => {
+        const run = state.run;
+        const of = event.run_id ?? event.epochs[0]?.run_id;
+        if (run === null || (of && of !== run.id)) return state;
+        const epochs = event.epochs.reduce(withEpoch, run.epochs);
+        const filledTo = Math.max(run.filledTo, event.last ?? run.lastEpoch);
+        return { ...state, run: { ...run, epochs, filledTo, lastEpoch: Math.max(run.lastEpoch, event.last ?? 0) } };
+      },
+    },
+    checkpoints_list: { state: (state, event) => ({ ...state, checkpoints: event.checkpoints }) },
+    checkpoint_loaded: {
+      state: (state, event) => ({
+        ...state,
+        loaded: event,
+        session: { ...state.session, currentModel: event.checkpoint },
+      }),
+      line: (event) => ({ level: "success", key: "event.checkpoint_loaded", params: { checkpoint: event.checkpoint } }),
+      notice: true,
+    },
+    checkpoint_deleted: {
+      state: (state, event) => ({
+        ...state,
+        checkpoints: state.checkpoints?.filter((entry) => entry.checkpoint !== event.checkpoint) ?? null,
+        session: state.session.currentModel === event.checkpoint ? { ...state.session, currentModel: null } : state.session,
+      }),
+      line: (event) => ({ level: "info", key: "event.checkpoint_deleted", params: { checkpoint: event.checkpoint } }),
+      notice: true,
+    },
+    system_diagnostics: { state: (state, event) => ({ ...state, diagnostics: event }) },
+    backup_created: {
+      // A list shown before is no longer true; the user asks for it again.
+      state: (state, event) => ({ ...state, backup: event, backups: null }),
+      line: (event) => ({ level: "success", key: "event.backup_created", params: { path: event.path } }),
+      notice: true,
+    },
+    backups_list: { state: (state, event) => ({ ...state, backups: event.backups }) },
+    backup_verified: {
+      state: (state, event) => ({ ...state, verified: { ...state.verified, [event.name]: true } }),
+      line: (event) => ({ level: "success", key: "event.backup_verified", params: { name: event.name, files: event.files } }),
+      notice: true,
+    },
+    backup_deleted: {
+      state: (state, event) => ({ ...state, backups: state.backups?.filter(({ name }) => name !== event.name) ?? null }),
+      line: (event) => ({ level: "info", key: "event.backup_deleted", params: { name: event.name } }),
+      notice: true,
+    },
+    backup_restored: {
+      state: (state) => ({ ...state, backups: null }),
+      line: (event) => ((event.held_back || []).length
+        ? {
+          level: "warning",
+          key: "event.backup_restored_in_part",
+          params: {
+            name: event.name,
+            files: event.count,
+            settings: event.held_back.map((held) => (held.setting ? `${held.setting} = ${held.asked}` : held.file)).join(", "),
+          },
+        }
+        : { level: "success", key: "event.backup_restored", params: { name: event.name, files: event.count } }),
+      notice: true,
+    },
+    interrupted_runs: { state: (state, event) => ({ ...state, interrupted: event.runs }) },
+    config: {
+      state: (state, event) => ({
+        ...state,
+        welcome: state.welcome && { ...state.welcome, config: event.config, config_schema: event.config_schema },
+        problems: [],
+      }),
+    },
+    config_saved: {
+      state: (state, event) =>
+        event.name !== null
+          ? state
+          : {
+              ...state,
+              welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null },
+              savedConfigPath: event.path,
+              problems: [],
+            },
+      line: (event) => ({ level: "success", key: "event.config_saved", params: { path: event.path } }),
+      notice: true,
+    },
+    config_deleted: {
+      state: (state, event) => ({
+        ...state,
+        documents: state.documents?.filter(({ kind, name }) => kind !== "named_config" || name !== event.name) ?? null,
+      }),
+      line: (event) => ({ level: "info", key: "event.config_deleted", params: { name: event.name } }),
+      notice: true,
+    },
+    documents_list: { state: (state, event) => ({ ...state, documents: event.documents }) },
+    document: { state: (state, event) => ({ ...state, document: event }) },
+    error: {
+      state: (state, event) => {
+        const problems = event.params?.problems;
+        return Array.isArray(problems) ? { ...state, problems } : state;
+      },
+      line: (event) => ({ level: "error", code: event.code, params: event.params, message: event.message }),
+      notice: true,
+    },
+  };
+
+  // --- the log and the notices ------------------------------------------------------------------
 
   /**
    * The log with the event's line in its place; an event seen before adds nothing.
@@ -560,23 +666,22 @@
    */
   function reduce(state, action) {
     if (Object.hasOwn(own, action.type)) return own[action.type](state, action);
-    // An event of a newer server than this page: nothing to say about it.
-    if (!Object.hasOwn(rows, action.type)) return state;
     const event = /** @type {Wire.AnyEvent} */ (action);
     // Replayed: the page knows of later events of the same run. Its line and its epoch may be new, its state is old.
     const late = Boolean(event.run_id && event.seq && event.run_id === state.run?.id && event.seq <= state.run.seq);
     let next = answered(state, event);
-    const describe = /** @type {((event: Wire.AnyEvent) => LineContent) | undefined} */ (lines[event.type]);
-    if (describe !== undefined) {
-      const content = describe(event);
+    // Without a row: nothing to say about it, as of an event of a newer server than this page.
+    const row = /** @type {EventRow<Wire.AnyEvent> | undefined} */ (Object.hasOwn(rows, event.type) ? rows[event.type] : undefined);
+    if (row === undefined) return next;
+    if (row.line !== undefined) {
+      const content = row.line(event);
       next = { ...next, log: withLine(next.log, { ...content, run: event.run_id, seq: event.seq, time: event.time }) };
       // What a job asks stands in the audit's view, with its answers.
       const isAsked = content.code !== undefined && content.code === state.asked?.question?.code;
-      if (!late && !isAsked && NOTICED.has(event.type)) next = withNotice(next, content);
+      if (!late && !isAsked && row.notice) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;
-    const row = /** @type {(state: State, event: Wire.AnyEvent) => State} */ (rows[event.type]);
-    return row(next, event);
+    return row.state === undefined ? next : row.state(next, event);
   }
 
   // --- questions --------------------------------------------------------------------------------
@@ -622,5 +727,5 @@
     };
   }
 
-  BreastAI.store = { initial, reduce, rows, lines, missingEpochs, isPending, stoppedKey, create };
+  BreastAI.store = { initial, reduce, rows, missingEpochs, isPending, stoppedKey, create };
 })();

@@ -41,6 +41,8 @@ JOURNALS = sorted(GOLDEN.glob("*/journal.jsonl"))
 TYPED_BY_PEOPLE = {"FilenamePattern", "FolderLevel", "PatientTable", "DicomHeader", "Choice", "Interval"}
 # Keys that were renamed since, each still read.
 RENAMED = {"f1.macro": "f1_macro", "auc_roc.macro": "auc_roc"}
+# Fields that a model makes itself of what older documents hold in their place.
+MADE_OF_OLDER = {"TrainingUpdate": {"metrics"}}
 LATER = "of_a_later_version"
 
 
@@ -166,7 +168,11 @@ def test_a_field_added_later_has_a_default() -> None:
         model.__name__: [name for name, field in model.model_fields.items() if field.is_required()]
         for model in stored_models()
     }
-    added = {name: sorted(set(fields) - set(first[name])) for name, fields in now.items() if name in first}
+    added = {
+        name: sorted(set(fields) - set(first[name]) - MADE_OF_OLDER.get(name, set()))
+        for name, fields in now.items()
+        if name in first
+    }
     assert {name: fields for name, fields in added.items() if fields} == {}
 
 
@@ -180,4 +186,4 @@ def test_every_document_has_a_version_and_refuses_work_by_a_later_one() -> None:
 
 def test_a_key_of_a_later_version_may_not_be_an_infinite_number() -> None:
     with pytest.raises(ValidationError, match="finite"):
-        Event.model_validate_json('{"later": {"deep": [NaN]}}')
+        Event.model_validate_json('{"type": "new", "later": {"deep": [NaN]}}')

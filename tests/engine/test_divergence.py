@@ -86,7 +86,7 @@ def test_a_step_without_a_finite_loss_or_gradient_is_left_out(
     monkeypatch.setattr(Loss, "forward", wrong)
     events = performed(workspace, small_config({"training": {"epochs": 1, "use_ema": True}}))
     assert codes(events) == ["training.step_skipped"]
-    assert events[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert events[-1].type == "training_complete"
     assert is_finite(workspace)
 
 
@@ -97,7 +97,7 @@ def test_too_many_steps_left_out_take_the_run_back_with_half_the_rate(
     events = performed(workspace, small_config(PLAIN))
     assert codes(events) == ["training.step_skipped"] * 3 + ["training.rolled_back"]
     assert rates(events) == {1: 0.0003, 2: 0.00015}
-    assert events[-1].type == "training_complete" and is_finite(workspace)  # type: ignore[attr-defined]
+    assert events[-1].type == "training_complete" and is_finite(workspace)
 
 
 def test_a_network_that_is_spoilt_is_never_gone_on_with(
@@ -132,10 +132,10 @@ def test_a_loss_that_stays_wrong_stops_the_run_in_its_last_good_state(
     events = performed(workspace, small_config(PLAIN))
     assert codes(events).count("training.rolled_back") == MOST_ROLLBACKS
     assert codes(events)[-1] == LossNotFinite.code
-    assert [event.type for event in events[-2:]] == ["error", "training_stopped"]  # type: ignore[attr-defined]
+    assert [event.type for event in events[-2:]] == ["error", "training_stopped"]
     manifest = verify_checkpoint(checkpoint_files(workspace, "run", "last"))
     assert manifest.epoch == 1 and is_finite(workspace)
     healed = True
     rest = list(perform(Resume(workspace=str(workspace.root), run_id="run")))
-    assert rest[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert rest[-1].type == "training_complete"
     assert rates(rest) == {2: 0.0003 * 0.5 ** (MOST_ROLLBACKS + 1)}

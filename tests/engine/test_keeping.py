@@ -98,7 +98,7 @@ def test_a_disk_full_at_every_write_of_every_save_damages_nothing_and_the_run_go
     monkeypatch.setattr(run_module, "save_checkpoint", watched)
     monkeypatch.setattr(os, "fsync", filling)
     events = list(perform(job(workspace, one_epoch, "run")))
-    assert events[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert events[-1].type == "training_complete"
     assert state["failed"] >= 3 * 5  # three saves of several writes
     assert codes(events).count("disk.waiting") == codes(events).count("disk.room_again") == 3
     assert same_weights(workspace, "whole", "run")
@@ -149,8 +149,8 @@ def test_a_stop_is_heard_while_the_disk_is_full(
         patch.setattr(training_module, "save", full)
         for event in perform(job(workspace, one_epoch, "run"), lambda: "disk.waiting" in codes(seen)):
             seen.append(event)  # noqa: PERF402 - looked at as it grows
-    assert seen[-1].type == "training_stopped"  # type: ignore[attr-defined]
-    assert resumed(workspace)[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert seen[-1].type == "training_stopped"
+    assert resumed(workspace)[-1].type == "training_complete"
 
 
 def test_a_disk_full_before_the_first_checkpoint_ends_the_run_and_a_resume_begins_it(
@@ -162,8 +162,8 @@ def test_a_disk_full_before_the_first_checkpoint_ends_the_run_and_a_resume_begin
     with monkeypatch.context() as patch:
         patch.setattr("breastai.engine.training.training_job.save_split", full)
         events = list(perform(job(workspace, one_epoch, "run")))
-    assert [event.type for event in events[-2:]] == ["error", "training_stopped"]  # type: ignore[attr-defined]
-    assert resumed(workspace)[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert [event.type for event in events[-2:]] == ["error", "training_stopped"]
+    assert resumed(workspace)[-1].type == "training_complete"
     list(perform(job(workspace, one_epoch, "whole")))
     assert same_weights(workspace, "whole", "run")
 
@@ -185,7 +185,7 @@ def test_too_little_room_is_told_before_the_first_epoch(
     usage = shutil.disk_usage(workspace.root)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**8))
     events = list(perform(job(workspace, one_epoch, "run")))
-    kinds = [getattr(event, "code", None) or event.type for event in events]  # type: ignore[attr-defined]
+    kinds = [getattr(event, "code", None) or event.type for event in events]
     assert kinds.index("disk.low") < kinds.index("training_update")
 
 
@@ -211,7 +211,7 @@ def test_a_finished_run_is_backed_up_and_its_backup_holds_its_end(one_epoch: Con
     from breastai.storage.backup_archive import list_backups, verify_backup
 
     events = list(perform(job(workspace, one_epoch, "run")))
-    assert [event.type for event in events[-2:]] == ["backup_created", "training_complete"]  # type: ignore[attr-defined]
+    assert [event.type for event in events[-2:]] == ["backup_created", "training_complete"]
     (made,) = list_backups(workspace)
     names = {file.name for file in verify_backup(workspace, made.name).files}
     assert {"checkpoints/run/best.safetensors", "logs/run/split.json"} < names
@@ -230,7 +230,7 @@ def interrupted_after(events: Iterator[Event], kind: str) -> list[Event]:
     seen = []
     for event in events:
         seen.append(event)
-        if event.type == kind:  # type: ignore[attr-defined]
+        if event.type == kind:
             break
     return seen
 
@@ -243,7 +243,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again_under_its_name(
     interrupted_after(events, "training_started")
     events.close()  # type: ignore[attr-defined]
     assert not workspace.checkpoint_dir("run").exists()
-    assert resumed(workspace)[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert resumed(workspace)[-1].type == "training_complete"
     assert same_weights(workspace, "whole", "run")
 
 
@@ -286,11 +286,11 @@ def test_an_image_lost_in_mid_run_ends_it_saved_and_put_back_it_goes_on_to_the_s
             victim.unlink()
             if change == "changed":
                 victim.write_bytes(content[:-40])
-    error = next(event for event in events if event.type == "error")  # type: ignore[attr-defined]
+    error = next(event for event in events if event.type == "error")
     assert error.code == ImageGone.code and victim.name in error.message  # type: ignore[attr-defined]
     assert events[-1].checkpoint == "run/last"  # type: ignore[attr-defined]
     victim.write_bytes(content)
-    assert resumed(workspace)[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert resumed(workspace)[-1].type == "training_complete"
     assert same_weights(workspace, "whole", "run")
 
 

@@ -116,8 +116,8 @@ def test_a_stop_within_the_recipe_continues_to_the_same_weights(
 
     for event in perform(Train(workspace=str(workspace.root), run_id="cut", config=settings), enough):
         first.append(event)  # noqa: PERF402 - looked at as it grows
-    assert first[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    assert first[-1].type == "training_stopped"
     rest = list(perform(Resume(workspace=str(workspace.root), run_id="cut")))
-    assert rest[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert rest[-1].type == "training_complete"
     one, other = (load_file(workspace.checkpoint_dir(run) / "last.safetensors") for run in ("whole", "cut"))
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -61,7 +61,7 @@ def stopped_after(batches: int, job: Train, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_run_tells_its_story_in_order(run_events: RunEvents, small_config: MakeConfig) -> None:
     events = run_events(small_config())
-    told = [event.type for event in events if event.type not in ("progress_update", "log")]  # type: ignore[attr-defined]
+    told = [event.type for event in events if event.type not in ("progress_update", "log")]
     assert told[:4] == ["training_started", "audit", "data_loaded", "model_loaded"]
     assert told[-1] == "training_complete"
     assert told.count("training_update") == 2
@@ -108,10 +108,10 @@ def test_a_stopped_run_continues_to_the_same_weights(
     config = small_config(changes)
     whole = figures(run_events(config, "whole"))
     first = stopped_after(batches, Train(workspace=str(workspace.root), run_id="cut", config=config), monkeypatch)
-    assert first[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    assert first[-1].type == "training_stopped"
     rest = list(perform(Resume(workspace=str(workspace.root), run_id="cut")))
-    assert [event for event in rest if event.type == "error"] == []  # type: ignore[attr-defined]
-    assert rest[-1].type == "training_complete"  # type: ignore[attr-defined]
+    assert [event for event in rest if event.type == "error"] == []
+    assert rest[-1].type == "training_complete"
     told = {event["epoch"]: event for event in figures(first) + figures(rest)}
     ignored = {"run_id", "session_id"}
     assert [{k: v for k, v in told[n].items() if k not in ignored} for n in (1, 2)] == [
@@ -119,7 +119,7 @@ def test_a_stopped_run_continues_to_the_same_weights(
     ]
     assert equal(weights(workspace, "whole"), weights(workspace, "cut"))
     assert equal(weights(workspace, "whole", "best"), weights(workspace, "cut", "best"))
-    numbers = [event.seq for event in first + rest if event.type != "backup_created"]  # type: ignore[attr-defined]
+    numbers = [event.seq for event in first + rest if event.type != "backup_created"]
     assert numbers == sorted(set(numbers))  # type: ignore[type-var]
 
 
@@ -145,13 +145,13 @@ def test_a_run_stopped_between_its_last_epoch_and_its_end_completes_when_resumed
 
     told.extend(perform(Train(workspace=str(workspace.root), run_id="run", config=config), last_was_saved))
     assert [event["epoch"] for event in figures(told)] == [1]
-    assert told[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    assert told[-1].type == "training_stopped"
     rest = list(perform(Resume(workspace=str(workspace.root), run_id="run")))
     assert figures(rest) == []
     (complete,) = [event for event in rest if isinstance(event, TrainingComplete)]
     assert (complete.epochs_run, complete.best_epoch) == (1, 1)
     refused = list(perform(Resume(workspace=str(workspace.root), run_id="run")))
-    assert [event.code for event in refused if event.type == "error"] == [RunFinished.code]  # type: ignore[attr-defined]
+    assert [event.code for event in refused if event.type == "error"] == [RunFinished.code]
 
 
 def test_a_run_does_not_resume_on_other_images(
@@ -172,7 +172,7 @@ def test_a_run_does_not_resume_on_other_images(
 
 def test_resuming_an_unknown_run_is_refused(workspace: Workspace) -> None:
     events = list(perform(Resume(workspace=str(workspace.root), run_id="nothing")))
-    assert [event.type for event in events] == ["error"]  # type: ignore[attr-defined]
+    assert [event.type for event in events] == ["error"]
     with pytest.raises(CheckpointNotFound):
         list(resume(Resume(workspace=str(workspace.root), run_id="nothing"), workspace))
 
@@ -254,9 +254,9 @@ def test_a_stop_is_heard_while_the_machine_is_being_measured(
     for event in perform(job, lambda: len(measured()) >= 3):
         events.append(event)  # noqa: PERF402 - the stop looks at the list as it grows
     assert [event.batch_progress.batch for event in measured() if event.batch_progress] == [1, 2, 3]
-    assert events[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    assert events[-1].type == "training_stopped"
     assert not (tmp_path / "plans").exists()
-    assert not any(event.type == "model_loaded" for event in events)  # type: ignore[attr-defined]
+    assert not any(event.type == "model_loaded" for event in events)
 
 
 def test_the_head_learns_before_the_machine_is_measured_and_all_else_by_what_was_measured(
@@ -299,7 +299,7 @@ def test_a_run_stopped_before_the_machine_was_measured_measures_when_it_goes_on(
     monkeypatch.setattr(autotune, "plan_folder", lambda: tmp_path / "plans")
     config = small_config({"system": {"autotune": True}, "training": {"recipe": "fine_tune", "epochs": 2}})
     job = Train(workspace=str(workspace.root), run_id="run", config=config)
-    assert stopped_after(4, job, monkeypatch)[-1].type == "training_stopped"  # type: ignore[attr-defined]
+    assert stopped_after(4, job, monkeypatch)[-1].type == "training_stopped"
     plan = verify_checkpoint(checkpoint_files(workspace, "run", "last")).plan
     assert plan is not None
     assert plan["guessed"]

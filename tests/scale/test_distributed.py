@@ -153,7 +153,7 @@ def test_a_killed_process_ends_both_with_one_clear_error_and_one_alone_goes_on(
     assert (ended(first), ended(second)) == (1, -signal.SIGKILL)
     begun = next(event for event in told if event["type"] == "training_started")
     assert begun["start_epoch"] >= 2  # two went on with what two had begun
-    errors = [event for event in read_events(place.journal_file(run_id)) if event.type == "error"]  # type: ignore[attr-defined]
+    errors = [event for event in read_events(place.journal_file(run_id)) if event.type == "error"]
     assert [error.code for error in errors] == ["distributed.process_lost"]  # type: ignore[attr-defined]
     assert [event["type"] for event in told[-2:]] == ["training_stopped", "error"]
     reached = max(read_epochs(place.journal_file(run_id)))

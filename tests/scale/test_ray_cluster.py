@@ -434,7 +434,7 @@ def test_two_processes_of_a_cluster_train_one_run_and_a_lost_one_costs_an_epoch_
     assert starts[0] == 1 and starts[1] in (1, 2, 3)
     assert sorted({event.epoch for event in events if isinstance(event, TrainingUpdate)}) == [1, 2, 3, 4]
     assert not (workspace.run_dir("run") / "ray").exists()
-    told = [event.type for event in read_events(workspace.journal_file("run"))]  # type: ignore[attr-defined]
+    told = [event.type for event in read_events(workspace.journal_file("run"))]
     assert told[-1] == "training_complete"
 
 

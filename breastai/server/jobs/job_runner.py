@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, SessionBusy
-from breastai.domain.events import EVENTS, TO_ASKER_ALONE, Error, Event, JobStopped, Status, TrainingStopped
+from breastai.domain.events import EVENTS, Error, Event, JobStopped, Status, TrainingStopped
 from breastai.domain.jobs import RUN_KINDS, Job
 from breastai.domain.messages import encode_event, error_event
 from breastai.server.connections.broadcast import Broadcaster, Client
@@ -176,7 +176,7 @@ class JobRunner:
         """Have the session take an event in, then send it to all, with their request_id to those it answers."""
         if event.session_id != session.session_id:
             event = event.model_copy(update={"session_id": session.session_id})
-        if isinstance(event, TO_ASKER_ALONE):
+        if event.told_to == "asker":
             if self._starter is not None:
                 self._hub.send(self._starter[0], event)
             return

@@ -11,51 +11,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from breastai.domain.requests import (
-    AddImage,
-    CheckConfig,
-    CompareRuns,
-    DescribeData,
-    Disconnect,
-    GetConfig,
-    GetHistory,
-    GetQueue,
-    GetStatus,
-    GetSystemDiagnostics,
-    ListCheckpoints,
-    ListDocuments,
-    ListExports,
-    ListImages,
-    ListRuns,
-    ListStudies,
-    Ping,
-    PreviewImage,
-    Request,
-    ShowErrors,
-)
+from breastai.domain.requests import Request
 
 AUDIT = logging.getLogger("breastai.audit")
-LOOKS_ONLY: tuple[type[Request], ...] = (
-    Ping,
-    Disconnect,
-    GetStatus,
-    GetHistory,
-    GetQueue,
-    GetConfig,
-    GetSystemDiagnostics,
-    ListCheckpoints,
-    ListDocuments,
-    ListExports,
-    CheckConfig,
-    ListRuns,
-    ListStudies,
-    CompareRuns,
-    DescribeData,
-    ListImages,
-    PreviewImage,
-    AddImage,
-    ShowErrors,
-)
 NAMED = (
     "session_id", "run_id", "checkpoint", "first", "second", "data", "split", "format", "preset", "epochs", "language",
     "pdf", "backup", "name", "path", "kind", "queue", "entry", "place", "held", "models", "keep", "heat_maps",

@@ -18,7 +18,7 @@ from breastai.domain.text import Text
 from breastai.server.connections.broadcast import Client, SocketClient
 from breastai.server.connections.throttled_connection import ThrottledConnection
 from breastai.server.jobs.job_runner import SERVER_LOG
-from breastai.server.logs.audit_log import LOOKS_ONLY, request_fields, tell
+from breastai.server.logs.audit_log import request_fields, tell
 from breastai.server.logs.server_log import LOG
 from breastai.server.requests import (  # noqa: F401 - they register their handlers
     data_requests,
@@ -30,7 +30,7 @@ from breastai.server.requests import (  # noqa: F401 - they register their handl
     run_requests,
     study_requests,
 )
-from breastai.server.requests.request_registry import CONFIG_SCHEMA, HANDLERS, SEEN_BY_ALL, as_of_now
+from breastai.server.requests.request_registry import CONFIG_SCHEMA, HANDLERS, as_of_now
 from breastai.server.restore_session import restore
 from breastai.server.services import Services, workspace_config
 from breastai.storage.interrupted_runs import interrupted_runs
@@ -72,7 +72,7 @@ async def _serve(services: Services, client: Client, connection: ThrottledConnec
                     looks["refused"] += 1
                     _refuse(services, client, message, error)
                     continue
-                if isinstance(request, LOOKS_ONLY):
+                if request.looks_only:
                     looks[request_fields(request)["asked"]] += 1
                 task = asyncio.create_task(answer(services, client, request), name=f"request-{type(request).__name__}")
                 tasks.add(task)
@@ -106,7 +106,7 @@ async def answer(services: Services, client: Client, request: Request) -> None:
             return
         async with services.turns.answering(client.allowance):
             event = as_of_now(services, event)
-            if isinstance(event, SEEN_BY_ALL):
+            if event.told_to == "all":
                 services.hub.broadcast(event, [(client, request.request_id)])
             else:
                 services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))
@@ -123,7 +123,7 @@ async def answer(services: Services, client: Client, request: Request) -> None:
         fault = InternalError(type(error).__name__, SERVER_LOG)
         services.hub.send(client, error_event(fault, request.request_id, request.session_id))
     finally:
-        if not isinstance(request, LOOKS_ONLY):
+        if not request.looks_only:
             tell("asked", client.peer, answer=outcome, **request_fields(request))
 
 

@@ -11,18 +11,13 @@ from breastai.domain.events import (
     CheckpointDeleted,
     CheckpointLoaded,
     CheckpointsList,
-    ConfigDeleted,
-    ConfigSaved,
     ConfigShown,
     DisconnectAck,
     Event,
-    ExportDeleted,
     History,
     InterruptedRuns,
     Pong,
     QueueShown,
-    RunAnnotated,
-    RunDeleted,
     Status,
 )
 from breastai.domain.requests import (
@@ -60,18 +55,6 @@ Handler = Callable[[Services, Client, Any], Awaitable[Event | None]]
 AHandler = TypeVar("AHandler", bound=Callable[..., Awaitable[Event | None]])
 HANDLERS: dict[type[Request], Handler] = {}
 CONFIG_SCHEMA = config_schema()
-# Answers that change what other clients see go to all.
-SEEN_BY_ALL = (
-    CheckpointLoaded,
-    CheckpointDeleted,
-    ConfigSaved,
-    ConfigDeleted,
-    RunAnnotated,
-    RunDeleted,
-    BackupDeleted,
-    ExportDeleted,
-    InterruptedRuns,
-)
 
 
 def handles(*requests: type[Request]) -> Callable[[AHandler], AHandler]:

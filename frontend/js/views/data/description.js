@@ -43,7 +43,8 @@
     const answers = ({ params }) => {
       // Only a question for the class in question comes with an example, only one about a class of masks with its name.
       if (params.example !== undefined && params.class_names !== undefined) {
-        return (params.candidates ?? params.class_names).map((/** @type {string} */ each) => [t("data.question.answer", { class_name: each }), "evaluation.target_class", each]);
+        const names = /** @type {string[]} */ (params.candidates ?? params.class_names);
+        return names.map((each) => [t("data.question.answer", { class_name: each }), "evaluation.target_class", each]);
       }
       return params.class_name !== undefined ? [[t("data.question.keep"), "data.masks", "keep"]] : [[t("data.question.accept"), "data.accept_classes", true]];
     };

@@ -95,7 +95,7 @@
       showButtons();
       const { described, estimate } = store.state();
       fill(byId("start-data"), described === null || described !== describedHere ? null : BreastAI.views.dataDescription.summary(described, answer));
-      const told = estimate === null ? null : BreastAI.store.lines.bench?.(estimate);
+      const told = estimate === null ? null : BreastAI.store.rows.bench?.line?.(estimate);
       byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
     }
 

@@ -29,7 +29,7 @@
   /** @param {Wire.DataLoaded} data */
   function skippedOf(data) {
     if (data.skipped_files.length === 0) return null;
-    const files = data.skipped_files.map(({ file, reason }) => make("li", {}, name(file ?? ""), " ", said(reason ?? "", "muted")));
+    const files = data.skipped_files.map(({ file, reason }) => make("li", {}, name(/** @type {string} */ (file ?? "")), " ", said(reason ?? "", "muted")));
     const more = data.skipped - data.skipped_files.length;
     const rest = more > 0 ? make("p", { class: "muted", text: plural("data.skipped_more", more) }) : null;
     return make("details", { class: "skipped" }, make("summary", { text: plural("data.skipped_files", data.skipped) }), make("ul", {}, ...files), rest);

@@ -1,0 +1,1178 @@
+/* Made from breastai/domain by python -m breastai.domain.page_types; changes here are lost. */
+
+declare namespace Wire {
+  /** What every event may carry. From training_started on, `run_id` and `seq` say where in which run it belongs. */
+  interface Event {
+    session_id?: string;
+    request_id?: string;
+    run_id?: string;
+    seq?: number;
+    time?: string;
+  }
+
+  /** A run begins, or goes on after a stop. */
+  interface TrainingStarted extends Event {
+    type: "training_started";
+    architecture: string;
+    epochs: number;
+    start_epoch: number;
+    class_names: string[];
+    config: Record<string, any>;
+    format: number;
+  }
+
+  /** The images are read: how many of each class train and validate, and what was left out. */
+  interface DataLoaded extends Event {
+    type: "data_loaded";
+    train: Record<string, number>;
+    val: Record<string, number>;
+    split: Text | string;
+    patients: number | null;
+    patients_by_part: Record<string, number> | null;
+    skipped: number;
+    skipped_files: (Record<string, Text | string>)[];
+    masks: number;
+    on_leak: string;
+    groups: number;
+    excluded: Record<string, number>;
+    shared_patients: Record<string, number> | null;
+    shared_groups: Record<string, number>;
+    cache: Text | string | null;
+  }
+
+  /** The network is built: which weights it starts from, and how it computes. */
+  interface ModelLoaded extends Event {
+    type: "model_loaded";
+    architecture: string;
+    weights: "file" | "package" | "hub" | "none" | "checkpoint";
+    weights_detail: Text | string;
+    parameters: number;
+    device: string;
+    dtype: string;
+    threads: number;
+    plan: string | null;
+    plan_reasons: (Text | string)[];
+    expected_s: number | null;
+    peak_memory_gb: number | null;
+    again: boolean;
+  }
+
+  /** Progress within an epoch or a stage; at most twice a second. */
+  interface ProgressUpdate extends Event {
+    type: "progress_update";
+    stage: "copying" | "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "waiting";
+    text: Text | null;
+    message: string;
+    epoch: number | null;
+    epochs: number | null;
+    progress: number | null;
+    eta_s: number | null;
+    batch_progress: BatchProgress | null;
+  }
+
+  /** The metrics of one epoch. For scripts each number of `metrics` is a field of its own too, such as val_accuracy. */
+  interface TrainingUpdate extends Event {
+    type: "training_update";
+    epoch: number;
+    epochs: number;
+    metrics: Record<string, number | null>;
+    val_confusion_matrix: number[][];
+    val_per_class: Record<string, Record<string, number | null>>;
+    learning_rate: number;
+    images_per_second: number | null;
+    epoch_s: number;
+    eta_s: number | null;
+    is_best: boolean;
+  }
+
+  /** A checkpoint is on disk, verified and with its manifest. */
+  interface CheckpointSaved extends Event {
+    type: "checkpoint_saved";
+    checkpoint: string;
+    filename: string;
+    path: string;
+    epoch: number;
+    accuracy: number | null;
+    size_mb: number;
+  }
+
+  /** The run reached its end; the best epoch's weights are in `checkpoint`. */
+  interface TrainingComplete extends Event {
+    type: "training_complete";
+    final_metrics: Record<string, any>;
+    history: Record<string, any[]>;
+    checkpoint: string;
+    best_epoch: number;
+    epochs_run: number;
+    stopped_early: boolean;
+    duration_s: number;
+    referral: ReferralTradeOff[];
+  }
+
+  /** The run ended before its end; `reason` is user, server_gone or error. */
+  interface TrainingStopped extends Event {
+    type: "training_stopped";
+    reason: "user" | "server_gone" | "error";
+    epoch: number | null;
+    checkpoint: string | null;
+    message: string;
+    dismissed: boolean;
+  }
+
+  /** A job other than a training was stopped. */
+  interface JobStopped extends Event {
+    type: "job_stopped";
+    job: string;
+  }
+
+  /** A study begins, or goes on after a stop: all that is known of it. Its runs' own events stay in their journals. */
+  interface StudyStarted extends Event {
+    type: "study_started";
+    study: Study;
+  }
+
+  /** A study as it is now, and the names of all there are. */
+  interface StudyShown extends Event {
+    type: "study";
+    study: Study | null;
+    studies: string[];
+  }
+
+  /** Studies of the workspace, the latest first, a page at a time. */
+  interface StudiesList extends Event {
+    type: "studies_list";
+    studies: StudyEntry[];
+    unreadable: string[];
+    total: number;
+    first: number;
+  }
+
+  /** One of a study's runs as it is now: begun, an epoch further, judged, stopped. */
+  interface StudyMemberChanged extends Event {
+    type: "study_member";
+    study_id: string;
+    member: StudyMember;
+  }
+
+  /** A study has stopped before its end; it can be gone on with. */
+  interface StudyStopped extends Event {
+    type: "study_stopped";
+    study_id: string;
+    kind: "crossval" | "tuning" | "seeds";
+    reason: "user" | "server_gone";
+  }
+
+  /** A trial of a tuning is over: what is known now. */
+  interface TuningUpdate extends Event {
+    type: "tuning_update";
+    study_id: string;
+    tuning: TuningState;
+  }
+
+  /** A tuning has reached its end. Its best figure, the highest of many on the same images, is an optimistic one. */
+  interface TuningComplete extends Event {
+    type: "tuning_complete";
+    study_id: string;
+    tuning: TuningState;
+    values: Record<string, any>;
+    reason: "trials" | "time";
+  }
+
+  /** A cross-validation is complete: what the parts held out show together. */
+  interface CrossvalComplete extends Event {
+    type: "crossval_complete";
+    study_id: string;
+    result: CrossvalResult;
+  }
+
+  /** Runs that differ in their seed alone have all reached their end: how far they spread. */
+  interface SeedsComplete extends Event {
+    type: "seeds_complete";
+    study_id: string;
+    result: SeedsResult;
+  }
+
+  /** The figures of a checkpoint on labelled images, or of a file of predictions. */
+  interface Evaluation extends Event {
+    type: "evaluation";
+    checkpoint: string;
+    data: string;
+    split: string | null;
+    n: number;
+    patients: number | null;
+    by_patient: ByPatient | null;
+    uses: ImageUse | null;
+    class_names: string[];
+    counts: Record<string, number>;
+    figures: Record<string, Figure>;
+    confusion_matrix: number[][];
+    skipped: Record<string, string>[];
+    notes: (Text | string)[];
+    operating_point: JudgedPoint | null;
+    prevalences: Record<string, number>;
+    predictive_values: Record<string, Figure>;
+    roc: Record<string, Record<string, (number | null)[]>>;
+    precision_recall: Record<string, Record<string, (number | null)[]>>;
+    decision: Record<string, (number | null)[]>;
+    calibration: CalibrationEvidence | null;
+    referral: Referral | null;
+    fingerprint: string | null;
+    opened: number | null;
+    record: string | null;
+  }
+
+  /** What is wrong with the images of a folder, the worst first, and every group of duplicates. */
+  interface AuditDone extends Event {
+    type: "audit";
+    data: string;
+    images: number;
+    findings: Finding[];
+    groups: TwinGroup[];
+    groups_total: number;
+    question: LeakQuestion | null;
+  }
+
+  /** A report was written; `files` are relative to the workspace, `url` is where this server shows it. */
+  interface ReportCreated extends Event {
+    type: "report_created";
+    report_of: string;
+    language: string;
+    files: string[];
+    url: string;
+  }
+
+  /** Two models on the same cases; differences are first minus second. */
+  interface Comparison extends Event {
+    type: "comparison";
+    first: string;
+    second: string;
+    n: number;
+    patients: number | null;
+    class_names: string[];
+    figures: Record<string, PairedFigure>;
+    notes: (Text | string)[];
+  }
+
+  /** The answer for one image, or why there is none. */
+  interface Prediction extends Event {
+    type: "prediction";
+    file: string;
+    label: string | null;
+    probabilities: Record<string, number> | null;
+    target_class: string | null;
+    threshold: number | null;
+    called: boolean | null;
+    refer: boolean | null;
+    decision: string | null;
+    refer_reason: "modality" | "unlike" | "several_classes" | "no_class" | "answer_not_plausible" | null;
+    plausible: string[];
+    sets_offered: boolean | null;
+    novelty: number | null;
+    novelty_limit: number | null;
+    processing: Processing | null;
+    laterality: "L" | "R" | "B" | null;
+    view: string | null;
+    modality: string | null;
+    known_modalities: string[];
+    notes: (Text | string)[];
+    error: string | null;
+    error_text: Text | string | null;
+  }
+
+  /** All images were looked at. */
+  interface PredictionsComplete extends Event {
+    type: "predictions_complete";
+    count: number;
+    failed: number;
+  }
+
+  /** Where a network found what speaks for a class, laid over one image; or why there is no map. */
+  interface HeatMap extends Event {
+    type: "heat_map";
+    file: string;
+    explained_class: string | null;
+    probabilities: Record<string, number> | null;
+    path: string | null;
+    notes: (Text | string)[];
+    error: Text | string | null;
+  }
+
+  /** All images were looked at. */
+  interface ExplanationsComplete extends Event {
+    type: "explanations_complete";
+    count: number;
+    failed: number;
+    folder: string;
+  }
+
+  /** A part of an image arrived. */
+  interface ImageAdded extends Event {
+    type: "image_added";
+    image: string;
+    received: number;
+  }
+
+  /** What the models say of an image handed over; without a picture it could not be read, as each answer tells. */
+  interface ImageAnswer extends Event {
+    type: "image_answer";
+    image: string;
+    name: string;
+    picture: string | null;
+    answers: ModelAnswer[];
+  }
+
+  /** All images handed over were asked about, and are removed. */
+  interface ImagesAnswered extends Event {
+    type: "images_answered";
+    count: number;
+    failed: number;
+    kept: string | null;
+  }
+
+  /** The wrong answers of a run's model, the most confident first. */
+  interface ErrorsShown extends Event {
+    type: "errors_shown";
+    errors_of: string;
+    data: string | null;
+    split: string | null;
+    cases: number;
+    wrong: number;
+    worst: WrongCase[];
+  }
+
+  /** A model was exported and gives the same answers as the checkpoint. */
+  interface ExportComplete extends Event {
+    type: "export_complete";
+    format: string;
+    path: string;
+    size: number;
+    size_mb: number;
+    checkpoint: string;
+    max_difference: number | null;
+    compared: Text | string | null;
+    figures: Record<string, PairedFigure>;
+  }
+
+  /** What this machine manages with a model, and what a run of this configuration would take. */
+  interface BenchMeasured extends Event {
+    type: "bench";
+    architecture: string;
+    image_size: number;
+    batch_size: number;
+    dtype: string;
+    threads: number;
+    train_images_per_second: number;
+    evaluate_images_per_second: number;
+    matrix_gflops: number;
+    peak_share: number;
+    loader_wait_share: number;
+    peak_memory_gb: number;
+    training_images: number;
+    validation_images: number;
+    epochs: number;
+    estimated_s: number | null;
+    plan: string | null;
+  }
+
+  /** What a run of a configuration would train on; twins are not looked for yet. */
+  interface DataDescribed extends Event {
+    type: "data_described";
+    folders: Record<string, string>;
+    class_names: string[];
+    counts: Record<string, Record<string, number>>;
+    set_aside: number | null;
+    patients: number | null;
+    masks: number;
+    skipped: SkippedFile[];
+    skipped_total: number;
+    looked_at: number;
+    images: number;
+    warnings: DataWarning[];
+    target_class: string | null;
+    questions: DataQuestion[];
+  }
+
+  /** A page of the images of a split, by path. */
+  interface ImagesList extends Event {
+    type: "images_list";
+    split: string;
+    class_name: string | null;
+    class_names: string[];
+    first: number;
+    total: number;
+    images: ImageEntry[];
+  }
+
+  /** An image as it is, as the network sees it, and augmented; each a JPEG as a data URI. */
+  interface ImagePreview extends Event {
+    type: "image_preview";
+    split: string;
+    file: string;
+    class_name: string;
+    width: number;
+    height: number;
+    grey: boolean;
+    laterality: "L" | "R" | "B" | null;
+    view: string | null;
+    image_size: number;
+    original: string;
+    preprocessed: string;
+    augmented: string[];
+  }
+
+  /** Runs that can be gone on with, the latest first. */
+  interface InterruptedRuns extends Event {
+    type: "interrupted_runs";
+    runs: InterruptedRun[];
+  }
+
+  /** The first message on a connection: all a page needs to draw itself. */
+  interface ConnectionEstablished extends Event {
+    type: "connection_established";
+    version: string;
+    research_use: string;
+    catalog: Catalog;
+    config: Record<string, any>;
+    config_schema: JsonSchema;
+    config_error: Text | string | null;
+    token_required: boolean;
+    interrupted: InterruptedRun[];
+    snapshot: Snapshot;
+  }
+
+  /** The session as it is. */
+  interface Status extends Event {
+    type: "status";
+    snapshot: Snapshot;
+    connected_clients: number;
+    missed: number | null;
+    left_out: boolean;
+  }
+
+  /** The job asked for waits for its turn. */
+  interface JobQueued extends Event {
+    type: "job_queued";
+    entry: QueueEntry;
+    place: number;
+  }
+
+  /** The jobs that wait, the next first; sent to all when it changes. */
+  interface QueueShown extends Event {
+    type: "queue";
+    entries: QueueEntry[];
+    held: boolean;
+    limit: number;
+    unread: number;
+  }
+
+  /** Runs of the workspace, newest first, a page at a time. */
+  interface RunsList extends Event {
+    type: "runs_list";
+    runs: RunEntry[];
+    total: number;
+    first: number;
+    search: string;
+  }
+
+  /** The tags and the note of a run were written. */
+  interface RunAnnotated extends Event {
+    type: "run_annotated";
+    run: RunEntry;
+  }
+
+  /** A run is gone, with its journal and its checkpoints; exports and backups stay. */
+  interface RunDeleted extends Event {
+    type: "run_deleted";
+    deleted: string;
+    checkpoints: string[];
+  }
+
+  /** Some runs side by side: their curves, and the settings that differ. */
+  interface RunsCompared extends Event {
+    type: "runs_compared";
+    runs: ComparedRun[];
+    differences: SettingDifference[];
+  }
+
+  /** A line for people; `code` and `params` let the page translate it. */
+  interface Log extends Event {
+    type: "log";
+    level: "debug" | "info" | "success" | "warning" | "error";
+    message: string;
+    code: string | null;
+    params: Record<string, any>;
+  }
+
+  /** Epochs of a run. */
+  interface History extends Event {
+    type: "history";
+    epochs: TrainingUpdate[];
+    first: number | null;
+    last: number | null;
+    total: number;
+  }
+
+  /** All checkpoints, newest first. */
+  interface CheckpointsList extends Event {
+    type: "checkpoints_list";
+    checkpoints: CheckpointEntry[];
+  }
+
+  /** A checkpoint was verified and is the session's current model. */
+  interface CheckpointLoaded extends Event {
+    type: "checkpoint_loaded";
+    checkpoint: string;
+    start_epoch: number;
+    architecture: string;
+    class_names: string[];
+    metrics: Record<string, any>;
+  }
+
+  /** A checkpoint is gone. */
+  interface CheckpointDeleted extends Event {
+    type: "checkpoint_deleted";
+    checkpoint: string;
+    filename: string;
+  }
+
+  /** A checkpoint's weights and state are those its manifest speaks of. */
+  interface CheckpointVerified extends Event {
+    type: "checkpoint_verified";
+    checkpoint: string;
+    sha256: string;
+  }
+
+  /** The exported models, newest first. */
+  interface ExportsList extends Event {
+    type: "exports_list";
+    exports: ExportEntry[];
+  }
+
+  /** An exported model is gone. */
+  interface ExportDeleted extends Event {
+    type: "export_deleted";
+    path: string;
+  }
+
+  /** An exported model answers as it did at its export. */
+  interface ExportVerified extends Event {
+    type: "export_verified";
+    path: string;
+    references: number;
+    max_difference: number;
+    allowed_difference: number;
+  }
+
+  /** The machine, now. */
+  interface SystemDiagnostics extends Event {
+    type: "system_diagnostics";
+    cpu_percent: number;
+    cpu_count: number;
+    memory_used_gb: number;
+    memory_total_gb: number;
+    memory_percent: number;
+    disk_percent: number;
+    disk_free_gb: number;
+    platform: string;
+    versions: Record<string, string | null>;
+    server_memory_mb: number;
+    worker_memory_mb: number | null;
+    worker_cpu_percent: number | null;
+    uptime_s: number;
+  }
+
+  /** A backup is on disk and verified. */
+  interface BackupCreated extends Event {
+    type: "backup_created";
+    path: string;
+    size_mb: number;
+    files: number;
+  }
+
+  /** All backups, newest first. */
+  interface BackupsList extends Event {
+    type: "backups_list";
+    backups: BackupEntry[];
+  }
+
+  /** Every file in a backup is what was put in. */
+  interface BackupVerified extends Event {
+    type: "backup_verified";
+    name: string;
+    created: string;
+    files: number;
+    size_mb: number;
+  }
+
+  /** A backup is gone. */
+  interface BackupDeleted extends Event {
+    type: "backup_deleted";
+    name: string;
+  }
+
+  /** A backup's files are in their places; what was there before is in the newest backup. */
+  interface BackupRestored extends Event {
+    type: "backup_restored";
+    name: string;
+    files: string[];
+    count: number;
+    held_back: HeldBack[];
+  }
+
+  /** The workspace's configuration with defaults filled in, and its schema. */
+  interface ConfigShown extends Event {
+    type: "config";
+    config: Record<string, any>;
+    config_schema: JsonSchema;
+  }
+
+  /** A configuration was written: config.json, or the one called `name`. */
+  interface ConfigSaved extends Event {
+    type: "config_saved";
+    config: Record<string, any>;
+    path: string;
+    name: string | null;
+  }
+
+  /** A named configuration is gone. */
+  interface ConfigDeleted extends Event {
+    type: "config_deleted";
+    name: string;
+  }
+
+  /** What is wrong with a configuration, a line for each fault; none when it can be used. */
+  interface ConfigChecked extends Event {
+    type: "config_checked";
+    problems: string[];
+    faults: (Text | string)[];
+  }
+
+  /** The texts of the workspace that may be read: configurations first, then the latest. */
+  interface DocumentsList extends Event {
+    type: "documents_list";
+    documents: DocumentEntry[];
+  }
+
+  /** A text of the workspace; of a long one, its end. */
+  interface Document extends Event {
+    type: "document";
+    kind: "config" | "named_config" | "server_log" | "worker_log" | "journal" | "evaluation" | "report" | "manifest";
+    name: string;
+    text: string;
+    size: number;
+    cut: boolean;
+    editable: boolean;
+  }
+
+  /** The answer to ping. */
+  interface Pong extends Event {
+    type: "pong";
+    timestamp: number | string | null;
+  }
+
+  /** The answer to disconnect. */
+  interface DisconnectAck extends Event {
+    type: "disconnect_ack";
+  }
+
+  /** Something could not be done: which rule was broken, by what, and what to do. */
+  interface Error extends Event {
+    type: "error";
+    code: string;
+    message: string;
+    params: Record<string, any>;
+  }
+
+  /** A line of the list of backups. `kind`: of the whole project, or of one run at its end. */
+  interface BackupEntry {
+    name: string;
+    created: string;
+    size_mb: number;
+    kind: "project" | "run";
+  }
+
+  /** Where in an epoch the run is. */
+  interface BatchProgress {
+    batch: number;
+    total_batches: number;
+    current_loss: number | null;
+    current_accuracy: number | null;
+  }
+
+  /** How the images of each patient become one case of the figures by patient, and what these come to. A patient with any image of `target_class` is of that class, any other of the class most images have; with `largest` the image most probable to be of the target class speaks for the patient, with `mean` the mean of all. */
+  interface ByPatient {
+    score: "largest" | "mean";
+    target_class: string | null;
+    patients: number;
+    mixed: number;
+    counts: Record<string, number>;
+    positives: number | null;
+    missed: number | null;
+    negatives: number | null;
+    flagged: number | null;
+  }
+
+  /** Calibration on these cases, before and after the correction that validation cases fitted. */
+  interface CalibrationEvidence {
+    temperature: number;
+    prior_shift: number[];
+    before: Reliability;
+    after: Reliability;
+  }
+
+  /** A line of the list of checkpoints. `path` is its name. */
+  interface CheckpointEntry {
+    checkpoint: string;
+    filename: string;
+    path: string;
+    size: number;
+    created: string;
+    run_id: string;
+    epoch: number | null;
+    accuracy: number | null;
+    architecture: string | null;
+    class_names: string[];
+    metrics: Record<string, any>;
+    resumable: boolean;
+    problem: Text | string | null;
+  }
+
+  /** One of the runs compared. `curves`: one list for each figure, at most 200 epochs, the first and last among them. */
+  interface ComparedRun {
+    run: RunEntry;
+    epochs: number;
+    curves: Record<string, any[]>;
+    config: Record<string, any>;
+  }
+
+  /** What the held-out parts of a cross-validation show, taken together. */
+  interface CrossvalResult {
+    class_names: string[];
+    cases: number;
+    predictions: number;
+    counts: Record<string, number>;
+    units: number | null;
+    patients_known: boolean;
+    grouped: boolean;
+    tuned: boolean;
+    figures: Record<string, Figure>;
+    at_thresholds: Record<string, Figure>;
+    target_class: string | null;
+    confusion_matrix: number[][];
+    roc: Record<string, Record<string, (number | null)[]>>;
+    spread: Record<string, Spread>;
+    notes: (Text | string)[];
+    record: string;
+    export: string | null;
+    export_difference: number | null;
+  }
+
+  /** What a run asks about the classes before it begins: the code and the data of the error it would end with. */
+  interface DataQuestion {
+    code: string;
+    message: string;
+    params: Record<string, string | number | string[]>;
+  }
+
+  /** Something about the images that a user should know before a run; the page has its words. */
+  interface DataWarning {
+    code: "patients_unknown" | "patients_offered" | "patients_all_one" | "patients_views" | "patients_prefixes" | "patients_one_each" | "folders_unused" | "no_test" | "few_in_training" | "few_in_validation" | "lopsided";
+    params: Record<string, string | number>;
+  }
+
+  /** A line of the list of documents. */
+  interface DocumentEntry {
+    kind: "config" | "named_config" | "server_log" | "worker_log" | "journal" | "evaluation" | "report" | "manifest";
+    name: string;
+    size: number;
+    modified: string;
+  }
+
+  /** An exported model. */
+  interface ExportEntry {
+    path: string;
+    format: string;
+    size: number;
+    created: string;
+    checkpoint: string | null;
+  }
+
+  /** A figure with its 95 % interval and the number of cases it rests on. */
+  interface Figure {
+    value: number | null;
+    low: number | null;
+    high: number | null;
+    n: number;
+    flag: "one_patient" | "few_patients" | "often_undefined" | "no_variation" | "biased" | "loose_bound" | null;
+  }
+
+  /** Something an audit found. `files` are relative to the data folder; `count` tells of those not listed too. */
+  interface Finding {
+    code: string;
+    severity: "error" | "warning" | "info";
+    message: string;
+    why: string;
+    advice: string;
+    files: string[];
+    count: number;
+    params: Record<string, any>;
+  }
+
+  /** A setting that a restored configuration asks for and that stays as its owner has it: JSON of both, "" for none. */
+  interface HeldBack {
+    file: string;
+    setting: string;
+    asked: string;
+    kept: string;
+  }
+
+  /** An image in a list: its thumbnail, or the reason why there is none. */
+  interface ImageEntry {
+    file: string;
+    class_name: string;
+    picture: string | null;
+    width: number | null;
+    height: number | null;
+    laterality: "L" | "R" | "B" | null;
+    view: string | null;
+    problem: Text | string | null;
+  }
+
+  /** How many of the judged images took part in making the model or choosing what it decides by. */
+  interface ImageUse {
+    training: number;
+    epoch: number;
+    temperature: number;
+    threshold: number;
+    conformal_sets: number;
+    novelty: number;
+  }
+
+  /** A run that ended before its end. */
+  interface InterruptedRun {
+    run_id: string;
+    cause: "crash" | "server_gone" | "error" | "stopped";
+    reason: Text | string;
+    epoch: number;
+    epochs: number;
+    time: string | null;
+    architecture: string;
+  }
+
+  /** The operating point, as it was chosen on validation, judged on these images. */
+  interface JudgedPoint {
+    class_name: string;
+    threshold: number;
+    target_sensitivity: number;
+    validation_positives: number;
+    validation_unit: "image" | "group" | "patient";
+    reached: boolean;
+    figures: Record<string, Figure>;
+    positives: number;
+    missed: number;
+    negatives: number;
+    called: number;
+  }
+
+  /** What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error. */
+  interface LeakQuestion {
+    job: "train" | "crossval" | "tune" | "train_seeds";
+    config: Record<string, any>;
+    code: string;
+    params: Record<string, any>;
+  }
+
+  /** What one model says of an image. `heat_map`: over the whole image, a PNG as a data URI, clear where it is cold. */
+  interface ModelAnswer {
+    model: string;
+    prediction: Prediction;
+    heat_map: string | null;
+  }
+
+  /** One figure of two models on the same cases. `difference`: first minus second. */
+  interface PairedFigure {
+    first: number | null;
+    second: number | null;
+    difference: Figure;
+    z: number | null;
+    p_value: number | null;
+  }
+
+  /** What was done to an image before the network saw it. `crop`: left, top, width and height in its pixels. */
+  interface Processing {
+    width: number;
+    height: number;
+    colour: boolean;
+    crop: [number, number, number, number] | null;
+    flipped: boolean;
+    resize: string;
+    clahe: boolean;
+    image_size: number;
+  }
+
+  /** A job that waits for its turn, and what of it a reader needs to tell it from others. */
+  interface QueueEntry {
+    entry: string;
+    job: string;
+    queued: string;
+    architecture: string | null;
+    epochs: number | null;
+    data: string | null;
+    checkpoint: string | null;
+  }
+
+  /** What the conformal sets and the novelty do on these cases. */
+  interface Referral {
+    error_rate: number | null;
+    referred: Figure;
+    error_among_kept: Figure;
+    outside: Figure | null;
+    unlike: Figure | null;
+  }
+
+  /** What referral at an `error_rate` would do on `n` validation cases, each by sets fitted without it and its patient. `referred`: the share left to a human because its answer is not the only plausible class. `error_among_kept`: the share of wrong answers among the others; None where all are referred. */
+  interface ReferralTradeOff {
+    error_rate: number;
+    referred: number;
+    error_among_kept: number | null;
+    n: number;
+  }
+
+  /** How far probabilities can be taken at their word. */
+  interface Reliability {
+    curve: Record<string, (number | null)[]>;
+    ece: number | null;
+    brier: number | null;
+    log_loss: number | null;
+  }
+
+  /** A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_. */
+  interface RunEntry {
+    run_id: string;
+    state: "running" | "complete" | "stopped" | "failed" | "unknown";
+    started: string | null;
+    ended: string | null;
+    architecture: string | null;
+    epochs: number | null;
+    epochs_run: number | null;
+    best_epoch: number | null;
+    class_names: string[];
+    data: string | null;
+    metrics: Record<string, number | null>;
+    checkpoints: string[];
+    size_bytes: number;
+    tags: string[];
+    note: string;
+    unread_lines: number;
+    unread_files: string[];
+  }
+
+  /** How far runs that differ in their seed alone spread, each at its best epoch, on validation images. */
+  interface SeedsResult {
+    seeds: number[];
+    checkpoints: string[];
+    spread: Record<string, Spread>;
+  }
+
+  /** A setting that is not the same in all of some runs; `values` in their order, null where it is not known. */
+  interface SettingDifference {
+    path: string;
+    values: unknown[];
+  }
+
+  /** How much of the differences between trials is put down to one setting. */
+  interface SettingImportance {
+    setting: string;
+    share: number | null;
+  }
+
+  /** A file that is not used, and why. */
+  interface SkippedFile {
+    split: string;
+    file: string;
+    reason: Text | string;
+  }
+
+  /** A session as it is: enough to draw the page from nothing. */
+  interface Snapshot {
+    session_id: string;
+    state: "idle" | "starting" | "running" | "stopping";
+    job: string | null;
+    run_id: string | null;
+    seq: number | null;
+    started: TrainingStarted | null;
+    data: DataLoaded | null;
+    model: ModelLoaded | null;
+    progress: ProgressUpdate | null;
+    update: TrainingUpdate | null;
+    outcome: Outcome | null;
+    current_model: string | null;
+    study: Study | null;
+  }
+
+  /** How far a figure spreads over runs: mean and sample standard deviation, lowest and highest. */
+  interface Spread {
+    mean: number;
+    standard_deviation: number;
+    low: number;
+    high: number;
+    n: number;
+  }
+
+  /** A study as it is on disk and as a page shows it. */
+  interface Study {
+    format: number;
+    study_id: string;
+    kind: "crossval" | "tuning" | "seeds";
+    state: "running" | "complete" | "stopped" | "interrupted" | "failed";
+    created: string;
+    message: Text | string;
+    config: Record<string, any>;
+    members: StudyMember[];
+    tuning: TuningState | null;
+    crossval: CrossvalResult | null;
+    seeds: SeedsResult | null;
+  }
+
+  /** A study of the workspace, past or going on. */
+  interface StudyEntry {
+    study_id: string;
+    kind: "crossval" | "tuning" | "seeds";
+    state: "running" | "complete" | "stopped" | "interrupted" | "failed";
+    created: string;
+    done: number;
+    planned: number;
+    auc_roc: number | null;
+    auc_low: number | null;
+    auc_high: number | null;
+  }
+
+  /** One run of a study: an ordinary run with journal, checkpoints and split of its own. */
+  interface StudyMember {
+    run_id: string;
+    trial: number | null;
+    repeat: number | null;
+    fold: number | null;
+    state: "waiting" | "running" | "complete" | "pruned" | "stopped" | "failed";
+    epoch: number;
+    epochs: number;
+    best_epoch: number | null;
+    curves: Record<string, (number | null)[]>;
+    figures: Record<string, number | null>;
+    n: number | null;
+    values: Record<string, any>;
+    tuning: TuningState | null;
+    message: Text | string;
+  }
+
+  /** A text by the key of its template; a parameter is a value, shown as it is, or a text of its own. `str(text)` is English, for logs, scripts and clients that know no codes. */
+  interface Text {
+    code: string;
+    params: Record<string, unknown>;
+  }
+
+  /** How far a tuning is, and what it has found. Every figure is on validation images. */
+  interface TuningState {
+    trials: number;
+    done: number;
+    max_hours: number | null;
+    spent_s: number;
+    default_auc: number | null;
+    best: string | null;
+    best_auc: number | null;
+    val_images: number | null;
+    epochs_run: number;
+    epochs_saved: number;
+    importance: SettingImportance[];
+    config_name: string | null;
+  }
+
+  /** Images that are twins of each other: for each its file, class and split; pictures, if any, as data URIs. */
+  interface TwinGroup {
+    files: string[];
+    classes: string[];
+    splits: string[];
+    pictures: string[];
+  }
+
+  /** A case a model was wrong about; its file and picture as far as the image is still at hand. */
+  interface WrongCase {
+    label: string;
+    predicted: string;
+    probability: number;
+    given_to_truth: number;
+    file: string | null;
+    picture: string | null;
+  }
+
+  interface Events {
+    training_started: TrainingStarted;
+    data_loaded: DataLoaded;
+    model_loaded: ModelLoaded;
+    progress_update: ProgressUpdate;
+    training_update: TrainingUpdate;
+    checkpoint_saved: CheckpointSaved;
+    training_complete: TrainingComplete;
+    training_stopped: TrainingStopped;
+    job_stopped: JobStopped;
+    study_started: StudyStarted;
+    study: StudyShown;
+    studies_list: StudiesList;
+    study_member: StudyMemberChanged;
+    study_stopped: StudyStopped;
+    tuning_update: TuningUpdate;
+    tuning_complete: TuningComplete;
+    crossval_complete: CrossvalComplete;
+    seeds_complete: SeedsComplete;
+    evaluation: Evaluation;
+    audit: AuditDone;
+    report_created: ReportCreated;
+    comparison: Comparison;
+    prediction: Prediction;
+    predictions_complete: PredictionsComplete;
+    heat_map: HeatMap;
+    explanations_complete: ExplanationsComplete;
+    image_added: ImageAdded;
+    image_answer: ImageAnswer;
+    images_answered: ImagesAnswered;
+    errors_shown: ErrorsShown;
+    export_complete: ExportComplete;
+    bench: BenchMeasured;
+    data_described: DataDescribed;
+    images_list: ImagesList;
+    image_preview: ImagePreview;
+    interrupted_runs: InterruptedRuns;
+    connection_established: ConnectionEstablished;
+    status: Status;
+    job_queued: JobQueued;
+    queue: QueueShown;
+    runs_list: RunsList;
+    run_annotated: RunAnnotated;
+    run_deleted: RunDeleted;
+    runs_compared: RunsCompared;
+    log: Log;
+    history: History;
+    checkpoints_list: CheckpointsList;
+    checkpoint_loaded: CheckpointLoaded;
+    checkpoint_deleted: CheckpointDeleted;
+    checkpoint_verified: CheckpointVerified;
+    exports_list: ExportsList;
+    export_deleted: ExportDeleted;
+    export_verified: ExportVerified;
+    system_diagnostics: SystemDiagnostics;
+    backup_created: BackupCreated;
+    backups_list: BackupsList;
+    backup_verified: BackupVerified;
+    backup_deleted: BackupDeleted;
+    backup_restored: BackupRestored;
+    config: ConfigShown;
+    config_saved: ConfigSaved;
+    config_deleted: ConfigDeleted;
+    config_checked: ConfigChecked;
+    documents_list: DocumentsList;
+    document: Document;
+    pong: Pong;
+    disconnect_ack: DisconnectAck;
+    error: Error;
+  }
+}
