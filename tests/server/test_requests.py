@@ -34,7 +34,7 @@ def test_a_bad_config_file_is_told_of_and_the_defaults_are_shown(play, workspace
 
     async def story(stage):
         script = await stage.connect()
-        assert "training.epochs" in stage.welcome["config_error"]
+        assert "training.epochs" in str(stage.welcome["config_error"])
         assert stage.welcome["config"]["training"]["epochs"] == 50
         assert (await script.ask("get_config"))["code"] == "config.invalid"
 
