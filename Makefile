@@ -8,7 +8,7 @@ DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo start quick test test-all check bench audit wheel screenshots install page example browser clean
+.PHONY: demo start quick test test-all check documents bench audit wheel screenshots install page example browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -35,6 +35,11 @@ check: install page ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	npm --prefix frontend run --silent check
+
+documents: install ## docs/protocol.md, docs/reference.md and the page's types, made from the code again
+	$(BIN)/python -m breastai.domain.protocol_document > docs/protocol.md
+	$(BIN)/python -m breastai.reference_document > docs/reference.md
+	$(BIN)/python -m breastai.domain.page_types > frontend/js/wire.d.ts
 
 bench: install ## what this machine manages, model by model
 	$(BIN)/breastai bench
