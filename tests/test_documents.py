@@ -173,19 +173,32 @@ def test_no_document_calls_this_clinical_grade(document: str) -> None:
     assert not re.search(r"clinical[- ]grade|grade clinique", text_of(document), re.IGNORECASE)
 
 
-def test_the_tree_in_the_architecture_names_every_module_and_no_other() -> None:
-    (tree,) = re.findall(r"^## The tree\n\n```\n(.*?)^```", text_of("docs/architecture.md"), re.MULTILINE | re.DOTALL)
-    named: set[str] = set()
-    folder, within = "", ""
+def files_of_tree(heading: str, suffix: str) -> list[str]:
+    """Return the files in the tree under `heading`: a line is a folder and what it holds, or names of the folder above.
+
+    Names have no suffix there and stand one step of two spaces to the right of their folder. Raises when a line is neither.
+    """
+    section = text_of("docs/architecture.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    (tree,) = re.findall(r"^```\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    files: list[str] = []
+    folders: list[str] = []
     for line in tree.splitlines():
-        if heading := re.match(r"( *)(\w+)/ ", line):
-            depth = len(heading[1])
-            folder = f"{heading[2]}/" if depth < 4 else folder
-            within = f"{heading[2]}/" if depth == 4 else ""
-            folder = "" if heading[2] == "breastai" else folder
-        elif not line.startswith(" " * 6):
-            within = ""
-        named |= {folder + within + name for name in re.findall(r"\b\w+\.py\b", line)}
-    package = ROOT / "breastai"
-    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
-    assert named == {name for name in there if not name.endswith("/__init__.py")}
+        depth, rest = divmod(len(line) - len(line.lstrip()), 2)
+        assert not rest and depth <= len(folders), line
+        folders = folders[:depth]
+        if folder := re.fullmatch(r" *(\w+)/(?:  \S.*)?", line):
+            folders.append(folder[1])
+        else:
+            assert folders and re.fullmatch(r" *\w+(?:, \w+)*,?", line), line
+            files += ["/".join([*folders[1:], name]) + suffix for name in re.findall(r"\w+", line)]
+    return files
+
+
+@pytest.mark.parametrize(
+    ("heading", "root", "suffix"), [("The tree", "breastai", ".py"), ("The page", "frontend/js", ".js")]
+)
+def test_the_trees_in_the_architecture_name_every_module_and_no_other(heading: str, root: str, suffix: str) -> None:
+    named = files_of_tree(heading, suffix)
+    there = {path.relative_to(ROOT / root).as_posix() for path in (ROOT / root).rglob(f"*{suffix}")}
+    made = {"texts.js"}  # by a build, from the catalogue
+    assert sorted(named) == sorted(name for name in there - made if not name.endswith("__init__.py"))
