@@ -215,6 +215,11 @@ class TrainingUpdate(Event):
     def _collect_metrics(cls, values: Any) -> Any:
         return collect_metrics(values)
 
+    def __getattr__(self, name: str) -> Any:
+        """Return a metric as scripts in Python ask for it: `update.val_accuracy`."""
+        metrics = self.__dict__.get("metrics", {})
+        return metrics[name] if name in metrics else super().__getattr__(name)  # type: ignore[misc]
+
     def number(self, name: str) -> Number:
         """Return a number of the epoch by the name of its column: a metric, learning_rate and so on."""
         found: Number = self.metrics[name] if name in self.metrics else getattr(self, name, None)

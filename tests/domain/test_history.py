@@ -47,6 +47,7 @@ def test_an_epoch_with_version_3s_names_is_read_as_one_with_metrics() -> None:
     values = event_values(told)
     assert values["val_accuracy"] == values["metrics"]["val_accuracy"] == 1 / 3
     assert decode_event(encode_event(told)) == told
+    assert told.val_accuracy == 1 / 3 and not hasattr(told, "val_nothing")  # as version 3's scripts in Python read it
     before = {name: value for name, value in values.items() if name != "metrics"}
     assert decode_event(json.dumps(before)) == told
     assert set(event_values(told)) - set(before) == {"metrics"}
