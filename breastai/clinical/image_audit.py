@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic_core import to_jsonable_python
 
 from breastai.clinical.image_facts import ImageFacts, Pixels, look_at_all
 from breastai.clinical.image_findings import READING_FAULTS, reading_faults
@@ -17,6 +18,7 @@ from breastai.data.duplicates.near_duplicates import Duplicates, find_duplicates
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import by_file, file_of
 from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
 
 Severity = Literal["error", "warning", "info"]
 
@@ -80,7 +82,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "shortcut": Fault(
         "warning",
-        "{feature} alone tells {class_name} from the rest with an AUC of {auc:.2f} ({low:.2f} to {high:.2f}).",
+        "{feature}: this alone tells {class_name} from the rest, with an AUC of {auc:.2f} ({low:.2f} to {high:.2f}).",
         "A network can learn this in place of the tissue, and fails where it does not hold.",
         "Make the classes alike in this respect, or show on other data that the model does not depend on it.",
     ),
@@ -181,7 +183,7 @@ class Audit:
         return {
             "type": "audit",
             "images": self.images,
-            "findings": [vars(finding) | {"files": list(finding.files)} for finding in self.findings],
+            "findings": [to_jsonable_python(vars(finding)) for finding in self.findings],
             "groups": [{name: list(values) for name, values in vars(group).items()} for group in self.groups],
         }
 
@@ -343,7 +345,7 @@ def _about_shortcuts(images: Sequence[_Image], class_names: Sequence[str], dupli
     return [
         _finding(
             "shortcut",
-            feature=shortcut.feature,
+            feature=Text(f"shortcut.{shortcut.feature}"),
             class_name=shortcut.class_name,
             auc=shortcut.auc.value,
             low=shortcut.auc.low,

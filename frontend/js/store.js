@@ -676,8 +676,10 @@
     if (row.line !== undefined) {
       const content = row.line(event);
       next = { ...next, log: withLine(next.log, { ...content, run: event.run_id, seq: event.seq, time: event.time }) };
-      // What a job asks stands in the audit's view, with its answers.
-      const isAsked = content.code !== undefined && content.code === state.asked?.question?.code;
+      // What a job asks stands in the audit's view, with its answers; a run that ends with a question has not failed.
+      const question = state.asked?.question;
+      const isEndOfAsking = Boolean(question) && event.type === "training_stopped" && event.reason === "error";
+      const isAsked = isEndOfAsking || (content.code !== undefined && content.code === question?.code);
       if (!late && !isAsked && row.notice) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;

@@ -103,10 +103,11 @@ def wide(image: Image) -> Image:
 def test_what_only_one_class_has_is_a_shortcut(tmp_path: Path, change: Callable[[Image], Image], feature: str) -> None:
     write(tmp_path / "train" / "benign", 0, 40)
     write(tmp_path / "train" / "malignant", 100, 40, change)
-    shortcuts = {f.params["feature"]: f for f in run(tmp_path, "train").findings if f.code == "shortcut"}
+    shortcuts = {f.params["feature"].code: f for f in run(tmp_path, "train").findings if f.code == "shortcut"}
+    feature = f"shortcut.{feature}"
     assert shortcuts[feature].params["auc"] > 0.95
     assert shortcuts[feature].params["low"] > 0.85
-    if feature == "mark_at_place":
+    if feature == "shortcut.mark_at_place":
         row, column = shortcuts[feature].params["place"]
         assert row <= 2 and column <= 2
 
@@ -120,7 +121,9 @@ def test_a_coloured_class_and_a_smaller_file_are_shortcuts(tmp_path: Path) -> No
     write(tmp_path / "train" / "benign", 0, 50, lambda image: image // 4)
     write(tmp_path / "train" / "malignant", 100, 40, coloured)
     found = run(tmp_path, "train")
-    assert {"colour", "file_size"} <= {f.params["feature"] for f in found.findings if f.code == "shortcut"}
+    assert {"shortcut.colour", "shortcut.file_size"} <= {
+        f.params["feature"].code for f in found.findings if f.code == "shortcut"
+    }
     (finding,) = [finding for finding in found.findings if finding.code == "marks.colour"]
     assert finding.params["by_class"] == "benign 0, malignant 40"
 
