@@ -303,7 +303,7 @@ def test_odd_images_are_read_and_broken_ones_are_listed_with_their_reason(projec
     data = next(event for event in events if event["type"] == "data_loaded")
     reasons = {Path(item["file"]).name: item["reason"] for item in data["skipped_files"]}
     assert set(reasons) == {"P24_truncated.jpg", "P25_text.png", "P26_empty.png"}
-    assert all(reasons.values()) and "empty" in reasons["P26_empty.png"]
+    assert all(reasons.values()) and "empty" in reasons["P26_empty.png"]["code"]
     assert data["masks"] == 3
     assert data["train"]["benign"] + data["val"]["benign"] == 6 + 4
     assert events[-1]["type"] == "training_complete"

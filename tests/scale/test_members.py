@@ -105,7 +105,7 @@ def test_a_run_that_fails_ends_the_study_with_its_reason(
     events = list(run_study(a_study("a", "b"), workspace, "default", lambda: False, all_members(config)))
     assert isinstance(events[-1], Error) and events[-1].run_id is None
     study = read_study(workspace, "study")
-    assert study.state == "failed" and "a fault of the test's" in study.message
+    assert study.state == "failed" and "a fault of the test's" in str(study.message)
     assert [member.state for member in study.members] == ["failed", "waiting"]
 
 

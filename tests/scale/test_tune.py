@@ -35,6 +35,7 @@ SPACE = [
     {"setting": "training.learning_rate", "low": 1e-5, "high": 1e-2, "log": True},
     {"setting": "training.optimizer", "choices": ["adamw", "sgd"]},
 ]
+LITE0 = {"architecture": "tf_efficientnet_lite0"}  # has room to improve on the configuration as it is
 TUNING = {"trials": 5, "epochs": 2, "random_trials": 3, "whole_trials": 2, "warmup_epochs": 1, "space": SPACE}
 
 
@@ -97,7 +98,7 @@ def tuned(
     test = sample_data / "test"
     assert test.is_dir()
     opened = looked_at(test)
-    config = small_config({"data": {"test_dir": str(test)}, "tuning": TUNING})
+    config = small_config({"data": {"test_dir": str(test)}, "tuning": TUNING, "model": LITE0})
     events = []
     for event in started(workspace, config):
         events.append(event)
