@@ -263,6 +263,7 @@ class TrainingStopped(Event, ends_job=True):
     epoch: int | None = Field(None, description="Epochs completed.")
     checkpoint: str | None = Field(None, description="What a resume goes on from.")
     message: str = ""
+    text: Text | str = Field("", description="The error, as a text; empty where none ended the run.")
     dismissed: bool = Field(False, description="The user leaves the run as it is: nothing goes on with it unnamed.")
 
 
@@ -377,7 +378,7 @@ class Evaluation(Event, ends_job=True):
     counts: dict[str, int] = Field(description="Images by class.")
     figures: dict[str, Figure]
     confusion_matrix: list[list[int]]
-    skipped: list[dict[str, str]] = []
+    skipped: list[dict[str, Text | str]] = []
     notes: list[Text | str] = Field([], description="What a reader must know to believe the figures.")
     operating_point: JudgedPoint | None = Field(None, description="The frozen operating point, judged on these cases.")
     prevalences: dict[str, float] = Field({}, description="By NAME: how common the called class is there.")

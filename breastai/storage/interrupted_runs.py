@@ -165,7 +165,7 @@ def _ending(journal: Path, mtime_ns: int, size_bytes: int) -> InterruptedRun | N
     return InterruptedRun(
         run_id=journal.parent.name,
         cause="crash" if stopped is None else CAUSES[stopped.reason],
-        reason=stopped.message if stopped is not None else "",
+        reason=(stopped.text or stopped.message) if stopped is not None else "",
         epoch=epoch,
         epochs=started.epochs,
         time=last.time,

@@ -116,6 +116,7 @@ declare namespace Wire {
     epoch: number | null;
     checkpoint: string | null;
     message: string;
+    text: Text | string;
     dismissed: boolean;
   }
 
@@ -206,7 +207,7 @@ declare namespace Wire {
     counts: Record<string, number>;
     figures: Record<string, Figure>;
     confusion_matrix: number[][];
-    skipped: Record<string, string>[];
+    skipped: (Record<string, Text | string>)[];
     notes: (Text | string)[];
     operating_point: JudgedPoint | null;
     prevalences: Record<string, number>;

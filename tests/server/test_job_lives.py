@@ -33,7 +33,7 @@ from breastai.domain.jobs import Job, Resume, Train
 from breastai.domain.messages import encode_event, error_event
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.background_tasks import SESSION, go_on_with_interrupted
-from breastai.server.jobs.job_queue import QueueFile
+from breastai.server.jobs.queue_file import QueueFile
 from breastai.server.jobs.supervisor import Ending, Slot, Supervisor
 from breastai.server.services import Services
 from breastai.storage import lease

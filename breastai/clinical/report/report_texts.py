@@ -4,10 +4,10 @@ from typing import Any
 
 from breastai.clinical.report.report_blocks import Inline, Quoted
 from breastai.domain.records import Finding
-from breastai.domain.text import Text
+from breastai.domain.text import Text, read_param
 from breastai.texts.catalogue import ENGLISH, find_template, texts_below
 from breastai.texts.number_format import decimal_sign
-from breastai.texts.renderer import render
+from breastai.texts.renderer import fill_template, render
 
 
 def texts(language: str) -> dict[str, str]:
@@ -18,10 +18,10 @@ def texts(language: str) -> dict[str, str]:
 
 def finding_text(finding: Finding, language: str) -> Inline:
     """Return what was found, in the language; in English where no words are known."""
-    key = f"finding.{finding.code}.message"
-    if find_template(key, language) is None:
+    template = find_template(f"finding.{finding.code}.message", language)
+    if template is None:
         return finding.message if language == ENGLISH else Quoted(finding.message)
-    return render(Text(key, finding.params), language)
+    return fill_template(template, {name: read_param(value) for name, value in finding.params.items()}, language)
 
 
 def translate_sentence(text: Text | dict[str, Any] | str, language: str) -> Inline:

@@ -9,6 +9,7 @@ from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, 
 from breastai.domain.events import EVENTS, Error, Event, JobStopped, Status, TrainingStopped
 from breastai.domain.jobs import RUN_KINDS, Job
 from breastai.domain.messages import encode_event, error_event
+from breastai.domain.text import Text
 from breastai.server.connections.broadcast import Broadcaster, Client
 from breastai.server.jobs.session import Session
 from breastai.server.jobs.supervisor import Ending, Slot, Supervisor
@@ -208,20 +209,27 @@ def _last_events(job: str, run_id: str | None, ending: Ending) -> tuple[list[Eve
     """Return the events that end a job: what the worker said, and what the way it ended amounts to."""
     if ending.last is not None:
         if run_id is not None and isinstance(ending.last, Error):
-            return [ending.last], [_stopped(job, run_id, "error", ending.last.message)]
+            return [ending.last], [_stopped(job, run_id, "error", ending.last.message, ending.last.text)]
         return [ending.last], []
     if ending.error is None:
         return [], [_stopped(job, run_id, "user", "Ended at once; the last save stays.")]
     LOG.error("job %s: %s", job, ending.error)
-    made: list[Event] = [error_event(ending.error)]
+    error = error_event(ending.error)
+    made: list[Event] = [error]
     if run_id is not None:
-        made.append(_stopped(job, run_id, "error", str(ending.error)))
+        made.append(_stopped(job, run_id, "error", error.message, error.text))
     return [], made
 
 
-def _stopped(job: str, run_id: str | None, reason: Literal["user", "server_gone", "error"], message: str) -> Event:
+def _stopped(
+    job: str,
+    run_id: str | None,
+    reason: Literal["user", "server_gone", "error"],
+    message: str,
+    text: Text | str = "",
+) -> Event:
     if job in RUN_KINDS:
-        return TrainingStopped(reason=reason, message=message, run_id=run_id)
+        return TrainingStopped(reason=reason, message=message, text=text, run_id=run_id)
     return JobStopped(job=job)
 
 

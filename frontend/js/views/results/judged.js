@@ -123,7 +123,7 @@
     facts.push([t("data.patients"), found.patients === null ? t("evaluation.patients_unknown") : format.integer(found.patients)]);
     if (found.fingerprint !== null) facts.push([t("evaluation.fingerprint"), name(found.fingerprint.slice(0, 16))]);
     if (found.record !== null) facts.push([t("evaluation.record"), name(found.record)]);
-    const files = found.skipped.map(({ file, reason }) => make("li", {}, name(file ?? ""), " ", said(reason ?? "", "muted")));
+    const files = found.skipped.map(({ file, reason }) => make("li", {}, name(String(file ?? "")), " ", said(reason ?? "", "muted")));
     const skipped = files.length === 0 ? null : make("details", { class: "skipped" }, make("summary", { text: plural("data.skipped_files", files.length) }), make("ul", {}, ...files));
     return section(t("evaluation.cases"), terms(facts), skipped);
   }
