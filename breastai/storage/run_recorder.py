@@ -88,8 +88,11 @@ def journal_events(
                     yield from _last_word(stopped, journal, trackers)
                     return
         except BreastAIError as error:
-            yield journal.stamp(error_event(error))
-            yield from _last_word(_stopped(job, workspace, "error", epochs, str(error)), journal, trackers)
+            told = error_event(error)
+            yield journal.stamp(told)
+            stopped = _stopped(job, workspace, "error", epochs)
+            stopped = stopped.model_copy(update={"message": told.message, "text": told.text})
+            yield from _last_word(stopped, journal, trackers)
         finally:
             events.close()
             trackers.close()
@@ -149,12 +152,10 @@ def _completed(
     yield complete
 
 
-def _stopped(job: Train | Resume, workspace: Workspace, reason: str, epochs: int, message: str = "") -> TrainingStopped:
+def _stopped(job: Train | Resume, workspace: Workspace, reason: str, epochs: int) -> TrainingStopped:
     files = checkpoint_files(workspace, job.run_id, "last")
     kept = files.name if files.manifest.is_file() else None
-    return TrainingStopped.model_validate(
-        {"reason": reason, "epoch": epochs or None, "checkpoint": kept, "message": message}
-    )
+    return TrainingStopped.model_validate({"reason": reason, "epoch": epochs or None, "checkpoint": kept})
 
 
 class Pace:
