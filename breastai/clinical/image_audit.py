@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic_core import to_jsonable_python
 
 from breastai.clinical.image_facts import ImageFacts, Pixels, look_at_all
 from breastai.clinical.image_findings import READING_FAULTS, reading_faults
@@ -177,15 +176,6 @@ class Audit:
     images: int
     thumbnails: Mapping[str, Pixels] = field(default_factory=dict)
     bit_depth: int | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the audit as one object fit for JSON."""
-        return {
-            "type": "audit",
-            "images": self.images,
-            "findings": [to_jsonable_python(vars(finding)) for finding in self.findings],
-            "groups": [{name: list(values) for name, values in vars(group).items()} for group in self.groups],
-        }
 
 
 @dataclass(frozen=True)

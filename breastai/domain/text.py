@@ -21,9 +21,10 @@ class Text(BaseModel):
         default_factory=dict
     )
 
-    def __init__(self, code: str | None = None, params: Mapping[str, Any] | None = None, **_unknown: object) -> None:
-        # Without a code pydantic says so, as it must where something else than a text is read.
-        super().__init__(**({} if code is None else {"code": code}), params=dict(params or {}))
+    def __init__(self, code: str | None = None, params: Mapping[str, Any] | None = None, **unknown: Any) -> None:
+        # What is no text is refused by pydantic, which tries this on other values too, not by a missing argument.
+        given = {} if code is None else {"code": code}
+        super().__init__(**given, params={} if params is None else params, **unknown)
 
     def __str__(self) -> str:
         return render(self)

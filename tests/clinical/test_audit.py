@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pydantic_core import to_jsonable_python
 
 from breastai.clinical.image_audit import FAULTS, Audit, audit, cases_needed, half_interval
 from breastai.clinical.shortcut_features import FEATURES
@@ -33,7 +34,7 @@ def write(folder: Path, first: int, count: int, change: Callable[[Image], Image]
 
 def run(root: Path, *splits: str, **options: Any) -> Audit:
     found = audit({split: scan(root / split) for split in splits}, **options)
-    json.dumps(found.as_json(), allow_nan=False)
+    json.dumps([to_jsonable_python(vars(finding)) for finding in found.findings], allow_nan=False)
     return found
 
 

@@ -279,7 +279,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     files = ["train/benign/1.png", "val/malignant/<b>2</b>.png"]
     findings = [
         Finding(code="twins.contradicting", severity="error", message="", why="", advice="", files=files, count=30, params={"count": 1}),
-        Finding(code="shortcut", severity="warning", message="", why="", advice="", params={"feature": "colour", "class_name": "benign", "auc": 0.91234, "low": 0.8, "high": 0.95}),
+        Finding(code="shortcut", severity="warning", message="", why="", advice="", params={"feature": Text("shortcut.colour"), "class_name": "benign", "auc": 0.91234, "low": 0.8, "high": 0.95}),
         Finding(code="of.tomorrow", severity="info", message="Words of tomorrow.", why="", advice=""),
     ]  # fmt: skip
     group = TwinGroup(files=files, classes=["benign", "malignant"], splits=["train", "val"], pictures=[PICTURE] * 2)
