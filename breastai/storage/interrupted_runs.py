@@ -10,6 +10,7 @@ from typing import Literal
 
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import (
+    Error,
     InterruptedRun,
     TrainingComplete,
     TrainingStarted,
@@ -17,7 +18,7 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.messages import encode_event
-from breastai.storage.checkpoints import find_checkpoint
+from breastai.storage.checkpoints import checkpoint_files, find_checkpoint
 from breastai.storage.journal import last_event, latest_events, mend, read_events
 from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
@@ -105,6 +106,29 @@ def resumable_run(workspace: Workspace, name: str) -> str:
     if name in workspace.runs():
         return name
     return find_checkpoint(workspace, name).name.partition("/")[0]
+
+
+def describe_stop(
+    workspace: Workspace,
+    run_id: str,
+    reason: Literal["user", "server_gone", "error"],
+    epoch: int | None = None,
+    error: Error | None = None,
+    message: str = "",
+) -> TrainingStopped:
+    """Return the event that ends a run before its end; it names the checkpoint that a resume goes on from, if any.
+
+    `epoch`: epochs completed. `error`: what ended the run; without one, `message` is told.
+    """
+    last = checkpoint_files(workspace, run_id, "last")
+    return TrainingStopped(
+        reason=reason,
+        run_id=run_id,
+        epoch=epoch or None,
+        checkpoint=last.name if last.manifest.is_file() else None,
+        message=message if error is None else error.message,
+        text="" if error is None else error.text,
+    )
 
 
 def dismiss(workspace: Workspace, run_id: str) -> None:

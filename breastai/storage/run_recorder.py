@@ -26,6 +26,7 @@ from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.backup_archive import backup_event, create_backup
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.experiment_trackers import Trackers
+from breastai.storage.interrupted_runs import describe_stop
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
@@ -65,7 +66,7 @@ def journal_events(
                 yield journal.stamp(first)
             if reason := stop_requested():
                 events.close()
-                yield journal.stamp(_stopped(job, workspace, "user" if reason is True else reason, 0))
+                yield journal.stamp(describe_stop(workspace, job.run_id, "user" if reason is True else reason))
                 return
             first = next(events)
         trackers = Trackers.of(first, workspace, job.run_id)
@@ -84,14 +85,13 @@ def journal_events(
                     yield from _told(event, journal, trackers, stop_requested)
                 if not isinstance(event, TrainingComplete) and (reason := stop_requested()):
                     events.close()  # saves the place
-                    stopped = _stopped(job, workspace, "user" if reason is True else reason, epochs)
+                    stopped = describe_stop(workspace, job.run_id, "user" if reason is True else reason, epochs)
                     yield from _last_word(stopped, journal, trackers)
                     return
         except BreastAIError as error:
             told = error_event(error)
             yield journal.stamp(told)
-            stopped = _stopped(job, workspace, "error", epochs)
-            stopped = stopped.model_copy(update={"message": told.message, "text": told.text})
+            stopped = describe_stop(workspace, job.run_id, "error", epochs, told)
             yield from _last_word(stopped, journal, trackers)
         finally:
             events.close()
@@ -150,12 +150,6 @@ def _completed(
         yield Log(level="warning", code="backup.failed", message=message, params=params, session_id=job.session_id)
     yield from (log.model_copy(update={"session_id": job.session_id}) for log in trackers.hear(event))
     yield complete
-
-
-def _stopped(job: Train | Resume, workspace: Workspace, reason: str, epochs: int) -> TrainingStopped:
-    files = checkpoint_files(workspace, job.run_id, "last")
-    kept = files.name if files.manifest.is_file() else None
-    return TrainingStopped.model_validate({"reason": reason, "epoch": epochs or None, "checkpoint": kept})
 
 
 class Pace:

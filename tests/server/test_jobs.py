@@ -10,6 +10,7 @@ import pytest
 
 from breastai.domain.events import AuditDone, Comparison, Error, Log, ProgressUpdate
 from breastai.server.jobs.supervisor import Deadlines
+from breastai.storage.checkpoints import checkpoint_files
 from breastai.storage.journal import read_events
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals end processes on POSIX only")
@@ -193,6 +194,20 @@ def test_an_error_that_ends_a_run_is_followed_by_training_stopped(play):
         assert (await script.until("error"))["seq"] == 2
         stopped = await script.until("training_stopped")
         assert (stopped["seq"], stopped["reason"]) == (3, "error")
+
+    play(story)
+
+
+def test_a_killed_run_names_the_checkpoint_that_a_resume_goes_on_from(play):
+    async def story(stage):
+        script = await stage.connect()
+        worker = await stage.training(script)
+        manifest = checkpoint_files(stage.workspace, worker.job["run_id"], "last").manifest
+        manifest.parent.mkdir(parents=True)
+        manifest.touch()
+        worker.order(exit=1)
+        stopped = await script.until("training_stopped")
+        assert (stopped["reason"], stopped["checkpoint"]) == ("error", f"{worker.job['run_id']}/last")
 
     play(story)
 

@@ -9,12 +9,12 @@ from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, 
 from breastai.domain.events import EVENTS, Error, Event, JobStopped, Status, TrainingStopped
 from breastai.domain.jobs import RUN_KINDS, Job
 from breastai.domain.messages import encode_event, error_event
-from breastai.domain.text import Text
 from breastai.server.connections.broadcast import Broadcaster, Client
 from breastai.server.jobs.session import Session
 from breastai.server.jobs.supervisor import Ending, Slot, Supervisor
 from breastai.server.logs.audit_log import tell
 from breastai.server.logs.server_log import LOG
+from breastai.storage.interrupted_runs import describe_stop
 from breastai.storage.journal import mend
 from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
@@ -118,11 +118,11 @@ class JobRunner:
             if slot.asked == "no":
                 last = await self._work(slot, session, job)
             else:
-                last = [_stopped(slot.job, None, "user", "Stopped before it began.")]
+                last = [self._stop(slot.job, None, session, "user", message="Stopped before it began.")]
         except BreastAIError as error:
             refusal = error
         except asyncio.CancelledError:
-            last = [_stopped(slot.job, session.run_id, "server_gone", "The server was stopped.")]
+            last = [self._stop(slot.job, session.run_id, session, "server_gone", message="The server was stopped.")]
             raise
         except Exception as error:
             LOG.exception("job %s failed", slot.job)
@@ -147,11 +147,40 @@ class JobRunner:
         log_file = (self._workspace.run_dir(run_id) if run_id else self._workspace.logs_dir) / "worker.log"
         LOG.info("job %s begins%s", slot.job, f", run {run_id}" if run_id else "")
         ending = await self._supervisor.run(slot, job, log_file, lambda event: self._publish(session, event))
-        last, made = _last_events(slot.job, run_id, ending)
+        last, made = self._last_events(slot.job, run_id, session, ending)
         if run_id is not None and made and session.seq is not None and session.seq != heard_before:
             made = _numbered(made, session.session_id, run_id, session.seq + len(last))
             await asyncio.to_thread(_write_down, self._workspace, run_id, made)
         return last + made
+
+    def _last_events(
+        self, job: str, run_id: str | None, session: Session, ending: Ending
+    ) -> tuple[list[Event], list[Event]]:
+        """Return the events that end a job: what the worker said, and what the way it ended amounts to."""
+        if ending.last is not None:
+            if run_id is not None and isinstance(ending.last, Error):
+                return [ending.last], [self._stop(job, run_id, session, "error", ending.last)]
+            return [ending.last], []
+        if ending.error is None:
+            return [], [self._stop(job, run_id, session, "user", message="Ended at once; the last save stays.")]
+        LOG.error("job %s: %s", job, ending.error)
+        error = error_event(ending.error)
+        return [], [error] if run_id is None else [error, self._stop(job, run_id, session, "error", error)]
+
+    def _stop(
+        self,
+        job: str,
+        run_id: str | None,
+        session: Session,
+        reason: Literal["user", "server_gone", "error"],
+        error: Error | None = None,
+        message: str = "",
+    ) -> Event:
+        if job not in RUN_KINDS:
+            return JobStopped(job=job)
+        if run_id is None:
+            return TrainingStopped(reason=reason, message=message)
+        return describe_stop(self._workspace, run_id, reason, session.epoch, error, message)
 
     def _finish(self, slot: Slot, session: Session, last: list[Event], refusal: BreastAIError | None) -> None:
         """Free the slot, then tell how the job ended; whoever hears of it can start the next."""
@@ -203,34 +232,6 @@ def status(session: Session, hub: Broadcaster, missed: int | None = None, reques
         connected_clients=len(hub),
         missed=missed,
     )
-
-
-def _last_events(job: str, run_id: str | None, ending: Ending) -> tuple[list[Event], list[Event]]:
-    """Return the events that end a job: what the worker said, and what the way it ended amounts to."""
-    if ending.last is not None:
-        if run_id is not None and isinstance(ending.last, Error):
-            return [ending.last], [_stopped(job, run_id, "error", ending.last.message, ending.last.text)]
-        return [ending.last], []
-    if ending.error is None:
-        return [], [_stopped(job, run_id, "user", "Ended at once; the last save stays.")]
-    LOG.error("job %s: %s", job, ending.error)
-    error = error_event(ending.error)
-    made: list[Event] = [error]
-    if run_id is not None:
-        made.append(_stopped(job, run_id, "error", error.message, error.text))
-    return [], made
-
-
-def _stopped(
-    job: str,
-    run_id: str | None,
-    reason: Literal["user", "server_gone", "error"],
-    message: str,
-    text: Text | str = "",
-) -> Event:
-    if job in RUN_KINDS:
-        return TrainingStopped(reason=reason, message=message, text=text, run_id=run_id)
-    return JobStopped(job=job)
 
 
 def _numbered(events: list[Event], session_id: str, run_id: str, last_seq: int) -> list[Event]:

@@ -164,6 +164,12 @@ class Session:
             raise NoCurrentModel()
         return name
 
+    @property
+    def epoch(self) -> int | None:
+        """The epochs of the run that are complete, as far as was heard; None before the first."""
+        update = self._parts.get("update")
+        return None if update is None else update["epoch"]
+
     def snapshot(self) -> Snapshot:
         """Return the session as it is."""
         return Snapshot(
