@@ -106,9 +106,11 @@ def root(
 
 def main() -> None:
     """Run the command of this process and exit with its status."""
+    from breastai.storage.control_groups import limit_library_threads
     from breastai.storage.private_files import keep_files_private
 
     keep_files_private()
+    limit_library_threads()
     sys.exit(run(sys.argv[1:]))
 
 

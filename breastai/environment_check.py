@@ -19,6 +19,7 @@ from breastai.domain.config import Config, parse_config, read_config_file
 from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
+from breastai.storage.control_groups import usable_cores
 from breastai.storage.interrupted_runs import resumable_runs
 from breastai.storage.journal import count_unread
 from breastai.storage.lease import Lease
@@ -118,7 +119,7 @@ def packaged_weights(root: Path) -> Iterator[Finding]:
 
 
 def processor(root: Path) -> Iterator[Finding]:
-    available = _usable_cores()
+    available = usable_cores()
     cores = {"available": available, "all": os.cpu_count()}
     if available > 1 and os.environ.get("OMP_NUM_THREADS", "") == "1":
         advice = Text("doctor.processor.limited.advice")
@@ -318,12 +319,6 @@ def _configured(root: Path) -> Config:
         return parse_config(nest_settings(read_config_file(root / "config.json")))
     except BreastAIError:
         return Config()
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

@@ -51,6 +51,7 @@ from breastai.domain.jobs import (
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
+from breastai.storage.control_groups import limit_library_threads
 from breastai.storage.private_files import keep_files_private
 from breastai.storage.run_config import find_job_config
 from breastai.storage.run_recorder import Events, Pace, Stop, StopReason, as_breastai_errors, journal_events
@@ -63,6 +64,7 @@ BEAT_EVERY_S = 5.0
 # a third of the speed on a quiet one. 3,000 turns cost nothing there. Figures: docs/performance.md. Read when torch is
 # loaded, hence set here.
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+limit_library_threads()
 
 
 # Each job's function, by module: imported when its job runs, so that a worker loads no more than it needs.

@@ -148,7 +148,7 @@ def test_a_page_without_its_charts_is_told(tmp_path: Path, monkeypatch: pytest.M
 def test_a_forgotten_thread_limit_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, status: str
 ) -> None:
-    monkeypatch.setattr(environment_check, "_usable_cores", lambda: 4)
+    monkeypatch.setattr(environment_check, "usable_cores", lambda: 4)
     monkeypatch.setenv("OMP_NUM_THREADS", limit)
     assert only(environment_check.processor, tmp_path).status == status
 

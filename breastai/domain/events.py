@@ -891,6 +891,7 @@ class SystemDiagnostics(Event):
     type: Literal["system_diagnostics"] = "system_diagnostics"
     cpu_percent: float
     cpu_count: int
+    usable_cores: int | None = Field(None, description="Fewer than cpu_count in a container or batch job with a limit.")
     memory_used_gb: float
     memory_total_gb: float
     memory_percent: float

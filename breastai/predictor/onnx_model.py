@@ -1,6 +1,5 @@
 """A classifier in an exported .onnx file: what it says of itself, and its probabilities."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from breastai.domain.stored import Stored
 from breastai.domain.text import Text
 from breastai.predictor.model_output import Answer, join_outputs
 from breastai.predictor.reference_answers import References, Replayed, compare_references, reference_images
+from breastai.storage.control_groups import usable_cores
 
 METADATA_KEY = "breastai"
 INPUT_NAME = "images"
@@ -87,7 +87,7 @@ class OnnxModel:
             raise ModelUnreadable(path.as_posix(), Text("reason.no_such_file"))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = num_threads or os.cpu_count() or 1
+        options.intra_op_num_threads = num_threads or usable_cores()
         try:
             # Bytes, not the name: a path with accents is Python's to open.
             content = path.read_bytes()

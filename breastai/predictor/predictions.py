@@ -1,6 +1,5 @@
 """Predictions: an answer for each image file, or the reason why there is none."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from breastai.domain.errors import BreastAIError, ImageUnreadable
 from breastai.domain.events import Event, Prediction, PredictionsComplete, Processing, ProgressUpdate
 from breastai.domain.text import Text
 from breastai.predictor.model_output import Answer
+from breastai.storage.control_groups import usable_cores
 
 BATCH_SIZE = 8
 # Activations of a batch take memory in proportion to its pixels: larger images come in smaller batches.
@@ -63,7 +63,7 @@ def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path
     Files are read by several threads while the network computes.
     """
     size = max(1, min(BATCH_SIZE, _BATCH_PIXELS // model.image_size**2))
-    readers = min(os.cpu_count() or 1, _MOST_READERS)
+    readers = min(usable_cores(), _MOST_READERS)
     with ThreadPoolExecutor(readers, "reader") as pool:
         waiting: deque[Future[_Read]] = deque()
         coming = iter(files)

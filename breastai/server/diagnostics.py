@@ -10,6 +10,7 @@ import psutil
 
 from breastai import __version__
 from breastai.domain.events import SystemDiagnostics
+from breastai.storage.control_groups import usable_cores
 from breastai.storage.workspace import Workspace
 
 _PACKAGES = (
@@ -37,6 +38,7 @@ def measure(workspace: Workspace, started: float, worker_pid: int | None) -> Sys
     return SystemDiagnostics(
         cpu_percent=cpu_percent,
         cpu_count=os.cpu_count() or 1,
+        usable_cores=usable_cores(),
         memory_used_gb=round((memory.total - memory.available) / _GIB, 2),
         memory_total_gb=round(memory.total / _GIB, 2),
         memory_percent=memory.percent,

@@ -569,6 +569,7 @@ declare namespace Wire {
     type: "system_diagnostics";
     cpu_percent: number;
     cpu_count: number;
+    usable_cores: number | null;
     memory_used_gb: number;
     memory_total_gb: number;
     memory_percent: number;

@@ -35,6 +35,7 @@ from breastai.engine.training.out_of_memory import place_in_smaller_batches
 from breastai.engine.training.step import Learner
 from breastai.engine.training.training_job import resume, train
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
+from breastai.storage.control_groups import control_groups
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -121,7 +122,7 @@ def test_the_least_room_of_all_control_groups_counts(tmp_path: Path) -> None:
     (root / "memory.max").write_text("700\n")
     (root / "memory.current").write_text("600\n")
     (root / "memory.stat").write_text("inactive_file 20\n")
-    assert sorted(memory_estimate._group_rooms(membership, root)) == [120, 650]
+    assert sorted(memory_estimate.group_rooms(control_groups("memory", membership, root))) == [120, 650]
 
 
 # --- whole runs --------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Phantoms: made-up breast ultrasound images of three classes, and the sample data set built from them."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from breastai.data.cases.data_split import split
 from breastai.data.phantoms.phantom_breast import CLASS_NAMES, draw_patient, image_of
 from breastai.domain.errors import FolderNotEmpty, RequestInvalid
+from breastai.storage.control_groups import usable_cores
 
 SPLIT_NAMES = ("train", "val", "test")
 # In the folder of a sample data set: what made it and every file it wrote.
@@ -84,7 +84,7 @@ def write_sample_data(
     # Written first, so that a set left half-way is known for one and can be written again.
     (target / MARKER).write_text(json.dumps(made_by | {"files": sorted(files)}, indent=1) + "\n", encoding="utf-8")
     done = 0
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(4, usable_cores())) as pool:
         for written in pool.map(lambda patient: _write(target, patient, seed, image_size), planned):
             done += written
             if on_progress is not None:

@@ -1,6 +1,5 @@
 """Preprocessed images: a table's images as a network sees them, made once and kept in the cache."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, UnreadableClass
 from breastai.domain.events import Log
 from breastai.domain.text import Text
+from breastai.storage.control_groups import usable_cores
 from breastai.storage.private_files import make_tree_private
 from breastai.storage.remote_mirror import as_written
 
@@ -127,7 +127,7 @@ def prepare(
         return writer.entry(content, may_be_mask(folder, file))
 
     outcomes: list[Entry | ImageUnreadable | None] = [None] * len(folder)
-    with ThreadPoolExecutor(max(1, min(workers, os.cpu_count() or 1)), thread_name_prefix="prepare") as pool:
+    with ThreadPoolExecutor(max(1, min(workers, usable_cores())), thread_name_prefix="prepare") as pool:
         futures = {pool.submit(outcome, index): index for index in range(len(folder))}
         try:
             for done, future in enumerate(as_completed(futures), start=1):

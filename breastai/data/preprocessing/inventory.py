@@ -4,7 +4,6 @@ Hash, header, the facts of the audit and the entry of the cache come from one re
 of 16 bits are read again whose depth is not that of their set, which is known after all have been looked at.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from breastai.data.preprocessing.cache_store import CacheWriter, Entry, Store, m
 from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import Config
 from breastai.domain.errors import ImageUnreadable
+from breastai.storage.control_groups import usable_cores
 from breastai.storage.private_files import make_tree_private
 
 Found = TypeVar("Found")
@@ -115,7 +115,7 @@ class Inventory:
 
     def _threads(self) -> int:
         workers = 0 if self._config is None else self._config.data.num_workers
-        return max(2, min(workers, os.cpu_count() or 1))
+        return max(2, min(workers, usable_cores()))
 
 
 def _look(

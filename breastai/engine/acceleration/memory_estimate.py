@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from breastai.engine.acceleration.gradient_checkpointing import statistics_held
 from breastai.engine.network.models import Classifier
 from breastai.engine.network.runtime import Runtime
 from breastai.storage.checkpoints import MemoryRecord
+from breastai.storage.control_groups import ControlGroup, control_groups
 
 _GIB = 2**30
 _TRIAL_IMAGES = 2  # batch norm can learn nothing from one
@@ -26,6 +27,11 @@ _FRAGMENTS = 1.2  # resident memory over what tensors hold, measured on several 
 _FIXED_BYTES = 200 * 2**20  # compiled kernels, the libraries' own buffers, the heap's padding
 _OPTIMIZER_TENSORS = {"adamw": 2, "adam": 2, "sgd": 1}  # of the size of the weights
 _BATCHES_LOADED = 5
+# The files of a limit and of what is taken, and the row of memory.stat that can be had back, by version.
+_MEMORY_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 _UNLIMITED = 2**60  # version 1 of control groups writes "no limit" as a huge number
 
 
@@ -35,31 +41,15 @@ _UNLIMITED = 2**60  # version 1 of control groups writes "no limit" as a huge nu
 def available_bytes() -> int:
     """Return how much more memory this process may take: of the machine, its control groups and its own limits."""
     machine = int(psutil.virtual_memory().available)
-    return max(0, min([machine, *_group_rooms(), *_process_rooms()]))
+    return max(0, min([machine, *group_rooms(control_groups("memory")), *_process_rooms()]))
 
 
-def _group_rooms(membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> Iterable[int]:
-    """Yield what is left in each control group above this process; a container's own is the root it sees."""
-    try:
-        lines = membership.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, place = line.split(":", 2)
-        if controllers == "":
-            base, names = root, ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            base = root / "memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        folder = base / place.lstrip("/")
-        for group in (folder, *folder.parents):
-            if not group.is_relative_to(base):
-                break
-            room = _room(group, *names)
-            if room is not None:
-                yield room
+def group_rooms(groups: Iterable[ControlGroup]) -> Iterator[int]:
+    """Yield what is left in each control group that has a limit, in bytes."""
+    for group in groups:
+        room = _room(group.folder, *_MEMORY_FILES[group.version])
+        if room is not None:
+            yield room
 
 
 def _room(group: Path, limit_name: str, usage_name: str, reclaimable: str) -> int | None:

@@ -14,7 +14,7 @@ from torch.utils.data import WeightedRandomSampler
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.preprocessing.augment import augment
 from breastai.domain.config import AugmentationSettings
-from breastai.engine.network.runtime import available_cores
+from breastai.storage.control_groups import usable_cores
 
 _BATCHES_AHEAD = 3
 
@@ -108,7 +108,7 @@ def _load_ahead(batches, load, labels, side, workers, mine=slice) -> Iterator[Ba
         stacked = np.stack(loaded) if loaded else np.empty((0, side, side, 3), np.uint8)
         return Batch(torch.from_numpy(stacked), torch.from_numpy(labels[np.array(indices, int)]), len(places))
 
-    threads = min(workers, available_cores())
+    threads = min(workers, usable_cores())
     if threads == 0:
         for places in batches:
             yield assemble(places, [load(place) for place in places[mine(len(places))]])

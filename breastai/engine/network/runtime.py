@@ -1,6 +1,5 @@
 """Where and how to compute: device, dtype, threads, seeds. Nothing else sets them."""
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +8,7 @@ import torch
 
 from breastai.domain.errors import DeviceUnavailable
 from breastai.domain.system_settings import SystemSettings
+from breastai.storage.control_groups import usable_cores
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,9 @@ def choose_runtime(
     if device.type == "cuda" and processes > 1:
         device = torch.device("cuda", place)
         torch.cuda.set_device(device)
-    threads = min(settings.num_threads, max(1, available_cores() // processes))
+    threads = min(settings.num_threads, max(1, usable_cores() // processes))
     torch.set_num_threads(threads)
     return Runtime(device, _choose_dtype(device, use_amp), threads)
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use, which in a container is fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def fast_bf16() -> bool:

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 from breastai.domain.errors import BreastAIError, OutOfMemory, WorkerCrashed, WorkerFaulted, WorkerKilled
+from breastai.storage.control_groups import control_groups
 
 _TAIL_BYTES = 16 * 1024
 # What Python, the C++ library and torch print when an allocation fails.
@@ -89,19 +90,6 @@ def count_oom_kills() -> int:
 
 
 def _counter_files() -> list[Path]:
-    """Return where the counter may be: control groups of version 2 and 1, seen from the host or a container."""
-    root = Path("/sys/fs/cgroup")
-    try:
-        memberships = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    places: list[Path] = []
-    for line in memberships:
-        _, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        inside = group.lstrip("/")
-        if controllers == "":
-            places += [root / inside / "memory.events", root / "memory.events"]
-        elif "memory" in controllers.split(","):
-            places += [root / "memory" / inside / "memory.oom_control", root / "memory" / "memory.oom_control"]
-    return places
+    """Return where the counter may be, of the innermost group first."""
+    names = {1: "memory.oom_control", 2: "memory.events"}
+    return [group.folder / names[group.version] for group in control_groups("memory")]

@@ -15,9 +15,11 @@
   /** @param {Wire.SystemDiagnostics} found */
   function diagnosticsOf(found) {
     const memory = t("diagnostics.of", { used: format.gigabytes(found.memory_used_gb), total: format.gigabytes(found.memory_total_gb) });
+    const usable = found.usable_cores ?? found.cpu_count;
+    const cores = usable < found.cpu_count ? t("diagnostics.of", { used: format.integer(usable), total: format.integer(found.cpu_count) }) : format.integer(usable);
     /** @type {[string, Node | string][]} */
     const facts = [
-      [t("diagnostics.cores"), format.integer(found.cpu_count)],
+      [t("diagnostics.cores"), cores],
       [t("diagnostics.disk_free"), format.gigabytes(found.disk_free_gb)],
       [t("diagnostics.server_memory"), format.megabytes(found.server_memory_mb)],
       [t("diagnostics.worker_memory"), format.megabytes(found.worker_memory_mb)],
