@@ -160,7 +160,7 @@ def workspace(root: Path) -> Iterator[Finding]:
             pass
     except OSError as error:
         fault = WorkspaceUnusable(str(root), error.strerror or str(error))
-        yield _error("workspace", Text("doctor.workspace.no", folder), error_text(fault))
+        yield _error("workspace", Text("doctor.workspace.no", folder), fault.text)
     else:
         yield _ok("workspace", Text("doctor.workspace.ok", folder))
 
@@ -173,7 +173,7 @@ def configuration(root: Path) -> Iterator[Finding]:
     try:
         parse_config(nest_settings(read_config_file(file)))
     except BreastAIError as error:
-        yield _error("config.json", Text("doctor.config.no", {"file": str(file)}), error_text(error))
+        yield _error("config.json", Text("doctor.config.no", {"file": str(file)}), error.text)
     else:
         yield _ok("config.json", Text("doctor.config.ok"))
 
@@ -195,7 +195,7 @@ def image_folders(root: Path) -> Iterator[Finding]:
     try:
         images = read_cases(folder, masks_are=settings.masks)
     except BreastAIError as error:
-        yield _error("images", Text("doctor.images.no", {"folder": settings.train_dir}), error_text(error))
+        yield _error("images", Text("doctor.images.no", {"folder": settings.train_dir}), error.text)
         return
     classes = [f"{name} {count}" for name, count in images.counts().items()]
     finding = Text("doctor.images.ok", {"count": len(images), "classes": classes})
@@ -254,7 +254,7 @@ def port(root: Path) -> Iterator[Finding]:
         try:
             probe.bind((host, number))
         except OSError:
-            yield _warning("port", Text("doctor.port.taken", {"port": number}), error_text(PortInUse(host, number)))
+            yield _warning("port", Text("doctor.port.taken", {"port": number}), PortInUse(host, number).text)
             return
     yield _ok("port", Text("doctor.port.ok", {"port": number}))
 
@@ -286,11 +286,6 @@ def speed(root: Path) -> Iterator[Finding]:
         yield _warning("speed", Text("doctor.speed.slow", asked), Text("doctor.speed.slow.advice"))
     else:
         yield _ok("speed", Text("doctor.speed.ok"))
-
-
-def error_text(error: BreastAIError) -> Text:
-    """Return an error as a text."""
-    return Text(f"error.{error.code}", error.params)
 
 
 def _ok(check: str, finding: Text) -> Finding:

@@ -307,7 +307,7 @@ def test_a_null_setting_reaches_the_server_as_null(stage: Stage) -> None:
 
 
 def test_a_request_that_is_none_is_refused_before_it_is_sent() -> None:
-    with pytest.raises(RequestUnknown, match="Unknown request type shutdown"):
+    with pytest.raises(RequestUnknown, match="does not know the request shutdown"):
         build_request("shutdown", {})
     with pytest.raises(RequestInvalid, match="checkpoint: missing"):
         build_request("load_checkpoint", {})

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from breastai.commands.evaluation_text import evaluation_lines, images_text, plain_table
 from breastai.commands.format_text import count_text, counts, decimals, decision, duration, interval, number, trade_off
-from breastai.commands.language import log_text, say, translate, words
+from breastai.commands.language import error_text, log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
 from breastai.commands.study_text import STUDY_LINES, study_lines
 from breastai.domain.events import (
@@ -341,7 +341,7 @@ class Display:
 
     def _error(self, event: Error) -> None:
         self._end_progress()
-        self._warn(say("cli.error", text=translate(event.message, f"error.{event.code}", event.params)), "red")
+        self._warn(say("cli.error", text=error_text(event)), "red")
 
     # --- writing ---------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from breastai.domain.errors import BreastAIError
-from breastai.domain.events import Log
+from breastai.domain.errors import BreastAIError, all_errors
+from breastai.domain.events import Error, Log
 from breastai.domain.text import Text, read_param
 from breastai.texts.catalogue import ENGLISH, find_template
 from breastai.texts.renderer import fill_template, render
@@ -32,9 +32,12 @@ def words(text: Text | str) -> str:
     return render(text, current_language()) if isinstance(text, Text) else text
 
 
-def error_text(error: BreastAIError) -> str:
-    """Return what an error says in the user's language."""
-    return translate(str(error), f"error.{error.code}", error.params)
+def error_text(error: BreastAIError | Error) -> str:
+    """Return what an error says in the user's language, and the option of the command line that mends it."""
+    message = error.message if isinstance(error, Error) else str(error)
+    text = translate(message, f"error.{error.code}", error.params)
+    option = all_errors().get(error.code, BreastAIError).option
+    return say("cli.error.option", text=text, option=fill_template(option, error.params)) if option else text
 
 
 def log_text(event: Log) -> str:

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -16,7 +17,9 @@ from breastai.domain.page_types import event_parts
 from breastai.domain.requests import REQUEST, REQUESTS, Request
 from breastai.domain.schema_text import default_text, escape_cell, type_text
 from breastai.domain.v3_settings import FLAT_NAMES
+from breastai.texts.catalogue import ENGLISH, find_template
 
+_FIELD_FORMAT = re.compile(r"(?<=\w):\w+(\.\d)?\}")
 _ASYNCAPI_VERSION = "3.0.0"
 _ADDRESS = "localhost:8765"
 
@@ -136,9 +139,15 @@ def _flat_names_section() -> str:
     return "\n".join([head, *rows, ""])
 
 
+def _words(code: str) -> str:
+    """Return what an error says in English, its parameters by their names."""
+    template = find_template(f"error.{code}", ENGLISH)
+    return _FIELD_FORMAT.sub("}", template if isinstance(template, str) else (template or {})["other"])
+
+
 def _errors_section() -> str:
     rows = [
-        f"| `{code}` | {', '.join(_params(kind)) or '-'} | {escape_cell(kind.template)} | {kind.exit_status} |"
+        f"| `{code}` | {', '.join(_params(kind)) or '-'} | {escape_cell(_words(code))} | {kind.exit_status} |"
         for code, kind in sorted(all_errors().items())
     ]
     head = (

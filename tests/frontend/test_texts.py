@@ -195,8 +195,8 @@ def test_both_languages_fill_in_the_same_parameters(locales: dict[str, dict[str,
 def test_an_error_text_names_only_what_the_error_tells(locales: dict[str, dict[str, str]]) -> None:
     wrong = []
     for code, kind in all_errors().items():
-        told = {name for _, name, _, _ in string.Formatter().parse(kind.template) if name}
-        used = set(re.findall(r"\{(\w+)\}", locales["en"][f"error.{code}"]))
+        told = set(getattr(kind, "__dataclass_fields__", ()))
+        used = set(re.findall(r"\{(\w+)[:}]", locales["en"][f"error.{code}"] + kind.option))
         if not used <= told:
             wrong.append((code, used - told))
     assert wrong == []

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from breastai.commands.display import Display
-from breastai.commands.language import set_language
-from breastai.domain.errors import CommandInvalid, DataNotFound
-from breastai.domain.events import DataLoaded, Event, Log, Prediction, TrainingStarted
+from breastai.commands.language import error_text, set_language
+from breastai.domain.errors import CommandInvalid, DataNotFound, TargetClassNeeded
+from breastai.domain.events import DataLoaded, Error, Event, Log, Prediction, TrainingStarted
 from breastai.domain.messages import decode_event, encode_event, error_event
 from breastai.domain.text import Text
 
@@ -60,3 +60,15 @@ def test_an_event_is_told_in_french(french: None, event: Event, expected: list[s
     told = " ".join(stream.getvalue().split())
     for words in expected:
         assert " ".join(words.split()) in told
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_an_error_names_the_option_that_mends_it_on_the_command_line_alone(language: str) -> None:
+    set_language(language)
+    error = TargetClassNeeded(["1", "2"], example="2")
+    event = decode_event(encode_event(error_event(error)))
+    assert isinstance(event, Error)
+    assert error_text(error) == error_text(event)
+    assert error_text(error).endswith('--set "evaluation.target_class=2"')
+    assert "--set" not in str(error)
+    set_language("en")
