@@ -39,7 +39,7 @@ from breastai.engine.export.exported_graph import ExportedGraph, as_input, check
 from breastai.engine.export.exporters import export
 from breastai.engine.export.onnx_file import answer_of, write_float32
 from breastai.engine.export.quantize import SCOPES, quantize
-from breastai.engine.inference.evaluation_job import labelled_folder
+from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.models import build_model
 from breastai.predictor.onnx_model import INPUT_NAME, OnnxModel

@@ -14,7 +14,8 @@ from breastai.domain.errors import DataNotFound
 from breastai.domain.events import Comparison, Evaluation, Event, Log, Prediction, PredictionsComplete
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import ImageUse
-from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, labelled_folder, predict
+from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, predict
+from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.storage.checkpoints import FINGERPRINTS, find_checkpoint, read_manifest
 from breastai.storage.evaluations import numbers_by_hash, read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace

@@ -1,6 +1,6 @@
 """Jobs that only ask a network: evaluation on labelled images, and prediction."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,51 +11,37 @@ from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record
 from breastai.clinical.evidence import compare, gather_evidence
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
-from breastai.data.background import run_with_progress
-from breastai.data.cases.fingerprints import find_overlap, read_fingerprints
-from breastai.data.cases.image_set import ImageSet, labelled_images, validation_images
 from breastai.data.decoders.file_content import file_at
-from breastai.data.patients.patient_ids import patients_in
 from breastai.data.patients.subgroups import subgroups_in, subgroups_of
-from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.class_folders import Listed
-from breastai.data.sources.frames import by_file, files_of
-from breastai.data.sources.labels_table import is_labels_table
-from breastai.data.sources.layout import data_root, split_folders
+from breastai.data.sources.frames import files_of
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
 from breastai.domain.events import (
-    BatchProgress,
     Comparison,
     Event,
-    Log,
-    ProgressUpdate,
 )
 from breastai.domain.jobs import Compare, Evaluate, Predict
-from breastai.domain.records import ImageUse, JudgedCase, Overlap
+from breastai.domain.records import ImageUse, JudgedCase
 from breastai.domain.text import Text
+from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
-from breastai.engine.network.evaluation import Predictions, forward, predict_batches, statistics_of
+from breastai.engine.network.evaluation import forward, statistics_of
 from breastai.engine.network.models import normalize
 from breastai.engine.network.runtime import Runtime, choose_runtime
 from breastai.predictor.image_files import listed_images, masks_told
 from breastai.predictor.model_output import Answer
 from breastai.predictor.predictions import predictions, predictions_events
 from breastai.storage.checkpoints import (
-    FINGERPRINTS,
     CheckpointFiles,
     Manifest,
     find_checkpoint,
     open_checkpoint_path,
 )
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation
-from breastai.storage.remote_mirror import as_written
-from breastai.storage.salt import project_salt
 from breastai.storage.workspace import Workspace
-
-_SPLITS = ("test", "val", "train")
 
 
 def checkpoint_of(workspace: Workspace, name: str) -> CheckpointFiles:
@@ -64,29 +50,6 @@ def checkpoint_of(workspace: Workspace, name: str) -> CheckpointFiles:
     if path.suffix in (".safetensors", ".json") and path.is_file():
         return open_checkpoint_path(path)
     return find_checkpoint(workspace, name)
-
-
-@dataclass(frozen=True)
-class LabelledPredictions:
-    """A checkpoint's raw answers on labelled images. `overlap` is None where the checkpoint keeps no fingerprints."""
-
-    loaded: Loaded
-    images: ImageSet
-    skipped: tuple[Skipped, ...]
-    answers: Predictions
-    patients: list[str] | None
-    overlap: Overlap | None = None
-
-    @property
-    def clusters(self) -> list[str] | None:
-        """What the intervals take for one case each: patients, or else the files of frames; None for single images."""
-        return by_file(self.images.files) if self.patients is None else self.patients
-
-    @property
-    def novelty(self) -> np.ndarray | None:
-        """How unlike the validation images each is, (N,); None where the checkpoint can't say."""
-        known = self.loaded.novelty
-        return None if known is None else known.of(self.answers.features, self.answers.statistics)
 
 
 def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
@@ -176,77 +139,6 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     )
 
 
-def predict_labelled(
-    loaded: Loaded, folder: Path | None, workspace: Workspace
-) -> Generator[Event, None, LabelledPredictions]:
-    """Return a checkpoint's raw answers on the images of a class folder, telling how far it is.
-
-    Without a folder, on the images its own run validated on.
-    """
-    manifest = loaded.manifest
-    runtime = choose_runtime(manifest.config.system, use_amp=False)
-    model = loaded.model.to(runtime.device)
-    yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
-    if folder is None:
-        images, skipped = validation_images(manifest.config, manifest.split, workspace.root)
-    else:
-        images, skipped = labelled_images(folder, manifest.class_names, manifest.config)
-    if skipped:
-        yield Log(
-            level="warning",
-            code="data.skipped",
-            message=f"{len(skipped)} files could not be used, the first: {skipped[0].file} ({skipped[0].reason}).",
-            params={"count": len(skipped), "file": skipped[0].file, "reason": skipped[0].reason},
-        )
-    yield from images.prepared.logs()
-    shown = images.prepared.folder.subset(images.indices)
-    patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
-    overlap = yield from _overlap(loaded, images, patients, workspace)
-    data = manifest.config.data
-    steps = predict_batches(
-        model,
-        images,
-        runtime,
-        tuple(manifest.mean),
-        tuple(manifest.std),
-        data.batch_size,
-        data.num_workers,
-        manifest.config.evaluation.tta,
-    )
-    for step in steps:
-        if isinstance(step, Predictions):
-            return LabelledPredictions(loaded, images, skipped, step, patients, overlap)
-        yield ProgressUpdate(
-            stage="evaluating",
-            text=Text("progress.evaluating", {"done": step, "total": len(images)}),
-            progress=step / len(images),
-            batch_progress=BatchProgress(batch=step, total_batches=len(images)),
-        )
-    raise AssertionError("answer() ends with its Answers")
-
-
-def _overlap(
-    loaded: Loaded, images: ImageSet, patients: list[str] | None, workspace: Workspace
-) -> Generator[Event, None, Overlap | None]:
-    """Return what the checkpoint has seen of some images before, as far as it can tell; say so before the figures."""
-    known = read_fingerprints(loaded.files.weights.with_name(FINGERPRINTS))
-    if known is None:
-        return None
-    salt = project_salt(workspace)
-    found = yield from run_with_progress(lambda report: find_overlap(known, images, patients, salt, report), _looking)
-    for seen in seen_before(found):
-        yield Log(level="warning", code=seen.code.removeprefix("log."), message=str(seen), params=seen.params)
-    return found
-
-
-def _looking(done: int, total: int) -> Event:
-    return ProgressUpdate(
-        stage="auditing",
-        text=Text("progress.seen", {"done": done, "total": total}),
-        batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
-    )
-
-
 def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:
     """Return the cases as a record keeps them, with calibrated probabilities."""
     manifest = asked.loaded.manifest
@@ -259,27 +151,6 @@ def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -
         novelty=asked.novelty,
         subgroups=subgroups,
     )
-
-
-def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
-    """Return the class folders meant by `root`: those in its `split` part, or its own; raise DataNotFound.
-
-    Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
-    means the first of them there is.
-    """
-    if is_labels_table(root):
-        return root, split
-    if not root.is_dir():
-        raise DataNotFound(as_written(root))
-    found = split_folders(root) or split_folders(data_root(root))
-    if split is not None:
-        if split not in found:
-            raise DataNotFound(as_written(root / split))
-        return found[split], split
-    for name in _SPLITS:
-        if name in found:
-            return found[name], name
-    return data_root(root), None
 
 
 def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
