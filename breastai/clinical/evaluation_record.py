@@ -10,6 +10,7 @@ import numpy.typing as npt
 import breastai
 from breastai.clinical.evidence import thin_curve
 from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.class_match import ClassMatch
 from breastai.domain.events import Evaluation
 from breastai.domain.records import EvaluationRecord, Evidence, ImageUse, JudgedCase, Overlap
 from breastai.domain.text import Text
@@ -33,6 +34,7 @@ def make_record(
     skipped: int = 0,
     uses: ImageUse | None = None,
     overlap: Overlap | None = None,
+    class_match: ClassMatch | None = None,
 ) -> EvaluationRecord:
     """Return the record of an evaluation that ends now, by this version; what each field means stands in records."""
     return EvaluationRecord(
@@ -50,6 +52,7 @@ def make_record(
         uses=uses,
         notes=list(notes),
         overlap=overlap,
+        class_match=class_match,
         evidence=evidence,
         cases=list(cases),
     )
@@ -115,4 +118,5 @@ def evaluation_event(
         fingerprint=record.fingerprint,
         opened=record.opened,
         record=path,
+        class_match=record.class_match,
     )

@@ -14,6 +14,7 @@ from breastai.commands.evaluation_text import evaluation_lines, images_text, pla
 from breastai.commands.format_text import count_text, counts, decimals, decision, duration, interval, number, trade_off
 from breastai.commands.language import error_text, log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
+from breastai.commands.sites_text import sites_lines
 from breastai.commands.study_text import STUDY_LINES, study_lines
 from breastai.domain.events import (
     AuditDone,
@@ -34,6 +35,7 @@ from breastai.domain.events import (
     PredictionsComplete,
     ProgressUpdate,
     ReportCreated,
+    SitesEvaluated,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
@@ -247,6 +249,14 @@ class Display:
             self._say("cli.evidence", file=event.record)
         self._notice()
 
+    def _sites(self, event: SitesEvaluated) -> None:
+        self._end_progress()
+        for part in sites_lines(event):
+            self._console.print(part)
+        if event.record is not None:
+            self._say("cli.evidence", file=event.record)
+        self._notice()
+
     def _comparison(self, event: Comparison) -> None:
         self._end_progress()
         self._say(
@@ -374,6 +384,7 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     TrainingComplete: Display._training_complete,
     TrainingStopped: Display._training_stopped,
     Evaluation: Display._evaluation,
+    SitesEvaluated: Display._sites,
     Comparison: Display._comparison,
     AuditDone: Display._audit,
     ReportCreated: Display._report_created,

@@ -1,5 +1,6 @@
 """`evaluate` and `compare`: the figures of a checkpoint or of a file of predictions, and of two on the same cases."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
+from breastai.domain.errors import CommandInvalid
 from breastai.domain.text import Text
 
 SplitOption = Annotated[
@@ -25,8 +27,13 @@ def evaluate(
         str | None, typer.Argument(metavar="CHECKPOINT", help="latest, RUN, RUN/best, or the path of a checkpoint.")
     ] = None,
     data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DIR", help="Class folders, or a folder that holds train/, val/, test/."),
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Class folders, or a folder that holds train/, val/, test/. Repeated for external validation: a row a "
+            "site, and all together.",
+        ),
     ] = None,
     split: SplitOption = None,
     predictions: Annotated[
@@ -54,6 +61,28 @@ def evaluate(
             help="With --predictions: a patient with any image of this class is positive; by default the class that is named like a disease.",
         ),
     ] = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="CLASS=CLASS",
+            help="Which class of the model a class of the images is; CLASS=A+B where they don't tell A and B apart, "
+            "CLASS= to leave its images out. May be repeated.",
+        ),
+    ] = None,
+    local_sample: Annotated[
+        float | None,
+        typer.Option(
+            "--local-sample",
+            metavar="SHARE",
+            min=0,
+            help="Of each site, a share of the patients below 1 or a number of them, which choose a threshold and a "
+            "recalibration; they are judged on the rest, apart from the frozen ones.",
+        ),
+    ] = None,
+    sample_seed: Annotated[
+        int | None, typer.Option("--sample-seed", min=0, help="Another number draws other patients.")
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -61,13 +90,13 @@ def evaluate(
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import image_place
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import CommandInvalid, DataNotFound
-    from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions
+    from breastai.domain.errors import DataNotFound
+    from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions, EvaluateSites
     from breastai.storage.workspace import Workspace
 
     job: AnyJob
     if predictions is not None:
-        if any(value is not None for value in (checkpoint, data, split, subgroups)):
+        if any(value for value in (checkpoint, data, split, subgroups, maps, local_sample)):
             raise CommandInvalid(Text("command.predictions_alone"), "breastai evaluate --help")
         if not predictions.expanduser().is_file():
             raise DataNotFound(str(predictions))
@@ -77,19 +106,48 @@ def evaluate(
     else:
         if target is not None:
             raise CommandInvalid(Text("command.target_predictions"), "breastai evaluate --help")
-        if checkpoint is None or data is None:
+        if checkpoint is None or not data:
             missing = "CHECKPOINT" if checkpoint is None else "--data"
             raise CommandInvalid(Text("command.missing", {"name": missing}), "breastai evaluate --help")
         place = Workspace.open(workspace)
         name = checkpoint_name(place, checkpoint)
         if subgroups is not None and not subgroups.expanduser().is_file():
             raise DataNotFound(str(subgroups))
-        groups = None if subgroups is None else str(subgroups.expanduser().resolve())
-        job = Evaluate(
-            workspace=str(place.root), checkpoint=name, data=image_place(data), split=split, subgroups=groups
-        )
+        if len(data) > 1 or local_sample:
+            if subgroups is not None:
+                raise CommandInvalid(Text("command.subgroups_one_site"), "breastai evaluate --help")
+            job = EvaluateSites(
+                workspace=str(place.root),
+                checkpoint=name,
+                data=[image_place(each) for each in data],
+                split=split,
+                class_map=_class_map(maps or []),
+                local_sample=local_sample,
+                sample_seed=sample_seed,
+            )
+        else:
+            groups = None if subgroups is None else str(subgroups.expanduser().resolve())
+            job = Evaluate(
+                workspace=str(place.root),
+                checkpoint=name,
+                data=image_place(data[0]),
+                split=split,
+                subgroups=groups,
+                class_map=_class_map(maps or []),
+            )
     with open_output(as_json) as output:
         return run_job(job, output)
+
+
+def _class_map(pairs: Sequence[str]) -> dict[str, list[str]]:
+    """Return the class map that CLASS=CLASS+CLASS and so on say; raise CommandInvalid."""
+    found = {}
+    for pair in pairs:
+        name, equals, members = pair.partition("=")
+        if not name.strip() or not equals:
+            raise CommandInvalid(Text("command.class_map", {"pair": pair}), "breastai evaluate --help")
+        found[name.strip()] = [member.strip() for member in members.split("+") if member.strip()]
+    return found
 
 
 def compare(
@@ -106,7 +164,7 @@ def compare(
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import image_place
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.errors import DataNotFound
     from breastai.domain.jobs import AnyJob, Compare, ComparePredictions
     from breastai.storage.workspace import Workspace
 

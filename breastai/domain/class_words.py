@@ -206,3 +206,55 @@ def are_numbers(class_names: Sequence[str]) -> bool:
 def names_pictures(folder_name: str) -> bool:
     """Return whether a folder is called after what it holds, images, rather than after a class."""
     return canonical_class(folder_name) in _PICTURES
+
+
+# What the classes of breast images most often are, in one word of any of the languages.
+_KINDS: dict[str, tuple[str, ...]] = {
+    "malignant": (
+        *("malign", "malin", "bosartig", "boesartig", "kwaadaardig", "cancer", "carcinom", "karzinom", "cancro"),
+        *("krebs", "brustkrebs", "mammakarzinom", "kanker", "borstkanker", "positiv", "positif"),
+    ),
+    "benign": ("benign", "benin", "begin", "gutartig", "goedaardig"),
+    "normal": ("normal", "healthy", "gesund", "gezond", "sano", "sana", "sain", "saudav", "unauffallig", "befundfrei"),
+}
+_OF_NO_MALIGNANCY = ("negativ", "negatif")
+_OF_ANY_FINDING = ("abnormal", "anormal", "anormaux")
+# Words beside these that tell nothing apart.
+_IDLE_WORDS = frozenset(
+    {"tumor", "tumors", "tumour", "tumours", "tumeur", "tumeurs", "tumore", "lesion", "lesions", "breast", "sein"}
+    | {"class", "classe", "klasse", "case", "cases", "tissue", "image", "images", "present"}
+)
+
+
+def kinds_of(class_name: str) -> frozenset[str]:
+    """Return which of malignant, benign and normal a class holds; none where its name holds a word that is not known."""
+    name = "".join(
+        sign for sign in unicodedata.normalize("NFKD", class_name.casefold()) if not unicodedata.combining(sign)
+    )
+    denied = _ENDS_WITH_MINUS.search(name.strip()) is not None
+    said: frozenset[str] = frozenset()
+    for word in _WORD.findall(name):
+        if word in _NEGATIONS:
+            denied = True
+        elif word not in _IDLE_WORDS:
+            kinds, is_denied = _kinds_of_word(word)
+            if not kinds:
+                return frozenset()
+            said, denied = said | kinds, denied or is_denied
+    return frozenset(_KINDS) - said if denied and said else said
+
+
+def _kinds_of_word(word: str) -> tuple[frozenset[str], bool]:
+    """Return what a word names, and whether it denies it."""
+    if kinds := _kind(word):
+        return kinds, word.endswith(_NEGATING_ENDINGS)
+    rests = [word.removeprefix(beginning) for beginning in _NEGATING_BEGINNINGS]
+    return next((kinds for rest in rests if (kinds := _kind(rest))), frozenset()), True
+
+
+def _kind(word: str) -> frozenset[str]:
+    if word.startswith(_OF_NO_MALIGNANCY):
+        return frozenset({"benign", "normal"})
+    if word.startswith(_OF_ANY_FINDING):
+        return frozenset({"malignant", "benign"})
+    return frozenset(kind for kind, stems in _KINDS.items() if word.startswith(stems))

@@ -7,7 +7,7 @@
     |   |-- UnreadableClass       NumClassesMismatch   ClassesDiffer        NoImages
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
-    |   |-- SamePatient
+    |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
@@ -270,6 +270,34 @@ class NumClassesMismatch(InputError):
 class ClassesDiffer(InputError):
     code = "data.classes_differ"
     path: str
+    found: list[str]
+    expected: list[str]
+
+
+@dataclass(eq=False)
+class ClassesUnmatched(InputError):
+    code = "data.classes_unmatched"
+    template = (
+        "{path} has the classes {found}, the model has {expected}: their names don't tell which of the model's {unknown} "
+        "would be. Say it, for example --map '{example}', or leave its images out: --map '{without}'"
+    )
+    path: str
+    unknown: list[str]
+    found: list[str]
+    expected: list[str]
+    example: str
+    without: str
+
+
+@dataclass(eq=False)
+class ClassMapInvalid(InputError):
+    code = "data.class_map_invalid"
+    template = (
+        "The class map names {name}, which is no class here: {path} has {found}, the model has {expected}. "
+        "Write CLASS OF THE IMAGES=CLASS OF THE MODEL."
+    )
+    path: str
+    name: str
     found: list[str]
     expected: list[str]
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
 
+from breastai.domain.class_match import ClassMatch
 from breastai.domain.list_entries import (
     DataQuestion,
     DataWarning,
@@ -36,6 +37,7 @@ from breastai.domain.records import (
 )
 from breastai.domain.records import Figure as Figure
 from breastai.domain.records import Number as Number
+from breastai.domain.site_records import InternalSet, PooledFigure, SiteResult
 from breastai.domain.stored import Stored
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
 from breastai.domain.text import Text, read_param
@@ -394,6 +396,25 @@ class Evaluation(Event, ends_job=True):
     fingerprint: str | None = Field(None, description="Which images: the same for the same contents.")
     opened: int | None = Field(None, description="How often these images have been judged in this workspace.")
     record: str | None = Field(None, description="The file with all the evidence.")
+    class_match: ClassMatch | None = Field(
+        None, description="How the classes of the images were taken for the model's, and how many were left out."
+    )
+
+
+class SitesEvaluated(Event, ends_job=True):
+    """A checkpoint judged on several sites: each, what they show together, and what a local sample would change."""
+
+    type: Literal["sites_evaluated"] = "sites_evaluated"
+    checkpoint: str
+    target_class: str | None = Field(None, description="The class of the operating point.")
+    threshold: float | None = Field(None, description="The frozen one, as it was chosen on validation.")
+    target_sensitivity: float | None = None
+    internal_set: InternalSet | None = Field(None, description="What the sites are compared with; null: nothing left.")
+    internal_n: int | None = None
+    sites: list[SiteResult]
+    pooled: dict[str, PooledFigure] = Field({}, description="Over sites, by the name of the figure.")
+    notes: list[Text | str] = []
+    record: str | None = Field(None, description="The file with all of it.")
 
 
 class LeakQuestion(Stored):

@@ -151,6 +151,27 @@ class Evaluate(Job):
     data: str | None = None
     split: Literal["train", "val", "test"] | None = None
     subgroups: str | None = None
+    class_map: dict[str, list[str]] = Field(
+        {}, description="For a class of the images the model's classes it stands for; none leaves it out."
+    )
+
+
+class EvaluateSites(Job):
+    """Judge a checkpoint on labelled images of several sites, each as by `Evaluate`, and tell what they show together.
+
+    `local_sample`: a share of the patients of each site below 1, or a number of them; they choose a threshold and a
+    recalibration that are judged on the rest, apart from the frozen ones.
+    """
+
+    image_fields = ("data",)
+
+    kind: Literal["evaluate_sites"] = "evaluate_sites"
+    checkpoint: str
+    data: list[str] = Field(min_length=1)
+    split: Literal["train", "val", "test"] | None = None
+    class_map: dict[str, list[str]] = {}
+    local_sample: float | None = Field(None, gt=0)
+    sample_seed: int | None = Field(None, description="By default that of the run.")
 
 
 class EvaluatePredictions(Job):
@@ -334,6 +355,7 @@ AnyJob = Annotated[
     | TrainSeeds
     | ResumeStudy
     | Evaluate
+    | EvaluateSites
     | EvaluatePredictions
     | Compare
     | ComparePredictions

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from breastai.domain.class_match import ClassMatch
 from breastai.domain.metric_catalog import rename_metrics
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.text import Text
@@ -211,6 +212,7 @@ class EvaluationRecord(StoredDocument):
     uses: ImageUse | None = Field(None, description="Null where it is not known what made the model.")
     notes: list[Text | str] = []
     overlap: Overlap | None = None
+    class_match: ClassMatch | None = Field(None, description="Null where the images have the classes judged by name.")
     evidence: Evidence
     hashes: Literal["sha256", "salted"] = Field(
         "sha256", description="Whether those of the cases need the salt of the workspace to be found again."

@@ -50,6 +50,7 @@ from breastai.domain.events import (
     RunDeleted,
     RunsCompared,
     RunsList,
+    SitesEvaluated,
     Status,
     StudiesList,
     StudyShown,
@@ -65,6 +66,7 @@ from breastai.texts.catalogue import ENGLISH
 
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ConfigName = Annotated[str, Field(min_length=1, max_length=95, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+ImagePlace = Annotated[str, Field(min_length=1, max_length=1000)]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -371,16 +373,15 @@ class EstimateCost(Request, answered_by=(BenchMeasured,)):
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 
-class EvaluateModel(Queueable, Request, answered_by=(Evaluation,)):
-    """Judge a checkpoint on labelled images."""
+class EvaluateModel(Queueable, Request, answered_by=(Evaluation, SitesEvaluated)):
+    """Judge a checkpoint on labelled images: of one place, or of several sites, each by itself and all together."""
 
     type: Literal["evaluate_model"] = "evaluate_model"
     checkpoint: CheckpointName | None = None
-    data: str | None = Field(
+    data: ImagePlace | Annotated[list[ImagePlace], Field(min_length=1, max_length=50)] | None = Field(
         None,
-        min_length=1,
-        max_length=1000,
-        description="Class folders, or a folder that holds train/, val/, test/; null: the images its own run validated on.",
+        description="Class folders, or a folder that holds train/, val/, test/; several for external validation, answered "
+        "by sites_evaluated; null: the images its own run validated on.",
     )
     split: Literal["train", "val", "test"] | None = None
     subgroups: str | None = Field(
@@ -389,6 +390,27 @@ class EvaluateModel(Queueable, Request, answered_by=(Evaluation,)):
         max_length=1000,
         description="A CSV with the column file and one for each subgroup (device, density, age).",
     )
+    class_map: dict[str, list[str]] = Field(
+        {},
+        max_length=50,
+        description="For a class of the images the model's classes it stands for; an empty list leaves its images out.",
+    )
+    local_sample: float | None = Field(
+        None,
+        gt=0,
+        description="Of each site, a share of the patients below 1 or a number of them: they choose a threshold and a "
+        "recalibration, judged on the rest and apart from the frozen ones. Answered by sites_evaluated.",
+    )
+    sample_seed: int | None = Field(
+        None, ge=0, description="Another number draws other patients; null: the run's seed."
+    )
+
+    @property
+    def sites(self) -> list[str] | None:
+        """The places of external validation; None where one evaluation is meant."""
+        if isinstance(self.data, list):
+            return self.data
+        return [self.data] if self.data is not None and self.local_sample is not None else None
 
 
 class CompareModels(Queueable, Request, answered_by=(Comparison,)):

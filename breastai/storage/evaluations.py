@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from breastai.domain.errors import WorkspaceUnusable
 from breastai.domain.records import EvaluationRecord
+from breastai.domain.site_records import SitesRecord
 from breastai.storage.private_files import open_private
 from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
@@ -89,6 +90,32 @@ def save_evaluation(workspace: Workspace, record: EvaluationRecord) -> Path:
     path = folder / f"{name}-{max(numbers, default=0) + 1}.json"
     atomic_write(path, (record.model_dump_json(indent=1) + "\n").encode())
     return path
+
+
+def save_sites(workspace: Workspace, record: SitesRecord) -> Path:
+    """Write the record of a judgement on several sites as sites/sites-N.json, N the next number; raise DiskFull."""
+    folder = sites_dir(workspace, record.run_id)
+    numbers = [int(found[2]) for path in folder.glob("*.json") if (found := _NUMBERED.fullmatch(path.name))]
+    path = folder / f"sites-{max(numbers, default=0) + 1}.json"
+    atomic_write(path, (record.model_dump_json(indent=1) + "\n").encode())
+    return path
+
+
+def latest_sites(workspace: Workspace, run_id: str) -> SitesRecord | None:
+    """Return a run's latest judgement on several sites that this version can read; None without one."""
+    paths = ((path, _NUMBERED.fullmatch(path.name)) for path in sites_dir(workspace, run_id).glob("*.json"))
+    for _, path in sorted(((int(name[2]), path) for path, name in paths if name is not None), reverse=True):
+        try:
+            record = SitesRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError, ValueError):
+            continue
+        if not record.is_of_later_version:
+            return record
+    return None
+
+
+def sites_dir(workspace: Workspace, run_id: str) -> Path:
+    return workspace.run_dir(run_id) / "sites"
 
 
 def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, EvaluationRecord]]:

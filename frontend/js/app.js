@@ -74,6 +74,7 @@
       evaluation,
       BreastAI.views.editor.create(context),
       BreastAI.views.comparison.create(context),
+      BreastAI.views.sites.create(context),
       BreastAI.views.predict.create(context),
       BreastAI.views.answers.create(),
       BreastAI.views.errors.create(context),

@@ -23,6 +23,7 @@
       loaded: null,
       exports: [],
       evaluation: null,
+      sites: null,
       comparison: null,
       audit: null,
       asked: null,
@@ -381,6 +382,11 @@
     evaluation: {
       state: (state, event) => jobEnded({ ...state, evaluation: event }),
       line: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
+      notice: true,
+    },
+    sites_evaluated: {
+      state: (state, event) => jobEnded({ ...state, sites: event }),
+      line: (event) => ({ level: "success", key: "event.sites_evaluated", params: { checkpoint: event.checkpoint, n: event.sites.length } }),
       notice: true,
     },
     comparison: {

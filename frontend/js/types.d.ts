@@ -106,6 +106,7 @@ declare global {
     loaded: Wire.CheckpointLoaded | null;
     exports: Wire.ExportComplete[];
     evaluation: Wire.Evaluation | null;
+    sites: Wire.SitesEvaluated | null;
     comparison: Wire.Comparison | null;
     audit: Wire.AuditDone | null;
     /** What waits for an answer about duplicates and leaks. */
@@ -519,6 +520,7 @@ declare global {
       };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
       comparison: { create(context: Context): View };
+      sites: { create(context: Context): View; readMap(text: string): Record<string, string[]> };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };

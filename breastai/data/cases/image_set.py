@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from breastai.data.preprocessing.image_cache import Prepared, Progress, prepare
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable, Skipped
+from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.class_match import ClassMap, ClassMatch, match_classes, plain_match
 from breastai.domain.config import Config
-from breastai.domain.errors import (
-    DataNotFound,
-)
+from breastai.domain.errors import ClassesDiffer, DataNotFound, NoImages
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import SplitRecord
+from breastai.storage.remote_mirror import as_written
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,44 @@ class ImageSet:
 
 
 def labelled_images(
-    folder: Path, class_names: Sequence[str], config: Config, on_progress: Progress | None = None
-) -> tuple[ImageSet, tuple[Skipped, ...]]:
-    """Return the images of a class folder for evaluation, their classes numbered as `class_names`."""
-    listed = read_cases(folder, class_names, config.data.masks, frames=config.preprocessing.frames)
+    folder: Path,
+    class_names: Sequence[str],
+    config: Config,
+    on_progress: Progress | None = None,
+    class_map: ClassMap | None = None,
+) -> tuple[ImageSet, tuple[Skipped, ...], ClassMatch]:
+    """Return the images of a class folder for evaluation, their classes numbered as `class_names`, those of a model.
+
+    Classes that are not the model's are matched with them by their names or by `class_map`, and the images numbered by
+    the classes judged; raise ClassesUnmatched and ClassMapInvalid.
+    """
+    listed, match = matched_cases(folder, class_names, config, class_map)
     prepared = preprocess_folder(listed, config, on_progress)
-    return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped
+    return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped, match
+
+
+def matched_cases(
+    folder: Path, class_names: Sequence[str], config: Config, class_map: ClassMap | None = None
+) -> tuple[CaseTable, ClassMatch]:
+    """Return the cases of a class folder in the classes that a model and they have in common, and which these are."""
+    read = partial(read_cases, folder, masks_are=config.data.masks, frames=config.preprocessing.frames)
+    if not class_map:
+        try:
+            plain = read(class_names)
+        except ClassesDiffer:
+            pass
+        else:
+            return plain, plain_match(class_names, plain.counts())
+    listed = read(())
+    place = as_written(folder)
+    match = match_classes(place, listed.counts(), class_names, class_map)
+    kept = [index for index, label in enumerate(listed.labels) if listed.class_names[label] in match.stands_for]
+    if not kept:
+        raise NoImages(place, list(IMAGE_SUFFIXES))
+    chosen = listed.subset(kept)
+    numbers = {name: match.class_names.index(judged) for name, judged in match.stands_for.items()}
+    labels = np.array([numbers[chosen.label(index)] for index in range(len(chosen))], dtype=np.int64)
+    return replace(chosen, labels=labels, class_names=tuple(match.class_names)), match
 
 
 def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:

@@ -50,7 +50,7 @@ def read_cases(
     """Return the cases given at `place`, the same in the same order on every system.
 
     `expected_classes`, those of a model or of the training images, must be the classes found; labels then follow their
-    order. `known`: files that are no masks in any case. Raises DataNotFound, and what its source finds wrong.
+    order. An empty list takes whatever classes there are, even one alone. `known`: files that are no masks in any case. Raises DataNotFound, and what its source finds wrong.
     """
     return with_frames(source_of(place).read(place, expected_classes, masks_are, known), frames)
 

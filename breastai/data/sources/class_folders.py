@@ -55,7 +55,7 @@ def scan(
 
     Class folders may be written in any case and are merged under their lower-case name; folders inside them
     (patients) are walked. `expected_classes`, those of a model or of the training folder, must be the classes
-    found; labels then follow their order. `known`: files that are no masks in any case. Raises DataNotFound,
+    found; labels then follow their order; an empty list takes any, even one alone. `known`: files that are no masks in any case. Raises DataNotFound,
     NoClassFolders, TooFewClasses, ClassesDiffer, NoImages, UnreadableClass, ImagesBesideMasks, PatientsAboveClasses.
     """
     place = as_written(root)
@@ -70,13 +70,13 @@ def scan(
         raise NoClassFolders(place, what_lies_in(root))
     if expected != set(found):
         _check_order(root, folders)
-    if expected_classes is not None:
+    if expected_classes:
         class_names = tuple(canonical_class(name) for name in expected_classes)
         if set(found) != set(class_names):
             raise ClassesDiffer(place, found, list(class_names))
     else:
         class_names = tuple(found)
-        if len(class_names) < 2:
+        if expected_classes is None and len(class_names) < 2:
             raise TooFewClasses(place, class_names[0])
 
     files: list[tuple[str, int]] = []

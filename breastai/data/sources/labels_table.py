@@ -124,8 +124,8 @@ def _match(files: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
 
 def _class_names(place: Path, found: set[str], expected_classes: Sequence[str] | None) -> tuple[str, ...]:
     names = tuple(sorted(found))
-    if expected_classes is None:
-        if len(names) < 2:
+    if not expected_classes:
+        if expected_classes is None and len(names) < 2:
             raise TooFewClasses(place.as_posix(), names[0])
         return names
     expected = tuple(canonical_class(name) for name in expected_classes)

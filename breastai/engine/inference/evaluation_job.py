@@ -10,6 +10,7 @@ import torch
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record
 from breastai.clinical.evidence import compare, gather_evidence
+from breastai.clinical.judged_classes import match_notes, without_absent
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import subgroups_in, subgroups_of
@@ -24,7 +25,7 @@ from breastai.domain.events import (
     Event,
 )
 from breastai.domain.jobs import Compare, Evaluate, Predict
-from breastai.domain.records import ImageUse, JudgedCase
+from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase
 from breastai.domain.text import Text
 from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
@@ -56,35 +57,47 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     wanted, split = (None, "val") if job.data is None else labelled_folder(workspace.resolve(job.data), job.split)
-    asked = yield from predict_labelled(loaded, wanted, workspace)
-    manifest, images = loaded.manifest, asked.images
-    folder = wanted or images.prepared.folder.root
+    asked = yield from predict_labelled(loaded, wanted, workspace, job.class_map)
+    groups = None if job.subgroups is None else workspace.resolve(job.subgroups)
+    record, path = judge(asked, workspace, split, groups)
+    skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
+    event = evaluation_event(record, workspace.relative(path), workspace.relative(asked.root), skipped)
+    yield event.model_copy(update={"checkpoint": loaded.files.name})
+
+
+def judge(
+    asked: LabelledPredictions, workspace: Workspace, split: str | None, subgroups_table: Path | None = None
+) -> tuple[EvaluationRecord, Path]:
+    """Return the record of an evaluation with all its evidence, and where it was written."""
+    manifest, images, match = asked.loaded.manifest, asked.images, asked.match
     subgroups = subgroups_in([images.prepared.folder.path(int(index)) for index in images.indices])
-    if job.subgroups is not None:
-        subgroups |= subgroups_of(images.files, workspace.resolve(job.subgroups))
+    if subgroups_table is not None:
+        subgroups |= subgroups_of(images.files, subgroups_table)
+    raw, rule = asked.raw_and_rule
+    target = manifest.config.evaluation.target_class
     found = gather_evidence(
         asked.answers.labels,
-        asked.answers.probabilities,
-        manifest.class_names,
+        raw,
+        match.class_names,
         asked.patients,
         clusters=asked.clusters,
-        target=manifest.config.evaluation.target_class,
+        target=target if target in match.class_names else None,
         patient_score=manifest.config.evaluation.patient_score,
-        rule=manifest.decision,
+        rule=rule,
         novelty=asked.novelty,
         subgroups=subgroups,
         seed=manifest.config.system.seed,
     )
     which = fingerprint(images.hashes)
-    opened = count_opening(workspace, which, loaded.files.name)
-    place = workspace.relative(folder)
+    opened = count_opening(workspace, which, asked.loaded.files.name)
+    place = workspace.relative(asked.root)
     record = make_record(
-        found,
+        without_absent(found, match),
         _cases(asked, subgroups),
         run_id=manifest.run_id,
         checkpoint=f"{manifest.run_id}/{manifest.kind}",
         checkpoint_sha256=manifest.sha256,
-        data=place if is_remote(place) or folder.is_relative_to(workspace.root) else folder.name,
+        data=place if is_remote(place) or asked.root.is_relative_to(workspace.root) else asked.root.name,
         split=split,
         fingerprint=which,
         opened=opened,
@@ -92,11 +105,9 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
         uses=image_use(manifest, images.hashes),
         notes=_notes(asked, opened),
         overlap=asked.overlap,
+        class_match=match,
     )
-    path = save_evaluation(workspace, record)
-    skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
-    event = evaluation_event(record, workspace.relative(path), place, skipped)
-    yield event.model_copy(update={"checkpoint": loaded.files.name})
+    return record, save_evaluation(workspace, record)
 
 
 def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
@@ -110,7 +121,9 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     folder, _ = labelled_folder(workspace.resolve(job.data), job.split)
     here = yield from predict_labelled(first, folder, workspace)
     there = yield from predict_labelled(second, folder, workspace)
-    notes = [
+    if here.match.merges or here.match.stands_for != there.match.stands_for:
+        raise ClassesDiffer(job.data, list(here.match.stands_for), expected)
+    notes = match_notes(here.match) + [
         Text("note.of_checkpoint", {"checkpoint": asked.loaded.files.name, "note": note})
         for asked in (here, there)
         for note in _seen_notes(asked)
@@ -141,12 +154,12 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
 
 def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:
     """Return the cases as a record keeps them, with calibrated probabilities."""
-    manifest = asked.loaded.manifest
+    raw, rule = asked.raw_and_rule
     return make_cases(
         asked.images.files,
         asked.answers.labels,
-        calibrate(manifest.decision.calibration, asked.answers.probabilities),
-        manifest.class_names,
+        calibrate(rule.calibration, raw),
+        asked.match.class_names,
         patients=asked.patients,
         novelty=asked.novelty,
         subgroups=subgroups,
@@ -174,6 +187,7 @@ def _notes(asked: LabelledPredictions, opened: int) -> list[Text]:
     """Return what a reader must know to believe the figures."""
     loaded, patients_known = asked.loaded, asked.patients is not None
     notes = [Text("note.own_split", {"split": loaded.manifest.split.description}), *_seen_notes(asked)]
+    notes += match_notes(asked.match)
     if not loaded.manifest.decision.n:
         notes.append(Text("note.not_calibrated"))
     if loaded.novelty is None:

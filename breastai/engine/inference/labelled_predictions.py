@@ -2,10 +2,12 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from breastai.clinical.judged_classes import judge_as
 from breastai.clinical.seen_before import seen_before
 from breastai.data.background import run_with_progress
 from breastai.data.cases.fingerprints import find_overlap, read_fingerprints
@@ -15,6 +17,8 @@ from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.frames import by_file
 from breastai.data.sources.labels_table import is_labels_table
 from breastai.data.sources.layout import data_root, split_folders
+from breastai.domain.class_match import ClassMap, ClassMatch, plain_match
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import DataNotFound
 from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
 from breastai.domain.records import Overlap
@@ -32,14 +36,29 @@ _SPLITS = ("test", "val", "train")
 
 @dataclass(frozen=True)
 class LabelledPredictions:
-    """A checkpoint's raw answers on labelled images. `overlap` is None where the checkpoint keeps no fingerprints."""
+    """A checkpoint's raw answers on labelled images. `overlap` is None where the checkpoint keeps no fingerprints.
+
+    `match`: in which classes the images are judged; the labels of `answers` are numbers of these.
+    """
 
     loaded: Loaded
     images: ImageSet
     skipped: tuple[Skipped, ...]
     answers: Predictions
     patients: list[str] | None
+    match: ClassMatch
     overlap: Overlap | None = None
+
+    @property
+    def root(self) -> Path:
+        """The folder or table of the images."""
+        return self.images.prepared.folder.root
+
+    @cached_property
+    def raw_and_rule(self) -> tuple[np.ndarray, DecisionRule]:
+        """The raw probabilities of the classes judged, (N, K), and the decision rule for them."""
+        manifest = self.loaded.manifest
+        return judge_as(self.match, self.answers.probabilities, manifest.decision, manifest.class_names)
 
     @property
     def clusters(self) -> list[str] | None:
@@ -75,11 +94,11 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
 
 
 def predict_labelled(
-    loaded: Loaded, folder: Path | None, workspace: Workspace
+    loaded: Loaded, folder: Path | None, workspace: Workspace, class_map: ClassMap | None = None
 ) -> Generator[Event, None, LabelledPredictions]:
     """Return a checkpoint's raw answers on the images of a class folder, telling how far it is.
 
-    Without a folder, on the images its own run validated on.
+    Without a folder, on the images its own run validated on. `class_map`: which of the model's classes others stand for.
     """
     manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
@@ -87,8 +106,9 @@ def predict_labelled(
     yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
     if folder is None:
         images, skipped = validation_images(manifest.config, manifest.split, workspace.root)
+        match = plain_match(manifest.class_names, images.counts())
     else:
-        images, skipped = labelled_images(folder, manifest.class_names, manifest.config)
+        images, skipped, match = labelled_images(folder, manifest.class_names, manifest.config, class_map=class_map)
     if skipped:
         yield Log(
             level="warning",
@@ -113,7 +133,7 @@ def predict_labelled(
     )
     for step in steps:
         if isinstance(step, Predictions):
-            return LabelledPredictions(loaded, images, skipped, step, patients, overlap)
+            return LabelledPredictions(loaded, images, skipped, step, patients, match, overlap)
         yield ProgressUpdate(
             stage="evaluating",
             text=Text("progress.evaluating", {"done": step, "total": len(images)}),

@@ -16,6 +16,7 @@ from breastai.domain.jobs import (
     Compare,
     ComparePredictions,
     Evaluate,
+    EvaluateSites,
     Explain,
     Export,
     Job,
@@ -157,16 +158,24 @@ async def export_model(services: Services, client: Client, request: ExportModel 
 async def evaluate_model(services: Services, client: Client, request: EvaluateModel) -> Event | None:
     session = services.sessions.get(request.session_id)
     name = session.model_or(request.checkpoint)
+    sites = request.sites
+    if request.class_map and request.data is None:
+        raise RequestInvalid(["class_map: expected nothing for the run's own images, got a map"])
+    if sites is not None and request.subgroups is not None:
+        raise RequestInvalid(["subgroups: expected nothing where several sites are judged, got a table"])
 
     def job() -> Job:
-        if request.data is not None:
-            services.data_roots.check(request.data)
-        if request.subgroups is not None:
-            services.data_roots.check(request.subgroups)
+        places = sites if sites is not None else [request.data] if isinstance(request.data, str) else []
+        for place in [*places, *([] if request.subgroups is None else [request.subgroups])]:
+            services.data_roots.check(place)
         files = checkpoints.find_checkpoint(services.workspace, name)
         config = checkpoints.read_manifest(files).config
-        check = services.data_roots.check_config if request.data is None else services.data_roots.check_patients
+        # External validation is compared with the run's own images.
+        own = request.data is None or sites is not None
+        check = services.data_roots.check_config if own else services.data_roots.check_patients
         check(config)
+        if sites is not None:
+            return make_job(services, request, EvaluateSites, checkpoint=files.name, data=sites)
         return make_job(services, request, Evaluate, checkpoint=files.name)
 
     return await begin(services, client, request, session, "evaluate", job)

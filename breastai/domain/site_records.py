@@ -1,0 +1,117 @@
+"""Evidence from several sites: a model judged on the images of each, what they show together, and what a local sample changes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from breastai.domain.class_match import ClassMatch
+from breastai.domain.records import Figure, Number
+from breastai.domain.stored import Stored, StoredDocument
+from breastai.domain.text import Text
+
+# The frozen operating point; one chosen anew on a local sample; the frozen one on probabilities recalibrated on it.
+PointKind = Literal["frozen", "refitted", "recalibrated"]
+InternalSet = Literal["test", "validation"]
+
+
+class Recalibration(Stored):
+    """logit(p) of the class in question becomes intercept + slope * logit(p)."""
+
+    intercept: float
+    slope: float
+
+
+class PointOnRest(Stored):
+    """An operating point judged on the images that a local sample left. Only the frozen one owes the sample nothing."""
+
+    kind: PointKind
+    threshold: float
+    sensitivity: Figure
+    specificity: Figure
+    brier: Number = Field(description="Of the class in question against the rest: 0 to 1.")
+    calibration: Recalibration | None = Field(
+        description="What would still have to be done to the probabilities here: 0 and 1 where nothing."
+    )
+
+
+class LocalSample(Stored):
+    """What labelled cases of a site would change: drawn by patient, used to fit, and kept out of all figures here."""
+
+    share: float = Field(description="The share asked for, or a number of patients from 1 up.")
+    seed: int
+    unit: Literal["patient", "image"]
+    units: int = Field(description="Patients, or images where patients are unknown.")
+    positive_units: int
+    images: int
+    rest_units: int
+    rest_images: int
+    rest_positives: int = Field(description="Positive images among the rest.")
+    positives_needed: int = Field(description="Positive patients that could promise the target sensitivity.")
+    recalibration: Recalibration | None = None
+    points: list[PointOnRest] = Field([], description="All on the same images: the rest.")
+    fault: Text | None = Field(None, description="Why nothing could be fitted.")
+
+
+class Drift(Stored):
+    """A mean over the images of a site and over those the model was validated on; the difference: site minus those."""
+
+    name: Literal["unlike", "brightness", "contrast", "size"]
+    site: Number
+    internal: Number = None
+    difference: Figure | None = None
+
+
+class SiteResult(Stored):
+    """A model on the images of one site. Figures by name as in an evaluation; differences: site minus internal."""
+
+    data: str
+    n: int = Field(description="Images.")
+    patients: int | None
+    counts: dict[str, int] = Field(description="Images by class judged.")
+    class_match: ClassMatch
+    figures: dict[str, Figure]
+    internal: dict[str, Figure] = Field({}, description="The same on internal images of the classes that are here.")
+    differences: dict[str, Figure] = {}
+    drift: list[Drift] = []
+    modalities: dict[str, int] = Field({}, description="Images by the modality that their headers name.")
+    modalities_learnt: list[str] = []
+    local_sample: LocalSample | None = None
+    record: str | None = Field(None, description="The file with all the evidence of this site.")
+    notes: list[Text | str] = []
+
+
+class PooledFigure(Stored):
+    """A figure over sites by a random-effects meta-analysis on the logit scale.
+
+    `low` to `high`: where the mean over sites like these lies; the prediction interval: where a new site's figure does.
+    """
+
+    sites: int
+    value: Number
+    low: Number = None
+    high: Number = None
+    prediction_low: Number = Field(None, description="Null with fewer than three sites.")
+    prediction_high: Number = None
+    tau2: Number = Field(None, description="Variance between sites, of the logit.")
+    i2: Number = Field(None, description="Share of the variation that is between sites.")
+    lowest: Number = None
+    highest: Number = None
+
+
+class SitesRecord(StoredDocument):
+    """A judgement on several sites as it is kept."""
+
+    notice: str
+    created: str
+    breastai: str
+    run_id: str
+    checkpoint: str
+    checkpoint_sha256: str | None = None
+    target_class: str | None = None
+    threshold: float | None = Field(None, description="Of the frozen operating point.")
+    target_sensitivity: float | None = None
+    internal_set: InternalSet | None = None
+    internal_n: int | None = None
+    sites: list[SiteResult]
+    pooled: dict[str, PooledFigure] = {}
+    notes: list[Text | str] = []

@@ -1,0 +1,147 @@
+"""Several sites: what they show together, how they differ from the internal images, what a local sample changes."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from breastai.clinical.intervals import figure_of, wilson
+from breastai.clinical.local_sample import draw_sample, fit_recalibration, judge_local_sample, recalibrate
+from breastai.clinical.meta_analysis import pool_figures, random_effects
+from breastai.clinical.site_differences import FrozenPoint, JudgedSet, differences, input_drift
+from breastai.domain.class_match import match_classes
+from breastai.domain.records import Figure
+
+# The trials of BCG against tuberculosis (Colditz et al., JAMA 1994;271:698-702): ill and well, vaccinated and not.
+_BCG = np.array(
+    [
+        [4, 6, 3, 62, 33, 180, 8, 505, 29, 17, 186, 5, 27],
+        [119, 300, 228, 13536, 5036, 1361, 2537, 87886, 7470, 1699, 50448, 2493, 16886],
+        [11, 29, 11, 248, 47, 372, 10, 499, 45, 65, 141, 3, 29],
+        [128, 274, 209, 12619, 5761, 1079, 619, 87892, 7232, 1600, 27197, 2338, 17825],
+    ]
+)
+
+
+def test_random_effects_agree_with_metafor_on_its_own_example() -> None:
+    ill, well, other_ill, other_well = _BCG
+    effects = np.log(ill / (ill + well)) - np.log(other_ill / (other_ill + other_well))
+    variances = 1 / ill - 1 / (ill + well) + 1 / other_ill - 1 / (other_ill + other_well)
+    found = random_effects(effects, variances)
+    # rma(yi, vi, data = dat, test = "knha") of metafor: REML, Knapp and Hartung
+    assert found.mean == pytest.approx(-0.7145, abs=1e-4)
+    assert found.tau2 == pytest.approx(0.3132, abs=1e-4)
+    assert found.standard_error == pytest.approx(0.1808, abs=1e-4)
+    assert found.i2 == pytest.approx(0.9222, abs=1e-4)
+
+
+def share(hits: int, n: int) -> Figure:
+    return figure_of(wilson(hits, n), n)
+
+
+def test_sites_that_agree_are_taken_together_and_sites_that_differ_widen_what_a_new_one_may_be() -> None:
+    alike = pool_figures([share(90, 100), share(180, 200), share(45, 50)])
+    apart = pool_figures([share(99, 100), share(120, 200), share(45, 50)])
+    assert alike is not None and apart is not None
+    assert alike.value == pytest.approx(0.9, abs=0.01) and alike.tau2 == pytest.approx(0, abs=1e-6)
+    assert apart.tau2 is not None and apart.tau2 > 0.5
+    assert None not in (alike.prediction_low, apart.prediction_low) and apart.prediction_low < alike.prediction_low  # type: ignore[operator]
+    assert (apart.lowest, apart.highest) == (0.6, 0.99)
+
+
+def test_one_site_is_no_meta_analysis_and_a_perfect_one_counts() -> None:
+    assert pool_figures([share(9, 10), Figure(value=None, n=0)]) is None
+    perfect = pool_figures([share(10, 10), share(40, 50)])
+    assert perfect is not None and perfect.value is not None and 0.8 < perfect.value < 1
+
+
+def judged(generator: np.random.Generator, n: int, shift: float) -> JudgedSet:
+    labels = generator.integers(0, 2, n)
+    logits = 2.0 * labels - 1 + generator.normal(size=n) + shift
+    scores = 1 / (1 + np.exp(-logits))
+    return JudgedSet(
+        labels.astype(np.int64),
+        np.stack([1 - scores, scores], axis=1),
+        ("benign", "malignant"),
+        [f"P{number // 2}" for number in range(n)],
+        {"brightness": generator.normal(0.4 + 0.1 * shift, 0.05, n)},
+    )
+
+
+def test_a_site_with_lower_scores_loses_sensitivity_and_no_auc() -> None:
+    generator = np.random.default_rng(1)
+    site, internal = judged(generator, 400, -1.0), judged(generator, 400, 0.0)
+    found = differences(site, internal, FrozenPoint("malignant", 0.5), draws=400)
+    lost = found["sensitivity_at_operating_point.malignant"]
+    assert lost.high is not None and lost.high < 0
+    area = found["auc_roc.malignant"]
+    assert area.low is not None and area.high is not None and area.low < 0 < area.high
+    (drift,) = input_drift(site, internal, draws=400)
+    assert drift.difference is not None and drift.difference.high is not None and drift.difference.high < 0
+    assert drift.difference.value == pytest.approx(-0.1, abs=0.02)
+
+
+def test_the_interval_of_a_difference_is_as_wide_as_theory_says() -> None:
+    generator = np.random.default_rng(2)
+    one, other = (generator.normal(0.5, 0.1, n) for n in (100, 200))
+    sets = [
+        JudgedSet(np.zeros(len(x), np.int64), np.ones((len(x), 1)), ("a",), None, {"size": x}) for x in (one, other)
+    ]
+    (drift,) = input_drift(sets[0], sets[1], draws=4000)
+    error = np.sqrt(one.var() / 100 + other.var() / 200)
+    found = drift.difference
+    assert found is not None and found.low is not None and found.high is not None
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.06)
+
+
+def test_internal_images_of_a_class_that_a_site_lacks_take_no_part() -> None:
+    names = ["benign", "malignant", "normal"]
+    labels = np.array([0, 1, 2, 2])
+    internal = JudgedSet(labels, np.eye(3)[labels], tuple(names), list("abcd"), {"size": np.arange(4.0)})
+    two = internal.in_classes_of(match_classes("set", {"benign": 1, "malignant": 1}, names))
+    assert two.labels.tolist() == [0, 1] and two.clusters == ["a", "b"] and two.inputs["size"].tolist() == [0, 1]
+    merged = internal.in_classes_of(match_classes("set", {"cancer": 1, "no_cancer": 1}, names))
+    assert merged.labels.tolist() == [0, 1, 0, 0] and merged.probabilities.shape == (4, 2)
+
+
+def test_a_local_sample_is_of_whole_patients_of_both_kinds_and_the_same_for_the_same_seed() -> None:
+    clusters = np.repeat(np.arange(50), 3)
+    positive = clusters < 10
+    inside = draw_sample(positive, clusters, 0.3, 7)
+    assert np.array_equal(inside, draw_sample(positive, clusters, 0.3, 7))
+    assert not np.array_equal(inside, draw_sample(positive, clusters, 0.3, 8))
+    assert all(len(set(inside[clusters == patient].tolist())) == 1 for patient in range(50))
+    assert len(set(clusters[inside & positive])) == 3 and len(set(clusters[inside & ~positive])) == 12
+    assert len(set(clusters[draw_sample(positive, clusters, 20, 7)])) == 20
+
+
+def test_recalibration_agrees_with_a_logistic_regression() -> None:
+    generator = np.random.default_rng(3)
+    scores = generator.uniform(0.01, 0.99, 5000)
+    logits = np.log(scores / (1 - scores))
+    positive = generator.random(5000) < 1 / (1 + np.exp(-(0.7 + 0.5 * logits)))
+    found = fit_recalibration(positive, scores)
+    oracle = LogisticRegression(C=np.inf).fit(logits[:, None], positive)
+    assert found.slope == pytest.approx(oracle.coef_[0, 0], abs=0.01)
+    assert found.intercept == pytest.approx(oracle.intercept_[0], abs=0.01)
+    again = fit_recalibration(positive, recalibrate(found, scores))
+    assert again.slope == pytest.approx(1, abs=0.01) and again.intercept == pytest.approx(0, abs=0.01)
+
+
+def test_a_threshold_fitted_on_a_local_sample_reaches_the_sensitivity_that_the_frozen_one_misses() -> None:
+    site = judged(np.random.default_rng(4), 800, -1.5)
+    positive, scores = site.labels == 1, site.probabilities[:, 1]
+    found = judge_local_sample(positive, scores, "malignant", 0.5, 0.9, site.clusters, patients=True, share=0.4, seed=0)
+    frozen, refitted, recalibrated = found.points
+    assert [point.kind for point in found.points] == ["frozen", "refitted", "recalibrated"]
+    assert frozen.sensitivity.value is not None and frozen.sensitivity.value < 0.8
+    assert refitted.sensitivity.value is not None and refitted.sensitivity.value >= 0.88
+    assert recalibrated.brier is not None and frozen.brier is not None and recalibrated.brier < frozen.brier
+    assert found.units + found.rest_units == 400 and found.images + found.rest_images == 800
+    assert all(point.sensitivity.n == found.rest_positives for point in found.points)
+
+
+def test_a_local_sample_without_a_positive_case_fits_nothing_and_says_so() -> None:
+    found = judge_local_sample(
+        np.zeros(20, np.bool_), np.full(20, 0.3), "malignant", 0.5, 0.9, None, patients=False, share=0.5, seed=0
+    )
+    assert not found.points and found.fault is not None and "malignant" in str(found.fault)
