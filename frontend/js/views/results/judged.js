@@ -120,6 +120,7 @@
   function casesOf(found) {
     /** @type {[string, Node | string][]} */
     const facts = found.class_names.map((label) => [label, format.integer(found.counts[label] ?? 0)]);
+    for (const [label, count] of Object.entries(found.class_match?.left_out ?? {})) facts.push([label, t("evaluation.left_out", { count: format.integer(count) })]);
     facts.push([t("data.patients"), found.patients === null ? t("evaluation.patients_unknown") : format.integer(found.patients)]);
     if (found.fingerprint !== null) facts.push([t("evaluation.fingerprint"), name(found.fingerprint.slice(0, 16))]);
     if (found.record !== null) facts.push([t("evaluation.record"), name(found.record)]);
