@@ -277,10 +277,7 @@ class ClassesDiffer(InputError):
 @dataclass(eq=False)
 class ClassesUnmatched(InputError):
     code = "data.classes_unmatched"
-    template = (
-        "{path} has the classes {found}, the model has {expected}: their names don't tell which of the model's {unknown} "
-        "would be. Say it, for example --map '{example}', or leave its images out: --map '{without}'"
-    )
+    option = '--map "{example}"'
     path: str
     unknown: list[str]
     found: list[str]
@@ -292,10 +289,6 @@ class ClassesUnmatched(InputError):
 @dataclass(eq=False)
 class ClassMapInvalid(InputError):
     code = "data.class_map_invalid"
-    template = (
-        "The class map names {name}, which is no class here: {path} has {found}, the model has {expected}. "
-        "Write CLASS OF THE IMAGES=CLASS OF THE MODEL."
-    )
     path: str
     name: str
     found: list[str]

@@ -220,6 +220,22 @@ declare namespace Wire {
     fingerprint: string | null;
     opened: number | null;
     record: string | null;
+    class_match: ClassMatch | null;
+  }
+
+  /** A checkpoint judged on several sites: each, what they show together, and what a local sample would change. */
+  interface SitesEvaluated extends Event {
+    type: "sites_evaluated";
+    checkpoint: string;
+    target_class: string | null;
+    threshold: number | null;
+    target_sensitivity: number | null;
+    internal_set: "test" | "validation" | null;
+    internal_n: number | null;
+    sites: SiteResult[];
+    pooled: Record<string, PooledFigure>;
+    notes: (Text | string)[];
+    record: string | null;
   }
 
   /** What is wrong with the images of a folder, the worst first, and every group of duplicates. */
@@ -739,6 +755,15 @@ declare namespace Wire {
     problem: Text | string | null;
   }
 
+  /** What classes labelled images were judged in, and how their own classes came to be these. */
+  interface ClassMatch {
+    class_names: string[];
+    of_model: string[][];
+    stands_for: Record<string, string>;
+    lacking: string[];
+    left_out: Record<string, number>;
+  }
+
   /** One of the runs compared. `curves`: one list for each figure, at most 200 epochs, the first and last among them. */
   interface ComparedRun {
     run: RunEntry;
@@ -788,6 +813,14 @@ declare namespace Wire {
     name: string;
     size: number;
     modified: string;
+  }
+
+  /** A mean over the images of a site and over those the model was validated on; the difference: site minus those. */
+  interface Drift {
+    name: "unlike" | "brightness" | "contrast" | "size";
+    site: number | null;
+    internal: number | null;
+    difference: Figure | null;
   }
 
   /** An exported model. */
@@ -884,6 +917,23 @@ declare namespace Wire {
     params: Record<string, any>;
   }
 
+  /** What labelled cases of a site would change: drawn by patient, used to fit, and kept out of all figures here. */
+  interface LocalSample {
+    share: number;
+    seed: number;
+    unit: "patient" | "image";
+    units: number;
+    positive_units: number;
+    images: number;
+    rest_units: number;
+    rest_images: number;
+    rest_positives: number;
+    positives_needed: number;
+    recalibration: Recalibration | null;
+    points: PointOnRest[];
+    fault: Text | null;
+  }
+
   /** What one model says of an image. `heat_map`: over the whole image, a PNG as a data URI, clear where it is cold. */
   interface ModelAnswer {
     model: string;
@@ -898,6 +948,30 @@ declare namespace Wire {
     difference: Figure;
     z: number | null;
     p_value: number | null;
+  }
+
+  /** An operating point judged on the images that a local sample left. Only the frozen one owes the sample nothing. */
+  interface PointOnRest {
+    kind: "frozen" | "refitted" | "recalibrated";
+    threshold: number;
+    sensitivity: Figure;
+    specificity: Figure;
+    brier: number | null;
+    calibration: Recalibration | null;
+  }
+
+  /** A figure over sites by a random-effects meta-analysis on the logit scale. `low` to `high`: where the mean over sites like these lies; the prediction interval: where a new site's figure does. */
+  interface PooledFigure {
+    sites: number;
+    value: number | null;
+    low: number | null;
+    high: number | null;
+    prediction_low: number | null;
+    prediction_high: number | null;
+    tau2: number | null;
+    i2: number | null;
+    lowest: number | null;
+    highest: number | null;
   }
 
   /** What was done to an image before the network saw it. `crop`: left, top, width and height in its pixels. */
@@ -921,6 +995,12 @@ declare namespace Wire {
     epochs: number | null;
     data: string | null;
     checkpoint: string | null;
+  }
+
+  /** logit(p) of the class in question becomes intercept + slope * logit(p). */
+  interface Recalibration {
+    intercept: number;
+    slope: number;
   }
 
   /** What the conformal sets and the novelty do on these cases. */
@@ -986,6 +1066,24 @@ declare namespace Wire {
   interface SettingImportance {
     setting: string;
     share: number | null;
+  }
+
+  /** A model on the images of one site. Figures by name as in an evaluation; differences: site minus internal. */
+  interface SiteResult {
+    data: string;
+    n: number;
+    patients: number | null;
+    counts: Record<string, number>;
+    class_match: ClassMatch;
+    figures: Record<string, Figure>;
+    internal: Record<string, Figure>;
+    differences: Record<string, Figure>;
+    drift: Drift[];
+    modalities: Record<string, number>;
+    modalities_learnt: string[];
+    local_sample: LocalSample | null;
+    record: string | null;
+    notes: (Text | string)[];
   }
 
   /** A file that is not used, and why. */
@@ -1127,6 +1225,7 @@ declare namespace Wire {
     crossval_complete: CrossvalComplete;
     seeds_complete: SeedsComplete;
     evaluation: Evaluation;
+    sites_evaluated: SitesEvaluated;
     audit: AuditDone;
     report_created: ReportCreated;
     comparison: Comparison;
