@@ -28,6 +28,7 @@ from breastai.domain.jobs import (
     Compare,
     ComparePredictions,
     Control,
+    CreateBackup,
     Crossval,
     DescribeImages,
     Evaluate,
@@ -41,6 +42,7 @@ from breastai.domain.jobs import (
     Predict,
     PreviewImage,
     Report,
+    RestoreBackup,
     Resume,
     ResumeStudy,
     RunJob,
@@ -49,6 +51,7 @@ from breastai.domain.jobs import (
     Train,
     TrainSeeds,
     Tune,
+    VerifyBackup,
     VerifyExport,
 )
 from breastai.domain.messages import encode_event, error_event
@@ -94,6 +97,9 @@ JOBS: dict[type[Job], str] = {
     AskExports: "breastai.predictor.uploaded_images:ask_exports",
     AskCheckpoints: "breastai.engine.inference.checkpoint_answers:ask_checkpoints",
     ShowErrors: "breastai.clinical.worst_errors:show_errors",
+    CreateBackup: "breastai.storage.backup_jobs:create_backup",
+    VerifyBackup: "breastai.storage.backup_jobs:verify_backup",
+    RestoreBackup: "breastai.storage.backup_jobs:restore_backup",
 }
 
 

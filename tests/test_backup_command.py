@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from breastai.cli import run
-from breastai.domain.config import Config
+from breastai.commands.run_job import check_records
+from breastai.domain.config import Config, parse_config
 from breastai.domain.events import TrainingStarted
+from breastai.domain.jobs import Resume
+from breastai.storage.backup_archive import create_backup
 from breastai.storage.journal import Journal
 from breastai.storage.workspace import Workspace
 
@@ -47,3 +50,30 @@ def test_interrupted_runs_are_listed_and_without_one_a_resume_says_so(
     journal.stamp(TrainingStarted(architecture="resnet50", epochs=5, class_names=["a", "b"], config=config))
     journal.close()
     assert run(["resume", "--list"]) == 0 and "run-1  0 of 5 epochs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"system": {"cluster": "ray://evil.example:10001", "processes": 2}}, "cluster.not_allowed"),
+        ({"system": {"cluster": "auto"}}, "cluster.not_allowed"),
+        ({"tracking": {"mlflow": "https://evil.example"}}, "tracking.not_allowed"),
+        ({"data": {"train_dir": "https://evil.example/train"}}, "store.not_allowed"),
+    ],
+)
+def test_a_record_from_elsewhere_is_not_gone_on_with_beyond_this_machine(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], values: dict[str, dict[str, str]], code: str
+) -> None:
+    """The record of a run or a study came in a backup that somebody sent: nothing it names is called."""
+    config = parse_config(values).model_dump(mode="json")
+    journal = Journal(workspace.journal_file("run-1"), "run-1", "default")
+    journal.stamp(TrainingStarted(architecture="resnet50", epochs=5, class_names=["a", "b"], config=config))
+    journal.close()
+    name = create_backup(workspace).path.name
+    workspace.journal_file("run-1").unlink()
+    assert run(["backup", "--restore", name]) == 0
+    capsys.readouterr()
+    assert run(["resume", "run-1", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["code"] == code
+    workspace.config_file.write_text(json.dumps(values))  # its owner's own say
+    check_records(Resume(workspace=str(workspace.root), run_id="run-1"))

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +14,7 @@ import breastai
 from breastai.clinical import image_audit as auditor
 from breastai.clinical import image_facts, shortcut_features
 from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
+from breastai.data.array_file import read_arrays
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
 from breastai.data.cases.run_folders import list_folders
@@ -200,11 +200,13 @@ def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
 
 def audited_thumbnails(record: AuditRecord, workspace: Workspace) -> dict[str, image_facts.Pixels]:
     """Return the thumbnails an audit made, by the hash of each image's content; none when they are gone."""
+    arrays = read_arrays(_thumbnails_file(record, workspace), ("hashes", "thumbnails"))
     try:
-        with np.load(_thumbnails_file(record, workspace), allow_pickle=False) as file:
-            hashes = [digest.decode() for digest in file["hashes"].tolist()]
-            return dict(zip(hashes, file["thumbnails"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        if arrays is None:
+            return {}
+        hashes, thumbnails = arrays
+        return dict(zip([digest.decode() for digest in hashes.tolist()], thumbnails, strict=True))
+    except (ValueError, AttributeError):
         return {}
 
 

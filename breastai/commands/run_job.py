@@ -9,9 +9,14 @@ from pathlib import Path
 from types import FrameType
 
 from breastai.commands.output import Output
+from breastai.domain.config import parse_config
 from breastai.domain.errors import MissingExtra, all_errors
 from breastai.domain.events import Error, Event, JobStopped, StudyStopped, TrainingStopped
 from breastai.domain.jobs import AnyJob, Need
+from breastai.server.access.allowed_paths import DataRoots
+from breastai.storage.held_back import own_settings
+from breastai.storage.run_config import recorded_configs
+from breastai.storage.workspace import Workspace
 
 STOPPED = 130
 # What a job with torch needs and the base install lacks.
@@ -29,6 +34,7 @@ def run_job(job: AnyJob, output: Output) -> int:
 
     A run that fails says why and then that it stopped; here the reason comes last, as for every other command.
     """
+    check_records(job)
     require_packages(_needed(job))
     from breastai.worker import perform
 
@@ -49,6 +55,25 @@ def run_job(job: AnyJob, output: Output) -> int:
         isinstance(last, TrainingStopped) and last.reason != "error"
     )
     return STOPPED if stopped else int(isinstance(last, TrainingStopped))
+
+
+def check_records(job: AnyJob) -> None:
+    """Raise where a record that the job goes by, perhaps of a backup from elsewhere, reaches beyond this machine.
+
+    What it may reach is what the workspace's config.json and the environment say, or --cluster.
+    """
+    workspace = Workspace.open(job.workspace)
+    configs = list(recorded_configs(workspace, job))
+    if not configs:
+        return
+    own = parse_config(own_settings(workspace.config_file))
+    allowed = DataRoots.of(workspace, own.server.data_roots, [*own.server.clusters, own.system.cluster or "local"])
+    allowed = allowed.with_configured(own)
+    chosen = getattr(job, "cluster", None) is not None
+    for config in configs:
+        if chosen:  # --cluster, in place of the recorded one
+            config = config.model_copy(update={"system": config.system.model_copy(update={"cluster": None})})
+        allowed.check_beyond(config)
 
 
 def exit_status(failure: Error) -> int:

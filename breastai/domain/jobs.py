@@ -75,6 +75,12 @@ class LightJob(Job):
     needs = frozenset()
 
 
+class BackupJob(LightJob):
+    """Work on backups, which may be large, in a light worker of its own; its last event is of `answer`'s type."""
+
+    answer: ClassVar[str]
+
+
 class Train(RunJob):
     """Train a new run. Relative paths in `config` are relative to the workspace."""
 
@@ -347,6 +353,33 @@ class ShowErrors(LightJob):
     run_id: str
 
 
+class CreateBackup(BackupJob):
+    """Back up the project; the latest `keep` backups stay."""
+
+    answer = "backup_created"
+
+    kind: Literal["create_backup"] = "create_backup"
+    keep: int = Field(5, ge=1)
+
+
+class VerifyBackup(BackupJob):
+    """Prove that every file in a backup is what was put in."""
+
+    answer = "backup_verified"
+
+    kind: Literal["verify_backup"] = "verify_backup"
+    name: str
+
+
+class RestoreBackup(BackupJob):
+    """Put a backup's files in their places."""
+
+    answer = "backup_restored"
+
+    kind: Literal["restore_backup"] = "restore_backup"
+    name: str
+
+
 AnyJob = Annotated[
     Train
     | Resume
@@ -371,7 +404,10 @@ AnyJob = Annotated[
     | VerifyExport
     | AskExports
     | AskCheckpoints
-    | ShowErrors,
+    | ShowErrors
+    | CreateBackup
+    | VerifyBackup
+    | RestoreBackup,
     Field(discriminator="kind"),
 ]
 JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)

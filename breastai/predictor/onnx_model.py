@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 from pydantic import Field, ValidationError, field_validator
 
+from breastai.clinical.apply_decision_rule import decide
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings, of_a_model
@@ -26,6 +27,12 @@ METADATA_KEY = "breastai"
 INPUT_NAME = "images"
 OUTPUT_NAME = "probabilities"
 NOVELTY_NAME = "novelty"
+
+# What is said in a file from anywhere: no export of ours comes near.
+_MOST_METADATA_CHARACTERS = 4 * 2**20
+_LARGEST_SIDE = 4096
+_SLACK = 1e-3
+_MOST_CLASSES = 1000
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -49,8 +56,8 @@ class ModelMetadata(Stored):
 
     notice: str = RESEARCH_USE
     architecture: str
-    class_names: list[str] = Field(min_length=2)
-    image_size: int = Field(ge=1)
+    class_names: list[Annotated[str, Field(max_length=200)]] = Field(min_length=2, max_length=_MOST_CLASSES)
+    image_size: int = Field(ge=1, le=_LARGEST_SIDE)
     preprocessing: PreprocessingSettings
     format: str = "onnx"
     checkpoint: str | None = None
@@ -58,7 +65,7 @@ class ModelMetadata(Stored):
     data_sha256: str | None = None
     decision: DecisionRule = DecisionRule()
     decision_fitted_on: str | None = None
-    members: list[EnsembleMember] = []
+    members: list[EnsembleMember] = Field([], max_length=_MOST_CLASSES)
     references: References | None = None
 
     @field_validator("preprocessing", mode="before")
@@ -97,7 +104,20 @@ class OnnxModel:
             raise ModelUnreadable(
                 path.as_posix(), Text("reason.onnx_runtime_cannot_load", {"reason": reason})
             ) from None
-        return cls(path, _read_metadata(path, session), session)
+        model = cls(path, _read_metadata(path, session), session)
+        model._try_decision()
+        return model
+
+    def _try_decision(self) -> None:
+        """Raise ModelUnreadable where the decision rule is of other classes than the model."""
+        classes = len(self.class_names)
+        try:
+            decide(self.decision, np.full((1, classes), 1 / classes), self.class_names, np.zeros(1), [None])
+        except Exception as error:  # whatever numbers that do not belong together lead to
+            raise self._faulty(f"decision: {type(error).__name__}") from None
+
+    def _faulty(self, fault: str) -> ModelUnreadable:
+        return ModelUnreadable(self.path.as_posix(), Text("reason.model_cannot_answer", {"fault": fault}))
 
     @property
     def class_names(self) -> list[str]:
@@ -140,7 +160,17 @@ class OnnxModel:
         # (N, S, S, 3) -> (N, 3, S, S)
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
         wanted = [OUTPUT_NAME, NOVELTY_NAME] if self.tells_novelty else [OUTPUT_NAME]
-        probabilities, *novelty = self.session.run(wanted, {INPUT_NAME: batch})
+        try:
+            probabilities, *novelty = (np.asarray(each) for each in self.session.run(wanted, {INPUT_NAME: batch}))
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            raise self._faulty(str(error).strip().partition("\n")[0][:200]) from None
+        expected = (len(images), len(self.class_names))
+        if probabilities.shape != expected or not np.issubdtype(probabilities.dtype, np.floating):
+            raise self._faulty(f"{probabilities.dtype} {list(probabilities.shape)}, expected {list(expected)}")
+        if not ((probabilities >= -_SLACK) & (probabilities <= 1 + _SLACK)).all():  # a NaN is neither
+            raise self._faulty("no probabilities between 0 and 1")
+        if novelty and novelty[0].shape != (len(images),):
+            raise self._faulty(f"novelty {list(novelty[0].shape)}")
         return Answer(probabilities, novelty[0] if novelty else None)
 
     def replay(self) -> Replayed:
@@ -155,9 +185,9 @@ class OnnxModel:
             references.seed,
             references.side,
         )
-        found = join_outputs([self.answer(images[number : number + 1]) for number in range(len(images))])
-        if found.probabilities.shape[1] != len(references.probabilities[0]):
+        if any(len(row) != len(self.class_names) for row in references.probabilities):
             raise ModelUnreadable(self.path.as_posix(), Text("reason.reference_answers_other_classes"))
+        found = join_outputs([self.answer(images[number : number + 1]) for number in range(len(images))])
         return compare_references(references, images, found)
 
     def verify(self) -> Replayed:
@@ -179,10 +209,13 @@ def _read_metadata(path: Path, session: Any) -> ModelMetadata:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise ModelUnreadable(path.as_posix(), Text("reason.not_exported_breastai"))
+    if len(text) > _MOST_METADATA_CHARACTERS:
+        damage = {"place": METADATA_KEY, "fault": f"{len(text)} > {_MOST_METADATA_CHARACTERS}"}
+        raise ModelUnreadable(path.as_posix(), Text("reason.metadata_damaged", damage))
     try:
         metadata = ModelMetadata.model_validate_json(text)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
+        fault = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, fault["loc"]))
         raise ModelUnreadable(
             path.as_posix(), Text("reason.metadata_damaged", {"place": place, "fault": fault["msg"]})

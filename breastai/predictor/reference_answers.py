@@ -5,6 +5,7 @@ No patient's pixels leave in a model: whoever has the file draws the same phanto
 
 import hashlib
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,9 @@ class References(Stored):
     seed: int = SEED
     side: int = Field(SIDE, ge=32, le=2048)
     images_sha256: str
-    probabilities: list[list[float]] = Field(min_length=1, max_length=64)
+    probabilities: list[Annotated[list[float], Field(min_length=1, max_length=1000)]] = Field(
+        min_length=1, max_length=64
+    )
     allowed_difference: float = Field(gt=0)
     novelty: list[float] | None = Field(None, max_length=64)
     allowed_novelty_difference: float = Field(1e-3, gt=0)

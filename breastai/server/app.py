@@ -183,6 +183,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         rest_port = await _open_rest(stack, options, services, access, refusals, protection)
         stack.push_async_callback(services.runner.close, SHUTDOWN_WITHIN_S)
         stack.push_async_callback(services.light.close)
+        stack.push_async_callback(services.archivist.close)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
         if services.data_roots.beyond:
             LOG.info(

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from breastai.domain.errors import BreastAIError
-from breastai.domain.jobs import Job
+from breastai.domain.events import BackupCreated
+from breastai.domain.jobs import CreateBackup, Job
 from breastai.server.jobs.job_queue import Interrupted
 from breastai.server.logs.server_log import LOG
 from breastai.server.requests.job_requests import resume_job
 from breastai.server.requests.study_requests import resume_study_job
 from breastai.server.services import Services, workspace_config
-from breastai.storage.backup_archive import backup_event, backup_is_due, create_backup
+from breastai.storage.backup_archive import backup_is_due
 from breastai.storage.interrupted_runs import (
     interrupted_runs,
     interrupted_study,
@@ -92,6 +93,10 @@ async def _back_up_if_due(services: Services) -> None:
     if not storage.backup_every_hours:
         return
     if await asyncio.to_thread(backup_is_due, services.workspace, storage.backup_every_hours):
-        made = await asyncio.to_thread(create_backup, services.workspace, storage.backups_kept)
-        services.hub.broadcast(backup_event(made, services.workspace, SESSION))
-        LOG.info("backed up to %s", made.path.name)
+        job = CreateBackup(workspace=str(services.workspace.root), keep=storage.backups_kept)
+        made = await services.archivist.ask(job)
+        if not isinstance(made, BackupCreated):
+            LOG.warning("the scheduled backup failed: %s", getattr(made, "message", made.type))
+            return
+        services.hub.broadcast(made.model_copy(update={"session_id": SESSION}))
+        LOG.info("backed up to %s", made.path)

@@ -20,6 +20,8 @@ from breastai.storage.runs import RunSummaries
 from breastai.storage.workspace import Workspace
 
 _MOST_SESSIONS = 100
+# Less than a request may take, so that its worker has ended when it is answered.
+_BACKUP_WITHIN_S = 590.0
 
 
 class Sessions:
@@ -54,6 +56,7 @@ class Services:
     queue: JobQueue
     runs: RunSummaries
     light: PreviewWorker
+    archivist: PreviewWorker
     handed: Uploads
     token_required: bool = False
     turns: FairQueue = field(default_factory=FairQueue)
@@ -72,6 +75,9 @@ class Services:
         hub = Broadcaster(latest_state)
         runner = JobRunner(workspace, supervisor, hub)
         light = PreviewWorker(supervisor.command, workspace.logs_dir / "light_worker.log")
+        archivist = PreviewWorker(
+            supervisor.command, workspace.logs_dir / "backup_worker.log", answer_s=_BACKUP_WITHIN_S
+        )
         queue = JobQueue(workspace, data_roots, runner, hub, sessions.get)
         return cls(
             workspace,
@@ -83,6 +89,7 @@ class Services:
             queue,
             RunSummaries(workspace),
             light,
+            archivist,
             Uploads(workspace),
             token_required,
         )

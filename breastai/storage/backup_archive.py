@@ -160,14 +160,14 @@ def backup_is_due(workspace: Workspace, every_hours: float) -> bool:
 
 def verify_backup(workspace: Workspace, name: str) -> Backup:
     """Return the backup called `name` once each file in it has proved whole; raise BackupNotFound or BackupDamaged."""
-    path = _find(workspace, name)
+    path = find_backup(workspace, name)
     contents = _verified(path, path.name)
     return Backup(path, path.stat().st_size, contents.created, tuple(contents.files))
 
 
 def delete_backup(workspace: Workspace, name: str) -> str:
     """Delete the backup called `name` and return its file's name; raise BackupNotFound."""
-    path = _find(workspace, name)
+    path = find_backup(workspace, name)
     path.unlink(missing_ok=True)
     return path.name
 
@@ -181,7 +181,7 @@ def restore_backup(workspace: Workspace, name: str) -> Restored:
     config.json alone. How often images were judged is never lowered. A run that goes on meanwhile, or whose study does,
     is not touched: RunLocked. Nothing is written outside the workspace, not through a link either: WorkspaceUnusable.
     """
-    path = _find(workspace, name)
+    path = find_backup(workspace, name)
     contents = _verified(path, path.name)
     if sum(file.size_bytes for file in contents.files) > shutil.disk_usage(workspace.root).free:
         raise DiskFull(path.name)
@@ -215,8 +215,8 @@ def restore_backup(workspace: Workspace, name: str) -> Restored:
     return Restored(put_back, beyond)
 
 
-def _find(workspace: Workspace, name: str) -> Path:
-    """Return the backup `name`, looked up among those that exist."""
+def find_backup(workspace: Workspace, name: str) -> Path:
+    """Return the backup `name`, looked up among those that exist; raise BackupNotFound."""
     known = {path.name: path for path in list_backups(workspace)}
     wanted = name.replace("\\", "/").removeprefix("backups/")
     if wanted not in known:

@@ -1,11 +1,14 @@
 """The configuration of a run or a job: its own, or the one that what it goes on with began with."""
 
+import contextlib
+from collections.abc import Iterator
+
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, CheckpointNotFound
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Job
 from breastai.domain.stored_config import stored_config
-from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, read_manifest
+from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
 from breastai.storage.journal import read_events
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
@@ -39,3 +42,26 @@ def find_job_config(workspace: Workspace, job: Job) -> Config | None:
         return stored_config(read_study(workspace, job.held).config)
     except BreastAIError:
         return None
+
+
+def recorded_configs(workspace: Workspace, job: Job) -> Iterator[Config]:
+    """Yield each configuration that a job works by and that was not given with it: of journals, studies, checkpoints.
+
+    Such a record may have come in a backup or a copied folder. What can't be read the job itself tells of.
+    """
+    if not job.begins and job.held is not None:
+        config = find_job_config(workspace, job)
+        if config is not None:
+            yield config
+        if job.holds == "run_id":
+            for kind in checkpoint_kinds(workspace, job.held):
+                yield from _manifest_config(workspace, f"{job.held}/{kind}")
+    for field in ("checkpoint", "first", "second", "run_id"):
+        name = getattr(job, field, None)
+        if isinstance(name, str) and not (field == "run_id" and job.holds == "run_id"):
+            yield from _manifest_config(workspace, name)
+
+
+def _manifest_config(workspace: Workspace, name: str) -> Iterator[Config]:
+    with contextlib.suppress(BreastAIError, OSError):
+        yield read_manifest(find_checkpoint(workspace, name)).config

@@ -270,3 +270,66 @@ def test_names_folders_and_patterns_become_files(folder: Path, wanted: list[str]
 def test_a_name_without_a_file_is_refused(folder: Path) -> None:
     with pytest.raises(ImageUnreadable, match=r"none\.png"):
         image_files(["b.png", "none.png"], folder)
+
+
+REFERENCES = {"images_sha256": "", "allowed_difference": 1.0}
+POINT = {"class_name": "absent", "threshold": 0.5, "target_sensitivity": 0.9, "positives": 1, "positives_needed": 1}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"image_size": 40_000},
+        {"references": REFERENCES | {"probabilities": [[0.5, 0.5]] * 65}},
+        {"references": REFERENCES | {"probabilities": [[0.5] * 5_000]}},
+        {"class_names": ["dark", "b" * 10_000]},
+        {"of_a_later_version": "x" * (5 * 2**20)},
+        {"decision": {"operating_point": POINT | {"sensitivity": None, "specificity": None}}},
+        {"decision": {"conformal": {"error_rate": 0.1, "thresholds": [0.1] * 9, "by_class": True}}},
+        {"preprocessing": {"clahe": False, "output_size": 10**9, "resize": "endless"}},
+    ],
+)
+def test_what_a_foreign_model_says_of_itself_costs_nothing_and_is_told(
+    tmp_path: Path, hostile: dict[str, object]
+) -> None:
+    with pytest.raises(ModelUnreadable):
+        OnnxModel.open(brightness_model(tmp_path / "m.onnx", METADATA | hostile))
+
+
+def foreign_graph(path: Path, operation: str, shape: list[int | str], **attributes: Any) -> Path:
+    """Write a model that does one operation with the images and calls that its probabilities."""
+    graph = helper.make_graph(
+        [helper.make_node(operation, ["images"], ["probabilities"], **attributes)],
+        "foreign",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, "height", "width"])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    helper.set_model_props(model, {METADATA_KEY: json.dumps(METADATA)})
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("operation", "attributes"),
+    [("Identity", {}), ("Flatten", {}), ("Log", {}), ("DepthToSpace", {"blocksize": 7})],
+)
+def test_whatever_a_foreign_graph_answers_it_is_told_as_a_model_that_can_not_be_used(
+    tmp_path: Path, operation: str, attributes: dict[str, int]
+) -> None:
+    path = foreign_graph(
+        tmp_path / "m.onnx", operation, ["n", "c"] if operation == "Flatten" else list("nchw"), **attributes
+    )
+    with pytest.raises(ModelUnreadable):
+        OnnxModel.open(path).predict(np.zeros((1, SIDE, SIDE, 3), np.uint8))
+
+
+def test_not_a_number_is_no_probability(tmp_path: Path) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx"))
+    broken = onnx.load(tmp_path / "m.onnx")
+    broken.graph.initializer[1].CopyFrom(onnx.numpy_helper.from_array(np.full(2, np.nan, np.float32), "bias"))
+    onnx.save(broken, tmp_path / "nan.onnx")
+    images = np.zeros((1, SIDE, SIDE, 3), np.uint8)
+    assert np.isfinite(model.predict(images)).all()
+    with pytest.raises(ModelUnreadable, match="can’t answer"):
+        OnnxModel.open(tmp_path / "nan.onnx").predict(images)

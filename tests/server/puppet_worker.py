@@ -40,4 +40,8 @@ def main(port: int) -> None:
             tell(child=child.pid)
 
 
+if "--light" in sys.argv:  # looks at files as the real one does
+    from breastai.worker import main as light_worker
+
+    sys.exit(light_worker(["--light"]))
 main(int(sys.argv[1]))

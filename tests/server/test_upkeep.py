@@ -1,14 +1,17 @@
 """What the server does unasked, and what it offers: interrupted runs, scheduled backups."""
 
+import asyncio
 import contextlib
 import json
 import os
+import sys
 
 import pytest
 
 from breastai.domain.config import Config
 from breastai.domain.events import Log, TrainingStarted, TrainingStopped
 from breastai.server import background_tasks
+from breastai.server.jobs import preview_worker
 from breastai.storage.backup_archive import backup_is_due, create_backup, list_backups
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease
@@ -91,6 +94,25 @@ def test_a_run_whose_worker_still_saves_is_waited_for(play, workspace, monkeypat
     with contextlib.ExitStack() as held:
         held.enter_context(Lease(workspace).take("run-1"))
         play(story)
+
+
+HANGS = (sys.executable, "-c", "import signal; signal.pause()")
+
+
+def test_a_backup_made_to_last_holds_up_neither_the_server_nor_its_end(play, workspace, monkeypatch):
+    monkeypatch.setattr(preview_worker, "_END_WITHIN_S", 0.2)
+    name = create_backup(workspace).path.name
+
+    async def story(stage):
+        script = await stage.connect()
+        for kind in ("verify_backup", "restore_backup"):
+            await script.send(kind, name=name)
+        await script.send("create_backup")
+        assert (await script.ask("ping"))["type"] == "pong"
+        while stage.services.archivist.worker_pid is None:  # noqa: ASYNC110 - nothing tells of its start
+            await asyncio.sleep(0.01)
+
+    play(story, worker_command=HANGS)
 
 
 def test_backups_are_listed_verified_and_restored_by_request(play, workspace):

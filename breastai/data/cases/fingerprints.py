@@ -5,7 +5,6 @@ its patient. No name, and no patient that could be found without the project's s
 """
 
 import io
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from breastai.data.array_file import read_arrays
 from breastai.data.cases.cases import Cases
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.decoders.decoder_table import decode
@@ -63,17 +63,19 @@ class Fingerprints:
 
 def read_fingerprints(path: Path) -> Fingerprints | None:
     """Return the fingerprints in a file; None without one that can be read."""
+    arrays = read_arrays(path, ("hashes", "parts", "thumbnails", "patients", "salt_mark"))
+    if arrays is None:
+        return None
+    hashes, parts, thumbnails, patients, salt_mark = arrays
     try:
-        with np.load(path, allow_pickle=False) as file:
-            patients = _texts(file["patients"])
-            found = Fingerprints(
-                hashes=_texts(file["hashes"]),
-                parts=_texts(file["parts"]),
-                thumbnails=file["thumbnails"],
-                patients=patients or None,
-                salt_mark=file["salt_mark"].item().decode(),
-            )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        found = Fingerprints(
+            hashes=_texts(hashes),
+            parts=_texts(parts),
+            thumbnails=thumbnails,
+            patients=_texts(patients) or None,
+            salt_mark=salt_mark.item().decode(),
+        )
+    except (ValueError, AttributeError, TypeError):  # arrays of other kinds
         return None
     lengths = {len(found.hashes), len(found.parts), len(found.thumbnails), len(found.patients or found.hashes)}
     return found if len(lengths) == 1 and found.thumbnails.ndim == 3 else None

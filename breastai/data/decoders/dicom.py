@@ -15,8 +15,8 @@ from pydicom.uid import JPEGExtended12Bit
 from breastai.data.decoders.bit_depth import DEEP_BITS, BitDepth, bits_needed
 from breastai.data.decoders.decoder import Decoded
 from breastai.data.decoders.dicom_display import Display, Rescale, Table, Window, display_of, value_of, whole
-from breastai.data.decoders.dicom_file import read_dataset
-from breastai.data.pixels import MAX_PIXELS, Pixels, too_large
+from breastai.data.decoders.dicom_file import Inflated, read_dataset, stream_size
+from breastai.data.pixels import MAX_PIXELS, Pixels, in_rows, room_for, too_large
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
 
@@ -47,6 +47,8 @@ def decode_dicom(content: bytes, name: str, number: int | None = None, bit_depth
     """
     try:
         dataset = read_dataset(content)
+    except Inflated as error:
+        raise ImageUnreadable(name, error.reason) from None
     except Exception as error:  # a damaged file makes the parser raise whatever its bytes lead to
         raise ImageUnreadable(name, Text("reason.not_readable_dicom_file", {"error": type(error).__name__})) from None
     rows, columns = (whole(dataset, key) or 0 for key in ("Rows", "Columns"))
@@ -55,6 +57,17 @@ def decode_dicom(content: bytes, name: str, number: int | None = None, bit_depth
     if rows * columns > MAX_PIXELS:
         raise ImageUnreadable(name, too_large(columns, rows))
     frames = _complete(dataset)
+    with room_for(_frame_bytes(dataset), name):
+        return _decoded_frame(dataset, name, number, bit_depth, frames)
+
+
+def _frame_bytes(dataset: Dataset) -> int:
+    """Return what a frame takes once it is decoded and its table of colours applied, by its attributes."""
+    samples = 3 if dataset.PhotometricInterpretation == "PALETTE COLOR" else int(dataset.SamplesPerPixel)
+    return int(dataset.Rows) * int(dataset.Columns) * samples * max(1, int(dataset.BitsAllocated) // 8)
+
+
+def _decoded_frame(dataset: Dataset, name: str, number: int | None, bit_depth: BitDepth, frames: int) -> Decoded:
     index = frames // 2 if number is None or frames == 1 else number - 1
     values = _frame(dataset, name, index, frames)
     photometric = str(dataset.PhotometricInterpretation)
@@ -134,6 +147,7 @@ def _decoded(dataset: Dataset, index: int) -> npt.NDArray[Any]:
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_encapsulated:
         return pixel_array(dataset, index=index)
+    _check_stream(get_frame(dataset.PixelData, index, number_of_frames=int(dataset.NumberOfFrames)), dataset)
     if syntax == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
         return _twelve_bit_jpeg(dataset, index)
     available = get_decoder(syntax).available_plugins
@@ -145,6 +159,14 @@ def _decoded(dataset: Dataset, index: int) -> npt.NDArray[Any]:
             except Exception as error:  # plugins raise whatever the bytes make them
                 fault = error
     raise fault
+
+
+def _check_stream(stream: bytes, dataset: Dataset) -> None:
+    """Raise ValueError for a stream that says it is larger than its header does: a decoder goes by the stream."""
+    size = stream_size(stream)
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if size is not None and size[0] * size[1] > max(4 * rows * columns, 1 << 20):
+        raise ValueError(f"the stream has {size[0]} x {size[1]} pixels, its header {columns} x {rows}")
 
 
 def _twelve_bit_jpeg(dataset: Dataset, index: int) -> npt.NDArray[Any]:
@@ -191,7 +213,7 @@ def _by_table(values: npt.NDArray[Any], shown: Callable[[npt.NDArray[Any]], Pixe
     """Return shown(values), worked out once for each value that may occur: a mammogram has 14 million pixels."""
     low, high = int(values.min()), int(values.max())
     if not np.issubdtype(values.dtype, np.integer) or high - low >= 1 << 16:
-        return shown(values)
+        return in_rows(values, shown)
     table = shown(np.arange(low, high + 1, dtype=np.int64))
     pixels: Pixels = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), _ROWS):  # an index takes eight bytes a pixel
@@ -251,7 +273,11 @@ def _to_8_bits_of(values: npt.NDArray[Any], bits: int | None = None) -> Pixels:
     largest = (1 << (bits or values.dtype.itemsize * 8)) - 1
     if largest == 255:
         return values.astype(np.uint8)
-    return np.rint(np.clip(values.astype(np.float64) / largest, 0, 1) * 255).astype(np.uint8)
+
+    def scaled(rows: npt.NDArray[Any]) -> Pixels:
+        return np.rint(np.clip(rows.astype(np.float64) / largest, 0, 1) * 255).astype(np.uint8)
+
+    return in_rows(values, scaled)
 
 
 def decoded_frames(dataset: Dataset, name: str) -> Iterator[npt.NDArray[Any]]:
@@ -261,4 +287,6 @@ def decoded_frames(dataset: Dataset, name: str) -> Iterator[npt.NDArray[Any]]:
     """
     frames = _complete(dataset)
     for index in range(frames):
-        yield _frame(dataset, name, index, frames)
+        with room_for(_frame_bytes(dataset), name):
+            values = _frame(dataset, name, index, frames)
+        yield values

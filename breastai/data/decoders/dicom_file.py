@@ -8,11 +8,13 @@ import io
 import logging
 import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breastai.data.decoders.file_content import BEGINNING_BYTES, read_beginning
+from breastai.data.decoders.file_content import BEGINNING_BYTES, MAX_FILE_BYTES, read_beginning
+from breastai.domain.text import Text
 
 if TYPE_CHECKING:  # pydicom takes time to import, and few need it
     from pydicom.dataset import Dataset
@@ -34,6 +36,10 @@ _JPEG_FRAMES = {
     0xC3: "1.2.840.10008.1.2.4.70",
     0xF7: "1.2.840.10008.1.2.4.81",
 }
+
+# Deflated explicit little endian, and the same of JPIP; what deflate makes of a blank image is believed up to a ratio.
+_DEFLATED = (b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.8.1")
+_SMALL_INFLATED_BYTES, _MOST_RATIO, _INFLATED_AT_ONCE_BYTES = 2**26, 200, 2**20
 
 # pydicom remarks on attributes that do not follow the standard, as warnings and to its log, some with their values; the
 # pixels do not depend on them, and no log of ours holds a patient's attribute.
@@ -78,7 +84,9 @@ def read_dataset(content: bytes) -> "Dataset":
     """Return the data set in `content`, with a transfer syntax; raise whatever its bytes make the parser raise."""
     import pydicom
 
-    dataset = pydicom.dcmread(io.BytesIO(_readable(content)), force=True)
+    content = _readable(content)
+    check_inflated(content)
+    dataset = pydicom.dcmread(io.BytesIO(content), force=True)
     if not dataset.file_meta.get("TransferSyntaxUID"):
         dataset.file_meta.TransferSyntaxUID = pydicom.uid.UID(_syntax_of(dataset))
     _ = dataset.file_meta.TransferSyntaxUID.name
@@ -97,9 +105,69 @@ def read_header(source: Path | bytes, tags: Sequence[str]) -> "Dataset | None":
             beginning = read_beginning(source)
             if _readable(beginning) is not beginning:
                 where = io.BytesIO(_readable(source.read_bytes()))
+        check_inflated(where)
         return pydicom.dcmread(where, stop_before_pixels=True, force=True, specific_tags=list(tags))
     except Exception:  # a damaged file makes the parser raise whatever its bytes lead to
         return None
+
+
+class Inflated(Exception):
+    """A deflated data set that unpacks to more than a file may have: `reason` says so."""
+
+    def __init__(self, size_bytes: int) -> None:
+        sizes = {"size_mib": size_bytes >> 20, "most_mib": MAX_FILE_BYTES >> 20}
+        super().__init__("a deflated data set without an end")
+        self.reason = Text("reason.too_many_bytes_decoded", sizes)
+
+
+def check_inflated(source: Path | io.BytesIO | bytes) -> None:
+    """Raise Inflated for a deflated data set of more than 1 GiB, or of more than 200 times its size; hold none of it."""
+    start = _deflated_from(read_beginning(source) if isinstance(source, Path) else _bytes_of(source)[:BEGINNING_BYTES])
+    if start is None:
+        return
+    content = source.read_bytes() if isinstance(source, Path) else _bytes_of(source)
+    most = min(MAX_FILE_BYTES, max(_SMALL_INFLATED_BYTES, _MOST_RATIO * len(content)))
+    inflating, size, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, content[start:]
+    while rest and not inflating.eof:
+        size += len(inflating.decompress(rest, _INFLATED_AT_ONCE_BYTES))
+        rest = inflating.unconsumed_tail
+        if size > most:
+            raise Inflated(size)
+
+
+def _bytes_of(source: io.BytesIO | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.getvalue()
+
+
+def _deflated_from(beginning: bytes) -> int | None:
+    """Return where the deflated data set of a file begins; None where it is not deflated."""
+    place = _MAGIC_PLACE + 4 if beginning[_MAGIC_PLACE : _MAGIC_PLACE + 4] == _MAGIC else 0
+    deflated = False
+    while beginning[place : place + 2] == b"\x02\x00" and place + 8 <= len(beginning):
+        is_long = beginning[place + 4 : place + 6] in (b"OB", b"UN")
+        head = 12 if is_long else 8
+        length = int.from_bytes(beginning[place + head - (4 if is_long else 2) : place + head], "little")
+        if beginning[place + 2 : place + 4] == b"\x10\x00":
+            deflated = beginning[place + head : place + head + length].strip(b"\0 ") in _DEFLATED
+        place += head + length
+    return place if deflated else None
+
+
+def stream_size(stream: bytes) -> tuple[int, int] | None:
+    """Return columns and rows that a JPEG or JPEG 2000 stream says it has; None of any other, and where it does not say."""
+    if stream[:4] == _JPEG_2000 and len(stream) >= 24:  # SIZ: the grid, from its offset
+        width, height, left, top = struct.unpack(">4I", stream[8:24])
+        return width - left, height - top
+    if not stream.startswith(b"\xff\xd8"):
+        return None
+    place = 2
+    while place + 9 <= len(stream) and stream[place] == 0xFF:
+        marker = stream[place + 1]
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
+            rows, columns = struct.unpack(">HH", stream[place + 5 : place + 9])
+            return columns, rows
+        place += 2 + int.from_bytes(stream[place + 2 : place + 4], "big")
+    return None
 
 
 def _readable(content: bytes) -> bytes:

@@ -8,6 +8,7 @@ colour with 16 bits, after Pillow has found the file sound.
 import io
 import warnings
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ from breastai.data.decoders.bit_depth import BitDepth, bits_needed, to_8_bits
 from breastai.data.decoders.decoder import Decoded, Decoder, FileHeader, Source
 from breastai.data.decoders.device_names import device_name
 from breastai.data.decoders.image_pages import page_numbers, turn_to_page
-from breastai.data.pixels import MAX_PIXELS, Pixels, too_large
+from breastai.data.pixels import MAX_PIXELS, Pixels, in_rows, room_for, too_large
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
 
@@ -91,6 +92,22 @@ def decode_raster(content: bytes, name: str, number: int | None, bit_depth: BitD
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageUnreadable(name, too_large(width, height))
+    with room_for(_decoded_bytes(image), name):
+        return Decoded(*_loaded(content, image, name, bit_depth), pages)
+
+
+def _decoded_bytes(image: Image.Image) -> int:
+    """Return what an opened image takes once it is decoded, as Pillow or OpenCV hold it."""
+    width, height = image.size
+    deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    samples = {"RGB": 4, "L": 1, "1": 1, "LA": 4, "PA": 4, "P": 1, "I;16": 1}.get(image.mode, 4)
+    if "transparency" in image.info:
+        samples = 4
+    return width * height * samples * (2 if deep and image.mode != "I" else 1)
+
+
+def _loaded(content: bytes, image: Image.Image, name: str, bit_depth: BitDepth) -> tuple[Pixels, int | None]:
+    """Return the pixels of an opened image, and how many bits they need where the file does not say it."""
     # Asked before loading, which forgets it.
     sixteen_bits = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     is_misread = _ycbcr_taken_for_rgbx(image)
@@ -109,7 +126,7 @@ def decode_raster(content: bytes, name: str, number: int | None, bit_depth: BitD
             pixels, own_bits = _from_integers(image, sixteen_bits, name, bit_depth)
         else:
             pixels = _pixels(image, name)
-    return Decoded(pixels, own_bits, pages)
+    return pixels, own_bits
 
 
 def _in_8_bits(values: npt.NDArray[np.integer], bit_depth: BitDepth) -> tuple[Pixels, int]:
@@ -182,10 +199,11 @@ def _deep_colour(content: bytes, image: Image.Image, name: str) -> npt.NDArray[n
     values = mats[0] if found and mats else None
     if values is None or values.dtype != np.uint16 or values.ndim != 3:
         raise ImageUnreadable(name, Text("reason.kind_16_bit_colour"))
-    if values.shape[2] == 4:
-        alpha = values[:, :, 3:].astype(np.float32) / 65535
-        values = np.rint(values[:, :, :3] * alpha)
-    colours = np.asarray(values[:, :, ::-1], dtype=np.uint16)
+    colours = np.empty((*values.shape[:2], 3), np.uint16)
+    for row, rows in enumerate(values):
+        if values.shape[2] == 4:
+            rows = np.rint(rows[:, :3] * (rows[:, 3:].astype(np.float32) / 65535))
+        colours[row] = rows[:, ::-1]
     if image.format == "PNG":  # OpenCV turns TIFF by itself
         colours = _turned(colours, image.getexif().get(0x0112, 1))
     return colours
@@ -228,6 +246,10 @@ def _pixels(image: Image.Image, name: str) -> Pixels:
 
 
 def _over_black(pixels: Pixels) -> Pixels:
+    return in_rows(pixels, _row_over_black)
+
+
+def _row_over_black(pixels: npt.NDArray[Any]) -> Pixels:
     alpha = pixels[:, :, 3:].astype(np.uint16)
     return ((pixels[:, :, :3] * alpha + 127) // 255).astype(np.uint8)
 
@@ -252,7 +274,7 @@ def _from_floats(values: npt.NDArray[np.float32], name: str) -> Pixels:
             name,
             Text("reason.floating_point_values_run", {"low": low, "high": high}),
         )
-    return np.rint(values * 255).astype(np.uint8)
+    return in_rows(values, lambda rows: np.rint(rows * 255).astype(np.uint8))
 
 
 def _frames(source: Source) -> list[int]:

@@ -94,6 +94,14 @@ class DataRoots:
         self.check_config(config)
         self._check_tracker(config)
 
+    def check_beyond(self, config: Config) -> None:
+        """Check what a recorded configuration would reach beyond this machine; folders are as its user may read them."""
+        for path in filter(is_remote, _paths(config)):
+            self.check(path)
+        if config.system.cluster not in (None, "local", *self.clusters):
+            raise ClusterNotAllowed(str(config.system.cluster))
+        self._check_tracker(config)
+
     def check_saved(self, config: Config, before: Sequence[Config]) -> None:
         """Check what a configuration that is to be kept says beyond those `before` it, as that of a run.
 

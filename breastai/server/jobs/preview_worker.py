@@ -1,4 +1,4 @@
-"""The light worker: looks at images for the page while a run goes on. Started when asked for, ended when idle."""
+"""The light worker: looks at images, or at backups, while a run goes on. Started when asked for, ended when idle."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from breastai.domain.errors import BreastAIError, TooManyRequests, WorkerSilent
 from breastai.domain.events import Event, ends_job
-from breastai.domain.jobs import Job
+from breastai.domain.jobs import BackupJob, Job
 from breastai.domain.messages import error_event
 from breastai.server.jobs import worker_exit
 from breastai.server.jobs.process_tree import kill_group, spawn_options
@@ -36,7 +36,7 @@ def _passed_over(event: Event) -> None:
 
 
 class PreviewWorker:
-    """One per server. Jobs are done one after the other, in the order they come."""
+    """Jobs are done one after the other, in the order they come: a server has one for images, one for backups."""
 
     def __init__(
         self, command: Sequence[str], log_file: Path, idle_s: float = _IDLE_S, answer_s: float = _ANSWER_WITHIN_S
@@ -61,6 +61,8 @@ class PreviewWorker:
         self._waiting += 1
         try:
             async with self._turn:
+                if self._closed:  # meanwhile
+                    raise TooManyRequests(MOST_WAITING)
                 if self._idle is not None:
                     self._idle.cancel()
                 answer = await self._answer(job, told)
@@ -70,12 +72,20 @@ class PreviewWorker:
             self._waiting -= 1
 
     async def close(self) -> None:
-        """End the worker."""
+        """End the worker; a job that takes longer than some seconds yet is ended with it."""
         self._closed = True
         if self._idle is not None:
             self._idle.cancel()
-        async with self._turn:
+        try:
+            await asyncio.wait_for(self._turn.acquire(), _END_WITHIN_S)
+        except TimeoutError:
+            if self._worker is not None:
+                kill_group(self._worker.process.pid, self._worker.started)
+            await self._turn.acquire()
+        try:
             await self._end()
+        finally:
+            self._turn.release()
         if self._ending:
             await asyncio.wait(self._ending)
 
@@ -89,7 +99,7 @@ class PreviewWorker:
                     worker.process.stdin.write(job.model_dump_json().encode() + b"\n")
                     await worker.process.stdin.drain()
                 while (event := await next_event(worker.process)) is not None:
-                    if ends_job(event):
+                    if ends_job(event) or (isinstance(job, BackupJob) and event.type == job.answer):
                         answered = True
                         return event
                     told(event)

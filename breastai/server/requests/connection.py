@@ -10,7 +10,7 @@ from breastai import __version__
 from breastai.domain import catalog
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
-from breastai.domain.events import ConnectionEstablished, DisconnectAck, Pong
+from breastai.domain.events import ConnectionEstablished, DisconnectAck, Error, Pong
 from breastai.domain.messages import decode_request, error_event, request_id_of
 from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
@@ -100,6 +100,8 @@ async def answer(services: Services, client: Client, request: Request) -> None:
             event = await HANDLERS[type(request)](services, client, request)
         if event is None:
             return
+        if isinstance(event, Error):  # a light worker's
+            outcome = event.code
         event = event.model_copy(update={"session_id": request.session_id})
         if isinstance(event, Pong):
             services.hub.send(client, event.model_copy(update={"request_id": request.request_id}))

@@ -52,7 +52,7 @@ from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services, workspace_config
 from breastai.storage import checkpoints
 from breastai.storage.interrupted_runs import resumable_run
-from breastai.storage.run_config import read_run_config
+from breastai.storage.run_config import read_run_config, recorded_configs
 
 AJob = TypeVar("AJob", bound=Job)
 QueueableRequest = (
@@ -114,7 +114,10 @@ def resume_job(services: Services, name: str, session_id: str, epochs: int | Non
     run_id = resumable_run(workspace, name)
     # A run begun from the command line may use folders this server may not read.
     services.data_roots.check_run(read_run_config(workspace, run_id))
-    return Resume(workspace=str(workspace.root), session_id=session_id, run_id=run_id, epochs=epochs)
+    job = Resume(workspace=str(workspace.root), session_id=session_id, run_id=run_id, epochs=epochs)
+    for config in recorded_configs(workspace, job):  # and its checkpoints may say otherwise than its journal
+        services.data_roots.check_run(config)
+    return job
 
 
 @handles(ResumeTraining)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
+from breastai.domain import jobs
 from breastai.domain.errors import CheckpointInUse
 from breastai.domain.events import (
     BackupDeleted,
@@ -175,8 +176,7 @@ async def system_diagnostics(services: Services, client: Client, request: GetSys
 @handles(CreateBackup)
 async def create_backup(services: Services, client: Client, request: CreateBackup) -> Event:
     keep = (await asyncio.to_thread(workspace_config, services.workspace)).storage.backups_kept
-    made = await asyncio.to_thread(backup_archive.create_backup, services.workspace, keep)
-    return backup_archive.backup_event(made, services.workspace)
+    return await _ask_archivist(services, jobs.CreateBackup(workspace=str(services.workspace.root), keep=keep))
 
 
 @handles(ListBackups)
@@ -186,9 +186,8 @@ async def list_backups(services: Services, client: Client, request: ListBackups)
 
 @handles(VerifyBackup)
 async def verify_backup(services: Services, client: Client, request: VerifyBackup) -> Event:
-    return backup_archive.verified_event(
-        await asyncio.to_thread(backup_archive.verify_backup, services.workspace, request.name)
-    )
+    await asyncio.to_thread(backup_archive.find_backup, services.workspace, request.name)
+    return await _ask_archivist(services, jobs.VerifyBackup(workspace=str(services.workspace.root), name=request.name))
 
 
 @handles(DeleteBackup)
@@ -198,9 +197,13 @@ async def delete_backup(services: Services, client: Client, request: DeleteBacku
 
 @handles(RestoreBackup)
 async def restore_backup(services: Services, client: Client, request: RestoreBackup) -> Event:
-    return backup_archive.restored_event(
-        request.name, await asyncio.to_thread(backup_archive.restore_backup, services.workspace, request.name)
-    )
+    await asyncio.to_thread(backup_archive.find_backup, services.workspace, request.name)
+    return await _ask_archivist(services, jobs.RestoreBackup(workspace=str(services.workspace.root), name=request.name))
+
+
+async def _ask_archivist(services: Services, job: jobs.BackupJob) -> Event:
+    """Return the answer of a worker beside: a backup of many GiB, or one made to last, holds up nobody else."""
+    return await services.archivist.ask(job)
 
 
 @handles(ListInterrupted)
