@@ -11,6 +11,7 @@ from breastai.commands.output import Output, open_output
 from breastai.domain.text import Text
 
 if TYPE_CHECKING:
+    from breastai.data.preprocessing.lesion_boxes import Box
     from breastai.domain.events import Event
     from breastai.storage.workspace import Workspace
 
@@ -27,6 +28,15 @@ def predict(
         ),
     ],
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders or patterns.")],
+    box: Annotated[
+        str | None,
+        typer.Option(
+            "--box",
+            metavar="X,Y,W,H",
+            help="For a model of lesion crops and one image: where the lesion is, in pixels. Without it masks and tables "
+            "boxes.csv beside the images are looked for.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV for each image.")] = False,
@@ -47,22 +57,41 @@ def predict(
     name = model if is_onnx else checkpoint_name(place, model)
     listed = listed_images(images, Path.cwd())
     files = list(listed.files)
+    boxes = _boxes(box, files)
     with open_output(as_json, as_csv) as output:
         for event in masks_told(listed, place.relative):
             output.event(event)
         counted = UnreadableCounted(output)
         if is_onnx:
-            return counted.exit_status(_predict_by_onnx(place, model, files, counted))
+            return counted.exit_status(_predict_by_onnx(place, model, files, boxes, counted))
         paths = [str(file) for file in files]
-        return counted.exit_status(run_job(Predict(workspace=str(place.root), checkpoint=name, images=paths), counted))
+        job = Predict(workspace=str(place.root), checkpoint=name, images=paths, boxes=list(boxes.values()))
+        return counted.exit_status(run_job(job, counted))
 
 
-def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], output: Output) -> int:
+def _boxes(box: str | None, files: list[Path]) -> "dict[Path, Box]":
+    """Return where the lesion is marked in the one file; raise CommandInvalid."""
+    from breastai.data.preprocessing.lesion_boxes import parse_box
+    from breastai.domain.errors import CommandInvalid
+
+    if box is None:
+        return {}
+    try:
+        if len(files) == 1:
+            return {files[0]: parse_box(box)}
+    except ValueError:
+        pass
+    raise CommandInvalid(Text("command.box", {"box": box}), "breastai predict --help")
+
+
+def _predict_by_onnx(
+    workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]", output: Output
+) -> int:
     from breastai.commands.run_job import STOPPED, stop_on_signals
     from breastai.domain.events import JobStopped
 
     with stop_on_signals() as stop_requested:
-        for event in _answers(workspace, model, files):
+        for event in _answers(workspace, model, files, boxes):
             output.event(event)
             if stop_requested():
                 output.event(JobStopped(job="predict"))
@@ -70,7 +99,7 @@ def _predict_by_onnx(workspace: "Workspace", model: str, files: list[Path], outp
     return 0
 
 
-def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator[Event]":
+def _answers(workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]") -> "Iterator[Event]":
     from breastai.data.sources.frames import files_of
     from breastai.predictor.onnx_model import OnnxModel
     from breastai.predictor.predictions import predictions, predictions_events
@@ -79,4 +108,4 @@ def _answers(workspace: "Workspace", model: str, files: list[Path]) -> "Iterator
     # Results name exports relative to the workspace, so that is looked at too.
     opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
     images = files_of(files, opened_model.preprocessing.frames)
-    yield from predictions_events(predictions(opened_model, images, workspace.relative), len(images))
+    yield from predictions_events(predictions(opened_model, images, workspace.relative, boxes), len(images))

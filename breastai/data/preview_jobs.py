@@ -12,6 +12,7 @@ from breastai.data.decoders.decoder_table import header_of, read_image
 from breastai.data.decoders.file_content import file_at
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.augment import augment
+from breastai.data.preprocessing.lesion_boxes import marked_box, wants_box
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.sources.case_source import label_of, read_cases
@@ -73,7 +74,8 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
         raise ImageUnreadable(file, Text("reason.no_image_folder"))
     image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
     header = header_of(path)
-    seen = preprocess(image, job.config.preprocessing, job.config.data.image_size)
+    box = marked_box(path) if wants_box(job.config.preprocessing) else None
+    seen = preprocess(image, job.config.preprocessing, job.config.data.image_size, box)
     drawn = [
         data_uri(augment(seen, job.config.augmentation, np.random.default_rng([job.seed, number])), _AUGMENTED_SIDE)
         for number in range(job.augmented)

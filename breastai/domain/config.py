@@ -60,6 +60,9 @@ class PreprocessingSettings(Settings):
     bit_depth: Annotated[int, Field(ge=8, le=32)] | Literal["image"] | None = None
     breast_region: Literal["keep", "crop"] = "keep"
     flip_left: bool = False
+    lesion_crop: Literal["off", "marked"] = "off"
+    lesion_margin: float = Field(0.25, ge=0, le=5)
+    unmarked: Literal["whole", "refuse"] = "whole"
     clahe: bool = True
     clahe_clip_limit: float = Field(2.0, gt=0, le=40)
     clahe_grid: int = Field(8, ge=1, le=64)

@@ -15,6 +15,10 @@ from breastai.texts.catalogue import ENGLISH
 Need = Literal["torch", "statistics", "documents", "remote_images"]
 
 
+# x and y of the upper left corner, width and height, in pixels of the image.
+BoxPlaces = tuple[int, int, int, int]
+
+
 class Job(Stored):
     """Work for the worker process. `workspace` is an absolute path.
 
@@ -270,6 +274,9 @@ class Predict(Job):
     kind: Literal["predict"] = "predict"
     checkpoint: str
     images: list[str]
+    boxes: list[BoxPlaces | None] = Field(
+        [], description="Where a lesion is marked in each of `images`; empty: it is looked for beside them."
+    )
 
 
 class DescribeImages(LightJob):

@@ -67,6 +67,9 @@ from breastai.texts.catalogue import ENGLISH
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ConfigName = Annotated[str, Field(min_length=1, max_length=95, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ImagePlace = Annotated[str, Field(min_length=1, max_length=1000)]
+LesionBox = tuple[
+    Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -439,6 +442,12 @@ class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,)):
     type: Literal["predict_images"] = "predict_images"
     images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
     checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
+    boxes: list[LesionBox | None] = Field(
+        [],
+        max_length=1000,
+        description="For a model of lesion crops: x, y, width and height of the lesion in each of `images`, null where none "
+        "is given; empty: masks and tables of boxes beside the images are looked for.",
+    )
 
 
 class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,)):

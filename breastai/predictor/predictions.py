@@ -1,7 +1,7 @@
 """Predictions: an answer for each image file, or the reason why there is none."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -13,6 +13,8 @@ import numpy as np
 from breastai.clinical.apply_decision_rule import decide
 from breastai.data.decoders.decoder import NO_HEADER, Decoded, Header
 from breastai.data.decoders.decoder_table import header_of
+from breastai.data.decoders.file_content import file_at
+from breastai.data.preprocessing.lesion_boxes import Box, check_mark, marked_box, wants_box
 from breastai.data.preprocessing.model_images import read_for, reading_notes
 from breastai.data.preprocessing.preprocess import Pixels, preprocess_image
 from breastai.domain.config import PreprocessingSettings
@@ -57,11 +59,15 @@ class _Read:
     notes: Sequence[Text | str] = ()
 
 
-def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path], str]) -> Iterator[Prediction]:
+def predictions(
+    model: Answering, files: Sequence[Path], name_of: Callable[[Path], str], boxes: Mapping[Path, Box] | None = None
+) -> Iterator[Prediction]:
     """Yield one prediction for each file, in order; `name_of` says how a file is called in it.
 
+    `boxes`: where a lesion is marked, for a model that looks at its surroundings; other files are looked up beside them.
     Files are read by several threads while the network computes.
     """
+    given = boxes or {}
     size = max(1, min(BATCH_SIZE, _BATCH_PIXELS // model.image_size**2))
     readers = min(usable_cores(), _MOST_READERS)
     with ThreadPoolExecutor(readers, "reader") as pool:
@@ -70,7 +76,9 @@ def predictions(model: Answering, files: Sequence[Path], name_of: Callable[[Path
         try:
             for start in range(0, len(files), size):
                 ahead = size + readers - len(waiting)
-                waiting.extend(pool.submit(_read, file, model) for file in islice(coming, ahead))
+                waiting.extend(
+                    pool.submit(_read, file, model, given.get(file_at(file))) for file in islice(coming, ahead)
+                )
                 batch = files[start : start + size]
                 yield from _answered(model, batch, [waiting.popleft().result() for _ in batch], name_of)
         finally:
@@ -90,9 +98,15 @@ def predictions_events(answers: Iterator[Prediction], count: int) -> Iterator[Ev
     yield PredictionsComplete(count=count, failed=failed)
 
 
-def prediction(model: Answering, decoded: Decoded, name: str, header: Header = NO_HEADER) -> Prediction:
-    """Return the prediction for an image decoded by the model's settings."""
-    (found,) = _answered(model, [Path(name)], [_ready(decoded, name, model, header)], lambda _: name)
+def prediction(
+    model: Answering, decoded: Decoded, name: str, header: Header = NO_HEADER, box: Box | None = None
+) -> Prediction:
+    """Return the prediction for an image decoded by the model's settings; `box`: where a lesion is marked in it."""
+    try:
+        ready = _ready(decoded, name, model, header, box)
+    except ImageUnreadable as error:
+        return unreadable(error, name)
+    (found,) = _answered(model, [Path(name)], [ready], lambda _: name)
     return found
 
 
@@ -105,16 +119,18 @@ def _reason(error: BreastAIError) -> Text | str:
     return error.reason if isinstance(error, ImageUnreadable) else str(error)
 
 
-def _read(file: Path, model: Answering) -> _Read:
+def _read(file: Path, model: Answering, box: Box | None) -> _Read:
     try:
-        return _ready(read_for(file, model.preprocessing), file.name, model, header_of(file))
+        box = marked_box(file) if box is None and wants_box(model.preprocessing) else box
+        return _ready(read_for(file, model.preprocessing), file.name, model, header_of(file), box)
     except BreastAIError as error:
         return _Read(None, None, _reason(error))
 
 
-def _ready(decoded: Decoded, name: str, model: Answering, header: Header) -> _Read:
+def _ready(decoded: Decoded, name: str, model: Answering, header: Header, mark: Box | None) -> _Read:
     image = decoded.pixels
-    pixels, region = preprocess_image(image, model.preprocessing, model.image_size)
+    check_mark(mark, model.preprocessing, name, image.shape)
+    pixels, region = preprocess_image(image, model.preprocessing, model.image_size, mark)
     height, width = image.shape[:2]
     box = (region.left, region.top, region.width, region.height)
     processing = Processing(
@@ -127,7 +143,10 @@ def _ready(decoded: Decoded, name: str, model: Answering, header: Header) -> _Re
         clahe=model.preprocessing.clahe,
         image_size=model.image_size,
     )
-    return _Read(pixels, processing, None, header, reading_notes(decoded, name, model.preprocessing))
+    notes = reading_notes(decoded, name, model.preprocessing)
+    if mark is None and wants_box(model.preprocessing):
+        notes.append(Text("note.no_mark"))
+    return _Read(pixels, processing, None, header, notes)
 
 
 def _answered(

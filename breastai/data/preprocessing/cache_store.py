@@ -26,6 +26,7 @@ from breastai.data.decoders.decoder_table import DECODING_VERSION
 from breastai.data.decoders.image_content import ImageContent
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.content import check_content
+from breastai.data.preprocessing.lesion_boxes import Box, check_mark, marked_box, wants_box
 from breastai.data.preprocessing.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
@@ -61,6 +62,12 @@ class Entry:
     digest: str
     original: Original
     pixels: Pixels | None = None
+    box: Box | None = None
+
+    @property
+    def key(self) -> str:
+        """Its name in the store: the content's hash, and with a box what it is together with it."""
+        return entry_key(self.digest, self.box)
 
 
 @dataclass(frozen=True)
@@ -86,11 +93,11 @@ class Store:
         alike = other.preprocessing.model_copy(update={"bit_depth": depth}) == self.preprocessing
         if not alike or other.image_size != self.image_size or entry.original.own_bits not in (None, depth):
             return False
-        if entry.pixels is not None or sound_entry(self, entry.digest) is not None:
+        if entry.pixels is not None or sound_entry(self, entry.key) is not None:
             return True
         try:
-            private_folder(self.path(entry.digest).parent)
-            other.path(entry.digest).replace(self.path(entry.digest))
+            private_folder(self.path(entry.key).parent)
+            other.path(entry.key).replace(self.path(entry.key))
         except OSError:  # another run has it
             return False
         return True
@@ -114,39 +121,49 @@ class CacheWriter:
         self.failure: Text | None = None
         self.has_written = False
 
-    def entry(self, content: ImageContent, may_be_mask: bool) -> Entry | ImageUnreadable:
-        """Return the entry of an image, made now if it is not there, or why there is none."""
+    def entry(self, content: ImageContent, may_be_mask: bool, path: Path) -> Entry | ImageUnreadable:
+        """Return the entry of the image at `path`, made now if it is not there, or why there is none."""
         try:
             digest = content.digest
-            original = sound_entry(self.store, digest)
+            box = marked_box(path) if wants_box(self.store.preprocessing) else None
+            key = entry_key(digest, box)
+            original = sound_entry(self.store, key)
             if original is not None:
-                return Entry(digest, original)
-            pixels, original = prepare_image(content, self.store, may_be_mask)
+                return Entry(digest, original, box=box)
+            pixels, original = prepare_image(content, self.store, may_be_mask, box)
         except ImageUnreadable as error:
             return error
         if self.failure is None:
-            self.failure = write_entry(self.store, digest, pixels, original)
+            self.failure = write_entry(self.store, key, pixels, original)
         if self.failure is None:
             self.has_written = True
-            return Entry(digest, original)
+            return Entry(digest, original, box=box)
         with self._lock:
             self._free_bytes -= pixels.nbytes
             fits = self._free_bytes >= 0
-        return Entry(digest, original, pixels if fits else None)
+        return Entry(digest, original, pixels if fits else None, box)
 
 
 def may_be_mask(folder: CaseTable, file: str) -> bool:
     return folder.masks_kept or file_of(file) in folder.known
 
 
-def prepare_image(content: ImageContent, store: Store, may_be_mask: bool) -> tuple[Pixels, Original]:
+def entry_key(digest: str, box: Box | None) -> str:
+    """Return the name of an entry: the hash of the content, or with a box that of both."""
+    return digest if box is None else hashlib.sha256(f"{digest} {box}".encode()).hexdigest()
+
+
+def prepare_image(
+    content: ImageContent, store: Store, may_be_mask: bool, box: Box | None = None
+) -> tuple[Pixels, Original]:
     """Return the preprocessed pixels, (S, S) for a grey image, else (S, S, 3), and what is known of the original."""
     decoded = content.decode(store.preprocessing.bit_depth)
     image = decoded.pixels
     check_content(image, content.name)
     if not may_be_mask and is_two_valued(image):
         raise ImageUnreadable(content.name, TWO_VALUED)
-    square = preprocess(image, store.preprocessing, store.image_size)
+    check_mark(box, store.preprocessing, content.name, image.shape)
+    square = preprocess(image, store.preprocessing, store.image_size, box)
     pixels = np.ascontiguousarray(square[:, :, 0]) if image.shape[2] == 1 else square
     return pixels, Original(image.shape[0], image.shape[1], decoded.own_bits, decoded.pages)
 
@@ -154,7 +171,9 @@ def prepare_image(content: ImageContent, store: Store, may_be_mask: bool) -> tup
 def _settings_key(preprocessing: PreprocessingSettings, image_size: int, masks_taken: bool = False) -> str:
     """Return a name for everything besides the file's content that decides about the pixels, and whether it is taken."""
     versions = [CACHE_VERSION, DECODING_VERSION, PREPROCESSING_VERSION, cv2.__version__]
-    values = preprocessing.model_dump(mode="json", exclude={"frames"})
+    # What acts on no pixel names no other store.
+    idle = {"frames", "unmarked"} | (set() if wants_box(preprocessing) else {"lesion_crop", "lesion_margin"})
+    values = preprocessing.model_dump(mode="json", exclude=idle)
     described = json.dumps([versions, image_size, values, masks_taken], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 

@@ -15,6 +15,7 @@ from breastai.data.preprocessing.cache_store import (
     CacheWriter,
     Entry,
     Store,
+    entry_key,
     make_room,
     may_be_mask,
     prepare_image,
@@ -22,6 +23,7 @@ from breastai.data.preprocessing.cache_store import (
     write_entry,
 )
 from breastai.data.preprocessing.inventory import Inventory
+from breastai.data.preprocessing.lesion_boxes import Box, wants_box
 from breastai.data.preprocessing.model_images import reading_logs
 from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.domain.config import PreprocessingSettings
@@ -41,6 +43,7 @@ class Prepared:
 
     `hashes` are SHA-256 of the files' content; `original_sizes` are (height, width) before preprocessing; `own_bits` and
     `pages` are as in `Decoded`;
+    `boxes` say where a lesion is marked, for a model that looks at its surroundings;
     `skipped` holds what the folder skipped and what could not be read. `cache_note` says what kept images
     from being cached, or None.
     """
@@ -53,6 +56,7 @@ class Prepared:
     pages: tuple[int, ...]
     image_size: int
     cache_note: Text | None
+    boxes: tuple[Box | None, ...]
     _store: Store
     _in_memory: dict[str, Pixels] = field(repr=False)
 
@@ -70,6 +74,11 @@ class Prepared:
     def logs(self) -> Iterator[Log]:
         """Yield what must be told of how the images were read."""
         yield from reading_logs(self.folder.files, self.own_bits, self.pages, self._store.preprocessing)
+        unmarked = [file for file, box in zip(self.folder.files, self.boxes, strict=True) if box is None]
+        if wants_box(self._store.preprocessing) and unmarked:
+            params = {"count": len(unmarked), "images": len(self), "file": unmarked[0]}
+            text = Text("log.data.unmarked", params)
+            yield Log(level="warning", code="data.unmarked", message=str(text), params=params)
 
     def image(self, index: int) -> Pixels:
         """Return image `index`, uint8 (S, S, 3), yours to change.
@@ -77,18 +86,19 @@ class Prepared:
         An entry that has gone or is damaged is made again from the image file; raises ImageUnreadable when
         that has changed meanwhile.
         """
-        digest = self.hashes[index]
-        pixels = self._in_memory.get(digest)
+        digest, box = self.hashes[index], self.boxes[index]
+        key = entry_key(digest, box)
+        pixels = self._in_memory.get(key)
         if pixels is None:
-            pixels = read_entry(self._store, digest)
+            pixels = read_entry(self._store, key)
         if pixels is None:
             file = self.folder.files[index]
             content = ImageContent.read(self.folder.path(index), file)
             if content.digest != digest:
                 raise ImageUnreadable(file, Text("reason.changed_while_use_start"))
-            pixels, original = prepare_image(content, self._store, may_be_mask=True)
+            pixels, original = prepare_image(content, self._store, may_be_mask=True, box=box)
             if self.cache_note is None:
-                write_entry(self._store, digest, pixels, original)
+                write_entry(self._store, key, pixels, original)
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)) if pixels.ndim == 2 else pixels.copy()
 
 
@@ -124,7 +134,7 @@ def prepare(
             content = ImageContent.read(folder.path(index), file)
         except ImageUnreadable as error:
             return error
-        return writer.entry(content, may_be_mask(folder, file))
+        return writer.entry(content, may_be_mask(folder, file), folder.path(index))
 
     outcomes: list[Entry | ImageUnreadable | None] = [None] * len(folder)
     with ThreadPoolExecutor(max(1, min(workers, usable_cores())), thread_name_prefix="prepare") as pool:
@@ -142,7 +152,7 @@ def prepare(
     unreadable = [Skipped(error.file, error.reason) for error in outcomes if isinstance(error, ImageUnreadable)]
     readable = folder.subset(list(entries))
     _check_classes(folder, readable, unreadable)
-    kept = {store.path(entry.digest) for entry in entries.values()}
+    kept = {store.path(entry.key) for entry in entries.values()}
     # What an inventory wrote has not been held against the limit yet.
     has_written = writer.has_written or known is not None
     room = make_room(root, kept, limit_gb) if has_written else None
@@ -161,7 +171,8 @@ def prepare(
         image_size=image_size,
         cache_note=note,
         _store=store,
-        _in_memory={entry.digest: entry.pixels for entry in entries.values() if entry.pixels is not None},
+        boxes=tuple(entry.box for entry in entries.values()),
+        _in_memory={entry.key: entry.pixels for entry in entries.values() if entry.pixels is not None},
     )
 
 

@@ -132,5 +132,5 @@ def _look(
             found = visit(content)
         except ImageUnreadable as error:
             found = error
-    entry = None if writer is None else writer.entry(content, may_be_mask(table, file))
+    entry = None if writer is None else writer.entry(content, may_be_mask(table, file), table.path(number))
     return Look(Seen(content.digest, content.header.codes, entry), found)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.data.preprocessing.breast_region import Region, breast_region, whole
+from breastai.data.preprocessing.lesion_boxes import Box, crop_region, wants_box
 from breastai.domain.config import PreprocessingSettings
 
 # Raised whenever the same settings give other pixels, so that no cache serves the old ones.
@@ -15,20 +16,30 @@ PREPROCESSING_VERSION = 1
 Pixels = npt.NDArray[np.uint8]
 
 
-def preprocess(image: Pixels, settings: PreprocessingSettings, image_size: int) -> Pixels:
+def preprocess(image: Pixels, settings: PreprocessingSettings, image_size: int, box: Box | None = None) -> Pixels:
     """Return `image`, (H, W), (H, W, 1) or (H, W, 3), as (image_size, image_size, 3): cropped, resized, then CLAHE.
 
     A grey image has three equal channels afterwards. With `resize` "pad" CLAHE sees the image alone, so
     that the black borders stay black and do not count in any histogram.
     """
-    return preprocess_image(image, settings, image_size)[0]
+    return preprocess_image(image, settings, image_size, box)[0]
 
 
-def preprocess_image(image: Pixels, settings: PreprocessingSettings, image_size: int) -> tuple[Pixels, Region]:
-    """Return the preprocessed image, and which part of the original it shows."""
+def preprocess_image(
+    image: Pixels, settings: PreprocessingSettings, image_size: int, box: Box | None = None
+) -> tuple[Pixels, Region]:
+    """Return the preprocessed image, and which part of the original it shows.
+
+    `box`: where a lesion is marked, for a model that looks at its surroundings alone; None shows the whole image.
+    """
     plane = image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
     region = whole(plane)
-    if settings.breast_region == "crop" or settings.flip_left:
+    if box is not None and wants_box(settings):
+        region = crop_region(box, settings.lesion_margin, plane.shape)
+        plane = np.ascontiguousarray(
+            plane[region.top : region.top + region.height, region.left : region.left + region.width]
+        )
+    elif settings.breast_region == "crop" or settings.flip_left:
         plane, region = _breast(plane, settings)
     return _square(plane, settings, image_size), region
 

@@ -1,13 +1,14 @@
 """The images a checkpoint learnt from and was chosen by, as far as they still lie where they lay and are unchanged."""
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
 
 from breastai.data.decoders.decoder_table import content_hash
 from breastai.data.decoders.file_content import file_at, read_content
+from breastai.data.preprocessing.lesion_boxes import marked_box, wants_box
 from breastai.data.preprocessing.model_images import decode_for
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.sources.layout import images_root
@@ -41,11 +42,13 @@ def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "v
     images: list[np.ndarray] = []
     labels: list[int] = []
     for number in chosen:
-        content = _content(loaded, workspace, names[number], hashes[number])
+        found = _content(loaded, workspace, names[number], hashes[number])
         try:
-            if content is not None:
+            if found is not None:
+                content, path = found
                 settings = manifest.config.preprocessing
-                pixels = preprocess(decode_for(content, names[number], settings).pixels, settings, side)
+                box = marked_box(path) if wants_box(settings) else None
+                pixels = preprocess(decode_for(content, names[number], settings).pixels, settings, side, box)
                 labels.append(labels_of[number])
                 images.append(pixels)
         except BreastAIError:
@@ -73,8 +76,8 @@ def _label_by_name(name: str, classes: list[str]) -> int:
     return classes.index(found if found in classes or not rest else canonical_class(rest[0]))
 
 
-def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> bytes | None:
-    """Return the bytes of the image called `name` whose hash is `digest`, from whichever folder holds it."""
+def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> tuple[bytes, Path] | None:
+    """Return the bytes of the image called `name` whose hash is `digest`, from whichever folder holds it, and the place."""
     data = loaded.manifest.config.data
     places = [(data.val_dir, name), (data.train_dir, name)]
     if data.pool_val:
@@ -87,5 +90,5 @@ def _content(loaded: Loaded, workspace: Workspace, name: str, digest: str) -> by
             except BreastAIError:
                 continue
             if content_hash(content, name) == digest:
-                return content
+                return content, path
     return None

@@ -255,7 +255,9 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     named = image_files([workspace.resolve(name) for name in job.images])
     yield from masks_told(named, workspace.relative)
     files = files_of(named.files, model.preprocessing.frames)
-    yield from predictions_events(predictions(model, files, workspace.relative), len(files))
+    given = zip(job.images, job.boxes, strict=True) if job.boxes else ()
+    boxes = {workspace.resolve(name): box for name, box in given if box is not None}
+    yield from predictions_events(predictions(model, files, workspace.relative, boxes), len(files))
 
 
 def image_files(paths: list[Path]) -> Listed:

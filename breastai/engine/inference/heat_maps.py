@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.breast_region import Region
+from breastai.data.preprocessing.lesion_boxes import Box, check_mark, marked_box, wants_box
 from breastai.data.preprocessing.model_images import read_for, reading_notes
 from breastai.data.preprocessing.preprocess import on_original, preprocess_image
 from breastai.data.sources.frames import files_of
@@ -125,7 +126,10 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
         try:
             decoded = read_for(path, loaded.manifest.config.preprocessing)
             image = decoded.pixels
-            heat, region, probabilities, number = explain_image(loaded, image, runtime, job.target_class)
+            settings = loaded.manifest.config.preprocessing
+            box = marked_box(path) if wants_box(settings) else None
+            check_mark(box, settings, path.name, image.shape)
+            heat, region, probabilities, number = explain_image(loaded, image, runtime, job.target_class, box)
         except BreastAIError as error:
             failed += 1
             reason = error.reason if isinstance(error, ImageUnreadable) else str(error)
@@ -144,15 +148,15 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
 
 
 def explain_image(
-    loaded: Loaded, image: Pixels, runtime: Runtime, target_class: str | None = None
+    loaded: Loaded, image: Pixels, runtime: Runtime, target_class: str | None = None, box: Box | None = None
 ) -> tuple[Heat, Region, list[float], int]:
     """Return the map over the region of the original, that region, the calibrated probabilities and the class's number.
 
-    The class is `target_class`, or else the most probable one. Raises nothing of its own.
+    The class is `target_class`, or else the most probable one; `box`: where a lesion is marked. Raises nothing of its own.
     """
     manifest = loaded.manifest
     settings = manifest.config.preprocessing
-    square, region = preprocess_image(image, settings, manifest.image_size)
+    square, region = preprocess_image(image, settings, manifest.image_size, box)
     model = loaded.model.to(runtime.device)
     inputs = normalize(torch.from_numpy(square[None]).to(runtime.device), tuple(manifest.mean), tuple(manifest.std))
     with torch.no_grad():

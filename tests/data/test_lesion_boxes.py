@@ -1,0 +1,120 @@
+"""Where a lesion is marked, and what a model of lesion crops is shown."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from breastai.data.preprocessing.image_cache import prepare
+from breastai.data.preprocessing.lesion_boxes import crop_region, marked_box, parse_box
+from breastai.data.preprocessing.preprocess import preprocess, preprocess_image
+from breastai.data.sources.class_folders import scan
+from breastai.domain.config import PreprocessingSettings
+from breastai.domain.errors import LabelsInvalid
+
+CROP = PreprocessingSettings(lesion_crop="marked", lesion_margin=0.5, clahe=False, bit_depth=8)
+
+
+def write(path: Path, pixels: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+def speckle(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(20, 230, (80, 100), dtype=np.uint8)
+
+
+def mask(x: int, y: int, width: int, height: int) -> np.ndarray:
+    pixels = np.zeros((80, 100), np.uint8)
+    pixels[y : y + height, x : x + width] = 255
+    return pixels
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "busi/train/benign/a_mask.png",
+        "busi/train/benign/a_mask_1.png",
+        "busi/train/benign/masks/a.png",
+        "busi_masks/train/benign/a_mask.png",
+        "busi/train/benign_masks/a.png",
+    ],
+)
+def test_a_mask_beside_an_image_or_at_its_place_in_a_folder_of_masks_marks_the_lesion(
+    tmp_path: Path, place: str
+) -> None:
+    image = write(tmp_path / "busi/train/benign/a.png", speckle())
+    assert marked_box(image) is None
+    write(tmp_path / place, mask(10, 20, 30, 5))
+    assert marked_box(image) == (10, 20, 30, 5)
+    other = write(tmp_path / "busi/train/benign/ab.png", speckle(1))
+    assert marked_box(other) is None
+
+
+def test_the_box_holds_all_masks_and_a_black_one_marks_nothing(tmp_path: Path) -> None:
+    image = write(tmp_path / "a.png", speckle())
+    write(tmp_path / "a_mask.png", mask(0, 0, 0, 0))
+    assert marked_box(image) is None
+    write(tmp_path / "a_mask_1.png", mask(10, 20, 30, 5))
+    write(tmp_path / "a_mask_2.png", mask(50, 40, 10, 10))
+    assert marked_box(image) == (10, 20, 50, 30)
+
+
+@pytest.mark.parametrize("columns", ['file,box\nb/a.png,"3,4,10,12"', "file,x,y,width,height\nb/a.png,3,4,10,12"])
+def test_a_table_of_boxes_goes_before_masks(tmp_path: Path, columns: str) -> None:
+    image = write(tmp_path / "b" / "a.png", speckle())
+    write(tmp_path / "b" / "a_mask.png", mask(10, 20, 30, 5))
+    (tmp_path / "boxes.csv").write_text(columns)
+    assert marked_box(image) == (3, 4, 10, 12)
+
+
+def test_a_row_that_is_no_box_is_named(tmp_path: Path) -> None:
+    image = write(tmp_path / "a.png", speckle())
+    (tmp_path / "boxes.csv").write_text('file,box\na.png,"3,4,0,12"\n')
+    with pytest.raises(LabelsInvalid, match="row 2"):
+        marked_box(image)
+
+
+def test_the_crop_is_a_square_with_its_margin_cut_at_the_edges() -> None:
+    region = crop_region((40, 30, 20, 10), 0.5, (80, 100))
+    assert (region.left, region.top, region.width, region.height) == (30, 15, 40, 40)
+    corner = crop_region((90, 70, 10, 10), 0.5, (80, 100))
+    assert (corner.left + corner.width, corner.top + corner.height) == (100, 80)
+    with pytest.raises(ValueError, match="x,y,width,height"):
+        parse_box("1,2,3")
+
+
+def test_the_network_sees_what_lies_in_the_crop_and_nothing_else() -> None:
+    image = speckle()
+    seen, region = preprocess_image(image, CROP, 40, (40, 30, 20, 10))
+    assert np.array_equal(seen[:, :, 0], image[15:55, 30:70])
+    changed = image.copy()
+    changed[:10] = 0
+    assert np.array_equal(preprocess(changed, CROP, 40, (40, 30, 20, 10)), seen)
+    assert not np.array_equal(preprocess(image, CROP, 40), seen) and region.width == 40
+
+
+def test_prepared_images_follow_their_marks_and_the_cache_serves_no_other(tmp_path: Path) -> None:
+    for name in ("benign", "malignant"):
+        for number in range(2):
+            write(tmp_path / "data" / name / f"{number}.png", speckle(number + 10 * (name == "benign")))
+    write(tmp_path / "data_masks" / "benign" / "0_mask.png", mask(40, 30, 20, 10))
+    table = scan(tmp_path / "data")
+    cache = tmp_path / "cache"
+    first = prepare(table, CROP, 40, 1, cache)
+    assert [box is not None for box in first.boxes] == [True, False, False, False]
+    assert [log.params["count"] for log in first.logs() if log.code == "data.unmarked"] == [3]
+    seen = first.image(0)
+    assert np.array_equal(seen[:, :, 0], cv2.imread(str(table.path(0)), 0)[15:55, 30:70])
+    write(tmp_path / "data_masks" / "benign" / "0_mask.png", mask(10, 10, 20, 20))
+    assert not np.array_equal(prepare(table, CROP, 40, 1, cache).image(0), seen)
+    refused = prepare(scan(tmp_path / "data").subset([0]), CROP.model_copy(update={"unmarked": "refuse"}), 40, 1, cache)
+    assert len(refused) == 1 and not list(refused.logs())
+
+
+def test_without_a_lesion_crop_nothing_changes(tmp_path: Path) -> None:
+    plain = CROP.model_copy(update={"lesion_crop": "off"})
+    image = speckle()
+    assert np.array_equal(preprocess(image, plain, 40, (40, 30, 20, 10)), preprocess(image, plain, 40))
