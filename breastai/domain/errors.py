@@ -8,6 +8,7 @@
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid
+    |   |-- SamePatient           DatasetNotFound      DatasetInvalid
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
@@ -358,6 +359,24 @@ class LabelsInvalid(InputError):
     code = "data.labels_invalid"
     path: str
     reason: Text | str
+
+
+@dataclass(eq=False)
+class DatasetNotFound(InputError):
+    """`known`: the names of the descriptions there are."""
+
+    code = "data.dataset_not_found"
+    name: str
+    known: list[str]
+
+
+@dataclass(eq=False)
+class DatasetInvalid(InputError):
+    """`problems`: one readable line each, as of a configuration."""
+
+    code = "data.dataset_invalid"
+    name: str
+    problems: Sequence[Text | str]
 
 
 @dataclass(eq=False)

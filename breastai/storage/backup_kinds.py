@@ -51,6 +51,7 @@ KINDS = tuple(
         (r"logs/test_sets\.jsonl", 64 * _MIB, True),
         (r"config\.json", _MIB, False),
         (rf"configs/{_RUN}\.json", _MIB, False),
+        (rf"datasets/{_RUN}\.json", 64 * _MIB, False),
     )
 )
 

@@ -41,7 +41,10 @@ class Workspace:
 
     def _take_from_others(self) -> None:
         """Make private what an earlier version, or a copy of the folder, left readable by others."""
-        for folder in (self.checkpoints_dir, self.exports_dir, self.logs_dir, self.backups_dir, self.configs_dir):
+        for folder in (
+            *(self.checkpoints_dir, self.exports_dir, self.logs_dir, self.backups_dir),
+            *(self.configs_dir, self.datasets_dir),
+        ):
             make_tree_private(folder)
         make_private(self.config_file)
 
@@ -65,6 +68,11 @@ class Workspace:
     def configs_dir(self) -> Path:
         """Where named configurations are; made with the first."""
         return self.root / "configs"
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Where descriptions of data sets are; made with the first."""
+        return self.root / "datasets"
 
     @property
     def backups_dir(self) -> Path:

@@ -1,8 +1,6 @@
 """Patient ids: which images show the same patient, by the rule of the configuration."""
 
-import re
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from breastai.data.decoders.decoder_table import file_header
@@ -10,15 +8,12 @@ from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
 from breastai.data.user_tables import TableUnreadable, match_files, read_table
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+from breastai.domain.faults import UnusableSetting
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.text import Text
+from breastai.domain.text_patterns import Lookup, finder_of
 from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace
-
-# What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
-_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL)
-
-_Lookup = Callable[[str], str | None]
 
 
 def patient_ids(
@@ -81,7 +76,7 @@ def plain_ids(folder: CaseTable, rule: PatientIdRule, base: Path) -> list[str | 
     return [found[file_of(file)] for file in folder.files]
 
 
-def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path, hashes: bool = True) -> _Lookup:
+def _lookup(files: Sequence[str], rule: PatientIdRule, base: Path, folder: Path, hashes: bool = True) -> Lookup:
     match rule:
         case FilenamePattern(pattern=pattern):
             find = lookup_of(pattern)
@@ -99,42 +94,12 @@ def _described(rule: PatientIdRule) -> str:
     return ", ".join(f"{key}: {value}" for key, value in rule.model_dump(exclude_none=True).items())
 
 
-def lookup_of(pattern: str) -> _Lookup:
+def lookup_of(pattern: str) -> Lookup:
     """Return what finds a pattern's first group, or its match, in a text; raise PatientIdInvalid."""
-    if _repeats_a_repetition(pattern):
-        raise PatientIdInvalid(Text("reason.pattern_repeats_group_holds", {"pattern": pattern}))
     try:
-        compiled = re.compile(unicodedata.normalize("NFC", pattern))
-    except (re.error, OverflowError, RecursionError) as error:
-        raise PatientIdInvalid(
-            Text("reason.pattern_not_regular_expression", {"pattern": pattern, "error": str(error)})
-        ) from None
-
-    def find(text: str) -> str | None:
-        found = compiled.search(unicodedata.normalize("NFC", text))
-        if found is None:
-            return None
-        return str(found[1] or "") if compiled.groups else found[0]
-
-    return find
-
-
-def _repeats_a_repetition(pattern: str) -> bool:
-    """Say whether a repeated group holds a repetition, such as (a+)+: that may take for ever on some names."""
-    holds_repetition = [False]  # for each group that is open, outermost first
-    closed: tuple[int, bool] | None = None  # where the last group ended, and whether it held one
-    for token in _TOKEN.finditer(pattern):
-        match token[0][0]:
-            case "(":
-                holds_repetition.append(False)
-            case ")" if len(holds_repetition) > 1:
-                closed = token.end(), holds_repetition.pop()
-                holds_repetition[-1] |= closed[1]
-            case "+" | "*" | "{":
-                if closed == (token.start(), True):
-                    return True
-                holds_repetition[-1] = True
-    return False
+        return finder_of(pattern)
+    except UnusableSetting as fault:
+        raise PatientIdInvalid(fault.text) from None
 
 
 def _folder(file: str, level: int) -> str | None:
@@ -143,7 +108,7 @@ def _folder(file: str, level: int) -> str | None:
     return folders[level - 1] if len(folders) >= level else None
 
 
-def _by_header(folder: Path, salt: bytes | None, part: _Lookup | None) -> _Lookup:
+def _by_header(folder: Path, salt: bytes | None, part: Lookup | None) -> Lookup:
     def find(file: str) -> str | None:
         patient = file_header(folder / file).patient_id
         if patient is not None and part is not None:
@@ -153,7 +118,7 @@ def _by_header(folder: Path, salt: bytes | None, part: _Lookup | None) -> _Looku
     return find
 
 
-def _by_table(files: Sequence[str], path: Path) -> _Lookup:
+def _by_table(files: Sequence[str], path: Path) -> Lookup:
     patients = _read_patients(path)
     named = match_files(files, list(patients))
     return lambda file: patients[named[file]] if file in named else None

@@ -1,0 +1,68 @@
+"""Patterns that users write: regular expressions, compiled where they can't take for ever."""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from breastai.domain.faults import UnusableSetting
+
+# What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL)
+
+Lookup = Callable[[str], str | None]
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Return a pattern compiled, accents composed; raise UnusableSetting where it can't be used."""
+    if _repeats_a_repetition(pattern):
+        raise UnusableSetting("reason.pattern_repeats_group_holds", pattern=pattern)
+    try:
+        return re.compile(unicodedata.normalize("NFC", pattern))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise UnusableSetting("reason.pattern_not_regular_expression", pattern=pattern, error=str(error)) from None
+
+
+def finder_of(pattern: str) -> Lookup:
+    """Return what finds a pattern's first group, or its match, in a text; raise UnusableSetting."""
+    compiled = compile_pattern(pattern)
+
+    def find(text: str) -> str | None:
+        found = compiled.search(unicodedata.normalize("NFC", text))
+        if found is None:
+            return None
+        return str(found[1] or "") if compiled.groups else found[0]
+
+    return find
+
+
+def rewriter_of(pattern: str, template: str) -> Lookup:
+    r"""Return what writes `template`, its \1 and so on filled in from a pattern's match in a text; raise UnusableSetting."""
+    compiled = compile_pattern(pattern)
+    try:
+        re.compile(f"{compiled.pattern}|").sub(template, "")
+    except (re.error, IndexError) as error:
+        raise UnusableSetting("reason.pattern_not_regular_expression", pattern=template, error=str(error)) from None
+
+    def write(text: str) -> str | None:
+        found = compiled.search(unicodedata.normalize("NFC", text))
+        return None if found is None else found.expand(template)
+
+    return write
+
+
+def _repeats_a_repetition(pattern: str) -> bool:
+    """Say whether a repeated group holds a repetition, such as (a+)+: that may take for ever on some names."""
+    holds_repetition = [False]  # for each group that is open, outermost first
+    closed: tuple[int, bool] | None = None  # where the last group ended, and whether it held one
+    for token in _TOKEN.finditer(pattern):
+        match token[0][0]:
+            case "(":
+                holds_repetition.append(False)
+            case ")" if len(holds_repetition) > 1:
+                closed = token.end(), holds_repetition.pop()
+                holds_repetition[-1] |= closed[1]
+            case "+" | "*" | "{":
+                if closed == (token.start(), True):
+                    return True
+                holds_repetition[-1] = True
+    return False
