@@ -33,8 +33,8 @@ from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import with_frames
-from breastai.data.sources.labels_table import is_labels_table
 from breastai.data.sources.layout import data_root, split_folders
+from breastai.data.sources.place_description import is_described
 from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion, ProgressUpdate
 from breastai.domain.jobs import Audit
@@ -85,8 +85,9 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
 
 def folders_below(root: Path) -> dict[str, CaseTable]:
     """Return the class folders of the splits of `root`, by whichever of their names, or its own under the name ""."""
-    if is_labels_table(root):
-        return {"": read_cases(root)}
+    if is_described(root):
+        table = read_cases(root)
+        return table.by_part() or {"": table}
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     present = split_folders(root) or split_folders(data_root(root))

@@ -32,8 +32,8 @@ def audit(
     from breastai.domain.jobs import Audit
     from breastai.storage.workspace import Workspace
 
-    root = image_place(folder)
     place = Workspace.open(workspace)
+    root = image_place(folder, place)
     config = workspace_config(place)
     rule, frames = config.evaluation.patient_id, config.preprocessing.frames
     with open_output(as_json) as output:

@@ -30,18 +30,23 @@ def deidentify(
     """Copy images without what tells who the patient is. Text in the pixels stays: look at them before sharing."""
     from breastai.data.privacy.deidentification import TABLE
     from breastai.data.privacy.deidentification import deidentify as copies
+    from breastai.data.sources.place_description import images_root
     from breastai.domain.errors import DataNotFound, FolderNotEmpty
     from breastai.domain.text import Text
+    from breastai.storage.remote_mirror import dataset_place
     from breastai.storage.salt import project_salt
     from breastai.storage.workspace import Workspace, naming_full_disk
 
-    source, out = (Path(text).expanduser().resolve() for text in (folder, target))
+    place = Workspace.open(workspace)
+    described = dataset_place(place.root, folder)
+    source = Path(folder).expanduser().resolve() if described is None else images_root(described)
+    out = Path(target).expanduser().resolve()
     if not source.is_dir():
         raise DataNotFound(folder)
     there = next(out.iterdir(), None) if out.is_dir() else None
     if there is not None:
         raise FolderNotEmpty(target, there.name)
-    salt = project_salt(Workspace.open(workspace))
+    salt = project_salt(place)
     with open_output(as_json) as output, naming_full_disk(out):
         given = [_checked(name.strip()) for name in classes.split(",") if name.strip()]
         done = list(copies(source, out, salt, given))

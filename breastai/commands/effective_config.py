@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from breastai.data.sources.labels_table import is_labels_table
 from breastai.data.sources.layout import folder_of_split, missing_folder
+from breastai.data.sources.place_description import is_case_list, is_described
 from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import data_folders, nest_settings
+from breastai.storage.remote_mirror import dataset_place
 from breastai.storage.workspace import Workspace
 
 
@@ -25,21 +26,31 @@ def training_config(
 ) -> Config:
     """Return the configuration; weakest first: defaults, `file` or config.json, preset, `data`, assignments, epochs.
 
-    `data` is the folder that holds train/ or a labels table, relative to the current folder, or an address. Raises ConfigInvalid and ConfigUnreadable.
+    `data` is the name of a data set of the workspace; or the folder that holds train/, one of a layout that is known, or a
+    list of cases, relative to the current folder; or an address. Raises ConfigInvalid and ConfigUnreadable.
     """
     layers: list[Mapping[str, Any]] = []
     if preset_name is not None:
         layers.append(preset(preset_name))
     if data is not None:
-        place = data if is_remote(data) else workspace.relative(Path(data).expanduser().resolve())
-        table = not is_remote(data) and is_labels_table(Path(data).expanduser())
-        layers.append(
-            {"data": {"train_dir": place, "val_dir": None, "test_dir": None}} if table else data_folders(place)
-        )
+        layers.append(_data_layer(workspace, data))
     layers += [nest_settings(assignment(text)) for text in assignments]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     return parse_config(overlay(file_values(workspace, file), *layers))
+
+
+def _data_layer(workspace: Workspace, data: str) -> Mapping[str, Any]:
+    """Return the settings for the images that a user names: a data set, a folder, a table, or an address."""
+    if is_remote(data):
+        return data_folders(data)
+    if dataset_place(workspace.root, data) is not None:
+        return {"data": {"train_dir": data, "val_dir": None, "test_dir": None}}
+    path = Path(data).expanduser().resolve()
+    place = workspace.relative(path)
+    if is_described(path):
+        return {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}
+    return data_folders(place)
 
 
 def require_images(workspace: Workspace, train_dir: str) -> None:
@@ -49,14 +60,24 @@ def require_images(workspace: Workspace, train_dir: str) -> None:
         raise DataNotFound(train_dir) if isinstance(missing, DataNotFound) else missing
 
 
-def image_place(data: str) -> str:
-    """Return what a user wrote as a job has it: an absolute path, or an address; raise DataNotFound, ConfigInvalid."""
+def image_place(data: str, workspace: Workspace) -> str:
+    """Return what a user wrote as a job has it: a data set's name, an absolute path, or an address.
+
+    Raises DataNotFound and ConfigInvalid.
+    """
+    if dataset_place(workspace.root, data) is not None:
+        return data
     if is_remote(data):
         return parse_config({"data": {"test_dir": data}}).data.test_dir or data
     folder = Path(data).expanduser().resolve()
-    if not folder.is_dir() and not is_labels_table(folder):
+    if not folder.is_dir() and not is_case_list(folder):
         raise DataNotFound(data)
     return str(folder)
+
+
+def with_datasets(places: Sequence[str], workspace: Workspace) -> list[str]:
+    """Return what a user wrote for images, the name of a data set as the path of its description."""
+    return [str(dataset_place(workspace.root, place) or place) for place in places]
 
 
 def workspace_config(workspace: Workspace) -> Config:

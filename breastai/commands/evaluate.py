@@ -119,7 +119,7 @@ def evaluate(
             job = EvaluateSites(
                 workspace=str(place.root),
                 checkpoint=name,
-                data=[image_place(each) for each in data],
+                data=[image_place(each, place) for each in data],
                 split=split,
                 class_map=_class_map(maps or []),
                 local_sample=local_sample,
@@ -130,7 +130,7 @@ def evaluate(
             job = Evaluate(
                 workspace=str(place.root),
                 checkpoint=name,
-                data=image_place(data[0]),
+                data=image_place(data[0], place),
                 split=split,
                 subgroups=groups,
                 class_map=_class_map(maps or []),
@@ -185,7 +185,7 @@ def compare(
             workspace=str(place.root),
             first=checkpoint_name(place, first),
             second=checkpoint_name(place, second),
-            data=image_place(data or ""),
+            data=image_place(data or "", place),
             split=split,
         )
     with open_output(as_json) as output:

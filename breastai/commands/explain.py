@@ -27,6 +27,7 @@ def explain(
 ) -> int:
     """Draw heat maps to exports/heat_maps/. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.effective_config import with_datasets
     from breastai.commands.run_job import run_job
     from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.jobs import Explain
@@ -35,7 +36,7 @@ def explain(
 
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)
-    listed = listed_images(images, Path.cwd())
+    listed = listed_images(with_datasets(images, place), Path.cwd())
     files = [str(file) for file in listed.files]
     job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name)
     with open_output(as_json) as output:

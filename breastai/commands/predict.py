@@ -43,6 +43,7 @@ def predict(
 ) -> int:
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.effective_config import with_datasets
     from breastai.commands.run_job import run_job
     from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.errors import CommandInvalid
@@ -55,7 +56,7 @@ def predict(
     place = Workspace.open(workspace)
     is_onnx = model.lower().endswith(".onnx")
     name = model if is_onnx else checkpoint_name(place, model)
-    listed = listed_images(images, Path.cwd())
+    listed = listed_images(with_datasets(images, place), Path.cwd())
     files = list(listed.files)
     boxes = _boxes(box, files)
     with open_output(as_json, as_csv) as output:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.cases.data_overview import describe
+from breastai.data.decoders.array_images import array_file
 from breastai.data.decoders.bit_depth import BitDepth
 from breastai.data.decoders.decoder_table import header_of, read_image
 from breastai.data.decoders.file_content import file_at
@@ -16,8 +17,10 @@ from breastai.data.preprocessing.lesion_boxes import marked_box, wants_box
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.sources.case_source import label_of, read_cases
-from breastai.data.sources.class_folders import reason_against_file
-from breastai.data.sources.layout import images_root, resolved_config
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.image_listing import reason_against_file
+from breastai.data.sources.layout import resolved_config
+from breastai.data.sources.place_description import images_root, is_described
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
@@ -42,6 +45,7 @@ def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
     """Give a page of the images of a split, with thumbnails; an image that can't be read has its reason instead."""
     root = _root(job.config, workspace, job.split)
     folder = read_cases(root, masks_are=job.config.data.masks, frames=job.config.preprocessing.frames)
+    folder = _part(folder, job.split)
     chosen = [
         number for number in range(len(folder)) if job.class_name is None or folder.label(number) == job.class_name
     ]
@@ -62,7 +66,7 @@ def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:
 def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     """Give an image as it is, as the network sees it, and some draws of its augmentation; by default the first one."""
     place = _root(job.config, workspace, job.split)
-    file = job.file or read_cases(place, masks_are=job.config.data.masks).files[0]
+    file = job.file or _part(read_cases(place, masks_are=job.config.data.masks), job.split).files[0]
     root = images_root(place)
     path = root / file
     whole = file_at(path)
@@ -70,7 +74,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
         raise ImageUnreadable(file, Text("reason.no_image_folder"))
     if not whole.is_file():
         raise ImageUnreadable(file, Text("reason.no_such_file"))
-    if reason_against_file(whole) is not None:
+    if array_file(path) is None and reason_against_file(whole) is not None:
         raise ImageUnreadable(file, Text("reason.no_image_folder"))
     image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
     header = header_of(path)
@@ -96,9 +100,20 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
     )
 
 
+def _part(table: CaseTable, split: str) -> CaseTable:
+    """Return the cases of a split, where the table itself gives parts."""
+    given = table.by_part()
+    return given.get(split, table.subset([])) if given else table
+
+
 def _root(config: Config, workspace: Workspace, split: str) -> Path:
+    """Return where the images of a split are listed; those of a described place may be in any part of it."""
     config = resolved_config(config, workspace.root)
     folder = {"train": config.data.train_dir, "val": config.data.val_dir, "test": config.data.test_dir}[split]
+    if folder is None or not local_place(workspace.root, folder).exists():
+        described = local_place(workspace.root, config.data.train_dir)
+        if is_described(described):
+            return described
     if folder is None:
         raise DataNotFound(f"data.{split}_dir")
     if is_remote(folder) and not copies_of(folder).is_dir():

@@ -1,21 +1,26 @@
-"""Tables that users write: a CSV of any common kind, its rows counted as a spreadsheet does, and the files they name."""
+"""Tables that users write: a CSV of any common kind, words parted by blanks, a sheet; rows counted as a spreadsheet does."""
 
 import codecs
 import csv
 import io
-import unicodedata
-from collections import Counter
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from breastai.data.named_files import file_key
 from breastai.domain.faults import describe_fault
 from breastai.domain.text import Text
 
 MAX_TABLE_BYTES = 2**28
-_SEPARATORS = ",;\t"
-# By the mark a file begins with; without one it is UTF-8.
+SHEET_ENDINGS = (".xlsx", ".xls", ".ods")
+_SEPARATORS = ",;\t|"
+# By the mark a file begins with.
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# Spreadsheets say with a line before the header what parts the columns.
+_SEP_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?[ \t;,]*\r?\n", re.IGNORECASE)
+# Three letters with accents on end are no word of a Western language: the text is in another encoding.
+_NO_WORD = re.compile(r"[\u00c0-\u00ff]{3}")
 
 
 class TableUnreadable(Exception):
@@ -26,7 +31,7 @@ class TableUnreadable(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row that is not empty: its `number`, the header being row 1, and its cells without space around them."""
 
@@ -66,32 +71,68 @@ class UserTable:
         return first, repeated
 
 
-def read_table(path: Path) -> UserTable:
-    """Return the table in a CSV separated by commas, semicolons or tabs, in UTF-8 or marked UTF-16.
+def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()) -> UserTable:
+    """Return the table in a file: a CSV, words parted by blanks, or a `sheet` of a workbook, by default its first.
 
+    A CSV is separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or, where its words are plain, Windows' Western
+    encoding; a first line such as sep=; counts as none. `columns`: the names of its columns, of a table that begins without.
     Raises TableUnreadable. A table without rows has no columns.
     """
-    try:
-        if path.stat().st_size > MAX_TABLE_BYTES:
-            raise TableUnreadable(Text("reason.at_most_mib", {"most_mib": MAX_TABLE_BYTES >> 20}))
-        content = path.read_bytes()
-    except OSError as error:
-        raise TableUnreadable(Text("fault.other", {"message": error.strerror or str(error)})) from None
-    encoding = next((name for mark, name in _ENCODINGS if content.startswith(mark)), "utf-8")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        raise TableUnreadable(Text("reason.expected_utf_8")) from None
-    rows = list(_rows(text))
+    content = _content(path)
+    if path.suffix.lower() in SHEET_ENDINGS:
+        rows = _sheet_rows(content, sheet)
+    else:
+        rows = list(_rows(_decoded(content), bool(columns)))
+    if columns:
+        return UserTable(tuple(columns), tuple(rows))
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
 
 
-def _rows(text: str) -> Iterator[Row]:
-    separator = max(_SEPARATORS, key=text.lstrip().partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
-    number = 0
+def _content(path: Path) -> bytes:
     try:
-        for number, cells in enumerate(reader, 1):
+        if path.stat().st_size > MAX_TABLE_BYTES:
+            raise TableUnreadable(Text("reason.at_most_mib", {"most_mib": MAX_TABLE_BYTES >> 20}))
+        return path.read_bytes()
+    except OSError as error:
+        raise TableUnreadable(Text("fault.other", {"message": error.strerror or str(error)})) from None
+
+
+def _decoded(content: bytes) -> str:
+    """Return the text in a file; raise TableUnreadable where its encoding can't be told, naming the row."""
+    encoding = next((name for mark, name in _ENCODINGS if content.startswith(mark)), None)
+    if encoding is None and content[1:2] == b"\0" and content[3:4] == b"\0":
+        encoding = "utf-16-le"
+    try:
+        return content.decode(encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        if encoding is not None:
+            raise TableUnreadable(Text("reason.expected_utf_8")) from None
+        row = content.count(b"\n", 0, error.start) + 1
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        text = None
+    if text is None or _NO_WORD.search(text):
+        raise TableUnreadable(describe_fault(Text("place.row", {"row": row}), Text("reason.expected_utf_8")))
+    return text
+
+
+def _rows(text: str, without_header: bool) -> Iterator[Row]:
+    number = 0
+    found = _SEP_LINE.match(text)
+    separator: str | None = None
+    if found is not None:
+        separator, text, number = found[1], text[found.end() :], 1
+    first = text.lstrip().partition("\n")[0]
+    if separator is None:
+        separator = max(_SEPARATORS, key=first.count)
+        if without_header and not first.count(separator):
+            yield from _words(text)
+            return
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t")
+    try:
+        for cells in reader:
+            number += 1
             stripped = tuple(cell.strip() for cell in cells)
             if any(stripped):
                 yield Row(number, stripped)
@@ -101,26 +142,32 @@ def _rows(text: str) -> Iterator[Row]:
         ) from None
 
 
-def file_key(file: str) -> str:
-    """Return `file` as tables and systems may write it: forward slashes, composed accents."""
-    return unicodedata.normalize("NFC", file.replace("\\", "/")).removeprefix("./")
+def _words(text: str) -> Iterator[Row]:
+    """Yield rows of words parted by blanks, as in lists made for a printer."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if words := tuple(line.split()):
+            yield Row(number, words)
 
 
-def match_files(files: Sequence[str], named: Sequence[str]) -> dict[str, str]:
-    """Return for each of `files` which of the `named`, by `file_key`, means it: its path, or a name that occurs once.
+def _sheet_rows(content: bytes, sheet: str | None) -> list[Row]:
+    """Return the rows of a sheet, numbers and dates as a CSV would have them: 4, not 4.0."""
+    from python_calamine import CalamineError, CalamineWorkbook
 
-    A file that none means is left out.
-    """
-    known = set(named)
-    in_table = Counter(PurePosixPath(key).name for key in named)
-    in_folder = Counter(PurePosixPath(file_key(file)).name for file in files)
-    by_name = {PurePosixPath(key).name: key for key in named}
-    found: dict[str, str] = {}
-    for file in files:
-        key = file_key(file)
-        name = PurePosixPath(key).name
-        if key in known:
-            found[file] = key
-        elif in_table[name] == 1 and in_folder[name] == 1:
-            found[file] = by_name[name]
-    return found
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        if sheet is not None and sheet not in book.sheet_names:
+            raise TableUnreadable(Text("reason.no_such_sheet", {"sheet": sheet, "sheets": book.sheet_names}))
+        found = book.get_sheet_by_name(sheet or book.sheet_names[0])
+        table = found.to_python(skip_empty_area=False)
+    except (CalamineError, OSError, ValueError, IndexError) as error:
+        raise TableUnreadable(Text("fault.other", {"message": str(error)})) from None
+    rows = (Row(number, tuple(_cell_text(cell) for cell in cells)) for number, cells in enumerate(table, 1))
+    return [row for row in rows if any(row.cells)]
+
+
+def _cell_text(cell: object) -> str:
+    if isinstance(cell, bool):
+        return "1" if cell else "0"
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    return str(cell).strip()

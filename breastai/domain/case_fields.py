@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from breastai.domain.class_words import split_of
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.stored import Stored
 from breastai.domain.text_patterns import compile_pattern, rewriter_of
@@ -17,6 +18,13 @@ HeaderValue = Literal["patient_id", "laterality", "view", "modality", "device", 
 # How the columns of a box say where it is: its corner and size, two corners, or a circle's centre and radius.
 BoxForm = Literal["xywh", "xyxy", "circle", "circle_from_bottom"]
 _COLUMNS_OF_FORM = {"xywh": 4, "xyxy": 4, "circle": 3, "circle_from_bottom": 3}
+
+
+_BREASTS: Mapping[str, str] = {
+    **dict.fromkeys(("l", "left", "gauche", "g", "links", "izquierda", "sinistra", "sx", "esquerda", "lt"), "L"),
+    **dict.fromkeys(("r", "right", "droite", "droit", "d", "rechts", "derecha", "destra", "dx", "direita", "rt"), "R"),
+    **dict.fromkeys(("b", "both", "bilateral", "deux"), "B"),
+}
 
 
 class Rule(Stored):
@@ -40,6 +48,7 @@ class ColumnRule(Rule):
     """A column of a table, by its name in any case: of the first table that has a row for the image and such a column."""
 
     column: str = Field(min_length=1, max_length=300)
+    otherwise: str | None = Field(None, min_length=1, description="The column that counts where it says nothing.")
 
 
 class FolderRule(Rule):
@@ -132,10 +141,30 @@ def rule_of(value: Any) -> Any:
 def columns_of(rule: FieldRule) -> tuple[str, ...]:
     """Return the columns of tables in which a rule finds its value."""
     if isinstance(rule, ColumnRule):
-        return (rule.column,)
+        return (rule.column, *((rule.otherwise,) if rule.otherwise else ()))
     return rule.columns if isinstance(rule, BoxRule) else ()
 
 
 def needs_table(rule: FieldRule) -> bool:
     """Return whether a rule finds its value in a table, not in the image or its name."""
     return bool(columns_of(rule))
+
+
+def in_words_of(role: Role, value: str | None) -> str | None:
+    """Return a value as all sources say it: a breast as L, R or B, a view in capitals, a part as train, val or test.
+
+    A breast or a part that is none of these is None, and so is a mask that would lie outside the root.
+    """
+    if value is None:
+        return None
+    match role:
+        case "breast":
+            return _BREASTS.get(value.casefold())
+        case "view":
+            return value.upper()
+        case "split":
+            return split_of(value)
+        case "mask":
+            file = value.replace("\\", "/")
+            return None if file.startswith("/") or ".." in file.split("/") else file
+    return value

@@ -76,6 +76,13 @@ class LabelsTable(Stored):
     several_rows: bool = False
     part: str | None = Field(None, description="The part of all its images, of a table that is one part's alone.")
 
+    @field_validator("file")
+    @classmethod
+    def _lies_below_the_root(cls, value: str) -> str:
+        if value.startswith(("/", "~")) or ":" in value or ".." in value.replace("\\", "/").split("/"):
+            raise UnusableSetting("expected.below_root")
+        return value
+
     @field_validator("part")
     @classmethod
     def _is_a_part(cls, value: str | None) -> str | None:
@@ -111,6 +118,18 @@ class Subgroup(Stored):
         if list(self.bands) != sorted(set(self.bands)):
             raise UnusableSetting("expected.rising_bands")
         return self
+
+    def band_of(self, value: str) -> str:
+        """Return the band in which a value lies, "" of what is no number."""
+        number = number_in(value)
+        if number is None:
+            return ""
+        place = sum(number >= edge for edge in self.bands)
+        if place == 0:
+            return f"below {self.bands[0]:g}"
+        if place == len(self.bands):
+            return f"{self.bands[-1]:g} and above"
+        return f"{self.bands[place - 1]:g} to below {self.bands[place]:g}"
 
 
 class LeftOutFile(Stored):

@@ -158,9 +158,12 @@ class TooFewClasses(InputError):
 
 @dataclass(eq=False)
 class NoImages(InputError):
+    """`first`: the first files that were left out, each with its reason."""
+
     code = "data.no_images"
     path: str
     expected: list[str]
+    first: Sequence[Text | str] = (NOTHING,)
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from breastai.domain.class_match import ClassMatch
+from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.metric_catalog import rename_metrics
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.text import Text
@@ -302,4 +303,5 @@ class SplitFile(StoredDocument):
     on_leak: str
     class_names: list[str]
     groups: int = 0
+    dataset: DatasetDescription | None = Field(None, description="By which the images were read, if by any.")
     cases: list[SplitCase]

@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from breastai.data.decoders.file_content import file_at
-from breastai.data.sources.class_folders import Listed, images_below, reason_against_file
+from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.image_listing import Listed, images_below, reason_against_file
 from breastai.data.sources.masks import masks_among
+from breastai.data.sources.place_description import is_case_list
 from breastai.domain.catalog import IMAGE_SUFFIXES
-from breastai.domain.errors import ImageUnreadable, NoImages
+from breastai.domain.errors import ImageUnreadable, LabelsInvalid, NoImages
 from breastai.domain.events import Event, Log
 from breastai.domain.text import Text
 
@@ -21,7 +24,7 @@ def image_files(wanted: Sequence[str], folder: Path) -> list[Path]:
 def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
     """Return the files `wanted` means, each once, in its order, and masks left out; relative names are relative to `folder`.
 
-    A folder gives the image files below it in order of name, hidden ones and masks left out; a pattern is one that no
+    A list of cases gives those it labels, a folder the image files below it in order of name, hidden ones and masks left out; a pattern is one that no
     shell has expanded, and gives masks only where it finds nothing else. A file named outright is taken whatever its
     ending, and so is a frame of one, clip.dcm#3. Raises ImageUnreadable for a name without a file, and NoImages for a
     folder or pattern without images.
@@ -32,6 +35,8 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
         path = folder / Path(text).expanduser()
         if path.is_dir():
             listed = images_below(path)
+        elif is_case_list(path) and (table := _cases_in(path)) is not None:
+            listed = Listed(tuple(table.path(number) for number in range(len(table))), {})
         elif file_at(path).exists():
             listed = Listed((path,), {})
         elif glob.has_magic(text):
@@ -43,6 +48,14 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
         found |= dict.fromkeys(listed.files)
         masks |= listed.masks
     return Listed(tuple(found), {file: reason for file, reason in masks.items() if file not in found})
+
+
+def _cases_in(path: Path) -> CaseTable | None:
+    """Return the cases that a file lists; None of one that is no table of labels, which is then told as any other file."""
+    try:
+        return read_cases(path)
+    except LabelsInvalid:
+        return None
 
 
 def _matching(pattern: Path) -> Listed:

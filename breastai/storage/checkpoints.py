@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import of_a_model
+from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, FormatTooNew, RunLocked
 from breastai.domain.events import CheckpointEntry
@@ -44,6 +45,9 @@ class SplitRecord(Stored):
     train_labels: list[str] = []
     val_labels: list[str] = []
     description: Text | str = ""
+    dataset: DatasetDescription | None = Field(
+        None, description="By which the images were read: what is kept of it may change, the run goes by this."
+    )
 
     def differences(self, other: "SplitRecord") -> str:
         """Say in words how the images of `other` differ from these."""

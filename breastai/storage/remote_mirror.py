@@ -20,6 +20,8 @@ from breastai.domain.text import Text, read_param
 from breastai.storage.private_files import open_private
 
 INDEX_NAME = ".copied.jsonl"
+DATASETS = "datasets"
+_DATASET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NO_SIGN_OF_A_NAME = re.compile(r'[%<>:"|?*\\\x00-\x1f]')
 
 
@@ -44,8 +46,21 @@ def mirror_root() -> Path:
 
 
 def local_place(base: Path, place: str) -> Path:
-    """Return where the images of a place lie on this machine: a folder, relative to `base`, or an address' copies."""
-    return copies_of(place) if is_remote(place) else base / Path(place).expanduser()
+    """Return where the images of a place lie on this machine: a folder, relative to `base`, or an address' copies.
+
+    The name of a data set means its description, where there is one; a folder of that name is ./NAME.
+    """
+    if is_remote(place):
+        return copies_of(place)
+    return dataset_place(base, place) or base / Path(place).expanduser()
+
+
+def dataset_place(base: Path, place: str) -> Path | None:
+    """Return the description that is kept under a name in the workspace `base`; None of what is no such name."""
+    if not _DATASET_NAME.fullmatch(place):
+        return None
+    path = base / DATASETS / f"{place}.json"
+    return path if path.is_file() else None
 
 
 def copies_of(address: str) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DiskFull, NameInvalid, RunNotFound, WorkspaceUnusable
 from breastai.storage.private_files import make_private, make_tree_private, private_folder
-from breastai.storage.remote_mirror import as_written, local_place
+from breastai.storage.remote_mirror import DATASETS, as_written, local_place
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names Windows keeps for devices, whatever their ending.
@@ -72,7 +72,7 @@ class Workspace:
     @property
     def datasets_dir(self) -> Path:
         """Where descriptions of data sets are; made with the first."""
-        return self.root / "datasets"
+        return self.root / DATASETS
 
     @property
     def backups_dir(self) -> Path:

@@ -54,7 +54,8 @@ def test_a_table_gives_the_cases_and_the_split_of_the_same_class_folders(base: P
     expected = gather_cases(folders, list_folders(folders, base), base)
     found = gather_cases(table, list_folders(table, base), base)
     assert found.class_names == ("benign", "malignant")
-    assert found.split_file == expected.split_file
+    assert found.split_file.dataset is not None and found.split_file.dataset.tables[0].file == "labels.csv"
+    assert found.split_file.model_copy(update={"dataset": None}) == expected.split_file
     assert (found.train_patients, found.val_patients) == (expected.train_patients, expected.val_patients)
     assert found.train.labels.tolist() == expected.train.labels.tolist()
     assert np.array_equal(found.train.image(0), expected.train.image(0))
@@ -83,12 +84,13 @@ def test_a_file_may_be_a_path_a_name_or_an_id_without_its_ending(base: Path, sep
 
 def test_the_label_is_the_tables_wherever_an_image_lies(base: Path) -> None:
     place = write(base, "file,label\nP0B_0.png,malignant\nP0m_0.png,Begin\n")
-    assert [case.label for case in read_cases(place).cases()] == ["malignant", "benign"]
+    found = {case.file: case.label for case in read_cases(place).cases()}
+    assert found == {"Benign/P0B_0.png": "malignant", "malignant/P0m_0.png": "benign"}
     (shown,) = preview_image(
         PreviewImage(workspace=str(base), config=config("data/train/other.csv"), split="train"), Workspace(base)
     )
     assert isinstance(shown, ImagePreview)
-    assert (shown.file, shown.class_name) == ("Benign/P0B_0.png", "malignant")
+    assert (shown.file, shown.class_name) == ("malignant/P0m_0.png", "benign")
 
 
 def test_rows_without_an_image_and_images_without_a_row_are_counted_and_listed(base: Path) -> None:
@@ -115,8 +117,7 @@ def test_an_id_that_means_two_images_means_neither(base: Path) -> None:
     ("text", "reason"),
     [
         ("", "got —"),
-        ("image,class\na.png,b\n", "expected the columns file and label, got image, class"),
-        ("file,label,split\nP0B_0.png,a,train\n", "a column split"),
+        ("picture,kind\na.png,b\n", "expected the columns file and label, got picture, kind"),
         ("file,label\nP0B_0.png,a\nP0B_0.png,a\n", "row 3 repeats the file P0B_0.png of row 2"),
         ("file,label\nP0B_0.png,a\nP0B_0.png,b\n", "row 3 says otherwise of P0B_0.png than row 2"),
     ],
@@ -147,5 +148,5 @@ def test_a_command_takes_a_table_where_it_takes_a_folder(base: Path) -> None:
     table = base / "data/train/labels.csv"
     data = training_config(Workspace(base), data=str(table)).data
     assert (data.train_dir, data.val_dir, data.test_dir) == ("data/train/labels.csv", None, None)
-    assert image_place(str(table)) == str(table)
+    assert image_place(str(table), Workspace(base)) == str(table)
     assert [len(folder) for folder in folders_below(table).values()] == [16]

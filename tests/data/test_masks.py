@@ -9,7 +9,8 @@ import pytest
 
 from breastai.data.preprocessing.image_cache import prepare
 from breastai.data.privacy.deidentification import deidentify
-from breastai.data.sources.class_folders import images_below, scan
+from breastai.data.sources.class_folders import scan
+from breastai.data.sources.image_listing import images_below
 from breastai.data.sources.masks import BY_NAME, is_two_valued
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImagesBesideMasks, UnreadableClass

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from breastai.data.named_files import match_files
 from breastai.data.patients.patient_ids import patient_ids
-from breastai.data.user_tables import TableUnreadable, match_files, read_table
+from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.errors import PatientIdInvalid
 from breastai.domain.patient_settings import PatientTable
 
@@ -36,9 +37,11 @@ def test_an_empty_table_has_no_columns(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TableUnreadable, match="No such file"):
         read_table(tmp_path / "gone.csv")
-    (tmp_path / "latin.csv").write_bytes("file\né.png\n".encode("latin-1"))
-    with pytest.raises(TableUnreadable, match="UTF-8"):
-        read_table(tmp_path / "latin.csv")
+    (tmp_path / "latin.csv").write_bytes("file,médecin\né.png,Évrard\n".encode("cp1252"))
+    assert read_table(tmp_path / "latin.csv").rows[0].cells == ("é.png", "Évrard")
+    (tmp_path / "russian.csv").write_bytes("file,врач\na.png,x\n".encode("cp1251"))
+    with pytest.raises(TableUnreadable, match=r"row 1.*UTF-8"):
+        read_table(tmp_path / "russian.csv")
     (tmp_path / "nul.csv").write_text("file\na.png\n" + "x" * 200_000 + "\n")
     with pytest.raises(TableUnreadable, match="row 3: field larger"):
         read_table(tmp_path / "nul.csv")
@@ -58,6 +61,30 @@ def test_each_further_row_of_a_file_is_found_with_its_first(tmp_path: Path) -> N
     rows, repeated = read_table(tmp_path / "t.csv").by_file(0)
     assert list(rows) == ["a.png", "x/b.png"]
     assert [(row.number, first.number) for row, first in repeated] == [(3, 2), (5, 4)]
+
+
+def test_a_line_that_says_what_parts_the_columns_is_no_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\ufeffsep=|\nfile|note\na.png|x;y\n", encoding="utf-8")
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns == ("file", "note")
+    assert (table.rows[0].number, table.rows[0].cells) == (3, ("a.png", "x;y"))
+
+
+def test_a_list_of_words_without_a_header_is_read_by_names_given(tmp_path: Path) -> None:
+    (tmp_path / "Info.txt").write_text("mdb001 G CIRC B 535 425 197\n\nmdb003 D NORM\n")
+    table = read_table(tmp_path / "Info.txt", columns=("file", "tissue", "abnormality", "severity"))
+    assert table.columns[0] == "file"
+    assert [(row.number, row.cell(0), row.cell(3)) for row in table.rows] == [(1, "mdb001", "B"), (3, "mdb003", "")]
+
+
+def test_lost_zeros_endings_and_longer_paths_are_found_where_one_file_alone_is_meant() -> None:
+    files = ["benign/00002.png", "malignant/00001.png", "malignant/7.png", "a/case/1.dcm", "b/case/1.dcm"]
+    assert match_files(files, ["1.png", "2", "07.png", "C:/data/a/case/1.dcm"]) == {
+        "benign/00002.png": "2",
+        "malignant/00001.png": "1.png",
+        "a/case/1.dcm": "C:/data/a/case/1.dcm",
+    }
+    assert match_files(["x/01.png", "y/001.png"], ["1.png"]) == {}
 
 
 def test_a_file_is_meant_by_its_path_or_by_a_name_that_occurs_once() -> None:

@@ -152,7 +152,7 @@ def _split(
         unit = _unit(patients, together, on_leak, frames)
         description = Text("split.set_aside", {"share": config.data.val_split, "unit": unit, "seed": seed})
     else:
-        description = Text("split.own_folder")
+        description = Text("split.given" if train.folder.description is not None else "split.own_folder")
     if on_leak == "continue" and twins:
         description = _joined(description, "split.twins_stay", len(twins))
     by_patient = sum(reason.startswith("patient_in_") for reason in reasons.values())
@@ -171,7 +171,13 @@ def _split(
     if val is not None:
         cases += split_cases("val", val.table.with_columns(part=["val"] * len(val)))
     return SplitFile(
-        description=description, seed=seed, on_leak=on_leak, class_names=list(names), groups=len(twins), cases=cases
+        description=description,
+        seed=seed,
+        on_leak=on_leak,
+        class_names=list(names),
+        groups=len(twins),
+        dataset=train.folder.description,
+        cases=cases,
     )
 
 

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,22 +76,30 @@ def labelled_images(
     config: Config,
     on_progress: Progress | None = None,
     class_map: ClassMap | None = None,
+    part: str | None = None,
 ) -> tuple[ImageSet, tuple[Skipped, ...], ClassMatch]:
-    """Return the images of a class folder for evaluation, their classes numbered as `class_names`, those of a model.
+    """Return the images at a place for evaluation, of the parts that it gives itself those of `part`, their classes numbered as `class_names`, those of a model.
 
     Classes that are not the model's are matched with them by their names or by `class_map`, and the images numbered by
     the classes judged; raise ClassesUnmatched and ClassMapInvalid.
     """
-    listed, match = matched_cases(folder, class_names, config, class_map)
+    listed, match = matched_cases(folder, class_names, config, class_map, part)
     prepared = preprocess_folder(listed, config, on_progress)
     return ImageSet(prepared, np.arange(len(prepared))), prepared.skipped, match
 
 
 def matched_cases(
-    folder: Path, class_names: Sequence[str], config: Config, class_map: ClassMap | None = None
+    folder: Path,
+    class_names: Sequence[str],
+    config: Config,
+    class_map: ClassMap | None = None,
+    part: str | None = None,
 ) -> tuple[CaseTable, ClassMatch]:
-    """Return the cases of a class folder in the classes that a model and they have in common, and which these are."""
-    read = partial(read_cases, folder, masks_are=config.data.masks, frames=config.preprocessing.frames)
+    """Return the cases at a place in the classes that a model and they have in common, and which these are."""
+
+    def read(expected: Sequence[str]) -> CaseTable:
+        return part_of(read_cases(folder, expected, config.data.masks, frames=config.preprocessing.frames), part)
+
     if not class_map:
         try:
             plain = read(class_names)
@@ -110,6 +117,16 @@ def matched_cases(
     numbers = {name: match.class_names.index(judged) for name, judged in match.stands_for.items()}
     labels = np.array([numbers[chosen.label(index)] for index in range(len(chosen))], dtype=np.int64)
     return replace(chosen, labels=labels, class_names=tuple(match.class_names)), match
+
+
+def part_of(table: CaseTable, part: str | None) -> CaseTable:
+    """Return the cases of a part that the table itself gives; all where it gives none. Raises DataNotFound."""
+    given = table.by_part()
+    if not given or part is None:
+        return table
+    if part not in given:
+        raise DataNotFound(f"{as_written(table.root)} ({part})")
+    return given[part]
 
 
 def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.user_tables import TableUnreadable, file_key, read_table
+from breastai.data.named_files import file_key
+from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.errors import DataNotFound, PredictionsInvalid
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.text import Text

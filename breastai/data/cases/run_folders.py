@@ -7,25 +7,27 @@ from pathlib import Path
 
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.patients.patient_rules import doubts
-from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.case_source import read_cases, read_description
 from breastai.data.sources.case_table import CaseTable, pool_tables
 from breastai.data.sources.class_questions import check_classes, open_questions
 from breastai.data.sources.frames import file_of
 from breastai.data.sources.layout import missing_folder, resolved_config
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.domain.catalog import ARCHITECTURES, IMAGE_SUFFIXES, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
+from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import (
     ConfigInvalid,
     InputError,
+    NoImages,
     NumClassesMismatch,
     SamePatient,
 )
 from breastai.domain.records import SplitFile
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import SplitRecord
-from breastai.storage.remote_mirror import local_place
+from breastai.storage.remote_mirror import as_written, local_place
 from breastai.storage.split_records import read_split
 
 
@@ -50,29 +52,43 @@ class Folders:
         return {name: folder for name, folder in named.items() if folder is not None}
 
 
-def list_folders(config: Config, base: Path, known: Collection[str] = ()) -> Folders:
+def list_folders(
+    config: Config, base: Path, known: Collection[str] = (), described: DatasetDescription | None = None
+) -> Folders:
     """Return the folders `config` names, relative to `base`; raise what `scan` raises, and NumClassesMismatch.
 
     A split's folder may go by another of its names, validation/ for val/. `known`: images of a run that began before,
-    which are no masks whatever they look like. Fast: no image is read, but for what may be a mask, so that a wrong folder
+    which are no masks whatever they look like; `described`: by what it read them. Parts that a description gives are those
+    of the run. Fast: no image is read, but for what may be a mask, so that a wrong folder
     is told at once. A test folder that can't be used is None.
     """
     config = resolved_config(config, base)
     known = known or _named_by_split(config, base)
     frames, masks = config.preprocessing.frames, config.data.masks
     train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
-    train_root = local_place(base, config.data.train_dir)
-    if not train_root.exists() and not is_remote(config.data.train_dir):
-        raise missing_folder(train_root)
-    train = read_cases(train_root, masks_are=masks, known=train_known, frames=frames)
+    if described is not None:
+        train = read_description(described, base, masks_are=masks, known=train_known, frames=frames)
+    else:
+        train_root = local_place(base, config.data.train_dir)
+        if not train_root.exists() and not is_remote(config.data.train_dir):
+            raise missing_folder(train_root)
+        train = read_cases(train_root, masks_are=masks, known=train_known, frames=frames)
+    given = train.by_part()
+    train = given.get("train", train if not given else train.subset([]))
+    if not len(train):
+        raise NoImages(as_written(train.root), list(IMAGE_SUFFIXES), (Text("reason.no_training_part"),))
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))
-    val = _scan_optional(config.data.val_dir, base, train.class_names, config, val_known)
+    val = given.get("val")
+    if val is None:
+        val = _scan_optional(config.data.val_dir, base, train.class_names, config, val_known)
     if val is not None and config.data.pool_val:
         train, val = pool_tables({"train": train, "val": val}), None
     if config.data.split_only:
         train, val = _named_in_split(config, base, train, val)
+    if "test" in given:
+        return Folders(train, val, given["test"])
     test = None
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
         test = _scan_optional(config.data.test_dir, base, train.class_names, config, test_known)
@@ -104,7 +120,7 @@ def check_patients(config: Config, folders: Folders, base: Path) -> None:
 def known_folders(config: Config, base: Path, split: SplitRecord, saved: SplitFile | None = None) -> Folders:
     """Return the folders of a run that began before: what it took as images and as classes stays so."""
     left_out = () if saved is None else (case.file for case in saved.cases)
-    return list_folders(config, base, {*split.train, *split.val, *left_out})
+    return list_folders(config, base, {*split.train, *split.val, *left_out}, split.dataset)
 
 
 def with_answers(config: Config, base: Path) -> Config:

@@ -109,7 +109,8 @@ def split_groups(
         for number in group[1:]:
             one, other = sorted((root(group[0]), root(number)))
             parent[other] = one
-    return [files[root(number)] for number in range(len(files))]
+    # Named so that they sort as their first images do, whatever those are called.
+    return [f"{root(number):09d}" for number in range(len(files))]
 
 
 def shared_with(

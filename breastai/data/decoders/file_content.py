@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from breastai.data.decoders.array_images import array_content, array_file
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
 
@@ -27,7 +28,10 @@ def frame_of(name: str) -> tuple[str, int | None]:
 
 
 def file_at(path: Path) -> Path:
-    """Return the file in which the image at `path` lies: of clip.dcm#3 it is clip.dcm."""
+    """Return the file in which the image at `path` lies: of clip.dcm#3 it is clip.dcm, of a row of arrays the .npz."""
+    place = array_file(path)
+    if place is not None:
+        return place
     name, number = frame_of(path.name)
     return path if number is None or path.is_file() else path.with_name(name)
 
@@ -37,6 +41,11 @@ def read_content(path: Path, name: str) -> bytes:
 
     Opening a file is left to Python: OpenCV can't open a path with accents on Windows.
     """
+    place = array_file(path)
+    if place is not None:
+        for counter in _counters:
+            counter[path] += 1
+        return array_content(path, place, name)
     path = file_at(path)
     kept = _kept.pop(path, None)
     try:
@@ -61,6 +70,8 @@ def read_content(path: Path, name: str) -> bytes:
 def look_into(path: Path, name: str) -> bytes:
     """Return the bytes of a file as `read_content` does, and keep them for the next who reads it."""
     content = read_content(path, name)
+    if array_file(path) is not None:
+        return content
     path = file_at(path)
     if sum(len(each[2]) for each in _kept.values()) + len(content) <= _KEPT_BYTES:
         status = path.stat()

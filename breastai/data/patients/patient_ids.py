@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from breastai.data.decoders.decoder_table import file_header
+from breastai.data.named_files import match_files
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
-from breastai.data.user_tables import TableUnreadable, match_files, read_table
+from breastai.data.user_tables import TableUnreadable, read_table
+from breastai.domain.case_fields import HeaderRule
 from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
@@ -46,6 +48,8 @@ def patients_in(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> li
     Without a rule that is what the table itself says, where it says so of all.
     """
     said = folder.column("patient")
+    if rule is None and said is None:
+        rule = _described_rule(folder)
     if rule is None and said is not None:
         missing = [file for file, patient in zip(folder.files, said, strict=True) if not patient]
         if missing:
@@ -61,6 +65,14 @@ def patients_in(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> li
             return None
         found |= {f"{part}/{file}": patient for file, patient in zip(files, patients, strict=True)}
     return [found[file] for file in folder.files]
+
+
+def _described_rule(folder: CaseTable) -> PatientIdRule | None:
+    """Return the rule by which the description of a folder finds patients in headers; None where it does not."""
+    found = None if folder.description is None else folder.description.fields.get("patient")
+    if not isinstance(found, HeaderRule) or found.header != "patient_id":
+        return None
+    return DicomHeader(dicom="patient_id", pattern=found.pattern)
 
 
 def plain_ids(folder: CaseTable, rule: PatientIdRule, base: Path) -> list[str | None]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.decoders.decoder_table import header_of
+from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.frames import file_of
-from breastai.data.user_tables import Row, TableUnreadable, file_key, match_files, read_table
+from breastai.data.user_tables import Row, TableUnreadable, read_table
 from breastai.domain.errors import SubgroupsInvalid
 from breastai.domain.text import Text
 

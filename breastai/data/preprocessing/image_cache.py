@@ -67,7 +67,9 @@ class Prepared:
     def table(self) -> CaseTable:
         """The cases, with the hash of each and what its header says."""
         seen = (
-            self.folder if self.folder.column("breast") is not None else self.folder.with_headers(self.folder.headers())
+            self.folder
+            if self.folder.column("modality") is not None
+            else self.folder.with_headers(self.folder.headers())
         )
         return seen.with_columns(sha256=self.hashes)
 

@@ -25,7 +25,7 @@ from breastai.data.decoders.dicom_file import read_dataset
 from breastai.data.decoders.file_content import read_content
 from breastai.data.pixels import Pixels
 from breastai.data.privacy.dicom_copy import known_term, says_it_identifies, strip_metadata
-from breastai.data.sources.class_folders import is_system_name, reason_against_file
+from breastai.data.sources.image_listing import is_system_name, reason_against_file
 from breastai.data.sources.masks import masks_among
 from breastai.domain.class_words import split_of
 from breastai.domain.errors import ImageUnreadable

@@ -7,10 +7,15 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from breastai.data.sources.array_cases import read_arrays
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import MaskRule, class_of_file, scan
+from breastai.data.sources.described_cases import read_described
 from breastai.data.sources.frames import Frames, with_frames
-from breastai.data.sources.labels_table import is_labels_table, label_in_table, read_labels
+from breastai.data.sources.place_description import base_of, describe_place, is_described
+from breastai.domain.data_locations import is_remote
+from breastai.domain.dataset_description import DatasetDescription
+from breastai.storage.remote_mirror import DATASETS, local_place
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,26 @@ class CaseSource:
 
 CLASS_FOLDERS = CaseSource("class_folders", recognise=lambda place: True, read=scan, label_of=class_of_file)
 
-LABELS_TABLE = CaseSource("labels_table", recognise=is_labels_table, read=read_labels, label_of=label_in_table)
+
+def _read_described(
+    place: Path, expected_classes: Sequence[str] | None, masks_are: MaskRule, known: Collection[str]
+) -> CaseTable:
+    description, base = describe_place(place), base_of(place)
+    if place.parent.name != DATASETS and not is_remote(description.root):
+        # What a run keeps of it is read relative to the workspace.
+        description = description.model_copy(update={"root": local_place(base, description.root).absolute().as_posix()})
+    return read_description(description, base, expected_classes, masks_are, known)
+
+
+def _label_by_description(place: Path, file: str) -> str:
+    table = _read_described(place, None, "keep", (file,))
+    return table.label(table.files.index(file)) if file in table.files else ""
+
+
+DESCRIPTION = CaseSource("description", recognise=is_described, read=_read_described, label_of=_label_by_description)
 
 # The first that recognises a place reads it. The last takes what no other does, and says what it would have expected.
-SOURCES: tuple[CaseSource, ...] = (LABELS_TABLE, CLASS_FOLDERS)
+SOURCES: tuple[CaseSource, ...] = (DESCRIPTION, CLASS_FOLDERS)
 
 
 def source_of(place: Path) -> CaseSource:
@@ -58,3 +79,16 @@ def read_cases(
 def label_of(place: Path, file: str) -> str:
     """Return the class of one image of those given at `place`, by its name."""
     return source_of(place).label_of(place, file)
+
+
+def read_description(
+    description: DatasetDescription,
+    base: Path,
+    expected_classes: Sequence[str] | None = None,
+    masks_are: MaskRule = "leave_out",
+    known: Collection[str] = (),
+    frames: Frames = "middle",
+) -> CaseTable:
+    """Return the cases of a description, its root relative to `base`, as `read_cases` does those of a place."""
+    read = read_arrays if description.arrays else read_described
+    return with_frames(read(description, base, expected_classes, masks_are, known), frames)

@@ -1,7 +1,7 @@
 """Cases: an image each, with its label and all else that is known of it; and tables of them, by column."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from breastai.data.decoders.decoder import Header
 from breastai.data.decoders.decoder_table import header_of
+from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.text import Text
 
 Column = tuple[str | None, ...]
@@ -22,12 +23,24 @@ class Skipped:
     reason: Text | str
 
 
+_LISTED = 5
+
+
+def first_reasons(skipped: Sequence[Skipped]) -> list[Text | str]:
+    """Return the first files of some that were left out, each with its reason, and how many more there are."""
+    told: list[Text | str] = [Text("reason.of_file", {"file": each.file, "error": each.reason}) for each in skipped]
+    more = len(told) - _LISTED
+    return told[:_LISTED] + ([Text("problem.and_more", {"count": more})] if more > 0 else [])
+
+
 @dataclass(frozen=True)
 class Case:
     """One image: its `file` as names have it, the class it is of, where it lies, and what else is known.
 
     `breast`: L, R or B. `group`: a name that all images of its patient and all its near-duplicates share. `part`: train,
-    val, test or left_out. `sha256`: of its content, `reason` why it is left out.
+    val, test or left_out; `fold` one given for a cross-validation. `sha256`: of its content, `reason` why it is left out.
+    `exam`, `site`, `device`, `age`, `density`, `birads`: as its source says them. `box`: "x y width height" of a lesion in
+    pixels of the image as stored. `mask`: the file that outlines one, named as images are.
     """
 
     file: str
@@ -41,10 +54,19 @@ class Case:
     part: str | None = None
     sha256: str | None = None
     reason: str | None = None
+    exam: str | None = None
+    site: str | None = None
+    device: str | None = None
+    age: str | None = None
+    density: str | None = None
+    birads: str | None = None
+    fold: str | None = None
+    box: str | None = None
+    mask: str | None = None
 
 
 # What a table may hold of each case besides its file and its label.
-COLUMNS = ("patient", "breast", "view", "modality", "group", "part", "sha256", "reason")
+COLUMNS = tuple(each.name for each in fields(Case) if each.name not in ("file", "label", "path"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +77,8 @@ class CaseTable:
     `labels`. `labels` has shape (N,) and can't be written to. `columns`: what is known of each case besides, by one of
     COLUMNS. `masks` are outlines, regions and crops beside images, each with the reason in `mask_reasons`; they are no
     cases. `roots`: of several tables taken as one, the folder in which the images lie whose names begin with such a part.
-    `known`: images whatever their pixels look like, all of them when `masks_kept`.
+    `known`: images whatever their pixels look like, all of them when `masks_kept`. `subgroups`: columns by which an
+    evaluation tells parts of the cases apart. `description`: of the data set they were read by, if by any.
     """
 
     root: Path
@@ -69,12 +92,16 @@ class CaseTable:
     masks_kept: bool = False
     known: frozenset[str] = frozenset()
     columns: Mapping[str, Column] = field(default_factory=dict)
+    subgroups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    description: DatasetDescription | None = None
 
     def __post_init__(self) -> None:
         self.labels.flags.writeable = False
         for name, column in self.columns.items():
             if name not in COLUMNS or len(column) != len(self.files):
                 raise ValueError(f"column {name} of {len(column)} values, {len(self.files)} cases")
+        if any(len(column) != len(self.files) for column in self.subgroups.values()):
+            raise ValueError(f"subgroups of other than {len(self.files)} cases")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -112,11 +139,15 @@ class CaseTable:
         return replace(self, columns=rest | known)
 
     def with_headers(self, headers: Sequence[Header]) -> "CaseTable":
-        """Return the table with what the header of each image says of breast, view and modality."""
+        """Return the table with what the header of each image says of breast, view and modality, where nothing else does."""
+        said: dict[str, Sequence[str | None]] = {
+            "breast": [header.laterality for header in headers],
+            "view": [header.view for header in headers],
+            "modality": [header.modality for header in headers],
+        }
+        before = {name: self.columns.get(name, (None,) * len(self)) for name in said}
         return self.with_columns(
-            breast=[header.laterality for header in headers],
-            view=[header.view for header in headers],
-            modality=[header.modality for header in headers],
+            **{name: [own or other for own, other in zip(before[name], said[name], strict=True)] for name in said}
         )
 
     def headers(self) -> list[Header]:
@@ -133,7 +164,8 @@ class CaseTable:
         chosen = np.asarray(indices, dtype=np.int64)
         files = tuple(self.files[index] for index in chosen)
         columns = {name: tuple(values[index] for index in chosen) for name, values in self.columns.items()}
-        return replace(self, files=files, labels=self.labels[chosen], columns=columns)
+        groups = {name: tuple(values[index] for index in chosen) for name, values in self.subgroups.items()}
+        return replace(self, files=files, labels=self.labels[chosen], columns=columns, subgroups=groups)
 
     def by_part(self) -> dict[str, "CaseTable"]:
         """Return the cases of each part, by its name; of none where no part is known."""
@@ -154,6 +186,7 @@ def pool_tables(tables: Mapping[str, CaseTable]) -> CaseTable:
     """Return several tables of the same classes as one; the names of its files begin with that of their table."""
     first = next(iter(tables.values()))
     columns = [name for name in first.columns if all(name in table.columns for table in tables.values())]
+    groups = [name for name in first.subgroups if all(name in table.subgroups for table in tables.values())]
     return CaseTable(
         root=first.root,
         files=tuple(f"{part}/{file}" for part, table in tables.items() for file in table.files),
@@ -170,4 +203,6 @@ def pool_tables(tables: Mapping[str, CaseTable]) -> CaseTable:
         masks_kept=first.masks_kept,
         known=frozenset(f"{part}/{file}" for part, table in tables.items() for file in table.known),
         columns={name: tuple(v for table in tables.values() for v in table.columns[name]) for name in columns},
+        subgroups={name: tuple(v for table in tables.values() for v in table.subgroups[name]) for name in groups},
+        description=first.description,
     )

@@ -2,20 +2,19 @@
 
 import os
 import re
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from breastai.data.decoders.decoder_table import is_image_by_content
-from breastai.data.sources.case_table import CaseTable, Skipped
+from breastai.data.sources.case_table import CaseTable, Skipped, first_reasons
+from breastai.data.sources.image_listing import is_link, is_system_name, is_unicode, printable, sort_key, walk
 from breastai.data.sources.masks import in_mask_folder, is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
 from breastai.domain.errors import (
+    NOTHING,
     ClassesDiffer,
     DataNotFound,
     ImagesBesideMasks,
@@ -26,13 +25,8 @@ from breastai.domain.errors import (
     UnreadableClass,
 )
 from breastai.domain.text import Text
-from breastai.storage.remote_mirror import as_written, not_copied
+from breastai.storage.remote_mirror import as_written
 
-# Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
-_SYSTEM_NAMES = frozenset(
-    {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
-    | {"dicomdir"}  # the list of contents of a hospital's disc
-)
 _TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods", ".txt", ".json"})
 # Folders that repeat below others are the classes when they are at most this many, in at least this share of them.
 _MOST_CLASSES_BELOW, _SHARE_WITH_CLASSES = 10, 0.5
@@ -83,7 +77,7 @@ def scan(
     left_out: dict[str, list[Skipped]] = {name: [] for name in class_names}
     for label, class_name in enumerate(class_names):
         for folder in folders[class_name]:
-            for file, reason in _walk(root, folder):
+            for file, reason in walk(root, folder):
                 if reason is not None:
                     left_out[class_name].append(Skipped(file, reason))
                 else:
@@ -91,7 +85,10 @@ def scan(
     masks = {} if masks_are == "keep" else masks_among(root, [file for file, _ in files], known)
     images = [image for image in files if image[0] not in masks]
     if not images:
-        raise NoImages(place, list(IMAGE_SUFFIXES))
+        reasons = [Skipped(file, reason) for file, reason in masks.items()] + [
+            item for each in left_out.values() for item in each
+        ]
+        raise NoImages(place, list(IMAGE_SUFFIXES), first_reasons(reasons) or (NOTHING,))
     labelled = {label for _, label in images}
     for label, class_name in enumerate(class_names):
         if label not in labelled:
@@ -100,18 +97,18 @@ def scan(
             first = reasons[0].reason if reasons else Text("reason.folder_holds_no_image")
             raise UnreadableClass(place, class_name, len(reasons), first)
 
-    images.sort(key=lambda image: _sort_key(image[0]))
+    images.sort(key=lambda image: sort_key(image[0]))
     for name, paths in beside.items():
         reason = in_mask_folder(name)
-        masks |= {file: reason for path in paths for file, fault in _walk(root, path) if fault is None}
+        masks |= {file: reason for path in paths for file, fault in walk(root, path) if fault is None}
     skipped += [item for items in left_out.values() for item in items]
     return CaseTable(
         root=root,
         files=tuple(file for file, _ in images),
         labels=np.array([label for _, label in images], dtype=np.int64),
         class_names=class_names,
-        skipped=tuple(sorted(skipped, key=lambda item: _sort_key(item.file))),
-        masks=tuple(sorted(masks, key=_sort_key)),
+        skipped=tuple(sorted(skipped, key=lambda item: sort_key(item.file))),
+        masks=tuple(sorted(masks, key=sort_key)),
         mask_reasons=masks,
         masks_kept=masks_are == "keep",
         known=frozenset(known),
@@ -121,26 +118,6 @@ def scan(
 def class_of_file(root: Path, file: str) -> str:
     """Return the class of an image in the class folders of `root`, by its name."""
     return canonical_class(file.partition("/")[0])
-
-
-@dataclass(frozen=True)
-class Listed:
-    """The images below a folder, in order of name, and the masks among them, each with the reason."""
-
-    files: tuple[Path, ...]
-    masks: Mapping[Path, Text]
-
-
-def images_below(root: Path) -> Listed:
-    """Return the images anywhere below a folder, without its masks and what is hidden; nothing is told of labels."""
-    name = root.absolute().name or "images"
-    files = [file for file, reason in _walk(root.absolute().parent, name, inside=root) if reason is None]
-    masks = masks_among(root.absolute().parent, files)
-    start = len(name) + 1
-    return Listed(
-        files=tuple(root / file[start:] for file in sorted(files, key=_sort_key) if file not in masks),
-        masks={root / file[start:]: reason for file, reason in masks.items()},
-    )
 
 
 def _mask_folders_beside(
@@ -185,11 +162,9 @@ def what_lies_in(root: Path) -> Text:
     """Return what is in a folder: the folders train, val and 2 files such as list.csv."""
     folders, files = sorted(_folders_in(root)), []
     with os.scandir(root) as entries:
-        files = sorted(
-            _printable(entry.name) for entry in entries if entry.is_file() and not is_system_name(entry.name)
-        )
+        files = sorted(printable(entry.name) for entry in entries if entry.is_file() and not is_system_name(entry.name))
     params = {
-        "folders": [_printable(name) for name in folders[:5]],
+        "folders": [printable(name) for name in folders[:5]],
         "count": len(files),
         "file": files[0] if files else "",
     }
@@ -206,99 +181,12 @@ def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
         for entry in sorted(entries, key=lambda item: item.name):
             if is_system_name(entry.name):
                 continue
-            if not _is_unicode(entry.name):
-                beside.append(Skipped(_printable(entry.name), Text("reason.name_not_valid_unicode")))
-            elif _is_link(entry) and entry.is_dir():
+            if not is_unicode(entry.name):
+                beside.append(Skipped(printable(entry.name), Text("reason.name_not_valid_unicode")))
+            elif is_link(entry) and entry.is_dir():
                 beside.append(Skipped(entry.name, Text("reason.link_another_folder_links")))
             elif entry.is_dir(follow_symlinks=False):
                 folders.setdefault(canonical_class(entry.name), []).append(entry.name)
             else:
                 beside.append(Skipped(entry.name, Text("reason.lies_beside_class_folders")))
     return folders, beside
-
-
-def _walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, Text | str | None]]:
-    """Yield every file below root/folder, relative to `root`, with the reason to skip it or None.
-
-    Links to files are followed where they stay `inside` a folder, by default `root`.
-    """
-    real_root = Path(os.path.realpath(inside or root))
-    pending = [folder]
-    while pending:
-        current = pending.pop()
-        try:
-            with os.scandir(root / current) as entries:
-                children = sorted(entries, key=lambda item: item.name)
-        except OSError as error:
-            yield current, Text("reason.folder_cannot_opened", {"error": str(error.strerror or error)})
-            continue
-        for entry in children:
-            if is_system_name(entry.name):
-                continue
-            file = f"{current}/{entry.name}"
-            if not _is_unicode(entry.name):
-                yield _printable(file), Text("reason.name_not_valid_unicode")
-            elif _is_link(entry):
-                yield file, _reason_against_link(entry, real_root)
-            elif entry.is_dir(follow_symlinks=False):
-                pending.append(file)
-            else:
-                yield file, _reason_against_file(entry)
-        for name, reason in not_copied(root / current).items():
-            yield f"{current}/{name}", reason
-
-
-def _reason_against_link(entry: os.DirEntry[str], real_root: Path) -> Text | None:
-    if entry.is_dir():
-        return Text("reason.link_another_folder_links")
-    if not Path(os.path.realpath(entry.path)).is_relative_to(real_root):
-        return Text("reason.link_leads_out_image")
-    return _reason_against_file(entry)
-
-
-def _reason_against_file(entry: os.DirEntry[str]) -> Text | None:
-    if not entry.is_file():
-        return reason_against_ending(entry.name) or Text("reason.not_regular_file")
-    return reason_against_file(Path(entry.path))
-
-
-def reason_against_file(path: Path) -> Text | None:
-    """Return why a file is no image, by its ending or else its bytes: DICOM files have no certain ending."""
-    reason = reason_against_ending(path.name)
-    return None if reason is None or is_image_by_content(path) else reason
-
-
-def reason_against_ending(name: str) -> Text | None:
-    """Return why a file of this name is no image, or None where it may be one."""
-    suffix = Path(name).suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
-        return None
-    return Text("reason.not_image_suffix", {"suffix": suffix}) if suffix else Text("reason.not_image_no_suffix")
-
-
-def _is_link(entry: os.DirEntry[str]) -> bool:
-    # A junction is Windows' other link to a folder; Python can tell from 3.12 on.
-    is_junction = getattr(entry, "is_junction", None)
-    return entry.is_symlink() or (is_junction is not None and bool(is_junction()))
-
-
-def is_system_name(name: str) -> bool:
-    """Return whether a file or folder is none of a user's: it is ignored without a word."""
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _sort_key(file: str) -> tuple[str, str]:
-    # macOS decomposes accents in names; composed again they sort as they do elsewhere.
-    return unicodedata.normalize("NFC", file), file

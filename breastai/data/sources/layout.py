@@ -4,9 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from breastai.data.sources.class_folders import is_system_name, reason_against_file, what_lies_in
-from breastai.data.sources.labels_table import is_labels_table
+from breastai.data.sources.class_folders import what_lies_in
+from breastai.data.sources.image_listing import is_system_name, reason_against_file
 from breastai.data.sources.masks import is_mask_folder
+from breastai.data.sources.place_description import is_case_list
 from breastai.domain.catalog import SPLIT_ALIASES
 from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
@@ -58,11 +59,11 @@ def data_root(root: Path) -> Path:
 def folder_of_split(place: Path) -> Path | None:
     """Return the folder meant by X/train, X/val or X/test, or None where there is none.
 
-    That is the folder or the labels table itself, one beside it whose name means the same split, the same in the only folder of X; or, for
+    That is the folder or the list of cases itself, one beside it whose name means the same split, the same in the only folder of X; or, for
     train, X itself, where it holds no folder of any split.
     """
     if place.exists() or not place.parent.is_dir():
-        return place if place.is_dir() or is_labels_table(place) else None
+        return place if place.is_dir() or is_case_list(place) else None
     split = split_of(place.name)
     if split is None:
         return None
@@ -149,8 +150,3 @@ def _holds_images(folder: Path) -> bool:
             return True
         pending += reversed(subfolders(current))
     return False
-
-
-def images_root(place: Path) -> Path:
-    """Return the folder that names of cases are relative to: `place`, or that of the labels table it is."""
-    return place.parent if is_labels_table(place) else place

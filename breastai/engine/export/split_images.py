@@ -11,7 +11,7 @@ from breastai.data.decoders.file_content import file_at, read_content
 from breastai.data.preprocessing.lesion_boxes import marked_box, wants_box
 from breastai.data.preprocessing.model_images import decode_for
 from breastai.data.preprocessing.preprocess import preprocess
-from breastai.data.sources.layout import images_root
+from breastai.data.sources.place_description import images_root
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import BreastAIError
 from breastai.engine.network.checkpoint_io import Loaded

@@ -14,8 +14,8 @@ from breastai.clinical.judged_classes import match_notes, without_absent
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import subgroups_in, subgroups_of
-from breastai.data.sources.class_folders import Listed
 from breastai.data.sources.frames import files_of
+from breastai.data.sources.image_listing import Listed
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
@@ -57,7 +57,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
     """Judge a checkpoint on labelled images, in float32, and keep the evidence in a record."""
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     wanted, split = (None, "val") if job.data is None else labelled_folder(workspace.resolve(job.data), job.split)
-    asked = yield from predict_labelled(loaded, wanted, workspace, job.class_map)
+    asked = yield from predict_labelled(loaded, wanted, workspace, job.class_map, split)
     groups = None if job.subgroups is None else workspace.resolve(job.subgroups)
     record, path = judge(asked, workspace, split, groups)
     skipped = [{"file": item.file, "reason": item.reason} for item in asked.skipped[:50]]
@@ -70,7 +70,9 @@ def judge(
 ) -> tuple[EvaluationRecord, Path]:
     """Return the record of an evaluation with all its evidence, and where it was written."""
     manifest, images, match = asked.loaded.manifest, asked.images, asked.match
-    subgroups = subgroups_in([images.prepared.folder.path(int(index)) for index in images.indices])
+    shown = images.prepared.folder.subset(images.indices)
+    subgroups = {name: list(values) for name, values in shown.subgroups.items()}
+    subgroups |= subgroups_in([shown.path(number) for number in range(len(shown))])
     if subgroups_table is not None:
         subgroups |= subgroups_of(images.files, subgroups_table)
     raw, rule = asked.raw_and_rule
@@ -118,9 +120,9 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     expected, found = first.manifest.class_names, second.manifest.class_names
     if sorted(expected) != sorted(found):
         raise ClassesDiffer(second.files.name, found, expected)
-    folder, _ = labelled_folder(workspace.resolve(job.data), job.split)
-    here = yield from predict_labelled(first, folder, workspace)
-    there = yield from predict_labelled(second, folder, workspace)
+    folder, split = labelled_folder(workspace.resolve(job.data), job.split)
+    here = yield from predict_labelled(first, folder, workspace, part=split)
+    there = yield from predict_labelled(second, folder, workspace, part=split)
     if here.match.merges or here.match.stands_for != there.match.stands_for:
         raise ClassesDiffer(job.data, list(here.match.stands_for), expected)
     notes = match_notes(here.match) + [

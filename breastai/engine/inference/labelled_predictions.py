@@ -13,10 +13,11 @@ from breastai.data.background import run_with_progress
 from breastai.data.cases.fingerprints import find_overlap, read_fingerprints
 from breastai.data.cases.image_set import ImageSet, labelled_images, validation_images
 from breastai.data.patients.patient_ids import patients_in
+from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.frames import by_file
-from breastai.data.sources.labels_table import is_labels_table
 from breastai.data.sources.layout import data_root, split_folders
+from breastai.data.sources.place_description import is_described
 from breastai.domain.class_match import ClassMap, ClassMatch, plain_match
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import DataNotFound
@@ -78,8 +79,8 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
     means the first of them there is.
     """
-    if is_labels_table(root):
-        return root, split
+    if is_described(root):
+        return root, split or first_part(root)
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     found = split_folders(root) or split_folders(data_root(root))
@@ -93,12 +94,23 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     return data_root(root), None
 
 
+def first_part(place: Path) -> str | None:
+    """Return the first of the test, validation and training part that a described place gives; None where it gives none."""
+    given = read_cases(place, ()).by_part()
+    return next((name for name in _SPLITS if name in given), None)
+
+
 def predict_labelled(
-    loaded: Loaded, folder: Path | None, workspace: Workspace, class_map: ClassMap | None = None
+    loaded: Loaded,
+    folder: Path | None,
+    workspace: Workspace,
+    class_map: ClassMap | None = None,
+    part: str | None = None,
 ) -> Generator[Event, None, LabelledPredictions]:
     """Return a checkpoint's raw answers on the images of a class folder, telling how far it is.
 
-    Without a folder, on the images its own run validated on. `class_map`: which of the model's classes others stand for.
+    Without a folder, on the images its own run validated on. `class_map`: which of the model's classes others stand for. `part`: of
+    the parts that a place gives itself.
     """
     manifest = loaded.manifest
     runtime = choose_runtime(manifest.config.system, use_amp=False)
@@ -108,7 +120,7 @@ def predict_labelled(
         images, skipped = validation_images(manifest.config, manifest.split, workspace.root)
         match = plain_match(manifest.class_names, images.counts())
     else:
-        images, skipped, match = labelled_images(folder, manifest.class_names, manifest.config, class_map=class_map)
+        images, skipped, match = labelled_images(folder, manifest.class_names, manifest.config, None, class_map, part)
     if skipped:
         yield Log(
             level="warning",

@@ -67,7 +67,7 @@ def evaluate_sites(job: EvaluateSites, workspace: Workspace) -> Iterator[Event]:
     seed = manifest.config.system.seed if job.sample_seed is None else job.sample_seed
     results, hashes = [], []
     for site in sites:
-        asked = yield from predict_labelled(loaded, site.folder, workspace, site.class_map)
+        asked = yield from predict_labelled(loaded, site.folder, workspace, site.class_map, site.split)
         record, path = judge(asked, workspace, site.split)
         hashes.append(set(asked.images.hashes))
         result = _result(site, asked, record, internal, point, seed)
@@ -108,7 +108,7 @@ def _sites(job: EvaluateSites, loaded: Loaded, workspace: Workspace) -> list[Sit
         there = {canonical_class(each) for each in own.class_names}
         mine = {each: members for each, members in job.class_map.items() if canonical_class(each) in there}
         named |= set(mine)
-        matched_cases(folder, manifest.class_names, manifest.config, mine)
+        matched_cases(folder, manifest.class_names, manifest.config, mine, split)
         sites.append(Site(name, root, folder, split, mine))
     for name in job.class_map:
         if name not in named:

@@ -392,4 +392,5 @@ def _split_record(cases: Cases) -> SplitRecord:
         train_labels=cases.train.class_of_each,
         val_labels=cases.val.class_of_each,
         description=cases.split_description,
+        dataset=cases.split_file.dataset,
     )

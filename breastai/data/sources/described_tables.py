@@ -1,0 +1,154 @@
+"""The tables of a description: read, their rows filtered, and each row tied to the images it speaks of."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from breastai.data.named_files import file_key, match_files
+from breastai.data.sources.case_table import Skipped
+from breastai.data.user_tables import Row, TableUnreadable, read_table
+from breastai.domain.case_fields import in_words_of
+from breastai.domain.dataset_description import Join, LabelsTable, RowFilter, number_in
+from breastai.domain.errors import DataNotFound, LabelsInvalid
+from breastai.domain.text import Text
+from breastai.domain.text_patterns import finder_of
+
+# The rows of one table that speak of an image, by its file.
+RowsOf = Mapping[str, Sequence[Row]]
+# What an image says of a role, by its file; None of the role file: its path is compared.
+ImageSide = Callable[[str], str | None] | None
+
+_NO_IMAGE = Text("reason.row_without_image")
+
+
+@dataclass(frozen=True)
+class DescribedTable:
+    """A table as it was read: where its columns are, by name in lower case, and its rows."""
+
+    described: LabelsTable
+    places: Mapping[str, int]
+    rows: tuple[Row, ...]
+
+    def cell(self, row: Row, column: str) -> str:
+        """Return what a row says in a column, "" where there is no such column."""
+        place = self.places.get(column.lower())
+        return "" if place is None else row.cell(place)
+
+
+def read_described_table(described: LabelsTable, root: Path) -> DescribedTable:
+    """Return a table of a description; raise DataNotFound, and LabelsInvalid where it can't be read or lacks a column."""
+    path = root / described.file
+    if not path.is_file():
+        raise DataNotFound(path.as_posix())
+    try:
+        table = read_table(path, described.sheet, described.columns)
+    except TableUnreadable as fault:
+        raise LabelsInvalid(path.name, fault.reason) from None
+    places = table.places()
+    needed = [*(join.column for join in described.join), *(item.column for item in described.filters)]
+    require_columns(path.name, needed, places, table.columns)
+    return DescribedTable(described, places, table.rows)
+
+
+def require_columns(name: str, needed: Iterable[str], places: Mapping[str, int], there: Sequence[str]) -> None:
+    """Raise LabelsInvalid where a table lacks a column that a description names."""
+    missing = [column for column in dict.fromkeys(needed) if column.lower() not in places]
+    if missing:
+        raise LabelsInvalid(name, Text("reason.lacks_columns", {"missing": missing, "columns": list(there) or ["-"]}))
+
+
+def passes(table: DescribedTable, row: Row, filters: Sequence[RowFilter]) -> bool:
+    """Return whether a row counts by the filters of its table."""
+    return all(_passes(table.cell(row, item.column), item) for item in filters)
+
+
+def _passes(cell: str, item: RowFilter) -> bool:
+    if item.one_of and not any(_same(cell, value) for value in item.one_of):
+        return False
+    return not any(_same(cell, value) for value in item.none_of)
+
+
+def _same(cell: str, value: str) -> bool:
+    if cell.casefold() == value.strip().casefold():
+        return True
+    number = number_in(cell)
+    return number is not None and number == number_in(value)
+
+
+@dataclass(frozen=True)
+class JoinedRows:
+    """The rows of a table that speak of each image; images whose rows were all filtered away; rows without an image."""
+
+    rows: RowsOf
+    filtered: frozenset[str]
+    skipped: tuple[Skipped, ...]
+
+
+def join_rows(table: DescribedTable, files: Sequence[str], sides: Sequence[ImageSide]) -> JoinedRows:
+    """Return which rows speak of which of `files`; raise LabelsInvalid where two of an image may not.
+
+    `sides`: for each join what an image says.
+    """
+    joins = table.described.join
+    by_key = _rows_by_key(table)
+    if not table.described.several_rows:
+        _refuse_repeated(table, by_key)
+    named = _keys_of_files(files, joins, sides, list(by_key))
+    kept = {key: [row for row in rows if passes(table, row, table.described.filters)] for key, rows in by_key.items()}
+    used = set(named.values())
+    return JoinedRows(
+        rows={file: kept[key] for file, key in named.items() if kept[key]},
+        filtered=frozenset(file for file, key in named.items() if not kept[key]),
+        skipped=tuple(Skipped(" ".join(key), _NO_IMAGE) for key, rows in kept.items() if rows and key not in used),
+    )
+
+
+_Key = tuple[str, ...]
+
+
+def _rows_by_key(table: DescribedTable) -> dict[_Key, list[Row]]:
+    """Return the rows by what their joining columns say; rows in which one says nothing are none."""
+    patterns = [None if join.pattern is None else finder_of(join.pattern) for join in table.described.join]
+    found: dict[_Key, list[Row]] = defaultdict(list)
+    for row in table.rows:
+        key = []
+        for join, pattern in zip(table.described.join, patterns, strict=True):
+            cell = table.cell(row, join.column)
+            said = pattern(cell) if pattern is not None else cell
+            key.append((file_key(said) if join.role == "file" else in_words_of(join.role, said)) if said else None)
+        if all(key):
+            found[tuple(part for part in key if part)].append(row)
+    return found
+
+
+def _refuse_repeated(table: DescribedTable, by_key: Mapping[_Key, Sequence[Row]]) -> None:
+    for key, rows in by_key.items():
+        if len(rows) > 1:
+            code = "row_repeats_file_row" if rows[0].cells == rows[1].cells else "row_says_otherwise_row"
+            params = {"number": rows[1].number, "file": " ".join(key), "before": rows[0].number}
+            raise LabelsInvalid(Path(table.described.file).name, Text(f"reason.{code}", params))
+
+
+def _keys_of_files(
+    files: Sequence[str],
+    joins: Sequence[Join],
+    sides: Sequence[ImageSide],
+    keys: Sequence[_Key],
+) -> dict[str, _Key]:
+    """Return the key of the rows that speak of each file."""
+    if len(joins) == 1 and sides[0] is None:
+        by_name = {key[0]: key for key in keys}
+        return {file: by_name[name] for file, name in match_files(files, list(by_name)).items()}
+    known = set(keys)
+    found: dict[str, _Key] = {}
+    for file in files:
+        key = tuple(_said(file, join, side) or "" for join, side in zip(joins, sides, strict=True))
+        if key in known:
+            found[file] = key
+    return found
+
+
+def _said(file: str, join: Join, side: ImageSide) -> str | None:
+    said = file if side is None else side(file)
+    return None if said is None else file_key(said) if join.role == "file" else in_words_of(join.role, said)

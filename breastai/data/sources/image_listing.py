@@ -1,0 +1,176 @@
+"""The files below a folder: which are images, which masks of them, and why others are none; links followed where allowed."""
+
+import os
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+from breastai.data.decoders.decoder_table import is_image_by_content
+from breastai.data.sources.case_table import Skipped
+from breastai.data.sources.masks import masks_among
+from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.text import Text
+from breastai.storage.remote_mirror import not_copied
+
+# Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
+_SYSTEM_NAMES = frozenset(
+    {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
+    | {"dicomdir"}  # the list of contents of a hospital's disc
+)
+# Where links may lead besides the folder that is read.
+_LINK_ROOTS: ContextVar[tuple[Path, ...]] = ContextVar("_LINK_ROOTS", default=())
+
+
+@contextmanager
+def links_into(roots: Sequence[Path]) -> Iterator[None]:
+    """Follow links that end in one of these folders, beside those that stay in the folder that is read."""
+    token = _LINK_ROOTS.set(tuple(Path(os.path.realpath(root)) for root in roots))
+    try:
+        yield
+    finally:
+        _LINK_ROOTS.reset(token)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The images below a folder, in order of name, and the masks among them, each with the reason."""
+
+    files: tuple[Path, ...]
+    masks: Mapping[Path, Text]
+
+
+def images_below(root: Path) -> Listed:
+    """Return the images anywhere below a folder, without its masks and what is hidden; nothing is told of labels."""
+    listing = list_images(root)
+    return Listed(
+        tuple(root / file for file in listing.files), {root / file: why for file, why in listing.masks.items()}
+    )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Names below a folder, with forward slashes: images in order, masks among them, and what is neither, with reasons."""
+
+    files: tuple[str, ...]
+    masks: Mapping[str, Text]
+    skipped: tuple[Skipped, ...]
+
+
+def list_images(root: Path) -> Listing:
+    """Return the names of the images anywhere below a folder, without its masks and what is hidden."""
+    name = root.absolute().name or "images"
+    start = len(name) + 1
+    files: list[str] = []
+    skipped: list[Skipped] = []
+    for file, reason in walk(root.absolute().parent, name, inside=root):
+        if reason is None:
+            files.append(file)
+        else:
+            skipped.append(Skipped(file[start:], reason))
+    masks = masks_among(root.absolute().parent, files)
+    return Listing(
+        files=tuple(file[start:] for file in sorted(files, key=sort_key) if file not in masks),
+        masks={file[start:]: reason for file, reason in masks.items()},
+        skipped=tuple(skipped),
+    )
+
+
+def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, Text | str | None]]:
+    """Yield every file below root/folder, relative to `root`, with the reason to skip it or None.
+
+    Links are followed where they end `inside` a folder, by default `root`, or in one of `links_into`; those to a folder
+    that is read already are not.
+    """
+    real_root = Path(os.path.realpath(inside or root))
+    linked: set[Path] = set()
+    pending = [folder]
+    while pending:
+        current = pending.pop()
+        try:
+            with os.scandir(root / current) as entries:
+                children = sorted(entries, key=lambda item: item.name)
+        except OSError as error:
+            yield current, Text("reason.folder_cannot_opened", {"error": str(error.strerror or error)})
+            continue
+        for entry in children:
+            if is_system_name(entry.name):
+                continue
+            file = f"{current}/{entry.name}"
+            if not is_unicode(entry.name):
+                yield printable(file), Text("reason.name_not_valid_unicode")
+            elif is_link(entry):
+                target = Path(os.path.realpath(entry.path))
+                reason = _reason_against_link(entry, target, real_root, linked)
+                if reason is None and entry.is_dir():
+                    linked.add(target)
+                    pending.append(file)
+                else:
+                    yield file, reason
+            elif entry.is_dir(follow_symlinks=False):
+                pending.append(file)
+            else:
+                yield file, _reason_against_file(entry)
+        for name, reason in not_copied(root / current).items():
+            yield f"{current}/{name}", reason
+
+
+def _reason_against_link(
+    entry: os.DirEntry[str], target: Path, real_root: Path, linked: Collection[Path]
+) -> Text | str | None:
+    if not any(target.is_relative_to(root) for root in (real_root, *_LINK_ROOTS.get())):
+        return Text("reason.link_leads_out_image", {"target": printable(str(target))})
+    if not entry.is_dir():
+        return _reason_against_file(entry)
+    read = any(target.is_relative_to(folder) or folder.is_relative_to(target) for folder in (real_root, *linked))
+    return Text("reason.link_another_folder_links") if read else None
+
+
+def _reason_against_file(entry: os.DirEntry[str]) -> Text | None:
+    if not entry.is_file():
+        return reason_against_ending(entry.name) or Text("reason.not_regular_file")
+    return reason_against_file(Path(entry.path))
+
+
+def reason_against_file(path: Path) -> Text | None:
+    """Return why a file is no image, by its ending or else its bytes: DICOM files have no certain ending."""
+    reason = reason_against_ending(path.name)
+    return None if reason is None or is_image_by_content(path) else reason
+
+
+def reason_against_ending(name: str) -> Text | None:
+    """Return why a file of this name is no image, or None where it may be one."""
+    suffix = Path(name).suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        return None
+    return Text("reason.not_image_suffix", {"suffix": suffix}) if suffix else Text("reason.not_image_no_suffix")
+
+
+def is_link(entry: os.DirEntry[str]) -> bool:
+    # A junction is Windows' other link to a folder; Python can tell from 3.12 on.
+    is_junction = getattr(entry, "is_junction", None)
+    return entry.is_symlink() or (is_junction is not None and bool(is_junction()))
+
+
+def is_system_name(name: str) -> bool:
+    """Return whether a file or folder is none of a user's: it is ignored without a word."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def is_unicode(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def sort_key(file: str) -> tuple[str, str]:
+    # macOS decomposes accents in names; composed again they sort as they do elsewhere.
+    return unicodedata.normalize("NFC", file), file
