@@ -11,8 +11,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from breastai.domain.errors import RequestInvalid
+from breastai.domain.faults import describe_fault, describe_mismatch
 from breastai.domain.messages import decode_request
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, AddImage, AskImages
+from breastai.domain.text import Text
 from breastai.server.jobs.uploads import Uploads
 
 FIELD = "images"
@@ -31,7 +33,8 @@ async def whole_form(request: Request) -> AsyncIterator[FormData]:
     """
     kind = request.headers.get("Content-Type", "")
     if not kind.lower().startswith("multipart/form-data"):
-        raise RequestInvalid([f"the body: expected a form (multipart/form-data), got {kind[:100] or 'no type'}"])
+        came = kind[:100] or Text("came.no_type")
+        raise RequestInvalid([describe_mismatch(Text("place.body"), Text("expected.form"), came)])
     parser = _Parser(
         request.headers,
         request.stream(),
@@ -42,10 +45,12 @@ async def whole_form(request: Request) -> AsyncIterator[FormData]:
     try:
         form = await parser.parse()
     except MultiPartException as fault:
-        raise RequestInvalid([f"the form: {fault.message}"]) from None
+        words = Text("fault.other", {"message": fault.message})
+        raise RequestInvalid([describe_fault(Text("place.form"), words)]) from None
     try:
         if not parser.is_whole:
-            raise RequestInvalid(["the form: expected its closing boundary, got the end: it was cut off on its way"])
+            wanted, came = Text("expected.closing_boundary"), Text("came.cut_off")
+            raise RequestInvalid([describe_mismatch(Text("place.form"), wanted, came)])
         yield form
     finally:
         await form.close()
@@ -70,13 +75,14 @@ def question(form: FormData) -> AskImages:
     """Return what a form asks; raise RequestInvalid. Its images are called 1, 2, 3 in their order."""
     unknown = [name for name in form if name not in _FIELDS]
     if unknown:
-        raise RequestInvalid([f"{unknown[0][:100]}: unknown field; expected {', '.join(_FIELDS)}"])
+        raise RequestInvalid([Text("problem.unknown_field", {"name": unknown[0][:100], "fields": list(_FIELDS)})])
     values: dict[str, object] = {name: form[name] for name in ("heat_maps", "keep", "session_id") if name in form}
     values |= {"images": [str(number) for number, _ in enumerate(files_of(form), 1)], "models": form.getlist("model")}
     try:
         text = json.dumps(values)
     except TypeError:
-        raise RequestInvalid(["model, heat_maps, keep, session_id: expected text, got a file"]) from None
+        fields = "model, heat_maps, keep, session_id"
+        raise RequestInvalid([describe_mismatch(fields, Text("expected.string"), Text("came.file"))]) from None
     asked = decode_request(text, "ask_images")
     assert isinstance(asked, AskImages)
     return asked
@@ -86,13 +92,13 @@ def files_of(form: FormData) -> list[UploadFile]:
     """Return the image files of a form; raise RequestInvalid unless there are some, and not too many or too big."""
     found = [value for value in form.getlist(FIELD) if isinstance(value, UploadFile)]
     if len(found) != len(form.getlist(FIELD)) or not 1 <= len(found) <= MOST_IMAGES_ASKED:
-        raise RequestInvalid([f"{FIELD}: expected 1 to {MOST_IMAGES_ASKED} files, got {len(found)}"])
+        wanted = Text("expected.files_to", {"limit": MOST_IMAGES_ASKED})
+        raise RequestInvalid([describe_mismatch(FIELD, wanted, len(found))])
     for file in found:
         if not 1 <= (file.size or 0) <= MOST_IMAGE_BYTES:
-            told = (
-                f"{FIELD}: expected files of 1 to {MOST_IMAGE_BYTES} bytes, got {file.size} in {file.filename!r:.100}"
-            )
-            raise RequestInvalid([told])
+            wanted = Text("expected.file_bytes_to", {"limit": MOST_IMAGE_BYTES})
+            came = Text("came.size_of_file", {"size": file.size, "file": f"{file.filename!r:.100}"})
+            raise RequestInvalid([describe_mismatch(FIELD, wanted, came)])
     return found
 
 

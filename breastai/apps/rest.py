@@ -25,8 +25,10 @@ from breastai.apps.http_server import END_WITHIN_S, http_config
 from breastai.apps.http_status import status_of
 from breastai.apps.prometheus import CONTENT_TYPE, exposition
 from breastai.domain.errors import BreastAIError, InternalError, RequestInvalid
+from breastai.domain.faults import describe_fault
 from breastai.domain.messages import decode_request, error_event, event_values
 from breastai.domain.requests import MOST_IMAGES_ASKED, REQUESTS, AskImages
+from breastai.domain.text import Text
 from breastai.server.diagnostics import measure
 from breastai.server.entry_points import EntryPoint
 from breastai.server.jobs.job_runner import SERVER_LOG
@@ -285,7 +287,10 @@ async def _refused(request: HttpRequest, error: Exception) -> Response:
 
 async def _misasked(request: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [f"{fault['loc'][-1]}: {fault['msg'][:1].lower()}{fault['msg'][1:]}" for fault in error.errors()]
+    problems = [
+        describe_fault(str(fault["loc"][-1]), Text("fault.other", {"message": fault["msg"]}))
+        for fault in error.errors()
+    ]
     return _error(event_values(error_event(RequestInvalid(problems))))
 
 

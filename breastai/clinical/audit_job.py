@@ -13,7 +13,8 @@ from pydantic import ValidationError
 import breastai
 from breastai.clinical import image_audit as auditor
 from breastai.clinical import image_facts, shortcut_features
-from breastai.clinical.rule_findings import RULE_FAULTS, find_in_rules
+from breastai.clinical.audit_findings import SEVERITIES, finding_templates
+from breastai.clinical.rule_findings import find_in_rules
 from breastai.data.array_file import read_arrays
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
@@ -160,16 +161,10 @@ def audit_record(
         findings=_by_severity(
             [
                 *find_in_rules(folders, rule, workspace.root),
-                *(
-                    Finding(**vars(finding) | {"files": list(finding.files), "count": len(finding.files)})
-                    for finding in found.findings
-                ),
+                *found.findings,
             ]
         ),
-        groups=[
-            TwinGroup(files=list(group.files), classes=list(group.classes), splits=list(group.splits))
-            for group in found.groups
-        ],
+        groups=list(found.groups),
     )
     content = io.BytesIO()
     hashes = np.array(list(found.thumbnails), dtype="S64")
@@ -267,7 +262,7 @@ def _fingerprint(
     inventory: Inventory,
 ) -> str:
     """Return a hash of all that an audit depends on: contents, names, classes, splits, patients, version, constants."""
-    faults = sorted((code, *map(str, fault)) for code, fault in [*auditor.FAULTS.items(), *RULE_FAULTS.items()])
+    faults = [(code, severity, finding_templates(code)) for code, severity in sorted(SEVERITIES.items())]
     constants = [(module.__name__, _constants(module)) for module in _DECIDING]
     digest = hashlib.sha256(f"{breastai.__version__} {faults} {constants} {rule!r}\n".encode())
     for split, folder in sorted(folders.items()):

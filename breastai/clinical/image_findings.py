@@ -1,46 +1,12 @@
 """What the audit tells of how images are read: their bit depth, their pages, their colour space."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from breastai.clinical.image_facts import ImageFacts
 from breastai.data.decoders.bit_depth import disagrees
 from breastai.data.sources.frames import file_of
-
-# Rows of the audit's FAULTS: severity, message, why, advice.
-READING_FAULTS: Mapping[str, tuple[Literal["error", "warning", "info"], str, str, str]] = {
-    "images.bit_depth": (
-        "info",
-        "{count} files of 16 bits do not say how many of them count; {depth} bits hold all values of the training images.",
-        "All are read by the same depth, kept with the model; each by its own would change how bright tissue is.",
-        "Nothing to do where that is the device's depth; else state preprocessing.bit_depth.",
-    ),
-    "images.bit_depth_differs": (
-        "warning",
-        "{count} images are plainly of another bit depth than the {depth} bits of the rest ({listed}).",
-        "Read by one depth they are far too dark, or white where they are brighter.",
-        "Export all images with one depth, leave these out, or state preprocessing.bit_depth.",
-    ),
-    "images.several_pages": (
-        "warning",
-        "{count} files have several pages or frames; only one of each is used: the largest page, of DICOM the middle frame.",
-        "What the other pages show takes no part.",
-        "Set preprocessing.frames to each to take every page as a case of its own, or save the right page alone.",
-    ),
-    "images.pages": (
-        "info",
-        "{count} images are pages or frames of {file_count} files, each a case of its own.",
-        "They were taken so because preprocessing.frames is each.",
-        "Nothing to do; no split parts the pages of a file.",
-    ),
-    "colour.wrong_space": (
-        "warning",
-        "{count} images have one false tint throughout: YCbCr values called RGB, or the reverse (by device: {by_device}).",
-        "A device or converter wrote the wrong tag; a network learns the tint in place of the tissue.",
-        "Export these images anew, or correct their photometric interpretation.",
-    ),
-}
 
 
 def reading_faults(

@@ -705,7 +705,7 @@ class TlsUnusable(InputError):
 @dataclass(eq=False)
 class RequestInvalid(InputError):
     code = "request.invalid"
-    problems: Sequence[Text | str]
+    problems: Sequence[Text]
 
 
 @dataclass(eq=False)

@@ -7,7 +7,9 @@ from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, RequestInvalid, RequestUnknown
 from breastai.domain.events import ENVELOPE, EVENT, Error, Event, TrainingUpdate, UnknownEvent
+from breastai.domain.faults import describe_mismatch
 from breastai.domain.requests import REQUEST, REQUESTS, Request
+from breastai.domain.text import Text
 from breastai.domain.v3_events import spread_metrics
 from breastai.domain.validation_errors import describe_problems
 
@@ -23,26 +25,32 @@ def decode_request(text: str | bytes, known_kind: str | None = None) -> Request:
     `known_kind`: what it asks for, where that is known from elsewhere and need not be said again.
     """
     if (commas := _commas(text)) > MOST_COMMAS:
-        raise RequestInvalid([f"expected a message with at most {MOST_COMMAS} commas, got {commas}"])
+        raise _unusable(Text("expected.commas_to", {"limit": MOST_COMMAS}), commas)
     try:
         values = _parsed(text)
     except (ValueError, RecursionError):
-        raise RequestInvalid(["expected one JSON object as a message, got something else"]) from None
+        raise _unusable(Text("expected.json_object"), Text("came.something_else")) from None
     if not _can_be_sent_back(text, values):
-        raise RequestInvalid(["expected characters of Unicode, got half of a pair of \\u escapes"])
+        raise _unusable(Text("expected.unicode"), Text("came.half_of_pair"))
     if not isinstance(values, dict):
-        raise RequestInvalid([f"expected one JSON object as a message, got {type(values).__name__}"])
+        raise _unusable(Text("expected.json_object"), type(values).__name__)
     if len(values) > MOST_KEYS:
-        raise RequestInvalid([f"expected at most {MOST_KEYS} keys, got {len(values)}"])
+        raise _unusable(Text("expected.keys_to", {"limit": MOST_KEYS}), len(values))
     kind = values.get("type") if known_kind is None else values.setdefault("type", known_kind)
     if known_kind not in (None, kind):
-        raise RequestInvalid([f"type: expected {known_kind!r} here or nothing, got {str(kind)[:100]!r}"])
+        raise RequestInvalid(
+            [describe_mismatch("type", Text("expected.or_nothing", {"value": repr(known_kind)}), repr(str(kind)[:100]))]
+        )
     if not isinstance(kind, str) or kind not in REQUESTS:
         raise RequestUnknown(str(kind)[:100], sorted(REQUESTS))
     try:
         return REQUEST.validate_python(values)
     except ValidationError as error:
         raise RequestInvalid(describe_problems(error, REQUESTS[kind], tag=kind)) from None
+
+
+def _unusable(expected: Text, came: Text | str | int) -> RequestInvalid:
+    return RequestInvalid([describe_mismatch(Text("place.message"), expected, came)])
 
 
 def request_id_of(text: str | bytes) -> str | int | None:

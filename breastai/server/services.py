@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from breastai.domain.config import Config, overlay, parse_config, read_config_file
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Event
+from breastai.domain.faults import describe_mismatch
+from breastai.domain.text import Text
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.connections.broadcast import Broadcaster
 from breastai.server.connections.fair_queue import FairQueue
@@ -38,7 +40,8 @@ class Sessions:
         session = self._sessions.get(session_id)
         if session is None:
             if len(self._sessions) >= _MOST_SESSIONS:
-                raise RequestInvalid([f"session_id: expected one of the {_MOST_SESSIONS} in use, got {session_id!r}"])
+                in_use = Text("expected.session_in_use", {"count": _MOST_SESSIONS})
+                raise RequestInvalid([describe_mismatch("session_id", in_use, repr(session_id))])
             session = self._sessions[session_id] = Session(session_id)
         return session
 

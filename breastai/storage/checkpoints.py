@@ -49,12 +49,12 @@ class SplitRecord(Stored):
         None, description="By which the images were read: what is kept of it may change, the run goes by this."
     )
 
-    def differences(self, other: "SplitRecord") -> str:
-        """Say in words how the images of `other` differ from these."""
+    def differences(self, other: "SplitRecord") -> Text:
+        """Return how the images of `other` differ from these."""
         before, after = set(self.train_sha256 + self.val_sha256), set(other.train_sha256 + other.val_sha256)
         if before == after:
-            return "they are split or named differently"
-        return f"{len(before - after)} are missing or changed, {len(after - before)} are new"
+            return Text("reason.split_differently")
+        return Text("reason.images_missing_new", {"missing": len(before - after), "new": len(after - before)})
 
 
 class MemoryRecord(Stored):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from pydantic_core import to_jsonable_python
 
-from breastai.clinical.image_audit import FAULTS, Audit, audit, cases_needed, half_interval
+from breastai.clinical.audit_findings import SEVERITIES, finding_templates
+from breastai.clinical.image_audit import Audit, audit, cases_needed, half_interval
 from breastai.clinical.shortcut_features import FEATURES
 from breastai.data.sources.class_folders import scan
 
@@ -63,16 +64,16 @@ def test_twins_are_told_by_their_labels_and_their_splits(sound: Path) -> None:
     found = run(sound, "train", "val")
     by_code = {finding.code: finding for finding in found.findings}
     assert set(by_code) == {"twins.contradicting", "twins.same_label", "twins.across_splits"}
-    assert by_code["twins.contradicting"].files == ("train/benign/0090.png", "train/malignant/0100.png")
-    assert by_code["twins.across_splits"].files == ("val/malignant/0400.png",)
+    assert by_code["twins.contradicting"].files == ["train/benign/0090.png", "train/malignant/0100.png"]
+    assert by_code["twins.across_splits"].files == ["val/malignant/0400.png"]
     assert by_code["twins.across_splits"].params == {"count": 1, "split": "val", "other": "train"}
-    assert {group.files for group in found.groups} == {
+    assert {tuple(group.files) for group in found.groups} == {
         ("train/benign/0005.png", "train/benign/0091.png"),
         ("train/benign/0090.png", "train/malignant/0100.png"),
         ("train/malignant/0107.png", "val/malignant/0400.png"),
     }
     assert found.findings[0].severity == "error" and found.findings[-1].severity == "warning"
-    assert found.groups[-1].splits == ("train", "val")
+    assert found.groups[-1].splits == ["train", "val"]
 
 
 def marked(image: Image) -> Image:
@@ -86,7 +87,7 @@ def test_a_dicom_header_that_says_burned_in_is_believed(sound: Path) -> None:
         made = dataset(tissue(500 + number), BurnedInAnnotation=said)
         (sound / "train" / "benign" / f"d{number}.dcm").write_bytes(content(made))
     (finding,) = [finding for finding in run(sound, "train").findings if finding.code == "marks.burned_in"]
-    assert finding.files == ("train/benign/d0.dcm",)
+    assert finding.files == ["train/benign/d0.dcm"]
 
 
 def framed(image: Image) -> Image:
@@ -151,7 +152,7 @@ def test_a_patient_on_both_sides_is_named(sound: Path) -> None:
     patients = {"train": [f"P{number}" for number in range(80)], "val": [f"P{number}" for number in range(79, 159)]}
     (finding,) = run(sound, "train", "val", patients=patients).findings
     assert finding.code == "patients.across_splits"
-    assert finding.files == ("val/benign/0200.png",)
+    assert finding.files == ["val/benign/0200.png"]
     assert "P79" not in json.dumps(finding.params)
 
 
@@ -174,8 +175,10 @@ def test_as_many_cases_as_are_asked_for_are_enough_and_one_less_is_not() -> None
 
 
 def test_every_fault_says_why_it_matters_and_what_to_do() -> None:
-    for code, fault in FAULTS.items():
-        assert fault.message.endswith((".", "?")) and fault.why.endswith(".") and fault.advice.endswith("."), code
+    for code in SEVERITIES:
+        for part, template in finding_templates(code).items():
+            text = template if isinstance(template, str) else template["other"]
+            assert text.endswith((".", "?", "…", "{setting}")), (code, part)
     assert len(FEATURES) >= 8
 
 
@@ -221,7 +224,7 @@ def test_images_of_two_known_patients_are_alike_only_when_their_content_is_the_s
     cv2.imwrite(str(folder / "P3_8.png"), tissue(2) // 2 + 20)
     cv2.imwrite(str(folder / "P3_9.bmp"), tissue(10))
     found = with_patients(tmp_path, "train")
-    assert {group.files for group in found.groups} == {
+    assert {tuple(group.files) for group in found.groups} == {
         ("train/benign/P1_0.png", "train/benign/P1_9.png"),
         ("train/benign/P3_9.bmp", "train/benign/P5_0.png"),
     }
@@ -229,7 +232,7 @@ def test_images_of_two_known_patients_are_alike_only_when_their_content_is_the_s
     assert same.severity == "error" and set(same.files) == {"train/benign/P3_9.bmp", "train/benign/P5_0.png"}
     unknown = run(tmp_path, "train")
     assert ("train/benign/P1_0.png", "train/benign/P1_9.png", "train/benign/P3_8.png") in {
-        group.files for group in unknown.groups
+        tuple(group.files) for group in unknown.groups
     }
     assert "patients.same_image" not in codes(unknown)
 

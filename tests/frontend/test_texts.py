@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from pydantic_core import to_jsonable_python
 
-from breastai.clinical.image_audit import FAULTS
-from breastai.clinical.rule_findings import RULE_FAULTS
+from breastai.clinical.audit_findings import SEVERITIES
 from breastai.clinical.operating_point import PREVALENCES
 from breastai.clinical.metric_intervals import evaluate
 from breastai.domain.catalog import (
@@ -342,7 +341,7 @@ def test_a_parameter_stands_in_the_text_as_it_is(run_js: RunJs) -> None:
 def test_every_finding_of_an_audit_and_every_figure_of_an_evaluation_has_its_text(
     locales: dict[str, dict[str, str]], language: str
 ) -> None:
-    parts = {f"finding.{code}.{part}" for code in (*FAULTS, *RULE_FAULTS) for part in ("message", "why", "advice")}
+    parts = {f"finding.{code}.{part}" for code in SEVERITIES for part in ("message", "why", "advice")}
     labels, probabilities = np.array([0, 1] * 6), np.tile([[0.7, 0.3], [0.4, 0.6], [0.6, 0.4]], (4, 1))
     figures = evaluate(labels, probabilities, ["a", "b"], thresholds={"b": 0.5}, repetitions=5)
     names = {re.sub("[.](a|b)$", "", name) for name in figures}

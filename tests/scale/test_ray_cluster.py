@@ -310,7 +310,7 @@ def test_a_fold_that_fails_stops_the_others_and_says_why(dealt: Workspace, two_n
     last = events[-1]
     assert isinstance(last, Error) and last.code == SplitInvalid.code
     study = read_study(dealt, "study")
-    assert (study.state, study.message) == ("failed", last.message)
+    assert (study.state, str(study.message)) == ("failed", last.message)
     assert "running" not in {member.state for member in study.members}
     broken.unlink()
     last = list(perform(ResumeStudy(workspace=str(dealt.root), study_id="study", cluster="none")))[-1]

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from breastai.data.cases.data_split import split
 from breastai.data.phantoms.phantom_breast import CLASS_NAMES, draw_patient, image_of
 from breastai.domain.errors import FolderNotEmpty, RequestInvalid
+from breastai.domain.faults import describe_mismatch
+from breastai.domain.text import Text
 from breastai.storage.control_groups import usable_cores
 
 SPLIT_NAMES = ("train", "val", "test")
@@ -74,7 +76,9 @@ def write_sample_data(
     with anything else in it raises FolderNotEmpty. `on_progress(done, total)` counts images.
     """
     if per_class < _MIN_PER_CLASS:
-        raise RequestInvalid([f"per_class: expected a value from {_MIN_PER_CLASS}, got {per_class}"])
+        bound = Text("problem.from", {"low": _MIN_PER_CLASS})
+        wanted = Text("expected.bounded", {"number": Text("problem.whole_number"), "bound": bound})
+        raise RequestInvalid([describe_mismatch("per_class", wanted, per_class)])
     planned = _plan(per_class, seed)
     files = [file for patient in planned for file in patient.files()]
     _clear(target)

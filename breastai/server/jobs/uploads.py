@@ -15,8 +15,10 @@ import psutil
 
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.errors import ImageNotHanded, RequestInvalid, TooMuchHanded
+from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import HandedImage
 from breastai.domain.requests import MOST_IMAGES_ASKED, AddImage
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace
 
 FOLDER = ".handed"
@@ -50,16 +52,19 @@ class Uploads:
         try:
             content = base64.b64decode(part.part, validate=True)
         except (binascii.Error, ValueError):
-            raise RequestInvalid(["part: expected base64, got something else"]) from None
+            raise RequestInvalid(
+                [describe_mismatch("part", Text("expected.base64"), Text("came.something_else"))]
+            ) from None
         with self._lock:
             image = self._begun(owner, part) if part.start == 0 else self._images.get(owner, {}).get(part.image)
             if image is None or part.start != image.received or part.size != image.size:
                 there = image.received if image else 0
-                raise RequestInvalid([f"start: expected {there}, as many bytes as are there, got {part.start}"])
-            if image.received + len(content) > image.size:
                 raise RequestInvalid(
-                    [f"part: expected at most {image.size - image.received} bytes, got {len(content)}"]
+                    [describe_mismatch("start", Text("expected.bytes_there", {"count": there}), part.start)]
                 )
+            if image.received + len(content) > image.size:
+                most = Text("expected.bytes_to", {"limit": image.size - image.received})
+                raise RequestInvalid([describe_mismatch("part", most, len(content))])
             with image.path.open("ab") as file:
                 file.write(content)
             image.received += len(content)

@@ -9,6 +9,7 @@ from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Event
+from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import (
     AnyJob,
     Audit,
@@ -45,6 +46,7 @@ from breastai.domain.requests import (
     StartTuning,
     StopTraining,
 )
+from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.server.connections.broadcast import Client
 from breastai.server.jobs.session import Session
@@ -144,7 +146,8 @@ async def export_model(services: Services, client: Client, request: ExportModel 
     session = services.sessions.get(request.session_id)
     format_name = request.format if isinstance(request, ExportModel) else "onnx"
     if format_name not in EXPORT_FORMATS:
-        raise RequestInvalid([f"format: expected one of {', '.join(EXPORT_FORMATS)}, got {format_name!r}"])
+        known = Text("expected.one_of", {"options": list(EXPORT_FORMATS)})
+        raise RequestInvalid([describe_mismatch("format", known, repr(format_name))])
     name = session.model_or(request.checkpoint)
 
     def job() -> Job:
@@ -194,7 +197,8 @@ async def compare_models(services: Services, client: Client, request: CompareMod
                 services.data_roots.check(path)
             return make_job(services, request, ComparePredictions)
         if request.data is None:
-            raise RequestInvalid(["data: expected the folder of images to compare two checkpoints on, got nothing"])
+            wanted = Text("expected.images_to_compare")
+            raise RequestInvalid([describe_mismatch("data", wanted, Text("came.nothing"))])
         services.data_roots.check(request.data)
         first, second = (
             checkpoints.find_checkpoint(services.workspace, name) for name in (request.first, request.second)

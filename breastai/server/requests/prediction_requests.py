@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from breastai.domain import jobs
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered
+from breastai.domain.faults import describe_mismatch
 from breastai.domain.requests import AddImage, AskImages, ShowErrors
+from breastai.domain.text import Text
 from breastai.server.connections.broadcast import Client
 from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
@@ -31,7 +33,8 @@ async def ask_images(services: Services, client: Client, request: AskImages) -> 
     exports = [name for name in request.models if name.endswith(_ONNX)]
     if len(exports) == len(request.models):
         if request.heat_maps:
-            raise RequestInvalid(["heat_maps: expected a checkpoint among models, got only exported ones"])
+            wanted, came = Text("expected.checkpoint_among_models"), Text("came.exported_only")
+            raise RequestInvalid([describe_mismatch("heat_maps", wanted, came)])
         return await _ask_exports(services, client, request)
     taken: list[jobs.HandedImage] = []
 
