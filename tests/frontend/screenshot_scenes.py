@@ -227,12 +227,12 @@ def system(page: Page, root: Path) -> None:
 
 @scene
 def failed(page: Page, root: Path) -> None:
-    """A run whose worker was killed."""
+    """A run whose worker was killed. The tiles show the run before until the new one, of 61 epochs, has begun."""
     go(page, "training")
-    page.fill("#setting-training-epochs", "60")
+    page.fill("#setting-training-epochs", "61")
     press(page, "start_training")
+    page.wait_for_function("document.querySelector('#tiles .tile-note')?.textContent.includes('61')")
     wait_for_epoch(page, 2)
-    page.wait_for_selector("#run-state.run-running")
     for process in psutil.Process().children():
         if "breastai.worker" in process.cmdline():
             process.kill()

@@ -70,7 +70,8 @@ def test_images_are_asked_about_judged_and_saved_without_a_word_to_another_host(
 ) -> None:
     url, _ = served
     for name, value in (("white.png", 255), ("black.png", 0)):
-        Image.fromarray(np.full((12, 12), value, np.uint8)).save(tmp_path / name)
+        pixels = np.abs(value - np.arange(144, dtype=np.int64).reshape(12, 12) % 24)  # not blank, which is refused
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name)
     (tmp_path / "broken.png").write_bytes(b"no image")
     page, asked = opened(browser, url, locale)
     expect(page.locator("#notice")).to_contain_text(notice)
