@@ -166,9 +166,11 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
     name = session.model_or(request.checkpoint)
     sites = request.sites
     if request.class_map and request.data is None:
-        raise RequestInvalid(["class_map: expected nothing for the run's own images, got a map"])
+        came = Text("came.map")
+        raise RequestInvalid([describe_mismatch("class_map", Text("expected.nothing_for_own_images"), came)])
     if sites is not None and request.subgroups is not None:
-        raise RequestInvalid(["subgroups: expected nothing where several sites are judged, got a table"])
+        came = Text("came.table")
+        raise RequestInvalid([describe_mismatch("subgroups", Text("expected.nothing_for_several_sites"), came)])
 
     def job() -> Job:
         places = sites if sites is not None else [request.data] if isinstance(request.data, str) else []
