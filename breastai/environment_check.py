@@ -182,12 +182,13 @@ def image_folders(root: Path) -> Iterator[Finding]:
     from breastai.data.sources.case_source import read_cases
     from breastai.data.sources.layout import folder_of_split
     from breastai.domain.data_locations import is_remote
+    from breastai.storage.remote_mirror import local_place
 
     settings = _configured(root).data
     if is_remote(settings.train_dir):
         yield _ok("images", Text("doctor.images.remote", {"address": settings.train_dir}))
         return
-    folder = folder_of_split(root / settings.train_dir)
+    folder = folder_of_split(local_place(root, settings.train_dir))
     if folder is None:
         places = {"folder": settings.train_dir, "command": "breastai sample-data data"}
         yield _warning("images", Text("doctor.images.none", places), Text("doctor.images.none.advice", places))

@@ -56,6 +56,7 @@ from breastai.domain.jobs import (
 )
 from breastai.domain.messages import encode_event, error_event
 from breastai.storage.control_groups import limit_library_threads
+from breastai.storage.link_roots import follow_links_of
 from breastai.storage.private_files import keep_files_private
 from breastai.storage.run_config import find_job_config
 from breastai.storage.run_recorder import Events, Pace, Stop, StopReason, as_breastai_errors, journal_events
@@ -121,6 +122,7 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
     `stop_requested` is asked after every batch; it answers with a reason, or True for the user's wish.
     """
     workspace = Workspace.open(job.workspace)
+    follow_links_of(workspace)
     events = as_breastai_errors(_events(job, workspace, stop_requested), workspace)
     try:
         if "remote_images" in job.needs and (yield from _images_here(job, workspace, stop_requested)):

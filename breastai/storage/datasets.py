@@ -3,9 +3,29 @@
 import json
 from pathlib import Path
 
+from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription, load_description
-from breastai.domain.errors import ConfigNotWritable, DatasetNotFound, NameInvalid
+from breastai.domain.errors import BreastAIError, ConfigNotWritable, DatasetNotFound, NameInvalid
+from breastai.storage.remote_mirror import DATASETS, local_place
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
+
+ENDING = ".json"
+
+
+def base_of(place: Path) -> Path:
+    """Return what the root of a description is relative to: the workspace, of datasets/NAME.json, else its folder."""
+    return place.parent.parent if place.parent.name == DATASETS else place.parent
+
+
+def root_described(place: Path) -> str | None:
+    """Return the root, absolute or an address, of the description that a file is; None of what is none."""
+    if place.suffix.lower() != ENDING or not place.is_file():
+        return None
+    try:
+        root = load_description(place.read_bytes(), place.stem).root
+    except (OSError, BreastAIError):  # whoever reads it says what is wrong
+        return None
+    return root if is_remote(root) else str(local_place(base_of(place), root).absolute())
 
 
 def dataset_file(workspace: Workspace, name: str) -> Path:

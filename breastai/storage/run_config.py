@@ -8,7 +8,7 @@ from breastai.domain.errors import BreastAIError, CheckpointNotFound
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Job
 from breastai.domain.stored_config import stored_config
-from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
+from breastai.storage.checkpoints import Manifest, checkpoint_files, checkpoint_kinds, find_checkpoint, read_manifest
 from breastai.storage.journal import read_events
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
@@ -62,6 +62,14 @@ def recorded_configs(workspace: Workspace, job: Job) -> Iterator[Config]:
             yield from _manifest_config(workspace, name)
 
 
+def configs_of(manifest: Manifest) -> Iterator[Config]:
+    """Yield the configuration of a checkpoint, and one that names the root of the data set whose description it keeps."""
+    config, dataset = manifest.config, manifest.split.dataset
+    yield config
+    if dataset is not None:
+        yield config.model_copy(update={"data": config.data.model_copy(update={"train_dir": dataset.root})})
+
+
 def _manifest_config(workspace: Workspace, name: str) -> Iterator[Config]:
     with contextlib.suppress(BreastAIError, OSError):
-        yield read_manifest(find_checkpoint(workspace, name)).config
+        yield from configs_of(read_manifest(find_checkpoint(workspace, name)))

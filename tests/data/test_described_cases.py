@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from breastai.data.cases.run_folders import list_folders
+from breastai.data.cases.run_folders import known_folders, list_folders
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.sources.case_source import read_cases, read_description
 from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_description import DatasetDescription, parse_description
 from breastai.domain.errors import ClassesDiffer, LabelsInvalid, NoImages
-from breastai.storage.datasets import save_dataset
+from breastai.storage.checkpoints import SplitRecord
+from breastai.storage.datasets import delete_dataset, save_dataset
 from breastai.storage.workspace import Workspace
 
 
@@ -209,6 +210,23 @@ def test_parts_that_a_description_gives_are_those_of_a_run(tmp_path: Path) -> No
     assert {name: len(folder) for name, folder in folders.by_split().items()} == {"train": 4, "val": 4, "test": 4}
     assert folders.train.description is not None and folders.train.description.root == "data"
     assert folders.train.files[0] == "training/a/1.png"
+
+
+def test_a_run_goes_by_the_description_it_began_with(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"data/{folder}/{number}.png" for folder in "ab" for number in "12"))
+    values = {"name": "mine", "root": "data", "fields": {"label": {"folder": 1}}}
+    workspace = Workspace.open(tmp_path)
+    save_dataset(workspace, parse_description(values))
+    config = parse_config({"data": {"train_dir": "mine", "val_dir": None, "test_dir": None}})
+    began = list_folders(config, tmp_path).train
+    save_dataset(workspace, parse_description({**values, "class_map": {"a": "b", "b": "a"}}))
+    assert list_folders(config, tmp_path).train.labels.tolist() == [1, 1, 0, 0]
+    kept = SplitRecord(train=[], val=[], train_sha256=[], val_sha256=[], dataset=began.description)
+    kept = SplitRecord.model_validate_json(kept.model_dump_json())
+    for change in (lambda: None, lambda: delete_dataset(workspace, "mine")):
+        change()
+        again = known_folders(config, tmp_path, kept).train
+        assert (again.files, again.labels.tolist()) == (began.files, began.labels.tolist())
 
 
 def test_patients_of_a_table_and_of_headers_are_found_without_another_rule(tmp_path: Path) -> None:

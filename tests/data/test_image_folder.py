@@ -20,6 +20,7 @@ from breastai.domain.errors import (
     TooFewClasses,
     UnreadableClass,
 )
+from breastai.storage import link_roots
 
 
 def add_files(root: Path, *files: str) -> Path:
@@ -188,6 +189,27 @@ def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
         "benign/folder",
         "normal",
     }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+def test_links_are_followed_into_folders_that_the_owner_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As data version control, git-annex and caches of model hubs lay images out."""
+    monkeypatch.setattr(link_roots, "_roots", [])
+    store = add_files(tmp_path / "store", "blobs/2.png", "folder/3.png")
+    root = add_files(tmp_path / "set/train", "benign/1.png", "malignant/1.png")
+    add_files(tmp_path / "set", "pool/4.png")
+    (root / "malignant" / "2.png").symlink_to(store / "blobs" / "2.png")
+    (root / "malignant" / "4.png").symlink_to(tmp_path / "set/pool/4.png")
+    (root / "normal").symlink_to(store / "folder", target_is_directory=True)
+    before = scan(root)
+    assert before.files == ("benign/1.png", "malignant/1.png", "malignant/4.png")
+    reasons = {item.file: str(item.reason) for item in before.skipped}
+    assert reasons.keys() == {"malignant/2.png", "normal"}
+    assert str(store / "blobs/2.png") in reasons["malignant/2.png"] and "server.data_roots" in reasons["normal"]
+    link_roots.follow_links_into([store])
+    assert scan(root).files == (*before.files[:2], "malignant/2.png", "malignant/4.png", "normal/3.png")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the folder itself may be a link")

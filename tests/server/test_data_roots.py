@@ -4,11 +4,13 @@ import pytest
 
 from breastai.domain import jobs
 from breastai.domain.config import Config, parse_config
+from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import BreastAIError, ClusterNotAllowed, DataOutsideRoots, StoreNotAllowed
 from breastai.domain.events import TrainingStarted
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
+from breastai.storage.datasets import save_dataset
 from breastai.storage.journal import Journal
 
 
@@ -41,6 +43,25 @@ def test_a_link_counts_as_where_it_leads(roots, workspace, tmp_path):
     with pytest.raises(DataOutsideRoots):
         roots.check("out")
     roots.check("allowed/train")
+
+
+def test_a_data_set_is_named_as_a_folder_is_and_leads_nowhere_else(roots, workspace, tmp_path):
+    def describe(name, root):
+        save_dataset(workspace, parse_description({"name": name, "root": root, "fields": {"label": {"folder": 1}}}))
+
+    for name, root in (("inside", "data/busi"), ("allowed", str(tmp_path / "images"))):
+        describe(name, root)
+        roots.check(name)
+        roots.check(f"datasets/{name}.json")
+    for name, root in (("outside", str(tmp_path / "private")), ("above", "../private"), ("home", "~")):
+        describe(name, root)
+        with pytest.raises(DataOutsideRoots):
+            roots.check(name)
+        with pytest.raises(DataOutsideRoots):
+            roots.check_config(parse_config({"data": {"train_dir": name}}))
+    describe("remote", "s3://elsewhere/images")
+    with pytest.raises(StoreNotAllowed):
+        roots.check("remote")
 
 
 def test_a_root_that_is_a_link_is_followed_once_at_the_start(workspace, tmp_path):

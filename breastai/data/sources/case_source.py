@@ -12,9 +12,10 @@ from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import MaskRule, class_of_file, scan
 from breastai.data.sources.described_cases import read_described
 from breastai.data.sources.frames import Frames, with_frames
-from breastai.data.sources.place_description import base_of, describe_place, is_described
+from breastai.data.sources.place_description import describe_place, is_described
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription
+from breastai.storage.datasets import base_of
 from breastai.storage.remote_mirror import DATASETS, local_place
 
 

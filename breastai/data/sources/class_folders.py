@@ -9,7 +9,15 @@ from typing import Literal
 import numpy as np
 
 from breastai.data.sources.case_table import CaseTable, Skipped, first_reasons
-from breastai.data.sources.image_listing import is_link, is_system_name, is_unicode, printable, sort_key, walk
+from breastai.data.sources.image_listing import (
+    is_link,
+    is_system_name,
+    is_unicode,
+    printable,
+    reason_against_link,
+    sort_key,
+    walk,
+)
 from breastai.data.sources.masks import in_mask_folder, is_mask_folder, masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
@@ -176,6 +184,7 @@ def what_lies_in(root: Path) -> Text:
 def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
     """Return the folders of each class, by name relative to `root`, and what lies beside them."""
     folders: dict[str, list[str]] = {}
+    real_root = Path(os.path.realpath(root))
     beside: list[Skipped] = []
     with os.scandir(root) as entries:
         for entry in sorted(entries, key=lambda item: item.name):
@@ -184,7 +193,11 @@ def _class_folders(root: Path) -> tuple[dict[str, list[str]], list[Skipped]]:
             if not is_unicode(entry.name):
                 beside.append(Skipped(printable(entry.name), Text("reason.name_not_valid_unicode")))
             elif is_link(entry) and entry.is_dir():
-                beside.append(Skipped(entry.name, Text("reason.link_another_folder_links")))
+                reason = reason_against_link(entry, Path(os.path.realpath(entry.path)), real_root)
+                if reason is None:
+                    folders.setdefault(canonical_class(entry.name), []).append(entry.name)
+                else:
+                    beside.append(Skipped(entry.name, reason))
             elif entry.is_dir(follow_symlinks=False):
                 folders.setdefault(canonical_class(entry.name), []).append(entry.name)
             else:

@@ -2,9 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +10,9 @@ from breastai.data.decoders.decoder_table import is_image_by_content
 from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.masks import masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.class_words import split_of
 from breastai.domain.text import Text
+from breastai.storage.link_roots import link_roots
 from breastai.storage.remote_mirror import not_copied
 
 # Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
@@ -20,18 +20,6 @@ _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
     | {"dicomdir"}  # the list of contents of a hospital's disc
 )
-# Where links may lead besides the folder that is read.
-_LINK_ROOTS: ContextVar[tuple[Path, ...]] = ContextVar("_LINK_ROOTS", default=())
-
-
-@contextmanager
-def links_into(roots: Sequence[Path]) -> Iterator[None]:
-    """Follow links that end in one of these folders, beside those that stay in the folder that is read."""
-    token = _LINK_ROOTS.set(tuple(Path(os.path.realpath(root)) for root in roots))
-    try:
-        yield
-    finally:
-        _LINK_ROOTS.reset(token)
 
 
 @dataclass(frozen=True)
@@ -81,7 +69,7 @@ def list_images(root: Path) -> Listing:
 def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[str, Text | str | None]]:
     """Yield every file below root/folder, relative to `root`, with the reason to skip it or None.
 
-    Links are followed where they end `inside` a folder, by default `root`, or in one of `links_into`; those to a folder
+    Links are followed where they end `inside` a folder, by default `root`, or in one of `link_roots`; those to a folder
     that is read already are not.
     """
     real_root = Path(os.path.realpath(inside or root))
@@ -103,7 +91,7 @@ def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[
                 yield printable(file), Text("reason.name_not_valid_unicode")
             elif is_link(entry):
                 target = Path(os.path.realpath(entry.path))
-                reason = _reason_against_link(entry, target, real_root, linked)
+                reason = reason_against_link(entry, target, real_root, linked)
                 if reason is None and entry.is_dir():
                     linked.add(target)
                     pending.append(file)
@@ -117,10 +105,15 @@ def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[
             yield f"{current}/{name}", reason
 
 
-def _reason_against_link(
-    entry: os.DirEntry[str], target: Path, real_root: Path, linked: Collection[Path]
+def reason_against_link(
+    entry: os.DirEntry[str], target: Path, real_root: Path, linked: Collection[Path] = ()
 ) -> Text | str | None:
-    if not any(target.is_relative_to(root) for root in (real_root, *_LINK_ROOTS.get())):
+    """Return why a link is not followed, None where it is; `linked`: folders that are read already by other links.
+
+    `real_root`: the folder that is read. Of one for training or validation its data set may be read, too.
+    """
+    whole = real_root.parent if split_of(real_root.name) is not None else real_root
+    if not any(target.is_relative_to(root) for root in (whole, *link_roots())):
         return Text("reason.link_leads_out_image", {"target": printable(str(target))})
     if not entry.is_dir():
         return _reason_against_file(entry)

@@ -8,14 +8,14 @@ from breastai.domain.case_fields import FolderRule
 from breastai.domain.dataset_description import DatasetDescription, load_description
 from breastai.domain.errors import DataNotFound, DatasetInvalid
 from breastai.domain.text import Text
-from breastai.storage.remote_mirror import DATASETS, local_place
+from breastai.storage.datasets import ENDING, base_of
+from breastai.storage.remote_mirror import local_place
 
 CLASS_FOLDERS = "class_folders"
-_ENDING = ".json"
 
 
 def is_description(place: Path) -> bool:
-    return place.suffix.lower() == _ENDING and place.is_file()
+    return place.suffix.lower() == ENDING and place.is_file()
 
 
 def is_case_list(place: Path) -> bool:
@@ -26,11 +26,6 @@ def is_case_list(place: Path) -> bool:
 def is_described(place: Path) -> bool:
     """Return whether cases at a place are read by a description: a list of cases, or a folder of a layout that is known."""
     return is_case_list(place) or (place.is_dir() and describe_place(place).layout != CLASS_FOLDERS)
-
-
-def base_of(place: Path) -> Path:
-    """Return what the root of a description is relative to: the workspace, of datasets/NAME.json, else its folder."""
-    return place.parent.parent if place.parent.name == DATASETS else place.parent
 
 
 def describe_place(place: Path) -> DatasetDescription:

@@ -11,7 +11,9 @@ from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNot
 from breastai.domain.jobs import Job
 from breastai.domain.patient_settings import PatientTable
 from breastai.domain.tracking_settings import is_address
-from breastai.storage.run_config import find_job_config
+from breastai.storage.checkpoints import Manifest
+from breastai.storage.datasets import root_described
+from breastai.storage.run_config import configs_of, find_job_config
 from breastai.storage.workspace import Workspace
 
 
@@ -73,6 +75,21 @@ class DataRoots:
             raise DataOutsideRoots(path[:300]) from None
         if not any(resolved.is_relative_to(root) for root in self.roots):
             raise DataOutsideRoots(path[:300])
+        root = root_described(resolved)
+        if root is not None:
+            self._check_root(root)
+
+    def _check_root(self, root: str) -> None:
+        """Check where the images of a description lie, which itself leads no further."""
+        if is_remote(root):
+            self._check_address(root)
+        elif not any(Path(os.path.realpath(root)).is_relative_to(allowed) for allowed in self.roots):
+            raise DataOutsideRoots(root[:300])
+
+    def check_manifest(self, manifest: Manifest) -> None:
+        """Check every path that the run of a checkpoint used: its configuration's, and its data set's."""
+        for config in configs_of(manifest):
+            self.check_config(config)
 
     def _check_address(self, address: str) -> None:
         try:

@@ -154,7 +154,7 @@ async def export_model(services: Services, client: Client, request: ExportModel 
         files = checkpoints.find_checkpoint(services.workspace, name)
         if EXPORT_FORMATS[format_name].allowed_difference is None:
             # Such a model is calibrated on the run's own images.
-            services.data_roots.check_config(checkpoints.read_manifest(files).config)
+            services.data_roots.check_manifest(checkpoints.read_manifest(files))
         return make_job(services, request, Export, checkpoint=files.name, format=format_name)
 
     return await begin(services, client, request, session, "export", job)
@@ -177,11 +177,12 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
         for place in [*places, *([] if request.subgroups is None else [request.subgroups])]:
             services.data_roots.check(place)
         files = checkpoints.find_checkpoint(services.workspace, name)
-        config = checkpoints.read_manifest(files).config
+        manifest = checkpoints.read_manifest(files)
         # External validation is compared with the run's own images.
-        own = request.data is None or sites is not None
-        check = services.data_roots.check_config if own else services.data_roots.check_patients
-        check(config)
+        if request.data is None or sites is not None:
+            services.data_roots.check_manifest(manifest)
+        else:
+            services.data_roots.check_patients(manifest.config)
         if sites is not None:
             return make_job(services, request, EvaluateSites, checkpoint=files.name, data=sites)
         return make_job(services, request, Evaluate, checkpoint=files.name)
@@ -241,7 +242,7 @@ async def create_report(services: Services, client: Client, request: CreateRepor
     def job() -> Job:
         files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_run(run_id)}/best")
         # The pictures of the worst errors come from the run's own folders.
-        services.data_roots.check_config(checkpoints.read_manifest(files).config)
+        services.data_roots.check_manifest(checkpoints.read_manifest(files))
         return make_job(services, request, Report, run_id=run_id)
 
     return await begin(services, client, request, session, "report", job)

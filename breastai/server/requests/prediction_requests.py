@@ -96,7 +96,7 @@ async def show_errors(services: Services, client: Client, request: ShowErrors) -
             # The pictures come from the folder that was evaluated, or from the run's own.
             services.data_roots.check(record.data)
             files = checkpoints.find_checkpoint(services.workspace, record.checkpoint)
-            services.data_roots.check_config(checkpoints.read_manifest(files).config)
+            services.data_roots.check_manifest(checkpoints.read_manifest(files))
 
     await asyncio.to_thread(check)
     return await services.light.ask(make_job(services, request, jobs.ShowErrors))
