@@ -24,7 +24,7 @@ from breastai.clinical.metrics.weighted_cases import WeightedCases
 from breastai.clinical.metrics.weighted_counts import WeightedCounts
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, metrics_at_threshold, predictive_values
 from breastai.domain.decision_rule import DecisionRule, OperatingPoint
-from breastai.domain.metric_catalog import METRICS
+from breastai.domain.metric_catalog import METRICS, ORDERED_METRICS
 from breastai.domain.records import (
     ByPatient,
     CalibrationEvidence,
@@ -58,6 +58,7 @@ def gather_evidence(
     rule: DecisionRule | None = None,
     novelty: Floats | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
+    ordered: bool = False,
     repetitions: int = DRAWS,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
@@ -67,6 +68,7 @@ def gather_evidence(
     `patients` (N,) makes figures by patient too, pooled by `patient_score` towards the `target` class, which is that of
     the rule where it has one. `clusters` (N,) names what is independent where patients are unknown: groups of
     near-duplicates, files of several frames; intervals rest on it, and no figure by patient is made of it.
+    `ordered`: the classes stand in an order, whose figures are told then.
     `on_progress` is told of parts done, of all: patients, images, each subgroup, curves.
     """
     parts = 2 + (patients is not None) + sum(len(set(values) - {""}) for values in (subgroups or {}).values())
@@ -120,7 +122,11 @@ def gather_evidence(
         patients=None if patients is None else len(set(patients)),
         counts={name: int(count) for name, count in zip(class_names, counts, strict=True)},
         by_patient=by_patient[1],
-        figures=figures | by_patient[0],
+        figures={
+            name: figure
+            for name, figure in (figures | by_patient[0]).items()
+            if ordered or name.partition("@")[0] not in ORDERED_METRICS
+        },
         confusion_matrix=WeightedCases(truth, scores).matrices[0].astype(np.int64).tolist(),
         operating_point=None
         if point is None

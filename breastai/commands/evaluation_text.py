@@ -16,6 +16,8 @@ _HEADLINES = (
     "accuracy",
     "balanced_accuracy",
     "cohen_kappa",
+    "kappa_quadratic",
+    "class_error",
     "auc_roc",
     "sensitivity",
     "specificity",

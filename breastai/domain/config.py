@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
@@ -158,6 +158,7 @@ class TrainingSettings(Settings):
     gradient_accumulation_steps: int = Field(1, ge=1, le=1024)
     gradient_checkpointing: bool = False
     batch_norm: Literal["auto", "batch", "pretrained"] = "auto"
+    loss: Literal["cross_entropy", "ordinal"] = "cross_entropy"
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     weighted_sampler: bool = True
     use_class_weights: bool = False
@@ -177,6 +178,7 @@ class EvaluationSettings(Settings):
     """How the model is judged."""
 
     target_class: str | None = None
+    ordered_classes: list[str] | None = Field(None, min_length=2, max_length=1000)
     target_sensitivity: float = Field(0.95, gt=0, lt=1)
     referral_error_rate: float = Field(0.1, gt=0, lt=1)
     tta: bool = False
@@ -236,13 +238,21 @@ class Config(Settings):
     augmentation: AugmentationSettings = AugmentationSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
-    evaluation: EvaluationSettings = EvaluationSettings()
+    evaluation: EvaluationSettings = Field(EvaluationSettings(), validate_default=True)
     tuning: TuningSettings = TuningSettings()
     crossval: CrossvalSettings = CrossvalSettings()
     system: SystemSettings = SystemSettings()
     storage: StorageSettings = StorageSettings()
     tracking: TrackingSettings = TrackingSettings()
     server: ServerSettings = ServerSettings()
+
+    @field_validator("evaluation")
+    @classmethod
+    def _orders_what_an_ordinal_loss_needs(cls, value: EvaluationSettings, info: ValidationInfo) -> EvaluationSettings:
+        training = info.data.get("training")
+        if training is not None and training.loss == "ordinal" and value.ordered_classes is None:
+            raise UnusableSetting("expected.ordered_classes")
+        return value
 
     @field_validator("tuning")
     @classmethod

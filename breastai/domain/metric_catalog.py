@@ -38,6 +38,12 @@ class Counts(Protocol):
     def hits(self) -> Array:
         """The cases of each class predicted as it, (B, C)."""
 
+    def class_distance(self, power: int) -> Array:
+        """Return the mean of the distance between true and predicted class to a power, in the classes' order, (B,)."""
+
+    def class_distance_by_chance(self, power: int) -> Array:
+        """Return what it would be if decisions had nothing to do with the truth, (B,)."""
+
     @staticmethod
     def ratio(part: Array, whole: Array) -> Array:
         """Return part / whole, NaN where the whole is 0."""
@@ -71,6 +77,7 @@ class Metric:
 
     `every_epoch`: measured on validation after each epoch, where its name carries the prefix val_. `drawn`: an
     evaluation gives it the interval of drawn confusion matrices; other intervals are in clinical.metric_intervals.
+    `ordered`: it says something of classes with an order alone, and is left out for others.
     """
 
     name: str
@@ -81,6 +88,7 @@ class Metric:
     average: str | None = None
     every_epoch: bool = True
     drawn: bool = False
+    ordered: bool = False
 
 
 # --- formulas with a name of their own -----------------------------------------------------------
@@ -130,6 +138,11 @@ def _mcc(counts: Counts) -> Array:
     return counts.ratio(covariance, (spread * (spread > 1e-9)) ** 0.5)
 
 
+def _kappa_quadratic(counts: Counts) -> Array:
+    """Cohen's kappa with quadratic weights (Cohen, Psychol Bull 1968;70:213-220)."""
+    return 1 - counts.ratio(counts.class_distance(2), counts.class_distance_by_chance(2))
+
+
 def _at(points: Iterable[float], name: str, formula: Callable[[float, Any], Array]) -> list["Metric"]:
     """Return a row for each point of the ROC curve, its name with the point's two decimals."""
     return [
@@ -169,6 +182,10 @@ _METRICS = [
         every_epoch=False,
     ),
     Metric("mcc", "higher", "matrix", _mcc, "matthews_corrcoef", every_epoch=False, drawn=True),
+    Metric("kappa_quadratic", "higher", "matrix", _kappa_quadratic, every_epoch=False, drawn=True, ordered=True),
+    Metric(
+        "class_error", "lower", "matrix", lambda c: c.class_distance(1), every_epoch=False, drawn=True, ordered=True
+    ),
     Metric("brier", "lower", "case", lambda cases: cases.brier, "brier_score_loss", every_epoch=False),
     Metric("ece", "lower", "case", lambda cases: cases.ece, every_epoch=False),
 ]
@@ -208,6 +225,7 @@ METRICS = _by_name(_METRICS)
 CLASS_METRICS = _by_name(_CLASS_METRICS)
 EPOCH_METRICS = _by_name(row for row in _METRICS if row.every_epoch)
 EPOCH_CLASS_METRICS = _by_name(row for row in _CLASS_METRICS if row.every_epoch)
+ORDERED_METRICS = _by_name(row for row in _METRICS if row.ordered)
 DRAWN_METRICS = _by_name(row for row in _METRICS if row.drawn)
 
 # Until version 5 an evaluation spelled these otherwise than an epoch.

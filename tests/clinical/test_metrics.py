@@ -304,3 +304,17 @@ def test_the_auc_is_the_share_of_pairs_in_the_right_order() -> None:
         for q in probabilities[labels != 1, 1]
     ]
     assert WeightedCases(labels, probabilities).auc_roc[0, 1] == sum(pairs) / len(pairs)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_figures_of_ordered_classes_agree_with_their_oracles_weighted_and_not(seed: int) -> None:
+    labels, probabilities = draw(150, seed)
+    weights = weightings(150)
+    cases = WeightedCases(labels, probabilities, weights)
+    decisions = probabilities.argmax(axis=1)
+    kappa = METRICS["kappa_quadratic"].formula(cases)
+    error = METRICS["class_error"].formula(cases)
+    for place, own in enumerate(weights):
+        expected = sk.cohen_kappa_score(labels, decisions, weights="quadratic", sample_weight=own)
+        assert kappa[place] == pytest.approx(expected, abs=1e-12)
+        assert error[place] == pytest.approx(sk.mean_absolute_error(labels, decisions, sample_weight=own), abs=1e-12)

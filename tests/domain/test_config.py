@@ -236,3 +236,10 @@ def test_a_file_saved_by_a_windows_editor_is_read(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigUnreadable, match="no such file"):
         read_config_file(tmp_path / "none.json")
+
+
+def test_an_ordinal_loss_needs_the_order_of_the_classes() -> None:
+    with pytest.raises(ConfigInvalid, match="ordered_classes"):
+        parse_config({"training": {"loss": "ordinal"}})
+    ordered = parse_config({"training": {"loss": "ordinal"}, "evaluation": {"ordered_classes": ["low", "high"]}})
+    assert ordered.evaluation.ordered_classes == ["low", "high"]

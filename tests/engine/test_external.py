@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from breastai.domain.errors import ClassesUnmatched
-from breastai.domain.events import Evaluation
-from breastai.domain.jobs import Evaluate
+from breastai.commands.sites_text import sites_lines
+from breastai.domain.errors import ClassesUnmatched, ClassMapInvalid
+from breastai.domain.events import Evaluation, SitesEvaluated
+from breastai.domain.jobs import Evaluate, EvaluateSites
 from breastai.engine.inference.evaluation_job import evaluate
-from breastai.storage.evaluations import read_evaluations
+from breastai.engine.inference.sites_job import evaluate_sites
+from breastai.storage.evaluations import latest_sites, read_evaluations
 from breastai.storage.workspace import Workspace
 
 
@@ -74,3 +76,34 @@ def test_names_that_tell_nothing_are_asked_for(trained: Workspace, sample_data: 
         judged(trained, folder)
     told = judged(trained, folder, {"0": ["benign"], "1": ["malignant"]})
     assert told.counts == {"benign": told.counts["benign"], "malignant": told.counts["malignant"], "normal": 0}
+
+
+def test_several_sites_are_a_row_each_and_all_together(trained: Workspace, sample_data: Path, tmp_path: Path) -> None:
+    first = external(sample_data, tmp_path / "one", {"benign": "benign", "malignant": "malignant"})
+    second = external(sample_data, tmp_path / "two", {"benign": "no_cancer", "normal": "no_cancer", "malignant": "1"})
+    job = EvaluateSites(
+        workspace=str(trained.root),
+        checkpoint="run/best",
+        data=[str(first), str(second)],
+        class_map={"1": ["malignant"]},
+        local_sample=0.4,
+    )
+    told = list(evaluate_sites(job, trained))[-1]
+    assert isinstance(told, SitesEvaluated) and told.target_class == "malignant"
+    assert [site.class_match.lacking for site in told.sites] == [["normal"], []]
+    alone = judged(trained, first)
+    name = "auc_roc.malignant"
+    assert told.sites[0].figures[name] == alone.figures[name]
+    assert (told.internal_set, set(told.sites[0].differences)) == (
+        "validation",
+        set(told.sites[0].internal) - {"brier"},
+    )
+    assert {row.name for row in told.sites[0].drift} >= {"unlike", "brightness", "contrast", "size"}
+    sample = told.sites[0].local_sample
+    assert sample is not None and [point.kind for point in sample.points] == ["frozen", "refitted", "recalibrated"]
+    assert told.pooled[name].sites == 2
+    record = latest_sites(trained, "run")
+    assert record is not None and len(record.sites) == 2 and str(tmp_path) not in record.model_dump_json()
+    assert all(str(line) for line in sites_lines(told))
+    with pytest.raises(ClassMapInvalid):
+        list(evaluate_sites(job.model_copy(update={"class_map": {"7": ["benign"]}}), trained))

@@ -132,3 +132,15 @@ def test_averages_of_weights_that_do_not_learn_yet_are_left_as_they_are() -> Non
     update_ema(ema_pairs(average, model), 0.9)
     assert torch.equal(average[0].weight, before["0.weight"])
     torch.testing.assert_close(average[1].weight, before["1.weight"] + 0.1)
+
+
+def test_an_ordinal_loss_costs_more_for_a_far_class_than_for_a_near_one() -> None:
+    ordinal = Loss(TrainingSettings(loss="ordinal", label_smoothing=0), [10, 10, 10, 10])
+    plain = Loss(TrainingSettings(label_smoothing=0), [10, 10, 10, 10])
+    truth = torch.tensor([0])
+    near, far = torch.tensor([[0.0, 4.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.0, 4.0]])
+    assert plain(near, truth) == pytest.approx(float(plain(far, truth)))
+    assert ordinal(near, truth) < ordinal(far, truth)
+    # Added is the squared distance of the cumulated shares.
+    gaps = far.softmax(1).cumsum(1) - torch.ones(1, 4)
+    assert float(ordinal(far, truth)) == pytest.approx(float(plain(far, truth) + gaps.square().sum()), rel=1e-6)

@@ -45,6 +45,15 @@ class WeightedCounts:
         """The cases of each class predicted as it, (B, C)."""
         return np.diagonal(self.matrices, axis1=1, axis2=2)
 
+    def class_distance(self, power: int) -> Floats:
+        """Return the mean of |true - predicted| ** power, of numbers of classes, (B,)."""
+        return ratio((self.matrices * _distances(self.matrices.shape[1], power)).sum(axis=(1, 2)), self.total)
+
+    def class_distance_by_chance(self, power: int) -> Floats:
+        """Return what it would be if decisions had nothing to do with the truth, (B,)."""
+        distances = _distances(self.matrices.shape[1], power)
+        return ratio(np.einsum("bi,ij,bj->b", self.support, distances, self.predictions), self.total**2)
+
     @staticmethod
     def ratio(part: Floats, whole: Floats) -> Floats:
         """Return part / whole, NaN where the whole is 0 or undefined."""
@@ -69,3 +78,9 @@ def ratio(part: Floats, whole: Floats, empty: float = np.nan) -> Floats:
     result = np.full(part.shape, empty)
     np.divide(part, whole, out=result, where=whole > 0)
     return result
+
+
+def _distances(classes: int, power: int) -> Floats:
+    numbers = np.arange(classes, dtype=np.float64)
+    distances: Floats = np.abs(numbers[:, None] - numbers[None, :]) ** power
+    return distances

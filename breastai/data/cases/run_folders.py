@@ -66,13 +66,14 @@ def list_folders(
     known = known or _named_by_split(config, base)
     frames, masks = config.preprocessing.frames, config.data.masks
     train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
+    order = config.evaluation.ordered_classes
     if described is not None:
-        train = read_description(described, base, masks_are=masks, known=train_known, frames=frames)
+        train = read_description(described, base, order, masks, train_known, frames)
     else:
         train_root = local_place(base, config.data.train_dir)
         if not train_root.exists() and not is_remote(config.data.train_dir):
             raise missing_folder(train_root)
-        train = read_cases(train_root, masks_are=masks, known=train_known, frames=frames)
+        train = read_cases(train_root, order, masks, train_known, frames)
     given = train.by_part()
     train = given.get("train", train if not given else train.subset([]))
     if not len(train):

@@ -11,8 +11,11 @@ from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import target_class
 from breastai.domain.events import Log
+from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written
 
+# Of fewer images nothing is learnt that would hold for others.
+_FEW_CASES = 10
 DOUBT_MESSAGES = {
     "patients.all_one": "evaluation.patient_id gives all {images} images the same patient. Suggested rule: {setting}",
     "patients.views": "evaluation.patient_id seems to take breasts and views for patients: {patients} ids where about "
@@ -44,6 +47,12 @@ def told_before(config: Config, folders: Folders, base: Path) -> Iterator[Log]:
             f"To count them with {target}, put the images of both into one class folder.",
             params={"class_name": target, "others": others},
         )
+    few = {name: count for name, count in folders.train.counts().items() if count < _FEW_CASES}
+    if few:
+        counts = [f"{name}: {count}" for name, count in few.items()]
+        params = {"counts": counts, "least": _FEW_CASES}
+        text = str(Text("log.data.few_cases", params))
+        yield Log(level="warning", code="data.few_cases", message=text, params=params)
     places = {split: folder.root for split, folder in folders.by_split().items()}
     if any(root.name != split for split, root in places.items()):
         taken = ", ".join(f"{split}: {as_written(root)}" for split, root in places.items())

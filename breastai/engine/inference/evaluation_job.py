@@ -88,6 +88,7 @@ def judge(
         rule=rule,
         novelty=asked.novelty,
         subgroups=subgroups,
+        ordered=manifest.config.evaluation.ordered_classes is not None,
         seed=manifest.config.system.seed,
     )
     which = fingerprint(images.hashes)

@@ -119,12 +119,17 @@ def class_weights(counts: Sequence[int]) -> Tensor:
 
 
 class Loss(nn.Module):
-    """Cross-entropy or focal loss (Lin et al., ICCV 2017) with label smoothing, class weights and soft targets."""
+    """Cross-entropy or focal loss (Lin et al., ICCV 2017) with label smoothing, class weights and soft targets.
+
+    Of ordered classes, with `loss` "ordinal", the squared earth mover's distance is added (Hou, Yu and Samaras,
+    arXiv:1611.05916): a far class costs more than a near one. The head and the probabilities stay what they are.
+    """
 
     weights: Tensor
 
     def __init__(self, settings: TrainingSettings, counts: Sequence[int]) -> None:
         super().__init__()
+        self.ordinal = settings.loss == "ordinal"
         self.smoothing = settings.label_smoothing
         self.gamma = settings.focal_loss_gamma if settings.use_focal_loss else 0.0
         weights = class_weights(counts) if settings.use_class_weights else torch.ones(len(counts))
@@ -145,4 +150,7 @@ class Loss(nn.Module):
         if self.gamma:
             terms = terms * (1 - log_probabilities.exp()) ** self.gamma
         case_weights = (shares * self.weights).sum(1)
+        if self.ordinal:
+            gaps = log_probabilities.exp().cumsum(1) - shares.cumsum(1)  # (N, C)
+            terms = terms - gaps.square() * case_weights[:, None]
         return -terms.sum() / world.all_reduce(case_weights.sum())

@@ -7,7 +7,7 @@
   const { format, charts } = BreastAI;
 
   /** What is looked at first; everything else is folded. */
-  const FIRST = ["accuracy", "auc_roc", "sensitivity", "specificity", "precision", "npv", "cohen_kappa", "brier", "ece"];
+  const FIRST = ["accuracy", "auc_roc", "sensitivity", "specificity", "precision", "npv", "cohen_kappa", "kappa_quadratic", "class_error", "brier", "ece"];
 
   /** Below it a threshold is of no use to anybody, and its curve would press all others flat. */
   const LEAST_NET_BENEFIT = -0.05;
