@@ -10,10 +10,11 @@ from breastai.clinical.worst_errors import wrong_answers
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
 from breastai.domain.records import EvaluationRecord, Evidence, Figure, Finding
+from breastai.domain.site_records import SitesRecord
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
-from breastai.storage.evaluations import fingerprint, read_evaluations
+from breastai.storage.evaluations import fingerprint, latest_sites, read_evaluations
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 from breastai.texts.renderer import render
@@ -93,6 +94,7 @@ class ReportDocument(StoredDocument):
     worst: list[WorstCase]
     settings: dict[str, Any]
     versions: dict[str, str]
+    sites: SitesRecord | None = None
     checklists: dict[str, list[dict[str, str | None]]] = {}
 
 
@@ -108,8 +110,10 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
         raise NoEvaluation(run_id) from None
     events = list(read_events(workspace.journal_file(run_id)))
     records = [record for _, record in read_evaluations(workspace, run_id)]
-    on_test = [record for record in records if record.split == "test"]
-    candidates = on_test or records
+    # Sites elsewhere have tables of their own; the report rests on images with the model's classes.
+    plain = [record for record in records if record.class_match is None or record.class_match.is_plain] or records
+    on_test = [record for record in plain if record.split == "test"]
+    candidates = on_test or plain
     record = candidates[-1] if candidates else None
     evidence = record.evidence if record else None
     document = ReportDocument(
@@ -150,6 +154,7 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
         worst=_worst(record),
         settings=manifest.config.model_dump(mode="json", exclude={"server"}),
         versions=manifest.versions,
+        sites=latest_sites(workspace, run_id),
     )
     return document, record
 

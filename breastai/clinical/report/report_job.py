@@ -7,6 +7,7 @@ from breastai.clinical.report.report_checklists import fill_checklists
 from breastai.clinical.report.report_document import ReportDocument, gather
 from breastai.clinical.report.report_html import to_html
 from breastai.clinical.report.report_layout import lay_out
+from breastai.clinical.report.report_sites import site_blocks
 from breastai.clinical.report.report_texts import texts
 from breastai.clinical.worst_errors import files_of
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -29,7 +30,7 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     document = document.model_copy(update={"checklists": fill_checklists(document, words)})
     pictures = _pictures(document, record, workspace) if job.pictures else {}
     yield ProgressUpdate(stage="reporting", text=Text("progress.writing_report"))
-    blocks = lay_out(document, pictures)
+    blocks = [*lay_out(document, pictures), *site_blocks(document)]
     files = report_files(workspace, job.run_id, job.language)
     content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(files.json, (content + "\n").encode())
