@@ -109,7 +109,8 @@ def matched_cases(
             return plain, plain_match(class_names, plain.counts())
     listed = read(())
     place = as_written(folder)
-    match = match_classes(place, listed.counts(), class_names, class_map)
+    counts = {name: count for name, count in listed.counts().items() if count}
+    match = match_classes(place, counts, class_names, class_map)
     kept = [index for index, label in enumerate(listed.labels) if listed.class_names[label] in match.stands_for]
     if not kept:
         raise NoImages(place, list(IMAGE_SUFFIXES))

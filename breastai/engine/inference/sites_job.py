@@ -19,7 +19,7 @@ from breastai.data.sources.case_source import read_cases
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.class_match import ClassMap
 from breastai.domain.class_words import canonical_class
-from breastai.domain.errors import ClassMapInvalid, DataNotFound, InputError
+from breastai.domain.errors import ClassMapInvalid, InputError
 from breastai.domain.events import Event, SitesEvaluated
 from breastai.domain.jobs import EvaluateSites
 from breastai.domain.records import EvaluationRecord, Figure
@@ -73,7 +73,7 @@ def evaluate_sites(job: EvaluateSites, workspace: Workspace) -> Iterator[Event]:
         result = _result(site, asked, record, internal, point, seed)
         sample = None if job.local_sample is None else _local_sample(asked, job.local_sample, seed)
         results.append(result.model_copy(update={"local_sample": sample, "record": workspace.relative(path)}))
-    record = SitesRecord(
+    whole = SitesRecord(
         notice=RESEARCH_USE,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         breastai=breastai.__version__,
@@ -89,30 +89,33 @@ def evaluate_sites(job: EvaluateSites, workspace: Workspace) -> Iterator[Event]:
         pooled={name: pooled for name in _names(point, _POOLED) if (pooled := _pooled(results, name)) is not None},
         notes=_notes(internal, hashes),
     )
-    path = save_sites(workspace, record)
+    path = save_sites(workspace, whole)
     known = [
         result.model_copy(update={"data": workspace.relative(site.root)})
         for result, site in zip(results, sites, strict=True)
     ]
-    told = {name: getattr(record, name) for name in SitesEvaluated.model_fields if name in SitesRecord.model_fields}
+    told = {name: getattr(whole, name) for name in SitesEvaluated.model_fields if name in SitesRecord.model_fields}
     yield SitesEvaluated(**told | {"checkpoint": loaded.files.name, "sites": known, "record": workspace.relative(path)})
 
 
 def _sites(job: EvaluateSites, loaded: Loaded, workspace: Workspace) -> list[Site]:
     """Return what is to be judged, each set once its classes are matched; raise what is wrong with any, before all else."""
-    manifest, sites, named = loaded.manifest, [], set()
+    manifest, sites = loaded.manifest, []
+    settings = manifest.config
+    named: set[str] = set()
     for name in job.data:
         root = workspace.resolve(name)
         folder, split = labelled_folder(root, job.split)
-        own = read_cases(folder, (), manifest.config.data.masks, frames=manifest.config.preprocessing.frames)
+        own = read_cases(folder, (), settings.data.masks, frames=settings.preprocessing.frames)
         there = {canonical_class(each) for each in own.class_names}
         mine = {each: members for each, members in job.class_map.items() if canonical_class(each) in there}
-        named |= set(mine)
-        matched_cases(folder, manifest.class_names, manifest.config, mine, split)
+        named |= there
         sites.append(Site(name, root, folder, split, mine))
     for name in job.class_map:
-        if name not in named:
+        if canonical_class(name) not in named:
             raise ClassMapInvalid(", ".join(job.data), name, sorted(named), manifest.class_names)
+    for site in sites:
+        matched_cases(site.folder, manifest.class_names, settings, site.class_map, site.split)
     return sites
 
 
@@ -133,10 +136,9 @@ def _internal(loaded: Loaded, workspace: Workspace) -> Generator[Event, None, In
 def _tested(loaded: Loaded, workspace: Workspace) -> JudgedSet | None:
     """Return the test images of the run's own data as this checkpoint's latest evaluation on them has them."""
     manifest = loaded.manifest
-    try:
-        folder, _ = labelled_folder(workspace.resolve(manifest.config.data.data_dir), "test")
-    except DataNotFound:
+    if manifest.config.data.test_dir is None:
         return None
+    folder = workspace.resolve(manifest.config.data.test_dir)
     own = {workspace.relative(folder), folder.name}
     for _, record in reversed(read_evaluations(workspace, manifest.run_id)):
         is_own = record.split == "test" and record.data in own and record.checkpoint_sha256 == manifest.sha256
