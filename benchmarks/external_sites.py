@@ -31,7 +31,7 @@ class Device:
 
 
 TRAINED = (Device("a", 1.0, 1.0, 0.3, 4), Device("b", 1.1, 0.9, 0.5, 6), Device("c", 0.9, 1.1, 0.4, 5))
-JUDGED = (Device("d", 1.0, 1.0, 0.4, 5), Device("e", 0.75, 1.4, 0.8, 8), Device("f", 1.3, 0.7, 1.0, 10))
+JUDGED = (Device("d", 1.0, 1.0, 0.4, 5), Device("e", 1.3, 0.7, 1.0, 10), Device("f", 1.6, 0.6, 1.6, 10))
 
 
 def draw_site(folder: Path, device: Device, patients: int, image_size: int, seed: int) -> None:
