@@ -59,6 +59,7 @@ def gather_evidence(
     novelty: Floats | None = None,
     subgroups: Mapping[str, Sequence[str]] | None = None,
     ordered: bool = False,
+    prevalences: Mapping[str, float] = PREVALENCES,
     repetitions: int = DRAWS,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
@@ -131,11 +132,12 @@ def gather_evidence(
         operating_point=None
         if point is None
         else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers),
-        prevalences=dict(PREVALENCES) if point else {},
+        prevalences=dict(prevalences) if point else {},
         predictive_values=predictive_values(
             truth == called[point.class_name],
             scores[:, called[point.class_name]],
             point.threshold,
+            prevalences,
             clusters=numbers,
         )
         if point
@@ -245,7 +247,8 @@ def _judged(
         target_sensitivity=point.target_sensitivity,
         validation_positives=point.positives,
         validation_unit=point.unit,
-        reached=point.reached,
+        reached=point.reached or point.source == "option",
+        source=point.source,
         figures=metrics_at_threshold(positive, scores, point.threshold, clusters),
         positives=int(positive.sum()),
         missed=int((positive & ~flagged).sum()),

@@ -332,22 +332,48 @@ def _spread(of_positives: Floats, of_negatives: Floats, positive: Cases, cluster
     """
     if clusters is None:
         clusters = np.arange(len(positive))
-    m, n = len(of_positives), len(of_negatives)
+    covariance = placement_covariance(of_positives[None], of_negatives[None], positive, clusters)
+    if covariance is None:
+        return None
     count = int(clusters.max()) + 1
     above = np.bincount(clusters[positive], weights=of_positives - of_positives.mean(), minlength=count)
     below = np.bincount(clusters[~positive], weights=of_negatives - of_negatives.mean(), minlength=count)
+    squares = (above / len(of_positives) + below / len(of_negatives)) ** 2
+    total = float(squares.sum())
+    informative = total**2 / float((squares**2).sum()) if total > 0 else 0.0
+    return _Spread(max(0.0, float(covariance[0, 0])), informative)
+
+
+def placement_covariance(
+    of_positives: Floats, of_negatives: Floats, positive: Cases, clusters: Clusters | None = None
+) -> Floats | None:
+    """Return the covariances (K, K) of K mean placements on the same cases: `of_positives` (K, m), `of_negatives` (K, n).
+
+    Obuchowski's (Biometrics 1997;53:567-578); with a case a cluster DeLong's (Biometrics 1988;44:837-845), to which it
+    falls. None with fewer than two clusters on either side.
+    """
+    if clusters is None:
+        clusters = np.arange(len(positive))
+    m, n = of_positives.shape[1], of_negatives.shape[1]
     with_positive, with_negative = _patients_with(positive, clusters), _patients_with(~positive, clusters)
     patients = _patients_with(np.ones_like(positive), clusters)
     if with_positive < 2 or with_negative < 2:
         return None
-    of_above = with_positive / (with_positive - 1) * float(above @ above) / m**2
-    of_below = with_negative / (with_negative - 1) * float(below @ below) / n**2
-    of_both = patients / (patients - 1) * float(above @ below) / (m * n)
-    influences = above / m + below / n
-    squares = influences**2
-    total = float(squares.sum())
-    informative = total**2 / float((squares**2).sum()) if total > 0 else 0.0
-    return _Spread(max(0.0, of_above + of_below + 2 * of_both), informative)
+    above = cluster_sums(of_positives - of_positives.mean(axis=1, keepdims=True), clusters[positive], clusters)
+    below = cluster_sums(of_negatives - of_negatives.mean(axis=1, keepdims=True), clusters[~positive], clusters)
+    both = above @ below.T
+    covariance: Floats = (
+        with_positive / (with_positive - 1) * (above @ above.T) / m**2
+        + with_negative / (with_negative - 1) * (below @ below.T) / n**2
+        + patients / (patients - 1) * (both + both.T) / (m * n)
+    )
+    return covariance
+
+
+def cluster_sums(values: Floats, members: Clusters, clusters: Clusters) -> Floats:
+    """Return the sums (K, clusters) of `values` (K, N) over the clusters that its N cases are `members` of."""
+    count = int(clusters.max()) + 1
+    return np.stack([np.bincount(members, weights=row, minlength=count) for row in values]).astype(np.float64)
 
 
 def _newcombe_variance(area: float, m: float, n: float) -> float:

@@ -1,17 +1,19 @@
 """A command's events as text for people: a line for each epoch, a progress bar, a table of figures at the end."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
 from rich.text import Text
 
-from breastai.commands.evaluation_text import evaluation_lines, images_text, plain_table
-from breastai.commands.format_text import count_text, counts, decimals, decision, duration, interval, number, trade_off
+from breastai.commands.comparison_text import comparison_lines, reader_lines
+from breastai.commands.evaluation_text import evaluation_lines, plain_table
+from breastai.commands.format_text import count_text, counts, decimals, decision, duration, number, trade_off
 from breastai.commands.language import error_text, log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
 from breastai.commands.sites_text import sites_lines
@@ -34,6 +36,7 @@ from breastai.domain.events import (
     Prediction,
     PredictionsComplete,
     ProgressUpdate,
+    ReadersCompared,
     ReportCreated,
     SitesEvaluated,
     TrainingComplete,
@@ -258,22 +261,17 @@ class Display:
         self._notice()
 
     def _comparison(self, event: Comparison) -> None:
+        self._print(comparison_lines(event), event.comparison_id)
+
+    def _readers(self, event: ReadersCompared) -> None:
+        self._print(reader_lines(event), event.study.comparison_id)
+
+    def _print(self, parts: Iterable[Text | Table], kept: str | None) -> None:
         self._end_progress()
-        self._say(
-            "cli.comparison.head", first=event.first, second=event.second, images=images_text(event.n, event.patients)
-        )
-        table = plain_table(say("cli.comparison.title"))
-        table.add_column(say("cli.figure"))
-        for name in ("comparison.first", "comparison.second", "comparison.difference", "interval_95"):
-            table.add_column(say(f"cli.{name}"), justify="right")
-        table.add_column("p", justify="right")
-        for name, pair in event.figures.items():
-            p_value = "" if pair.p_value is None else f"{pair.p_value:.2g}"
-            change = number(pair.difference.value)
-            table.add_row(name, number(pair.first), number(pair.second), change, interval(pair.difference), p_value)
-        self._console.print(table)
-        for note in event.notes:
-            self._say("cli.note", text=note)
+        for part in parts:
+            self._console.print(part)
+        if kept is not None:
+            self._say("cli.comparison.kept", name=kept)
         self._notice()
 
     def _prediction(self, event: Prediction) -> None:
@@ -386,6 +384,7 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     Evaluation: Display._evaluation,
     SitesEvaluated: Display._sites,
     Comparison: Display._comparison,
+    ReadersCompared: Display._readers,
     AuditDone: Display._audit,
     ReportCreated: Display._report_created,
     Prediction: Display._prediction,

@@ -1,25 +1,28 @@
-"""`evaluate` and `compare`: the figures of a checkpoint or of a file of predictions, and of two on the same cases."""
+"""`evaluate`: the figures of a checkpoint, or of a file of predictions of any model."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, SplitOption, WorkspaceOption
 from breastai.commands.output import open_output
+from breastai.commands.threshold_options import (
+    ChooseOption,
+    PrevalenceOption,
+    SensitivityOption,
+    check_threshold,
+    read_numbers,
+    read_pairs,
+    read_shares,
+)
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.text import Text
-
-SplitOption = Annotated[
-    Literal["train", "val", "test"] | None,
-    typer.Option("--split", help="Which folder below DIR."),
-]
 
 
 def register(app: typer.Typer) -> None:
     app.command()(evaluate)
-    app.command()(compare)
 
 
 def evaluate(
@@ -83,6 +86,21 @@ def evaluate(
     sample_seed: Annotated[
         int | None, typer.Option("--sample-seed", min=0, help="Another number draws other patients.")
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="With --predictions: from which probability the target class is called."),
+    ] = None,
+    sensitivity: SensitivityOption = None,
+    choose_on: ChooseOption = None,
+    prevalences: PrevalenceOption = None,
+    bands: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bands",
+            metavar="COLUMN=40,50,65",
+            help="With --predictions: the limits that part the numbers of a subgroup; may be repeated.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -102,9 +120,19 @@ def evaluate(
             raise DataNotFound(str(predictions))
         place = Workspace.open(workspace)
         table = str(predictions.expanduser().resolve())
-        job = EvaluatePredictions(workspace=str(place.root), predictions=table, target_class=target)
+        check_threshold(threshold, sensitivity, choose_on, "breastai evaluate --help")
+        job = EvaluatePredictions(
+            workspace=str(place.root),
+            predictions=table,
+            target_class=target,
+            threshold=threshold,
+            target_sensitivity=sensitivity,
+            choose_on=choose_on,
+            prevalences=read_shares("--prevalence", prevalences),
+            bands={name: read_numbers("--bands", values) for name, values in read_pairs("--bands", bands)},
+        )
     else:
-        if target is not None:
+        if any((target, threshold, sensitivity, choose_on, prevalences, bands)):
             raise CommandInvalid(Text("command.target_predictions"), "breastai evaluate --help")
         if checkpoint is None or not data:
             missing = "CHECKPOINT" if checkpoint is None else "--data"
@@ -148,45 +176,3 @@ def _class_map(pairs: Sequence[str]) -> dict[str, list[str]]:
             raise CommandInvalid(Text("command.class_map", {"pair": pair}), "breastai evaluate --help")
         found[name.strip()] = [member.strip() for member in members.split("+") if member.strip()]
     return found
-
-
-def compare(
-    first: Annotated[str, typer.Argument(metavar="FIRST", help="A checkpoint, or a CSV of predictions.")],
-    second: Annotated[str, typer.Argument(metavar="SECOND", help="Another, of the same kind.")],
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Images to compare two checkpoints on.")
-    ] = None,
-    split: SplitOption = None,
-    workspace: WorkspaceOption = CURRENT_FOLDER,
-    as_json: JsonOption = False,
-) -> int:
-    """Compare two models on the same cases: paired DeLong test, clustered by patient."""
-    from breastai.commands.checkpoint_name import checkpoint_name
-    from breastai.commands.effective_config import image_place
-    from breastai.commands.run_job import run_job
-    from breastai.domain.errors import DataNotFound
-    from breastai.domain.jobs import AnyJob, Compare, ComparePredictions
-    from breastai.storage.workspace import Workspace
-
-    tables = [name.lower().endswith(".csv") for name in (first, second)]
-    if any(tables) != all(tables) or (data is None) != all(tables):
-        problem = Text("command.compare_two")
-        raise CommandInvalid(problem, "breastai compare --help")
-    if all(tables):
-        names = [Path(name).expanduser().resolve() for name in (first, second)]
-        for path, name in zip(names, (first, second), strict=True):
-            if not path.is_file():
-                raise DataNotFound(name)
-        place = Workspace.open(workspace)
-        job: AnyJob = ComparePredictions(workspace=str(place.root), first=str(names[0]), second=str(names[1]))
-    else:
-        place = Workspace.open(workspace)
-        job = Compare(
-            workspace=str(place.root),
-            first=checkpoint_name(place, first),
-            second=checkpoint_name(place, second),
-            data=image_place(data or "", place),
-            split=split,
-        )
-    with open_output(as_json) as output:
-        return run_job(job, output)

@@ -107,7 +107,7 @@ def _referral_line(referral: Referral) -> str:
 def _point_lines(point: JudgedPoint, uses: ImageUse | None) -> Iterator[str]:
     same = uses.threshold if uses is not None else 0
     name, target = point.class_name, general(point.target_sensitivity)
-    key = "cli.point.same" if same else "cli.point"
+    key = "cli.point.same" if same else "cli.point" if point.source == "validation" else f"cli.point.{point.source}"
     yield say(key, name=name, threshold=number(point.threshold), same=same, target=target)
     yield say(
         "cli.counted.images",

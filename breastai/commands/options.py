@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ __all__ = [
     "CURRENT_FOLDER",
     "ClusterOption",
     "JsonOption",
+    "SplitOption",
     "TyperException",
     "WorkspaceOption",
     "cluster_assignments",
@@ -30,6 +31,10 @@ WorkspaceOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write one JSON object per line to stdout, and nothing else there.")
+]
+SplitOption = Annotated[
+    Literal["train", "val", "test"] | None,
+    typer.Option("--split", help="Which folder below DIR."),
 ]
 CURRENT_FOLDER = Path()
 ClusterOption = Annotated[

@@ -10,7 +10,7 @@ from breastai.domain.class_words import canonical_class, class_in_question, mean
 from breastai.domain.config import Config
 from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetClassUnknown
 from breastai.domain.events import Figure
-from breastai.domain.records import ReferralTradeOff
+from breastai.domain.records import PointSource, ReferralTradeOff
 from breastai.domain.stored import Stored
 
 
@@ -40,6 +40,7 @@ class OperatingPoint(Stored):
     sensitivity: Figure
     specificity: Figure
     unit: Literal["image", "group", "patient"] = "image"
+    source: PointSource = "validation"
 
     @property
     def reached(self) -> bool:

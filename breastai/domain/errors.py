@@ -24,7 +24,8 @@
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
     |   |-- TrackerNotAllowed     FormatTooNew
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
-    |   `-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
+    |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
+    |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -389,6 +390,38 @@ class PredictionsInvalid(InputError):
     code = "predictions.invalid"
     path: str
     problems: Sequence[Text | str]
+
+
+@dataclass(eq=False)
+class ReadersInvalid(InputError):
+    """`problems`: one line each, as in PredictionsInvalid."""
+
+    code = "readers.invalid"
+    path: str
+    problems: Sequence[Text | str]
+
+
+@dataclass(eq=False)
+class CasesNotPredicted(InputError):
+    code = "readers.cases_not_predicted"
+    name: str
+    count: int
+    case: str
+    reason: Text | str
+
+
+@dataclass(eq=False)
+class PartInvalid(InputError):
+    code = "predictions.part_invalid"
+    part: str
+    path: str
+    reason: Text | str
+
+
+@dataclass(eq=False)
+class ComparisonNotFound(InputError):
+    code = "comparison.not_found"
+    comparison_id: str
 
 
 @dataclass(eq=False)

@@ -10,7 +10,9 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from breastai.domain.class_match import ClassMatch
+from breastai.domain.comparison_record import ComparisonRecord, DecisionComparison, NonInferiority
 from breastai.domain.list_entries import (
+    ComparisonEntry,
     DataQuestion,
     DataWarning,
     ExportEntry,
@@ -23,6 +25,7 @@ from breastai.domain.list_entries import (
     WrongCase,
 )
 from breastai.domain.message_union import union_of
+from breastai.domain.reader_records import ReaderStudyRecord
 from breastai.domain.records import (
     ByPatient,
     CalibrationEvidence,
@@ -461,6 +464,34 @@ class Comparison(Event, ends_job=True):
     class_names: list[str]
     figures: dict[str, PairedFigure]
     notes: list[Text | str] = []
+    decisions: DecisionComparison | None = Field(
+        None, description="At the operating points; null where one of the two has none."
+    )
+    non_inferiority: list[NonInferiority] = []
+    created: str | None = None
+    comparison_id: str | None = Field(None, description="By which it is kept.")
+
+
+class ReadersCompared(Event, ends_job=True):
+    """What a table of readings shows of its readers and tests, and of a model beside them."""
+
+    type: Literal["readers_compared"] = "readers_compared"
+    study: ReaderStudyRecord
+
+
+class ComparisonShown(Event):
+    """A comparison that is kept, shown again: of two models, or a study of readers."""
+
+    type: Literal["comparison_shown"] = "comparison_shown"
+    models: ComparisonRecord | None = None
+    readers: ReaderStudyRecord | None = None
+
+
+class ComparisonsList(Event):
+    """The comparisons kept in the workspace, of models and of readers, the latest first."""
+
+    type: Literal["comparisons_list"] = "comparisons_list"
+    comparisons: list[ComparisonEntry]
 
 
 class Processing(Stored):

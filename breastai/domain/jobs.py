@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter
 
 from breastai.domain.patient_settings import PatientIdRule
+from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.records import PatientScore
 from breastai.domain.report_language import Language
 from breastai.domain.stored import Stored
@@ -187,7 +188,9 @@ class EvaluateSites(Job):
 class EvaluatePredictions(Job):
     """Judge any model by a CSV of its predictions: columns label, one p_CLASS per class, perhaps file, patient_id.
 
-    A patient with any image of `target_class` is of that class.
+    A patient with any image of `target_class` is of that class. The operating point is the `threshold`, or one chosen
+    for `target_sensitivity` on the part `choose_on`, COLUMN=VALUE, and judged on the rest. `bands`: by the column of a
+    subgroup, the limits that part its numbers.
     """
 
     table_fields = ("predictions",)
@@ -197,6 +200,11 @@ class EvaluatePredictions(Job):
     predictions: str
     target_class: str | None = None
     patient_score: PatientScore = "largest"
+    threshold: float | None = None
+    target_sensitivity: float | None = None
+    choose_on: str | None = None
+    prevalences: dict[str, float] = {}
+    bands: dict[str, list[float]] = {}
 
 
 class Compare(Job):
@@ -209,10 +217,15 @@ class Compare(Job):
     second: str
     data: str
     split: Literal["train", "val", "test"] | None = None
+    margins: dict[str, float] = {}
 
 
 class ComparePredictions(Job):
-    """Compare two models by CSV files of their predictions on the same cases. Needs no network."""
+    """Compare two models by CSV files of their predictions on the same cases. Needs no network.
+
+    `thresholds`: of the first and the second. Or each is chosen for `target_sensitivity` on the part `choose_on`,
+    COLUMN=VALUE, and judged on the rest.
+    """
 
     table_fields = ("first", "second")
     needs = frozenset({"statistics", "remote_images"})
@@ -220,6 +233,31 @@ class ComparePredictions(Job):
     kind: Literal["compare_predictions"] = "compare_predictions"
     first: str
     second: str
+    target_class: str | None = None
+    thresholds: tuple[float, float] | None = None
+    target_sensitivity: float | None = None
+    choose_on: str | None = None
+    prevalences: dict[str, float] = {}
+    margins: dict[str, float] = {}
+
+
+class CompareReaders(Job):
+    """Analyse a table of readings, and compare the readers with a model: its predictions, or a run's evaluation.
+
+    `model_threshold`: from which probability of the target class the model's answer is a call; a run has its own.
+    """
+
+    table_fields = ("table", "predictions")
+    needs = frozenset({"statistics", "remote_images"})
+
+    kind: Literal["compare_readers"] = "compare_readers"
+    table: str
+    target_class: str | None = None
+    predictions: str | None = None
+    model_run: str | None = None
+    model_threshold: float | None = None
+    call_from: float | None = None
+    covariance: CovarianceMethod = "delong"
 
 
 class Audit(Job):
@@ -399,6 +437,7 @@ AnyJob = Annotated[
     | EvaluatePredictions
     | Compare
     | ComparePredictions
+    | CompareReaders
     | Audit
     | Report
     | Bench

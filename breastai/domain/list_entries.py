@@ -135,3 +135,15 @@ class WrongCase(Stored):
     given_to_truth: float
     file: str | None = None
     picture: str | None = Field(None, description="A small JPEG as a data URI.")
+
+
+class ComparisonEntry(Stored):
+    """A comparison that is kept: of two models, or of readers, `second` being then the model beside them."""
+
+    comparison_id: str
+    kind: Literal["models", "readers"]
+    created: str = Field(description="ISO 8601 in UTC.")
+    first: str = Field(description="The first model, or the table of readings.")
+    second: str | None = None
+    n: int
+    patients: int | None = None

@@ -17,6 +17,9 @@ PatientScore = Literal["largest", "mean"]
 Curve = dict[str, list[Number]]
 
 
+# Where a threshold comes from: chosen on validation images or on a part of a table for a sensitivity, or given by a user.
+PointSource = Literal["validation", "part", "option"]
+
 # Why a figure has no interval, or what its interval lacks.
 IntervalFlag = Literal["one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound"]
 
@@ -41,6 +44,8 @@ class PairedFigure(Stored):
     difference: Figure
     z: Number = None
     p_value: Number = Field(None, description="Two-sided, by DeLong's test; null where there is none.")
+    adjusted_p: Number = Field(None, description="By Holm's method over all tests of the comparison.")
+    bootstrap: Figure | None = Field(None, description="The difference again, with the interval of drawn patients.")
 
 
 class JudgedPoint(Stored):
@@ -49,6 +54,7 @@ class JudgedPoint(Stored):
     class_name: str
     threshold: float
     target_sensitivity: float
+    source: PointSource = "validation"
     validation_positives: int = Field(description="Positives it was chosen on, counted in validation_unit.")
     validation_unit: Literal["image", "group", "patient"] = "image"
     reached: bool = Field(description="Whether validation had positives enough to promise the target.")

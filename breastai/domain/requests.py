@@ -17,6 +17,8 @@ from breastai.domain.events import (
     CheckpointsList,
     CheckpointVerified,
     Comparison,
+    ComparisonShown,
+    ComparisonsList,
     ConfigChecked,
     ConfigDeleted,
     ConfigSaved,
@@ -45,6 +47,7 @@ from breastai.domain.events import (
     Pong,
     PredictionsComplete,
     QueueShown,
+    ReadersCompared,
     ReportCreated,
     RunAnnotated,
     RunDeleted,
@@ -61,6 +64,7 @@ from breastai.domain.events import (
     TrainingStopped,
 )
 from breastai.domain.message_union import union_of
+from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.report_language import Language
 from breastai.texts.catalogue import ENGLISH
 
@@ -71,6 +75,15 @@ LesionBox = tuple[
     Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
 ]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
+Share = Annotated[float, Field(ge=0, le=1)]
+PartOfCases = Annotated[
+    str | None,
+    Field(max_length=300, description="COLUMN=VALUE: the part that chooses the threshold; the rest is judged."),
+]
+Prevalences = Annotated[
+    dict[str, Annotated[float, Field(gt=0, lt=1)]],
+    Field(max_length=10, description="By name: how common the target class is where the model is to be used."),
+]
 
 
 # Every request by its type; each class enters itself.
@@ -376,6 +389,23 @@ class EstimateCost(Request, answered_by=(BenchMeasured,)):
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 
+class EvaluatePredictions(Queueable, Request, answered_by=(Evaluation,)):
+    """Judge any model by a CSV of its predictions the server may read: label, p_CLASS, perhaps file, patient_id."""
+
+    type: Literal["evaluate_predictions"] = "evaluate_predictions"
+    predictions: str = Field(min_length=1, max_length=1000)
+    target_class: str | None = Field(None, max_length=200)
+    threshold: Share | None = Field(None, description="From which probability the target class is called.")
+    target_sensitivity: float | None = Field(
+        None, gt=0, lt=1, description="The sensitivity that the threshold is chosen for, on choose_on."
+    )
+    choose_on: PartOfCases = None
+    prevalences: Prevalences = {}
+    bands: dict[str, list[float]] = Field(
+        {}, max_length=20, description="By the column of a subgroup, the limits that part its numbers."
+    )
+
+
 class EvaluateModel(Queueable, Request, answered_by=(Evaluation, SitesEvaluated)):
     """Judge a checkpoint on labelled images: of one place, or of several sites, each by itself and all together."""
 
@@ -426,11 +456,55 @@ class CompareModels(Queueable, Request, answered_by=(Comparison,)):
         None, min_length=1, max_length=1000, description="Images for two checkpoints, as in evaluate_model."
     )
     split: Literal["train", "val", "test"] | None = None
+    target_class: str | None = Field(None, max_length=200, description="Of predictions: the class that is called.")
+    thresholds: tuple[Share, Share] | None = Field(
+        None, description="Of predictions: from which probability the first and the second call it."
+    )
+    target_sensitivity: float | None = Field(
+        None, gt=0, lt=1, description="Of predictions: the sensitivity that each threshold is chosen for, on choose_on."
+    )
+    choose_on: PartOfCases = None
+    prevalences: Prevalences = {}
+    margins: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        {}, max_length=20, description="By figure: by how much the first may be worse and still not inferior."
+    )
 
     @property
     def compares_predictions(self) -> bool:
         """Whether two files of predictions are meant."""
         return self.first.lower().endswith(".csv") and self.second.lower().endswith(".csv")
+
+
+class CompareReaders(Queueable, Request, answered_by=(ReadersCompared,)):
+    """Analyse a table of readings: readers, tests, and perhaps a model beside them."""
+
+    type: Literal["compare_readers"] = "compare_readers"
+    table: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="A CSV with a row for each reading: reader, file, label, score or call, perhaps test and patient_id.",
+    )
+    target_class: str | None = Field(None, max_length=200, description="The class that is read for.")
+    predictions: str | None = Field(
+        None, min_length=1, max_length=1000, description="A model's predictions of the same cases, as CSV."
+    )
+    model_run: RunId | None = Field(None, description="A run whose latest evaluation has the same cases.")
+    model_threshold: float | None = Field(None, ge=0, le=1, description="From which probability the model's is a call.")
+    call_from: float | None = Field(None, description="From which score a reading is a call, where none is written.")
+    covariance: CovarianceMethod = "delong"
+
+
+class ListComparisons(Request, looks_only=True, answered_by=(ComparisonsList,)):
+    """List the comparisons kept in the workspace."""
+
+    type: Literal["list_comparisons"] = "list_comparisons"
+
+
+class ShowComparison(Request, looks_only=True, answered_by=(ComparisonShown,)):
+    """Show a comparison again."""
+
+    type: Literal["show_comparison"] = "show_comparison"
+    comparison_id: RunId
 
 
 ImagePath = Annotated[str, Field(min_length=1, max_length=1000)]

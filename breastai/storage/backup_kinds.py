@@ -48,6 +48,7 @@ KINDS = tuple(
         (rf"logs/{_RUN}/report/report\.[a-z]{{2,3}}\.json", 256 * _MIB, False),
         (rf"logs/{_RUN}/notes\.json", _MIB, False),
         (rf"logs/{_RUN}/study\.json", 64 * _MIB, False),
+        (rf"logs/{_RUN}/(comparison|readers)\.json", 64 * _MIB, False),
         (r"logs/test_sets\.jsonl", 64 * _MIB, True),
         (r"config\.json", _MIB, False),
         (rf"configs/{_RUN}\.json", _MIB, False),

@@ -75,6 +75,8 @@
       BreastAI.views.editor.create(context),
       BreastAI.views.comparison.create(context),
       BreastAI.views.sites.create(context),
+      BreastAI.views.readers.create(context),
+      BreastAI.views.comparisons.create(context),
       BreastAI.views.predict.create(context),
       BreastAI.views.answers.create(),
       BreastAI.views.errors.create(context),

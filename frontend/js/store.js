@@ -25,6 +25,8 @@
       evaluation: null,
       sites: null,
       comparison: null,
+      readers: null,
+      comparisons: null,
       audit: null,
       asked: null,
       estimate: null,
@@ -394,6 +396,13 @@
       line: (event) => ({ level: "success", key: "event.comparison", params: { first: event.first, second: event.second, n: event.n } }),
       notice: true,
     },
+    readers_compared: {
+      state: (state, event) => jobEnded({ ...state, readers: event.study }),
+      line: (event) => ({ level: "success", key: "event.readers_compared", params: { readers: event.study.readers.length, n: event.study.cases, table: event.study.table } }),
+      notice: true,
+    },
+    comparison_shown: { state: (state, event) => ({ ...state, ...(event.models ? { comparison: event.models } : {}), ...(event.readers ? { readers: event.readers } : {}) }) },
+    comparisons_list: { state: (state, event) => ({ ...state, comparisons: event.comparisons }) },
     audit: {
       // An audit is a job of its own, or the beginning of a run.
       // One with a question comes before a job that does not begin until it is answered.

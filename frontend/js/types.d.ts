@@ -107,7 +107,11 @@ declare global {
     exports: Wire.ExportComplete[];
     evaluation: Wire.Evaluation | null;
     sites: Wire.SitesEvaluated | null;
-    comparison: Wire.Comparison | null;
+    comparison: Wire.Comparison | Wire.ComparisonRecord | null;
+    /** A study of readers, the latest or one shown again. */
+    readers: Wire.ReaderStudyRecord | null;
+    /** The comparisons kept, of models and of readers; null when not asked for. */
+    comparisons: Wire.ComparisonEntry[] | null;
     audit: Wire.AuditDone | null;
     /** What waits for an answer about duplicates and leaks. */
     asked: Asked | null;
@@ -519,8 +523,11 @@ declare global {
         casesOf(found: Wire.Evaluation): HTMLElement;
       };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
-      comparison: { create(context: Context): View };
       sites: { create(context: Context): View; readMap(text: string): Record<string, string[]> };
+      comparison: { create(context: Context): View; pValue(value: number | null): string };
+      decisions: { decisionsOf(found: Wire.DecisionComparison): Node[]; marginsOf(judged: Wire.NonInferiority[]): Node | null };
+      readers: { create(context: Context): View };
+      comparisons: { create(context: Context): View };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };

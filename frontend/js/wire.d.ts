@@ -268,6 +268,29 @@ declare namespace Wire {
     class_names: string[];
     figures: Record<string, PairedFigure>;
     notes: (Text | string)[];
+    decisions: DecisionComparison | null;
+    non_inferiority: NonInferiority[];
+    created: string | null;
+    comparison_id: string | null;
+  }
+
+  /** What a table of readings shows of its readers and tests, and of a model beside them. */
+  interface ReadersCompared extends Event {
+    type: "readers_compared";
+    study: ReaderStudyRecord;
+  }
+
+  /** A comparison that is kept, shown again: of two models, or a study of readers. */
+  interface ComparisonShown extends Event {
+    type: "comparison_shown";
+    models: ComparisonRecord | null;
+    readers: ReaderStudyRecord | null;
+  }
+
+  /** The comparisons kept in the workspace, of models and of readers, the latest first. */
+  interface ComparisonsList extends Event {
+    type: "comparisons_list";
+    comparisons: ComparisonEntry[];
   }
 
   /** The answer for one image, or why there is none. */
@@ -701,6 +724,15 @@ declare namespace Wire {
     params: Record<string, any>;
   }
 
+  /** How far readers agree with a test, beyond chance: of two `readers` Cohen's kappa, of all Fleiss'. */
+  interface Agreement {
+    measure: "cohen" | "cohen_linear" | "cohen_quadratic" | "fleiss";
+    of: "calls" | "scores";
+    test: string;
+    readers: string[];
+    figure: Figure;
+  }
+
   /** A line of the list of backups. `kind`: of the whole project, or of one run at its end. */
   interface BackupEntry {
     name: string;
@@ -772,6 +804,36 @@ declare namespace Wire {
     config: Record<string, any>;
   }
 
+  /** A comparison that is kept: of two models, or of readers, `second` being then the model beside them. */
+  interface ComparisonEntry {
+    comparison_id: string;
+    kind: "models" | "readers";
+    created: string;
+    first: string;
+    second: string | null;
+    n: number;
+    patients: number | null;
+  }
+
+  /** A comparison as it is kept: no name of a case or a patient. */
+  interface ComparisonRecord {
+    format: number;
+    notice: string;
+    created: string;
+    breastai: string;
+    comparison_id: string;
+    first: string;
+    second: string;
+    data: string;
+    n: number;
+    patients: number | null;
+    class_names: string[];
+    figures: Record<string, PairedFigure>;
+    decisions: DecisionComparison | null;
+    non_inferiority: NonInferiority[];
+    notes: (Text | string)[];
+  }
+
   /** What the held-out parts of a cross-validation show, taken together. */
   interface CrossvalResult {
     class_names: string[];
@@ -805,6 +867,19 @@ declare namespace Wire {
   interface DataWarning {
     code: "patients_unknown" | "patients_offered" | "patients_all_one" | "patients_views" | "patients_prefixes" | "patients_one_each" | "folders_unused" | "no_test" | "few_in_training" | "few_in_validation" | "lopsided";
     params: Record<string, string | number>;
+  }
+
+  /** Two models' decisions about one class. Figures with @patient count a patient once, by any image that is called. */
+  interface DecisionComparison {
+    class_name: string;
+    first_threshold: number;
+    second_threshold: number;
+    source: "model" | "option" | "part";
+    chosen_on: string | null;
+    exchange: number;
+    prevalences: Record<string, number>;
+    figures: Record<string, PairedFigure>;
+    mcnemar: Record<string, McNemarTest>;
   }
 
   /** A line of the list of documents. */
@@ -899,6 +974,7 @@ declare namespace Wire {
     class_name: string;
     threshold: number;
     target_sensitivity: number;
+    source: "validation" | "part" | "option";
     validation_positives: number;
     validation_unit: "image" | "group" | "patient";
     reached: boolean;
@@ -934,11 +1010,65 @@ declare namespace Wire {
     fault: Text | null;
   }
 
+  /** A test of the cases that one of two models alone decides rightly. `exact`: the binomial one of McNemar, of cases that stand alone. `clustered`: that of Durkalski et al. (Stat Med 2003;22:2417-2428), of several images of a patient. */
+  interface McNemarTest {
+    method: "exact" | "clustered";
+    first_only: number;
+    second_only: number;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+  }
+
+  /** All that a study shows of one figure of merit. */
+  interface MeritAnalysis {
+    merit: "auc" | "sensitivity" | "specificity";
+    figures: ReaderFigure[];
+    components: ReaderComponents;
+    means: ReaderMean[];
+    overall: OverallTest[];
+    differences: ReaderDifference[];
+    by_reader: ReaderDifference[];
+    model: Figure | null;
+    against_model: ModelDifference[];
+  }
+
   /** What one model says of an image. `heat_map`: over the whole image, a PNG as a data URI, clear where it is cold. */
   interface ModelAnswer {
     model: string;
     prediction: Prediction;
     heat_map: string | null;
+  }
+
+  /** How much better than the model's the mean of the readers with `test` is. */
+  interface ModelDifference {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    figure: Figure;
+    error: number;
+    degrees: number | null;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+    test: string;
+  }
+
+  /** Whether the first model is worse than the second by less than `margin`, by the bound of the difference's interval. */
+  interface NonInferiority {
+    figure: string;
+    margin: number;
+    stated: string;
+    beforehand: boolean;
+    bound: number | null;
+    shown: boolean | null;
+  }
+
+  /** The test that all tests have one mean. `second_degrees`: null for infinite, which is a chi-squared test. */
+  interface OverallTest {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    statistic: number;
+    first_degrees: number;
+    second_degrees: number | null;
+    p_value: number;
   }
 
   /** One figure of two models on the same cases. `difference`: first minus second. */
@@ -948,6 +1078,8 @@ declare namespace Wire {
     difference: Figure;
     z: number | null;
     p_value: number | null;
+    adjusted_p: number | null;
+    bootstrap: Figure | null;
   }
 
   /** An operating point judged on the images that a local sample left. Only the frozen one owes the sample nothing. */
@@ -995,6 +1127,73 @@ declare namespace Wire {
     epochs: number | null;
     data: string | null;
     checkpoint: string | null;
+  }
+
+  /** The error's average variance and covariances, and the mean squares, of Obuchowski and Rockette's model. */
+  interface ReaderComponents {
+    variance: number;
+    same_reader: number | null;
+    same_test: number | null;
+    neither: number | null;
+    ms_test: number | null;
+    ms_reader: number | null;
+    ms_test_reader: number | null;
+  }
+
+  /** The difference of two tests; of all readers, or of `reader` alone. */
+  interface ReaderDifference {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    figure: Figure;
+    error: number;
+    degrees: number | null;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+    first: string;
+    second: string;
+    reader: string | null;
+  }
+
+  /** One reader's figure with one test. */
+  interface ReaderFigure {
+    reader: string;
+    test: string;
+    figure: Figure;
+  }
+
+  /** The mean of a test over its readers. */
+  interface ReaderMean {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    figure: Figure;
+    error: number;
+    degrees: number | null;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+    test: string;
+  }
+
+  /** A study of readers as it is kept: no name of a case or a patient. */
+  interface ReaderStudyRecord {
+    format: number;
+    notice: string;
+    created: string;
+    breastai: string;
+    comparison_id: string;
+    table: string;
+    target_class: string;
+    readers: string[];
+    tests: string[];
+    cases: number;
+    positives: number;
+    patients: number | null;
+    covariance: "delong" | "jackknife";
+    call_from: number | null;
+    model: string | null;
+    model_threshold: number | null;
+    analyses: MeritAnalysis[];
+    agreement: Agreement[];
+    notes: (Text | string)[];
   }
 
   /** logit(p) of the class in question becomes intercept + slope * logit(p). */
@@ -1229,6 +1428,9 @@ declare namespace Wire {
     audit: AuditDone;
     report_created: ReportCreated;
     comparison: Comparison;
+    readers_compared: ReadersCompared;
+    comparison_shown: ComparisonShown;
+    comparisons_list: ComparisonsList;
     prediction: Prediction;
     predictions_complete: PredictionsComplete;
     heat_map: HeatMap;

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,22 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def subset(self, chosen: npt.NDArray[np.bool_]) -> "Predictions":
+        """Return the predictions of the cases that are `chosen` (N,)."""
+        places = np.flatnonzero(chosen).tolist()
+
+        def of(cells: Sequence[str]) -> tuple[str, ...]:
+            return tuple(cells[place] for place in places)
+
+        return replace(
+            self,
+            labels=self.labels[chosen],
+            probabilities=self.probabilities[chosen],
+            files=None if self.files is None else of(self.files),
+            patients=None if self.patients is None else of(self.patients),
+            subgroups={name: of(cells) for name, cells in self.subgroups.items()},
+        )
 
 
 def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None = None) -> Predictions:

@@ -31,7 +31,7 @@ def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
     if not any(found):
         example = files[0] if files else "none"
         raise SubgroupsInvalid(path.name, Text("reason.expected_images_judged_column", {"example": example}))
-    return {column: _banded(column, [row.get(column, "") for row in found]) for column in columns}
+    return {column: band_values(column, [row.get(column, "") for row in found]) for column in columns}
 
 
 def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:
@@ -67,16 +67,22 @@ def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
     return columns, {file: values(row) for file, row in rows.items()}
 
 
-def _banded(column: str, values: list[str]) -> list[str]:
-    """Return the values; many different numbers in bands: ages by ten years, others in thirds."""
+def band_values(column: str, values: Sequence[str], limits: Sequence[float] | None = None) -> list[str]:
+    """Return the values; many different numbers in bands: by the `limits`, or ages by ten years and others in thirds."""
     try:
         numbers = np.array([float(value.replace(",", ".")) if value else np.nan for value in values])
     except ValueError:
-        return values
+        return list(values)
     known = numbers[np.isfinite(numbers)]
-    if len(np.unique(known)) <= _MOST_NUMBERS:
-        return values
-    edges = list(_AGE_BANDS) if column.lower() == "age" else np.unique(np.quantile(known, (1 / 3, 2 / 3))).tolist()
+    if limits is None and len(np.unique(known)) <= _MOST_NUMBERS:
+        return list(values)
+    edges = (
+        sorted(limits)
+        if limits
+        else list(_AGE_BANDS)
+        if column.lower() == "age"
+        else np.unique(np.quantile(known, (1 / 3, 2 / 3))).tolist()
+    )
     return [_band(number, edges) if np.isfinite(number) else "" for number in numbers]
 
 

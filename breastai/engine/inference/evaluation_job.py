@@ -9,8 +9,9 @@ import torch
 
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record
-from breastai.clinical.evidence import compare, gather_evidence
+from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.judged_classes import match_notes, without_absent
+from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import subgroups_in, subgroups_of
@@ -20,10 +21,7 @@ from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
-from breastai.domain.events import (
-    Comparison,
-    Event,
-)
+from breastai.domain.events import Event
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase
 from breastai.domain.text import Text
@@ -41,6 +39,7 @@ from breastai.storage.checkpoints import (
     find_checkpoint,
     open_checkpoint_path,
 )
+from breastai.storage.comparisons import comparison_event
 from breastai.storage.evaluations import count_opening, fingerprint, save_evaluation
 from breastai.storage.workspace import Workspace
 
@@ -138,21 +137,32 @@ def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
     scores = [
         calibrate(asked.loaded.manifest.decision.calibration, asked.answers.probabilities) for asked in (here, there)
     ]
-    yield Comparison(
-        first=first.files.name,
-        second=second.files.name,
-        n=len(here.images),
-        patients=None if here.patients is None else len(set(here.patients)),
-        class_names=expected,
-        figures=compare(
-            here.answers.labels,
-            scores[0],
-            scores[1][:, order],
-            expected,
-            here.clusters,
+    record = make_comparison(
+        workspace,
+        ComparedModels(
+            first_name=first.files.name,
+            second_name=second.files.name,
+            data=folder.name,
+            labels=here.answers.labels,
+            first=scores[0],
+            second=scores[1][:, order],
+            class_names=expected,
+            patients=here.patients,
+            clusters=here.clusters,
+            points=_points(first.manifest, second.manifest),
         ),
-        notes=notes,
+        job.margins,
+        notes,
     )
+    yield comparison_event(record)
+
+
+def _points(first: Manifest, second: Manifest) -> DecisionPoints | None:
+    """Return the operating points of two checkpoints, None unless both have one for the same class."""
+    one, other = first.decision.operating_point, second.decision.operating_point
+    if one is None or other is None or one.class_name != other.class_name:
+        return None
+    return DecisionPoints(one.class_name, one.threshold, other.threshold, "model")
 
 
 def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -> list[JudgedCase]:

@@ -21,6 +21,7 @@ from breastai.server.jobs.job_runner import SERVER_LOG
 from breastai.server.logs.audit_log import request_fields, tell
 from breastai.server.logs.server_log import LOG
 from breastai.server.requests import (  # noqa: F401 - they register their handlers
+    comparison_requests,
     data_requests,
     document_requests,
     export_requests,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from breastai.domain import jobs
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
 from breastai.domain.errors import RequestInvalid
@@ -30,10 +31,12 @@ from breastai.domain.jobs import (
 from breastai.domain.requests import (
     AuditData,
     CompareModels,
+    CompareReaders,
     Configured,
     CreateReport,
     EstimateCost,
     EvaluateModel,
+    EvaluatePredictions,
     ExplainImages,
     ExportModel,
     ExportOnnx,
@@ -64,7 +67,9 @@ QueueableRequest = (
     | ExportModel
     | ExportOnnx
     | EvaluateModel
+    | EvaluatePredictions
     | CompareModels
+    | CompareReaders
     | PredictImages
     | ExplainImages
     | CreateReport
@@ -190,6 +195,17 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
     return await begin(services, client, request, session, "evaluate", job)
 
 
+@handles(EvaluatePredictions)
+async def evaluate_predictions(services: Services, client: Client, request: EvaluatePredictions) -> Event | None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        services.data_roots.check(request.predictions)
+        return make_job(services, request, jobs.EvaluatePredictions)
+
+    return await begin(services, client, request, session, "evaluate", job)
+
+
 @handles(CompareModels)
 async def compare_models(services: Services, client: Client, request: CompareModels) -> Event | None:
     session = services.sessions.get(request.session_id)
@@ -211,6 +227,19 @@ async def compare_models(services: Services, client: Client, request: CompareMod
         return make_job(services, request, Compare, first=first.name, second=second.name)
 
     return await begin(services, client, request, session, "compare", job)
+
+
+@handles(CompareReaders)
+async def compare_readers(services: Services, client: Client, request: CompareReaders) -> Event | None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        for path in (request.table, request.predictions):
+            if path is not None:
+                services.data_roots.check(path)
+        return make_job(services, request, jobs.CompareReaders)
+
+    return await begin(services, client, request, session, "compare_readers", job)
 
 
 @handles(AuditData)

@@ -12,7 +12,7 @@
     return value < 0.001 ? t("comparison.p_small", { limit: format.figure(0.001) }) : format.figure(value);
   }
 
-  /** In plain words what the AUCs say. @param {Wire.Comparison} found @param {string} full */
+  /** In plain words what the AUCs say. @param {Wire.Comparison | Wire.ComparisonRecord} found @param {string} full */
   function verdictOf(found, full) {
     const pair = found.figures[full];
     const { low, high, value } = pair.difference;
@@ -22,20 +22,22 @@
     return make("li", { text: t(key, { class_name, first: found.first, second: found.second, p: pValue(pair.p_value) }) });
   }
 
-  /** @param {Wire.Comparison} found @returns {Node[]} */
+  /** @param {Wire.Comparison | Wire.ComparisonRecord} found @returns {(Node | null)[]} */
   function bodyOf(found) {
     const names = Object.keys(found.figures);
     const rows = names.map((full) => {
-      const { first, second, difference, p_value } = found.figures[full];
-      return [BreastAI.views.evaluation.wordsOf(full), format.figure(first), format.figure(second), format.figure(difference.value), format.interval(difference), pValue(p_value)];
+      const { first, second, difference, p_value, adjusted_p } = found.figures[full];
+      return [BreastAI.views.evaluation.wordsOf(full), format.figure(first), format.figure(second), format.figure(difference.value), format.interval(difference), pValue(p_value), pValue(adjusted_p)];
     });
-    const head = [t("evaluation.figure"), name(found.first), name(found.second), t("comparison.difference"), t("evaluation.interval_head"), t("comparison.p")];
+    const head = [t("evaluation.figure"), name(found.first), name(found.second), t("comparison.difference"), t("evaluation.interval_head"), t("comparison.p"), t("comparison.adjusted")];
     const verdicts = names.filter((full) => full.startsWith("auc_roc.") && found.class_names.includes(full.slice("auc_roc.".length))).map((full) => verdictOf(found, full));
     return [
       make("p", {}, name(found.first), " · ", name(found.second), " · ", t("evaluation.on", { n: format.integer(found.n) })),
       make("ul", {}, ...verdicts),
       scroller(t("comparison.title"), table({ caption: t("comparison.title"), captionHidden: true, head, rows, numeric: true, class: "stacking" })),
       make("p", { class: "muted", text: t("comparison.how") }),
+      ...(found.decisions === null ? [] : BreastAI.views.decisions.decisionsOf(found.decisions)),
+      BreastAI.views.decisions.marginsOf(found.non_inferiority),
       make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
     ];
   }
@@ -75,5 +77,5 @@
     };
   }
 
-  BreastAI.views.comparison = { create };
+  BreastAI.views.comparison = { create, pValue };
 })();

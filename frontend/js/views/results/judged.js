@@ -50,7 +50,7 @@
   function pointOf(found) {
     const point = found.operating_point;
     if (point === null) return null;
-    const told = t("evaluation.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
+    const told = t(point.source === "validation" ? "evaluation.point" : `evaluation.point.${point.source}`, { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
     const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`metric.${figure}`), value]));
     return make(
       "div",

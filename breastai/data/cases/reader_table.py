@@ -1,0 +1,228 @@
+"""A table of readings: who read which case with which test, what they said, what is true; every fault named by its cell."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from breastai.data.user_tables import Row, TableUnreadable, UserTable, file_key, read_table
+from breastai.domain.class_words import class_in_question
+from breastai.domain.errors import DataNotFound, ReadersInvalid, TargetClassUnknown
+from breastai.domain.faults import describe_mismatch
+from breastai.domain.text import Text
+
+# By what it holds, each name that a column of it may have.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "reader": ("reader", "reader_id", "radiologist"),
+    "case": ("file", "case", "case_id", "image"),
+    "patient": ("patient_id", "patient"),
+    "test": ("test", "modality", "treatment"),
+    "score": ("score", "rating"),
+    "call": ("call", "answer"),
+    "truth": ("label", "truth"),
+}
+_NEEDED = ("reader", "case", "truth")
+_LISTED_PROBLEMS = 10
+# Names of the only test of a table without a column for it.
+ONE_TEST = "reading"
+_YES, _NO = frozenset({"1", "yes", "true", "positive", "oui"}), frozenset({"0", "no", "false", "negative", "non"})
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """All readings of N cases by R readers with T tests: `scores` and `calls` (T, R, N), each None where not given.
+
+    A higher score speaks more for `target_class`; a call is that it is there. `positive` (N,): what is true.
+    """
+
+    name: str
+    target_class: str
+    readers: tuple[str, ...]
+    tests: tuple[str, ...]
+    cases: tuple[str, ...]
+    positive: npt.NDArray[np.bool_]
+    patients: tuple[str, ...] | None
+    scores: npt.NDArray[np.float64] | None
+    calls: npt.NDArray[np.bool_] | None
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+
+def read_readings(path: Path, target_class: str | None = None) -> Readings:
+    """Return the readings in a CSV with a row for each; raise ReadersInvalid or TargetClassUnknown.
+
+    Columns: COLUMNS; a reader, a case, its truth, and a score, a call or both. Every reader reads every case with every
+    test, since the covariances are those of the cases that all have in common.
+    """
+    table = _table(path)
+    places = _places(path, table)
+    rows = table.rows
+    truths = [row.cell(places["truth"]) for row in rows]
+    target = _target(target_class, truths)
+    readers, tests, cases = (
+        tuple(dict.fromkeys(filter(None, (_key(row, places, what) for row in rows))))
+        for what in ("reader", "test", "case")
+    )
+    faults: list[Text | str] = []
+    shape = (len(tests), len(readers), len(cases))
+    scores, calls = np.full(shape, math.nan), np.full(shape, math.nan)
+    positive, patients = np.full(len(cases), math.nan), [""] * len(cases)
+    rows_of: dict[tuple[int, int, int], int] = {}
+    numbers = [{name: number for number, name in enumerate(names)} for names in (tests, readers, cases)]
+    for row in rows:
+        empty = [what for what in ("reader", "case", "truth", "test", "patient") if not _said(row, places, what)]
+        if empty:
+            faults += [
+                describe_mismatch(_cell(row, table, places[what]), Text("expected.value"), Text("came.nothing"))
+                for what in empty
+            ]
+            continue
+        place = (
+            numbers[0][_key(row, places, "test")],
+            numbers[1][_key(row, places, "reader")],
+            numbers[2][_key(row, places, "case")],
+        )
+        before = rows_of.setdefault(place, row.number)
+        if before != row.number:
+            came = Text("came.as_in_row", {"file": row.cell(places["case"]), "row": before})
+            faults.append(
+                describe_mismatch(Text("place.row", {"row": row.number}), Text("expected.reading_once"), came)
+            )
+        faults += _fill(row, table, places, target, place, scores, calls)
+        truth = row.cell(places["truth"])
+        case = place[2]
+        said = float(truth == target)
+        if not math.isnan(positive[case]) and positive[case] != said:
+            faults.append(describe_mismatch(_cell(row, table, places["truth"]), Text("expected.one_truth"), truth))
+        positive[case] = said
+        if "patient" in places:
+            patient = row.cell(places["patient"])
+            if patients[case] not in ("", patient):
+                faults.append(
+                    describe_mismatch(_cell(row, table, places["patient"]), Text("expected.one_patient"), patient)
+                )
+            patients[case] = patient
+    if not faults:
+        faults = _missing(rows_of, readers, tests, cases)
+    if faults:
+        _refuse(path, faults)
+    return Readings(
+        name=path.name,
+        target_class=target,
+        readers=readers,
+        tests=tests,
+        cases=cases,
+        positive=positive == 1,
+        patients=tuple(patients) if "patient" in places else None,
+        scores=scores if "score" in places else None,
+        calls=calls == 1 if "call" in places else None,
+    )
+
+
+def _table(path: Path) -> UserTable:
+    if not path.is_file():
+        raise DataNotFound(path.name)
+    try:
+        return read_table(path)
+    except TableUnreadable as fault:
+        raise ReadersInvalid(path.name, [fault.reason]) from None
+
+
+def _places(path: Path, table: UserTable) -> dict[str, int]:
+    """Return where each kind of column is; raise ReadersInvalid where a needed one is missing."""
+    at = table.places()
+    places = {
+        what: at[found[0]] for what, names in COLUMNS.items() if (found := [name for name in names if name in at])
+    }
+    head = Text("place.row", {"row": 1})
+    came = ", ".join(table.columns) or Text("came.none")
+    missing = [" / ".join(COLUMNS[what]) for what in _NEEDED if what not in places]
+    if not {"score", "call"} & places.keys():
+        missing.append(" / ".join(COLUMNS["score"] + COLUMNS["call"]))
+    if missing:
+        _refuse(path, [describe_mismatch(head, Text("expected.column_of", {"names": each}), came) for each in missing])
+    if not table.rows:
+        _refuse(path, [describe_mismatch(Text("place.row", {"row": 2}), Text("expected.reading"), Text("came.end"))])
+    return places
+
+
+def _key(row: Row, places: Mapping[str, int], what: str) -> str:
+    """Return the name in a cell, as all rows write it; that of the only test where there is no column."""
+    return file_key(row.cell(places[what])) if what in places else ONE_TEST
+
+
+def _said(row: Row, places: Mapping[str, int], what: str) -> bool:
+    return what not in places or row.cell(places[what]) != ""
+
+
+def _cell(row: Row, table: UserTable, place: int) -> Text:
+    return Text("place.cell", {"row": row.number, "column": table.columns[place]})
+
+
+def _target(wished: str | None, truths: Sequence[str]) -> str:
+    """Return the class whose presence is read for; raise TargetClassUnknown."""
+    names = list(dict.fromkeys(each for each in truths if each))
+    if wished is not None and wished in names:
+        return wished
+    if wished is None:
+        said = next((name for name in names if name.lower() in _YES), None)
+        found = said or class_in_question(names).answer
+        if found is not None:
+            return found
+    raise TargetClassUnknown(wished or "", names)
+
+
+def _fill(
+    row: Row,
+    table: UserTable,
+    places: Mapping[str, int],
+    target: str,
+    place: tuple[int, int, int],
+    scores: npt.NDArray[np.float64],
+    calls: npt.NDArray[np.float64],
+) -> list[Text | str]:
+    """Put what a reader said into the arrays; return what is wrong with it."""
+    faults: list[Text | str] = []
+    if "score" in places:
+        cell = row.cell(places["score"])
+        try:
+            scores[place] = float(cell.replace(",", "."))
+        except ValueError:
+            scores[place] = math.nan
+        if not math.isfinite(scores[place]):
+            faults.append(
+                describe_mismatch(_cell(row, table, places["score"]), Text("expected.finite_number"), repr(cell))
+            )
+    if "call" in places:
+        cell = row.cell(places["call"])
+        if not cell:
+            faults.append(
+                describe_mismatch(_cell(row, table, places["call"]), Text("expected.value"), Text("came.nothing"))
+            )
+        calls[place] = float(cell == target or (target not in _YES | _NO and cell.lower() in _YES))
+    return faults
+
+
+def _missing(
+    rows_of: Mapping[tuple[int, int, int], int], readers: Sequence[str], tests: Sequence[str], cases: Sequence[str]
+) -> list[Text | str]:
+    """Return a fault for each reading that others have and one lacks."""
+    if len(rows_of) == len(readers) * len(tests) * len(cases):
+        return []
+    return [
+        Text("problem.no_reading", {"reader": reader, "test": test, "case": case})
+        for j, reader in enumerate(readers)
+        for i, test in enumerate(tests)
+        for k, case in enumerate(cases)
+        if (i, j, k) not in rows_of
+    ]
+
+
+def _refuse(path: Path, faults: Sequence[Text | str]) -> None:
+    more = len(faults) - _LISTED_PROBLEMS
+    rest = [Text("problem.and_more", {"count": more})] if more > 0 else []
+    raise ReadersInvalid(path.name, [*faults[:_LISTED_PROBLEMS], *rest])
