@@ -28,7 +28,7 @@ from breastai.clinical.readers.reader_agreement import measure_agreement, number
 from breastai.clinical.readers.reader_figures import measure_readings
 from breastai.data.cases.predictions_table import read_predictions
 from breastai.data.cases.reader_table import Readings, read_readings
-from breastai.data.user_tables import file_key, match_files
+from breastai.data.named_files import file_key, match_files
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import CasesNotPredicted, NoEvaluation, TargetClassUnknown
 from breastai.domain.events import Event, ProgressUpdate, ReadersCompared

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.user_tables import Row, TableUnreadable, UserTable, file_key, read_table
+from breastai.data.named_files import file_key
+from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_table
 from breastai.domain.class_words import class_in_question
 from breastai.domain.errors import DataNotFound, ReadersInvalid, TargetClassUnknown
 from breastai.domain.faults import describe_mismatch
