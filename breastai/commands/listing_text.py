@@ -5,7 +5,15 @@ from typing import Any
 
 from breastai.commands.format_text import count_text, decimals, percent
 from breastai.commands.language import say
-from breastai.domain.events import BackupRestored, BackupsList, BackupVerified, BenchMeasured, Event, InterruptedRuns
+from breastai.domain.events import (
+    BackupRestored,
+    BackupsList,
+    BackupVerified,
+    BenchMeasured,
+    Event,
+    InterruptedRuns,
+    StudyPlanned,
+)
 
 
 def lines_of(event: Event) -> list[str]:
@@ -78,10 +86,21 @@ def _bench(event: BenchMeasured) -> list[str]:
     return lines
 
 
+def _plan(event: StudyPlanned) -> list[str]:
+    plan = event.plan
+    kind = say(f"cli.plan.{plan.assumptions.purpose}")
+    lines = [say("cli.plan.head", kind=kind, patients=plan.patients, images=plan.images, positive=plan.positive_images)]
+    for need in plan.needs:
+        name = say(f"plan.criterion.{need.criterion}")
+        lines.append(say("cli.plan.line", name=name, cases=need.cases, images=need.images, patients=need.patients))
+    return [*lines, say("cli.plan.kept", name=plan.plan_id)]
+
+
 LINES: dict[type[Event], Callable[[Any], list[str]]] = {
     BackupsList: _backups,
     BackupVerified: _verified,
     BackupRestored: _restored,
     InterruptedRuns: _interrupted,
     BenchMeasured: _bench,
+    StudyPlanned: _plan,
 }

@@ -26,6 +26,7 @@
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
+    |       PlanImpossible
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -416,6 +417,12 @@ class PartInvalid(InputError):
     part: str
     path: str
     reason: Text | str
+
+
+@dataclass(eq=False)
+class PlanImpossible(InputError):
+    code = "plan.impossible"
+    criterion: str
 
 
 @dataclass(eq=False)

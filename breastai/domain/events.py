@@ -43,6 +43,7 @@ from breastai.domain.records import Number as Number
 from breastai.domain.site_records import InternalSet, PooledFigure, SiteResult
 from breastai.domain.stored import Stored
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
+from breastai.domain.study_plan import StudyPlan
 from breastai.domain.text import Text, read_param
 from breastai.domain.v3_events import collect_metrics
 
@@ -477,6 +478,13 @@ class ReadersCompared(Event, ends_job=True):
 
     type: Literal["readers_compared"] = "readers_compared"
     study: ReaderStudyRecord
+
+
+class StudyPlanned(Event, ends_job=True):
+    """How many patients a study needs, by each criterion."""
+
+    type: Literal["study_planned"] = "study_planned"
+    plan: StudyPlan
 
 
 class ComparisonShown(Event):

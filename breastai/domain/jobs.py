@@ -20,6 +20,7 @@ from breastai.domain.patient_settings import PatientIdRule
 from breastai.domain.report_language import Language
 from breastai.domain.stored import Stored
 from breastai.domain.stored_config import StoredConfig
+from breastai.domain.study_plan import PlanAssumptions
 from breastai.texts.catalogue import ENGLISH
 
 # x and y of the upper left corner, width and height, in pixels of the image.
@@ -218,6 +219,15 @@ class AskCheckpoints(Job):
     keep: str | None = None
 
 
+class PlanStudy(LightJob):
+    """Say how many patients a study needs."""
+
+    needs = frozenset({"statistics"})
+
+    kind: Literal["plan_study"] = "plan_study"
+    assumptions: PlanAssumptions
+
+
 class ShowErrors(LightJob):
     """Show what a run's model was most wrong about."""
 
@@ -278,6 +288,7 @@ AnyJob = Annotated[
     | AskExports
     | AskCheckpoints
     | ShowErrors
+    | PlanStudy
     | CreateBackup
     | VerifyBackup
     | RestoreBackup,

@@ -56,6 +56,7 @@ from breastai.domain.events import (
     SitesEvaluated,
     Status,
     StudiesList,
+    StudyPlanned,
     StudyShown,
     StudyStarted,
     StudyStopped,
@@ -66,6 +67,7 @@ from breastai.domain.events import (
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.report_language import Language
+from breastai.domain.study_plan import PlanAssumptions
 from breastai.texts.catalogue import ENGLISH
 
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -492,6 +494,13 @@ class CompareReaders(Queueable, Request, answered_by=(ReadersCompared,)):
     model_threshold: float | None = Field(None, ge=0, le=1, description="From which probability the model's is a call.")
     call_from: float | None = Field(None, description="From which score a reading is a call, where none is written.")
     covariance: CovarianceMethod = "delong"
+
+
+class PlanStudy(Request, answered_by=(StudyPlanned,)):
+    """Say how many patients a study needs, to develop a model or to judge one."""
+
+    type: Literal["plan_study"] = "plan_study"
+    assumptions: PlanAssumptions
 
 
 class ListComparisons(Request, looks_only=True, answered_by=(ComparisonsList,)):

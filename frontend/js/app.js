@@ -76,6 +76,7 @@
       BreastAI.views.comparison.create(context),
       BreastAI.views.sites.create(context),
       BreastAI.views.readers.create(context),
+      BreastAI.views.plan.create(context),
       BreastAI.views.comparisons.create(context),
       BreastAI.views.predict.create(context),
       BreastAI.views.answers.create(),

@@ -26,6 +26,7 @@
       sites: null,
       comparison: null,
       readers: null,
+      plan: null,
       comparisons: null,
       audit: null,
       asked: null,
@@ -400,6 +401,10 @@
       state: (state, event) => jobEnded({ ...state, readers: event.study }),
       line: (event) => ({ level: "success", key: "event.readers_compared", params: { readers: event.study.readers.length, n: event.study.cases, table: event.study.table } }),
       notice: true,
+    },
+    study_planned: {
+      state: (state, event) => ({ ...state, plan: event.plan }),
+      line: (event) => ({ level: "success", key: "event.study_planned", params: { patients: event.plan.patients } }),
     },
     comparison_shown: { state: (state, event) => ({ ...state, ...(event.models ? { comparison: event.models } : {}), ...(event.readers ? { readers: event.readers } : {}) }) },
     comparisons_list: { state: (state, event) => ({ ...state, comparisons: event.comparisons }) },

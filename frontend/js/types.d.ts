@@ -110,6 +110,8 @@ declare global {
     comparison: Wire.Comparison | Wire.ComparisonRecord | null;
     /** A study of readers, the latest or one shown again. */
     readers: Wire.ReaderStudyRecord | null;
+    /** The study planned last on this page. */
+    plan: Wire.StudyPlan | null;
     /** The comparisons kept, of models and of readers; null when not asked for. */
     comparisons: Wire.ComparisonEntry[] | null;
     audit: Wire.AuditDone | null;
@@ -528,6 +530,7 @@ declare global {
       decisions: { decisionsOf(found: Wire.DecisionComparison): Node[]; marginsOf(judged: Wire.NonInferiority[]): Node | null };
       readers: { create(context: Context): View };
       comparisons: { create(context: Context): View };
+      plan: { create(context: Context): View };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };

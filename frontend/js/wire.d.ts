@@ -280,6 +280,12 @@ declare namespace Wire {
     study: ReaderStudyRecord;
   }
 
+  /** How many patients a study needs, by each criterion. */
+  interface StudyPlanned extends Event {
+    type: "study_planned";
+    plan: StudyPlan;
+  }
+
   /** A comparison that is kept, shown again: of two models, or a study of readers. */
   interface ComparisonShown extends Event {
     type: "comparison_shown";
@@ -834,6 +840,14 @@ declare namespace Wire {
     notes: (Text | string)[];
   }
 
+  /** What one criterion needs: `cases` that stand alone, or so many `images` of so many `patients`. */
+  interface CriterionNeed {
+    criterion: "shrinkage" | "optimism" | "overall_risk" | "observed_expected" | "calibration_slope" | "auc" | "sensitivity" | "specificity";
+    cases: number;
+    images: number;
+    patients: number;
+  }
+
   /** What the held-out parts of a cross-validation show, taken together. */
   interface CrossvalResult {
     class_names: string[];
@@ -1080,6 +1094,26 @@ declare namespace Wire {
     p_value: number | null;
     adjusted_p: number | null;
     bootstrap: Figure | null;
+  }
+
+  /** What a plan rests on. Widths are of 95 % intervals. `icc`: how alike the errors of a patient's images are. */
+  interface PlanAssumptions {
+    purpose: "development" | "validation";
+    prevalence: number;
+    auc: number;
+    parameters: number;
+    shrinkage: number;
+    r_squared: number | null;
+    auc_width: number;
+    sensitivity: number | null;
+    specificity: number | null;
+    share_width: number;
+    slope_width: number;
+    oe_width: number;
+    lp_mean: number | null;
+    lp_sd: number | null;
+    images_per_patient: number;
+    icc: number;
   }
 
   /** An operating point judged on the images that a local sample left. Only the frozen one owes the sample nothing. */
@@ -1364,6 +1398,21 @@ declare namespace Wire {
     message: Text | string;
   }
 
+  /** How many patients a study needs: the most that any criterion does. */
+  interface StudyPlan {
+    format: number;
+    created: string;
+    breastai: string;
+    plan_id: string;
+    assumptions: PlanAssumptions;
+    r_squared: number | null;
+    design_effect: number;
+    needs: CriterionNeed[];
+    patients: number;
+    images: number;
+    positive_images: number;
+  }
+
   /** A text by the key of its template; a parameter is a value, shown as it is, or a text of its own. `str(text)` is English, for logs, scripts and clients that know no codes. */
   interface Text {
     code: string;
@@ -1429,6 +1478,7 @@ declare namespace Wire {
     report_created: ReportCreated;
     comparison: Comparison;
     readers_compared: ReadersCompared;
+    study_planned: StudyPlanned;
     comparison_shown: ComparisonShown;
     comparisons_list: ComparisonsList;
     prediction: Prediction;

@@ -1,12 +1,14 @@
-"""The handlers of requests about comparisons that are kept: of models, and of readers."""
+"""The handlers of requests about comparisons that are kept, of models and of readers, and about plans of studies."""
 
 import asyncio
 
+from breastai.domain import jobs
 from breastai.domain.events import ComparisonShown, ComparisonsList, Event
 from breastai.domain.list_entries import ComparisonEntry
 from breastai.domain.reader_records import ReaderStudyRecord
-from breastai.domain.requests import ListComparisons, ShowComparison
+from breastai.domain.requests import ListComparisons, PlanStudy, ShowComparison
 from breastai.server.connections.broadcast import Client
+from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage.comparisons import AnyComparison, find_comparison, read_comparisons
@@ -44,3 +46,8 @@ def _entry(record: AnyComparison) -> ComparisonEntry:
 async def show_comparison(services: Services, client: Client, request: ShowComparison) -> Event:
     _, record = await asyncio.to_thread(find_comparison, services.workspace, request.comparison_id)
     return ComparisonShown(readers=record) if isinstance(record, ReaderStudyRecord) else ComparisonShown(models=record)
+
+
+@handles(PlanStudy)
+async def plan_study(services: Services, client: Client, request: PlanStudy) -> Event:
+    return await services.light.ask(make_job(services, request, jobs.PlanStudy))
