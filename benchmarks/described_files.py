@@ -26,7 +26,9 @@ def write_files(root: Path, files: int, patients: int) -> None:
 
 
 def main() -> None:
-    files, patients = (int(text) for text in (*sys.argv[1:], "100000", "10000")[:2]) if sys.argv[1:] else (100_000, 10_000)
+    files, patients = (
+        (int(text) for text in (*sys.argv[1:], "100000", "10000")[:2]) if sys.argv[1:] else (100_000, 10_000)
+    )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_files(root, files, patients)
@@ -48,12 +50,14 @@ def main() -> None:
             }
         )
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        start = time.perf_counter()
-        table = read_description(description, root)
-        took_s = time.perf_counter() - start
+        start, cpu = time.perf_counter(), time.process_time()
+        table = read_description(description, root, on_progress=lambda seen: print(f"\r{seen} files", end="\r"))
+        took_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         patients_read = len(set(table.columns["patient"]))
-        print(f"{len(table)} images of {patients_read} patients read in {took_s:.1f} s, {len(table.skipped)} left out")
+        print(
+            f"{len(table)} images of {patients_read} patients read in {took_s:.1f} s ({cpu_s:.1f} s of CPU), {len(table.skipped)} left out"
+        )
         print(f"memory: {before:.0f} MiB before, {after:.0f} MiB at most")
 
 

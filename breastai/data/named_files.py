@@ -1,16 +1,17 @@
 """Files as tables name them: by path, by the end of a path, by name, without an ending, without leading zeros."""
 
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import PurePosixPath
 
 from breastai.domain.catalog import IMAGE_SUFFIXES
 
 # So many folders above a file are compared.
 _MOST_FOLDERS = 8
 _LEADING_ZEROS = re.compile(r"0+(?=\d)")
+_ENDINGS = frozenset(IMAGE_SUFFIXES)
 _DIGITS = re.compile(r"\d+")
 
 
@@ -67,7 +68,7 @@ def _whole(path: str) -> str | None:
 
 
 def _without_ending(file: str) -> str:
-    return file.removesuffix(PurePosixPath(file).suffix) if has_image_ending(file) else file
+    return posixpath.splitext(file)[0] if has_image_ending(file) else file
 
 
 def _id_alone(name: str) -> str | None:
@@ -91,7 +92,7 @@ def _zeros_lost(name: str) -> str | None:
 
 def has_image_ending(name: str) -> bool:
     """Return whether a name ends as those of image files do."""
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    return posixpath.splitext(name)[1].lower() in _ENDINGS
 
 
 # What of a file and what of a name is compared, in this order.

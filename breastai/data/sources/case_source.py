@@ -12,6 +12,7 @@ from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import MaskRule, class_of_file, scan
 from breastai.data.sources.described_cases import read_described
 from breastai.data.sources.frames import Frames, with_frames
+from breastai.data.sources.image_listing import FilesSeen
 from breastai.data.sources.place_description import describe_place, is_described
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription
@@ -89,7 +90,14 @@ def read_description(
     masks_are: MaskRule = "leave_out",
     known: Collection[str] = (),
     frames: Frames = "middle",
+    on_progress: FilesSeen | None = None,
 ) -> CaseTable:
-    """Return the cases of a description, its root relative to `base`, as `read_cases` does those of a place."""
-    read = read_arrays if description.arrays else read_described
-    return with_frames(read(description, base, expected_classes, masks_are, known), frames)
+    """Return the cases of a description, its root relative to `base`, as `read_cases` does those of a place.
+
+    `on_progress` is told how many files were seen below its root, now and then.
+    """
+    if description.arrays:
+        table = read_arrays(description, base, expected_classes, masks_are, known)
+    else:
+        table = read_described(description, base, expected_classes, masks_are, known, on_progress)
+    return with_frames(table, frames)

@@ -19,7 +19,7 @@ from breastai.data.sources.described_tables import (
     require_columns,
 )
 from breastai.data.sources.field_values import Value, value_of, values_of
-from breastai.data.sources.image_listing import Listing, list_images, sort_key
+from breastai.data.sources.image_listing import FilesSeen, Listing, list_images, sort_key
 from breastai.data.sources.labels_table import TABLE_ENDINGS
 from breastai.domain.case_fields import ColumnRule, FieldRule, FolderRule, HeaderRule, Role, columns_of, in_words_of
 from breastai.domain.catalog import IMAGE_SUFFIXES
@@ -41,6 +41,7 @@ def read_described(
     expected_classes: Sequence[str] | None = None,
     masks_are: MaskRule = "leave_out",
     known: Collection[str] = (),
+    on_progress: FilesSeen | None = None,
 ) -> CaseTable:
     """Return the cases of a description whose root is relative to `base`, ordered by class and name.
 
@@ -50,7 +51,7 @@ def read_described(
     root = local_place(base, description.root)
     if not root.is_dir():
         raise DataNotFound(as_written(root))
-    listing = _listing(description, root, masks_are, known)
+    listing = _listing(description, root, masks_are, known, on_progress)
     tables = [read_described_table(table, root) for table in description.tables]
     _require_columns(description, tables)
     reader = _reader(description, root, tables, listing)
@@ -213,9 +214,15 @@ def _why_without_label(file: str, reader: _Reader) -> Text:
     return Text("reason.image_without_row")
 
 
-def _listing(description: DatasetDescription, root: Path, masks_are: MaskRule, known: Collection[str]) -> Listing:
+def _listing(
+    description: DatasetDescription,
+    root: Path,
+    masks_are: MaskRule,
+    known: Collection[str],
+    on_progress: FilesSeen | None,
+) -> Listing:
     """Return the images below the root that a description means, and the masks among them."""
-    listed = list_images(root)
+    listed = list_images(root, on_progress)
     images, own_masks = _chosen_by(description.images), _chosen_by(description.masks, empty=False)
     never = _chosen_by(FilePatterns(include=description.masks.exclude), empty=False)
     tables = {table.file for table in description.tables}

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import split_of
 from breastai.domain.text import Text
 from breastai.storage.link_roots import link_roots
-from breastai.storage.remote_mirror import not_copied
+from breastai.storage.remote_mirror import mirror_root, not_copied
 
 # Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
 _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
     | {"dicomdir"}  # the list of contents of a hospital's disc
 )
+# How many files of a folder were seen, as far as it was read.
+FilesSeen = Callable[[int], None]
+_TOLD_EACH = 1000
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,18 @@ class Listing:
     skipped: tuple[Skipped, ...]
 
 
-def list_images(root: Path) -> Listing:
-    """Return the names of the images anywhere below a folder, without its masks and what is hidden."""
+def list_images(root: Path, on_progress: FilesSeen | None = None) -> Listing:
+    """Return the names of the images anywhere below a folder, without its masks and what is hidden.
+
+    `on_progress` is told how many files were seen, now and then.
+    """
     name = root.absolute().name or "images"
     start = len(name) + 1
     files: list[str] = []
     skipped: list[Skipped] = []
-    for file, reason in walk(root.absolute().parent, name, inside=root):
+    for number, (file, reason) in enumerate(walk(root.absolute().parent, name, inside=root)):
+        if on_progress is not None and number % _TOLD_EACH == 0:
+            on_progress(number)
         if reason is None:
             files.append(file)
         else:
@@ -74,6 +82,7 @@ def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[
     """
     real_root = Path(os.path.realpath(inside or root))
     linked: set[Path] = set()
+    is_copy = root.is_relative_to(mirror_root())
     pending = [folder]
     while pending:
         current = pending.pop()
@@ -101,8 +110,9 @@ def walk(root: Path, folder: str, inside: Path | None = None) -> Iterator[tuple[
                 pending.append(file)
             else:
                 yield file, _reason_against_file(entry)
-        for name, reason in not_copied(root / current).items():
-            yield f"{current}/{name}", reason
+        if is_copy:
+            for name, reason in not_copied(root / current).items():
+                yield f"{current}/{name}", reason
 
 
 def reason_against_link(
@@ -124,7 +134,8 @@ def reason_against_link(
 def _reason_against_file(entry: os.DirEntry[str]) -> Text | None:
     if not entry.is_file():
         return reason_against_ending(entry.name) or Text("reason.not_regular_file")
-    return reason_against_file(Path(entry.path))
+    reason = reason_against_ending(entry.name)
+    return None if reason is None or is_image_by_content(Path(entry.path)) else reason
 
 
 def reason_against_file(path: Path) -> Text | None:
@@ -135,7 +146,7 @@ def reason_against_file(path: Path) -> Text | None:
 
 def reason_against_ending(name: str) -> Text | None:
     """Return why a file of this name is no image, or None where it may be one."""
-    suffix = Path(name).suffix.lower()
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - asked of every file
     if suffix in IMAGE_SUFFIXES:
         return None
     return Text("reason.not_image_suffix", {"suffix": suffix}) if suffix else Text("reason.not_image_no_suffix")
