@@ -7,13 +7,15 @@ checkout, not from a wheel.
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from typer.main import get_command
 
 from breastai.cli import app
+from breastai.domain.case_fields import RULES, Role
 from breastai.domain.config import Config
+from breastai.domain.dataset_description import ArrayPart, DatasetDescription, Join, LabelsTable, RowFilter, Subgroup
 from breastai.domain.requests import REQUESTS
 from breastai.domain.schema_text import default_text, escape_cell, type_text
 from breastai.domain.settings_schema import setting_help
@@ -44,6 +46,14 @@ _VIEWS = """\
 
 Each view has its own address: `index.html#name`.
 """
+_DATASETS = """\
+## Descriptions of data sets
+
+`datasets/NAME.json` in the workspace says how a data set is read; `--data NAME` uses it. Unknown keys are refused where a
+person writes one. A field is found by a rule, told by its key: `{{"column": "Pathology"}}` (or the column's name alone),
+`{{"folder": -1}}`, `{{"path": "^(P[0-9]+)_"}}`, `{{"header": "laterality"}}`, `{{"constant": "site A"}}`, `{{"columns": ["x", "y",
+"w", "h"]}}` for a box. Roles of fields: {roles}. [An example](extend.md).
+"""
 _MESSAGES = """\
 ## Requests
 
@@ -64,7 +74,26 @@ _PURPOSES = {
 def reference_document() -> str:
     """Return docs/reference.md."""
     parts = [_INTRODUCTION, _COMMANDS, *_command_sections(), _SETTINGS, *_settings_sections(), _VIEWS, _views_table()]
-    return "\n".join([*parts, _MESSAGES, _requests_table()])
+    return "\n".join([*parts, *_dataset_sections(), _MESSAGES, _requests_table()])
+
+
+# --- descriptions of data sets -----------------------------------------------------------------
+
+
+def _dataset_sections() -> Iterator[str]:
+    roles = ", ".join(f"`{role}`" for role in get_args(Role))
+    yield _DATASETS.format(roles=roles)
+    for model in (DatasetDescription, LabelsTable, Join, RowFilter, Subgroup, ArrayPart, *RULES.values()):
+        schema = model.model_json_schema()
+        rows = [
+            f"| `{name}` | {escape_cell(type_text(schema['properties'][name]))} | {default_text(info)} | "
+            f"{escape_cell(info.description or '')} |"
+            for name, info in model.model_fields.items()
+        ]
+        first = (model.__doc__ or "").strip().partition("\n")[0]
+        yield "\n".join(
+            [f"### {model.__name__}\n\n{first}\n", "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""]
+        )
 
 
 # --- commands ----------------------------------------------------------------------------------

@@ -21,8 +21,11 @@ from breastai.data.preprocessing.image_cache import Prepared
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import Config
-from breastai.domain.errors import StudyDamaged
+from breastai.domain.crossval_settings import CrossvalSettings
+from breastai.domain.dataset_description import DatasetDescription, number_in
+from breastai.domain.errors import ConfigInvalid, StudyDamaged
 from breastai.domain.events import Event
+from breastai.domain.faults import describe_mismatch
 from breastai.domain.records import SplitFile, TwinGroup
 from breastai.domain.stored import StoredDocument
 from breastai.domain.text import Text
@@ -50,6 +53,7 @@ class Folds(StoredDocument):
     folds: list[list[int]]
     headers: list[tuple[Side | None, str | None]] = Field([])
     modalities: list[str | None] = Field([])
+    dataset: DatasetDescription | None = Field(None, description="By which the images were read, if by any.")
 
 
 def assign_folds(
@@ -100,9 +104,13 @@ def _dealt(
     kept = np.array([number for number, file in enumerate(files) if file not in reasons], dtype=np.int64)
     groups = _groups(settings.grouped, together, kept)
     folds: list[list[int]] = []
+    given = given_folds(prepared.folder, patients, settings)
     for repeat in range(settings.repeats):
         numbers = np.zeros(len(files), dtype=np.int64)
-        numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
+        if given is None:
+            numbers[kept] = 1 + deal(labels[kept], groups, settings.folds, _seed(config, repeat + 1), names)
+        else:
+            numbers[kept] = given[kept]
         folds.append(numbers.tolist())
     table = prepared.table
     return Folds(
@@ -116,8 +124,40 @@ def _dealt(
         twins=len(twins),
         folds=folds,
         headers=[(case.breast, case.view) for case in table.cases()],
+        dataset=prepared.folder.description,
         modalities=[case.modality for case in table.cases()],
     )
+
+
+def given_folds(
+    table: CaseTable, patients: Sequence[str] | None, settings: CrossvalSettings
+) -> npt.NDArray[np.int64] | None:
+    """Return the fold of each image, from 1, that its data set gives; None where it gives none.
+
+    Raises ConfigInvalid where the settings are for other folds, or where those given part a patient.
+    """
+    given = table.column("fold")
+    if given is None or None in given:
+        return None
+    order = {name: number for number, name in enumerate(sorted(set(given), key=_in_order), 1)}
+    faults = []
+    if len(order) != settings.folds:
+        faults.append(
+            describe_mismatch("crossval.folds", Text("expected.given_folds", {"count": len(order)}), settings.folds)
+        )
+    if settings.repeats != 1:
+        faults.append(describe_mismatch("crossval.repeats", Text("expected.given_once"), settings.repeats))
+    if patients is not None:
+        parted = len(set(zip(patients, given, strict=True))) - len(set(patients))
+        if parted:
+            faults.append(Text("problem.folds_part_patients", {"count": parted}))
+    if faults:
+        raise ConfigInvalid(faults)
+    return np.array([order[name] for name in given], dtype=np.int64)
+
+
+def _in_order(fold: str | None) -> tuple[float, str]:
+    return (number_in(fold or "") or 0.0, fold or "")
 
 
 def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> SplitFile:
@@ -158,6 +198,7 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
         on_leak="group" if config.data.on_leak == "auto" else config.data.on_leak,
         class_names=dealt.class_names,
         groups=dealt.twins,
+        dataset=dealt.dataset,
         cases=cases,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription, load_description
 from breastai.domain.errors import BreastAIError, ConfigNotWritable, DatasetNotFound, NameInvalid
-from breastai.storage.remote_mirror import DATASETS, local_place
+from breastai.storage.remote_mirror import DATASETS, root_place
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 ENDING = ".json"
@@ -25,7 +25,7 @@ def root_described(place: Path) -> str | None:
         root = load_description(place.read_bytes(), place.stem).root
     except (OSError, BreastAIError):  # whoever reads it says what is wrong
         return None
-    return root if is_remote(root) else str(local_place(base_of(place), root).absolute())
+    return root if is_remote(root) else str(root_place(base_of(place), root).absolute())
 
 
 def dataset_file(workspace: Workspace, name: str) -> Path:

@@ -50,9 +50,12 @@ def local_place(base: Path, place: str) -> Path:
 
     The name of a data set means its description, where there is one; a folder of that name is ./NAME.
     """
-    if is_remote(place):
-        return copies_of(place)
-    return dataset_place(base, place) or base / Path(place).expanduser()
+    return dataset_place(base, place) or root_place(base, place)
+
+
+def root_place(base: Path, root: str) -> Path:
+    """Return where a folder lies on this machine that is no name of a data set: the root of one."""
+    return copies_of(root) if is_remote(root) else base / Path(root).expanduser()
 
 
 def dataset_place(base: Path, place: str) -> Path | None:

@@ -2,8 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from breastai.domain.config import Config
+from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import BreastAIError, CheckpointNotFound
 from breastai.domain.events import TrainingStarted
 from breastai.domain.jobs import Job
@@ -67,7 +69,10 @@ def configs_of(manifest: Manifest) -> Iterator[Config]:
     config, dataset = manifest.config, manifest.split.dataset
     yield config
     if dataset is not None:
-        yield config.model_copy(update={"data": config.data.model_copy(update={"train_dir": dataset.root})})
+        # A name alone might be that of another data set.
+        named = is_remote(dataset.root) or Path(dataset.root).expanduser().is_absolute()
+        place = dataset.root if named else f"./{dataset.root}"
+        yield config.model_copy(update={"data": config.data.model_copy(update={"train_dir": place})})
 
 
 def _manifest_config(workspace: Workspace, name: str) -> Iterator[Config]:

@@ -1,10 +1,14 @@
 """Splits on disk: where each image of a run went, saved beside its journal and used again."""
 
+import hashlib
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from breastai.domain.config import Config
+from breastai.domain.croissant import croissant_document
 from breastai.domain.errors import SplitInvalid
 from breastai.domain.records import SplitFile
 from breastai.domain.text import Text
@@ -16,9 +20,13 @@ def split_path(workspace: Workspace, run_id: str) -> Path:
 
 
 def save_split(workspace: Workspace, run_id: str, split: SplitFile) -> Path:
-    """Write the split of a run; raise DiskFull."""
+    """Write the split of a run, and its metadata as croissant.json beside it; raise DiskFull."""
     path = split_path(workspace, run_id)
-    atomic_write(path, (split.model_dump_json(indent=1, exclude_none=True) + "\n").encode())
+    content = (split.model_dump_json(indent=1, exclude_none=True) + "\n").encode()
+    atomic_write(path, content)
+    today = datetime.now(UTC).date().isoformat()
+    metadata = croissant_document(split, hashlib.sha256(content).hexdigest(), today)
+    atomic_write(path.with_name("croissant.json"), (json.dumps(metadata, indent=1, ensure_ascii=False) + "\n").encode())
     return path
 
 

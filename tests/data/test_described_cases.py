@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from breastai.data.cases.cases import gather_cases
 from breastai.data.cases.run_folders import known_folders, list_folders
 from breastai.data.patients.patient_ids import patients_in
+from breastai.data.preprocessing import cache_store
 from breastai.data.sources.case_source import read_cases, read_description
 from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import parse_config
@@ -253,3 +255,39 @@ def test_arrays_are_read_as_their_parts(tmp_path: Path) -> None:
     with pytest.raises(LabelsInvalid, match="expected arrays such as train_images and train_labels, got weights"):
         np.savez(tmp_path / "other.npz", weights=np.zeros(3))
         read_cases(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("name", ["idc", "mias"])
+def test_real_images_in_another_layout_train_as_from_class_folders(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Cases, prepared images and split are equal in the same order, which is all that a run computes from."""
+    monkeypatch.setattr(cache_store, "default_cache_root", lambda: tmp_path / "cache")
+    source = shared_data / name / "train"
+    chosen = [file for folder in sorted(source.iterdir()) for file in sorted(folder.iterdir())[::9]]
+    rows = ["film,class,who"]
+    for file in chosen:
+        patient, label = file.name.split("_")[0], file.parent.name
+        other = f"{patient}/{label}" if name == "idc" else "."
+        rows.append(f"{file.stem},{label.upper()},{patient}")
+        for target in (tmp_path / "folders" / label, tmp_path / "other" / other):
+            target.mkdir(parents=True, exist_ok=True)
+            (target / file.name).write_bytes(file.read_bytes())
+    values: dict[str, Any] = {"fields": {"label": {"folder": 2}, "patient": {"folder": 1}}}
+    if name == "mias":
+        (tmp_path / "other/films.csv").write_text("\n".join(rows))
+        values = {
+            "tables": [{"file": "films.csv", "join": [{"column": "film"}]}],
+            "fields": {"label": "class", "patient": "who"},
+        }
+    save_dataset(Workspace.open(tmp_path), parse_description({"name": "other", "root": "other", **values}))
+    found = []
+    for place, rule in (("folders", "^([^_]+)_"), ("other", None)):
+        data = {"train_dir": place, "val_dir": None, "test_dir": None, "image_size": 64, "num_workers": 0}
+        config = parse_config({"data": data, "evaluation": {"patient_id": rule}})
+        found.append(gather_cases(config, list_folders(config, tmp_path), tmp_path))
+    first, second = found
+    for one, two in ((first.train, second.train), (first.val, second.val)):
+        assert (one.hashes, one.labels.tolist()) == (two.hashes, two.labels.tolist())
+        assert all(np.array_equal(one.image(place), two.image(place)) for place in range(0, len(one), 7))
+    assert first.train_patients == second.train_patients

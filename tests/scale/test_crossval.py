@@ -14,8 +14,10 @@ import pytest
 
 from breastai.cli import run
 from breastai.clinical.apply_decision_rule import calibrate
+from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import Config
-from breastai.domain.errors import StudyExists
+from breastai.domain.crossval_settings import CrossvalSettings
+from breastai.domain.errors import ConfigInvalid, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, StudyMemberChanged, StudyStarted, StudyStopped
 from breastai.domain.jobs import Crossval, ResumeStudy
 from breastai.domain.study import CrossvalResult
@@ -23,7 +25,7 @@ from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.reference_answers import reference_images
 from breastai.scale.ensemble import export_ensemble
-from breastai.scale.fold_assignment import Folds, read_folds, split_of_fold
+from breastai.scale.fold_assignment import Folds, given_folds, read_folds, split_of_fold
 from breastai.scale.fold_evaluation import HELD_OUT, answers_in
 from breastai.scale.pooled_evaluation import ensemble_rule, pool_of
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
@@ -225,3 +227,28 @@ def test_a_fold_s_split_names_breast_and_view_where_they_were_known_when_the_cas
     # Folds dealt by a version that did not keep them.
     before = Folds.model_validate(dealt.model_dump(exclude={"headers"}))
     assert {case.laterality for case in split_of_fold(before, config, 1, 1).cases} == {None}
+
+
+def table_with_folds(folds: list[str | None]) -> CaseTable:
+    files = tuple(f"{number}.png" for number in range(len(folds)))
+    return CaseTable(Path(), files, np.arange(len(folds)) % 2, ("a", "b")).with_columns(fold=folds)
+
+
+def test_the_folds_that_a_data_set_gives_are_those_of_the_study() -> None:
+    table = table_with_folds(["10", "2", "1", "10", "2", "1"])
+    found = given_folds(table, ["P1", "P2", "P3", "P1", "P2", "P3"], CrossvalSettings(folds=3, repeats=1))
+    assert found is not None and found.tolist() == [3, 2, 1, 3, 2, 1]
+    assert given_folds(table_with_folds(["1", None]), None, CrossvalSettings()) is None
+
+
+@pytest.mark.parametrize(
+    ("patients", "folds", "repeats", "told"),
+    [
+        (None, 5, 1, "crossval.folds: expected 2, the folds that the data set gives, got 5"),
+        (None, 2, 3, "crossval.repeats: expected 1"),
+        (["P1", "P1", "P2", "P3"], 2, 1, "part one patient"),
+    ],
+)
+def test_folds_that_do_not_fit_are_refused(patients: list[str] | None, folds: int, repeats: int, told: str) -> None:
+    with pytest.raises(ConfigInvalid, match=told):
+        given_folds(table_with_folds(["1", "2", "1", "2"]), patients, CrossvalSettings(folds=folds, repeats=repeats))

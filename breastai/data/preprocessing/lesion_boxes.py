@@ -9,8 +9,9 @@ import numpy as np
 
 from breastai.data.decoders.decoder_table import read_image
 from breastai.data.decoders.file_content import file_at
+from breastai.data.named_files import file_key
 from breastai.data.preprocessing.breast_region import Region
-from breastai.data.user_tables import TableUnreadable, file_key, read_table
+from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import ImageUnreadable, LabelsInvalid

@@ -14,7 +14,7 @@ from breastai.domain.class_words import split_of
 from breastai.domain.dataset_description import ArrayPart, DatasetDescription
 from breastai.domain.errors import ClassesDiffer, DataNotFound, LabelsInvalid, TooFewClasses
 from breastai.domain.text import Text
-from breastai.storage.remote_mirror import as_written, local_place
+from breastai.storage.remote_mirror import as_written, root_place
 
 _IMAGES, _LABELS = "_images", "_labels"
 
@@ -55,7 +55,7 @@ def read_arrays(
 
     Raises DataNotFound, LabelsInvalid, TooFewClasses and ClassesDiffer.
     """
-    place = local_place(base, description.root)
+    place = root_place(base, description.root)
     if not place.is_file():
         raise DataNotFound(as_written(place))
     cases: list[tuple[str, str, str]] = []

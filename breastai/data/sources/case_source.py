@@ -17,7 +17,7 @@ from breastai.data.sources.place_description import describe_place, is_described
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.storage.datasets import base_of
-from breastai.storage.remote_mirror import DATASETS, local_place
+from breastai.storage.remote_mirror import DATASETS, root_place
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _read_described(
     description, base = describe_place(place), base_of(place)
     if place.parent.name != DATASETS and not is_remote(description.root):
         # What a run keeps of it is read relative to the workspace.
-        description = description.model_copy(update={"root": local_place(base, description.root).absolute().as_posix()})
+        description = description.model_copy(update={"root": root_place(base, description.root).absolute().as_posix()})
     return read_description(description, base, expected_classes, masks_are, known)
 
 

@@ -27,7 +27,7 @@ from breastai.domain.class_words import canonical_class
 from breastai.domain.dataset_description import DatasetDescription, FilePatterns, Subgroup
 from breastai.domain.errors import NOTHING, ClassesDiffer, DataNotFound, NoImages, TooFewClasses
 from breastai.domain.text import Text
-from breastai.storage.remote_mirror import as_written, local_place
+from breastai.storage.remote_mirror import as_written, root_place
 
 # Roles that are columns of a table of cases by the same name, in the words of their source.
 _COLUMNS: tuple[Role, ...] = (
@@ -48,7 +48,7 @@ def read_described(
     Column `part` is there where the description gives parts: an image without one is left out. Raises DataNotFound,
     LabelsInvalid, NoImages, TooFewClasses and ClassesDiffer.
     """
-    root = local_place(base, description.root)
+    root = root_place(base, description.root)
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     listing = _listing(description, root, masks_are, known, on_progress)

@@ -9,7 +9,7 @@ from breastai.domain.dataset_description import DatasetDescription, load_descrip
 from breastai.domain.errors import DataNotFound, DatasetInvalid
 from breastai.domain.text import Text
 from breastai.storage.datasets import ENDING, base_of
-from breastai.storage.remote_mirror import local_place
+from breastai.storage.remote_mirror import root_place
 
 CLASS_FOLDERS = "class_folders"
 
@@ -54,4 +54,4 @@ def describe_place(place: Path) -> DatasetDescription:
 
 def images_root(place: Path) -> Path:
     """Return the folder that names of cases are relative to: `place`, or the root of what describes its cases."""
-    return local_place(base_of(place), describe_place(place).root) if is_described(place) else place
+    return root_place(base_of(place), describe_place(place).root) if is_described(place) else place
