@@ -54,6 +54,7 @@ from typing import Any, ClassVar
 from breastai.domain.text import Text
 
 NOTHING = Text("reason.nothing")
+CLASS_FOLDERS_OR_TABLE = Text("reason.read_as_folders")
 
 
 class BreastAIError(Exception):
@@ -146,9 +147,13 @@ class DataOutsideRoots(InputError):
 
 @dataclass(eq=False)
 class NoClassFolders(InputError):
+    """`first`: the first files that lie there, each with why it is none; `nearest`: what could be read there instead."""
+
     code = "data.no_class_folders"
     path: str
     found: Text | str = NOTHING
+    first: Sequence[Text | str] = (NOTHING,)
+    nearest: Text | str = CLASS_FOLDERS_OR_TABLE
 
 
 @dataclass(eq=False)

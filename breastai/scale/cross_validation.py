@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from breastai.data.cases.run_folders import Folders, usable_folders, with_answers
+from breastai.data.sources.layout import resolved_config
 from breastai.domain.config import Config, overlay
 from breastai.domain.errors import BreastAIError, StudyExists
 from breastai.domain.events import CrossvalComplete, Event, Log, ProgressUpdate
@@ -32,7 +33,7 @@ def crossval(job: Crossval, workspace: Workspace, stop_requested: Stop) -> Itera
     """Cross-validate a configuration. Raises InputError before the study leaves a trace on disk."""
     if job.study_id in studies(workspace):
         raise StudyExists(job.study_id)
-    config = pool_config(job.config)
+    config = pool_config(resolved_config(job.config, workspace.root))
     folders = _checked(config, workspace)
     if not (yield from ask_first(job, config, folders, workspace, stop_requested)):
         return

@@ -170,6 +170,27 @@ def test_the_classes_of_another_folder_can_be_demanded(tmp_path: Path) -> None:
             scan(tmp_path, expected)
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (["a.png", "b.png"], "a.png: it lies beside the class folders.*breastai data add NAME"),
+        (["a.png", "labels.csv"], "labels.csv says the labels: give it with --data"),
+        (["mini.npz"], "mini.npz says the labels"),
+    ],
+)
+def test_a_folder_without_classes_is_told_with_what_could_be_read_there(
+    tmp_path: Path, files: list[str], told: str
+) -> None:
+    with pytest.raises(NoClassFolders, match=told):
+        scan(add_files(tmp_path, *files))
+
+
+def test_where_no_image_is_found_the_first_reasons_are_told(tmp_path: Path) -> None:
+    root = add_files(tmp_path, "benign/notes.txt", "malignant/list.docx")
+    with pytest.raises(NoImages, match=r"benign/notes\.txt: .*malignant/list\.docx: "):
+        scan(root)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
 def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
     outside = add_files(tmp_path / "outside", "secret.png", "folder/secret.png")

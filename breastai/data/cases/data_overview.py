@@ -19,6 +19,7 @@ from breastai.data.decoders.decoder_table import readable_start
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_questions import open_questions
+from breastai.data.sources.layout import resolved_config
 from breastai.data.sources.masks import BY_NAME
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
@@ -39,6 +40,7 @@ _LOPSIDED = 5.0
 
 def describe(config: Config, base: Path) -> DataDescribed:
     """Return what a run of `config` would train on; raise what `list_folders` raises, and TooFewPatients."""
+    config = resolved_config(config, base)
     folders = list_folders(config, base)
     check_patients(config, folders, base)
     looked, broken = _beginnings(folders)

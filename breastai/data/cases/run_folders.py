@@ -101,6 +101,7 @@ def usable_folders(config: Config, base: Path) -> Folders:
 
     What would keep a run from beginning, of all that can be told by looking at few images.
     """
+    config = resolved_config(config, base)
     check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
     folders = list_folders(config, base)
     check_classes(config, folders.train)

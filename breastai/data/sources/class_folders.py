@@ -8,12 +8,14 @@ from typing import Literal
 
 import numpy as np
 
+from breastai.data.decoders.array_images import ARRAYS_ENDING
 from breastai.data.sources.case_table import CaseTable, Skipped, first_reasons
 from breastai.data.sources.image_listing import (
     is_link,
     is_system_name,
     is_unicode,
     printable,
+    reason_against_ending,
     reason_against_link,
     sort_key,
     walk,
@@ -22,6 +24,7 @@ from breastai.data.sources.masks import in_mask_folder, is_mask_folder, masks_am
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
 from breastai.domain.errors import (
+    CLASS_FOLDERS_OR_TABLE,
     NOTHING,
     ClassesDiffer,
     DataNotFound,
@@ -69,7 +72,7 @@ def scan(
     folders = {name: paths for name, paths in folders.items() if name not in beside}
     found = sorted(folders)
     if not found or all(split_of(name) for name in found):
-        raise NoClassFolders(place, what_lies_in(root))
+        raise no_class_folders(root, skipped)
     if expected != set(found):
         _check_order(root, folders)
     if expected_classes:
@@ -158,6 +161,11 @@ def _check_order(root: Path, folders: Mapping[str, list[str]]) -> None:
         raise PatientsAboveClasses(place, len(upper), upper[0], classes, _REORDER.format(path=place))
 
 
+def _files_in(root: Path) -> list[str]:
+    with os.scandir(root) as entries:
+        return sorted(printable(entry.name) for entry in entries if entry.is_file() and not is_system_name(entry.name))
+
+
 def _folders_in(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
@@ -166,11 +174,22 @@ def _folders_in(folder: Path) -> list[str]:
         return []
 
 
+def no_class_folders(root: Path, skipped: Sequence[Skipped] = ()) -> NoClassFolders:
+    """Return the error for a folder without class folders: what lies there, and what could be read there instead."""
+    files = _files_in(root)
+    lists = (*(_TABLES - {".json"}), ARRAYS_ENDING)
+    table = next((name for name in files if Path(name).suffix.lower() in lists), None)
+    nearest = CLASS_FOLDERS_OR_TABLE
+    if table is not None:
+        nearest = Text("reason.read_as_file", {"file": f"{as_written(root)}/{table}"})
+    elif any(reason_against_ending(name) is None for name in files):
+        nearest = Text("reason.read_by_description", {"path": as_written(root)})
+    return NoClassFolders(as_written(root), what_lies_in(root), first_reasons(skipped) or (NOTHING,), nearest)
+
+
 def what_lies_in(root: Path) -> Text:
     """Return what is in a folder: the folders train, val and 2 files such as list.csv."""
-    folders, files = sorted(_folders_in(root)), []
-    with os.scandir(root) as entries:
-        files = sorted(printable(entry.name) for entry in entries if entry.is_file() and not is_system_name(entry.name))
+    folders, files = sorted(_folders_in(root)), _files_in(root)
     params = {
         "folders": [printable(name) for name in folders[:5]],
         "count": len(files),

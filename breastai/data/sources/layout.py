@@ -4,15 +4,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from breastai.data.sources.class_folders import what_lies_in
+from breastai.data.sources.class_folders import no_class_folders
 from breastai.data.sources.image_listing import is_system_name, reason_against_file
 from breastai.data.sources.masks import is_mask_folder
-from breastai.data.sources.place_description import is_case_list
+from breastai.data.sources.place_description import describe_place, is_case_list, is_described
 from breastai.domain.catalog import SPLIT_ALIASES
 from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
-from breastai.domain.errors import DataNotFound, InputError, NoClassFolders, SplitFoldersAmbiguous
+from breastai.domain.errors import DataNotFound, InputError, SplitFoldersAmbiguous
 from breastai.storage.remote_mirror import as_written
 from breastai.storage.workspace import Workspace
 
@@ -77,12 +77,15 @@ def folder_of_split(place: Path) -> Path | None:
 def missing_folder(place: Path) -> InputError:
     """Return the error for a folder that is not there: what lies where it would be, when that is a split's folder."""
     if split_of(place.name) is not None and place.parent.is_dir():
-        return NoClassFolders(as_written(place.parent), what_lies_in(place.parent))
+        return no_class_folders(place.parent)
     return DataNotFound(as_written(place))
 
 
 def resolved_config(config: Config, base: Path) -> Config:
-    """Return a configuration with the image folders that are there, where those it names go by another name."""
+    """Return a configuration with the image folders that are there, where those it names go by another name.
+
+    And with the class in question that the description of its data set names.
+    """
     workspace = Workspace(base)
     changes: dict[str, str] = {}
     for field in ("train_dir", "val_dir", "test_dir"):
@@ -93,7 +96,19 @@ def resolved_config(config: Config, base: Path) -> Config:
         found = folder_of_split(place)
         if found is not None and found != place:
             changes[field] = workspace.relative(found)
-    return config.model_copy(update={"data": config.data.model_copy(update=changes)}) if changes else config
+    if changes:
+        config = config.model_copy(update={"data": config.data.model_copy(update=changes)})
+    return _with_target(config, workspace)
+
+
+def _with_target(config: Config, workspace: Workspace) -> Config:
+    """Return a configuration with the class in question that the description of its data set names, where it names none."""
+    place = workspace.resolve(config.data.train_dir)
+    if config.evaluation.target_class is not None or not is_described(place):
+        return config
+    target = describe_place(place).target_class
+    evaluation = config.evaluation.model_copy(update={"target_class": target})
+    return config if target is None else config.model_copy(update={"evaluation": evaluation})
 
 
 def unused_folders(root: Path, used: Sequence[Path]) -> list[str]:
