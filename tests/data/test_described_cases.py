@@ -9,7 +9,8 @@ from PIL import Image
 
 from breastai.data.cases.cases import gather_cases
 from breastai.data.cases.run_folders import known_folders, list_folders
-from breastai.data.patients.patient_ids import patients_in
+from breastai.data.patients.patient_ids import names_patients, patients_in
+from breastai.data.patients.patient_rules import doubts
 from breastai.data.preprocessing import cache_store
 from breastai.data.sources.case_source import read_cases, read_description
 from breastai.data.sources.case_table import CaseTable
@@ -236,6 +237,7 @@ def test_patients_of_a_table_and_of_headers_are_found_without_another_rule(tmp_p
     (tmp_path / "t.csv").write_text("id,label,p\na,1,P1\nb,0,P2\n")
     found = table_of(tmp_path, **by_file(), fields={"label": "label", "patient": "p"})
     assert patients_in(found, None, tmp_path) == ["P2", "P1"]
+    assert names_patients(found) and doubts([found], None, tmp_path) == []
     assert rows_of(found, "patient") == [("b.png", "0", "P2"), ("a.png", "1", "P1")]
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from breastai.clinical.audit_job import folders_below
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.remote import remote_copy, remote_store
 from breastai.data.remote.remote_copy import Mirrored, mirror
 from breastai.data.remote.remote_inputs import copy_inputs
 from breastai.data.sources.class_folders import scan
 from breastai.domain.config import Config, parse_config
+from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import (
     BreastAIError,
     ConfigInvalid,
@@ -31,6 +33,7 @@ from breastai.domain.errors import (
 )
 from breastai.domain.events import Error, Event, JobStopped, Log, ProgressUpdate, TrainingStopped
 from breastai.domain.jobs import Audit, DescribeImages, Resume, Train
+from breastai.storage.datasets import save_dataset
 from breastai.storage.remote_mirror import as_written, copies_of, mirror_root, not_copied, read_index
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -142,14 +145,14 @@ def test_copying_that_ended_in_the_middle_goes_on_where_it_was(bucket):
 
 def test_an_object_that_cannot_be_read_is_a_skipped_row_with_its_reason(bucket, monkeypatch):
     refuse(monkeypatch, "train/benign/1.png", PermissionError("Access Denied"))
-    bucket("train/benign/notes.txt", b"x")
+    bucket("train/benign/notes.docx", b"x")
     done = mirrored()
     assert (done.copied, done.not_copied) == (11, 2)
     folder = scan(copies_of("memory://bucket/train"))
     assert len(folder) == 5
     assert {(item.file, str(item.reason)) for item in folder.skipped} == {
         ("benign/1.png", "the storage does not let it be read"),
-        ("benign/notes.txt", "not an image file (.txt)"),
+        ("benign/notes.docx", "not an image file (.docx)"),
     }
 
 
@@ -253,6 +256,25 @@ def test_names_that_no_file_here_can_have_and_links_are_left_out(bucket, tmp_pat
         "link.png": "a link; links are not followed"
     }
     assert as_written(copies) == f"file://{tmp_path}/share/a"
+
+
+def test_a_data_set_at_an_address_is_copied_with_its_table(bucket, tmp_path):
+    bucket("set/images/1.png", PNG)
+    bucket("set/images/2.png", PNG)
+    bucket("set/list.csv", b"id,label,who\n1,benign,P1\n2,malignant,P2\n")
+    values = {
+        "name": "far",
+        "root": "memory://bucket/set",
+        "tables": [{"file": "list.csv", "join": [{"column": "id"}]}],
+        "fields": {"label": "label", "patient": "who"},
+    }
+    workspace = Workspace.open(tmp_path / "project")
+    save_dataset(workspace, parse_description(values))
+    config = parse_config({"data": {"train_dir": "far", "val_dir": None, "test_dir": None}})
+    list(copy_inputs(Train(workspace=str(workspace.root), run_id="r", config=config), workspace))
+    found = list_folders(config, workspace.root).train
+    assert found.files == ("images/1.png", "images/2.png")
+    assert (found.column("patient"), found.labels.tolist()) == (("P1", "P2"), [0, 1])
 
 
 def test_a_file_in_the_place_of_a_folder_does_not_end_the_copying(bucket, monkeypatch):

@@ -67,6 +67,11 @@ def patients_in(folder: CaseTable, rule: PatientIdRule | None, base: Path) -> li
     return [found[file] for file in folder.files]
 
 
+def names_patients(folder: CaseTable) -> bool:
+    """Return whether a folder's own source says whose its images are."""
+    return folder.column("patient") is not None or _described_rule(folder) is not None
+
+
 def _described_rule(folder: CaseTable) -> PatientIdRule | None:
     """Return the rule by which the description of a folder finds patients in headers; None where it does not."""
     found = None if folder.description is None else folder.description.fields.get("patient")

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from breastai.data.decoders.decoder_table import file_header, header_of
-from breastai.data.patients.patient_ids import lookup_of, plain_ids
+from breastai.data.patients.patient_ids import lookup_of, names_patients, plain_ids
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
 from breastai.domain.class_words import meaning_of
@@ -63,6 +63,8 @@ class Doubt:
 
 def doubts(folders: Sequence[CaseTable], rule: PatientIdRule | None, base: Path) -> list[Doubt]:
     """Return what is doubtful of the patients of some folders by a rule; without a rule, the one they offer if any."""
+    if rule is None and all(names_patients(folder) for folder in folders):
+        return []
     if rule is None:
         offered = offered_rule(folders, base)
         return [] if offered is None else [_offer(folders, *offered)]

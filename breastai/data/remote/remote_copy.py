@@ -15,8 +15,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from breastai.data.decoders.array_images import ARRAYS_ENDING
 from breastai.data.remote.remote_store import RemoteObject, RemoteStore, error_text, md5_of
 from breastai.data.sources.image_listing import is_system_name, reason_against_ending
+from breastai.data.sources.labels_table import TABLE_ENDINGS
 from breastai.domain.errors import DiskFull, StoreTooLarge, StoreUnreachable
 from breastai.domain.text import Text
 from breastai.storage.private_files import make_private, make_tree_private, open_private, private_folder
@@ -134,7 +136,8 @@ def _reason_against(item: RemoteObject, parts: list[str]) -> Text | None:
         return Text("reason.link_links_not_followed")
     if any(part.strip(". ") == "" for part in parts):
         return Text("reason.name_no_file_can")
-    return reason_against_ending(parts[-1])
+    # What may say the labels of the images is copied with them.
+    return None if parts[-1].lower().endswith((*TABLE_ENDINGS, ARRAYS_ENDING)) else reason_against_ending(parts[-1])
 
 
 def _is_current(folder: _Folder, name: str, item: RemoteObject) -> bool:

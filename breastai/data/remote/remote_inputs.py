@@ -11,6 +11,7 @@ from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
 from breastai.domain.jobs import Job
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
+from breastai.storage.datasets import root_described
 from breastai.storage.run_config import find_job_config
 from breastai.storage.workspace import Workspace
 
@@ -21,7 +22,7 @@ def copy_inputs(job: Job, workspace: Workspace) -> Iterator[Event]:
     Raises what reading a storage can: StoreNotFound, StoreRefused and their like.
     """
     config = find_job_config(workspace, job)
-    places = _addresses(job, config)
+    places = _addresses(job, config, workspace)
     if not places:
         return
     limit_gb = (config or _configured(workspace)).system.remote_cache_gb
@@ -38,7 +39,7 @@ def copy_inputs(job: Job, workspace: Workspace) -> Iterator[Event]:
 
 def copy_config_inputs(config: Config, workspace: Workspace) -> Iterator[Event]:
     """Copy what the runs of a configuration read, on a machine that did not begin their job."""
-    for address, must_exist in _of_config(config).items():
+    for address, must_exist in _of_config(config, workspace).items():
         try:
             done = yield from _copying(address, config.system.remote_cache_gb)
         except StoreNotFound:
@@ -78,16 +79,26 @@ def _told(done: Mirrored) -> Log:
     )
 
 
-def _addresses(job: Job, config: Config | None) -> Mapping[str, bool]:
+def _addresses(job: Job, config: Config | None, workspace: Workspace) -> Mapping[str, bool]:
     """Return the addresses a job reads images from, and whether there must be something at each."""
-    found = {} if config is None else dict(_of_config(config))
-    return found | {checked_place(place): True for place in job.images_read if is_remote(place)}
+    found = {} if config is None else dict(_of_config(config, workspace))
+    named = [_address_of(place, workspace) for place in job.images_read]
+    return found | {checked_place(address): True for address in named if address is not None}
 
 
-def _of_config(config: Config) -> Mapping[str, bool]:
+def _of_config(config: Config, workspace: Workspace) -> Mapping[str, bool]:
     data = config.data
     places = {data.test_dir: False, data.val_dir: False, data.train_dir: True}
-    return {place: must for place, must in places.items() if place is not None and is_remote(place)}
+    named = [(_address_of(place, workspace), must) for place, must in places.items() if place is not None]
+    return {address: must for address, must in named if address is not None}
+
+
+def _address_of(place: str, workspace: Workspace) -> str | None:
+    """Return the address that a place is, or at which the images of the data set lie that it names; None of a folder."""
+    if is_remote(place):
+        return place
+    root = root_described(workspace.resolve(place))
+    return root if root is not None and is_remote(root) else None
 
 
 def _configured(workspace: Workspace) -> Config:
