@@ -23,6 +23,7 @@
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
     |   |-- TrackerNotAllowed     FormatTooNew
+    |   |-- UploadNotFound        UploadTooLarge       UploadNameUnsafe     ArchiveRefused
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
@@ -30,6 +31,7 @@
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
+    |   |-- UploadOutOfStep
     |   `-- RunInUse
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
@@ -579,6 +581,32 @@ class ImageNotHanded(InputError):
 
 
 @dataclass(eq=False)
+class UploadNotFound(InputError):
+    code = "upload.not_found"
+    upload: str
+
+
+@dataclass(eq=False)
+class UploadTooLarge(InputError):
+    code = "upload.too_large"
+    reason: Text
+
+
+@dataclass(eq=False)
+class UploadNameUnsafe(InputError):
+    code = "upload.name_unsafe"
+    file: str
+    reason: Text
+
+
+@dataclass(eq=False)
+class ArchiveRefused(InputError):
+    code = "upload.archive_refused"
+    archive: str
+    reason: Text
+
+
+@dataclass(eq=False)
 class TooMuchHanded(InputError):
     """`images`: of one connection; `megabytes`: of all together."""
 
@@ -798,6 +826,16 @@ class RunInUse(SessionError):
 class QueueFull(SessionError):
     code = "queue.full"
     limit: int
+
+
+@dataclass(eq=False)
+class UploadOutOfStep(SessionError):
+    """`files`: those that are there whole; `received`: bytes of the one after them."""
+
+    code = "upload.out_of_step"
+    file: str
+    files: int
+    received: int
 
 
 @dataclass(eq=False)

@@ -16,7 +16,10 @@ from breastai.domain.list_entries import (
     DataQuestion,
     DataWarning,
     ExportEntry,
+    FolderEntry,
+    FolderStep,
     ImageEntry,
+    LeftOut,
     QueueEntry,
     RunEntry,
     SettingDifference,
@@ -588,6 +591,67 @@ class ImageAdded(Event):
     type: Literal["image_added"] = "image_added"
     image: str
     received: int = Field(description="Bytes so far; the image is whole when they are its size.")
+
+
+class SampleDataMade(Event, ends_job=True):
+    """The sample images are written."""
+
+    type: Literal["sample_data_made"] = "sample_data_made"
+    path: str = Field(description="The folder that holds train/, val/ and test/.")
+    images: int
+    patients: int
+
+
+class FolderShown(Event):
+    """What lies in a folder that the server may read images from, folders first."""
+
+    type: Literal["folder_shown"] = "folder_shown"
+    path: str | None = Field(description="As a request names it; null: the folders that may be looked through.")
+    steps: list[FolderStep] = Field(
+        [], description="The folders on the way to it, from one that may be looked through."
+    )
+    entries: list[FolderEntry] = Field(description="At most 500.")
+    total: int = Field(description="Of how many folders and files.")
+    images: int = Field(0, description="Images in the folder itself, by their endings.")
+
+
+class UploadBegun(Event):
+    """An upload begins, or goes on where it was broken off."""
+
+    type: Literal["upload_begun"] = "upload_begun"
+    upload: str = Field(description="Its name in the requests that follow.")
+    files_received: int = Field(0, description="Files that are there whole; the next part is of the one after them.")
+    received: int = Field(0, description="Bytes of that file that are there.")
+    bytes_received: int = Field(0, description="Bytes in all.")
+
+
+class UploadReceived(Event):
+    """Parts of an upload arrived."""
+
+    type: Literal["upload_received"] = "upload_received"
+    upload: str
+    files_received: int = Field(description="Files that are there whole.")
+    received: int = Field(description="Bytes of the file after them.")
+    bytes_received: int = Field(description="Bytes in all.")
+
+
+class UploadFinished(Event):
+    """An upload is whole, its archives unpacked, and lies in the workspace."""
+
+    type: Literal["upload_finished"] = "upload_finished"
+    upload: str
+    path: str = Field(description="The folder it lies in.")
+    files: int
+    size_bytes: int
+    left_out: list[LeftOut] = Field([], description="The first 50 files that were not kept, and why.")
+    left_out_total: int = 0
+
+
+class UploadCancelled(Event):
+    """An upload was given up, and what was there of it is deleted."""
+
+    type: Literal["upload_cancelled"] = "upload_cancelled"
+    upload: str
 
 
 class ModelAnswer(Stored):

@@ -163,6 +163,13 @@ class ListImages(LightJob):
     limit: int = Field(24, le=60)
 
 
+class MakeSampleData(LightJob):
+    """Write the sample images to a folder of the workspace."""
+
+    kind: Literal["make_sample_data"] = "make_sample_data"
+    path: str
+
+
 class VerifyExport(LightJob):
     """Ask an exported model again what it was asked at its export."""
 
@@ -284,6 +291,7 @@ AnyJob = Annotated[
     | ListImages
     | PreviewImage
     | Explain
+    | MakeSampleData
     | VerifyExport
     | AskExports
     | AskCheckpoints

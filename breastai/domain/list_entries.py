@@ -147,3 +147,30 @@ class ComparisonEntry(Stored):
     second: str | None = None
     n: int
     patients: int | None = None
+
+
+class FolderEntry(Stored):
+    """What lies in a folder that is looked through: a folder, or a file."""
+
+    name: str
+    path: str = Field(description="As a request names it.")
+    kind: Literal["folder", "image", "table", "archive", "store", "other"]
+    size_bytes: int | None = Field(None, description="Of a file.")
+    images: int = Field(0, description="Images in a folder and below, by their endings; of no ending, none.")
+    more: bool = Field(False, description="The folder is too large to be counted in passing: there are more.")
+    link: str | None = Field(None, description="Where it leads, if it is a link.")
+    problem: Text | None = Field(None, description="Why it can't be opened.")
+
+
+class FolderStep(Stored):
+    """A folder on the way down to the one looked at."""
+
+    name: str
+    path: str
+
+
+class LeftOut(Stored):
+    """A file of an upload that was not kept."""
+
+    file: str
+    reason: Text

@@ -36,6 +36,7 @@ from breastai.domain.events import (
     ExportDeleted,
     ExportsList,
     ExportVerified,
+    FolderShown,
     History,
     ImageAdded,
     ImagePreview,
@@ -63,6 +64,10 @@ from breastai.domain.events import (
     SystemDiagnostics,
     TrainingStarted,
     TrainingStopped,
+    UploadBegun,
+    UploadCancelled,
+    UploadFinished,
+    UploadReceived,
 )
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
@@ -146,6 +151,12 @@ class StartTraining(Queueable, Request, answered_by=(TrainingStarted,)):
     config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
     preset: str | None = Field(None, description="Preset laid under `config`: quick, balanced or full.")
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
+
+
+class TrySample(Request, answered_by=(TrainingStarted,)):
+    """Make sample images in the workspace and train on them by the quick preset: a first run without images of one's own."""
+
+    type: Literal["try_sample"] = "try_sample"
 
 
 class StopTraining(
@@ -695,6 +706,67 @@ class AskImages(Request, answered_by=(ImagesAnswered,)):
     )
     heat_maps: bool = Field(False, description="Draw where checkpoints found what speaks for their answer.")
     keep: bool = Field(False, description="Keep copies of the images in the workspace; else they are removed.")
+
+
+class BrowseFolder(Request, looks_only=True, answered_by=(FolderShown,)):
+    """What lies in a folder of the workspace, or of another that the server may read images from."""
+
+    type: Literal["browse_folder"] = "browse_folder"
+    path: str | None = Field(
+        None, min_length=1, max_length=1000, description="The folder; null: those that may be looked through."
+    )
+
+
+UploadId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")]
+MOST_PARTS = 500
+
+
+class BeginUpload(Request, answered_by=(UploadBegun,)):
+    """Begin to hand over files that are to stay in the workspace, or go on with an upload of the same fingerprint."""
+
+    type: Literal["begin_upload"] = "begin_upload"
+    name: str = Field(min_length=1, max_length=300, description="What its folder is to be called.")
+    files: int = Field(ge=1, description="How many files will come.")
+    size_bytes: int = Field(ge=0, description="Their bytes in all.")
+    fingerprint: str = Field(
+        min_length=1,
+        max_length=200,
+        description="The same for the same files in the same order: a broken upload goes on by it.",
+    )
+
+
+class UploadPart(BaseModel):
+    """Some bytes of a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(min_length=1, max_length=1000, description="Of the file in the upload, with forward slashes.")
+    size: int = Field(ge=0, description="The bytes of the file in all.")
+    start: int = Field(0, ge=0, description="How many bytes of it come before this part.")
+    part: str = Field(max_length=_MOST_PART_CHARACTERS, description="The bytes of this part, in base64.")
+    crc32: int = Field(ge=0, lt=2**32, description="Their CRC-32.")
+
+
+class AddUploadParts(Request, looks_only=True, answered_by=(UploadReceived,)):
+    """Hand over parts of an upload's files, in order: of a large file a part, of small files many at once."""
+
+    type: Literal["add_upload_parts"] = "add_upload_parts"
+    upload: UploadId
+    parts: list[UploadPart] = Field(min_length=1, max_length=MOST_PARTS)
+
+
+class FinishUpload(Request, answered_by=(UploadFinished,)):
+    """Unpack the archives of an upload whose files are all there, and give it its place in the workspace."""
+
+    type: Literal["finish_upload"] = "finish_upload"
+    upload: UploadId
+
+
+class CancelUpload(Request, answered_by=(UploadCancelled,)):
+    """Give up an upload and delete what is there of it."""
+
+    type: Literal["cancel_upload"] = "cancel_upload"
+    upload: UploadId
 
 
 class ShowErrors(Request, looks_only=True, answered_by=(ErrorsShown,)):

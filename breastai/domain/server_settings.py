@@ -14,6 +14,9 @@ class ServerSettings(Settings):
     rest_port: int | None = Field(None, ge=0, le=65535)
     data_roots: list[str] = Field([])
     clusters: list[str] = Field(["local"])
+    upload_gb: float = Field(50, ge=0.001, le=100_000)
+    upload_files: int = Field(300_000, ge=1, le=10_000_000)
+    upload_keep_free_gb: float = Field(2, ge=0, le=100_000)
     require_token: bool = False
     tls_certificate: str | None = None
     tls_key: str | None = None

@@ -148,9 +148,11 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             ),
             Supervisor(options.worker_command, options.deadlines),
             protection.token_required,
+            options.settings,
         )
         stack.callback(services.hub.close)
         await asyncio.to_thread(services.handed.clear_abandoned)
+        await asyncio.to_thread(services.dataset_uploads.clear_abandoned)
         stack.push_async_callback(asyncio.to_thread, services.handed.close)
         access = Access(
             allowed_hosts(options.host),

@@ -8,10 +8,12 @@ from breastai.domain.config import Config, overlay, parse_config, read_config_fi
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Event
 from breastai.domain.faults import describe_mismatch
+from breastai.domain.server_settings import ServerSettings
 from breastai.domain.text import Text
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.connections.broadcast import Broadcaster
 from breastai.server.connections.fair_queue import FairQueue
+from breastai.server.jobs.dataset_uploads import DatasetUploads
 from breastai.server.jobs.job_queue import JobQueue
 from breastai.server.jobs.job_runner import JobRunner, status
 from breastai.server.jobs.preview_worker import PreviewWorker
@@ -61,13 +63,19 @@ class Services:
     light: PreviewWorker
     archivist: PreviewWorker
     handed: Uploads
+    dataset_uploads: DatasetUploads
     token_required: bool = False
     turns: FairQueue = field(default_factory=FairQueue)
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
     def build(
-        cls, workspace: Workspace, data_roots: DataRoots, supervisor: Supervisor, token_required: bool = False
+        cls,
+        workspace: Workspace,
+        data_roots: DataRoots,
+        supervisor: Supervisor,
+        token_required: bool = False,
+        settings: ServerSettings | None = None,
     ) -> "Services":
         """Put the parts together."""
         sessions = Sessions()
@@ -94,6 +102,7 @@ class Services:
             light,
             archivist,
             Uploads(workspace),
+            DatasetUploads(workspace, settings or ServerSettings()),
             token_required,
         )
 

@@ -18,7 +18,7 @@ from breastai.storage.remote_mirror import DATASETS, as_written, local_place
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Names Windows keeps for devices, whatever their ending.
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
+RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Workspace:
 
 def safe_name(name: str) -> str:
     """Return `name`; raise NameInvalid unless it can only be the name of a file in one folder, on every system."""
-    if not _NAME.fullmatch(name) or name.endswith(".") or name.split(".")[0].lower() in _RESERVED:
+    if not _NAME.fullmatch(name) or name.endswith(".") or name.split(".")[0].lower() in RESERVED_NAMES:
         raise NameInvalid(name[:100], "letters, digits, '.', '_' and '-', at most 100")
     return name
 

@@ -55,6 +55,7 @@
     const tuning = BreastAI.views.tuning.create(context);
     views = [
       BreastAI.views.header.create(context),
+      BreastAI.views.firstSteps.create(context),
       BreastAI.views.start.create(context),
       BreastAI.views.interrupted.create(context),
       BreastAI.views.run.create(context),

@@ -162,14 +162,15 @@
      * Send a request; the promise holds its answer, or fails when the answer is an error.
      * @param {string} type
      * @param {Record<string, unknown>} [fields]
+     * @param {{ quiet?: boolean }} [how] quiet: of an error no notice is made
      * @returns {Promise<any>}
      */
-    function request(type, fields = {}) {
+    function request(type, fields = {}, { quiet = false } = {}) {
       if (socket === null || socket.readyState !== WebSocket.OPEN) return Promise.reject(new Error("not connected"));
       requests += 1;
       const id = `${prefix}-${requests}`;
       const answer = new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
-      store.dispatch({ type: "@sent", request: type, request_id: id });
+      store.dispatch({ type: "@sent", request: type, request_id: id, quiet });
       socket.send(JSON.stringify({ type, ...fields, request_id: id }));
       return answer;
     }

@@ -55,6 +55,7 @@
       problems: [],
       pongMs: null,
       pending: {},
+      quiet: [],
       log: [],
       notices: [],
       noticeCount: 0,
@@ -475,6 +476,9 @@
       line: (event) => ({ level: "success", key: "event.export_verified", params: { path: event.path, references: event.references } }),
       notice: true,
     },
+    upload_finished: {
+      line: (event) => ({ level: event.left_out_total > 0 ? "warning" : "success", key: "event.upload_finished", params: { folder: event.path, files: event.files, left_out: event.left_out_total } }),
+    },
     data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
     images_list: { state: (state, event) => ({ ...state, images: event }) },
     image_preview: { state: (state, event) => ({ ...state, preview: event }) },
@@ -655,7 +659,7 @@
     }),
     "@sent": (state, action) => {
       const pending = { ...state.pending, [action.request_id]: action.request };
-      const next = { ...state, pending };
+      const next = { ...state, pending, quiet: action.quiet ? [...state.quiet, action.request_id] : state.quiet };
       return action.request === "stop_training" && state.session.state !== "idle" ? sessionState(next, "stopping") : next;
     },
     "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
@@ -675,7 +679,7 @@
   function answered(state, event) {
     if (event.request_id === undefined || !Object.hasOwn(state.pending, event.request_id)) return state;
     const { [event.request_id]: _, ...pending } = state.pending;
-    return { ...state, pending };
+    return { ...state, pending, quiet: state.quiet.filter((id) => id !== event.request_id) };
   }
 
   /**
@@ -700,7 +704,8 @@
       const question = state.asked?.question;
       const isEndOfAsking = Boolean(question) && event.type === "training_stopped" && event.reason === "error";
       const isAsked = isEndOfAsking || (content.code !== undefined && content.code === question?.code);
-      if (!late && !isAsked && row.notice) next = withNotice(next, content);
+      const isQuiet = event.request_id !== undefined && state.quiet.includes(String(event.request_id));
+      if (!late && !isAsked && !isQuiet && row.notice) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;
     return row.state === undefined ? next : row.state(next, event);

@@ -149,6 +149,8 @@ declare global {
     pongMs: number | null;
     /** Requests without an answer yet: id -> type. */
     pending: Record<string, string>;
+    /** Those of them of whose errors no notice is made: what the page asked by itself. */
+    quiet: string[];
     log: LogLine[];
     notices: Notice[];
     noticeCount: number;
@@ -163,7 +165,7 @@ declare global {
   interface Connection {
     connect(url: string): void;
     disconnect(): void;
-    request(type: string, fields?: Record<string, unknown>): Promise<any>;
+    request(type: string, fields?: Record<string, unknown>, how?: { quiet?: boolean }): Promise<any>;
     retryNow(): void;
   }
 
@@ -297,6 +299,34 @@ declare global {
     /** Every setting as the form has it, and a setting put into the form; set by the form. */
     values?: () => Record<string, unknown>;
     adopt?: (path: string, value: unknown) => void;
+    /** Puts a folder of images, or the name of a data set, into the form; set by the form. */
+    useData?: (data: string) => void;
+    /** Looks at the images that the form names; set by their view. */
+    look?: () => void;
+    /** Has a folder chosen among those the server may read, null for none; set by the first steps. */
+    chooseFolder?: (start: string) => Promise<string | null>;
+    /** Trains on sample images; set by the first steps. */
+    trySample?: () => void;
+  }
+
+  /** A file with its path in what was chosen or dropped. */
+  interface UploadedFile {
+    path: string;
+    file: File;
+  }
+
+  /** What a hand dropped: a folder or a file, as the browser offers it. */
+  type Dropped = FileSystemEntry | FileSystemHandle | File;
+
+  interface ChosenFiles {
+    name: string;
+    files: UploadedFile[];
+  }
+
+  interface UploadProgress {
+    phase: "sending" | "waiting" | "unpacking";
+    bytes: number;
+    size: number;
   }
 
   /** A part of the page: drawn again when a value of its `slice` is another. */
@@ -374,6 +404,12 @@ declare global {
       addedTo(address: string): string;
     };
     connection: { defaultUrl(location: Location): string; isSocketUrl(url: string): boolean; create(store: Store): Connection };
+    fileParts: {
+      PART: number;
+      crc32(bytes: Uint8Array): number;
+      base64(part: Blob): Promise<string>;
+      checked(part: Blob): Promise<{ part: string; crc32: number }>;
+    };
     catalog: {
       rowsOf(catalog: Wire.Catalog | undefined, table: string): CatalogRow[];
       names(catalog: Wire.Catalog | undefined, table: string): string[];
@@ -485,6 +521,15 @@ declare global {
       };
       summary: { create(): View };
       data: { create(context: Context): View };
+      droppedFiles: {
+        entriesOf(transfer: DataTransfer | null): Promise<Dropped | null>[];
+        walk(dropped: Promise<Dropped | null>[]): Promise<ChosenFiles>;
+        ofField(files: Iterable<File>): ChosenFiles;
+      };
+      folderUpload: { send(context: Context, chosen: ChosenFiles, tell: (progress: UploadProgress) => void, signal: AbortSignal): Promise<Wire.UploadFinished> };
+      folderChooser: { create(context: Context): { ask(start: string): Promise<string | null> } };
+      intake: { create(context: Context, host: HTMLElement, chosen: (path: string) => void): void };
+      firstSteps: { create(context: Context): View };
       dataDescription: {
         described(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): (Node | null)[];
         skippedOf(found: Wire.DataDescribed): HTMLElement;

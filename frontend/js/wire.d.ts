@@ -358,6 +358,59 @@ declare namespace Wire {
     received: number;
   }
 
+  /** The sample images are written. */
+  interface SampleDataMade extends Event {
+    type: "sample_data_made";
+    path: string;
+    images: number;
+    patients: number;
+  }
+
+  /** What lies in a folder that the server may read images from, folders first. */
+  interface FolderShown extends Event {
+    type: "folder_shown";
+    path: string | null;
+    steps: FolderStep[];
+    entries: FolderEntry[];
+    total: number;
+    images: number;
+  }
+
+  /** An upload begins, or goes on where it was broken off. */
+  interface UploadBegun extends Event {
+    type: "upload_begun";
+    upload: string;
+    files_received: number;
+    received: number;
+    bytes_received: number;
+  }
+
+  /** Parts of an upload arrived. */
+  interface UploadReceived extends Event {
+    type: "upload_received";
+    upload: string;
+    files_received: number;
+    received: number;
+    bytes_received: number;
+  }
+
+  /** An upload is whole, its archives unpacked, and lies in the workspace. */
+  interface UploadFinished extends Event {
+    type: "upload_finished";
+    upload: string;
+    path: string;
+    files: number;
+    size_bytes: number;
+    left_out: LeftOut[];
+    left_out_total: number;
+  }
+
+  /** An upload was given up, and what was there of it is deleted. */
+  interface UploadCancelled extends Event {
+    type: "upload_cancelled";
+    upload: string;
+  }
+
   /** What the models say of an image handed over; without a picture it could not be read, as each answer tells. */
   interface ImageAnswer extends Event {
     type: "image_answer";
@@ -942,6 +995,24 @@ declare namespace Wire {
     params: Record<string, any>;
   }
 
+  /** What lies in a folder that is looked through: a folder, or a file. */
+  interface FolderEntry {
+    name: string;
+    path: string;
+    kind: "folder" | "image" | "table" | "archive" | "store" | "other";
+    size_bytes: number | null;
+    images: number;
+    more: boolean;
+    link: string | null;
+    problem: Text | null;
+  }
+
+  /** A folder on the way down to the one looked at. */
+  interface FolderStep {
+    name: string;
+    path: string;
+  }
+
   /** A setting that a restored configuration asks for and that stays as its owner has it: JSON of both, "" for none. */
   interface HeldBack {
     file: string;
@@ -1005,6 +1076,12 @@ declare namespace Wire {
     config: Record<string, any>;
     code: string;
     params: Record<string, any>;
+  }
+
+  /** A file of an upload that was not kept. */
+  interface LeftOut {
+    file: string;
+    reason: Text;
   }
 
   /** What labelled cases of a site would change: drawn by patient, used to fit, and kept out of all figures here. */
@@ -1486,6 +1563,12 @@ declare namespace Wire {
     heat_map: HeatMap;
     explanations_complete: ExplanationsComplete;
     image_added: ImageAdded;
+    sample_data_made: SampleDataMade;
+    folder_shown: FolderShown;
+    upload_begun: UploadBegun;
+    upload_received: UploadReceived;
+    upload_finished: UploadFinished;
+    upload_cancelled: UploadCancelled;
     image_answer: ImageAnswer;
     images_answered: ImagesAnswered;
     errors_shown: ErrorsShown;

@@ -11,15 +11,11 @@ from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.masks import masks_among
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import split_of
+from breastai.domain.file_names import is_system_name as is_system_name
 from breastai.domain.text import Text
 from breastai.storage.link_roots import link_roots
 from breastai.storage.remote_mirror import mirror_root, not_copied
 
-# Written by operating systems, archivers and network drives; names starting with a dot are ignored as well.
-_SYSTEM_NAMES = frozenset(
-    {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information", "lost+found", "@eadir"}
-    | {"dicomdir"}  # the list of contents of a hospital's disc
-)
 # How many files of a folder were seen, as far as it was read.
 FilesSeen = Callable[[int], None]
 _TOLD_EACH = 1000
@@ -156,11 +152,6 @@ def is_link(entry: os.DirEntry[str]) -> bool:
     # A junction is Windows' other link to a folder; Python can tell from 3.12 on.
     is_junction = getattr(entry, "is_junction", None)
     return entry.is_symlink() or (is_junction is not None and bool(is_junction()))
-
-
-def is_system_name(name: str) -> bool:
-    """Return whether a file or folder is none of a user's: it is ignored without a word."""
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def is_unicode(name: str) -> bool:

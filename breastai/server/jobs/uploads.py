@@ -1,7 +1,5 @@
 """Images that clients hand over to ask about: kept in a temporary place until they are answered, bounded in size and number."""
 
-import base64
-import binascii
 import contextlib
 import os
 import shutil
@@ -19,6 +17,7 @@ from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import HandedImage
 from breastai.domain.requests import MOST_IMAGES_ASKED, AddImage
 from breastai.domain.text import Text
+from breastai.server.jobs.dataset_uploads import decode_part
 from breastai.storage.workspace import Workspace
 
 FOLDER = ".handed"
@@ -49,12 +48,7 @@ class Uploads:
 
     def add(self, owner: Hashable, part: AddImage) -> int:
         """Write a part of an image down; return how many bytes are there. Raises RequestInvalid or TooMuchHanded."""
-        try:
-            content = base64.b64decode(part.part, validate=True)
-        except (binascii.Error, ValueError):
-            raise RequestInvalid(
-                [describe_mismatch("part", Text("expected.base64"), Text("came.something_else"))]
-            ) from None
+        content = decode_part(part.part)
         with self._lock:
             image = self._begun(owner, part) if part.start == 0 else self._images.get(owner, {}).get(part.image)
             if image is None or part.start != image.received or part.size != image.size:

@@ -25,6 +25,7 @@ from breastai.server.requests import (  # noqa: F401 - they register their handl
     data_requests,
     document_requests,
     export_requests,
+    folder_requests,
     job_requests,
     prediction_requests,
     queue_requests,

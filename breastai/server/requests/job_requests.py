@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from breastai.client import error_from_event
 from breastai.domain import jobs
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.events import Event
+from breastai.domain.events import Error, Event
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import (
     AnyJob,
@@ -22,6 +23,7 @@ from breastai.domain.jobs import (
     Explain,
     Export,
     Job,
+    MakeSampleData,
     Predict,
     Report,
     Resume,
@@ -48,6 +50,7 @@ from breastai.domain.requests import (
     StartTraining,
     StartTuning,
     StopTraining,
+    TrySample,
 )
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
@@ -59,6 +62,8 @@ from breastai.storage import checkpoints
 from breastai.storage.interrupted_runs import resumable_run
 from breastai.storage.run_config import read_run_config, recorded_configs
 
+# Where sample images lie, and how their names tell the patient.
+SAMPLE_FOLDER, SAMPLE_PATIENTS = "datasets/sample", "^(P[0-9]+)_"
 AJob = TypeVar("AJob", bound=Job)
 QueueableRequest = (
     StartTraining
@@ -113,6 +118,24 @@ async def start_training(services: Services, client: Client, request: StartTrain
 
     session = services.sessions.get(request.session_id)
     return await begin(services, client, request, session, "train", job)
+
+
+@handles(TrySample)
+async def try_sample(services: Services, client: Client, request: TrySample) -> None:
+    async def prepared() -> Job:
+        made = await services.light.ask(make_job(services, request, MakeSampleData, path=SAMPLE_FOLDER))
+        if isinstance(made, Error):
+            raise error_from_event(made)
+        return await asyncio.to_thread(job)
+
+    def job() -> Job:
+        values = {"data_path": SAMPLE_FOLDER, "evaluation": {"patient_id": SAMPLE_PATIENTS}}
+        asked = StartTraining(config=values, preset="quick", session_id=request.session_id)
+        run_id = services.workspace.new_run_id()
+        return make_job(services, asked, Train, run_id=run_id, config=training_config(services, asked))
+
+    session = services.sessions.get(request.session_id)
+    services.runner.start(session, "train", prepared, (client, request.request_id), request.answered_by)
 
 
 def resume_job(services: Services, name: str, session_id: str, epochs: int | None = None) -> Resume:

@@ -80,6 +80,8 @@
   function create(context) {
     const { connection, store } = context;
     const folder = /** @type {HTMLInputElement} */ (byId("audit-path"));
+    /** The audit whose folder the field shows. @type {unknown} */
+    let shownFor = null;
     byId("audit-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const data = folder.value.trim();
@@ -110,7 +112,12 @@
       /** @param {State} state */
       render(state) {
         const { audit, asked } = state;
-        if (folder.value === "" && document.activeElement !== folder) folder.value = BreastAI.settings.dataFolder(state.welcome?.config);
+        // What is shown below is of this folder.
+        if (audit !== null && audit !== shownFor) {
+          shownFor = audit;
+          folder.value = audit.data;
+        }
+        if (folder.value === "" && document.activeElement !== folder) folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
         fill(byId("audit-question"), asked !== null ? question(asked, audit?.groups_total ?? 0) : null);
         fill(byId("audit-body"), ...(audit === null ? [make("p", { class: "empty", text: t("audit.none") })] : bodyOf(audit)));
         const groups = audit?.groups ?? [];

@@ -35,9 +35,10 @@
       return connection.request("list_images", fields).catch(() => {});
     }
 
-    function look() {
+    /** @param {boolean} [unasked] whether the page looks by itself: a folder that is not there is no fault then */
+    function look(unasked = false) {
       looked = true;
-      connection.request("describe_data", order()).then(() => {
+      connection.request("describe_data", order(), { quiet: unasked }).then(() => {
         label.value = "";
         list(0);
         preview.look(split.value, null);
@@ -50,6 +51,12 @@
       context.adopt?.(path, value);
       look();
     }
+
+    context.look = () => {
+      touched = false;
+      folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
+      look();
+    };
 
     folder.addEventListener("input", () => {
       touched = true;
@@ -116,7 +123,7 @@
         if (!touched && document.activeElement !== folder) folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
         // Looked at when first visited on a connection; later by the button.
         if (state.connection.phase !== "connected") looked = false;
-        else if (!looked && !byId("view-data").hidden && state.welcome !== null) look();
+        else if (!looked && !byId("view-data").hidden && state.welcome !== null) look(true);
         const found = state.described;
         fill(byId("data-described"), ...(found === null ? [make("p", { class: "empty", text: t("data.none") })] : described(found, answer)));
         byId("skipped-card").hidden = found === null;

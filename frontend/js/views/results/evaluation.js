@@ -90,6 +90,17 @@
     /** @type {unknown} */
     let drawnFor = null;
 
+    /** The model whose run's images the field names. @type {string | null} */
+    let filledFor = null;
+
+    /** Name the images of the run that a model is of, whenever another model is the current one. @param {State} state @param {string} current */
+    function fillIn(state, current) {
+      const run = state.runs?.runs.find(({ run_id }) => run_id === current.split("/")[0]);
+      if (filledFor === current || run?.data == null) return;
+      filledFor = current;
+      folder.value = BreastAI.settings.dataFolder({ data: { train_dir: run.data } }) || run.data;
+    }
+
     byId("evaluate-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const data = folder.value.trim();
@@ -142,7 +153,7 @@
       render(state) {
         const found = state.evaluation;
         const current = state.session.currentModel;
-        if (folder.value === "" && document.activeElement !== folder) folder.value = BreastAI.settings.dataFolder(state.welcome?.config);
+        if (current !== null) fillIn(state, current);
         fill(byId("evaluate-model"), current === null ? t("checkpoints.no_current") : make("span", {}, t("checkpoints.current_is"), " ", name(current)));
         const button = /** @type {HTMLElement} */ (byId("evaluate-form").querySelector("[data-action=evaluate_model]"));
         button.dataset.blocked = current === null ? "reason.no_model" : "";
@@ -161,7 +172,7 @@
         for (const card of drawn) card.restyle();
       },
       /** @param {State} state */
-      slice: (state) => [state.evaluation, state.session.currentModel, state.session.state, state.welcome, state.pending],
+      slice: (state) => [state.evaluation, state.session.currentModel, state.session.state, state.welcome, state.runs, state.pending],
     };
   }
 

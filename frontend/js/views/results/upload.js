@@ -2,18 +2,7 @@
 (function () {
   "use strict";
 
-  /** Bytes of a part: in base64 well below what a message may have. Divisible by 3. */
-  const PART = 393216;
-
-  /** @param {Blob} part @returns {Promise<string>} */
-  function base64(part) {
-    return new Promise((resolve, reject) => {
-      const reader = new FileReader();
-      reader.addEventListener("load", () => resolve(String(reader.result).split(",", 2)[1] ?? ""));
-      reader.addEventListener("error", () => reject(new Error("unreadable")));
-      reader.readAsDataURL(part);
-    });
-  }
+  const { PART, base64 } = BreastAI.fileParts;
 
   /** Give the server an image, part by part. @param {Connection} connection @param {File} file @param {string} image @param {(share: number) => void} progress */
   async function handOver(connection, file, image, progress) {

@@ -21,7 +21,7 @@
     /** @type {Wire.ConnectionEstablished | null} */
     let drawnFor = null;
     let folderTouched = false;
-    /** @type {(Wire.Text | string)[]} what the server says of the form as it is */
+    /** @type {(Wire.Text | string)[]} what the server says of it */
     let checked = [];
     /** @type {unknown} the configuration taken over last */
     let taken = null;
@@ -137,6 +137,11 @@
       describe();
     }
 
+    context.useData = (path) => {
+      folder.value = path;
+      folderTouched = true;
+      refresh();
+    };
     context.order = order;
     context.ask = leaks.ask;
     context.values = values.effective;

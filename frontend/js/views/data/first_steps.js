@@ -1,0 +1,39 @@
+/* The ways in, before there is a run and at the top of the images' view. */
+(function () {
+  "use strict";
+
+  const { byId } = BreastAI.elements;
+
+  /** @param {Context} context */
+  function create(context) {
+    const chooser = BreastAI.views.folderChooser.create(context);
+    context.chooseFolder = chooser.ask;
+    context.trySample = () => {
+      location.hash = "#training";
+      context.connection.request("try_sample").catch(() => {});
+    };
+
+    /** Images have come: say what they are. @param {string} path */
+    function chosen(path) {
+      context.useData?.(path);
+      location.hash = "#data";
+      context.look?.();
+    }
+
+    for (const host of ["first-steps-body", "intake-body"]) BreastAI.views.intake.create(context, byId(host), chosen);
+
+    return {
+      /** @param {State} state */
+      render(state) {
+        const isNew = state.runs !== null && state.runs.total === 0 && state.runs.search === "" && state.run === null && state.session.state === "idle";
+        byId("first-steps").hidden = !isNew;
+        BreastAI.actions.markAll(byId("first-steps"), state);
+        BreastAI.actions.markAll(byId("intake-card"), state);
+      },
+      /** @param {State} state */
+      slice: (state) => [state.runs, state.run === null, state.session.state, state.connection.phase, state.pending],
+    };
+  }
+
+  BreastAI.views.firstSteps = { create };
+})();

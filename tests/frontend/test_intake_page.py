@@ -1,0 +1,173 @@
+"""Ways in: from an empty workspace to a running training, by sample images, by dropping, by choosing; in a browser."""
+
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.server.app import Options
+from breastai.server.jobs.dataset_uploads import IN_PROGRESS
+from breastai.storage.workspace import Workspace
+
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+SCRIPTED = [sys.executable, str(Path(__file__).with_name("scripted_worker.py"))]
+WAYS = [("file", "fr"), ("http", "en")]
+WITHIN_MS = 60_000
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.open(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a user's own, elsewhere on this computer."""
+    root = tmp_path_factory.mktemp("own") / "Mes échographies"
+    write_sample_data(root, per_class=8, seed=3, image_size=64)
+    return root
+
+
+@pytest.fixture
+def open_new(browser: Browser, serving: Any, workspace: Workspace) -> Iterator[Callable[..., Any]]:
+    """Open the page on an empty workspace; its trainings play a script, all else is real."""
+    contexts = []
+    faults: list[str] = []
+    with serving(Options(workspace=workspace, port=0, worker_command=SCRIPTED)) as server:
+
+        def opened(how: str, language: str, **options: Any) -> Page:
+            context = browser.new_context(**{"locale": language, "reduced_motion": "reduce", **options})
+            contexts.append(context)
+            page = context.new_page()
+            page.set_default_timeout(WITHIN_MS)
+            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.add_init_script(f"localStorage.setItem('breastai.address', 'ws://localhost:{server.port}')")
+            page.goto(f"http://localhost:{server.port}/" if how == "http" else (FRONTEND / "index.html").as_uri())
+            page.wait_for_selector("#connection-state.phase-connected")
+            page.cut = server.cut_connections
+            return page
+
+        yield opened
+        for context in contexts:
+            context.close()
+    assert [fault for fault in faults if "WebSocket" not in fault] == []
+
+
+def violations(page: Page) -> list[str]:
+    if page.url.startswith("file:"):  # the tool asks for the style sheet, as no file page may
+        return []
+    return [f"{found['id']}: {found['nodes'][0]['html'][:200]}" for found in Axe().run(page).response["violations"]]
+
+
+def drop(page: Page, place: str, *paths: Path) -> None:
+    """Drop files and folders of this computer on a place of the page, as a hand does."""
+    box = page.locator(place).bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 8}
+        session.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_one_click_trains_on_sample_images(open_new: Callable[..., Page], workspace: Workspace, how: str, language: str) -> None:
+    page = open_new(how, language)
+    expect(page.locator("#first-steps")).to_be_visible()
+    assert violations(page) == []
+    page.locator('#first-steps [data-action="try_sample"]').click()
+    expect(page.locator("#run-state")).to_have_class("pill run-running", timeout=WITHIN_MS)
+    expect(page.locator("#first-steps")).to_be_hidden()
+    assert len(list((workspace.root / "datasets" / "sample").rglob("*.png"))) == 120
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_a_dropped_folder_comes_to_the_workspace_as_it_is(
+    open_new: Callable[..., Page], workspace: Workspace, own: Path, how: str, language: str
+) -> None:
+    page = open_new(how, language)
+    drop(page, "#first-steps .intake-drop", own)
+    page.wait_for_url("**#data")
+    expect(page.locator("#data-described tbody")).to_contain_text("malignant")
+    place = workspace.root / "datasets" / "uploads" / "Mes_echographies"
+    there = {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    assert there == {path.relative_to(own): path.read_bytes() for path in own.rglob("*") if path.is_file()}
+    assert violations(page) == []
+
+
+def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("benign/a.png", b"a")
+        archive.writestr("../../evil.png", b"b")
+    (tmp_path / "evil.zip").write_bytes(content.getvalue())
+    page = open_new("http", "en-GB")
+    drop(page, "#first-steps .intake-drop", tmp_path / "evil.zip")
+    expect(page.locator("#toasts")).to_contain_text("../../evil.png was refused")
+    expect(page.locator("#first-steps .intake-told")).to_contain_text("nothing of it was kept")
+    assert not (workspace.root / "datasets" / "uploads").exists()
+    assert not list(workspace.root.parent.rglob("evil.png"))
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_a_broken_upload_goes_on_by_itself(
+    open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path, how: str, language: str
+) -> None:
+    """The connection is cut while a large file is on its way, several times."""
+    large = tmp_path / "large.tif"
+    large.write_bytes(bytes(range(256)) * 4 * 4096)  # 4 MiB: eleven parts
+    page = open_new(how, language)
+    page.evaluate(
+        """() => {
+          window.parts = 0;
+          const send = WebSocket.prototype.send;
+          WebSocket.prototype.send = function (text) {
+            if (String(text).includes('"add_upload_parts"') && [2, 5].includes(++window.parts)) {
+              send.call(this, text);
+              this.close();
+            } else send.call(this, text);
+          };
+        }"""
+    )
+    page.locator("#first-steps input[multiple]").set_input_files(large)
+    expect(page.locator("#first-steps .intake-told")).to_contain_text("datasets/uploads/large")
+    (found,) = (workspace.root / "datasets" / "uploads").rglob("large.tif")
+    assert found.read_bytes() == large.read_bytes()
+    assert page.evaluate("window.parts") < 16, "what was there is not sent again"
+    assert not list((workspace.root / IN_PROGRESS).iterdir())
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_a_folder_is_chosen_by_the_keyboard(
+    open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path, how: str, language: str
+) -> None:
+    write_sample_data(workspace.root / "pictures" / "deep", per_class=3, seed=1, image_size=32)
+    (workspace.root / "pictures" / "out").symlink_to(tmp_path)
+    page = open_new(how, language)
+    page.locator("#first-steps .intake-way button").nth(1).press("Enter")
+    page.wait_for_selector("#folder-dialog[open]")
+    assert violations(page) == []
+    expect(page.locator("#folder-list button")).to_have_count(1)
+    page.keyboard.press("Enter")  # pictures
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("pictures")
+    expect(page.locator("#folder-list .plain")).to_contain_text("out")
+    page.keyboard.press("Enter")  # deep
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("deep")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Backspace")
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("pictures")
+    page.keyboard.press("Enter")
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("deep")
+    page.locator("#folder-choose").press("Enter")
+    page.wait_for_url("**#data")
+    expect(page.locator("#data-folder")).to_have_value("pictures/deep")
+    expect(page.locator("#data-described tbody")).to_contain_text("malignant")
