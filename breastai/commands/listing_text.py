@@ -10,6 +10,7 @@ from breastai.domain.events import (
     BackupsList,
     BackupVerified,
     BenchMeasured,
+    DoubtsFound,
     Event,
     InterruptedRuns,
     StudyPlanned,
@@ -96,6 +97,29 @@ def _plan(event: StudyPlanned) -> list[str]:
     return [*lines, say("cli.plan.kept", name=plan.plan_id)]
 
 
+def _doubts(event: DoubtsFound) -> list[str]:
+    found = event.found
+    head = say("cli.doubts.head", data=found.data, likely=found.likely, images=found.images, twins=found.twins)
+    lines = [
+        say(
+            "cli.doubts.line",
+            file=each.file,
+            label=each.label,
+            given=decimals(each.given_to_label, 2),
+            suggested=each.suggested,
+            other=decimals(each.given_to_suggested, 2),
+        )
+        + (f" {say('cli.doubts.twin', file=each.twin, label=each.twin_label)}" if each.twin else "")
+        for each in found.doubts[:20]
+    ]
+    return [
+        head,
+        *lines,
+        *(say("cli.note", text=note) for note in found.notes),
+        say("cli.doubts.table", file=event.table),
+    ]
+
+
 LINES: dict[type[Event], Callable[[Any], list[str]]] = {
     BackupsList: _backups,
     BackupVerified: _verified,
@@ -103,4 +127,5 @@ LINES: dict[type[Event], Callable[[Any], list[str]]] = {
     InterruptedRuns: _interrupted,
     BenchMeasured: _bench,
     StudyPlanned: _plan,
+    DoubtsFound: _doubts,
 }

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from breastai.domain.class_match import ClassMatch
 from breastai.domain.comparison_record import ComparisonRecord, DecisionComparison, NonInferiority
+from breastai.domain.label_doubts_record import LabelDoubts
 from breastai.domain.list_entries import (
     ComparisonEntry,
     DataQuestion,
@@ -481,6 +482,14 @@ class ReadersCompared(Event, ends_job=True):
 
     type: Literal["readers_compared"] = "readers_compared"
     study: ReaderStudyRecord
+
+
+class DoubtsFound(Event, ends_job=True):
+    """The images of a folder whose labels are most in doubt, with pictures; `table` has all of them."""
+
+    type: Literal["doubts_found"] = "doubts_found"
+    found: LabelDoubts
+    table: str
 
 
 class StudyPlanned(Event, ends_job=True):

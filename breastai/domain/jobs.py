@@ -226,6 +226,17 @@ class AskCheckpoints(Job):
     keep: str | None = None
 
 
+class FindDoubts(Job):
+    """Rank the labels of a folder by how doubtful they are, of its training part unless `split` says otherwise."""
+
+    image_fields = ("data",)
+
+    kind: Literal["find_doubts"] = "find_doubts"
+    data: str
+    split: Literal["train", "val", "test"] | None = None
+    config: StoredConfig
+
+
 class PlanStudy(LightJob):
     """Say how many patients a study needs."""
 
@@ -296,6 +307,7 @@ AnyJob = Annotated[
     | AskExports
     | AskCheckpoints
     | ShowErrors
+    | FindDoubts
     | PlanStudy
     | CreateBackup
     | VerifyBackup

@@ -28,6 +28,7 @@ from breastai.domain.events import (
     Document,
     DocumentKind,
     DocumentsList,
+    DoubtsFound,
     ErrorsShown,
     Evaluation,
     Event,
@@ -505,6 +506,14 @@ class CompareReaders(Queueable, Request, answered_by=(ReadersCompared,)):
     model_threshold: float | None = Field(None, ge=0, le=1, description="From which probability the model's is a call.")
     call_from: float | None = Field(None, description="From which score a reading is a call, where none is written.")
     covariance: CovarianceMethod = "delong"
+
+
+class FindDoubts(Queueable, Configured, Request, answered_by=(DoubtsFound,)):
+    """Rank the labels of a folder by how doubtful they are, of its training part unless `split` says otherwise."""
+
+    type: Literal["find_doubts"] = "find_doubts"
+    data: str = Field(min_length=1, max_length=1000)
+    split: Literal["train", "val", "test"] | None = None
 
 
 class PlanStudy(Request, answered_by=(StudyPlanned,)):

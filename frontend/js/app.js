@@ -78,6 +78,7 @@
       BreastAI.views.sites.create(context),
       BreastAI.views.readers.create(context),
       BreastAI.views.plan.create(context),
+      BreastAI.views.doubts.create(context),
       BreastAI.views.comparisons.create(context),
       BreastAI.views.predict.create(context),
       BreastAI.views.answers.create(),

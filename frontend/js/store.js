@@ -27,6 +27,7 @@
       comparison: null,
       readers: null,
       plan: null,
+      doubts: null,
       comparisons: null,
       audit: null,
       asked: null,
@@ -401,6 +402,11 @@
     readers_compared: {
       state: (state, event) => jobEnded({ ...state, readers: event.study }),
       line: (event) => ({ level: "success", key: "event.readers_compared", params: { readers: event.study.readers.length, n: event.study.cases, table: event.study.table } }),
+      notice: true,
+    },
+    doubts_found: {
+      state: (state, event) => jobEnded({ ...state, doubts: event }),
+      line: (event) => ({ level: "success", key: "event.doubts_found", params: { data: event.found.data, likely: event.found.likely, n: event.found.images } }),
       notice: true,
     },
     study_planned: {

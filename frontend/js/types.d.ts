@@ -110,6 +110,8 @@ declare global {
     comparison: Wire.Comparison | Wire.ComparisonRecord | null;
     /** A study of readers, the latest or one shown again. */
     readers: Wire.ReaderStudyRecord | null;
+    /** The labels in doubt that were looked for last. */
+    doubts: Wire.DoubtsFound | null;
     /** The study planned last on this page. */
     plan: Wire.StudyPlan | null;
     /** The comparisons kept, of models and of readers; null when not asked for. */
@@ -576,6 +578,7 @@ declare global {
       readers: { create(context: Context): View };
       comparisons: { create(context: Context): View };
       plan: { create(context: Context): View };
+      doubts: { create(context: Context): View };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };

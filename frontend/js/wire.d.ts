@@ -280,6 +280,13 @@ declare namespace Wire {
     study: ReaderStudyRecord;
   }
 
+  /** The images of a folder whose labels are most in doubt, with pictures; `table` has all of them. */
+  interface DoubtsFound extends Event {
+    type: "doubts_found";
+    found: LabelDoubts;
+    table: string;
+  }
+
   /** How many patients a study needs, by each criterion. */
   interface StudyPlanned extends Event {
     type: "study_planned";
@@ -1070,6 +1077,42 @@ declare namespace Wire {
     called: number;
   }
 
+  /** An image whose label a model that never saw it, or an image like it, contradicts; the most doubtful first. */
+  interface LabelDoubt {
+    file: string;
+    label: string;
+    suggested: string;
+    given_to_label: number;
+    given_to_suggested: number;
+    doubt: number;
+    likely: boolean;
+    twin: string | null;
+    twin_label: string | null;
+    picture: string | null;
+    twin_picture: string | null;
+    decision: "undecided" | "keep" | "leave_out" | "relabel";
+    note: string;
+  }
+
+  /** All images of a folder by how doubtful their labels are. `part`: that of the folder they are of. */
+  interface LabelDoubts {
+    format: number;
+    notice: string;
+    created: string;
+    breastai: string;
+    doubts_id: string;
+    data: string;
+    part: string | null;
+    method: "probe" | "crossval";
+    images: number;
+    class_names: string[];
+    log_loss: number | null;
+    likely: number;
+    twins: number;
+    doubts: LabelDoubt[];
+    notes: (Text | string)[];
+  }
+
   /** What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error. */
   interface LeakQuestion {
     job: "train" | "crossval" | "tune" | "train_seeds";
@@ -1555,6 +1598,7 @@ declare namespace Wire {
     report_created: ReportCreated;
     comparison: Comparison;
     readers_compared: ReadersCompared;
+    doubts_found: DoubtsFound;
     study_planned: StudyPlanned;
     comparison_shown: ComparisonShown;
     comparisons_list: ComparisonsList;

@@ -42,6 +42,7 @@ from breastai.domain.requests import (
     ExplainImages,
     ExportModel,
     ExportOnnx,
+    FindDoubts,
     PredictImages,
     Request,
     ResumeStudy,
@@ -75,6 +76,7 @@ QueueableRequest = (
     | EvaluatePredictions
     | CompareModels
     | CompareReaders
+    | FindDoubts
     | PredictImages
     | ExplainImages
     | CreateReport
@@ -263,6 +265,17 @@ async def compare_readers(services: Services, client: Client, request: CompareRe
         return make_job(services, request, jobs.CompareReaders)
 
     return await begin(services, client, request, session, "compare_readers", job)
+
+
+@handles(FindDoubts)
+async def find_doubts(services: Services, client: Client, request: FindDoubts) -> Event | None:
+    session = services.sessions.get(request.session_id)
+
+    def job() -> Job:
+        services.data_roots.check(request.data)
+        return make_job(services, request, jobs.FindDoubts, config=training_config(services, request))
+
+    return await begin(services, client, request, session, "find_doubts", job)
 
 
 @handles(AuditData)

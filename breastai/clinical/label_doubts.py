@@ -1,0 +1,144 @@
+"""Labels in doubt: which images are most likely mislabelled, by probabilities of models that never saw them.
+
+Confident learning (Northcutt, Jiang and Chuang, JAIR 2021;70:1373-1411): a class's threshold is the mean probability that
+the images labelled so get for it, so that a class that is hard, or rare, is not all doubt.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import breastai
+from breastai.data.duplicates.near_duplicates import Duplicates
+from breastai.domain.catalog import RESEARCH_USE
+from breastai.domain.label_doubts_record import LabelDoubt, LabelDoubts
+from breastai.domain.text import Text
+from breastai.storage.workspace import Workspace, atomic_write
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
+_COLUMNS = ("rank", "file", "label", "suggested", "given_to_label", "given_to_suggested", "doubt", "likely", "twin")
+_MOST_KEPT = 2000
+
+
+class Doubts(NamedTuple):
+    """`doubt` (N,): how much more the `suggested` (N,) class gets than the label, each less its threshold; `likely` (N,)."""
+
+    doubt: Floats
+    suggested: Numbers
+    likely: npt.NDArray[np.bool_]
+
+
+def rank_doubts(labels: Numbers, probabilities: Floats) -> Doubts:
+    """Return how doubtful each label is by held-out `probabilities` (N, C); those of a class without an image suggest it not."""
+    count = probabilities.shape[1]
+    present = np.bincount(labels, minlength=count) > 0
+    thresholds = np.array(
+        [probabilities[labels == number, number].mean() if present[number] else np.inf for number in range(count)]
+    )
+    rows = np.arange(len(labels))
+    above = probabilities - thresholds
+    others = above.copy()
+    others[rows, labels] = -np.inf
+    suggested = others.argmax(axis=1).astype(np.int64)
+    own, best = above[rows, labels], others[rows, suggested]
+    doubt = np.where(np.isfinite(best), best - own, -1.0)
+    # In the confident joint an image is counted under the likeliest class whose threshold it reaches.
+    return Doubts(np.clip(doubt, -1.0, 1.0), suggested, (best >= 0) & (best > own))
+
+
+def contradicting_twins(labels: Numbers, duplicates: Duplicates) -> dict[int, int]:
+    """Return for each image in a group with several labels one of the group with another, the nearest pair first."""
+    found: dict[int, int] = {}
+    for pair in sorted(duplicates.pairs, key=lambda each: -each.correlation):
+        if labels[pair.first] != labels[pair.second]:
+            found.setdefault(pair.first, pair.second)
+            found.setdefault(pair.second, pair.first)
+    for group in duplicates.groups:
+        for member in group:
+            other = next((each for each in group if labels[each] != labels[member]), None)
+            if other is not None:
+                found.setdefault(member, other)
+    return found
+
+
+def make_doubts(
+    workspace: Workspace,
+    files: Sequence[str],
+    labels: Numbers,
+    probabilities: Floats,
+    class_names: Sequence[str],
+    twins: Mapping[int, int],
+    *,
+    data: str,
+    part: str | None,
+    method: Literal["probe", "crossval"],
+) -> LabelDoubts:
+    """Return the record of N images, the most doubtful label first, kept with a table beside it; raise DiskFull.
+
+    A twin of another label comes before all without one whose label is as probable: one of the two is wrong.
+    """
+    ranked = rank_doubts(labels, probabilities)
+    order = np.lexsort((np.arange(len(files)), -(ranked.doubt + np.array([i in twins for i in range(len(files))]))))
+    doubts = [
+        LabelDoubt(
+            file=files[i],
+            label=class_names[labels[i]],
+            suggested=class_names[ranked.suggested[i]],
+            given_to_label=float(probabilities[i, labels[i]]),
+            given_to_suggested=float(probabilities[i, ranked.suggested[i]]),
+            doubt=float(ranked.doubt[i]),
+            likely=bool(ranked.likely[i]),
+            twin=files[twins[i]] if i in twins else None,
+            twin_label=class_names[labels[twins[i]]] if i in twins else None,
+        )
+        for i in order.tolist()
+    ]
+    truth = np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1.0)
+    loss = float(-np.log(truth).mean()) if len(labels) else None
+    notes = [Text("note.doubts_suggest")]
+    if part == "test":
+        notes.append(Text("note.doubts_of_test"))
+    if loss is not None and loss >= np.log(max(2, len(class_names))) * 0.98:
+        notes.append(Text("note.doubts_no_better"))
+    record = LabelDoubts(
+        notice=RESEARCH_USE,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        breastai=breastai.__version__,
+        doubts_id=workspace.new_run_id(),
+        data=data,
+        part=part,
+        method=method,
+        images=len(files),
+        class_names=list(class_names),
+        log_loss=loss,
+        likely=int(ranked.likely.sum()),
+        twins=len(twins),
+        doubts=doubts[:_MOST_KEPT],
+        notes=notes,
+    )
+    save_doubts(workspace, record)
+    return record
+
+
+def save_doubts(workspace: Workspace, record: LabelDoubts) -> Path:
+    """Write the record and its table into the folder of its name; return the table's path. Raise DiskFull."""
+    folder = workspace.logs_dir / record.doubts_id
+    lines = io.StringIO(newline="")
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow([*_COLUMNS, "twin_label", "decision", "note"])
+    for rank, each in enumerate(record.doubts, 1):
+        shares = [f"{value:.4f}" for value in (each.given_to_label, each.given_to_suggested, each.doubt)]
+        twin = [each.twin or "", each.twin_label or "", each.decision, each.note]
+        writer.writerow([rank, each.file, each.label, each.suggested, *shares, "yes" if each.likely else "no", *twin])
+    path = folder / "doubtful_labels.csv"
+    atomic_write(path, lines.getvalue().encode())
+    atomic_write(folder / "doubtful_labels.json", (record.model_dump_json(indent=1) + "\n").encode())
+    return path

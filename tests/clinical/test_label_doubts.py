@@ -1,0 +1,76 @@
+"""Planted label errors come first, random labels suggest nothing, and nothing is decided for a person."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+
+from breastai.clinical.label_doubts import contradicting_twins, make_doubts, rank_doubts
+from breastai.data.duplicates.near_duplicates import Duplicates, NearDuplicate
+from breastai.storage.workspace import Workspace
+
+
+def cases(seed: int, n: int = 300, classes: int = 3, skill: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """True classes, unequally common, and the probabilities of a model that tells them apart by `skill`."""
+    generator = np.random.default_rng(seed)
+    truth = generator.choice(classes, n, p=[0.6, 0.3, 0.1])
+    logits = generator.normal(size=(n, classes)) + skill * np.eye(classes)[truth]
+    shares = np.exp(logits)
+    return truth, shares / shares.sum(axis=1, keepdims=True)
+
+
+def test_of_the_first_of_the_list_most_are_planted_errors() -> None:
+    truth, probabilities = cases(0, skill=4.0)
+    generator = np.random.default_rng(1)
+    planted = generator.choice(300, 15, replace=False)
+    labels = truth.copy()
+    labels[planted] = (truth[planted] + generator.integers(1, 3, 15)) % 3
+    found = rank_doubts(labels, probabilities)
+    first = np.argsort(-found.doubt)[:15]
+    assert np.isin(first, planted).mean() >= 0.6
+    assert (found.suggested[first] == truth[first]).mean() >= 0.6
+    assert found.likely[planted].mean() >= 0.6 and found.likely.mean() < 0.15
+
+
+def test_a_class_that_is_given_little_on_average_is_not_all_doubt() -> None:
+    labels = np.array([0] * 20 + [1] * 20)
+    probabilities = np.array([[0.9, 0.1]] * 20 + [[0.6, 0.4]] * 19 + [[0.95, 0.05]])
+    found = rank_doubts(labels, probabilities)
+    assert found.doubt.argmax() == 39 and not found.likely[20:39].any()
+    # A class that no image has is never suggested.
+    empty = rank_doubts(labels, np.column_stack([probabilities * 0.5, np.full(40, 0.5)]))
+    assert set(empty.suggested.tolist()) <= {0, 1}
+
+
+def test_random_labels_are_said_to_mean_nothing(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 60)
+    probabilities = np.full((60, 2), 0.5) + generator.normal(0, 0.01, 60)[:, None] * [1, -1]
+    files = [f"{number}.png" for number in range(60)]
+    record = make_doubts(workspace, files, labels, probabilities, ["a", "b"], {}, data="d", part="test", method="probe")
+    assert {note.code for note in record.notes} == {
+        "note.doubts_suggest",
+        "note.doubts_of_test",
+        "note.doubts_no_better",
+    }
+
+
+def test_near_duplicates_with_two_labels_come_first_and_the_table_has_room_for_a_decision(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    truth, probabilities = cases(2, 40)
+    labels = truth.copy()
+    labels[0], labels[1] = 0, 1
+    probabilities[:2] = [[0.5, 0.4, 0.1], [0.4, 0.5, 0.1]]
+    twins = contradicting_twins(labels, Duplicates((NearDuplicate(0, 1, 0.99, 0.9, False),), ((0, 1),)))
+    assert twins == {0: 1, 1: 0}
+    files = [f"{number}.png" for number in range(40)]
+    record = make_doubts(
+        workspace, files, labels, probabilities, ["a", "b", "c"], twins, data="d", part=None, method="probe"
+    )
+    assert {each.file for each in record.doubts[:2]} == {"0.png", "1.png"} and record.doubts[0].twin is not None
+    folder = workspace.logs_dir / record.doubts_id
+    rows = list(csv.DictReader((folder / "doubtful_labels.csv").read_text().splitlines()))
+    assert len(rows) == 40 and rows[0]["decision"] == "undecided" and rows[0]["note"] == ""
+    assert json.loads((folder / "doubtful_labels.json").read_text())["doubts"][0]["file"] == rows[0]["file"]

@@ -1,0 +1,31 @@
+"""A probe judges each image by others alone, of other patients and no near-duplicates."""
+
+import numpy as np
+import pytest
+
+from breastai.domain.errors import TooFewPatients
+from breastai.engine.inference.label_probe import held_out_probabilities, whole_groups
+
+
+def test_a_group_is_judged_by_other_groups_alone() -> None:
+    generator = np.random.default_rng(0)
+    groups = np.arange(60) // 2
+    labels = generator.integers(0, 2, 30).repeat(2)
+    # Features tell the group and nothing of the class: only who saw the group's other image could know.
+    features = np.eye(30)[groups]
+    probabilities = held_out_probabilities(features, labels, groups, ["a", "b"])
+    assert probabilities.sum(axis=1) == pytest.approx(1.0)
+    assert abs((probabilities.argmax(axis=1) == labels).mean() - 0.5) < 0.25
+    telling = labels[:, None] + generator.normal(0, 0.1, (60, 3))
+    told = held_out_probabilities(telling, labels, groups, ["a", "b"])[:, 1]
+    assert told[labels == 1].mean() - told[labels == 0].mean() > 0.15
+
+
+def test_near_duplicates_join_the_groups_of_their_patients() -> None:
+    assert whole_groups(["P1", "P1", "P2", "P3"], np.array([0, 1, 1, 2])).tolist() == [0, 0, 0, 2]
+    assert whole_groups(None, np.array([0, 0, 1])).tolist() == [0, 0, 1]
+
+
+def test_one_patient_can_not_be_judged_by_others() -> None:
+    with pytest.raises(TooFewPatients):
+        held_out_probabilities(np.eye(3), np.array([0, 1, 0]), np.zeros(3, dtype=np.int64), ["a", "b"])
