@@ -213,6 +213,10 @@ def test_parts_that_a_description_gives_are_those_of_a_run(tmp_path: Path) -> No
     assert {name: len(folder) for name, folder in folders.by_split().items()} == {"train": 4, "val": 4, "test": 4}
     assert folders.train.description is not None and folders.train.description.root == "data"
     assert folders.train.files[0] == "training/a/1.png"
+    # What lies beside the images is of no part, and counts once.
+    (tmp_path / "data/notes.docx").write_text("x")
+    again = list_folders(config, tmp_path)
+    assert [len(folder.skipped) for folder in again.by_split().values()] == [1, 0, 0]
 
 
 def test_a_run_goes_by_the_description_it_began_with(tmp_path: Path) -> None:

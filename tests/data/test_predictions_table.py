@@ -111,7 +111,7 @@ def test_of_many_faults_the_first_are_named_and_the_rest_counted(tmp_path: Path)
 def test_a_missing_file_and_one_that_is_no_text_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataNotFound):
         read_predictions(tmp_path / "none.csv")
-    (tmp_path / "odd.csv").write_bytes(b"label\xff\xfe")
+    (tmp_path / "odd.csv").write_bytes(b"label\x81\xfe")
     with pytest.raises(PredictionsInvalid, match="UTF-8"):
         read_predictions(tmp_path / "odd.csv")
 

@@ -127,7 +127,7 @@ def part_of(table: CaseTable, part: str | None) -> CaseTable:
         return table
     if part not in given:
         raise DataNotFound(f"{as_written(table.root)} ({part})")
-    return given[part]
+    return replace(given[part], skipped=table.skipped, masks=table.masks, mask_reasons=table.mask_reasons)
 
 
 def validation_images(config: Config, split: SplitRecord, base: Path) -> tuple[ImageSet, tuple[Skipped, ...]]:

@@ -24,6 +24,7 @@ class Skipped:
 
 
 _LISTED = 5
+_PARTS = {"train": 0, "val": 1, "test": 2}
 
 
 def first_reasons(skipped: Sequence[Skipped]) -> list[Text | str]:
@@ -168,9 +169,16 @@ class CaseTable:
         return replace(self, files=files, labels=self.labels[chosen], columns=columns, subgroups=groups)
 
     def by_part(self) -> dict[str, "CaseTable"]:
-        """Return the cases of each part, by its name; of none where no part is known."""
+        """Return the cases of each part, by its name, train first; of none where no part is known.
+
+        What lies beside the images, masks and files left out, is of no part: the first has it, so that it counts once.
+        """
         parts = np.array(self.columns.get("part", ()), dtype=object)
-        return {str(part): self.subset(np.flatnonzero(parts == part)) for part in dict.fromkeys(parts) if part}
+        names = sorted({str(part) for part in parts if part}, key=lambda name: (_PARTS.get(name, len(_PARTS)), name))
+        alone = replace(self, skipped=(), masks=(), mask_reasons={})
+        return {
+            name: (alone if number else self).subset(np.flatnonzero(parts == name)) for number, name in enumerate(names)
+        }
 
     def with_files(self, files: Sequence[str]) -> "CaseTable":
         """Return the same table with other names for its images."""
