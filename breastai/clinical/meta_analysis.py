@@ -55,7 +55,7 @@ def pool_figures(figures: Sequence[Figure]) -> PooledFigure | None:
     """Return what the same share or area of several sites comes to; None where fewer than two sites have it.
 
     Each site's standard error is read from its interval, which knows of patients with several images. At 0 and 1, where
-    a logit is infinite, the value counts as half way to the bound. The interval is Student's with K - 1 degrees, the
+    a logit is infinite, half a case is added on either side. The interval is Student's with K - 1 degrees, the
     prediction interval with K - 2 (Higgins, Thompson and Spiegelhalter, J R Stat Soc A 2009;172:137-159).
     """
     known = [logit_of(figure) for figure in figures]
@@ -91,10 +91,16 @@ def logit_of(figure: Figure) -> tuple[float, float] | None:
     value, low, high = figure.value, figure.low, figure.high
     if value is None or low is None or high is None or not low < high:
         return None
-    inside = (value + low) / 2 if value >= 1 else (value + high) / 2 if value <= 0 else value
-    below = special.logit(inside) - special.logit(low) if low > 0 else math.inf
-    above = special.logit(high) - special.logit(inside) if high < 1 else math.inf
+    z = normal_quantile()
+    if not 0 < value < 1:
+        reach = high if value <= 0 else 1 - low
+        n = z**2 * (1 / reach - 1)  # the cases that give Wilson's interval its bound there
+        share = 0.5 / (n + 1)
+        logit = float(special.logit(share if value <= 0 else 1 - share))
+        return logit, 1 / 0.5 + 1 / (n + 0.5)
+    below = special.logit(value) - special.logit(low) if low > 0 else math.inf
+    above = special.logit(high) - special.logit(value) if high < 1 else math.inf
     sides = [side for side in (below, above) if math.isfinite(side) and side > 0]
     if not sides:
         return None
-    return float(special.logit(inside)), float((sum(sides) / len(sides) / normal_quantile()) ** 2)
+    return float(special.logit(value)), float((sum(sides) / len(sides) / z) ** 2)

@@ -1,6 +1,7 @@
 """External validation as text: a row a site, all together, what changed of the inputs, what a local sample would change."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,7 @@ _OF_TARGET = ("auc_roc", "sensitivity_at_operating_point", "specificity_at_opera
 
 def sites_lines(event: SitesEvaluated) -> Iterator[Text | Table]:
     """Yield what a terminal shows of an external validation."""
+    event = event.model_copy(update={"sites": _with_short_names(event.sites)})
     names = [f"{name}.{event.target_class}" for name in _OF_TARGET] if event.target_class else ["balanced_accuracy"]
     sites = count_text(len(event.sites), "site")
     yield Text(say("sites.head", checkpoint=event.checkpoint, sites=sites))
@@ -37,6 +39,14 @@ def sites_lines(event: SitesEvaluated) -> Iterator[Text | Table]:
                 yield Text(say("sites.note", site=site.data, text=note))
     for note in event.notes:
         yield Text(say("cli.note", text=note))
+
+
+def _with_short_names(sites: Sequence[SiteResult]) -> list[SiteResult]:
+    """Return the sites by the last part of their path, where that tells them apart."""
+    short = [PurePosixPath(site.data).name for site in sites]
+    if len(set(short)) < len(sites):
+        return list(sites)
+    return [site.model_copy(update={"data": name}) for site, name in zip(sites, short, strict=True)]
 
 
 def _table(title: str, names: Sequence[str], *more: str) -> Table:

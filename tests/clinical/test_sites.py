@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from breastai.clinical.intervals import figure_of, wilson
 from breastai.clinical.local_sample import draw_sample, fit_recalibration, judge_local_sample, recalibrate
-from breastai.clinical.meta_analysis import pool_figures, random_effects
+from breastai.clinical.meta_analysis import logit_of, pool_figures, random_effects
 from breastai.clinical.site_differences import FrozenPoint, JudgedSet, differences, input_drift
 from breastai.domain.class_match import match_classes
 from breastai.domain.records import Figure
@@ -52,6 +52,13 @@ def test_one_site_is_no_meta_analysis_and_a_perfect_one_counts() -> None:
     assert pool_figures([share(9, 10), Figure(value=None, n=0)]) is None
     perfect = pool_figures([share(10, 10), share(40, 50)])
     assert perfect is not None and perfect.value is not None and 0.8 < perfect.value < 1
+
+
+def test_a_share_of_none_or_all_counts_with_half_a_case_on_either_side() -> None:
+    none, every = logit_of(share(0, 20)), logit_of(share(20, 20))
+    assert none is not None and every is not None
+    assert none[0] == pytest.approx(np.log(0.5 / 20.5)) and none[1] == pytest.approx(1 / 0.5 + 1 / 20.5)
+    assert every == pytest.approx((-none[0], none[1]))
 
 
 def judged(generator: np.random.Generator, n: int, shift: float) -> JudgedSet:
