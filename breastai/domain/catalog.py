@@ -10,6 +10,16 @@ from breastai.domain.errors import ImageTooSmall
 RESEARCH_USE = "Research software, not a medical device: not for diagnosis or treatment."
 
 
+# By what stands for it in the tags of timm's weights.
+_PRETRAINING = {
+    "in1k": "ImageNet-1k",
+    "in12k": "ImageNet-12k",
+    "in21k": "ImageNet-21k",
+    "in22k": "ImageNet-22k",
+    "jft": "JFT-300M",
+}
+
+
 @dataclass(frozen=True)
 class Architecture:
     """One network family member. `timm_name` names the timm model that has pretrained weights."""
@@ -20,6 +30,13 @@ class Architecture:
     parameters_m: float
     min_image_size: int = 32
     packaged_weights: bool = False
+
+    @property
+    def pretrained_on(self) -> tuple[str, ...]:
+        """The public sets its weights were made from, the first one first; from the tag that timm gives them."""
+        tag = self.timm_name.partition(".")[2]
+        found = {name: tag.find(sign) for sign, name in _PRETRAINING.items() if sign in tag}
+        return tuple(sorted(found, key=found.__getitem__))
 
 
 _ARCHITECTURES = [

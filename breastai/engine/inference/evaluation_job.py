@@ -12,11 +12,13 @@ from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_eve
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.judged_classes import match_notes, without_absent
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
+from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import subgroups_in, subgroups_of
 from breastai.data.sources.frames import files_of
 from breastai.data.sources.image_listing import Listed
+from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
@@ -201,6 +203,10 @@ def _notes(asked: LabelledPredictions, opened: int) -> list[Text]:
     loaded, patients_known = asked.loaded, asked.patients is not None
     notes = [Text("note.own_split", {"split": loaded.manifest.split.description}), *_seen_notes(asked)]
     notes += match_notes(asked.match)
+    if loaded.manifest.pretrained.startswith(("package", "hub")):
+        architecture = loaded.manifest.architecture
+        sets = ARCHITECTURES[architecture].pretrained_on if architecture in ARCHITECTURES else ()
+        notes += pretraining_notes(architecture, sets, names_of_data(asked.images.prepared.folder.root))
     if not loaded.manifest.decision.n:
         notes.append(Text("note.not_calibrated"))
     if loaded.novelty is None:
