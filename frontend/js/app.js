@@ -56,6 +56,7 @@
     views = [
       BreastAI.views.header.create(context),
       BreastAI.views.firstSteps.create(context),
+      BreastAI.views.reading.create(context),
       BreastAI.views.start.create(context),
       BreastAI.views.interrupted.create(context),
       BreastAI.views.run.create(context),
@@ -88,6 +89,7 @@
       BreastAI.views.backups.create(context),
       BreastAI.views.toasts.create(context),
       BreastAI.views.ending.create(),
+      BreastAI.views.datasetField.createAll(context),
     ];
     curves.listen(() => {
       drawn.delete(curves);

@@ -303,12 +303,39 @@ declare global {
     adopt?: (path: string, value: unknown) => void;
     /** Puts a folder of images, or the name of a data set, into the form; set by the form. */
     useData?: (data: string) => void;
+    /** Starts the run of the form, by this preset where the form has none and nothing is changed; set by the form. */
+    begin?: (quick: string) => void;
+    /** Asks again for the names of the data sets that are kept; set by their fields. */
+    listDatasets?: () => void;
+    /** Says what a place would be read as; set by the view of readings. */
+    read?: (place: string) => void;
     /** Looks at the images that the form names; set by their view. */
     look?: () => void;
     /** Has a folder chosen among those the server may read, null for none; set by the first steps. */
     chooseFolder?: (start: string) => Promise<string | null>;
     /** Trains on sample images; set by the first steps. */
     trySample?: () => void;
+  }
+
+  /** What a place would be read as, as the page shows it. */
+  interface Reading {
+    path: string;
+    layout: string;
+    images: number;
+    classes: Record<string, number>;
+    patients: number | null;
+    breasts: number | null;
+    splits: Record<string, number> | null;
+    masks: number;
+    left_out: number;
+    doubts: Wire.Text[];
+    reasons: { reason: Wire.Text; count: number; files: string[] }[];
+    description: { fields?: Record<string, any>; class_map?: Record<string, string | null> } | null;
+  }
+
+  interface ReadingFound {
+    inspection: Reading;
+    pictures: Wire.ImageEntry[];
   }
 
   /** A file with its path in what was chosen or dropped. */
@@ -532,6 +559,11 @@ declare global {
       folderChooser: { create(context: Context): { ask(start: string): Promise<string | null> } };
       intake: { create(context: Context, host: HTMLElement, chosen: (path: string) => void): void };
       firstSteps: { create(context: Context): View };
+      datasetField: { createAll(context: Context): View };
+      reading: { create(context: Context): View };
+      readingChanges: {
+        create(host: HTMLElement, changed: () => void): { clear(): void; begin(inspection: Reading): void; values(): Record<string, unknown> };
+      };
       dataDescription: {
         described(found: Wire.DataDescribed, answer: (path: string, value: unknown) => void): (Node | null)[];
         skippedOf(found: Wire.DataDescribed): HTMLElement;

@@ -1,7 +1,6 @@
 """Ways in: from an empty workspace to a running training, by sample images, by dropping, by choosing; in a browser."""
 
 import io
-import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -80,7 +79,9 @@ def drop(page: Page, place: str, *paths: Path) -> None:
 
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
-def test_one_click_trains_on_sample_images(open_new: Callable[..., Page], workspace: Workspace, how: str, language: str) -> None:
+def test_one_click_trains_on_sample_images(
+    open_new: Callable[..., Page], workspace: Workspace, how: str, language: str
+) -> None:
     page = open_new(how, language)
     expect(page.locator("#first-steps")).to_be_visible()
     assert violations(page) == []
@@ -104,7 +105,9 @@ def test_a_dropped_folder_comes_to_the_workspace_as_it_is(
     assert violations(page) == []
 
 
-def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path) -> None:
+def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(
+    open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path
+) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("benign/a.png", b"a")
@@ -171,3 +174,52 @@ def test_a_folder_is_chosen_by_the_keyboard(
     page.wait_for_url("**#data")
     expect(page.locator("#data-folder")).to_have_value("pictures/deep")
     expect(page.locator("#data-described tbody")).to_contain_text("malignant")
+
+
+READING = {
+    "path": "pictures", "layout": "labels_table", "images": 412, "classes": {"benign": 300, "malignant": 112},
+    "patients": 103, "breasts": None, "splits": {"train": 300, "val": 112}, "masks": 0, "left_out": 7, "doubts": [],
+    "reasons": [{"reason": {"code": "reason.no_such_file", "params": {}}, "count": 7, "files": ["<b>a</b>.dcm"]}],
+    "description": {"fields": {"label": {"column": "cancer"}}, "class_map": {"0": "benign", "1": "malignant"}},
+}  # fmt: skip
+# A server's recogniser, as the page hears it: it answers with what it was asked.
+RECOGNISER = """(reading) => {
+  window.asked = [];
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (text) {
+    const request = JSON.parse(text);
+    if (!["inspect_dataset", "add_dataset"].includes(request.type)) return send.call(this, text);
+    window.asked.push(request);
+    const what = Object.keys(request.changes ?? {}).length > 1 ? "-changed" : "";
+    document.documentElement.dataset.asked = `${request.type}${what}`;
+    const type = request.type === "add_dataset" ? "dataset_added" : "dataset_inspected";
+    const answer = { type, request_id: request.request_id, name: request.name, inspection: reading, pictures: [] };
+    setTimeout(() => this.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(answer) })), 10);
+  };
+}"""
+
+
+def test_a_reading_is_corrected_with_a_preview_and_kept(open_new: Callable[..., Page], workspace: Workspace) -> None:
+    (workspace.root / "pictures").mkdir()
+    page = open_new("http", "en-GB")
+    page.evaluate(RECOGNISER, READING)
+    page.locator("#first-steps .intake-way button").nth(1).click()
+    page.wait_for_selector("#folder-list button")
+    page.locator("#folder-cancel").click()
+    page.locator("#first-steps .intake-way button").nth(1).click()
+    page.locator("#folder-list button", has_text="pictures").click()
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("pictures")
+    page.locator("#folder-choose").click()
+    expect(page.locator("#reading-body")).to_contain_text("412")
+    expect(page.locator("#reading-name")).to_have_value("pictures")
+    page.locator("#reading-correct summary").click()
+    assert violations(page) == []
+    page.fill("#reading-patient", "/^(P[0-9]+)_/")
+    page.select_option("#reading-class-0", "normal")
+    page.wait_for_selector('html[data-asked="inspect_dataset-changed"]')
+    page.locator("#reading-save").click()
+    page.wait_for_selector('html[data-asked="add_dataset-changed"]')
+    kept = page.evaluate("window.asked.at(-1)")
+    changes = {"fields": {"patient": {"path": "^(P[0-9]+)_"}}, "class_map": {"0": "normal"}}
+    assert (kept["name"], kept["path"], kept["changes"]) == ("pictures", "pictures", changes)
+    expect(page.locator("#data-path")).to_have_value("pictures")

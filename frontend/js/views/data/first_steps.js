@@ -17,7 +17,7 @@
     function chosen(path) {
       context.useData?.(path);
       location.hash = "#data";
-      context.look?.();
+      context.read?.(path);
     }
 
     for (const host of ["first-steps-body", "intake-body"]) BreastAI.views.intake.create(context, byId(host), chosen);

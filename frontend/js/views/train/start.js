@@ -137,10 +137,10 @@
       describe();
     }
 
-    context.useData = (path) => {
-      folder.value = path;
-      folderTouched = true;
-      refresh();
+    context.useData = (data) => { folder.value = data; folderTouched = true; refresh(); };
+    context.begin = (quick) => {
+      if (preset.value === "" && values.changed.size === 0) { preset.value = quick; startAgain(); }
+      leaks.begin(order()).catch(() => {});
     };
     context.order = order;
     context.ask = leaks.ask;

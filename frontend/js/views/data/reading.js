@@ -1,0 +1,169 @@
+/* What a place would be read as: its layout, counts, pictures, what is left out and what is doubtful; corrected, kept, trained on. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name, said, table, scroller, terms } = BreastAI.elements;
+  const { t, plural } = BreastAI.i18n;
+  const { format } = BreastAI;
+
+  const PICTURES = 4;
+  /** A correction is looked at once nothing was typed for so long. */
+  const REST_MS = 500;
+
+  /** @param {Record<string, number>} counts @param {string} caption @param {string} head @param {(key: string) => Node | string} told */
+  function countsOf(counts, caption, head, told) {
+    const rows = Object.entries(counts).map(([key, count]) => [told(key), format.integer(count)]);
+    return scroller(caption, table({ caption, head: [head, t("data.total")], rows, numeric: true }));
+  }
+
+  /** @param {Reading} found */
+  function factsOf(found) {
+    /** @type {[string, string][]} */
+    const facts = [
+      [t("reading.layout"), BreastAI.i18n.has(`layout.${found.layout}`) ? t(`layout.${found.layout}`) : found.layout],
+      [t("reading.images"), format.integer(found.images)],
+      [t("data.patients"), found.patients === null ? t("data.patients_unknown") : format.integer(found.patients)],
+    ];
+    if (found.breasts !== null) facts.push([t("reading.breasts"), format.integer(found.breasts)]);
+    if (found.masks > 0) facts.push([t("data.masks"), format.integer(found.masks)]);
+    return terms(facts);
+  }
+
+  /** A few images of each class. @param {Wire.ImageEntry[]} pictures */
+  function picturesOf(pictures) {
+    const { isPicture } = BreastAI.views.dataDescription;
+    const classes = [...new Set(pictures.map(({ class_name }) => class_name))];
+    return classes.map((each) =>
+      make(
+        "figure",
+        { class: "reading-class" },
+        make("figcaption", {}, name(each)),
+        make(
+          "div",
+          { class: "reading-pictures" },
+          ...pictures
+            .filter(({ class_name }) => class_name === each)
+            .map((entry) => (entry.picture !== null && isPicture(entry.picture) ? make("img", { attributes: { src: entry.picture, alt: t("audit.picture", { file: entry.file }) } }) : said(entry.problem ?? "", "no-picture"))),
+        ),
+      ),
+    );
+  }
+
+  /** What is left out, and why. @param {Reading} found */
+  function leftOutOf(found) {
+    if (found.left_out === 0) return make("p", { class: "muted", text: t("data.nothing_skipped") });
+    const reasons = found.reasons.map(({ reason, count, files }) =>
+      make("li", {}, said(reason), ` · ${format.integer(count)}`, files.length ? make("details", {}, make("summary", { text: plural("audit.files", count) }), make("ul", {}, ...files.map((file) => make("li", {}, name(file))))) : null),
+    );
+    return make("details", {}, make("summary", { text: plural("data.files_skipped", found.left_out) }), make("ul", { class: "findings" }, ...reasons));
+  }
+
+  /** @param {Context} context */
+  function create(context) {
+    const { connection } = context;
+    const field = /** @type {HTMLInputElement} */ (byId("reading-name"));
+    const changes = BreastAI.views.readingChanges.create(byId("reading-changes"), () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => look(false), REST_MS);
+    });
+    let path = "";
+    /** @type {number | undefined} */
+    let timer;
+    let asked = 0;
+    /** @type {ReadingFound | null} */
+    let shown = null;
+
+    /** @param {boolean} isNew whether another place is looked at */
+    async function look(isNew) {
+      asked += 1;
+      const mine = asked;
+      byId("reading-body").setAttribute("aria-busy", "true");
+      try {
+        const found = await connection.request("inspect_dataset", { path, changes: changes.values(), pictures: PICTURES }, { quiet: isNew });
+        // Of several questions the last counts.
+        if (mine === asked) show(found, isNew);
+      } catch {
+        // A correction that can't be is told in a notice, and what stood here before stays. Of another place the usual look tells.
+        if (mine === asked && isNew) {
+          byId("reading-card").hidden = true;
+          context.look?.();
+        }
+      } finally {
+        if (mine === asked) byId("reading-body").removeAttribute("aria-busy");
+      }
+    }
+
+    /** @param {ReadingFound} found @param {boolean} isNew */
+    function show(found, isNew) {
+      shown = found;
+      byId("reading-card").hidden = false;
+      draw();
+      if (isNew) {
+        changes.begin(found.inspection);
+        byId("reading-title").focus();
+      }
+    }
+
+    function draw() {
+      if (shown === null) return;
+      const { inspection, pictures } = shown;
+      fill(
+        byId("reading-body"),
+        make("p", {}, name(inspection.path)),
+        inspection.doubts.length ? make("ul", { class: "banner warning data-warnings" }, ...inspection.doubts.map((doubt) => make("li", {}, said(doubt)))) : null,
+        make(
+          "div",
+          { class: "reading-counts" },
+          factsOf(inspection),
+          countsOf(inspection.classes, t("reading.by_class"), t("data.class"), name),
+          inspection.splits === null ? null : countsOf(inspection.splits, t("reading.by_part"), t("data.split"), (part) => t(`split.${part}`)),
+        ),
+        ...picturesOf(pictures),
+        leftOutOf(inspection),
+      );
+      const readable = inspection.description !== null;
+      byId("reading-train").dataset.blocked = readable ? "" : "reason.not_readable_set";
+      BreastAI.actions.mark(/** @type {HTMLButtonElement} */ (byId("reading-save")), readable ? null : "reason.not_readable_set");
+    }
+
+    /** Keep it under its name; true when it is kept. */
+    async function save() {
+      try {
+        await connection.request("add_dataset", { name: field.value.trim(), path, changes: changes.values() });
+        context.useData?.(field.value.trim());
+        context.listDatasets?.();
+        return true;
+      } catch {
+        return false;
+      }
+    }
+
+    byId("reading-form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (!(await save())) return;
+      location.hash = "#training";
+      context.begin?.("quick");
+    });
+    byId("reading-save").addEventListener("click", save);
+
+    context.read = (place) => {
+      path = place;
+      changes.clear();
+      field.value = (place.split("/").filter((part) => part !== "").at(-1) ?? "images").replace(/\.[^.]+$/, "").replace(/[^A-Za-z0-9._-]+/g, "_").replace(/^[^A-Za-z0-9]+/, "") || "images";
+      look(true);
+    };
+    BreastAI.i18n.onChange(draw);
+
+    return {
+      within: "data",
+      /** @param {State} state */
+      render(state) {
+        BreastAI.actions.markAll(byId("reading-card"), state);
+      },
+      /** @param {State} state */
+      slice: (state) => [state.connection.phase, state.session.state, state.pending],
+    };
+  }
+
+  BreastAI.views.reading = { create };
+})();

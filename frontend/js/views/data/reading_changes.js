@@ -1,0 +1,93 @@
+/* What a person corrects in how a place is read: columns, which class a value is, how patients are told. */
+(function () {
+  "use strict";
+
+  const { make, fill } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+
+  /** What a column may say, in the order of the form. */
+  const ROLES = /** @type {const} */ (["label", "patient", "breast", "view", "split"]);
+  const LEFT_OUT = "\u0000";
+
+  /** How a thing is found now, as it is typed: a column's name, or a pattern of the path. @param {any} rule */
+  function writtenOf(rule) {
+    if (rule === undefined || rule === null) return "";
+    if (rule.column !== undefined) return String(rule.column);
+    return rule.path !== undefined && rule.expand == null ? `/${rule.path}/` : "";
+  }
+
+  /** The rule that was typed: /pattern/ of the path, else a column. @param {string} text */
+  function ruleOf(text) {
+    const pattern = /^\/(.+)\/$/.exec(text);
+    return pattern ? { path: pattern[1] } : { column: text };
+  }
+
+  /** @param {HTMLElement} host @param {() => void} changed */
+  function create(host, changed) {
+    /** @type {Record<string, string>} what was typed, by role */
+    let typed = {};
+    /** @type {Record<string, string | null>} class by value */
+    let classes = {};
+    /** @type {Reading | null} */
+    let found = null;
+
+    /** @param {string} role */
+    function roleField(role) {
+      const fields = /** @type {Record<string, any>} */ (found?.description?.fields ?? {});
+      const input = make("input", { attributes: { type: "text", id: `reading-${role}`, autocomplete: "off", spellcheck: "false", "aria-describedby": "reading-rule-help" } });
+      input.value = typed[role] ?? writtenOf(fields[role]);
+      input.addEventListener("input", () => {
+        typed[role] = input.value.trim();
+        changed();
+      });
+      return make("div", { class: "field" }, make("label", { text: t(`reading.role.${role}`), attributes: { for: `reading-${role}` } }), input);
+    }
+
+    /** @param {string} value @param {string | null} meant @param {string[]} names */
+    function classField(value, meant, names) {
+      const id = `reading-class-${value.replace(/\W/g, "_")}`;
+      const select = make("select", { attributes: { id } }, ...names.map((each) => make("option", { text: each, attributes: { value: each } })), make("option", { text: t("reading.leave_out"), attributes: { value: LEFT_OUT } }));
+      select.value = meant ?? LEFT_OUT;
+      select.addEventListener("change", () => {
+        classes[value] = select.value === LEFT_OUT ? null : select.value;
+        changed();
+      });
+      return make("div", { class: "field" }, make("label", { text: value, attributes: { for: id } }), select);
+    }
+
+    function draw() {
+      if (found === null) return;
+      const map = /** @type {Record<string, string | null>} */ ({ ...(found.description?.class_map ?? {}) });
+      if (Object.keys(map).length === 0) for (const each of Object.keys(found.classes)) map[each] = each;
+      const names = [...new Set([...Object.keys(found.classes), ...Object.values({ ...map, ...classes }), "benign", "malignant", "normal"])].filter((each) => each !== null);
+      fill(
+        host,
+        make("p", { class: "field-help", text: t("reading.rule_help"), attributes: { id: "reading-rule-help" } }),
+        make("div", { class: "reading-fields" }, ...ROLES.map(roleField)),
+        make("h4", { text: t("reading.class_map") }),
+        make("div", { class: "reading-fields" }, ...Object.entries({ ...map, ...classes }).map(([value, meant]) => classField(value, meant, names))),
+      );
+    }
+
+    BreastAI.i18n.onChange(draw);
+    return {
+      clear() {
+        typed = {};
+        classes = {};
+        found = null;
+      },
+      /** @param {Reading} inspection */
+      begin(inspection) {
+        found = inspection;
+        draw();
+      },
+      /** The changes as a request has them. */
+      values() {
+        const fields = Object.fromEntries(Object.entries(typed).map(([role, text]) => [role, text === "" ? null : ruleOf(text)]));
+        return { ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: classes } : {}) };
+      },
+    };
+  }
+
+  BreastAI.views.readingChanges = { create };
+})();
