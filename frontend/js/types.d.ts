@@ -92,6 +92,9 @@ declare global {
     notice?: boolean;
   }
 
+  /** A row for each event that something is to be done about. */
+  type EventRows = { [Name in keyof Wire.Events]?: EventRow<Wire.Events[Name]> };
+
   interface State {
     connection: ConnectionState;
     welcome: Wire.ConnectionEstablished | null;
@@ -415,10 +418,24 @@ declare global {
       scroller(label: string, content: Node): HTMLElement;
       terms(pairs: [string, Node | string][]): HTMLElement;
     };
+    pageState: {
+      initial(): State;
+      newRun(id: string): Run;
+      inRun(state: State, event: Wire.Event, patch: Partial<Run>): State;
+      withEpoch(epochs: Wire.TrainingUpdate[], update: Wire.TrainingUpdate): Wire.TrainingUpdate[];
+      sessionState(state: State, to: Session["state"], job?: string | null): State;
+      jobEnded(state: State): State;
+      withSnapshot(state: State, snapshot: Wire.Snapshot): State;
+    };
+    runEvents: { rows: EventRows; stoppedKey(event: Wire.TrainingStopped): string };
+    studyEvents: { rows: EventRows };
+    resultEvents: { rows: EventRows };
+    dataEvents: { rows: EventRows };
+    fileEvents: { rows: EventRows };
     store: {
       initial(): State;
       reduce(state: State, action: any): State;
-      rows: { [Name in keyof Wire.Events]?: EventRow<Wire.Events[Name]> };
+      rows: EventRows;
       missingEpochs(state: State): { from: number; to: number } | null;
       isPending(state: State, request: string): boolean;
       stoppedKey(event: Wire.TrainingStopped): string;

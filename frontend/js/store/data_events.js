@@ -1,0 +1,47 @@
+/* What is told of images: audits, descriptions, lists, previews. One row an event. */
+(function () {
+  "use strict";
+
+  const { inRun, jobEnded } = BreastAI.pageState;
+  /** The request that begins each kind of job that may have to ask first. */
+  const REQUEST_OF_JOB = { train: "start_training", crossval: "start_crossval", tune: "start_tuning", train_seeds: "start_training" };
+
+  /** @param {Wire.AuditDone} event @param {string} severity */
+  function ofSeverity(event, severity) {
+    return event.findings.filter((finding) => finding.severity === severity).length;
+  }
+
+  /** @param {Wire.Finding[]} findings @returns {"success" | "info" | "warning"} */
+  function worst(findings) {
+    if (findings.some(({ severity }) => severity !== "info")) return "warning";
+    return findings.length ? "info" : "success";
+  }
+
+  /** @type {EventRows} */
+  const rows = {
+    audit: {
+      // An audit is a job of its own, or the beginning of a run.
+      // One with a question comes before a job that does not begin until it is answered.
+      state: (state, event) => (event.question ? { ...state, audit: event, asked: { request: REQUEST_OF_JOB[event.question.job], order: { config: event.question.config }, question: event.question } } : event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
+      line: (event) => ({
+        level: worst(event.findings),
+        key: "event.audit",
+        params: { data: event.data, images: event.images, errors: ofSeverity(event, "error"), warnings: ofSeverity(event, "warning"), groups: event.groups_total },
+      }),
+      notice: true,
+    },
+    data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
+    images_list: { state: (state, event) => ({ ...state, images: event }) },
+    image_preview: { state: (state, event) => ({ ...state, preview: event }) },
+    doubts_found: {
+      state: (state, event) => jobEnded({ ...state, doubts: event }),
+      line: (event) => ({ level: "success", key: "event.doubts_found", params: { data: event.found.data, likely: event.found.likely, n: event.found.images } }),
+      notice: true,
+    },
+    upload_finished: {
+      line: (event) => ({ level: event.left_out_total > 0 ? "warning" : "success", key: "event.upload_finished", params: { folder: event.path, files: event.files, left_out: event.left_out_total } }),
+    },
+  };
+
+  BreastAI.dataEvents = { rows };
+})();

@@ -1,0 +1,150 @@
+/* The state of the page, and the small steps of which changes of it are made. Pure: no DOM, no clock, no socket. */
+(function () {
+  "use strict";
+
+  /** @returns {State} */
+  function initial() {
+    return {
+      connection: { phase: "disconnected", url: "", attempt: 0, retryInS: null, failed: false },
+      welcome: null,
+      session: { state: "idle", job: null, currentModel: null, clients: null },
+      progress: null,
+      run: null,
+      study: null,
+      studies: null,
+      studyList: null,
+      checkpoints: null,
+      loaded: null,
+      exports: [],
+      evaluation: null,
+      sites: null,
+      comparison: null,
+      readers: null,
+      plan: null,
+      doubts: null,
+      comparisons: null,
+      audit: null,
+      asked: null,
+      estimate: null,
+      reports: [],
+      queue: null,
+      runs: null,
+      comparedRuns: null,
+      described: null,
+      exported: null,
+      verified: {},
+      images: null,
+      preview: null,
+      predictions: [],
+      heatMaps: [],
+      asking: null,
+      errors: null,
+      diagnostics: null,
+      backup: null,
+      backups: null,
+      interrupted: [],
+      savedConfigPath: null,
+      documents: null,
+      document: null,
+      offered: null,
+      problems: [],
+      pongMs: null,
+      pending: {},
+      quiet: [],
+      log: [],
+      notices: [],
+      noticeCount: 0,
+    };
+  }
+
+  /** @param {string} id @returns {Run} */
+  function newRun(id) {
+    return {
+      id, seq: 0, started: null, data: null, model: null, epochs: [], filledTo: 0,
+      lastEpoch: 0, checkpoint: null, outcome: null,
+    };
+  }
+
+  /**
+   * The state with the event's run as the current one, changed by `patch`.
+   * @param {State} state
+   * @param {Wire.Event} event
+   * @param {Partial<Run>} patch
+   * @returns {State}
+   */
+  function inRun(state, event, patch) {
+    const id = event.run_id ?? state.run?.id ?? "";
+    const run = state.run !== null && state.run.id === id ? state.run : newRun(id);
+    return { ...state, run: { ...run, ...patch, seq: Math.max(run.seq, event.seq ?? 0) } };
+  }
+
+  /**
+   * The epochs with `update` in its place: one row for each epoch, the latest word on it.
+   * @param {Wire.TrainingUpdate[]} epochs
+   * @param {Wire.TrainingUpdate} update
+   */
+  function withEpoch(epochs, update) {
+    let at = epochs.length;
+    while (at > 0 && epochs[at - 1].epoch > update.epoch) at -= 1;
+    if (at > 0 && epochs[at - 1].epoch === update.epoch) {
+      const there = epochs[at - 1];
+      if ((there.seq ?? 0) > (update.seq ?? 0)) return epochs;
+      return [...epochs.slice(0, at - 1), update, ...epochs.slice(at)];
+    }
+    return [...epochs.slice(0, at), update, ...epochs.slice(at)];
+  }
+
+  /** @param {State} state @param {Session["state"]} to @param {string | null} [job] @returns {State} */
+  function sessionState(state, to, job) {
+    const session = { ...state.session, state: to, job: job === undefined ? state.session.job : job };
+    return { ...state, session, progress: to === "idle" ? null : state.progress };
+  }
+
+  /** @param {State} state @returns {State} */
+  function jobEnded(state) {
+    return sessionState(state, "idle", null);
+  }
+
+  /**
+   * Whether an older study that was asked for stays in view: none has begun or gone on since.
+   * @param {State} state
+   * @param {Wire.Snapshot} snapshot
+   */
+  function askedStudyStays({ study, studies }, { study: latest }) {
+    return study !== null && studies !== null && latest !== null && latest.state !== "running" && latest.study_id === studies[0];
+  }
+
+  /**
+   * @param {State} state
+   * @param {Wire.Snapshot} snapshot
+   * @returns {State}
+   */
+  function withSnapshot(state, snapshot) {
+    /** @type {State} */
+    let next = {
+      ...state,
+      session: { ...state.session, state: snapshot.state, job: snapshot.job, currentModel: snapshot.current_model },
+      progress: snapshot.state === "idle" ? null : snapshot.progress,
+      study: askedStudyStays(state, snapshot) ? state.study : (snapshot.study ?? null),
+    };
+    if (snapshot.run_id === null) return next;
+    const same = state.run !== null && state.run.id === snapshot.run_id;
+    // For a run already on the page `seq` stays: the events missed meanwhile are still to come.
+    const run = same && state.run !== null ? state.run : { ...newRun(snapshot.run_id), seq: snapshot.seq ?? 0 };
+    next = {
+      ...next,
+      run: {
+        ...run,
+        started: snapshot.started ?? run.started,
+        data: snapshot.data ?? run.data,
+        model: snapshot.model ?? run.model,
+        outcome: snapshot.outcome ?? (snapshot.state === "idle" ? run.outcome : null),
+        epochs: snapshot.update === null ? run.epochs : withEpoch(run.epochs, snapshot.update),
+        lastEpoch: Math.max(run.lastEpoch, snapshot.update?.epoch ?? 0),
+      },
+    };
+    return next;
+  }
+
+  BreastAI.pageState = { initial, newRun, inRun, withEpoch, sessionState, jobEnded, withSnapshot };
+})();
