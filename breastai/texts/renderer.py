@@ -99,6 +99,13 @@ def _write_number(value: float, form: str | None, digits: int | None, language: 
     return format_decimal(value, format="0.######", locale=rules)
 
 
+def _with_first_day(text: str, day: int, language: str) -> str:
+    """Return a date whose first of the month is written as the catalogue has it: 1er mars, where CLDR says 1 mars."""
+    return (
+        re.sub(r"(?<!\d)1(?!\d)", str(find_template("date.first_day", language)), text, count=1) if day == 1 else text
+    )
+
+
 def _write_time(text: str, form: str, language: str) -> str:
     """Return a moment, ISO 8601, as the language writes it; as it stands where it is none."""
     try:
@@ -106,6 +113,7 @@ def _write_time(text: str, form: str, language: str) -> str:
     except ValueError:
         return text
     if form == "date":
-        return format_date(when, "long", locale=locale(language))
+        return _with_first_day(format_date(when, "long", locale=locale(language)), when.day, language)
     moment = format_datetime(when, "d MMMM y, HH:mm", locale=locale(language))
+    moment = _with_first_day(moment, when.day, language)
     return moment if when.tzname() is None else f"{moment} {when.tzname()}"

@@ -121,7 +121,7 @@
 
   /** @param {string | null | undefined} iso */
   function day(iso) {
-    return moment(iso, { dateStyle: "long" });
+    return moment(iso, { dateStyle: "long" }).replace(/(?<!\d)1(?!\d)/, BreastAI.i18n.t("date.first_day"));
   }
 
   /** @param {string | null | undefined} iso */

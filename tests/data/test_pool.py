@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from breastai.data.cases.data_split import deal
@@ -49,7 +49,12 @@ def test_every_image_is_in_one_fold_its_group_with_it_and_every_class_in_each(
     groups = [str(patient) for patient in patients]
     if min(len({patient for patient in patients if patient % 2 == label}) for label in (0, 1)) < folds + 2:
         return
-    dealt = deal(labels, groups, folds, seed, CLASSES)
+    try:
+        dealt = deal(labels, groups, folds, seed, CLASSES)
+    except (
+        TooFewPatients
+    ):  # patients of many images can leave too few for the last folds: refused by name, never uneven
+        reject()
     assert set(dealt.tolist()) == set(range(folds))
     for patient in set(patients):
         assert len({fold for fold, other in zip(dealt.tolist(), patients, strict=True) if other == patient}) == 1

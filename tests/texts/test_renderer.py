@@ -30,7 +30,7 @@ FILLED: list[tuple[Any, dict[str, Any], str, str]] = [
     ("{a}", {"a": True}, "true", "true"),
     ("{a}", {"a": ["x", 2]}, "x, 2", "x, 2"),
     ("{a:and}", {"a": ["x", "y", "z"]}, "x, y and z", "x, y et z"),
-    ("{a:date}", {"a": "2026-11-01T10:02:00+00:00"}, "1 November 2026", "1 novembre 2026"),
+    ("{a:date}", {"a": "2026-11-01T10:02:00+00:00"}, "1 November 2026", "1er novembre 2026"),
     ("{a} {b}", {"a": "{b}", "b": "x"}, "{b} x", "{b} x"),
     ("{a}", {}, "{a}", "{a}"),
     ({"plural": "n", "one": "{n} image", "other": "{n} images"}, {"n": 0}, "0 images", "0 image"),
