@@ -16,11 +16,11 @@ from breastai.domain.events import Prediction
 from breastai.domain.text import Text
 from breastai.predictor.predictions import Answering, prediction, unreadable
 from breastai.texts.renderer import render
+from breastai.texts.shown_name import show_name
 
 MOST_IMAGES = 200
 _PICTURE_SIDE = 900
 # What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,12 @@ def table(images: Sequence[ReviewedAnswer], classes: Sequence[str]) -> str | Non
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "label", *(f"p_{name}" for name in classes)])
     for image in judged:
-        name = f"'{image.answer.file}" if image.answer.file.startswith(_FORMULA) else image.answer.file
         probabilities = image.answer.probabilities or {}
-        writer.writerow([name, image.judged, *(f"{probabilities[each]:.9g}" for each in classes)])
+        writer.writerow(
+            [
+                show_name(image.answer.file, "csv"),
+                show_name(image.judged or "", "csv"),
+                *(f"{probabilities[each]:.9g}" for each in classes),
+            ]
+        )
     return text.getvalue()

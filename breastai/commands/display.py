@@ -17,6 +17,7 @@ from breastai.commands.format_text import count_text, counts, decimals, decision
 from breastai.commands.language import error_text, log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
 from breastai.commands.sites_text import sites_lines
+from breastai.commands.shown_event import shown_event
 from breastai.commands.study_text import STUDY_LINES, study_lines
 from breastai.domain.events import (
     AuditDone,
@@ -44,6 +45,7 @@ from breastai.domain.events import (
     TrainingStopped,
     TrainingUpdate,
 )
+from breastai.texts.shown_name import show_text
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 _LISTED_FILES = 10
@@ -54,10 +56,10 @@ class Display:
     """Results go to stdout; the progress bar and warnings to stderr, so that a redirected result stays clean."""
 
     def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
-        self._errors = errors or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self._errors = errors or Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[remaining]}"),
             console=self._errors,
@@ -93,7 +95,7 @@ class Display:
         self._run_id = event.run_id or self._run_id
         show = _VIEWS.get(type(event))
         if show is not None:
-            show(self, event)
+            show(self, shown_event(event))
 
     def result(self, values: dict[str, Any], text: str) -> None:
         self._line(text)
@@ -363,10 +365,10 @@ class Display:
         self._line(say(key, **values))
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style))
+        self._console.print(Text(show_text(text), style=style))
 
     def _warn(self, text: str, style: str = "yellow") -> None:
-        self._errors.print(Text(text, style=style))
+        self._errors.print(Text(show_text(text), style=style))
 
     def _notice(self) -> None:
         self._say("page.research_use")

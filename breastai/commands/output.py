@@ -12,6 +12,7 @@ from breastai.commands.language import error_text, say
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event
 from breastai.domain.messages import encode_event, error_event
+from breastai.texts.shown_name import show_text
 
 
 class Output(Protocol):
@@ -115,4 +116,4 @@ def show_failure(error: BreastAIError, as_json: bool) -> None:
             return
         sys.stdout.write(line.decode())
     else:
-        sys.stderr.write(say("cli.error", text=error_text(error)) + "\n")
+        sys.stderr.write(show_text(say("cli.error", text=error_text(error))) + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing
+from breastai.texts.shown_name import show_name, show_text
 
 _WHY = (
     "refer_reason",
@@ -44,23 +45,23 @@ class CsvRows:
         elif isinstance(event, PredictionsComplete):
             self._release([])
         elif isinstance(event, Error | Log):
-            sys.stderr.write(f"{event.message}\n")
+            sys.stderr.write(f"{show_text(event.message)}\n")
 
     def result(self, values: dict[str, Any], text: str) -> None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{show_text(text)}\n")
 
     def _release(self, class_names: list[str]) -> None:
         if self._class_names is None:
             self._class_names = class_names
             chances = [f"p_{name}" for name in class_names]
-            self._rows.writerow(
+            self._write(
                 ["file", "decision", "predicted", *chances, "target_class", "threshold", "called", "refer", *_WHY]
             )
         for each in self._held:
             probabilities = each.probabilities or {}
             done = "" if each.processing is None else processing_text(each.processing)
             done = "; ".join(text for text in (done, *map(str, each.notes)) if text)
-            self._rows.writerow(
+            self._write(
                 [
                     each.file,
                     each.decision or each.label or "",
@@ -81,6 +82,9 @@ class CsvRows:
             )
         self._held.clear()
         self._stream.flush()
+
+    def _write(self, row: list[Any]) -> None:
+        self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
 
 
 def processing_text(done: Processing) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from breastai.data.named_files import file_key
 from breastai.domain.faults import describe_fault
 from breastai.domain.text import Text
+from breastai.texts.shown_name import read_cell
 
 MAX_TABLE_BYTES = 2**28
 SHEET_ENDINGS = (".xlsx", ".xls", ".ods")
@@ -133,7 +134,7 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
     try:
         for cells in reader:
             number += 1
-            stripped = tuple(cell.strip() for cell in cells)
+            stripped = tuple(read_cell(cell.strip()) for cell in cells)
             if any(stripped):
                 yield Row(number, stripped)
     except csv.Error as error:

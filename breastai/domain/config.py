@@ -14,6 +14,7 @@ from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.faults import UnusableSetting, describe_mismatch
 from breastai.domain.list_entries import SettingDifference
 from breastai.domain.metric_catalog import MONITORS
+from breastai.domain.nesting import MOST_LEVELS, is_too_deep
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.records import PatientScore
 from breastai.domain.search_space import TuningSettings, faults_of
@@ -291,6 +292,8 @@ def read_config_file(path: Path) -> dict[str, Any]:
         raise ConfigUnreadable(str(path), "no such file") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigUnreadable(str(path), str(error)) from None
+    if is_too_deep(values):
+        raise ConfigUnreadable(str(path), f"expected lists and objects at most {MOST_LEVELS} deep, got more")
     if not isinstance(values, dict):
         raise ConfigUnreadable(str(path), f"expected an object {{...}}, got {type(values).__name__}")
     return values

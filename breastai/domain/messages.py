@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import BreastAIError, RequestInvalid, RequestUnknown
 from breastai.domain.events import ENVELOPE, EVENT, Error, Event, TrainingUpdate, UnknownEvent
 from breastai.domain.faults import describe_mismatch
+from breastai.domain.nesting import MOST_LEVELS, is_too_deep
 from breastai.domain.requests import REQUEST, REQUESTS, Request
 from breastai.domain.text import Text
 from breastai.domain.v3_events import spread_metrics
@@ -30,6 +31,8 @@ def decode_request(text: str | bytes, known_kind: str | None = None) -> Request:
         values = _parsed(text)
     except (ValueError, RecursionError):
         raise _unusable(Text("expected.json_object"), Text("came.something_else")) from None
+    if is_too_deep(values):
+        raise _unusable(Text("expected.shallow_json", {"levels": MOST_LEVELS}), Text("came.something_deeper"))
     if not _can_be_sent_back(text, values):
         raise _unusable(Text("expected.unicode"), Text("came.half_of_pair"))
     if not isinstance(values, dict):

@@ -74,6 +74,7 @@ from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.report_language import Language
 from breastai.domain.study_plan import PlanAssumptions
+from breastai.domain.settings import LONGEST_TEXT
 from breastai.texts.catalogue import ENGLISH
 
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -105,7 +106,7 @@ class Request(BaseModel):
     One that looks only changes nothing: it is counted in the audit log, and has no line of its own there.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=LONGEST_TEXT)
     looks_only: ClassVar[bool] = False
     is_queueable: ClassVar[bool] = False
     answers: ClassVar[Answers] = ()

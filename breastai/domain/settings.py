@@ -14,6 +14,9 @@ from pydantic import (
 )
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
+# Of a setting: a path, an address, a pattern, a name.
+LONGEST_TEXT = 1000
+
 # As context of a validation: the values were written by a program, perhaps a later version of this one.
 STORED = object()
 
@@ -21,7 +24,8 @@ STORED = object()
 class Settings(BaseModel):
     """A frozen group of settings. A person's unknown keys are refused; a later version's are kept, and passed over."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # What is saved is told to everyone who connects: no text in it may be endless.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=LONGEST_TEXT)
 
     _unknown: dict[str, Any] = PrivateAttr(default_factory=dict)
 

@@ -1,10 +1,19 @@
 """Patterns that users write: regular expressions, compiled where they can't take for ever."""
 
 import re
+import time
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
+import regex
+
+from breastai.domain.errors import ConfigInvalid
 from breastai.domain.faults import UnusableSetting
+from breastai.domain.text import Text
+
+# What a pattern may take, all texts together: Python's own module has no limit, and some patterns no end.
+PATTERN_S = 10.0
 
 # What ends an ordinary unit of a regular expression: an escape, a character class, a bracket, an open repetition.
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()+*]|\{\d*,\}", re.DOTALL)
@@ -24,13 +33,13 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 
 def finder_of(pattern: str) -> Lookup:
     """Return what finds a pattern's first group, or its match, in a text; raise UnusableSetting."""
-    compiled = compile_pattern(pattern)
+    groups, search = compile_pattern(pattern).groups, _limited_search(pattern)
 
     def find(text: str) -> str | None:
-        found = compiled.search(unicodedata.normalize("NFC", text))
+        found = search(text)
         if found is None:
             return None
-        return str(found[1] or "") if compiled.groups else found[0]
+        return str(found[1] or "") if groups else str(found[0])
 
     return find
 
@@ -43,11 +52,35 @@ def rewriter_of(pattern: str, template: str) -> Lookup:
     except (re.error, IndexError) as error:
         raise UnusableSetting("reason.pattern_not_regular_expression", pattern=template, error=str(error)) from None
 
+    search = _limited_search(pattern)
+
     def write(text: str) -> str | None:
-        found = compiled.search(unicodedata.normalize("NFC", text))
-        return None if found is None else found.expand(template)
+        found = search(text)
+        return None if found is None else str(found.expand(template))
 
     return write
+
+
+def _limited_search(pattern: str) -> Callable[[str], Any]:
+    """Return what looks for a pattern, texts with composed accents; it raises ConfigInvalid once PATTERN_S are used up."""
+    try:
+        compiled = regex.compile(unicodedata.normalize("NFC", pattern), regex.VERSION0)
+    except (regex.error, OverflowError, RecursionError) as error:
+        raise UnusableSetting("reason.pattern_not_regular_expression", pattern=pattern, error=str(error)) from None
+    left_s = PATTERN_S
+
+    def search(text: str) -> Any:
+        nonlocal left_s
+        begun = time.monotonic()
+        try:
+            return compiled.search(unicodedata.normalize("NFC", text), timeout=max(left_s, 0.001))
+        except TimeoutError:
+            params = {"pattern": pattern, "seconds": PATTERN_S, "text": text[:100]}
+            raise ConfigInvalid([Text("reason.pattern_takes_too_long", params)]) from None
+        finally:
+            left_s -= time.monotonic() - begun
+
+    return search
 
 
 def _repeats_a_repetition(pattern: str) -> bool:

@@ -28,7 +28,7 @@ from breastai.storage.backup_kinds import KINDS, MOST_FILES, check_lines, goes_i
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.evaluations import merge_openings, openings_file
 from breastai.storage.held_back import hold_back, own_settings
-from breastai.storage.private_files import private_folder
+from breastai.storage.private_files import open_own, private_folder
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably
 
@@ -232,7 +232,7 @@ def _write_zip(workspace: Workspace, file: IO[bytes], created: str, run_id: str 
             packing = packing_of(path)
             entry = zipfile.ZipInfo(name, _zip_time())
             entry.compress_type = packing
-            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+            with open_own(path) as source, archive.open(entry, "w", force_zip64=True) as target:
                 size_bytes, sha256 = _copy(source, target, None)
             files.append(BackupFile(name=name, size_bytes=size_bytes, sha256=sha256))
         contents = BackupContents(created=created, files=files)

@@ -20,6 +20,7 @@ from breastai.domain.events import CheckpointEntry
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
+from breastai.storage.private_files import open_own, read_own
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
@@ -209,7 +210,7 @@ def next_manifest(files: CheckpointFiles) -> Path:
 def parse_manifest(files: CheckpointFiles, path: Path) -> Manifest:
     """Return the manifest in `path`; raise CheckpointDamaged or FormatTooNew."""
     try:
-        return Manifest.model_validate_json(path.read_bytes()).check_format(f"{files.name}.json")
+        return Manifest.model_validate_json(read_own(path)).check_format(f"{files.name}.json")
     except FileNotFoundError:
         raise CheckpointDamaged(files.name, Text("reason.manifest_missing")) from None
     except (OSError, ValidationError, ValueError) as error:
@@ -258,7 +259,7 @@ def remove_checkpoint(files: CheckpointFiles) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_own(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -272,6 +273,7 @@ def _all_files(workspace: Workspace) -> Iterator[CheckpointFiles]:
         # What a link leads to is not ours to delete.
         if (
             manifest.is_symlink()
+            or manifest.with_suffix(".safetensors").is_symlink()
             or manifest.parent.is_symlink()
             or not _NAME.fullmatch(f"{manifest.parent.name}/{manifest.stem}")
         ):

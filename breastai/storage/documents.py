@@ -13,6 +13,7 @@ from breastai.domain.errors import ConfigInvalid, ConfigNotWritable, DocumentNot
 from breastai.domain.events import DocumentEntry, DocumentKind
 from breastai.domain.faults import describe_fault
 from breastai.domain.text import Text
+from breastai.storage.private_files import open_own
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 MOST_LISTED = 500
@@ -47,7 +48,7 @@ def _journals(workspace: Workspace) -> dict[str, Path]:
 
 
 def _worker_logs(workspace: Workspace) -> dict[str, Path]:
-    return {path.parent.name: path for path in workspace.logs_dir.glob("*/worker.log")}
+    return {name: workspace.run_dir(name) / "worker.log" for name in workspace.run_folders_with("worker.log")}
 
 
 def _evaluations(workspace: Workspace) -> dict[str, Path]:
@@ -94,7 +95,7 @@ def read_document(workspace: Workspace, kind: DocumentKind, name: str) -> Tail:
     if path is None:
         raise DocumentNotFound(kind, name[:200])
     try:
-        with path.open("rb") as file:
+        with open_own(path) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - MOST_BYTES))
             content = file.read(MOST_BYTES)
@@ -131,5 +132,5 @@ def delete_named_config(workspace: Workspace, name: str) -> None:
 def _inside(workspace: Workspace, kind: DocumentKind) -> Iterator[tuple[str, Path]]:
     """Yield the texts of a kind, without those that a link leads out of the workspace."""
     for name, path in KINDS[kind](workspace).items():
-        if path.is_file() and path.resolve().is_relative_to(workspace.root):
+        if path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(workspace.root):
             yield name, path

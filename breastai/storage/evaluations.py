@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import WorkspaceUnusable
 from breastai.domain.records import EvaluationRecord
 from breastai.domain.site_records import SitesRecord
-from breastai.storage.private_files import open_private
+from breastai.storage.private_files import open_private, read_own
 from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
 
@@ -144,7 +144,7 @@ def _numbered(workspace: Workspace, run_id: str) -> list[Path]:
 
 def _read(path: Path) -> EvaluationRecord | None:
     try:
-        record = EvaluationRecord.model_validate_json(path.read_bytes())
+        record = EvaluationRecord.model_validate_json(read_own(path))
     except (OSError, ValidationError, ValueError):
         return None
     return None if record.is_of_later_version else record
@@ -162,7 +162,7 @@ def count_opening(workspace: Workspace, images: str, checkpoint: str) -> int:
     line = {"fingerprint": images, "checkpoint": checkpoint, "time": datetime.now(UTC).isoformat(timespec="seconds")}
     with naming_full_disk(path), open_private(path, "ab") as file:
         file.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
-    return sum(f'"{images}"'.encode() in row for row in path.read_bytes().splitlines())
+    return sum(f'"{images}"'.encode() in row for row in read_own(path).splitlines())
 
 
 def openings_file(workspace: Workspace) -> Path:
@@ -176,7 +176,7 @@ def merge_openings(workspace: Workspace, restored: bytes) -> None:
     Each line is kept as often as where it stands more often, so that no count falls below that of either.
     """
     path = openings_file(workspace)
-    present = path.read_bytes() if path.exists() else b""
+    present = read_own(path) if path.exists() else b""
     missing = Counter(restored.splitlines()) - Counter(present.splitlines())
     lines = [*_in_order(restored, missing), *present.splitlines()]
     if missing:

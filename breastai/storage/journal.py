@@ -19,7 +19,7 @@ from breastai.domain.errors import DiskFull
 from breastai.domain.events import Event, ProgressUpdate
 from breastai.domain.messages import decode_event, encode_event
 from breastai.domain.v3_events import collect_metrics, spread_metrics
-from breastai.storage.private_files import open_private, private_folder
+from breastai.storage.private_files import open_own, open_private, private_folder
 from breastai.storage.workspace import naming_full_disk
 
 AnEvent = TypeVar("AnEvent", bound=Event)
@@ -135,7 +135,7 @@ def mend(path: Path) -> int:
     """Cut off a last line that a crash left torn; return the number of the last event, 0 without any."""
     if not path.exists():
         return 0
-    with path.open("r+b") as file:
+    with open_private(path, "r+b") as file:
         size = file.seek(0, os.SEEK_END)
         whole = _end_of_lines(file, size)
         if whole != size:
@@ -170,7 +170,7 @@ def journal_lines(path: Path) -> Iterator[bytes]:
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
-        file = path.open("rb")
+        file = open_own(path)
     except FileNotFoundError:
         return
     with file:
@@ -257,7 +257,7 @@ def _lines_backwards(path: Path, most_bytes: int = MOST_JOURNAL_BYTES, torn: boo
     a file there is none.
     """
     try:
-        file = path.open("rb")
+        file = open_own(path)
     except FileNotFoundError:
         return
     with file:

@@ -4,12 +4,14 @@ On Windows nothing is done: a user's folders are kept from others by the rights 
 """
 
 import contextlib
+import errno
 import os
 import stat
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 _FOLDER, _FILE = 0o700, 0o600
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -35,8 +37,36 @@ def private_folder(folder: Path) -> None:
 
 
 def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
-    """Open a file as `open` does; one that is made is for its owner alone."""
+    """Open a file as `open` does; one that is made is for its owner alone, and a link is not followed."""
     return open(path, mode, opener=_opener, **options)
+
+
+def open_own(path: Path) -> BinaryIO:
+    """Open a file of the workspace's own folders to read; raise FileNotFoundError for a link, and for what is no file.
+
+    Whatever lay in its place, a link that leads elsewhere or a pipe that nobody writes to, nothing of it is read.
+    """
+    try:
+        file = open(path, "rb", opener=_no_link)  # noqa: SIM115 - it is the caller's
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+            raise FileNotFoundError(errno.ENOENT, "a link or no file", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or path.parent.is_symlink():
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "no file of its own", str(path))
+    return file
+
+
+def is_own_file(path: Path) -> bool:
+    """Return whether a file lies in a folder of the workspace, neither of them a link."""
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+
+
+def read_own(path: Path) -> bytes:
+    """Return the content of such a file; raise OSError."""
+    with open_own(path) as file:
+        return file.read()
 
 
 def make_private(path: Path) -> None:
@@ -73,4 +103,8 @@ def _is_open_to_others(root: Path) -> bool:
 
 
 def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags, _FILE)
+    return os.open(path, flags | _NO_LINK, _FILE)
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | _NO_LINK | getattr(os, "O_NONBLOCK", 0))

@@ -33,4 +33,4 @@ def report_at(workspace: Workspace, url_path: str) -> Path | None:
     if found is None or found[1] not in workspace.runs():
         return None
     path = workspace.logs_dir / found[1] / "report" / found[2]
-    return path if path.is_file() and path.resolve().is_relative_to(workspace.root) else None
+    return path if path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(workspace.root) else None

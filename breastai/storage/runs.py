@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from breastai.domain.config import settings_that_differ
-from breastai.domain.errors import RunLocked
+from breastai.domain.errors import RunLocked, WorkspaceUnusable
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
 from breastai.domain.list_entries import RunEntry
 from breastai.domain.run_history import columns, thin_history
@@ -18,6 +18,7 @@ from breastai.storage.checkpoints import checkpoint_kinds
 from breastai.storage.evaluations import unread_evaluations
 from breastai.storage.journal import count_unread, journal_lines
 from breastai.storage.lease import HOLDER, LOCK, Lease
+from breastai.storage.private_files import read_own
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
 
@@ -96,7 +97,7 @@ def read_notes(workspace: Workspace, run_id: str) -> RunNotes:
 
 def _stored_notes(workspace: Workspace, run_id: str) -> RunNotes | None:
     try:
-        return RunNotes.model_validate_json(_notes_file(workspace, run_id).read_bytes())
+        return RunNotes.model_validate_json(read_own(_notes_file(workspace, run_id)))
     except (OSError, ValidationError, ValueError):
         return None
 
@@ -114,9 +115,10 @@ def delete_run(workspace: Workspace, run_id: str) -> list[str]:
     process works on, or whose study one does.
     """
     workspace.existing_run(run_id)
-    folder, weights = workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)
-    if any(path.is_symlink() for path in (folder, weights)):
-        raise RunLocked(run_id)
+    try:
+        folder, weights = workspace.run_dir(run_id), workspace.checkpoint_dir(run_id)
+    except WorkspaceUnusable:  # a link: what it leads to is not ours to delete
+        raise RunLocked(run_id) from None
     gone = [f"{run_id}/{kind}" for kind in checkpoint_kinds(workspace, run_id)]
     with take_whole_run(workspace, run_id):
         if weights.is_dir():

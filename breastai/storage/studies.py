@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import RunLocked, StudyDamaged, StudyNotFound
 from breastai.domain.study import Study
 from breastai.storage.lease import Lease
+from breastai.storage.private_files import read_own
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 
@@ -18,7 +19,7 @@ def study_file(workspace: Workspace, study_id: str) -> Path:
 
 def studies(workspace: Workspace) -> list[str]:
     """Return the studies of the workspace, oldest first."""
-    return sorted(path.parent.name for path in workspace.logs_dir.glob("*/study.json"))
+    return workspace.run_folders_with("study.json")
 
 
 def save_study(workspace: Workspace, study: Study) -> None:
@@ -34,7 +35,7 @@ def read_study(workspace: Workspace, study_id: str) -> Study:
     if study_id not in studies(workspace):
         raise StudyNotFound(study_id[:100], studies(workspace)[-10:])
     try:
-        study = Study.model_validate_json(study_file(workspace, study_id).read_bytes())
+        study = Study.model_validate_json(read_own(study_file(workspace, study_id)))
     except (OSError, ValidationError, ValueError) as error:
         raise StudyDamaged(study_id, type(error).__name__) from None
     if study.state == "running" and not is_going_on(workspace, study_id):

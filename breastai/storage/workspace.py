@@ -13,7 +13,8 @@ from pathlib import Path
 
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DiskFull, NameInvalid, RunNotFound, WorkspaceUnusable
-from breastai.storage.private_files import make_private, make_tree_private, private_folder
+from breastai.domain.text import Text
+from breastai.storage.private_files import is_own_file, make_private, make_tree_private, private_folder
 from breastai.storage.remote_mirror import DATASETS, as_written, local_place
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -84,14 +85,15 @@ class Workspace:
         return self.logs_dir / "queue.json"
 
     def run_dir(self, run_id: str) -> Path:
-        """Return the log folder of a run."""
-        return self.logs_dir / safe_name(run_id)
+        """Return the log folder of a run; raise WorkspaceUnusable where a link has its name."""
+        return _no_link(self.logs_dir / safe_name(run_id))
 
     def journal_file(self, run_id: str) -> Path:
         return self.run_dir(run_id) / "events.jsonl"
 
     def checkpoint_dir(self, run_id: str) -> Path:
-        return self.checkpoints_dir / safe_name(run_id)
+        """Return the folder of a run's checkpoints; raise WorkspaceUnusable where a link has its name."""
+        return _no_link(self.checkpoints_dir / safe_name(run_id))
 
     def resolve(self, path: str) -> Path:
         """Return the absolute path of what a user wrote: relative to the workspace, `~` expanded.
@@ -115,14 +117,26 @@ class Workspace:
         return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
     def runs(self) -> list[str]:
-        """Return the runs that have a journal, oldest first."""
-        return sorted(path.parent.name for path in self.logs_dir.glob("*/events.jsonl"))
+        """Return the runs that have a journal, oldest first; what a link leads to is none."""
+        return self.run_folders_with("events.jsonl")
+
+    def run_folders_with(self, name: str) -> list[str]:
+        """Return the names of the log folders that hold a file `name`, sorted; neither may be a link."""
+        found = self.logs_dir.glob(f"*/{name}")
+        return sorted(path.parent.name for path in found if is_own_file(path))
 
     def existing_run(self, run_id: str) -> str:
         """Return `run_id`; raise RunNotFound when it has no journal."""
-        if not _NAME.fullmatch(run_id) or not self.journal_file(run_id).is_file():
+        if not _NAME.fullmatch(run_id) or not is_own_file(self.logs_dir / run_id / "events.jsonl"):
             raise RunNotFound(run_id, self.runs()[-10:])
         return run_id
+
+
+def _no_link(folder: Path) -> Path:
+    """Return a folder of the workspace's own; raise WorkspaceUnusable for a link, which is neither read nor written."""
+    if folder.is_symlink():
+        raise WorkspaceUnusable(str(folder), Text("reason.link_in_workspace"))
+    return folder
 
 
 def safe_name(name: str) -> str:

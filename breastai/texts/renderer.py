@@ -16,6 +16,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
 from breastai.texts.catalogue import ENGLISH, Template, find_template
+from breastai.texts.shown_name import show_name
 
 UNKNOWN = "—"
 _FIELD = re.compile(r"\{(\w+)(?::(\w+)(?:\.(\d))?)?\}")
@@ -52,7 +53,7 @@ def write_value(value: Any, language: str = ENGLISH, form: str | None = None, di
     if value is None or value == "" or value == []:
         return UNKNOWN
     if isinstance(value, str):
-        return _write_time(value, form, language) if form in ("date", "datetime") else value
+        return _write_time(value, form, language) if form in ("date", "datetime") else show_name(value, "terminal")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -6,7 +6,8 @@ import pytest
 from pydantic_core import to_json
 
 from breastai.data.patients.patient_ids import patient_ids
-from breastai.domain.errors import PatientIdInvalid, PatientIdMissing
+from breastai.domain import text_patterns
+from breastai.domain.errors import ConfigInvalid, PatientIdInvalid, PatientIdMissing
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientTable
 
 from .test_dicom import RAMP, content, dataset
@@ -160,3 +161,10 @@ def test_a_picture_and_a_header_without_an_id_have_no_patient(tmp_path: Path) ->
     for name in ("picture.png", "empty.dcm"):
         with pytest.raises(PatientIdMissing, match="dicom: patient_id"):
             patient_ids([name], DicomHeader(dicom="patient_id"), tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("pattern", [r"^(a|a)*$", r"^(\w|a|[a-z])*$"])
+def test_a_pattern_without_an_end_is_given_up(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_patterns, "PATTERN_S", 0.2)
+    with pytest.raises(ConfigInvalid, match="took more than"):
+        patient_ids([f"a/{'a' * 240}!.png"], FilenamePattern(pattern=pattern), HERE)

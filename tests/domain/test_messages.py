@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from breastai.domain.errors import RequestInvalid, RequestUnknown, SessionBusy
+from breastai.domain.config import parse_config
+from breastai.domain.errors import ConfigInvalid, RequestInvalid, RequestUnknown, SessionBusy
 from breastai.domain.events import EVENTS, CheckpointDeleted, ExportComplete, Pong, TrainingStopped, ends_job
 from breastai.domain.messages import (
     MOST_COMMAS,
@@ -148,3 +149,21 @@ def test_every_request_is_answered_by_real_events(kind: str) -> None:
 def test_an_export_ends_its_job_unless_it_is_part_of_a_run(run_id: str | None) -> None:
     done = ExportComplete(run_id=run_id, format="onnx", path="x", size=1.0, size_mb=1.0, checkpoint="run/best")
     assert ends_job(done) is (run_id is None)
+
+
+@pytest.mark.parametrize("levels", [41, 300, 900])
+def test_what_is_nested_deeper_than_anything_is_refused(levels: int) -> None:
+    deep = '{"a":' * levels + "1" + "}" * levels
+    for config in (deep, deep.replace('{"a":', "[").replace("}", "]")):
+        with pytest.raises(RequestInvalid, match="deep"):
+            decode_request(f'{{"type": "save_config", "config": {{"data": {config}}}}}')
+
+
+def test_no_text_of_a_request_or_a_setting_is_endless() -> None:
+    """But for what has a bound of its own."""
+    for kind, model in REQUESTS.items():
+        assert model.model_config["str_max_length"] <= 1000, kind
+    with pytest.raises(ConfigInvalid, match="at most 1000 characters"):
+        parse_config({"data": {"train_dir": "x" * 1_000_000}})
+    with pytest.raises(ConfigInvalid):
+        parse_config({"server": {"data_roots": ["x" * 2000]}})

@@ -54,8 +54,8 @@ def test_a_word_of_the_catalogue_given_as_a_name_comes_out_unchanged(
     language: str, told: tuple[str, str], word: str
 ) -> None:
     key, name = told
-    marked = render(Text(key, params_of(key, name, "\x00")), language)
-    assert render(Text(key, params_of(key, name, word)), language) == marked.replace("\x00", word)
+    marked = render(Text(key, params_of(key, name, "\ue000")), language)
+    assert render(Text(key, params_of(key, name, word)), language) == marked.replace("\ue000", word)
 
 
 @pytest.mark.parametrize("language", languages())
@@ -68,6 +68,6 @@ def test_words_in_a_list_and_in_a_text_within_a_text_come_out_unchanged(language
 
 @pytest.mark.parametrize("language", languages())
 def test_every_word_of_the_catalogue_may_be_a_class(language: str) -> None:
-    before, after = render(Text("progress.measuring", {"architecture": "\x00"}), language).split("\x00")
+    before, after = render(Text("progress.measuring", {"architecture": "\ue000"}), language).split("\ue000")
     for word in WORDS:
         assert render(Text("progress.measuring", {"architecture": word}), language) == f"{before}{word}{after}"

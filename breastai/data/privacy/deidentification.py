@@ -31,6 +31,7 @@ from breastai.domain.class_words import split_of
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.text import Text
 from breastai.storage.salt import salted_hash
+from breastai.texts.shown_name import show_name
 
 TABLE = "patients.csv"
 _COLUMNS = ("file", "patient_id", "laterality", "view", "burned_in", "rows", "columns")
@@ -106,7 +107,8 @@ def deidentify(source: Path, target: Path, salt: bytes, classes: Sequence[str] =
         written = [each for each in done if each.written is not None]
         # By the hashes: in the order of the sources a table would tell the alphabetical order of names.
         for each in sorted(written, key=lambda each: each.written or ""):
-            rows.writerow([each.written, *(getattr(each, name) for name in _COLUMNS[1:])])
+            cells = (each.written, *(getattr(each, name) for name in _COLUMNS[1:]))
+            rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in cells])
 
 
 def _files(source: Path, target: Path) -> list[Path]:

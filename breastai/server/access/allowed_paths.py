@@ -1,6 +1,8 @@
 """Which folders and which shared storage the server may have images read from, and which clusters it may use: those its owner allowed."""
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,8 @@ from breastai.storage.checkpoints import Manifest
 from breastai.storage.datasets import root_described
 from breastai.storage.run_config import configs_of, find_job_config
 from breastai.storage.workspace import Workspace
+
+_LOG = re.compile(r"\.log(\.\d+)?$|^queue\.json$|^events\.jsonl$|^test_sets\.jsonl$")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class DataRoots:
             resolved = self.workspace.resolve(path)
         except (OSError, ValueError, RuntimeError):  # a loop of links, a null byte, an unknown ~user
             raise DataOutsideRoots(path[:300]) from None
-        if not any(resolved.is_relative_to(root) for root in self.roots):
+        if not any(resolved.is_relative_to(root) for root in self.roots) or self._is_kept(resolved):
             raise DataOutsideRoots(path[:300])
         root = root_described(resolved)
         if root is not None:
@@ -90,6 +94,16 @@ class DataRoots:
         """Check every path that the run of a checkpoint used: its configuration's, and its data set's."""
         for config in configs_of(manifest):
             self.check_config(config)
+
+    def _is_kept(self, resolved: Path) -> bool:
+        """Return whether a file is the workspace's own and none to ask about: its salt, its logs, what waits in its queue.
+
+        An error that says what is wrong with a table says what stands in it.
+        """
+        with contextlib.suppress(ValueError):
+            parts = resolved.relative_to(self.workspace.root).parts
+            return bool(parts) and (parts[0].startswith(".") or (parts[0] == "logs" and bool(_LOG.search(parts[-1]))))
+        return False
 
     def _check_address(self, address: str) -> None:
         try:

@@ -18,9 +18,11 @@ from websockets.http11 import Request, Response
 
 from breastai import __version__
 from breastai.storage import downloads
+from breastai.storage.private_files import read_own
 from breastai.storage.reports import report_at
 from breastai.storage.workspace import Workspace
 from breastai.texts.page_script import SCRIPT, write_page_script
+from breastai.texts.shown_name import show_name
 
 LOG = logging.getLogger(__name__)
 
@@ -148,7 +150,7 @@ async def _report(workspace: Workspace, path: str, request: Request) -> Response
     file = await asyncio.to_thread(report_at, workspace, path)
     if file is None:
         return text_response(http.HTTPStatus.NOT_FOUND, "No such report.\n")
-    body = await asyncio.to_thread(file.read_bytes)
+    body = await asyncio.to_thread(read_own, file)
     styles = [hashlib.sha256(style).digest() for style in re.findall(rb"<style>(.*?)</style>", body, re.DOTALL)]
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in styles) or "'none'"
     policy = f"default-src 'none'; img-src data:; style-src {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -168,13 +170,13 @@ async def _download(workspace: Workspace, path: str, request: Request) -> Respon
         return text_response(http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
     # Two checkpoints of different runs have the same name.
     name = f"{file.parent.name}_{file.name}" if file.parent.parent == workspace.checkpoints_dir else file.name
-    body = await asyncio.to_thread(file.read_bytes)
+    body = await asyncio.to_thread(read_own, file)
     return _response(
         request,
         http.HTTPStatus.OK,
         body,
         "application/octet-stream",
-        **{"Content-Disposition": f'attachment; filename="{name}"'},
+        **{"Content-Disposition": f"attachment; {show_name(name, 'header')}"},
     )
 
 

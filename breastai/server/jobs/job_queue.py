@@ -18,6 +18,7 @@ from breastai.server.jobs.queue_file import QueuedJob, StoredQueue, queue_text, 
 from breastai.server.jobs.scheduler import MOST_WAITING, Scheduler, Turn
 from breastai.server.jobs.session import Session
 from breastai.server.logs.server_log import LOG
+from breastai.storage.private_files import read_own
 from breastai.storage.workspace import Workspace, atomic_write
 
 
@@ -68,7 +69,7 @@ class JobQueue:
         """
         self._runner.on_free = self._advance
         try:
-            content = await asyncio.to_thread(self._workspace.queue_file.read_bytes)
+            content = await asyncio.to_thread(read_own, self._workspace.queue_file)
             self._stored = read_queue(content)
         except FileNotFoundError:
             return

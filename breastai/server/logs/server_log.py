@@ -5,9 +5,12 @@ import os
 import queue
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from io import TextIOWrapper
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
+
+from breastai.texts.shown_name import escape_record
 
 LOG = logging.getLogger("breastai.server")
 # websockets tells of every connection at INFO, asyncio of each write to a peer that has just gone, uvicorn of each bad
@@ -38,7 +41,7 @@ class _Guarded(QueueHandler):
     """Hands records on without what no log may hold, whoever put it into a name or a header."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        prepared: logging.LogRecord = super().prepare(record)  # its message and its traceback are one text from here on
+        prepared: logging.LogRecord = super().prepare(escape_record(copy(record)))
         for secret in _SECRETS:
             prepared.msg = str(prepared.msg).replace(secret, _IN_ITS_PLACE)
             prepared.message = str(prepared.message).replace(secret, _IN_ITS_PLACE)
