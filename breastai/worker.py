@@ -64,6 +64,7 @@ from breastai.storage.link_roots import follow_links_of
 from breastai.storage.private_files import keep_files_private
 from breastai.storage.run_config import find_job_config
 from breastai.storage.run_recorder import Events, Pace, Stop, StopReason, as_breastai_errors, journal_events
+from breastai.storage.system_faults import as_system_fault
 from breastai.storage.workspace import Workspace
 
 BEAT_EVERY_S = 5.0
@@ -145,6 +146,11 @@ def perform(job: AnyJob, stop_requested: Stop = lambda: False) -> Iterator[Event
             yield from _perform_plain(job, events, stop_requested)
     except BreastAIError as error:
         yield error_event(error, session_id=job.session_id)
+    except (OSError, MemoryError) as error:  # before or after the job's own events: a journal that can't be opened
+        known = as_system_fault(error, workspace)
+        if known is None:
+            raise
+        yield error_event(known, session_id=job.session_id)
     finally:
         events.close()
 

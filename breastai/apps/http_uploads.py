@@ -3,14 +3,14 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from breastai.domain.errors import RequestInvalid
+from breastai.domain.errors import RequestInvalid, TooMuchHanded
 from breastai.domain.faults import describe_fault, describe_mismatch
 from breastai.domain.messages import decode_request
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, AddImage, AskImages
@@ -19,10 +19,31 @@ from breastai.server.jobs.uploads import Uploads
 
 FIELD = "images"
 MOST_UPLOAD_BYTES = 2**28
+MOST_SPOOLED_BYTES = 2**29
 _FIELDS = ("model", "heat_maps", "keep", "session_id", FIELD)
 _LONGEST_NAME = 300
 _PART_BYTES = 2**19
 _LONGEST_FIELD_BYTES = 2**12
+
+
+class UploadRoom:
+    """How much of forms may lie on the disk at once while they come, before any of it is known to be an image."""
+
+    def __init__(self, most_bytes: int = MOST_SPOOLED_BYTES) -> None:
+        self._most_bytes, self._held_bytes = most_bytes, 0
+
+    @contextmanager
+    def hold(self, request: Request) -> Iterator[None]:
+        """Hold room for a form of the length it says, else for the longest there may be; raise TooMuchHanded."""
+        said = request.headers.get("Content-Length", "")
+        size_bytes = int(said) if said.isdigit() else MOST_UPLOAD_BYTES
+        if self._held_bytes + size_bytes > self._most_bytes:
+            raise TooMuchHanded(MOST_IMAGES_ASKED, self._most_bytes >> 20)
+        self._held_bytes += size_bytes
+        try:
+            yield
+        finally:
+            self._held_bytes -= size_bytes
 
 
 @asynccontextmanager

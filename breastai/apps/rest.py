@@ -96,6 +96,7 @@ class Rest:
         self._services = services
         self._asks, self._listeners, self._looks = Asks(services), Listeners(services), Looks()
         self._removals: set[asyncio.Task[None]] = set()
+        self._room = http_uploads.UploadRoom()
         self.app = FastAPI(
             title="BreastAI",
             version=__version__,
@@ -203,9 +204,10 @@ class Rest:
     ) -> Response:
         owner, handed = object(), self._services.handed
         try:
-            async with http_uploads.whole_form(http_request) as form:
-                request = http_uploads.question(form)
-                await http_uploads.hand_over(handed, owner, http_uploads.files_of(form))
+            with self._room.hold(http_request):
+                async with http_uploads.whole_form(http_request) as form:
+                    request = http_uploads.question(form)
+                    await http_uploads.hand_over(handed, owner, http_uploads.files_of(form))
             ask = await self._asks.begin(_peer(http_request), request, owner)
         except BaseException:
             await asyncio.to_thread(handed.drop, owner)

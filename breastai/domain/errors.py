@@ -22,7 +22,7 @@
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
-    |   |-- TrackerNotAllowed     FormatTooNew
+    |   |-- TrackerNotAllowed     FormatTooNew         WorkspaceInUse
     |   |-- UploadNotFound        UploadTooLarge       UploadNameUnsafe     ArchiveRefused
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
@@ -734,6 +734,16 @@ class WorkspaceUnusable(InputError):
     code = "workspace.unusable"
     path: str
     reason: Text | str
+
+
+@dataclass(eq=False)
+class WorkspaceInUse(InputError):
+    """`pid`: 0 where it is not known."""
+
+    code = "workspace.in_use"
+    path: str
+    host: str
+    pid: int
 
 
 @dataclass(eq=False)

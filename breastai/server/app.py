@@ -43,6 +43,7 @@ from breastai.server.logs.audit_log import AUDIT, tell
 from breastai.server.logs.server_log import LOG, kept_out_of_logs, logging_to
 from breastai.server.requests.connection import serve_connection
 from breastai.server.services import Services, workspace_config
+from breastai.storage.lease import ServerLease
 from breastai.storage.workspace import Workspace
 
 SHUTDOWN_WITHIN_S = 60.0
@@ -133,6 +134,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
     listening = listen(options.host, options.port)
     async with AsyncExitStack() as stack:
         stack.callback(_close_sockets, listening)
+        stack.enter_context(ServerLease(options.workspace).take())
         stack.enter_context(logging_to(options.workspace.logs_dir / "server.log"))
         stack.enter_context(
             logging_to(
@@ -194,6 +196,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         await services.queue.restore()
         for upkeep in (go_on_with_interrupted(services), back_up_on_schedule(services)):
             stack.push_async_callback(_end_task, asyncio.create_task(upkeep, name="upkeep"))
+        stack.callback(services.turns.close)
         yield RunningServer(services, options.host, listening.port, protection, doorway, rest_port)
         LOG.info("stopping")
 

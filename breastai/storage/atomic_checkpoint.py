@@ -111,6 +111,7 @@ def load_newest_valid(files: CheckpointFiles) -> Found:
     earlier = _earlier(files)
     if not files.manifest.is_file() and not files.weights.is_file() and not earlier:
         raise CheckpointNotFound(files.name, [])
+    _settle(files)
     try:
         return Found(verify_checkpoint(files))
     except CheckpointDamaged as error:

@@ -1,5 +1,6 @@
 """Checkpoints on disk: weights with a manifest that says what they are and proves they are whole. No torch."""
 
+import contextlib
 import hashlib
 import re
 import shutil
@@ -202,6 +203,17 @@ def verify_checkpoint(files: CheckpointFiles) -> Manifest:
     return manifest
 
 
+def _present_manifest(files: CheckpointFiles) -> Manifest:
+    """Return the manifest of the weights that are there: the coming one where a kill kept it from its place."""
+    coming = next_manifest(files)
+    if coming.is_file():
+        with contextlib.suppress(CheckpointDamaged, FormatTooNew, OSError):
+            found = parse_manifest(files, coming)
+            if found.size_bytes == files.weights.stat().st_size and found.sha256 == file_sha256(files.weights):
+                return found
+    return read_manifest(files)
+
+
 def next_manifest(files: CheckpointFiles) -> Path:
     """Return where a save lays the new manifest until it takes the old one's place."""
     return files.manifest.with_name(files.manifest.name + ".next")
@@ -289,7 +301,7 @@ def _entry(workspace: Workspace, files: CheckpointFiles) -> CheckpointEntry:
         "run_id": files.name.partition("/")[0],
     }
     try:
-        manifest = read_manifest(files)
+        manifest = _present_manifest(files)
         size = files.weights.stat().st_size if files.weights.is_file() else 0
         problem = (
             None if size == manifest.size_bytes else f"expected {manifest.size_bytes} bytes of weights, found {size}"

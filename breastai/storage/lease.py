@@ -21,7 +21,7 @@ import psutil
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from breastai.domain.errors import RunLocked
+from breastai.domain.errors import RunLocked, WorkspaceInUse
 from breastai.domain.stored import StoredDocument
 from breastai.storage.private_files import open_private, private_folder
 from breastai.storage.workspace import Workspace, naming_full_disk
@@ -41,6 +41,9 @@ class Holder(StoredDocument):
     pid: int
     started: float
 
+
+SERVER_LOCK = "server.lock"
+SERVER_HOLDER = "server.holder.json"
 
 # A holder of whom nothing is known but that it holds.
 UNKNOWN = Holder(host="", pid=0, started=0.0)
@@ -83,6 +86,33 @@ class Lease:
         except OSError:  # this system, or this file system, can't say
             return record if record is not None and _is_alive(record) else None
         return (record or UNKNOWN) if is_held else None
+
+
+@dataclass(frozen=True)
+class ServerLease:
+    """Which server serves a workspace: two would each begin the jobs that wait, and train side by side without a word."""
+
+    workspace: Workspace
+
+    @contextlib.contextmanager
+    def take(self, wait_s: float | None = None) -> Iterator[None]:
+        """Hold the workspace for the server of this process while the block runs; raise WorkspaceInUse."""
+        folder = self.workspace.logs_dir
+        lock = FileLock(folder / SERVER_LOCK, mode=0o600)
+        try:
+            with naming_full_disk(folder / SERVER_LOCK):
+                lock.acquire(timeout=WAIT_S if wait_s is None else wait_s)
+        except Timeout:
+            holder = _read_record(folder / SERVER_HOLDER) or UNKNOWN
+            raise WorkspaceInUse(str(self.workspace.root), holder.host, holder.pid) from None
+        try:
+            with contextlib.suppress(OSError), open_private(folder / SERVER_HOLDER, "w", encoding="utf-8") as file:
+                file.write(_this_process().model_dump_json() + "\n")
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                (folder / SERVER_HOLDER).unlink(missing_ok=True)
+            lock.release()
 
 
 @contextlib.contextmanager

@@ -1,15 +1,13 @@
 """A run written down as it happens: each event stamped and told, the stop, the faults, and the run's last word."""
 
 import contextlib
-import errno
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
-from breastai.domain.errors import BreastAIError, DiskFull, InternalError, MissingExtra, OutOfMemory
+from breastai.domain.errors import BreastAIError, InternalError, MissingExtra
 from breastai.domain.events import (
     AuditDone,
     Event,
@@ -30,6 +28,7 @@ from breastai.storage.interrupted_runs import describe_stop
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease
 from breastai.storage.private_files import open_private
+from breastai.storage.system_faults import as_system_fault
 from breastai.storage.workspace import Workspace
 
 _PROGRESS_EVERY_S = 0.5
@@ -179,18 +178,8 @@ def as_breastai_errors(events: Iterator[Event], workspace: Workspace) -> Events:
         raise
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
-    except MemoryError as error:
-        raise OutOfMemory(str(error) or "Python could not allocate memory") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(workspace.relative(Path(error.filename)) if error.filename else "a file") from error
-        raise _internal(error, workspace) from error
-    except RuntimeError as error:
-        if "allocate memory" in str(error) or "out of memory" in str(error):
-            raise OutOfMemory(str(error).splitlines()[0]) from error
-        raise _internal(error, workspace) from error
     except Exception as error:
-        raise _internal(error, workspace) from error
+        raise as_system_fault(error, workspace) or _internal(error, workspace) from error
 
 
 def _internal(error: Exception, workspace: Workspace) -> InternalError:

@@ -96,7 +96,8 @@
         return;
       }
       const base = BACK_OFF_S[Math.min(attempt, BACK_OFF_S.length - 1)];
-      const delayS = base * (0.8 + 0.4 * Math.random());
+      // When a server is back all its pages knock: spread over twice the time, they come one after the other.
+      const delayS = base * (0.5 + Math.random());
       attempt += 1;
       tell({ phase: "waiting", attempt, retryInS: delayS, failed: true });
       retryTimer = setTimeout(open, delayS * 1000);

@@ -13,6 +13,7 @@ from PIL import Image
 
 from breastai.domain.errors import ImageNotHanded, RequestInvalid, TooMuchHanded
 from breastai.domain.requests import MOST_IMAGES_ASKED, AddImage
+from breastai.server.jobs import uploads
 from breastai.server.jobs.uploads import FOLDER, Uploads
 from breastai.server.logs.audit_log import request_fields
 
@@ -168,13 +169,26 @@ def test_images_are_bounded_in_number_and_in_all(workspace):
         handed.add("me", AddImage(**part(b"x", image="one-more")))
     assert handed.add("me", AddImage(**part(b"y", image="i0"))) == 1  # begun anew
     with pytest.raises(TooMuchHanded):
-        handed.add("another", AddImage(**part(b"x", size=980)))
+        handed.add("another", AddImage(**part(b"x", size=1001)))
     taken = handed.take("me", ["i1"])
-    assert handed.add("another", AddImage(**part(b"x", size=900))) == 1
+    assert handed.add("another", AddImage(**part(b"x" * 900, size=1000))) == 900
     with pytest.raises(TooMuchHanded):  # what is being answered still counts
-        handed.add("a third", AddImage(**part(b"x", size=77)))
+        handed.add("a third", AddImage(**part(b"x" * 77)))
+    assert handed.add("a third", AddImage(**part(b"x", size=990))) == 1, "a promise takes no room"
     handed.remove(taken)
-    assert handed.add("a third", AddImage(**part(b"x", size=77))) == 1
+    assert handed.add("a third", AddImage(**part(b"x" * 75, image="b"))) == 75
+    handed.close()
+
+
+def test_images_that_rest_make_room_for_those_that_come(workspace, monkeypatch):
+    handed = Uploads(workspace, most_bytes=1000)
+    handed.add("idle", AddImage(**part(b"x" * 900, size=1000)))
+    with pytest.raises(TooMuchHanded):
+        handed.add("me", AddImage(**part(b"x" * 200)))
+    monkeypatch.setattr(uploads, "_RESTS_S", 0.0)
+    assert handed.add("me", AddImage(**part(b"x" * 200))) == 200
+    with pytest.raises(RequestInvalid):
+        handed.add("idle", AddImage(**part(b"x" * 1000, start=900)))
     handed.close()
 
 

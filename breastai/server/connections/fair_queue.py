@@ -60,6 +60,11 @@ class FairQueue:
         self._store = CpuBudget(clock, STORE_S, STORE_S)
         self._free_at = 0.0
         self._clients = 0
+        self.is_closing = False
+
+    def close(self) -> None:
+        """The server ends: nobody rests any more, so that those who wait do not hold it up."""
+        self.is_closing = True
 
     def welcome(self, allowance: CpuBudget) -> None:
         """Give a newcomer its part of the store."""
@@ -96,11 +101,12 @@ class FairQueue:
             await asyncio.sleep(0)
 
     def of(self, allowance: CpuBudget) -> "_Turn":
-        return _Turn(allowance, None if self.is_left(allowance) else self._queue)
+        return _Turn(self, allowance, None if self.is_closing or self.is_left(allowance) else self._queue)
 
 
 class _Turn:
-    def __init__(self, allowance: CpuBudget, queue: asyncio.Lock | None) -> None:
+    def __init__(self, turns: FairQueue, allowance: CpuBudget, queue: asyncio.Lock | None) -> None:
+        self._turns = turns
         self._allowance, self._queue = allowance, queue
         self._began = self._began_cpu = 0.0
 
@@ -119,6 +125,7 @@ class _Turn:
         self._allowance.spend(time.thread_time() - self._began_cpu)
         if self._queue is not None:
             try:
-                await asyncio.sleep(min(REST * took_s, LONGEST_REST_S))
+                if not self._turns.is_closing:
+                    await asyncio.sleep(min(REST * took_s, LONGEST_REST_S))
             finally:
                 self._queue.release()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from breastai.domain.errors import AddressUnusable, PortInUse
 
-BACKLOG = 256
+BACKLOG = 1024
 _ATTEMPTS_AT_A_FREE_PORT = 20
 _NO_SUCH_FAMILY = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from breastai.storage.workspace import Workspace
 
 FOLDER = ".handed"
 MOST_BYTES = 2**29
+# An image of which nothing came for so long, and that nobody asked about, goes when another needs its room.
+_RESTS_S = 60.0
 
 
 @dataclass
@@ -30,6 +33,7 @@ class _Image:
     path: Path
     size: int
     received: int = 0
+    touched: float = 0.0  # when a part came last, on time.monotonic's clock
 
 
 class Uploads:
@@ -59,9 +63,11 @@ class Uploads:
             if image.received + len(content) > image.size:
                 most = Text("expected.bytes_to", {"limit": image.size - image.received})
                 raise RequestInvalid([describe_mismatch("part", most, len(content))])
+            self._make_room(len(content))
             with image.path.open("ab") as file:
                 file.write(content)
             image.received += len(content)
+            image.touched = time.monotonic()
             return image.received
 
     def take(self, owner: Hashable, wanted: Iterable[str]) -> list[HandedImage]:
@@ -121,16 +127,27 @@ class Uploads:
         before = own.pop(part.image, None)
         if before is not None:
             before.path.unlink(missing_ok=True)
-        promised = sum(image.size for images in self._images.values() for image in images.values())
-        too_big = promised + sum(self._taken.values()) + part.size > self._most_bytes
-        if len(own) >= MOST_IMAGES_ASKED or too_big:
+        if len(own) >= MOST_IMAGES_ASKED or part.size > self._most_bytes:
             raise TooMuchHanded(MOST_IMAGES_ASKED, self._most_bytes >> 20)
         # The ending tells a decoder what to expect; nothing else of the name is used.
         suffix = Path(part.file).suffix.lower()
         number, name = tempfile.mkstemp(suffix if suffix in IMAGE_SUFFIXES else "", "", self._place())
         os.close(number)
-        image = own[part.image] = _Image(part.file, Path(name), part.size)
+        image = own[part.image] = _Image(part.file, Path(name), part.size, touched=time.monotonic())
         return image
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Raise TooMuchHanded unless there is room for what has come: a promise takes none, and who rests makes room."""
+        there = [(owner, name, image) for owner, own in self._images.items() for name, image in own.items()]
+        held = sum(image.received for _, _, image in there) + sum(self._taken.values())
+        for owner, name, image in sorted(there, key=lambda each: each[2].touched):
+            if held + size_bytes <= self._most_bytes or time.monotonic() - image.touched < _RESTS_S:
+                break
+            held -= image.received
+            del self._images[owner][name]
+            image.path.unlink(missing_ok=True)
+        if held + size_bytes > self._most_bytes:
+            raise TooMuchHanded(MOST_IMAGES_ASKED, self._most_bytes >> 20)
 
     def _place(self) -> Path:
         if self._folder is None:

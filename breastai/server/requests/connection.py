@@ -3,6 +3,8 @@
 import asyncio
 import dataclasses
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 
 from websockets.exceptions import ConnectionClosed
 
@@ -11,7 +13,7 @@ from breastai.domain import catalog
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Error, Pong
-from breastai.domain.messages import decode_request, error_event, request_id_of
+from breastai.domain.messages import decode_request, encode_event, error_event, request_id_of
 from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
 from breastai.domain.text import Text
@@ -36,6 +38,7 @@ from breastai.server.requests.request_registry import CONFIG_SCHEMA, HANDLERS, a
 from breastai.server.restore_session import restore
 from breastai.server.services import Services, workspace_config
 from breastai.storage.interrupted_runs import interrupted_runs
+from breastai.storage.system_faults import as_system_fault
 
 MOST_REQUESTS_AT_ONCE = 32
 _ANSWER_WITHIN_S = 600.0
@@ -58,11 +61,11 @@ async def _serve(services: Services, client: Client, connection: ThrottledConnec
     looks = Counter[str]()
     tell("connected", client.peer, origin=connection.request.headers.get("Origin") if connection.request else None)
     tasks: set[asyncio.Task[None]] = set()
-    async with services.turns.of(client.allowance):
-        welcome = await _welcome(services)
-        services.hub.add(client, welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
+    await services.greetings.join(client, partial(_greet, services))
     try:
         async for message in connection:
+            if services.turns.is_closing:  # what a flood left to be read holds up no end
+                break
             async with services.turns.of(client.allowance) as waited:
                 if len(tasks) >= MOST_REQUESTS_AT_ONCE:
                     looks["refused"] += 1
@@ -122,9 +125,9 @@ async def answer(services: Services, client: Client, request: Request) -> None:
     except ConnectionClosed:
         outcome = "left"
     except Exception as error:
-        outcome = InternalError.code
+        fault = as_system_fault(error, services.workspace) or InternalError(type(error).__name__, SERVER_LOG)
+        outcome = fault.code
         LOG.exception("%s failed", type(request).__name__)
-        fault = InternalError(type(error).__name__, SERVER_LOG)
         services.hub.send(client, error_event(fault, request.request_id, request.session_id))
     finally:
         if not request.looks_only:
@@ -133,6 +136,15 @@ async def answer(services: Services, client: Client, request: Request) -> None:
 
 def _refuse(services: Services, client: Client, message: str | bytes, error: BreastAIError) -> None:
     services.hub.send(client, error_event(error, request_id_of(message)))
+
+
+async def _greet(services: Services, clients: Sequence[Client]) -> None:
+    """Register clients and send them their first message, with nothing in between that could be missed."""
+    welcome = await _welcome(services)
+    text = encode_event(welcome.model_copy(update={"snapshot": services.sessions.get("default").snapshot()}))
+    for client in clients:
+        services.hub.join(client)
+    services.hub.send_text(clients, text)
 
 
 async def _welcome(services: Services) -> ConnectionEstablished:
