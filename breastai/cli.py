@@ -144,8 +144,9 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as fault:
-        show_failure(_logged(fault, arguments), as_json)
-        return InternalError.exit_status
+        known = _known(fault, arguments) or _logged(fault, arguments)
+        show_failure(known, as_json)
+        return known.exit_status
     return status if isinstance(status, int) else 0
 
 
@@ -165,6 +166,14 @@ def _missing_extra(fault: ModuleNotFoundError) -> MissingExtra | None:
     """Return what to install, unless the module is one of our own."""
     package = (fault.name or "").partition(".")[0]
     return MissingExtra(package, "train") if package and package != "breastai" else None
+
+
+def _known(fault: Exception, arguments: Sequence[str]) -> BreastAIError | None:
+    """Return what the system refused; None where the fault is ours."""
+    from breastai.storage.system_faults import as_system_fault
+    from breastai.storage.workspace import Workspace
+
+    return as_system_fault(fault, Workspace(_workspace_in(arguments).absolute()))
 
 
 def _logged(fault: Exception, arguments: Sequence[str]) -> InternalError:

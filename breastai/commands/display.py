@@ -16,8 +16,8 @@ from breastai.commands.evaluation_text import evaluation_lines, plain_table
 from breastai.commands.format_text import count_text, counts, decimals, decision, duration, number, trade_off
 from breastai.commands.language import error_text, log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
-from breastai.commands.sites_text import sites_lines
 from breastai.commands.shown_event import shown_event
+from breastai.commands.sites_text import sites_lines
 from breastai.commands.study_text import STUDY_LINES, study_lines
 from breastai.domain.events import (
     AuditDone,

@@ -257,3 +257,26 @@ def test_a_link_is_not_listed(workspace: Workspace, tmp_path: Path) -> None:
     save(workspace, b"weights")
     (workspace.checkpoint_dir("run") / "best.json").symlink_to(workspace.checkpoint_dir("run") / "last.json")
     assert [entry.checkpoint for entry in list_checkpoints(workspace)] == ["run/last"]
+
+
+def test_a_kill_between_the_two_renames_of_a_save_leaves_one_number_everywhere(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights of epoch 10 lie beside the manifest of 9: lists, proofs and a resume all say 10."""
+    save(workspace, b"nine", epoch=7)
+    files = checkpoint_files(workspace, "run", "last")
+    replace = atomic_checkpoint.replace_durably
+
+    def killed(temporary: Path, path: Path) -> None:
+        if path == files.manifest:
+            raise KeyboardInterrupt
+        replace(temporary, path)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(atomic_checkpoint, "replace_durably", killed)
+        save(workspace, b"ten", epoch=8)
+    assert verify_checkpoint(files).epoch == 8
+    (entry,) = list_checkpoints(workspace)
+    assert (entry.epoch, entry.problem) == (8, None)
+    assert load_newest_valid(files).manifest.epoch == 8
+    assert Manifest.model_validate_json(files.manifest.read_bytes()).epoch == 8, "a resume puts it in its place"
