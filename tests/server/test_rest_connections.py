@@ -93,13 +93,16 @@ def test_one_connection_too_many_is_sent_away(play, monkeypatch):
     async def story(stage):
         port = stage.server.rest_port
         reader, writer = await connect(port)
-        writer.write(head(port))
-        assert (await read(reader))[0] == 200
+        writer.write(head(port, path="/requests/start_training?wait=20"))
+        puppet = await stage.worker()  # it is being answered: no connection that rests makes room
         second, other = await connect(port)
         assert await end_of(second) == b""
-        writer.write(head(port))
+        puppet.start_run()
         assert (await read(reader))[0] == 200
-        for each in (writer, other):
+        third, another = await connect(port)
+        another.write(head(port))
+        assert (await read(third))[0] == 200, "the one that rests now went"
+        for each in (writer, other, another):
             each.close()
 
     play(story, rest_port=0)
