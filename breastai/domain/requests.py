@@ -73,8 +73,8 @@ from breastai.domain.events import (
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.report_language import Language
-from breastai.domain.study_plan import PlanAssumptions
 from breastai.domain.settings import LONGEST_TEXT
+from breastai.domain.study_plan import PlanAssumptions
 from breastai.texts.catalogue import ENGLISH
 
 RunId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -14,8 +14,8 @@ from breastai.domain.text import Text
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.connections.broadcast import Broadcaster
 from breastai.server.connections.fair_queue import FairQueue
-from breastai.server.jobs.dataset_uploads import DatasetUploads
 from breastai.server.connections.greetings import Greetings
+from breastai.server.jobs.dataset_uploads import DatasetUploads
 from breastai.server.jobs.job_queue import JobQueue
 from breastai.server.jobs.job_runner import JobRunner, status
 from breastai.server.jobs.preview_worker import PreviewWorker

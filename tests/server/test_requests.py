@@ -181,13 +181,3 @@ def test_an_unforeseen_fault_is_told_without_its_details_and_logged_in_full(play
 
     play(story)
     assert "a secret" in (workspace.logs_dir / "server.log").read_text()
-
-
-def test_sessions_are_bounded(play):
-    async def story(stage):
-        script = await stage.connect()
-        answers = [await script.ask("get_status", session_id=f"s{number}") for number in range(101)]
-        assert answers[0]["session_id"] == "s0"
-        assert answers[-1]["code"] == "request.invalid"
-
-    play(story)
