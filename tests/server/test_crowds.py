@@ -126,7 +126,7 @@ def test_two_servers_do_not_serve_one_workspace(play, workspace, monkeypatch):
     play(lambda stage: asyncio.sleep(0))  # once it has ended, another may
 
 
-@pytest.mark.parametrize("request_type", ["save_config", "create_backup", "list_runs", "list_checkpoints"])
+@pytest.mark.parametrize("request_type", ["save_config", "list_runs", "list_checkpoints"])
 def test_a_workspace_that_was_deleted_is_told_of(play, workspace, request_type):
     fields = {"config": {}} if request_type == "save_config" else {}
 
