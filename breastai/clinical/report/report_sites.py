@@ -91,9 +91,9 @@ class _SiteTables:
                     cell += [" (", *interval(self._values, self._words, *path, "difference"), ")"]
                 cells.append(tuple(cell))
             modalities: list[Inline] = []
-            for name in site.modalities:
-                counted = at(self._values, "sites", "sites", place, "modalities", name, kind="integer")
-                modalities += [f"{', ' if modalities else ''}{name} ", counted]
+            for modality in site.modalities:
+                counted = at(self._values, "sites", "sites", place, "modalities", modality, kind="integer")
+                modalities += [f"{', ' if modalities else ''}{modality} ", counted]
             rows.append(((site.data,), *cells, tuple(modalities)))
         head = (self._t["site"], *(self._t[f"drift.{name}"] for name in (*kinds, "modality")))
         return Table(head, tuple(rows), self._t["drift"])
@@ -111,14 +111,14 @@ class _SiteTables:
         rows: list[tuple[Inlines, ...]] = []
         for number, point in enumerate(sample.points):
             own = (*path, "points", number)
-            shares = [
+            shares: list[Inlines] = [
                 (at(self._values, *own, name, "value"), " (", *interval(self._values, self._words, *own, name), ")")
                 for name in ("sensitivity", "specificity")
             ]
             fit: list[Inlines] = [("",), ("",)]
             if point.calibration is not None:
                 fit = [(at(self._values, *own, "calibration", name),) for name in ("slope", "intercept")]
-            row = ((self._t[f"point.{point.kind}"],), (at(self._values, *own, "threshold"),), *shares)
-            rows.append((*row, (at(self._values, *own, "brier"),), *fit))
+            threshold, brier = (at(self._values, *own, name) for name in ("threshold", "brier"))
+            rows.append(((self._t[f"point.{point.kind}"],), (threshold,), *shares, (brier,), *fit))
         names = ("point", "threshold", "sensitivity", "specificity", "brier", "slope", "intercept")
         yield Table(tuple(self._t[name] for name in names), tuple(rows), self._t["sample_caption"])
