@@ -106,6 +106,7 @@ def evaluation_event(
         skipped=list(skipped),
         notes=record.notes,
         operating_point=found.operating_point,
+        target=found.target,
         prevalences=found.prevalences,
         predictive_values=found.predictive_values,
         roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},

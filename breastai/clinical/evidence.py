@@ -23,6 +23,7 @@ from breastai.clinical.metrics.epoch_metrics import finite
 from breastai.clinical.metrics.weighted_cases import WeightedCases
 from breastai.clinical.metrics.weighted_counts import WeightedCounts
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, metrics_at_threshold, predictive_values
+from breastai.clinical.target_evidence import gather_target
 from breastai.domain.decision_rule import DecisionRule, OperatingPoint
 from breastai.domain.metric_catalog import METRICS, ORDERED_METRICS
 from breastai.domain.records import (
@@ -132,7 +133,12 @@ def gather_evidence(
         operating_point=None
         if point is None
         else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers),
-        prevalences=dict(prevalences) if point else {},
+        target=None
+        if target is None or not len(truth)
+        else gather_target(
+            truth, scores, class_names, target, numbers, prevalences=prevalences, draws=repetitions, seed=seed
+        ),
+        prevalences=dict(prevalences) if target is not None else {},
         predictive_values=predictive_values(
             truth == called[point.class_name],
             scores[:, called[point.class_name]],

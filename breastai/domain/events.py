@@ -40,6 +40,7 @@ from breastai.domain.records import (
     PairedFigure,
     Referral,
     ReferralTradeOff,
+    TargetEvidence,
     TwinGroup,
 )
 from breastai.domain.records import Figure as Figure
@@ -391,6 +392,9 @@ class Evaluation(Event, ends_job=True):
     skipped: list[dict[str, Text | str]] = []
     notes: list[Text | str] = Field([], description="What a reader must know to believe the figures.")
     operating_point: JudgedPoint | None = Field(None, description="The frozen operating point, judged on these cases.")
+    target: TargetEvidence | None = Field(
+        None, description="The probability of the class in question: calibration, distribution, net benefit."
+    )
     prevalences: dict[str, float] = Field({}, description="By NAME: how common the called class is there.")
     predictive_values: dict[str, Figure] = Field({}, description="ppv.NAME and npv.NAME at the prevalence of NAME.")
     roc: dict[str, Curve] = Field({}, description="Each class against the rest, at most 100 points.")

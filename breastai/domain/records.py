@@ -21,7 +21,9 @@ Curve = dict[str, list[Number]]
 PointSource = Literal["validation", "part", "option"]
 
 # Why a figure has no interval, or what its interval lacks.
-IntervalFlag = Literal["one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound"]
+IntervalFlag = Literal[
+    "one_patient", "few_patients", "often_undefined", "no_variation", "biased", "loose_bound", "separated"
+]
 
 
 class Figure(Stored):
@@ -152,6 +154,44 @@ class ClassCurves(Stored):
     decision: Curve
 
 
+class TargetCalibration(Stored):
+    """How far the probability of the class in question can be taken at its word.
+
+    `smoothed`: columns probability, observed, low and high (a band of each point by itself).
+    """
+
+    slope: Figure = Field(description="1 where calibrated; less: the probabilities are too extreme.")
+    intercept: Figure = Field(description="Calibration in the large: 0 where calibrated; less: they are too high.")
+    observed_expected: Figure = Field(description="Cases of the class over the sum of their probabilities.")
+    smoothed: Curve = {}
+
+
+class OutcomeProbabilities(Stored):
+    """The probabilities of the class in question among the images of one class.
+
+    `counts`: in bins of equal width from 0 to 1; `values`: sorted, evenly thinned where there are many.
+    """
+
+    n: int
+    median: Number = None
+    counts: list[int] = []
+    values: list[float] = []
+
+
+class TargetEvidence(Stored):
+    """What the images show of the probability of the class in question, the core set of Van Calster et al. 2025.
+
+    `decision`: columns threshold, model, all, none, low and high (of the model); `decision_at`: the same at each of the
+    prevalences, the probabilities moved to it.
+    """
+
+    class_name: str
+    calibration: TargetCalibration
+    by_outcome: dict[str, OutcomeProbabilities] = {}
+    decision: Curve = {}
+    decision_at: dict[str, Curve] = {}
+
+
 class Evidence(Stored):
     """All that a set of judged cases shows. `confusion_matrix`: rows true, columns predicted."""
 
@@ -163,6 +203,7 @@ class Evidence(Stored):
     figures: Annotated[dict[str, Figure], BeforeValidator(rename_metrics)]
     confusion_matrix: list[list[int]]
     operating_point: JudgedPoint | None = None
+    target: TargetEvidence | None = Field(None, description="Null where no class is in question, and in older records.")
     prevalences: dict[str, float] = {}
     predictive_values: dict[str, Figure] = {}
     calibration: CalibrationEvidence

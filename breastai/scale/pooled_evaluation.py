@@ -77,7 +77,7 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
     clusters = _clusters(pool, dealt, repeats)
     notes = _notes(study, config, dealt)
     seed, target = config.system.seed, target_class(config, names)
-    found = gather_evidence(pool.labels, pool.probabilities, names, clusters=clusters, seed=seed)
+    found = gather_evidence(pool.labels, pool.probabilities, names, clusters=clusters, target=target, seed=seed)
     if dealt.patients_known and dealt.units is not None:
         # A patient's score must not grow with the repeats: each image is its mean over them.
         labels, probabilities, cases = pool.by_case()

@@ -610,6 +610,10 @@ declare global {
       };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
+      target: {
+        targetOf(found: Wire.Evaluation): HTMLElement | null;
+        chartsOf(found: Wire.Evaluation): { name: string; title: string; x: string; y: string; lines: Line[]; unit: boolean }[];
+      };
       judged: {
         figuresTable(caption: string, figures: [string | Node, Wire.Figure][], captionHidden: boolean, counted?: string): HTMLElement;
         usesOf(found: Wire.Evaluation, ...parts: (keyof Wire.ImageUse)[]): HTMLElement | null;

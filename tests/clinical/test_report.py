@@ -367,7 +367,7 @@ def test_charts_are_drawn_from_the_numbers_and_are_the_same_each_time(written: W
     first = re.findall(r"data:image/png;base64,([^\"]+)", written()[0])
     made_run(workspace)
     second = re.findall(r"data:image/png;base64,([^\"]+)", make_report(workspace)[0].read_text(encoding="utf-8"))
-    assert first == second and len(first) == 6
+    assert first == second and len(first) == 11
     pixels = cv2.imdecode(np.frombuffer(base64.b64decode(first[0]), np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None and pixels.std() > 5
 

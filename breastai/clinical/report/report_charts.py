@@ -10,12 +10,15 @@ from matplotlib.ticker import ScalarFormatter
 
 from breastai.clinical.report.report_blocks import Chart, Charts
 from breastai.clinical.report.report_document import ReportDocument
-from breastai.domain.records import CalibrationEvidence, ClassCurves, Curve, JudgedPoint
+from breastai.domain.records import CalibrationEvidence, ClassCurves, Curve, JudgedPoint, TargetEvidence
+from breastai.texts.number_format import percent_text
 
 _COLOURS = ("#0f6b73", "#c2570c", "#6a4bbc", "#8a6d00", "#a92222", "#51626b")
 _DASHES = ("-", "--", "-.", ":")
 _SIZE_INCHES = (4.2, 3.4)
 _DPI = 170
+# A threshold so many times the prevalence is nobody's.
+_MOST_THRESHOLD = 6
 
 Texts = Mapping[str, str]
 
@@ -51,16 +54,64 @@ def reliability(calibration: CalibrationEvidence, texts: Texts) -> bytes:
     return _png(figure, axes, texts)
 
 
-def decision(curve: Curve, texts: Texts, name: str) -> bytes:
-    """Draw the net benefit of the model, of calling all and of calling none."""
+def calibration(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> bytes:
+    """Draw the share observed against the probability, with its band; below it how many images have which probability."""
+    figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    _dress(axes, "", texts["chart.observed"])
+    _dress(below, texts["chart.probability"].format(name=target.class_name), texts["chart.images"])
+    axes.plot([0, 1], [0, 1], color="#b8c4ca", linewidth=1, label=texts["chart.perfect"])
+    curve = target.calibration.smoothed
+    _band(axes, curve, "probability", 0)
+    axes.plot(*_columns(curve, "probability", "observed"), label=texts["chart.smoothed"], **_style(0))
+    axes.set_ylim(-0.01, 1.01)
+    axes.set_xlim(-0.01, 1.01)
+    bottom: list[int] = []
+    for number, each in enumerate(target.by_outcome.values()):
+        bottom = bottom or [0] * len(each.counts)
+        width = 1 / len(each.counts)
+        places = [width * bin for bin in range(len(each.counts))]
+        colour = _COLOURS[number % len(_COLOURS)]
+        below.bar(places, each.counts, width, bottom=bottom, align="edge", color=colour, linewidth=0)
+        bottom = [one + other for one, other in zip(bottom, each.counts, strict=True)]
+    _mark(axes, point, texts)
+    _mark(below, point, texts)
+    _numbered(below, texts)
+    return _png(figure, axes, texts)
+
+
+def outcomes(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> bytes:
+    """Draw, for each true class, how the probability of the class in question is distributed: a violin over a strip."""
+    figure, axes = _axes("", texts["chart.probability"].format(name=target.class_name))
+    present = {name: each for name, each in target.by_outcome.items() if each.n}
+    for number, each in enumerate(present.values()):
+        values, colour = each.values, _COLOURS[number % len(_COLOURS)]
+        if len(set(values)) > 1:
+            for body in axes.violinplot([values], [number], widths=0.8, showextrema=False)["bodies"]:
+                body.set_facecolor(colour)
+                body.set_alpha(0.25)
+        # Side by side in a fixed order, so that the same numbers give the same picture.
+        places = [number + 0.12 * ((place * 7) % 11 - 5) / 5 for place in range(len(values))]
+        axes.plot(places, values, ".", color=colour, markersize=3, alpha=0.7)
+        axes.plot([number - 0.3, number + 0.3], [each.median, each.median], color=colour, linewidth=2)
+    axes.set_xlim(-0.6, len(present) - 0.4)
+    axes.set_ylim(-0.02, 1.02)
+    if point is not None:
+        axes.axhline(point.threshold, color="#17252c", linewidth=1, linestyle=":", label=texts["chart.operating_point"])
+    return _png(figure, axes, texts, ticks=[f"{name} ({each.n})" for name, each in present.items()])
+
+
+def decision(curve: Curve, texts: Texts, most: float = 1.0) -> bytes:
+    """Draw the net benefit of the model with its band, of calling all and of calling none, up to a threshold."""
     figure, axes = _axes(texts["chart.threshold"], texts["chart.net_benefit"], square=False)
-    for number, (key, label) in enumerate(
-        (("model", name), ("all", texts["chart.all"]), ("none", texts["chart.none"]))
-    ):
-        axes.plot(*_columns(curve, "threshold", key), label=label, **_style(number))
-    highest = max([value for value in curve.get("model", []) if value is not None], default=0.1)
-    axes.set_ylim(-0.05, max(0.1, highest * 1.1))
-    axes.set_xlim(0, 1)
+    _band(axes, curve, "threshold", 0)
+    for number, key in enumerate(("model", "all", "none")):
+        axes.plot(*_columns(curve, "threshold", key), label=texts[f"chart.{key}"], **_style(number))
+    columns = [value for key in ("model", "all", "high") for value in curve.get(key, []) if value is not None]
+    highest = max([*columns, 1e-6])
+    axes.set_ylim(-0.15 * highest, 1.1 * highest)
+    axes.set_xlim(0, most)
     return _png(figure, axes, texts)
 
 
@@ -100,14 +151,33 @@ def _axes(x: str, y: str, square: bool = True) -> tuple[Figure, Any]:
     figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(color="#e3eaed", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    _dress(axes, x, y)
     if square:
         axes.set_xlim(-0.01, 1.01)
         axes.set_ylim(-0.01, 1.01)
     return figure, axes
+
+
+def _dress(axes: Any, x: str, y: str) -> None:
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(color="#e3eaed", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _band(axes: Any, curve: Curve, x: str, number: int) -> None:
+    rows = [
+        row
+        for row in zip(curve.get(x, []), curve.get("low", []), curve.get("high", []), strict=False)
+        if None not in row
+    ]
+    if rows:
+        axes.fill_between(*zip(*rows, strict=True), color=_COLOURS[number], alpha=0.15, linewidth=0)
+
+
+def _mark(axes: Any, point: JudgedPoint | None, texts: Texts) -> None:
+    if point is not None:
+        axes.axvline(point.threshold, color="#17252c", linewidth=1, linestyle=":", label=texts["chart.operating_point"])
 
 
 def _columns(curve: Curve, x: str, y: str) -> tuple[Sequence[float], Sequence[float]]:
@@ -120,9 +190,10 @@ def _style(number: int) -> dict[str, Any]:
     return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[number % len(_DASHES)], "linewidth": 1.6}
 
 
-def _png(figure: Figure, axes: Any, texts: Texts, legend: bool = True) -> bytes:
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(_Numbers(texts["chart.decimal"]))
+def _png(figure: Figure, axes: Any, texts: Texts, legend: bool = True, ticks: Sequence[str] = ()) -> bytes:
+    _numbered(axes, texts)
+    if ticks:
+        axes.set_xticks(range(len(ticks)), ticks)
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False)
     buffer = io.BytesIO()
@@ -131,21 +202,42 @@ def _png(figure: Figure, axes: Any, texts: Texts, legend: bool = True) -> bytes:
     return buffer.getvalue()
 
 
+def _numbered(axes: Any, texts: Texts) -> None:
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_Numbers(texts["chart.decimal"]))
+
+
+def target_charts(
+    target: TargetEvidence, prevalences: Mapping[str, float], texts: Texts, point: JudgedPoint | None
+) -> list[Chart]:
+    """Return the charts of the class in question: calibration, probabilities by outcome, net benefit."""
+    name = target.class_name
+    found = [
+        Chart(calibration(target, texts, point), texts["chart.calibration"].format(name=name)),
+        Chart(outcomes(target, texts, point), texts["chart.outcomes"].format(name=name)),
+        Chart(decision(target.decision, texts), texts["chart.decision"].format(name=name)),
+    ]
+    for place, curve in target.decision_at.items():
+        prevalence = prevalences[place]
+        shown = percent_text(prevalence, 1, texts["language"])
+        caption = texts["chart.decision_at"].format(name=name, prevalence=shown)
+        found.append(Chart(decision(curve, texts, min(1.0, _MOST_THRESHOLD * prevalence)), caption))
+    return found
+
+
 def draw_charts(document: ReportDocument, texts: Texts) -> Charts:
     """Return every chart of a report with its caption."""
     found: list[Chart] = []
     evidence = document.evidence
     if evidence is not None:
         point = evidence.operating_point
+        if evidence.target is not None:
+            found += target_charts(evidence.target, evidence.prevalences, texts, point)
         found += [
             Chart(roc(evidence.curves, texts, point), texts["chart.roc"]),
             Chart(precision_recall(evidence.curves, texts), texts["chart.pr"]),
             Chart(reliability(evidence.calibration, texts), texts["chart.reliability"]),
             Chart(coverage_error(evidence.coverage_error, texts), texts["chart.coverage_error"]),
         ]
-        if point is not None:
-            curve = evidence.curves[point.class_name].decision
-            caption = texts["chart.decision"].format(name=point.class_name)
-            found.append(Chart(decision(curve, texts, document.model["architecture"]), caption))
     found.append(Chart(losses(document.training, texts), texts["chart.losses"]))
     return Charts(tuple(found))

@@ -23,6 +23,7 @@ from breastai.clinical.report.report_blocks import (
 )
 from breastai.clinical.report.report_caveats import image_uses, patients_at_threshold, pooling, when_chosen
 from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_target import calibration_of_target
 from breastai.clinical.report.report_texts import finding_text, texts, translate_sentence
 from breastai.texts.renderer import write_value
 
@@ -71,9 +72,9 @@ class _Layout:
     def _summary(self) -> Iterator[Block]:
         document, t = self._document, self._t
         yield Heading(t["summary"])
-        names = ", ".join(document.model["class_names"])
-        architecture = document.model["architecture"]
-        yield self._say("summary.model", architecture=architecture, size=self._n("model", "image_size"), classes=names)
+        model, names = document.model, ", ".join(document.model["class_names"])
+        size = self._n("model", "image_size")
+        yield self._say("summary.model", architecture=model["architecture"], size=size, classes=names)
         yield self._say("summary.data", train=self._n("flow", "train_total"), val=self._n("flow", "val_total"))
         if document.evidence is None or document.evaluation is None:
             yield Paragraph((t["summary.not_judged"],), "warning")
@@ -276,14 +277,13 @@ class _Layout:
         yield Table(head, values, t["point.predictive"], widths=(0.24, 0.16, 0.3, 0.3))
         if evidence.referral is not None:
             yield Heading(t["referral"], 3)
-            places: dict[str, tuple[str, ...]] = {
-                "referred": ("referred", "value"),
-                "error": ("error_among_kept", "value"),
-            }
+            places: dict[str, tuple[str, ...]] = {"referred": ("referred", "value")}
+            places |= {"error": ("error_among_kept", "value")}
             sets = evidence.referral.error_rate is not None
             places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
-            shown = {name: self._at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
-            yield self._say("referral.text" if sets else "referral.no_sets", **shown)
+            key = "referral.text" if sets else "referral.no_sets"
+            found = {name: self._at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
+            yield self._say(key, **found)
             if evidence.referral.unlike is None:
                 yield self._say("referral.unlike_unknown")
             else:
@@ -296,6 +296,7 @@ class _Layout:
         if evidence is None:
             return
         yield Heading(t["calibration"])
+        yield from calibration_of_target(self._document, self._values, t)
         if self._document.decision["n"]:
             temperature = self._at("evidence", "calibration", "temperature")
             yield self._say("calibration.how", temperature=temperature, n=self._n("decision", "n"))
@@ -368,9 +369,8 @@ class _Layout:
         document, t = self._document, self._t
         yield Heading(t["card"])
         model = document.model
-        described = (
-            f"{model['architecture']}; {model['pretrained']}; {', '.join(model['class_names'])}; {model['checkpoint']}"
-        )
+        classes = ", ".join(model["class_names"])
+        described = f"{model['architecture']}; {model['pretrained']}; {classes}; {model['checkpoint']}"
         rows: list[tuple[Inlines, Inlines]] = [
             ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
             ((t["card.not"],), (t["card.not_text"],)),

@@ -7,10 +7,7 @@
   const { format, charts } = BreastAI;
 
   /** What is looked at first; everything else is folded. */
-  const FIRST = ["accuracy", "auc_roc", "sensitivity", "specificity", "precision", "npv", "cohen_kappa", "kappa_quadratic", "class_error", "brier", "ece"];
-
-  /** Below it a threshold is of no use to anybody, and its curve would press all others flat. */
-  const LEAST_NET_BENEFIT = -0.05;
+  const FIRST = ["auc_roc", "sensitivity", "specificity", "precision", "npv", "brier", "kappa_quadratic", "class_error", "accuracy", "cohen_kappa"];
 
   /** A figure's name as its parts: auc_roc.malignant@patient. @param {string} full */
   function parts(full) {
@@ -63,14 +60,16 @@
   function bodyOf(found) {
     const all = Object.entries(found.figures);
     /** @param {string} where */
-    const first = (where) => worded(all.filter(([full]) => FIRST.includes(parts(full).base) && parts(full).where === where).map(([full, figure]) => [full.split("@")[0] ?? full, figure]));
+    const first = (where) => worded(
+      FIRST.flatMap((base) => all.filter(([full]) => parts(full).base === base && parts(full).where === where)).map(([full, figure]) => [full.split("@")[0] ?? full, figure]),
+    );
     const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
     const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }));
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
     const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
     const { figuresTable, usesOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(t("evaluation.all"), worded(all), true));
-    return [head, opened, notes, pointOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
+    return [head, opened, notes, pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
@@ -118,14 +117,6 @@
       drawn.push(card);
     }
 
-    /** What calling by the model is worth beside calling all or none, as far as it is worth looking at. @param {Wire.Evaluation} found */
-    function drawDecision({ operating_point, decision }) {
-      if (operating_point === null || !decision.threshold?.length) return;
-      const labels = { model: t("evaluation.by_model"), all: t("evaluation.call_all"), none: t("evaluation.call_none") };
-      const lines = Object.entries(labels).map(([column, label]) => ({ label, points: pointsOf(decision, "threshold", column).filter(({ y }) => y !== null && y >= LEAST_NET_BENEFIT) }));
-      drawChart("decision", { title: t("evaluation.decision", { name: operating_point.class_name }), x: t("evaluation.threshold"), y: t("evaluation.net_benefit") }, lines, false);
-    }
-
     /** @param {Wire.Evaluation} found */
     function drawCurves(found) {
       for (const card of drawn) card.destroy();
@@ -133,10 +124,10 @@
       fill(byId("evaluation-charts"));
       /** @param {Record<string, Wire.Curve>} curves @param {string} x @param {string} y */
       const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label, points: pointsOf(curve, x, y) }));
+      for (const { name: chart, lines: drawn, unit, ...words } of BreastAI.views.target.chartsOf(found)) drawChart(chart, words, drawn, unit);
       const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
       drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("metric.sensitivity") }, [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal]);
       drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("metric.sensitivity"), y: t("metric.precision") }, lines(found.precision_recall, "recall", "precision"));
-      drawDecision(found);
       if (found.calibration === null) return;
       const { before, after } = found.calibration;
       const reliability = Object.entries({ before, after }).map(([side, { curve }]) => ({ label: t(`evaluation.${side}`), points: pointsOf(curve, "confidence", "accuracy") }));

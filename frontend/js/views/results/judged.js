@@ -65,7 +65,7 @@
   /** Where the class is as common as in life. @param {Wire.Evaluation} found */
   function predictiveOf(found) {
     const places = Object.entries(found.prevalences);
-    if (places.length === 0) return null;
+    if (places.length === 0 || Object.keys(found.predictive_values).length === 0) return null;
     const head = ["evaluation.setting", "evaluation.prevalence", "evaluation.ppv", "evaluation.npv"].map((key) => t(key));
     const rows = places.map(([place, share]) => [
       BreastAI.i18n.has(`prevalence.${place}`) ? t(`prevalence.${place}`) : place,
