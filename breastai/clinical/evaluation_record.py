@@ -11,8 +11,9 @@ import breastai
 from breastai.clinical.evidence import thin_curve
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.class_match import ClassMatch
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.events import Evaluation
-from breastai.domain.records import EvaluationRecord, Evidence, ImageUse, JudgedCase, Overlap
+from breastai.domain.records import EvaluationRecord, Evidence, ImageUse, JudgedCase, Overlap, UsedFor
 from breastai.domain.text import Text
 from breastai.storage.evaluations import sha256_of
 
@@ -33,6 +34,7 @@ def make_record(
     opened: int | None = None,
     skipped: int = 0,
     uses: ImageUse | None = None,
+    rests_on: UsedFor | None = None,
     overlap: Overlap | None = None,
     class_match: ClassMatch | None = None,
 ) -> EvaluationRecord:
@@ -50,11 +52,26 @@ def make_record(
         opened=opened,
         skipped=skipped,
         uses=uses,
+        used_for=rests_on,
         notes=list(notes),
         overlap=overlap,
         class_match=class_match,
         evidence=evidence,
         cases=list(cases),
+    )
+
+
+def used_for(rule: DecisionRule, figures: str | None, weights: str = "train", epoch: str = "val") -> UsedFor:
+    """Return which images each part of a model rests on; `figures`: the part judged, `own` where it is none of a split."""
+    part = rule.fitted_on
+    return UsedFor(
+        weights=weights,
+        epoch=epoch,
+        temperature=part if rule.n else None,
+        threshold=part if rule.operating_point else None,
+        conformal_sets=part if rule.conformal else None,
+        novelty=part if rule.novelty else None,
+        figures=figures or "own",
     )
 
 
@@ -99,6 +116,7 @@ def evaluation_event(
         patients=found.patients,
         by_patient=found.by_patient,
         uses=record.uses,
+        used_for=record.used_for,
         class_names=found.class_names,
         counts=found.counts,
         figures=found.figures,

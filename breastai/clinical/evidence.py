@@ -38,6 +38,7 @@ from breastai.domain.records import (
     PatientScore,
     Referral,
     Reliability,
+    RulePart,
 )
 
 Labels = npt.NDArray[np.int64]
@@ -132,7 +133,9 @@ def gather_evidence(
         confusion_matrix=WeightedCases(truth, scores).matrices[0].astype(np.int64).tolist(),
         operating_point=None
         if point is None
-        else _judged(point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers),
+        else _judged(
+            point, truth == called[point.class_name], scores[:, called[point.class_name]], numbers, rule.fitted_on
+        ),
         target=None
         if target is None or not len(truth)
         else gather_target(
@@ -244,7 +247,7 @@ def _of_sums(sums: Floats, count: int) -> dict[str, Floats]:
 
 
 def _judged(
-    point: OperatingPoint, positive: npt.NDArray[np.bool_], scores: Floats, clusters: Clusters | None
+    point: OperatingPoint, positive: npt.NDArray[np.bool_], scores: Floats, clusters: Clusters | None, part: RulePart
 ) -> JudgedPoint:
     flagged = reaches(scores, point.threshold)
     return JudgedPoint(
@@ -255,6 +258,7 @@ def _judged(
         validation_unit=point.unit,
         reached=point.reached or point.source == "option",
         source=point.source,
+        chosen_on=part,
         figures=metrics_at_threshold(positive, scores, point.threshold, clusters),
         positives=int(positive.sum()),
         missed=int((positive & ~flagged).sum()),

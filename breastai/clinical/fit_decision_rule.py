@@ -10,9 +10,9 @@ from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.calibration import fit_calibration
 from breastai.clinical.intervals import number_clusters
 from breastai.clinical.operating_point import choose_operating_point
-from breastai.clinical.referral import cases_needed, with_referral
+from breastai.clinical.referral import with_referral
 from breastai.domain.config import Config
-from breastai.domain.decision_rule import DecisionRule, target_class
+from breastai.domain.decision_rule import DecisionRule, cases_needed, target_class
 from breastai.domain.events import Log
 
 # From this share of cases on, referral leaves too little to the model to go unsaid.

@@ -1,6 +1,5 @@
 """The operating point: the probability from which a class is called, chosen on validation, frozen, judged on test."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy.typing as npt
 from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.composite_intervals import complement, predictive_value, ratio
 from breastai.clinical.intervals import Cases, Clusters, Estimate, Scores, figure_of, proportion
-from breastai.domain.decision_rule import OperatingPoint
+from breastai.domain.decision_rule import OperatingPoint, positives_needed
 from breastai.domain.events import Figure
 
 TARGET_SENSITIVITY = 0.95
@@ -17,12 +16,6 @@ TARGET_SENSITIVITY = 0.95
 PREVALENCES: Mapping[str, float] = {"screening": 0.006, "clinic": 0.2, "referral_clinic": 0.3}
 
 Floats = npt.NDArray[np.float64]
-
-
-def positives_needed(target_sensitivity: float) -> int:
-    """Return the fewest positive validation cases, patients where known, that can promise the target: 19 for 0.95."""
-    # The slack undoes the rounding of shares such as 1 - 0.95.
-    return max(1, math.ceil(target_sensitivity / (1 - target_sensitivity) - 1e-9))
 
 
 def choose_operating_point(

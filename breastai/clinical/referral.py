@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import decide
 from breastai.clinical.intervals import number_clusters
-from breastai.domain.decision_rule import ConformalSets, DecisionRule
+from breastai.domain.decision_rule import ConformalSets, DecisionRule, cases_needed
 from breastai.domain.records import ReferralTradeOff
 
 Labels = npt.NDArray[np.integer[Any]]
@@ -20,15 +20,6 @@ ERROR_RATE = 0.1
 COMPARED_RATES = (0.05, 0.1, 0.2)
 # More fits than this tell nothing more.
 _MOST_FOLDS = 50
-
-
-def cases_needed(error_rate: float) -> int:
-    """Return the fewest validation cases of a class by which an `error_rate` can be promised for it.
-
-    With n cases the threshold is the ceil((n + 1)(1 - error_rate))-th highest probability of the truth: there is one
-    from n = ceil(1 / error_rate) - 1 on.
-    """
-    return math.ceil(1 / error_rate - 1e-9) - 1
 
 
 def classes_with_too_few(labels: Labels, class_names: Sequence[str], error_rate: float) -> tuple[str, ...]:

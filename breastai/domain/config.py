@@ -40,6 +40,7 @@ class DataSettings(Settings):
     num_workers: int = Field(4, ge=0, le=64)
     pin_memory: bool = False
     val_split: float = Field(0.2, gt=0, lt=0.9)
+    calibration_split: Annotated[float, Field(ge=0, lt=0.9)] | Literal["auto"] = "auto"
     on_leak: Literal["auto", "group", "exclude", "continue", "ask"] = "auto"
     split_file: str | None = None
     split_only: bool = False

@@ -3,6 +3,7 @@
 Fitted on validation cases, and applied, by `clinical`.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,7 +11,7 @@ from breastai.domain.class_words import canonical_class, class_in_question, mean
 from breastai.domain.config import Config
 from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetClassUnknown
 from breastai.domain.events import Figure
-from breastai.domain.records import PointSource, ReferralTradeOff
+from breastai.domain.records import PointSource, ReferralTradeOff, RulePart
 from breastai.domain.stored import Stored
 
 
@@ -91,6 +92,22 @@ class DecisionRule(Stored):
     trade_off: tuple[ReferralTradeOff, ...] = ()
     too_few: tuple[str, ...] = ()
     modalities: tuple[str, ...] = ()
+    fitted_on: RulePart = "val"
+
+
+def positives_needed(target_sensitivity: float) -> int:
+    """Return the fewest positive cases, patients where known, that can promise the target: 19 for 0.95."""
+    # The slack undoes the rounding of shares such as 1 - 0.95.
+    return max(1, math.ceil(target_sensitivity / (1 - target_sensitivity) - 1e-9))
+
+
+def cases_needed(error_rate: float) -> int:
+    """Return the fewest cases of a class by which an `error_rate` can be promised for it.
+
+    With n cases the threshold is the ceil((n + 1)(1 - error_rate))-th highest probability of the truth: there is one
+    from n = ceil(1 / error_rate) - 1 on.
+    """
+    return math.ceil(1 / error_rate - 1e-9) - 1
 
 
 def target_class(config: Config, class_names: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ from breastai.domain.records import (
     ReferralTradeOff,
     TargetEvidence,
     TwinGroup,
+    UsedFor,
 )
 from breastai.domain.records import Figure as Figure
 from breastai.domain.records import Number as Number
@@ -115,6 +116,9 @@ class DataLoaded(Event):
     type: Literal["data_loaded"] = "data_loaded"
     train: dict[str, int] = Field(description="Training images by class.")
     val: dict[str, int] = Field(description="Validation images by class.")
+    calibration: dict[str, int] = Field(
+        {}, description="Images by class that the decision rule alone is fitted on; empty: validation images serve it."
+    )
     split: Text | str = Field(description="How they were split.")
     patients: int | None = Field(None, description="Number of patients, when known.")
     patients_by_part: dict[str, int] | None = Field(None, description="Patients of train and of val, when known.")
@@ -385,6 +389,7 @@ class Evaluation(Event, ends_job=True):
     uses: ImageUse | None = Field(
         None, description="How many of these images made the model or chose what it decides by."
     )
+    used_for: UsedFor | None = Field(None, description="Which part of the images made and chose what.")
     class_names: list[str]
     counts: dict[str, int] = Field(description="Images by class.")
     figures: dict[str, Figure]

@@ -26,6 +26,11 @@ IntervalFlag = Literal[
 ]
 
 
+# Which images the decision rule was fitted on: the validation images, which chose the epoch too; a part kept for
+# nothing else; or those each fold of a cross-validation held out, by models that never saw them.
+RulePart = Literal["val", "calibration", "out_of_fold"]
+
+
 class Figure(Stored):
     """A figure with its 95 % interval and the number of cases it rests on."""
 
@@ -59,6 +64,7 @@ class JudgedPoint(Stored):
     source: PointSource = "validation"
     validation_positives: int = Field(description="Positives it was chosen on, counted in validation_unit.")
     validation_unit: Literal["image", "group", "patient"] = "image"
+    chosen_on: RulePart = "val"
     reached: bool = Field(description="Whether validation had positives enough to promise the target.")
     figures: dict[str, Figure] = Field(description="sensitivity, specificity, precision and npv, by image.")
     positives: int = Field(description="Positive images.")
@@ -94,6 +100,18 @@ class ImageUse(Stored):
     threshold: int = 0
     conformal_sets: int = 0
     novelty: int = 0
+
+
+class UsedFor(Stored):
+    """Which images each part of a model and its figures rest on, by the name of the part; null: no such part, or unknown."""
+
+    weights: str | None = "train"
+    epoch: str | None = "val"
+    temperature: str | None = None
+    threshold: str | None = None
+    conformal_sets: str | None = None
+    novelty: str | None = None
+    figures: str | None = None
 
 
 class Reliability(Stored):
@@ -258,6 +276,7 @@ class EvaluationRecord(StoredDocument):
     opened: int | None = Field(None, description="How often this set has been judged in this workspace, this time too.")
     skipped: int = 0
     uses: ImageUse | None = Field(None, description="Null where it is not known what made the model.")
+    used_for: UsedFor | None = Field(None, description="Which part of the images made and chose what.")
     notes: list[Text | str] = []
     overlap: Overlap | None = None
     class_match: ClassMatch | None = Field(None, description="Null where the images have the classes judged by name.")
@@ -334,7 +353,7 @@ class SplitCase(Stored):
     folder: Literal["train", "val"]
     file: str
     sha256: str
-    part: Literal["train", "val", "left_out"]
+    part: Literal["train", "val", "calibration", "left_out"]
     label: str | None = None
     reason: str | None = None
     laterality: Literal["L", "R", "B"] | None = None

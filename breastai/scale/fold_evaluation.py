@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.evaluation_record import make_cases, make_record
+from breastai.clinical.evaluation_record import make_cases, make_record, used_for
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
 from breastai.data.cases.cases import check_split
@@ -96,6 +96,7 @@ def _judge(
         split=HELD_OUT,
         fingerprint=fingerprint(images.hashes),
         uses=ImageUse(),
+        rests_on=used_for(manifest.decision, HELD_OUT),
         notes=[Text("note.part_judged_once"), Text("note.run_split", {"split": split.description})],
     )
     save_evaluation(workspace, record)

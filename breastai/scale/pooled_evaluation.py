@@ -16,7 +16,7 @@ from breastai.clinical.run_spread import spread
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import DecisionRule, target_class
 from breastai.domain.errors import StudyDamaged
-from breastai.domain.records import Figure, ImageUse
+from breastai.domain.records import Figure, ImageUse, UsedFor
 from breastai.domain.study import CrossvalResult, Study
 from breastai.domain.text import Text
 from breastai.scale.fold_assignment import Folds
@@ -99,6 +99,7 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         data=POOLED,
         split=POOLED,
         uses=ImageUse(),
+        rests_on=UsedFor(temperature="val", threshold="val", conformal_sets="val", novelty="val", figures=POOLED),
         notes=notes,
     )
     path = save_evaluation(workspace, record)
@@ -144,6 +145,7 @@ def ensemble_rule(pool: Pool, config: Config, dealt: Folds) -> DecisionRule:
             patients=dealt.patients_known,
         ),
         n=len(labels),
+        fitted_on="out_of_fold",
         modalities=tuple(sorted({name for name in dealt.modalities if name is not None})),
     )
     rate = config.evaluation.referral_error_rate

@@ -33,7 +33,7 @@ _NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(best|last|epoch-[0-9]{4,
 
 
 class SplitRecord(Stored):
-    """Which images trained, validated and were held out: names relative to their folder, classes and content hashes.
+    """Which images trained, validated, calibrated and were held out: names relative to their folder, classes and content hashes.
 
     `train_labels`, `val_labels`: the class of each; empty in checkpoints written before this was kept, where the first
     folder of a name tells it.
@@ -46,6 +46,7 @@ class SplitRecord(Stored):
     val_sha256: list[str]
     train_labels: list[str] = []
     val_labels: list[str] = []
+    calibration_sha256: list[str] = []
     description: Text | str = ""
     dataset: DatasetDescription | None = Field(
         None, description="By which the images were read: what is kept of it may change, the run goes by this."

@@ -617,6 +617,7 @@ declare global {
       judged: {
         figuresTable(caption: string, figures: [string | Node, Wire.Figure][], captionHidden: boolean, counted?: string): HTMLElement;
         usesOf(found: Wire.Evaluation, ...parts: (keyof Wire.ImageUse)[]): HTMLElement | null;
+        usedForOf(found: Wire.Evaluation): HTMLElement | null;
         patientsOf(found: Wire.Evaluation, figures: [string | Node, Wire.Figure][]): HTMLElement | null;
         pointOf(found: Wire.Evaluation): HTMLElement | null;
         predictiveOf(found: Wire.Evaluation): HTMLElement | null;

@@ -26,6 +26,7 @@ declare namespace Wire {
     type: "data_loaded";
     train: Record<string, number>;
     val: Record<string, number>;
+    calibration: Record<string, number>;
     split: Text | string;
     patients: number | null;
     patients_by_part: Record<string, number> | null;
@@ -203,6 +204,7 @@ declare namespace Wire {
     patients: number | null;
     by_patient: ByPatient | null;
     uses: ImageUse | null;
+    used_for: UsedFor | null;
     class_names: string[];
     counts: Record<string, number>;
     figures: Record<string, Figure>;
@@ -902,6 +904,7 @@ declare namespace Wire {
     target_sensitivity: number;
     validation_positives: number;
     validation_unit: "image" | "group" | "patient";
+    chosen_on: "val" | "calibration" | "out_of_fold";
     reached: boolean;
     figures: Record<string, Figure>;
     positives: number;
@@ -1219,6 +1222,17 @@ declare namespace Wire {
     classes: string[];
     splits: string[];
     pictures: string[];
+  }
+
+  /** Which images each part of a model and its figures rest on, by the name of the part; null: no such part, or unknown. */
+  interface UsedFor {
+    weights: string | null;
+    epoch: string | null;
+    temperature: string | null;
+    threshold: string | null;
+    conformal_sets: string | null;
+    novelty: string | null;
+    figures: string | null;
   }
 
   /** A case a model was wrong about; its file and picture as far as the image is still at hand. */

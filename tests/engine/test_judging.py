@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound
-from breastai.domain.events import Comparison, Evaluation, Event, Log, Prediction, PredictionsComplete
+from breastai.domain.events import Comparison, DataLoaded, Evaluation, Event, Log, Prediction, PredictionsComplete
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import ImageUse
 from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, predict
@@ -242,3 +242,35 @@ def test_a_checkpoint_without_fingerprints_or_of_another_salt_says_what_it_can_t
     (trained.checkpoint_dir("run") / FINGERPRINTS).unlink()
     assert any("keeps no fingerprints" in str(note) for note in evaluation(trained, sample_data, "test").notes)
     assert read_evaluations(trained, "run")[-1][1].overlap is None
+
+
+def test_a_calibration_part_serves_the_decision_rule_alone_and_every_figure_says_so(
+    run_events: Callable[..., list[Event]], small_config: Callable[..., Config], workspace: Workspace, sample_data: Path
+) -> None:
+    own = {"data": {"calibration_split": 0.3}, "evaluation": {"patient_id": r"^(P\d+)_"}, "training": {"epochs": 1}}
+    events = run_events(small_config(own))
+    loaded = next(event for event in events if isinstance(event, DataLoaded))
+    manifest = read_manifest(find_checkpoint(workspace, "run/best"))
+    split, rule = manifest.split, manifest.decision
+    assert rule.fitted_on == "calibration" and rule.n == len(split.calibration_sha256) == sum(
+        loaded.calibration.values()
+    )
+    assert set(split.calibration_sha256).isdisjoint([*split.train_sha256, *split.val_sha256])
+    on_val = evaluation(workspace, sample_data, "val")
+    assert on_val.uses is not None and on_val.used_for is not None and on_val.operating_point is not None
+    assert (on_val.uses.epoch, on_val.uses.threshold, on_val.uses.temperature) == (on_val.n, 0, 0)
+    assert (on_val.used_for.epoch, on_val.used_for.threshold, on_val.used_for.figures) == ("val", "calibration", "val")
+    assert on_val.operating_point.chosen_on == "calibration"
+    on_train = evaluation(workspace, sample_data, "train")
+    assert on_train.uses is not None and on_train.uses.threshold == len(split.calibration_sha256)
+
+
+def test_without_a_calibration_part_a_run_is_what_it_was(
+    run_events: Callable[..., list[Event]], small_config: Callable[..., Config], workspace: Workspace
+) -> None:
+    """Too few cases for one, and none asked for, are the same run, bit for bit."""
+    one = {"training": {"epochs": 1}}
+    run_events(small_config(one), "auto")
+    run_events(small_config(one, {"data": {"calibration_split": 0}}), "off")
+    first, second = (read_manifest(find_checkpoint(workspace, f"{name}/best")) for name in ("auto", "off"))
+    assert first.sha256 == second.sha256 and first.decision == second.decision and first.decision.fitted_on == "val"

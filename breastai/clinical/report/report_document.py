@@ -32,6 +32,9 @@ class Flow(Stored):
     val: dict[str, int]
     train_total: int
     val_total: int
+    calibration: dict[str, int] = {}
+    calibration_total: int = 0
+    calibration_patients: int | None = None
     masks: int
     train_patients: int | None = None
     val_patients: int | None = None
@@ -197,16 +200,21 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
     excluded = loaded[-1].excluded if loaded else {}
     train_total = sum(train.values()) or len(manifest.split.train)
     val_total = sum(val.values()) or len(manifest.split.val)
+    calibration = loaded[-1].calibration if loaded else {}
+    calibration_total = len(manifest.split.calibration_sha256)
     patients = (loaded[-1].patients_by_part if loaded else None) or {}
     tested = record is not None and record.split == "test"
     return Flow(
-        found=train_total + val_total + skipped + sum(excluded.values()),
+        found=train_total + val_total + calibration_total + skipped + sum(excluded.values()),
         skipped=skipped,
         left_out=excluded,
         train=train,
         val=val,
         train_total=train_total,
         val_total=val_total,
+        calibration=calibration,
+        calibration_total=calibration_total,
+        calibration_patients=patients.get("calibration"),
         masks=loaded[-1].masks if loaded else 0,
         train_patients=patients.get("train"),
         val_patients=patients.get("val"),

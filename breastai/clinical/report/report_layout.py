@@ -128,7 +128,7 @@ class _Layout:
         if flow.masks:
             leaving.append(self._fill("flow.masks", n=self._n("flow", "masks")))
         steps = [Step(self._fill("flow.found", n=self._n("flow", "found")), tuple(leaving))]
-        for part in ("train", "val"):
+        for part in ("train", "val", *(("calibration",) if flow.calibration_total else ())):
             total = self._n("flow", f"{part}_total")
             text = self._fill(f"flow.{part}", n=total, classes=self._counts("flow", part))
             steps.append(Step((*text, *self._patients_of(part))))

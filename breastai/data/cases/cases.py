@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from breastai.data.cases.calibration_part import calibration_part
 from breastai.data.cases.data_split import split
 from breastai.data.cases.image_set import ImageSet, preprocess_folder
 from breastai.data.cases.run_folders import Folders, patients_elsewhere
@@ -32,7 +33,8 @@ class Cases:
     """All a training needs to know of its images.
 
     `val_units`: for each validation image a name that the images of its patient and its twins share, when known.
-    `patients_by_part`: how many patients train and val hold, when known.
+    `calibration`: images kept for the decision rule alone, None where validation images serve it; `calibration_units` as
+    `val_units`. `patients_by_part`: how many patients train and val hold, when known.
     `train_patients`, `val_patients`: the patient of each image, when known.
     `shared_patients`, `shared_groups`: how many patients, or groups of near-duplicates, train and are in val or test too.
     """
@@ -52,6 +54,9 @@ class Cases:
     val_patients: list[str] | None = None
     shared_patients: Mapping[str, int] = field(default_factory=dict)
     shared_groups: Mapping[str, int] = field(default_factory=dict)
+    calibration: ImageSet | None = None
+    calibration_units: list[str] | None = None
+    calibration_patients: list[str] | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -95,6 +100,9 @@ def gather_cases(
     val_set = ImageSet(judging, held_out)
     val_patients = patients_in(judging.folder.subset(held_out), config.evaluation.patient_id, base)
     learnt = np.flatnonzero(parts == "train")
+    apart = np.flatnonzero(parts == "calibration")
+    calibration = ImageSet(train, apart) if len(apart) else None
+    calibration_patients = None if patients is None else [patients[number] for number in apart]
     shared_patients, shared_groups = shared_with(
         {("train", train.folder.files[number]) for number in learnt},
         {("val" if val else "train", file) for file in val_set.files},
@@ -116,13 +124,19 @@ def gather_cases(
         patients_by_part=None
         if patients is None or val_patients is None
         else {
-            "train": len({patients[number] for number in np.flatnonzero(parts == "train")}),
+            "train": len({patients[number] for number in learnt}),
             "val": len(set(val_patients)),
+            **({"calibration": len(set(calibration_patients or ()))} if calibration else {}),
         },
         train_patients=None if patients is None else [patients[number] for number in learnt],
         val_patients=val_patients,
         shared_patients=shared_patients,
         shared_groups=shared_groups,
+        calibration=calibration,
+        calibration_units=None
+        if calibration is None
+        else split_groups(calibration.files, calibration_patients, twins, "train"),
+        calibration_patients=calibration_patients,
     )
 
 
@@ -153,6 +167,11 @@ def _split(
         description = Text("split.set_aside", {"share": config.data.val_split, "unit": unit, "seed": seed})
     else:
         description = Text("split.given" if train.folder.description is not None else "split.own_folder")
+    rest = [number for number in kept if number not in held_out]
+    among = None if together is None else [together[number] for number in rest]
+    apart = {rest[place] for place in calibration_part(train.folder.labels[rest], among, config, names)}
+    if apart:
+        description = _joined(description, "split.calibration", len(apart))
     if on_leak == "continue" and twins:
         description = _joined(description, "split.twins_stay", len(twins))
     by_patient = sum(reason.startswith("patient_in_") for reason in reasons.values())
@@ -162,7 +181,13 @@ def _split(
         description = _joined(description, "split.left_patients", by_patient)
     table = train.table.with_columns(
         part=[
-            "left_out" if file in reasons else "val" if number in held_out else "train"
+            "left_out"
+            if file in reasons
+            else "val"
+            if number in held_out
+            else "calibration"
+            if number in apart
+            else "train"
             for number, file in enumerate(train.folder.files)
         ],
         reason=[reasons.get(file) for file in train.folder.files],

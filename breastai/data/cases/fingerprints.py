@@ -82,14 +82,18 @@ def read_fingerprints(path: Path) -> Fingerprints | None:
 
 
 def fingerprints_of(cases: Cases, salt: bytes, looked_at: Mapping[str, Pixels]) -> Fingerprints:
-    """Return the fingerprints of all images that train and validate.
+    """Return the fingerprints of all images that train, validate or calibrate; the last two both choose what it decides by.
 
     `looked_at`: thumbnails that are there already, by the hash of the image's content.
     """
     patients: list[str] | None = None
     if cases.train_patients is not None and cases.val_patients is not None:
-        patients = [salted_hash(salt, patient) for patient in (*cases.train_patients, *cases.val_patients)]
-    parts: tuple[tuple[Part, ImageSet], ...] = (("train", cases.train), ("val", cases.val))
+        calibrating = (cases.calibration_patients or ()) if cases.calibration else ()
+        known = (*cases.train_patients, *cases.val_patients, *calibrating)
+        patients = [salted_hash(salt, patient) for patient in known]
+    parts: list[tuple[Part, ImageSet]] = [("train", cases.train), ("val", cases.val)]
+    if cases.calibration is not None:
+        parts.append(("val", cases.calibration))
     return Fingerprints(
         hashes=[digest for _, images in parts for digest in images.hashes],
         parts=[part for part, images in parts for _ in images.hashes],

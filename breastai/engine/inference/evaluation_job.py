@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record
+from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record, used_for
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.judged_classes import match_notes, without_absent
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
@@ -107,6 +107,7 @@ def judge(
         opened=opened,
         skipped=len(asked.skipped),
         uses=image_use(manifest, images.hashes),
+        rests_on=used_for(manifest.decision, split),
         notes=_notes(asked, opened),
         overlap=asked.overlap,
         class_match=match,
@@ -184,17 +185,19 @@ def _cases(asked: LabelledPredictions, subgroups: Mapping[str, Sequence[str]]) -
 def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     """Return how many of the images with these content hashes made the model or chose what it decides by.
 
-    The best epoch and every part of the decision rule are chosen on the run's validation images.
+    The best epoch is chosen on the run's validation images, every part of the decision rule on its calibration images,
+    or on the validation images too where it has none.
     """
-    validated = len(set(hashes) & set(manifest.split.val_sha256))
-    rule = manifest.decision
+    split, rule, judged = manifest.split, manifest.decision, set(hashes)
+    validated = len(judged & set(split.val_sha256))
+    fitted = len(judged & set(split.calibration_sha256)) if rule.fitted_on == "calibration" else validated
     return ImageUse(
-        training=len(set(hashes) & set(manifest.split.train_sha256)),
+        training=len(judged & set(split.train_sha256)),
         epoch=validated,
-        temperature=validated if rule.n else 0,
-        threshold=validated if rule.operating_point else 0,
-        conformal_sets=validated if rule.conformal else 0,
-        novelty=validated if rule.novelty else 0,
+        temperature=fitted if rule.n else 0,
+        threshold=fitted if rule.operating_point else 0,
+        conformal_sets=fitted if rule.conformal else 0,
+        novelty=fitted if rule.novelty else 0,
     )
 
 
@@ -225,6 +228,9 @@ def _seen_notes(asked: LabelledPredictions) -> list[Text]:
     notes = [Text("note.trained", {"count": learnt})] if learnt else []
     if watched:
         notes.append(Text("note.validated", {"count": watched}))
+    calibrated = len(hashes & set(split.calibration_sha256))
+    if calibrated:
+        notes.append(Text("note.calibrated", {"count": calibrated}))
     if asked.overlap is None:
         return [*notes, NO_FINGERPRINTS]
     return [*notes, *seen_before(asked.overlap)]

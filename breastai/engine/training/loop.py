@@ -12,6 +12,7 @@ from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
 from breastai.clinical.out_of_distribution import OutOfDistribution, fit_novelty
 from breastai.data.cases.cases import Cases
+from breastai.data.cases.image_set import ImageSet
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import (
@@ -25,6 +26,7 @@ from breastai.domain.events import (
     TrainingComplete,
     TrainingUpdate,
 )
+from breastai.domain.records import RulePart
 from breastai.domain.run_history import columns, final_metrics
 from breastai.domain.text import Text
 from breastai.engine.acceleration.memory_estimate import ran_out, with_smaller_batch
@@ -157,7 +159,7 @@ def _epoch(run: Run) -> Iterator[Event]:
     _advance(run, update)
     told = []
     if update.is_best and run.world.is_main:
-        told.append((yield from save_with_retry(run, "best", *_decision(run, answers))))
+        told.append((yield from save_with_retry(run, "best", *(yield from _decision(run, answers)))))
     told += yield from save_good_epochs(run, update)
     run.world.sync_stop()
     yield update
@@ -220,31 +222,37 @@ def _validation_s(run: Run) -> float:
 
 def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
     """Judge the validation images; return the answers and the seconds it took."""
+    mark = time.perf_counter()
+    answers = yield from _ask(run, run.cases.val, run.world)
+    return answers, time.perf_counter() - mark
+
+
+def _ask(run: Run, images: ImageSet, world: ProcessGroup = SINGLE_PROCESS) -> Generator[Event, None, Predictions]:
+    """Return what the weights that are judged say of some images."""
     data = run.config.data
     cut = run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked
     batch_size = max(data.batch_size, 16) if data.image_size <= 256 and not cut else data.batch_size
     steps = predict_batches(
         run.judged,
-        run.cases.val,
+        images,
         run.runtime,
         run.built.mean,
         run.built.std,
         batch_size,
         data.num_workers,
         run.config.evaluation.tta,
-        run.world,
+        world,
     )
-    mark = time.perf_counter()
     for step in steps:
         if isinstance(step, Predictions):
-            return step, time.perf_counter() - mark
+            return step
         yield ProgressUpdate(
             stage="validating",
-            text=Text("progress.validating", {"done": step, "total": len(run.cases.val)}),
+            text=Text("progress.validating", {"done": step, "total": len(images)}),
             epoch=run.position.epoch,
             epochs=run.config.training.epochs,
             progress=min(1.0, run.position.epoch / run.config.training.epochs),
-            batch_progress=BatchProgress(batch=step, total_batches=len(run.cases.val)),
+            batch_progress=BatchProgress(batch=step, total_batches=len(images)),
         )
     raise AssertionError("answer() ends with its Answers")
 
@@ -274,17 +282,23 @@ def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> Traini
     )
 
 
-def _decision(run: Run, answers: Predictions) -> tuple[DecisionRule, OutOfDistribution | None]:
-    """Fit what the best weights decide by; patients and twins among validation images widen its intervals."""
-    clusters = run.cases.val_units
+def _decision(run: Run, answers: Predictions) -> Generator[Event, None, tuple[DecisionRule, OutOfDistribution | None]]:
+    """Fit what the best weights decide by, on the calibration images where there are any, else on validation `answers`.
+
+    Patients and twins among the images widen its intervals.
+    """
+    cases, config = run.cases, run.config
+    part: RulePart = "val" if cases.calibration is None else "calibration"
+    clusters = cases.val_units
+    if cases.calibration is not None:
+        answers, clusters = (yield from _ask(run, cases.calibration)), cases.calibration_units
     if run.training_statistics is None:
-        run.training_statistics = statistics_of_set(run.cases.train)
-    known = run.cases.patients is not None
-    names, config = run.cases.class_names, run.config
-    rule = fit_decision_rule(answers.labels, answers.probabilities, names, config, clusters, patients=known)
+        run.training_statistics = statistics_of_set(cases.train)
+    known = cases.patients is not None
+    rule = fit_decision_rule(answers.labels, answers.probabilities, cases.class_names, config, clusters, patients=known)
     novelty = fit_novelty(answers.features, clusters, answers.statistics, run.training_statistics)
     limit = None if novelty is None else novelty.limit
-    return rule.model_copy(update={"novelty": limit, "modalities": run.cases.modalities}), novelty
+    return rule.model_copy(update={"novelty": limit, "modalities": cases.modalities, "fitted_on": part}), novelty
 
 
 def _images_per_second(run: Run) -> float | None:

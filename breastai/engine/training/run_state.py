@@ -391,6 +391,7 @@ def _split_record(cases: Cases) -> SplitRecord:
         val_sha256=cases.val.hashes,
         train_labels=cases.train.class_of_each,
         val_labels=cases.val.class_of_each,
+        calibration_sha256=cases.calibration.hashes if cases.calibration else [],
         description=cases.split_description,
         dataset=cases.split_file.dataset,
     )

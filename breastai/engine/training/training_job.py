@@ -214,6 +214,7 @@ def _data_loaded(cases: Cases) -> DataLoaded:
     return DataLoaded(
         train=cases.train.counts(),
         val=cases.val.counts(),
+        calibration=cases.calibration.counts() if cases.calibration else {},
         split=cases.split_description,
         patients=cases.patients,
         patients_by_part=cases.patients_by_part,

@@ -33,6 +33,13 @@
     return make("p", { class: "banner warning", text: t("uses.some", { count: format.integer(count), n: format.integer(n), parts: used.map((part) => t(`uses.${part}`)).join(", ") }) });
   }
 
+  /** Which images each part of the model, and these figures, rest on. @param {Wire.Evaluation} found */
+  function usedForOf({ used_for: rests }) {
+    if ((rests ?? null) === null) return null;
+    const facts = /** @type {[string, string][]} */ (Object.entries(/** @type {Wire.UsedFor} */ (rests)).filter(([, part]) => part !== null).map(([of, part]) => [t(`used_for.${of}`), BreastAI.i18n.has(`used_for.part.${part}`) ? t(`used_for.part.${part}`) : part]));
+    return make("details", {}, make("summary", { text: t("used_for.title") }), terms(facts));
+  }
+
   /** The figures by patient, and how a patient's images become one case. @param {Wire.Evaluation} found @param {[string | Node, Wire.Figure][]} figures */
   function patientsOf({ by_patient: pooled }, figures) {
     if (pooled === null) return null;
@@ -129,5 +136,5 @@
     return section(t("evaluation.cases"), terms(facts), skipped);
   }
 
-  BreastAI.views.judged = { figuresTable, usesOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
+  BreastAI.views.judged = { figuresTable, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
 })();

@@ -14,9 +14,10 @@
   /** @param {Wire.DataLoaded} data */
   function dataOf(data) {
     const names = [...new Set([...Object.keys(data.train), ...Object.keys(data.val)])];
-    const rows = names.map((className) => [name(className), format.integer(data.train[className] ?? 0), format.integer(data.val[className] ?? 0)]);
-    rows.push([t("data.total"), format.integer(total(data.train)), format.integer(total(data.val))]);
-    const counts = table({ caption: t("data.caption"), captionHidden: true, head: [t("data.class"), t("data.train"), t("data.val")], rows, class: "totals", numeric: true });
+    const parts = /** @type {const} */ (["train", "val", "calibration"]).filter((part) => part !== "calibration" || total(data.calibration ?? {}) > 0);
+    const rows = names.map((className) => [name(className), ...parts.map((part) => format.integer(data[part][className] ?? 0))]);
+    rows.push([t("data.total"), ...parts.map((part) => format.integer(total(data[part])))]);
+    const counts = table({ caption: t("data.caption"), captionHidden: true, head: [t("data.class"), ...parts.map((part) => t(`data.${part}`))], rows, class: "totals", numeric: true });
     /** @type {[string, Node | string][]} */
     const facts = [[t("data.split"), said(data.split)]];
     facts.push([t("data.patients"), data.patients === null ? t("data.patients_unknown") : format.integer(data.patients)]);
