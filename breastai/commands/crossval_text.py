@@ -75,8 +75,12 @@ def spread_lines(runs: int, figures: Mapping[str, Spread]) -> list[str]:
 
 
 def spread_text(spread: Spread) -> str:
-    """Return mean, standard deviation, lowest and highest."""
+    """Return mean, standard deviation, lowest and highest, and of folds the interval of the mean."""
     mean, deviation, low, high = (
         decimals(value, 3) for value in (spread.mean, spread.standard_deviation, spread.low, spread.high)
     )
-    return say("cli.spread", mean=mean, deviation=deviation, low=low, high=high)
+    told = say("cli.spread", mean=mean, deviation=deviation, low=low, high=high)
+    if spread.interval_low is None or spread.interval_high is None:
+        return told
+    bounds = {"low": decimals(spread.interval_low, 3), "high": decimals(spread.interval_high, 3)}
+    return say("cli.spread.interval", spread=told, **bounds)

@@ -85,6 +85,10 @@ class Spread(Stored):
     low: float
     high: float
     n: int = Field(description="Runs in which the figure is defined.")
+    interval_low: Number = Field(
+        None, description="Of folds: 95 % interval of the mean, with the variation of training (Nadeau and Bengio)."
+    )
+    interval_high: Number = None
 
 
 class CrossvalResult(Stored):
@@ -108,6 +112,7 @@ class CrossvalResult(Stored):
         {}, description="Of the target class, each prediction called by the threshold of its own fold."
     )
     target_class: str | None = None
+    thresholds: list[float] = Field([], description="Of the target class, chosen by each fold, in their order.")
     confusion_matrix: list[list[int]]
     roc: dict[str, Curve] = Field({}, description="By class, thinned for a chart.")
     spread: dict[str, Spread] = Field(description="Of the figures of each fold.")

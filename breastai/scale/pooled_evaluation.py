@@ -25,6 +25,8 @@ from breastai.storage.evaluations import numbers_by_hash, save_evaluation
 from breastai.storage.workspace import Workspace
 
 POOLED = "pooled"
+# From this share of images on that two folds' thresholds would call differently, the reader is told.
+_MANY_OTHERWISE = 0.05
 CHOSEN_INSIDE = Text("note.chosen_inside")
 
 
@@ -75,8 +77,8 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
     pool = pool_of(study, dealt, workspace)
     names, repeats = dealt.class_names, config.crossval.repeats
     clusters = _clusters(pool, dealt, repeats)
-    notes = _notes(study, config, dealt)
     seed, target = config.system.seed, target_class(config, names)
+    notes = _notes(study, config, dealt) + _threshold_notes(pool, names.index(target))
     found = gather_evidence(pool.labels, pool.probabilities, names, clusters=clusters, target=target, seed=seed)
     if dealt.patients_known and dealt.units is not None:
         # A patient's score must not grow with the repeats: each image is its mean over them.
@@ -119,7 +121,8 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         target_class=target,
         confusion_matrix=found.confusion_matrix,
         roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},
-        spread=spread([member.figures for member in study.members]),
+        thresholds=_by_fold(pool.thresholds, study),
+        spread=spread([member.figures for member in study.members], _test_to_train(config)),
         notes=notes,
         record=workspace.relative(path),
     )
@@ -164,6 +167,34 @@ def _at_thresholds(pool: Pool, target: int, clusters: Sequence[str] | None) -> d
         return {}
     numbers = None if clusters is None else number_clusters(clusters)
     return metrics_at_threshold(pool.labels == target, pool.probabilities[:, target], pool.thresholds, numbers)
+
+
+def _by_fold(thresholds: npt.NDArray[np.float64], study: Study) -> list[float]:
+    """Return the threshold of each fold; none where a fold has none."""
+    if np.isnan(thresholds).any():
+        return []
+    starts = np.cumsum([0, *(member.n or 0 for member in study.members[:-1])])
+    return [float(value) for value in thresholds[starts]]
+
+
+def _threshold_notes(pool: Pool, target: int) -> list[Text]:
+    """Return a word for thresholds of folds that differ so much that many images would be called otherwise."""
+    if np.isnan(pool.thresholds).any():
+        return []
+    low, high = float(pool.thresholds.min()), float(pool.thresholds.max())
+    scores = pool.probabilities[:, target]
+    between = float(((scores >= low) & (scores < high)).mean())
+    if between < _MANY_OTHERWISE:
+        return []
+    return [
+        Text("note.thresholds_differ", {"low": round(low, 3), "high": round(high, 3), "share": round(100 * between)})
+    ]
+
+
+def _test_to_train(config: Config) -> float:
+    """Return how many images a fold holds out for each that trains."""
+    held_out = 1 / config.crossval.folds
+    return held_out / ((1 - held_out) * (1 - config.data.val_split))
 
 
 def _notes(study: Study, config: Config, dealt: Folds) -> list[Text]:

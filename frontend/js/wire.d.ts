@@ -788,6 +788,7 @@ declare namespace Wire {
     figures: Record<string, Figure>;
     at_thresholds: Record<string, Figure>;
     target_class: string | null;
+    thresholds: number[];
     confusion_matrix: number[][];
     roc: Record<string, Record<string, (number | null)[]>>;
     spread: Record<string, Spread>;
@@ -1129,6 +1130,8 @@ declare namespace Wire {
     low: number;
     high: number;
     n: number;
+    interval_low: number | null;
+    interval_high: number | null;
   }
 
   /** A study as it is on disk and as a page shows it. */

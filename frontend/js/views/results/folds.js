@@ -70,10 +70,12 @@
 
   /** @param {Wire.CrossvalResult | Wire.SeedsResult} found @param {string} caption */
   function spreadTable(found, caption) {
-    const head = ["evaluation.figure", "crossval.mean", "crossval.deviation", "crossval.lowest", "crossval.highest"].map((key) => t(key));
+    const bounded = Object.values(found.spread).some(({ interval_low: bound }) => (bound ?? null) !== null);
+    const head = ["evaluation.figure", "crossval.mean", ...(bounded ? ["crossval.interval"] : []), "crossval.deviation", "crossval.lowest", "crossval.highest"].map((key) => t(key));
     const rows = SPREAD.filter((figure) => found.spread[figure] !== undefined).map((figure) => {
-      const { mean, standard_deviation, low, high } = found.spread[figure];
-      return [t(`metric.${figure}`), ...[mean, standard_deviation, low, high].map(format.figure)];
+      const { mean, standard_deviation, low, high, interval_low, interval_high } = found.spread[figure];
+      const interval = bounded ? [t("evaluation.interval", { low: format.figure(interval_low), high: format.figure(interval_high) })] : [];
+      return [t(`metric.${figure}`), format.figure(mean), ...interval, ...[standard_deviation, low, high].map(format.figure)];
     });
     return scroller(caption, table({ caption, head, rows, numeric: true, class: "stacking" }));
   }
