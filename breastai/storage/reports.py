@@ -6,7 +6,7 @@ from pathlib import Path
 
 from breastai.storage.workspace import Workspace, safe_name
 
-_URL = re.compile(r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(report\.[a-z]{2,3}\.(?:html|json|pdf))")
+_URL = re.compile(r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(report\.[a-z]{2,3}\.(?:html|json|pdf|md))")
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class ReportFiles:
     html: Path
     json: Path
     pdf: Path
+    markdown: Path
     url: str
 
 
@@ -23,8 +24,8 @@ def report_files(workspace: Workspace, run_id: str, language: str) -> ReportFile
     """Return where the report of a run lies; raise NameInvalid."""
     folder = workspace.run_dir(run_id) / "report"
     stem = f"report.{safe_name(language)}"
-    html, json, pdf = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf"))
-    return ReportFiles(html, json, pdf, url=f"/reports/{run_id}/{stem}.html")
+    html, json, pdf, markdown = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf", "md"))
+    return ReportFiles(html, json, pdf, markdown, url=f"/reports/{run_id}/{stem}.html")
 
 
 def report_at(workspace: Workspace, url_path: str) -> Path | None:

@@ -137,7 +137,7 @@ def make_report(place: Workspace, **options: Any) -> list[Path]:
     """Return the files of a report."""
     told = list(report(Report.model_validate({"workspace": str(place.root), "run_id": RUN, **options}), place))[-1]
     assert isinstance(told, ReportCreated)
-    return [place.root / name for name in told.files]
+    return [place.root / name for name in told.files if not name.endswith(".md")]
 
 
 @pytest.fixture(scope="module")
@@ -349,13 +349,37 @@ def test_a_run_that_was_never_judged_is_reported_with_a_warning(written: Written
     assert "0.812" in page or "0,812" in page
 
 
-def test_each_checklist_item_is_answered_or_visibly_blank(written: Written) -> None:
+def test_each_checklist_item_is_answered_or_named_for_the_authors(written: Written) -> None:
     page, document = written()
-    items = [item for rows in document["checklists"].values() for item in rows]
-    blank = [item for item in items if item["answer"] is None]
+    words = html.unescape(re.sub(r"<[^>]+>", "", page))
     assert len(document["checklists"]["CLAIM 2024"]) == 44
-    assert len(items) > len(blank) > 30
-    assert page.count('class="blank"') == len(blank)
+    for items in document["checklists"].values():
+        left = [item["item"] for item in items if item["answer"] is None]
+        assert len(items) > len(left) > 10
+        assert f"not answered by the records: {', '.join(left)}." in words
+
+
+def test_the_first_page_holds_what_how_well_and_what_limits_it(written: Written) -> None:
+    page, document = written()
+    first = html.unescape(re.sub(r"<[^>]+>", " ", page.partition('<div class="page">')[0].partition("<body>")[2]))
+    for words in ("Main figures for malignant", "Calibration slope", "by patient", "carry different labels"):
+        assert words in first, words
+    four = document["crosstab"]
+    point = document["evidence"]["operating_point"]
+    assert (
+        four["hits"] + four["missed"] == point["positives"] and four["alarms"] + four["cleared"] == point["negatives"]
+    )
+
+
+def test_the_supplement_says_what_the_page_says(workspace: Workspace) -> None:
+    made_run(workspace)
+    page, beside = make_report(workspace, pictures=False, language="fr")
+    supplement = beside.with_name("report.fr.md").read_text(encoding="utf-8")
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    slope = document["evidence"]["target"]["calibration"]["slope"]["value"]
+    assert format_quantity(Quantity((), slope), "fr") in supplement
+    rows = [line for line in supplement.splitlines() if line.startswith("|")]
+    assert len(rows) == page.read_text(encoding="utf-8").count("<tr") + page.read_text(encoding="utf-8").count("<table")
 
 
 def test_the_notice_is_that_of_the_language(written: Written) -> None:

@@ -95,7 +95,17 @@ class Pictures:
     alt: str
 
 
-Block = Heading | Paragraph | Table | Charts | Flow | Pictures
+@dataclass(frozen=True)
+class Bullets:
+    items: tuple[Inlines, ...]
+
+
+@dataclass(frozen=True)
+class PageBreak:
+    """On paper, a new page."""
+
+
+Block = Heading | Paragraph | Table | Charts | Flow | Pictures | Bullets | PageBreak
 
 
 def at(document: Mapping[str, Any], *path: str | int, kind: Kind = "figure") -> Quantity:

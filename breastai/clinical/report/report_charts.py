@@ -225,16 +225,24 @@ def target_charts(
     return found
 
 
-def draw_charts(document: ReportDocument, texts: Texts) -> Charts:
-    """Return every chart of a report with its caption."""
+def main_charts(document: ReportDocument, texts: Texts) -> Charts:
+    """Return the charts of the results, each with its caption."""
+    evidence = document.evidence
+    if evidence is None:
+        return Charts(())
+    point = evidence.operating_point
+    found = [Chart(roc(evidence.curves, texts, point), texts["chart.roc"])]
+    if evidence.target is not None:
+        found = target_charts(evidence.target, evidence.prevalences, texts, point) + found
+    return Charts(tuple(found))
+
+
+def other_charts(document: ReportDocument, texts: Texts) -> Charts:
+    """Return the charts of the appendices."""
     found: list[Chart] = []
     evidence = document.evidence
     if evidence is not None:
-        point = evidence.operating_point
-        if evidence.target is not None:
-            found += target_charts(evidence.target, evidence.prevalences, texts, point)
         found += [
-            Chart(roc(evidence.curves, texts, point), texts["chart.roc"]),
             Chart(precision_recall(evidence.curves, texts), texts["chart.pr"]),
             Chart(reliability(evidence.calibration, texts), texts["chart.reliability"]),
             Chart(coverage_error(evidence.coverage_error, texts), texts["chart.coverage_error"]),

@@ -1,4 +1,4 @@
-"""The reporting checklists: what a run's records can answer of CLAIM 2024, TRIPOD+AI and STARD-AI."""
+"""The reporting checklists: what a run's records can answer of CLAIM 2024, TRIPOD+AI, and STARD 2015 with what AI adds."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,12 @@ def fill_checklists(document: ReportDocument, texts: Mapping[str, str]) -> dict[
     known = _answers(document, texts)
     return {
         name: [
-            {"item": row["item"], "text": row["text"], "answer": known.get(row["answer"]) if row["answer"] else None}
+            {
+                "item": row["item"],
+                "text": row["text"],
+                "question": row["answer"],
+                "answer": known.get(row["answer"]) if row["answer"] else None,
+            }
             for row in rows
         ]
         for name, rows in lists.items()

@@ -62,6 +62,15 @@ class PerHundred(Stored):
     called_high: int | None
 
 
+class Crosstab(Stored):
+    """The judged images at the operating point: called or not, by what is true."""
+
+    hits: int
+    alarms: int
+    missed: int
+    cleared: int
+
+
 class WorstCase(Stored):
     """A case whose true class got a low probability. `number` is its place in the evaluation's record."""
 
@@ -94,6 +103,7 @@ class ReportDocument(StoredDocument):
     evidence: Evidence | None
     openings: list[dict[str, Any]]
     per_hundred: PerHundred | None
+    crosstab: Crosstab | None = None
     worst: list[WorstCase]
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -154,6 +164,7 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
             for each in records
         ],
         per_hundred=_per_hundred(evidence),
+        crosstab=_crosstab(evidence),
         worst=_worst(record),
         settings=manifest.config.model_dump(mode="json", exclude={"server"}),
         versions=manifest.versions,
@@ -282,6 +293,14 @@ def _per_hundred(evidence: Evidence | None) -> PerHundred | None:
         called_low=called_low,
         called_high=called_high,
     )
+
+
+def _crosstab(evidence: Evidence | None) -> Crosstab | None:
+    point = evidence.operating_point if evidence else None
+    if point is None:
+        return None
+    hits, cleared = point.positives - point.missed, point.negatives - point.called
+    return Crosstab(hits=hits, alarms=point.called, missed=point.missed, cleared=cleared)
 
 
 def _complement(figure: Figure) -> tuple[int | None, int | None]:

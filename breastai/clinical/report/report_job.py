@@ -1,4 +1,4 @@
-"""The report as a job: gathered, laid out and written to logs/RUN/report/, the JSON beside the HTML."""
+"""The report as a job: gathered, laid out and written to logs/RUN/report/, the JSON and the Markdown beside the HTML."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from breastai.clinical.report.report_checklists import fill_checklists
 from breastai.clinical.report.report_document import ReportDocument, gather
 from breastai.clinical.report.report_html import to_html
 from breastai.clinical.report.report_layout import lay_out
-from breastai.clinical.report.report_sites import site_blocks
+from breastai.clinical.report.report_markdown import to_markdown
 from breastai.clinical.report.report_texts import texts
 from breastai.clinical.worst_errors import files_of
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -30,11 +30,12 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     document = document.model_copy(update={"checklists": fill_checklists(document, words)})
     pictures = _pictures(document, record, workspace) if job.pictures else {}
     yield ProgressUpdate(stage="reporting", text=Text("progress.writing_report"))
-    blocks = [*lay_out(document, pictures), *site_blocks(document)]
+    blocks = lay_out(document, pictures)
     files = report_files(workspace, job.run_id, job.language)
     content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(files.json, (content + "\n").encode())
-    written = [files.html, files.json]
+    atomic_write(files.markdown, to_markdown(blocks, job.language).encode())
+    written = [files.html, files.json, files.markdown]
     if job.pdf:
         from breastai.clinical.report.report_pdf import to_pdf
 

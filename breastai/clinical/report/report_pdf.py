@@ -15,15 +15,18 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import CondPageBreak, Flowable, Image, KeepTogether, SimpleDocTemplate, Spacer
+from reportlab.platypus import PageBreak as NewPage
 from reportlab.platypus import Paragraph as Lines
 from reportlab.platypus import Table as Grid
 
 from breastai.clinical.report.report_blocks import (
     Block,
+    Bullets,
     Charts,
     Flow,
     Heading,
     Inlines,
+    PageBreak,
     Paragraph,
     Pictures,
     Table,
@@ -112,6 +115,11 @@ def _flowables(block: Block, language: str) -> Iterator[Flowable]:
             if role == "caption":
                 options = {"textColor": colors.HexColor("#51626b")}
             yield _lines(text, language, _style(**options))
+        case Bullets(items=items):
+            for item in items:
+                yield _lines(("• ", *item), language, _style(leftIndent=8))
+        case PageBreak():
+            yield NewPage()
         case Table():
             yield from _table(block, language)
         case Flow(steps=steps, caption=caption):

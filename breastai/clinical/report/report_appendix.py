@@ -1,0 +1,106 @@
+"""The appendices of a report: every figure, the other curves, the model card, the checklists, the settings."""
+
+from collections.abc import Iterator
+
+from breastai.clinical.report import report_charts as charts
+from breastai.clinical.report.report_blocks import Block, Heading, Inline, Inlines, Paragraph, Table
+from breastai.clinical.report.report_caveats import image_uses
+from breastai.clinical.report.report_page import ReportPage, flat
+from breastai.clinical.report.report_texts import translate_sentence
+
+
+def appendices(page: ReportPage) -> Iterator[Block]:
+    """Yield the appendices."""
+    yield Heading(page.t["appendices"], 1)
+    yield from card(page)
+    yield from all_figures(page)
+    yield Heading(page.t["curves"])
+    yield charts.other_charts(page.document, page.t)
+    yield from checklists(page)
+    yield from settings(page)
+    yield from fingerprints(page)
+
+
+def card(page: ReportPage) -> Iterator[Block]:
+    """Yield the model card."""
+    document, t = page.document, page.t
+    yield Heading(t["card"])
+    model = document.model
+    classes = ", ".join(model["class_names"])
+    described = f"{model['architecture']}; {model['pretrained']}; {classes}; {model['checkpoint']}"
+    rows: list[tuple[Inlines, Inlines]] = [
+        ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
+        ((t["card.not"],), (t["card.not_text"],)),
+        ((t["card.model"],), (described,)),
+        ((t["trained_on"],), (translate_sentence(document.split["description"], page.language),)),
+    ]
+    if document.evidence is not None:
+        parts: list[Inline] = []
+        for name in document.evidence.class_names:
+            parts += [f"{page.figure_name(f'auc_roc.{name}')} ", *page.figure_text(f"auc_roc.{name}"), "; "]
+        rows.append(((t["figures"],), tuple(parts[:-1])))
+    rows.append(((t["card.limits"],), (t["card.limits_text"],)))
+    yield Table((t["card.field"], t["card.text"]), tuple(rows), t["card"], widths=(0.25, 0.75))
+
+
+def all_figures(page: ReportPage) -> Iterator[Block]:
+    """Yield every figure with its interval, and the confusion matrix."""
+    document, t = page.document, page.t
+    yield Heading(t["figures"])
+    evidence = document.evidence
+    if evidence is None:
+        return
+    for key, names in page.figures_by_kind().items():
+        caption = f"{t[key]}. {t['figures.caption']}" if key else t["figures.caption"]
+        rows = tuple(page.row(page.figure_name(name), "evidence", "figures", name) for name in names)
+        counted = t["figures.n_patients" if key == "figures.patients" else "figures.n"]
+        yield Table((*page.figure_head[:3], counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))
+    yield Paragraph((t["figures.undefined"],), "caption")
+    yield from image_uses(page.values, t, "training", "epoch")
+    yield Heading(t["confusion"], 3)
+    head: tuple[str, ...] = (t["confusion.corner"], *evidence.class_names)
+    matrix = tuple(
+        ((name,), *((page.count("evidence", "confusion_matrix", row, column),) for column in range(len(counts))))
+        for row, (name, counts) in enumerate(zip(evidence.class_names, evidence.confusion_matrix, strict=True))
+    )
+    yield Table(head, matrix, t["confusion.caption"])
+
+
+def checklists(page: ReportPage) -> Iterator[Block]:
+    """Yield of each checklist the items that the records answer, and the numbers of those that are for the authors."""
+    t = page.t
+    yield Heading(t["checklists"])
+    yield Paragraph((t["checklists.text"],))
+    for name, items in page.document.checklists.items():
+        answered = [item for item in items if item["answer"] is not None]
+        rows = tuple(
+            (
+                (item["item"] or "",),
+                (t.get(f"checklist.{item['question']}", item["question"] or ""),),
+                (item["answer"] or "",),
+            )
+            for item in answered
+        )
+        head = (t["checklists.item"], t["checklists.what"], t["checklists.answer"])
+        yield Table(head, rows, name, widths=(0.08, 0.27, 0.65))
+        left = [item["item"] or "" for item in items if item["answer"] is None]
+        yield Paragraph((t["checklists.left"].format(items=", ".join(left)),), "caption")
+
+
+def settings(page: ReportPage) -> Iterator[Block]:
+    """Yield every setting and the versions of the libraries."""
+    t = page.t
+    yield Heading(t["settings"])
+    rows: tuple[tuple[Inlines, ...], ...] = tuple(
+        ((name,), (t.get(f"value.{value}", value),)) for name, value in flat(page.document.settings)
+    )
+    yield Table((t["settings.setting"], t["figures.value"]), rows, t["settings"], widths=(0.5, 0.5))
+    versions = tuple(((name,), (version,)) for name, version in page.document.versions.items())
+    yield Table((t["versions.package"], t["versions.version"]), versions, t["versions"], widths=(0.5, 0.5))
+
+
+def fingerprints(page: ReportPage) -> Iterator[Block]:
+    """Yield the hashes of the images and of the weights."""
+    t = page.t
+    rows = tuple(((t[f"fingerprint.{name}"],), (value,)) for name, value in page.document.fingerprints.items())
+    yield Table((t["fingerprints"], "SHA-256"), rows, t["fingerprints.caption"], widths=(0.3, 0.7))

@@ -1,0 +1,123 @@
+"""The methods of a report: images and patients in and out, how they were divided, audited and used, and the training."""
+
+from collections.abc import Iterator
+
+from breastai.clinical.report.report_blocks import Block, Flow, Heading, Inlines, Paragraph, Step, Table
+from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_texts import finding_text, translate_sentence
+from breastai.texts.renderer import write_value
+
+
+def methods(page: ReportPage) -> Iterator[Block]:
+    """Yield the methods."""
+    yield Heading(page.t["methods"])
+    yield from flow_and_split(page)
+    yield from audit_found(page)
+    yield from training(page)
+    yield from used_for(page)
+
+
+def flow_and_split(page: ReportPage) -> Iterator[Block]:
+    """Yield the flow of patients and images, and how they were divided."""
+    document, t = page.document, page.t
+    flow = document.flow
+    yield Heading(t["trained_on"], 3)
+    leaving = [page.fill("flow.skipped", n=page.count("flow", "skipped"))] if flow.skipped else []
+    for reason in flow.left_out:
+        words = t.get(f"reason.{reason}", reason)
+        leaving.append(page.fill("flow.left_out", n=page.count("flow", "left_out", reason), reason=words))
+    if flow.masks:
+        leaving.append(page.fill("flow.masks", n=page.count("flow", "masks")))
+    steps = [Step(page.fill("flow.found", n=page.count("flow", "found")), tuple(leaving))]
+    for part in ("train", "val", *(("calibration",) if flow.calibration_total else ())):
+        total = page.count("flow", f"{part}_total")
+        text = page.fill(f"flow.{part}", n=total, classes=page.counts("flow", part))
+        steps.append(Step((*text, *page.patients_of(part))))
+    if flow.test_total is not None:
+        gone = (page.fill("flow.test_skipped", n=page.count("flow", "test_skipped")),) if flow.test_skipped else ()
+        text = page.fill("flow.test", n=page.count("flow", "test_total"))
+        steps.append(Step((*text, *page.patients_of("test")), gone))
+    yield Flow(tuple(steps), t["flow.caption"])
+    yield Heading(t["split"], 3)
+    yield page.say("split.how", description=translate_sentence(document.split["description"], page.language))
+    shared = document.split["shared_patients"]
+    if document.patients and shared:
+        for part in shared:
+            numbers = {"patients": page.count("patients"), "shared": page.count("split", "shared_patients", part)}
+            told = page.fill("split.patients_shared", part=t[f"part.{part}"], **numbers)
+            yield Paragraph(told, "warning")
+    elif document.patients:
+        yield page.say("split.patients", patients=page.count("patients"))
+    else:
+        yield Paragraph((t["split.no_patients"],), "warning")
+    key = f"split.twins.{document.split['on_leak']}"
+    role = "warning" if document.split["on_leak"] == "continue" and document.split["groups"] else "plain"
+    yield Paragraph(page.fill(key, groups=page.count("split", "groups")), role)  # type: ignore[arg-type]
+    for part in document.split["shared_groups"]:
+        number = page.count("split", "shared_groups", part)
+        yield Paragraph(page.fill("split.groups_shared", part=t[f"part.{part}"], shared=number), "warning")
+
+
+def audit_found(page: ReportPage) -> Iterator[Block]:
+    """Yield what the audit found in the images."""
+    audit, t = page.document.audit, page.t
+    yield Heading(t["audit"], 3)
+    if audit is None:
+        yield Paragraph((t["audit.none"],))
+        return
+    names = ("images", "groups", "contradicting", "across")
+    yield page.say("audit.counts", **{name: page.count("audit", name) for name in names})
+    if not audit.findings:
+        yield Paragraph((t["audit.clean"],))
+        return
+    rows = tuple(
+        (
+            (t[f"severity.{finding.severity}"],),
+            (finding_text(finding, page.language),),
+            (page.count("audit", "findings", number, "count"),),
+        )
+        for number, finding in enumerate(audit.findings)
+    )
+    head = (t["audit.severity"], t["audit.finding"], t["audit.files"])
+    yield Table(head, rows, t["audit.caption"], widths=(0.16, 0.72, 0.12))
+
+
+def training(page: ReportPage) -> Iterator[Block]:
+    """Yield how the network was trained, and how often the judged images were opened."""
+    t, told = page.t, page.document.training
+    yield Heading(t["training"], 3)
+    yield page.say(
+        "training.text",
+        epochs=page.count("training", "epochs_run"),
+        planned=page.count("training", "epochs_planned"),
+        best=page.count("training", "best_epoch"),
+        monitor=told["monitor"],
+        duration=page.count("training", "duration_s"),
+    )
+    yield page.say("training.weights", pretrained=page.document.model["pretrained"])
+    if page.document.openings:
+        rows: tuple[tuple[Inlines, ...], ...] = tuple(
+            (
+                (f"{each['data']} {each['split'] or ''}".strip(),),
+                (write_value(each["created"], page.language, "datetime"),),
+                (page.count("openings", number, "n"),),
+                (page.count("openings", number, "opened"),),
+            )
+            for number, each in enumerate(page.document.openings)
+        )
+        head = (t["openings.data"], t["openings.when"], t["figures.n"], t["openings.opened"])
+        yield Table(head, rows, t["openings"], widths=(0.4, 0.3, 0.1, 0.2))
+
+
+def used_for(page: ReportPage) -> Iterator[Block]:
+    """Yield which images each part of the model, and the figures, rest on."""
+    rests = (page.document.evaluation or {}).get("used_for")
+    if rests is None:
+        return
+    t = page.t
+    rows = tuple(
+        ((t[f"used_for.{of}"],), (t.get(f"used_for.part.{part}", str(part)),))
+        for of, part in rests.items()
+        if f"used_for.{of}" in t and part is not None
+    )
+    yield Table((t["used_for.what"], t["used_for.images"]), rows, t["used_for.title"], widths=(0.4, 0.6))

@@ -1,0 +1,144 @@
+"""The results of a report: the operating point, the probability of the class in question, subgroups, the worst errors."""
+
+from collections.abc import Iterator, Mapping
+
+from breastai.clinical.report import report_charts as charts
+from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Picture, Pictures, Table
+from breastai.clinical.report.report_caveats import image_uses, pooling
+from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_target import calibration_of_target
+
+
+def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
+    """Yield the results. `pictures`: of worst cases by their number, as data URIs."""
+    yield Heading(page.t["results"])
+    if page.document.evidence is None:
+        yield validation_figures(page)
+        return
+    yield from at_point(page)
+    yield from calibration(page)
+    yield charts.main_charts(page.document, page.t)
+    yield from pooling(page.document, page.values, page.t)
+    yield from worst_errors(page, pictures)
+
+
+def validation_figures(page: ReportPage) -> Table:
+    """Return the figures of validation, where nothing else was judged."""
+    rows: tuple[tuple[Inlines, ...], ...] = tuple(
+        ((page.t.get(f"metric.{name}", name),), (page.at("validation", name),)) for name in page.document.validation
+    )
+    return Table(
+        (page.t["figures.figure"], page.t["figures.value"]), rows, page.t["figures.validation"], widths=(0.6, 0.4)
+    )
+
+
+def crosstab(page: ReportPage) -> Table:
+    """Return the table of four at the operating point: called or not, by what is true."""
+    point, t = page.document.evidence.operating_point if page.document.evidence else None, page.t
+    assert point is not None
+    words = {"name": point.class_name}
+
+    def cell(name: str) -> Inlines:
+        return (page.count("crosstab", name),)
+
+    return Table(
+        (t["crosstab.corner"], *(t[f"crosstab.{name}"].format(**words) for name in ("positive", "negative"))),
+        (
+            ((t["crosstab.called"],), cell("hits"), cell("alarms")),
+            ((t["crosstab.not_called"],), cell("missed"), cell("cleared")),
+        ),
+        t["crosstab.caption"].format(**words),
+        widths=(0.4, 0.3, 0.3),
+    )
+
+
+def at_point(page: ReportPage) -> Iterator[Block]:
+    """Yield the table of four at the operating point, its figures, predictive values, and referral."""
+    t, evidence = page.t, page.document.evidence
+    yield Heading(t["point"], 3)
+    point = evidence.operating_point if evidence else None
+    if evidence is None or point is None:
+        yield Paragraph((t["point.none"],))
+        return
+    place = ("evidence", "operating_point")
+    yield crosstab(page)
+    caption = page.fill("point.caption", name=point.class_name, threshold=page.at(*place, "threshold"))
+    yield Paragraph(caption)
+    rows = tuple(page.row(t[f"metric.{name}"], *place, "figures", name) for name in point.figures)
+    yield Table(
+        page.figure_head, rows, t["point.figures"].format(name=point.class_name), widths=(0.52, 0.14, 0.22, 0.12)
+    )
+    yield from image_uses(page.values, t, "training", "epoch", "temperature", "threshold")
+    values = tuple(
+        (
+            (t.get(f"prevalence.{name}", name),),
+            (page.at("evidence", "prevalences", name, kind="percent"),),
+            page.with_interval("evidence", "predictive_values", f"ppv.{name}"),
+            page.with_interval("evidence", "predictive_values", f"npv.{name}"),
+        )
+        for name in evidence.prevalences
+    )
+    head = (t["point.setting"], t["point.prevalence"], t["point.ppv"], t["point.npv"])
+    yield Table(head, values, t["point.predictive"], widths=(0.24, 0.16, 0.3, 0.3))
+    if evidence.referral is not None:
+        yield Heading(t["referral"], 3)
+        places: dict[str, tuple[str, ...]] = {"referred": ("referred", "value")}
+        places |= {"error": ("error_among_kept", "value")}
+        sets = evidence.referral.error_rate is not None
+        places |= {"rate": ("error_rate",), "outside": ("outside", "value")} if sets else {}
+        key = "referral.text" if sets else "referral.no_sets"
+        found = {name: page.at("evidence", "referral", *place, kind="percent") for name, place in places.items()}
+        yield page.say(key, **found)
+        if evidence.referral.unlike is None:
+            yield page.say("referral.unlike_unknown")
+        else:
+            unlike = page.at("evidence", "referral", "unlike", "value", kind="percent")
+            yield page.say("referral.unlike", unlike=unlike)
+        yield from image_uses(page.values, t, "training", "conformal_sets", "novelty")
+
+
+def calibration(page: ReportPage) -> Iterator[Block]:
+    """Yield how far the probabilities can be taken at their word."""
+    t, evidence = page.t, page.document.evidence
+    if evidence is None:
+        return
+    yield Heading(t["calibration"], 3)
+    yield from calibration_of_target(page.document, page.values, t)
+    if page.document.decision["n"]:
+        temperature = page.at("evidence", "calibration", "temperature")
+        yield page.say("calibration.how", temperature=temperature, n=page.count("decision", "n"))
+    else:
+        yield Paragraph((t["calibration.none"],), "warning")
+    rows: tuple[tuple[Inlines, ...], ...] = tuple(
+        ((t[name],), *((page.at("evidence", "calibration", side, name),) for side in ("before", "after")))
+        for name in ("ece", "brier", "log_loss")
+    )
+    head = (t["calibration.measure"], t["chart.before"], t["chart.after"])
+    yield Table(head, rows, t["calibration.caption"])
+    yield from image_uses(page.values, t, "training", "epoch", "temperature")
+
+
+def worst_errors(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
+    """Yield the wrong answers that gave the true class the least probability."""
+    document, t = page.document, page.t
+    if document.evidence is None:
+        return
+    yield Heading(t["worst"], 3)
+    if not document.worst:
+        yield Paragraph((t["worst.none"],))
+        return
+    yield Paragraph((t["worst.text"],))
+    shown = []
+    for number, case in enumerate(document.worst):
+        caption = page.fill(
+            "worst.case",
+            label=case.label,
+            predicted=case.predicted,
+            probability=page.at("worst", number, "probability"),
+            truth=page.at("worst", number, "given_to_truth"),
+        )
+        uri = pictures.get(case.number)
+        if uri is None:
+            caption = (*caption, f" ({t['worst.absent']})")
+        shown.append(Picture(uri, (*caption, f" [{case.name_sha256[:12]}]")))
+    yield Pictures(tuple(shown), t["worst.alt"])

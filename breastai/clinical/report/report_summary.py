@@ -1,0 +1,102 @@
+"""The first page of a report: what was made, on whom it was judged, the main figures, and what limits them."""
+
+from collections.abc import Iterator
+
+from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Table
+from breastai.clinical.report.report_caveats import patients_at_threshold, when_chosen
+from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_texts import finding_text, translate_sentence
+
+_CALIBRATION = ("slope", "intercept", "observed_expected")
+
+
+def summary(page: ReportPage) -> Iterator[Block]:
+    """Yield what was made, on whom it was judged, the main figures, and what limits them."""
+    document, t = page.document, page.t
+    yield Heading(t["summary"])
+    model, names = document.model, ", ".join(document.model["class_names"])
+    size = page.count("model", "image_size")
+    yield page.say("summary.model", architecture=model["architecture"], size=size, classes=names)
+    yield page.say("summary.data", train=page.count("flow", "train_total"), val=page.count("flow", "val_total"))
+    if document.evidence is None or document.evaluation is None:
+        yield Paragraph((t["summary.not_judged"],), "warning")
+        return
+    yield page.say(
+        "summary.judged",
+        n=page.count("evidence", "n"),
+        what=document.evaluation["split"] or document.evaluation["data"],
+        opened=page.count("evaluation", "opened"),
+        accuracy=page.figure_text("accuracy"),
+    )
+    if document.evaluation["split"] != "test":
+        yield Paragraph((t["summary.not_test"],), "warning")
+    yield main_figures(page)
+    yield from plain_words(page)
+    yield from limits(page)
+    for note in document.evaluation["notes"]:
+        yield Paragraph((translate_sentence(note, page.language),), "caption")
+
+
+def main_figures(page: ReportPage) -> Table:
+    """Return discrimination, what the operating point comes to, and calibration, each with its interval."""
+    evidence = page.document.evidence
+    assert evidence is not None
+    target, point = evidence.target, evidence.operating_point
+    names = [target.class_name] if target else evidence.class_names
+    pools = ("", "@patient") if evidence.by_patient else ("",)
+    rows = []
+    for pool in pools:
+        where = f", {page.t['summary.by_patient']}" if pool else ""
+        areas = [name for name in (f"auc_roc.{each}{pool}" for each in names) if name in evidence.figures]
+        rows += [page.row(page.figure_name(name) + where, "evidence", "figures", name) for name in areas]
+        for figure in ("sensitivity", "specificity") if point else ():
+            name = f"{figure}_at_operating_point.{point.class_name}{pool}" if point else ""
+            if name in evidence.figures:
+                rows.append(page.row(page.t[f"metric.{figure}"] + where, "evidence", "figures", name))
+    if target is not None:
+        place = ("evidence", "target", "calibration")
+        rows += [page.row(page.t[f"target.{name}"], *place, name) for name in _CALIBRATION]
+    caption = page.t["summary.figures"].format(name=target.class_name if target else ", ".join(names))
+    return Table(page.figure_head, tuple(rows), caption, widths=(0.52, 0.14, 0.22, 0.12))
+
+
+def limits(page: ReportPage) -> Iterator[Block]:
+    """Yield what the audit and the records say against the figures."""
+    audit, t = page.document.audit, page.t
+    findings = audit.findings if audit else []
+    found: list[Inlines] = [(finding_text(each, page.language),) for each in findings if each.severity != "info"]
+    if not page.document.patients:
+        found.append((t["split.no_patients"],))
+    for part in page.document.split["shared_patients"]:
+        shared = page.count("split", "shared_patients", part)
+        found.append(page.fill("limits.shared", part=t[f"part.{part}"], shared=shared))
+    yield Heading(t["limits"], 3)
+    if found:
+        yield Bullets(tuple(found))
+    else:
+        yield Paragraph((t["limits.none"],))
+
+
+def plain_words(page: ReportPage) -> Iterator[Block]:
+    """Yield the operating point in plain words."""
+    document, t = page.document, page.t
+    point = document.evidence.operating_point if document.evidence else None
+    if point is None:
+        return
+    place = ("evidence", "operating_point")
+    if document.per_hundred is not None:
+        numbers = {name: page.count("per_hundred", name) for name in type(document.per_hundred).model_fields}
+        yield page.say("plain.missed", hundred="100", name=point.class_name, **numbers)
+    counts = {name: page.count(*place, name) for name in ("missed", "positives", "called", "negatives")}
+    yield page.say("plain.counted", name=point.class_name, **counts)
+    yield from patients_at_threshold(document, page.values, t)
+    threshold, target = page.at(*place, "threshold"), page.at(*place, "target_sensitivity", kind="plain")
+    yield page.say(f"plain.chosen.{when_chosen(document, 'threshold')}", threshold=threshold, target=target)
+    if not point.reached:
+        text = page.fill(
+            f"plain.too_few.{point.validation_unit}",
+            positives=page.count(*place, "validation_positives"),
+            name=point.class_name,
+            target=target,
+        )
+        yield Paragraph(text, "warning")
