@@ -271,6 +271,42 @@ declare namespace Wire {
     class_names: string[];
     figures: Record<string, PairedFigure>;
     notes: (Text | string)[];
+    decisions: DecisionComparison | null;
+    non_inferiority: NonInferiority[];
+    created: string | null;
+    comparison_id: string | null;
+  }
+
+  /** What a table of readings shows of its readers and tests, and of a model beside them. */
+  interface ReadersCompared extends Event {
+    type: "readers_compared";
+    study: ReaderStudyRecord;
+  }
+
+  /** The images of a folder whose labels are most in doubt, with pictures; `table` has all of them. */
+  interface DoubtsFound extends Event {
+    type: "doubts_found";
+    found: LabelDoubts;
+    table: string;
+  }
+
+  /** How many patients a study needs, by each criterion. */
+  interface StudyPlanned extends Event {
+    type: "study_planned";
+    plan: StudyPlan;
+  }
+
+  /** A comparison that is kept, shown again: of two models, or a study of readers. */
+  interface ComparisonShown extends Event {
+    type: "comparison_shown";
+    models: ComparisonRecord | null;
+    readers: ReaderStudyRecord | null;
+  }
+
+  /** The comparisons kept in the workspace, of models and of readers, the latest first. */
+  interface ComparisonsList extends Event {
+    type: "comparisons_list";
+    comparisons: ComparisonEntry[];
   }
 
   /** The answer for one image, or why there is none. */
@@ -330,6 +366,59 @@ declare namespace Wire {
     type: "image_added";
     image: string;
     received: number;
+  }
+
+  /** The sample images are written. */
+  interface SampleDataMade extends Event {
+    type: "sample_data_made";
+    path: string;
+    images: number;
+    patients: number;
+  }
+
+  /** What lies in a folder that the server may read images from, folders first. */
+  interface FolderShown extends Event {
+    type: "folder_shown";
+    path: string | null;
+    steps: FolderStep[];
+    entries: FolderEntry[];
+    total: number;
+    images: number;
+  }
+
+  /** An upload begins, or goes on where it was broken off. */
+  interface UploadBegun extends Event {
+    type: "upload_begun";
+    upload: string;
+    files_received: number;
+    received: number;
+    bytes_received: number;
+  }
+
+  /** Parts of an upload arrived. */
+  interface UploadReceived extends Event {
+    type: "upload_received";
+    upload: string;
+    files_received: number;
+    received: number;
+    bytes_received: number;
+  }
+
+  /** An upload is whole, its archives unpacked, and lies in the workspace. */
+  interface UploadFinished extends Event {
+    type: "upload_finished";
+    upload: string;
+    path: string;
+    files: number;
+    size_bytes: number;
+    left_out: LeftOut[];
+    left_out_total: number;
+  }
+
+  /** An upload was given up, and what was there of it is deleted. */
+  interface UploadCancelled extends Event {
+    type: "upload_cancelled";
+    upload: string;
   }
 
   /** What the models say of an image handed over; without a picture it could not be read, as each answer tells. */
@@ -704,6 +793,15 @@ declare namespace Wire {
     params: Record<string, any>;
   }
 
+  /** How far readers agree with a test, beyond chance: of two `readers` Cohen's kappa, of all Fleiss'. */
+  interface Agreement {
+    measure: "cohen" | "cohen_linear" | "cohen_quadratic" | "fleiss";
+    of: "calls" | "scores";
+    test: string;
+    readers: string[];
+    figure: Figure;
+  }
+
   /** A line of the list of backups. `kind`: of the whole project, or of one run at its end. */
   interface BackupEntry {
     name: string;
@@ -775,6 +873,44 @@ declare namespace Wire {
     config: Record<string, any>;
   }
 
+  /** A comparison that is kept: of two models, or of readers, `second` being then the model beside them. */
+  interface ComparisonEntry {
+    comparison_id: string;
+    kind: "models" | "readers";
+    created: string;
+    first: string;
+    second: string | null;
+    n: number;
+    patients: number | null;
+  }
+
+  /** A comparison as it is kept: no name of a case or a patient. */
+  interface ComparisonRecord {
+    format: number;
+    notice: string;
+    created: string;
+    breastai: string;
+    comparison_id: string;
+    first: string;
+    second: string;
+    data: string;
+    n: number;
+    patients: number | null;
+    class_names: string[];
+    figures: Record<string, PairedFigure>;
+    decisions: DecisionComparison | null;
+    non_inferiority: NonInferiority[];
+    notes: (Text | string)[];
+  }
+
+  /** What one criterion needs: `cases` that stand alone, or so many `images` of so many `patients`. */
+  interface CriterionNeed {
+    criterion: "shrinkage" | "optimism" | "overall_risk" | "observed_expected" | "calibration_slope" | "auc" | "sensitivity" | "specificity";
+    cases: number;
+    images: number;
+    patients: number;
+  }
+
   /** What the held-out parts of a cross-validation show, taken together. */
   interface CrossvalResult {
     class_names: string[];
@@ -809,6 +945,19 @@ declare namespace Wire {
   interface DataWarning {
     code: "patients_unknown" | "patients_offered" | "patients_all_one" | "patients_views" | "patients_prefixes" | "patients_one_each" | "folders_unused" | "no_test" | "few_in_training" | "few_in_validation" | "lopsided";
     params: Record<string, string | number>;
+  }
+
+  /** Two models' decisions about one class. Figures with @patient count a patient once, by any image that is called. */
+  interface DecisionComparison {
+    class_name: string;
+    first_threshold: number;
+    second_threshold: number;
+    source: "model" | "option" | "part";
+    chosen_on: string | null;
+    exchange: number;
+    prevalences: Record<string, number>;
+    figures: Record<string, PairedFigure>;
+    mcnemar: Record<string, McNemarTest>;
   }
 
   /** A line of the list of documents. */
@@ -857,6 +1006,24 @@ declare namespace Wire {
     params: Record<string, any>;
   }
 
+  /** What lies in a folder that is looked through: a folder, or a file. */
+  interface FolderEntry {
+    name: string;
+    path: string;
+    kind: "folder" | "image" | "table" | "archive" | "store" | "other";
+    size_bytes: number | null;
+    images: number;
+    more: boolean;
+    link: string | null;
+    problem: Text | null;
+  }
+
+  /** A folder on the way down to the one looked at. */
+  interface FolderStep {
+    name: string;
+    path: string;
+  }
+
   /** A setting that a restored configuration asks for and that stays as its owner has it: JSON of both, "" for none. */
   interface HeldBack {
     file: string;
@@ -903,6 +1070,7 @@ declare namespace Wire {
     class_name: string;
     threshold: number;
     target_sensitivity: number;
+    source: "validation" | "part" | "option";
     validation_positives: number;
     validation_unit: "image" | "group" | "patient";
     chosen_on: "val" | "calibration" | "out_of_fold";
@@ -914,12 +1082,54 @@ declare namespace Wire {
     called: number;
   }
 
+  /** An image whose label a model that never saw it, or an image like it, contradicts; the most doubtful first. */
+  interface LabelDoubt {
+    file: string;
+    label: string;
+    suggested: string;
+    given_to_label: number;
+    given_to_suggested: number;
+    doubt: number;
+    likely: boolean;
+    twin: string | null;
+    twin_label: string | null;
+    picture: string | null;
+    twin_picture: string | null;
+    decision: "undecided" | "keep" | "leave_out" | "relabel";
+    note: string;
+  }
+
+  /** All images of a folder by how doubtful their labels are. `part`: that of the folder they are of. */
+  interface LabelDoubts {
+    format: number;
+    notice: string;
+    created: string;
+    breastai: string;
+    doubts_id: string;
+    data: string;
+    part: string | null;
+    method: "probe" | "crossval";
+    images: number;
+    class_names: string[];
+    log_loss: number | null;
+    likely: number;
+    twins: number;
+    doubts: LabelDoubt[];
+    notes: (Text | string)[];
+  }
+
   /** What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error. */
   interface LeakQuestion {
     job: "train" | "crossval" | "tune" | "train_seeds";
     config: Record<string, any>;
     code: string;
     params: Record<string, any>;
+  }
+
+  /** A file of an upload that was not kept. */
+  interface LeftOut {
+    file: string;
+    reason: Text;
   }
 
   /** What labelled cases of a site would change: drawn by patient, used to fit, and kept out of all figures here. */
@@ -939,11 +1149,56 @@ declare namespace Wire {
     fault: Text | null;
   }
 
+  /** A test of the cases that one of two models alone decides rightly. `exact`: the binomial one of McNemar, of cases that stand alone. `clustered`: that of Durkalski et al. (Stat Med 2003;22:2417-2428), of several images of a patient. */
+  interface McNemarTest {
+    method: "exact" | "clustered";
+    first_only: number;
+    second_only: number;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+  }
+
+  /** All that a study shows of one figure of merit. */
+  interface MeritAnalysis {
+    merit: "auc" | "sensitivity" | "specificity";
+    figures: ReaderFigure[];
+    components: ReaderComponents;
+    means: ReaderMean[];
+    overall: OverallTest[];
+    differences: ReaderDifference[];
+    by_reader: ReaderDifference[];
+    model: Figure | null;
+    against_model: ModelDifference[];
+  }
+
   /** What one model says of an image. `heat_map`: over the whole image, a PNG as a data URI, clear where it is cold. */
   interface ModelAnswer {
     model: string;
     prediction: Prediction;
     heat_map: string | null;
+  }
+
+  /** How much better than the model's the mean of the readers with `test` is. */
+  interface ModelDifference {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    figure: Figure;
+    error: number;
+    degrees: number | null;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+    test: string;
+  }
+
+  /** Whether the first model is worse than the second by less than `margin`, by the bound of the difference's interval. */
+  interface NonInferiority {
+    figure: string;
+    margin: number;
+    stated: string;
+    beforehand: boolean;
+    bound: number | null;
+    shown: boolean | null;
   }
 
   /** The probabilities of the class in question among the images of one class. `counts`: in bins of equal width from 0 to 1; `values`: sorted, evenly thinned where there are many. */
@@ -954,6 +1209,15 @@ declare namespace Wire {
     values: number[];
   }
 
+  /** The test that all tests have one mean. `second_degrees`: null for infinite, which is a chi-squared test. */
+  interface OverallTest {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    statistic: number;
+    first_degrees: number;
+    second_degrees: number | null;
+    p_value: number;
+  }
+
   /** One figure of two models on the same cases. `difference`: first minus second. */
   interface PairedFigure {
     first: number | null;
@@ -961,6 +1225,28 @@ declare namespace Wire {
     difference: Figure;
     z: number | null;
     p_value: number | null;
+    adjusted_p: number | null;
+    bootstrap: Figure | null;
+  }
+
+  /** What a plan rests on. Widths are of 95 % intervals. `icc`: how alike the errors of a patient's images are. */
+  interface PlanAssumptions {
+    purpose: "development" | "validation";
+    prevalence: number;
+    auc: number;
+    parameters: number;
+    shrinkage: number;
+    r_squared: number | null;
+    auc_width: number;
+    sensitivity: number | null;
+    specificity: number | null;
+    share_width: number;
+    slope_width: number;
+    oe_width: number;
+    lp_mean: number | null;
+    lp_sd: number | null;
+    images_per_patient: number;
+    icc: number;
   }
 
   /** An operating point judged on the images that a local sample left. Only the frozen one owes the sample nothing. */
@@ -1008,6 +1294,73 @@ declare namespace Wire {
     epochs: number | null;
     data: string | null;
     checkpoint: string | null;
+  }
+
+  /** The error's average variance and covariances, and the mean squares, of Obuchowski and Rockette's model. */
+  interface ReaderComponents {
+    variance: number;
+    same_reader: number | null;
+    same_test: number | null;
+    neither: number | null;
+    ms_test: number | null;
+    ms_reader: number | null;
+    ms_test_reader: number | null;
+  }
+
+  /** The difference of two tests; of all readers, or of `reader` alone. */
+  interface ReaderDifference {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    figure: Figure;
+    error: number;
+    degrees: number | null;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+    first: string;
+    second: string;
+    reader: string | null;
+  }
+
+  /** One reader's figure with one test. */
+  interface ReaderFigure {
+    reader: string;
+    test: string;
+    figure: Figure;
+  }
+
+  /** The mean of a test over its readers. */
+  interface ReaderMean {
+    analysis: "readers_and_cases" | "cases" | "readers";
+    figure: Figure;
+    error: number;
+    degrees: number | null;
+    statistic: number | null;
+    p_value: number | null;
+    adjusted_p: number | null;
+    test: string;
+  }
+
+  /** A study of readers as it is kept: no name of a case or a patient. */
+  interface ReaderStudyRecord {
+    format: number;
+    notice: string;
+    created: string;
+    breastai: string;
+    comparison_id: string;
+    table: string;
+    target_class: string;
+    readers: string[];
+    tests: string[];
+    cases: number;
+    positives: number;
+    patients: number | null;
+    covariance: "delong" | "jackknife";
+    call_from: number | null;
+    model: string | null;
+    model_threshold: number | null;
+    analyses: MeritAnalysis[];
+    agreement: Agreement[];
+    notes: (Text | string)[];
   }
 
   /** logit(p) of the class in question becomes intercept + slope * logit(p). */
@@ -1180,6 +1533,21 @@ declare namespace Wire {
     message: Text | string;
   }
 
+  /** How many patients a study needs: the most that any criterion does. */
+  interface StudyPlan {
+    format: number;
+    created: string;
+    breastai: string;
+    plan_id: string;
+    assumptions: PlanAssumptions;
+    r_squared: number | null;
+    design_effect: number;
+    needs: CriterionNeed[];
+    patients: number;
+    images: number;
+    positive_images: number;
+  }
+
   /** How far the probability of the class in question can be taken at its word. `smoothed`: columns probability, observed, low and high (a band of each point by itself). */
   interface TargetCalibration {
     slope: Figure;
@@ -1272,11 +1640,22 @@ declare namespace Wire {
     audit: AuditDone;
     report_created: ReportCreated;
     comparison: Comparison;
+    readers_compared: ReadersCompared;
+    doubts_found: DoubtsFound;
+    study_planned: StudyPlanned;
+    comparison_shown: ComparisonShown;
+    comparisons_list: ComparisonsList;
     prediction: Prediction;
     predictions_complete: PredictionsComplete;
     heat_map: HeatMap;
     explanations_complete: ExplanationsComplete;
     image_added: ImageAdded;
+    sample_data_made: SampleDataMade;
+    folder_shown: FolderShown;
+    upload_begun: UploadBegun;
+    upload_received: UploadReceived;
+    upload_finished: UploadFinished;
+    upload_cancelled: UploadCancelled;
     image_answer: ImageAnswer;
     images_answered: ImagesAnswered;
     errors_shown: ErrorsShown;
