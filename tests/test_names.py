@@ -43,7 +43,9 @@ IRREGULAR = frozenset(
     ]
 )
 # Names of the field: noun or adjective, whatever they end in.
-NOUNS = frozenset(("checkpointing", "gradient_checkpointing", "early_stopping", "patient_pooling"))
+NOUNS = frozenset(
+    ("checkpointing", "folder_listing", "image_listing", "gradient_checkpointing", "early_stopping", "patient_pooling")
+)
 
 
 def functions(tree: ast.Module) -> list[str]:

@@ -34,7 +34,7 @@ from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import with_frames
-from breastai.data.sources.layout import data_root, split_folders
+from breastai.data.sources.part_folders import data_root, split_folders
 from breastai.data.sources.place_description import is_described
 from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion, ProgressUpdate

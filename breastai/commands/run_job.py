@@ -36,9 +36,12 @@ def run_job(job: AnyJob, output: Output) -> int:
     """
     check_records(job)
     require_packages(_needed(job))
+    from breastai.commands.data_note import read_as
     from breastai.worker import perform
 
     output.work_in(Path(job.workspace))
+    for line in read_as(job):
+        output.event(line)
     failure: Error | None = None
     last: Event | None = None
     with stop_on_signals() as stop_requested:

@@ -100,4 +100,5 @@ _WAYS: tuple[tuple[Callable[[str], str | None], Callable[[str], str | None]], ..
     (_whole, _whole),
     (_without_ending, _id_alone),
     (_without_zeros, _zeros_lost),
+    (str.casefold, str.casefold),
 )

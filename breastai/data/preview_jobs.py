@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.cases.data_overview import describe
+from breastai.data.cases.inspection import inspect_described, inspect_steps
 from breastai.data.decoders.array_images import array_file
 from breastai.data.decoders.bit_depth import BitDepth
 from breastai.data.decoders.decoder_table import header_of, read_image
@@ -23,11 +24,13 @@ from breastai.data.sources.layout import resolved_config
 from breastai.data.sources.place_description import images_root, is_described
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
+from breastai.domain.dataset_inspection import DatasetInspection
 from breastai.domain.errors import DataNotFound, ImageUnreadable, StoreNotCopied
-from breastai.domain.events import Event, ImagePreview, ImagesList
-from breastai.domain.jobs import DescribeImages, ListImages, PreviewImage
+from breastai.domain.events import DatasetInspected, Event, ImagePreview, ImagesList, ProgressUpdate
+from breastai.domain.jobs import DescribeImages, InspectDataset, ListImages, PreviewImage
 from breastai.domain.list_entries import ImageEntry
 from breastai.domain.text import Text
+from breastai.storage.datasets import is_dataset, read_dataset
 from breastai.storage.remote_mirror import copies_of, local_place
 from breastai.storage.workspace import Workspace
 
@@ -39,6 +42,30 @@ def describe_images(job: DescribeImages, workspace: Workspace) -> Iterator[Event
     """Say what a configuration would train on."""
     _root(job.config, workspace, "train")
     yield describe(job.config, workspace.root)
+
+
+def inspect_dataset(job: InspectDataset, workspace: Workspace) -> Iterator[Event]:
+    """Say what a place, or a data set of the workspace, would be read as; how far that is comes meanwhile."""
+    kept = read_dataset(workspace, job.path) if is_dataset(workspace, job.path) else None
+    place = workspace.resolve(job.path if kept is None else kept.root)
+    steps = (
+        inspect_steps(place, job.changes, workspace.root)
+        if kept is None
+        else iter([inspect_described(job.changes.apply(kept), place, workspace.root)])
+    )
+    for step in steps:
+        if isinstance(step, int):
+            yield ProgressUpdate(stage="inspecting", text=Text("progress.files_seen", {"count": step}))
+        else:
+            yield DatasetInspected(inspection=step, pictures=_pictures(step, workspace, job.pictures))
+
+
+def _pictures(inspection: DatasetInspection, workspace: Workspace, most: int) -> list[ImageEntry]:
+    """Return a few images of each class, as they lie below the root of a description."""
+    if inspection.description is None or not most:
+        return []
+    root = workspace.resolve(inspection.description.root)
+    return [_entry(root / file, file, name) for name, files in inspection.samples.items() for file in files[:most]]
 
 
 def list_images(job: ListImages, workspace: Workspace) -> Iterator[Event]:

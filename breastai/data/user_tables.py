@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from breastai.domain.text import Text
 from breastai.texts.shown_name import read_cell
 
 MAX_TABLE_BYTES = 2**28
+JSON_LINES = ".jsonl"
 SHEET_ENDINGS = (".xlsx", ".xls", ".ods")
 _SEPARATORS = ",;\t|"
 # By the mark a file begins with.
@@ -82,6 +84,8 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
     content = _content(path)
     if path.suffix.lower() in SHEET_ENDINGS:
         rows = _sheet_rows(content, sheet)
+    elif path.suffix.lower() == JSON_LINES:
+        rows = _object_rows(_decoded(content))
     else:
         rows = list(_rows(_decoded(content), bool(columns)))
     if columns:
@@ -148,6 +152,27 @@ def _words(text: str) -> Iterator[Row]:
     for number, line in enumerate(text.splitlines(), 1):
         if words := tuple(line.split()):
             yield Row(number, words)
+
+
+def _object_rows(text: str) -> list[Row]:
+    """Return the rows of a table of which each line is a JSON object: first the names of all columns, then their values."""
+    objects: dict[int, dict[str, object]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            place = Text("place.row", {"row": number})
+            raise TableUnreadable(describe_fault(place, Text("fault.other", {"message": str(error)}))) from None
+        if isinstance(found, dict):
+            objects[number] = found
+    columns = tuple(dict.fromkeys(key for found in objects.values() for key in found))
+    rows = [
+        Row(number, tuple(_cell_text("" if found.get(key) is None else found[key]) for key in columns))
+        for number, found in objects.items()
+    ]
+    return [Row(0, columns), *rows] if objects else []
 
 
 def _sheet_rows(content: bytes, sheet: str | None) -> list[Row]:

@@ -11,10 +11,12 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from breastai.domain.class_match import ClassMatch
 from breastai.domain.comparison_record import ComparisonRecord, DecisionComparison, NonInferiority
+from breastai.domain.dataset_inspection import DatasetInspection
 from breastai.domain.label_doubts_record import LabelDoubts
 from breastai.domain.list_entries import (
     ComparisonEntry,
     DataQuestion,
+    DatasetEntry,
     DataWarning,
     ExportEntry,
     FolderEntry,
@@ -183,6 +185,7 @@ class ProgressUpdate(Event):
         "exporting",
         "predicting",
         "reporting",
+        "inspecting",
         "waiting",
     ]
     text: Text | None = Field(None, description="What is being done; null in journals of before.")
@@ -783,6 +786,36 @@ class ImagesList(Event, ends_job=True):
     first: int
     total: int
     images: list[ImageEntry]
+
+
+class DatasetInspected(Event, ends_job=True):
+    """What a place would be read as, with a few images of each class; nothing is kept of it."""
+
+    type: Literal["dataset_inspected"] = "dataset_inspected"
+    inspection: DatasetInspection
+    pictures: list[ImageEntry] = Field([], description="A few images of each class, where they were asked for.")
+
+
+class DatasetAdded(Event):
+    """A data set is kept under a name, or how it is read was changed."""
+
+    type: Literal["dataset_added"] = "dataset_added"
+    name: str
+    inspection: DatasetInspection
+
+
+class DatasetsList(Event):
+    """The data sets of the workspace, by name."""
+
+    type: Literal["datasets_list"] = "datasets_list"
+    datasets: list[DatasetEntry]
+
+
+class DatasetDeleted(Event):
+    """A data set is forgotten; its images stay."""
+
+    type: Literal["dataset_deleted"] = "dataset_deleted"
+    name: str
 
 
 class ImagePreview(Event, ends_job=True):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.job import BackupJob as BackupJob
 from breastai.domain.job import Job as Job
 from breastai.domain.job import LightJob as LightJob
@@ -168,6 +169,15 @@ class MakeSampleData(LightJob):
 
     kind: Literal["make_sample_data"] = "make_sample_data"
     path: str
+
+
+class InspectDataset(LightJob):
+    """Say what a place would be read as, or a data set of the workspace, with changes and a few pictures of each class."""
+
+    kind: Literal["inspect_dataset"] = "inspect_dataset"
+    path: str
+    changes: ReadingChanges = ReadingChanges()
+    pictures: int = Field(0, le=8)
 
 
 class VerifyExport(LightJob):

@@ -103,6 +103,17 @@ class DataQuestion(Stored):
     params: dict[str, str | int | list[str]] = {}
 
 
+class DatasetEntry(Stored):
+    """A data set of the workspace."""
+
+    name: str
+    layout: str = ""
+    root: str = Field("", description="Where its images lie.")
+    class_names: list[str] = Field([], description="In order, where it is given.")
+    images: int | None = Field(None, description="Files when it was described.")
+    problem: Text | None = Field(None, description="Why it can't be read.")
+
+
 class ImageEntry(Stored):
     """An image in a list: its thumbnail, or the reason why there is none."""
 

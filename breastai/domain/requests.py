@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.events import (
     AuditDone,
     BackupCreated,
@@ -24,6 +25,10 @@ from breastai.domain.events import (
     ConfigSaved,
     ConfigShown,
     DataDescribed,
+    DatasetAdded,
+    DatasetDeleted,
+    DatasetInspected,
+    DatasetsList,
     DisconnectAck,
     Document,
     DocumentKind,
@@ -83,6 +88,7 @@ ImagePlace = Annotated[str, Field(min_length=1, max_length=1000)]
 LesionBox = tuple[
     Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
 ]
+DatasetName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PartOfCases = Annotated[
@@ -297,6 +303,37 @@ class ListImages(Configured, Request, looks_only=True, answered_by=(ImagesList,)
     class_name: str | None = Field(None, max_length=300, description="Of this class alone.")
     first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
     limit: int = Field(24, ge=1, le=60)
+
+
+class InspectDataset(Request, looks_only=True, answered_by=(DatasetInspected,)):
+    """Say what a place would be read as, or a data set of the workspace, perhaps with changes; nothing is kept."""
+
+    type: Literal["inspect_dataset"] = "inspect_dataset"
+    path: str = Field(min_length=1, max_length=4096, description="A folder or table, or the name of a data set.")
+    changes: ReadingChanges = Field(ReadingChanges(), description="What is to be read otherwise.")
+    pictures: int = Field(0, ge=0, le=8, description="How many images of each class to show.")
+
+
+class AddDataset(Request, answered_by=(DatasetAdded,)):
+    """Keep how a place is read under a name, over one of that name; its images stay where they are."""
+
+    type: Literal["add_dataset"] = "add_dataset"
+    name: DatasetName
+    path: str = Field(min_length=1, max_length=4096, description="A folder or table, or the name of a data set.")
+    changes: ReadingChanges = Field(ReadingChanges(), description="What is to be read otherwise.")
+
+
+class ListDatasets(Request, looks_only=True, answered_by=(DatasetsList,)):
+    """List the data sets of the workspace."""
+
+    type: Literal["list_datasets"] = "list_datasets"
+
+
+class DeleteDataset(Request, answered_by=(DatasetDeleted,)):
+    """Forget a data set; its images stay where they are."""
+
+    type: Literal["delete_dataset"] = "delete_dataset"
+    name: DatasetName
 
 
 class PreviewImage(Configured, Request, looks_only=True, answered_by=(ImagePreview,)):

@@ -129,6 +129,8 @@ declare global {
     runs: Wire.RunsList | null;
     comparedRuns: Wire.RunsCompared | null;
     described: Wire.DataDescribed | null;
+    inspected: Wire.DatasetInspected | null;
+    datasets: Wire.DatasetEntry[] | null;
     exported: Wire.ExportEntry[] | null;
     /** Checkpoints and exports that proved whole on this page. */
     verified: Record<string, boolean>;

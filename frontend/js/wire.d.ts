@@ -61,7 +61,7 @@ declare namespace Wire {
   /** Progress within an epoch or a stage; at most twice a second. */
   interface ProgressUpdate extends Event {
     type: "progress_update";
-    stage: "copying" | "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "waiting";
+    stage: "copying" | "preparing" | "auditing" | "tuning" | "training" | "validating" | "evaluating" | "exporting" | "predicting" | "reporting" | "inspecting" | "waiting";
     text: Text | null;
     message: string;
     epoch: number | null;
@@ -512,6 +512,32 @@ declare namespace Wire {
     images: ImageEntry[];
   }
 
+  /** What a place would be read as, with a few images of each class; nothing is kept of it. */
+  interface DatasetInspected extends Event {
+    type: "dataset_inspected";
+    inspection: DatasetInspection;
+    pictures: ImageEntry[];
+  }
+
+  /** A data set is kept under a name, or how it is read was changed. */
+  interface DatasetAdded extends Event {
+    type: "dataset_added";
+    name: string;
+    inspection: DatasetInspection;
+  }
+
+  /** The data sets of the workspace, by name. */
+  interface DatasetsList extends Event {
+    type: "datasets_list";
+    datasets: DatasetEntry[];
+  }
+
+  /** A data set is forgotten; its images stay. */
+  interface DatasetDeleted extends Event {
+    type: "dataset_deleted";
+    name: string;
+  }
+
   /** An image as it is, as the network sees it, and augmented; each a JPEG as a data URI. */
   interface ImagePreview extends Event {
     type: "image_preview";
@@ -802,6 +828,13 @@ declare namespace Wire {
     figure: Figure;
   }
 
+  /** Images in an .npz file: the names of their array and of that of their labels, and the part they are. */
+  interface ArrayPart {
+    images: string;
+    labels: string;
+    part: string;
+  }
+
   /** A line of the list of backups. `kind`: of the whole project, or of one run at its end. */
   interface BackupEntry {
     name: string;
@@ -816,6 +849,15 @@ declare namespace Wire {
     total_batches: number;
     current_loss: number | null;
     current_accuracy: number | null;
+  }
+
+  /** A box or circle in columns of a table, in pixels of the image as stored. `circle_from_bottom` counts the centre's second coordinate from the lower edge of an image that is `height` pixels high. One column may hold all numbers, whatever stands between them. */
+  interface BoxRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    columns: string[];
+    form: "xywh" | "xyxy" | "circle" | "circle_from_bottom";
+    height: number | null;
   }
 
   /** How the images of each patient become one case of the figures by patient, and what these come to. A patient with any image of `target_class` is of that class, any other of the class most images have; with `largest` the image most probable to be of the target class speaks for the patient, with `mean` the mean of all. */
@@ -865,6 +907,14 @@ declare namespace Wire {
     left_out: Record<string, number>;
   }
 
+  /** A column of a table, by its name in any case: of the first table that has a row for the image and such a column. */
+  interface ColumnRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    column: string;
+    otherwise: string | null;
+  }
+
   /** One of the runs compared. `curves`: one list for each figure, at most 200 epochs, the first and last among them. */
   interface ComparedRun {
     run: RunEntry;
@@ -901,6 +951,13 @@ declare namespace Wire {
     decisions: DecisionComparison | null;
     non_inferiority: NonInferiority[];
     notes: (Text | string)[];
+  }
+
+  /** The same for all. */
+  interface ConstantRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    constant: string;
   }
 
   /** What one criterion needs: `cases` that stand alone, or so many `images` of so many `patients`. */
@@ -945,6 +1002,67 @@ declare namespace Wire {
   interface DataWarning {
     code: "patients_unknown" | "patients_offered" | "patients_all_one" | "patients_views" | "patients_prefixes" | "patients_one_each" | "folders_unused" | "no_test" | "few_in_training" | "few_in_validation" | "lopsided";
     params: Record<string, string | number>;
+  }
+
+  /** A data set and how it is read. Labels are what `fields["label"]` finds, by `class_map` where it has any entries: what it maps to null is left out, as is what it does not name. `class_names` are in order where given: of several rows of an image the last counts, and with `ordered` the classes are a scale. `split` and `fold` among the fields, or `part` of tables, keep given parts. */
+  interface DatasetDescription {
+    format: number;
+    name: string;
+    layout: string;
+    root: string;
+    images: FilePatterns;
+    tables: LabelsTable[];
+    arrays: ArrayPart[];
+    fields: Record<string, ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule>;
+    class_map: Record<string, string | null>;
+    class_names: string[];
+    ordered: boolean;
+    target_class: string | null;
+    subgroups: Subgroup[];
+    masks: FilePatterns;
+    left_out: LeftOutFile[];
+    relabelled: RelabelledFile[];
+    known_twins: string[][];
+    citation: string | null;
+    licence: string | null;
+    fingerprint: DatasetFingerprint | null;
+  }
+
+  /** A data set of the workspace. */
+  interface DatasetEntry {
+    name: string;
+    layout: string;
+    root: string;
+    class_names: string[];
+    images: number | null;
+    problem: Text | null;
+  }
+
+  /** What a data set was when it was described: how many files of how many bytes, and a hash of names, sizes and tables. */
+  interface DatasetFingerprint {
+    files: number;
+    bytes: number;
+    sha256: string;
+  }
+
+  /** What lies at a place, counted as it would be trained on, and how it would be read. `description` is None where nothing says the classes. Patients, breasts and splits are None where they are not known. */
+  interface DatasetInspection {
+    path: string;
+    layout: string;
+    images: number;
+    classes: Record<string, number>;
+    patients: number | null;
+    breasts: number | null;
+    splits: Record<string, number> | null;
+    views: Record<string, number> | null;
+    masks: number;
+    left_out: number;
+    doubts: Text[];
+    reasons: LeftOutFiles[];
+    samples: Record<string, string[]>;
+    description: DatasetDescription | null;
+    twins: Text | null;
+    files_seen: number;
   }
 
   /** Two models' decisions about one class. Figures with @patient count a patient once, by any image that is called. */
@@ -994,6 +1112,12 @@ declare namespace Wire {
     flag: "one_patient" | "few_patients" | "often_undefined" | "no_variation" | "biased" | "loose_bound" | "separated" | null;
   }
 
+  /** Which files below the root are meant, as globs of their paths: * within a folder, ** across folders. Without `include` that is every image that is no mask. */
+  interface FilePatterns {
+    include: string[];
+    exclude: string[];
+  }
+
   /** Something an audit found. `files` are relative to the data folder; `count` tells of those not listed too. */
   interface Finding {
     code: string;
@@ -1018,10 +1142,24 @@ declare namespace Wire {
     problem: Text | null;
   }
 
+  /** A folder of the image's path: 1 is the first below the root, -1 the one in which the file lies. */
+  interface FolderRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    folder: number;
+  }
+
   /** A folder on the way down to the one looked at. */
   interface FolderStep {
     name: string;
     path: string;
+  }
+
+  /** A value in the header of a DICOM file. Identifiers are hashed with the project's salt before they are used. */
+  interface HeaderRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    header: "patient_id" | "laterality" | "view" | "modality" | "device" | "series";
   }
 
   /** A setting that a restored configuration asks for and that stays as its owner has it: JSON of both, "" for none. */
@@ -1063,6 +1201,14 @@ declare namespace Wire {
     epochs: number;
     time: string | null;
     architecture: string;
+  }
+
+  /** What ties a row of a table to its images: what a column says and what the image says of the same `role`. For the role file without `image` that is the image's path, name or name without ending, whichever the column holds, lost leading zeros included. Else `image` says what of the image is compared, by default the rule of the role. */
+  interface Join {
+    role: "label" | "file" | "patient" | "breast" | "view" | "exam" | "split" | "fold" | "site" | "device" | "age" | "density" | "birads" | "box" | "mask";
+    column: string;
+    pattern: string | null;
+    image: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | null;
   }
 
   /** The operating point, as it was chosen on validation, judged on these images. */
@@ -1118,6 +1264,17 @@ declare namespace Wire {
     notes: (Text | string)[];
   }
 
+  /** A table that says something of images: a CSV of any common kind, a table of words parted by blanks, or a sheet. `several_rows`: an image may have several rows, of findings: of their labels the last in the order of the classes counts, of all else the first that is said. Otherwise a second row of an image is a fault. */
+  interface LabelsTable {
+    file: string;
+    sheet: string | null;
+    columns: string[];
+    join: Join[];
+    filters: RowFilter[];
+    several_rows: boolean;
+    part: string | null;
+  }
+
   /** What keeps a job from beginning until data.on_leak answers: `code` and `params` are those of its error. */
   interface LeakQuestion {
     job: "train" | "crossval" | "tune" | "train_seeds";
@@ -1130,6 +1287,19 @@ declare namespace Wire {
   interface LeftOut {
     file: string;
     reason: Text;
+  }
+
+  /** An image that someone left out, and why. */
+  interface LeftOutFile {
+    file: string;
+    note: string;
+  }
+
+  /** Why some images or rows are left out. */
+  interface LeftOutFiles {
+    reason: Text;
+    count: number;
+    files: string[];
   }
 
   /** What labelled cases of a site would change: drawn by patient, used to fit, and kept out of all figures here. */
@@ -1227,6 +1397,14 @@ declare namespace Wire {
     p_value: number | null;
     adjusted_p: number | null;
     bootstrap: Figure | null;
+  }
+
+  /** What the first group of a pattern finds in the image's path below the root. With `expand` it is that template, \1 and so on filled in: so is the path of a mask made from that of its image. */
+  interface PathRule {
+    pattern: string | null;
+    values: Record<string, string | null>;
+    path: string;
+    expand: string | null;
   }
 
   /** What a plan rests on. Widths are of 95 % intervals. `icc`: how alike the errors of a patient's images are. */
@@ -1386,12 +1564,26 @@ declare namespace Wire {
     n: number;
   }
 
+  /** An image that someone gave another class than its source says, and why. */
+  interface RelabelledFile {
+    file: string;
+    label: string;
+    note: string;
+  }
+
   /** How far probabilities can be taken at their word. */
   interface Reliability {
     curve: Record<string, (number | null)[]>;
     ece: number | null;
     brier: number | null;
     log_loss: number | null;
+  }
+
+  /** Which rows of a table, or images, count: those whose column says one of some values, or none of others. Compared without regard to case; numbers as numbers. */
+  interface RowFilter {
+    column: string;
+    one_of: string[];
+    none_of: string[];
   }
 
   /** A run of the workspace, past or going on. `metrics`: the best epoch's validation figures, without val_. */
@@ -1548,6 +1740,14 @@ declare namespace Wire {
     positive_images: number;
   }
 
+  /** Parts of the images that an evaluation tells apart: by a role, or by a rule; numbers in bands at `bands`. Bands of age at 50 and 65 are below 50, 50 to below 65, 65 and above. */
+  interface Subgroup {
+    name: string;
+    role: "label" | "file" | "patient" | "breast" | "view" | "exam" | "split" | "fold" | "site" | "device" | "age" | "density" | "birads" | "box" | "mask" | null;
+    rule: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | null;
+    bands: number[];
+  }
+
   /** How far the probability of the class in question can be taken at its word. `smoothed`: columns probability, observed, low and high (a band of each point by itself). */
   interface TargetCalibration {
     slope: Figure;
@@ -1663,6 +1863,10 @@ declare namespace Wire {
     bench: BenchMeasured;
     data_described: DataDescribed;
     images_list: ImagesList;
+    dataset_inspected: DatasetInspected;
+    dataset_added: DatasetAdded;
+    datasets_list: DatasetsList;
+    dataset_deleted: DatasetDeleted;
     image_preview: ImagePreview;
     interrupted_runs: InterruptedRuns;
     connection_established: ConnectionEstablished;

@@ -8,7 +8,8 @@ from breastai.clinical.audit_job import folders_below
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.class_folders import scan
-from breastai.data.sources.layout import data_root, folder_of_split, split_folders, unused_folders
+from breastai.data.sources.layout import folder_of_split
+from breastai.data.sources.part_folders import data_root, split_folders, unused_folders
 from breastai.domain.config import Config
 from breastai.domain.errors import NoClassFolders, PatientsAboveClasses, SplitFoldersAmbiguous
 from tests.data.test_masks import write

@@ -6,7 +6,7 @@ from pathlib import Path
 from breastai.data.cases.run_folders import Folders
 from breastai.data.patients.patient_rules import Doubt, doubts
 from breastai.data.sources.case_table import CaseTable
-from breastai.data.sources.layout import unused_folders
+from breastai.data.sources.part_folders import unused_folders
 from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import target_class

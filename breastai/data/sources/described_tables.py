@@ -140,6 +140,11 @@ def _keys_of_files(
     if len(joins) == 1 and sides[0] is None:
         by_name = {key[0]: key for key in keys}
         return {file: by_name[name] for file, name in match_files(files, list(by_name)).items()}
+    if len(joins) == 1 and joins[0].role == "file":
+        said = {file: each for file in files if (each := _said(file, joins[0], sides[0]))}
+        by_name = {key[0]: key for key in keys}
+        means = match_files(list(dict.fromkeys(said.values())), list(by_name))
+        return {file: by_name[means[each]] for file, each in said.items() if each in means}
     known = set(keys)
     found: dict[str, _Key] = {}
     for file in files:

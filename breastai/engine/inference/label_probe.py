@@ -16,7 +16,7 @@ from breastai.data.duplicates.near_duplicates import duplicates_in
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
-from breastai.data.sources.layout import data_root, split_folders
+from breastai.data.sources.part_folders import data_root, split_folders
 from breastai.domain.config import Config, ModelSettings
 from breastai.domain.errors import TooFewPatients
 from breastai.domain.events import DoubtsFound, Event, ProgressUpdate

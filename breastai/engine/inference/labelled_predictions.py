@@ -16,7 +16,7 @@ from breastai.data.patients.patient_ids import patients_in
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import Skipped
 from breastai.data.sources.frames import by_file
-from breastai.data.sources.layout import data_root, split_folders
+from breastai.data.sources.part_folders import data_root, split_folders
 from breastai.data.sources.place_description import is_described
 from breastai.domain.class_match import ClassMap, ClassMatch, plain_match
 from breastai.domain.decision_rule import DecisionRule

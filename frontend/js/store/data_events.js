@@ -32,6 +32,19 @@
     },
     data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
     images_list: { state: (state, event) => ({ ...state, images: event }) },
+    dataset_inspected: { state: (state, event) => ({ ...state, inspected: event }) },
+    datasets_list: { state: (state, event) => ({ ...state, datasets: event.datasets }) },
+    dataset_added: {
+      // The list names what is kept; it is asked for again where it is shown.
+      state: (state) => ({ ...state, datasets: null }),
+      line: (event) => ({ level: "success", key: "event.dataset_added", params: { name: event.name } }),
+      notice: true,
+    },
+    dataset_deleted: {
+      state: (state, event) => ({ ...state, datasets: state.datasets?.filter(({ name }) => name !== event.name) ?? null }),
+      line: (event) => ({ level: "info", key: "event.dataset_deleted", params: { name: event.name } }),
+      notice: true,
+    },
     image_preview: { state: (state, event) => ({ ...state, preview: event }) },
     doubts_found: {
       state: (state, event) => jobEnded({ ...state, doubts: event }),

@@ -31,6 +31,8 @@
       runs: null,
       comparedRuns: null,
       described: null,
+      inspected: null,
+      datasets: null,
       exported: null,
       verified: {},
       images: null,

@@ -1,0 +1,63 @@
+"""An inspection as lines for people: what a place is read as, what it holds, what is doubtful, what to type next."""
+
+import shlex
+from collections.abc import Iterator
+
+from breastai.commands.language import say
+from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection
+
+_FEW_FILES = 3
+
+
+def inspection_lines(inspection: DatasetInspection, place: str) -> list[str]:
+    """Return the lines that tell of an inspection of `place`, as the user called it."""
+    known = inspection.layout != UNKNOWN_LAYOUT
+    layout = say(f"layout.{inspection.layout}")
+    lines = [say("cli.data.read_as" if known else "cli.data.unknown", path=place, layout=layout)]
+    lines += [f"  {line}" for line in _contents(inspection)]
+    lines += [say("cli.data.doubt", doubt=doubt) for doubt in inspection.doubts]
+    if inspection.twins is not None:
+        lines.append(say("cli.data.twins", twins=inspection.twins))
+    description = inspection.description
+    if description is not None and description.citation is not None:
+        lines.append(say("cli.data.citation", citation=description.citation))
+    if description is not None and description.licence is not None:
+        lines.append(say("cli.data.licence", licence=description.licence))
+    return [*lines, say("cli.next", command=next_command(inspection, place))]
+
+
+def next_command(inspection: DatasetInspection, place: str) -> str:
+    """Return the one command to type next: a training, or keeping it with what is missing."""
+    quoted = shlex.quote(place)
+    if inspection.description is None:
+        name = "NAME"
+        return f"breastai data add {name} {quoted} --table TABLE.csv --file COLUMN --label COLUMN"
+    if any(doubt.code == "doubt.classes_are_numbers" for doubt in inspection.doubts):
+        mapped = " ".join(f"--map {value}=CLASS" for value in inspection.classes)
+        return f"breastai data add {inspection.description.name} {quoted} {mapped}"
+    return f"breastai train --data {quoted}"
+
+
+def _contents(inspection: DatasetInspection) -> Iterator[str]:
+    classes = ", ".join(say("cli.data.class", name=name, count=count) for name, count in inspection.classes.items())
+    if classes:
+        yield say("cli.data.images", images=inspection.images, classes=classes)
+    else:
+        yield say("cli.data.no_classes", images=inspection.images)
+    if inspection.patients is not None:
+        yield say("cli.data.patients", patients=inspection.patients)
+    if inspection.breasts is not None:
+        yield say("cli.data.breasts", breasts=inspection.breasts)
+    if inspection.views:
+        yield say("cli.data.views", views=_counted(inspection.views))
+    if inspection.splits is not None:
+        yield say("cli.data.splits", splits=_counted(inspection.splits))
+    if inspection.masks:
+        yield say("cli.data.masks", count=inspection.masks)
+    for item in inspection.reasons:
+        files = ", ".join(item.files[:_FEW_FILES]) + (" ..." if item.count > _FEW_FILES else "")
+        yield say("cli.data.left_out", count=item.count, reason=item.reason, files=files)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(say("cli.data.class", name=name, count=count) for name, count in counts.items())

@@ -1,0 +1,204 @@
+"""Inspections: what a place would be read as, with counts of what would be trained on, and why the rest is left out."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from breastai.data.decoders.decoder_table import file_header
+from breastai.data.sources.case_source import read_description
+from breastai.data.sources.case_table import CaseTable, Skipped
+from breastai.data.sources.image_listing import images_below, reason_against_ending
+from breastai.data.sources.masks import is_mask_folder
+from breastai.data.sources.recognition.recogniser import Reading, Recogniser
+from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
+from breastai.data.sources.recognition.survey import Survey, survey_steps
+from breastai.domain.case_fields import HeaderRule
+from breastai.domain.dataset_description import DatasetDescription
+from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
+from breastai.domain.errors import DataNotFound, InputError, TooFewClasses
+from breastai.domain.text import Text
+
+_SAMPLES, _FILES_OF_A_REASON = 8, 20
+_FEW = 10
+_MOST_HEADERS = 5_000
+_ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
+
+
+def inspect_place(place: Path, changes: ReadingChanges | None = None, base: Path | None = None) -> DatasetInspection:
+    """Return what a folder, a table or an .npz file would be read as, with `changes`.
+
+    `base`: the workspace, to which a description's root may be relative. Raises DataNotFound, and what the changes make
+    wrong.
+    """
+    *_, last = inspect_steps(place, changes, base)
+    assert isinstance(last, DatasetInspection)
+    return last
+
+
+def inspect_steps(
+    place: Path, changes: ReadingChanges | None = None, base: Path | None = None
+) -> Iterator[int | DatasetInspection]:
+    """Yield how many files were seen so far, a few times a second, and at last the inspection, as `inspect_place` does."""
+    if not place.exists():
+        raise DataNotFound(place.as_posix())
+    changes = changes or ReadingChanges()
+    seen = yield from survey_steps(place.parent if is_table(place) else place)
+    table = changes.table or (place.name if is_table(place) else None)
+    recognised = read_survey(seen, table, changes.columns)
+    row, reading = recognised.row, recognised.reading
+    if reading is None or row is None or reading.description is None:
+        yield _unlabelled(place, seen, row, reading)
+        return
+    description = changes.apply(reading.description)
+    yield inspect_described(description, place, base, row, reading.doubts, seen.files_seen)
+
+
+def inspect_described(
+    description: DatasetDescription,
+    place: Path,
+    base: Path | None = None,
+    row: Recogniser | None = None,
+    doubts: Sequence[Text] = (),
+    files_seen: int = 0,
+) -> DatasetInspection:
+    """Return what a description reads: counts, doubts, and why the rest is left out."""
+    try:
+        table = _read(description, base or Path())
+    except InputError as fault:
+        return DatasetInspection(
+            path=place.as_posix(),
+            layout=description.layout,
+            images=0,
+            doubts=[*doubts, Text("doubt.unreadable", {"fault": fault.text})],
+            description=description,
+            files_seen=files_seen,
+        )
+    if isinstance(description.fields.get("patient"), HeaderRule) and len(table) <= _MOST_HEADERS:
+        table = table.with_columns(patient=[file_header(table.path(number)).patient_id for number in range(len(table))])
+    skipped = [item for item in table.skipped if concerns_images(item)]
+    parts = table.column("part")
+    return DatasetInspection(
+        path=place.as_posix(),
+        layout=description.layout,
+        images=len(table),
+        classes={name: count for name, count in table.counts().items() if count or description.class_names},
+        patients=_distinct(table, "patient"),
+        breasts=_distinct(table, "patient", "breast"),
+        splits=None if parts is None else _counted(parts, ("train", "val", "test")),
+        views=None if (views := table.column("view")) is None else _counted(views),
+        masks=len(table.masks),
+        left_out=len(skipped),
+        doubts=[*doubts, *_doubts_of(table)],
+        reasons=_reasons(skipped),
+        samples=_samples(table),
+        description=description,
+        twins=None if row is None else row.twins,
+        files_seen=files_seen,
+    )
+
+
+def _read(description: DatasetDescription, base: Path) -> CaseTable:
+    """Return the cases of a description, also where they are of one class alone."""
+    try:
+        return read_description(description, base)
+    except TooFewClasses as fault:
+        return read_description(description, base, (fault.found,))
+
+
+def concerns_images(item: Skipped) -> bool:
+    """Return whether what is left out would be an image: no table, text or other file beside the images."""
+    if isinstance(item.reason, Text) and item.reason.code in ("reason.row_without_image", "reason.row_without_label"):
+        return True
+    return reason_against_ending(PurePosixPath(item.file).name) is None
+
+
+def _unlabelled(place: Path, seen: Survey, row: Recogniser | None, reading: Reading | None) -> DatasetInspection:
+    """Return what is told of a place of which nothing says the classes."""
+    listed = images_below(place) if place.is_dir() else None
+    images = [] if listed is None else list(listed.files)
+    doubts = list(reading.doubts) if reading is not None else list(_doubts_of_unknown(seen, len(images)))
+    patients = breasts = None
+    if row is not None and row.name == "dicom_export":
+        patients, breasts = _in_headers(images)
+    return DatasetInspection(
+        path=place.as_posix(),
+        layout=UNKNOWN_LAYOUT if row is None else row.name,
+        images=len(images),
+        patients=patients,
+        breasts=breasts,
+        masks=0 if listed is None else len(listed.masks),
+        doubts=doubts,
+        files_seen=seen.files_seen,
+    )
+
+
+def _doubts_of(table: CaseTable) -> Iterator[Text]:
+    """Yield what the counts of a reading make doubtful."""
+    counts = {name: count for name, count in table.counts().items() if count}
+    if len(counts) == 1:
+        yield Text("doubt.one_class", {"class_name": next(iter(counts))})
+    for name, count in counts.items():
+        if count < _FEW <= len(table) / 5:
+            yield Text("doubt.few_cases", {"class_name": name, "count": count})
+
+
+def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
+    """Yield why nothing was recognised, the nearest reading first."""
+    packed = [file for file in seen.files if PurePosixPath(file).suffix.lower() in _ARCHIVES]
+    if packed:
+        yield Text("doubt.still_packed", {"files": packed[:5]})
+    masks = any(is_mask_folder(folder.rpartition("/")[2]) for folder in seen.folders)
+    if images == 0:
+        yield Text("doubt.masks_only" if seen.images else "doubt.no_images")
+        return
+    tables = [(file, table) for file, table in seen.tables.items() if len(table.table.rows) > 1]
+    if tables:
+        file, table = tables[0]
+        yield Text("doubt.table_names_no_file", {"table": file, "columns": list(table.columns[:20])})
+    yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
+
+
+def _in_headers(images: Sequence[Path]) -> tuple[int | None, int | None]:
+    """Return how many patients and breasts the headers of images name; None where there are too many to read."""
+    if len(images) > _MOST_HEADERS:
+        return None, None
+    found = [file_header(path) for path in images]
+    patients = {header.patient_id for header in found if header.patient_id}
+    breasts = {(header.patient_id, header.codes.laterality) for header in found if header.codes.laterality}
+    return len(patients) or None, len(breasts) or None
+
+
+def _distinct(table: CaseTable, *columns: str) -> int | None:
+    """Return how many different values some columns have together; None where one of them is not known."""
+    known = [table.column(name) for name in columns]
+    if any(column is None for column in known):
+        return None
+    values = {each for each in zip(*(column for column in known if column is not None), strict=True) if all(each)}
+    return len(values) or None
+
+
+def _counted(values: Sequence[str | None], order: Sequence[str] = ()) -> dict[str, int]:
+    counts = Counter(value for value in values if value)
+    return {name: counts[name] for name in (*order, *sorted(counts.keys() - set(order))) if counts[name]}
+
+
+def _reasons(skipped: Sequence[Skipped]) -> list[LeftOutFiles]:
+    by_reason: dict[Text, list[str]] = {}
+    for item in skipped:
+        reason = item.reason if isinstance(item.reason, Text) else Text("fault.other", {"message": item.reason})
+        by_reason.setdefault(reason, []).append(item.file)
+    found = sorted(by_reason.items(), key=lambda each: -len(each[1]))
+    return [LeftOutFiles(reason=reason, count=len(files), files=files[:_FILES_OF_A_REASON]) for reason, files in found]
+
+
+def _samples(table: CaseTable) -> dict[str, list[str]]:
+    """Return a few images of each class, evenly from all of them."""
+    samples: dict[str, list[str]] = {}
+    for label, name in enumerate(table.class_names):
+        numbers = np.flatnonzero(table.labels == label)
+        if len(numbers):
+            chosen = numbers[np.unique(np.linspace(0, len(numbers) - 1, _SAMPLES).round().astype(int))]
+            samples[name] = [table.files[int(number)] for number in chosen]
+    return samples

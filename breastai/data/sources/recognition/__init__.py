@@ -1,0 +1,1 @@
+"""Recognition: what a folder or file is, told from names, tables and headers before anything else is read."""

@@ -1,0 +1,162 @@
+"""Which column of a table says what: guessed from its name, and from whether its values are files or classes."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from breastai.data.named_files import file_key
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name
+from breastai.domain.case_fields import Role
+from breastai.domain.class_words import meaning_of
+
+# What columns are called, the most telling names first, in letters and digits alone.
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "file": (
+        *("file", "filename", "filepath", "path", "image", "imagepath", "imagefile", "imagefilename", "imagename"),
+        *("imagefilepath", "imageid", "img", "imgpath", "imgid", "picture", "photo", "id", "name", "fichier", "datei"),
+    ),
+    "label": (
+        *("label", "labels", "class", "classe", "classification", "klasse", "diagnosis", "diagnostic", "diagnose"),
+        *("pathology", "cancer", "malignancy", "malignant", "target", "category", "type", "severity", "outcome"),
+        *("groundtruth", "truth", "result", "resultat", "histology", "histologie", "finding", "etiquette", "etiqueta"),
+        *("diagnostico", "diagnosi", "diagnostik", "diagnosticfinal", "y"),
+    ),
+    "patient": (
+        *("patientid", "patient", "patientno", "patientnumber", "pid", "subject", "subjectid", "case", "caseid"),
+        *("patiente", "patientin", "paciente", "paziente", "numpatient", "idpatient", "woman", "studyid"),
+    ),
+    "breast": (
+        "laterality",
+        "breast",
+        "side",
+        "leftright",
+        "leftorrightbreast",
+        "cote",
+        "seite",
+        "lateralite",
+        "sein",
+        "lado",
+        "imagelaterality",
+    ),
+    "view": ("view", "viewposition", "imageview", "projection", "incidence"),
+    "exam": ("exam", "examid", "study", "studyid", "accession", "accessionnumber", "visit"),
+    "split": ("split", "part", "partition", "subset", "set", "usage", "phase"),
+    "fold": ("fold", "kfold", "folds"),
+    "site": ("site", "siteid", "hospital", "center", "centre", "institution", "clinic"),
+    "device": ("device", "machine", "machineid", "scanner", "manufacturer", "vendor", "appareil"),
+    "age": ("age", "patientage", "ageyears"),
+    "density": ("density", "breastdensity", "tissuedensity", "acr", "tissuecomposition", "densite"),
+    "birads": ("birads", "biradscategory", "breastbirads", "assessment", "biradsassessment"),
+}
+_BIRADS_VALUE = re.compile(r"(?:(?:bi\W*rads?|category)\W*)?[0-6]\W?[abc]?(?:\.0)?", re.IGNORECASE)
+_MOST_CLASSES, _LEAST_FILES_SHARE = 30, 0.5
+_SAMPLE = 500
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """The columns that say what of an image, by role; `file_share`: how much of the column of files are files there."""
+
+    roles: Mapping[Role, str]
+    file_share: float = 0.0
+
+    @property
+    def file(self) -> str | None:
+        return self.roles.get("file")
+
+    @property
+    def label(self) -> str | None:
+        return self.roles.get("label")
+
+
+def guess_columns(
+    table: SurveyedTable,
+    images: Sequence[str],
+    folders: Collection[Path] = (),
+    named: Mapping[Role, str] | None = None,
+) -> ColumnGuess:
+    """Return which columns say what of `images`, by their paths; `folders`: where else a path may begin.
+
+    `named`: columns of which a person said what they are.
+    """
+    shares = {
+        column: share for column in table.columns if (share := _share_of_files(table, column, images, folders)) > 0
+    }
+    roles: dict[Role, str] = {}
+    file = max(shares, key=lambda column: (round(shares[column], 2), -_rank("file", column)), default=None)
+    file_share = 0.0 if file is None else shares[file]
+    if file is not None and file_share >= _LEAST_FILES_SHARE:
+        roles["file"] = file
+    others = [column for column in table.columns if column != file]
+    for role in ("breast", "view", "split", "fold", "age", "density", "birads", "patient", "exam", "site", "device"):
+        found = [
+            column for column in others if _rank(role, column) < len(_NAMES[role]) and column not in roles.values()
+        ]
+        if found:
+            roles[role] = min(found, key=lambda column: _rank(role, column))
+    label = _label_column(
+        table, [column for column in others if column not in roles.values() or roles.get("birads") == column]
+    )
+    if label is not None:
+        roles["label"] = label
+    roles |= {role: table.column_named(column) or column for role, column in (named or {}).items()}
+    return ColumnGuess(roles, 1.0 if named and "file" in named else file_share)
+
+
+def is_birads(values: Collection[str]) -> bool:
+    """Return whether values are BI-RADS categories: 1, 4a, BI-RADS 5."""
+    return len(values) > 1 and all(_BIRADS_VALUE.fullmatch(value) for value in values)
+
+
+def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
+    scores: dict[str, float] = {}
+    for column in columns:
+        values = table.values[column]
+        if not 2 <= len(values) <= _MOST_CLASSES or len(values) > 0.8 * len(table.table.rows):
+            continue
+        named = _rank("label", column)
+        meaning = sum(meaning_of(value) != "silent" for value in values) / len(values)
+        score = meaning + (1.0 - named / 40 if named < len(_NAMES["label"]) else 0.0)
+        if _rank("birads", column) < len(_NAMES["birads"]) and is_birads(values):
+            score = max(score, 0.4)
+        scores[column] = score
+    best = max(scores, key=lambda column: scores[column], default=None)
+    return best if best is not None and scores[best] >= 0.4 else None
+
+
+def _share_of_files(table: SurveyedTable, column: str, images: Sequence[str], folders: Collection[Path]) -> float:
+    """Return the share of a column's values that are files: by path, by name, or by either without its ending."""
+    values = list(table.values[column])
+    step = max(1, len(values) // _SAMPLE)
+    chosen = [file_key(value).lower() for value in values[::step]]
+    if not chosen:
+        return 0.0
+    paths = {file.lower() for file in images}
+    names = {PurePosixPath(file).name for file in paths}
+    stems = {PurePosixPath(name).stem for name in names}
+    plain = {stem.lstrip("0") for stem in stems}
+    # The more of a path stands there, the surer it is meant.
+    known = sum(
+        1.0
+        if value in paths
+        else 0.98
+        if (name := PurePosixPath(value).name) in names
+        else 0.96
+        if name in stems or PurePosixPath(name).stem in stems
+        else 0.9
+        if name.isdigit() and name.lstrip("0") in plain
+        else 0.0
+        for value in chosen
+    )
+    if known < _LEAST_FILES_SHARE * len(chosen):
+        known = max(known, *(sum((folder / value).is_file() for value in values[::step]) for folder in folders), 0)
+    distinct = len(values) / max(1, sum(table.values[column].values()))
+    return known / len(chosen) * (1.0 if distinct > 0.3 else 0.5)
+
+
+def _rank(role: str, column: str) -> int:
+    """Return how telling a column's name is, 0 the most; the number of names where it says nothing."""
+    names = _NAMES[role]
+    plain = plain_name(column)
+    return names.index(plain) if plain in names else len(names)

@@ -1,0 +1,65 @@
+"""Tables as a survey sees them: their columns and rows, and which of their columns says what."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from breastai.data.user_tables import TableUnreadable, UserTable, read_table
+
+TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".ods", ".jsonl"})
+# Larger tables are not looked into: what says labels of images is smaller.
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyedTable:
+    """A table in a place that is surveyed."""
+
+    table: UserTable
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.table.columns
+
+    @cached_property
+    def plain_columns(self) -> frozenset[str]:
+        """The names of its columns, in letters and digits alone."""
+        return frozenset(map(plain_name, self.columns))
+
+    @cached_property
+    def values(self) -> Mapping[str, Counter[str]]:
+        """How often each value stands in each column; empty cells are none."""
+        return {
+            column: Counter(cell for row in self.table.rows if (cell := row.cell(place)))
+            for place, column in enumerate(self.columns)
+        }
+
+    def column_named(self, *names: str) -> str | None:
+        """Return the column called by the first of some names that one has, compared in letters and digits."""
+        by_name = {plain_name(column): column for column in reversed(self.columns)}
+        return next((by_name[plain] for name in names if (plain := plain_name(name)) in by_name), None)
+
+    def rows_beginning(self, pattern: re.Pattern[str]) -> int:
+        """Return how many rows begin with a cell that a pattern matches, the one with the columns' names included."""
+        first = [cells[0] for cells in (self.columns, *(row.cells for row in self.table.rows)) if cells and cells[0]]
+        return sum(pattern.fullmatch(cell.split()[0]) is not None for cell in first)
+
+
+def read_surveyed(path: Path) -> SurveyedTable | None:
+    """Return the table in a file, None where it is none that can be read."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        table = read_table(path)
+    except (OSError, TableUnreadable):
+        return None
+    return SurveyedTable(table) if table.columns else None
+
+
+def plain_name(name: str) -> str:
+    """Return the letters and digits of a name, in lower case and without accents: "File Name" and file_name are the same."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name.casefold()) if sign.isalnum())

@@ -1,0 +1,136 @@
+"""A table beside images: any that names files and classes, and the metadata of Hugging Face."""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads
+from breastai.data.sources.recognition.recogniser import (
+    BIRADS_CLASSES,
+    SIDES,
+    Reading,
+    Recogniser,
+    describe,
+    folder_of,
+)
+from breastai.data.sources.recognition.survey import Survey
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name, read_surveyed
+from breastai.domain.case_fields import Role
+from breastai.domain.class_words import canonical_class, meaning_of, split_of
+from breastai.domain.text import Text
+
+_LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
+_DISEASE_COLUMNS = frozenset({"cancer", "malignant", "malignancy", "iscancer", "ismalignant", "biopsyproven"})
+_YES, _NO = ("1", "1.0", "true", "yes", "y", "oui"), ("0", "0.0", "false", "no", "n", "non")
+
+
+def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role, str] | None = None) -> Reading | None:
+    """Return how images are read by a table that names them, None where none does.
+
+    `only`: this table alone, by its path below the place; `columns` that a person named.
+    """
+    found: list[tuple[float, str, SurveyedTable, ColumnGuess]] = []
+    for file, table in _tables(survey, only).items():
+        guess = guess_columns(table, survey.images, (survey.place, (survey.place / file).parent), columns)
+        if guess.file is not None and guess.label is not None:
+            found.append((guess.file_share + 0.01 * len(guess.roles), file, table, guess))
+    if not found:
+        return None
+    found.sort(key=lambda item: (-item[0], item[1]))
+    share, file, table, guess = found[0]
+    class_map, doubts = class_map_of(table, str(guess.label))
+    fields: dict[str, object] = {
+        role: {"column": column} for role, column in guess.roles.items() if role not in ("file", "breast", "exam")
+    }
+    if "breast" in guess.roles:
+        fields["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
+    if class_map == BIRADS_CLASSES:
+        fields["label"] = {"column": guess.label, "pattern": r"(\d)"}
+    doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": file}))
+    if "patient" not in guess.roles:
+        doubts.append(Text("doubt.patients_unknown"))
+    if len(found) > 1:
+        doubts.append(Text("doubt.other_tables", {"table": file, "others": [item[1] for item in found[1:6]]}))
+    return Reading(
+        0.75 * min(1.0, share),
+        describe(
+            survey,
+            "labels_table",
+            tables=[{"file": file, "join": [{"role": "file", "column": guess.file}], "several_rows": True}],
+            fields=fields,
+            class_map=class_map,
+        ),
+        tuple(doubts),
+    )
+
+
+def _tables(survey: Survey, only: str | None) -> Mapping[str, SurveyedTable]:
+    if only is None:
+        return survey.tables
+    if only in survey.tables:
+        return {only: survey.tables[only]}
+    table = read_surveyed(survey.place / only)
+    return {} if table is None else {only: table}
+
+
+def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | None], list[Text]]:
+    """Return which class each value of a column means, and what is doubtful of that; empty where values are classes."""
+    values = list(table.values[column])
+    plain = {value.strip().casefold() for value in values}
+    if plain_name(column) in _DISEASE_COLUMNS and plain <= {*_YES, *_NO}:
+        found = {value: "malignant" if value.strip().casefold() in _YES else "benign" for value in values}
+        return dict(found), [Text("doubt.no_cancer_is_benign")]
+    if plain <= _LETTERS.keys():
+        return {value: _LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
+    if is_birads(values) and ("rads" in plain_name(column) or any("rads" in value for value in plain)):
+        return dict(BIRADS_CLASSES), [Text("doubt.birads_as_classes")]
+    if all(re.fullmatch(r"\d+(?:\.0)?", value) for value in plain):
+        return {}, [Text("doubt.classes_are_numbers")]
+    if all(meaning_of(value) == "silent" for value in plain):
+        return {}, [Text("doubt.classes_say_nothing", {"classes": sorted(map(canonical_class, plain))[:10]})]
+    return {}, []
+
+
+def _labels_table(survey: Survey) -> Reading | None:
+    return table_reading(survey)
+
+
+def _hugging_face(survey: Survey) -> Reading | None:
+    tables = [
+        (file, table)
+        for file, table in survey.tables_with("file_name")
+        if PurePosixPath(file).stem.lower() == "metadata"
+    ]
+    if not tables:
+        return None
+    guess = guess_columns(tables[0][1], [PurePosixPath(file).name for file in survey.images])
+    label = guess.label
+    if label is None:
+        return Reading(
+            0.5, None, (Text("doubt.no_label_column", {"table": tables[0][0], "columns": list(tables[0][1].columns)}),)
+        )
+    class_map, doubts = class_map_of(tables[0][1], label)
+    described = []
+    for file, _ in tables:
+        folder = folder_of(file)
+        join: dict[str, object] = {"role": "file", "column": "file_name"}
+        if folder:
+            join["image"] = {"path": rf"^{re.escape(folder)}/(.+)$"}
+        part = next((split for name in reversed(folder.split("/")) if (split := split_of(name))), None)
+        described.append({"file": file, "join": [join], "part": part})
+    roles: dict[str, object] = {
+        role: {"column": column} for role, column in guess.roles.items() if role not in ("file", "exam")
+    }
+    if "breast" in roles:
+        roles["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
+    if "patient" not in roles:
+        doubts.append(Text("doubt.patients_unknown"))
+    return Reading(
+        0.96,
+        describe(survey, "hugging_face", tables=described, fields=roles, class_map=class_map),
+        tuple(doubts),
+    )
+
+
+LABELS_TABLE = Recogniser("labels_table", _labels_table)
+HUGGING_FACE = Recogniser("hugging_face", _hugging_face)

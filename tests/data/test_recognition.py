@@ -1,0 +1,154 @@
+"""What a place is read as: twenty layouts as published and as they lie on people's disks, and what fits none."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breastai.data.cases.inspection import inspect_place
+from breastai.data.sources.recognition.recogniser_table import RECOGNISERS
+from breastai.domain.dataset_inspection import ReadingChanges
+from breastai.domain.errors import DataNotFound
+from breastai.texts.catalogue import find_template, languages
+from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, picture, table
+
+KEYS = ["type", "layout", "images", "classes", "patients", "breasts", "splits", "masks", "left_out", "doubts"]
+
+
+def codes(values: dict[str, Any]) -> list[str]:
+    return [doubt["code"] for doubt in values["doubts"]]
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_published_layout_is_read_as_its_authors_describe_it(name: str, variation: str, tmp_path: Path) -> None:
+    drawing = DRAWINGS[name]
+    place = drawing.draw(tmp_path / "set")
+    if place.is_dir():
+        VARIATIONS[variation](place)
+    found = inspect_place(place).summary()
+    assert list(found) == KEYS
+    doubts = codes(found)
+    assert {key: found[key] for key in drawing.counts} == drawing.counts, doubts
+    assert found["layout"] == drawing.layout
+
+
+def test_each_row_has_words_in_every_language_and_a_drawing() -> None:
+    assert {row.name for row in RECOGNISERS} == {drawing.layout for drawing in DRAWINGS.values()}
+    for language in languages():
+        for row in RECOGNISERS:
+            assert find_template(f"layout.{row.name}", language) is not None
+            assert row.twins is None or find_template(row.twins.code, language) is not None
+
+
+def test_a_place_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataNotFound):
+        inspect_place(tmp_path / "none")
+
+
+def test_masks_alone_are_no_data_set(tmp_path: Path) -> None:
+    for number in range(6):
+        picture(tmp_path / "masks" / f"{number}_mask.png", mask=True)
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], found["images"], found["masks"], found["classes"]) == ("unknown", 0, 6, {})
+    assert codes(found) == ["doubt.masks_only"]
+
+
+def test_images_and_masks_without_a_table_are_no_classes(tmp_path: Path) -> None:
+    for number in range(6):
+        picture(tmp_path / "images" / f"{number}.png")
+        picture(tmp_path / "masks" / f"{number}.png", mask=True)
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], found["images"], found["masks"], found["classes"]) == ("unknown", 6, 6, {})
+    assert codes(found) == ["doubt.images_beside_masks"]
+
+
+def test_images_of_which_nothing_is_said_are_counted_and_what_is_missing_is_told(tmp_path: Path) -> None:
+    for number in range(4):
+        picture(tmp_path / f"{number}.png")
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], found["images"], codes(found)) == ("unknown", 4, ["doubt.no_labels"])
+
+
+def test_patients_above_classes_are_patients(tmp_path: Path) -> None:
+    for patient in ("anna", "berta", "clara"):
+        for name in ("Benign", "Malignant"):
+            picture(tmp_path / patient / name / "1.png", name == "Malignant")
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], found["classes"], found["patients"]) == (
+        "class_folders",
+        {"benign": 3, "malignant": 3},
+        3,
+    )
+    assert codes(found) == ["doubt.patients_above_classes"]
+
+
+def test_an_archive_that_is_still_packed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "archive.zip").write_bytes(b"PK\3\4")
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], codes(found)) == ("unknown", ["doubt.still_packed", "doubt.no_images"])
+
+
+def test_a_second_copy_of_idc_inside_the_first_is_left_alone(tmp_path: Path) -> None:
+    for top in ("", "IDC_regular_ps50_idx5/"):
+        for patient in (8863, 8864, 8865):
+            for label in (0, 1):
+                picture(tmp_path / f"{top}{patient}/{label}/{patient}_idx5_x1_y{label}_class{label}.png")
+    found = inspect_place(tmp_path).summary()
+    assert (found["images"], found["patients"], codes(found)) == (6, 3, ["doubt.nested_copy"])
+
+
+def test_a_table_is_understood_by_its_values_where_names_tell_nothing(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [("a", "b", "c")]
+    for number in range(8):
+        picture(tmp_path / "pictures" / f"{number:04d}.png")
+        rows.append((f"0{number}", "malignant" if number % 2 else "benign", f"pictures\\{number:04d}.PNG"))
+    table(tmp_path / "x.csv", rows, ";")
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], found["classes"]) == ("labels_table", {"benign": 4, "malignant": 4})
+
+
+def test_a_column_of_folds_is_kept_and_two_tables_are_told(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [("file", "label", "patient", "fold")]
+    for number in range(8):
+        picture(tmp_path / f"{number}.png")
+        rows.append((f"{number}.png", "malignant" if number % 2 else "benign", number // 2, number % 4))
+    table(tmp_path / "labels.csv", rows)
+    table(tmp_path / "labels_old.csv", [row[:3] for row in rows])
+    found = inspect_place(tmp_path)
+    assert found.patients == 4
+    assert "doubt.other_tables" in [doubt.code for doubt in found.doubts]
+    assert found.description is not None and "fold" in found.description.fields
+
+
+def test_columns_and_classes_are_as_a_person_says(tmp_path: Path) -> None:
+    rows: list[tuple[object, ...]] = [("name", "grade", "woman")]
+    for number in range(6):
+        picture(tmp_path / f"é {number}.png")
+        rows.append((f"é {number}.png", number % 3, number // 2))
+    table(tmp_path / "liste.csv", rows)
+    assert inspect_place(tmp_path).summary()["classes"] == {}
+    changes = ReadingChanges.model_validate(
+        {
+            "table": "liste.csv",
+            "file_column": "name",
+            "fields": {"label": "grade", "patient": "woman"},
+            "class_map": {"0": "benign", "1-2": "malignant"},
+        }
+    )
+    found = inspect_place(tmp_path, changes).summary()
+    assert (found["classes"], found["patients"]) == ({"benign": 2, "malignant": 4}, 3)
+
+
+def test_a_table_alone_is_read_with_the_images_beside_it(tmp_path: Path) -> None:
+    place = DRAWINGS["vindr_mammo"].draw(tmp_path)
+    found = inspect_place(place / "breast-level_annotations.csv").summary()
+    assert (found["layout"], found["images"]) == ("vindr_mammo", 38)
+
+
+def test_a_dicom_export_counts_its_patients_and_says_what_it_needs(tmp_path: Path) -> None:
+    for number in range(4):
+        dicom(tmp_path / f"IM{number:04d}", PatientID=f"A{number // 2}", ImageLaterality="L")
+    found = inspect_place(tmp_path).summary()
+    assert (found["layout"], found["images"], found["patients"]) == ("dicom_export", 4, 2)
+    assert codes(found) == ["doubt.no_labels"]
