@@ -7,8 +7,9 @@ import contextlib
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 _FOLDER, _FILE = 0o700, 0o600
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -41,7 +42,7 @@ def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
     return open(path, mode, opener=_opener, **options)
 
 
-def open_own(path: Path) -> BinaryIO:
+def open_own(path: Path) -> BufferedReader:
     """Open a file of the workspace's own folders to read; raise FileNotFoundError for a link, and for what is no file.
 
     Whatever lay in its place, a link that leads elsewhere or a pipe that nobody writes to, nothing of it is read.
