@@ -36,11 +36,11 @@ def test_vindr_is_read_from_its_table_by_breast(shared_data: Path) -> None:
     assert not found.skipped
 
 
-def test_rsna_is_read_by_the_names_of_its_columns(shared_data: Path) -> None:
+def test_rsna_is_read_as_published_by_its_table(shared_data: Path) -> None:
     found = read_cases(shared_data / "odd/16-labels-in-a-table/rsna/train.csv")
-    assert found.counts() == {"0": 6, "1": 6} and not found.skipped
+    assert found.counts() == {"benign": 6, "malignant": 6} and not found.skipped
     case = next(case for case in found.cases() if case.file.endswith("900122619.dcm"))
-    assert (case.label, case.patient, case.breast, case.view) == ("1", "70107", "R", "CC")
+    assert (case.label, case.patient, case.breast, case.view) == ("malignant", "70107", "R", "CC")
     assert (case.site, case.device, case.age) == ("2", "29", "61.0")
 
 

@@ -33,6 +33,7 @@ _REGIONS_ALONE = frozenset(
     {"seg", "gt", "roi", "crop", "cropped", "contour", "outline", "annotation", "label", "overlay"}
 )
 _PICTURE_WORDS = frozenset({"images", "imgs", "pictures", "originals", "bilder", "imagenes", "immagini"})
+_CONJUNCTIONS = frozenset({"and", "et", "und", "y", "e", "en", "with", "avec", "mit"})
 _NEGATIONS = frozenset({"no", "non", "not", "without", "sans", "ohne", "un", "sin", "sem", "senza", "zonder"})
 _WORD = re.compile(r"[^\W\d_]+")
 _SEPARATOR = re.compile(r"(?<=[^_\-. (])[_\-. (]+")
@@ -68,7 +69,7 @@ class _Name(NamedTuple):
 def is_mask_folder(name: str, among_images: bool = False) -> bool:
     """Return whether a folder's name says that masks lie in it; `among_images`: or crops, images lying elsewhere."""
     words = set(_WORD.findall(_plain(name)))
-    if words & _PICTURE_WORDS:  # images_and_masks
+    if words & _PICTURE_WORDS and words & _CONJUNCTIONS:  # images_and_masks
         return False
     found = _MASK_WORDS | (_REGION_WORDS if among_images else frozenset())
     return bool(found & words) and not _NEGATIONS & words
