@@ -83,7 +83,8 @@ def reference_document() -> str:
 def _dataset_sections() -> Iterator[str]:
     roles = ", ".join(f"`{role}`" for role in get_args(Role))
     yield _DATASETS.format(roles=roles)
-    for model in (DatasetDescription, LabelsTable, Join, RowFilter, Subgroup, ArrayPart, *RULES.values()):
+    models: tuple[type[BaseModel], ...] = (DatasetDescription, LabelsTable, Join, RowFilter, Subgroup, ArrayPart)
+    for model in (*models, *RULES.values()):
         schema = model.model_json_schema()
         rows = [
             f"| `{name}` | {escape_cell(type_text(schema['properties'][name]))} | {default_text(info)} | "

@@ -7,11 +7,10 @@ from breastai.clinical.operating_point import (
     TARGET_SENSITIVITY,
     choose_operating_point,
     metrics_at_threshold,
-    positives_needed,
 )
 from breastai.data.cases.part_of_cases import find_part
 from breastai.data.cases.predictions_table import Predictions
-from breastai.domain.decision_rule import DecisionRule, OperatingPoint
+from breastai.domain.decision_rule import DecisionRule, OperatingPoint, positives_needed
 from breastai.domain.errors import PartInvalid
 from breastai.domain.text import Text
 

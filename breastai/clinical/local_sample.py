@@ -8,7 +8,8 @@ from scipy import optimize, special
 
 from breastai.clinical.apply_decision_rule import logarithm
 from breastai.clinical.intervals import number_clusters
-from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold, positives_needed
+from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold
+from breastai.domain.decision_rule import positives_needed
 from breastai.domain.site_records import LocalSample, PointKind, PointOnRest, Recalibration
 from breastai.domain.text import Text
 

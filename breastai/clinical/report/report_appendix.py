@@ -59,7 +59,7 @@ def all_figures(page: ReportPage) -> Iterator[Block]:
     yield from image_uses(page.values, t, "training", "epoch")
     yield Heading(t["confusion"], 3)
     head: tuple[str, ...] = (t["confusion.corner"], *evidence.class_names)
-    matrix = tuple(
+    matrix: tuple[tuple[Inlines, ...], ...] = tuple(
         ((name,), *((page.count("evidence", "confusion_matrix", row, column),) for column in range(len(counts))))
         for row, (name, counts) in enumerate(zip(evidence.class_names, evidence.confusion_matrix, strict=True))
     )
