@@ -106,7 +106,7 @@ def make_doubts(
     notes = [Text("note.doubts_suggest")]
     if part == "test":
         notes.append(Text("note.doubts_of_test"))
-    if loss is not None and loss >= np.log(max(2, len(class_names))) * 0.98:
+    if loss is not None and loss >= _loss_of_chance(labels) * 0.98:
         notes.append(Text("note.doubts_no_better"))
     record = LabelDoubts(
         notice=RESEARCH_USE,
@@ -126,6 +126,13 @@ def make_doubts(
     )
     save_doubts(workspace, record)
     return record
+
+
+def _loss_of_chance(labels: Numbers) -> float:
+    """Return the log loss of who knows no more than how common each class is; `labels` has shape (N,), N > 0."""
+    counts = np.bincount(labels)
+    shares = counts[counts > 0] / len(labels)
+    return float(-(shares * np.log(shares)).sum())
 
 
 def save_doubts(workspace: Workspace, record: LabelDoubts) -> Path:

@@ -43,6 +43,15 @@ def test_a_class_that_is_given_little_on_average_is_not_all_doubt() -> None:
     assert set(empty.suggested.tolist()) <= {0, 1}
 
 
+def test_what_tells_no_more_than_how_common_the_classes_are_is_said_to_mean_nothing(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    labels = np.array([0] * 54 + [1] * 6)
+    shares = np.tile([0.9, 0.1], (60, 1))
+    files = [f"{number}.png" for number in range(60)]
+    record = make_doubts(workspace, files, labels, shares, ["a", "b"], {}, data="d", part=None, method="probe")
+    assert "note.doubts_no_better" in {note.code for note in record.notes}
+
+
 def test_random_labels_are_said_to_mean_nothing(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
     generator = np.random.default_rng(0)
