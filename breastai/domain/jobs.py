@@ -312,6 +312,7 @@ AnyJob = Annotated[
     | ListImages
     | PreviewImage
     | Explain
+    | InspectDataset
     | MakeSampleData
     | VerifyExport
     | AskExports
