@@ -41,6 +41,12 @@ def test_each_row_has_words_in_every_language_and_a_drawing() -> None:
             assert row.twins is None or find_template(row.twins.code, language) is not None
 
 
+def test_what_to_cite_and_the_licence_are_told_and_kept(tmp_path: Path) -> None:
+    found = inspect_place(DRAWINGS["breakhis"].draw(tmp_path))
+    assert found.description is not None and found.twins is not None
+    assert "Spanhol" in (found.description.citation or "") and found.description.licence == "CC BY 4.0"
+
+
 def test_a_place_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataNotFound):
         inspect_place(tmp_path / "none")

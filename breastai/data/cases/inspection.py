@@ -48,6 +48,7 @@ def inspect_steps(
     table = changes.table or (place.name if is_table(place) else None)
     recognised = read_survey(seen, table, changes.columns)
     row, reading = recognised.row, recognised.reading
+    yield seen.files_seen
     if reading is None or row is None or reading.description is None:
         yield _unlabelled(place, seen, row, reading)
         return

@@ -74,6 +74,9 @@ def read_survey(seen: Survey, table: str | None = None, columns: Mapping[Role, s
         return Recognised(seen, None, None)
     # A reading with labels before one without; of equals the first row.
     reading, row = max(found, key=lambda item: (item[0].description is not None, item[0].score))
+    if reading.description is not None:
+        said = {"citation": row.citation, "licence": row.licence}
+        reading = replace(reading, description=reading.description.model_copy(update=said))
     beside = next((other for other, of in found if of is LABELS_TABLE and row.name in _PLAIN), None)
     if beside is not None and beside.description is not None:
         doubt = Text("doubt.table_ignored", {"table": beside.description.tables[0].file})
