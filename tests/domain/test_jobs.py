@@ -77,5 +77,7 @@ def test_only_what_a_job_begins_gets_its_name_when_its_turn_comes() -> None:
     assert ResumeStudy(**HERE, study_id="early").with_name("late").held == "early"
 
 
-def test_the_light_worker_needs_no_packages_and_no_copies() -> None:
-    assert all((kind.needs == frozenset()) is issubclass(kind, LightJob) for kind in KINDS)
+def test_the_light_worker_needs_no_torch_and_no_copies_and_all_else_says_what_it_needs() -> None:
+    light = [kind for kind in KINDS if issubclass(kind, LightJob)]
+    assert light and not any(kind.needs & {"torch", "remote_images"} for kind in light)
+    assert all(kind.needs for kind in KINDS if kind not in light)

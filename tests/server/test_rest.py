@@ -43,7 +43,7 @@ import json, sys
 for line in sys.stdin:
     job = json.loads(line)
     if "--light" in sys.argv:
-        print(json.dumps({"type": "error", "code": "data.not_found", "message": "none", "params": {}}), flush=True)
+        print(json.dumps({"type": "error", "code": "data.not_found", "message": "none", "params": {"path": "none"}}), flush=True)
     elif job.get("type") != "stop":
         print(json.dumps({"type": "job_stopped", "job": job["kind"]}), flush=True)
         break
