@@ -11,6 +11,7 @@ from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import data_folders, nest_settings
+from breastai.storage.datasets import dataset_layer
 from breastai.storage.remote_mirror import dataset_place
 from breastai.storage.workspace import Workspace
 
@@ -44,8 +45,8 @@ def _data_layer(workspace: Workspace, data: str) -> Mapping[str, Any]:
     """Return the settings for the images that a user names: a data set, a folder, a table, or an address."""
     if is_remote(data):
         return data_folders(data)
-    if dataset_place(workspace.root, data) is not None:
-        return {"data": {"train_dir": data, "val_dir": None, "test_dir": None}}
+    if (layer := dataset_layer(workspace, data)) is not None:
+        return layer
     path = Path(data).expanduser().resolve()
     place = workspace.relative(path)
     if is_described(path):

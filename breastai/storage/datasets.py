@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription, load_description
 from breastai.domain.errors import BreastAIError, ConfigNotWritable, DatasetNotFound, NameInvalid
-from breastai.storage.remote_mirror import DATASETS, root_place
+from breastai.storage.remote_mirror import DATASETS, dataset_place, root_place
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
 ENDING = ".json"
@@ -26,6 +27,13 @@ def root_described(place: Path) -> str | None:
     except (OSError, BreastAIError):  # whoever reads it says what is wrong
         return None
     return root if is_remote(root) else str(root_place(base_of(place), root).absolute())
+
+
+def dataset_layer(workspace: Workspace, name: str) -> dict[str, Any] | None:
+    """Return the partial configuration for the data set NAME, whose description gives the parts; None of no such name."""
+    if dataset_place(workspace.root, name) is None:
+        return None
+    return {"data": {"train_dir": name, "val_dir": None, "test_dir": None}}
 
 
 def dataset_file(workspace: Workspace, name: str) -> Path:

@@ -334,6 +334,7 @@ declare global {
     masks: number;
     left_out: number;
     doubts: Wire.Text[];
+    twins?: Wire.Text | null;
     reasons: { reason: Wire.Text; count: number; files: string[] }[];
     description: { fields?: Record<string, any>; class_map?: Record<string, string | null> } | null;
   }

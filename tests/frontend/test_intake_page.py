@@ -12,8 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.domain.events import TrainingStarted
 from breastai.server.app import Options
 from breastai.server.jobs.dataset_uploads import IN_PROGRESS
+from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -174,6 +176,27 @@ def test_a_folder_is_chosen_by_the_keyboard(
     page.wait_for_url("**#data")
     expect(page.locator("#data-folder")).to_have_value("pictures/deep")
     expect(page.locator("#data-described tbody")).to_contain_text("malignant")
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_a_chosen_folder_is_read_kept_and_trained_on_by_its_name(
+    open_new: Callable[..., Page], workspace: Workspace, how: str, language: str
+) -> None:
+    """Nothing of the reading is played: the server's recogniser looks, and tells how far it is."""
+    write_sample_data(workspace.root / "pictures", per_class=12, seed=1, image_size=32)
+    page = open_new(how, language)
+    page.locator("#first-steps .intake-way button").nth(1).click()
+    page.locator("#folder-list button", has_text="pictures").click()
+    expect(page.locator("#folder-steps [aria-current]")).to_have_text("pictures")
+    page.locator("#folder-choose").click()
+    expect(page.locator("#reading-body .reading-pictures img")).to_have_count(12)
+    assert violations(page) == []
+    page.fill("#reading-name", "ours")
+    page.locator("#reading-train").click()
+    expect(page.locator("#run-state")).to_have_class("pill run-running", timeout=WITHIN_MS)
+    (run_id,) = workspace.runs()
+    (started,) = [each for each in read_events(workspace.journal_file(run_id)) if isinstance(each, TrainingStarted)]
+    assert started.config["data"]["train_dir"] == "ours"
 
 
 READING = {

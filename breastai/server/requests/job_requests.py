@@ -60,8 +60,10 @@ from breastai.server.jobs.session import Session
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services, workspace_config
 from breastai.storage import checkpoints
+from breastai.storage.datasets import dataset_layer
 from breastai.storage.interrupted_runs import resumable_run
 from breastai.storage.run_config import read_run_config, recorded_configs
+from breastai.storage.workspace import Workspace
 
 # Where sample images lie, and how their names tell the patient.
 SAMPLE_FOLDER, SAMPLE_PATIENTS = "datasets/sample", "^(P[0-9]+)_"
@@ -88,13 +90,21 @@ QueueableRequest = (
 def training_config(services: Services, request: StartTraining | StartCrossval | EstimateCost | Configured) -> Config:
     """Return what a training of this request would be configured as; raise ConfigInvalid or DataOutsideRoots."""
     layers: list[dict[str, Any]] = [preset(request.preset)] if request.preset is not None else []
-    layers.append(nest_settings(request.config))
+    layers += _asked_layers(services.workspace, request.config)
     epochs = getattr(request, "epochs", None)
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     config = workspace_config(services.workspace, *layers)
     services.data_roots.check_run(config)
     return config
+
+
+def _asked_layers(workspace: Workspace, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the partial configurations that a request gives, whose `data_path` may be the name of a data set."""
+    named = dataset_layer(workspace, str(asked.get("data_path", "")))
+    if named is None:
+        return [nest_settings(asked)]
+    return [named, nest_settings({key: value for key, value in asked.items() if key != "data_path"})]
 
 
 def make_job(services: Services, request: Request, kind: type[AJob], **fields: Any) -> AJob:

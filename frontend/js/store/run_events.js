@@ -65,6 +65,8 @@
     },
     progress_update: {
       state: (state, event) => {
+        // Of a look at images, which waits for no job and is none.
+        if (event.stage === "inspecting") return state;
         const next = event.run_id ? inRun(state, event, {}) : state;
         return { ...sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), progress: event };
       },

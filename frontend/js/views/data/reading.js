@@ -107,10 +107,11 @@
     function draw() {
       if (shown === null) return;
       const { inspection, pictures } = shown;
+      const warnings = inspection.twins ? [...inspection.doubts, inspection.twins] : inspection.doubts;
       fill(
         byId("reading-body"),
         make("p", {}, name(inspection.path)),
-        inspection.doubts.length ? make("ul", { class: "banner warning data-warnings" }, ...inspection.doubts.map((doubt) => make("li", {}, said(doubt)))) : null,
+        warnings.length ? make("ul", { class: "banner warning data-warnings" }, ...warnings.map((doubt) => make("li", {}, said(doubt)))) : null,
         make(
           "div",
           { class: "reading-counts" },
