@@ -1,0 +1,84 @@
+"""Tables of readers and predictions, the plan of a study and labels in doubt, on the page; nothing of them is scripted."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+
+OpenPage = Callable[..., Page]
+CASES = 45
+
+
+def readings() -> Iterator[str]:
+    generator = np.random.default_rng(4)
+    for case in range(CASES):
+        label = "malignant" if case % 3 == 0 else "benign"
+        for reader in "ABC":
+            for test in ("alone", "aided"):
+                score = np.clip(generator.normal(4 if label == "malignant" else 2.5), 1, 5)
+                yield f"{reader},{test},c{case}.png,{label},{score:.0f}"
+
+
+def predictions() -> Iterator[str]:
+    generator = np.random.default_rng(5)
+    for case in range(CASES):
+        label = "malignant" if case % 3 == 0 else "benign"
+        probability = np.clip(generator.normal(0.6 if label == "malignant" else 0.35, 0.2), 0.01, 0.99)
+        yield f"c{case}.png,{label},{1 - probability:.3f},{probability:.3f},P{case // 2}"
+
+
+def write_table(path: Path, head: str, rows: Iterator[str]) -> None:
+    path.write_text("\n".join([head, *rows]), encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tables(stage: Any) -> None:
+    write_table(stage.workspace.root / "readers.csv", "reader,test,file,label,score", readings())
+    write_table(stage.workspace.root / "predictions.csv", "file,label,p_benign,p_malignant,patient_id", predictions())
+
+
+@pytest.mark.parametrize(("locale", "agreement"), [("en-GB", "Agreement"), ("fr-FR", "Accord")])
+def test_a_table_of_readers_is_analysed_kept_and_shown_again(
+    open_page: OpenPage, locale: str, agreement: str
+) -> None:
+    page = open_page(locale=locale)
+    page.evaluate("location.hash = '#evaluation'")
+    page.fill("#readers-path", "readers.csv")
+    page.fill("#readers-model", "predictions.csv")
+    page.fill("#readers-call", "4")
+    page.locator('[data-action="compare_readers"]').click()
+    expect(page.locator("#readers-body")).to_contain_text(agreement)
+    page.reload()
+    page.locator('[data-action="show_comparison"]').first.click()
+    expect(page.locator("#readers-body")).to_contain_text(agreement)
+
+
+def test_a_table_of_predictions_is_evaluated(open_page: OpenPage) -> None:
+    page = open_page()
+    page.evaluate("location.hash = '#evaluation'")
+    page.fill("#predictions-path", "predictions.csv")
+    page.fill("#predictions-threshold", "0.5")
+    page.locator('[data-action="evaluate_predictions"]').click()
+    expect(page.locator("#evaluation-body")).to_contain_text("AUC")
+    expect(page.locator("#evaluation-charts canvas").first).to_be_visible()
+
+
+def test_a_study_is_planned(open_page: OpenPage) -> None:
+    page = open_page()
+    page.evaluate("location.hash = '#system'")
+    page.locator('[data-action="plan_study"]').click()
+    expect(page.locator("#plan-body tbody tr")).to_have_count(3)
+
+
+def test_labels_in_doubt_are_listed(open_page: OpenPage, stage: Any) -> None:
+    write_sample_data(stage.workspace.root / "doubted", per_class=12, seed=3, image_size=48)
+    page = open_page()
+    page.evaluate("location.hash = '#audit'")
+    page.fill("#doubts-path", "doubted")
+    page.locator('[data-action="find_doubts"]').click()
+    expect(page.locator("#doubts-body")).to_contain_text("doubted", timeout=60_000)
