@@ -14,7 +14,7 @@ MADE_BY_SCRIPTS = {
     "views/data/audit.js": r"Cancel",
     "views/train/chart_card.js": r"PNG|picture",
     "views/data/data.js": r"thumbnail|images-list",
-    "views/data/dataset_field.js": r"data-form .button",
+    "views/data/dataset_field.js": r"data-form \.button",
     "views/data/description.js": r"data-questions",
     "views/data/folder_chooser.js": r"folder-list",
     "views/data/intake.js": r"intake-way",

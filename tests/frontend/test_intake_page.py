@@ -176,6 +176,8 @@ def test_a_folder_is_chosen_by_the_keyboard(
     page.wait_for_url("**#data")
     expect(page.locator("#data-folder")).to_have_value("pictures/deep")
     expect(page.locator("#data-described tbody")).to_contain_text("malignant")
+    page.locator("#data-form .button:not(.primary)").click()
+    expect(page.locator("#folder-dialog")).to_be_visible()
 
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
