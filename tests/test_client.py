@@ -49,9 +49,15 @@ from breastai.storage.workspace import Workspace
 
 WITHIN_S = 60.0
 WORKER = """
-import json, sys
+import json, os, sys
 folder = sys.argv[1]
-job = json.loads(sys.stdin.readline())
+line = sys.stdin.readline()
+job = json.loads(line)
+if not os.path.exists(f"{folder}/{job['kind']}.jsonl"):  # what needs no network is done for real
+    from breastai.worker import JOB, perform
+    for event in perform(JOB.validate_json(line)):
+        print(event.model_dump_json(), flush=True)
+    sys.exit()
 number = 0
 for line in open(f"{folder}/{job['kind']}.jsonl", encoding="utf-8"):
     if line.startswith("until stopped"):
