@@ -312,7 +312,7 @@ def test_odd_images_are_read_and_broken_ones_are_listed_with_their_reason(projec
 def test_a_wrong_number_of_classes_is_refused(project: Project) -> None:
     two_classes(project.root)
     error = project.error("train", "--set", "model.num_classes=5")
-    assert error["code"] == "data.num_classes_mismatch" and "null" in error["message"]
+    assert error["code"] == "data.num_classes_mismatch" and "empty" in error["message"]
 
 
 def test_required_weights_that_can_not_be_had_are_an_error(project: Project) -> None:
@@ -336,7 +336,7 @@ def test_evaluation_with_other_classes_is_refused(finished: tuple[Project, str])
     for class_name in ("cat", "dog"):
         write_images(project.root / "pets" / class_name)
     error = project.error("evaluate", f"{run_id}/best", "--data", "pets")
-    assert error["code"] == "data.classes_differ" and "benign" in error["message"]
+    assert error["code"] == "data.classes_unmatched" and "benign" in error["message"]
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x07"])
