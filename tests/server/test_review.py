@@ -89,7 +89,7 @@ def test_judgements_make_a_table_that_an_evaluation_reads(tmp_path):
         images = with_judgement(images, number, judged, classes)
     (tmp_path / "review.csv").write_text(table(images, classes) or "", encoding="utf-8")
     found = read_predictions(tmp_path / "review.csv")
-    assert found.files == ("a.png", "'=b.png"), "what is no class takes a judgement back, an unread image has none"
+    assert found.files == ("a.png", "=b.png"), "what is no class takes a judgement back, an unread image has none"
     assert [found.class_names[label] for label in found.labels] == ["dark", "bright"]
     assert found.probabilities[:, list(found.class_names).index("bright")].tolist() == [0.9, 0.3]
 
