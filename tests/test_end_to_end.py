@@ -95,6 +95,7 @@ def finished(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
+@pytest.mark.timeout(900)  # seven commands, each a process of its own
 def test_nobody_else_can_read_what_a_project_came_to_hold(finished: tuple[Project, str]) -> None:
     """Trained, judged, reported, exported, explained and backed up by a user whose umask keeps nothing to themselves."""
     project, run_id = finished
