@@ -1,6 +1,6 @@
 """`data`: what a folder or table would be read as, and the data sets of a workspace: kept, listed, shown, forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,6 +41,8 @@ FilterOption = Annotated[
     typer.Option("--filter", metavar="COLUMN=VALUES", help="Only rows with one of these; COLUMN!=VALUES: none."),
 ]
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="CLASS", help="The class in question.")]
+# What the options from --label to --site give a rule for.
+_ROLES = ("label", "patient", "breast", "view", "split", "fold", "site")
 
 
 def register(app: typer.Typer) -> None:
@@ -76,8 +78,8 @@ def inspect_data(
     from breastai.commands.inspection_text import inspection_lines
     from breastai.storage.workspace import Workspace
 
-    rules = {"label": label, "patient": patient, "breast": breast, "view": view, "split": split}
-    changes = _changes(rules | {"fold": fold, "site": site}, values, filters, target, table, file)
+    rules = (label, patient, breast, view, split, fold, site)
+    changes = _changes(rules, values, filters, target, table, file)
     with open_output(as_json) as output:
         inspection = _inspect(place, changes, Workspace(workspace.expanduser().resolve()), output)
         output.result(inspection.summary(), "\n".join(inspection_lines(inspection, place)))
@@ -107,8 +109,8 @@ def add_data(
     from breastai.storage.kept_datasets import keep_dataset
     from breastai.storage.workspace import Workspace
 
-    rules = {"label": label, "patient": patient, "breast": breast, "view": view, "split": split}
-    changes = _changes(rules | {"fold": fold, "site": site}, values, filters, target, table, file)
+    rules = (label, patient, breast, view, split, fold, site)
+    changes = _changes(rules, values, filters, target, table, file)
     kept = Workspace.open(workspace)
     with open_output(as_json) as output:
         inspection = keep_dataset(kept, name, _inspect(place, changes, kept, output))
@@ -179,19 +181,21 @@ def _inspect(place: str, changes: "ReadingChanges", workspace: "Workspace", outp
 
 
 def _changes(
-    rules: Mapping[str, str | None],
+    rules: Sequence[str | None],
     values: list[str] | None,
     filters: list[str] | None,
     target: str | None,
     table: str | None,
     file: str | None,
 ) -> "ReadingChanges":
-    """Return what the options change; raise CommandInvalid."""
+    """Return what the options change, `rules` in the order of _ROLES; raise CommandInvalid."""
     from pydantic import ValidationError
 
     from breastai.domain.dataset_inspection import ReadingChanges
 
-    given: dict[str, Any] = {"fields": {role: _rule(rule) for role, rule in rules.items() if rule is not None}}
+    given: dict[str, Any] = {
+        "fields": {role: _rule(rule) for role, rule in zip(_ROLES, rules, strict=True) if rule is not None}
+    }
     given |= {"table": table, "file_column": file, "target_class": target}
     given["class_map"] = dict(_mapped(value) for value in values or [])
     if filters:

@@ -51,9 +51,10 @@ def describe_table(place: Path) -> DatasetDescription:
     """Return the description of the images that the table at `place` labels; raise DataNotFound and LabelsInvalid."""
     if not place.is_file():
         raise DataNotFound(place.as_posix())
-    columns = known_columns(_table(place))
+    table = _table(place)
+    columns = known_columns(table)
     if not {"file", "label"} <= columns.keys():
-        there = list(_table(place).columns) or ["—"]
+        there = list(table.columns) or ["—"]
         raise LabelsInvalid(place.name, Text("reason.expected_file_and_label", {"columns": there}))
     return DatasetDescription(
         name=dataset_name(place.stem),
