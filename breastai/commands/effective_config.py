@@ -11,7 +11,7 @@ from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import data_folders, nest_settings
-from breastai.storage.datasets import dataset_layer
+from breastai.storage.datasets import dataset_layer, described_layer
 from breastai.storage.remote_mirror import dataset_place
 from breastai.storage.workspace import Workspace
 
@@ -49,9 +49,7 @@ def _data_layer(workspace: Workspace, data: str) -> Mapping[str, Any]:
         return layer
     path = Path(data).expanduser().resolve()
     place = workspace.relative(path)
-    if is_described(path):
-        return {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}
-    return data_folders(place)
+    return described_layer(place) if is_described(path) else data_folders(place)
 
 
 def require_images(workspace: Workspace, train_dir: str) -> None:

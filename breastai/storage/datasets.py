@@ -31,9 +31,12 @@ def root_described(place: Path) -> str | None:
 
 def dataset_layer(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the partial configuration for the data set NAME, whose description gives the parts; None of no such name."""
-    if dataset_place(workspace.root, name) is None:
-        return None
-    return {"data": {"train_dir": name, "val_dir": None, "test_dir": None}}
+    return None if dataset_place(workspace.root, name) is None else described_layer(name)
+
+
+def described_layer(place: str) -> dict[str, Any]:
+    """Return the partial configuration for a place whose description gives the parts."""
+    return {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}
 
 
 def dataset_file(workspace: Workspace, name: str) -> Path:
