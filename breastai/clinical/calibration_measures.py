@@ -18,6 +18,9 @@ Floats = npt.NDArray[np.float64]
 
 _STEPS = 100
 _CONVERGED = 1e-12
+_BALANCED = 1e-6
+_LONGEST = 8.0
+_ROUNDING = 1e-12
 
 
 def calibration_slope(positive: Cases, probabilities: Scores, clusters: Clusters | None = None) -> Estimate:
@@ -76,13 +79,9 @@ def _fit(design: Floats, offset: Floats, positive: Cases, clusters: Clusters | N
     of a generalised linear model (CR3; Bell and McCaffrey, Surv Methodol 2002;28:169-181).
     """
     count = design.shape[1]
-    coefficients = np.zeros(count)
-    for _ in range(_STEPS):
-        score, information = _sums(design, offset, positive, coefficients)
-        step = np.linalg.solve(information.sum(axis=0), score.sum(axis=0))
-        coefficients = coefficients + step
-        if np.abs(step).max() < _CONVERGED:
-            break
+    coefficients = _coefficients(design, offset, positive)
+    if coefficients is None:
+        return UNDEFINED
     score, information = _sums(design, offset, positive, coefficients)
     sums = _by_patient(np.concatenate([score, information.reshape(len(score), -1)], axis=1), clusters)
 
@@ -94,6 +93,36 @@ def _fit(design: Floats, offset: Floats, positive: Cases, clusters: Clusters | N
         return {"last": coefficients[-1] + steps[:, -1]}
 
     return jackknife(after_a_step, sums)["last"]
+
+
+def _coefficients(design: Floats, offset: Floats, positive: Cases) -> Floats | None:
+    """Return the most likely coefficients (K,), or None where probabilities of 0 and 1 leave none to be found.
+
+    No step changes a logit by more than `_LONGEST` or makes the outcomes less likely: without that, Newton's method
+    leaves probabilities near 0 or 1 for where the information is 0.
+    """
+    coefficients = np.zeros(design.shape[1])
+    likelihood = _likelihood(design, offset, positive, coefficients)
+    for _ in range(_STEPS):
+        score, information = _sums(design, offset, positive, coefficients)
+        step = np.linalg.lstsq(information.sum(axis=0), score.sum(axis=0))[0]
+        step *= min(1.0, _LONGEST / max(float(np.abs(design @ step).max()), _CONVERGED))
+        reached = _likelihood(design, offset, positive, coefficients + step)
+        while reached < likelihood - _ROUNDING * abs(likelihood) and np.abs(step).max() >= _CONVERGED:
+            step /= 2
+            reached = _likelihood(design, offset, positive, coefficients + step)
+        coefficients, likelihood = coefficients + step, reached
+        if np.abs(step).max() < _CONVERGED:
+            break
+    score, information = _sums(design, offset, positive, coefficients)
+    singular = np.linalg.matrix_rank(information.sum(axis=0), hermitian=True) < len(coefficients)
+    return None if singular or np.abs(score.sum(axis=0)).max() > _BALANCED else coefficients
+
+
+def _likelihood(design: Floats, offset: Floats, positive: Cases, coefficients: Floats) -> float:
+    """Return the logarithm of the likelihood of the outcomes."""
+    logits = design @ coefficients + offset
+    return -float(np.logaddexp(0, np.where(positive, -logits, logits)).sum())
 
 
 def _sums(design: Floats, offset: Floats, positive: Cases, coefficients: Floats) -> tuple[Floats, Floats]:

@@ -12,9 +12,9 @@ from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
 from breastai.domain.faults import UnusableSetting, describe_mismatch
+from breastai.domain.json_depth import MOST_LEVELS, is_too_deep
 from breastai.domain.list_entries import SettingDifference
 from breastai.domain.metric_catalog import MONITORS
-from breastai.domain.nesting import MOST_LEVELS, is_too_deep
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
 from breastai.domain.records import PatientScore
 from breastai.domain.search_space import TuningSettings, faults_of

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import BreastAIError, RequestInvalid, RequestUnknown
 from breastai.domain.events import ENVELOPE, EVENT, Error, Event, TrainingUpdate, UnknownEvent
 from breastai.domain.faults import describe_mismatch
-from breastai.domain.nesting import MOST_LEVELS, is_too_deep
+from breastai.domain.json_depth import MOST_LEVELS, is_too_deep
 from breastai.domain.requests import REQUEST, REQUESTS, Request
 from breastai.domain.text import Text
 from breastai.domain.v3_events import spread_metrics

@@ -160,3 +160,17 @@ def test_an_evaluation_holds_the_core_set_of_its_target(draw_cases: Any) -> None
     assert all(sum(each.counts) == each.n and each.values == sorted(each.values) for each in found.by_outcome.values())
     assert set(found.decision_at) == {"screening", "clinic", "referral_clinic"}
     assert gather_evidence(labels, probabilities, names, repetitions=50).target is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 1e-12, 0.125, 0.5, 1 - 1e-9, 1.0]), st.booleans()), min_size=2, max_size=9)
+)
+def test_probabilities_of_any_kind_have_a_slope_and_an_intercept_or_none(cases: list[tuple[float, bool]]) -> None:
+    probabilities, positive = (np.array(column) for column in zip(*cases, strict=True))
+    slope = calibration_slope(positive, probabilities)
+    intercept = calibration_intercept(positive, probabilities)
+    assert all(value is None or np.isfinite(value) for value in (slope.value, intercept.value))
+    if intercept.value is not None:
+        logits = np.log(np.clip(probabilities, 1e-12, None)) - np.log(np.clip(1 - probabilities, 1e-12, None))
+        assert special.expit(logits + intercept.value).sum() == pytest.approx(positive.sum(), abs=1e-6)
