@@ -180,11 +180,11 @@ def configuration(root: Path) -> Iterator[Finding]:
 
 def image_folders(root: Path) -> Iterator[Finding]:
     from breastai.data.sources.case_source import read_cases
-    from breastai.data.sources.layout import folder_of_split
+    from breastai.data.sources.layout import folder_of_split, resolved_config
     from breastai.domain.data_locations import is_remote
     from breastai.storage.remote_mirror import local_place
 
-    settings = _configured(root).data
+    settings = resolved_config(_configured(root), root).data
     if is_remote(settings.train_dir):
         yield _ok("images", Text("doctor.images.remote", {"address": settings.train_dir}))
         return

@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def deidentify(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="Images, DICOM or others, in any folders.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="Images, DICOM or others, in any folders; or the name of a data set.")
+    ],
     target: Annotated[str, typer.Argument(metavar="OUT", help="An empty or new folder.")],
     classes: Annotated[
         str,
@@ -30,7 +32,8 @@ def deidentify(
     """Copy images without what tells who the patient is. Text in the pixels stays: look at them before sharing."""
     from breastai.data.privacy.deidentification import TABLE
     from breastai.data.privacy.deidentification import deidentify as copies
-    from breastai.data.sources.place_description import images_root
+    from breastai.data.sources.case_source import read_cases
+    from breastai.data.sources.place_description import is_case_list
     from breastai.domain.errors import DataNotFound, FolderNotEmpty
     from breastai.domain.text import Text
     from breastai.storage.remote_mirror import dataset_place
@@ -39,7 +42,9 @@ def deidentify(
 
     place = Workspace.open(workspace)
     described = dataset_place(place.root, folder)
-    source = Path(folder).expanduser().resolve() if described is None else images_root(described)
+    named = Path(folder).expanduser().resolve() if described is None else described
+    cases = read_cases(named, ()) if is_case_list(named) else None
+    source = named if cases is None else cases.root
     out = Path(target).expanduser().resolve()
     if not source.is_dir():
         raise DataNotFound(folder)
@@ -49,7 +54,7 @@ def deidentify(
     salt = project_salt(place)
     with open_output(as_json) as output, naming_full_disk(out):
         given = [_checked(name.strip()) for name in classes.split(",") if name.strip()]
-        done = list(copies(source, out, salt, given))
+        done = list(copies(source, out, salt, given, cases))
         written = [each for each in done if each.written]
         reasons: dict[Text | str, int] = {}
         for each in done:

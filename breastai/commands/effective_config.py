@@ -10,8 +10,8 @@ from breastai.domain.config import Config, assignment, overlay, parse_config, pr
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound
 from breastai.domain.text import Text
-from breastai.domain.v3_settings import data_folders, nest_settings
-from breastai.storage.datasets import dataset_layer, described_layer
+from breastai.domain.v3_settings import data_folders, described_layer, nest_settings
+from breastai.storage.datasets import dataset_layer
 from breastai.storage.remote_mirror import dataset_place
 from breastai.storage.workspace import Workspace
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breastai.data.named_files import file_key
+from breastai.domain.data_locations import SHEET_ENDINGS
 from breastai.domain.faults import describe_fault
 from breastai.domain.text import Text
 from breastai.texts.shown_name import read_cell
 
 MAX_TABLE_BYTES = 2**28
 JSON_LINES = ".jsonl"
-SHEET_ENDINGS = (".xlsx", ".xls", ".ods")
 _SEPARATORS = ",;\t|"
 # By the mark a file begins with.
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

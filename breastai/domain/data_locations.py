@@ -16,6 +16,17 @@ _SECRETS = (
 )
 
 
+# How files end that list cases or hold them: labels tables, descriptions, arrays.
+SHEET_ENDINGS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", *SHEET_ENDINGS)
+CASE_LIST_ENDINGS = (*TABLE_ENDINGS, ".json", ".npz")
+
+
+def names_case_list(place: str) -> bool:
+    """Return whether a place is, by its name, a file that lists cases or holds them rather than a folder."""
+    return not is_remote(place) and place.lower().endswith(CASE_LIST_ENDINGS)
+
+
 def is_remote(place: str) -> bool:
     """Return whether a place is an address of shared storage; else it is a folder."""
     return "://" in place

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from breastai.domain.config import Config, overlay
+from breastai.domain.data_locations import names_case_list
 from breastai.domain.errors import ConfigInvalid
 from breastai.domain.text import Text
 
@@ -71,7 +72,8 @@ FLAT_NAMES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
 def nest_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a partial configuration whose flat names of version 3 are put in their sections.
 
-    Sections pass as they are. `data_path` (the folder that holds train/) becomes the three folders below it. Any
+    Sections pass as they are. `data_path` (the folder that holds train/) becomes the three folders below it, or the
+    table or description that it is. Any
     other key is unknown: ConfigInvalid.
     """
     sections: dict[str, Any] = {key: value for key, value in values.items() if key in Config.model_fields}
@@ -96,6 +98,19 @@ def nest_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def data_folders(root: str) -> dict[str, Any]:
-    """Return the partial configuration for a folder that holds train/ and perhaps val/ and test/."""
+    """Return the partial configuration for a folder that holds train/ and perhaps val/ and test/, or for a list of cases."""
     base = root.replace("\\", "/").rstrip("/") or "."
+    if names_case_list(base):
+        return described_layer(base)
     return {"data": {"train_dir": f"{base}/train", "val_dir": f"{base}/val", "test_dir": f"{base}/test"}}
+
+
+def whole_of(places: tuple[str, str | None, str | None]) -> str | None:
+    """Return the X of X/train, X/val and X/test; None of any other three places."""
+    whole = places[0].removesuffix("/train")
+    return whole if whole and places == tuple(f"{whole}/{part}" for part in ("train", "val", "test")) else None
+
+
+def described_layer(place: str) -> dict[str, Any]:
+    """Return the partial configuration for a place that gives the parts itself: a description, a table, a known layout."""
+    return {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}

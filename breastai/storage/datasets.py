@@ -7,6 +7,7 @@ from typing import Any
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription, load_description
 from breastai.domain.errors import BreastAIError, ConfigNotWritable, DatasetNotFound, NameInvalid
+from breastai.domain.v3_settings import described_layer
 from breastai.storage.remote_mirror import DATASETS, dataset_place, root_place
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
 
@@ -32,11 +33,6 @@ def root_described(place: Path) -> str | None:
 def dataset_layer(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the partial configuration for the data set NAME, whose description gives the parts; None of no such name."""
     return None if dataset_place(workspace.root, name) is None else described_layer(name)
-
-
-def described_layer(place: str) -> dict[str, Any]:
-    """Return the partial configuration for a place whose description gives the parts."""
-    return {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}
 
 
 def dataset_file(workspace: Workspace, name: str) -> Path:

@@ -251,3 +251,26 @@ def test_the_real_files_are_shown_alike_after_stripping(shared_data: Path, tmp_p
     path = shared_data / "dicom/US1_RLE.dcm"
     strip_metadata(pydicom.dcmread(path), "x").save_as(tmp_path / "a.dcm", enforce_file_format=True)
     assert np.array_equal(read_image(tmp_path / "a.dcm"), read_image(path))
+
+
+def test_a_described_set_keeps_its_classes_patients_and_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in/images").mkdir(parents=True)
+    rows = ["image;findings;patient;side;set"]
+    for number in range(8):
+        Image.new("L", (8, 8), 90 + number).save(tmp_path / f"in/images/Anne{number}.png")
+        label, part = ("Carcinoma" if number % 2 else "Bauer"), ("test" if number > 5 else "train")
+        rows.append(f"Anne{number}.png;{label};P{number // 2};L;{part}")
+    (tmp_path / "in/labels.csv").write_text("\n".join(rows))
+    place = ["--workspace", str(tmp_path)]
+    assert run(["data", "add", "mine", str(tmp_path / "in"), "--label", "findings", *place]) == 0
+    capsys.readouterr()
+    assert run(["deidentify", "mine", str(tmp_path / "out"), *place, "--json"]) == 0
+    done = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (done["written"], done["patients"], done["hashed_classes"]) == (8, 4, 4)
+    assert len(list((tmp_path / "out/test/carcinoma").iterdir())) == 1
+    with (tmp_path / "out" / TABLE).open(encoding="utf-8") as file:
+        told = list(csv.DictReader(file))
+    assert {row["laterality"] for row in told} == {"L"}
+    assert not any("Anne" in str(value) or "auer" in str(value) for row in told for value in row.values())

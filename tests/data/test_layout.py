@@ -8,10 +8,11 @@ from breastai.clinical.audit_job import folders_below
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.class_folders import scan
-from breastai.data.sources.layout import folder_of_split
+from breastai.data.sources.layout import folder_of_split, resolved_config
 from breastai.data.sources.part_folders import data_root, split_folders, unused_folders
 from breastai.domain.config import Config
 from breastai.domain.errors import NoClassFolders, PatientsAboveClasses, SplitFoldersAmbiguous
+from tests.data.published_layouts import DRAWINGS
 from tests.data.test_masks import write
 
 CLASSES = ("benign", "malignant")
@@ -96,3 +97,22 @@ def test_an_error_names_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(NoClassFolders, match=r"1 files such as a\.png"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bus_bra", "idc", "breakhis", "hugging_face", "vindr_mammo", "udiat"])
+def test_the_folder_of_a_known_layout_is_meant_whole_by_the_three_folders_below_it(tmp_path: Path, name: str) -> None:
+    DRAWINGS[name].draw(tmp_path / "sets")
+    three = {"train_dir": "sets/train", "val_dir": "sets/val", "test_dir": "sets/test"}
+    config = resolved_config(Config.model_validate({"data": three}), tmp_path)
+    assert config.data.train_dir == "sets"
+    folders = list_folders(Config.model_validate({"data": three}), tmp_path).by_split()
+    assert sum(map(len, folders.values())) == DRAWINGS[name].counts["images"]
+
+
+def test_a_known_layout_that_is_called_like_a_data_set_is_still_the_folder(tmp_path: Path) -> None:
+    DRAWINGS["idc"].draw(tmp_path / "sets")
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/sets.json").write_text("{}")
+    three = {"train_dir": "sets/train", "val_dir": "sets/val", "test_dir": "sets/test"}
+    config = resolved_config(Config.model_validate({"data": three}), tmp_path)
+    assert config.data.train_dir == "./sets"

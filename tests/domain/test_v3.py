@@ -80,3 +80,11 @@ def test_an_unknown_flat_key_is_an_error_like_any_other() -> None:
 )
 def test_the_folder_that_holds_train_gives_the_three_folders(root: str, train: str) -> None:
     assert data_folders(root)["data"]["train_dir"] == train
+
+
+@pytest.mark.parametrize(
+    "name", ["sets/labels.csv", "C:\\sets\\Befunde.XLSX", "mine.json", "breastmnist.npz", "a.jsonl"]
+)
+def test_a_list_of_cases_gives_its_parts_itself(name):
+    place = name.replace("\\", "/")
+    assert nest_settings({"data_path": name}) == {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}

@@ -349,6 +349,8 @@ def test_each_layer_of_the_configuration_wins_over_the_one_before(play, workspac
         ({"speed": 1}, "config.invalid", "speed"),
         ({"data": {"train_dir": "/etc"}}, "data.outside_roots", "/etc"),
         ({"data_path": "../elsewhere"}, "data.outside_roots", "elsewhere"),
+        ({"data_path": "../elsewhere/labels.csv"}, "data.outside_roots", "elsewhere/labels.csv"),
+        ({"data_path": "logs/queue.json"}, "data.outside_roots", "logs/queue.json"),
         ({"model": {"weights_file": "/etc/passwd"}}, "data.outside_roots", "/etc/passwd"),
         ({"evaluation": {"patient_id": {"csv": "/etc/passwd"}}}, "data.outside_roots", "/etc/passwd"),
         ({"server": {"data_roots": ["/etc"]}, "data": {"train_dir": "/etc"}}, "data.outside_roots", "/etc"),

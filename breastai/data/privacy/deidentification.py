@@ -25,6 +25,7 @@ from breastai.data.decoders.dicom_file import read_dataset
 from breastai.data.decoders.file_content import read_content
 from breastai.data.pixels import Pixels
 from breastai.data.privacy.dicom_copy import known_term, says_it_identifies, strip_metadata
+from breastai.data.sources.case_table import Case, CaseTable
 from breastai.data.sources.image_listing import is_system_name, reason_against_file
 from breastai.data.sources.masks import masks_among
 from breastai.domain.class_words import split_of
@@ -67,31 +68,39 @@ class Shared:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a copy goes, without its ending, and what stands for the patient where no header names one."""
+    """Where a copy goes, without its ending; its patient where a table says it, and what stands for one no header names."""
 
     stem: str
     stand_in: str
     hashed_class: bool
+    patient: str | None = None
+    breast: str = ""
 
 
-def deidentify(source: Path, target: Path, salt: bytes, classes: Sequence[str] = ()) -> Iterator[Shared]:
+def deidentify(
+    source: Path, target: Path, salt: bytes, classes: Sequence[str] = (), cases: CaseTable | None = None
+) -> Iterator[Shared]:
     """Write a shareable copy of each image below `source` to `target`; yield what became of each; the table comes last.
 
     `classes`: names of folders to keep beside the words of the field. A copy's name and its patient are hashes with the
     project's salt. Without a patient id in a header the folder below the class stands for the patient, or that above
-    it; where no folder is a known class the first one; else the file alone.
+    it; where no folder is a known class the first one; else the file alone. `cases`: the images, classes and patients of
+    a data set that is described, in place of what lies below `source`.
     """
     done: list[Shared] = []
     given = {_plain(name): name for name in classes}
-    files = _files(source, target)
-    masks = _masks(files, source)
-    for path in files:
-        relative = path.relative_to(source)
+    files = _files(source, target) if cases is None else [cases.path(number) for number in range(len(cases))]
+    masks = _masks(files, source) if cases is None else {}
+    for number, path in enumerate(files):
         if path in masks:
             done.append(Shared(None, "", reason=masks[path]))
             yield done[-1]
             continue
-        place = _placed(relative, salt, given)
+        place = (
+            _placed(path.relative_to(source), salt, given)
+            if cases is None
+            else _placed_case(cases.case(number), salt, given)
+        )
         try:
             if reason_against_file(path) is not None:
                 raise ImageUnreadable("the file", Text("reason.not_image_file"))  # an ending can be part of a name
@@ -139,6 +148,14 @@ def _placed(relative: Path, salt: bytes, given: dict[str, str]) -> _Place:
     return _Place("/".join((*kept, name)), beside[0] if beside else alone, False)
 
 
+def _placed_case(case: Case, salt: bytes, given: dict[str, str]) -> _Place:
+    """Return where the copy of a case goes: below its part and its class."""
+    name = _class_name(case.label, given)
+    folders = [case.part] if case.part else []
+    stem = "/".join((*folders, name or salted_hash(salt, case.label), salted_hash(salt, case.file)))
+    return _Place(stem, case.file, name is None, case.patient, case.breast or "")
+
+
 def _class_name(folder: str, given: dict[str, str]) -> str | None:
     """Return the name a folder keeps: as the user gave it, or as it stands when the field has that word."""
     plain = _plain(folder)
@@ -173,7 +190,8 @@ def _copy(path: Path, target: Path, place: _Place, salt: bytes) -> Shared:
 def _as_dicom(content: bytes, pixels: Pixels, target: Path, place: _Place, salt: bytes) -> Shared:
     """Write a DICOM file anew, with nothing of its header that could name a person."""
     original = read_dataset(content)
-    patient = salted_hash(salt, str(value_of(original, "PatientID") or "").strip() or place.stand_in)
+    named = place.patient or str(value_of(original, "PatientID") or "").strip()
+    patient = salted_hash(salt, named or place.stand_in)
     reason = says_it_identifies(original)
     if reason is not None:
         return Shared(None, patient, reason=reason)
@@ -186,7 +204,7 @@ def _as_dicom(content: bytes, pixels: Pixels, target: Path, place: _Place, salt:
     return Shared(
         written=f"{place.stem}.dcm",
         patient_id=patient,
-        laterality=known_term(original, "ImageLaterality") or known_term(original, "Laterality"),
+        laterality=known_term(original, "ImageLaterality") or known_term(original, "Laterality") or place.breast,
         view=known_term(original, "ViewPosition"),
         burned_in=known_term(original, "BurnedInAnnotation"),
         rows=pixels.shape[0],
@@ -218,7 +236,8 @@ def _as_png(content: bytes, pixels: Pixels, target: Path, place: _Place, salt: b
         Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file)
     return Shared(
         written=f"{place.stem}.png",
-        patient_id=salted_hash(salt, place.stand_in),
+        patient_id=salted_hash(salt, place.patient or place.stand_in),
+        laterality=place.breast,
         rows=pixels.shape[0],
         columns=pixels.shape[1],
         hashed_class=place.hashed_class,

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from breastai.data.decoders.array_images import ARRAYS_ENDING
 from breastai.data.remote.remote_store import RemoteObject, RemoteStore, error_text, md5_of
 from breastai.data.sources.image_listing import is_system_name, reason_against_ending
-from breastai.data.sources.labels_table import TABLE_ENDINGS
+from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.errors import DiskFull, StoreTooLarge, StoreUnreachable
 from breastai.domain.text import Text
 from breastai.storage.private_files import make_private, make_tree_private, open_private, private_folder

@@ -20,10 +20,10 @@ from breastai.data.sources.described_tables import (
 )
 from breastai.data.sources.field_values import Value, value_of, values_of
 from breastai.data.sources.image_listing import FilesSeen, Listing, list_images, sort_key
-from breastai.data.sources.labels_table import TABLE_ENDINGS
 from breastai.domain.case_fields import ColumnRule, FieldRule, FolderRule, HeaderRule, Role, columns_of, in_words_of
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import canonical_class
+from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription, FilePatterns, Subgroup
 from breastai.domain.errors import NOTHING, ClassesDiffer, DataNotFound, NoImages, TooFewClasses
 from breastai.domain.text import Text

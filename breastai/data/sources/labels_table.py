@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from breastai.data.user_tables import SHEET_ENDINGS, TableUnreadable, UserTable, read_table
+from breastai.data.user_tables import TableUnreadable, UserTable, read_table
 from breastai.domain.case_fields import ColumnRule, Role
+from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription, Join, LabelsTable
 from breastai.domain.errors import DataNotFound, LabelsInvalid
 from breastai.domain.text import Text
 
-TABLE_ENDINGS = (".csv", ".tsv", ".txt", *SHEET_ENDINGS)
 # What columns are called, without regard to case, spaces and signs between words.
 COLUMN_NAMES: Mapping[Role, tuple[str, ...]] = {
     "file": (

@@ -9,7 +9,8 @@ from breastai.domain.class_words import split_of
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import DataNotFound, InputError
-from breastai.storage.remote_mirror import as_written
+from breastai.domain.v3_settings import described_layer, whole_of
+from breastai.storage.remote_mirror import as_written, dataset_place
 from breastai.storage.workspace import Workspace
 
 
@@ -41,9 +42,11 @@ def missing_folder(place: Path) -> InputError:
 def resolved_config(config: Config, base: Path) -> Config:
     """Return a configuration with the image folders that are there, where those it names go by another name.
 
-    And with the class in question that the description of its data set names.
+    And with the class in question that the description of its data set names. X/train, X/val and X/test are X itself,
+    where that is of a layout that is known and gives the parts.
     """
     workspace = Workspace(base)
+    config = _whole_place(config, workspace)
     changes: dict[str, str] = {}
     for field in ("train_dir", "val_dir", "test_dir"):
         name = getattr(config.data, field)
@@ -56,6 +59,16 @@ def resolved_config(config: Config, base: Path) -> Config:
     if changes:
         config = config.model_copy(update={"data": config.data.model_copy(update=changes)})
     return _with_target(config, workspace)
+
+
+def _whole_place(config: Config, workspace: Workspace) -> Config:
+    """Return a configuration of X, where it names the three folders below X that a description of X reads otherwise."""
+    data = config.data
+    whole = whole_of((data.train_dir, data.val_dir, data.test_dir))
+    if whole is None or is_remote(whole) or not is_described(workspace.root / Path(whole).expanduser()):
+        return config
+    named = f"./{whole}" if dataset_place(workspace.root, whole) else whole  # no data set that is called so
+    return config.model_copy(update={"data": data.model_copy(update=described_layer(named)["data"])})
 
 
 def _with_target(config: Config, workspace: Workspace) -> Config:

@@ -15,7 +15,7 @@ from breastai.data.cases.run_folders import list_folders
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.data.preprocessing.image_cache import prepare
 from breastai.data.sources.case_source import read_cases
-from breastai.data.sources.layout import folder_of_split
+from breastai.data.sources.layout import folder_of_split, resolved_config
 from breastai.domain.catalog import ARCHITECTURES, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.events import BenchMeasured, Event, ProgressUpdate
@@ -56,6 +56,7 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
 
 def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSet, int, int]:
     """Return images to measure with, and how many train and validate in a run of this configuration."""
+    config = resolved_config(config, workspace.root)
     if folder_of_split(local_place(workspace.root, config.data.train_dir)) is not None:
         folders = list_folders(config, workspace.root)
         train = len(folders.train)

@@ -13,6 +13,7 @@ from breastai.domain.errors import ClusterNotAllowed, DataOutsideRoots, StoreNot
 from breastai.domain.jobs import Job
 from breastai.domain.patient_settings import PatientTable
 from breastai.domain.tracking_settings import is_address
+from breastai.domain.v3_settings import whole_of
 from breastai.storage.checkpoints import Manifest
 from breastai.storage.datasets import root_described
 from breastai.storage.run_config import configs_of, find_job_config
@@ -54,10 +55,9 @@ class DataRoots:
         """
         data = config.data
         own = [place for place in (data.train_dir, data.val_dir, data.test_dir) if place and is_remote(place)]
-        whole = own[0].removesuffix("/train") if own else ""
-        of_whole = [f"{whole}/{part}" for part in ("train", "val", "test")]
+        whole = _whole(config)
         told = tuple(filter(None, (_tracker(config), os.environ.get("MLFLOW_TRACKING_URI"))))
-        wholes = (whole,) if own == of_whole else ()
+        wholes = (whole,) if whole is not None and is_remote(whole) else ()
         return replace(self, stores=(*self.stores, *own), wholes=wholes, trackers=told)
 
     @property
@@ -172,9 +172,17 @@ def _paths(config: Config) -> Iterator[str]:
     table = _patient_table(config)
     weights = config.model.weights_file
     tracked = config.tracking.mlflow if _tracker(config) is None else None
+    whole = _whole(config)
+    if whole is not None and not is_remote(whole):  # a layout that is known is read from the folder above
+        yield whole
     for path in (data.train_dir, data.val_dir, data.test_dir, weights, data.split_file, table, tracked):
         if path is not None:
             yield path
+
+
+def _whole(config: Config) -> str | None:
+    data = config.data
+    return whole_of((data.train_dir, data.val_dir, data.test_dir))
 
 
 def _tracker(config: Config) -> str | None:

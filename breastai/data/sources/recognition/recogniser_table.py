@@ -22,11 +22,11 @@ from breastai.data.sources.recognition.mammography import (
 )
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser, folder_of
 from breastai.data.sources.recognition.survey import Survey, survey
-from breastai.data.sources.recognition.surveyed_table import TABLE_ENDINGS
 from breastai.data.sources.recognition.table_layouts import HUGGING_FACE, LABELS_TABLE, table_reading
 from breastai.data.sources.recognition.ultrasound import BREAST, BUS_BRA, BUS_UCLM, BUSI, UDIAT
 from breastai.data.sources.recognition.unlabelled_layouts import DICOM_EXPORT
 from breastai.domain.case_fields import Role
+from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.text import Text
 

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from breastai.data.decoders.decoder import FileHeader
 from breastai.data.decoders.decoder_table import file_header, is_image_by_content
 from breastai.data.sources.image_listing import is_system_name
-from breastai.data.sources.recognition.surveyed_table import TABLE_ENDINGS, SurveyedTable, plain_name, read_surveyed
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name, read_surveyed
 from breastai.domain.catalog import IMAGE_SUFFIXES
+from breastai.domain.data_locations import TABLE_ENDINGS
 
 # So many folders are looked into; of more beside one another, and of more files in one, an even choice. Once many files
 # are known a few of each further folder do.

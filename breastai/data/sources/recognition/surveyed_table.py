@@ -10,7 +10,6 @@ from pathlib import Path
 
 from breastai.data.user_tables import TableUnreadable, UserTable, read_table
 
-TABLE_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xls", ".xlsm", ".ods", ".jsonl"})
 # Larger tables are not looked into: what says labels of images is smaller.
 _MOST_BYTES = 64 << 20
 
