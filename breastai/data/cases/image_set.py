@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from breastai.data.cases.run_folders import known_folders
+from breastai.data.preprocessing.cache_store import entry_key
 from breastai.data.preprocessing.image_cache import Prepared, Progress, prepare
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.case_source import read_cases
@@ -63,6 +64,17 @@ class ImageSet:
     @property
     def hashes(self) -> list[str]:
         return [self.prepared.hashes[index] for index in self.indices]
+
+    @property
+    def entry_keys(self) -> list[str]:
+        """A hash of each image's content, and of its lesion's box where that decides about its pixels."""
+        prepared = self.prepared
+        return [entry_key(prepared.hashes[index], prepared.boxes[index]) for index in self.indices]
+
+    @property
+    def preprocessing_key(self) -> str:
+        """A name for everything besides the content that decides about the pixels."""
+        return self.prepared.preprocessing_key
 
     def counts(self) -> dict[str, int]:
         """Return the number of images of each class."""

@@ -64,6 +64,11 @@ class Prepared:
         return len(self.hashes)
 
     @property
+    def preprocessing_key(self) -> str:
+        """A name for everything besides a file's content that decides about the pixels."""
+        return self._store.folder.name
+
+    @property
     def table(self) -> CaseTable:
         """The cases, with the hash of each and what its header says."""
         seen = (

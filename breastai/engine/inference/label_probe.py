@@ -23,7 +23,7 @@ from breastai.domain.events import DoubtsFound, Event, ProgressUpdate
 from breastai.domain.jobs import FindDoubts
 from breastai.domain.text import Text
 from breastai.engine.inference.labelled_predictions import labelled_folder
-from breastai.engine.network.evaluation import Predictions, predict_batches
+from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.models import build_model
 from breastai.engine.network.runtime import choose_runtime
 from breastai.storage.workspace import Workspace
@@ -33,7 +33,9 @@ Numbers = npt.NDArray[np.int64]
 
 FOLDS = 5
 _SHOWN, _PICTURE_SIDE = 48, 224
-_PROBE = ModelSettings(architecture="tf_efficientnet_lite0", pretrained="required", use_cbam=False)
+_PROBE = ModelSettings(
+    architecture="tf_efficientnet_lite0", pretrained="required", use_cbam=False, attention_pooling=False
+)
 
 
 def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
@@ -78,16 +80,16 @@ def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
 
 
 def image_features(images: ImageSet, config: Config) -> Generator[Event, None, Floats]:
-    """Return the features (N, D) of images by a pretrained network: the one place that makes them for a probe."""
+    """Return the features (N, D) of images by a pretrained network, those known from before without computing them."""
     runtime = choose_runtime(config.system, use_amp=False)
     built = build_model(_PROBE, len(images.prepared.folder.class_names), config.preprocessing)
-    model = built.model.to(runtime.device)
-    for step in predict_batches(model, images, runtime, built.mean, built.std, config.data.batch_size, 0):
-        if isinstance(step, Predictions):
+    built.model.to(runtime.device).to(memory_format=runtime.memory_format)
+    for step in embed_images(images, built, runtime, config):
+        if isinstance(step, Embeddings):
             return step.features.astype(np.float64)
         text = Text("progress.evaluating", {"done": step, "total": len(images)})
         yield ProgressUpdate(stage="evaluating", text=text, progress=step / len(images))
-    raise AssertionError("predict_batches ends with its predictions")
+    raise AssertionError("embed_images ends with the embeddings")
 
 
 def whole_groups(patients: Sequence[str] | None, twins: Numbers) -> Numbers:

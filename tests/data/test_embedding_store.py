@@ -1,0 +1,127 @@
+"""The store of embeddings: equal rows with and without it, whatever happens to its files."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from breastai.data.preprocessing import embedding_store
+from breastai.data.preprocessing.embedding_store import EmbeddingStore, drop_oldest, open_store
+
+WIDTH = 7
+
+
+def key(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def rows(*numbers: int) -> np.ndarray:
+    return np.array([np.arange(WIDTH) + 100 * number for number in numbers], dtype=np.float32)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> EmbeddingStore:
+    return open_store(tmp_path / "embeddings", "network", WIDTH)
+
+
+def segments(store: EmbeddingStore) -> list[Path]:
+    return sorted(store.folder.glob("*.rows"))
+
+
+def test_rows_come_back_in_the_order_asked_for(store: EmbeddingStore) -> None:
+    assert store.write([key(1), key(2)], rows(1, 2))
+    assert store.write([key(3)], rows(3))
+    found, known = store.read([key(3), key(9), key(1), key(3)])
+    assert known.tolist() == [True, False, True, True]
+    assert np.array_equal(found[[0, 2, 3]], rows(3, 1, 3))
+    assert not found[1].any()
+
+
+def test_a_damaged_row_is_not_known_and_can_be_written_again(store: EmbeddingStore) -> None:
+    store.write([key(1), key(2)], rows(1, 2))
+    path = segments(store)[0]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # of the second row
+    path.write_bytes(content)
+    assert store.read([key(1), key(2)])[1].tolist() == [True, False]
+    store.write([key(2)], rows(2))
+    found, known = store.read([key(1), key(2)])
+    assert known.all() and np.array_equal(found, rows(1, 2))
+
+
+@pytest.mark.parametrize("length", [0, 5, 20, -3])
+def test_a_truncated_segment_counts_for_nothing(store: EmbeddingStore, length: int) -> None:
+    store.write([key(1)], rows(1))
+    path = segments(store)[0]
+    path.write_bytes(path.read_bytes()[:length])
+    assert not store.read([key(1)])[1].any()
+
+
+def test_rows_of_another_width_are_not_taken_for_these(store: EmbeddingStore) -> None:
+    store.write([key(1)], rows(1))
+    assert not EmbeddingStore(store.folder, WIDTH + 1).read([key(1)])[1].any()
+
+
+def test_many_small_segments_become_one(store: EmbeddingStore) -> None:
+    for number in range(20):
+        store.write([key(number)], rows(number))
+    assert len(segments(store)) < 16
+    found, known = store.read([key(number) for number in range(20)])
+    assert known.all() and np.array_equal(found, rows(*range(20)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+def test_nobody_else_may_read_it(store: EmbeddingStore) -> None:
+    store.write([key(1)], rows(1))
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (store.folder, segments(store)[0])}
+    assert list(modes.values()) == [0o700, 0o600]
+
+
+def test_what_was_unused_the_longest_goes_first_and_what_is_in_use_stays(tmp_path: Path) -> None:
+    root = tmp_path / "embeddings"
+    old, used, kept = (open_store(root, name, WIDTH) for name in ("old", "used", "kept"))
+    for age, each in enumerate((kept, old, used)):
+        each.write([key(1)], rows(1))
+        past = time.time() - 1000 + age
+        os.utime(segments(each)[0], (past, past))
+    assert used.read([key(1)])[1].all()  # which marks it as used
+    size = segments(old)[0].stat().st_size
+    drop_oldest(root, kept.folder, 2 * size)
+    assert [bool(segments(each)) for each in (old, used, kept)] == [False, True, True]
+    drop_oldest(root, kept.folder, 0)
+    assert [bool(segments(each)) for each in (old, used, kept)] == [False, False, True]
+
+
+def test_a_writer_killed_at_any_moment_leaves_whole_segments_alone(store: EmbeddingStore) -> None:
+    script = (
+        "import numpy as np, hashlib\n"
+        "from pathlib import Path\n"
+        "from breastai.data.preprocessing.embedding_store import open_store\n"
+        f"store = open_store(Path({str(store.folder.parent)!r}), 'network', {WIDTH})\n"
+        "for number in range(10**6):\n"
+        "    key = hashlib.sha256(str(number).encode()).hexdigest()\n"
+        f"    store.write([key], (np.arange({WIDTH}) + 100.0 * number).astype(np.float32)[None])\n"
+        "    print(number, flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for line in writer.stdout:
+            if int(line) == 25:
+                writer.kill()
+                break
+    found, known = store.read([key(number) for number in range(26)])
+    assert known.all() and np.array_equal(found, rows(*range(26)))
+
+
+def test_a_disk_that_refuses_is_no_error(store: EmbeddingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(embedding_store, "private_folder", refuse)
+    assert not store.write([key(1)], rows(1))
