@@ -107,7 +107,6 @@ def evaluation_event(
 ) -> Evaluation:
     """Return the event that tells of an evaluation; `data` as the user knows it."""
     found: Evidence = record.evidence
-    point = found.operating_point
     return Evaluation(
         checkpoint=record.checkpoint,
         data=data or record.data,
@@ -129,11 +128,10 @@ def evaluation_event(
         predictive_values=found.predictive_values,
         roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},
         precision_recall={name: thin_curve(curves.precision_recall) for name, curves in found.curves.items()},
-        decision={}
-        if point is None or point.class_name not in found.curves
-        else found.curves[point.class_name].decision,
+        decision={} if found.decision_curve is None else found.decision_curve[1],
         calibration=found.calibration,
         referral=found.referral,
+        subgroups=found.subgroups,
         fingerprint=record.fingerprint,
         opened=record.opened,
         record=path,

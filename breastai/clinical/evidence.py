@@ -23,6 +23,7 @@ from breastai.clinical.metrics.epoch_metrics import finite
 from breastai.clinical.metrics.weighted_cases import WeightedCases
 from breastai.clinical.metrics.weighted_counts import WeightedCounts
 from breastai.clinical.operating_point import PREVALENCES, decision_curve, metrics_at_threshold, predictive_values
+from breastai.clinical.subgroup_evidence import gather_subgroups
 from breastai.clinical.target_evidence import gather_target
 from breastai.domain.decision_rule import DecisionRule, OperatingPoint
 from breastai.domain.metric_catalog import METRICS, ORDERED_METRICS
@@ -117,7 +118,10 @@ def gather_evidence(
         seed=seed,
         on_part=on_part,
     )
-    curves = {name: _curves(truth == number, scores[:, number]) for number, name in enumerate(class_names)}
+    curves = {
+        name: _curves(truth == number, scores[:, number], decided=target is not None)
+        for number, name in enumerate(class_names)
+    }
     on_part()
     return Evidence(
         class_names=list(class_names),
@@ -160,6 +164,15 @@ def gather_evidence(
         referral=_referral(rule, truth, scores, class_names, numbers, strange),
         curves=curves,
         coverage_error=coverage_error_curve(truth, scores, strange),
+        subgroups=gather_subgroups(
+            truth,
+            scores,
+            class_names,
+            subgroups or {},
+            numbers,
+            target=target,
+            threshold=point.threshold if point else None,
+        ),
     )
 
 
@@ -309,8 +322,11 @@ def _referral(
     )
 
 
-def _curves(positive: npt.NDArray[np.bool_], scores: Floats) -> ClassCurves:
-    decision: Curve = {name: list(values) for name, values in decision_curve(positive, scores).items()}
+def _curves(positive: npt.NDArray[np.bool_], scores: Floats, *, decided: bool) -> ClassCurves:
+    """Return the curves of a class; `decided`: the class in question has a decision curve with a band elsewhere."""
+    decision: Curve = {}
+    if not decided:
+        decision = {name: list(values) for name, values in decision_curve(positive, scores).items()}
     return ClassCurves(
         roc=roc_curve(positive, scores), precision_recall=precision_recall_curve(positive, scores), decision=decision
     )

@@ -42,6 +42,7 @@ from breastai.domain.records import (
     PairedFigure,
     Referral,
     ReferralTradeOff,
+    SubgroupEvidence,
     TargetEvidence,
     TwinGroup,
     UsedFor,
@@ -413,6 +414,9 @@ class Evaluation(Event, ends_job=True):
     )
     calibration: CalibrationEvidence | None = None
     referral: Referral | None = Field(None, description="Which share is left to a human, and what that is worth.")
+    subgroups: list[SubgroupEvidence] = Field(
+        [], description="The model in each subgroup, and how that differs from the rest."
+    )
     fingerprint: str | None = Field(None, description="Which images: the same for the same contents.")
     opened: int | None = Field(None, description="How often these images have been judged in this workspace.")
     record: str | None = Field(None, description="The file with all the evidence.")

@@ -165,11 +165,11 @@ class ReferralTradeOff(Stored):
 
 
 class ClassCurves(Stored):
-    """The curves of one class against the rest."""
+    """The curves of one class against the rest. `decision` is empty where a class is in question: `target` has its own."""
 
     roc: Curve
     precision_recall: Curve
-    decision: Curve
+    decision: Curve = {}
 
 
 class TargetCalibration(Stored):
@@ -210,6 +210,26 @@ class TargetEvidence(Stored):
     decision_at: dict[str, Curve] = {}
 
 
+class SubgroupDifference(Stored):
+    """A figure of a subgroup less that of the other images of its column."""
+
+    difference: Figure
+    p_value: Number = Field(None, description="Two-sided, from the interval; null where there is none.")
+    adjusted_p: Number = Field(None, description="By Holm's method over all subgroups and figures.")
+
+
+class SubgroupEvidence(Stored):
+    """The images with one value in a column of subgroups, and how the model does on them."""
+
+    column: str
+    value: str
+    n: int = Field(description="Images.")
+    patients: int | None = None
+    positives: int | None = Field(None, description="Images of the class in question.")
+    figures: dict[str, Figure]
+    differences: dict[str, SubgroupDifference] = Field({}, description="Of the figures, by the same names.")
+
+
 class Evidence(Stored):
     """All that a set of judged cases shows. `confusion_matrix`: rows true, columns predicted."""
 
@@ -228,6 +248,17 @@ class Evidence(Stored):
     referral: Referral | None = None
     curves: dict[str, ClassCurves] = {}
     coverage_error: Curve = {}
+    subgroups: list[SubgroupEvidence] = []
+
+    @property
+    def decision_curve(self) -> tuple[str, Curve] | None:
+        """The class in question and its net benefit; of records without `target`, that of the operating point's class."""
+        if self.target is not None:
+            return self.target.class_name, self.target.decision
+        point = self.operating_point
+        if point is None or point.class_name not in self.curves:
+            return None
+        return point.class_name, self.curves[point.class_name].decision
 
 
 class JudgedCase(Stored):

@@ -234,6 +234,9 @@ def main_charts(document: ReportDocument, texts: Texts) -> Charts:
     found = [Chart(roc(evidence.curves, texts, point), texts["chart.roc"])]
     if evidence.target is not None:
         found = target_charts(evidence.target, evidence.prevalences, texts, point) + found
+    elif evidence.decision_curve is not None:
+        name, curve = evidence.decision_curve
+        found.append(Chart(decision(curve, texts), texts["chart.decision_alone"].format(name=name)))
     return Charts(tuple(found))
 
 

@@ -50,26 +50,32 @@
   }
 
   /** What calling by the model is worth beside calling all or none, as far as it is worth looking at.
-   * @param {Wire.TargetEvidence} target @param {Wire.Curve} curve @param {string} name @param {string} title @param {number} most @returns {TargetChart} */
-  function decisionChart(target, curve, name, title, most) {
+   * @param {Wire.Curve} curve @param {string} name @param {string} title @param {number} most @returns {TargetChart} */
+  function decisionChart(curve, name, title, most) {
     const lines = [...banded(curve, "threshold", "model", t("evaluation.by_model")), ...["all", "none"].map((column) => ({ label: t(`evaluation.call_${column}`), points: pointsOf(curve, "threshold", column) }))];
     const highest = Math.max(...lines.flatMap(({ points }) => points.map(({ y }) => y ?? 0)), 0);
     const seen = lines.map((line) => ({ ...line, points: line.points.filter(({ x, y }) => y !== null && x <= most && y >= LEAST_NET_BENEFIT * highest) }));
     return { name, title, x: t("evaluation.threshold"), y: t("evaluation.net_benefit"), lines: seen, unit: false };
   }
 
+  /** The decision curve of records that hold nothing else of the class in question. @param {Wire.Evaluation} found @returns {TargetChart[]} */
+  function chartsWithoutTarget({ decision, operating_point: point }) {
+    if (point === null || !decision.threshold?.length) return [];
+    return [decisionChart(decision, "decision", t("target.decision", { name: point.class_name }), 1)];
+  }
+
   /** @param {Wire.Evaluation} found @returns {TargetChart[]} */
   function chartsOf(found) {
     const target = found.target ?? null;
-    if (target === null) return [];
+    if (target === null) return chartsWithoutTarget(found);
     const drawn = [calibrationChart(found, target), outcomesChart(found, target)].filter(({ lines }) => lines[0]?.points.length);
-    if (target.decision.threshold?.length) drawn.push(decisionChart(target, target.decision, "decision", t("target.decision", { name: target.class_name }), 1));
+    if (target.decision.threshold?.length) drawn.push(decisionChart(target.decision, "decision", t("target.decision", { name: target.class_name }), 1));
     for (const [place, curve] of Object.entries(target.decision_at)) {
       const prevalence = found.prevalences[place];
       if (prevalence === undefined || !curve.threshold?.length) continue;
       const where = BreastAI.i18n.has(`prevalence.${place}`) ? t(`prevalence.${place}`) : place;
       const title = t("target.decision_at", { name: target.class_name, place: where, prevalence: format.percent(prevalence, 1) });
-      drawn.push(decisionChart(target, curve, `decision_${place}`, title, Math.min(1, MOST_THRESHOLD * prevalence)));
+      drawn.push(decisionChart(curve, `decision_${place}`, title, Math.min(1, MOST_THRESHOLD * prevalence)));
     }
     return drawn;
   }
