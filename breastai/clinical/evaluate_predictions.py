@@ -10,7 +10,7 @@ from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, m
 from breastai.clinical.operating_point import PREVALENCES
 from breastai.data.background import run_with_progress
 from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
-from breastai.data.patients.subgroups import band_values
+from breastai.data.patients.subgroups import Parted, part_cases
 from breastai.domain.class_words import class_in_question
 from breastai.domain.errors import PartInvalid, TargetClassNeeded, TargetClassUnknown
 from breastai.domain.events import Event, ProgressUpdate
@@ -38,7 +38,8 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
         target_sensitivity=job.target_sensitivity,
         choose_on=job.choose_on,
     )
-    subgroups = _subgroups(table, job)
+    parted = _subgroups(table, job)
+    subgroups = parted.columns
     found = yield from run_with_progress(
         lambda progress: gather_evidence(
             table.labels,
@@ -62,6 +63,7 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
         notes.append(Text("note.threshold_given"))
     if table.patients is None:
         notes.append(PATIENTS_UNKNOWN)
+    notes += parted.notes
     cases = make_cases(
         table.files or [f"row {number}" for number in range(2, len(table) + 2)],
         table.labels,
@@ -75,7 +77,7 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
     yield evaluation_event(record, workspace.relative(path))
 
 
-def _subgroups(table: Predictions, job: EvaluatePredictions) -> dict[str, list[str]]:
+def _subgroups(table: Predictions, job: EvaluatePredictions) -> Parted:
     """Return the subgroups of the cases to judge, numbers in bands; raise PartInvalid for a band of no column.
 
     The column of the part that chose the threshold parts nothing any more.
@@ -86,11 +88,10 @@ def _subgroups(table: Predictions, job: EvaluatePredictions) -> dict[str, list[s
             raise PartInvalid(column, table.name, Text("reason.part_columns", {"columns": list(table.subgroups)}))
     limits = {column.lower(): edges for column, edges in job.bands.items()}
     parting = (job.choose_on or "").partition("=")[0].strip().lower()
-    return {
-        name: band_values(name, values, limits.get(name.lower()))
-        for name, values in table.subgroups.items()
-        if name.lower() != parting or len(set(values)) > 1
+    columns = {
+        name: values for name, values in table.subgroups.items() if name.lower() != parting or len(set(values)) > 1
     }
+    return part_cases(columns, limits)
 
 
 def _reading(done: int, total: int) -> Event:

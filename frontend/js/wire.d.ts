@@ -220,6 +220,7 @@ declare namespace Wire {
     decision: Record<string, (number | null)[]>;
     calibration: CalibrationEvidence | null;
     referral: Referral | null;
+    subgroups: SubgroupEvidence[];
     fingerprint: string | null;
     opened: number | null;
     record: string | null;
@@ -1746,6 +1747,24 @@ declare namespace Wire {
     role: "label" | "file" | "patient" | "breast" | "view" | "exam" | "split" | "fold" | "site" | "device" | "age" | "density" | "birads" | "box" | "mask" | null;
     rule: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | null;
     bands: number[];
+  }
+
+  /** A figure of a subgroup less that of the other images of its column. */
+  interface SubgroupDifference {
+    difference: Figure;
+    p_value: number | null;
+    adjusted_p: number | null;
+  }
+
+  /** The images with one value in a column of subgroups, and how the model does on them. */
+  interface SubgroupEvidence {
+    column: string;
+    value: string;
+    n: number;
+    patients: number | null;
+    positives: number | null;
+    figures: Record<string, Figure>;
+    differences: Record<string, SubgroupDifference>;
   }
 
   /** How far the probability of the class in question can be taken at its word. `smoothed`: columns probability, observed, low and high (a band of each point by itself). */

@@ -1,7 +1,9 @@
 """Subgroups: what a CSV says of each image besides its class (device, density, age), to judge a model on each part."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,13 +18,33 @@ from breastai.domain.text import Text
 _MOST_NUMBERS = 6
 _AGE_BANDS = (40, 50, 60, 70)
 _NOT_SUBGROUPS = frozenset({"file", "label", "patient_id"})
+# Names of columns that say who or which, and part nothing: PatientID, case_id, accession number.
+_ID_NAME = re.compile(
+    r"(?i:(?:^|[\W_])(?:id|uid|uuid|identifier|mrn|accession(?:[\W_]*(?:no|nr|number))?)$)|[a-z]U?ID$"
+)
+# A value of fewer images than this on average, among many values, names images one by one.
+_FEWEST_IMAGES = 3
+# From so many cases on, whole numbers that never occur twice are ids; fewer may be chance.
+_MANY_CASES = 20
 
 
-def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
+class Parted(NamedTuple):
+    """Columns that part cases into subgroups, and how many values those have that are ids and part nothing."""
+
+    columns: dict[str, list[str]]
+    ids: dict[str, int]
+
+    @property
+    def notes(self) -> list[Text]:
+        """What a reader must know of the columns left out."""
+        return [Text("note.ids_part_nothing", {"column": name, "count": count}) for name, count in self.ids.items()]
+
+
+def subgroups_of(files: Sequence[str], path: Path) -> Parted:
     """Return, for each column of the CSV at `path`, the value of each of `files`; "" where it has none.
 
     The column file holds paths relative to the image folder, or file names that occur once. Raises SubgroupsInvalid
-    when the table can't be used, or names none of the files.
+    when the table can't be used, names none of the files, or holds ids alone.
     """
     columns, rows = _read(path)
     wholes = [file_of(file) for file in files]
@@ -31,7 +53,37 @@ def subgroups_of(files: Sequence[str], path: Path) -> dict[str, list[str]]:
     if not any(found):
         example = files[0] if files else "none"
         raise SubgroupsInvalid(path.name, Text("reason.expected_images_judged_column", {"example": example}))
-    return {column: band_values(column, [row.get(column, "") for row in found]) for column in columns}
+    parted = part_cases({column: [row.get(column, "") for row in found] for column in columns})
+    if not parted.columns:
+        raise SubgroupsInvalid(path.name, Text("reason.columns_are_ids", {"columns": list(parted.ids)}))
+    return parted
+
+
+def part_cases(columns: Mapping[str, Sequence[str]], limits: Mapping[str, Sequence[float]] | None = None) -> Parted:
+    """Return `columns` of N values, numbers in bands (by the `limits` of a column's name in lower case), ids apart."""
+    edges = limits or {}
+    ids = {
+        name: len(set(values) - {""})
+        for name, values in columns.items()
+        if name.lower() not in edges and _is_id(name, values)
+    }
+    parting = {name: values for name, values in columns.items() if name not in ids}
+    return Parted({name: band_values(name, values, edges.get(name.lower())) for name, values in parting.items()}, ids)
+
+
+def _is_id(name: str, values: Sequence[str]) -> bool:
+    """Say whether a column names cases or patients one by one: subgroups of it would be single patients."""
+    known = [value for value in values if value]
+    distinct = len(set(known))
+    if distinct <= _MOST_NUMBERS:
+        return False
+    if _ID_NAME.search(name):
+        return True
+    try:
+        numbers = [float(value.replace(",", ".")) for value in known]
+    except ValueError:
+        return len(known) < _FEWEST_IMAGES * distinct
+    return len(known) >= _MANY_CASES and distinct == len(known) and all(number.is_integer() for number in numbers)
 
 
 def subgroups_in(paths: Sequence[Path]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, m
 from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
-from breastai.data.patients.subgroups import subgroups_in, subgroups_of
+from breastai.data.patients.subgroups import Parted, subgroups_in, subgroups_of
 from breastai.data.sources.frames import files_of
 from breastai.data.sources.image_listing import Listed
 from breastai.domain.catalog import ARCHITECTURES
@@ -74,8 +74,8 @@ def judge(
     shown = images.prepared.folder.subset(images.indices)
     subgroups = {name: list(values) for name, values in shown.subgroups.items()}
     subgroups |= subgroups_in([shown.path(number) for number in range(len(shown))])
-    if subgroups_table is not None:
-        subgroups |= subgroups_of(images.files, subgroups_table)
+    parted = Parted({}, {}) if subgroups_table is None else subgroups_of(images.files, subgroups_table)
+    subgroups |= parted.columns
     raw, rule = asked.raw_and_rule
     target = manifest.config.evaluation.target_class
     found = gather_evidence(
@@ -108,7 +108,7 @@ def judge(
         skipped=len(asked.skipped),
         uses=image_use(manifest, images.hashes),
         rests_on=used_for(manifest.decision, split),
-        notes=_notes(asked, opened),
+        notes=[*_notes(asked, opened), *parted.notes],
         overlap=asked.overlap,
         class_match=match,
     )
