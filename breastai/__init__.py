@@ -9,8 +9,14 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "4.0.0"
 
-# Version 3's names for scripts, and the clients; imported when first used, so that `import breastai` stays light.
+# What scripts and notebooks use: the steps of a study, the clients, version 3's names. Imported when first used, so that
+# `import breastai` stays light.
 _LAZY = {
+    **dict.fromkeys(
+        ("audit", "crossval", "evaluate", "export", "report", "resume", "train"), "breastai.notebook.study_calls"
+    ),
+    "load": "breastai.notebook.loaded_model",
+    "set_language": "breastai.commands.language",
     "MedicalProductionConfig": "breastai.v3_api",
     "BreastAITrainingSystem": "breastai.v3_api",
     "TrainingBroadcaster": "breastai.v3_api",

@@ -23,9 +23,11 @@ def training_config(
     data: str | None = None,
     preset_name: str | None = None,
     assignments: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
     epochs: int | None = None,
 ) -> Config:
-    """Return the configuration; weakest first: defaults, `file` or config.json, preset, `data`, assignments, epochs.
+    """Return the configuration; weakest first: defaults, `file` or config.json, preset, `data`, assignments, `settings`,
+    epochs.
 
     `data` is the name of a data set of the workspace; or the folder that holds train/, one of a layout that is known, or a
     list of cases, relative to the current folder; or an address. Raises ConfigInvalid and ConfigUnreadable.
@@ -36,9 +38,18 @@ def training_config(
     if data is not None:
         layers.append(_data_layer(workspace, data))
     layers += [nest_settings(assignment(text)) for text in assignments]
+    layers += [nest_settings(overlay({}, *map(_nested, (settings or {}).items())))]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     return parse_config(overlay(file_values(workspace, file), *layers))
+
+
+def _nested(setting: tuple[str, Any]) -> dict[str, Any]:
+    """Return training.epochs=3 and the like as sections."""
+    name, value = setting
+    for part in reversed(name.split(".")):
+        value = {part: value}
+    return {**value}
 
 
 def _data_layer(workspace: Workspace, data: str) -> Mapping[str, Any]:

@@ -1,25 +1,32 @@
 """The language of the command line: as `--lang` or the environment says, and its texts by their keys."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from breastai.domain.errors import BreastAIError, all_errors
 from breastai.domain.events import Error, Log
 from breastai.domain.text import Text, read_param
-from breastai.texts.catalogue import ENGLISH, find_template
+from breastai.texts.catalogue import ENGLISH, find_template, system_language
 from breastai.texts.renderer import fill_template, render
 
-_chosen = [ENGLISH]
+_chosen: list[str] = []
 
 
 def set_language(language: str) -> None:
     """Speak this language from now on."""
-    _chosen[0] = language
+    _chosen[:] = [language]
+
+
+def follow_system_language() -> None:
+    """Speak the system's language from now on, unless one was chosen."""
+    if not _chosen:
+        set_language(system_language(os.environ))
 
 
 def current_language() -> str:
     """Return the language that commands speak."""
-    return _chosen[0]
+    return _chosen[0] if _chosen else ENGLISH
 
 
 def say(key: str, **values: Any) -> str:

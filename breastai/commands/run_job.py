@@ -34,8 +34,7 @@ def run_job(job: AnyJob, output: Output) -> int:
 
     A run that fails says why and then that it stopped; here the reason comes last, as for every other command.
     """
-    check_records(job)
-    require_packages(_needed(job))
+    check_job(job)
     from breastai.commands.data_note import read_as
     from breastai.worker import perform
 
@@ -58,6 +57,12 @@ def run_job(job: AnyJob, output: Output) -> int:
         isinstance(last, TrainingStopped) and last.reason != "error"
     )
     return STOPPED if stopped else int(isinstance(last, TrainingStopped))
+
+
+def check_job(job: AnyJob) -> None:
+    """Raise where a job can't be begun here: for a record that reaches too far, or a package that is not there."""
+    check_records(job)
+    require_packages(_needed(job))
 
 
 def check_records(job: AnyJob) -> None:

@@ -1,4 +1,4 @@
-"""The charts of a report as PNG, drawn from the numbers of its document alone."""
+"""The charts of a report and of a notebook, drawn from the numbers of a record alone."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _MOST_THRESHOLD = 6
 Texts = Mapping[str, str]
 
 
-def roc(curves: Mapping[str, ClassCurves], texts: Texts, point: JudgedPoint | None = None) -> bytes:
+def roc(curves: Mapping[str, ClassCurves], texts: Texts, point: JudgedPoint | None = None) -> Figure:
     """Draw each class against the rest, and where the operating point lies."""
     figure, axes = _axes(texts["chart.false_positive_rate"], texts["chart.sensitivity"])
     axes.plot([0, 1], [0, 1], color="#b8c4ca", linewidth=1)
@@ -33,28 +33,28 @@ def roc(curves: Mapping[str, ClassCurves], texts: Texts, point: JudgedPoint | No
         sensitivity, specificity = (point.figures[name].value for name in ("sensitivity", "specificity"))
         if sensitivity is not None and specificity is not None:
             axes.plot([1 - specificity], [sensitivity], "o", color="#17252c", label=texts["chart.operating_point"])
-    return _png(figure, axes, texts)
+    return _finish(figure, axes, texts)
 
 
-def precision_recall(curves: Mapping[str, ClassCurves], texts: Texts) -> bytes:
+def precision_recall(curves: Mapping[str, ClassCurves], texts: Texts) -> Figure:
     """Draw precision against recall for each class."""
     figure, axes = _axes(texts["chart.recall"], texts["chart.precision"])
     for number, (name, each) in enumerate(curves.items()):
         axes.plot(*_columns(each.precision_recall, "recall", "precision"), label=name, **_style(number))
-    return _png(figure, axes, texts)
+    return _finish(figure, axes, texts)
 
 
-def reliability(calibration: CalibrationEvidence, texts: Texts) -> bytes:
+def reliability(calibration: CalibrationEvidence, texts: Texts) -> Figure:
     """Draw accuracy against confidence, before and after calibration."""
     figure, axes = _axes(texts["chart.confidence"], texts["chart.accuracy"])
     axes.plot([0, 1], [0, 1], color="#b8c4ca", linewidth=1)
     parts = (("chart.before", calibration.before.curve), ("chart.after", calibration.after.curve))
     for number, (name, curve) in enumerate(parts):
         axes.plot(*_columns(curve, "confidence", "accuracy"), label=texts[name], marker="o", **_style(number))
-    return _png(figure, axes, texts)
+    return _finish(figure, axes, texts)
 
 
-def calibration(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> bytes:
+def calibration(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> Figure:
     """Draw the share observed against the probability, with its band; below it how many images have which probability."""
     figure = Figure(figsize=_SIZE_INCHES, dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
@@ -78,10 +78,10 @@ def calibration(target: TargetEvidence, texts: Texts, point: JudgedPoint | None 
     _mark(axes, point, texts)
     _mark(below, point, texts)
     _numbered(below, texts)
-    return _png(figure, axes, texts)
+    return _finish(figure, axes, texts)
 
 
-def outcomes(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> bytes:
+def outcomes(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> Figure:
     """Draw, for each true class, how the probability of the class in question is distributed: a violin over a strip."""
     figure, axes = _axes("", texts["chart.probability"].format(name=target.class_name))
     present = {name: each for name, each in target.by_outcome.items() if each.n}
@@ -99,10 +99,10 @@ def outcomes(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = N
     axes.set_ylim(-0.02, 1.02)
     if point is not None:
         axes.axhline(point.threshold, color="#17252c", linewidth=1, linestyle=":", label=texts["chart.operating_point"])
-    return _png(figure, axes, texts, ticks=[f"{name} ({each.n})" for name, each in present.items()])
+    return _finish(figure, axes, texts, ticks=[f"{name} ({each.n})" for name, each in present.items()])
 
 
-def decision(curve: Curve, texts: Texts, most: float = 1.0) -> bytes:
+def decision(curve: Curve, texts: Texts, most: float = 1.0) -> Figure:
     """Draw the net benefit of the model with its band, of calling all and of calling none, up to a threshold."""
     figure, axes = _axes(texts["chart.threshold"], texts["chart.net_benefit"], square=False)
     _band(axes, curve, "threshold", 0)
@@ -112,19 +112,19 @@ def decision(curve: Curve, texts: Texts, most: float = 1.0) -> bytes:
     highest = max([*columns, 1e-6])
     axes.set_ylim(-0.15 * highest, 1.1 * highest)
     axes.set_xlim(0, most)
-    return _png(figure, axes, texts)
+    return _finish(figure, axes, texts)
 
 
-def coverage_error(curve: Curve, texts: Texts) -> bytes:
+def coverage_error(curve: Curve, texts: Texts) -> Figure:
     """Draw the error among the cases kept as the least certain ones go to a human."""
     figure, axes = _axes(texts["chart.coverage"], texts["chart.error"], square=False)
     axes.plot(*_columns(curve, "coverage", "error"), **_style(0))
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
-    return _png(figure, axes, texts, legend=False)
+    return _finish(figure, axes, texts, legend=False)
 
 
-def losses(training: Mapping[str, Any], texts: Texts) -> bytes:
+def losses(training: Mapping[str, Any], texts: Texts) -> Figure:
     """Draw the loss of training and validation over the epochs."""
     figure, axes = _axes(texts["chart.epoch"], texts["chart.loss"], square=False)
     for number, key in enumerate(("train_loss", "val_loss")):
@@ -133,7 +133,7 @@ def losses(training: Mapping[str, Any], texts: Texts) -> bytes:
             *zip(*pairs, strict=True), label=texts[f"chart.{key}"], marker=".", **_style(number)
         ) if pairs else None
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return _png(figure, axes, texts)
+    return _finish(figure, axes, texts)
 
 
 class _Numbers(ScalarFormatter):
@@ -190,16 +190,20 @@ def _style(number: int) -> dict[str, Any]:
     return {"color": _COLOURS[number % len(_COLOURS)], "linestyle": _DASHES[number % len(_DASHES)], "linewidth": 1.6}
 
 
-def _png(figure: Figure, axes: Any, texts: Texts, legend: bool = True, ticks: Sequence[str] = ()) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a chart as a PNG. Without a date or a version, the same numbers give the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _finish(figure: Figure, axes: Any, texts: Texts, legend: bool = True, ticks: Sequence[str] = ()) -> Figure:
     _numbered(axes, texts)
     if ticks:
         axes.set_xticks(range(len(ticks)), ticks)
     if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8, frameon=False)
-    buffer = io.BytesIO()
-    # Without a date or a version, the same numbers give the same bytes.
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    return figure
 
 
 def _numbered(axes: Any, texts: Texts) -> None:
@@ -213,15 +217,15 @@ def target_charts(
     """Return the charts of the class in question: calibration, probabilities by outcome, net benefit."""
     name = target.class_name
     found = [
-        Chart(calibration(target, texts, point), texts["chart.calibration"].format(name=name)),
-        Chart(outcomes(target, texts, point), texts["chart.outcomes"].format(name=name)),
-        Chart(decision(target.decision, texts), texts["chart.decision"].format(name=name)),
+        Chart(png(calibration(target, texts, point)), texts["chart.calibration"].format(name=name)),
+        Chart(png(outcomes(target, texts, point)), texts["chart.outcomes"].format(name=name)),
+        Chart(png(decision(target.decision, texts)), texts["chart.decision"].format(name=name)),
     ]
     for place, curve in target.decision_at.items():
         prevalence = prevalences[place]
         shown = percent_text(prevalence, 1, texts["language"])
         caption = texts["chart.decision_at"].format(name=name, prevalence=shown)
-        found.append(Chart(decision(curve, texts, min(1.0, _MOST_THRESHOLD * prevalence)), caption))
+        found.append(Chart(png(decision(curve, texts, min(1.0, _MOST_THRESHOLD * prevalence))), caption))
     return found
 
 
@@ -231,7 +235,7 @@ def main_charts(document: ReportDocument, texts: Texts) -> Charts:
     if evidence is None:
         return Charts(())
     point = evidence.operating_point
-    found = [Chart(roc(evidence.curves, texts, point), texts["chart.roc"])]
+    found = [Chart(png(roc(evidence.curves, texts, point)), texts["chart.roc"])]
     if evidence.target is not None:
         found = target_charts(evidence.target, evidence.prevalences, texts, point) + found
     elif evidence.decision_curve is not None:
@@ -246,9 +250,9 @@ def other_charts(document: ReportDocument, texts: Texts) -> Charts:
     evidence = document.evidence
     if evidence is not None:
         found += [
-            Chart(precision_recall(evidence.curves, texts), texts["chart.pr"]),
-            Chart(reliability(evidence.calibration, texts), texts["chart.reliability"]),
-            Chart(coverage_error(evidence.coverage_error, texts), texts["chart.coverage_error"]),
+            Chart(png(precision_recall(evidence.curves, texts)), texts["chart.pr"]),
+            Chart(png(reliability(evidence.calibration, texts)), texts["chart.reliability"]),
+            Chart(png(coverage_error(evidence.coverage_error, texts)), texts["chart.coverage_error"]),
         ]
-    found.append(Chart(losses(document.training, texts), texts["chart.losses"]))
+    found.append(Chart(png(losses(document.training, texts)), texts["chart.losses"]))
     return Charts(tuple(found))
