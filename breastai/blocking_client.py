@@ -7,11 +7,12 @@ with BlockingClient() as client:
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from breastai.client import DEFAULT_URL, Client
+from breastai.client import DEFAULT_URL, Box, Client
+from breastai.client_messages import Answers, describe_method, methods
 from breastai.domain import events, requests
 from breastai.domain.events import Event
 
@@ -58,6 +59,14 @@ class BlockingClient:
     def resume(self, checkpoint: str, *, epochs: int | None = None) -> Iterator[Event]:
         return self._iterate(lambda: self._client.resume(checkpoint, epochs=epochs))
 
+    def crossval(
+        self, config: Mapping[str, Any] | None = None, *, preset: str | None = None, epochs: int | None = None
+    ) -> Iterator[Event]:
+        return self._iterate(lambda: self._client.crossval(config, preset=preset, epochs=epochs))
+
+    def tune(self, config: Mapping[str, Any] | None = None, *, preset: str | None = None) -> Iterator[Event]:
+        return self._iterate(lambda: self._client.tune(config, preset=preset))
+
     def stop(self) -> Event:
         return self._wait(self._client.stop())
 
@@ -66,6 +75,16 @@ class BlockingClient:
 
     def evaluate(self, data: str, *, checkpoint: str | None = None, split: str | None = None) -> events.Evaluation:
         return self._wait(self._client.evaluate(data, checkpoint=checkpoint, split=split))
+
+    def predict(
+        self, images: Sequence[str], *, checkpoint: str | None = None, boxes: Sequence[Box | None] = ()
+    ) -> Answers[events.Prediction]:
+        return self._wait(self._client.predict(images, checkpoint=checkpoint, boxes=boxes))
+
+    def explain(
+        self, images: Sequence[str], *, checkpoint: str | None = None, target_class: str | None = None
+    ) -> Answers[events.HeatMap]:
+        return self._wait(self._client.explain(images, checkpoint=checkpoint, target_class=target_class))
 
     def compare(
         self, first: str, second: str, *, data: str | None = None, split: str | None = None
@@ -112,7 +131,10 @@ class BlockingClient:
         """Return any request as a method by its type, as of Client."""
         if name not in requests.REQUESTS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return lambda **fields: self._wait(getattr(self._client, name)(**fields))
+        return describe_method(name, lambda kind, **fields: self._wait(getattr(self._client, kind)(**fields)))
+
+    def __dir__(self) -> list[str]:
+        return methods([*super().__dir__()])
 
     def _wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)

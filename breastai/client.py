@@ -11,34 +11,31 @@ import asyncio
 import itertools
 import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from typing import Any, Self, TypeVar, cast
 
 from pydantic import ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 import breastai
+from breastai.client_messages import Answers, describe_method, ends_study, methods, with_parts
+from breastai.client_messages import build_request as build_request
+from breastai.client_messages import error_from_event as error_from_event
+from breastai.client_messages import with_token as with_token
 from breastai.domain import events, requests
 from breastai.domain.errors import (
     AccessRefused,
     BreastAIError,
     ConnectionLost,
     RefusedByServer,
-    RequestInvalid,
     RequestTimedOut,
-    RequestUnknown,
     ServerUnreachable,
-    all_errors,
 )
 from breastai.domain.events import Event
 from breastai.domain.messages import decode_any_event, decode_event
-from breastai.domain.text import read_param
-from breastai.domain.validation_errors import describe_problems
 
 DEFAULT_URL = "ws://localhost:8765"
 _MOST_MESSAGE_BYTES = 2**24
@@ -47,35 +44,7 @@ _RUN_ENDS = ("training_complete", "training_stopped")
 _STOP_AFTER_ERROR_S = 30.0
 
 AnEvent = TypeVar("AnEvent", bound=Event)
-
-
-def error_from_event(event: events.Error) -> BreastAIError:
-    """Return the exception that the server or a worker told of."""
-    kind = all_errors().get(event.code)
-    if kind is not None:
-        try:
-            return kind(**{name: read_param(value) for name, value in event.params.items()})
-        except TypeError:  # another version gave it other parameters
-            pass
-    return RefusedByServer(event.code, event.message)
-
-
-def with_token(url: str, token: str | None) -> str:
-    """Return the address to connect to; `url` itself, which errors name, is given without a token."""
-    return f"{url}{'&' if '?' in url else '?'}token={quote(token, safe='')}" if token else url
-
-
-def build_request(request: requests.Request | str, fields: Mapping[str, Any]) -> requests.Request:
-    """Return the request; `request` may be its type, with `fields`. Raises RequestUnknown and RequestInvalid."""
-    if isinstance(request, requests.Request):
-        return request
-    if request not in requests.REQUESTS:
-        raise RequestUnknown(request, sorted(requests.REQUESTS))
-    model = requests.REQUESTS[request]
-    try:
-        return model.model_validate(dict(fields))
-    except ValidationError as error:
-        raise RequestInvalid(describe_problems(error, model)) from None
+Box = tuple[int, int, int, int]
 
 
 class Client:
@@ -149,8 +118,7 @@ class Client:
         if not isinstance(welcome, events.ConnectionEstablished):
             await connection.close()
             raise ServerUnreachable(self.url, "what answers there is no BreastAI server")
-        self.welcome, self._connection = welcome, connection
-        self._reader = asyncio.create_task(self._read(connection))
+        self.welcome, self._connection, self._reader = welcome, connection, asyncio.create_task(self._read(connection))
         return welcome
 
     async def close(self) -> None:
@@ -210,8 +178,26 @@ class Client:
 
     async def resume(self, checkpoint: str, *, epochs: int | None = None) -> AsyncGenerator[Event, None]:
         """Go on with a run and yield its events to the last."""
-        fields = {"checkpoint": checkpoint, "epochs": epochs}
-        async for event in self._follow_request(build_request("resume_training", fields)):
+        async for event in self._follow_request(
+            build_request("resume_training", {"checkpoint": checkpoint, "epochs": epochs})
+        ):
+            yield event
+
+    async def crossval(
+        self, config: Mapping[str, Any] | None = None, *, preset: str | None = None, epochs: int | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Cross-validate and yield the study's events to the last; after a lost connection the study as it is then."""
+        fields = {"config": config or {}, "preset": preset, "epochs": epochs}
+        async for event in self._follow_study(build_request("start_crossval", fields)):
+            yield event
+
+    async def tune(
+        self, config: Mapping[str, Any] | None = None, *, preset: str | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """Search for better settings and yield the study's events to the last, as `crossval` does."""
+        async for event in self._follow_study(
+            build_request("start_tuning", {"config": config or {}, "preset": preset})
+        ):
             yield event
 
     async def stop(self) -> Event:
@@ -229,6 +215,20 @@ class Client:
         """Judge a checkpoint, by default the session's current model, on class folders the server may read."""
         request = build_request("evaluate_model", {"data": data, "checkpoint": checkpoint, "split": split})
         return await self._ask(request, events.Evaluation, self._job_timeout_s)
+
+    async def predict(
+        self, images: Sequence[str], *, checkpoint: str | None = None, boxes: Sequence[Box | None] = ()
+    ) -> Answers[events.Prediction]:
+        """Return an answer for each of the images, files or folders the server may read; by default of its current model."""
+        fields = {"images": list(images), "checkpoint": checkpoint, "boxes": list(boxes)}
+        return cast(Answers[events.Prediction], await self._ask_by_type("predict_images", **fields))
+
+    async def explain(
+        self, images: Sequence[str], *, checkpoint: str | None = None, target_class: str | None = None
+    ) -> Answers[events.HeatMap]:
+        """Return a heat map for each of the images, files or folders the server may read."""
+        fields = {"images": list(images), "checkpoint": checkpoint, "target_class": target_class}
+        return cast(Answers[events.HeatMap], await self._ask_by_type("explain_images", **fields))
 
     async def compare(
         self, first: str, second: str, *, data: str | None = None, split: str | None = None
@@ -288,24 +288,35 @@ class Client:
         return await self._ask(requests.Ping(), events.Pong)
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        """Return any request as a method by its type: `await client.list_runs(search="pilot")` gives its answer."""
+        """Return any request as a method by its type: `await client.list_runs(search="pilot")` gives its answer.
+
+        What is told of each image comes as a list, whose `complete` is the answer.
+        """
         if name not in requests.REQUESTS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return partial(self._ask_by_type, name)
+        return describe_method(name, self._ask_by_type)
 
-    async def _ask_by_type(self, kind: str, **fields: Any) -> Event:
-        answers = requests.REQUESTS[kind].answers
-        long = any(answer.ends_a_job for answer in answers)
-        return await self._ask(build_request(kind, fields), answers, self._job_timeout_s if long else None)
+    def __dir__(self) -> list[str]:
+        return methods([*super().__dir__()])
+
+    async def _ask_by_type(self, kind: str, **fields: Any) -> Any:
+        model = requests.REQUESTS[kind]
+        long = any(answer.ends_a_job for answer in model.answers)
+        request = build_request(kind, fields)
+        told: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._followers.add(told)
+        try:
+            answer = await self._ask(request, model.answers, self._job_timeout_s if long else None)
+        finally:
+            self._followers.discard(told)
+        return answer if model.told_each is None else with_parts(answer, told, model.told_each)
 
     async def _ask(
         self, request: requests.Request, kind: type[AnEvent] | tuple[type[AnEvent], ...], timeout_s: float | None = None
     ) -> AnEvent:
         answer = await self.request(request, timeout_s=timeout_s)
         if isinstance(answer, events.UnknownEvent):
-            reason = (
-                f"its answer {answer.type} is of a later version than this client, {breastai.__version__}: update it"
-            )
+            reason = f"{answer.type} is of a later version than this client, {breastai.__version__}: update it"
             raise RefusedByServer("client.outdated", reason)
         if not isinstance(answer, kind):
             raise RefusedByServer(
@@ -324,6 +335,28 @@ class Client:
                 raise RefusedByServer("client.unexpected", "the run has no id")
             async for event in self._run_events(arrivals, started.run_id):
                 yield event
+        finally:
+            self._followers.discard(arrivals)
+
+    async def _follow_study(self, request: requests.Request) -> AsyncGenerator[Event, None]:
+        """Yield the events of a study's session to its end; what was missed meanwhile comes as the study itself."""
+        arrivals: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._followers.add(arrivals)
+        try:
+            started = await self._ask(request, events.StudyStarted, self._job_timeout_s)
+            yield started
+            while True:
+                event = await arrivals.get()
+                if event is None:
+                    await self._reconnect(None, 0)
+                    event = await self._ask(requests.GetStudy(study_id=started.study.study_id), events.StudyShown)
+                if event.session_id != started.session_id or isinstance(event, events.StudyStarted | events.Status):
+                    continue
+                yield event
+                if isinstance(event, events.Error):
+                    raise error_from_event(event)
+                if ends_study(event):
+                    return
         finally:
             self._followers.discard(arrivals)
 
@@ -357,8 +390,8 @@ class Client:
         if failure is not None:
             raise failure
 
-    async def _reconnect(self, run_id: str, last_seq: int) -> str:
-        """Connect again and ask for what was missed; return the request's id.
+    async def _reconnect(self, run_id: str | None, last_seq: int) -> str:
+        """Connect again and ask for what was missed of a run, if any; return the request's id.
 
         Raises ConnectionLost when the run can't be followed further.
         """
@@ -370,7 +403,7 @@ class Client:
                         async with self._connecting:
                             if self._connection is None:
                                 await self.connect()
-                        status = await self.status(run_id=run_id, last_seq=last_seq)
+                        status = await self.status(run_id=run_id, last_seq=last_seq if run_id else None)
                         break
                     except (ServerUnreachable, ConnectionLost):
                         await asyncio.sleep(pause_s)
@@ -379,7 +412,9 @@ class Client:
                     raise ConnectionLost(self.url)
         except TimeoutError:
             raise ConnectionLost(self.url) from None
-        gone = status.snapshot.run_id != run_id or (status.snapshot.state == "idle" and not status.missed)
+        gone = run_id is not None and (
+            status.snapshot.run_id != run_id or (status.snapshot.state == "idle" and not status.missed)
+        )
         if gone:  # the server was started anew
             raise ConnectionLost(self.url)
         return str(status.request_id)

@@ -1,6 +1,7 @@
 """The clients, against a real server whose worker plays a script."""
 
 import asyncio
+import inspect
 import json
 import os
 import sys
@@ -33,8 +34,15 @@ from breastai.domain.events import (
     ConnectionEstablished,
     Error,
     Event,
+    ExplanationsComplete,
     ExportComplete,
+    HeatMap,
+    Prediction,
+    PredictionsComplete,
     Snapshot,
+    StudyMemberChanged,
+    StudyStarted,
+    StudyStopped,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
@@ -44,7 +52,9 @@ from breastai.domain.events import (
 from breastai.domain.messages import encode_event, error_event, event_values
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.requests import REQUESTS, Ping
+from breastai.domain.study import Study, StudyKind, StudyMember
 from breastai.server.app import Options, RunningServer, running_server
+from breastai.storage.lease import Lease
 from breastai.storage.workspace import Workspace
 
 WITHIN_S = 60.0
@@ -108,6 +118,13 @@ class Stage:
     def plays(self, kind: str, *lines: Event | str) -> None:
         text = "\n".join(line if isinstance(line, str) else encode_event(line) for line in lines)
         (self.folder / f"{kind}.jsonl").write_text(text + "\n", encoding="utf-8")
+
+    def has_checkpoint(self) -> None:
+        """Put what counts as R/best into the workspace; none of these tests reads it."""
+        folder = self.workspace.checkpoint_dir("R")
+        folder.mkdir()
+        for suffix in (".safetensors", ".json"):
+            (folder / f"best{suffix}").write_bytes(b"{}")
 
     async def open_gate(self) -> None:
         def write() -> None:
@@ -422,6 +439,98 @@ def test_an_answer_that_does_not_come_ends_at_the_deadline(stage: Stage) -> None
     play(stage, story)
 
 
+# --- images, studies -----------------------------------------------------------------------------
+
+PREDICTED = [
+    Prediction(file=f"{name}.png", label="benign", probabilities={"benign": 0.75, "malignant": 0.25}) for name in "ab"
+]
+
+
+def test_what_is_said_of_each_image_comes_back_in_order(stage: Stage) -> None:
+    stage.has_checkpoint()
+    stage.plays("predict", *PREDICTED, PredictionsComplete(count=2, failed=0))
+    heat = HeatMap(file="a.png", explained_class="benign", probabilities=None, path="maps/a.png")
+    stage.plays("explain", heat, ExplanationsComplete(count=1, failed=0, folder="maps"))
+    image = stage.workspace.root / "data/train/benign/a.png"
+    image.write_bytes(b"")
+
+    async def story(client: Client, server: RunningServer) -> None:
+        wanted = [str(image)]
+        said = await client.predict(wanted, checkpoint="R/best")
+        assert [each.file for each in said] == ["a.png", "b.png"]
+        assert isinstance(said.complete, PredictionsComplete) and said.complete.count == 2
+        assert [each.file for each in await client.predict_images(images=wanted, checkpoint="R/best")] == [
+            "a.png",
+            "b.png",
+        ]
+        maps = await client.explain(wanted, checkpoint="R/best")
+        assert [each.path for each in maps] == ["maps/a.png"]
+
+    play(stage, story)
+
+
+def study_events(study_id: str, kind: StudyKind) -> list[Event]:
+    member = StudyMember(run_id="F1", epochs=1)
+    study = Study(study_id=study_id, kind=kind, created="2026-11-30", config={}, members=[member])
+    changed = StudyMemberChanged(study_id=study_id, member=member.model_copy(update={"state": "running"}))
+    return [StudyStarted(study=study), changed, StudyStopped(study_id=study_id, kind=kind, reason="user")]
+
+
+@pytest.mark.parametrize(("method", "kind", "job"), [("crossval", "crossval", "crossval"), ("tune", "tuning", "tune")])
+def test_a_study_yields_its_events_to_the_last(stage: Stage, method: str, kind: StudyKind, job: str) -> None:
+    stage.plays(job, *study_events("S", kind))
+
+    async def story(client: Client, server: RunningServer) -> None:
+        heard = [event async for event in getattr(client, method)({"epochs": 1})]
+        assert kinds(heard) == ["study_started", "study_member", "study_stopped"]
+
+    play(stage, story)
+
+
+def test_a_study_whose_connection_broke_is_told_as_it_is_then(stage: Stage) -> None:
+    begun, changed, stopped = study_events("S", "crossval")
+    stage.plays("crossval", begun, changed, "at the gate", stopped)
+
+    async def story(client: Client, server: RunningServer) -> None:
+        heard = []
+        folder = stage.workspace.run_dir("S")
+        folder.mkdir(parents=True)
+        assert isinstance(begun, StudyStarted)
+        (folder / "study.json").write_text(begun.study.model_dump_json())
+        with Lease(stage.workspace).take("S"):
+            async for event in client.crossval():
+                heard.append(event.type)
+                if event.type == "study_member":
+                    assert client._connection is not None
+                    client._connection.transport.abort()
+                elif event.type == "study":
+                    await stage.open_gate()
+        assert heard == ["study_started", "study_member", "study", "study_stopped"]
+
+    play(stage, story)
+
+
+def test_a_study_that_fails_raises_its_error(stage: Stage) -> None:
+    stage.plays("crossval", study_events("S", "crossval")[0], error_event(LossNotFinite(3, 3, 12.5)))
+
+    async def story(client: Client, server: RunningServer) -> None:
+        with pytest.raises(LossNotFinite):
+            _ = [event async for event in client.crossval()]
+
+    play(stage, story)
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_a_request_as_a_method_says_what_it_takes(kind: str) -> None:
+    for client in (Client(), BlockingClient()):
+        assert kind in dir(client)
+    method = Client().__getattr__(kind)
+    model = REQUESTS[kind]
+    own = set(model.model_fields) - {"type", "session_id", "request_id"}
+    assert set(inspect.signature(method).parameters) == own
+    assert str(model.__doc__) in str(method.__doc__)
+
+
 # --- blocking ------------------------------------------------------------------------------------
 
 
@@ -430,6 +539,9 @@ def test_the_blocking_client_does_the_same_without_an_event_loop(stage: Stage) -
     stage.plays(
         "export", ExportComplete(format="onnx", path="exports/onnx/x.onnx", size=1, size_mb=1, checkpoint="R/best")
     )
+    stage.has_checkpoint()
+    stage.plays("predict", *PREDICTED, PredictionsComplete(count=2, failed=0))
+    stage.plays("crossval", *study_events("S", "crossval"))
 
     def script(port: int) -> None:
         with BlockingClient(f"ws://localhost:{port}") as client:
@@ -437,6 +549,8 @@ def test_the_blocking_client_does_the_same_without_an_event_loop(stage: Stage) -
             assert kinds(list(client.train())) == ["training_started", "training_update", "training_complete"]
             assert client.ping().timestamp is None
             assert client.get_queue().entries == []
+            assert [each.file for each in client.predict(["data"], checkpoint="R/best")] == ["a.png", "b.png"]
+            assert kinds(list(client.crossval())) == ["study_started", "study_member", "study_stopped"]
             assert client.status().snapshot.current_model == "R/best"
             with pytest.raises(CheckpointNotFound):
                 client.export("onnx", "none/best")

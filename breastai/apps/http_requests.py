@@ -16,8 +16,6 @@ from breastai.server.services import Services
 
 MOST_AT_ONCE = 64
 MOST_KEPT = 200
-# Events that belong to an answer: one for each image, before the event that says all were looked at.
-PARTS = {"predict_images": "prediction", "explain_images": "heat_map", "ask_images": "image_answer"}
 MOST_PARTS = 20_000
 _MOST_PEERS = 1000
 # Images handed over by requests, which no connection outlives, are removed when nobody asks about them for so long.
@@ -33,7 +31,8 @@ class Ask(Client):
         self.kind: str = getattr(request, "type", "")
         # The hub tells an answer by its request_id; that of the sender, or none, comes in its place.
         self._given_id = request.request_id
-        self._part = PARTS.get(self.kind)
+        # Events that belong to an answer: one for each image, before the event that says all were looked at.
+        self._part = None if request.told_each is None else str(request.told_each.model_fields["type"].default)
         # What is told to all is only looked into when it can concern this request.
         self._signs = (self.id, f'"{self._part}"') if self._part else (self.id,)
         self.request = request.model_copy(update={"request_id": self.id})

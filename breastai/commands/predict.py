@@ -42,6 +42,7 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV for each image.")] = False,
 ) -> int:
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
+    from breastai.commands.answering_model import is_exported
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import with_datasets
     from breastai.commands.run_job import run_job
@@ -54,8 +55,8 @@ def predict(
     if as_json and as_csv:
         raise CommandInvalid(Text("command.json_or_csv"), "breastai predict --help")
     place = Workspace.open(workspace)
-    is_onnx = model.lower().endswith(".onnx")
-    name = model if is_onnx else checkpoint_name(place, model)
+    by_onnx = is_exported(model)
+    name = model if by_onnx else checkpoint_name(place, model)
     listed = listed_images(with_datasets(images, place), Path.cwd())
     files = list(listed.files)
     boxes = _boxes(box, files)
@@ -63,7 +64,7 @@ def predict(
         for event in masks_told(listed, place.relative):
             output.event(event)
         counted = UnreadableCounted(output)
-        if is_onnx:
+        if by_onnx:
             return counted.exit_status(_predict_by_onnx(place, model, files, boxes, counted))
         paths = [str(file) for file in files]
         job = Predict(workspace=str(place.root), checkpoint=name, images=paths, boxes=list(boxes.values()))
@@ -101,12 +102,10 @@ def _predict_by_onnx(
 
 
 def _answers(workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]") -> "Iterator[Event]":
+    from breastai.commands.answering_model import open_exported
     from breastai.data.sources.frames import files_of
-    from breastai.predictor.onnx_model import OnnxModel
     from breastai.predictor.predictions import predictions, predictions_events
 
-    path = Path(model).expanduser()
-    # Results name exports relative to the workspace, so that is looked at too.
-    opened_model = OnnxModel.open(path if path.exists() else workspace.resolve(model))
+    opened_model = open_exported(workspace, model)
     images = files_of(files, opened_model.preprocessing.frames)
     yield from predictions_events(predictions(opened_model, images, workspace.relative, boxes), len(images))

@@ -43,8 +43,10 @@ from breastai.domain.events import (
     ExportsList,
     ExportVerified,
     FolderShown,
+    HeatMap,
     History,
     ImageAdded,
+    ImageAnswer,
     ImagePreview,
     ImagesAnswered,
     ImagesList,
@@ -52,6 +54,7 @@ from breastai.domain.events import (
     JobQueued,
     JobStopped,
     Pong,
+    Prediction,
     PredictionsComplete,
     QueueShown,
     ReadersCompared,
@@ -103,11 +106,14 @@ Prevalences = Annotated[
 
 # Every request by its type; each class enters itself.
 REQUESTS: dict[str, type["Request"]] = {}
-Answers = tuple[type[Event], ...]
+EventType = type[Event]
+Answers = tuple[EventType, ...]
 
 
 class Request(BaseModel):
     """What every request may carry. `answered_by` names the events that answer it; an error may come instead.
+
+    `told_each`: what is told of each image, before the event that says all were looked at.
 
     One that looks only changes nothing: it is counted in the audit log, and has no line of its own there.
     """
@@ -117,6 +123,7 @@ class Request(BaseModel):
     is_queueable: ClassVar[bool] = False
     answers: ClassVar[Answers] = ()
     answered_by: ClassVar[tuple[str, ...]] = ()
+    told_each: ClassVar[EventType | None] = None
 
     type: str
     session_id: str = Field("default", min_length=1, max_length=100, description="Which session the request is for.")
@@ -124,9 +131,11 @@ class Request(BaseModel):
         None, description="Chosen by the client and echoed in the answer."
     )
 
-    def __init_subclass__(cls, *, looks_only: bool = False, answered_by: Answers = ()) -> None:
+    def __init_subclass__(
+        cls, *, looks_only: bool = False, answered_by: Answers = (), told_each: EventType | None = None
+    ) -> None:
         super().__init_subclass__()
-        cls.looks_only = looks_only
+        cls.looks_only, cls.told_each = looks_only, told_each
         cls.answers = (*answered_by, JobQueued) if cls.is_queueable else answered_by
 
     @classmethod
@@ -577,7 +586,7 @@ class ShowComparison(Request, looks_only=True, answered_by=(ComparisonShown,)):
 ImagePath = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,)):
+class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,), told_each=Prediction):
     """Classify images the server may read; a prediction event for each, then predictions_complete."""
 
     type: Literal["predict_images"] = "predict_images"
@@ -591,7 +600,7 @@ class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,)):
     )
 
 
-class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,)):
+class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,), told_each=HeatMap):
     """Draw heat maps over images the server may read; a heat_map event for each, then explanations_complete."""
 
     type: Literal["explain_images"] = "explain_images"
@@ -740,7 +749,7 @@ class AddImage(Request, looks_only=True, answered_by=(ImageAdded,)):
     part: str = Field(max_length=_MOST_PART_CHARACTERS, description="The bytes of this part, in base64.")
 
 
-class AskImages(Request, answered_by=(ImagesAnswered,)):
+class AskImages(Request, answered_by=(ImagesAnswered,), told_each=ImageAnswer):
     """Ask one or two models about images handed over; one image_answer each comes before the end, to the asker alone.
 
     Exported .onnx files are asked beside a running job; checkpoints and heat maps are a job of their own.

@@ -26,7 +26,6 @@ from breastai.domain.jobs import AnyJob, Audit, Crossval, Evaluate, EvaluateSite
 from breastai.notebook.loaded_model import ModelName, name_of, workspace_of
 from breastai.notebook.progress_lines import run_shown
 from breastai.notebook.study_results import (
-    AnEvent,
     AuditResult,
     CrossvalRun,
     EvaluationResult,
@@ -194,7 +193,7 @@ def _run(job: AnyJob, workspace: Workspace, progress: bool) -> TrainingResult:
     return TrainingResult(last, workspace.root, job.held or "", history)
 
 
-def _ended(last: Event, *kinds: type[AnEvent]) -> AnEvent:
+def _ended(last: Event, *kinds: type[Any]) -> Any:
     """Return a job's last event; raise KeyboardInterrupt for one that was stopped and leaves nothing to go on with."""
     if isinstance(last, kinds):
         return last
