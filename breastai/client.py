@@ -349,14 +349,14 @@ class Client:
                 event = await arrivals.get()
                 if event is None:
                     await self._reconnect(None, 0)
-                    event = await self._ask(requests.GetStudy(study_id=started.study.study_id), events.StudyShown)
-                if event.session_id != started.session_id or isinstance(event, events.StudyStarted | events.Status):
-                    continue
-                yield event
-                if isinstance(event, events.Error):
-                    raise error_from_event(event)
-                if ends_study(event):
-                    return
+                    # Its answer comes to the followers, as every event does.
+                    await self._ask(requests.GetStudy(study_id=started.study.study_id), events.StudyShown)
+                elif event.session_id == started.session_id and event.type not in ("study_started", "status"):
+                    yield event
+                    if isinstance(event, events.Error):
+                        raise error_from_event(event)
+                    if ends_study(event):
+                        return
         finally:
             self._followers.discard(arrivals)
 
