@@ -160,6 +160,16 @@ def configuration(worker: FakeWorker, *arguments: str) -> Config:
     return job.config
 
 
+def test_a_trace_is_written_into_a_folder_that_exists(
+    worker: FakeWorker, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configuration(worker, "--trace", "trace.json")
+    assert json.loads((place / "trace.json").read_text())["traceEvents"] == []
+    assert "Where the seconds went is in trace.json" in capsys.readouterr().out
+    assert run(["train", "--trace", "nowhere/trace.json"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
 def test_what_wins_weakest_first_defaults_file_preset_set_epochs(worker: FakeWorker, place: Path) -> None:
     assert configuration(worker).training.epochs == 50
     (place / "config.json").write_text('{"training": {"epochs": 40, "momentum": 0.5}}')

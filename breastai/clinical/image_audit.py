@@ -19,6 +19,7 @@ from breastai.data.sources.frames import by_file, file_of
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.records import Finding, TwinGroup
 from breastai.domain.text import Text
+from breastai.storage.span_trace import span
 
 # The claim an evaluation is meant to support: a sensitivity near 0.9, known within this much either way.
 CLAIMED_SENSITIVITY = 0.9
@@ -78,13 +79,14 @@ def audit(
             images.append(_Image(name, folder.class_names[folder.labels[number]], split, facts, patient))
         else:
             broken.append(name)
-    duplicates = find_duplicates(
-        [image.facts.thumbnail for image in images],
-        [image.facts.content_hash for image in images],
-        patients=[image.patient for image in images],
-        threads=threads,
-        progress=lambda share: progress(0.6 + 0.4 * share),
-    )
+    with span("find duplicates"):
+        duplicates = find_duplicates(
+            [image.facts.thumbnail for image in images],
+            [image.facts.content_hash for image in images],
+            patients=[image.patient for image in images],
+            threads=threads,
+            progress=lambda share: progress(0.6 + 0.4 * share),
+        )
     # Known patients outrank likeness; but what shows nothing is the same whoever it is of.
     known = [image.patient for image in images]
     contents = [number if image.facts.blank else image.facts.pixel_hash for number, image in enumerate(images)]

@@ -52,6 +52,14 @@ def train(
         int | None,
         typer.Option("--processes", metavar="N", help="With --cluster: processes that train the run together."),
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE.json",
+            help="Write where the seconds go, in the trace-event format that Perfetto opens.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -63,9 +71,16 @@ def train(
     from breastai.commands.effective_config import require_images, training_config
     from breastai.commands.repeated_runs import RepeatedRuns, parse_seeds
     from breastai.commands.run_job import run_job
+    from breastai.domain.errors import CommandInvalid
+    from breastai.domain.events import Log
     from breastai.domain.jobs import Train, TrainSeeds
+    from breastai.storage.span_trace import recorded_trace
     from breastai.storage.workspace import Workspace
 
+    if trace is not None and not trace.absolute().parent.is_dir():
+        raise CommandInvalid(
+            Text("command.trace_folder", {"folder": str(trace.absolute().parent)}), "breastai train --help"
+        )
     wanted = None if seeds is None else parse_seeds(seeds)
     place = Workspace.open(workspace)
     own = cluster_assignments(cluster) + ([] if processes is None else [f"system.processes={processes}"])
@@ -76,7 +91,13 @@ def train(
     require_images(place, settings.data.train_dir)
     with open_output(as_json) as output:
         if wanted is None:
-            return run_job(Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings), output)
+            job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings)
+            with recorded_trace(trace):
+                status = run_job(job, output)
+            if trace is not None:
+                told = f"Where the seconds went is in {trace}: open it in Perfetto or chrome://tracing."
+                output.event(Log(level="info", code="trace.written", message=told, params={"file": str(trace)}))
+            return status
         if settings.system.cluster is not None and settings.system.processes == 1:
             root, study_id = str(place.root), place.new_run_id()
             return run_job(TrainSeeds(workspace=root, study_id=study_id, seeds=wanted, config=settings), output)

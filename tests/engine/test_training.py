@@ -1,5 +1,7 @@
 """Whole small trainings: what they tell, and that they can be repeated, stopped and continued bit for bit."""
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from breastai.engine.acceleration import autotune
 from breastai.engine.training.training_job import resume
 from breastai.storage.checkpoints import checkpoint_files, verify_checkpoint
 from breastai.storage.run_recorder import Pace
+from breastai.storage.span_trace import recorded_trace
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -68,6 +71,18 @@ def test_a_run_tells_its_story_in_order(run_events: RunEvents, small_config: Mak
     assert told.count("checkpoint_saved") >= 3
     in_question = [event for event in events if getattr(event, "code", None) == "data.target_class"]
     assert [event.params["class_name"] for event in in_question] == ["malignant"]  # type: ignore[attr-defined]
+
+
+def test_a_trace_tells_where_the_seconds_of_a_run_go(
+    run_events: RunEvents, small_config: MakeConfig, tmp_path: Path
+) -> None:
+    file = tmp_path / "trace.json"
+    with recorded_trace(file):
+        run_events(small_config())
+    counts = Counter(row["name"] for row in json.loads(file.read_text(encoding="utf-8"))["traceEvents"])
+    once = ("import", "audit", "find duplicates", "split and cache", "build the network")
+    assert [counts[name] for name in once] == [1] * len(once)
+    assert min(counts[name] for name in ("read an image", "step", "validate", "fit the decision rule", "save")) >= 1
 
 
 def test_the_end_holds_the_best_epochs_figures(run_events: RunEvents, small_config: MakeConfig) -> None:

@@ -19,6 +19,7 @@ from breastai.domain.config import Config
 from breastai.domain.errors import ImageUnreadable
 from breastai.storage.control_groups import usable_cores
 from breastai.storage.private_files import make_tree_private
+from breastai.storage.span_trace import span
 
 Found = TypeVar("Found")
 # What a run learns from and is judged by meanwhile; a test split is looked at and never prepared.
@@ -119,6 +120,13 @@ class Inventory:
 
 
 def _look(
+    table: CaseTable, number: int, writer: CacheWriter | None, visit: Callable[[ImageContent], Found] | None
+) -> Look[Found]:
+    with span("read an image"):
+        return _looked_at(table, number, writer, visit)
+
+
+def _looked_at(
     table: CaseTable, number: int, writer: CacheWriter | None, visit: Callable[[ImageContent], Found] | None
 ) -> Look[Found]:
     file = table.files[number]

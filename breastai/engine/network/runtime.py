@@ -1,5 +1,6 @@
 """Where and how to compute: device, dtype, threads, seeds. Nothing else sets them."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
@@ -44,9 +45,20 @@ def choose_runtime(
     if device.type == "cuda" and processes > 1:
         device = torch.device("cuda", place)
         torch.cuda.set_device(device)
+    if device.type == "cuda":
+        _compute_alike()
     threads = min(settings.num_threads, max(1, usable_cores() // processes))
     torch.set_num_threads(threads)
     return Runtime(device, _choose_dtype(device, use_amp), threads)
+
+
+def _compute_alike() -> None:
+    """Hold CUDA to what the processor computes: the same result each time, and float32 that is not rounded to TF32."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS has no repeatable way
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def fast_bf16() -> bool:

@@ -13,6 +13,7 @@ from breastai.domain.text import Text
 from breastai.engine.training.run_state import Run, save
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.checkpoints import Kind, checkpoint_files, remove_checkpoint
+from breastai.storage.span_trace import span
 
 RETRY_S = 2.0
 _LOOK_EVERY_S = 0.25
@@ -27,7 +28,8 @@ def save_with_retry(
     waited = False
     while True:
         try:
-            saved = save(run, kind, decision, novelty)
+            with span("save", kind=kind):
+                saved = save(run, kind, decision, novelty)
         except DiskFull as error:
             if not waited:
                 yield waiting_for_room(error.path, error.path)

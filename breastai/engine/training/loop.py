@@ -50,6 +50,7 @@ from breastai.engine.training.schedule import (
     learning_rate_at,
 )
 from breastai.storage.checkpoints import Manifest, read_manifest
+from breastai.storage.span_trace import each_in_span, span
 from breastai.storage.workspace import Workspace
 
 _BUILDING = Text("progress.building")
@@ -69,7 +70,8 @@ def training_loop(
     yield ProgressUpdate(stage="tuning", text=_BUILDING)
     # Features are computed once, without a gradient, and any plan is good for that: the first figures need not wait.
     guess = resumed is None and is_head_epoch(config.training, 1)
-    run = yield from progress_of(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
+    with span("build the network"):
+        run = yield from progress_of(assemble(run_id, config, workspace, cases, resumed, world, guess), _BUILDING)
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     yield from disk_warning(run)
@@ -107,7 +109,8 @@ def _replanned(run: Run) -> Iterator[Event]:
     """Measure the plan before the first epoch in which the whole network learns, unless it is measured already."""
     if run.plan is None or not run.plan.guessed or is_head_epoch(run.config.training, run.position.epoch):
         return
-    yield from progress_of(retune(run), Text("progress.tuning"))
+    with span("tune"):
+        yield from progress_of(retune(run), Text("progress.tuning"))
     yield model_loaded(run, None, expected_s(run), again=True)
 
 
@@ -128,13 +131,14 @@ def _epoch(run: Run) -> Iterator[Event]:
     freeze_batch_norm(run)
     total = batches_in_epoch(run, position.epoch)
     mark = time.perf_counter()
-    for lesson in batches(run):
+    for lesson in each_in_span("wait for a batch", batches(run)):
         if isinstance(lesson, int):
             position.training_s += time.perf_counter() - mark
             yield _features_done(run, lesson)
             mark = time.perf_counter()
             continue
-        loss, correct = run.learner.learn(lesson, *_step_arguments(run, position.batch, total))
+        with span("step", epoch=position.epoch):
+            loss, correct = run.learner.learn(lesson, *_step_arguments(run, position.batch, total))
         position.training_s += time.perf_counter() - mark
         position.batch += 1
         run.world.sync_stop()
@@ -159,7 +163,9 @@ def _epoch(run: Run) -> Iterator[Event]:
     _advance(run, update)
     told = []
     if update.is_best and run.world.is_main:
-        told.append((yield from save_with_retry(run, "best", *(yield from _decision(run, answers)))))
+        with span("fit the decision rule", epoch=update.epoch):
+            decision = yield from _decision(run, answers)
+        told.append((yield from save_with_retry(run, "best", *decision)))
     told += yield from save_good_epochs(run, update)
     run.world.sync_stop()
     yield update
@@ -223,7 +229,8 @@ def _validation_s(run: Run) -> float:
 def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
     """Judge the validation images; return the answers and the seconds it took."""
     mark = time.perf_counter()
-    answers = yield from _ask(run, run.cases.val, run.world)
+    with span("validate", epoch=run.position.epoch):
+        answers = yield from _ask(run, run.cases.val, run.world)
     return answers, time.perf_counter() - mark
 
 

@@ -36,6 +36,7 @@ from breastai.storage.atomic_checkpoint import fallback_log, load_newest_valid
 from breastai.storage.checkpoints import FINGERPRINTS, Manifest, checkpoint_files
 from breastai.storage.journal import latest_events, read_events
 from breastai.storage.salt import project_salt
+from breastai.storage.span_trace import span
 from breastai.storage.split_records import save_split, saved_split
 from breastai.storage.workspace import Workspace
 
@@ -125,9 +126,10 @@ def _events(
     inventory = Inventory(config)
     if world.is_main:
         try:
-            record = yield from pass_gate(
-                config, folders, workspace, asker=None if settled else ("train", config), inventory=inventory
-            )
+            with span("audit"):
+                record = yield from pass_gate(
+                    config, folders, workspace, asker=None if settled else ("train", config), inventory=inventory
+                )
         except Exception:
             world.broadcast(lambda: _REFUSED)  # the others would wait for ever
             raise
@@ -157,7 +159,8 @@ def _events(
         world.broadcast(config.model_dump_json)
     yield _data_loaded(cases)
     yield from _shared(cases)
-    from breastai.engine.training.loop import training_loop
+    with span("wait for the import"):
+        from breastai.engine.training.loop import training_loop
 
     yield from training_loop(run_id, config, workspace, cases, resumed, world)
 
@@ -203,11 +206,12 @@ def _preparing(
     saved: SplitFile | None,
     inventory: Inventory | None = None,
 ) -> Generator[Event, None, Cases]:
-    return (
-        yield from read_with_progress(
-            lambda report: gather_cases(config, folders, workspace.root, report, twins, saved, inventory)
+    with span("split and cache"):
+        return (
+            yield from read_with_progress(
+                lambda report: gather_cases(config, folders, workspace.root, report, twins, saved, inventory)
+            )
         )
-    )
 
 
 def _data_loaded(cases: Cases) -> DataLoaded:
@@ -246,4 +250,5 @@ def _shared(cases: Cases) -> Iterator[Log]:
 
 def _load_libraries() -> None:
     """Import what trains, torch with it, while the images are looked at."""
-    from breastai.engine.training import loop  # noqa: F401
+    with span("import"):
+        from breastai.engine.training import loop  # noqa: F401
