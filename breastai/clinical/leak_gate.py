@@ -29,8 +29,8 @@ def pass_gate(
 ) -> Generator[Event, None, AuditRecord]:
     """Return the audit of a run's images, made now unless it was before; tell how far it is.
 
-    Where data.on_leak says auto and what was found is doubtful or would take many training images, or where it says ask
-    and there is anything at all, tells of the audit with pictures and raises LeaksDoubtful or TwinsFound. `asker`: the job
+    Where what was found is doubtful or would take many training images, or data.on_leak says ask and there is anything at
+    all, tells of the audit with pictures and raises LeaksDoubtful or TwinsFound. `asker`: the job
     that would begin, and what it was asked with; None where nothing is to be asked, since it was before. `inventory` learns what reading the images told.
     """
     yield ProgressUpdate(stage="auditing", text=Text("progress.auditing"))
@@ -43,8 +43,9 @@ def pass_gate(
     found = record.finding("twins.doubtful")
     question: LeaksDoubtful | TwinsFound
     try:
-        lost = exclusions(files, record.groups, config.data.on_leak, patients, elsewhere)
-        if config.data.on_leak == "ask" or (found is None and len(lost) <= MOST_LEFT_OUT * len(files)):
+        lost = exclusions(files, record.groups, "auto", patients, elsewhere)
+        if found is None and len(lost) <= MOST_LEFT_OUT * len(files):
+            exclusions(files, record.groups, config.data.on_leak, patients, elsewhere)
             return record
         question = LeaksDoubtful(
             images=record.images,

@@ -810,6 +810,11 @@ class NothingToStop(SessionError):
 
 
 @dataclass(eq=False)
+class NothingAsked(SessionError):
+    code = "session.nothing_asked"
+
+
+@dataclass(eq=False)
 class NoCurrentModel(SessionError):
     code = "session.no_model"
 

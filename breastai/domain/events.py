@@ -850,6 +850,12 @@ class Snapshot(Stored):
     state: Literal["idle", "starting", "running", "stopping"]
     job: str | None = None
     run_id: str | None = None
+    running_run: str | None = Field(
+        None, description="The run in progress; null while another job, such as an export, or none goes on."
+    )
+    question: LeakQuestion | None = Field(
+        None, description="What a job asked before it began; any client answers it by answer_leaks."
+    )
     seq: int | None = None
     started: dict[str, Any] | None = Field(None, description="The run's training_started.")
     data: dict[str, Any] | None = Field(None, description="The run's data_loaded.")

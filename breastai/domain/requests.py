@@ -623,6 +623,19 @@ class AuditData(Configured, Request, answered_by=(AuditDone,)):
     )
 
 
+class ShowQuestion(Request, looks_only=True, answered_by=(AuditDone, Status)):
+    """The audit whose question about duplicates and leaks waits for an answer, with its pictures; else the status."""
+
+    type: Literal["show_question"] = "show_question"
+
+
+class AnswerLeaks(Request, answered_by=(TrainingStarted, StudyStarted, Status)):
+    """Answer what a job asked before it began: it begins again with this data.on_leak. Null: it does not begin."""
+
+    type: Literal["answer_leaks"] = "answer_leaks"
+    choice: Literal["group", "exclude", "continue"] | None
+
+
 class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
     """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
 

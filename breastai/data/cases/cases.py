@@ -198,7 +198,7 @@ def _split(
     return SplitFile(
         description=description,
         seed=seed,
-        on_leak=on_leak,
+        on_leak="group" if on_leak == "ask" else on_leak,  # nothing was found that had to be asked
         class_names=list(names),
         groups=len(twins),
         dataset=train.folder.description,

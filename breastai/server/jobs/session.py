@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from breastai.domain.errors import NoCurrentModel
 from breastai.domain.events import (
+    AuditDone,
     CheckpointDeleted,
     CheckpointLoaded,
     CrossvalComplete,
@@ -44,6 +46,17 @@ _PLACES: dict[type[Event], str] = {
 }
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a run before another takes its place."""
+
+    run_id: str | None
+    seq: int | None
+    recent: list[tuple[int, str]]
+    parts: dict[str, dict[str, Any]]
+    outcome: dict[str, Any] | None
+
+
 class Session:
     """One session. `begin` and `end` frame a job; `apply` takes its events in order."""
 
@@ -58,15 +71,20 @@ class Session:
         self._parts: dict[str, dict[str, Any]] = {}
         self._outcome: dict[str, Any] | None = None
         self.study: Study | None = None
+        # The audit whose question about duplicates waits for an answer of anyone.
+        self.asking: AuditDone | None = None
+        self._is_run = False
+        self._before: _Known | None = None
 
     def begin(self, job: str) -> None:
         """A job was asked for; what an earlier run left stays to be seen until a new run begins."""
-        self.state, self.job = "starting", job
+        self.state, self.job, self._is_run, self._before = "starting", job, False, None
         self._parts.pop("progress", None)
 
     def begin_run(self, run_id: str) -> None:
         """The job is the run `run_id`: forget the run before. A resumed run keeps what is known of it."""
-        self._outcome = None
+        self._before = _Known(self.run_id, self.seq, list(self.recent), dict(self._parts), self._outcome)
+        self._outcome, self._is_run = None, True
         if run_id != self.run_id:
             self.run_id, self.seq = run_id, None
             self.recent.clear()
@@ -83,10 +101,10 @@ class Session:
 
     @property
     def running_run(self) -> str | None:
-        """The run in progress while a job runs: of a study, the member whose turn it is."""
+        """The run in progress: of a study, the member whose turn it is; None while another job, or none, goes on."""
         if self.study is not None and self.study.state == "running":
             return next((member.run_id for member in self.study.members if member.state == "running"), None)
-        return self.run_id
+        return self.run_id if self._is_run else None
 
     @property
     def has_ended(self) -> bool:
@@ -99,9 +117,20 @@ class Session:
 
     def end(self) -> None:
         """The job is over and its slot is free."""
-        self.state, self.job = "idle", None
+        if self.asking is not None and self._is_run and "started" not in self._parts:
+            self._go_back()
+        self.state, self.job, self._is_run, self._before = "idle", None, False, None
         if self.study is not None and self.study.state == "running":  # its worker is gone without a last word
             self.study = self.study.with_end("interrupted")
+
+    def _go_back(self) -> None:
+        """Go back to the run before one that asked and did not begin."""
+        before = self._before
+        if before is None:
+            return
+        self.run_id, self.seq, self._parts, self._outcome = before.run_id, before.seq, before.parts, before.outcome
+        self._parts.pop("progress", None)
+        self.recent = deque(before.recent, maxlen=RECENT_EVENTS)
 
     def apply(self, event: Event) -> None:
         """Take in what an event says."""
@@ -115,6 +144,8 @@ class Session:
         elif ends_job(event) and self.job in RUN_KINDS:
             self._outcome = {key: value for key, value in event_values(event).items() if key != "history"}
         self._take_in_study(event)
+        if isinstance(event, AuditDone) and event.question is not None:
+            self.asking = event
         if isinstance(event, TrainingComplete | CheckpointLoaded):
             self.current_model = event.checkpoint
         elif isinstance(event, CheckpointDeleted) and event.checkpoint == self.current_model:
@@ -177,6 +208,8 @@ class Session:
             state=self.state,
             job=self.job,
             run_id=self.run_id,
+            running_run=self.running_run if self.state != "idle" else None,
+            question=None if self.asking is None else self.asking.question,
             seq=self.seq,
             outcome=self._outcome,
             current_model=self.current_model,

@@ -30,6 +30,7 @@ from breastai.server.requests import (  # noqa: F401 - they register their handl
     folder_requests,
     job_requests,
     prediction_requests,
+    question_requests,
     queue_requests,
     run_requests,
     study_requests,

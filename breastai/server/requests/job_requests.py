@@ -68,6 +68,8 @@ from breastai.storage.workspace import Workspace
 # Where sample images lie, and how their names tell the patient.
 SAMPLE_FOLDER, SAMPLE_PATIENTS = "datasets/sample", "^(P[0-9]+)_"
 AJob = TypeVar("AJob", bound=Job)
+# The kinds of jobs that may ask about duplicates before they begin.
+_ASKING = frozenset({"train", "crossval", "tune"})
 QueueableRequest = (
     StartTraining
     | ResumeTraining
@@ -356,6 +358,8 @@ async def begin(
     """Have the job run now (SessionBusy while another does) or, when the request says so, wait for its turn."""
     if not (request.queue and services.queue.must_wait):
         asker = (client, request.request_id)
+        if services.runner.is_free and kind in _ASKING:  # whoever begins anew, or answers, leaves no question open
+            session.asking = None
         services.runner.start(session, kind, in_thread(make_job), asker, request.answered_by)
         return None
     return await services.queue.add(kind, cast(AnyJob, await asyncio.to_thread(make_job)))
