@@ -433,6 +433,13 @@ class PlanImpossible(InputError):
 
 
 @dataclass(eq=False)
+class EvaluationNotFound(InputError):
+    code = "evaluation.not_found"
+    run_id: str
+    name: str
+
+
+@dataclass(eq=False)
 class ComparisonNotFound(InputError):
     code = "comparison.not_found"
     comparison_id: str

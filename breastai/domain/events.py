@@ -24,6 +24,7 @@ from breastai.domain.list_entries import (
     ImageEntry,
     LeftOut,
     QueueEntry,
+    ResultEntry,
     RunEntry,
     SettingDifference,
     SkippedFile,
@@ -964,6 +965,45 @@ class ComparedRun(Stored):
     epochs: int = Field(description="Epochs the run has in all.")
     curves: dict[str, list[Any]]
     config: dict[str, Any]
+
+
+class RunShown(Event):
+    """A run of the workspace, past or going on: enough to draw its page. Its epochs come by get_history."""
+
+    type: Literal["run_shown"] = "run_shown"
+    run: RunEntry
+    started: dict[str, Any] | None = Field(None, description="Its latest training_started.")
+    data: dict[str, Any] | None = Field(None, description="Its data_loaded.")
+    model: dict[str, Any] | None = Field(None, description="Its model_loaded.")
+    outcome: dict[str, Any] | None = Field(None, description="How it ended, without its history; null while it runs.")
+    log: list[dict[str, Any]] = Field(
+        [], description="The latest events of its journal, the oldest first, at most 500."
+    )
+
+
+class ResultsList(Event):
+    """What was made of a run, the latest first: evaluations, reports and exports, with where to find each."""
+
+    type: Literal["results_list"] = "results_list"
+    results_of: str = Field(description="The run.")
+    results: list[ResultEntry]
+    unread: list[str] = Field([], description="Records that this version can't read.")
+
+
+class EvaluationShown(Event, ends_job=True):
+    """An evaluation that is kept."""
+
+    type: Literal["evaluation_shown"] = "evaluation_shown"
+    evaluation_of: str = Field(description="The run.")
+    name: str = Field(description="As a list of results names it.")
+    evaluation: dict[str, Any] = Field(description="The values of the event evaluation.")
+
+
+class EstimatesList(Event):
+    """What was measured on this machine, the latest first."""
+
+    type: Literal["estimates_list"] = "estimates_list"
+    estimates: list[BenchMeasured]
 
 
 class RunsCompared(Event):

@@ -263,6 +263,16 @@ class ShowErrors(LightJob):
     run_id: str
 
 
+class ShowEvaluation(LightJob):
+    """Show an evaluation that is kept."""
+
+    needs = frozenset({"statistics"})
+
+    kind: Literal["show_evaluation"] = "show_evaluation"
+    run_id: str
+    name: str
+
+
 class CreateBackup(BackupJob):
     """Back up the project; the latest `keep` backups stay."""
 
@@ -320,6 +330,7 @@ AnyJob = Annotated[
     | ShowErrors
     | FindDoubts
     | PlanStudy
+    | ShowEvaluation
     | CreateBackup
     | VerifyBackup
     | RestoreBackup,

@@ -44,6 +44,31 @@ class RunEntry(Stored):
     unread_files: list[str] = Field([], description="Records in its folder that this version can't read.")
 
 
+class ResultFile(Stored):
+    """A file of a result, and the path a server shows it under."""
+
+    format: str = Field(description="html, pdf, md, json, or a format of exports.")
+    url: str
+
+
+class ResultEntry(Stored):
+    """What was made of a run: an evaluation, a judgement on several sites, a report, an export."""
+
+    kind: Literal["evaluation", "sites", "report", "export"]
+    name: str = Field(description="Among those of its kind: val-2, sites-1, fr, or an export's path.")
+    created: str = Field(description="ISO 8601 in UTC.")
+    checkpoint: str | None = None
+    data: str | None = Field(None, description="The images judged.")
+    split: str | None = None
+    n: int | None = Field(None, description="Images, or sites.")
+    target_class: str | None = Field(None, description="The class that the figures are of.")
+    auc: Number = Field(None, description="Of the target class, else the mean of the classes.")
+    sensitivity: Number = Field(None, description="At the operating point.")
+    specificity: Number = None
+    size_bytes: int | None = None
+    files: list[ResultFile] = []
+
+
 class StudyEntry(Stored):
     """A study of the workspace, past or going on."""
 

@@ -35,7 +35,9 @@ from breastai.domain.events import (
     DocumentsList,
     DoubtsFound,
     ErrorsShown,
+    EstimatesList,
     Evaluation,
+    EvaluationShown,
     Event,
     ExplanationsComplete,
     ExportComplete,
@@ -59,9 +61,11 @@ from breastai.domain.events import (
     QueueShown,
     ReadersCompared,
     ReportCreated,
+    ResultsList,
     RunAnnotated,
     RunDeleted,
     RunsCompared,
+    RunShown,
     RunsList,
     SitesEvaluated,
     Status,
@@ -273,6 +277,34 @@ class ListRuns(Request, looks_only=True, answered_by=(RunsList,)):
     )
     first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
     limit: int = Field(50, ge=1, le=200)
+
+
+class ShowRun(Request, looks_only=True, answered_by=(RunShown,)):
+    """A run of the workspace, past ones too: how it began, on what, how it ended, and the end of its journal."""
+
+    type: Literal["show_run"] = "show_run"
+    run_id: RunId
+
+
+class ListResults(Request, looks_only=True, answered_by=(ResultsList,)):
+    """The evaluations, reports and exports of a run."""
+
+    type: Literal["list_results"] = "list_results"
+    run_id: RunId
+
+
+class ShowEvaluation(Request, looks_only=True, answered_by=(EvaluationShown,)):
+    """An evaluation that is kept, by the name that list_results gave."""
+
+    type: Literal["show_evaluation"] = "show_evaluation"
+    run_id: RunId
+    name: str = Field(min_length=1, max_length=100)
+
+
+class ListEstimates(Request, looks_only=True, answered_by=(EstimatesList,)):
+    """What was measured on this machine by estimate_cost, the latest first."""
+
+    type: Literal["list_estimates"] = "list_estimates"
 
 
 class AnnotateRun(Request, answered_by=(RunAnnotated,)):

@@ -1,9 +1,10 @@
-"""Files a user may download, by the path a server shows them under: checkpoints, exports and backups that exist."""
+"""Files a user may download, by the path a server shows them under: checkpoints, exports and backups that exist, and records of evaluations."""
 
 from pathlib import Path
 
 from breastai.storage.backup_archive import list_backups
 from breastai.storage.checkpoints import checkpoint_weights
+from breastai.storage.evaluations import evaluation_files, sites_files
 from breastai.storage.exports import list_exports
 from breastai.storage.workspace import Workspace
 
@@ -15,4 +16,7 @@ def download_at(workspace: Workspace, url_path: str) -> Path | None:
     wanted = url_path.removeprefix(PREFIX)
     known = [*checkpoint_weights(workspace), *(workspace.root / entry.path for entry in list_exports(workspace))]
     known += list_backups(workspace)
+    run_id = wanted.removeprefix(f"{workspace.relative(workspace.logs_dir)}/").partition("/")[0]
+    if run_id in workspace.runs():
+        known += [*evaluation_files(workspace, run_id), *sites_files(workspace, run_id)]
     return next((path for path in known if workspace.relative(path) == wanted and path.is_file()), None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from breastai.domain.errors import WorkspaceUnusable
+from breastai.domain.errors import EvaluationNotFound, WorkspaceUnusable
 from breastai.domain.records import EvaluationRecord
 from breastai.domain.site_records import SitesRecord
 from breastai.storage.private_files import open_private, read_own
@@ -103,15 +103,8 @@ def save_sites(workspace: Workspace, record: SitesRecord) -> Path:
 
 def latest_sites(workspace: Workspace, run_id: str) -> SitesRecord | None:
     """Return a run's latest judgement on several sites that this version can read; None without one."""
-    paths = ((path, _NUMBERED.fullmatch(path.name)) for path in sites_dir(workspace, run_id).glob("*.json"))
-    for _, path in sorted(((int(name[2]), path) for path, name in paths if name is not None), reverse=True):
-        try:
-            record = SitesRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError, ValueError):
-            continue
-        if not record.is_of_later_version:
-            return record
-    return None
+    records = (read_sites(path) for path in reversed(sites_files(workspace, run_id)))
+    return next((record for record in records if record is not None), None)
 
 
 def sites_dir(workspace: Workspace, run_id: str) -> Path:
@@ -120,14 +113,37 @@ def sites_dir(workspace: Workspace, run_id: str) -> Path:
 
 def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, EvaluationRecord]]:
     """Return the records of a run, oldest first; `unread_evaluations` names those that can't be read."""
-    found = ((path, _read(path)) for path in _numbered(workspace, run_id))
+    found = ((path, _read(path)) for path in evaluation_files(workspace, run_id))
     return [(path, record) for path, record in found if record is not None]
+
+
+def find_evaluation(workspace: Workspace, run_id: str, name: str) -> tuple[Path, EvaluationRecord]:
+    """Return a record of a run by the name of its file without the ending; raise RunNotFound or EvaluationNotFound."""
+    for path in evaluation_files(workspace, workspace.existing_run(run_id)):
+        if path.stem == name and (record := _read(path)) is not None:
+            return path, record
+    raise EvaluationNotFound(run_id, name[:100])
+
+
+def sites_files(workspace: Workspace, run_id: str) -> list[Path]:
+    """Return the files of a run's judgements on several sites, oldest first."""
+    names = ((path, _NUMBERED.fullmatch(path.name)) for path in sites_dir(workspace, run_id).glob("*.json"))
+    return [path for _, path in sorted((int(name[2]), path) for path, name in names if name is not None)]
+
+
+def read_sites(path: Path) -> SitesRecord | None:
+    """Return a judgement on several sites; None for one that this version can't read."""
+    try:
+        record = SitesRecord.model_validate_json(read_own(path))
+    except (OSError, ValidationError, ValueError):
+        return None
+    return None if record.is_of_later_version else record
 
 
 def unread_evaluations(workspace: Workspace, run_id: str) -> list[Path]:
     """Return the files among a run's evaluations that this version can't read, or must not go by."""
     unread = []
-    for path in _numbered(workspace, run_id):
+    for path in evaluation_files(workspace, run_id):
         try:
             facts = path.stat()
         except OSError:
@@ -137,7 +153,8 @@ def unread_evaluations(workspace: Workspace, run_id: str) -> list[Path]:
     return unread
 
 
-def _numbered(workspace: Workspace, run_id: str) -> list[Path]:
+def evaluation_files(workspace: Workspace, run_id: str) -> list[Path]:
+    """Return the files of a run's evaluations, oldest first."""
     names = ((path, _NUMBERED.fullmatch(path.name)) for path in evaluations_dir(workspace, run_id).glob("*.json"))
     return [path for _, path in sorted((int(name[2]), path) for path, name in names if name is not None)]
 

@@ -5,6 +5,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from breastai.engine.training.optim import Loss, make_optimizer
 from breastai.engine.training.prepare import prepare_training, progress_of
 from breastai.engine.training.schedule import epoch_s, keep_batch_norm_frozen, uses_frozen_batch_norm
 from breastai.engine.training.step import Learner
+from breastai.storage.estimates import keep_estimate
 from breastai.storage.remote_mirror import local_place
 from breastai.storage.workspace import Workspace
 
@@ -51,7 +53,9 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
     yield ProgressUpdate(stage="tuning", text=Text("progress.measuring", {"architecture": config.model.architecture}))
     with tempfile.TemporaryDirectory() as folder:
         images, training, validation = _images(config, workspace, Path(folder))
-        yield (yield from _measured(config, images, training, validation))
+        measured = yield from _measured(config, images, training, validation)
+    keep_estimate(workspace, measured.model_copy(update={"time": datetime.now(UTC).isoformat(timespec="seconds")}))
+    yield measured
 
 
 def _images(config: Config, workspace: Workspace, folder: Path) -> tuple[ImageSet, int, int]:

@@ -2,13 +2,27 @@
 
 import asyncio
 
+from breastai.domain import jobs
 from breastai.domain.errors import RunInUse
-from breastai.domain.events import Event, RunAnnotated, RunDeleted, RunsList
-from breastai.domain.requests import AnnotateRun, CompareRuns, DeleteRun, ListRuns
+from breastai.domain.events import EstimatesList, Event, RunAnnotated, RunDeleted, RunsList
+from breastai.domain.requests import (
+    AnnotateRun,
+    CompareRuns,
+    DeleteRun,
+    ListEstimates,
+    ListResults,
+    ListRuns,
+    ShowEvaluation,
+    ShowRun,
+)
 from breastai.server.connections.broadcast import Client
+from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage import runs
+from breastai.storage.estimates import read_estimates
+from breastai.storage.results import list_results
+from breastai.storage.run_story import run_story
 
 
 @handles(ListRuns)
@@ -16,6 +30,28 @@ async def list_runs(services: Services, client: Client, request: ListRuns) -> Ev
     entries = await asyncio.to_thread(services.runs.list, request.search, services.runner.running_run)
     page = entries[request.first : request.first + request.limit]
     return RunsList(runs=page, total=len(entries), first=request.first, search=request.search)
+
+
+@handles(ShowRun)
+async def show_run(services: Services, client: Client, request: ShowRun) -> Event:
+    return await asyncio.to_thread(
+        run_story, services.workspace, services.runs, request.run_id, services.runner.running_run
+    )
+
+
+@handles(ListResults)
+async def list_kept_results(services: Services, client: Client, request: ListResults) -> Event:
+    return await asyncio.to_thread(list_results, services.workspace, request.run_id)
+
+
+@handles(ShowEvaluation)
+async def show_evaluation(services: Services, client: Client, request: ShowEvaluation) -> Event:
+    return await services.light.ask(make_job(services, request, jobs.ShowEvaluation))
+
+
+@handles(ListEstimates)
+async def list_estimates(services: Services, client: Client, request: ListEstimates) -> Event:
+    return EstimatesList(estimates=await asyncio.to_thread(read_estimates, services.workspace))
 
 
 @handles(AnnotateRun)
