@@ -38,6 +38,7 @@ from breastai.engine.training.checkpointing import disk_warning, save_good_epoch
 from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
 from breastai.engine.training.prepare import progress_of
+from breastai.engine.training.run_progress import share_done, time_left_s
 from breastai.engine.training.run_state import Run, assemble, model_loaded, retune, save, warnings_of
 from breastai.engine.training.schedule import (
     batches,
@@ -190,15 +191,14 @@ def _features_done(run: Run, done: int) -> ProgressUpdate:
         text=Text("progress.features", {"done": done, "total": len(run.cases.train)}),
         epoch=run.position.epoch,
         epochs=run.config.training.epochs,
+        progress=share_done(run, 0.0, features=min(1.0, done / max(1, len(run.cases.train)))),
         batch_progress=BatchProgress(batch=done, total_batches=len(run.cases.train)),
     )
 
 
 def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
     position, epochs = run.position, run.config.training.epochs
-    done = (position.epoch - 1 + position.batch / total) / epochs
-    per_batch_s = position.training_s / position.batch
-    remaining = (epochs - position.epoch) * total + total - position.batch
+    done = share_done(run, position.batch / total)
     return ProgressUpdate(
         stage="training",
         text=Text(
@@ -206,8 +206,8 @@ def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
         ),
         epoch=position.epoch,
         epochs=epochs,
-        progress=min(1.0, done),
-        eta_s=round(remaining * per_batch_s + _validation_s(run) * (epochs - position.epoch + 1), 1),
+        progress=done,
+        eta_s=time_left_s(run, done),
         batch_progress=BatchProgress(
             batch=position.batch,
             total_batches=total,
@@ -215,15 +215,6 @@ def _batch_done(run: Run, total: int, loss: float) -> ProgressUpdate:
             current_accuracy=position.correct / position.seen,
         ),
     )
-
-
-def _validation_s(run: Run) -> float:
-    """Return how long an epoch takes beyond its training, judged by the epochs so far."""
-    if not run.updates:
-        return 0.0
-    last = run.updates[-1]
-    trained = len(run.cases.train) / last.images_per_second if last.images_per_second else last.epoch_s
-    return max(0.0, last.epoch_s - trained)
 
 
 def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
@@ -256,12 +247,19 @@ def _ask(run: Run, images: ImageSet, world: ProcessGroup = SINGLE_PROCESS) -> Ge
         yield ProgressUpdate(
             stage="validating",
             text=Text("progress.validating", {"done": step, "total": len(images)}),
-            epoch=run.position.epoch,
+            epoch=min(run.position.epoch, run.config.training.epochs),
             epochs=run.config.training.epochs,
-            progress=min(1.0, run.position.epoch / run.config.training.epochs),
+            progress=_share_judged(run, images, step),
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),
         )
     raise AssertionError("answer() ends with its Answers")
+
+
+def _share_judged(run: Run, images: ImageSet, step: int) -> float:
+    """Return the share of a run done while images are judged; calibration images once the epoch is over."""
+    if images is not run.cases.val:
+        return share_done(run, 0.0, features=0.0)
+    return share_done(run, 1.0, judged=step / max(1, len(images)))
 
 
 def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> TrainingUpdate:
@@ -275,7 +273,7 @@ def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> Traini
     metrics |= {f"val_{name}": value for name, value in measured.metrics.items()} | {"val_loss": answers.loss}
     is_best = run.stopping.update(position.epoch, metrics[training.early_stopping.monitor])
     epoch_s = position.training_s + validation_s
-    return TrainingUpdate(
+    update = TrainingUpdate(
         epoch=position.epoch,
         epochs=training.epochs,
         metrics=metrics,
@@ -284,9 +282,10 @@ def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> Traini
         learning_rate=learning_rate_at(training, position.epoch, 0.0, position.plateau_cuts) * position.rate_share,
         images_per_second=_images_per_second(run),
         epoch_s=round(epoch_s, 3),
-        eta_s=round((training.epochs - position.epoch) * epoch_s, 1),
+        eta_s=None,
         is_best=is_best,
     )
+    return update.model_copy(update={"eta_s": time_left_s(run, share_done(run, 1.0, judged=1.0), update)})
 
 
 def _decision(run: Run, answers: Predictions) -> Generator[Event, None, tuple[DecisionRule, OutOfDistribution | None]]:
