@@ -854,6 +854,7 @@ class Snapshot(Stored):
     running_run: str | None = Field(
         None, description="The run in progress; null while another job, such as an export, or none goes on."
     )
+    about: str | None = Field(None, description="What the job is about: its run, study, checkpoint or images.")
     question: LeakQuestion | None = Field(
         None, description="What a job asked before it began; any client answers it by answer_leaks."
     )

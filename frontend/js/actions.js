@@ -3,7 +3,7 @@
   "use strict";
 
   /** What starts a job, so that no other may run; train_on_reading keeps a data set and then starts. */
-  const NEEDS_IDLE = new Set(["start_training", "train_on_reading", "try_sample", "resume_training", "start_tuning", "start_crossval", "resume_study", "estimate_cost", "export_model", "evaluate_model", "compare_models", "compare_readers", "find_doubts", "evaluate_predictions", "audit_data", "create_report", "restore_backup"]);
+  const NEEDS_IDLE = new Set(["start_training", "answer_leaks", "train_on_reading", "try_sample", "resume_training", "start_tuning", "start_crossval", "resume_study", "estimate_cost", "export_model", "evaluate_model", "compare_models", "compare_readers", "find_doubts", "evaluate_predictions", "audit_data", "create_report", "restore_backup"]);
 
   /** Asked for by the page itself too, every few seconds: their buttons must not flicker. */
   const ASKED_BY_ITSELF = new Set(["ping", "system_diagnostics"]);
@@ -20,7 +20,7 @@
     if (action === "disconnect") return phase === "disconnected" ? "reason.already_disconnected" : null;
     if (phase !== "connected") return "reason.not_connected";
     if (action === "queue_training" || action === "adopt_settings" || action === "use_tuned") return null;
-    const starting = ["start_training", "try_sample", "resume_training", "start_crossval", "start_tuning", "resume_study"].some((request) => BreastAI.store.isPending(state, request));
+    const starting = ["start_training", "answer_leaks", "try_sample", "resume_training", "start_crossval", "start_tuning", "resume_study"].some((request) => BreastAI.store.isPending(state, request));
     if (action === "stop_training") return state.session.state === "idle" && !starting ? "reason.nothing_to_stop" : null;
     if (NEEDS_IDLE.has(action) && (starting || state.session.state !== "idle")) return "reason.busy";
     if (BreastAI.store.isPending(state, action) && !ASKED_BY_ITSELF.has(action)) return "reason.waiting";

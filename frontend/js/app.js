@@ -3,7 +3,8 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const VIEWS = ["training", "data", "tuning", "queue", "runs", "checkpoints", "audit", "evaluation", "predict", "editor", "log", "system"];
+  const { t } = BreastAI.i18n;
+  const VIEWS = ["training", "data", "tuning", "queue", "runs", "checkpoints", "audit", "evaluation", "predict", "editor", "log", "system", "run"];
 
   function main() {
     BreastAI.i18n.begin();
@@ -20,7 +21,7 @@
       scheduled = false;
       const state = store.state();
       for (const view of views) {
-        if (view.within !== undefined && byId(`view-${view.within}`).hidden) continue;
+        if (view.within !== undefined && isHidden(view.within)) continue;
         const slice = view.slice(state);
         const before = drawn.get(view);
         if (before !== undefined && slice.every((value, index) => value === before[index])) continue;
@@ -28,6 +29,12 @@
         view.render(state);
       }
       BreastAI.actions.markAll(document, state);
+      if (!document.hidden || state.session.state !== "idle") title();
+    }
+
+    /** The figures of a run lie in the view of the training or on the page of the run. @param {string} within */
+    function isHidden(within) {
+      return within === "cards" ? Boolean(byId("run-cards").closest("section.view[hidden]")) : byId(`view-${within}`).hidden;
     }
 
     function schedule() {
@@ -59,7 +66,10 @@
       BreastAI.views.reading.create(context),
       BreastAI.views.start.create(context),
       BreastAI.views.interrupted.create(context),
-      BreastAI.views.run.create(context),
+      BreastAI.views.run.create(),
+      BreastAI.views.jobBar.create(context),
+      BreastAI.views.runPage.create(context),
+      BreastAI.views.runCards.create(),
       BreastAI.views.tiles.create(),
       crossval,
       curves,
@@ -97,14 +107,28 @@
     });
 
     function showView() {
-      const wanted = location.hash.slice(1);
-      const view = VIEWS.includes(wanted) ? wanted : VIEWS[0];
+      const [wanted, id, part] = location.hash.slice(1).split("/").map(decodeURIComponent);
+      const view = VIEWS.includes(wanted) && (wanted !== "run" || id) ? wanted : VIEWS[0];
+      store.dispatch({ type: "@show", run: view === "run" ? id : null, tab: part ?? "curves" });
+      if (view === "evaluation" && id && part) connection.request("show_evaluation", { run_id: id, name: part }).catch(() => {});
+      const owner = view === "run" ? "runs" : view;
       for (const each of VIEWS) byId(`view-${each}`).hidden = each !== view;
       for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("nav [data-view]"))) {
-        if (link.dataset.view === view) link.setAttribute("aria-current", "page");
+        if (link.dataset.view === owner) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       }
       draw();
+      title();
+    }
+
+    /** What the browser's tab and its history call the view. */
+    function title() {
+      const { page, session, done } = store.state();
+      const [wanted] = location.hash.slice(1).split("/");
+      const view = VIEWS.includes(wanted) ? wanted : VIEWS[0];
+      const what = view === "run" && page.run !== null ? `${page.run} · ${t(`runpage.${page.tab}`)}` : t(`nav.${view}`);
+      const far = session.state !== "idle" && done !== null ? `${BreastAI.format.percent(done)} · ` : "";
+      document.title = `${far}${what} · BreastAI`;
     }
 
     BreastAI.i18n.onChange(() => {
@@ -145,8 +169,9 @@
         return;
       }
       const gap = BreastAI.store.missingEpochs(state);
-      if (gap !== null && state.run !== null && !BreastAI.store.isPending(state, "get_history")) {
-        connection.request("get_history", { run_id: state.run.id, ...gap }).catch(() => {});
+      const shown = BreastAI.pageState.shownRun(state);
+      if (gap !== null && shown !== null && !BreastAI.store.isPending(state, "get_history")) {
+        connection.request("get_history", { run_id: shown.id, ...gap }).catch(() => {});
       }
       const runsNow = `${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""} ${state.session.state === "running"}`;
       if ((runsNow !== runsFor || listFor === "") && !BreastAI.store.isPending(state, "list_runs")) {
@@ -162,7 +187,12 @@
         const justConnected = listFor === "";
         listFor = listNow;
         // Afterwards changes are told.
-        if (justConnected) connection.request("get_queue").catch(() => {});
+        if (justConnected) {
+          connection.request("get_queue").catch(() => {});
+          connection.request("list_estimates").catch(() => {});
+          // Its pictures were told to whoever was there.
+          if (state.asked !== null && state.audit === null) connection.request("show_question").catch(() => {});
+        }
         connection.request("list_checkpoints").catch(() => {});
         connection.request("list_interrupted").catch(() => {});
       }

@@ -108,6 +108,15 @@
       .join(" ");
   }
 
+  /** About how long: whole minutes, tenths of an hour; never seconds. @param {number | null | undefined} seconds */
+  function roughly(seconds) {
+    if (!known(seconds) || seconds < 0) return NONE;
+    if (seconds < 45) return BreastAI.i18n.t("time.under_a_minute");
+    const minutes = Math.round(seconds / 60);
+    const text = minutes < 90 ? format(Math.max(1, minutes), { style: "unit", unit: "minute", unitDisplay: "short" }) : format(seconds / 3600, { style: "unit", unit: "hour", unitDisplay: "short", maximumFractionDigits: 1 });
+    return `~${text}`;
+  }
+
   /** @param {string | null | undefined} iso @param {Intl.DateTimeFormatOptions} options */
   function moment(iso, options) {
     const date = new Date(iso ?? NaN);
@@ -138,5 +147,5 @@
     return reason ? `${bounds}, ${reason}` : bounds;
   }
 
-  BreastAI.format = { NONE, figure, fixed, day, interval, integer, number, percent, small, bytes, megabytes, gigabytes, duration, date, time };
+  BreastAI.format = { NONE, figure, fixed, day, interval, integer, number, percent, small, bytes, megabytes, gigabytes, duration, roughly, date, time };
 })();

@@ -57,8 +57,8 @@
     "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
     "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
-    "@ask_twins": (state, action) => ({ ...state, asked: { request: action.request, order: action.order, question: null } }),
-    "@twins_decided": (state) => ({ ...state, asked: null }),
+    "@show": (state, action) => ({ ...state, page: { run: action.run, tab: action.tab } }),
+    "@dismiss_outcome": (state, action) => ({ ...state, dismissed: action.run }),
     "@not_described": (state) => ({ ...state, described: null, images: null, preview: null }),
     "@use_config": (state, action) => ({ ...state, offered: action.config }),
     "@dismiss": (state, action) => ({ ...state, notices: state.notices.filter((notice) => notice.id !== action.id) }),
@@ -91,7 +91,7 @@
       const content = row.line(event);
       next = { ...next, log: withLine(next.log, { ...content, run: event.run_id, seq: event.seq, time: event.time }) };
       // What a job asks stands in the audit's view, with its answers; a run that ends with a question has not failed.
-      const question = state.asked?.question;
+      const question = state.asked;
       const isEndOfAsking = Boolean(question) && event.type === "training_stopped" && event.reason === "error";
       const isAsked = isEndOfAsking || (content.code !== undefined && content.code === question?.code);
       const isQuiet = event.request_id !== undefined && state.quiet.includes(String(event.request_id));
@@ -109,7 +109,7 @@
    * @returns {{ from: number, to: number } | null}
    */
   function missingEpochs(state) {
-    const run = state.run;
+    const run = BreastAI.pageState.shownRun(state);
     if (run === null || run.filledTo >= run.lastEpoch) return null;
     // Asked after every event: as a rule nothing is missing, and that is seen without going through all.
     if (run.epochs.length === run.lastEpoch && run.epochs[0]?.epoch === 1) return null;

@@ -40,6 +40,10 @@ declare global {
   interface Session {
     state: "idle" | "starting" | "running" | "stopping";
     job: string | null;
+    /** The run in progress; null while another job goes on. */
+    run: string | null;
+    /** What the job is about: a run, a checkpoint, a folder. */
+    about: string | null;
     currentModel: string | null;
     clients: number | null;
   }
@@ -78,11 +82,11 @@ declare global {
     sticky: boolean;
   }
 
-  /** What waits for an answer about duplicates and leaks: the request to send again, and what a job itself asked. */
-  interface Asked {
-    request: string;
-    order: Record<string, any>;
-    question: Wire.LeakQuestion | null;
+  /** A run of the workspace as its page shows it. */
+  interface PastRun {
+    run: Run;
+    entry: Wire.RunEntry;
+    log: Record<string, any>[];
   }
 
   /** What the page makes of an event. */
@@ -100,6 +104,18 @@ declare global {
     welcome: Wire.ConnectionEstablished | null;
     session: Session;
     progress: Wire.ProgressUpdate | null;
+    /** Share of the job that is done, which never falls; null while it can't be known. */
+    done: number | null;
+    /** The step of a training that is reached, from 0. */
+    step: number;
+    /** The run and the part of its page that the address names; no run: the latest is shown. */
+    page: { run: string | null; tab: string };
+    pastRuns: Record<string, PastRun>;
+    /** What was made of runs, as listed last. */
+    results: Record<string, Wire.ResultsList>;
+    estimates: Wire.BenchMeasured[] | null;
+    /** The run whose end needs no more offers. */
+    dismissed: string | null;
     run: Run | null;
     /** The latest study, with all its runs. */
     study: Wire.Study | null;
@@ -121,7 +137,7 @@ declare global {
     comparisons: Wire.ComparisonEntry[] | null;
     audit: Wire.AuditDone | null;
     /** What waits for an answer about duplicates and leaks. */
-    asked: Asked | null;
+    asked: Wire.LeakQuestion | null;
     /** What a run would take, as last measured. */
     estimate: Wire.BenchMeasured | null;
     reports: Wire.ReportCreated[];
@@ -407,6 +423,7 @@ declare global {
       megabytes(value: any): string;
       gigabytes(value: any): string;
       duration(seconds: any): string;
+      roughly(seconds: any): string;
       date(iso: string | null | undefined): string;
       time(iso: string | null | undefined): string;
     };
@@ -426,6 +443,10 @@ declare global {
       newRun(id: string): Run;
       inRun(state: State, event: Wire.Event, patch: Partial<Run>): State;
       withEpoch(epochs: Wire.TrainingUpdate[], update: Wire.TrainingUpdate): Wire.TrainingUpdate[];
+      withProgress(state: State, progress: Wire.ProgressUpdate | null): State;
+      shownRun(state: State): Run | null;
+      isRunning(state: State, run: Run | null): boolean;
+      STEPS: string[][];
       sessionState(state: State, to: Session["state"], job?: string | null): State;
       jobEnded(state: State): State;
       withSnapshot(state: State, snapshot: Wire.Snapshot): State;
@@ -547,12 +568,17 @@ declare global {
         };
       };
       leakQuestion: {
-        create(context: Context, values: FormValues, folder: () => string): {
+        create(context: Context, values: FormValues): {
           begin(wanted: Record<string, any>): Promise<void>;
           ask(request: string, wanted: Record<string, any>): Promise<void>;
         };
       };
-      run: { create(context: Context): View; stateKey(state: State): string; share(state: State): number | null };
+      run: { create(): View; stateKey(state: State): string };
+      progress: { bodyOf(state: State): (Node | null)[]; doing(state: State): string; leftText(state: State): string; isTraining(state: State): boolean };
+      jobBar: { create(context: Context): View; jobName(job: string): string; address(run: string, tab?: string): string };
+      runCards: { create(): View; stateOf(state: State, run: Run): string };
+      runPage: { create(context: Context): View };
+      resultsList: { bodyOf(state: State, found: Wire.ResultsList): Node[] };
       tiles: { create(): View };
       chartCard: { create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void }): ChartCard };
       curveTools: {
@@ -639,8 +665,8 @@ declare global {
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };
-      errors: { create(context: Context): View };
-      log: { create(context: Context): View; textOf(line: LineContent): string };
+      errors: { create(context: Context): View; bodyOf(found: Wire.ErrorsShown, evaluate: (run: string) => void): Node[]; evaluate(connection: Connection, run: string): void };
+      log: { create(context: Context): View; textOf(line: LineContent): string; lineElement(line: LogLine): HTMLElement };
       system: { create(context: Context): View };
       toasts: { create(context: Context): View };
       interrupted: { create(context: Context): View };

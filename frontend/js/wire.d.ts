@@ -623,6 +623,39 @@ declare namespace Wire {
     checkpoints: string[];
   }
 
+  /** A run of the workspace, past or going on: enough to draw its page. Its epochs come by get_history. */
+  interface RunShown extends Event {
+    type: "run_shown";
+    run: RunEntry;
+    started: Record<string, any> | null;
+    data: Record<string, any> | null;
+    model: Record<string, any> | null;
+    outcome: Record<string, any> | null;
+    log: Record<string, any>[];
+  }
+
+  /** What was made of a run, the latest first: evaluations, reports and exports, with where to find each. */
+  interface ResultsList extends Event {
+    type: "results_list";
+    results_of: string;
+    results: ResultEntry[];
+    unread: string[];
+  }
+
+  /** An evaluation that is kept. */
+  interface EvaluationShown extends Event {
+    type: "evaluation_shown";
+    evaluation_of: string;
+    name: string;
+    evaluation: Record<string, any>;
+  }
+
+  /** What was measured on this machine, the latest first. */
+  interface EstimatesList extends Event {
+    type: "estimates_list";
+    estimates: BenchMeasured[];
+  }
+
   /** Some runs side by side: their curves, and the settings that differ. */
   interface RunsCompared extends Event {
     type: "runs_compared";
@@ -1580,6 +1613,29 @@ declare namespace Wire {
     log_loss: number | null;
   }
 
+  /** What was made of a run: an evaluation, a judgement on several sites, a report, an export. */
+  interface ResultEntry {
+    kind: "evaluation" | "sites" | "report" | "export";
+    name: string;
+    created: string;
+    checkpoint: string | null;
+    data: string | null;
+    split: string | null;
+    n: number | null;
+    target_class: string | null;
+    auc: number | null;
+    sensitivity: number | null;
+    specificity: number | null;
+    size_bytes: number | null;
+    files: ResultFile[];
+  }
+
+  /** A file of a result, and the path a server shows it under. */
+  interface ResultFile {
+    format: string;
+    url: string;
+  }
+
   /** Which rows of a table, or images, count: those whose column says one of some values, or none of others. Compared without regard to case; numbers as numbers. */
   interface RowFilter {
     column: string;
@@ -1658,6 +1714,9 @@ declare namespace Wire {
     state: "idle" | "starting" | "running" | "stopping";
     job: string | null;
     run_id: string | null;
+    running_run: string | null;
+    about: string | null;
+    question: LeakQuestion | null;
     seq: number | null;
     started: TrainingStarted | null;
     data: DataLoaded | null;
@@ -1895,6 +1954,10 @@ declare namespace Wire {
     runs_list: RunsList;
     run_annotated: RunAnnotated;
     run_deleted: RunDeleted;
+    run_shown: RunShown;
+    results_list: ResultsList;
+    evaluation_shown: EvaluationShown;
+    estimates_list: EstimatesList;
     runs_compared: RunsCompared;
     log: Log;
     history: History;

@@ -139,10 +139,12 @@ class JobRunner:
     async def _work(self, slot: Slot, session: Session, job: Job) -> list[Event]:
         """Run a job in a worker, publishing its events but for the last, which are returned."""
         run_id = job.held if job.holds == "run_id" else None
+        session.about = _about(job)
         if run_id is not None:
             session.begin_run(run_id)
         if job.held is not None:
             self.begun.add(job.held)
+        self._tell_state(session)
         heard_before = session.seq
         log_file = (self._workspace.run_dir(run_id) if run_id else self._workspace.logs_dir) / "worker.log"
         LOG.info("job %s begins%s", slot.job, f", run {run_id}" if run_id else "")
@@ -232,6 +234,12 @@ def status(session: Session, hub: Broadcaster, missed: int | None = None, reques
         connected_clients=len(hub),
         missed=missed,
     )
+
+
+def _about(job: Job) -> str | None:
+    """Return what tells a job from others of its kind: its run or study, its checkpoint, its images."""
+    named = (job.held, *(getattr(job, name, None) for name in ("checkpoint", "run_id", "data", "first", "table")))
+    return next((name for name in named if isinstance(name, str)), None)
 
 
 def _numbered(events: list[Event], session_id: str, run_id: str, last_seq: int) -> list[Event]:

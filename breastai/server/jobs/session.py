@@ -73,12 +73,15 @@ class Session:
         self.study: Study | None = None
         # The audit whose question about duplicates waits for an answer of anyone.
         self.asking: AuditDone | None = None
+        # What the job is about: its run, study, checkpoint or images.
+        self.about: str | None = None
         self._is_run = False
         self._before: _Known | None = None
 
     def begin(self, job: str) -> None:
         """A job was asked for; what an earlier run left stays to be seen until a new run begins."""
         self.state, self.job, self._is_run, self._before = "starting", job, False, None
+        self.about = None
         self._parts.pop("progress", None)
 
     def begin_run(self, run_id: str) -> None:
@@ -120,6 +123,7 @@ class Session:
         if self.asking is not None and self._is_run and "started" not in self._parts:
             self._go_back()
         self.state, self.job, self._is_run, self._before = "idle", None, False, None
+        self.about = None
         if self.study is not None and self.study.state == "running":  # its worker is gone without a last word
             self.study = self.study.with_end("interrupted")
 
@@ -209,6 +213,7 @@ class Session:
             job=self.job,
             run_id=self.run_id,
             running_run=self.running_run if self.state != "idle" else None,
+            about=self.about,
             question=None if self.asking is None else self.asking.question,
             seq=self.seq,
             outcome=self._outcome,

@@ -3,9 +3,6 @@
   "use strict";
 
   const { inRun, jobEnded } = BreastAI.pageState;
-  /** The request that begins each kind of job that may have to ask first. */
-  const REQUEST_OF_JOB = { train: "start_training", crossval: "start_crossval", tune: "start_tuning", train_seeds: "start_training" };
-
   /** @param {Wire.AuditDone} event @param {string} severity */
   function ofSeverity(event, severity) {
     return event.findings.filter((finding) => finding.severity === severity).length;
@@ -22,7 +19,7 @@
     audit: {
       // An audit is a job of its own, or the beginning of a run.
       // One with a question comes before a job that does not begin until it is answered.
-      state: (state, event) => (event.question ? { ...state, audit: event, asked: { request: REQUEST_OF_JOB[event.question.job], order: { config: event.question.config }, question: event.question } } : event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
+      state: (state, event) => (event.question ? { ...state, audit: event, asked: event.question } : event.run_id ? { ...inRun(state, event, {}), audit: event } : jobEnded({ ...state, audit: event })),
       line: (event) => ({
         level: worst(event.findings),
         key: "event.audit",

@@ -32,6 +32,15 @@
       line: (event) => ({ level: "info", key: "event.run_deleted", params: { run: event.deleted } }),
       notice: true,
     },
+    run_shown: {
+      state: (state, event) => {
+        const known = state.pastRuns[event.run.run_id]?.run ?? BreastAI.pageState.newRun(event.run.run_id);
+        const { started, data, model, outcome } = /** @type {any} */ (event);
+        const run = { ...known, started, data, model, outcome, lastEpoch: Math.max(known.lastEpoch, event.run.epochs_run ?? 0) };
+        return { ...state, pastRuns: { ...state.pastRuns, [run.id]: { run, entry: event.run, log: event.log } } };
+      },
+    },
+    results_list: { state: (state, event) => ({ ...state, results: { ...state.results, [event.results_of]: event } }) },
     runs_compared: { state: (state, event) => ({ ...state, comparedRuns: event }) },
     checkpoints_list: { state: (state, event) => ({ ...state, checkpoints: event.checkpoints }) },
     checkpoint_loaded: {

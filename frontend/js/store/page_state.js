@@ -7,8 +7,15 @@
     return {
       connection: { phase: "disconnected", url: "", attempt: 0, retryInS: null, failed: false },
       welcome: null,
-      session: { state: "idle", job: null, currentModel: null, clients: null },
+      session: { state: "idle", job: null, run: null, about: null, currentModel: null, clients: null },
       progress: null,
+      done: null,
+      step: 0,
+      page: { run: null, tab: "curves" },
+      pastRuns: {},
+      results: {},
+      estimates: null,
+      dismissed: null,
       run: null,
       study: null,
       studies: null,
@@ -99,7 +106,39 @@
   /** @param {State} state @param {Session["state"]} to @param {string | null} [job] @returns {State} */
   function sessionState(state, to, job) {
     const session = { ...state.session, state: to, job: job === undefined ? state.session.job : job };
-    return { ...state, session, progress: to === "idle" ? null : state.progress };
+    if (to !== "idle") return { ...state, session };
+    return { ...state, session: { ...session, run: null, about: null }, progress: null, done: null, step: 0 };
+  }
+
+  /** The steps of a training, each with the stages it is made of. */
+  const STEPS = [["copying", "auditing", "preparing"], ["tuning"], ["training", "validating"], ["evaluating", "exporting"]];
+
+  /**
+   * The state with the latest word on how far the job is. What is done stays done: a share that falls, as after a step
+   * back, or a stage that is met again, moves nothing back.
+   * @param {State} state
+   * @param {Wire.ProgressUpdate | null} progress
+   * @returns {State}
+   */
+  function withProgress(state, progress) {
+    if (progress === null) return { ...state, progress, done: null, step: 0 };
+    const batches = progress.batch_progress;
+    const isRun = state.session.run !== null || ["train", "resume"].includes(state.session.job ?? "");
+    const share = progress.progress ?? (isRun || batches === null ? null : batches.batch / Math.max(1, batches.total_batches));
+    const step = STEPS.findIndex((stages) => stages.includes(progress.stage));
+    return { ...state, progress, done: share === null ? state.done : Math.max(state.done ?? 0, share), step: Math.max(state.step, step) };
+  }
+
+  /** The run whose figures are shown: that of the page's address, else the latest. @param {State} state @returns {Run | null} */
+  function shownRun(state) {
+    const wanted = state.page.run;
+    if (wanted === null || wanted === state.run?.id) return state.run;
+    return state.pastRuns[wanted]?.run ?? null;
+  }
+
+  /** Whether the job in progress is this run. @param {State} state @param {Run | null} run */
+  function isRunning(state, run) {
+    return run !== null && state.session.state !== "idle" && state.session.run === run.id;
   }
 
   /** @param {State} state @returns {State} */
@@ -125,10 +164,12 @@
     /** @type {State} */
     let next = {
       ...state,
-      session: { ...state.session, state: snapshot.state, job: snapshot.job, currentModel: snapshot.current_model },
-      progress: snapshot.state === "idle" ? null : snapshot.progress,
+      session: { ...state.session, state: snapshot.state, job: snapshot.job, run: snapshot.running_run ?? null, about: snapshot.about ?? null, currentModel: snapshot.current_model },
+      asked: snapshot.question ?? null,
       study: askedStudyStays(state, snapshot) ? state.study : (snapshot.study ?? null),
     };
+    const goesOn = snapshot.state !== "idle" && snapshot.state !== "starting" && snapshot.job === state.session.job;
+    next = withProgress(goesOn ? next : { ...next, done: null, step: 0 }, snapshot.state === "idle" ? null : snapshot.progress);
     if (snapshot.run_id === null) return next;
     const same = state.run !== null && state.run.id === snapshot.run_id;
     // For a run already on the page `seq` stays: the events missed meanwhile are still to come.
@@ -140,7 +181,7 @@
         started: snapshot.started ?? run.started,
         data: snapshot.data ?? run.data,
         model: snapshot.model ?? run.model,
-        outcome: snapshot.outcome ?? (snapshot.state === "idle" ? run.outcome : null),
+        outcome: snapshot.outcome ?? (snapshot.running_run === snapshot.run_id ? null : run.outcome),
         epochs: snapshot.update === null ? run.epochs : withEpoch(run.epochs, snapshot.update),
         lastEpoch: Math.max(run.lastEpoch, snapshot.update?.epoch ?? 0),
       },
@@ -148,5 +189,5 @@
     return next;
   }
 
-  BreastAI.pageState = { initial, newRun, inRun, withEpoch, sessionState, jobEnded, withSnapshot };
+  BreastAI.pageState = { STEPS, initial, newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot, shownRun, isRunning };
 })();

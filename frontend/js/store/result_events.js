@@ -12,6 +12,8 @@
       line: (event) => ({ level: "success", key: "event.evaluation", params: { checkpoint: event.checkpoint, n: event.n } }),
       notice: true,
     },
+    evaluation_shown: { state: (state, event) => ({ ...state, evaluation: /** @type {any} */ (event.evaluation) }) },
+    estimates_list: { state: (state, event) => ({ ...state, estimates: event.estimates, estimate: state.estimate ?? event.estimates[0] ?? null }) },
     sites_evaluated: {
       state: (state, event) => jobEnded({ ...state, sites: event }),
       line: (event) => ({ level: "success", key: "event.sites_evaluated", params: { checkpoint: event.checkpoint, n: event.sites.length } }),

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { newRun, inRun, withEpoch, sessionState, jobEnded, withSnapshot } = BreastAI.pageState;
+  const { newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot } = BreastAI.pageState;
 
   /** The key of what to say of a training that stopped. @param {Wire.TrainingStopped} event */
   function stoppedKey({ reason, checkpoint }) {
@@ -39,7 +39,8 @@
           filledTo: Math.min(filledTo, event.start_epoch - 1),
           lastEpoch: event.start_epoch - 1,
         });
-        return sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
+        const begun = sessionState({ ...next, problems: [] }, state.session.state === "stopping" ? "stopping" : "running");
+        return { ...begun, session: { ...begun.session, run: event.run_id ?? null } };
       },
       line: (event) => ({
         level: "info",
@@ -68,7 +69,7 @@
         // Of a look at images, which waits for no job and is none.
         if (event.stage === "inspecting") return state;
         const next = event.run_id ? inRun(state, event, {}) : state;
-        return { ...sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), progress: event };
+        return withProgress(sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), event);
       },
     },
     training_update: {
@@ -102,7 +103,11 @@
       notice: true,
     },
     training_stopped: {
-      state: (state, event) => jobEnded(inRun(state, event, { outcome: event })),
+      // A run that only asked, and did not begin, has not ended either.
+      state: (state, event) => {
+        const onlyAsked = state.asked !== null && event.reason === "error" && (state.run?.id !== event.run_id || state.run?.started === null);
+        return jobEnded(onlyAsked ? { ...state, run: state.run?.started === null ? null : state.run } : inRun(state, event, { outcome: event }));
+      },
       line: (event) => ({
         level: event.reason === "error" ? "error" : "warning",
         key: stoppedKey(event),
@@ -126,12 +131,17 @@
     },
     history: {
       state: (state, event) => {
-        const run = state.run;
         const of = event.run_id ?? event.epochs[0]?.run_id;
-        if (run === null || (of && of !== run.id)) return state;
-        const epochs = event.epochs.reduce(withEpoch, run.epochs);
-        const filledTo = Math.max(run.filledTo, event.last ?? run.lastEpoch);
-        return { ...state, run: { ...run, epochs, filledTo, lastEpoch: Math.max(run.lastEpoch, event.last ?? 0) } };
+        /** @param {Run} run @returns {Run} */
+        const filled = (run) => ({
+          ...run,
+          epochs: event.epochs.reduce(withEpoch, run.epochs),
+          filledTo: Math.max(run.filledTo, event.last ?? run.lastEpoch),
+          lastEpoch: Math.max(run.lastEpoch, event.last ?? 0),
+        });
+        if (state.run !== null && (!of || of === state.run.id)) return { ...state, run: filled(state.run) };
+        const past = of ? state.pastRuns[of] : undefined;
+        return past === undefined ? state : { ...state, pastRuns: { ...state.pastRuns, [past.run.id]: { ...past, run: filled(past.run) } } };
       },
     },
   };

@@ -78,7 +78,7 @@
 
   /** @param {Context} context */
   function create(context) {
-    const { connection, store } = context;
+    const { connection } = context;
     const folder = /** @type {HTMLInputElement} */ (byId("audit-path"));
     /** The audit whose folder the field shows. @type {unknown} */
     let shownFor = null;
@@ -88,23 +88,22 @@
       if (data !== "") connection.request("audit_data", { ...context.order?.(), data }).catch(() => {});
     });
 
-    /** What to do about duplicates and leaks, asked before a job. @param {Asked} asked @param {number} groups */
-    function question({ request, order, question: found }, groups) {
+    /** What to do about duplicates and leaks, asked before a job. @param {Wire.LeakQuestion} found @param {number} groups */
+    function question(found, groups) {
+      const doubtful = found.code === "data.leaks_doubtful";
       const buttons = CHOICES.map((choice) =>
-        BreastAI.elements.actionButton(request, t(`audit.choose_${choice}`), {
-          class: choice === "group" && found === null ? "primary" : "",
+        BreastAI.elements.actionButton("answer_leaks", t(`audit.choose_${choice}`), {
+          class: choice === "group" && !doubtful ? "primary" : "",
           on: {
             click: () => {
-              store.dispatch({ type: "@twins_decided" });
               location.hash = "#training";
-              const config = { ...order.config, data: { ...order.config.data, on_leak: choice } };
-              connection.request(request, { ...order, config }).catch(() => {});
+              connection.request("answer_leaks", { choice }).catch(() => {});
             },
           },
         }),
       );
-      const never = make("button", { class: "button quiet", text: t("dialog.cancel"), attributes: { type: "button" }, on: { click: () => store.dispatch({ type: "@twins_decided" }) } });
-      return make("div", { class: "banner warning" }, make("p", { text: found === null ? t(groups > 0 ? "audit.question" : "audit.question_patients") : t(`error.${found.code}`, found.params) }), make("div", { class: "button-row" }, ...buttons, never));
+      const never = make("button", { class: "button quiet", text: t("dialog.cancel"), attributes: { type: "button" }, on: { click: () => connection.request("answer_leaks", { choice: null }).catch(() => {}) } });
+      return make("div", { class: "banner warning" }, make("p", { text: doubtful ? t(`error.${found.code}`, found.params) : t(groups > 0 ? "audit.question" : "audit.question_patients") }), make("div", { class: "button-row" }, ...buttons, never));
     }
 
     return {
@@ -118,7 +117,7 @@
           folder.value = audit.data;
         }
         if (folder.value === "" && document.activeElement !== folder) folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
-        fill(byId("audit-question"), asked !== null ? question(asked, audit?.groups_total ?? 0) : null);
+        fill(byId("audit-question"), asked !== null ? question(asked, Number(asked.params.groups ?? audit?.groups_total ?? 0)) : null);
         fill(byId("audit-body"), ...(audit === null ? [make("p", { class: "empty", text: t("audit.none") })] : bodyOf(audit)));
         const groups = audit?.groups ?? [];
         byId("twins-card").hidden = groups.length === 0;
@@ -131,7 +130,7 @@
         BreastAI.actions.markAll(byId("view-audit"), state);
       },
       /** @param {State} state */
-      slice: (state) => [state.audit, state.asked, state.welcome, state.session.state, state.pending, state.connection.phase],
+      slice: (state) => [state.audit, state.asked, state.welcome, state.session.state, state.connection.phase],
     };
   }
 

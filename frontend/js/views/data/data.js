@@ -139,7 +139,7 @@
         BreastAI.actions.markAll(byId("view-data"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.described, state.images, state.preview, state.welcome, state.connection.phase, state.pending],
+      slice: (state) => [state.described, state.images, state.preview, state.welcome, state.connection.phase],
     };
   }
 

@@ -54,7 +54,7 @@
         BreastAI.actions.markAll(byId("doubts-form"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.doubts, state.session.state, state.connection.phase, state.pending],
+      slice: (state) => [state.doubts, state.session.state, state.connection.phase],
     };
   }
 

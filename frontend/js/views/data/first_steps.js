@@ -31,7 +31,7 @@
         BreastAI.actions.markAll(byId("intake-card"), state);
       },
       /** @param {State} state */
-      slice: (state) => [state.runs, state.run === null, state.session.state, state.connection.phase, state.pending],
+      slice: (state) => [state.runs, state.run === null, state.session.state, state.connection.phase],
     };
   }
 

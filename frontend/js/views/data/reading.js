@@ -162,7 +162,7 @@
         BreastAI.actions.markAll(byId("reading-card"), state);
       },
       /** @param {State} state */
-      slice: (state) => [state.connection.phase, state.session.state, state.pending],
+      slice: (state) => [state.connection.phase, state.session.state],
     };
   }
 

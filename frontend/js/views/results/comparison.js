@@ -73,7 +73,7 @@
         BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.comparison, state.checkpoints, state.session.currentModel, state.session.state, state.pending],
+      slice: (state) => [state.comparison, state.checkpoints, state.session.currentModel, state.session.state],
     };
   }
 

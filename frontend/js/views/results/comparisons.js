@@ -53,7 +53,7 @@
         BreastAI.actions.markAll(byId("comparisons-card"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.comparisons, state.welcome, state.connection.phase, state.session.state, state.pending],
+      slice: (state) => [state.comparisons, state.welcome, state.connection.phase, state.session.state],
     };
   }
 

@@ -32,6 +32,14 @@
     return [...rows, make("ul", { class: "thumbnails wrong-cases" }, ...found.worst.map(caseOf))];
   }
 
+  /** Judge a run's best epoch on its own validation images, then show what it got wrong. @param {Connection} connection @param {string} chosen */
+  function evaluate(connection, chosen) {
+    connection
+      .request("evaluate_model", { checkpoint: `${chosen}/best` })
+      .then((answer) => (answer.type === "evaluation" ? connection.request("show_errors", { run_id: chosen }) : undefined))
+      .catch(() => {});
+  }
+
   /** @param {Context} context */
   function create({ connection, store }) {
     const run = /** @type {HTMLSelectElement} */ (byId("errors-run"));
@@ -40,14 +48,6 @@
       event.preventDefault();
       if (run.value !== "") connection.request("show_errors", { run_id: run.value }).catch(() => {});
     });
-
-    /** Judge a run's best epoch on its own validation images, then show what it got wrong. @param {string} chosen */
-    function evaluate(chosen) {
-      connection
-        .request("evaluate_model", { checkpoint: `${chosen}/best` })
-        .then((answer) => (answer.type === "evaluation" ? connection.request("show_errors", { run_id: chosen }) : undefined))
-        .catch(() => {});
-    }
 
     return {
       /** @param {State} state */
@@ -58,13 +58,13 @@
         if (runs.includes(chosen)) run.value = chosen;
         const button = /** @type {HTMLElement} */ (byId("errors-form").querySelector("[data-action=show_errors]"));
         button.dataset.blocked = runs.length === 0 ? "reason.no_model_to_ask" : "";
-        fill(byId("errors-body"), ...(state.errors === null ? [] : bodyOf(state.errors, evaluate)));
+        fill(byId("errors-body"), ...(state.errors === null ? [] : bodyOf(state.errors, (of) => evaluate(connection, of))));
         BreastAI.actions.markAll(byId("errors-card"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.errors, state.checkpoints, state.connection.phase, state.session.state, state.pending],
+      slice: (state) => [state.errors, state.checkpoints, state.connection.phase, state.session.state],
     };
   }
 
-  BreastAI.views.errors = { create };
+  BreastAI.views.errors = { create, bodyOf, evaluate };
 })();

@@ -163,7 +163,7 @@
         for (const card of drawn) card.restyle();
       },
       /** @param {State} state */
-      slice: (state) => [state.evaluation, state.session.currentModel, state.session.state, state.welcome, state.runs, state.pending],
+      slice: (state) => [state.evaluation, state.session.currentModel, state.session.state, state.welcome, state.runs],
     };
   }
 

@@ -182,7 +182,7 @@
         mark();
       },
       /** @param {State} state */
-      slice: (state) => [state.checkpoints, state.exported, state.session.currentModel, state.session.state, state.connection.phase, state.pending, state.welcome],
+      slice: (state) => [state.checkpoints, state.exported, state.session.currentModel, state.session.state, state.connection.phase, state.welcome],
     };
   }
 

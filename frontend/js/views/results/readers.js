@@ -92,7 +92,7 @@
         BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.readers, state.session.state, state.connection.phase, state.pending],
+      slice: (state) => [state.readers, state.session.state, state.connection.phase],
     };
   }
 

@@ -115,7 +115,7 @@
         markCompare();
       },
       /** @param {State} state */
-      slice: (state) => [state.runs, state.connection.phase, state.session.state, state.pending],
+      slice: (state) => [state.runs, state.connection.phase, state.session.state],
     };
   }
 

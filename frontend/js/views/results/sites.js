@@ -144,7 +144,7 @@
         BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.sites, state.session.currentModel, state.session.state, state.pending],
+      slice: (state) => [state.sites, state.session.currentModel, state.session.state],
     };
   }
 

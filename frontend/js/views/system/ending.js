@@ -26,7 +26,6 @@
     document.addEventListener("visibilitychange", () => {
       if (document.hidden || unseen === "") return;
       unseen = "";
-      document.title = "BreastAI";
     });
 
     return {

@@ -63,9 +63,19 @@
       setFolded(folded);
     });
 
+    const menu = byId("menu");
+    /** On a phone the views lie behind a button. @param {boolean} open */
+    function setMenu(open) {
+      document.querySelector(".shell")?.classList.toggle("menu-open", open);
+      menu.setAttribute("aria-expanded", String(open));
+    }
+    menu.addEventListener("click", () => setMenu(menu.getAttribute("aria-expanded") !== "true"));
+    addEventListener("hashchange", () => setMenu(false));
+
     /** @type {number | undefined} */
     let countdown;
     let everConnected = false;
+    let phase = "connected";
 
     /** @param {ConnectionState} state */
     function showOffline(state) {
@@ -109,6 +119,11 @@
         const text = t(`connection.${state.connection.phase}`);
         if (pill.textContent !== text) pill.textContent = text;
         pill.className = `pill phase-${state.connection.phase}`;
+        if (phase !== state.connection.phase) {
+          phase = state.connection.phase;
+          // Where there is no connection its address is wanted; with one it needs no room.
+          if (phase !== "connecting") /** @type {HTMLDetailsElement} */ (byId("connection")).open = phase !== "connected";
+        }
         byId("version").textContent = state.welcome === null ? "" : state.welcome.version;
         address.disabled = state.connection.phase === "connected";
         showOffline(state.connection);

@@ -130,5 +130,5 @@
     };
   }
 
-  BreastAI.views.log = { create, textOf };
+  BreastAI.views.log = { create, textOf, lineElement };
 })();

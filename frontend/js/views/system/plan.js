@@ -35,7 +35,7 @@
         BreastAI.actions.markAll(byId("plan-form"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.plan, state.connection.phase, state.pending],
+      slice: (state) => [state.plan, state.connection.phase],
     };
   }
 

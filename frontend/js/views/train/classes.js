@@ -5,6 +5,7 @@
   const { byId, make, fill, name, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
+  const { shownRun } = BreastAI.pageState;
 
   /**
    * The confusion matrix, rows true, columns predicted; the shade is the share of the row.
@@ -44,14 +45,14 @@
 
   function create() {
     return {
-      within: "training",
+      within: "cards",
       /** @param {State} state */
       render(state) {
-        const latest = state.run?.epochs.at(-1);
+        const latest = shownRun(state)?.epochs.at(-1);
         byId("confusion-card").hidden = latest === undefined;
         byId("per-class-card").hidden = latest === undefined;
         if (latest === undefined) return;
-        const names = state.run?.started?.class_names ?? Object.keys(latest.val_per_class);
+        const names = shownRun(state)?.started?.class_names ?? Object.keys(latest.val_per_class);
         const figures = catalog.names(state.welcome?.catalog, "per_class_metrics");
         const epoch = t("classes.epoch", { epoch: format.integer(latest.epoch) });
         /** @param {string} key */
@@ -61,7 +62,7 @@
         fill(byId("per-class"), above("per_class.caption"), scroller(t("per_class.title"), perClassTable(latest, names, known)));
       },
       /** @param {State} state */
-      slice: (state) => [state.run?.epochs, state.run?.started, state.welcome],
+      slice: (state) => [shownRun(state)?.epochs, shownRun(state)?.started, state.welcome],
     };
   }
 

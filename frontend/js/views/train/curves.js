@@ -5,6 +5,7 @@
   const { byId, make, fill, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog, charts, series, download } = BreastAI;
+  const { shownRun } = BreastAI.pageState;
   const MOST_ROWS = 200;
   const LONG = 100;
   /** Drawn for each class, when the epochs have them. */
@@ -138,14 +139,15 @@
     if (!charts.available()) details.open = true;
 
     return {
-      within: "training",
+      within: "cards",
       /** @param {State} state */
       render(state) {
-        byId("curves-card").hidden = state.run === null;
-        if (state.run === null || state.welcome === null) return;
-        epochs = state.run.epochs;
-        if (runId !== state.run.id) {
-          runId = state.run.id;
+        const run = shownRun(state);
+        byId("curves-card").hidden = run === null;
+        if (run === null || state.welcome === null) return;
+        epochs = run.epochs;
+        if (runId !== run.id) {
+          runId = run.id;
           range = null;
         }
         const names = classes(epochs);
@@ -157,7 +159,7 @@
           draw(drawnFrom, names);
         }
         // While a long run's epochs come in, page after page, they are not drawn each time.
-        const coming = state.run.lastEpoch >= LONG && BreastAI.store.missingEpochs(state) !== null;
+        const coming = run.lastEpoch >= LONG && BreastAI.store.missingEpochs(state) !== null;
         if (shown !== epochs && !coming) {
           shown = epochs;
           tools.show(range, epochs);
@@ -173,7 +175,7 @@
         for (const { card } of drawn) card.restyle();
       },
       /** @param {State} state */
-      slice: (state) => [state.run?.id, state.run?.epochs, state.welcome],
+      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, state.welcome],
     };
   }
 

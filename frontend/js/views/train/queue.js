@@ -107,7 +107,7 @@
         keepFocus();
       },
       /** @param {State} state */
-      slice: (state) => [state.queue, nowOf(state), state.connection.phase, state.pending],
+      slice: (state) => [state.queue, nowOf(state), state.connection.phase, ["move_job", "cancel_job"].some((request) => BreastAI.store.isPending(state, request))],
     };
   }
 

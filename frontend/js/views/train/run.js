@@ -1,20 +1,27 @@
-/* The run: its state, how far it is, how long it will take, stopping it, and how it ended. */
+/* The job in progress and how far it is; else the latest run, and how it ended. */
 (function () {
   "use strict";
 
   const { byId, make, fill, name, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
+  const { isRunning } = BreastAI.pageState;
+
+  const STARTING = ["start_training", "resume_training", "start_crossval", "resume_study", "answer_leaks", "try_sample"];
+
+  /** Whether a job was asked for that has not begun. @param {State} state */
+  function isStarting(state) {
+    return STARTING.some((request) => BreastAI.store.isPending(state, request));
+  }
 
   /**
    * The state to show: the session's, or how the run on the page ended.
    * @param {State} state
    */
   function stateKey(state) {
-    const starting = ["start_training", "resume_training", "start_crossval", "resume_study"].some((request) => BreastAI.store.isPending(state, request));
     if (state.connection.phase !== "connected" && state.session.state !== "idle") return "lost";
     if (state.session.state !== "idle") return state.session.state;
-    if (starting) return "starting";
+    if (isStarting(state)) return "starting";
     const run = state.run;
     if (run === null) return "idle";
     if (run.outcome === null) return "unknown";
@@ -27,57 +34,10 @@
     return state.session.state !== "idle" && state.study?.state === "running";
   }
 
-  /** Whether the run of the page is one before the training that begins, which has no name yet: its images are copied, say. @param {State} state */
-  function isBefore(state) {
-    return state.session.state !== "idle" && state.session.job === "train" && state.run !== null && state.run.outcome !== null;
-  }
-
-  /** Share of the whole run that is done, when it can be known. @param {State} state @returns {number | null} */
-  function share(state) {
-    const { progress, run } = state;
-    if (progress === null) return null;
-    if (progress.progress !== null) return progress.progress;
-    const epochs = progress.epochs ?? run?.started?.epochs ?? null;
-    if (progress.epoch === null || epochs === null) return null;
-    const batches = progress.batch_progress;
-    const within = batches === null ? 0 : batches.batch / Math.max(1, batches.total_batches);
-    return Math.min(1, (progress.epoch - 1 + within) / epochs);
-  }
-
-  /** @param {string} label @param {number | null} value @param {string} text */
-  function bar(label, value, text) {
-    const progress = make("progress", { attributes: { max: 1, "aria-label": label, value: value ?? null } });
-    return make("div", { class: "progress-line" }, make("span", { class: "progress-label", text: label }), progress, make("span", { class: "progress-value", text }));
-  }
-
-  /** @param {State} state @returns {Node[]} */
-  function progressOf(state) {
-    const { progress, run } = state;
-    const whole = t(run !== null && ["train", "resume", null].includes(state.session.job) ? "run.whole" : "run.job");
-    if (progress === null) return [bar(whole, null, "")];
-    const lines = [];
-    const done = share(state);
-    lines.push(bar(whole, done, done === null ? "" : format.percent(done)));
-    const batches = progress.batch_progress;
-    if (batches !== null) {
-      const counts = t("run.of", { n: format.integer(batches.batch), total: format.integer(batches.total_batches) });
-      // Training goes by batches and the choice of a plan by measurements; the other stages count images.
-      const counted = /** @type {Record<string, string>} */ ({ training: "run.batches", tuning: "run.measurements" });
-      lines.push(bar(t(counted[progress.stage] ?? "run.images"), batches.batch / Math.max(1, batches.total_batches), counts));
-    }
-    const parts = [t(`stage.${progress.stage}`)];
-    const epochs = progress.epochs ?? run?.started?.epochs ?? null;
-    if (progress.epoch !== null && epochs !== null) {
-      parts.push(t("run.epoch_of", { epoch: format.integer(progress.epoch), epochs: format.integer(epochs) }));
-    } else {
-      const words = BreastAI.i18n.say(progress.text ?? progress.message);
-      if (words) parts.push(words);
-    }
-    if (batches !== null && batches.current_loss !== null) parts.push(`${t("figure.loss_now")} ${format.figure(batches.current_loss)}`);
-    const left = progress.eta_s ?? (isStudying(state) || (run !== null && run.outcome !== null) ? null : run?.epochs.at(-1)?.eta_s ?? null);
-    const line = make("p", { class: "run-stage" }, make("span", { text: parts.join(" · ") }));
-    if (left !== null) line.append(make("span", { class: "time-left", text: t("run.left", { time: format.duration(left) }) }));
-    return [...lines, line];
+  /** What the card is about: the job in progress, else the latest run. @param {State} state @returns {string} */
+  function titleOf(state) {
+    const { job } = state.session;
+    return state.session.state === "idle" || job === null || BreastAI.views.progress.isTraining(state) ? t("run.title") : BreastAI.views.jobBar.jobName(job);
   }
 
   /** @param {State} state @returns {Node | null} */
@@ -115,18 +75,8 @@
     ];
   }
 
-  /** @param {Context} context */
-  function create({ connection, store }) {
-    const stop = /** @type {HTMLButtonElement} */ (document.querySelector("[data-action=stop_training]"));
+  function create() {
     let announced = "";
-
-    stop.addEventListener("click", async () => {
-      if (store.state().session.state === "stopping") {
-        const yes = await BreastAI.views.dialog.ask({ title: t("run.kill_title"), text: t("run.kill_text"), confirm: t("run.kill"), danger: true });
-        if (!yes || store.state().session.state === "idle") return;
-      }
-      connection.request("stop_training").catch(() => {});
-    });
 
     return {
       /** @param {State} state */
@@ -136,19 +86,19 @@
         const pill = byId("run-state");
         pill.className = `pill run-${key}`;
         pill.textContent = t(`state.${key}`);
-        stop.textContent = t(state.session.state === "stopping" ? "run.kill" : "run.stop");
+        byId("run-title").textContent = titleOf(state);
         byId("view-training").classList.toggle("is-running", busy);
 
         const run = state.run;
+        const own = isRunning(state, run);
         /** @type {(Node | null)[]} */
         const body = [];
         if (run === null && !busy) body.push(...welcome());
         if (isStudying(state)) body.push(make("p", { class: "run-name" }, name(state.study?.study_id ?? "")));
-        else if (run !== null && run.started !== null && !isBefore(state)) {
-          const line = make("p", { class: "run-name" }, name(run.id), make("span", { class: "muted", text: run.started.architecture }));
-          body.push(line);
-        }
-        if (busy) body.push(...progressOf(state));
+        else if (run !== null && run.started !== null && (own || !busy)) {
+          body.push(make("p", { class: "run-name" }, name(run.id), make("span", { class: "muted", text: run.started.architecture })));
+        } else if (busy && state.session.about !== null && !BreastAI.views.progress.isTraining(state)) body.push(make("p", { class: "run-name" }, name(state.session.about)));
+        if (busy) body.push(...BreastAI.views.progress.bodyOf(state));
         if (key === "starting" && state.progress === null) body.push(make("p", { class: "run-stage", text: t("run.starting_text") }));
         if (key === "lost") body.push(make("p", { class: "banner warning", text: t("run.lost_text") }));
         if (key === "unknown") body.push(make("p", { class: "banner warning", text: t("run.unknown_text") }));
@@ -156,15 +106,14 @@
         fill(byId("run-body"), ...body);
 
         // Screen readers hear of states and epochs, not of every batch.
-        const latest = isStudying(state) ? undefined : run?.epochs.at(-1);
+        const latest = own ? run?.epochs.at(-1) : undefined;
         const heard = busy && latest ? `${t(`state.${key}`)} · ${t("run.epoch_of", { epoch: latest.epoch, epochs: latest.epochs })}` : t(`state.${key}`);
         if (heard !== announced) byId("run-announcement").textContent = announced = heard;
-        document.title = busy && share(state) !== null ? `${format.percent(share(state))} · BreastAI` : "BreastAI";
       },
       /** @param {State} state */
-      slice: (state) => [state.run, state.study, state.progress, state.session, state.pending, state.connection.phase],
+      slice: (state) => [state.run, state.study, state.progress, state.done, state.step, state.session, isStarting(state), state.connection.phase],
     };
   }
 
-  BreastAI.views.run = { create, stateKey, share };
+  BreastAI.views.run = { create, stateKey };
 })();

@@ -17,7 +17,7 @@
     const [start, save, queue, crossval] = ["start_training", "save_config", "queue_training", "start_crossval"].map(button);
 
     const values = BreastAI.views.formValues.create(store, () => preset.value);
-    const leaks = BreastAI.views.leakQuestion.create(context, values, () => folder.value.trim());
+    const leaks = BreastAI.views.leakQuestion.create(context, values);
     /** @type {Wire.ConnectionEstablished | null} */
     let drawnFor = null;
     let folderTouched = false;
@@ -189,7 +189,7 @@
         refresh();
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome, state.connection.phase, state.session.state, state.pending, state.problems, state.queue, state.described],
+      slice: (state) => [state.welcome, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.problems, state.queue, state.described],
     };
   }
 

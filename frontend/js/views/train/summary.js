@@ -5,6 +5,7 @@
   const { byId, make, fill, name, said, table, scroller, terms } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
+  const { shownRun } = BreastAI.pageState;
 
   /** @param {Record<string, number>} counts */
   function total(counts) {
@@ -56,17 +57,17 @@
 
   function create() {
     return {
-      within: "training",
+      within: "cards",
       /** @param {State} state */
       render(state) {
-        const { data, model } = state.run ?? { data: null, model: null };
+        const { data, model } = shownRun(state) ?? { data: null, model: null };
         byId("data-card").hidden = data === null;
         byId("model-card").hidden = model === null;
         if (data !== null) fill(byId("data-summary"), ...dataOf(data));
         if (model !== null) fill(byId("model-summary"), ...modelOf(model));
       },
       /** @param {State} state */
-      slice: (state) => [state.run?.data, state.run?.model],
+      slice: (state) => [shownRun(state)?.data, shownRun(state)?.model],
     };
   }
 

@@ -5,6 +5,7 @@
   const { byId, make, fill } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
+  const { shownRun } = BreastAI.pageState;
 
   /** @param {string} label @param {string} value @param {string} note @param {string} [kind] */
   function tile(label, value, note, kind = "") {
@@ -13,7 +14,7 @@
 
   /** @param {State} state @param {CatalogRow} row */
   function metricTile(state, { name, direction }) {
-    const epochs = state.run?.epochs ?? [];
+    const epochs = shownRun(state)?.epochs ?? [];
     const key = `val_${name}`;
     const value = epochs.at(-1)?.metrics[key] ?? null;
     const best = catalog.best(epochs, key, direction);
@@ -32,10 +33,10 @@
 
   function create() {
     return {
-      within: "training",
+      within: "cards",
       /** @param {State} state */
       render(state) {
-        const run = state.run;
+        const run = shownRun(state);
         const tiles = byId("tiles");
         tiles.hidden = run === null;
         byId("class-tiles").hidden = run === null || run.epochs.length === 0;
@@ -62,7 +63,7 @@
         fill(byId("other-figures"), ...figures.map(([label, value]) => make("div", {}, make("dt", { text: label }), make("dd", { text: value }))));
       },
       /** @param {State} state */
-      slice: (state) => [state.run?.id, state.run?.epochs, state.run?.started, state.welcome],
+      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, shownRun(state)?.started, state.welcome],
     };
   }
 

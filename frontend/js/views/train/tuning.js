@@ -137,7 +137,7 @@
       },
       restyle: () => card?.restyle(),
       /** @param {State} state */
-      slice: (state) => [state.study, state.welcome, state.connection.phase, state.session.state, state.pending],
+      slice: (state) => [state.study, state.welcome, state.connection.phase, state.session.state],
     };
   }
 
