@@ -10,7 +10,7 @@ from breastai.storage.lease import Lease
 from breastai import worker
 from breastai.data.remote import remote_inputs
 from breastai.domain.config import Config, overlay
-from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses
+from breastai.domain.errors import DiskFull, LeaksDoubtful, TooFewClasses, TwinsFound
 from breastai.domain.events import (
     CrossvalComplete,
     AuditDone,
@@ -62,8 +62,11 @@ PLAIN_NAMES = ["benign", "malignant", "normal"]
 
 
 def train(job: Train, workspace: Workspace) -> Iterator[Event]:
-    if "doubtful" in job.config.data.train_dir and job.config.data.on_leak == "auto":
+    place, undecided = job.config.data.train_dir, job.config.data.on_leak in ("auto", "ask")
+    if "doubtful" in place and undecided:
         yield from ask_about_leaks(job)
+    if "twins" in place and job.config.data.on_leak == "ask":
+        yield from ask_about_twins(job)
     yield from play(job.run_id, job.config, workspace, start_epoch=1)
 
 
@@ -74,6 +77,16 @@ def ask_about_leaks(job: Train) -> Iterator[Event]:
     config = job.config.model_dump(mode="json", exclude={"server"})
     question = LeakQuestion(job="train", config=config, code=asked.code, params=asked.params)
     yield AuditDone(data="doubtful", images=160, findings=[], groups=[group], groups_total=5, question=question)
+    raise asked
+
+
+def ask_about_twins(job: Train) -> Iterator[Event]:
+    """Ask as a run does that was told to: known patients outrank likeness."""
+    looked = Audit(workspace=job.workspace, data=job.config.data.train_dir, patient_id=job.config.evaluation.patient_id)
+    found = next(event for event in audit(looked, Workspace.open(job.workspace)) if isinstance(event, AuditDone))
+    asked = TwinsFound(found.groups_total, 1, 1, 0 if found.groups else 1)
+    question = LeakQuestion(job="train", config=job.config.model_dump(mode="json", exclude={"server"}), code=asked.code, params=asked.params)  # fmt: skip
+    yield found.model_copy(update={"question": question})
     raise asked
 
 

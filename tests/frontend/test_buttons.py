@@ -12,6 +12,7 @@ PRESSES = {"click", "dblclick", "press", "check", "uncheck", "set_input_files"}
 # Buttons that scripts make without a request of their own: where they are made, and how a test finds them.
 MADE_BY_SCRIPTS = {
     "views/data/audit.js": r"Cancel",
+    "views/system/job_bar.js": r"job-dismiss",
     "views/train/chart_card.js": r"PNG|picture",
     "views/data/data.js": r"thumbnail|images-list",
     "views/data/dataset_field.js": r"data-form \.button",

@@ -58,7 +58,7 @@ def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
     shows_the_middle(page, words)
     expect(page.locator('[data-action="start_training"]')).to_be_disabled()
 
-    page.locator('.run-card [data-action="stop_training"]').click()
+    page.locator('#job-bar [data-action="stop_training"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["stopped"])
     page.locator('#crossval-card [data-action="resume_study"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["complete"])
@@ -89,7 +89,7 @@ def test_earlier_studies_are_listed_and_shown_again(open_page: OpenPage, languag
         expect(lines.first).to_contain_text(words["running"])
         expect(lines.nth(1).locator("button")).to_be_disabled() if state == "stopped" else None
         page.evaluate("location.hash = '#training'")
-        page.locator('.run-card [data-action="stop_training"]').click()
+        page.locator('#job-bar [data-action="stop_training"]').click()
         expect(page.locator("#crossval-state")).to_have_text(words["stopped"])
         if state == "complete":
             page.locator('#crossval-card [data-action="resume_study"]').click()

@@ -59,7 +59,7 @@ def test_after_a_minute_without_network_every_epoch_is_there_once(browser: Brows
         LOSSES[how](proxy)
         # Meanwhile the run is stopped and gone on with, as another tab sees it.
         other = opened(browser, stage.file_url, stage.socket_url, faults)
-        other.locator('.run-card [data-action="stop_training"]').click()
+        other.locator('#job-bar [data-action="stop_training"]').click()
         expect(other.locator("#run-state")).to_have_text("Stopped")
         other.evaluate("location.hash = '#checkpoints'")
         other.locator('#checkpoints-list tr:has-text("/last") [data-action="resume_training"]').first.click()
@@ -80,7 +80,7 @@ def test_after_a_minute_without_network_every_epoch_is_there_once(browser: Brows
         expect(page.locator(".run-stage")).to_contain_text("epoch 11 of 12")
         expect_epochs(page, "1 2 3 4 5 6 7 8 9 10")
         other.evaluate("location.hash = '#training'")
-        other.locator('.run-card [data-action="stop_training"]').click()
+        other.locator('#job-bar [data-action="stop_training"]').click()
         for each in (page, other):
             expect(each.locator("#run-state")).to_have_text("Stopped")
             each.context.close()

@@ -47,7 +47,7 @@ def wait_for_five_epochs(page: Page) -> None:
 
 
 def stop(page: Page) -> None:
-    page.locator('.run-card [data-action="stop_training"]').click()
+    page.locator('#job-bar [data-action="stop_training"]').click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
 
 
@@ -64,7 +64,7 @@ def running_page(open_page: OpenPage) -> Iterator[Page]:
 @BOTH_WAYS
 def test_a_run_is_started_followed_and_stopped_by_clicking(open_page: OpenPage, how: str) -> None:
     page = open_page(how)
-    expect(page.locator('.run-card [data-action="stop_training"]')).to_be_disabled()
+    expect(page.locator('#job-bar [data-action="stop_training"]')).to_be_hidden()
     begin(page)
     wait_for_epoch(page, 5)
     expect(page.locator("#run-state")).to_have_text("Running")
@@ -183,7 +183,7 @@ def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: Op
     page = open_page()
     begin(page, folder="stubborn")
     wait_for_five_epochs(page)
-    button = page.locator('.run-card [data-action="stop_training"]')
+    button = page.locator('#job-bar [data-action="stop_training"]')
     button.click()
     expect(page.locator("#run-state")).to_have_text("Stopping")
     expect(button).to_have_text("End at once")
@@ -332,6 +332,7 @@ def test_no_view_is_wider_than_the_screen(open_page: OpenPage, language: str) ->
 
 def test_a_page_that_is_not_connected_says_why_its_buttons_are_disabled(open_page: OpenPage) -> None:
     page = open_page("file")
+    page.locator("#connection > summary").click()
     action(page, "disconnect").click()
     expect(page.locator("#connection-state")).to_have_text("Not connected")
     expect(action(page, "disconnect")).to_be_disabled()
@@ -343,6 +344,7 @@ def test_a_page_that_is_not_connected_says_why_its_buttons_are_disabled(open_pag
 
 def test_a_page_whose_server_is_gone_says_so_and_tries_again(open_page: OpenPage, stage: Any) -> None:
     page = open_page("file", expected=("WebSocket connection to",))
+    page.locator("#connection > summary").click()
     action(page, "disconnect").click()
     page.fill("#address", f"ws://localhost:{stage.port}/nothing-here")
     action(page, "connect").click()
@@ -498,9 +500,9 @@ def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_serve
     begin(page, folder="stubborn")
     expect(page.locator("#run-state")).to_have_text(re.compile("Running|En cours"))
     found += violations(page, "running", STATE_PARTS)
-    page.locator('.run-card [data-action="stop_training"]').click()
+    page.locator('#job-bar [data-action="stop_training"]').click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopping|Arrêt en cours"))
-    page.locator('.run-card [data-action="stop_training"]').click()
+    page.locator('#job-bar [data-action="stop_training"]').click()
     expect(page.locator("#dialog")).to_be_visible()
     # Behind a question nothing can be chosen, the theme neither: one, and the other by the attribute it sets.
     for theme in THEMES:
@@ -508,6 +510,7 @@ def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_serve
         found += [(f"asking, {theme}", fault["id"], "") for fault in Axe().run(page, context=STATE_PARTS).response["violations"]]
     page.locator("#dialog-confirm").click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
+    page.locator("#connection > summary").click()
     action(page, "disconnect").click()
     page.fill("#address", page.input_value("#address") + "/nothing-here")
     action(page, "connect").click()

@@ -76,7 +76,7 @@ def test_jobs_are_queued_reordered_held_cancelled_and_run_by_clicking(
     if how == "http":  # axe fetches the style sheet, which a file page may not
         assert [found["id"] for found in Axe().run(page).response["violations"]] == []
     page.evaluate("location.hash = '#training'")
-    page.locator('.run-card [data-action="stop_training"]').click()
+    page.locator('#job-bar [data-action="stop_training"]').click()
     expect(page.locator("#run-state")).to_have_text(words["stopped"])
     expect(page.locator("#queue-count")).to_have_text("2")
     page.evaluate("location.hash = '#queue'")

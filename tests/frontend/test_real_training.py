@@ -91,7 +91,7 @@ def start(page: Page, epochs: int) -> None:
 def start_and_stop(page: Page) -> None:
     start(page, epochs=500)
     expect(page.locator(".run-stage")).to_contain_text("of 500", timeout=WITHIN_MS)
-    page.locator('.run-card [data-action="stop_training"]').click()
+    page.locator('#job-bar [data-action="stop_training"]').click()
     expect(page.locator("#run-state")).to_have_text("Stopped", timeout=WITHIN_MS)
     expect(page.locator('[data-action="start_training"]')).to_be_enabled()
 

@@ -227,7 +227,8 @@ def test_a_server_that_forgot_the_run_does_not_make_it_complete(run_js: RunJs) -
 
 def test_a_complete_run_is_idle_and_its_best_checkpoint_is_the_current_model(run_js: RunJs) -> None:
     state = run_js(FOLD + "output(fold(input));", wire(*recorded(3), complete(6)))
-    assert state["session"] == {"state": "idle", "job": None, "currentModel": f"{RUN}/best", "clients": None}
+    idle = {"state": "idle", "job": None, "run": None, "about": None}
+    assert state["session"] == idle | {"currentModel": f"{RUN}/best", "clients": None}
     assert state["run"]["outcome"]["history"] == {}
     assert state["notices"][-1]["level"] == "success"
 
@@ -239,6 +240,23 @@ def test_a_stop_asked_for_shows_until_the_run_has_stopped(run_js: RunJs) -> None
     code = "const states = []; let s = initial(); for (const e of input) { s = reduce(s, e); states.push(s.session.state); } output(states.slice(-3));"
     events = [*wire(*recorded(2)), ask, *wire(progress, stopped)]
     assert run_js(FOLD + code, events) == ["stopping", "stopping", "idle"]
+
+
+def test_what_is_done_stays_done_whatever_a_stage_tells(run_js: RunJs) -> None:
+    def at(stage: str, **fields: Any) -> ProgressUpdate:
+        return ProgressUpdate(stage=stage, run_id=RUN, **fields)  # type: ignore[arg-type]
+
+    told = [
+        at("training", progress=0.3), at("tuning"), at("training", progress=0.1, epoch=2, epochs=9), at("training", progress=0.4),
+    ]  # fmt: skip
+    code = "const seen = []; let s = initial(); for (const e of input) { s = reduce(s, e); seen.push([s.done, s.step]); } output(seen.slice(-4));"
+    assert run_js(FOLD + code, wire(*recorded(1), *told)) == [[0.3, 2], [0.3, 2], [0.3, 2], [0.4, 2]]
+
+
+def test_a_finished_run_does_not_run_while_another_job_does(run_js: RunJs) -> None:
+    busy = Status(snapshot=snapshot("running", job="bench", run_id=RUN), connected_clients=1)
+    code = "const s = fold(input); output([BreastAI.pageState.isRunning(s, s.run), s.session.job, s.run.outcome.type]);"
+    assert run_js(FOLD + code, wire(*recorded(2), complete(5), busy)) == [False, "bench", "training_complete"]
 
 
 def test_an_answer_ends_the_waiting_of_its_request_alone(run_js: RunJs) -> None:

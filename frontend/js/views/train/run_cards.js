@@ -20,7 +20,7 @@
     const folder = BreastAI.settings.dataFolder(config) || String(config?.data?.train_dir ?? "");
     const now = stateOf(state, run);
     /** @type {Node[]} */
-    const parts = [make("a", { class: "run-id", attributes: { href: BreastAI.views.jobBar.address(run.id) } }, name(run.id))];
+    const parts = [make("span", { class: "run-id" }, name(run.id))];
     if (folder !== "") parts.push(name(folder));
     if (run.started !== null) parts.push(make("span", { text: run.started.architecture }));
     return [...parts, make("span", { class: `pill run-${now}`, text: t(`state.${now}`) })];
