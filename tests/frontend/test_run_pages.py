@@ -20,6 +20,7 @@ def begin(page: Page, epochs: int = 2, folder: str = "data") -> None:
 def trained(page: Page, folder: str = "data") -> str:
     """Train a run to its end; return its name."""
     begin(page, folder=folder)
+    expect(page.locator('#job-bar [data-action="stop_training"]')).to_be_visible()
     expect(page.locator("#job-bar-text .pill")).to_have_text(re.compile("Complete|Terminé"))
     return str(page.locator("#job-bar-text .job-about").text_content())
 
