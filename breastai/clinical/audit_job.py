@@ -111,7 +111,7 @@ def run_audit(
             done, total = next(steps)
             yield ProgressUpdate(
                 stage="auditing",
-                text=Text("progress.auditing_of", {"done": done, "total": total}),
+                text=Text("progress.auditing_of", {"done": round(100 * done / max(1, total))}),
                 batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
             )
     except StopIteration as end:

@@ -39,6 +39,20 @@
     if (button.title !== title) button.title = title;
   }
 
+  /** The button pressed last for each request, by its words: only it turns, and not its likes in every row. @type {Map<string, string>} */
+  const pressed = new Map();
+
+  /** @param {HTMLElement} button */
+  function wordsOf(button) {
+    return button.getAttribute("aria-label") ?? button.textContent ?? "";
+  }
+
+  /** Remember which button was pressed. @param {Event} event */
+  function hear(event) {
+    const button = event.target instanceof Element ? /** @type {HTMLElement | null} */ (event.target.closest("button[data-action]")) : null;
+    if (button !== null) pressed.set(String(button.dataset.action), wordsOf(button));
+  }
+
   /**
    * Mark every button of the page that sends a request. A view's own reason (data-blocked) counts too.
    * @param {ParentNode} root
@@ -48,10 +62,10 @@
     for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (root.querySelectorAll("button[data-action]"))) {
       const action = String(button.dataset.action);
       mark(button, blocked(action, state) ?? (button.dataset.blocked || null));
-      const waits = BreastAI.store.isPending(state, action) && !ASKED_BY_ITSELF.has(action);
+      const waits = BreastAI.store.isPending(state, action) && !ASKED_BY_ITSELF.has(action) && pressed.get(action) === wordsOf(button);
       if (button.getAttribute("aria-busy") !== String(waits)) button.setAttribute("aria-busy", String(waits));
     }
   }
 
-  BreastAI.actions = { blocked, mark, markAll };
+  BreastAI.actions = { blocked, mark, markAll, hear };
 })();

@@ -136,6 +136,7 @@
       drawn.clear();
       draw();
     });
+    document.addEventListener("click", BreastAI.actions.hear, true);
     addEventListener("hashchange", showView);
     addEventListener("online", () => connection.retryNow());
     document.addEventListener("visibilitychange", () => {

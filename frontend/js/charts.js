@@ -65,6 +65,13 @@
     return matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
+  /** Room above and below, but none where shares end: a metric has no place beyond 0 and 1. @param {any} axis */
+  function withinShares(axis) {
+    const { min, max } = axis.getMinMax(true);
+    if (max <= 1 && axis.max > 1) axis.max = 1;
+    if (min >= 0 && axis.min < 0) axis.min = 0;
+  }
+
   /** @param {ChartSpec} spec */
   function optionsOf(spec) {
     const value = spec.value ?? format.figure;
@@ -78,7 +85,7 @@
       locale: BreastAI.i18n.tag(),
       scales: {
         x: { type: "linear", title: { display: true, text: spec.x }, ticks: spec.whole ? { precision: 0, maxTicksLimit: 8 } : {} },
-        y: { title: { display: spec.y !== undefined, text: spec.y }, ticks: { maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : { grace: "5%" }) },
+        y: { title: { display: spec.y !== undefined, text: spec.y }, ticks: { maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : { grace: "5%", afterDataLimits: withinShares }) },
       },
       plugins: { legend: { display: false }, colors: { enabled: false }, tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${value(item.parsed.y)}` } } },
     };

@@ -57,6 +57,7 @@
     "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
     "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
+    "@form": (state, action) => ({ ...state, form: { ...state.form, ...action.form } }),
     "@show": (state, action) => ({ ...state, page: { run: action.run, tab: action.tab } }),
     "@dismiss_outcome": (state, action) => ({ ...state, dismissed: action.run }),
     "@not_described": (state) => ({ ...state, described: null, images: null, preview: null }),

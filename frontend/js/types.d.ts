@@ -82,6 +82,12 @@ declare global {
     sticky: boolean;
   }
 
+  interface Form {
+    folder: string | null;
+    preset: string;
+    changed: Record<string, unknown>;
+  }
+
   /** A run of the workspace as its page shows it. */
   interface PastRun {
     run: Run;
@@ -110,6 +116,8 @@ declare global {
     step: number;
     /** The run and the part of its page that the address names; no run: the latest is shown. */
     page: { run: string | null; tab: string };
+    /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
+    form: Form;
     pastRuns: Record<string, PastRun>;
     /** What was made of runs, as listed last. */
     results: Record<string, Wire.ResultsList>;
@@ -298,8 +306,9 @@ declare global {
 
   /** What is typed into the form that starts a run. */
   interface FormValues {
-    changed: Map<string, unknown>;
+    readonly changed: Map<string, unknown>;
     faults: Map<string, string>;
+    preset(): string;
     base(): Record<string, unknown>;
     changes(): Record<string, unknown>;
     effective(): Record<string, unknown>;
@@ -508,6 +517,7 @@ declare global {
       blocked(action: string, state: State): string | null;
       mark(button: HTMLButtonElement, reason: string | null): void;
       markAll(root: ParentNode, state: State): void;
+      hear(event: Event): void;
     };
     series: {
       points(epochs: Wire.TrainingUpdate[], value: (row: any) => unknown): Point[];
@@ -559,7 +569,17 @@ declare global {
       editor: { create(context: Context): View };
       ending: { create(): View };
       start: { create(context: Context): View };
-      formValues: { create(store: Store, preset: () => string): FormValues };
+      formValues: { create(store: Store): FormValues };
+      formMemory: {
+        create(context: Context, again: () => void): {
+          keep(form: Partial<Form>): void;
+          show(folder: HTMLInputElement, preset: HTMLSelectElement): void;
+          /** Tell that changed settings stay over another preset, and how to be rid of them. */
+          kept(count: number): void;
+          /** Replace what is on the form, which can be undone. */
+          replace(key: string, change: () => void): void;
+        };
+      };
       settingsPanel: {
         create(values: FormValues, handlers: FieldHandlers, preset: HTMLSelectElement): {
           draw(welcome: Wire.ConnectionEstablished): void;

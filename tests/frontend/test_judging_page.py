@@ -140,7 +140,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     charts = page.evaluate(
         "() => [...document.querySelectorAll('#evaluation-curves canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
     )
-    assert charts == [4, 3, 2]
+    assert charts == [3, 4, 3, 2]
     expect(body.locator(".matrix-cell.right b").first).to_have_text("20")
     # Each part of the images by itself, told apart by the table that was named.
     by_device = body.locator("section", has_text="By subgroup")

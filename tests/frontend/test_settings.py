@@ -162,9 +162,10 @@ def test_a_button_can_act_only_when_its_request_can_succeed(
 # --- what is typed into the form ----------------------------------------------------------------
 
 FORM = """
-  const store = { state: () => ({ welcome: { config: input.config, catalog: { presets: [{ name: "short", training: { epochs: 2 } }] } } }) };
-  let preset = "";
-  const form = BreastAI.views.formValues.create(store, () => preset);
+  const welcome = { config: input.config, catalog: { presets: [{ name: "short", training: { epochs: 2 } }] } };
+  const store = BreastAI.store.create();
+  const kept = { ...store, state: () => ({ ...store.state(), welcome }) };
+  const form = BreastAI.views.formValues.create(kept);
   const path = "training.epochs";
 """
 
@@ -176,7 +177,7 @@ def test_a_change_back_to_what_holds_is_no_change(run_js: RunJs) -> None:
 
 def test_a_preset_holds_until_the_user_changes_what_it_sets(run_js: RunJs) -> None:
     code = """
-      preset = "short";
+      store.dispatch({ type: "@form", form: { preset: "short" } });
       const before = form.at(path);
       form.set(path, 9);
       output([before, form.at(path), form.effective().training.epochs, form.changes()]);

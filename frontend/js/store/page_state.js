@@ -12,6 +12,7 @@
       done: null,
       step: 0,
       page: { run: null, tab: "curves" },
+      form: { folder: null, preset: "", changed: {} },
       pastRuns: {},
       results: {},
       estimates: null,

@@ -13,8 +13,9 @@
 
   /** Whether all models of an answer decide the same; an image none could read is no difference. @param {Wire.ImageAnswer} answer */
   function agree(answer) {
-    const said = answer.answers.map(({ prediction }) => JSON.stringify([prediction.decision ?? prediction.label, prediction.called]));
-    return new Set(said).size <= 1;
+    // A model without a threshold calls nothing: that is no disagreement with one that has one.
+    const called = answer.answers.map(({ prediction }) => prediction.called).filter((each) => each !== null);
+    return new Set(answer.answers.map(({ prediction }) => prediction.decision ?? prediction.label)).size <= 1 && new Set(called).size <= 1;
   }
 
   /** What was done to an image, in words. @param {Wire.Processing} done */

@@ -39,12 +39,15 @@
 
     /** @param {Wire.CheckpointEntry} entry */
     async function evaluate(entry) {
-      const data = make("input", { attributes: { id: "evaluate-folder", type: "text", autocomplete: "off", spellcheck: "false", value: BreastAI.settings.dataFolder(store.state().welcome?.config) } });
-      const body = make("div", { class: "field" }, make("label", { text: t("start.data_folder"), attributes: { for: "evaluate-folder" } }), data);
+      const own = store.state().runs?.runs.find(({ run_id }) => run_id === entry.run_id)?.data ?? "";
+      const data = make("input", { attributes: { id: "evaluate-folder", type: "text", autocomplete: "off", spellcheck: "false", value: BreastAI.settings.dataFolder({ data: { train_dir: own } }) || own, "aria-describedby": "evaluate-folder-help" } });
+      const help = make("p", { class: "field-help", text: t("checkpoints.evaluate_help"), attributes: { id: "evaluate-folder-help" } });
+      const body = make("div", { class: "field" }, make("label", { text: t("start.data_folder"), attributes: { for: "evaluate-folder" } }), data, help);
       const yes = await BreastAI.views.dialog.ask({ title: t("checkpoints.evaluate_title"), text: name(entry.checkpoint), confirm: t("checkpoints.evaluate"), body });
-      if (!yes || data.value.trim() === "") return;
+      if (!yes) return;
       location.hash = "#evaluation";
-      connection.request("evaluate_model", { checkpoint: entry.checkpoint, data: data.value.trim() }).catch(() => {});
+      const typed = data.value.trim();
+      connection.request("evaluate_model", { checkpoint: entry.checkpoint, ...(typed === "" ? {} : { data: typed }) }).catch(() => {});
     }
 
     /** @param {Wire.ExportEntry} entry */

@@ -69,7 +69,8 @@
     const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
     const { figuresTable, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(t("evaluation.all"), worded(all), true));
-    return [head, opened, notes, usedForOf(found), pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
+    const calibrated = found.calibration !== null && found.calibration.temperature !== 1 ? make("p", { class: "muted", text: t("evaluation.calibrated_figures") }) : null;
+    return [head, opened, calibrated, notes, usedForOf(found), pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
@@ -88,6 +89,9 @@
     let drawn = [];
     /** @type {unknown} */
     let drawnFor = null;
+    /** What the body shows, and in which language: it is not drawn anew under a reader. @type {unknown} */
+    let bodyFor = null;
+    let bodyIn = "";
 
     /** The model whose run's images the field names. @type {string | null} */
     let filledFor = null;
@@ -150,7 +154,9 @@
         button.dataset.blocked = current === null ? "reason.no_model" : "";
         byId("evaluation-card").hidden = found === null;
         byId("evaluation-curves").hidden = found === null || !charts.available();
-        if (found !== null) {
+        const now = `${BreastAI.i18n.current()} ${charts.available()}`;
+        if (found !== null && (bodyFor !== found || bodyIn !== now)) {
+          [bodyFor, bodyIn] = [found, now];
           fill(byId("evaluation-body"), ...bodyOf(found));
           if (charts.available() && drawnFor !== found) {
             drawnFor = found;

@@ -1,4 +1,4 @@
-/* What is typed into the form that starts a run: changed settings and faults, over the server's configuration and a preset; pure. */
+/* The form that starts a run: the changed settings, which the store holds, and faults, over the server's configuration and a preset. */
 (function () {
   "use strict";
 
@@ -21,60 +21,71 @@
 
   /**
    * @param {Store} store
-   * @param {() => string} preset the name of the preset chosen, "" for none
    */
-  function create(store, preset) {
-    /** @type {Map<string, unknown>} what the user changed, by path */
-    const changed = new Map();
+  function create(store) {
     /** @type {Map<string, string>} faults of what is typed, by path */
     const faults = new Map();
+
+    /** What the user changed, by path. @returns {Map<string, unknown>} */
+    const changed = () => new Map(Object.entries(store.state().form.changed));
+
+    /** @param {Map<string, unknown>} to */
+    function keep(to) {
+      store.dispatch({ type: "@form", form: { changed: Object.fromEntries(to) } });
+    }
 
     /** What the run would have without the user's changes. */
     function base() {
       const welcome = store.state().welcome;
       if (welcome === null) return {};
-      const row = BreastAI.catalog.rowsOf(welcome.catalog, "presets").find(({ name }) => name === preset());
+      const row = BreastAI.catalog.rowsOf(welcome.catalog, "presets").find(({ name }) => name === store.state().form.preset);
       const { name: _, ...values } = row ?? { name: "" };
       return settings.overlay(welcome.config, /** @type {any} */ (values));
     }
 
     /** The user's changes as a partial configuration. */
     function changes() {
-      return [...changed].reduce((config, [path, value]) => settings.overlay(config, settings.branch(path, value)), /** @type {Record<string, unknown>} */ ({}));
+      return [...changed()].reduce((config, [path, value]) => settings.overlay(config, settings.branch(path, value)), /** @type {Record<string, unknown>} */ ({}));
     }
 
     function clear() {
       faults.clear();
-      changed.clear();
+      keep(new Map());
     }
 
     return {
-      changed,
+      get changed() {
+        return changed();
+      },
       faults,
       base,
       changes,
       clear,
+      preset: () => store.state().form.preset,
       effective: () => settings.overlay(base(), changes()),
       /** @param {string} path @param {unknown} value */
       set(path, value) {
         faults.delete(path);
-        if (settings.same(value, settings.at(base(), path))) changed.delete(path);
-        else changed.set(path, value);
+        const next = changed();
+        if (settings.same(value, settings.at(base(), path))) next.delete(path);
+        else next.set(path, value);
+        keep(next);
       },
       /** @param {string} path */
       reset(path) {
         faults.delete(path);
-        changed.delete(path);
+        const next = changed();
+        if (next.delete(path)) keep(next);
       },
       /** Take over what a configuration sets otherwise. @param {Record<string, unknown>} config @param {Field[]} fields */
       take(config, fields) {
-        clear();
-        for (const [path, value] of differing(config, base(), fields)) changed.set(path, value);
+        faults.clear();
+        keep(new Map(differing(config, base(), fields)));
       },
       /** Whether a setting is not as it would be without the user. @param {string} path */
-      isOpen: (path) => changed.has(path) || faults.has(path),
+      isOpen: (path) => Object.hasOwn(store.state().form.changed, path) || faults.has(path),
       /** @param {string} path */
-      at: (path) => (changed.has(path) ? changed.get(path) : settings.at(base(), path)),
+      at: (path) => (Object.hasOwn(store.state().form.changed, path) ? store.state().form.changed[path] : settings.at(base(), path)),
     };
   }
 

@@ -31,14 +31,13 @@
 
     /** @param {Wire.ConnectionEstablished} welcome */
     function drawPresets(welcome) {
-      const chosen = preset.value;
       const names = BreastAI.catalog.names(welcome.catalog, "presets");
       fill(
         preset,
         make("option", { text: t("preset.none"), attributes: { value: "" } }),
         ...names.map((name) => make("option", { text: t(`preset.${name}`), attributes: { value: name } })),
       );
-      preset.value = names.includes(chosen) ? chosen : "";
+      preset.value = names.includes(values.preset()) ? values.preset() : "";
     }
 
     /** What a preset changes, by the words of the settings themselves. @param {string} name */

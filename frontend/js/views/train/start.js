@@ -16,11 +16,11 @@
     const button = (action) => /** @type {HTMLButtonElement} */ (form.querySelector(`[data-action=${action}]`));
     const [start, save, queue, crossval] = ["start_training", "save_config", "queue_training", "start_crossval"].map(button);
 
-    const values = BreastAI.views.formValues.create(store, () => preset.value);
+    const values = BreastAI.views.formValues.create(store);
+    const memory = BreastAI.views.formMemory.create(context, changedByUser);
     const leaks = BreastAI.views.leakQuestion.create(context, values);
     /** @type {Wire.ConnectionEstablished | null} */
     let drawnFor = null;
-    let folderTouched = false;
     /** @type {(Wire.Text | string)[]} what the server says of it */
     let checked = [];
     /** @type {unknown} the configuration taken over last */
@@ -60,18 +60,15 @@
     }
 
     function startAgain() {
-      values.clear();
+      memory.replace("start.discarded", values.clear);
       changedByUser();
     }
 
     /** Put a configuration on the form, over what config.json and the preset say. @param {Record<string, unknown>} config */
     function take(config) {
-      values.take(config, panel.fields());
+      memory.replace("start.discarded", () => values.take(config, panel.fields()));
       const root = settings.dataFolder(settings.overlay(values.base(), config));
-      if (root !== "") {
-        folder.value = root;
-        folderTouched = true;
-      }
+      if (root !== "") memory.keep({ folder: root });
       /** @type {HTMLDetailsElement} */ (byId("all-settings")).open = true;
       changedByUser();
     }
@@ -91,18 +88,12 @@
       panel.show(serverFaults());
       const paths = new Set(panel.fields().map(({ path }) => path));
       own.showRest(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")));
-      showFolder();
+      memory.show(folder, preset);
       showButtons();
       const { described, estimate } = store.state();
       fill(byId("start-data"), described === null || described !== describedHere ? null : BreastAI.views.dataDescription.summary(described, answer));
       const told = estimate === null ? null : BreastAI.store.rows.bench?.line?.(estimate);
-      byId("start-estimate").textContent = told?.key ? t(told.key, told.params) : "";
-    }
-
-    function showFolder() {
-      const welcome = store.state().welcome;
-      if (welcome !== null && !folderTouched && document.activeElement !== folder) folder.value = settings.dataFolder(welcome.config);
-      folder.placeholder = welcome === null ? "" : String(/** @type {any} */ (welcome.config).data?.train_dir ?? "");
+      byId("start-estimate").textContent = told?.key ? [estimate?.time && store.state().estimates?.[0] === estimate ? t("start.estimated", { date: BreastAI.format.date(estimate.time) }) : "", t(told.key, told.params)].join(" ").trim() : "";
     }
 
     function showButtons() {
@@ -137,9 +128,15 @@
       describe();
     }
 
-    context.useData = (data) => { folder.value = data; folderTouched = true; refresh(); };
+    context.useData = (data) => {
+      memory.keep({ folder: data });
+      refresh();
+    };
     context.begin = (quick) => {
-      if (preset.value === "" && values.changed.size === 0) { preset.value = quick; startAgain(); }
+      if (preset.value === "" && values.changed.size === 0) {
+        memory.keep({ preset: quick });
+        changedByUser();
+      }
       leaks.begin(order()).catch(() => {});
     };
     context.order = order;
@@ -150,10 +147,12 @@
       if (field !== undefined) handlers.onChange(field, value);
     };
 
-    folder.addEventListener("input", () => {
-      folderTouched = true;
+    folder.addEventListener("input", () => memory.keep({ folder: folder.value }));
+    preset.addEventListener("change", () => {
+      memory.keep({ preset: preset.value });
+      memory.kept(values.changed.size);
+      changedByUser();
     });
-    preset.addEventListener("change", startAgain);
     byId("reset-settings").addEventListener("click", startAgain);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -165,7 +164,7 @@
     button("estimate_cost").addEventListener("click", () => connection.request("estimate_cost", order()).catch(() => {}));
     button("get_config").addEventListener("click", () => connection.request("get_config").catch(() => {}));
     save.addEventListener("click", () => {
-      connection.request("save_config", { config: values.changes() }).then(() => { values.changed.clear(); refresh(); }, () => {});
+      connection.request("save_config", { config: values.changes() }).then(() => { values.clear(); refresh(); }, () => {});
     });
     BreastAI.i18n.onChange(() => {
       drawnFor = null;
@@ -189,7 +188,7 @@
         refresh();
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.problems, state.queue, state.described],
+      slice: (state) => [state.welcome, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.problems, state.queue, state.described, state.estimate],
     };
   }
 

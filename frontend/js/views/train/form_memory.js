@@ -1,0 +1,95 @@
+/* The form outlives the page: the browser keeps it; and what replaces changed settings says so and can be undone. */
+(function () {
+  "use strict";
+
+  const { byId } = BreastAI.elements;
+  const { t, plural } = BreastAI.i18n;
+  const KEPT = "breastai.form";
+
+  /** What the browser kept, as far as it is a form. @returns {Partial<Form>} */
+  function remembered() {
+    try {
+      const { folder, preset, changed } = JSON.parse(BreastAI.memory.read(KEPT) ?? "{}");
+      return {
+        folder: typeof folder === "string" ? folder : null,
+        preset: typeof preset === "string" ? preset : "",
+        changed: changed !== null && typeof changed === "object" && !Array.isArray(changed) ? changed : {},
+      };
+    } catch {
+      return {};
+    }
+  }
+
+  /** @param {Context} context @param {() => void} again draws the form as it is now */
+  function create({ store }, again) {
+    const note = byId("form-note");
+    const button = byId("form-undo");
+    /** @type {() => void} */
+    let act = () => {};
+    /** @type {() => void} */
+    let tell = () => {};
+
+    store.dispatch({ type: "@form", form: remembered() });
+    let kept = store.state().form;
+    store.subscribe(({ form }) => {
+      if (form === kept) return;
+      kept = form;
+      const empty = form.folder === null && form.preset === "" && Object.keys(form.changed).length === 0;
+      BreastAI.memory.write(KEPT, empty ? null : JSON.stringify(form));
+    });
+    button.addEventListener("click", () => act());
+    BreastAI.i18n.onChange(() => tell());
+
+    /** @param {() => string} words @param {string} key @param {() => void} action */
+    function offer(words, key, action) {
+      act = action;
+      tell = () => {
+        byId("form-note-text").textContent = words();
+        button.textContent = t(key);
+      };
+      tell();
+      note.hidden = false;
+    }
+
+    function hide() {
+      note.hidden = true;
+    }
+
+    /** @param {string} key @param {() => void} change */
+    function replace(key, change) {
+      const before = store.state().form;
+      const count = Object.keys(before.changed).length;
+      change();
+      if (count === 0) return hide();
+      offer(() => plural(key, count), "start.undo", () => {
+        store.dispatch({ type: "@form", form: before });
+        hide();
+        again();
+      });
+    }
+
+    return {
+      replace,
+      /** @param {Partial<Form>} form */
+      keep: (form) => store.dispatch({ type: "@form", form }),
+      /** Show folder and preset as they are kept. @param {HTMLInputElement} folder @param {HTMLSelectElement} preset */
+      show(folder, preset) {
+        const { form, welcome } = store.state();
+        const wanted = form.folder ?? (welcome === null ? folder.value : BreastAI.settings.dataFolder(welcome.config));
+        if (document.activeElement !== folder && folder.value !== wanted) folder.value = wanted;
+        if (preset.value !== form.preset) preset.value = form.preset;
+        folder.placeholder = String(/** @type {any} */ (welcome?.config)?.data?.train_dir ?? "");
+      },
+      /** @param {number} count */
+      kept(count) {
+        if (count === 0) return hide();
+        offer(() => plural("start.kept", count), "start.discard", () => {
+          replace("start.discarded", () => store.dispatch({ type: "@form", form: { changed: {} } }));
+          again();
+        });
+      },
+    };
+  }
+
+  BreastAI.views.formMemory = { create };
+})();
