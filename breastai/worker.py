@@ -6,11 +6,13 @@
 import contextlib
 import faulthandler
 import importlib
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import TextIO
 
 from pydantic import ValidationError
@@ -63,7 +65,7 @@ from breastai.domain.jobs import (
 from breastai.domain.messages import encode_event, error_event
 from breastai.storage.control_groups import limit_library_threads
 from breastai.storage.link_roots import follow_links_of
-from breastai.storage.private_files import keep_files_private
+from breastai.storage.private_files import keep_files_private, open_private
 from breastai.storage.run_config import find_job_config
 from breastai.storage.run_recorder import Events, Pace, Stop, StopReason, as_breastai_errors, journal_events
 from breastai.storage.system_faults import as_system_fault
@@ -118,6 +120,7 @@ JOBS: dict[type[Job], str] = {
 
 
 LIGHT = "--light"
+WARM = "--warm"
 _LIGHT_NICENESS = 10
 
 
@@ -235,13 +238,18 @@ def _perform_study(job: AnyJob, events: Events) -> Iterator[Event]:
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Read a job from the first line of stdin, then control lines; write events to stdout. `--light`: many jobs."""
+    """Read a job from the first line of stdin, then control lines; write events to stdout. `--light`: many jobs.
+
+    `--warm`: the libraries of training are loaded first; the file to log to comes before the job.
+    """
     keep_files_private()
     output = claim_stdout()
     tell_of_faults()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the server's terminal is the server's to answer
     if LIGHT in arguments:
         return _serve_light(output)
+    if WARM in arguments and not _wait_warm(sys.stdin):
+        return 0
     with Pulse(output) as pulse:
         line = sys.stdin.readline()
         if not line.strip():
@@ -250,6 +258,19 @@ def main(arguments: Sequence[str] = ()) -> int:
         for event in perform(JOB.validate_json(line), stop.stop_requested):
             pulse.write(encode_event(event))
     return 0
+
+
+def _wait_warm(stdin: TextIO) -> bool:
+    """Load what a training needs, then wait for a job; return whether one came. From then on stderr is its log."""
+    importlib.import_module(JOBS[Train].partition(":")[0])
+    importlib.import_module("breastai.engine.training.loop")
+    line = stdin.readline()
+    if not line.strip():
+        return False
+    with open_private(Path(json.loads(line)), "ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    return True
 
 
 def _serve_light(output: TextIO) -> int:

@@ -17,6 +17,7 @@ class ServerSettings(Settings):
     upload_gb: float = Field(50, ge=0.001, le=100_000)
     upload_files: int = Field(300_000, ge=1, le=10_000_000)
     upload_keep_free_gb: float = Field(2, ge=0, le=100_000)
+    warm_worker: bool = True
     require_token: bool = False
     tls_certificate: str | None = None
     tls_key: str | None = None

@@ -32,7 +32,7 @@ from breastai.server.access.connection_rules import (
 )
 from breastai.server.access.rate_limit import RateLimit
 from breastai.server.access.security import Security, make_security
-from breastai.server.background_tasks import back_up_on_schedule, go_on_with_interrupted
+from breastai.server.background_tasks import back_up_on_schedule, go_on_with_interrupted, keep_worker_warm
 from breastai.server.connections import static_files
 from breastai.server.connections.open_connections import OpenConnections
 from breastai.server.connections.sockets import BACKLOG, Listening, listen
@@ -56,7 +56,7 @@ _ACCEPTED_AT_ONCE = 8
 class Options:
     """What the owner chose at start. Of `settings` count those that say who may connect; the others are given apart.
 
-    `worker_command` is changed by tests alone.
+    `worker_command` is changed by tests alone. `warm_worker`: keep a worker ready while a page is open.
     """
 
     workspace: Workspace
@@ -68,6 +68,7 @@ class Options:
     worker_command: Sequence[str] = WORKER_COMMAND
     deadlines: Deadlines = field(default_factory=Deadlines)
     frontend: Path = field(default_factory=static_files.frontend_dir)
+    warm_worker: bool = False
 
     @classmethod
     def of(
@@ -87,6 +88,7 @@ class Options:
             rest_port=settings.rest_port if rest_port is None else rest_port,
             data_roots=[*settings.data_roots, *data_roots],
             settings=settings,
+            warm_worker=settings.warm_worker,
         )
 
 
@@ -186,6 +188,7 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
             stack.push_async_callback(_close_server, server)
         rest_port = await _open_rest(stack, options, services, access, refusals, protection)
         stack.push_async_callback(services.runner.close, SHUTDOWN_WITHIN_S)
+        stack.push_async_callback(services.supervisor.warm.end)
         stack.push_async_callback(services.light.close)
         stack.push_async_callback(services.archivist.close)
         LOG.info("listening on %s, port %d, workspace %s", options.host, listening.port, options.workspace.root)
@@ -194,8 +197,11 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
                 "runs may reach beyond this machine, as config.json says: %s", ", ".join(services.data_roots.beyond)
             )
         await services.queue.restore()
-        for upkeep in (go_on_with_interrupted(services), back_up_on_schedule(services)):
-            stack.push_async_callback(_end_task, asyncio.create_task(upkeep, name="upkeep"))
+        upkeep = [go_on_with_interrupted(services), back_up_on_schedule(services)]
+        if options.warm_worker:
+            upkeep.append(keep_worker_warm(services))
+        for each in upkeep:
+            stack.push_async_callback(_end_task, asyncio.create_task(each, name="upkeep"))
         stack.callback(services.turns.close)
         yield RunningServer(services, options.host, listening.port, protection, doorway, rest_port)
         LOG.info("stopping")

@@ -1,7 +1,10 @@
 """What the server does unasked: go on with interrupted runs and studies when it starts, and back up on schedule."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+
+import psutil
 
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import BackupCreated
@@ -23,6 +26,9 @@ LOOK_EVERY_S = 60.0
 SAVING_LOOK_S = 1.0
 _SAVING_LOOKS = 120
 SESSION = "default"
+_WARM_LOOK_S = 1.0
+_WARM_KEPT_S = 120.0  # after the last client has left
+_WARM_NEEDS_BYTES = 4 * 2**30  # of free memory: a training needs most of it
 
 
 async def go_on_with_interrupted(services: Services) -> None:
@@ -100,3 +106,19 @@ async def _back_up_if_due(services: Services) -> None:
             return
         services.hub.broadcast(made.model_copy(update={"session_id": SESSION}))
         LOG.info("backed up to %s", made.path)
+
+
+async def keep_worker_warm(services: Services) -> None:
+    """Keep a worker ready for the next job while anybody is connected, none runs and there is memory to spare."""
+    connected = float("-inf")
+    while True:
+        await asyncio.sleep(_WARM_LOOK_S)
+        now = time.monotonic()
+        connected = now if len(services.hub) else connected
+        try:
+            if now - connected > _WARM_KEPT_S:
+                await services.supervisor.warm.end()
+            elif services.supervisor.slot is None and psutil.virtual_memory().available > _WARM_NEEDS_BYTES:
+                await services.supervisor.warm.prepare(services.workspace.logs_dir / "worker.log")
+        except OSError as error:
+            LOG.warning("no worker is kept ready: %s", error)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,10 @@ from breastai.domain.events import Event, ends_job
 from breastai.domain.jobs import BackupJob, Job
 from breastai.domain.messages import error_event
 from breastai.server.jobs import worker_exit
-from breastai.server.jobs.process_tree import kill_group, spawn_options
-from breastai.server.jobs.supervisor import LINE_LIMIT_BYTES, next_event
+from breastai.server.jobs.process_tree import kill_group
+from breastai.server.jobs.supervisor import next_event
 from breastai.server.jobs.worker_log import WorkerLog
+from breastai.server.jobs.worker_process import start_worker
 from breastai.server.logs.server_log import LOG
 
 LIGHT = "--light"
@@ -112,17 +112,8 @@ class PreviewWorker:
 
     async def _start(self) -> _Worker:
         log = WorkerLog(self._log_file)
-        started = time.time()
-        with await asyncio.to_thread(log.open) as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                limit=LINE_LIMIT_BYTES,
-                **spawn_options(),
-            )
-        self._worker = _Worker(process, started, log)
+        worker = await start_worker(self._command, log)
+        self._worker = _Worker(worker.process, worker.started, log)
         return self._worker
 
     async def _reason(self, worker: _Worker) -> BreastAIError:

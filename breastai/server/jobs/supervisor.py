@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,12 +16,13 @@ from breastai.domain.events import Event, ends_job
 from breastai.domain.jobs import Control, Job
 from breastai.domain.messages import decode_event
 from breastai.server.jobs import worker_exit
-from breastai.server.jobs.process_tree import ask_for_trace, kill_group, spawn_options
+from breastai.server.jobs.process_tree import ask_for_trace, kill_group
+from breastai.server.jobs.warm_worker import WarmWorker
 from breastai.server.jobs.worker_log import WorkerLog
+from breastai.server.jobs.worker_process import LINE_LIMIT_BYTES, start_worker
 from breastai.server.logs.server_log import LOG
 
 WORKER_COMMAND = (sys.executable, "-m", "breastai.worker")
-LINE_LIMIT_BYTES = 2**20
 _LOOK_EVERY_S = 0.5
 _STEPS = 60
 
@@ -73,6 +73,7 @@ class Supervisor:
         self.command = tuple(command)
         self._deadlines = deadlines or Deadlines()
         self.slot: Slot | None = None
+        self.warm = WarmWorker(self.command)
 
     @property
     def worker_pid(self) -> int | None:
@@ -103,8 +104,8 @@ class Supervisor:
         """Run `job` and hand on its events, but for the last, which comes back once the process group is gone."""
         log = WorkerLog(log_file)
         oom_kills = await asyncio.to_thread(worker_exit.count_oom_kills)
-        started = time.time()
-        process = await self._start(log)
+        worker = await self.warm.take(job, log) or await start_worker(self.command, log)
+        process, started = worker.process, worker.started
         slot.process = process
         watchers = [
             asyncio.create_task(self._obey(slot, process, started), name="worker-stopper"),
@@ -136,17 +137,6 @@ class Supervisor:
         tail = await asyncio.to_thread(worker_exit.read_tail, log_file, log.start)
         status = process.returncode if process.returncode is not None else 0
         return Ending(None, worker_exit.classify_exit(status, oom_kills, tail, log_file.as_posix()))
-
-    async def _start(self, log: WorkerLog) -> asyncio.subprocess.Process:
-        with await asyncio.to_thread(log.open) as stderr:
-            return await asyncio.create_subprocess_exec(
-                *self.command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=stderr,
-                limit=LINE_LIMIT_BYTES,
-                **spawn_options(),
-            )
 
     async def _follow(
         self, process: asyncio.subprocess.Process, log: WorkerLog, on_event: Callable[[Event], None]
