@@ -7,8 +7,8 @@
     |   |-- UnreadableClass       NumClassesMismatch   ClassesDiffer        NoImages
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
-    |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid
-    |   |-- SamePatient           DatasetNotFound      DatasetInvalid
+    |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid      EvaluationNotFound
+    |   |-- DatasetNotFound       DatasetInvalid
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
@@ -31,7 +31,7 @@
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
-    |   |-- UploadOutOfStep
+    |   |-- UploadOutOfStep       NothingAsked
     |   `-- RunInUse
     |-- RunError                  a run could not go on: exit status 1
     |   |-- DiskFull              OutOfMemory          LossNotFinite        RunLocked
