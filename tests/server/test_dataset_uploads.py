@@ -138,6 +138,7 @@ def test_a_zip_becomes_the_folder_in_it_and_archives_within_stay_out(uploads, wo
         (b"no zip at all", "reason.archive_damaged"),
         (zipped({"a.png": os.urandom(5000)}).replace(b"\x00\x00\x00a.png", b"\x00\x00\x00b.png", 1), "reason.archive_damaged"),
     ],
+    ids=["bomb", "noise", "too large", "many files", "link", "no zip", "two names"],
 )  # fmt: skip
 def test_archives_that_are_bombs_or_damaged_are_refused_and_leave_nothing(uploads, workspace, content, reason):
     with pytest.raises(ArchiveRefused if reason else UploadTooLarge) as refused:
