@@ -41,6 +41,9 @@ FilterOption = Annotated[
     typer.Option("--filter", metavar="COLUMN=VALUES", help="Only rows with one of these; COLUMN!=VALUES: none."),
 ]
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="CLASS", help="The class in question.")]
+OrderedOption = Annotated[
+    str | None, typer.Option("--ordered", metavar="A,B,C", help="The classes as a scale, the lowest first.")
+]
 # What the options from --label to --site give a rule for.
 _ROLES = ("label", "patient", "breast", "view", "split", "fold", "site")
 
@@ -71,6 +74,7 @@ def inspect_data(
     values: MapOption = None,
     filters: FilterOption = None,
     target: TargetOption = None,
+    ordered: OrderedOption = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -79,7 +83,7 @@ def inspect_data(
     from breastai.storage.workspace import Workspace
 
     rules = (label, patient, breast, view, split, fold, site)
-    changes = _changes(rules, values, filters, target, table, file)
+    changes = _changes(rules, values, filters, target, table, file, ordered)
     with open_output(as_json) as output:
         inspection = _inspect(place, changes, Workspace(workspace.expanduser().resolve()), output)
         output.result(inspection.summary(), "\n".join(inspection_lines(inspection, place)))
@@ -101,6 +105,7 @@ def add_data(
     values: MapOption = None,
     filters: FilterOption = None,
     target: TargetOption = None,
+    ordered: OrderedOption = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -110,7 +115,7 @@ def add_data(
     from breastai.storage.workspace import Workspace
 
     rules = (label, patient, breast, view, split, fold, site)
-    changes = _changes(rules, values, filters, target, table, file)
+    changes = _changes(rules, values, filters, target, table, file, ordered)
     kept = Workspace.open(workspace)
     with open_output(as_json) as output:
         inspection = keep_dataset(kept, name, _inspect(place, changes, kept, output))
@@ -187,6 +192,7 @@ def _changes(
     target: str | None,
     table: str | None,
     file: str | None,
+    ordered: str | None,
 ) -> "ReadingChanges":
     """Return what the options change, `rules` in the order of _ROLES; raise CommandInvalid."""
     from pydantic import ValidationError
@@ -198,6 +204,8 @@ def _changes(
     }
     given |= {"table": table, "file_column": file, "target_class": target}
     given["class_map"] = dict(_mapped(value) for value in values or [])
+    if ordered:
+        given["ordered"] = [name.strip() for name in ordered.split(",") if name.strip()]
     if filters:
         given["filters"] = [_filter(value) for value in filters]
     try:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,11 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
     if columns:
         return UserTable(tuple(columns), tuple(rows))
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
+
+
+def plain_name(name: str) -> str:
+    """Return the letters and digits of a name, in lower case and without accents: "File Name" and file_name are the same."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name.casefold()) if sign.isalnum())
 
 
 def _content(path: Path) -> bytes:

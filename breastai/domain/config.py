@@ -160,7 +160,7 @@ class TrainingSettings(Settings):
     gradient_accumulation_steps: int = Field(1, ge=1, le=1024)
     gradient_checkpointing: bool = False
     batch_norm: Literal["auto", "batch", "pretrained"] = "auto"
-    loss: Literal["cross_entropy", "ordinal"] = "cross_entropy"
+    loss: Literal["auto", "cross_entropy", "ordinal"] = "auto"
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     weighted_sampler: bool = True
     use_class_weights: bool = False

@@ -213,6 +213,11 @@ class DatasetDescription(StoredDocument):
             raise UnusableSetting("expected.named_classes", class_names=list(self.class_names))
         return self
 
+    @property
+    def is_scale(self) -> bool:
+        """Whether the classes are a scale, in the order of `class_names`."""
+        return self.ordered and len(self.class_names) > 1
+
     def class_of(self, value: str) -> str | None:
         """Return the class that a value means, None where it is left out; raise LookupError where the map does not say."""
         if not self.class_map:

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from breastai.domain.case_fields import ColumnRule, FieldRule, Role, rule_of
+from breastai.domain.class_words import canonical_class
 from breastai.domain.dataset_description import DatasetDescription, RowFilter, parse_description
+from breastai.domain.errors import DatasetInvalid
 from breastai.domain.settings import Settings
 from breastai.domain.stored import Stored
 from breastai.domain.text import Text
@@ -61,14 +63,26 @@ class ReadingChanges(Settings):
         {}, description="Where a thing is found: a column's name, or a rule; null: nowhere."
     )
     class_map: dict[str, str | None] = Field({}, description='Class by value; "1-3" is a range, null is left out.')
-    filters: tuple[RowFilter, ...] | None = None
+    filters: tuple[RowFilter, ...] | None = Field(None, description="Rows that count, beside those left out already.")
     target_class: str | None = None
+    ordered: list[str] | None = Field(
+        None, min_length=2, max_length=100, description="The classes as a scale, the lowest first."
+    )
 
     @property
     def columns(self) -> dict[Role, str]:
         """The columns that are named, by what they say."""
         named: dict[Role, str] = {} if self.file_column is None else {"file": self.file_column}
         return named | {role: rule.column for role, rule in self.fields.items() if isinstance(rule, ColumnRule)}
+
+    def keeps_label(self, description: DatasetDescription) -> bool:
+        """Return whether the class is still found where a description finds it."""
+        named, known = self.fields.get("label"), description.fields.get("label")
+        if "label" not in self.fields or named == known:
+            return True
+        if not isinstance(named, ColumnRule) or not isinstance(known, ColumnRule):
+            return False
+        return named == ColumnRule(column=named.column) and named.column.casefold() == known.column.casefold()
 
     def apply(self, description: DatasetDescription) -> DatasetDescription:
         """Return a description with the changes; raise DatasetInvalid."""
@@ -79,14 +93,23 @@ class ReadingChanges(Settings):
         fields = {**values.get("fields", {}), **changed.get("fields", {})}
         fields |= {role: None for role in self.fields if self.fields[role] is None}
         values["fields"] = {role: rule for role, rule in fields.items() if rule is not None}
-        if "label" in self.fields:  # what another column's values meant, this one's do not
+        if not self.keeps_label(description):  # what another column's values meant, this one's do not
             values.pop("class_map", None)
             values.pop("class_names", None)
+        elif "label" in self.fields:
+            values["fields"]["label"] = description.fields["label"]
         if self.class_map:
             values["class_map"] = {**values.get("class_map", {}), **self.class_map}
             values.pop("class_names", None)
         if self.filters is not None:
-            values["filters"] = [each.model_dump(mode="json") for each in self.filters]
+            if self.filters and not description.tables:
+                raise DatasetInvalid(description.name, [Text("problem.filter_without_table")])
+            rows = [each.model_dump(mode="json") for each in self.filters]
+            values["tables"] = [{**table, "filters": [*table.get("filters", []), *rows]} for table in values["tables"]]
         if self.target_class is not None:
             values["target_class"] = self.target_class
+        if self.ordered is not None:
+            names = {None, *map(canonical_class, self.ordered)}
+            meant = {value: name for value, name in values.get("class_map", {}).items() if name in names}
+            values |= {"class_names": self.ordered, "ordered": True, "class_map": meant}
         return parse_description(values)

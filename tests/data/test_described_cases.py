@@ -14,6 +14,7 @@ from breastai.data.patients.patient_rules import doubts
 from breastai.data.preprocessing import cache_store
 from breastai.data.sources.case_source import read_cases, read_description
 from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.layout import resolved_config
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_description import DatasetDescription, parse_description
 from breastai.domain.errors import ClassesDiffer, LabelsInvalid, NoImages
@@ -234,6 +235,24 @@ def test_a_run_goes_by_the_description_it_began_with(tmp_path: Path) -> None:
         change()
         again = known_folders(config, tmp_path, kept).train
         assert (again.files, again.labels.tolist()) == (began.files, began.labels.tolist())
+
+
+def test_a_scale_of_classes_gives_a_run_its_order_and_its_loss(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"data/{folder}/{number}.png" for folder in ("high", "low", "mid") for number in "12"))
+    scale = {"class_names": ["none", "low", "mid", "high"], "ordered": True}
+    values = {"name": "mine", "root": "data", "fields": {"label": {"folder": 1}}, **scale}
+    save_dataset(Workspace.open(tmp_path), parse_description(values))
+    folders = {"train_dir": "mine", "val_dir": None, "test_dir": None}
+    config = resolved_config(parse_config({"data": folders}), tmp_path)
+    assert config.evaluation.ordered_classes == ["none", "low", "mid", "high"]
+    assert config.training.loss == "ordinal"
+    assert list_folders(config, tmp_path).class_names == ("low", "mid", "high")
+    plain = {"data": folders, "training": {"loss": "cross_entropy"}}
+    assert resolved_config(parse_config(plain), tmp_path).training.loss == "cross_entropy"
+    own = {"data": folders, "evaluation": {"ordered_classes": ["high", "mid", "low"]}}
+    asked = resolved_config(parse_config(own), tmp_path)
+    assert asked.training.loss == "auto"
+    assert list_folders(asked, tmp_path).class_names == ("high", "mid", "low")
 
 
 def test_patients_of_a_table_and_of_headers_are_found_without_another_rule(tmp_path: Path) -> None:

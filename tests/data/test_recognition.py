@@ -8,7 +8,7 @@ import pytest
 from breastai.data.cases.inspection import inspect_place
 from breastai.data.sources.recognition.recogniser_table import RECOGNISERS
 from breastai.domain.dataset_inspection import ReadingChanges
-from breastai.domain.errors import DataNotFound
+from breastai.domain.errors import DataNotFound, DatasetInvalid
 from breastai.texts.catalogue import find_template, languages
 from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, picture, table
 
@@ -158,3 +158,44 @@ def test_a_dicom_export_counts_its_patients_and_says_what_it_needs(tmp_path: Pat
     found = inspect_place(tmp_path).summary()
     assert (found["layout"], found["images"], found["patients"]) == ("dicom_export", 4, 2)
     assert codes(found) == ["doubt.no_labels"]
+
+
+def drawn_table(folder: Path) -> Path:
+    """Draw a table of which one column says benign and malignant, another BI-RADS, and a third the site."""
+    for number in range(12):
+        picture(folder / f"{number}.png")
+    rows = [[f"{number}.png", "BM"[number % 2], str(2 + number % 4), "AB"[number < 6]] for number in range(12)]
+    table(folder / "findings.csv", [["image", "pathology", "BI-RADS", "site"], *rows])
+    return folder
+
+
+def test_classes_by_another_column_mean_what_its_values_mean(tmp_path: Path) -> None:
+    place = drawn_table(tmp_path)
+    plain = inspect_place(place)
+    assert plain.classes == {"benign": 6, "malignant": 6}
+    assert "doubt.letters_as_classes" in codes(plain.summary())
+    same = inspect_place(place, ReadingChanges(fields={"label": "Pathology"}))
+    assert same.summary() == plain.summary()
+    other = inspect_place(place, ReadingChanges(fields={"label": "bi-rads"}))
+    assert other.classes == {"benign": 6, "malignant": 6}
+    assert "doubt.birads_as_classes" in codes(other.summary())
+    assert not {"doubt.letters_as_classes", "doubt.columns_guessed"} & set(codes(other.summary()))
+    assert other.description is not None and other.description.class_map["1-3"] == "benign"
+
+
+def test_only_the_rows_that_a_filter_takes_count(tmp_path: Path) -> None:
+    changes = ReadingChanges.model_validate({"filters": [{"column": "Site", "one_of": ["b"]}]})
+    found = inspect_place(drawn_table(tmp_path), changes)
+    assert (found.images, found.left_out) == (6, 6)
+    for number in range(4):
+        picture(tmp_path / "other" / "ab"[number % 2] / f"{number}.png")
+    with pytest.raises(DatasetInvalid, match="no table"):
+        inspect_place(tmp_path / "other", changes)
+
+
+def test_classes_may_be_a_scale(tmp_path: Path) -> None:
+    scale = {"2": "low", "3": "low", "4": "mid", "5": "high"}
+    changes = {"fields": {"label": "BI-RADS"}, "class_map": scale, "ordered": ["low", "mid", "high"]}
+    found = inspect_place(drawn_table(tmp_path), ReadingChanges.model_validate(changes))
+    assert found.classes == {"low": 6, "mid": 3, "high": 3}
+    assert found.description is not None and found.description.is_scale

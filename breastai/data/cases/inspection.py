@@ -14,6 +14,7 @@ from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
 from breastai.data.sources.recognition.survey import Survey, survey_steps
+from breastai.data.sources.recognition.table_layouts import with_label
 from breastai.domain.case_fields import HeaderRule
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
@@ -52,6 +53,10 @@ def inspect_steps(
     if reading is None or row is None or reading.description is None:
         yield _unlabelled(place, seen, row, reading)
         return
+    label = changes.columns.get("label")
+    if label is not None and not changes.keeps_label(reading.description):
+        reading = with_label(reading, label)
+        assert reading.description is not None
     description = changes.apply(reading.description)
     yield inspect_described(description, place, base, row, reading.doubts, seen.files_seen)
 

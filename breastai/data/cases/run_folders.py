@@ -12,6 +12,7 @@ from breastai.data.sources.case_table import CaseTable, pool_tables
 from breastai.data.sources.class_questions import check_classes, open_questions
 from breastai.data.sources.frames import file_of
 from breastai.data.sources.layout import missing_folder, resolved_config
+from breastai.data.sources.place_description import describe_place, is_described
 from breastai.domain.catalog import ARCHITECTURES, IMAGE_SUFFIXES, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
@@ -66,7 +67,7 @@ def list_folders(
     known = known or _named_by_split(config, base)
     frames, masks = config.preprocessing.frames, config.data.masks
     train_known, val_known, test_known = (_without_part(known, part) for part in ("train", "val", "test"))
-    order = config.evaluation.ordered_classes
+    order = _expected_classes(config, base, described)
     if described is not None:
         train = read_description(described, base, order, masks, train_known, frames)
     else:
@@ -94,6 +95,16 @@ def list_folders(
     with contextlib.suppress(InputError):  # whoever evaluates on it is told
         test = _scan_optional(config.data.test_dir, base, train.class_names, config, test_known)
     return Folders(train, val, test)
+
+
+def _expected_classes(config: Config, base: Path, described: DatasetDescription | None) -> list[str] | None:
+    """Return the classes in the order that a configuration asks for; None where the description orders those it finds."""
+    order = config.evaluation.ordered_classes
+    place = local_place(base, config.data.train_dir)
+    if described is None and is_described(place):
+        described = describe_place(place)
+    is_its_own = described is not None and described.is_scale and order == list(described.class_names)
+    return None if is_its_own else order
 
 
 def usable_folders(config: Config, base: Path) -> Folders:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from breastai.data.user_tables import TableUnreadable, UserTable, read_table
+from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, read_table
 from breastai.domain.case_fields import ColumnRule, Role
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription, Join, LabelsTable
@@ -38,7 +38,6 @@ COLUMN_NAMES: Mapping[Role, tuple[str, ...]] = {
     "box": ("bbox", "box"),
     "mask": ("mask", "maskfile", "maskpath", "maskfilename"),
 }
-_SIGNS = re.compile(r"[\W_]+")
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -66,7 +65,7 @@ def describe_table(place: Path) -> DatasetDescription:
 
 def known_columns(table: UserTable) -> dict[Role, str]:
     """Return the columns of a table whose names say what they hold, by role."""
-    plain = {_SIGNS.sub("", name.casefold()): name for name in reversed(table.columns)}
+    plain = {plain_name(name): name for name in reversed(table.columns)}
     found: dict[Role, str] = {}
     for role, names in COLUMN_NAMES.items():
         name = next((plain[each] for each in names if each in plain), None)

@@ -42,7 +42,7 @@ def missing_folder(place: Path) -> InputError:
 def resolved_config(config: Config, base: Path) -> Config:
     """Return a configuration with the image folders that are there, where those it names go by another name.
 
-    And with the class in question that the description of its data set names. X/train, X/val and X/test are X itself,
+    And with the class in question, and the order of the classes, that the description of its data set names. X/train, X/val and X/test are X itself,
     where that is of a layout that is known and gives the parts.
     """
     workspace = Workspace(base)
@@ -58,7 +58,7 @@ def resolved_config(config: Config, base: Path) -> Config:
             changes[field] = workspace.relative(found)
     if changes:
         config = config.model_copy(update={"data": config.data.model_copy(update=changes)})
-    return _with_target(config, workspace)
+    return _as_described(config, workspace)
 
 
 def _whole_place(config: Config, workspace: Workspace) -> Config:
@@ -71,11 +71,21 @@ def _whole_place(config: Config, workspace: Workspace) -> Config:
     return config.model_copy(update={"data": data.model_copy(update=described_layer(named)["data"])})
 
 
-def _with_target(config: Config, workspace: Workspace) -> Config:
-    """Return a configuration with the class in question that the description of its data set names, where it names none."""
+def _as_described(config: Config, workspace: Workspace) -> Config:
+    """Return a configuration with what the description of its data set says where it says nothing itself.
+
+    That is the class in question, and with a scale of classes their order and the loss that fits it.
+    """
     place = workspace.resolve(config.data.train_dir)
-    if config.evaluation.target_class is not None or not is_described(place):
+    if not is_described(place):
         return config
-    target = describe_place(place).target_class
-    evaluation = config.evaluation.model_copy(update={"target_class": target})
-    return config if target is None else config.model_copy(update={"evaluation": evaluation})
+    description, asked = describe_place(place), config.evaluation
+    evaluation: dict[str, object] = {}
+    if asked.target_class is None and description.target_class is not None:
+        evaluation["target_class"] = description.target_class
+    if asked.ordered_classes is None and description.is_scale:
+        evaluation["ordered_classes"] = list(description.class_names)
+    changes: dict[str, object] = {"evaluation": asked.model_copy(update=evaluation)} if evaluation else {}
+    if "ordered_classes" in evaluation and config.training.loss == "auto":
+        changes["training"] = config.training.model_copy(update={"loss": "ordinal"})
+    return config.model_copy(update=changes) if changes else config

@@ -6,48 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from breastai.data.named_files import file_key
-from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name
+from breastai.data.sources.labels_table import COLUMN_NAMES
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable
+from breastai.data.user_tables import plain_name
 from breastai.domain.case_fields import Role
 from breastai.domain.class_words import meaning_of
 
-# What columns are called, the most telling names first, in letters and digits alone.
-_NAMES: Mapping[str, tuple[str, ...]] = {
-    "file": (
-        *("file", "filename", "filepath", "path", "image", "imagepath", "imagefile", "imagefilename", "imagename"),
-        *("imagefilepath", "imageid", "img", "imgpath", "imgid", "picture", "photo", "id", "name", "fichier", "datei"),
-    ),
+# What columns may also be called, the most telling names first, in letters and digits alone. Less sure: what stands in a
+# column so called must be files or classes too.
+_LESS_SURE: Mapping[str, tuple[str, ...]] = {
+    "file": ("imagefilename", "imagefilepath", "imgpath", "imgid", "picture", "photo", "name"),
     "label": (
-        *("label", "labels", "class", "classe", "classification", "klasse", "diagnosis", "diagnostic", "diagnose"),
-        *("pathology", "cancer", "malignancy", "malignant", "target", "category", "type", "severity", "outcome"),
-        *("groundtruth", "truth", "result", "resultat", "histology", "histologie", "finding", "etiquette", "etiqueta"),
-        *("diagnostico", "diagnosi", "diagnostik", "diagnosticfinal", "y"),
+        *("labels", "type", "severity", "outcome", "groundtruth", "truth", "result", "resultat", "histology"),
+        *("histologie", "finding", "etiqueta", "diagnostico", "diagnosi", "diagnostik", "diagnosticfinal", "y"),
+        *("befund", "befunde", "ergebnis", "pathologie", "anapath", "statut"),
     ),
     "patient": (
-        *("patientid", "patient", "patientno", "patientnumber", "pid", "subject", "subjectid", "case", "caseid"),
-        *("patiente", "patientin", "paciente", "paziente", "numpatient", "idpatient", "woman", "studyid"),
+        *("patientno", "patientnumber", "patientennummer", "patientnr", "pid", "paciente", "paziente", "numpatient"),
+        *("idpatient", "woman", "studyid"),
     ),
-    "breast": (
-        "laterality",
-        "breast",
-        "side",
-        "leftright",
-        "leftorrightbreast",
-        "cote",
-        "seite",
-        "lateralite",
-        "sein",
-        "lado",
-        "imagelaterality",
-    ),
-    "view": ("view", "viewposition", "imageview", "projection", "incidence"),
-    "exam": ("exam", "examid", "study", "studyid", "accession", "accessionnumber", "visit"),
-    "split": ("split", "part", "partition", "subset", "set", "usage", "phase"),
-    "fold": ("fold", "kfold", "folds"),
-    "site": ("site", "siteid", "hospital", "center", "centre", "institution", "clinic"),
-    "device": ("device", "machine", "machineid", "scanner", "manufacturer", "vendor", "appareil"),
-    "age": ("age", "patientage", "ageyears"),
-    "density": ("density", "breastdensity", "tissuedensity", "acr", "tissuecomposition", "densite"),
-    "birads": ("birads", "biradscategory", "breastbirads", "assessment", "biradsassessment"),
+    "breast": ("lateralite", "lateralitaet", "sein", "lado", "imagelaterality"),
+    "view": ("projection", "projektion"),
+    "exam": ("accession", "accessionnumber", "visit"),
+    "split": ("usage", "phase"),
+    "fold": ("folds",),
+    "site": ("institution", "clinic", "klinik", "hopital"),
+    "device": ("vendor", "geraet"),
+    "age": ("ageyears", "alter"),
+    "density": ("tissuedensity", "acr", "tissuecomposition", "dichte"),
+    "birads": ("biradscategory",),
+}
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    role: (*names, *_LESS_SURE.get(role, ())) for role, names in COLUMN_NAMES.items()
 }
 _BIRADS_VALUE = re.compile(r"(?:(?:bi\W*rads?|category)\W*)?[0-6]\W?[abc]?(?:\.0)?", re.IGNORECASE)
 _MOST_CLASSES, _LEAST_FILES_SHARE = 30, 0.5

@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from breastai.data.sources.recognition.survey import Survey
-from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable
+from breastai.data.user_tables import plain_name
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.text import Text
 

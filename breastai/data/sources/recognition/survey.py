@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from breastai.data.decoders.decoder import FileHeader
 from breastai.data.decoders.decoder_table import file_header, is_image_by_content
 from breastai.data.sources.image_listing import is_system_name
-from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name, read_surveyed
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_surveyed
+from breastai.data.user_tables import plain_name
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.data_locations import TABLE_ENDINGS
 

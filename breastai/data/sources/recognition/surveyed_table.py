@@ -1,14 +1,13 @@
 """Tables as a survey sees them: their columns and rows, and which of their columns says what."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from breastai.data.user_tables import TableUnreadable, UserTable, read_table
+from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, read_table
 
 # Larger tables are not looked into: what says labels of images is smaller.
 _MOST_BYTES = 64 << 20
@@ -57,8 +56,3 @@ def read_surveyed(path: Path) -> SurveyedTable | None:
     except (OSError, TableUnreadable):
         return None
     return SurveyedTable(table) if table.columns else None
-
-
-def plain_name(name: str) -> str:
-    """Return the letters and digits of a name, in lower case and without accents: "File Name" and file_name are the same."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", name.casefold()) if sign.isalnum())

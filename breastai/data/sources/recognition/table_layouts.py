@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads
 from breastai.data.sources.recognition.recogniser import (
@@ -14,8 +15,9 @@ from breastai.data.sources.recognition.recogniser import (
     folder_of,
 )
 from breastai.data.sources.recognition.survey import Survey
-from breastai.data.sources.recognition.surveyed_table import SurveyedTable, plain_name, read_surveyed
-from breastai.domain.case_fields import Role
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_surveyed
+from breastai.data.user_tables import plain_name
+from breastai.domain.case_fields import ColumnRule, Role
 from breastai.domain.class_words import canonical_class, meaning_of, split_of
 from breastai.domain.text import Text
 
@@ -62,6 +64,38 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
         ),
         tuple(doubts),
     )
+
+
+# What is doubtful of the classes that a reading has, and of no other.
+_DOUBTS_OF_CLASSES = frozenset(
+    f"doubt.{name}"
+    for name in (
+        *("columns_guessed", "classes_are_numbers", "classes_say_nothing", "letters_as_classes", "birads_as_classes"),
+        *("no_cancer_is_benign",),
+    )
+)
+
+
+def with_label(reading: Reading, column: str) -> Reading:
+    """Return a reading whose classes are those of another column, with what its values mean and what of that is doubtful."""
+    description = reading.description
+    if description is None:
+        return reading
+    place = Path(description.root)
+    for described in description.tables:
+        path = place / described.file
+        table = read_surveyed(path) if path.is_file() and not described.columns else None
+        name = None if table is None else table.column_named(column)
+        if table is None or name is None:
+            continue
+        class_map, doubts = class_map_of(table, name)
+        rule = ColumnRule(column=name, pattern=r"(\d)" if class_map == BIRADS_CLASSES else None)
+        changed = description.model_copy(
+            update={"fields": {**description.fields, "label": rule}, "class_map": class_map, "class_names": ()}
+        )
+        kept = [doubt for doubt in reading.doubts if doubt.code not in _DOUBTS_OF_CLASSES]
+        return replace(reading, description=changed, doubts=(*doubts, *kept))
+    return reading
 
 
 def _tables(survey: Survey, only: str | None) -> Mapping[str, SurveyedTable]:
