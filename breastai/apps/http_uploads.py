@@ -20,7 +20,7 @@ from breastai.server.jobs.uploads import Uploads
 FIELD = "images"
 MOST_UPLOAD_BYTES = 2**28
 MOST_SPOOLED_BYTES = 2**29
-_FIELDS = ("model", "heat_maps", "keep", "session_id", FIELD)
+_FIELDS = ("model", "heat_maps", "keep", "session_id", "box", FIELD)
 _LONGEST_NAME = 300
 _PART_BYTES = 2**19
 _LONGEST_FIELD_BYTES = 2**12
@@ -99,14 +99,25 @@ def question(form: FormData) -> AskImages:
         raise RequestInvalid([Text("problem.unknown_field", {"name": unknown[0][:100], "fields": list(_FIELDS)})])
     values: dict[str, object] = {name: form[name] for name in ("heat_maps", "keep", "session_id") if name in form}
     values |= {"images": [str(number) for number, _ in enumerate(files_of(form), 1)], "models": form.getlist("model")}
+    if "box" in form:
+        values["boxes"] = [_box(text) for text in form.getlist("box")]
     try:
         text = json.dumps(values)
     except TypeError:
-        fields = "model, heat_maps, keep, session_id"
+        fields = "model, heat_maps, keep, session_id, box"
         raise RequestInvalid([describe_mismatch(fields, Text("expected.string"), Text("came.file"))]) from None
     asked = decode_request(text, "ask_images")
     assert isinstance(asked, AskImages)
     return asked
+
+
+def _box(text: object) -> object:
+    """Return what a field says of a lesion, x,y,width,height, as numbers; None where it is empty."""
+    if not isinstance(text, str):
+        return text
+    if not text.strip():
+        return None
+    return [int(number) if number.strip().isdigit() else number.strip() for number in text.split(",")]
 
 
 def files_of(form: FormData) -> list[UploadFile]:

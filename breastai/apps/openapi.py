@@ -49,6 +49,12 @@ def upload_body(field: str, most: int) -> dict[str, Any]:
         },
         "heat_maps": {"type": "boolean", "default": False, "description": "Of checkpoints."},
         "keep": {"type": "boolean", "default": False, "description": "Keep copies in the workspace."},
+        "box": {
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^(\d+,\d+,\d+,\d+)?$"},
+            "description": "For a model of lesion crops: x,y,width,height of the lesion in each image, in their order; "
+            "empty where none is marked.",
+        },
         "session_id": {"type": "string", "minLength": 1, "maxLength": 100, "default": "default"},
     }
     schema = {"type": "object", "properties": properties, "required": [field, "model"], "additionalProperties": False}

@@ -31,14 +31,17 @@ def explain(
     from breastai.commands.run_job import run_job
     from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.jobs import Explain
-    from breastai.predictor.image_files import listed_images, masks_told
+    from breastai.predictor.image_files import listed_images, marked_in, masks_told
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)
-    listed = listed_images(with_datasets(images, place), Path.cwd())
+    named = with_datasets(images, place)
+    listed = listed_images(named, Path.cwd())
+    marked = marked_in(named, Path.cwd())
+    boxes = [marked.get(file) for file in listed.files] if marked else []
     files = [str(file) for file in listed.files]
-    job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name)
+    job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name, boxes=boxes)
     with open_output(as_json) as output:
         for event in masks_told(listed, place.relative):
             output.event(event)

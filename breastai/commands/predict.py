@@ -49,7 +49,7 @@ def predict(
     from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Predict
-    from breastai.predictor.image_files import listed_images, masks_told
+    from breastai.predictor.image_files import listed_images, marked_in, masks_told
     from breastai.storage.workspace import Workspace
 
     if as_json and as_csv:
@@ -57,9 +57,10 @@ def predict(
     place = Workspace.open(workspace)
     by_onnx = is_exported(model)
     name = model if by_onnx else checkpoint_name(place, model)
-    listed = listed_images(with_datasets(images, place), Path.cwd())
+    named = with_datasets(images, place)
+    listed = listed_images(named, Path.cwd())
     files = list(listed.files)
-    boxes = _boxes(box, files)
+    boxes = marked_in(named, Path.cwd()) | _boxes(box, files)
     with open_output(as_json, as_csv) as output:
         for event in masks_told(listed, place.relative):
             output.event(event)
@@ -67,7 +68,12 @@ def predict(
         if by_onnx:
             return counted.exit_status(_predict_by_onnx(place, model, files, boxes, counted))
         paths = [str(file) for file in files]
-        job = Predict(workspace=str(place.root), checkpoint=name, images=paths, boxes=list(boxes.values()))
+        job = Predict(
+            workspace=str(place.root),
+            checkpoint=name,
+            images=paths,
+            boxes=[boxes.get(file) for file in files] if boxes else [],
+        )
         return counted.exit_status(run_job(job, counted))
 
 

@@ -14,7 +14,7 @@ from breastai.data.decoders.decoder_table import header_of, read_image
 from breastai.data.decoders.file_content import file_at
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.augment import augment
-from breastai.data.preprocessing.lesion_boxes import marked_box, wants_box
+from breastai.data.preprocessing.lesion_boxes import Box, case_box, marked_box, wants_box
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.sources.case_source import label_of, read_cases
@@ -105,7 +105,7 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
         raise ImageUnreadable(file, Text("reason.no_image_folder"))
     image = _decoded(str(path), whole.stat().st_mtime_ns, job.config.preprocessing.bit_depth)
     header = header_of(path)
-    box = marked_box(path) if wants_box(job.config.preprocessing) else None
+    box = _box_of(place, file, path) if wants_box(job.config.preprocessing) else None
     seen = preprocess(image, job.config.preprocessing, job.config.data.image_size, box)
     drawn = [
         data_uri(augment(seen, job.config.augmentation, np.random.default_rng([job.seed, number])), _AUGMENTED_SIDE)
@@ -125,6 +125,14 @@ def preview_image(job: PreviewImage, workspace: Workspace) -> Iterator[Event]:
         preprocessed=data_uri(seen, _LARGE_SIDE),
         augmented=drawn,
     )
+
+
+def _box_of(place: Path, file: str, path: Path) -> Box | None:
+    """Return where a lesion is marked in one image of those at a place."""
+    table = read_cases(place, (), known=(file,)) if is_described(place) else None
+    if table is None or file not in table.files:
+        return marked_box(path)
+    return case_box(table, table.files.index(file))
 
 
 def _part(table: CaseTable, split: str) -> CaseTable:

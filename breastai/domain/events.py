@@ -695,6 +695,8 @@ class ImageAnswer(Event, told_to="asker"):
     image: str
     name: str
     picture: str | None = Field(description="The image as it is, a JPEG as a data URI.")
+    width: int | None = Field(None, description="Of the image as stored, in pixels.")
+    height: int | None = None
     answers: list[ModelAnswer]
 
 

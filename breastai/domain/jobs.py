@@ -207,14 +207,16 @@ class Explain(Job):
     checkpoint: str
     images: list[str]
     target_class: str | None = None
+    boxes: list[BoxPlaces | None] = []
 
 
 class HandedImage(Stored):
-    """An image handed over: `name` as its owner calls it, `path` where it lies for now."""
+    """An image handed over: `name` as its owner calls it, `path` where it lies for now; `box`: its lesion, if marked."""
 
     image: str
     name: str
     path: str
+    box: BoxPlaces | None = None
 
 
 class AskExports(LightJob):

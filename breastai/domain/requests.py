@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo
 
 from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.events import (
@@ -82,6 +82,7 @@ from breastai.domain.events import (
     UploadFinished,
     UploadReceived,
 )
+from breastai.domain.faults import UnusableSetting
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.report_language import Language
@@ -94,6 +95,25 @@ ConfigName = Annotated[str, Field(min_length=1, max_length=95, pattern=r"^[A-Za-
 ImagePlace = Annotated[str, Field(min_length=1, max_length=1000)]
 LesionBox = tuple[
     Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]
+]
+
+
+def _one_for_each(boxes: list[LesionBox | None], values: ValidationInfo) -> list[LesionBox | None]:
+    """Return boxes; raise UnusableSetting where there are some, but not one or null for each of the images."""
+    images = values.data.get("images")
+    if boxes and images is not None and len(boxes) != len(images):
+        raise UnusableSetting("expected.box_for_each", boxes=len(boxes), images=len(images))
+    return boxes
+
+
+Boxes = Annotated[
+    list[LesionBox | None],
+    AfterValidator(_one_for_each),
+    Field(
+        max_length=1000,
+        description="For a model of lesion crops: x, y, width and height of the lesion in each of `images`, in pixels of the "
+        "image as stored, null where none is given; empty: masks and tables of boxes beside the images are looked for.",
+    ),
 ]
 DatasetName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
@@ -624,12 +644,7 @@ class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,), told
     type: Literal["predict_images"] = "predict_images"
     images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
     checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
-    boxes: list[LesionBox | None] = Field(
-        [],
-        max_length=1000,
-        description="For a model of lesion crops: x, y, width and height of the lesion in each of `images`, null where none "
-        "is given; empty: masks and tables of boxes beside the images are looked for.",
-    )
+    boxes: Boxes = []
 
 
 class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,), told_each=HeatMap):
@@ -641,6 +656,7 @@ class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,), tol
     target_class: str | None = Field(
         None, max_length=200, description="What the maps speak of; by default each image's most probable class."
     )
+    boxes: Boxes = []
 
 
 class AuditData(Configured, Request, answered_by=(AuditDone,)):
@@ -807,6 +823,7 @@ class AskImages(Request, answered_by=(ImagesAnswered,), told_each=ImageAnswer):
     )
     heat_maps: bool = Field(False, description="Draw where checkpoints found what speaks for their answer.")
     keep: bool = Field(False, description="Keep copies of the images in the workspace; else they are removed.")
+    boxes: Boxes = []
 
 
 class BrowseFolder(Request, looks_only=True, answered_by=(FolderShown,)):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from breastai.data.decoders.file_content import file_at
+from breastai.data.preprocessing.lesion_boxes import Box, boxes_in
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.image_listing import Listed, images_below, reason_against_file
@@ -48,6 +49,13 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
         found |= dict.fromkeys(listed.files)
         masks |= listed.masks
     return Listed(tuple(found), {file: reason for file, reason in masks.items() if file not in found})
+
+
+def marked_in(wanted: Sequence[str], folder: Path) -> dict[Path, Box]:
+    """Return where lesions are marked in the images of the lists of cases among `wanted`, by where each lies."""
+    lists = [path for text in wanted if is_case_list(path := folder / Path(text).expanduser())]
+    tables = [table for path in lists if (table := _cases_in(path)) is not None]
+    return {path: box for table in tables for path, box in boxes_in(table).items()}
 
 
 def _cases_in(path: Path) -> CaseTable | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from breastai.data.decoders.bit_depth import BitDepth
 from breastai.data.decoders.decoder import Decoded, Header
 from breastai.data.decoders.decoder_table import header_of
+from breastai.data.preprocessing.lesion_boxes import Box
 from breastai.data.preprocessing.model_images import read_for
 from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.sources.frames import Frames, frames_of
@@ -29,9 +30,9 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Asked:
-    """A model that can be asked: `ask` says what it thinks of an image of some name, decoded by its `preprocessing`."""
+    """A model that can be asked: `ask` says what it thinks of an image of some name, decoded by its `preprocessing`, and the box of its lesion."""
 
-    ask: Callable[[Decoded, str, Header], ModelAnswer]
+    ask: Callable[[Decoded, str, Header, Box | None], ModelAnswer]
     preprocessing: PreprocessingSettings
 
 
@@ -46,7 +47,9 @@ def answer_export(workspace: Workspace, name: str) -> Asked:
     path = workspace.resolve(name)
     model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
     return Asked(
-        lambda image, called, header: ModelAnswer(model=name, prediction=prediction(model, image, called, header)),
+        lambda image, called, header, box: ModelAnswer(
+            model=name, prediction=prediction(model, image, called, header, box)
+        ),
         model.preprocessing,
     )
 
@@ -78,9 +81,14 @@ def answer_upload(
                 yield ImageAnswer(image=handed.image, name=name, picture=None, answers=said)
                 continue
             header = header_of(frame)
-            answers = [model.ask(image, name, header) for model, image in zip(models.values(), seen, strict=True)]
+            answers = [
+                model.ask(image, name, header, handed.box) for model, image in zip(models.values(), seen, strict=True)
+            ]
             picture = data_uri(seen[0].pixels, _PICTURE_SIDE)
-            yield ImageAnswer(image=handed.image, name=name, picture=picture, answers=answers)
+            height, width = seen[0].pixels.shape[:2]
+            yield ImageAnswer(
+                image=handed.image, name=name, picture=picture, width=width, height=height, answers=answers
+            )
     yield ImagesAnswered(count=count, failed=failed, kept=kept)
 
 

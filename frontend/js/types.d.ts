@@ -555,6 +555,13 @@ declare global {
     views: {
       dialog: { ask(question: { title: string; text: Node | string; confirm: string; danger?: boolean; body?: Node }): Promise<boolean> };
       header: { create(context: Context): View };
+      lesionBox: {
+        attach(frame: HTMLElement, answer: Wire.ImageAnswer): void;
+        boxesOf(images: string[]): ([number, number, number, number] | null)[];
+        clear(): void;
+        help(answer: Wire.ImageAnswer): Node | null;
+        show(): void;
+      };
       ownSettings: {
         create(
           context: Context,

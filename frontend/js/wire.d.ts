@@ -428,6 +428,8 @@ declare namespace Wire {
     image: string;
     name: string;
     picture: string | null;
+    width: number | null;
+    height: number | null;
     answers: ModelAnswer[];
   }
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from breastai.data.preprocessing.image_cache import prepare
-from breastai.data.preprocessing.lesion_boxes import crop_region, marked_box, parse_box
+from breastai.data.preprocessing.lesion_boxes import boxes_in, case_box, crop_region, marked_box, parse_box
 from breastai.data.preprocessing.preprocess import preprocess, preprocess_image
+from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.class_folders import scan
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.errors import LabelsInvalid
@@ -118,3 +119,40 @@ def test_without_a_lesion_crop_nothing_changes(tmp_path: Path) -> None:
     plain = CROP.model_copy(update={"lesion_crop": "off"})
     image = speckle()
     assert np.array_equal(preprocess(image, plain, 40, (40, 30, 20, 10)), preprocess(image, plain, 40))
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "box"),
+    [
+        ("bbox", "[40 30 20 10]", (40, 30, 20, 10)),
+        ("xmin;ymin;xmax;ymax", "40,0;30,0;60,0;40,0", (40, 30, 20, 10)),
+        ("x;y;width;height", "40;30;20;10", (40, 30, 20, 10)),
+        ("mask_file", "outlines/o0.png", (40, 30, 20, 10)),
+        ("x1;y1;x2;y2", "-3;30;60;40", (0, 30, 63, 10)),
+    ],
+)
+def test_columns_of_a_table_mark_the_lesion(
+    tmp_path: Path, header: str, row: str, box: tuple[int, int, int, int]
+) -> None:
+    for number in range(4):
+        write(tmp_path / f"images/{number}.png", speckle(number))
+    write(tmp_path / "outlines/o0.png", mask(40, 30, 20, 10))
+    empty = ";" * header.count(";")
+    rows = [f"{number}.png;{('benign', 'malignant')[number % 2]};{empty if number else row}" for number in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join([f"image;diagnosis;{header}", *rows]))
+    table = read_cases(tmp_path)
+    first = table.files.index("images/0.png")
+    assert [case_box(table, number) for number in range(4)] == [box if number == first else None for number in range(4)]
+    shown = prepare(table, CROP, 40, 1, tmp_path / "cache")
+    assert shown.boxes[first] == box and set(shown.boxes) == {box, None}
+    assert boxes_in(table) == {tmp_path / "images/0.png": box}
+
+
+def test_a_box_that_is_none_leaves_its_image_out_with_the_reason(tmp_path: Path) -> None:
+    for number in range(4):
+        write(tmp_path / f"{number}.png", speckle(number))
+    rows = [f"{number}.png,{'ab'[number % 2]},{'1 2' if number == 3 else ''}" for number in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label,box", *rows]))
+    shown = prepare(read_cases(tmp_path / "labels.csv"), CROP, 40, 1, tmp_path / "cache")
+    assert len(shown) == 3
+    assert "width and height" in str(shown.skipped[-1].reason)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from breastai.domain.config import Config
-from breastai.domain.events import Event, Log, Prediction
-from breastai.domain.jobs import Predict
+from breastai.domain.events import Event, HeatMap, ImageAnswer, Log, Prediction
+from breastai.domain.jobs import AskCheckpoints, Explain, HandedImage, Predict
+from breastai.engine.inference.checkpoint_answers import ask_checkpoints
 from breastai.engine.inference.evaluation_job import predict
+from breastai.engine.inference.heat_maps import explain
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
 from breastai.storage.workspace import Workspace
 
@@ -40,5 +42,12 @@ def test_a_box_given_or_marked_by_a_mask_shows_the_same_crop_to_the_model(
     marked = answer([])
     assert marked.probabilities == pytest.approx(given.probabilities) and marked.processing == given.processing
     assert marked.probabilities != pytest.approx(whole.probabilities, abs=1e-9)
+    asked = HandedImage(image="i1", name="x.png", path=str(image), box=(20, 16, 24, 20))
+    job = AskCheckpoints(workspace=str(workspace.root), images=[asked], models=["run/best"], heat_maps=True)
+    said = next(event for event in ask_checkpoints(job, workspace) if isinstance(event, ImageAnswer)).answers[0]
+    assert said.prediction.probabilities == pytest.approx(given.probabilities) and said.heat_map is not None
+    explained = Explain(workspace=str(workspace.root), checkpoint="run/best", images=[str(image)], boxes=[asked.box])
+    drawn = next(event for event in explain(explained, workspace) if isinstance(event, HeatMap))
+    assert drawn.probabilities == pytest.approx(given.probabilities, abs=1e-4)
     outside = answer([(2000, 0, 5, 5)])
     assert outside.error is not None and "outside" in outside.error

@@ -343,6 +343,8 @@ def test_a_bad_upload_is_refused_and_nothing_of_it_is_kept(play, workspace):
             ([("a.png", picture())], {}, 400),
             ([("a.png", picture())], {"model": "latest", "images": "/etc/passwd"}, 400),
             ([("a.png", picture())], {"model": "latest", "nothing": "1"}, 400),
+            ([("a.png", picture())], {"model": "latest", "box": "1,2,x,4"}, 400),
+            ([("a.png", picture())] * 2, {"model": "latest", "box": "1,2,3,4"}, 400),
             ([("a.png", picture())] * (MOST_IMAGES_ASKED + 1), {"model": "latest"}, 400),
             ([("a.png", picture())] * (MOST_IMAGES_ASKED + 2), {"model": "latest"}, 400),
         ):
@@ -428,6 +430,9 @@ def test_an_exported_model_answers_about_images_sent_along_which_are_gone_then(p
         assert labels == [("é.png", "bright"), ("d.png", "dark"), ("x.png", None)]
         assert not kept(workspace) and len(stage.services.handed) == 0
         assert {event["picture"] for event in told["events"]} == {None}
+        boxed, kind_of_boxed = form([("d.png", picture(3))], model=export, box="0,0,4,4")
+        status, _, text = await rest.ask("POST", "/predict", boxed, Content_Type=kind_of_boxed)
+        assert (status, json.loads(text)["answer"]["failed"]) == (200, 0)
         status, _, text = await rest.ask("POST", "/predict?pictures=true", body, Content_Type=kind)
         assert json.loads(text)["events"][0]["picture"].startswith("data:image/jpeg")
 

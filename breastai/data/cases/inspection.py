@@ -50,13 +50,12 @@ def inspect_steps(
     recognised = read_survey(seen, table, changes.columns)
     row, reading = recognised.row, recognised.reading
     yield seen.files_seen
+    label = changes.columns.get("label")
+    if label is not None and reading is not None and reading.description is not None:
+        reading = reading if changes.keeps_label(reading.description) else with_label(reading, label)
     if reading is None or row is None or reading.description is None:
         yield _unlabelled(place, seen, row, reading)
         return
-    label = changes.columns.get("label")
-    if label is not None and not changes.keeps_label(reading.description):
-        reading = with_label(reading, label)
-        assert reading.description is not None
     description = changes.apply(reading.description)
     yield inspect_described(description, place, base, row, reading.doubts, seen.files_seen)
 

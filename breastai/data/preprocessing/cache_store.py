@@ -26,7 +26,7 @@ from breastai.data.decoders.decoder_table import DECODING_VERSION
 from breastai.data.decoders.image_content import ImageContent
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.content import check_content
-from breastai.data.preprocessing.lesion_boxes import Box, check_mark, marked_box, wants_box
+from breastai.data.preprocessing.lesion_boxes import Box, check_mark, wanted_box, wants_box
 from breastai.data.preprocessing.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of
@@ -121,16 +121,16 @@ class CacheWriter:
         self.failure: Text | None = None
         self.has_written = False
 
-    def entry(self, content: ImageContent, may_be_mask: bool, path: Path) -> Entry | ImageUnreadable:
-        """Return the entry of the image at `path`, made now if it is not there, or why there is none."""
+    def entry(self, content: ImageContent, table: CaseTable, index: int) -> Entry | ImageUnreadable:
+        """Return the entry of image `index` of a table, made now if it is not there, or why there is none."""
         try:
             digest = content.digest
-            box = marked_box(path) if wants_box(self.store.preprocessing) else None
+            box = wanted_box(table, index, self.store.preprocessing)
             key = entry_key(digest, box)
             original = sound_entry(self.store, key)
             if original is not None:
                 return Entry(digest, original, box=box)
-            pixels, original = prepare_image(content, self.store, may_be_mask, box)
+            pixels, original = prepare_image(content, self.store, may_be_mask(table, table.files[index]), box)
         except ImageUnreadable as error:
             return error
         if self.failure is None:

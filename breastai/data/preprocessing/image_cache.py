@@ -17,7 +17,6 @@ from breastai.data.preprocessing.cache_store import (
     Store,
     entry_key,
     make_room,
-    may_be_mask,
     prepare_image,
     read_entry,
     write_entry,
@@ -141,7 +140,7 @@ def prepare(
             content = ImageContent.read(folder.path(index), file)
         except ImageUnreadable as error:
             return error
-        return writer.entry(content, may_be_mask(folder, file), folder.path(index))
+        return writer.entry(content, folder, index)
 
     outcomes: list[Entry | ImageUnreadable | None] = [None] * len(folder)
     with ThreadPoolExecutor(max(1, min(workers, usable_cores())), thread_name_prefix="prepare") as pool:

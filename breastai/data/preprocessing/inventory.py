@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from breastai.data.decoders.decoder import NO_HEADER, Header
 from breastai.data.decoders.image_content import ImageContent
 from breastai.data.preprocessing import cache_store
-from breastai.data.preprocessing.cache_store import CacheWriter, Entry, Store, may_be_mask
+from breastai.data.preprocessing.cache_store import CacheWriter, Entry, Store
 from breastai.data.sources.case_table import CaseTable
 from breastai.domain.config import Config
 from breastai.domain.errors import ImageUnreadable
@@ -140,5 +140,5 @@ def _looked_at(
             found = visit(content)
         except ImageUnreadable as error:
             found = error
-    entry = None if writer is None else writer.entry(content, may_be_mask(table, file), table.path(number))
+    entry = None if writer is None else writer.entry(content, table, number)
     return Look(Seen(content.digest, content.header.codes, entry), found)

@@ -1,4 +1,4 @@
-"""Where a lesion is marked in an image: by a mask beside it, or by a row of a table of boxes."""
+"""Where a lesion is marked in an image: by its data set, a mask beside it, or a row of a table of boxes."""
 
 import re
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from breastai.data.decoders.decoder_table import read_image
 from breastai.data.decoders.file_content import file_at
 from breastai.data.named_files import file_key
 from breastai.data.preprocessing.breast_region import Region
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.config import PreprocessingSettings
@@ -22,6 +23,7 @@ Box = tuple[int, int, int, int]
 
 TABLE_NAME = "boxes.csv"
 _LEVELS = 4  # an image lies at most so many folders below its table or its data's own folder
+_NEGATIVE = re.compile(r"-\d+(?:\.\d+)?")  # what begins left of the image begins at its edge
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _SIDES = ("x", "y", "width", "height")
 
@@ -42,6 +44,44 @@ def marked_box(path: Path) -> Box | None:
     plain = file_at(path)
     listed = _in_table(plain)
     return listed if listed is not None else _in_masks(plain)
+
+
+def case_box(table: CaseTable, index: int) -> Box | None:
+    """Return where a lesion is marked in image `index` of a table: by its box, its mask, or else as `marked_box` finds it.
+
+    Raises ImageUnreadable for a box that is none, and LabelsInvalid.
+    """
+    path = table.path(index)
+    said, mask = (None if (column := table.column(name)) is None else column[index] for name in ("box", "mask"))
+    if said is not None:
+        try:
+            return parse_box(_NEGATIVE.sub("0", said))
+        except ValueError:
+            raise ImageUnreadable(table.files[index], Text("reason.box_of_row", {"cells": said[:100]})) from None
+    if mask is not None:
+        places = (table.root / mask, path.parent / mask)
+        return next((_box_of_mask(place) for place in places if place.is_file()), None)
+    return marked_box(path)
+
+
+def wanted_box(table: CaseTable, index: int, settings: PreprocessingSettings) -> Box | None:
+    """Return what `case_box` does, for a model that asks for it; else None, and nothing is read."""
+    return case_box(table, index) if wants_box(settings) else None
+
+
+def boxes_in(table: CaseTable) -> dict[Path, Box]:
+    """Return the boxes that a table's own columns give, by where the image lies; images without one are none."""
+    if table.column("box") is None and table.column("mask") is None:
+        return {}
+    found = {file_at(table.path(index)): _own_box(table, index) for index in range(len(table))}
+    return {path: box for path, box in found.items() if box is not None}
+
+
+def _own_box(table: CaseTable, index: int) -> Box | None:
+    try:
+        return case_box(table, index)
+    except ImageUnreadable:  # whoever reads it is told
+        return None
 
 
 def parse_box(text: str) -> Box:

@@ -120,6 +120,8 @@ def _box(rule: BoxRule, columns: Sequence[Value]) -> Value:
         cells = [column(file) for column in columns]
         if any(cell is None for cell in cells):
             return None
+        if len(cells) > 1:  # each is a number, perhaps with a decimal comma
+            cells = [cell.replace(",", ".") for cell in cells if cell]
         numbers = [float(found) for cell in cells if cell for found in _NUMBER.findall(cell)]
         return box_text(numbers, rule)
 

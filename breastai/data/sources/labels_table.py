@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, read_table
-from breastai.domain.case_fields import ColumnRule, Role
+from breastai.domain.case_fields import BoxForm, BoxRule, ColumnRule, FieldRule, Role
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription, Join, LabelsTable
 from breastai.domain.errors import DataNotFound, LabelsInvalid
@@ -38,6 +38,17 @@ COLUMN_NAMES: Mapping[Role, tuple[str, ...]] = {
     "box": ("bbox", "box"),
     "mask": ("mask", "maskfile", "maskpath", "maskfilename"),
 }
+# Columns that say together where a lesion is, by how they say it; the corners first, which leave no doubt.
+_BOX_COLUMNS: tuple[tuple[BoxForm, tuple[str, ...]], ...] = (
+    ("xyxy", ("xmin", "ymin", "xmax", "ymax")),
+    ("xyxy", ("x1", "y1", "x2", "y2")),
+    ("xyxy", ("left", "top", "right", "bottom")),
+    ("xywh", ("xmin", "ymin", "width", "height")),
+    ("xywh", ("bboxx", "bboxy", "bboxwidth", "bboxheight")),
+    ("xywh", ("bboxx", "bboxy", "bboxw", "bboxh")),
+    ("xywh", ("x", "y", "width", "height")),
+    ("xywh", ("x", "y", "w", "h")),
+)
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -59,7 +70,10 @@ def describe_table(place: Path) -> DatasetDescription:
         name=dataset_name(place.stem),
         root=place.absolute().parent.as_posix(),
         tables=(LabelsTable(file=place.name, join=(Join(column=columns["file"]),)),),
-        fields={role: ColumnRule(column=name) for role, name in columns.items() if role != "file"},
+        fields={
+            **{role: ColumnRule(column=name) for role, name in columns.items() if role != "file"},
+            **box_fields(table),
+        },
     )
 
 
@@ -72,6 +86,15 @@ def known_columns(table: UserTable) -> dict[Role, str]:
         if name is not None:
             found[role] = name
     return found
+
+
+def box_fields(table: UserTable) -> dict[Role, FieldRule]:
+    """Return how the lesion of an image is found by several columns of a table; nothing where there are none such."""
+    plain = {plain_name(name): name for name in reversed(table.columns)}
+    for form, names in _BOX_COLUMNS:
+        if all(name in plain for name in names):
+            return {"box": BoxRule(columns=tuple(plain[name] for name in names), form=form)}
+    return {}
 
 
 def dataset_name(text: str) -> str:

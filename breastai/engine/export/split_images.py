@@ -8,10 +8,11 @@ import numpy as np
 
 from breastai.data.decoders.decoder_table import content_hash
 from breastai.data.decoders.file_content import file_at, read_content
-from breastai.data.preprocessing.lesion_boxes import marked_box, wants_box
+from breastai.data.preprocessing.lesion_boxes import Box, boxes_in, marked_box, wants_box
 from breastai.data.preprocessing.model_images import decode_for
 from breastai.data.preprocessing.preprocess import preprocess
-from breastai.data.sources.place_description import images_root
+from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.place_description import images_root, is_described
 from breastai.domain.class_words import canonical_class
 from breastai.domain.errors import BreastAIError
 from breastai.engine.network.checkpoint_io import Loaded
@@ -39,6 +40,7 @@ def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "v
     count = min(at_most, len(names), max(1, _MAX_BYTES // (side * side * 3)))
     chosen: list[int] = np.unique(np.linspace(0, len(names) - 1, count).round().astype(int)).tolist() if count else []
     labels_of = _labels(getattr(manifest.split, f"{part}_labels"), names, manifest.class_names)
+    boxes = _described_boxes(loaded, workspace)
     images: list[np.ndarray] = []
     labels: list[int] = []
     for number in chosen:
@@ -47,7 +49,7 @@ def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "v
             if found is not None:
                 content, path = found
                 settings = manifest.config.preprocessing
-                box = marked_box(path) if wants_box(settings) else None
+                box = boxes.get(path) or marked_box(path) if wants_box(settings) else None
                 pixels = preprocess(decode_for(content, names[number], settings).pixels, settings, side, box)
                 labels.append(labels_of[number])
                 images.append(pixels)
@@ -56,6 +58,14 @@ def split_images(loaded: Loaded, workspace: Workspace, part: Literal["train", "v
     if not images:
         return SplitImages(np.empty((0, side, side, 3), np.uint8), np.empty(0, np.int64))
     return SplitImages(np.stack(images), np.array(labels, dtype=np.int64))
+
+
+def _described_boxes(loaded: Loaded, workspace: Workspace) -> dict[Path, Box]:
+    """Return where lesions are marked in the images of a run, as far as the data set that it learnt from says so."""
+    place = workspace.resolve(loaded.manifest.config.data.train_dir)
+    if not wants_box(loaded.manifest.config.preprocessing) or not is_described(place):
+        return {}
+    return boxes_in(read_cases(place, ()))
 
 
 def _labels(kept: list[str], names: list[str], class_names: list[str]) -> list[int]:

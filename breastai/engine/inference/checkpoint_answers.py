@@ -8,6 +8,7 @@ import numpy as np
 
 from breastai.data.decoders.decoder import Decoded, Header
 from breastai.data.preprocessing.breast_region import Region
+from breastai.data.preprocessing.lesion_boxes import Box
 from breastai.domain.events import Event, ModelAnswer, ProgressUpdate
 from breastai.domain.jobs import AskCheckpoints
 from breastai.domain.text import Text
@@ -46,12 +47,12 @@ def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
     model = AnsweringCheckpoint(loaded, runtime)
 
-    def ask(decoded: Decoded, called: str, header: Header) -> ModelAnswer:
+    def ask(decoded: Decoded, called: str, header: Header, box: Box | None) -> ModelAnswer:
         image = decoded.pixels
-        said = prediction(model, decoded, called, header)
+        said = prediction(model, decoded, called, header, box)
         heat_map = None
-        if heat_maps:
-            heat, region, _, _ = explain_image(loaded, image, runtime, said.decision or said.label)
+        if heat_maps and said.error is None:
+            heat, region, _, _ = explain_image(loaded, image, runtime, said.decision or said.label, box)
             heat_map = drawn_map(heat, region, (image.shape[0], image.shape[1]))
         return ModelAnswer(model=name, prediction=said, heat_map=heat_map)
 

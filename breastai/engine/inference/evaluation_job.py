@@ -16,6 +16,7 @@ from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import Parted, subgroups_in, subgroups_of
+from breastai.data.preprocessing.lesion_boxes import Box
 from breastai.data.sources.frames import files_of
 from breastai.data.sources.image_listing import Listed
 from breastai.domain.catalog import ARCHITECTURES
@@ -24,7 +25,7 @@ from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
 from breastai.domain.events import Event
-from breastai.domain.jobs import Compare, Evaluate, Predict
+from breastai.domain.jobs import Compare, Evaluate, Explain, Predict
 from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase
 from breastai.domain.text import Text
 from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
@@ -32,7 +33,7 @@ from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.evaluation import forward, statistics_of
 from breastai.engine.network.models import normalize
 from breastai.engine.network.runtime import Runtime, choose_runtime
-from breastai.predictor.image_files import listed_images, masks_told
+from breastai.predictor.image_files import listed_images, marked_in, masks_told
 from breastai.predictor.model_output import Answer
 from breastai.predictor.predictions import predictions, predictions_events
 from breastai.storage.checkpoints import (
@@ -280,9 +281,14 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     named = image_files([workspace.resolve(name) for name in job.images])
     yield from masks_told(named, workspace.relative)
     files = files_of(named.files, model.preprocessing.frames)
-    given = zip(job.images, job.boxes, strict=True) if job.boxes else ()
-    boxes = {workspace.resolve(name): box for name, box in given if box is not None}
+    boxes = marked_in(job.images, workspace.root) | boxes_given(job, workspace)
     yield from predictions_events(predictions(model, files, workspace.relative, boxes), len(files))
+
+
+def boxes_given(job: Predict | Explain, workspace: Workspace) -> dict[Path, Box]:
+    """Return the boxes of lesions that a job gives, by where the image lies."""
+    given = zip(job.images, job.boxes, strict=True) if job.boxes else ()
+    return {workspace.resolve(name): box for name, box in given if box is not None}
 
 
 def image_files(paths: list[Path]) -> Listed:

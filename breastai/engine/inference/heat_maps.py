@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from breastai.clinical.apply_decision_rule import calibrate
+from breastai.data.decoders.file_content import file_at
 from breastai.data.pixels import Pixels
 from breastai.data.preprocessing.breast_region import Region
 from breastai.data.preprocessing.lesion_boxes import Box, check_mark, marked_box, wants_box
@@ -30,11 +31,11 @@ from breastai.data.sources.frames import files_of
 from breastai.domain.errors import BreastAIError, ImageUnreadable, TargetClassUnknown
 from breastai.domain.events import Event, ExplanationsComplete, HeatMap
 from breastai.domain.jobs import Explain
-from breastai.engine.inference.evaluation_job import checkpoint_of, image_files
+from breastai.engine.inference.evaluation_job import boxes_given, checkpoint_of, image_files
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.models import Classifier, finer_stage, normalize
 from breastai.engine.network.runtime import Runtime, choose_runtime
-from breastai.predictor.image_files import masks_told
+from breastai.predictor.image_files import marked_in, masks_told
 from breastai.storage.workspace import Workspace, atomic_write
 
 Heat = npt.NDArray[np.float32]
@@ -120,6 +121,7 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
     named = image_files([workspace.resolve(name) for name in job.images])
     yield from masks_told(named, workspace.relative)
     files = files_of(named.files, loaded.manifest.config.preprocessing.frames)
+    boxes = marked_in(job.images, workspace.root) | boxes_given(job, workspace)
     failed = 0
     for path in files:
         name = workspace.relative(path)
@@ -127,7 +129,7 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
             decoded = read_for(path, loaded.manifest.config.preprocessing)
             image = decoded.pixels
             settings = loaded.manifest.config.preprocessing
-            box = marked_box(path) if wants_box(settings) else None
+            box = boxes.get(file_at(path)) or marked_box(path) if wants_box(settings) else None
             check_mark(box, settings, path.name, image.shape)
             heat, region, probabilities, number = explain_image(loaded, image, runtime, job.target_class, box)
         except BreastAIError as error:

@@ -40,7 +40,7 @@ async def ask_images(services: Services, client: Client, request: AskImages) -> 
 
     def job() -> jobs.Job:
         models = [_named(services.workspace, name) for name in request.models]
-        taken.extend(services.handed.take(client.owner, request.images))
+        taken.extend(_marked(services.handed.take(client.owner, request.images), request))
         keep = _place_to_keep(request)
         return make_job(services, request, jobs.AskCheckpoints, images=taken, models=models, keep=keep)
 
@@ -62,7 +62,7 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
         services.hub.send(client, event.model_copy(update={"session_id": request.session_id}))
 
     models = [await asyncio.to_thread(_named, services.workspace, name) for name in request.models]
-    taken = await asyncio.to_thread(services.handed.take, client.owner, request.images)
+    taken = _marked(await asyncio.to_thread(services.handed.take, client.owner, request.images), request)
     keep, failed = _place_to_keep(request), 0
     try:
         for image in taken:
@@ -74,6 +74,12 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
     finally:
         await asyncio.to_thread(services.handed.remove, taken)
     return ImagesAnswered(count=len(taken), failed=failed, kept=keep)
+
+
+def _marked(taken: list[jobs.HandedImage], request: AskImages) -> list[jobs.HandedImage]:
+    """Return images with the boxes that a request gives for them."""
+    boxes = dict(zip(request.images, request.boxes, strict=True)) if request.boxes else {}
+    return [image.model_copy(update={"box": boxes.get(image.image)}) for image in taken]
 
 
 def _named(workspace: Workspace, name: str) -> str:

@@ -79,7 +79,21 @@ def guess_columns(
     if file is not None and file_share >= _LEAST_FILES_SHARE:
         roles["file"] = file
     others = [column for column in table.columns if column != file]
-    for role in ("breast", "view", "split", "fold", "age", "density", "birads", "patient", "exam", "site", "device"):
+    for role in (
+        "breast",
+        "view",
+        "split",
+        "fold",
+        "age",
+        "density",
+        "birads",
+        "patient",
+        "exam",
+        "site",
+        "device",
+        "box",
+        "mask",
+    ):
         found = [
             column for column in others if _rank(role, column) < len(_NAMES[role]) and column not in roles.values()
         ]
@@ -141,8 +155,11 @@ def _share_of_files(table: SurveyedTable, column: str, images: Sequence[str], fo
     )
     if known < _LEAST_FILES_SHARE * len(chosen):
         known = max(known, *(sum((folder / value).is_file() for value in values[::step]) for folder in folders), 0)
-    distinct = len(values) / max(1, sum(table.values[column].values()))
-    return known / len(chosen) * (1.0 if distinct > 0.3 else 0.5)
+    filled = sum(table.values[column].values())
+    distinct = len(values) / max(1, filled)
+    # A column that is mostly empty, or is called a mask's, names something beside some of the images.
+    telling = (1.0 if distinct > 0.3 else 0.5) * (1.0 if filled > len(table.table.rows) / 2 else 0.5)
+    return known / len(chosen) * (telling if _rank("mask", column) == len(_NAMES["mask"]) else telling / 2)
 
 
 def _rank(role: str, column: str) -> int:

@@ -63,6 +63,11 @@ def _mini_mias(survey: Survey) -> Reading | None:
                 },
                 "view": {"constant": "MLO"},
                 "density": {"column": "tissue"},
+                "box": {
+                    "columns": ["x", "y", "radius"],
+                    "form": "circle_from_bottom",
+                    "height": 1024,
+                },
             },
             class_map={"NORM": "normal", "B": "benign", "M": "malignant"},
             class_names=NORMAL_BENIGN_MALIGNANT,

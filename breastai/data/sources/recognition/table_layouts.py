@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from breastai.data.sources.labels_table import box_fields
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads
 from breastai.data.sources.recognition.recogniser import (
     BIRADS_CLASSES,
@@ -46,6 +47,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     }
     if "breast" in guess.roles:
         fields["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
+    fields.update(box_fields(table.table).items())
     if class_map == BIRADS_CLASSES:
         fields["label"] = {"column": guess.label, "pattern": r"(\d)"}
     doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": file}))

@@ -52,6 +52,7 @@ def _bus_bra(survey: Survey) -> Reading | None:
                     "breast": {"column": "Side", "values": dict(SIDES)},
                     "device": {"column": "Device"},
                     "birads": {"column": "BIRADS"},
+                    "box": {"column": "BBOX"},
                 },
                 table,
             ),
@@ -83,6 +84,7 @@ def _breast(survey: Survey) -> Reading | None:
                     "age": {"column": "Age"},
                     "density": {"column": "Tissue_composition"},
                     "birads": {"column": "BIRADS"},
+                    "mask": {"path": r"^(.*)(\.[A-Za-z]+)$", "expand": r"\1_tumor\2"},
                 },
                 table,
             ),
@@ -105,7 +107,11 @@ def _bus_uclm(survey: Survey) -> Reading | None:
             survey,
             "bus_uclm",
             tables=[{"file": file, "join": [{"role": "file", "column": "Image"}]}],
-            fields={"label": {"column": "Label"}, "patient": {"path": r"(?:^|/)([A-Za-z]+)_\d+\.[A-Za-z]+$"}},
+            fields={
+                "label": {"column": "Label"},
+                "patient": {"path": r"(?:^|/)([A-Za-z]+)_\d+\.[A-Za-z]+$"},
+                "mask": {"path": r"^((?:.*/)?)images/(.*)$", "expand": r"\1masks/\2"},
+            },
             class_names=NORMAL_BENIGN_MALIGNANT,
             class_map={"Normal": "normal", "Benign": "benign", "Malignant": "malignant"},
             subgroups=[
@@ -119,8 +125,7 @@ def _bus_uclm(survey: Survey) -> Reading | None:
 
 
 _UDIAT_IMAGE = re.compile(r"(?i)(?:^|/)original/[^/]+$")
-_UDIAT_CLASS = re.compile(r"(?i)(?:^|/)(benign|malignant)/(?:original/)?[^/]+$")
-_UDIAT_MASK = re.compile(r"(?i)(?:^|/)GT/[^/]+$")
+_UDIAT_OUTLINE = {"path": r"^((?:.*/)?)original/(.*)$", "expand": r"\1GT/\2"}
 
 
 def _udiat(survey: Survey) -> Reading | None:
@@ -129,7 +134,7 @@ def _udiat(survey: Survey) -> Reading | None:
         return None
     masks = {"include": ["**/GT/**", "GT/**", "**/gt/**", "gt/**"]}
     if names["benign"] and names["malignant"]:
-        fields = {"label": {"path": r"(?i)(?:^|/)(benign|malignant)/"}}
+        fields = {"label": {"path": r"(?i)(?:^|/)(benign|malignant)/"}, "mask": _UDIAT_OUTLINE}
         return Reading(
             0.9,
             describe(
@@ -156,7 +161,7 @@ def _udiat(survey: Survey) -> Reading | None:
                     survey,
                     "udiat",
                     tables=[{"file": file, "join": [{"role": "file", "column": columns.file}]}],
-                    fields={"label": {"column": columns.label}},
+                    fields={"label": {"column": columns.label}, "mask": _UDIAT_OUTLINE},
                     class_map={"benign": "benign", "malignant": "malignant"},
                     class_names=BENIGN_MALIGNANT,
                     masks=masks,

@@ -96,6 +96,7 @@
         box.style.height = `${(100 * crop[3]) / whole.height}%`;
         frame.append(box);
       }
+      BreastAI.views.lesionBox.attach(frame, answer);
       return frame;
     }
 
@@ -103,12 +104,13 @@
     function answerOf(answer, said) {
       const { prediction } = said;
       const title = make("h5", {}, name(said.model));
-      if (prediction.error !== null) return make("section", { class: "model-answer" }, title, make("p", { class: "banner error" }, BreastAI.elements.said(prediction.error_text ?? prediction.error)));
+      if (prediction.error !== null) return make("section", { class: "model-answer" }, title, pictureOf(answer, said), BreastAI.views.lesionBox.help(answer), make("p", { class: "banner error" }, BreastAI.elements.said(prediction.error_text ?? prediction.error)));
       return make(
         "section",
         { class: "model-answer" },
         title,
         pictureOf(answer, said),
+        BreastAI.views.lesionBox.help(answer),
         said.heat_map === null && answer.answers.some(({ heat_map: map }) => map !== null) ? make("p", { class: "muted", text: t("answers.no_map") }) : null,
         BreastAI.views.dataDescription.headerText(prediction) === "" ? null : make("p", { class: "muted", text: BreastAI.views.dataDescription.headerText(prediction) }),
         make("p", { class: "decision", text: decisionOf(prediction) }),
@@ -153,6 +155,7 @@
       render(state) {
         shown = state.asking;
         byId("answers-card").hidden = shown === null;
+        BreastAI.views.lesionBox.show();
         if (shown !== null) show(shown);
       },
       /** @param {State} state */

@@ -78,6 +78,7 @@
         ),
       );
       fill(byId("predict-chosen"), ...rows);
+      BreastAI.views.lesionBox.clear();
       mark();
     }
 
@@ -117,7 +118,7 @@
         tell(() => t("predict.asking"));
         store.dispatch({ type: "@asking", models: wanted, count: chosen.length });
         const images = chosen.map((_, index) => `i${index + 1}`);
-        const done = await connection.request("ask_images", { images, models: wanted, heat_maps: heat.checked && !heat.disabled, keep: keep.checked });
+        const done = await connection.request("ask_images", { images, models: wanted, heat_maps: heat.checked && !heat.disabled, keep: keep.checked, boxes: BreastAI.views.lesionBox.boxesOf(images) });
         tell(() => done.type !== "images_answered" ? t("predict.failed") : [plural("predict.done", done.count), done.kept === null ? t("predict.not_kept") : t("predict.kept", { folder: done.kept })].join(" "));
       } catch {
         // Why is told in a notice.
