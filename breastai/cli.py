@@ -37,6 +37,7 @@ from breastai.commands import (
     train,
     tune,
     verify,
+    watch,
 )
 from breastai.commands.language import set_language
 from breastai.commands.options import TyperException
@@ -67,6 +68,7 @@ for module in (
     report,
     predict,
     explain,
+    watch,
     export,
     verify,
     serve,

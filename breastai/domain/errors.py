@@ -22,7 +22,7 @@
     |   |-- StudyNotFound         StudyDamaged         StudyExists          TuningUndefined
     |   |-- NothingInterrupted    NotUnderTorchrun     ClusterUnreachable
     |   |-- ClusterNotAllowed     WorkspaceNotShared   NodeUnfit
-    |   |-- TrackerNotAllowed     FormatTooNew         WorkspaceInUse
+    |   |-- TrackerNotAllowed     FormatTooNew         WorkspaceInUse       WatchInUse
     |   |-- UploadNotFound        UploadTooLarge       UploadNameUnsafe     ArchiveRefused
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
@@ -741,6 +741,12 @@ class WorkspaceUnusable(InputError):
     code = "workspace.unusable"
     path: str
     reason: Text | str
+
+
+@dataclass(eq=False)
+class WatchInUse(InputError):
+    code = "watch.in_use"
+    folder: str
 
 
 @dataclass(eq=False)
