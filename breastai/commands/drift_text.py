@@ -20,7 +20,8 @@ def drift_text(found: "DriftSummary") -> str:
     table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]]
     differences = [line for week in found.weeks for line in _differences(week)]
     first = count_text(found.reference_images, "image")
-    told = differences or [say("cli.drift.none", images=first)]
+    alike = "cli.drift.none" if any(not week.is_reference for week in found.weeks) else "cli.drift.too_early"
+    told = differences or [say(alike, images=first)]
     return "\n".join([*table, "", *told, say("cli.drift.limits"), say("page.research_use")])
 
 
