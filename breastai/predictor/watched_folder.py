@@ -57,7 +57,7 @@ def answer_arrivals(
     """Yield an answer for each file as it arrives, and a line of the log for what is no image."""
     arrivals = Arrivals(watch, ledger)
     while not stop_requested():
-        for arrival in arrivals.settled():
+        for arrival in arrivals.take():
             yield from _answer(model, watch, ledger, arrival)
             if stop_requested():
                 return
@@ -74,7 +74,7 @@ class Arrivals:
         self._since: dict[str, tuple[int, int, float]] = {}
         self.waiting = 0
 
-    def settled(self) -> list[Arrival]:
+    def take(self) -> list[Arrival]:
         """Look at the folder; return what has arrived since, the oldest first."""
         now = time.monotonic()
         found, since = [], {}
