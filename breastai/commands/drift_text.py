@@ -29,7 +29,7 @@ def _row(week: "Week") -> list[str]:
     cells = [week.week + ("*" if week.is_reference else ""), str(week.images)]
     for name in _COLUMNS:
         found = week.values[name]
-        mark = "!" if found.differs else ""
+        mark = "◆" if found.differs else ""
         if found.value is None:
             cells.append("–")
         else:
