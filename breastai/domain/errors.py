@@ -27,7 +27,7 @@
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
-    |       PlanImpossible
+    |       PlanImpossible        EvaluationNotFound
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
