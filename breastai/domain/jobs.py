@@ -153,6 +153,13 @@ class DescribeImages(LightJob):
     config: StoredConfig
 
 
+class PreFlight(LightJob):
+    """Say what a run of a configuration meets on this machine."""
+
+    kind: Literal["pre_flight"] = "pre_flight"
+    config: StoredConfig
+
+
 class ListImages(LightJob):
     """Give a page of the images of a split, with thumbnails."""
 
@@ -321,6 +328,7 @@ AnyJob = Annotated[
     | Export
     | Predict
     | DescribeImages
+    | PreFlight
     | ListImages
     | PreviewImage
     | Explain

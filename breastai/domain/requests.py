@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo
 
+from breastai.domain import events
 from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.events import (
     AuditDone,
@@ -354,6 +355,12 @@ class DescribeData(Configured, Request, looks_only=True, answered_by=(DataDescri
     """What a run of this configuration would train on: counts by class and split, what is left out, warnings."""
 
     type: Literal["describe_data"] = "describe_data"
+
+
+class PreFlight(Configured, Request, looks_only=True, answered_by=(events.PreFlight,)):
+    """What a run of this configuration meets here: classes, patients, weights, minutes, memory, and what would be wiser."""
+
+    type: Literal["pre_flight"] = "pre_flight"
 
 
 class ListImages(Configured, Request, looks_only=True, answered_by=(ImagesList,)):

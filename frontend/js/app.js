@@ -65,6 +65,7 @@
       BreastAI.views.firstSteps.create(context),
       BreastAI.views.reading.create(context),
       BreastAI.views.start.create(context),
+      BreastAI.views.preFlight.create(context),
       BreastAI.views.interrupted.create(context),
       BreastAI.views.run.create(),
       BreastAI.views.jobBar.create(context),
@@ -101,6 +102,8 @@
       BreastAI.views.ending.create(),
       BreastAI.views.datasetField.createAll(context),
     ];
+    BreastAI.views.palette.create(context);
+    BreastAI.views.glossary.create();
     curves.listen(() => {
       drawn.delete(curves);
       draw();

@@ -28,6 +28,13 @@
     return make("bdi", { class: "name", text: name, attributes: { title: name.length > 30 ? name : null } });
   }
 
+  /** The name of a class in the reader's language, where it is a usual one: bénin for benign. @param {string} label */
+  function label(label) {
+    const key = `class.${label.trim().toLowerCase()}`;
+    if (!BreastAI.i18n.has(key) || BreastAI.i18n.current() === "en") return name(label);
+    return make("bdi", { class: "name", text: BreastAI.i18n.t(key), attributes: { title: label } });
+  }
+
   /** A text of the server's; one that an older record kept in English stays so. @param {Wire.Text | string} text @param {string} [classes] */
   function said(text, classes = "") {
     const english = typeof text === "string" && text.includes(" ") && BreastAI.i18n.current() !== "en";
@@ -99,5 +106,5 @@
     return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
-  BreastAI.elements = { make, name, said, byId, fill, actionButton, table, scroller, terms };
+  BreastAI.elements = { make, name, label, said, byId, fill, actionButton, table, scroller, terms };
 })();

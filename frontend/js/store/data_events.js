@@ -28,6 +28,7 @@
       notice: true,
     },
     data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
+    pre_flight: { state: (state, event) => ({ ...state, preFlight: event }) },
     images_list: { state: (state, event) => ({ ...state, images: event }) },
     dataset_inspected: { state: (state, event) => ({ ...state, inspected: event }) },
     datasets_list: { state: (state, event) => ({ ...state, datasets: event.datasets }) },

@@ -13,6 +13,7 @@
       step: 0,
       page: { run: null, tab: "curves" },
       form: { folder: null, preset: "", changed: {} },
+      preFlight: null,
       pastRuns: {},
       results: {},
       estimates: null,

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, label, name, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
   const { shownRun } = BreastAI.pageState;
@@ -38,7 +38,7 @@
   function perClassTable(update, names, figures) {
     const rows = names.map((className) => {
       const values = update.val_per_class[className] ?? {};
-      return [name(className), ...figures.map((figure) => (figure === "support" ? format.integer(values[figure]) : meter(values[figure] ?? null)))];
+      return [label(className), ...figures.map((figure) => (figure === "support" ? format.integer(values[figure]) : meter(values[figure] ?? null)))];
     });
     return table({ caption: t("per_class.caption"), captionHidden: true, head: [t("per_class.class"), ...figures.map((figure) => t(`metric.${figure}`))], rows, class: "per-class stacking", numeric: true });
   }

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, scroller, terms } = BreastAI.elements;
+  const { byId, make, fill, label, name, said, table, scroller, terms } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
   const { shownRun } = BreastAI.pageState;
@@ -16,7 +16,7 @@
   function dataOf(data) {
     const names = [...new Set([...Object.keys(data.train), ...Object.keys(data.val)])];
     const parts = /** @type {const} */ (["train", "val", "calibration"]).filter((part) => part !== "calibration" || total(data.calibration ?? {}) > 0);
-    const rows = names.map((className) => [name(className), ...parts.map((part) => format.integer(data[part][className] ?? 0))]);
+    const rows = names.map((className) => [label(className), ...parts.map((part) => format.integer(data[part][className] ?? 0))]);
     rows.push([t("data.total"), ...parts.map((part) => format.integer(total(data[part])))]);
     const counts = table({ caption: t("data.caption"), captionHidden: true, head: [t("data.class"), ...parts.map((part) => t(`data.${part}`))], rows, class: "totals", numeric: true });
     /** @type {[string, Node | string][]} */

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill } = BreastAI.elements;
+  const { byId, make, fill, label } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
   const { shownRun } = BreastAI.pageState;
@@ -28,7 +28,7 @@
     const text = ["sensitivity", "specificity"].map((name) => ({ name, value: metrics?.[name] })).map(({ name, value }) =>
       make("span", { class: "class-figure" }, make("small", { text: t(`metric.${name}`) }), make("b", { text: format.figure(value) })),
     );
-    return make("div", { class: "tile class-tile" }, make("bdi", { class: "tile-label name", text: className, attributes: { title: className } }), make("div", { class: "class-figures" }, ...text));
+    return make("div", { class: "tile class-tile" }, make("span", { class: "tile-label" }, label(className)), make("div", { class: "class-figures" }, ...text));
   }
 
   function create() {

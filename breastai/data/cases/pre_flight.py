@@ -1,0 +1,89 @@
+"""What a run meets on this machine, looked up before it starts: images, weights, minutes, memory, and wiser choices."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from breastai.data.cases.data_overview import describe
+from breastai.domain.catalog import ARCHITECTURES, WEIGHTS_PACKAGE, Architecture
+from breastai.domain.config import Config
+from breastai.domain.events import Event
+from breastai.domain.events import PreFlight as Told
+from breastai.domain.jobs import PreFlight
+from breastai.domain.text import Text
+from breastai.storage.past_speeds import past_memory_gb, past_speeds
+from breastai.storage.workspace import Workspace
+
+Weights = Literal["here", "to_fetch", "none"]
+# How far a run of other images may take from those measured, and how soon it may stop early.
+_SHORTER, _LONGER = 0.6, 1.5
+_FORWARD = 1 / 3
+_LONG_MIN = 240
+_FEW_IMAGES = 30
+
+
+def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
+    """Tell what a run of the configuration meets; raise what looking at its images raises."""
+    config = job.config
+    found = describe(config, workspace.root)
+    architecture = ARCHITECTURES[config.model.architecture]
+    training, validation = sum(found.counts["train"].values()), sum(found.counts.get("val", {}).values())
+    speeds = past_speeds(workspace, architecture.name, config.data.image_size)
+    low, high = minutes_range(config, training, validation, speeds)
+    weights = weights_of(config, architecture)
+    yield Told(
+        data=config.data.train_dir,
+        architecture=architecture.name,
+        classes=found.counts["train"],
+        validation=validation,
+        patients=found.patients,
+        weights=weights,
+        minutes_low=low,
+        minutes_high=high,
+        memory_gb=past_memory_gb(workspace, architecture.name, config.data.image_size, config.data.batch_size),
+        advice=list(_advice(architecture, weights, found.counts["train"], high)),
+    )
+
+
+def minutes_range(
+    config: Config, training: int, validation: int, speeds: list[float]
+) -> tuple[float | None, float | None]:
+    """Return between how many minutes and how many a run takes, from images a second measured here; None without any."""
+    if not speeds:
+        return None, None
+    images = config.training.epochs * (training + validation * _FORWARD)
+    low, high = images / max(speeds) * _SHORTER / 60, images / min(speeds) * _LONGER / 60
+    return round(low, 1), round(high, 1)
+
+
+def weights_of(config: Config, architecture: Architecture) -> Weights:
+    """Return whether a network's pretrained weights are here, as engine.network.weights would find them."""
+    if config.model.pretrained == "none":
+        return "none"
+    if config.model.weights_file is not None:
+        return "here"
+    if architecture.packaged_weights and importlib.util.find_spec(WEIGHTS_PACKAGE) is not None:
+        return "here"
+    if any((_hub_folder() / f"models--timm--{architecture.timm_name}").glob("snapshots/*/model.safetensors")):
+        return "here"
+    return "to_fetch" if config.system.download_weights else "none"
+
+
+def _hub_folder() -> Path:
+    """Return where huggingface_hub keeps what it fetched."""
+    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+
+
+def _advice(architecture: Architecture, weights: Weights, counts: dict[str, int], high: float | None) -> Iterator[Text]:
+    packaged = next((row for row in ARCHITECTURES.values() if row.packaged_weights), None)
+    installed = packaged is not None and importlib.util.find_spec(WEIGHTS_PACKAGE) is not None
+    if weights != "here" and installed and not architecture.packaged_weights:
+        yield Text(f"advice.weights_{weights}", {"architecture": architecture.name})
+    if high is not None and high > _LONG_MIN:
+        yield Text("advice.long")
+    name, fewest = min(counts.items(), key=lambda item: item[1])
+    if fewest < _FEW_IMAGES:
+        yield Text("advice.few", {"name": name, "n": fewest})
