@@ -34,11 +34,13 @@ from breastai.commands import (
     review,
     sample_data,
     serve,
+    settings_list,
     train,
     tune,
     verify,
     watch,
 )
+from breastai.commands.help_examples import add_examples
 from breastai.commands.language import set_language
 from breastai.commands.options import TyperException
 from breastai.commands.output import show_failure
@@ -50,7 +52,7 @@ STOPPED = 130
 app = typer.Typer(
     name="breastai",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -76,10 +78,12 @@ for module in (
     bench,
     deidentify,
     doctor,
+    settings_list,
     sample_data,
     backup,
 ):
     module.register(app)
+add_examples(app)
 
 
 def show_version(wanted: bool) -> None:

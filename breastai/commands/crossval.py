@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
+from breastai.commands.options import (
+    CURRENT_FOLDER,
+    ClusterOption,
+    FolderArgument,
+    JsonOption,
+    WorkspaceOption,
+    cluster_assignments,
+    one_place,
+)
 from breastai.commands.output import open_output
 from breastai.commands.train import EpochsOption
 from breastai.domain.text import Text
@@ -16,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def crossval(
+    folder: FolderArgument = None,
     data: Annotated[
         str | None,
         typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ [default: data]."),
@@ -70,6 +79,7 @@ def crossval(
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
+    data = one_place(folder, data, "crossval")
     if resume is not None:
         if any((data, config, preset, assignments, epochs, folds, repeats, ungrouped, tune, trials)):
             raise CommandInvalid(

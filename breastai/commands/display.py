@@ -1,6 +1,7 @@
 """A command's events as text for people: a line for each epoch, a progress bar, a table of figures at the end."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,8 @@ from breastai.domain.events import (
 from breastai.texts.shown_name import show_text
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
+# Columns of a table that goes to a file; a table takes no more than it needs.
+_UNBOUNDED = 10_000
 _LISTED_FILES = 10
 _LISTED_OF_GROUP = 6
 
@@ -56,8 +59,8 @@ class Display:
     """Results go to stdout; the progress bar and warnings to stderr, so that a redirected result stays clean."""
 
     def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-        self._errors = errors or Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self._console = console or _console()
+        self._errors = errors or _console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -372,6 +375,13 @@ class Display:
 
     def _notice(self) -> None:
         self._say("page.research_use")
+
+
+def _console(stderr: bool = False) -> Console:
+    """Return a console as wide as the terminal; what is redirected has no width, and no table in it is cut."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _UNBOUNDED
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {

@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from breastai.domain.errors import CommandInvalid
+from breastai.domain.text import Text
+
 try:
     from typer import TyperException
 except ImportError:  # older releases stand on Click and raise what it raises
@@ -14,11 +17,13 @@ except ImportError:  # older releases stand on Click and raise what it raises
 __all__ = [
     "CURRENT_FOLDER",
     "ClusterOption",
+    "FolderArgument",
     "JsonOption",
     "SplitOption",
     "TyperException",
     "WorkspaceOption",
     "cluster_assignments",
+    "one_place",
 ]
 
 WorkspaceOption = Annotated[
@@ -37,6 +42,7 @@ SplitOption = Annotated[
     typer.Option("--split", help="Which folder below DIR."),
 ]
 CURRENT_FOLDER = Path()
+FolderArgument = Annotated[str | None, typer.Argument(metavar="[DIR]", help="The same as --data DIR.")]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
@@ -45,6 +51,15 @@ ClusterOption = Annotated[
         help="Ray cluster to run on, side by side: local, auto, ray://HOST:PORT, HOST:PORT; none: here.",
     ),
 ]
+
+
+def one_place(folder: str | None, data: str | None, command: str) -> str | None:
+    """Return where the images are, given as an argument or by --data; raise CommandInvalid where both differ."""
+    if folder is not None and data is not None and folder != data:
+        raise CommandInvalid(
+            Text("command.two_places", {"first": folder, "second": data}), f"breastai {command} --help"
+        )
+    return data if folder is None else folder
 
 
 def cluster_assignments(cluster: str | None) -> list[str]:

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
+from breastai.commands.options import (
+    CURRENT_FOLDER,
+    ClusterOption,
+    FolderArgument,
+    JsonOption,
+    WorkspaceOption,
+    cluster_assignments,
+    one_place,
+)
 from breastai.commands.output import open_output
 from breastai.domain.text import Text
 
@@ -18,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
+    folder: FolderArgument = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -82,6 +91,7 @@ def train(
             Text("command.trace_folder", {"folder": str(trace.absolute().parent)}), "breastai train --help"
         )
     wanted = None if seeds is None else parse_seeds(seeds)
+    data = one_place(folder, data, "train")
     place = Workspace.open(workspace)
     own = cluster_assignments(cluster) + ([] if processes is None else [f"system.processes={processes}"])
     settings = training_config(

@@ -27,7 +27,7 @@
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
-    |       PlanImpossible        EvaluationNotFound
+    |       PlanImpossible        EvaluationNotFound    SettingUnknown
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -115,6 +115,15 @@ class ConfigInvalid(InputError):
 
     code = "config.invalid"
     problems: Sequence[Text | str]
+
+
+@dataclass(eq=False)
+class SettingUnknown(InputError):
+    """`near`: a setting that was perhaps meant."""
+
+    code = "config.setting_unknown"
+    word: str
+    near: str
 
 
 @dataclass(eq=False)

@@ -48,6 +48,30 @@ def _bounds_text(schema: dict[str, Any]) -> str:
     return low + high + longest
 
 
+def bounds_signs(schema: dict[str, Any]) -> str:
+    """Return a JSON schema in signs that need no language: `int 1…10000 | null`."""
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "const" in schema:
+        return str(schema["const"])
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " | ".join(bounds_signs(choice) for choice in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"[{bounds_signs(schema.get('items', {}))}]"
+    names = {"string": "text", "integer": "int", "number": "float", "boolean": "true | false", "object": "{…}"}
+    kind = schema.get("type", "any")
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None and high is None:
+        return names.get(kind, kind)
+    below = "<" if "exclusiveMinimum" in schema else "≤"
+    above = "<" if "exclusiveMaximum" in schema else "≤"
+    left = "" if low is None else f"{low} {below} "
+    return f"{left}{names.get(kind, kind)}{'' if high is None else f' {above} {high}'}"
+
+
 def escape_cell(text: str) -> str:
     """Return `text` as it may stand in a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

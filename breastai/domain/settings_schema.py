@@ -1,12 +1,16 @@
 """The settings as a JSON schema, each with its label and help from the English catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from breastai.domain.config import Config
+from breastai.domain.schema_text import bounds_signs
 from breastai.domain.settings import Settings
 from breastai.domain.text import Text
-from breastai.texts.catalogue import ENGLISH, read_catalogue
+from breastai.texts.catalogue import ENGLISH, find_template, texts_below
 
 
 def config_schema() -> dict[str, Any]:
@@ -16,13 +20,10 @@ def config_schema() -> dict[str, Any]:
     return schema
 
 
-def setting_help(path: str) -> str:
-    """Return in English what a setting is, and on a line of its own what each of its values is."""
-    prefix = f"option.{path}."
-    options = (
-        f"{key.removeprefix(prefix)}: {text}" for key, text in read_catalogue(ENGLISH).items() if key.startswith(prefix)
-    )
-    return "\n".join([str(Text(f"setting.{path}.help")), *options])
+def setting_help(path: str, language: str = ENGLISH) -> str:
+    """Return what a setting is, and on a line of its own what each of its values is."""
+    options = (f"{value}: {text}" for value, text in texts_below(f"option.{path}", language).items())
+    return "\n".join([str(find_template(f"setting.{path}.help", language)), *options])
 
 
 def _describe(group: type[Settings], schema: dict[str, Any], definitions: Mapping[str, Any], place: str) -> None:
@@ -34,3 +35,32 @@ def _describe(group: type[Settings], schema: dict[str, Any], definitions: Mappin
         else:
             label = str(Text(f"setting.{path}.label"))
             schema["properties"][name] |= {"title": label, "description": setting_help(path)}
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """A setting: its path, default, bounds in signs that need no language, and what it does."""
+
+    path: str
+    default: Any
+    bounds: str
+    help: str
+
+
+def setting_rows(language: str) -> Iterator[SettingRow]:
+    """Yield every setting, in the order of the configuration."""
+    schema = Config.model_json_schema()
+    yield from _rows(Config, schema, schema["$defs"], "", language)
+
+
+def _rows(
+    group: type[Settings], schema: dict[str, Any], definitions: Mapping[str, Any], place: str, language: str
+) -> Iterator[SettingRow]:
+    for name, field in group.model_fields.items():
+        path, kind = f"{place}{name}", field.annotation
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            yield from _rows(kind, definitions[kind.__name__], definitions, f"{path}.", language)
+        else:
+            default = to_jsonable_python(field.get_default(call_default_factory=True))
+            bounds = bounds_signs(schema["properties"][field.alias or name])
+            yield SettingRow(path, default, bounds, setting_help(path, language))

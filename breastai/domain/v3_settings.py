@@ -6,6 +6,7 @@ from typing import Any
 from breastai.domain.config import Config, overlay
 from breastai.domain.data_locations import names_case_list
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.near_names import leaf_paths, near_path
 from breastai.domain.text import Text
 
 
@@ -91,10 +92,17 @@ def nest_settings(values: Mapping[str, Any]) -> dict[str, Any]:
                 branch = {part: branch}
             flat = overlay(flat, branch)
         else:
-            unknown.append(Text("problem.unknown_key", {"name": key}))
+            unknown.append(_unknown(key))
     if unknown:
         raise ConfigInvalid(unknown)
     return overlay(flat, sections)
+
+
+def _unknown(key: str) -> Text:
+    near = near_path(key, [*FLAT_NAMES, *leaf_paths(Config)])
+    if near is None:
+        return Text("problem.unknown_key", {"name": key})
+    return Text("problem.unknown_key_near", {"name": key, "near": FLAT_NAMES[near][0] if near in FLAT_NAMES else near})
 
 
 def data_folders(root: str) -> dict[str, Any]:

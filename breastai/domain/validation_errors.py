@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from breastai.domain.data_locations import without_secrets
 from breastai.domain.faults import UnusableSetting, describe_fault, describe_mismatch
+from breastai.domain.near_names import leaf_paths, near_path
 from breastai.domain.text import Text
 
 # Whoever sends nonsense by the megabyte gets back a page of it at most.
@@ -60,6 +61,8 @@ def _describe(fault: Any, model: type[BaseModel], tag: str | None) -> list[Text]
     location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
     name = ".".join(str(part) for part in location)[:_LONGEST_PLACE]
     place: Text | str = name or Text("problem.whole")
+    if kind == "extra_forbidden" and (near := near_path(name, list(leaf_paths(model)))):
+        return [Text("problem.unknown_key_near", {"name": place, "near": near})]
     if kind in _WITHOUT_CAME:
         return [Text(_WITHOUT_CAME[kind], {"name": place})]
     raised = context.get("error")

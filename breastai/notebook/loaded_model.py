@@ -83,7 +83,7 @@ class Model:
         files = files_of(listed.files, self._answering.preprocessing.frames)
         boxes = {} if box is None else {listed.files[0]: box}
         found = list(predictions(self._answering, files, self._workspace.relative, boxes))
-        return Predictions(found, self.class_names, files, pictures)
+        return Predictions(found, self.class_names, files, pictures, {**listed.masks, **listed.others})
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, {self.class_names})"

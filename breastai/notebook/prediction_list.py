@@ -1,6 +1,6 @@
 """Predictions as a list of records, a table, an array, or what a notebook shows of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib import util
 from pathlib import Path
@@ -15,6 +15,7 @@ from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.frames import file_of
 from breastai.domain.errors import MissingExtra
 from breastai.domain.events import Prediction
+from breastai.domain.text import Text
 from breastai.notebook.shown_result import html_table
 from breastai.texts.shown_name import show_name
 
@@ -30,9 +31,16 @@ class Predictions(Sequence[Prediction]):
     """
 
     def __init__(
-        self, answers: Sequence[Prediction], class_names: Sequence[str], paths: Sequence[Path], pictures: bool
+        self,
+        answers: Sequence[Prediction],
+        class_names: Sequence[str],
+        paths: Sequence[Path],
+        pictures: bool,
+        left_out: Mapping[Path, Text | str] | None = None,
     ) -> None:
         self._answers, self._paths, self._pictures = list(answers), list(paths), pictures
+        # What the folders hold that was not asked about, masks and what is no image, each with the reason.
+        self.left_out = dict(left_out or {})
         self.class_names = list(class_names)
 
     @overload
@@ -88,7 +96,10 @@ class Predictions(Sequence[Prediction]):
 
     def _more(self) -> list[str]:
         rest = len(self) - _MOST_SHOWN
-        return [say("cli.audit.more", count=rest)] if rest > 0 else []
+        more = [say("cli.audit.more", count=rest)] if rest > 0 else []
+        for file, reason in list(self.left_out.items())[:1]:
+            more.append(say("notebook.left_out", count=len(self.left_out), file=file.name, reason=reason))
+        return more
 
     def _row(self, answer: Prediction, path: Path) -> list[str]:
         chances = [number((answer.probabilities or {}).get(name)) for name in self.class_names]

@@ -32,6 +32,7 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
     """
     found: dict[Path, None] = {}
     masks: dict[Path, Text] = {}
+    others: dict[Path, Text | str] = {}
     for text in wanted:
         path = folder / Path(text).expanduser()
         if path.is_dir():
@@ -48,7 +49,12 @@ def listed_images(wanted: Sequence[str], folder: Path) -> Listed:
             raise NoImages(text, list(IMAGE_SUFFIXES))
         found |= dict.fromkeys(listed.files)
         masks |= listed.masks
-    return Listed(tuple(found), {file: reason for file, reason in masks.items() if file not in found})
+        others |= listed.others
+    return Listed(
+        tuple(found),
+        {file: reason for file, reason in masks.items() if file not in found},
+        {file: reason for file, reason in others.items() if file not in found},
+    )
 
 
 def marked_in(wanted: Sequence[str], folder: Path) -> dict[Path, Box]:
@@ -78,7 +84,15 @@ def _matching(pattern: Path) -> Listed:
 
 
 def masks_told(listed: Listed, name_of: Callable[[Path], str]) -> Iterator[Event]:
-    """Tell which files of a folder are no images but masks, and are not asked about; nothing where there are none."""
+    """Tell which files of a folder are not asked about: masks, and what is no image; nothing where there are none."""
+    for file, why in list(listed.others.items())[:1]:
+        count, name = len(listed.others), name_of(file)
+        yield Log(
+            level="warning",
+            code="predict.left_out",
+            message=str(Text("log.predict.left_out", {"count": count, "file": name, "reason": why})),
+            params={"count": count, "file": name, "reason": why},
+        )
     for file, reason in list(listed.masks.items())[:1]:
         count, name = len(listed.masks), name_of(file)
         yield Log(

@@ -137,6 +137,15 @@ def test_a_run_answers_as_its_export_does(place: Path, trained: TrainingResult, 
     assert (by_run == by_name).all()
 
 
+def test_what_a_folder_holds_beside_images_is_counted_and_named(place: Path, exported: Any, tmp_path: Path) -> None:
+    image = next((place / "data/test/benign").glob("*.png"))
+    (tmp_path / "a.png").write_bytes(image.read_bytes())
+    (tmp_path / "viewer.exe").write_bytes(b"MZ")
+    said = breastai.load(exported).predict(tmp_path)
+    assert [file.name for file in said.left_out] == ["viewer.exe"]
+    assert "1, the first: viewer.exe" in repr(said) and "viewer.exe" in said._repr_html_()
+
+
 def test_html_in_a_name_is_shown_and_not_obeyed(place: Path, exported: Any, tmp_path: Path) -> None:
     image = next((place / "data/test/benign").glob("*.png"))
     (tmp_path / "<b onload=x>.png").write_bytes(image.read_bytes())

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from breastai.data.decoders.decoder_table import is_image_by_content
@@ -23,17 +23,20 @@ _TOLD_EACH = 1000
 
 @dataclass(frozen=True)
 class Listed:
-    """The images below a folder, in order of name, and the masks among them, each with the reason."""
+    """The images below a folder, in order of name; the masks among them, and what else is no image, each with the reason."""
 
     files: tuple[Path, ...]
     masks: Mapping[Path, Text]
+    others: Mapping[Path, Text | str] = field(default_factory=dict)
 
 
 def images_below(root: Path) -> Listed:
     """Return the images anywhere below a folder, without its masks and what is hidden; nothing is told of labels."""
     listing = list_images(root)
     return Listed(
-        tuple(root / file for file in listing.files), {root / file: why for file, why in listing.masks.items()}
+        tuple(root / file for file in listing.files),
+        {root / file: why for file, why in listing.masks.items()},
+        {root / each.file: each.reason for each in listing.skipped},
     )
 
 

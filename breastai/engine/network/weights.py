@@ -1,10 +1,15 @@
 """Pretrained weights: from a local file, an installed package or the model hub."""
 
 import importlib.util
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from safetensors.torch import load_file
@@ -16,7 +21,7 @@ from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
 from breastai.domain.text import Text
 
 _PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
-_HUB_TIMEOUT_S = 10
+_HUB_TIMEOUT_S = 3
 _HUB_FILE = "model.safetensors"
 
 Source = Literal["file", "package", "hub", "none"]
@@ -101,8 +106,43 @@ def _from_hub(architecture: Architecture, download: bool) -> str:
     config = timm.models.get_pretrained_cfg(architecture.timm_name)
     if config is None or not config.hf_hub_id:
         raise ValueError(f"timm knows no weights for {architecture.timm_name}")
-    path: str = hf_hub_download(config.hf_hub_id, _HUB_FILE, etag_timeout=_HUB_TIMEOUT_S, local_files_only=not download)
-    return path
+    try:
+        return str(hf_hub_download(config.hf_hub_id, _HUB_FILE, local_files_only=True))
+    except (OSError, ValueError):
+        if not download:
+            raise
+    _reach_hub()
+    return str(hf_hub_download(config.hf_hub_id, _HUB_FILE, etag_timeout=_HUB_TIMEOUT_S))
+
+
+def _reach_hub() -> None:
+    """Raise OSError where the hub can't be reached in a few seconds: its own library asks again and again, for 23 s.
+
+    Through a proxy nobody knows before asking.
+    """
+    from huggingface_hub.constants import ENDPOINT
+
+    address = urlsplit(ENDPOINT)
+    if address.hostname is None or address.scheme in getproxies():
+        return
+    port = address.port or (80 if address.scheme == "http" else 443)
+    reached: Queue[OSError | None] = Queue()
+
+    def connect() -> None:
+        try:
+            socket.create_connection((str(address.hostname), port), _HUB_TIMEOUT_S).close()
+            reached.put(None)
+        except OSError as error:
+            reached.put(error)
+
+    # In a thread: looking up a name is the system's, and has no deadline.
+    Thread(target=connect, name="hub", daemon=True).start()
+    try:
+        problem = reached.get(timeout=_HUB_TIMEOUT_S)
+    except Empty:
+        raise TimeoutError(address.hostname) from None
+    if problem is not None:
+        raise problem
 
 
 def _fill(backbone: nn.Module, values: Mapping[str, Tensor], name: str, architecture: Architecture) -> None:

@@ -1,0 +1,53 @@
+"""Examples for the help of each command, by its name; a test runs them through the command line's own reader."""
+
+from collections.abc import Mapping
+
+import typer
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "train": (
+        "breastai train data --preset quick",
+        "breastai train data --set 'evaluation.patient_id=^(P[0-9]+)_' --epochs 20",
+    ),
+    "resume": ("breastai resume", "breastai resume --list"),
+    "tune": ("breastai tune --data data --preset quick --trials 20",),
+    "crossval": (
+        "breastai crossval --data data --preset quick --folds 5",
+        "breastai crossval --resume latest",
+    ),
+    "evaluate": (
+        "breastai evaluate latest --data data --split test",
+        "breastai evaluate --predictions other-model.csv",
+    ),
+    "compare": ("breastai compare RUN_A RUN_B --data data --split test",),
+    "readers": ("breastai readers readers.csv",),
+    "plan": ("breastai plan precision --help",),
+    "audit": ("breastai audit data", "breastai audit data --fail-on error --json"),
+    "doubts": ("breastai doubts data",),
+    "report": ("breastai report latest --pdf",),
+    "predict": (
+        "breastai predict latest images/ --csv",
+        "breastai predict exports/onnx/MODEL.onnx image.png",
+    ),
+    "explain": ("breastai explain latest image.png",),
+    "watch": ("breastai watch arriving answers --model exports/onnx/MODEL.onnx", "breastai drift answers"),
+    "drift": ("breastai drift answers --first-weeks 4",),
+    "export": ("breastai export latest --format onnx",),
+    "verify": ("breastai verify exports/onnx/MODEL.onnx",),
+    "serve": ("breastai serve", "breastai serve --port 8800"),
+    "review": ("breastai review exports/onnx/MODEL.onnx",),
+    "bench": ("breastai bench",),
+    "deidentify": ("breastai deidentify dicom clean",),
+    "doctor": ("breastai doctor",),
+    "settings": ("breastai settings", "breastai settings epochs"),
+    "sample-data": ("breastai sample-data data",),
+    "backup": ("breastai backup", "breastai backup --list"),
+}
+
+
+def add_examples(app: typer.Typer) -> None:
+    """Put its examples at the end of each command's help."""
+    for command in app.registered_commands:
+        name = command.name or (command.callback.__name__.replace("_", "-") if command.callback else "")
+        if name in EXAMPLES:
+            command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in EXAMPLES[name])

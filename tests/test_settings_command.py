@@ -1,0 +1,142 @@
+"""The command line helps those who type: settings listed, names put right, examples that run, tables not cut."""
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from breastai.cli import app, run
+from breastai.commands.help_examples import EXAMPLES
+from breastai.commands.language import set_language
+from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.config import Config, parse_config
+from breastai.domain.errors import ConfigInvalid
+from breastai.domain.near_names import leaf_paths, near_path
+from breastai.domain.settings_schema import setting_rows
+from breastai.domain.v3_settings import nest_settings
+
+GROUP: Any = get_command(app)
+
+
+def test_every_setting_is_listed_with_default_bounds_and_help(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["settings", "--json", "--workspace", str(tmp_path)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows] == list(leaf_paths(Config))
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["training.epochs"]["default"] == 50
+    assert by_name["training.epochs"]["bounds"] == "1 ≤ int ≤ 10000"
+    assert all(row["help"] and row["bounds"] for row in rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_word_lists_some_and_says_what_config_json_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"training": {"epochs": 7}}')
+    assert run(["settings", "training.epochs", "--workspace", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("training.epochs = 50") and "config.json: 7" in shown
+    assert run(["settings", "epohcs", "--workspace", str(tmp_path)]) == 2
+    assert "Did you mean training.epochs?" in capsys.readouterr().err
+
+
+def test_settings_speak_french(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--lang", "fr", "settings", "augmentation.rotation"]) == 0
+    set_language("en")
+    assert "Plus grande rotation" in capsys.readouterr().out
+    assert all(row.help != other.help for row, other in zip(setting_rows("fr"), setting_rows("en"), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "near"),
+    [
+        ({"training": {"epoch": 3}}, "training.epochs"),
+        ({"training": {"learning_rat": 3}}, "training.learning_rate"),
+        ({"training": {"patience": 3}}, "training.early_stopping.patience"),
+        ({"learning_rat": 3}, "training.learning_rate"),
+        ({"epoch": 3}, "training.epochs"),
+        ({"patient_id": 3}, "evaluation.patient_id"),
+    ],
+)
+def test_an_unknown_setting_names_the_one_that_was_meant(values: dict[str, Any], near: str) -> None:
+    with pytest.raises(ConfigInvalid, match=rf"did you mean {near}\?"):
+        parse_config(nest_settings(values))
+
+
+def test_what_is_like_no_setting_is_put_right_by_none() -> None:
+    assert near_path("zzzzqqqq", list(leaf_paths(Config))) is None
+    with pytest.raises(ConfigInvalid) as caught:
+        parse_config(nest_settings({"zzzzqqqq": 1}))
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, each in GROUP.commands.items() if not hasattr(each, "commands")])
+def test_every_command_shows_examples_that_it_understands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert EXAMPLES[name]
+    for line in EXAMPLES[name]:
+        _, called, *arguments = shlex.split(line)
+        if "--help" not in arguments:
+            GROUP.commands[called].make_context(called, arguments)
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {line}\n" in f"{shown}\n" for line in EXAMPLES[name])
+
+
+def test_images_are_given_as_an_argument_too_and_not_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "nowhere", "--workspace", str(tmp_path)]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert run(["train", "one", "--data", "two", "--workspace", str(tmp_path)]) == 2
+    assert "one and --data two" in capsys.readouterr().err
+
+
+def test_a_redirected_table_is_not_cut(tmp_path: Path) -> None:
+    long = "a_class_with_a_rather_long_name_" * 3
+    table = ["label," + ",".join(f"p_{long}{n}" for n in range(3))]
+    for n in range(30):
+        chances = [0.8 if n % 3 == place else 0.1 for place in range(3)]
+        table.append(f"{long}{n % 3}," + ",".join(map(str, chances)))
+    (tmp_path / "p.csv").write_text("\n".join(table))
+    arguments = [sys.executable, "-m", "breastai", "evaluate", "--predictions", "p.csv"]
+    environment = {**os.environ, "COLUMNS": "40"}
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=200, env=environment)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if f"sensitivity.{long}0 " in line]
+    assert rows and "…" not in done.stdout
+
+
+def test_completion_knows_the_commands() -> None:
+    environment = {**os.environ, "_BREASTAI_COMPLETE": "complete_bash", "COMP_WORDS": "breastai cro", "COMP_CWORD": "1"}
+    code = "import sys; sys.argv = ['breastai']; from breastai.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["crossval"]
+
+
+def test_a_hub_that_can_not_be_reached_is_given_up_before_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    from breastai.engine.network import weights
+
+    asked: list[bool] = []
+
+    def download(*names: str, local_files_only: bool = False, **options: Any) -> str:
+        asked.append(local_files_only)
+        raise FileNotFoundError
+
+    def refuse(*address: Any) -> socket.socket:
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(weights, "getproxies", dict)
+    with pytest.raises(OSError, match="no network"):
+        weights._from_hub(ARCHITECTURES["resnet50"], download=True)
+    assert asked == [True]
