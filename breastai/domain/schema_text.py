@@ -61,7 +61,7 @@ def bounds_signs(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"[{bounds_signs(schema.get('items', {}))}]"
     names = {"string": "text", "integer": "int", "number": "float", "boolean": "true | false", "object": "{…}"}
-    kind = schema.get("type", "any")
+    kind = str(schema.get("type", "any"))
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     if low is None and high is None:

@@ -240,7 +240,7 @@ def main_charts(document: ReportDocument, texts: Texts) -> Charts:
         found = target_charts(evidence.target, evidence.prevalences, texts, point) + found
     elif evidence.decision_curve is not None:
         name, curve = evidence.decision_curve
-        found.append(Chart(decision(curve, texts), texts["chart.decision_alone"].format(name=name)))
+        found.append(Chart(png(decision(curve, texts)), texts["chart.decision_alone"].format(name=name)))
     return Charts(tuple(found))
 
 
