@@ -3,6 +3,8 @@
 A subgroup and the rest may share patients, one breast being in each: their errors go together as those patients' do.
 """
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,6 +31,10 @@ from breastai.domain.records import SubgroupDifference, SubgroupEvidence
 
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+
+# A number at the beginning, of a band behind its sign.
+_NUMBER = re.compile(r"^(?:[<≥] )?(-?\d+(?:[.,]\d+)?)")
 
 
 class _Part(NamedTuple):
@@ -64,7 +70,7 @@ def gather_subgroups(
     found: list[SubgroupEvidence] = []
     for column, values in columns.items():
         cells = np.asarray(values, dtype=str)
-        names = sorted(set(cells.tolist()) - {""})
+        names = sorted(set(cells.tolist()) - {""}, key=_as_people_count)
         for value in names:
             inside, rest = cells == value, (cells != value) & (cells != "")
             here = _parts(labels, scores, class_names, inside, patients, target, threshold)
@@ -83,6 +89,14 @@ def gather_subgroups(
                 )
             )
     return _adjusted(found)
+
+
+def _as_people_count(value: str) -> tuple[float, int, str]:
+    """Return what puts 9 before 10, bands of numbers by where they begin, and words by their letters behind."""
+    number = _NUMBER.match(value)
+    if number is None:
+        return math.inf, 0, value
+    return float(number[1].replace(",", ".")), 0 if value.startswith("<") else 1, value
 
 
 def _parts(

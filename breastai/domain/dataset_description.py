@@ -103,7 +103,7 @@ class ArrayPart(Stored):
 class Subgroup(Stored):
     """Parts of the images that an evaluation tells apart: by a role, or by a rule; numbers in bands at `bands`.
 
-    Bands of age at 50 and 65 are below 50, 50 to below 65, 65 and above.
+    Bands of age at 50 and 65 are < 50, 50 – < 65, ≥ 65.
     """
 
     name: str = Field(min_length=1, max_length=100)
@@ -126,10 +126,10 @@ class Subgroup(Stored):
             return ""
         place = sum(number >= edge for edge in self.bands)
         if place == 0:
-            return f"below {self.bands[0]:g}"
+            return f"< {self.bands[0]:g}"
         if place == len(self.bands):
-            return f"{self.bands[-1]:g} and above"
-        return f"{self.bands[place - 1]:g} to below {self.bands[place]:g}"
+            return f"≥ {self.bands[-1]:g}"
+        return f"{self.bands[place - 1]:g} – < {self.bands[place]:g}"
 
 
 class LeftOutFile(Stored):

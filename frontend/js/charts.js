@@ -35,6 +35,13 @@
     return { colour: SERIES_COLOURS[index % SERIES_COLOURS.length], dashed: index % 2 === 1 };
   }
 
+  /** Which look each line has, by its number: a bound has that of the line it is a bound of. @param {Line[]} lines @returns {number[]} */
+  function looks(lines) {
+    let next = 0;
+    const own = lines.map(({ edgeOf }) => (edgeOf === undefined ? next++ : 0));
+    return lines.map(({ edgeOf }, index) => (edgeOf === undefined ? own[index] : own[edgeOf]));
+  }
+
   /** @param {number} index @param {boolean} faint @param {number} count */
   function lineStyle(index, faint, count) {
     const { colour: variable, dashed } = look(index);
@@ -85,7 +92,7 @@
       locale: BreastAI.i18n.tag(),
       scales: {
         x: { type: "linear", title: { display: true, text: spec.x }, ticks: spec.whole ? { precision: 0, maxTicksLimit: 8 } : {} },
-        y: { title: { display: spec.y !== undefined, text: spec.y }, ticks: { maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : { grace: "5%", afterDataLimits: withinShares }) },
+        y: { title: { display: spec.y !== undefined, text: spec.y }, ticks: { maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : spec.fromZero ? { min: 0 } : { grace: "5%", afterDataLimits: withinShares }) },
       },
       plugins: { legend: { display: false }, colors: { enabled: false }, tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${value(item.parsed.y)}` } } },
     };
@@ -119,16 +126,20 @@
       sets.length = Math.min(sets.length, drawn.length);
       drawn.forEach((line, index) => {
         const style = sets[index] === undefined || sets[index].label !== line.label || sets[index].faint !== (smoothing > 0 && index < lines.length);
-        sets[index] = Object.assign(sets[index] ?? {}, line, { hidden: off.has(index % lines.length) });
-        if (style || sets[index].pointRadius !== radius(sets[index].faint, line.data.length)) paint(index);
+        const place = index % lines.length;
+        sets[index] = Object.assign(sets[index] ?? {}, line, { hidden: off.has(lines[place].edgeOf ?? place) });
+        if (style || spec.plain || sets[index].pointRadius !== radius(sets[index].faint, line.data.length)) paint(index);
       });
     }
 
     /** @param {number} index */
     function paint(index) {
       const faint = smoothing > 0 && index < lines.length;
-      Object.assign(chart.data.datasets[index], lineStyle(index % lines.length, faint, chart.data.datasets[index].data.length), { faint });
+      const place = index % lines.length;
+      Object.assign(chart.data.datasets[index], lineStyle(looks(lines)[place], faint, chart.data.datasets[index].data.length), { faint });
       const set = chart.data.datasets[index];
+      if (spec.plain) set.pointRadius = 0;
+      if (lines[place].edgeOf !== undefined) Object.assign(set, { borderWidth: 0.5, borderDash: [], pointRadius: 0 });
       // What lies between this line and the one before it.
       if (set.fill !== false) set.backgroundColor = String(set.borderColor).replace(/^rgb\((.*)\)$/, "rgba($1, 0.16)");
     }
@@ -141,7 +152,7 @@
       const { x } = chart.options.scales;
       x.min = range?.from ?? (Number.isFinite(low) ? low : 1);
       // The axis has whole epochs, and is not empty before the second.
-      x.max = range?.to ?? Math.max(Number.isFinite(high) ? high : 1, x.min + 1);
+      x.max = range?.to ?? Math.max(Number.isFinite(high) ? high : 1, x.min + (spec.whole ? 1 : 1e-6));
     }
 
     function restyle() {
@@ -163,7 +174,8 @@
     /** The chart with its title and legend, on the page's own background. @param {string} title @returns {Promise<Blob | null>} */
     function picture(title) {
       const scale = canvas.width / Math.max(1, canvas.clientWidth);
-      const shown = lines.map(({ label }, index) => ({ label, index })).filter(({ index }) => !off.has(index) && !series.isEmpty(lines[index]));
+      const numbers = looks(lines);
+      const shown = lines.map(({ label }, index) => ({ label, index })).filter(({ index }) => !off.has(index) && lines[index].edgeOf === undefined && !series.isEmpty(lines[index]));
       const sheet = BreastAI.elements.make("canvas", { attributes: { width: canvas.width, height: canvas.height + Math.round((40 + 22 * shown.length) * scale) } });
       const ink = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
       ink.fillStyle = colour("--card");
@@ -176,9 +188,9 @@
       ink.font = "13px system-ui, sans-serif";
       shown.forEach(({ label, index }, row) => {
         const y = canvas.height / scale + 45 + 22 * row;
-        ink.strokeStyle = colour(look(index).colour);
+        ink.strokeStyle = colour(look(numbers[index]).colour);
         ink.lineWidth = 2;
-        ink.setLineDash(look(index).dashed ? DASH : []);
+        ink.setLineDash(look(numbers[index]).dashed ? DASH : []);
         ink.beginPath();
         ink.moveTo(12, y - 4);
         ink.lineTo(40, y - 4);
@@ -212,5 +224,5 @@
     };
   }
 
-  BreastAI.charts = { available, look, create };
+  BreastAI.charts = { available, look, looks, create };
 })();

@@ -262,6 +262,8 @@ declare global {
     points: Point[];
     /** Whether what lies between this line and the one before it is filled. */
     band?: boolean;
+    /** The place of the line that this one is a bound of: drawn thin in its colour, shown and hidden with it. */
+    edgeOf?: number;
   }
 
   interface Span {
@@ -269,12 +271,14 @@ declare global {
     to: number;
   }
 
-  /** Names of the axes; `whole`: over epochs, `unit`: between 0 and 1 on both; `value`: how a y is written. */
+  /** Names of the axes; `whole`: over epochs, `unit`: between 0 and 1 on both; `fromZero`: y never below 0; `plain`: lines without points; `value`: how a y is written. */
   interface ChartSpec {
     x: string;
     y?: string;
     whole?: boolean;
     unit?: boolean;
+    fromZero?: boolean;
+    plain?: boolean;
     value?: (value: any) => string;
   }
 
@@ -535,6 +539,7 @@ declare global {
     charts: {
       available(): boolean;
       look(index: number): { colour: string; dashed: boolean };
+      looks(lines: Line[]): number[];
       create(canvas: HTMLCanvasElement, spec: ChartSpec): LineChart | null;
     };
     jsonPlaces: {
@@ -672,9 +677,10 @@ declare global {
       };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
+      subgroups: { subgroupsOf(found: Wire.Evaluation): HTMLElement | null };
       target: {
         targetOf(found: Wire.Evaluation): HTMLElement | null;
-        chartsOf(found: Wire.Evaluation): { name: string; title: string; x: string; y: string; lines: Line[]; unit: boolean }[];
+        chartsOf(found: Wire.Evaluation): { name: string; title: string; x: string; y: string; lines: Line[]; unit: boolean; fromZero?: boolean }[];
       };
       judged: {
         figuresTable(caption: string, figures: [string | Node, Wire.Figure][], captionHidden: boolean, counted?: string): HTMLElement;

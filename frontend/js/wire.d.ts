@@ -1817,7 +1817,7 @@ declare namespace Wire {
     positive_images: number;
   }
 
-  /** Parts of the images that an evaluation tells apart: by a role, or by a rule; numbers in bands at `bands`. Bands of age at 50 and 65 are below 50, 50 to below 65, 65 and above. */
+  /** Parts of the images that an evaluation tells apart: by a role, or by a rule; numbers in bands at `bands`. Bands of age at 50 and 65 are < 50, 50 – < 65, ≥ 65. */
   interface Subgroup {
     name: string;
     role: "label" | "file" | "patient" | "breast" | "view" | "exam" | "split" | "fold" | "site" | "device" | "age" | "density" | "birads" | "box" | "mask" | null;

@@ -130,7 +130,7 @@ def test_predictions_are_judged_at_a_threshold_that_no_judged_case_chose(tmp_pat
     point = found.operating_point
     assert point is not None and (found.n, point.source, point.positives) == (60, "part", 20)
     assert point.validation_unit == "patient" and set(found.predictive_values) == {"ppv.here", "npv.here"}
-    assert {"accuracy@age=below 50", "accuracy@age=50 and above"} <= set(found.figures)
+    assert {"accuracy@age=< 50", "accuracy@age=≥ 50"} <= set(found.figures)
     assert not any("part=" in name for name in found.figures)
     ((_, record),) = read_evaluations(workspace, "predictions")
     assert len(record.cases) == 60

@@ -119,3 +119,10 @@ def test_an_evaluation_holds_its_subgroups_and_a_column_of_one_value_differs_fro
         ("device", "A"), ("device", "B"), ("device", "C"), ("site", "one"),
     ]  # fmt: skip
     assert found.subgroups[-1].n == 119 and found.subgroups[-1].differences == {}
+
+
+def test_bands_stand_in_their_order() -> None:
+    labels, scores, _ = draw(120, 9)
+    ages = ["≥ 70", "40 – < 50", "< 40", "100", ""] * 24
+    values = [each.value for each in gather_subgroups(labels, scores, NAMES, {"age": ages}, target="malignant")]
+    assert values == ["< 40", "40 – < 50", "≥ 70", "100"]

@@ -75,7 +75,7 @@ def test_everything_known_of_an_image_comes_from_its_row(tmp_path: Path) -> None
         ("images/s0/a.png", "benign", "s0", "L", "MLO", "BI-RADS 2", "train"),
         ("images/s1/b.png", "malignant", "s1", "R", "CC", "BI-RADS 5", "test"),
     ]
-    assert found.subgroups == {"age": ("below 50", "50 to below 65")}
+    assert found.subgroups == {"age": ("< 50", "50 – < 65")}
     assert reasons(found) == {"images/s2/c.png": "the class map leaves out 0"}
 
 

@@ -32,8 +32,8 @@ def test_ages_come_by_ten_years_and_other_numbers_in_thirds(tmp_path: Path) -> N
     found = subgroups_of(
         [f"b/{age}.png" for age in (39, 40, 49, 70, 88)] + ["b/50.png", "b/61.png", "b/x.png"], path
     ).columns
-    bands = ["below 40", "40 to below 50", "40 to below 50", "70 and above", "70 and above"]
-    assert found["Age"] == [*bands, "50 to below 60", "60 to below 70", ""]
+    bands = ["< 40", "40 – < 50", "40 – < 50", "≥ 70", "≥ 70"]
+    assert found["Age"] == [*bands, "50 – < 60", "60 – < 70", ""]
     assert len(set(found["size"])) == 4
     assert found["size"][-1] == ""
 
@@ -86,4 +86,4 @@ def test_a_table_of_ids_alone_is_refused_and_bands_asked_for_are_made(tmp_path: 
     with pytest.raises(SubgroupsInvalid, match="case"):
         subgroups_of(files, _table(tmp_path, "\n".join(["file,case", *rows])))
     numbers = {"film": [str(n) for n in range(30)]}
-    assert set(part_cases(numbers, {"film": [10]}).columns["film"]) == {"below 10", "10 and above"}
+    assert set(part_cases(numbers, {"film": [10]}).columns["film"]) == {"< 10", "≥ 10"}

@@ -141,7 +141,7 @@ def band_values(column: str, values: Sequence[str], limits: Sequence[float] | No
 def _band(number: float, edges: Sequence[float]) -> str:
     place = int(np.searchsorted(edges, number, side="right"))
     if place == 0:
-        return f"below {edges[0]:g}"
+        return f"< {edges[0]:g}"
     if place == len(edges):
-        return f"{edges[-1]:g} and above"
-    return f"{edges[place - 1]:g} to below {edges[place]:g}"
+        return f"≥ {edges[-1]:g}"
+    return f"{edges[place - 1]:g} – < {edges[place]:g}"

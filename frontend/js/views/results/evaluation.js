@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, charts } = BreastAI;
 
@@ -35,21 +35,6 @@
     return figures.map(([full, figure]) => [wordsOf(full), figure]);
   }
 
-  /** The model in each subgroup, side by side: where it is weak is what a mean hides. @param {Wire.Evaluation} found */
-  function subgroupsOf(found) {
-    const groups = [...new Set(Object.keys(found.figures).map((full) => parts(full).where).filter((where) => where.includes("=")))].sort();
-    if (groups.length === 0) return null;
-    const names = ["accuracy", ...found.class_names.map((label) => `auc_roc.${label}`)].filter((figure) => found.figures[`${figure}@${groups[0]}`] !== undefined);
-    const rows = groups.map((group) => {
-      const [column, ...value] = group.split("=");
-      const of = names.map((figure) => found.figures[`${figure}@${group}`]);
-      const cells = of.map((figure) => (figure === undefined ? format.NONE : make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }))));
-      return [make("span", {}, name(column), t("evaluation.subgroup_of"), name(value.join("="))), format.integer(of[0]?.n), ...cells];
-    });
-    const caption = t("evaluation.by_subgroup");
-    return make("section", {}, make("h4", { text: caption }), scroller(caption, table({ caption, captionHidden: true, head: [t("evaluation.subgroup"), t("evaluation.n"), ...names.map(wordsOf)], rows, numeric: true })));
-  }
-
   /** @param {Wire.Evaluation} found */
   function matrixOf(found) {
     const title = t("confusion.title");
@@ -70,7 +55,7 @@
     const { figuresTable, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(t("evaluation.all"), worded(all), true));
     const calibrated = found.calibration !== null && found.calibration.temperature !== 1 ? make("p", { class: "muted", text: t("evaluation.calibrated_figures") }) : null;
-    return [head, opened, calibrated, notes, usedForOf(found), pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
+    return [head, opened, calibrated, notes, usedForOf(found), pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, BreastAI.views.subgroups.subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
@@ -115,7 +100,7 @@
 
     /** @param {string} name @param {{ title: string, x: string, y: string }} words @param {Line[]} lines @param {boolean} [unit] whether both axes end at 1 */
     function drawChart(name, words, lines, unit = true) {
-      const card = BreastAI.views.chartCard.create({ name, ...words, unit });
+      const card = BreastAI.views.chartCard.create({ name, ...words, unit, plain: name !== "reliability" });
       byId("evaluation-charts").append(card.element);
       card.show(lines);
       drawn.push(card);

@@ -11,7 +11,7 @@
   /** A threshold so many times the prevalence is nobody's. */
   const MOST_THRESHOLD = 6;
 
-  /** @typedef {{ name: string, title: string, x: string, y: string, lines: Line[], unit: boolean }} TargetChart */
+  /** @typedef {{ name: string, title: string, x: string, y: string, lines: Line[], unit: boolean, fromZero?: boolean }} TargetChart */
 
   /** @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
   function pointsOf(curve, x, y) {
@@ -24,7 +24,8 @@
     const line = { label, points: pointsOf(curve, x, y) };
     const [low, high] = ["low", "high"].map((bound) => pointsOf(curve, x, bound));
     if (low.every((point) => point.y === null)) return [line];
-    return [line, { label: t("target.low", { name: label }), points: low }, { label: t("target.high", { name: label }), points: high, band: true }];
+    const bounds = [{ label: t("target.low", { name: label }), points: low, edgeOf: 0 }, { label: t("target.high", { name: label }), points: high, band: true, edgeOf: 0 }];
+    return [{ ...line, label: t("target.with_band", { name: label }) }, ...bounds];
   }
 
   /** The operating point as an upright line. @param {Wire.Evaluation} found @param {number} height @returns {Line[]} */
@@ -46,7 +47,7 @@
       .filter(([, { n }]) => n > 0)
       .map(([label, { n, counts }]) => ({ label: `${label} (${format.integer(n)})`, points: counts.flatMap((count, bin) => [bin, bin + 1].map((edge) => ({ x: edge / counts.length, y: count / n }))) }));
     const highest = Math.max(...lines.flatMap(({ points }) => points.map(({ y }) => y)), 0.1);
-    return { name: "outcomes", title: t("target.outcomes", { name: target.class_name }), x: t("target.probability", { name: target.class_name }), y: t("target.share_of_class"), lines: [...lines, ...thresholdOf(found, highest)], unit: false };
+    return { name: "outcomes", title: t("target.outcomes", { name: target.class_name }), x: t("target.probability", { name: target.class_name }), y: t("target.share_of_class"), lines: [...lines, ...thresholdOf(found, highest)], unit: false, fromZero: true };
   }
 
   /** What calling by the model is worth beside calling all or none, as far as it is worth looking at.

@@ -93,12 +93,13 @@
       const now = JSON.stringify([lines.map(({ label }) => label), empty]);
       if (now === legendFor) return;
       legendFor = now;
-      fill(legend, ...lines.map(({ label }, index) => (empty[index] ? null : item(label, index))));
+      const looks = charts.looks(lines);
+      fill(legend, ...lines.map(({ label, edgeOf }, index) => (empty[index] || edgeOf !== undefined ? null : item(label, index, looks[index]))));
     }
 
-    /** @param {string} label @param {number} index */
-    function item(label, index) {
-      const { colour, dashed } = charts.look(index);
+    /** @param {string} label @param {number} index @param {number} number which look it has */
+    function item(label, index, number) {
+      const { colour, dashed } = charts.look(number);
       const swatch = make("span", { class: `swatch${dashed ? " dashed" : ""}`, attributes: { "aria-hidden": "true" } });
       swatch.style.setProperty("--line-colour", `var(${colour})`);
       const button = make("button", {
