@@ -156,15 +156,20 @@ def p_of_interval(estimate: Estimate) -> float | None:
     return float(2 * special.ndtr(-abs(estimate.value) * normal_quantile() / towards_zero))
 
 
-def _adjusted(found: list[SubgroupEvidence]) -> list[SubgroupEvidence]:
-    """Return the subgroups with p-values adjusted over all tests; of two mirrored ones the second is no test of its own."""
+def tests_of(found: Sequence[SubgroupEvidence]) -> list[tuple[int, str]]:
+    """Return the place and the figure of each difference with a p-value; of two mirrored ones the first alone."""
     values = {column: [each.value for each in found if each.column == column] for column in {e.column for e in found}}
-    tests = [
+    return [
         (place, name)
         for place, each in enumerate(found)
-        for name in each.differences
-        if len(values[each.column]) != 2 or each.value == values[each.column][0]
+        for name, difference in each.differences.items()
+        if difference.p_value is not None and (len(values[each.column]) != 2 or each.value == values[each.column][0])
     ]
+
+
+def _adjusted(found: list[SubgroupEvidence]) -> list[SubgroupEvidence]:
+    """Return the subgroups with p-values adjusted over all tests; of two mirrored ones the second is no test of its own."""
+    tests = tests_of(found)
     adjusted = dict(zip(tests, adjust_holm([found[at].differences[name].p_value for at, name in tests]), strict=True))
     first = {each.column: place for place, each in reversed(list(enumerate(found)))}
     return [

@@ -94,7 +94,10 @@ def made_run(
     save_checkpoint(checkpoint_files(workspace, RUN, "best"), manifest, lambda path: path.write_bytes(b"weights"))
     if not evaluated:
         return
-    found = gather_evidence(labels, raw, NAMES, [f"{PATIENT}{n // 2}" for n in range(120)], rule=rule, repetitions=60)
+    columns = {"device": ["A", "B", "C"] * 40, "site": ["x", "y"] * 60}
+    found = gather_evidence(
+        labels, raw, NAMES, [f"{PATIENT}{n // 2}" for n in range(120)], rule=rule, subgroups=columns, repetitions=60
+    )
     cases = [
         JudgedCase(
             name_sha256=sha256_of(f"{NAMES[labels[n]]}/{PATIENT}_{n}.png"),
@@ -353,16 +356,18 @@ def test_each_checklist_item_is_answered_or_named_for_the_authors(written: Writt
     page, document = written()
     words = html.unescape(re.sub(r"<[^>]+>", "", page))
     assert len(document["checklists"]["CLAIM 2024"]) == 44
+    stard = document["checklists"]["STARD-AI"]
+    assert {int(re.sub(r"\D", "", item["item"])) for item in stard} == set(range(1, 41)) and len(stard) == 48
     for items in document["checklists"].values():
         left = [item["item"] for item in items if item["answer"] is None]
-        assert len(items) > len(left) > 10
+        assert len(items) > len(left) > 3
         assert f"not answered by the records: {', '.join(left)}." in words
 
 
 def test_the_first_page_holds_what_how_well_and_what_limits_it(written: Written) -> None:
     page, document = written()
     first = html.unescape(re.sub(r"<[^>]+>", " ", page.partition('<div class="page">')[0].partition("<body>")[2]))
-    for words in ("Main figures for malignant", "Calibration slope", "by patient", "carry different labels"):
+    for words in ("Main results for malignant", "Calibration slope", "by patient", "carry different labels"):
         assert words in first, words
     four = document["crosstab"]
     point = document["evidence"]["operating_point"]

@@ -172,7 +172,7 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     page.get_by_role("link", name="Évaluation").click()
     page.fill("#evaluate-path", "data")
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
-    expect(page.locator("#evaluation-body")).to_contain_text("Les patientes sont inconnues")
+    expect(page.locator("#evaluation-body")).to_contain_text("Les patients sont inconnus")
     body = page.locator("#evaluation-body")
     screening = body.locator("tr", has_text="dépistage")
     expect(screening.locator("td")).to_have_text(["0,5\u00a0%", "0,310 0,210 à 0,310", "0,310 0,210 à 0,310"])

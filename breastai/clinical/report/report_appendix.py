@@ -6,7 +6,10 @@ from breastai.clinical.report import report_charts as charts
 from breastai.clinical.report.report_blocks import Block, Heading, Inline, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
 from breastai.clinical.report.report_page import ReportPage, flat
-from breastai.clinical.report.report_texts import translate_sentence
+from breastai.clinical.report.report_texts import initial_weights, translate_sentence
+
+# Sections of the settings that shaped nothing of this run; they stand in the JSON.
+_OF_OTHER_JOBS = frozenset({"tuning", "crossval", "storage", "tracking"})
 
 
 def appendices(page: ReportPage) -> Iterator[Block]:
@@ -27,7 +30,7 @@ def card(page: ReportPage) -> Iterator[Block]:
     yield Heading(t["card"])
     model = document.model
     classes = ", ".join(model["class_names"])
-    described = f"{model['architecture']}; {model['pretrained']}; {classes}; {model['checkpoint']}"
+    described = f"{model['architecture']}; {initial_weights(model['pretrained'], t)}; {classes}; {model['checkpoint']}"
     rows: list[tuple[Inlines, Inlines]] = [
         ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
         ((t["card.not"],), (t["card.not_text"],)),
@@ -51,6 +54,9 @@ def all_figures(page: ReportPage) -> Iterator[Block]:
     if evidence is None:
         return
     for key, names in page.figures_by_kind().items():
+        if key == "figures.subgroups":
+            yield Paragraph((t["figures.subgroups_in_json"],), "caption")
+            continue
         caption = f"{t[key]}. {t['figures.caption']}" if key else t["figures.caption"]
         rows = tuple(page.row(page.figure_name(name), "evidence", "figures", name) for name in names)
         counted = t["figures.n_patients" if key == "figures.patients" else "figures.n"]
@@ -91,8 +97,9 @@ def settings(page: ReportPage) -> Iterator[Block]:
     """Yield every setting and the versions of the libraries."""
     t = page.t
     yield Heading(t["settings"])
+    used = {name: values for name, values in page.document.settings.items() if name not in _OF_OTHER_JOBS}
     rows: tuple[tuple[Inlines, ...], ...] = tuple(
-        ((name,), (t.get(f"value.{value}", value),)) for name, value in flat(page.document.settings)
+        ((name,), (t.get(f"value.{value}", value),)) for name, value in flat(used)
     )
     yield Table((t["settings.setting"], t["figures.value"]), rows, t["settings"], widths=(0.5, 0.5))
     versions = tuple(((name,), (version,)) for name, version in page.document.versions.items())

@@ -10,7 +10,15 @@ from matplotlib.ticker import ScalarFormatter
 
 from breastai.clinical.report.report_blocks import Chart, Charts
 from breastai.clinical.report.report_document import ReportDocument
-from breastai.domain.records import CalibrationEvidence, ClassCurves, Curve, JudgedPoint, TargetEvidence
+from breastai.domain.records import (
+    CalibrationEvidence,
+    ClassCurves,
+    Curve,
+    JudgedPoint,
+    SubgroupEvidence,
+    TargetEvidence,
+)
+from breastai.domain.records import Figure as Metric
 from breastai.texts.number_format import percent_text
 
 _COLOURS = ("#0f6b73", "#c2570c", "#6a4bbc", "#8a6d00", "#a92222", "#51626b")
@@ -115,6 +123,28 @@ def decision(curve: Curve, texts: Texts, most: float = 1.0) -> Figure:
     return _finish(figure, axes, texts)
 
 
+def forest(groups: Sequence[SubgroupEvidence], name: str, whole: Metric | None, texts: Texts) -> Figure:
+    """Draw a figure of each subgroup with its interval, one below the other, and upright that of all images."""
+    shown = [each for each in groups if each.figures.get(name) is not None and each.figures[name].value is not None]
+    figure = Figure(figsize=(_SIZE_INCHES[0], max(1.4, 0.28 * len(shown) + 0.8)), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    _dress(axes, "", "")
+    if whole is not None and whole.value is not None:
+        axes.axvline(whole.value, color="#51626b", linewidth=1, linestyle="--", label=texts["chart.all_images"])
+    for number, each in enumerate(shown):
+        found = each.figures[name]
+        if found.low is not None and found.high is not None:
+            axes.plot([found.low, found.high], [number, number], color=_COLOURS[0], linewidth=1.6)
+        axes.plot([found.value], [number], "s", color=_COLOURS[0], markersize=5)
+    axes.set_yticks(range(len(shown)), [f"{each.column}: {each.value} ({each.figures[name].n})" for each in shown])
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(-0.02, 1.02)
+    axes.tick_params(labelsize=8)
+    axes.xaxis.set_major_formatter(_Numbers(texts["chart.decimal"]))
+    return figure
+
+
 def coverage_error(curve: Curve, texts: Texts) -> Figure:
     """Draw the error among the cases kept as the least certain ones go to a human."""
     figure, axes = _axes(texts["chart.coverage"], texts["chart.error"], square=False)
@@ -202,7 +232,7 @@ def _finish(figure: Figure, axes: Any, texts: Texts, legend: bool = True, ticks:
     if ticks:
         axes.set_xticks(range(len(ticks)), ticks)
     if legend and axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     return figure
 
 

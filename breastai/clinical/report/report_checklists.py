@@ -1,4 +1,8 @@
-"""The reporting checklists: what a run's records can answer of CLAIM 2024, TRIPOD+AI, and STARD 2015 with what AI adds."""
+"""The reporting checklists: what a run's records can answer of CLAIM 2024, TRIPOD+AI, STARD-AI and PROBAST+AI.
+
+STARD-AI by its 40 items (Sounderajah et al., Nat Med 2025;31:3283-3289). PROBAST+AI (Moons et al., BMJ 2025;388:e082505)
+is an assessor's judgement: by its domains, development D and evaluation E, stands what the records can say for it.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +12,8 @@ from typing import Any
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
 from breastai.clinical.report.report_caveats import when_chosen
 from breastai.clinical.report.report_document import ReportDocument
-from breastai.clinical.report.report_texts import translate_sentence
+from breastai.clinical.report.report_texts import initial_weights, translate_sentence, watched
+from breastai.texts.number_format import percent_text, short_text
 
 
 def fill_checklists(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, list[dict[str, str | None]]]:
@@ -60,16 +65,16 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         "partitions": said("partitions", description=description),
         "disjoint": _disjoint(document, texts),
         "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
-        "initialization": said("initialization", pretrained=model["pretrained"]),
+        "initialization": said("initialization", pretrained=initial_weights(model["pretrained"], texts)),
         "training": said(
             "training",
             epochs=document.training["epochs_run"],
             optimizer=training["optimizer"],
-            rate=training["learning_rate"],
+            rate=short_text(training["learning_rate"], language),
             batch=data["batch_size"],
             augmentation=switch(settings["augmentation"]["enabled"]),
         ),
-        "selection": said("selection", monitor=document.training["monitor"], best=model["epoch"]),
+        "selection": said("selection", monitor=watched(document.training["monitor"], texts), best=model["epoch"]),
         "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
         "counts": said("counts"),
         "imbalance": said(
@@ -79,7 +84,22 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         "code": said("code", version=document.breastai),
         "output": said("output_plain"),
         "low_quality": said("low_quality"),
+        "eligibility": said(
+            "eligibility", skipped=document.flow.skipped, left_out=sum(document.flow.left_out.values())
+        ),
+        "development": said(
+            "development_calibration" if document.flow.calibration_total else "development",
+            train=document.flow.train_total,
+            val=document.flow.val_total,
+            calibration=document.flow.calibration_total,
+        ),
+        "parts": _by_part(document, texts),
+        "limitations": said("limitations"),
+        "blinding": said("blinding"),
+        "audit_trail": said("audit_trail"),
     }
+    if document.sites is not None:
+        answers["external"] = answers["sites"] = said("external", sites=len(document.sites.sites))
     if model["parameters"] is not None:
         parameters = format_quantity(at(values, "model", "parameters", kind="integer"), language)
         answers["model"] = said("model", architecture=model["architecture"], parameters=parameters)
@@ -101,15 +121,37 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         "performance": said("performance"),
         "failures": said("failures"),
         "calibration": said("calibration"),
-        "crosstab": said("crosstab"),
+        "indeterminate": said("indeterminate"),
     }
+    uses = document.evaluation.get("uses")
+    if uses is not None:
+        answers["optimism"] = said("optimism.some" if any(uses.values()) else "optimism.none")
+    if evidence.subgroups:
+        answers["subgroups"] = said("subgroups", tests=document.subgroup_tests)
     if point is not None:
         place = ("evidence", "operating_point")
         threshold = format_quantity(at(values, *place, "threshold"), language)
         target = format_quantity(at(values, *place, "target_sensitivity", kind="plain"), language)
+        answers["crosstab"] = said("crosstab", name=point.class_name)
+        share = percent_text(point.positives / max(1, point.positives + point.negatives), 1, language)
+        answers["prevalence"] = said("prevalence", name=point.class_name, share=share)
         answers["output"] = said("output", name=point.class_name, threshold=threshold)
         answers["threshold"] = said(f"threshold.{when_chosen(document, 'threshold')}", target=target)
     return answers
+
+
+def _by_part(document: ReportDocument, texts: Mapping[str, str]) -> str:
+    """Return how many images of each class each part has; what else describes them is for the authors."""
+    flow, evidence = document.flow, document.evidence
+    parts = {"train": flow.train, "val": flow.val, "calibration": flow.calibration}
+    if evidence is not None and flow.test_total is not None:
+        parts["test"] = evidence.counts
+    told = [
+        f"{texts[f'part.{part}']} {', '.join(f'{name} {count}' for name, count in counts.items())}"
+        for part, counts in parts.items()
+        if counts
+    ]
+    return texts["answer.parts"].format(parts="; ".join(told))
 
 
 def _disjoint(document: ReportDocument, texts: Mapping[str, str]) -> str:

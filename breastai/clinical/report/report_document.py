@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import Field
 from pydantic_core import to_jsonable_python
 
 import breastai
+from breastai.clinical.subgroup_evidence import tests_of
 from breastai.clinical.worst_errors import wrong_answers
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
@@ -104,6 +106,9 @@ class ReportDocument(StoredDocument):
     openings: list[dict[str, Any]]
     per_hundred: PerHundred | None
     crosstab: Crosstab | None = None
+    subgroup_tests: int = Field(
+        0, description="Differences of subgroups that were tested, by which p-values are adjusted."
+    )
     worst: list[WorstCase]
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -165,6 +170,7 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
         ],
         per_hundred=_per_hundred(evidence),
         crosstab=_crosstab(evidence),
+        subgroup_tests=len(tests_of(evidence.subgroups)) if evidence else 0,
         worst=_worst(record),
         settings=manifest.config.model_dump(mode="json", exclude={"server"}),
         versions=manifest.versions,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from breastai.clinical.report.report_blocks import Block, Flow, Heading, Inlines, Paragraph, Step, Table
 from breastai.clinical.report.report_page import ReportPage
-from breastai.clinical.report.report_texts import finding_text, translate_sentence
+from breastai.clinical.report.report_texts import finding_text, initial_weights, translate_sentence, watched
 from breastai.texts.renderer import write_value
 
 
@@ -74,7 +74,7 @@ def audit_found(page: ReportPage) -> Iterator[Block]:
         (
             (t[f"severity.{finding.severity}"],),
             (finding_text(finding, page.language),),
-            (page.count("audit", "findings", number, "count"),),
+            (page.count("audit", "findings", number, "count"),) if finding.count else ("",),
         )
         for number, finding in enumerate(audit.findings)
     )
@@ -91,10 +91,10 @@ def training(page: ReportPage) -> Iterator[Block]:
         epochs=page.count("training", "epochs_run"),
         planned=page.count("training", "epochs_planned"),
         best=page.count("training", "best_epoch"),
-        monitor=told["monitor"],
+        monitor=watched(told["monitor"], t),
         duration=page.count("training", "duration_s"),
     )
-    yield page.say("training.weights", pretrained=page.document.model["pretrained"])
+    yield page.say("training.weights", pretrained=initial_weights(page.document.model["pretrained"], t))
     if page.document.openings:
         rows: tuple[tuple[Inlines, ...], ...] = tuple(
             (

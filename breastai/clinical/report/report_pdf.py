@@ -74,6 +74,8 @@ def _room_wanted(blocks: Sequence[Block]) -> float:
         return 0.0
     if isinstance(blocks[0], Heading):
         return float(14 * mm) + _room_wanted(blocks[1:])
+    if isinstance(blocks[0], Paragraph) and len(blocks) > 1 and isinstance(blocks[1], Charts | Pictures):
+        return float(12 * mm) + _ROOM[type(blocks[1])]
     return float(_ROOM.get(type(blocks[0]), 12 * mm))
 
 

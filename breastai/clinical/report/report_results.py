@@ -6,6 +6,7 @@ from breastai.clinical.report import report_charts as charts
 from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Picture, Pictures, Table
 from breastai.clinical.report.report_caveats import image_uses, pooling
 from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_subgroups import subgroup_note, subgroups
 from breastai.clinical.report.report_target import calibration_of_target
 
 
@@ -19,6 +20,8 @@ def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
     yield from calibration(page)
     yield charts.main_charts(page.document, page.t)
     yield from pooling(page.document, page.values, page.t)
+    yield from subgroups(page)
+    yield from subgroup_note(page)
     yield from worst_errors(page, pictures)
 
 

@@ -1,5 +1,6 @@
 """The texts of a report in its language, from the catalogue."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from breastai.clinical.report.report_blocks import Inline, Quoted
@@ -16,6 +17,20 @@ def texts(language: str) -> dict[str, str]:
     uses = {f"used_for.{name}": text for name, text in texts_below("used_for", language).items()}
     own = {"chart.decimal": decimal_sign(language), "language": language}
     return texts_below("report", language) | metrics | uses | own
+
+
+def initial_weights(pretrained: str, words: Mapping[str, str]) -> str:
+    """Return where the first weights come from, in words; `pretrained` as a manifest keeps it: KIND: DETAIL, in English."""
+    kind, _, detail = pretrained.partition(":")
+    known = words.get(f"weights.{kind}")
+    return pretrained if known is None else known.format(name=detail.strip())
+
+
+def watched(monitor: str, words: Mapping[str, str]) -> str:
+    """Return the figure that chose the best epoch in words: val_auc_roc is the AUC on validation."""
+    part, _, name = monitor.partition("_")
+    found = words.get(f"metric.{name}", words.get(f"chart.{name}"))
+    return monitor if found is None else words[f"watched.{part}"].format(figure=found)
 
 
 def finding_text(finding: Finding, language: str) -> Inline:
