@@ -20,7 +20,8 @@ class LabelDoubt(Stored):
     given_to_label: float
     given_to_suggested: float
     doubt: float = Field(
-        description="From -1, none, to 1: how much more the suggestion gets, each by its class's mean."
+        description="What the list goes by: 1 less what its label gets, and half the share of its near-duplicates that "
+        "say otherwise; from 0 to 1.5."
     )
     likely: bool = Field(
         description="Whether the suggestion reaches what its class gets on average, and the label not."
@@ -31,6 +32,14 @@ class LabelDoubt(Stored):
     twin_picture: str | None = None
     decision: DoubtDecision = "undecided"
     note: str = ""
+
+
+class PlantedCheck(Stored):
+    """Labels changed on purpose in several rounds, and how many of them came in the first `share` of the list."""
+
+    planted: int
+    found: int
+    share: float
 
 
 class LabelDoubts(StoredDocument):
@@ -48,5 +57,6 @@ class LabelDoubts(StoredDocument):
     log_loss: Number = Field(None, description="Of the probabilities that were held out; chance is log of the classes.")
     likely: int = Field(description="Images that are likely mislabelled.")
     twins: int = Field(description="Images with a near-duplicate of another label.")
+    check: PlantedCheck | None = Field(None, description="What the same list finds of errors planted on purpose.")
     doubts: list[LabelDoubt]
     notes: list[Text | str] = []

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from breastai.clinical.label_doubts import contradicting_twins, make_doubts, rank_doubts
+from breastai.clinical.label_doubts import (
+    contradicting_twins,
+    disagreements,
+    make_doubts,
+    plant_errors,
+    rank_doubts,
+)
 from breastai.data.duplicates.near_duplicates import Duplicates, NearDuplicate
+from breastai.domain.label_doubts_record import PlantedCheck
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace
 
 
@@ -83,3 +91,35 @@ def test_near_duplicates_with_two_labels_come_first_and_the_table_has_room_for_a
     rows = list(csv.DictReader((folder / "doubtful_labels.csv").read_text().splitlines()))
     assert len(rows) == 40 and rows[0]["decision"] == "undecided" and rows[0]["note"] == ""
     assert json.loads((folder / "doubtful_labels.json").read_text())["doubts"][0]["file"] == rows[0]["file"]
+
+
+def test_of_near_duplicates_the_one_that_stands_alone_with_its_label_comes_first() -> None:
+    labels = np.array([0, 0, 1, 1, 0, 1])
+    assert disagreements(labels, np.array([0, 0, 0, 1, 2, 2])).tolist() == [0.5, 0.5, 1.0, 0.0, 1.0, 1.0]
+    even = np.full((6, 2), 0.5)
+    assert rank_doubts(labels, even, disagreements(labels, np.array([0, 0, 0, 1, 2, 2]))).doubt.argmax() == 2
+
+
+def test_a_twentieth_of_the_labels_is_changed_to_another_class_and_its_check_is_told(tmp_path: Path) -> None:
+    labels = np.random.default_rng(0).integers(0, 3, 200)
+    planted, which = plant_errors(labels, 3, np.random.default_rng(1))
+    assert len(which) == 10 and set(np.flatnonzero(planted != labels).tolist()) == set(which.tolist())
+    assert set(planted.tolist()) <= {0, 1, 2}
+    workspace = Workspace.open(tmp_path)
+    truth, probabilities = cases(3, 40)
+    files = [f"{number}.png" for number in range(40)]
+    for found, code in ((1, "note.doubts_check_low"), (3, "note.doubts_check")):
+        check = PlantedCheck(planted=6, found=found, share=0.05)
+        record = make_doubts(
+            workspace,
+            files,
+            truth,
+            probabilities,
+            ["a", "b", "c"],
+            {},
+            data="d",
+            part=None,
+            method="probe",
+            check=check,
+        )
+        assert code in {note.code for note in record.notes if isinstance(note, Text)}

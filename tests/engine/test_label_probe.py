@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from breastai.domain.errors import TooFewPatients
-from breastai.engine.inference.label_probe import held_out_probabilities, whole_groups
+from breastai.domain.label_doubts_record import PlantedCheck
+from breastai.engine.inference.label_probe import held_out_probabilities, planted_check, whole_groups
 
 
 def test_a_group_is_judged_by_other_groups_alone() -> None:
@@ -29,3 +30,23 @@ def test_near_duplicates_join_the_groups_of_their_patients() -> None:
 def test_one_patient_can_not_be_judged_by_others() -> None:
     with pytest.raises(TooFewPatients):
         held_out_probabilities(np.eye(3), np.array([0, 1, 0]), np.zeros(3, dtype=np.int64), ["a", "b"])
+
+
+def test_the_check_finds_planted_errors_where_features_tell_the_classes_and_not_where_they_do_not() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 120)
+    groups = np.arange(120)
+    telling = labels[:, None] + generator.normal(0, 0.3, (120, 4))
+    found = [check_of(features, labels, groups) for features in (telling, generator.normal(size=(120, 4)))]
+    assert [each.planted for each in found] == [18, 18]
+    assert found[0].found >= 14 and found[1].found <= 5
+
+
+def check_of(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> PlantedCheck:
+    steps = planted_check(features, labels, groups, groups, ["a", "b"])
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        found: PlantedCheck = end.value
+        return found

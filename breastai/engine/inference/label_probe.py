@@ -10,7 +10,15 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from breastai.clinical.label_doubts import contradicting_twins, make_doubts
+from breastai.clinical.label_doubts import (
+    PLANTED,
+    contradicting_twins,
+    disagreements,
+    make_doubts,
+    plant_errors,
+    planted_in,
+    rank_doubts,
+)
 from breastai.data.cases.image_set import ImageSet, part_of, preprocess_folder
 from breastai.data.duplicates.near_duplicates import duplicates_in
 from breastai.data.patients.patient_ids import patients_in
@@ -21,6 +29,7 @@ from breastai.domain.config import Config, ModelSettings
 from breastai.domain.errors import TooFewPatients
 from breastai.domain.events import DoubtsFound, Event, ProgressUpdate
 from breastai.domain.jobs import FindDoubts
+from breastai.domain.label_doubts_record import PlantedCheck
 from breastai.domain.text import Text
 from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.engine.network.embeddings import Embeddings, embed_images
@@ -31,7 +40,7 @@ from breastai.storage.workspace import Workspace
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
-FOLDS = 5
+FOLDS, ROUNDS = 5, 3
 _SHOWN, _PICTURE_SIDE = 48, 224
 _PROBE = ModelSettings(
     architecture="tf_efficientnet_lite0", pretrained="required", use_cbam=False, attention_pooling=False
@@ -53,8 +62,10 @@ def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
     duplicates = duplicates_in(prepared.folder.root, images.files)
     patients = patients_in(prepared.folder, config.evaluation.patient_id, workspace.root)
     features = yield from image_features(images, config)
-    groups = whole_groups(patients, duplicates.group_numbers(len(images)))
+    twins = duplicates.group_numbers(len(images))
+    groups = whole_groups(patients, twins)
     probabilities = held_out_probabilities(features, images.labels, groups, prepared.folder.class_names)
+    check = yield from planted_check(features, images.labels, groups, twins, prepared.folder.class_names)
     record = make_doubts(
         workspace,
         images.files,
@@ -65,6 +76,8 @@ def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
         data=workspace.relative(folder) if folder.is_relative_to(workspace.root) else folder.name,
         part=part,
         method="probe",
+        disagreement=disagreements(images.labels, twins),
+        check=check,
     )
     place = {file: number for number, file in enumerate(images.files)}
 
@@ -118,9 +131,26 @@ def held_out_probabilities(features: Floats, labels: Numbers, groups: Numbers, c
         if len(known) < 2:
             found[np.ix_(held_out, known)] = 1.0
             continue
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300))
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / features.shape[1], max_iter=300))
         found[np.ix_(held_out, known)] = probe.fit(features[learnt], labels[learnt]).predict_proba(features[held_out])
     return found
+
+
+def planted_check(
+    features: Floats, labels: Numbers, groups: Numbers, twins: Numbers, class_names: Sequence[str]
+) -> Generator[Event, None, PlantedCheck]:
+    """Return what the list would find of labels changed on purpose, in ROUNDS draws; these very images and features."""
+    planted = found = 0
+    first = planted_in(len(labels))
+    for number in range(ROUNDS):
+        text = Text("progress.planting", {"done": number, "total": ROUNDS})
+        yield ProgressUpdate(stage="evaluating", text=text, progress=number / ROUNDS)
+        changed, which = plant_errors(labels, len(class_names), np.random.default_rng(number))
+        held_out = held_out_probabilities(features, changed, groups, class_names)
+        doubt = rank_doubts(changed, held_out, disagreements(changed, twins)).doubt
+        planted += len(which)
+        found += int(np.isin(np.argsort(-doubt, kind="stable")[:first], which).sum())
+    return PlantedCheck(planted=planted, found=found, share=PLANTED)
 
 
 def _training(root: Path) -> str | None:
