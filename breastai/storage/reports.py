@@ -6,7 +6,9 @@ from pathlib import Path
 
 from breastai.storage.workspace import Workspace, safe_name
 
-_URL = re.compile(r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/(report\.[a-z]{2,3}\.(?:html|json|pdf|md))")
+_URL = re.compile(
+    r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/((?:report\.[a-z]{2,3}\.(?:html|json|pdf|md)|(?:model_card|data_sheet)\.[a-z]{2,3}\.md))"
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class ReportFiles:
     json: Path
     pdf: Path
     markdown: Path
+    model_card: Path
+    data_sheet: Path
     url: str
 
 
@@ -25,7 +29,8 @@ def report_files(workspace: Workspace, run_id: str, language: str) -> ReportFile
     folder = workspace.run_dir(run_id) / "report"
     stem = f"report.{safe_name(language)}"
     html, json, pdf, markdown = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf", "md"))
-    return ReportFiles(html, json, pdf, markdown, url=f"/reports/{run_id}/{stem}.html")
+    card, sheet = (folder / f"{name}.{safe_name(language)}.md" for name in ("model_card", "data_sheet"))
+    return ReportFiles(html, json, pdf, markdown, card, sheet, url=f"/reports/{run_id}/{stem}.html")
 
 
 def report_at(workspace: Workspace, url_path: str) -> Path | None:

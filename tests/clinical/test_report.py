@@ -490,3 +490,19 @@ def test_the_item_on_ensembling_tells_of_test_time_augmentation(workspace: Works
     path.write_text(json.dumps(manifest), encoding="utf-8")
     document = json.loads(make_report(workspace)[1].read_text(encoding="utf-8"))
     assert ("mirror image" in item(document, "27")) == tta
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_cards_say_research_only_and_what_the_report_says(workspace: Workspace, language: str) -> None:
+    made_run(workspace)
+    _, beside = make_report(workspace, pictures=False, language=language)
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    card, sheet = (
+        beside.with_name(f"{name}.{language}.md").read_text(encoding="utf-8") for name in ("model_card", "data_sheet")
+    )
+    for text in (card, sheet):
+        assert texts(language)["model_card.title"].partition("(")[2].rstrip(")") in text.splitlines()[0]
+        assert document["notice"] in text and PATIENT not in text
+    area = document["evidence"]["figures"]["auc_roc.malignant"]["value"]
+    assert format_quantity(Quantity((), area), language) in card and document["model"]["sha256"] in card
+    assert str(document["flow"]["train_total"]) in sheet and document["fingerprints"]["train"] in sheet

@@ -12,7 +12,7 @@ from typing import Any
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
 from breastai.clinical.report.report_caveats import when_chosen
 from breastai.clinical.report.report_document import ReportDocument
-from breastai.clinical.report.report_texts import initial_weights, translate_sentence, watched
+from breastai.clinical.report.report_texts import initial_weights, monitor_name, translate_sentence
 from breastai.texts.number_format import percent_text, short_text
 
 
@@ -74,7 +74,7 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
             batch=data["batch_size"],
             augmentation=switch(settings["augmentation"]["enabled"]),
         ),
-        "selection": said("selection", monitor=watched(document.training["monitor"], texts), best=model["epoch"]),
+        "selection": said("selection", monitor=monitor_name(document.training["monitor"], texts), best=model["epoch"]),
         "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
         "counts": said("counts"),
         "imbalance": said(

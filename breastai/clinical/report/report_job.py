@@ -1,13 +1,15 @@
-"""The report as a job: gathered, laid out and written to logs/RUN/report/, the JSON and the Markdown beside the HTML."""
+"""The report as a job: gathered, laid out and written to logs/RUN/report/, JSON, Markdown and the cards beside the HTML."""
 
 import json
 from collections.abc import Iterator
 
+from breastai.clinical.report.report_cards import data_sheet, model_card
 from breastai.clinical.report.report_checklists import fill_checklists
 from breastai.clinical.report.report_document import ReportDocument, gather
 from breastai.clinical.report.report_html import to_html
 from breastai.clinical.report.report_layout import lay_out
 from breastai.clinical.report.report_markdown import to_markdown
+from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import texts
 from breastai.clinical.worst_errors import files_of
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -35,7 +37,10 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(files.json, (content + "\n").encode())
     atomic_write(files.markdown, to_markdown(blocks, job.language).encode())
-    written = [files.html, files.json, files.markdown]
+    page = ReportPage(document)
+    atomic_write(files.model_card, to_markdown(list(model_card(page)), job.language).encode())
+    atomic_write(files.data_sheet, to_markdown(list(data_sheet(page)), job.language).encode())
+    written = [files.html, files.json, files.markdown, files.model_card, files.data_sheet]
     if job.pdf:
         from breastai.clinical.report.report_pdf import to_pdf
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from breastai.clinical.report.report_blocks import Block, Flow, Heading, Inlines, Paragraph, Step, Table
 from breastai.clinical.report.report_page import ReportPage
-from breastai.clinical.report.report_texts import finding_text, initial_weights, translate_sentence, watched
+from breastai.clinical.report.report_texts import finding_text, initial_weights, monitor_name, translate_sentence
 from breastai.texts.renderer import write_value
 
 
@@ -91,7 +91,7 @@ def training(page: ReportPage) -> Iterator[Block]:
         epochs=page.count("training", "epochs_run"),
         planned=page.count("training", "epochs_planned"),
         best=page.count("training", "best_epoch"),
-        monitor=watched(told["monitor"], t),
+        monitor=monitor_name(told["monitor"], t),
         duration=page.count("training", "duration_s"),
     )
     yield page.say("training.weights", pretrained=initial_weights(page.document.model["pretrained"], t))

@@ -22,7 +22,13 @@ def subgroups(page: ReportPage) -> Iterator[Block]:
         for name in names
     ]
     yield Charts(tuple(charts))
-    for name in names:
+    yield from subgroup_tables(page)
+
+
+def subgroup_tables(page: ReportPage) -> Iterator[Block]:
+    """Yield a table of the subgroups for each figure; nothing where the images have none."""
+    groups = page.document.evidence.subgroups if page.document.evidence else []
+    for name in dict.fromkeys(name for each in groups for name in each.figures):
         yield _table(page, name)
 
 

@@ -26,7 +26,7 @@ def initial_weights(pretrained: str, words: Mapping[str, str]) -> str:
     return pretrained if known is None else known.format(name=detail.strip())
 
 
-def watched(monitor: str, words: Mapping[str, str]) -> str:
+def monitor_name(monitor: str, words: Mapping[str, str]) -> str:
     """Return the figure that chose the best epoch in words: val_auc_roc is the AUC on validation."""
     part, _, name = monitor.partition("_")
     found = words.get(f"metric.{name}", words.get(f"chart.{name}"))
