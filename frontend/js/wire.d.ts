@@ -1311,6 +1311,7 @@ declare namespace Wire {
     log_loss: number | null;
     likely: number;
     twins: number;
+    check: PlantedCheck | null;
     doubts: LabelDoubt[];
     notes: (Text | string)[];
   }
@@ -1476,6 +1477,13 @@ declare namespace Wire {
     lp_sd: number | null;
     images_per_patient: number;
     icc: number;
+  }
+
+  /** Labels changed on purpose in several rounds, and how many of them came in the first `share` of the list. */
+  interface PlantedCheck {
+    planted: number;
+    found: number;
+    share: number;
   }
 
   /** An operating point judged on the images that a local sample left. Only the frozen one owes the sample nothing. */
