@@ -26,6 +26,7 @@ from breastai.domain.list_entries import (
     QueueEntry,
     ResultEntry,
     RunEntry,
+    RunOrder,
     SettingDifference,
     SkippedFile,
     StudyEntry,
@@ -964,6 +965,9 @@ class RunsList(Event):
     total: int = Field(description="How many runs fit the search.")
     first: int = Field(description="Place of the first of these among them, from 0.")
     search: str
+    sort: RunOrder = Field("started", description="What they are sorted by.")
+    descending: bool = True
+    state: str | None = Field(None, description="The state that was asked for.")
 
 
 class RunAnnotated(Event, told_to="all"):

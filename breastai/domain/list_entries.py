@@ -44,6 +44,21 @@ class RunEntry(Stored):
     unread_files: list[str] = Field([], description="Records in its folder that this version can't read.")
 
 
+RunOrder = Literal[
+    "started",
+    "run_id",
+    "state",
+    "architecture",
+    "data",
+    "duration",
+    "size",
+    "auc_roc",
+    "accuracy",
+    "f1_weighted",
+    "loss",
+]
+
+
 class ResultFile(Stored):
     """A file of a result, and the path a server shows it under."""
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from breastai.domain.config import settings_that_differ
 from breastai.domain.errors import RunLocked, WorkspaceUnusable
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
-from breastai.domain.list_entries import RunEntry
+from breastai.domain.list_entries import RunEntry, RunOrder
 from breastai.domain.run_history import columns, thin_history
 from breastai.domain.stored import StoredDocument
 from breastai.storage.checkpoints import checkpoint_kinds
@@ -79,6 +80,24 @@ class RunSummaries:
 
     def forget(self, run_id: str) -> None:
         self._known.pop(run_id, None)
+
+
+def sort_runs(entries: Sequence[RunEntry], by: RunOrder, descending: bool) -> list[RunEntry]:
+    """Return runs in an order; those that have nothing to be sorted by come last, whichever way."""
+    known = [entry for entry in entries if _key(entry, by) is not None]
+    rest = [entry for entry in entries if _key(entry, by) is None]
+    return [*sorted(known, key=lambda entry: _key(entry, by), reverse=descending), *rest]  # type: ignore[arg-type]
+
+
+def _key(entry: RunEntry, by: RunOrder) -> str | float | None:
+    if by == "duration":
+        if entry.started is None or entry.ended is None:
+            return None
+        return (datetime.fromisoformat(entry.ended) - datetime.fromisoformat(entry.started)).total_seconds()
+    if by == "size":
+        return float(entry.size_bytes)
+    found: str | float | None = entry.metrics[by] if by in entry.metrics else getattr(entry, by, None)
+    return found
 
 
 def unread_files(workspace: Workspace, run_id: str) -> list[str]:

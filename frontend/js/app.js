@@ -180,7 +180,7 @@
       const runsNow = `${state.run?.outcome?.seq ?? ""} ${state.run?.id ?? ""} ${state.session.state === "running"}`;
       if ((runsNow !== runsFor || listFor === "") && !BreastAI.store.isPending(state, "list_runs")) {
         runsFor = runsNow;
-        connection.request("list_runs", { search: state.runs?.search ?? "" }).catch(() => {});
+        connection.request("list_runs", BreastAI.views.runsTable.asked(state)).catch(() => {});
       }
       if ((exportsFor !== state.exports || listFor === "") && !BreastAI.store.isPending(state, "list_exports")) {
         exportsFor = state.exports;

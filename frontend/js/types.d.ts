@@ -82,6 +82,14 @@ declare global {
     sticky: boolean;
   }
 
+  /** A column of the table of runs; `sort`: what the server sorts by for it. */
+  interface Column {
+    id: string;
+    title: () => string;
+    sort: string | null;
+    cell: (run: Wire.RunEntry) => Node | string;
+  }
+
   interface Form {
     folder: string | null;
     preset: string;
@@ -658,6 +666,10 @@ declare global {
       preview: { create(context: Context, order: () => Record<string, any>): { look(split: string, file: string | null): void; render(state: State): void } };
       queue: { create(context: Context): View };
       runs: { create(context: Context): View };
+      runsTable: {
+        create(handlers: { sort: (by: string, descending: boolean) => void; changed: () => void }): { chosen(): Column[]; headOf(column: Column, state: State): Node | string };
+        asked(state: State): Record<string, unknown>;
+      };
       comparedRuns: {
         create(context: Context): View & { restyle(): void };
         FIGURES: string[];
@@ -692,6 +704,12 @@ declare global {
         calibrationOf(found: Wire.Evaluation): HTMLElement | null;
         referralOf(found: Wire.Evaluation): HTMLElement | null;
         casesOf(found: Wire.Evaluation): HTMLElement;
+      };
+      strip: { stripOf(found: Wire.Evaluation): HTMLElement; classesOf(found: Wire.Evaluation): HTMLElement | null; targetOf(found: Wire.Evaluation): string | null };
+      thresholdExplorer: {
+        create(moved: (place: Point | null) => void): { show(found: Wire.Evaluation): void };
+        placesOf(roc: Wire.Curve | undefined): { threshold: number; sensitivity: number; falsePositives: number }[];
+        predictive(sensitivity: number, specificity: number, prevalence: number): { ppv: number | null; npv: number | null };
       };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
       sites: { create(context: Context): View; readMap(text: string): Record<string, string[]> };

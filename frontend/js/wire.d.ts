@@ -625,6 +625,9 @@ declare namespace Wire {
     total: number;
     first: number;
     search: string;
+    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
+    descending: boolean;
+    state: string | null;
   }
 
   /** The tags and the note of a run were written. */

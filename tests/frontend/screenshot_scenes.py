@@ -182,7 +182,7 @@ def evaluation(page: Page, root: Path) -> None:
     go(page, "evaluation")
     page.select_option("#evaluate-split", "val")
     press(page, "evaluate_model", "#evaluate-form")
-    page.wait_for_selector("#evaluation-charts canvas")
+    page.wait_for_selector("#evaluation-roc canvas")
     wait_until_idle(page)
     press(page, "compare_models")
     page.wait_for_selector("#comparison-body table")

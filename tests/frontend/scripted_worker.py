@@ -328,7 +328,7 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
             negatives=40,
             called=6,
         ),
-        roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
+        roc={name: {"false_positive_rate": [0, 0.1, 0.2, 0.5, 1], "sensitivity": [0, 0.6, 0.9, 0.95, 1], "threshold": [None, 0.5, 0.25, 0.1, 0.01]} for name in PLAIN_NAMES},
         precision_recall={name: {"recall": [1, 0.9, 0], "precision": [0.3, 0.8, 1]} for name in PLAIN_NAMES},
         decision={"threshold": [0.1, 0.5, 0.9], "model": [0.3, 0.2, -0.4], "all": [0.26, -0.3, -5.0], "none": [0, 0, 0]},
         calibration=CalibrationEvidence(temperature=1.2, prior_shift=[0.25, -0.5, 0.1], before=nothing, after=nothing),
@@ -417,7 +417,7 @@ def resume_study(job: ResumeStudy, workspace: Workspace, stop: Callable[[], obje
         spread={"accuracy": Spread(mean=0.8, standard_deviation=0.04, low=0.75, high=0.85, n=3)},
         record=f"logs/{study.study_id}/evaluations/pooled-1.json", export=f"exports/onnx/{study.study_id}_ensemble.onnx",
         export_difference=2e-6, units=40, notes=[Text("note.left_out", {"count": 4})],
-        roc={name: {"false_positive_rate": [0, 0.2, 1], "sensitivity": [0, 0.9, 1]} for name in PLAIN_NAMES},
+        roc={name: {"false_positive_rate": [0, 0.1, 0.2, 0.5, 1], "sensitivity": [0, 0.6, 0.9, 0.95, 1], "threshold": [None, 0.5, 0.25, 0.1, 0.01]} for name in PLAIN_NAMES},
     )  # fmt: skip
     save_study(workspace, study.with_end("complete").model_copy(update={"crossval": result}))
     yield CrossvalComplete(study_id=study.study_id, result=result)

@@ -22,6 +22,7 @@ MADE_BY_SCRIPTS = {
     "views/system/editor.js": r"editor-faults",
     "views/results/errors.js": r"#errors-body",
     "views/results/predict.js": r"predict-\w+|thumbnail",
+    "views/results/runs_table.js": r"data-sort",
     "views/system/toasts.js": r"\.toast",
     "schema_form.js": r"data-setting",
 }

@@ -65,7 +65,7 @@ def test_a_table_of_predictions_is_evaluated(open_page: OpenPage) -> None:
     page.fill("#predictions-threshold", "0.5")
     page.locator('[data-action="evaluate_predictions"]').click()
     expect(page.locator("#evaluation-body")).to_contain_text("AUC")
-    expect(page.locator("#evaluation-charts canvas").first).to_be_visible()
+    expect(page.locator("#evaluation-roc canvas")).to_be_visible()
 
 
 def test_a_study_is_planned(open_page: OpenPage) -> None:

@@ -53,4 +53,4 @@ def test_a_checkpoint_and_its_export_are_verified_downloaded_and_deleted(
     row.locator('[data-action="evaluate_model"]').click()
     page.fill("#evaluate-folder", "data")
     page.locator("#dialog-confirm").click()
-    expect(page.locator("#evaluation-body")).to_contain_text(f"{run_id}/best")
+    expect(page.locator("#evaluation-head")).to_contain_text(f"{run_id}/best")

@@ -138,10 +138,10 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     screening = body.locator("tr", has_text="screening")
     expect(screening.locator("td")).to_have_text(["0.5%", "0.310 0.210 to 0.310", "0.310 0.210 to 0.310"])
     charts = page.evaluate(
-        "() => [...document.querySelectorAll('#evaluation-curves canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
+        "() => [...document.querySelectorAll('#evaluation-charts canvas, #evaluation-roc canvas')].map((canvas) => Chart.getChart(canvas).data.datasets.length)"
     )
-    assert charts == [3, 4, 3, 2]
-    expect(body.locator(".matrix-cell.right b").first).to_have_text("20")
+    assert charts == [5, 3, 3, 2]
+    expect(page.locator("#evaluation-matrix .matrix-cell.right b").first).to_have_text("20")
     # Each part of the images by itself, told apart by the table that was named.
     by_device = body.locator("section", has_text="By subgroup")
     expect(by_device).to_contain_text("device: <b>A</b>")
@@ -172,7 +172,7 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     page.get_by_role("link", name="Évaluation").click()
     page.fill("#evaluate-path", "data")
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
-    expect(page.locator("#evaluation-body")).to_contain_text("Les patients sont inconnus")
+    expect(page.locator("#evaluation-head")).to_contain_text("Les patients sont inconnus")
     body = page.locator("#evaluation-body")
     screening = body.locator("tr", has_text="dépistage")
     expect(screening.locator("td")).to_have_text(["0,5\u00a0%", "0,310 0,210 à 0,310", "0,310 0,210 à 0,310"])

@@ -9,12 +9,13 @@ import pytest
 from breastai.domain.config import Config
 from breastai.domain.errors import RunLocked, RunNotFound
 from breastai.domain.events import TrainingStarted, TrainingStopped, TrainingUpdate
+from breastai.domain.list_entries import RunEntry
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.run_history import thin_history
 from breastai.domain.study import Study
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease
-from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_run, read_notes, write_notes
+from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_run, read_notes, sort_runs, write_notes
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
 
@@ -187,3 +188,15 @@ def test_many_epochs_are_thinned_evenly_with_their_ends() -> None:
     kept = [each.epoch for each in thin_history(updates, 101)]
     assert kept == list(range(1, 1002, 10))
     assert thin_history(updates[:5], 101) == updates[:5]
+
+
+def test_runs_without_what_they_are_sorted_by_come_last_whichever_way() -> None:
+    runs = [
+        RunEntry(run_id="a", state="complete", metrics={"auc_roc": 0.7}),
+        RunEntry(run_id="b", state="stopped"),
+        RunEntry(run_id="c", state="complete", metrics={"auc_roc": 0.9}, started="2026-01-01T00:00:00+00:00", ended="2026-01-01T00:01:00+00:00"),
+    ]  # fmt: skip
+    assert [run.run_id for run in sort_runs(runs, "auc_roc", True)] == ["c", "a", "b"]
+    assert [run.run_id for run in sort_runs(runs, "auc_roc", False)] == ["a", "c", "b"]
+    assert [run.run_id for run in sort_runs(runs, "duration", False)] == ["c", "a", "b"]
+    assert [run.run_id for run in sort_runs(runs, "run_id", True)] == ["c", "b", "a"]

@@ -28,8 +28,19 @@ from breastai.storage.run_story import run_story
 @handles(ListRuns)
 async def list_runs(services: Services, client: Client, request: ListRuns) -> Event:
     entries = await asyncio.to_thread(services.runs.list, request.search, services.runner.running_run)
+    if request.state is not None:
+        entries = [entry for entry in entries if entry.state == request.state]
+    entries = runs.sort_runs(entries, request.sort, request.descending)
     page = entries[request.first : request.first + request.limit]
-    return RunsList(runs=page, total=len(entries), first=request.first, search=request.search)
+    return RunsList(
+        runs=page,
+        total=len(entries),
+        first=request.first,
+        search=request.search,
+        sort=request.sort,
+        descending=request.descending,
+        state=request.state,
+    )
 
 
 @handles(ShowRun)

@@ -7,7 +7,8 @@
     runs_list: {
       // A later page goes after those before it; a run that came meanwhile may be sent twice.
       state: (state, event) => {
-        const before = event.first > 0 && state.runs?.search === event.search ? state.runs.runs.slice(0, event.first) : [];
+        const same = state.runs !== null && ["search", "sort", "descending", "state"].every((key) => /** @type {any} */ (state.runs)[key] === /** @type {any} */ (event)[key]);
+        const before = event.first > 0 && same && state.runs !== null ? state.runs.runs.slice(0, event.first) : [];
         const known = new Set(before.map(({ run_id }) => run_id));
         return { ...state, runs: { ...event, runs: [...before, ...event.runs.filter(({ run_id }) => !known.has(run_id))] } };
       },

@@ -41,6 +41,14 @@
     return make("section", {}, make("h4", { text: title }), make("p", { class: "muted", text: t("confusion.caption") }), scroller(title, BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names)));
   }
 
+  /** What was judged on what, and where the rest of its run is. @param {Wire.Evaluation} found */
+  function headOf(found) {
+    const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
+    const run = found.checkpoint.includes("/") ? found.checkpoint.split("/")[0] : null;
+    const link = run === null ? null : make("a", { text: t("evaluation.of_run"), attributes: { href: BreastAI.views.jobBar.address(run, "results") } });
+    return make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
+  }
+
   /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */
   function bodyOf(found) {
     const all = Object.entries(found.figures);
@@ -48,14 +56,11 @@
     const first = (where) => worded(
       FIRST.flatMap((base) => all.filter(([full]) => parts(full).base === base && parts(full).where === where)).map(([full, figure]) => [full.split("@")[0] ?? full, figure]),
     );
-    const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
-    const head = make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }));
     const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
-    const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
     const { figuresTable, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(t("evaluation.all"), worded(all), true));
     const calibrated = found.calibration !== null && found.calibration.temperature !== 1 ? make("p", { class: "muted", text: t("evaluation.calibrated_figures") }) : null;
-    return [head, opened, calibrated, notes, usedForOf(found), pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, BreastAI.views.subgroups.subgroupsOf(found), matrixOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
+    return [calibrated, opened, usedForOf(found), pointOf(found), BreastAI.views.target.targetOf(found), figuresTable(t("evaluation.most_probable"), first(""), false), usesOf(found, "training", "epoch"), patientsOf(found, first("patient")), every, BreastAI.views.subgroups.subgroupsOf(found), predictiveOf(found), calibrationOf(found), referralOf(found), casesOf(found)];
   }
 
   /** The points of a curve, from left to right. @param {Wire.Curve} curve @param {string} x @param {string} y @returns {Point[]} */
@@ -101,21 +106,30 @@
     /** @param {string} name @param {{ title: string, x: string, y: string }} words @param {Line[]} lines @param {boolean} [unit] whether both axes end at 1 */
     function drawChart(name, words, lines, unit = true) {
       const card = BreastAI.views.chartCard.create({ name, ...words, unit, plain: name !== "reliability" });
-      byId("evaluation-charts").append(card.element);
+      byId(name === "roc" ? "evaluation-roc" : "evaluation-charts").append(card.element);
       card.show(lines);
       drawn.push(card);
+      return card;
     }
+
+    /** @type {ChartCard | null} */
+    let roc = null;
+    /** @type {Line[]} */
+    let rocLines = [];
+    const explorer = BreastAI.views.thresholdExplorer.create((place) => roc?.show(place === null ? rocLines : [...rocLines, { label: t("explorer.here"), points: [place] }]));
 
     /** @param {Wire.Evaluation} found */
     function drawCurves(found) {
       for (const card of drawn) card.destroy();
       drawn = [];
       fill(byId("evaluation-charts"));
+      fill(byId("evaluation-roc"));
       /** @param {Record<string, Wire.Curve>} curves @param {string} x @param {string} y */
       const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label, points: pointsOf(curve, x, y) }));
       for (const { name: chart, lines: drawn, unit, ...words } of BreastAI.views.target.chartsOf(found)) drawChart(chart, words, drawn, unit);
       const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
-      drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("metric.sensitivity") }, [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal]);
+      rocLines = [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal];
+      roc = drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("metric.sensitivity") }, rocLines);
       drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("metric.sensitivity"), y: t("metric.precision") }, lines(found.precision_recall, "recall", "precision"));
       if (found.calibration === null) return;
       const { before, after } = found.calibration;
@@ -142,11 +156,17 @@
         const now = `${BreastAI.i18n.current()} ${charts.available()}`;
         if (found !== null && (bodyFor !== found || bodyIn !== now)) {
           [bodyFor, bodyIn] = [found, now];
+          // What a reader must know to believe the figures is never folded.
+          const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
+          fill(byId("evaluation-head"), headOf(found), BreastAI.views.strip.stripOf(found), BreastAI.views.judged.usesOf(found, "training", "epoch", "temperature", "threshold"), notes);
+          fill(byId("evaluation-matrix"), matrixOf(found));
+          fill(byId("evaluation-classes"), BreastAI.views.strip.classesOf(found));
           fill(byId("evaluation-body"), ...bodyOf(found));
           if (charts.available() && drawnFor !== found) {
             drawnFor = found;
             drawCurves(found);
           }
+          explorer.show(found);
         }
         BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },

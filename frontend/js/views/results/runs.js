@@ -5,7 +5,6 @@
   const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
-  const { FIGURES, figureName, stateOf, epochsOf } = BreastAI.views.comparedRuns;
 
   const PAGE = 50;
   const MOST_COMPARED = 6;
@@ -21,9 +20,28 @@
     /** @type {number | undefined} */
     let searchTimer;
 
-    /** @param {number} first */
-    function list(first) {
-      connection.request("list_runs", { search: search.value.trim().slice(0, 200), first, limit: PAGE }).catch(() => {});
+    const only = /** @type {HTMLSelectElement} */ (byId("runs-state"));
+    const columns = BreastAI.views.runsTable.create({
+      sort: (sort, descending) => list(0, { sort, descending }),
+      changed: () => showList(store.state()),
+    });
+
+    /** @param {number} first @param {Record<string, unknown>} [order] */
+    function list(first, order = {}) {
+      const { sort, descending } = BreastAI.views.runsTable.asked(store.state());
+      const state = only.value === "" ? {} : { state: only.value };
+      connection.request("list_runs", { search: search.value.trim().slice(0, 200), sort, descending, ...state, ...order, first, limit: PAGE }).catch(() => {});
+    }
+
+    only.addEventListener("change", () => list(0));
+    BreastAI.i18n.onChange(() => showStates());
+    showStates();
+
+    /** The states by which the list can be filtered. */
+    function showStates() {
+      const now = only.value;
+      fill(only, ...["", "running", "complete", "stopped", "failed", "unknown"].map((each) => make("option", { text: t(each === "" ? "runs.any_state" : `state.${each}`), attributes: { value: each } })));
+      only.value = now;
     }
 
     search.addEventListener("input", () => {
@@ -70,7 +88,7 @@
       });
       const unread = [run.unread_lines > 0 ? plural("runs.unread_lines", run.unread_lines) : null, run.unread_files.length > 0 ? t("runs.unread_files", { files: run.unread_files.join(", ") }) : null];
       const tags = make("span", { class: "tags" }, ...run.tags.map((tag) => make("span", { class: "badge" }, name(tag))));
-      const title = make("div", { class: "run-title" }, make("label", { class: "check" }, box, name(run.run_id)), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
+      const title = make("div", { class: "run-title" }, make("span", { class: "check" }, box, make("a", { attributes: { href: BreastAI.views.jobBar.address(run.run_id) } }, name(run.run_id))), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
       /** @param {string} action @param {string} key @param {() => void} click @param {string} [reason] @param {string} [kind] */
       const button = (action, key, click, reason = "", kind = "") =>
         actionButton(action, t(key), { class: `small ${kind}`, data: { blocked: reason }, attributes: { "aria-label": `${t(key)}: ${run.run_id}` }, on: { click } });
@@ -80,7 +98,7 @@
         button("annotate_run", "runs.annotate", () => annotate(run)),
         button("delete_run", "runs.delete", () => remove(run), run.state === "running" ? "reason.run_in_use" : "", "danger"),
       );
-      return [title, stateOf(run), format.date(run.started), run.architecture ?? format.NONE, epochsOf(run), ...FIGURES.slice(0, 3).map((figure) => format.figure(run.metrics[figure])), buttons];
+      return [title, ...columns.chosen().map((column) => column.cell(run)), buttons];
     }
 
     function markCompare() {
@@ -95,14 +113,14 @@
       const found = state.runs;
       const runs = found?.runs ?? [];
       const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.run;
-      for (const run_id of chosen) if (state.run?.id !== run_id && !runs.some((run) => run.run_id === run_id) && found?.search === "") chosen.delete(run_id);
+      for (const run_id of chosen) if (state.run?.id !== run_id && !runs.some((run) => run.run_id === run_id) && found?.search === "" && (found?.state ?? null) === null) chosen.delete(run_id);
       byId("runs-total").textContent = found === null ? "" : plural("runs.total", found.total);
       more.hidden = found === null || runs.length >= found.total;
       if (runs.length === 0) {
         fill(byId("runs-list"), make("p", { class: "empty", text: t(found === null ? "checkpoints.not_listed" : found.search === "" ? "runs.none" : "runs.none_found") }));
         return;
       }
-      const head = [t("runs.name"), t("runs.state"), t("runs.started"), t("setting.model.architecture.label"), t("figure.epoch"), ...FIGURES.slice(0, 3).map(figureName), t("checkpoints.actions")];
+      const head = [t("runs.name"), ...columns.chosen().map((column) => columns.headOf(column, state)), t("checkpoints.actions")];
       fill(byId("runs-list"), scroller(t("nav.runs"), table({ caption: t("nav.runs"), captionHidden: true, head, rows: runs.map(rowOf), class: "stacking" })));
       if (focused !== undefined) /** @type {HTMLElement | null} */ (byId("runs-list").querySelector(`[data-run="${CSS.escape(focused)}"]`))?.focus();
     }

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, label, name, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, label, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
   const { shownRun } = BreastAI.pageState;
@@ -22,9 +22,9 @@
         cell.style.setProperty("--share", String(share ?? 0));
         return cell;
       });
-      return [name(names[row] ?? ""), ...cells, format.integer(sum)];
+      return [label(names[row] ?? ""), ...cells, format.integer(sum)];
     });
-    return table({ caption: t("confusion.caption"), captionHidden: true, head: [corner, ...names.map(name), t("confusion.total")], rows, class: "matrix", numeric: true });
+    return table({ caption: t("confusion.caption"), captionHidden: true, head: [corner, ...names.map(label), t("confusion.total")], rows, class: "matrix", numeric: true });
   }
 
   /** @param {number | null} value */

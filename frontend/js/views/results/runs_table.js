@@ -1,0 +1,81 @@
+/* The columns of the table of runs: which there are, which are chosen, and by which the runs are sorted. */
+(function () {
+  "use strict";
+
+  const { byId, make, fill, name } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const { format, settings } = BreastAI;
+  const KEPT = "breastai.columns";
+  const { figureName, stateOf, epochsOf } = BreastAI.views.comparedRuns;
+
+  /** @param {Wire.RunEntry} run */
+  function durationOf(run) {
+    return run.started && run.ended ? format.duration((Date.parse(run.ended) - Date.parse(run.started)) / 1000) : format.NONE;
+  }
+
+  /** @param {string} metric @returns {Column} */
+  const metricColumn = (metric) => ({ id: metric, title: () => figureName(metric), sort: metric, cell: (run) => format.figure(run.metrics[metric]) });
+
+  /** @type {Column[]} */
+  const COLUMNS = [
+    { id: "state", title: () => t("runs.state"), sort: "state", cell: stateOf },
+    { id: "started", title: () => t("runs.started"), sort: "started", cell: (run) => format.date(run.started) },
+    { id: "data", title: () => t("runs.data"), sort: "data", cell: (run) => (run.data ? name(settings.dataFolder({ data: { train_dir: run.data } }) || run.data) : format.NONE) },
+    { id: "architecture", title: () => t("setting.model.architecture.label"), sort: "architecture", cell: (run) => run.architecture ?? format.NONE },
+    { id: "epochs", title: () => t("figure.epoch"), sort: null, cell: epochsOf },
+    ...["accuracy", "f1_weighted", "auc_roc", "loss"].map(metricColumn),
+    { id: "duration", title: () => t("runs.duration"), sort: "duration", cell: durationOf },
+    { id: "size", title: () => t("checkpoints.size"), sort: "size", cell: (run) => format.bytes(run.size_bytes) },
+  ];
+  const USUAL = ["state", "started", "data", "architecture", "epochs", "accuracy", "auc_roc"];
+
+  /** The columns chosen. @returns {string[]} */
+  function chosen() {
+    const kept = (BreastAI.memory.read(KEPT) ?? "").split(",").filter((id) => COLUMNS.some((column) => column.id === id));
+    return kept.length ? kept : USUAL;
+  }
+
+  /** What the list is asked for as it is sorted and filtered now. @param {State} state */
+  function asked(state) {
+    const { search = "", sort = "started", descending = true, state: only = null } = state.runs ?? {};
+    return { search, sort, descending, ...(only === null ? {} : { state: only }) };
+  }
+
+  /**
+   * @param {{ sort: (by: string, descending: boolean) => void, changed: () => void }} handlers
+   */
+  function create(handlers) {
+    const boxes = byId("runs-columns");
+
+    function showChoice() {
+      fill(boxes, ...COLUMNS.map((column) => {
+        const box = make("input", { attributes: { type: "checkbox", value: column.id, checked: chosen().includes(column.id) }, on: { change: choose } });
+        return make("label", { class: "check" }, box, ` ${column.title()}`);
+      }));
+    }
+
+    function choose() {
+      const ids = [.../** @type {NodeListOf<HTMLInputElement>} */ (boxes.querySelectorAll("input:checked"))].map(({ value }) => value);
+      BreastAI.memory.write(KEPT, ids.length ? ids.join(",") : null);
+      handlers.changed();
+    }
+
+    /** The head of a column: pressed, it sorts by it, and pressed again, the other way. @param {Column} column @param {State} state @returns {Node | string} */
+    function headOf(column, state) {
+      if (column.sort === null) return column.title();
+      const { sort, descending } = asked(state);
+      const now = sort === column.sort;
+      const by = column.sort;
+      return make("button", { class: "sort", attributes: { type: "button", "aria-pressed": String(now), title: t("runs.sort_by", { name: column.title() }) }, data: { sort: by }, on: { click: () => handlers.sort(by, now ? !descending : true) } }, column.title(), make("span", { attributes: { "aria-hidden": "true" }, text: now ? (descending ? " ▾" : " ▴") : "" }));
+    }
+
+    showChoice();
+    BreastAI.i18n.onChange(showChoice);
+    return {
+      chosen: () => COLUMNS.filter(({ id }) => chosen().includes(id)),
+      headOf,
+    };
+  }
+
+  BreastAI.views.runsTable = { create, asked };
+})();
