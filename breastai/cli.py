@@ -32,6 +32,7 @@ from breastai.commands import (
     readers,
     report,
     review,
+    runs_list,
     sample_data,
     serve,
     settings_list,
@@ -45,6 +46,7 @@ from breastai.commands.language import set_language
 from breastai.commands.options import TyperException
 from breastai.commands.output import show_failure
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
+from breastai.storage.workspace import remove_unused_folders
 from breastai.texts.catalogue import languages, system_language
 
 STOPPED = 130
@@ -79,6 +81,7 @@ for module in (
     deidentify,
     doctor,
     settings_list,
+    runs_list,
     sample_data,
     backup,
 ):
@@ -137,6 +140,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = app(list(arguments), prog_name="breastai", standalone_mode=False)
     except BreastAIError as error:
+        remove_unused_folders()
         show_failure(error, as_json)
         return error.exit_status
     except ModuleNotFoundError as fault:

@@ -18,9 +18,12 @@ from breastai.commands.language import set_language
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.events import Event, TrainingComplete, TrainingStarted, TrainingStopped
+from breastai.domain.messages import encode_event
 from breastai.domain.near_names import leaf_paths, near_path
 from breastai.domain.settings_schema import setting_rows
 from breastai.domain.v3_settings import nest_settings
+from breastai.storage.workspace import Workspace
 
 GROUP: Any = get_command(app)
 
@@ -140,3 +143,80 @@ def test_a_hub_that_can_not_be_reached_is_given_up_before_it_is_asked(monkeypatc
     with pytest.raises(OSError, match="no network"):
         weights._from_hub(ARCHITECTURES["resnet50"], download=True)
     assert asked == [True]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["train", "nowhere"], ["crossval", "nowhere"], ["evaluate", "latest", "--data", "x"], ["predict", "latest", "x.png"],
+     ["report", "latest"], ["export", "latest"], ["train", "--set", "training.epoch=1"]],
+)  # fmt: skip
+def test_a_command_that_fails_at_once_leaves_no_folders_behind(
+    tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([*arguments, "--workspace", "new/place"]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_were_there_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    assert run(["report", "latest"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_doctor_says_whether_a_training_could_begin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "data"
+    for name, count in (("benign", 25), ("malignant", 5)):
+        (data / "train" / name).mkdir(parents=True)
+        for number in range(count):
+            (data / "train" / name / f"{number}.png").write_bytes(b"")
+    (data / "train/benign/notes.txt").write_text("x")
+    run(["doctor", "--data", str(data), "--json", "--workspace", str(tmp_path / "w")])
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    told = [(each["status"], each["finding"]) for each in checks if each["check"] == "data"]
+    assert ("ok", "train: 30 (benign 25, malignant 5)") in told
+    assert ("warning", "few training images: 5 (malignant 5)") in told
+    assert any(status == "warning" and "notes.txt" in finding for status, finding in told)
+    assert ("ok", "class in question: malignant") in told
+    assert run(["doctor", "--data", str(tmp_path / "none"), "--json", "--workspace", str(tmp_path / "w")]) == 1
+    assert "can’t begin" in capsys.readouterr().out
+
+
+def finished_run(workspace: Workspace, run_id: str, state: str) -> None:
+    """Put a run into the workspace as its journal and checkpoints tell of it."""
+    folder = workspace.checkpoint_dir(run_id)
+    folder.mkdir()
+    for name in ("best.json", "best.safetensors", "last.json", "last.safetensors", "last.state-1.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    begun = TrainingStarted(architecture="tiny_cnn", epochs=1, class_names=["a", "b"], config={}, run_id=run_id, seq=1)
+    ended: Event = TrainingStopped(reason="user", run_id=run_id, seq=2)
+    if state == "complete":
+        ended = TrainingComplete(
+            final_metrics={}, history={}, checkpoint=f"{run_id}/best", best_epoch=1, epochs_run=1, stopped_early=False,
+            duration_s=1.0, run_id=run_id, seq=2,
+        )  # fmt: skip
+    workspace.run_dir(run_id).mkdir()
+    workspace.journal_file(run_id).write_text(f"{encode_event(begun)}\n{encode_event(ended)}\n")
+
+
+def test_pruning_asks_first_and_keeps_the_best_weights_and_what_can_be_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = Workspace.open(tmp_path)
+    finished_run(workspace, "done", "complete")
+    finished_run(workspace, "stopped", "stopped")
+    before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert run(["runs", "--prune", "--workspace", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Could go: done/last" in shown and "stopped/last" not in shown
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == before
+    assert run(["runs", "--prune", "--yes", "--workspace", str(tmp_path)]) == 0
+    assert sorted(path.name for path in workspace.checkpoint_dir("done").iterdir()) == ["best.json", "best.safetensors"]
+    assert len(list(workspace.checkpoint_dir("stopped").iterdir())) == 5
+    capsys.readouterr()
+    assert run(["runs", "--json", "--workspace", str(tmp_path)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["run_id"]: row["checkpoints"] for row in rows if row["type"] == "run"} == {
+        "done": ["best"], "stopped": ["best", "last"],
+    }  # fmt: skip

@@ -1,6 +1,6 @@
 """`doctor`: what of this computer and workspace stands in the way, and what to do about it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,12 +25,20 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def doctor(workspace: WorkspaceOption = CURRENT_FOLDER, as_json: JsonOption = False) -> int:
+def doctor(
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="DIR", help="Say too whether a training could begin on these images."),
+    ] = None,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
     """Check this computer and the workspace. Exit status 1 when a check finds an error. Uses no network."""
+    from breastai.commands.data_check import examine_data
     from breastai.environment_check import examine
 
     with open_output(as_json) as output:
-        findings = examine(workspace)
+        findings = [*examine(workspace), *([] if data is None else examine_data(workspace, data))]
         marks = {status: say(f"cli.doctor.{status}") for status in ("ok", "warning", "error")}
         width = max(map(len, marks.values()))
         lines = [f"{marks[each.status]:<{width}}  {_line(each, each.finding)}" for each in findings]

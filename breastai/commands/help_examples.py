@@ -38,8 +38,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "review": ("breastai review exports/onnx/MODEL.onnx",),
     "bench": ("breastai bench",),
     "deidentify": ("breastai deidentify dicom clean",),
-    "doctor": ("breastai doctor",),
+    "doctor": ("breastai doctor", "breastai doctor --data data"),
     "settings": ("breastai settings", "breastai settings epochs"),
+    "runs": ("breastai runs", "breastai runs --prune", "breastai runs --prune --yes"),
     "sample-data": ("breastai sample-data data",),
     "backup": ("breastai backup", "breastai backup --list"),
 }

@@ -87,9 +87,8 @@ class _Worker:
         self._loop.call_soon_threadsafe(self._supervisor.ask_to_stop, self._slot)
 
     def _run(self, job: AnyJob) -> None:
-        workspace = Workspace(Path(job.workspace))
-        run_id = job.held if job.holds == "run_id" else None
-        log = (workspace.run_dir(run_id) if run_id else workspace.logs_dir) / "worker.log"
+        # Not in the run's folder: a run that does not begin leaves none.
+        log = Workspace(Path(job.workspace)).logs_dir / "worker.log"
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 self.ending.set_result(runner.run(self._supervisor.run(self._slot, job, log, self._arrivals.put)))

@@ -22,6 +22,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED_NAMES = {"con", "prn", "aux", "nul", *(f"{stem}{n}" for stem in ("com", "lpt") for n in range(1, 10))}
 
 
+# The folders of workspaces that this process made, the inner ones first.
+_begun: list[Path] = []
+
+
+def remove_unused_folders() -> None:
+    """Remove the folders that opening a workspace made and nothing was put into: what failed at once leaves none."""
+    for folder in sorted(set(_begun), key=lambda place: len(place.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+    _begun.clear()
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder that holds a project: config.json, checkpoints/, exports/, logs/ and backups/."""
@@ -34,6 +46,8 @@ class Workspace:
         workspace = cls(Path(root).expanduser().resolve())
         try:
             for folder in (workspace.checkpoints_dir, workspace.exports_dir, workspace.logs_dir, workspace.backups_dir):
+                if not folder.exists():
+                    _begun.extend(place for place in (folder, *folder.parents) if not place.exists())
                 private_folder(folder)
         except OSError as error:
             raise WorkspaceUnusable(str(root), error.strerror or str(error)) from None

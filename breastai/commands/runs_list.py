@@ -1,0 +1,96 @@
+"""`runs`: the runs of a workspace and what they take on disk; with --prune, what of it can go."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from breastai.commands.format_text import count_text, decimals, number
+from breastai.commands.language import say
+from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
+from breastai.commands.output import Output, open_output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from breastai.domain.list_entries import RunEntry
+    from breastai.storage.workspace import Workspace
+
+_MIB = 2**20
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(runs)
+
+
+def runs(
+    search: Annotated[str, typer.Argument(metavar="[WORDS]", help="Only runs with these words.")] = "",
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Say what complete runs keep beside their best weights; with --yes, delete it."),
+    ] = False,
+    confirmed: Annotated[bool, typer.Option("--yes", help="With --prune: delete.")] = False,
+    workspace: WorkspaceOption = CURRENT_FOLDER,
+    as_json: JsonOption = False,
+) -> int:
+    """List runs, the latest first, with what they take on disk.
+
+    --prune frees the resume points of complete runs; best weights, journals, evaluations and reports stay. A pruned run
+    can't be trained further.
+    """
+    from breastai.storage.runs import RunSummaries
+    from breastai.storage.workspace import Workspace
+
+    place = Workspace.open(workspace)
+    found = RunSummaries(place).list(search)
+    with open_output(as_json) as output:
+        if prune:
+            _prune(place, found, confirmed, output)
+            return 0
+        for entry in found:
+            output.result({"type": "run", **entry.model_dump(mode="json")}, _line(entry))
+        total = sum(entry.size_bytes for entry in found)
+        totals = {"type": "runs", "count": len(found), "size_bytes": total}
+        output.result(totals, say("cli.runs.total", runs=count_text(len(found), "run"), size=_mib(total)))
+    return 0
+
+
+def _line(entry: "RunEntry") -> str:
+    state, auc = say(f"state.{entry.state}"), number(entry.metrics.get("auc_roc"))
+    size = _mib(entry.size_bytes)
+    return say("cli.runs.line", run=entry.run_id, state=state, what=entry.architecture or "", auc=auc, size=size)
+
+
+def _prune(workspace: "Workspace", entries: "list[RunEntry]", confirmed: bool, output: Output) -> None:
+    from breastai.storage.checkpoints import delete_checkpoint
+
+    freed = 0
+    for name, size_bytes in _spare(workspace, entries):
+        if confirmed:
+            delete_checkpoint(workspace, name)
+        freed += size_bytes
+        key = "cli.runs.deleted" if confirmed else "cli.runs.spare"
+        values = {"type": "spare_checkpoint", "checkpoint": name, "size_bytes": size_bytes, "is_deleted": confirmed}
+        output.result(values, say(key, name=name, size=_mib(size_bytes)))
+    key = "cli.runs.freed" if confirmed else "cli.runs.would_free"
+    output.result({"type": "pruned", "size_bytes": freed, "is_deleted": confirmed}, say(key, size=_mib(freed)))
+
+
+def _spare(workspace: "Workspace", entries: "list[RunEntry]") -> "Iterator[tuple[str, int]]":
+    """Yield what complete runs keep beside their best weights, and how much each takes."""
+    from breastai.storage.checkpoints import checkpoint_kinds
+
+    for entry in entries:
+        kinds = checkpoint_kinds(workspace, entry.run_id) if entry.state == "complete" else []
+        for kind in kinds if "best" in kinds else []:
+            if kind != "best":
+                folder = workspace.checkpoint_dir(entry.run_id)
+                yield f"{entry.run_id}/{kind}", sum(file.stat().st_size for file in _files(folder, kind))
+
+
+def _files(folder: Path, kind: str) -> list[Path]:
+    return [file for file in folder.iterdir() if file.name.partition(".")[0] == kind]
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{decimals(size_bytes / _MIB, 1)} MiB"
