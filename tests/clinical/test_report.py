@@ -18,6 +18,7 @@ import breastai
 from breastai.clinical.audit_findings import SEVERITIES
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.fit_decision_rule import fit_decision_rule
+from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
 from breastai.clinical.report.report_blocks import Quantity, format_quantity
 from breastai.clinical.report.report_job import report
 from breastai.clinical.report.report_texts import finding_text, texts, translate_sentence
@@ -396,7 +397,7 @@ def test_charts_are_drawn_from_the_numbers_and_are_the_same_each_time(written: W
     first = re.findall(r"data:image/png;base64,([^\"]+)", written()[0])
     made_run(workspace)
     second = re.findall(r"data:image/png;base64,([^\"]+)", make_report(workspace)[0].read_text(encoding="utf-8"))
-    assert first == second and len(first) == 11
+    assert first == second and len(first) == 14
     pixels = cv2.imdecode(np.frombuffer(base64.b64decode(first[0]), np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None and pixels.std() > 5
 
@@ -506,3 +507,35 @@ def test_the_cards_say_research_only_and_what_the_report_says(workspace: Workspa
     area = document["evidence"]["figures"]["auc_roc.malignant"]["value"]
     assert format_quantity(Quantity((), area), language) in card and document["model"]["sha256"] in card
     assert str(document["flow"]["train_total"]) in sheet and document["fingerprints"]["train"] in sheet
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_comparison_of_the_run_is_in_its_report_with_the_numbers_of_its_record(
+    workspace: Workspace, language: str
+) -> None:
+    made_run(workspace)
+    labels, first = draw(120, seed=3)
+    second = np.full_like(first, 1 / 3)
+    models = ComparedModels(
+        first_name=f"{RUN}/best",
+        second_name="other/best",
+        data="images/test",
+        labels=labels,
+        first=first,
+        second=second,
+        class_names=NAMES,
+        points=DecisionPoints("malignant", 0.3, 0.2, "option"),
+    )
+    record = make_comparison(workspace, models, {"auc_roc.malignant": 0.05}, [])
+    page, beside = make_report(workspace, pictures=False, language=language)
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    assert [each["comparison_id"] for each in document["comparisons"]] == [record.comparison_id]
+    reader = read(page.read_text(encoding="utf-8"))
+    shown = [number for number in reader.numbers if number[0][:1] == ["comparisons"]]
+    assert len(shown) > 20
+    for path, value, _ in shown:
+        found: Any = document
+        for key in path:
+            found = found[key]
+        assert found == value, path
+    assert texts(language)["comparisons"] in "".join(reader.words)

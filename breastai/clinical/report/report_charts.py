@@ -136,7 +136,8 @@ def forest(groups: Sequence[SubgroupEvidence], name: str, whole: Metric | None, 
         found = each.figures[name]
         if found.low is not None and found.high is not None:
             axes.plot([found.low, found.high], [number, number], color=_COLOURS[0], linewidth=1.6)
-        axes.plot([found.value], [number], "s", color=_COLOURS[0], markersize=5)
+        if found.value is not None:
+            axes.plot([found.value], [number], "s", color=_COLOURS[0], markersize=5)
     axes.set_yticks(range(len(shown)), [f"{each.column}: {each.value} ({each.figures[name].n})" for each in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(-0.02, 1.02)

@@ -9,6 +9,7 @@ from pydantic_core import to_jsonable_python
 import breastai
 from breastai.clinical.subgroup_evidence import tests_of
 from breastai.clinical.worst_errors import wrong_answers
+from breastai.domain.comparison_record import ComparisonRecord
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
 from breastai.domain.records import EvaluationRecord, Evidence, Figure, Finding
@@ -16,12 +17,14 @@ from breastai.domain.site_records import SitesRecord
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
+from breastai.storage.comparisons import read_comparisons
 from breastai.storage.evaluations import fingerprint, latest_sites, read_evaluations
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 from breastai.texts.renderer import render
 
 WORST_CASES = 12
+_MOST_COMPARISONS = 3
 
 
 class Flow(Stored):
@@ -113,6 +116,7 @@ class ReportDocument(StoredDocument):
     settings: dict[str, Any]
     versions: dict[str, str]
     sites: SitesRecord | None = None
+    comparisons: list[ComparisonRecord] = []
     checklists: dict[str, list[dict[str, str | None]]] = {}
 
 
@@ -175,8 +179,19 @@ def gather(workspace: Workspace, run_id: str, language: str) -> tuple[ReportDocu
         settings=manifest.config.model_dump(mode="json", exclude={"server"}),
         versions=manifest.versions,
         sites=latest_sites(workspace, run_id),
+        comparisons=_comparisons(workspace, run_id),
     )
     return document, record
+
+
+def _comparisons(workspace: Workspace, run_id: str) -> list[ComparisonRecord]:
+    """Return the comparisons of two models in which a checkpoint of the run took part, the latest first."""
+    return [
+        record
+        for _, record in read_comparisons(workspace)
+        if isinstance(record, ComparisonRecord)
+        and run_id in (record.first.partition("/")[0], record.second.partition("/")[0])
+    ][:_MOST_COMPARISONS]
 
 
 def _last(events: list[Event], kind: type[Event], field: str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from breastai.clinical.report.report_appendix import appendices
 from breastai.clinical.report.report_blocks import Block, Heading, PageBreak, Paragraph
+from breastai.clinical.report.report_comparisons import comparisons
 from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_methods import methods
 from breastai.clinical.report.report_page import ReportPage
@@ -23,6 +24,7 @@ def lay_out(document: ReportDocument, pictures: Mapping[int, str]) -> list[Block
         *methods(page),
         *results(page, pictures),
         *site_blocks(document),
+        *comparisons(page),
         PageBreak(),
         *appendices(page),
     ]

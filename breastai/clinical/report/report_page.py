@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from breastai.clinical.report.report_blocks import Inline, Inlines, Paragraph, Quantity, at, fill, interval
+from breastai.clinical.report.report_blocks import NO_NUMBER, Inline, Inlines, Paragraph, Quantity, at, fill, interval
 from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_texts import texts
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
+
+_LEAST_P = 0.001
 
 
 class ReportPage:
@@ -51,6 +53,13 @@ class ReportPage:
 
     def figure_text(self, name: str) -> Inlines:
         return self.with_interval("evidence", "figures", name)
+
+    def p_value(self, *path: str | int) -> Inlines:
+        """Return a p-value as it is read: below a thousandth it says no more than that."""
+        found = self.at(*path)
+        if found.value is None:
+            return (NO_NUMBER,)
+        return (self.t["p.least"],) if found.value < _LEAST_P else (found,)
 
     def row(self, words: str, *path: str | int) -> tuple[Inlines, ...]:
         """Return a row of a table of figures: words, value, interval, number of cases."""

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from breastai.clinical.report.report_blocks import NO_NUMBER, Block, Chart, Charts, Heading, Inlines, Paragraph, Table
+from breastai.clinical.report.report_blocks import Block, Chart, Charts, Heading, Inlines, Paragraph, Table
 from breastai.clinical.report.report_charts import forest, png
 from breastai.clinical.report.report_page import ReportPage
-
-_LEAST_P = 0.001
 
 
 def subgroups(page: ReportPage) -> Iterator[Block]:
@@ -44,20 +42,12 @@ def _table(page: ReportPage, name: str) -> Table:
         cells: list[Inlines] = [(f"{each.column}: {each.value}",), (page.count(*own, "n"),), page.with_interval(*own)]
         if name in each.differences:
             difference = (*place, "differences", name)
-            cells += [page.with_interval(*difference, "difference"), _p(page, *difference, "adjusted_p")]
+            cells += [page.with_interval(*difference, "difference"), page.p_value(*difference, "adjusted_p")]
         else:
             cells += [("",), ("",)]
         rows.append(tuple(cells))
     head = (t["subgroups.group"], t["figures.n"], t["figures.value"], t["subgroups.difference"], t["p.adjusted"])
     return Table(head, tuple(rows), page.figure_name(name), widths=(0.2, 0.1, 0.28, 0.3, 0.12))
-
-
-def _p(page: ReportPage, *path: str | int) -> Inlines:
-    """Return a p-value as it is read: below a thousandth it says no more than that."""
-    found = page.at(*path)
-    if found.value is None:
-        return (NO_NUMBER,)
-    return (page.t["p.least"],) if found.value < _LEAST_P else (found,)
 
 
 def subgroup_note(page: ReportPage) -> Iterator[Block]:

@@ -1,0 +1,69 @@
+"""The comparisons of a report: the run's model beside another on the same images, as they were kept."""
+
+from collections.abc import Iterator
+
+from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Table
+from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_texts import translate_sentence
+
+
+def comparisons(page: ReportPage) -> Iterator[Block]:
+    """Yield each comparison in which the run took part; nothing where there is none."""
+    t = page.t
+    if not page.document.comparisons:
+        return
+    yield Heading(t["comparisons"])
+    for number, record in enumerate(page.document.comparisons):
+        place = ("comparisons", number)
+        yield page.say(
+            "comparisons.of", first=record.first, second=record.second, data=record.data, n=page.count(*place, "n")
+        )
+        yield _table(page, t["comparisons.figures"], *place, "figures")
+        if record.decisions is not None:
+            thresholds = {name: page.at(*place, "decisions", f"{name}_threshold") for name in ("first", "second")}
+            yield page.say("comparisons.points", name=record.decisions.class_name, **thresholds)
+            yield _table(page, t["comparisons.decisions"], *place, "decisions", "figures")
+            yield _mcnemar(page, *place, "decisions", "mcnemar")
+        for at, judged in enumerate(record.non_inferiority):
+            verdict = "undefined" if judged.shown is None else "shown" if judged.shown else "not_shown"
+            own = (*place, "non_inferiority", at)
+            yield page.say(
+                f"comparisons.margin.{verdict}",
+                figure=page.figure_name(judged.figure),
+                margin=page.at(*own, "margin"),
+                bound=page.at(*own, "bound"),
+            )
+            yield Paragraph((t["comparisons.beforehand" if judged.beforehand else "comparisons.at_once"],), "caption")
+        for note in record.notes:
+            yield Paragraph((translate_sentence(note, page.language),), "caption")
+
+
+def _table(page: ReportPage, caption: str, *path: str | int) -> Table:
+    t = page.t
+    rows: list[tuple[Inlines, ...]] = []
+    for name in page.at(*path).value or {}:  # type: ignore[union-attr]
+        own = (*path, name)
+        values: list[Inlines] = [(page.at(*own, side),) for side in ("first", "second")]
+        p = page.p_value(*own, "adjusted_p") if page.at(*own, "p_value").value is not None else ("",)
+        rows.append(((page.figure_name(str(name)),), *values, page.with_interval(*own, "difference"), p))
+    head = (
+        t["figures.figure"],
+        t["comparisons.first"],
+        t["comparisons.second"],
+        t["comparisons.difference"],
+        t["p.adjusted"],
+    )
+    return Table(head, tuple(rows), caption, widths=(0.3, 0.12, 0.12, 0.34, 0.12))
+
+
+def _mcnemar(page: ReportPage, *path: str | int) -> Table:
+    t = page.t
+    rows: list[tuple[Inlines, ...]] = []
+    for name in page.at(*path).value or {}:  # type: ignore[union-attr]
+        own = (*path, name)
+        counts: list[Inlines] = [(page.count(*own, side),) for side in ("first_only", "second_only")]
+        rows.append(
+            ((page.figure_name(str(name)),), *counts, page.p_value(*own, "p_value"), page.p_value(*own, "adjusted_p"))
+        )
+    head = (t["figures.figure"], t["comparisons.first_only"], t["comparisons.second_only"], t["p"], t["p.adjusted"])
+    return Table(head, tuple(rows), t["comparisons.mcnemar"], widths=(0.4, 0.18, 0.18, 0.12, 0.12))
