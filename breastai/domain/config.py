@@ -123,7 +123,7 @@ class EarlyStoppingSettings(Settings):
     enabled: bool = True
     patience: int = Field(10, ge=1, le=1000)
     min_delta: float = Field(0.001, ge=0, le=1)
-    monitor: str = "val_auc_roc"
+    monitor: str = "val_loss"
 
     @field_validator("monitor")
     @classmethod

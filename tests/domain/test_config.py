@@ -51,7 +51,7 @@ def test_the_promised_defaults_are_kept() -> None:
     assert (training.optimizer, training.scheduler, training.gradient_clip) == ("adamw", "cosine", 1.0)
     assert training.label_smoothing == 0.1
     stopping = training.early_stopping
-    assert (stopping.patience, stopping.min_delta, stopping.monitor) == (10, 0.001, "val_auc_roc")
+    assert (stopping.patience, stopping.min_delta, stopping.monitor) == (10, 0.001, "val_loss")
     assert (config.system.num_threads, config.system.seed) == (8, 42)
     assert config.evaluation.patient_id is None
 
