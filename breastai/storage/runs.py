@@ -84,9 +84,13 @@ class RunSummaries:
 
 def sort_runs(entries: Sequence[RunEntry], by: RunOrder, descending: bool) -> list[RunEntry]:
     """Return runs in an order; those that have nothing to be sorted by come last, whichever way."""
-    known = [entry for entry in entries if _key(entry, by) is not None]
-    rest = [entry for entry in entries if _key(entry, by) is None]
-    return [*sorted(known, key=lambda entry: _key(entry, by), reverse=descending), *rest]  # type: ignore[arg-type]
+    keyed = [(_key(entry, by), entry) for entry in entries]
+    numbers = [(key, entry) for key, entry in keyed if isinstance(key, float)]
+    words = [(key, entry) for key, entry in keyed if isinstance(key, str)]
+    numbers.sort(key=lambda pair: pair[0], reverse=descending)
+    words.sort(key=lambda pair: pair[0], reverse=descending)
+    rest = [entry for key, entry in keyed if key is None]
+    return [*(entry for _, entry in numbers), *(entry for _, entry in words), *rest]
 
 
 def _key(entry: RunEntry, by: RunOrder) -> str | float | None:
@@ -97,7 +101,7 @@ def _key(entry: RunEntry, by: RunOrder) -> str | float | None:
     if by == "size":
         return float(entry.size_bytes)
     found: str | float | None = entry.metrics[by] if by in entry.metrics else getattr(entry, by, None)
-    return found
+    return float(found) if isinstance(found, int | float) else found
 
 
 def unread_files(workspace: Workspace, run_id: str) -> list[str]:
