@@ -25,6 +25,8 @@ def run_shown(job: AnyJob, progress: bool, listener: Listener = lambda event: No
     console = Console(
         file=sys.stdout if in_notebook() else sys.stderr,
         force_jupyter=False,
+        # A kernel calls itself a terminal; a bar that moves would be a line for each of its steps.
+        force_terminal=False if in_notebook() else None,
         highlight=False,
         soft_wrap=True,
         markup=False,

@@ -17,12 +17,13 @@ _NUMBERS = "text-align:right;padding:0 0.8em"
 _WORDS = "text-align:left;padding:0 0.8em"
 # Of text for people; long enough for a table of figures with their intervals.
 _WIDTH = 120
+_PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False, "emoji": False}
 
 
 def result_text(event: Event, workspace: Path) -> str:
     """Return what the command line prints of an event."""
     stream = io.StringIO()
-    console = Console(file=stream, width=_WIDTH, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = Console(file=stream, width=_WIDTH, force_jupyter=False, force_terminal=False, **_PLAIN)
     _show(event, workspace, console)
     return stream.getvalue().strip("\n")
 
@@ -44,7 +45,7 @@ class _Parts(Console):
     """Keeps what is printed, in place of printing it."""
 
     def __init__(self) -> None:
-        super().__init__(file=io.StringIO(), highlight=False, soft_wrap=True, markup=False, emoji=False)
+        super().__init__(file=io.StringIO(), force_jupyter=False, force_terminal=False, **_PLAIN)
         self.shown: list[Text | Table] = []
 
     def print(self, *objects: Any, **options: Any) -> None:

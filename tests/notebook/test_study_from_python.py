@@ -27,7 +27,8 @@ from breastai.domain.errors import (
     NoClassFolders,
     TargetClassNeeded,
 )
-from breastai.notebook.study_results import EvaluationResult, TrainingResult
+from breastai.domain.events import ExplanationsComplete
+from breastai.notebook.study_results import EvaluationResult, Result, TrainingResult
 from breastai.storage.workspace import Workspace
 
 SMALL: dict[str, Any] = {
@@ -268,6 +269,14 @@ def test_names_that_name_nothing_say_so(tmp_path: Path, exported: Any) -> None:
         breastai.load(exported).predict(tmp_path / "none.png")
     with pytest.raises((DataNotFound, NoClassFolders)):
         breastai.audit(tmp_path / "none", workspace=tmp_path)
+
+
+def test_in_a_kernel_a_result_is_returned_and_not_displayed_by_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    result: Result[Any] = Result(ExplanationsComplete(count=2, failed=0, folder="maps"), tmp_path)
+    assert "maps" in repr(result) and "maps" in result._repr_html_()
 
 
 def test_loading_an_export_takes_no_torch(exported: Any) -> None:
