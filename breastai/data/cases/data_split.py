@@ -126,13 +126,14 @@ def _best_of_all(counts: _Counts, share: float, rng: np.random.Generator) -> _Ch
 def _best_of_some(counts: _Counts, share: float, rng: np.random.Generator) -> _Choice:
     """Improve several random choices, moving one group or exchanging two as long as that helps; return the best."""
     totals = counts.sum(axis=0)
+    kinds = np.unique(counts, axis=0, return_inverse=True)[1].reshape(-1)
     best, least = np.zeros(len(counts), dtype=np.bool_), np.inf
     for _ in range(_STARTS):
         chosen = rng.random(len(counts)) < share
         held = counts[chosen].sum(axis=0)
         fault = float(_fault(held, totals, share))
         for _ in range(4 * len(counts)):
-            change, improved = _best_change(counts, chosen, held, totals, share, rng)
+            change, improved = _best_change(counts, kinds, chosen, held, totals, share, rng)
             if improved >= fault - 1e-12:
                 break
             chosen[change] ^= True
@@ -143,13 +144,23 @@ def _best_of_some(counts: _Counts, share: float, rng: np.random.Generator) -> _C
 
 
 def _best_change(
-    counts: _Counts, chosen: _Choice, held: _Counts, totals: _Counts, share: float, rng: np.random.Generator
+    counts: _Counts,
+    kinds: Indices,
+    chosen: _Choice,
+    held: _Counts,
+    totals: _Counts,
+    share: float,
+    rng: np.random.Generator,
 ) -> tuple[Indices, float]:
-    """Return the groups whose change of side makes the smallest fault, one or a pair, and that fault."""
+    """Return the groups whose change of side makes the smallest fault, one or a pair, and that fault.
+
+    Groups of one of `kinds` (G,) have the same images of each class: of each kind one stands for all.
+    """
     signed = np.where(chosen[:, np.newaxis], -counts, counts)
     moves = _fault(held + signed, totals, share)
     move = int(moves.argmin())
     inside, outside = (rng.permutation(np.flatnonzero(side))[:_SWAP_CANDIDATES] for side in (chosen, ~chosen))
+    inside, outside = (side[np.sort(np.unique(kinds[side], return_index=True)[1])] for side in (inside, outside))
     if len(inside) and len(outside):
         swaps = _fault(held + signed[inside][:, np.newaxis] + signed[outside], totals, share)
         first, second = np.unravel_index(int(swaps.argmin()), swaps.shape)
