@@ -38,7 +38,9 @@ def train_together(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Configuration in place of the workspace's.")
     ] = None,
-    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="quick, balanced, or full.")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="probe, quick, balanced, or full.")
+    ] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeatable.")
     ] = None,

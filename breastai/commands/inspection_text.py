@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from breastai.commands.language import say
+from breastai.domain.catalog import proposed_preset
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection
 
 _FEW_FILES = 3
@@ -35,7 +36,7 @@ def next_command(inspection: DatasetInspection, place: str) -> str:
     if any(doubt.code == "doubt.classes_are_numbers" for doubt in inspection.doubts):
         mapped = " ".join(f"--map {value}=CLASS" for value in inspection.classes)
         return f"breastai data add {inspection.description.name} {quoted} {mapped}"
-    return f"breastai train --data {quoted}"
+    return f"breastai train --data {quoted} --preset {proposed_preset(inspection.images)}"
 
 
 def _contents(inspection: DatasetInspection) -> Iterator[str]:

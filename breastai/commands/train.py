@@ -41,7 +41,11 @@ def train(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option("--preset", metavar="NAME", help="quick (minutes on two cores), balanced, or full (defaults)."),
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults).",
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,

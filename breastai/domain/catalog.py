@@ -113,9 +113,22 @@ SPLIT_ALIASES: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 
+# With so few a probe is proposed first: it answers in seconds, and there is little for a whole network to learn from.
+FEW_IMAGES = 1000
+
 # Partial configurations, laid over the workspace's own.
 PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
     {
+        "probe": {
+            "data": {"image_size": 224, "batch_size": 16},
+            "model": {
+                "architecture": "tf_efficientnet_lite0",
+                "dropout_rate": 0.0,
+                "use_cbam": False,
+                "attention_pooling": False,
+            },
+            "training": {"recipe": "probe", "epochs": 1, "early_stopping": {"monitor": "val_auc_roc"}},
+        },
         "quick": {
             "data": {"image_size": 224, "batch_size": 16},
             "model": {"architecture": "tf_efficientnet_lite0", "dropout_rate": 0.2},
@@ -140,6 +153,11 @@ PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
         "full": {},
     }
 )
+
+
+def proposed_preset(images: int) -> str:
+    """Return the name of the preset that is proposed first for so many images."""
+    return "probe" if images <= FEW_IMAGES else "quick"
 
 
 def check_image_size(architecture: Architecture, image_size: int) -> None:

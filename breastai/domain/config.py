@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES, PRESETS
 from breastai.domain.crossval_settings import CrossvalSettings
@@ -144,7 +144,7 @@ class UnfreezingSettings(Settings):
 class TrainingSettings(Settings):
     """How the network learns."""
 
-    recipe: Literal["plain", "fine_tune"] = "plain"
+    recipe: Literal["plain", "fine_tune", "probe"] = "plain"
     epochs: int = Field(50, ge=1, le=10_000)
     learning_rate: float = Field(0.0003, gt=0, le=10)
     weight_decay: float = Field(0.001, ge=0, le=1)
@@ -174,6 +174,13 @@ class TrainingSettings(Settings):
     use_amp: bool | Literal["auto"] = "auto"
     early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
     export_onnx: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_probe_takes_one_pass(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and values.get("recipe") == "probe":
+            return {**values, "epochs": 1}
+        return values
 
 
 class EvaluationSettings(Settings):
@@ -254,6 +261,18 @@ class Config(Settings):
         training = info.data.get("training")
         if training is not None and training.loss == "ordinal" and value.ordered_classes is None:
             raise UnusableSetting("expected.ordered_classes")
+        return value
+
+    @field_validator("training")
+    @classmethod
+    def _a_probe_needs_a_network_as_it_was_pretrained(
+        cls, value: TrainingSettings, info: ValidationInfo
+    ) -> TrainingSettings:
+        model = info.data.get("model")
+        if value.recipe == "probe" and model is not None and (model.use_cbam or model.attention_pooling):
+            raise UnusableSetting("expected.probe_network")
+        if value.recipe == "probe" and value.loss != "cross_entropy":
+            raise UnusableSetting("expected.probe_loss")
         return value
 
     @field_validator("tuning")

@@ -192,7 +192,7 @@ class StartTraining(Queueable, Request, answered_by=(TrainingStarted,)):
 
     type: Literal["start_training"] = "start_training"
     config: dict[str, Any] = Field({}, description="Settings to change; the rest comes from config.json.")
-    preset: str | None = Field(None, description="Preset laid under `config`: quick, balanced or full.")
+    preset: str | None = Field(None, description="Preset laid under `config`: probe, quick, balanced or full.")
     epochs: int | None = Field(None, ge=1, le=10_000, description="Short for config.training.epochs.")
 
 

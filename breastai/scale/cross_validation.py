@@ -21,6 +21,7 @@ from breastai.scale.fold_evaluation import evaluate_fold
 from breastai.scale.fold_search import keep_inner_split, search_in_fold, share_of_search
 from breastai.scale.hyperparameter_search import check_space
 from breastai.scale.pooled_evaluation import ensemble_rule, pool_of, pooled_result
+from breastai.scale.probe_folds import fits_on_store, probe_folds
 from breastai.scale.ray_cluster import rest_done
 from breastai.scale.ray_connection import check_cluster
 from breastai.scale.study_runner import StudyInProgress, run_member, run_study
@@ -133,12 +134,19 @@ def _checked(config: Config, workspace: Workspace) -> Folders:
 def _work(config: Config, folders: Folders, progress: StudyInProgress) -> Generator[Event, None, Event]:
     study, workspace = progress.study, progress.workspace
     dealt = yield from assign_folds(study.study_id, config, folders, workspace)
-    keep_splits(study, config, dealt, workspace)
-    yield from rest_done(progress, config.system, lambda member: fold_events(progress, member, config, folders, dealt))
+    on_store = fits_on_store(config)
+    if on_store:
+        pool = yield from probe_folds(progress, config, folders, dealt)
+    else:
+        keep_splits(study, config, dealt, workspace)
+        yield from rest_done(
+            progress, config.system, lambda member: fold_events(progress, member, config, folders, dealt)
+        )
+        pool = pool_of(progress.study, dealt, workspace)
     yield ProgressUpdate(stage="evaluating", text=Text("progress.pooling"), progress=1.0)
-    result = pooled_result(progress.study, config, dealt, workspace)
+    result = pooled_result(progress.study, config, dealt, workspace, pool)
     progress.check_stop()
-    if config.crossval.ensemble:
+    if config.crossval.ensemble and not on_store:
         yield ProgressUpdate(stage="exporting", text=Text("progress.ensemble"), progress=1.0)
         result = yield from _with_ensemble(result, progress.study, config, dealt, workspace)
     progress.study = progress.study.model_copy(update={"crossval": result})

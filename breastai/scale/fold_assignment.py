@@ -160,16 +160,24 @@ def _in_order(fold: str | None) -> tuple[float, str]:
     return (number_in(fold or "") or 0.0, fold or "")
 
 
+def parts_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> npt.NDArray[np.str_]:
+    """Return for each image (N,) of a run whether it is held out, validates or trains, or is left out."""
+    folds = np.array(dealt.folds[repeat - 1])
+    rest = np.flatnonzero((folds > 0) & (folds != fold))
+    groups = _groups(config.crossval.grouped, dealt.units, rest)
+    seed = _seed_of_fold(config, repeat, fold)
+    _, chosen = split_apart(np.array(dealt.labels)[rest], groups, config.data.val_split, seed, dealt.class_names)
+    parts = np.full(len(folds), "train", dtype="<U8")
+    parts[rest[chosen]] = "val"
+    parts[folds == fold] = HELD_OUT
+    parts[folds == 0] = "left_out"
+    return parts
+
+
 def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> SplitFile:
     """Return the split of one run: its fold held out, a part of the others for validation, the rest for training."""
-    folds = np.array(dealt.folds[repeat - 1])
-    labels = np.array(dealt.labels)
-    rest = np.flatnonzero((folds > 0) & (folds != fold))
-    seed = _seed(config, repeat) + 500 + fold
-    groups = _groups(config.crossval.grouped, dealt.units, rest)
-    _, chosen = split_apart(labels[rest], groups, config.data.val_split, seed, dealt.class_names)
-    validating = set(rest[chosen].tolist())
-    held_out = np.flatnonzero(folds == fold)
+    seed = _seed_of_fold(config, repeat, fold)
+    found = parts_of_fold(dealt, config, repeat, fold)
     whole = "split.patients" if config.data.on_leak == "continue" else "split.patients_and_duplicates"
     description = Text(
         "split.fold",
@@ -178,19 +186,17 @@ def split_of_fold(dealt: Folds, config: Config, repeat: int, fold: int) -> Split
             "folds": config.crossval.folds,
             "repeat": repeat,
             "repeats": config.crossval.repeats,
-            "unit": Text(whole if groups is not None else "split.images_dealt"),
-            "held_out": len(held_out),
+            "unit": Text(whole if config.crossval.grouped and dealt.units is not None else "split.images_dealt"),
+            "held_out": int((found == HELD_OUT).sum()),
             "share": config.data.val_split,
             "seed": seed,
         },
     )
     reasons = [
-        dealt.left_out.get(file) or (HELD_OUT if folds[number] == fold else None)
-        for number, file in enumerate(dealt.files)
+        dealt.left_out.get(file) or (HELD_OUT if part == HELD_OUT else None)
+        for file, part in zip(dealt.files, found, strict=True)
     ]
-    parts = [
-        "left_out" if reason else "val" if number in validating else "train" for number, reason in enumerate(reasons)
-    ]
+    parts = ["left_out" if reason else str(part) for reason, part in zip(reasons, found, strict=True)]
     cases = split_cases("train", _table(dealt).with_columns(part=parts, reason=reasons))
     return SplitFile(
         description=description,
@@ -240,6 +246,10 @@ def _groups(grouped: bool, together: Sequence[str] | None, among: npt.NDArray[np
 
 def _seed(config: Config, repeat: int) -> int:
     return config.system.seed + 1000 * (repeat - 1)
+
+
+def _seed_of_fold(config: Config, repeat: int, fold: int) -> int:
+    return _seed(config, repeat) + 500 + fold
 
 
 def _path(workspace: Workspace, study_id: str) -> Path:

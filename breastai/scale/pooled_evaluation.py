@@ -72,9 +72,8 @@ def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
     )
 
 
-def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspace) -> CrossvalResult:
+def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspace, pool: Pool) -> CrossvalResult:
     """Return what the folds show together, and keep the evidence in the study's folder."""
-    pool = pool_of(study, dealt, workspace)
     names, repeats = dealt.class_names, config.crossval.repeats
     clusters = _clusters(pool, dealt, repeats)
     seed, target = config.system.seed, target_class(config, names)
@@ -203,6 +202,8 @@ def _notes(study: Study, config: Config, dealt: Folds) -> list[Text]:
         Text("note.each_judged_once"),
         Text("note.held_out_in_repeats" if repeats > 1 else "note.held_out_once", {"runs": runs, "repeats": repeats}),
     ]
+    if config.training.recipe == "probe":
+        notes.append(Text("note.probes_let_go"))
     if config.crossval.tune:
         notes.append(CHOSEN_INSIDE)
     if dealt.units is None:

@@ -505,6 +505,7 @@ declare global {
       checked(part: Blob): Promise<{ part: string; crc32: number }>;
     };
     catalog: {
+      proposedPreset(catalog: Wire.Catalog | undefined, images: number): string;
       rowsOf(catalog: Wire.Catalog | undefined, table: string): CatalogRow[];
       names(catalog: Wire.Catalog | undefined, table: string): string[];
       family(name: string): string;

@@ -32,7 +32,8 @@ from breastai.storage.remote_mirror import as_written
 class Cases:
     """All a training needs to know of its images.
 
-    `val_units`: for each validation image a name that the images of its patient and its twins share, when known.
+    `val_units`: for each validation image a name that the images of its patient and its twins share, when known;
+    `train_units` for each training image.
     `calibration`: images kept for the decision rule alone, None where validation images serve it; `calibration_units` as
     `val_units`. `patients_by_part`: how many patients train and val hold, when known.
     `train_patients`, `val_patients`: the patient of each image, when known.
@@ -49,6 +50,7 @@ class Cases:
     cache_note: Text | None
     split_file: SplitFile
     val_units: list[str] | None = None
+    train_units: list[str] | None = None
     patients_by_part: dict[str, int] | None = None
     train_patients: list[str] | None = None
     val_patients: list[str] | None = None
@@ -110,8 +112,10 @@ def gather_cases(
         None if patients is None else {patients[number] for number in learnt},
         {**elsewhere, "val": set(val_patients or ())},
     )
+    train_set = ImageSet(train, learnt)
+    train_patients = None if patients is None else [patients[number] for number in learnt]
     return Cases(
-        train=ImageSet(train, learnt),
+        train=train_set,
         val=val_set,
         class_names=train.folder.class_names,
         skipped=(*train.skipped, *(val.skipped if val else ())),
@@ -121,6 +125,7 @@ def gather_cases(
         cache_note=train.cache_note or (val.cache_note if val else None),
         split_file=saved,
         val_units=split_groups(val_set.files, val_patients, twins, "val" if val else "train"),
+        train_units=split_groups(train_set.files, train_patients, twins, "train"),
         patients_by_part=None
         if patients is None or val_patients is None
         else {
@@ -128,7 +133,7 @@ def gather_cases(
             "val": len(set(val_patients)),
             **({"calibration": len(set(calibration_patients or ()))} if calibration else {}),
         },
-        train_patients=None if patients is None else [patients[number] for number in learnt],
+        train_patients=train_patients,
         val_patients=val_patients,
         shared_patients=shared_patients,
         shared_groups=shared_groups,

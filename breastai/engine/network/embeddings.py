@@ -100,8 +100,9 @@ def network_sha256(built: Built) -> str:
     return digest.hexdigest()
 
 
-def _bytes_of(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.detach().cpu().contiguous().view(-1).numpy()).cast("B")
+def _bytes_of(tensor: Tensor) -> bytes:
+    found: bytes = tensor.detach().cpu().contiguous().numpy().tobytes()
+    return found
 
 
 def _computed(images: ImageSet, built: Built, runtime: Runtime, config: Config) -> Iterator[npt.NDArray[np.float32]]:

@@ -16,7 +16,7 @@ from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
 from breastai.engine.network.runtime import Runtime
 
 # Of more images statistics take time and tell little more.
-_MOST_STATISTICS = 1000
+MOST_STATISTICS = 1000
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def statistics_of_set(images: ImageSet) -> np.ndarray:
     """Return the image statistics, float32 (M, E), of a set of images, or of a fixed sample where they are many."""
     count = len(images)
     chosen = np.arange(count)
-    if count > _MOST_STATISTICS:
-        chosen = np.sort(np.random.default_rng(0).permutation(count)[:_MOST_STATISTICS])
+    if count > MOST_STATISTICS:
+        chosen = np.sort(np.random.default_rng(0).permutation(count)[:MOST_STATISTICS])
     rows = [statistics_of(torch.from_numpy(images.image(place)[None])) for place in chosen.tolist()]
     return np.concatenate(rows) if rows else np.empty((0, COUNT), np.float32)
 

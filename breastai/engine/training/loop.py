@@ -38,6 +38,7 @@ from breastai.engine.training.checkpointing import disk_warning, save_good_epoch
 from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
 from breastai.engine.training.prepare import progress_of
+from breastai.engine.training.probe_head import answers_from_store, fit_head
 from breastai.engine.training.run_progress import share_done, time_left_s
 from breastai.engine.training.run_state import Run, assemble, model_loaded, retune, save, warnings_of
 from breastai.engine.training.schedule import (
@@ -128,6 +129,33 @@ def _epoch(run: Run) -> Iterator[Event]:
     freeze(run)
     if position.batch == 0:
         seed_torch(run.config.system.seed * 100_003 + position.epoch)  # dropout; a resume in mid-epoch restores instead
+    if run.config.training.recipe == "probe":
+        with span("fit the head"):
+            yield from fit_head(run)
+    elif not (yield from _learn(run)):
+        return
+    answers, validation_s = yield from _validate(run)
+    if not position.seen or not np.isfinite(answers.logits).all():
+        yield from roll_back(run)
+        return
+    update = _epoch_update(run, answers, validation_s)
+    run.updates.append(update)
+    _advance(run, update)
+    told = []
+    if update.is_best and run.world.is_main:
+        with span("fit the decision rule", epoch=update.epoch):
+            decision = yield from _decision(run, answers)
+        told.append((yield from save_with_retry(run, "best", *decision)))
+    told += yield from save_good_epochs(run, update)
+    run.world.sync_stop()
+    yield update
+    yield from told
+    yield (yield from save_with_retry(run, "last"))
+
+
+def _learn(run: Run) -> Generator[Event, None, bool]:
+    """Learn from every batch of the epoch; return False where a loss gone wrong sent the run back."""
+    position = run.position
     run.learner.model.train()
     freeze_batch_norm(run)
     total = batches_in_epoch(run, position.epoch)
@@ -146,7 +174,7 @@ def _epoch(run: Run) -> Iterator[Event]:
         if not np.isfinite(loss):
             if not may_skip(run):
                 yield from roll_back(run)
-                return
+                return False
             yield step_skipped(run)
             mark = time.perf_counter()
             continue
@@ -155,23 +183,7 @@ def _epoch(run: Run) -> Iterator[Event]:
         position.seen += lesson.of
         yield _batch_done(run, total, loss)
         mark = time.perf_counter()
-    answers, validation_s = yield from _validate(run)
-    if not position.seen or not np.isfinite(answers.logits).all():
-        yield from roll_back(run)
-        return
-    update = _epoch_update(run, answers, validation_s)
-    run.updates.append(update)
-    _advance(run, update)
-    told = []
-    if update.is_best and run.world.is_main:
-        with span("fit the decision rule", epoch=update.epoch):
-            decision = yield from _decision(run, answers)
-        told.append((yield from save_with_retry(run, "best", *decision)))
-    told += yield from save_good_epochs(run, update)
-    run.world.sync_stop()
-    yield update
-    yield from told
-    yield (yield from save_with_retry(run, "last"))
+    return True
 
 
 def _step_arguments(run: Run, batch: int, total: int) -> tuple[float, bool, int, np.random.Generator]:
@@ -228,6 +240,8 @@ def _validate(run: Run) -> Generator[Event, None, tuple[Predictions, float]]:
 def _ask(run: Run, images: ImageSet, world: ProcessGroup = SINGLE_PROCESS) -> Generator[Event, None, Predictions]:
     """Return what the weights that are judged say of some images."""
     data = run.config.data
+    if run.config.training.recipe == "probe" and not run.config.evaluation.tta:
+        return (yield from answers_from_store(run, images))
     cut = run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked
     batch_size = max(data.batch_size, 16) if data.image_size <= 256 and not cut else data.batch_size
     steps = predict_batches(

@@ -68,7 +68,7 @@ def _true_strides(tensor: Tensor) -> list[int]:
 
 def layer_rates(model: Classifier, training: TrainingSettings) -> dict[int, float]:
     """Return the share of the learning rate that each parameter, by id, learns with."""
-    if training.recipe == "plain":
+    if training.recipe != "fine_tune":
         return {}
     groups = unfreezing_order(model)
     rates = {id(parameter): _LAYER_RATES[3] for parameter in model.parameters()}

@@ -138,7 +138,9 @@ def assemble(
         check_stages(built.model, built.model.backbone, config)
     average = copy.deepcopy(built.model).requires_grad_(False) if config.training.use_ema else None
     kept = Plan.model_validate(resumed.plan) if resumed and resumed.plan else None
-    prepared = yield from prepare_training(built.model, config, kept, resumed is None, world, begin_with_guess)
+    # A probe takes no step: there is nothing to measure.
+    fresh = resumed is None and config.training.recipe != "probe"
+    prepared = yield from prepare_training(built.model, config, kept, fresh, world, begin_with_guess)
     model, runtime, config = prepared.model, prepared.runtime, prepared.config
     if average is not None:
         average.to(runtime.device).to(memory_format=runtime.memory_format)
@@ -206,13 +208,7 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
     if run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked and not resumed:
         yield batch_cut(run.config, run.memory)
     if pretrained.problem is not None and not resumed:
-        yield Log(
-            level="warning",
-            code="training.from_scratch",
-            message=f"No pretrained weights for {run.config.model.architecture} ({pretrained.problem}): training from "
-            "scratch. Expect far lower figures, above all with few images.",
-            params={"architecture": run.config.model.architecture, "reason": pretrained.problem},
-        )
+        yield from_scratch(run.config, pretrained.problem)
     if run.config.training.batch_norm == "pretrained" and not run.pretrained_weights:
         yield Log(
             level="warning",
@@ -242,6 +238,18 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
         yield Log(
             level="warning", code="data.cache", message=str(run.cases.cache_note), params={"note": run.cases.cache_note}
         )
+
+
+def from_scratch(config: Config, problem: Text) -> Log:
+    """Return the line that tells of a network without pretrained weights, and why it has none."""
+    architecture = config.model.architecture
+    return Log(
+        level="warning",
+        code="training.from_scratch",
+        message=f"No pretrained weights for {architecture} ({problem}): training from scratch. Expect far lower "
+        "figures, above all with few images.",
+        params={"architecture": architecture, "reason": problem},
+    )
 
 
 def batch_cut(config: Config, memory: MemoryRecord) -> Log:

@@ -2,7 +2,8 @@
 
 `plain` trains the whole network on whole images, epoch after epoch. `fine_tune` spends its first epoch on what was
 put on the backbone, over features that the frozen backbone computes once (Howard & Ruder, ULMFiT, ACL 2018); then all
-layers learn, earlier ones more slowly, on images that grow to their full size (Touvron et al., NeurIPS 2019).
+layers learn, earlier ones more slowly, on images that grow to their full size (Touvron et al., NeurIPS 2019). `probe`
+fits the classifier alone, by logistic regression on features of the frozen network: probe_head.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,14 +36,14 @@ _HEAD_ORDER = 1_000_000  # epochs of the head's passes, kept apart from the run'
 
 
 def is_head_epoch(training: TrainingSettings, epoch: int) -> bool:
-    """Return whether only the added parts learn in `epoch`, over features. A run of one epoch has none such."""
-    return training.recipe == "fine_tune" and epoch == 1 and training.epochs > 1
+    """Return whether only the added parts learn in `epoch`, over features. A fine-tuning of one epoch has none such."""
+    return training.recipe == "probe" or (training.recipe == "fine_tune" and epoch == 1 and training.epochs > 1)
 
 
 def image_size_in(config: Config, epoch: int) -> int:
     """Return the side of the training images in `epoch`."""
     full = config.data.image_size
-    if config.training.recipe == "plain" or config.training.epochs < 3:
+    if config.training.recipe != "fine_tune" or config.training.epochs < 3:
         return full
     share = (epoch - 2) / max(1.0, _GROWING * (config.training.epochs - 2))
     size = full * min(1.0, _FIRST_SIZE + (1 - _FIRST_SIZE) * share)

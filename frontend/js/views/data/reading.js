@@ -143,7 +143,7 @@
       event.preventDefault();
       if (!(await save())) return;
       location.hash = "#training";
-      context.begin?.("quick");
+      context.begin?.(BreastAI.catalog.proposedPreset(context.store.state().welcome?.catalog, shown?.inspection.images ?? 0));
     });
     byId("reading-save").addEventListener("click", save);
 

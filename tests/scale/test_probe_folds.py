@@ -1,0 +1,101 @@
+"""Cross-validated probes: the figures of ordinary runs, from one embedding of each image."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from breastai.domain.config import Config
+from breastai.domain.errors import TooFewPatients
+from breastai.domain.events import CrossvalComplete, Event, StudyMemberChanged, StudyStopped
+from breastai.domain.jobs import Crossval, ResumeStudy
+from breastai.domain.study import CrossvalResult
+from breastai.engine.network import embeddings
+from breastai.scale import cross_validation, probe_folds
+from breastai.storage.studies import read_study
+from breastai.storage.workspace import Workspace
+from breastai.worker import perform
+
+
+@pytest.fixture
+def config(small_config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(embeddings, "default_embeddings_root", lambda: tmp_path / "embeddings")
+    return small_config(
+        {
+            "model": {"use_cbam": False, "attention_pooling": False},
+            "training": {"recipe": "probe"},
+            "crossval": {"folds": 3, "repeats": 1},
+        }
+    )
+
+
+def crossval(place: Workspace, config: Config) -> tuple[list[Event], CrossvalResult]:
+    events = list(perform(Crossval(workspace=str(place.root), study_id="study", config=config)))
+    last = events[-1]
+    assert isinstance(last, CrossvalComplete), last
+    return events, last.result
+
+
+def test_they_show_what_ordinary_runs_by_the_recipe_show(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events, fast = crossval(Workspace.open(tmp_path / "fast"), config)
+    monkeypatch.setattr(cross_validation, "fits_on_store", lambda config: False)
+    slow_place = Workspace.open(tmp_path / "slow")
+    _, slow = crossval(
+        slow_place, config.model_copy(update={"crossval": config.crossval.model_copy(update={"ensemble": False})})
+    )
+    assert fast.confusion_matrix == slow.confusion_matrix
+    assert fast.thresholds == pytest.approx(slow.thresholds, abs=1e-4)
+    assert fast.figures.keys() == slow.figures.keys()
+    for name, figure in fast.figures.items():
+        for field in ("value", "low", "high"):
+            assert getattr(figure, field) == pytest.approx(getattr(slow.figures[name], field), abs=1e-4), name
+    assert fast.spread["auc_roc"].mean == pytest.approx(slow.spread["auc_roc"].mean, abs=1e-4)
+    told = [event.member for event in events if isinstance(event, StudyMemberChanged)]
+    assert [member.state for member in told] == ["complete"] * 3
+    assert [member.n for member in told] == [member.n for member in read_study(slow_place, "study").members]
+
+
+def test_nothing_is_kept_of_a_probe_but_what_it_said(tmp_path: Path, config: Config) -> None:
+    place = Workspace.open(tmp_path / "workspace")
+    _, result = crossval(place, config)
+    assert result.export is None
+    assert "note.probes_let_go" in [getattr(note, "code", "") for note in result.notes]
+    assert not list(place.root.rglob("*.safetensors"))
+    assert place.resolve(result.record).is_file()
+
+
+def test_repeats_embed_each_image_once(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    original = embeddings.normalize
+    monkeypatch.setattr(
+        embeddings, "normalize", lambda images, *rest: (computed.append(len(images)), original(images, *rest))[1]
+    )
+    repeated = config.model_copy(update={"crossval": config.crossval.model_copy(update={"repeats": 4})})
+    _, result = crossval(Workspace.open(tmp_path / "workspace"), repeated)
+    assert sum(computed) == result.cases and result.predictions == 4 * result.cases
+    crossval(Workspace.open(tmp_path / "again"), config)
+    assert sum(computed) == result.cases
+
+
+def test_one_that_is_stopped_goes_on_to_the_same_figures(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole = crossval(Workspace.open(tmp_path / "whole"), config)
+    judged: list[object] = []
+    original = probe_folds._judge
+    monkeypatch.setattr(probe_folds, "_judge", lambda *parts: (judged.append(parts), original(*parts))[1])
+    place = Workspace.open(tmp_path / "stopped")
+    job = Crossval(workspace=str(place.root), study_id="study", config=config)
+    assert isinstance(list(perform(job, lambda: bool(judged)))[-1], StudyStopped)
+    *_, last = perform(ResumeStudy(workspace=str(place.root), study_id="study"))
+    assert isinstance(last, CrossvalComplete)
+    assert last.result.figures == whole.figures
+
+
+def test_classes_too_small_for_the_folds_are_refused_as_ever(tmp_path: Path, config: Config) -> None:
+    many = config.model_copy(update={"crossval": config.crossval.model_copy(update={"folds": 20})})
+    place = Workspace.open(tmp_path / "workspace")
+    *_, last = perform(Crossval(workspace=str(place.root), study_id="study", config=many))
+    assert getattr(last, "code", None) == TooFewPatients.code
