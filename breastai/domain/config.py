@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES, PRESETS
+from breastai.domain.catalog import OFFERED_ARCHITECTURES, OWN_ARCHITECTURE, PRESETS, find_architecture
 from breastai.domain.crossval_settings import CrossvalSettings
 from breastai.domain.data_locations import checked_place
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
@@ -112,8 +112,8 @@ class ModelSettings(Settings):
     @field_validator("architecture")
     @classmethod
     def _known_architecture(cls, value: str) -> str:
-        if value not in ARCHITECTURES:
-            raise UnusableSetting("expected.one_of", options=list(OFFERED_ARCHITECTURES))
+        if find_architecture(value) is None:
+            raise UnusableSetting("expected.one_of", options=[*OFFERED_ARCHITECTURES, f"{OWN_ARCHITECTURE}NAME"])
         return value
 
 
@@ -271,7 +271,7 @@ class Config(Settings):
         model = info.data.get("model")
         if value.recipe == "probe" and model is not None and (model.use_cbam or model.attention_pooling):
             raise UnusableSetting("expected.probe_network")
-        if value.recipe == "probe" and value.loss != "cross_entropy":
+        if value.recipe == "probe" and value.loss == "ordinal":
             raise UnusableSetting("expected.probe_loss")
         return value
 

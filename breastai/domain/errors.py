@@ -16,6 +16,7 @@
     |   |-- ExportNotFound        ImageNotHanded       TooMuchHanded        LeaksDoubtful
     |   |-- RunFinished           DataChanged          FolderNotEmpty       TargetClassUnknown
     |   |-- WeightsUnavailable    WeightsMismatch      ImageTooSmall        DeviceUnavailable
+    |   |-- WeightsInvalid        WeightsNotFound      ArchitectureUnknown  ImageSizeUnfit
     |   |-- PortInUse             AddressUnusable      WorkspaceUnusable    NameInvalid
     |   |-- TokenUnavailable      TlsUnusable          DocumentNotFound     SubgroupsInvalid
     |   |-- BackupNotFound        BackupDamaged        CommandInvalid       LabelsInvalid
@@ -568,6 +569,36 @@ class WeightsMismatch(InputError):
     code = "model.weights_mismatch"
     path: str
     architecture: str
+    reason: Text | str
+
+
+@dataclass(eq=False)
+class ArchitectureUnknown(InputError):
+    code = "model.architecture_unknown"
+    name: str
+    close: list[str]
+
+
+@dataclass(eq=False)
+class ImageSizeUnfit(InputError):
+    code = "model.image_size_unfit"
+    architecture: str
+    image_size: int
+    native: int
+    reason: str
+
+
+@dataclass(eq=False)
+class WeightsNotFound(InputError):
+    code = "model.weights_not_found"
+    name: str
+    known: list[str]
+
+
+@dataclass(eq=False)
+class WeightsInvalid(InputError):
+    code = "model.weights_invalid"
+    path: str
     reason: Text | str
 
 

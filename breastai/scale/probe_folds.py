@@ -70,7 +70,12 @@ def _features(
     seed_torch(config.system.seed)
     weights = progress.workspace.resolve(config.model.weights_file) if config.model.weights_file else None
     built = build_model(
-        config.model, len(dealt.class_names), config.preprocessing, weights, config.system.download_weights
+        config.model,
+        len(dealt.class_names),
+        config.preprocessing,
+        weights,
+        config.system.download_weights,
+        config.data.image_size,
     )
     if built.pretrained.problem is not None:
         yield from_scratch(config, built.pretrained.problem)

@@ -21,6 +21,7 @@ from breastai.domain.events import CheckpointEntry
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
+from breastai.domain.weights_record import WeightsRecord
 from breastai.storage.private_files import open_own, read_own
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
@@ -97,6 +98,7 @@ class Manifest(StoredDocument):
     metrics: dict[str, Any]
     split: SplitRecord
     pretrained: str
+    weights: WeightsRecord | None = Field(None, description="Of a file of weights it began with: what is known of it.")
     plan: dict[str, Any] | None = None
     memory: MemoryRecord | None = None
     decision: DecisionRule = DecisionRule()

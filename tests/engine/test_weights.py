@@ -9,7 +9,7 @@ from torch import nn
 
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import ModelSettings
-from breastai.domain.errors import WeightsMismatch
+from breastai.domain.errors import WeightsInvalid
 from breastai.engine.network.weights import load_pretrained
 
 
@@ -32,6 +32,6 @@ def test_a_malicious_pickle_is_refused_and_runs_nothing(tmp_path: Path, name: st
     else:
         (tmp_path / name).write_bytes(pickle.dumps(Payload(mark)))
     architecture = ARCHITECTURES["resnet50"]
-    with pytest.raises(WeightsMismatch):
+    with pytest.raises(WeightsInvalid):
         load_pretrained(nn.Linear(1, 1), architecture, ModelSettings(), tmp_path / name, download=False)
     assert not mark.exists()

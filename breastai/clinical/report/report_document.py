@@ -216,6 +216,7 @@ def _model(manifest: Manifest, events: list[Event]) -> dict[str, Any]:
         "created": manifest.created,
         "architecture": manifest.architecture,
         "pretrained": manifest.pretrained,
+        "weights": None if manifest.weights is None else manifest.weights.model_dump(mode="json"),
         "parameters": _last(events, ModelLoaded, "parameters"),
         "dtype": _last(events, ModelLoaded, "dtype"),
         "device": _last(events, ModelLoaded, "device"),

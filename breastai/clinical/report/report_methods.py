@@ -95,6 +95,14 @@ def training(page: ReportPage) -> Iterator[Block]:
         duration=page.count("training", "duration_s"),
     )
     yield page.say("training.weights", pretrained=initial_weights(page.document.model["pretrained"], t))
+    if (weights := page.document.model.get("weights")) is not None:
+        yield page.say(
+            "training.own_weights",
+            name=weights["name"],
+            sha256=weights["sha256"][:16],
+            licence=weights["licence"] or "-",
+            seen=", ".join(weights["seen"]) or "-",
+        )
     if page.document.openings:
         rows: tuple[tuple[Inlines, ...], ...] = tuple(
             (

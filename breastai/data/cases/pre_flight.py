@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from breastai.data.cases.data_overview import describe
-from breastai.domain.catalog import ARCHITECTURES, WEIGHTS_PACKAGE, Architecture
+from breastai.domain.catalog import OFFERED_ARCHITECTURES, Architecture, architecture_of
 from breastai.domain.config import Config
 from breastai.domain.events import Event
 from breastai.domain.events import PreFlight as Told
@@ -28,7 +28,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
     """Tell what a run of the configuration meets; raise what looking at its images raises."""
     config = job.config
     found = describe(config, workspace.root)
-    architecture = ARCHITECTURES[config.model.architecture]
+    architecture = architecture_of(config.model.architecture)
     training, validation = sum(found.counts["train"].values()), sum(found.counts.get("val", {}).values())
     speeds = past_speeds(workspace, architecture.name, config.data.image_size)
     low, high = minutes_range(config, training, validation, speeds)
@@ -64,11 +64,15 @@ def weights_of(config: Config, architecture: Architecture) -> Weights:
         return "none"
     if config.model.weights_file is not None:
         return "here"
-    if architecture.packaged_weights and importlib.util.find_spec(WEIGHTS_PACKAGE) is not None:
+    if _is_installed(architecture):
         return "here"
     if any((_hub_folder() / f"models--timm--{architecture.timm_name}").glob("snapshots/*/model.safetensors")):
         return "here"
     return "to_fetch" if config.system.download_weights else "none"
+
+
+def _is_installed(architecture: Architecture) -> bool:
+    return architecture.package is not None and importlib.util.find_spec(architecture.package) is not None
 
 
 def _hub_folder() -> Path:
@@ -78,9 +82,8 @@ def _hub_folder() -> Path:
 
 
 def _advice(architecture: Architecture, weights: Weights, counts: dict[str, int], high: float | None) -> Iterator[Text]:
-    packaged = next((row for row in ARCHITECTURES.values() if row.packaged_weights), None)
-    installed = packaged is not None and importlib.util.find_spec(WEIGHTS_PACKAGE) is not None
-    if weights != "here" and installed and not architecture.packaged_weights:
+    installed = any(map(_is_installed, OFFERED_ARCHITECTURES.values()))
+    if weights != "here" and installed and architecture.package is None:
         yield Text(f"advice.weights_{weights}", {"architecture": architecture.name})
     if high is not None and high > _LONG_MIN:
         yield Text("advice.long")

@@ -13,7 +13,7 @@ from breastai.data.sources.class_questions import check_classes, open_questions
 from breastai.data.sources.frames import file_of
 from breastai.data.sources.layout import missing_folder, resolved_config
 from breastai.data.sources.place_description import describe_place, is_described
-from breastai.domain.catalog import ARCHITECTURES, IMAGE_SUFFIXES, check_image_size
+from breastai.domain.catalog import IMAGE_SUFFIXES, architecture_of, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription
@@ -113,7 +113,7 @@ def usable_folders(config: Config, base: Path) -> Folders:
     What would keep a run from beginning, of all that can be told by looking at few images.
     """
     config = resolved_config(config, base)
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    check_image_size(architecture_of(config.model.architecture), config.data.image_size)
     folders = list_folders(config, base)
     check_classes(config, folders.train)
     check_patients(config, folders, base)

@@ -126,7 +126,9 @@ def _plan_file(model: nn.Module, purpose: TuningKey, folder: Path | None) -> Pat
     names = [f"{name}{tuple(value.shape)}" for name, value in model.state_dict().items()]
     machine = [processor_name(), torch.__version__, str(fast_bf16()), str(AVAILABLE), _CANDIDATES]
     digest = hashlib.sha256("\n".join([*machine, *names]).encode()).hexdigest()[:16]
-    name = f"{purpose.architecture}-{purpose.image_size}-{purpose.batch_size}-{purpose.threads}-{digest}"
+    name = (
+        f"{purpose.architecture.replace(':', '-')}-{purpose.image_size}-{purpose.batch_size}-{purpose.threads}-{digest}"
+    )
     return (folder or plan_folder()) / f"{name}{f'-{purpose.dtype}' if purpose.dtype else ''}.json"
 
 

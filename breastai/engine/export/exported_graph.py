@@ -179,6 +179,7 @@ def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLi
         "metrics": {name: value for name, value in manifest.metrics.items() if isinstance(value, int | float)},
         "split": str(manifest.split.description),
         "pretrained": manifest.pretrained,
+        "weights": None if manifest.weights is None else manifest.weights.model_dump(mode="json"),
         "references": references.model_dump(mode="json"),
     }
 

@@ -19,7 +19,7 @@ from breastai.data.patients.subgroups import Parted, subgroups_in, subgroups_of
 from breastai.data.preprocessing.lesion_boxes import Box
 from breastai.data.sources.frames import files_of
 from breastai.data.sources.image_listing import Listed
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import find_architecture
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
@@ -207,9 +207,12 @@ def _notes(asked: LabelledPredictions, opened: int) -> list[Text]:
     loaded, patients_known = asked.loaded, asked.patients is not None
     notes = [Text("note.own_split", {"split": loaded.manifest.split.description}), *_seen_notes(asked)]
     notes += match_notes(asked.match)
-    if loaded.manifest.pretrained.startswith(("package", "hub")):
-        architecture = loaded.manifest.architecture
-        sets = ARCHITECTURES[architecture].pretrained_on if architecture in ARCHITECTURES else ()
+    architecture, weights = loaded.manifest.architecture, loaded.manifest.weights
+    found = find_architecture(architecture)
+    sets: Sequence[str] = () if weights is None else weights.seen
+    if loaded.manifest.pretrained.startswith(("package", "hub")) and found is not None:
+        sets = found.pretrained_on
+    if sets:
         notes += pretraining_notes(architecture, sets, names_of_data(asked.images.prepared.folder.root))
     if not loaded.manifest.decision.n:
         notes.append(Text("note.not_calibrated"))

@@ -45,7 +45,7 @@ def load_checkpoint(files: CheckpointFiles) -> Loaded:
     """Return the network of a checkpoint, its hash verified first; raise CheckpointDamaged."""
     manifest = verify_checkpoint(files)
     settings = manifest.config.model.model_copy(update={"pretrained": "none"})
-    model = build_model(settings, len(manifest.class_names)).model
+    model = build_model(settings, len(manifest.class_names), image_size=manifest.image_size).model
     load_weights(model, files)
     model.eval()
     limit = manifest.decision.novelty

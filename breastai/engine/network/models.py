@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import architecture_of
 from breastai.domain.config import ModelSettings, PreprocessingSettings
 from breastai.engine.network import tiny_cnn as _registered  # noqa: F401 -- timm knows it once it is imported
 from breastai.engine.network.attention import CBAM, AttentionPool, MeanPool
+from breastai.engine.network.feature_map import as_feature_map, create_backbone
 from breastai.engine.network.weights import Pretrained, load_pretrained
 from breastai.engine.stages import Attended, no_stages, stages
 
@@ -69,20 +69,23 @@ def build_model(
     preprocessing: PreprocessingSettings | None = None,
     weights_file: Path | None = None,
     download: bool = True,
+    image_size: int | None = None,
 ) -> Built:
-    """Return the network `settings` describe; raise WeightsUnavailable, WeightsMismatch or ConfigInvalid."""
-    architecture = ARCHITECTURES[settings.architecture]
-    # Typed as Any: timm's networks carry their own description in attributes that nn.Module does not know.
-    backbone: Any = timm.create_model(architecture.timm_name, pretrained=False, num_classes=0, global_pool="")
-    pretrained = load_pretrained(backbone, architecture, settings, weights_file, download)
+    """Return the network `settings` describe, for images of a size.
+
+    Raises WeightsUnavailable, WeightsMismatch, ConfigInvalid, or of a network of one's own ArchitectureUnknown and
+    ImageSizeUnfit.
+    """
+    architecture = architecture_of(settings.architecture)
+    body = create_backbone(architecture)
+    pretrained = load_pretrained(body, architecture, settings, weights_file, download)
+    expected: dict[str, Any] = body.pretrained_cfg
+    backbone, channels = as_feature_map(body, architecture, image_size)
     if settings.use_cbam and settings.cbam_position == "each_stage":
         _insert_after_stages(backbone, settings)
-    # Of the last map: some families widen it once more before they classify.
-    channels = int(getattr(backbone, "head_hidden_size", backbone.num_features))
     model = Classifier(backbone, channels, num_classes, settings)
     if preprocessing is not None and preprocessing.normalization == "imagenet":
         return Built(model, pretrained, _IMAGENET_MEAN, _IMAGENET_STD)
-    expected: dict[str, Any] = backbone.pretrained_cfg
     return Built(model, pretrained, tuple(expected["mean"]), tuple(expected["std"]))
 
 

@@ -15,12 +15,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from breastai.domain.catalog import WEIGHTS_PACKAGE, Architecture
+from breastai.domain.catalog import OFFERED_ARCHITECTURES, Architecture
 from breastai.domain.config import ModelSettings
 from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
 from breastai.domain.text import Text
+from breastai.domain.weights_record import WeightsRecord
+from breastai.engine.network.weight_files import add_weights, fill, read_tensors
+from breastai.storage.weights_folder import sha256_of, verified_description
+from breastai.storage.workspace import Workspace
 
-_PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 _HUB_TIMEOUT_S = 3
 _HUB_FILE = "model.safetensors"
 
@@ -29,11 +32,15 @@ Source = Literal["file", "package", "hub", "none"]
 
 @dataclass(frozen=True)
 class Pretrained:
-    """Which weights a network begins with. `problem`: why there are none, where some were wished for."""
+    """Which weights a network begins with.
+
+    `problem`: why there are none, where some were wished for; `record`: what is known of a file of them.
+    """
 
     source: Source
     detail: Text | str
     problem: Text | None = None
+    record: WeightsRecord | None = None
 
 
 def load_pretrained(
@@ -46,14 +53,12 @@ def load_pretrained(
     if settings.pretrained == "none":
         return Pretrained("none", Text("reason.random_initial_weights_configured"))
     if weights_file is not None:
-        _fill(backbone, _read_file(weights_file, architecture), weights_file.name, architecture)
-        return Pretrained("file", weights_file.name)
-    if architecture.packaged_weights and (packaged := _packaged_file()) is not None:
+        return _from_file(backbone, architecture, weights_file)
+    if architecture.package is not None and (packaged := _packaged_file(architecture.package)) is not None:
         values = torch.load(packaged, map_location="cpu", weights_only=True)
-        _fill(backbone, _renamed_by_order(values, architecture), packaged.name, architecture)
-        return Pretrained(
-            "package", Text("reason.imagenet_weights_package", {"package": WEIGHTS_PACKAGE.replace("_", "-")})
-        )
+        fill(backbone, _renamed_by_order(values, architecture), packaged.name, architecture)
+        named = architecture.package.replace("_", "-")
+        return Pretrained("package", Text("reason.imagenet_weights_package", {"package": named}))
     try:
         values = load_file(_from_hub(architecture, download))
     except (OSError, ValueError, RuntimeError) as error:
@@ -65,16 +70,29 @@ def load_pretrained(
         if settings.pretrained == "required":
             raise WeightsUnavailable(architecture.name, reason) from None
         return Pretrained("none", Text("reason.random_initial_weights"), problem=reason)
-    _fill(backbone, values, architecture.timm_name, architecture)
+    fill(backbone, values, architecture.timm_name, architecture)
     return Pretrained("hub", architecture.timm_name)
 
 
-def _packaged_file() -> Path | None:
-    found = importlib.util.find_spec(WEIGHTS_PACKAGE)
+def keep_fetched(workspace: Workspace) -> None:
+    """Keep in a workspace the weights of the catalogue that lie in the hub's cache on this machine; fetch nothing."""
+    import timm.models
+
+    for architecture in OFFERED_ARCHITECTURES.values():
+        try:
+            path = _from_hub(architecture, download=False)
+        except (OSError, ValueError):
+            continue
+        licence = getattr(timm.models.get_pretrained_cfg(architecture.timm_name), "license", None)
+        add_weights(workspace, Path(path), architecture.name, architecture, licence, list(architecture.pretrained_on))
+
+
+def _packaged_file(package: str) -> Path | None:
+    """Return the weights in an installed package, None without it."""
+    found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         return None
-    path = Path(found.origin).parent / _PACKAGE_FILE
-    return path if path.is_file() else None
+    return next(iter(sorted((Path(found.origin).parent / "models").glob("*.pth"))), None)
 
 
 def _renamed_by_order(values: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
@@ -83,19 +101,19 @@ def _renamed_by_order(values: Mapping[str, Tensor], architecture: Architecture) 
 
     names = timm.create_model(architecture.timm_name, pretrained=False).state_dict()
     if [value.shape for value in values.values()] != [value.shape for value in names.values()]:
-        raise WeightsMismatch(WEIGHTS_PACKAGE, architecture.name, Text("reason.tensors_have_other_shapes"))
+        raise WeightsMismatch(str(architecture.package), architecture.name, Text("reason.tensors_have_other_shapes"))
     return dict(zip(names, values.values(), strict=True))
 
 
-def _read_file(path: Path, architecture: Architecture) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise WeightsUnavailable(architecture.name, Text("reason.does_not_exist", {"path": str(path)}))
-    try:
-        return load_file(path)
-    except Exception as error:  # safetensors raises an error of its own for a file that is something else
-        raise WeightsMismatch(
-            str(path), architecture.name, Text("reason.not_safetensors_file", {"error": str(error)})
-        ) from None
+def _from_file(backbone: nn.Module, architecture: Architecture, path: Path) -> Pretrained:
+    """Fill a network from a file; where a description lies beside it, only if that is what it was."""
+    content = read_tensors(path, architecture)
+    description = verified_description(path)
+    fill(backbone, content, path.name, architecture)
+    if description is not None:
+        return Pretrained("file", description.name, record=description.record())
+    record = WeightsRecord(name=path.stem, architecture=architecture.name, sha256=sha256_of(path))
+    return Pretrained("file", path.name, record=record)
 
 
 def _from_hub(architecture: Architecture, download: bool) -> str:
@@ -143,20 +161,3 @@ def _reach_hub() -> None:
         raise TimeoutError(address.hostname) from None
     if problem is not None:
         raise problem
-
-
-def _fill(backbone: nn.Module, values: Mapping[str, Tensor], name: str, architecture: Architecture) -> None:
-    """Load `values` into the backbone; a classifier's tensors are left over, nothing may be missing."""
-    expected = backbone.state_dict()
-    fitting = {key: value for key, value in values.items() if key in expected}
-    missing = expected.keys() - fitting.keys()
-    if missing:
-        raise WeightsMismatch(
-            name,
-            architecture.name,
-            Text("reason.tensors_missing_such", {"count": len(missing), "tensor": min(missing)}),
-        )
-    wrong = [key for key, value in fitting.items() if value.shape != expected[key].shape]
-    if wrong:
-        raise WeightsMismatch(name, architecture.name, Text("reason.another_shape", {"tensor": wrong[0]}))
-    backbone.load_state_dict(fitting)

@@ -17,7 +17,7 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.data.preprocessing.image_cache import prepare
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.layout import folder_of_split, resolved_config
-from breastai.domain.catalog import ARCHITECTURES, check_image_size
+from breastai.domain.catalog import architecture_of, check_image_size
 from breastai.domain.config import Config
 from breastai.domain.events import BenchMeasured, Event, ProgressUpdate
 from breastai.domain.jobs import Bench
@@ -49,7 +49,7 @@ def bench(job: Bench, workspace: Workspace) -> Iterator[Event]:
     have pretrained ones, whose statistics it may keep.
     """
     config = job.config
-    check_image_size(ARCHITECTURES[config.model.architecture], config.data.image_size)
+    check_image_size(architecture_of(config.model.architecture), config.data.image_size)
     yield ProgressUpdate(stage="tuning", text=Text("progress.measuring", {"architecture": config.model.architecture}))
     with tempfile.TemporaryDirectory() as folder:
         images, training, validation = _images(config, workspace, Path(folder))

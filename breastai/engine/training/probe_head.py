@@ -1,7 +1,7 @@
 """The recipe `probe`: the classifier alone is fitted, on embeddings of the frozen network, in one pass."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
 from breastai.domain.text import Text
 from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.evaluation import MOST_STATISTICS, Predictions
+from breastai.engine.training.run_progress import share_done
 from breastai.engine.training.run_state import Run
 
 
@@ -19,7 +20,9 @@ def fit_head(run: Run) -> Generator[Event, None, None]:
     """Fit the classifier on the training images; the strength of its penalty is chosen among them alone, groups whole."""
     mark = time.perf_counter()
     images, training = run.cases.train, run.config.training
-    found = yield from embeddings_for(run, images, "progress.features")
+    found = yield from embeddings_for(
+        run, images, "progress.features", lambda done: share_done(run, trained=0.0, features=done)
+    )
     run.training_statistics = _sample(found.statistics)
     balanced = training.weighted_sampler or training.use_class_weights
     classes = len(run.cases.class_names)
@@ -51,15 +54,19 @@ def set_head(head: torch.nn.Linear, weights: np.ndarray, bias: np.ndarray) -> No
 
 def answers_from_store(run: Run, images: ImageSet) -> Generator[Event, None, Predictions]:
     """Return what the network says of images, from their embeddings."""
-    found = yield from embeddings_for(run, images, "progress.validating")
+    found = yield from embeddings_for(
+        run, images, "progress.validating", lambda done: share_done(run, trained=1.0, judged=done)
+    )
     with torch.inference_mode():
         features = torch.from_numpy(np.ascontiguousarray(found.features)).to(run.runtime.device)
         logits = run.judged.head(features).float().cpu().numpy()
     return Predictions(logits, images.labels, found.features, found.statistics)
 
 
-def embeddings_for(run: Run, images: ImageSet, code: str) -> Generator[Event, None, Embeddings]:
-    """Return the embeddings of images; tell by the text `code` how far they are."""
+def embeddings_for(
+    run: Run, images: ImageSet, code: str, share: Callable[[float], float]
+) -> Generator[Event, None, Embeddings]:
+    """Return the embeddings of images; tell by the text `code` how far they are, and by `share` how far the run is."""
     for step in embed_images(images, run.built, run.runtime, run.config, run.world):
         if isinstance(step, Embeddings):
             return step
@@ -68,7 +75,7 @@ def embeddings_for(run: Run, images: ImageSet, code: str) -> Generator[Event, No
             text=Text(code, {"done": step, "total": len(images)}),
             epoch=run.position.epoch,
             epochs=run.config.training.epochs,
-            progress=step / max(1, len(images)),
+            progress=share(step / max(1, len(images))),
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),
         )
     raise AssertionError("embed_images ends with the embeddings")

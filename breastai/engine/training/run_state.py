@@ -18,6 +18,7 @@ from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
 from breastai.domain.run_history import final_metrics
 from breastai.domain.text import Text
+from breastai.domain.weights_record import WeightsRecord
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.tuning_plan import Plan
 from breastai.engine.network.checkpoint_io import (
@@ -93,6 +94,7 @@ class Run:
     pretrained: str = ""  # what the weights began as, for the manifest
     plan: Plan | None = None  # how a step is computed on this machine
     memory: MemoryRecord | None = None  # what was measured of it before the start
+    weights: WeightsRecord | None = None  # of a file of weights: what it is, for the manifest
     world: ProcessGroup = SINGLE_PROCESS  # who trains it
     training_statistics: np.ndarray | None = None  # of the training images, once a decision rule has asked for them
 
@@ -132,7 +134,12 @@ def assemble(
     weights_file = workspace.resolve(config.model.weights_file) if config.model.weights_file else None
     settings = config.model.model_copy(update={"pretrained": "none"}) if resumed else config.model
     built = build_model(
-        settings, len(cases.class_names), config.preprocessing, weights_file, config.system.download_weights
+        settings,
+        len(cases.class_names),
+        config.preprocessing,
+        weights_file,
+        config.system.download_weights,
+        config.data.image_size,
     )
     if not resumed:
         check_stages(built.model, built.model.backbone, config)
@@ -158,9 +165,9 @@ def assemble(
     stopping = EarlyStopping.from_settings(config.training.early_stopping)
     run = Run(run_id, workspace, config, cases, built, runtime, learner, stopping, plan=prepared.plan)
     run.memory, run.world = prepared.memory, world
-    run.pretrained = f"{built.pretrained.source}: {built.pretrained.detail}"
+    run.pretrained, run.weights = f"{built.pretrained.source}: {built.pretrained.detail}", built.pretrained.record
     if resumed:
-        run.pretrained = resumed.pretrained
+        run.pretrained, run.weights = resumed.pretrained, resumed.weights
         record = _split_record(run.cases)
         if (record.train_sha256, record.val_sha256) != (resumed.split.train_sha256, resumed.split.val_sha256):
             raise DataChanged(run.run_id, resumed.split.differences(record))
@@ -209,6 +216,8 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
         yield batch_cut(run.config, run.memory)
     if pretrained.problem is not None and not resumed:
         yield from_scratch(run.config, pretrained.problem)
+    if run.weights is not None and run.weights.forbids_derivatives and not resumed:
+        yield no_derivatives(run.weights)
     if run.config.training.batch_norm == "pretrained" and not run.pretrained_weights:
         yield Log(
             level="warning",
@@ -249,6 +258,17 @@ def from_scratch(config: Config, problem: Text) -> Log:
         message=f"No pretrained weights for {architecture} ({problem}): training from scratch. Expect far lower "
         "figures, above all with few images.",
         params={"architecture": architecture, "reason": problem},
+    )
+
+
+def no_derivatives(weights: WeightsRecord) -> Log:
+    """Return the line that tells of weights whose licence forbids what is made from them to be passed on."""
+    return Log(
+        level="warning",
+        code="weights.no_derivatives",
+        message=f"The licence of the weights {weights.name} ({weights.licence}) forbids sharing what is derived from "
+        "them: a model trained from them may be used here, but not passed on.",
+        params={"name": weights.name, "licence": weights.licence or ""},
     )
 
 
@@ -303,6 +323,7 @@ def save(
             metrics=final_metrics(update) if update else {},
             split=_split_record(run.cases),
             pretrained=run.pretrained,
+            weights=run.weights,
             versions=versions(),
             plan=run.plan.model_dump(mode="json") if run.plan else None,
             memory=run.memory,

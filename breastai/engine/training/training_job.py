@@ -17,6 +17,7 @@ from breastai.data.cases.run_folders import Folders, known_folders, usable_folde
 from breastai.data.cases.run_warnings import told_before
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.sources.layout import resolved_config
+from breastai.domain.catalog import OWN_ARCHITECTURE, architecture_of
 from breastai.domain.config import Config
 from breastai.domain.errors import (
     CheckpointDamaged,
@@ -116,6 +117,8 @@ def _events(
 ) -> Iterator[Event]:
     """Yield the events of a run. `settled`: what to do about leaks is no question any more, as when it goes on."""
     config = resolved_config(config, workspace.root)
+    if config.model.architecture.startswith(OWN_ARCHITECTURE):
+        _check_name(config)
     if resumed is None:
         folders = usable_folders(config, workspace.root)
     else:
@@ -163,6 +166,13 @@ def _events(
         from breastai.engine.training.loop import training_loop
 
     yield from training_loop(run_id, config, workspace, cases, resumed, world)
+
+
+def _check_name(config: Config) -> None:
+    """Raise ArchitectureUnknown before an image is read: which networks timm has, timm must be loaded to know."""
+    from breastai.engine.network.feature_map import check_name
+
+    check_name(architecture_of(config.model.architecture))
 
 
 def _with_bit_depth(config: Config, record: AuditRecord) -> Config:
