@@ -193,7 +193,7 @@ def test_every_preset_is_a_sound_configuration(name: str) -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigInvalid, match="expected one of quick, balanced, full, got 'fast'"):
+    with pytest.raises(ConfigInvalid, match="expected one of probe, quick, balanced, full, got 'fast'"):
         preset("fast")
 
 
