@@ -15,6 +15,7 @@ import typer
 
 from breastai import __version__
 from breastai.commands import (
+    adapt,
     audit,
     backup,
     bench,
@@ -64,6 +65,7 @@ for module in (
     tune,
     crossval,
     evaluate,
+    adapt,
     compare,
     readers,
     plan,

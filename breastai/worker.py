@@ -22,6 +22,7 @@ from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, JobStopped, TrainingStopped
 from breastai.domain.jobs import (
     JOB,
+    AdaptModel,
     AnyJob,
     AskCheckpoints,
     AskExports,
@@ -92,6 +93,7 @@ JOBS: dict[type[Job], str] = {
     ResumeStudy: "breastai.scale.resume_study:resume_study",
     Evaluate: "breastai.engine.inference.evaluation_job:evaluate",
     EvaluateSites: "breastai.engine.inference.sites_job:evaluate_sites",
+    AdaptModel: "breastai.engine.inference.site_adaptation:adapt_model",
     EvaluatePredictions: "breastai.clinical.evaluate_predictions:evaluate_predictions",
     Compare: "breastai.engine.inference.evaluation_job:compare_checkpoints",
     ComparePredictions: "breastai.clinical.evaluate_predictions:compare_predictions",

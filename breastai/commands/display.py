@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from breastai.commands.adaptation_text import adaptation_lines
 from breastai.commands.comparison_text import comparison_lines, reader_lines
 from breastai.commands.evaluation_text import evaluation_lines, plain_table
 from breastai.commands.format_text import count_text, counts, decimals, decision, duration, number, trade_off
@@ -34,6 +35,7 @@ from breastai.domain.events import (
     HeatMap,
     JobStopped,
     Log,
+    ModelAdapted,
     ModelLoaded,
     Prediction,
     PredictionsComplete,
@@ -265,6 +267,14 @@ class Display:
             self._say("cli.evidence", file=event.record)
         self._notice()
 
+    def _adapted(self, event: ModelAdapted) -> None:
+        self._end_progress()
+        for part in adaptation_lines(event):
+            self._console.print(part)
+        for file in event.records:
+            self._say("cli.evidence", file=file)
+        self._notice()
+
     def _comparison(self, event: Comparison) -> None:
         self._print(comparison_lines(event), event.comparison_id)
 
@@ -395,6 +405,7 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     TrainingStopped: Display._training_stopped,
     Evaluation: Display._evaluation,
     SitesEvaluated: Display._sites,
+    ModelAdapted: Display._adapted,
     Comparison: Display._comparison,
     ReadersCompared: Display._readers,
     AuditDone: Display._audit,

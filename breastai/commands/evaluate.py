@@ -20,6 +20,19 @@ from breastai.commands.threshold_options import (
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.text import Text
 
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="CLASS=CLASS",
+        help="Which class of the model a class of the images is; CLASS=A+B where they don't tell A and B apart, "
+        "CLASS= to leave its images out. May be repeated.",
+    ),
+]
+SampleSeedOption = Annotated[
+    int | None, typer.Option("--sample-seed", min=0, help="Another number draws other patients.")
+]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(evaluate)
@@ -64,15 +77,7 @@ def evaluate(
             help="With --predictions: a patient with any image of this class is positive; by default the class that is named like a disease.",
         ),
     ] = None,
-    maps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="CLASS=CLASS",
-            help="Which class of the model a class of the images is; CLASS=A+B where they don't tell A and B apart, "
-            "CLASS= to leave its images out. May be repeated.",
-        ),
-    ] = None,
+    maps: MapOption = None,
     local_sample: Annotated[
         float | None,
         typer.Option(
@@ -83,9 +88,7 @@ def evaluate(
             "recalibration; they are judged on the rest, apart from the frozen ones.",
         ),
     ] = None,
-    sample_seed: Annotated[
-        int | None, typer.Option("--sample-seed", min=0, help="Another number draws other patients.")
-    ] = None,
+    sample_seed: SampleSeedOption = None,
     threshold: Annotated[
         float | None,
         typer.Option("--threshold", help="With --predictions: from which probability the target class is called."),
@@ -149,7 +152,7 @@ def evaluate(
                 checkpoint=name,
                 data=[image_place(each, place) for each in data],
                 split=split,
-                class_map=_class_map(maps or []),
+                class_map=class_map_of(maps or []),
                 local_sample=local_sample,
                 sample_seed=sample_seed,
             )
@@ -161,13 +164,13 @@ def evaluate(
                 data=image_place(data[0], place),
                 split=split,
                 subgroups=groups,
-                class_map=_class_map(maps or []),
+                class_map=class_map_of(maps or []),
             )
     with open_output(as_json) as output:
         return run_job(job, output)
 
 
-def _class_map(pairs: Sequence[str]) -> dict[str, list[str]]:
+def class_map_of(pairs: Sequence[str]) -> dict[str, list[str]]:
     """Return the class map that CLASS=CLASS+CLASS and so on say; raise CommandInvalid."""
     found = {}
     for pair in pairs:

@@ -3,9 +3,11 @@
 import shlex
 from collections.abc import Iterator
 
-from breastai.commands.language import say
+from breastai.commands.language import current_language, say, words
 from breastai.domain.catalog import proposed_preset
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection
+from breastai.domain.text import Text
+from breastai.texts.catalogue import find_template
 
 _FEW_FILES = 3
 
@@ -16,7 +18,7 @@ def inspection_lines(inspection: DatasetInspection, place: str) -> list[str]:
     layout = say(f"layout.{inspection.layout}")
     lines = [say("cli.data.read_as" if known else "cli.data.unknown", path=place, layout=layout)]
     lines += [f"  {line}" for line in _contents(inspection)]
-    lines += [say("cli.data.doubt", doubt=doubt) for doubt in inspection.doubts]
+    lines += [say("cli.data.doubt", doubt=_with_option(doubt)) for doubt in inspection.doubts]
     if inspection.twins is not None:
         lines.append(say("cli.data.twins", twins=inspection.twins))
     description = inspection.description
@@ -25,6 +27,13 @@ def inspection_lines(inspection: DatasetInspection, place: str) -> list[str]:
     if description is not None and description.licence is not None:
         lines.append(say("cli.data.licence", licence=description.licence))
     return [*lines, say("cli.next", command=next_command(inspection, place))]
+
+
+def _with_option(doubt: Text) -> str:
+    """Return a doubt, and with which option it is answered where there is one."""
+    option = f"{doubt.code}.option"
+    known = find_template(option, current_language()) is not None
+    return f"{words(doubt)} {say(option, **doubt.params)}" if known else words(doubt)
 
 
 def next_command(inspection: DatasetInspection, place: str) -> str:

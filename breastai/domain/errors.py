@@ -290,6 +290,14 @@ class NumClassesMismatch(InputError):
 
 
 @dataclass(eq=False)
+class LocalSampleUnfit(InputError):
+    code = "data.local_sample_unfit"
+    option = "--local-sample"
+    data: str
+    reason: Text
+
+
+@dataclass(eq=False)
 class ClassesDiffer(InputError):
     code = "data.classes_differ"
     path: str

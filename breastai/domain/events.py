@@ -51,7 +51,7 @@ from breastai.domain.records import (
 )
 from breastai.domain.records import Figure as Figure
 from breastai.domain.records import Number as Number
-from breastai.domain.site_records import InternalSet, PooledFigure, SiteResult
+from breastai.domain.site_records import Adaptation, InternalSet, PooledFigure, SiteResult
 from breastai.domain.stored import Stored
 from breastai.domain.study import CrossvalResult, SeedsResult, Study, StudyKind, StudyMember, TuningState
 from breastai.domain.study_plan import StudyPlan
@@ -441,6 +441,19 @@ class SitesEvaluated(Event, ends_job=True):
     pooled: dict[str, PooledFigure] = Field({}, description="Over sites, by the name of the figure.")
     notes: list[Text | str] = []
     record: str | None = Field(None, description="The file with all of it.")
+
+
+class ModelAdapted(Event, ends_job=True):
+    """A checkpoint adapted to a site, and what both show on the images that the sample left."""
+
+    type: Literal["model_adapted"] = "model_adapted"
+    checkpoint: str = Field(description="The adapted one.")
+    adaptation: Adaptation
+    target_class: str
+    before: dict[str, Figure] = Field(description="Of the model as it was, by name as in an evaluation.")
+    after: dict[str, Figure] = Field(description="Of the adapted one, on the same images.")
+    records: list[str] = Field([], description="The files with all the evidence of both.")
+    notes: list[Text | str] = []
 
 
 class LeakQuestion(Stored):

@@ -11,6 +11,7 @@ from breastai.domain.job import LightJob as LightJob
 from breastai.domain.job import Need as Need
 from breastai.domain.job import RunJob as RunJob
 from breastai.domain.job import StudyJob as StudyJob
+from breastai.domain.judgement_jobs import AdaptModel as AdaptModel
 from breastai.domain.judgement_jobs import Compare as Compare
 from breastai.domain.judgement_jobs import ComparePredictions as ComparePredictions
 from breastai.domain.judgement_jobs import CompareReaders as CompareReaders
@@ -318,6 +319,7 @@ AnyJob = Annotated[
     | ResumeStudy
     | Evaluate
     | EvaluateSites
+    | AdaptModel
     | EvaluatePredictions
     | Compare
     | ComparePredictions

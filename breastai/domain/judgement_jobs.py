@@ -29,6 +29,24 @@ class Evaluate(Job):
     )
 
 
+class AdaptModel(Job):
+    """Adapt a checkpoint to a site on a local sample of it, and judge both on the images it did not use.
+
+    `run_id`: what the adapted one is called; `local_sample`: a share of the patients below 1, or a number of them.
+    """
+
+    image_fields = ("data",)
+
+    kind: Literal["adapt"] = "adapt"
+    checkpoint: str
+    run_id: str
+    data: str
+    split: Literal["train", "val", "test"] | None = None
+    class_map: dict[str, list[str]] = {}
+    local_sample: float = Field(gt=0)
+    sample_seed: int | None = Field(None, description="By default that of the run.")
+
+
 class EvaluateSites(Job):
     """Judge a checkpoint on labelled images of several sites, each as by `Evaluate`, and tell what they show together.
 

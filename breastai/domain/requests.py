@@ -56,6 +56,7 @@ from breastai.domain.events import (
     InterruptedRuns,
     JobQueued,
     JobStopped,
+    ModelAdapted,
     Pong,
     Prediction,
     PredictionsComplete,
@@ -570,6 +571,20 @@ class EvaluateModel(Queueable, Request, answered_by=(Evaluation, SitesEvaluated)
         if isinstance(self.data, list):
             return self.data
         return [self.data] if self.data is not None and self.local_sample is not None else None
+
+
+class AdaptModel(Queueable, Request, answered_by=(ModelAdapted,)):
+    """Adapt a checkpoint to a site without retraining: a checkpoint of its own, judged on images that it did not use."""
+
+    type: Literal["adapt_model"] = "adapt_model"
+    checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
+    data: ImagePlace = Field(description="Labelled images of the site.")
+    split: Literal["train", "val", "test"] | None = None
+    class_map: dict[str, list[str]] = Field({}, max_length=50, description="As of evaluate_model.")
+    local_sample: float = Field(gt=0, description="A share of the site's patients below 1, or a number of them.")
+    sample_seed: int | None = Field(
+        None, ge=0, description="Another number draws other patients; null: the run's seed."
+    )
 
 
 class CompareModels(Queueable, Request, answered_by=(Comparison,)):

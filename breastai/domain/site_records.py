@@ -52,6 +52,38 @@ class LocalSample(Stored):
     fault: Text | None = Field(None, description="Why nothing could be fitted.")
 
 
+class AdaptationSample(Stored):
+    """The images of a site that adapted a model, whole patients, and those left to judge it. Counts by class."""
+
+    share: float = Field(description="The share asked for, or a number of patients from 1 up.")
+    seed: int
+    unit: Literal["patient", "image"]
+    units: int = Field(description="Patients, or images where patients are unknown.")
+    images: int
+    counts: dict[str, int]
+    rest_units: int
+    rest_images: int
+    rest_counts: dict[str, int]
+    sha256: list[str] = Field([], description="Of the content of each image of the sample.")
+
+
+class Adaptation(Stored):
+    """How a checkpoint was adapted to a site: from which one, by which sample, and what was changed."""
+
+    checkpoint: str
+    sha256: str
+    data: str
+    sample: AdaptationSample
+    norm_layers: int = Field(
+        description="Layers of batch normalisation whose statistics were moved; weights are as before."
+    )
+    norm_prior_images: int = Field(description="As how many images the statistics of training count.")
+    head_strength: float | None = Field(
+        description="How strongly the head is held where it was, chosen within the sample; null: it stays as it was."
+    )
+    head_log_loss: dict[str, float] = Field({}, description="Of each strength on the parts of the sample held out.")
+
+
 class Drift(Stored):
     """A mean over the images of a site and over those the model was validated on; the difference: site minus those."""
 

@@ -18,6 +18,7 @@ from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import CheckpointDamaged, CheckpointInUse, CheckpointNotFound, FormatTooNew, RunLocked
 from breastai.domain.events import CheckpointEntry
+from breastai.domain.site_records import Adaptation
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
@@ -102,6 +103,7 @@ class Manifest(StoredDocument):
     plan: dict[str, Any] | None = None
     memory: MemoryRecord | None = None
     decision: DecisionRule = DecisionRule()
+    adapted_from: Adaptation | None = Field(None, description="Of a checkpoint that was adapted to a site.")
     versions: dict[str, str]
 
     @field_validator("config", mode="before")
@@ -124,6 +126,11 @@ class CheckpointFiles:
 def checkpoint_files(workspace: Workspace, run_id: str, kind: Kind) -> CheckpointFiles:
     folder = workspace.checkpoint_dir(run_id)
     return CheckpointFiles(f"{run_id}/{kind}", folder / f"{kind}.safetensors", folder / f"{kind}.json")
+
+
+def adapted_run_id(workspace: Workspace) -> str:
+    """Return a name for the run of an adapted checkpoint, which sorts by time and says what it is."""
+    return f"{workspace.new_run_id()}-adapted"
 
 
 def checkpoint_kinds(workspace: Workspace, run_id: str) -> list[Kind]:

@@ -3,7 +3,7 @@
   "use strict";
 
   /** What starts a job, so that no other may run; train_on_reading keeps a data set and then starts. */
-  const NEEDS_IDLE = new Set(["start_training", "answer_leaks", "train_on_reading", "try_sample", "resume_training", "start_tuning", "start_crossval", "resume_study", "estimate_cost", "export_model", "evaluate_model", "compare_models", "compare_readers", "find_doubts", "evaluate_predictions", "audit_data", "create_report", "restore_backup"]);
+  const NEEDS_IDLE = new Set(["start_training", "answer_leaks", "train_on_reading", "try_sample", "resume_training", "start_tuning", "start_crossval", "resume_study", "estimate_cost", "export_model", "evaluate_model", "adapt_model", "compare_models", "compare_readers", "find_doubts", "evaluate_predictions", "audit_data", "create_report", "restore_backup"]);
 
   /** Asked for by the page itself too, every few seconds: their buttons must not flicker. */
   const ASKED_BY_ITSELF = new Set(["ping", "system_diagnostics"]);

@@ -88,6 +88,7 @@
       BreastAI.views.editor.create(context),
       BreastAI.views.comparison.create(context),
       BreastAI.views.sites.create(context),
+      BreastAI.views.adaptation.create(context),
       BreastAI.views.readers.create(context),
       BreastAI.views.plan.create(context),
       BreastAI.views.doubts.create(context),

@@ -144,6 +144,7 @@ declare global {
     exports: Wire.ExportComplete[];
     evaluation: Wire.Evaluation | null;
     sites: Wire.SitesEvaluated | null;
+    adapted: Wire.ModelAdapted | null;
     comparison: Wire.Comparison | Wire.ComparisonRecord | null;
     /** A study of readers, the latest or one shown again. */
     readers: Wire.ReaderStudyRecord | null;
@@ -713,6 +714,7 @@ declare global {
         predictive(sensitivity: number, specificity: number, prevalence: number): { ppv: number | null; npv: number | null };
       };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
+      adaptation: { create(context: Context): View };
       sites: { create(context: Context): View; readMap(text: string): Record<string, string[]> };
       comparison: { create(context: Context): View; pValue(value: number | null): string };
       decisions: { decisionsOf(found: Wire.DecisionComparison): Node[]; marginsOf(judged: Wire.NonInferiority[]): Node | null };

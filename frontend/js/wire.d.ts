@@ -242,6 +242,18 @@ declare namespace Wire {
     record: string | null;
   }
 
+  /** A checkpoint adapted to a site, and what both show on the images that the sample left. */
+  interface ModelAdapted extends Event {
+    type: "model_adapted";
+    checkpoint: string;
+    adaptation: Adaptation;
+    target_class: string;
+    before: Record<string, Figure>;
+    after: Record<string, Figure>;
+    records: string[];
+    notes: (Text | string)[];
+  }
+
   /** What is wrong with the images of a folder, the worst first, and every group of duplicates. */
   interface AuditDone extends Event {
     type: "audit";
@@ -871,6 +883,32 @@ declare namespace Wire {
     code: string;
     message: string;
     params: Record<string, any>;
+  }
+
+  /** How a checkpoint was adapted to a site: from which one, by which sample, and what was changed. */
+  interface Adaptation {
+    checkpoint: string;
+    sha256: string;
+    data: string;
+    sample: AdaptationSample;
+    norm_layers: number;
+    norm_prior_images: number;
+    head_strength: number | null;
+    head_log_loss: Record<string, number>;
+  }
+
+  /** The images of a site that adapted a model, whole patients, and those left to judge it. Counts by class. */
+  interface AdaptationSample {
+    share: number;
+    seed: number;
+    unit: "patient" | "image";
+    units: number;
+    images: number;
+    counts: Record<string, number>;
+    rest_units: number;
+    rest_images: number;
+    rest_counts: Record<string, number>;
+    sha256: string[];
   }
 
   /** How far readers agree with a test, beyond chance: of two `readers` Cohen's kappa, of all Fleiss'. */
@@ -1943,6 +1981,7 @@ declare namespace Wire {
     seeds_complete: SeedsComplete;
     evaluation: Evaluation;
     sites_evaluated: SitesEvaluated;
+    model_adapted: ModelAdapted;
     audit: AuditDone;
     report_created: ReportCreated;
     comparison: Comparison;

@@ -187,13 +187,15 @@ def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     """Return how many of the images with these content hashes made the model or chose what it decides by.
 
     The best epoch is chosen on the run's validation images, every part of the decision rule on its calibration images,
-    or on the validation images too where it has none.
+    or on the validation images too where it has none. Of a model adapted to a site, its sample fitted both.
     """
     split, rule, judged = manifest.split, manifest.decision, set(hashes)
+    sample = set() if manifest.adapted_from is None else set(manifest.adapted_from.sample.sha256)
     validated = len(judged & set(split.val_sha256))
     fitted = len(judged & set(split.calibration_sha256)) if rule.fitted_on == "calibration" else validated
+    fitted = len(judged & sample) if sample else fitted
     return ImageUse(
-        training=len(judged & set(split.train_sha256)),
+        training=len(judged & (set(split.train_sha256) | sample)),
         epoch=validated,
         temperature=fitted if rule.n else 0,
         threshold=fitted if rule.operating_point else 0,

@@ -31,6 +31,7 @@ from breastai.domain.jobs import (
     Tune,
 )
 from breastai.domain.requests import (
+    AdaptModel,
     AuditData,
     CompareModels,
     CompareReaders,
@@ -60,6 +61,7 @@ from breastai.server.jobs.session import Session
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services, workspace_config
 from breastai.storage import checkpoints
+from breastai.storage.checkpoints import adapted_run_id
 from breastai.storage.datasets import dataset_layer
 from breastai.storage.interrupted_runs import resumable_run
 from breastai.storage.run_config import read_run_config, recorded_configs
@@ -77,6 +79,7 @@ QueueableRequest = (
     | ExportModel
     | ExportOnnx
     | EvaluateModel
+    | AdaptModel
     | EvaluatePredictions
     | CompareModels
     | CompareReaders
@@ -230,6 +233,21 @@ async def evaluate_model(services: Services, client: Client, request: EvaluateMo
         return make_job(services, request, Evaluate, checkpoint=files.name)
 
     return await begin(services, client, request, session, "evaluate", job)
+
+
+@handles(AdaptModel)
+async def adapt_model(services: Services, client: Client, request: AdaptModel) -> Event | None:
+    session = services.sessions.get(request.session_id)
+    name = session.model_or(request.checkpoint)
+
+    def job() -> Job:
+        services.data_roots.check(request.data)
+        files = checkpoints.find_checkpoint(services.workspace, name)
+        services.data_roots.check_patients(checkpoints.read_manifest(files).config)
+        run_id = adapted_run_id(services.workspace)
+        return make_job(services, request, jobs.AdaptModel, checkpoint=files.name, run_id=run_id)
+
+    return await begin(services, client, request, session, "adapt", job)
 
 
 @handles(EvaluatePredictions)

@@ -27,6 +27,7 @@
       exports: [],
       evaluation: null,
       sites: null,
+      adapted: null,
       comparison: null,
       readers: null,
       plan: null,

@@ -14,6 +14,11 @@
     },
     evaluation_shown: { state: (state, event) => ({ ...state, evaluation: /** @type {any} */ (event.evaluation) }) },
     estimates_list: { state: (state, event) => ({ ...state, estimates: event.estimates, estimate: state.estimate ?? event.estimates[0] ?? null }) },
+    model_adapted: {
+      state: (state, event) => jobEnded({ ...state, adapted: event }),
+      line: (event) => ({ level: "success", key: "event.model_adapted", params: { checkpoint: event.checkpoint, before: event.adaptation.checkpoint } }),
+      notice: true,
+    },
     sites_evaluated: {
       state: (state, event) => jobEnded({ ...state, sites: event }),
       line: (event) => ({ level: "success", key: "event.sites_evaluated", params: { checkpoint: event.checkpoint, n: event.sites.length } }),

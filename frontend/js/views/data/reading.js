@@ -16,6 +16,11 @@
     return scroller(caption, table({ caption, head: [head, t("data.total")], rows, numeric: true }));
   }
 
+  /** Where on the page a doubt is answered; "" where there is no such place. @param {Wire.Text | string} doubt */
+  function adviceOf(doubt) {
+    return typeof doubt !== "string" && BreastAI.i18n.has(`${doubt.code}.page`) ? ` ${t(`${doubt.code}.page`, doubt.params)}` : "";
+  }
+
   /** @param {Reading} found */
   function factsOf(found) {
     /** @type {[string, string][]} */
@@ -111,7 +116,7 @@
       fill(
         byId("reading-body"),
         make("p", {}, name(inspection.path)),
-        warnings.length ? make("ul", { class: "banner warning data-warnings" }, ...warnings.map((doubt) => make("li", {}, said(doubt)))) : null,
+        warnings.length ? make("ul", { class: "banner warning data-warnings" }, ...warnings.map((doubt) => make("li", {}, said(doubt), adviceOf(doubt)))) : null,
         make(
           "div",
           { class: "reading-counts" },

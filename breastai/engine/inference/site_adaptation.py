@@ -1,0 +1,226 @@
+"""The job of adapting a checkpoint to a site without retraining: batch-norm statistics and head on a local sample."""
+
+import copy
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import special
+
+from breastai.clinical.fit_decision_rule import fit_decision_rule
+from breastai.clinical.head_refit import RefittedHead, refit_head, sample_units
+from breastai.clinical.intervals import number_clusters
+from breastai.clinical.local_sample import draw_sample
+from breastai.domain.config import Config
+from breastai.domain.decision_rule import target_class
+from breastai.domain.errors import LocalSampleUnfit
+from breastai.domain.events import Event, ModelAdapted, ProgressUpdate
+from breastai.domain.jobs import AdaptModel
+from breastai.domain.records import EvaluationRecord, Figure
+from breastai.domain.site_records import Adaptation, AdaptationSample
+from breastai.domain.text import Text
+from breastai.engine.inference.evaluation_job import checkpoint_of, judge
+from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint, save_tensors, versions
+from breastai.engine.network.evaluation import Predictions, answers_of, predict_batches
+from breastai.engine.network.loader import evaluation_batches
+from breastai.engine.network.models import Classifier, normalize
+from breastai.engine.network.norm_statistics import PRIOR_IMAGES, move_norms
+from breastai.engine.network.runtime import Runtime, choose_runtime
+from breastai.storage.atomic_checkpoint import save_checkpoint
+from breastai.storage.checkpoints import FINGERPRINTS, checkpoint_files
+from breastai.storage.workspace import Workspace
+
+_BATCH = 16
+_LEAST_UNITS = 2  # of each class, so that one is left when another is held out
+_FIGURES = ("auc_roc", "sensitivity_at_operating_point", "specificity_at_operating_point")
+_OF_ALL = ("accuracy", "balanced_accuracy", "brier")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Which of a site's images (N,) are the sample, and the number (N,) of what is independent: patients where known."""
+
+    inside: npt.NDArray[np.bool_]
+    clusters: npt.NDArray[np.int64]
+    seed: int
+
+
+def adapt_model(job: AdaptModel, workspace: Workspace) -> Iterator[Event]:
+    """Adapt a checkpoint to a site, as a checkpoint of its own, and judge both on the images it did not use.
+
+    Raises LocalSampleUnfit where the sample lacks a class of the model, and what judging raises.
+    """
+    loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
+    manifest = loaded.manifest
+    folder, part = labelled_folder(workspace.resolve(job.data), job.split)
+    asked = yield from predict_labelled(loaded, folder, workspace, job.class_map, part)
+    drawn = _drawn(job, asked)
+    before, before_path = judge(_subset(asked, ~drawn.inside), workspace, part)
+    yield ProgressUpdate(stage="preparing", text=Text("progress.adapting"))
+    made = _adapted(loaded, asked, drawn, workspace, job)
+    rest = _subset(asked, ~drawn.inside)
+    runtime = choose_runtime(manifest.config.system, use_amp=False)
+    answers = _answers(made, made.model.to(runtime.device), rest, runtime)
+    after, path = judge(replace(rest, loaded=made, answers=answers), workspace, part)
+    adaptation = made.manifest.adapted_from
+    assert adaptation is not None
+    yield ModelAdapted(
+        checkpoint=made.files.name,
+        adaptation=adaptation,
+        target_class=target_class(manifest.config, manifest.class_names),
+        before=_figures(before),
+        after=_figures(after),
+        records=[workspace.relative(before_path), workspace.relative(path)],
+        notes=[Text("note.adapted_rest"), *after.notes],
+    )
+
+
+def _drawn(job: AdaptModel, asked: LabelledPredictions) -> Drawn:
+    """Return the sample; raise LocalSampleUnfit."""
+    manifest, labels = asked.loaded.manifest, asked.answers.labels
+    names = manifest.class_names
+    if asked.match.class_names != names or asked.match.merges or asked.match.lacking:
+        absent = asked.match.lacking or [name for name in names if name not in asked.match.class_names]
+        raise LocalSampleUnfit(job.data, Text("reason.sample_lacks_classes", {"class_names": absent or names}))
+    seed = manifest.config.system.seed if job.sample_seed is None else job.sample_seed
+    clusters = np.arange(len(labels)) if asked.clusters is None else number_clusters(asked.clusters)
+    positive = labels == names.index(target_class(manifest.config, names))
+    inside = draw_sample(positive, clusters, job.local_sample, seed)
+    units = sample_units(labels[inside].tolist(), clusters[inside].tolist(), len(names))
+    few = [name for name, count in zip(names, units, strict=True) if count < _LEAST_UNITS]
+    if few:
+        raise LocalSampleUnfit(job.data, Text("reason.sample_too_few", {"class_names": few, "least": _LEAST_UNITS}))
+    return Drawn(inside, clusters, seed)
+
+
+def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace: Workspace, job: AdaptModel) -> Loaded:
+    """Return the adapted model as it was written: a checkpoint of a run with a name of its own."""
+    manifest = loaded.manifest
+    runtime = choose_runtime(manifest.config.system, use_amp=False)
+    sample = _subset(asked, drawn.inside)
+    model = copy.deepcopy(loaded.model).to(runtime.device)
+    layers = _move_norms(model, sample, runtime)
+    now = _answers(loaded, model, sample, runtime)
+    clusters = number_clusters(drawn.clusters[drawn.inside])
+    found = refit_head(now.features.astype(np.float64), now.logits.astype(np.float64), now.labels, clusters, drawn.seed)
+    _add_to_head(model, found)
+    rule = fit_decision_rule(
+        now.labels,
+        special.softmax(found.logits, axis=1),
+        manifest.class_names,
+        manifest.config if found.strength is None else _of_natural_proportions(manifest.config),
+        [str(number) for number in clusters],
+        patients=asked.patients is not None,
+    )
+    rule = rule.model_copy(update={"fitted_on": "out_of_fold", "modalities": manifest.decision.modalities})
+    adaptation = _record(loaded, asked, drawn, found, layers, job)
+    files = checkpoint_files(workspace, job.run_id, "best")
+    save_checkpoint(
+        files,
+        manifest.model_copy(
+            update={
+                "run_id": job.run_id,
+                "kind": "best",
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "decision": rule,
+                "adapted_from": adaptation,
+                "metrics": {},
+                "state": None,
+                "state_file": None,
+                "state_sha256": None,
+                "versions": versions(),
+            }
+        ),
+        write_weights=lambda path: save_tensors(model.state_dict(), path),
+    )
+    known = loaded.files.weights.with_name(FINGERPRINTS)
+    if known.is_file():
+        shutil.copyfile(known, files.weights.with_name(FINGERPRINTS))
+    return load_checkpoint(files)
+
+
+def _of_natural_proportions(config: Config) -> Config:
+    """Return a configuration for a head that met the classes as they occur: no correction of its prior."""
+    training = config.training.model_copy(update={"weighted_sampler": False, "use_class_weights": False})
+    return config.model_copy(update={"training": training})
+
+
+def _move_norms(model: Classifier, sample: LabelledPredictions, runtime: Runtime) -> int:
+    manifest, images = sample.loaded.manifest, sample.images
+    size = -(-len(images) // -(-len(images) // _BATCH))  # parts of much the same size
+    batches = evaluation_batches(images, size, manifest.config.data.num_workers)
+    mean, std = tuple(manifest.mean), tuple(manifest.std)
+    inputs = (normalize(batch.images.to(runtime.device), mean, std) for batch in batches)
+    return move_norms(model, (each for each in inputs if len(each) > 1), len(images))
+
+
+def _answers(of: Loaded, model: Classifier, images: LabelledPredictions, runtime: Runtime) -> Predictions:
+    manifest = of.manifest
+    data = manifest.config.data
+    mean, std = tuple(manifest.mean), tuple(manifest.std)
+    steps = predict_batches(
+        model, images.images, runtime, mean, std, data.batch_size, data.num_workers, manifest.config.evaluation.tta
+    )
+    return answers_of(steps)
+
+
+@torch.no_grad()
+def _add_to_head(model: Classifier, found: RefittedHead) -> None:
+    model.head.weight.add_(torch.from_numpy(found.weights).to(model.head.weight))
+    model.head.bias.add_(torch.from_numpy(found.intercepts).to(model.head.bias))
+
+
+def _subset(asked: LabelledPredictions, chosen: npt.NDArray[np.bool_]) -> LabelledPredictions:
+    """Return the predictions for some of the images."""
+    places = np.flatnonzero(chosen)
+    answers = asked.answers
+    part = Predictions(
+        *(each[places] for each in (answers.logits, answers.labels, answers.features, answers.statistics))
+    )
+    patients = None if asked.patients is None else [asked.patients[place] for place in places.tolist()]
+    return replace(asked, images=asked.images.subset(places), answers=part, patients=patients)
+
+
+def _record(
+    loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, found: RefittedHead, layers: int, job: AdaptModel
+) -> Adaptation:
+    manifest, inside = loaded.manifest, drawn.inside
+    names = manifest.class_names
+
+    def counted(chosen: npt.NDArray[np.bool_]) -> dict[str, int]:
+        counts = Counter(asked.answers.labels[chosen].tolist())
+        return {name: counts[number] for number, name in enumerate(names)}
+
+    hashes = asked.images.hashes
+    return Adaptation(
+        checkpoint=loaded.files.name,
+        sha256=manifest.sha256,
+        data=asked.root.name,
+        sample=AdaptationSample(
+            share=job.local_sample,
+            seed=drawn.seed,
+            unit="image" if asked.patients is None else "patient",
+            units=len(np.unique(drawn.clusters[inside])),
+            images=int(inside.sum()),
+            counts=counted(inside),
+            rest_units=len(np.unique(drawn.clusters[~inside])),
+            rest_images=int((~inside).sum()),
+            rest_counts=counted(~inside),
+            sha256=[hashes[place] for place in np.flatnonzero(inside).tolist()],
+        ),
+        norm_layers=layers,
+        norm_prior_images=PRIOR_IMAGES,
+        head_strength=found.strength,
+        head_log_loss={"none" if key is None else f"{key:g}": value for key, value in found.log_loss.items()},
+    )
+
+
+def _figures(record: EvaluationRecord) -> dict[str, Figure]:
+    figures = record.evidence.figures
+    return {name: figure for name, figure in figures.items() if name in _OF_ALL or name.partition(".")[0] in _FIGURES}

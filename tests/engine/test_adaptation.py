@@ -1,0 +1,129 @@
+"""A model adapted to a site: a checkpoint of its own, by a sample that judges nothing."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from breastai.cli import run
+from breastai.clinical.head_refit import assign_sample_folds, refit_head
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.domain.errors import LocalSampleUnfit
+from breastai.domain.events import Evaluation, ModelAdapted
+from breastai.domain.jobs import AdaptModel, Evaluate
+from breastai.engine.inference.evaluation_job import evaluate
+from breastai.engine.inference.site_adaptation import adapt_model
+from breastai.engine.network.checkpoint_io import load_checkpoint
+from breastai.engine.network.norm_statistics import PRIOR_IMAGES, move_norms, norm_layers
+from breastai.storage.checkpoints import find_checkpoint, read_manifest
+from breastai.storage.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images of another device: darker, with less contrast."""
+    folder = tmp_path_factory.mktemp("site") / "data"
+    write_sample_data(folder, per_class=20, seed=11, image_size=64)
+    for file in folder.rglob("*.png"):
+        pixels = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(file), (pixels * 0.5 + 10).astype(np.uint8))
+    return folder / "train"
+
+
+def adapted(workspace: Workspace, site: Path, **fields: object) -> ModelAdapted:
+    values = {"checkpoint": "run/best", "run_id": "there", "data": str(site), "local_sample": 0.5, **fields}
+    job = AdaptModel.model_validate({"workspace": str(workspace.root), **values})
+    last = list(adapt_model(job, workspace))[-1]
+    assert isinstance(last, ModelAdapted)
+    return last
+
+
+def test_the_adapted_model_is_its_own_and_judged_on_the_rest_alone(trained: Workspace, site: Path) -> None:
+    before = find_checkpoint(trained, "run/best")
+    content = before.weights.read_bytes()
+    told = adapted(trained, site)
+    assert told.checkpoint == "there/best" and before.weights.read_bytes() == content
+    manifest = read_manifest(find_checkpoint(trained, "there/best"))
+    assert manifest.adapted_from == told.adaptation
+    sample = told.adaptation.sample
+    assert told.adaptation.checkpoint == "run/best" and told.adaptation.norm_layers > 0
+    assert sum(sample.counts.values()) == sample.images == len(sample.sha256)
+    everything = list(site.rglob("*.png"))
+    assert sample.images + sample.rest_images == len(everything)
+    records = [json.loads((trained.root / record).read_text()) for record in told.records]
+    assert [len(record["cases"]) for record in records] == [sample.rest_images] * 2
+    assert len({tuple(case["name_sha256"] for case in record["cases"]) for record in records}) == 1
+    # Judged on all of the site, it says which images were its sample.
+    job = Evaluate(workspace=str(trained.root), checkpoint="there/best", data=str(site))
+    again = list(evaluate(job, trained))[-1]
+    assert isinstance(again, Evaluation) and again.uses is not None
+    assert again.uses.threshold == again.uses.training == sample.images
+
+
+def test_statistics_move_by_as_much_as_the_sample_weighs(trained: Workspace, site: Path) -> None:
+    adapted(trained, site, run_id="moved")
+    old, new = (load_checkpoint(find_checkpoint(trained, name)) for name in ("run/best", "moved/best"))
+    for one, other in zip(norm_layers(old.model), norm_layers(new.model), strict=True):
+        assert one.running_mean is not None and other.running_mean is not None
+        assert not torch.equal(one.running_mean, other.running_mean)
+        assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
+    layer = nn.Sequential(nn.BatchNorm2d(1))
+    batches = [torch.full((4, 1, 2, 2), 3.0), torch.full((4, 1, 2, 2), 5.0)]
+    assert move_norms(layer, batches, 8) == 1
+    assert float(layer[0].running_mean) == pytest.approx(8 / (8 + PRIOR_IMAGES) * 4)
+    assert float(layer[0].running_var) == pytest.approx(PRIOR_IMAGES / (8 + PRIOR_IMAGES), abs=1e-6)
+    assert move_norms(nn.Linear(2, 2), [], 8) == 0
+
+
+def test_a_head_is_fitted_where_that_helps_and_left_where_it_does_not() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 30)
+    noise = generator.normal(size=(60, 8))
+    telling = noise.copy()
+    telling[:, 0] += 3.0 * (labels == 1)
+    now = np.zeros((60, 2))
+    helped = refit_head(telling, now, labels, np.arange(60), 0)
+    assert helped.strength is not None and helped.log_loss[helped.strength] < helped.log_loss[None]
+    assert float(np.mean((telling @ helped.weights.T + helped.intercepts).argmax(1) == labels)) > 0.85
+    right = np.where(np.eye(2)[labels] > 0, 4.0, -4.0)
+    left = refit_head(noise, right, labels, np.arange(60), 0)
+    assert left.strength is None and not left.weights.any() and not left.intercepts.any()
+    assert np.array_equal(left.logits, right)
+
+
+def test_folds_of_a_sample_keep_patients_whole_and_deal_out_each_class() -> None:
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    clusters = np.array([0, 0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8])
+    folds = assign_sample_folds(labels, clusters, 3)
+    assert all(len(set(folds[clusters == number])) == 1 for number in range(9))
+    assert len(set(folds[labels == 1])) == 5
+
+
+def test_a_sample_that_lacks_a_class_adapts_nothing(trained: Workspace, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    for name in ("benign", "malignant"):
+        (tmp_path / "two" / name).symlink_to(site / name)
+    few = tmp_path / "few"
+    for place in site.iterdir():
+        (few / place.name).mkdir(parents=True)
+        for file in sorted(place.iterdir())[:2]:
+            (few / place.name / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(LocalSampleUnfit, match="at least 2"):
+        adapted(trained, few, run_id="never")
+    assert not (trained.root / "checkpoints" / "never").exists()
+
+
+def test_the_command_names_it_and_refuses_a_name_that_is_taken(
+    trained: Workspace, site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["adapt", "run", "--data", str(site), "--local-sample", "0.5", "--name", "mine"]
+    place = ["--workspace", str(trained.root)]
+    assert run([*arguments, *place]) == 0
+    shown = capsys.readouterr().out
+    assert "mine/best" in shown and "no external validation" in shown
+    assert run([*arguments, *place]) == 2
+    assert "already" in capsys.readouterr().err
