@@ -90,12 +90,14 @@
     if (row === undefined) return next;
     if (row.line !== undefined) {
       const content = row.line(event);
-      next = { ...next, log: withLine(next.log, { ...content, run: event.run_id, seq: event.seq, time: event.time }) };
+      const isQuiet = event.request_id !== undefined && state.quiet.includes(String(event.request_id));
+      // What the page asked by itself is no fault of anyone's.
+      const level = isQuiet && content.level === "error" ? "info" : content.level;
+      next = { ...next, log: withLine(next.log, { ...content, level, run: event.run_id, seq: event.seq, time: event.time }) };
       // What a job asks stands in the audit's view, with its answers; a run that ends with a question has not failed.
       const question = state.asked;
       const isEndOfAsking = Boolean(question) && event.type === "training_stopped" && event.reason === "error";
       const isAsked = isEndOfAsking || (content.code !== undefined && content.code === question?.code);
-      const isQuiet = event.request_id !== undefined && state.quiet.includes(String(event.request_id));
       if (!late && !isAsked && !isQuiet && row.notice) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;

@@ -145,6 +145,8 @@ declare global {
     evaluation: Wire.Evaluation | null;
     sites: Wire.SitesEvaluated | null;
     adapted: Wire.ModelAdapted | null;
+    /** How far a look at a place is. */
+    inspecting: Wire.Text | string | null;
     comparison: Wire.Comparison | Wire.ComparisonRecord | null;
     /** A study of readers, the latest or one shown again. */
     readers: Wire.ReaderStudyRecord | null;

@@ -12,9 +12,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.domain.case_fields import ColumnRule
 from breastai.domain.events import TrainingStarted
 from breastai.server.app import Options
 from breastai.server.jobs.dataset_uploads import IN_PROGRESS
+from breastai.storage.datasets import dataset_names, read_dataset
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
@@ -91,6 +93,56 @@ def test_one_click_trains_on_sample_images(
     expect(page.locator("#run-state")).to_have_class("pill run-running", timeout=WITHIN_MS)
     expect(page.locator("#first-steps")).to_be_hidden()
     assert len(list((workspace.root / "datasets" / "sample").rglob("*.png"))) == 120
+    kept = read_dataset(workspace, "sample")
+    assert kept.root == "datasets/sample" and "patient" in kept.fields
+    (run_id,) = workspace.runs()
+    (started,) = [each for each in read_events(workspace.journal_file(run_id)) if isinstance(each, TrainingStarted)]
+    assert started.config["data"]["train_dir"] == "sample"
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_dropped_images_train_by_one_click_and_no_typing(
+    open_new: Callable[..., Page], workspace: Workspace, own: Path, how: str, language: str
+) -> None:
+    page = open_new(how, language)
+    drop(page, "#first-steps .intake-drop", own)
+    expect(page.locator("#reading-body .reading-pictures img").first).to_be_visible()
+    assert violations(page) == []
+    page.locator("#reading-train").click()
+    expect(page.locator("#run-state")).to_have_class("pill run-running", timeout=WITHIN_MS)
+    assert dataset_names(workspace) == ["Mes_echographies"]
+
+
+@pytest.mark.parametrize(("how", "language"), WAYS)
+def test_a_dropped_labels_table_and_its_images_train_by_one_click(
+    open_new: Callable[..., Page], workspace: Workspace, own: Path, tmp_path: Path, how: str, language: str
+) -> None:
+    place = tmp_path / "Befunde"
+    (place / "images").mkdir(parents=True)
+    rows = ["\ufeffDatei;Patientin;Diagnose"]
+    for number, file in enumerate(sorted((own / "train").rglob("*.png"))):
+        (place / "images" / f"{number:03}.png").write_bytes(file.read_bytes())
+        rows.append(f"{number:03}.png;P{number // 2};{file.parent.name}")
+    (place / "befunde.csv").write_text("\r\n".join(rows), encoding="utf-8")
+    page = open_new(how, language)
+    drop(page, "#first-steps .intake-drop", place)
+    body = page.locator("#reading-body")
+    expect(body).to_contain_text("malignant")
+    expect(body).not_to_contain_text("--")
+    page.locator("#reading-train").click()
+    expect(page.locator("#run-state")).to_have_class("pill run-running", timeout=WITHIN_MS)
+    kept = read_dataset(workspace, "Befunde")
+    assert kept.layout == "labels_table" and kept.fields["patient"] == ColumnRule(column="Patientin")
+
+
+def test_the_images_view_says_that_there_are_none_without_an_error(open_new: Callable[..., Page]) -> None:
+    page = open_new("http", "en-GB")
+    page.evaluate("location.hash = '#data'")
+    expect(page.locator("#view-data")).to_be_visible()
+    page.evaluate("location.hash = '#log'")
+    expect(page.locator("#view-log li").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert page.locator("#view-log .level-error").all_inner_texts() == []
 
 
 @pytest.mark.parametrize(("how", "language"), WAYS)

@@ -9,8 +9,9 @@ from breastai.client import error_from_event
 from breastai.domain import jobs
 from breastai.domain.catalog import EXPORT_FORMATS
 from breastai.domain.config import Config, preset
+from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.events import Error, Event
+from breastai.domain.events import DatasetInspected, Error, Event
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import (
     AnyJob,
@@ -22,6 +23,7 @@ from breastai.domain.jobs import (
     EvaluateSites,
     Explain,
     Export,
+    InspectDataset,
     Job,
     MakeSampleData,
     Predict,
@@ -64,11 +66,13 @@ from breastai.storage import checkpoints
 from breastai.storage.checkpoints import adapted_run_id
 from breastai.storage.datasets import dataset_layer
 from breastai.storage.interrupted_runs import resumable_run
+from breastai.storage.kept_datasets import keep_dataset
 from breastai.storage.run_config import read_run_config, recorded_configs
 from breastai.storage.workspace import Workspace
 
-# Where sample images lie, and how their names tell the patient.
-SAMPLE_FOLDER, SAMPLE_PATIENTS = "datasets/sample", "^(P[0-9]+)_"
+# Where sample images lie, what their data set is called, and how their names tell the patient.
+SAMPLE_FOLDER, SAMPLE_NAME = "datasets/sample", "sample"
+SAMPLE_PATIENTS = ReadingChanges.model_validate({"fields": {"patient": {"path": "(?:^|/)(P[0-9]+)_[^/]*$"}}})
 AJob = TypeVar("AJob", bound=Job)
 # The kinds of jobs that may ask about duplicates before they begin.
 _ASKING = frozenset({"train", "crossval", "tune"})
@@ -140,13 +144,17 @@ async def start_training(services: Services, client: Client, request: StartTrain
 @handles(TrySample)
 async def try_sample(services: Services, client: Client, request: TrySample) -> None:
     async def prepared() -> Job:
-        made = await services.light.ask(make_job(services, request, MakeSampleData, path=SAMPLE_FOLDER))
-        if isinstance(made, Error):
-            raise error_from_event(made)
+        look = make_job(services, request, InspectDataset, path=SAMPLE_FOLDER, changes=SAMPLE_PATIENTS)
+        for each in (make_job(services, request, MakeSampleData, path=SAMPLE_FOLDER), look):
+            found = await services.light.ask(each)
+            if isinstance(found, Error):
+                raise error_from_event(found)
+        assert isinstance(found, DatasetInspected)
+        await asyncio.to_thread(keep_dataset, services.workspace, SAMPLE_NAME, found.inspection)
         return await asyncio.to_thread(job)
 
     def job() -> Job:
-        values = {"data_path": SAMPLE_FOLDER, "evaluation": {"patient_id": SAMPLE_PATIENTS}}
+        values = {"data_path": SAMPLE_NAME}
         asked = StartTraining(config=values, preset="quick", session_id=request.session_id)
         run_id = services.workspace.new_run_id()
         return make_job(services, asked, Train, run_id=run_id, config=training_config(services, asked))

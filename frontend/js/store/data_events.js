@@ -30,7 +30,7 @@
     data_described: { state: (state, event) => ({ ...state, described: event, problems: [] }) },
     pre_flight: { state: (state, event) => ({ ...state, preFlight: event }) },
     images_list: { state: (state, event) => ({ ...state, images: event }) },
-    dataset_inspected: { state: (state, event) => ({ ...state, inspected: event }) },
+    dataset_inspected: { state: (state, event) => ({ ...state, inspected: event, inspecting: null }) },
     datasets_list: { state: (state, event) => ({ ...state, datasets: event.datasets }) },
     dataset_added: {
       // The list names what is kept; it is asked for again where it is shown.

@@ -28,6 +28,7 @@
       evaluation: null,
       sites: null,
       adapted: null,
+      inspecting: null,
       comparison: null,
       readers: null,
       plan: null,

@@ -67,7 +67,7 @@
     progress_update: {
       state: (state, event) => {
         // Of a look at images, which waits for no job and is none.
-        if (event.stage === "inspecting") return state;
+        if (event.stage === "inspecting") return { ...state, inspecting: event.text };
         const next = event.run_id ? inRun(state, event, {}) : state;
         return withProgress(sessionState(next, state.session.state === "stopping" ? "stopping" : "running"), event);
       },
