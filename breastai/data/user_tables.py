@@ -18,6 +18,7 @@ from breastai.texts.shown_name import read_cell
 
 MAX_TABLE_BYTES = 2**28
 JSON_LINES = ".jsonl"
+_MOST_TITLES = 10
 _SEPARATORS = ",;\t|"
 # By the mark a file begins with.
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -91,7 +92,15 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
         rows = list(_rows(_decoded(content), bool(columns)))
     if columns:
         return UserTable(tuple(columns), tuple(rows))
+    rows = _without_titles(rows)
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
+
+
+def _without_titles(rows: list[Row]) -> list[Row]:
+    """Return rows from the names of the columns on: what stands above them alone in its row is a title."""
+    filled = [sum(map(bool, row.cells)) for row in rows[: _MOST_TITLES + 1]]
+    titles = next((number for number, count in enumerate(filled) if count > 1), 0)
+    return rows[titles:]
 
 
 def plain_name(name: str) -> str:
@@ -134,7 +143,8 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
     separator: str | None = None
     if found is not None:
         separator, text, number = found[1], text[found.end() :], 1
-    first = text.lstrip().partition("\n")[0]
+    lines = text.lstrip().splitlines()[:_MOST_TITLES]
+    first = next((line for line in lines if any(map(line.count, _SEPARATORS))), lines[0] if lines else "")
     if separator is None:
         separator = max(_SEPARATORS, key=first.count)
         if without_header and not first.count(separator):

@@ -8,6 +8,7 @@
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid      EvaluationNotFound
+    |   |-- LocalSampleUnfit
     |   |-- DatasetNotFound       DatasetInvalid
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation

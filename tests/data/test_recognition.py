@@ -199,3 +199,64 @@ def test_classes_may_be_a_scale(tmp_path: Path) -> None:
     found = inspect_place(drawn_table(tmp_path), ReadingChanges.model_validate(changes))
     assert found.classes == {"low": 6, "mid": 3, "high": 3}
     assert found.description is not None and found.description.is_scale
+
+
+def labelled(number: int) -> str:
+    return ("benign", "malignant")[number % 2]
+
+
+def test_tables_of_the_parts_are_read_together(tmp_path: Path) -> None:
+    for part, count in (("train", 12), ("test", 6)):
+        rows = [["file", "label"]]
+        for number in range(count):
+            picture(tmp_path / "images" / f"{part}{number}.png")
+            rows.append([f"{part}{number}.png", labelled(number)])
+        table(tmp_path / f"{part}.csv", rows)
+    found = inspect_place(tmp_path)
+    assert (found.images, found.left_out, found.splits) == (18, 0, {"train": 12, "test": 6})
+
+
+def test_a_table_of_patients_labels_the_images_in_their_folders(tmp_path: Path) -> None:
+    rows = [["Patient ID", "Diagnosis"], *([f"pat{number:03}", labelled(number)] for number in range(6))]
+    for number in range(12):
+        picture(tmp_path / f"PAT{number // 2:03}" / f"{number}.png")
+    table(tmp_path / "patients.csv", rows)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients) == ({"benign": 6, "malignant": 6}, 6)
+    assert codes(found.summary()) == ["doubt.table_by_patient"]
+
+
+def test_parts_above_patients_above_classes_stay_parts(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for number in range(12):
+            picture(tmp_path / part / f"P{number // 2:03}" / labelled(number) / f"{number}.png")
+    found = inspect_place(tmp_path)
+    assert (found.splits, found.patients) == ({"train": 12, "test": 12}, 6)
+
+
+def test_titles_above_a_table_are_passed_over(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    rows = "\n".join(f"{number}.png;{labelled(number)};P{number // 2}" for number in range(12))
+    (tmp_path / "export.csv").write_text(f"Export 12.03.2024\n\nimage;diagnosis;Pat.-Nr.\n{rows}")
+    found = inspect_place(tmp_path)
+    assert (found.images, found.patients) == (12, 6)
+
+
+def test_columns_that_say_the_class_together_are_told(tmp_path: Path) -> None:
+    names = ("benign", "malignant", "normal")
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    rows = [[f"{number}.png", *(int(number % 3 == each) for each in range(3))] for number in range(12)]
+    table(tmp_path / "train.csv", [["image", *names], *rows])
+    assert "doubt.one_of_columns" in codes(inspect_place(tmp_path).summary())
+
+
+def test_papers_and_programs_beside_class_folders_are_no_classes(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / "download" / "v1" / "data" / "images" / labelled(number) / f"{number}.png")
+    for file in ("download/code/train.py", "download/v1/docs/paper.pdf", "download/v1/results.csv"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("epoch,loss\n1,0.5\n")
+    found = inspect_place(tmp_path)
+    assert (found.layout, found.classes) == ("class_folders", {"benign": 6, "malignant": 6})

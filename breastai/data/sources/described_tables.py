@@ -100,8 +100,21 @@ def join_rows(table: DescribedTable, files: Sequence[str], sides: Sequence[Image
     return JoinedRows(
         rows={file: kept[key] for file, key in named.items() if kept[key]},
         filtered=frozenset(file for file, key in named.items() if not kept[key]),
-        skipped=tuple(Skipped(" ".join(key), _NO_IMAGE) for key, rows in kept.items() if rows and key not in used),
+        skipped=tuple(
+            Skipped(_named(table, rows[0]), _NO_IMAGE) for key, rows in kept.items() if rows and key not in used
+        ),
     )
+
+
+def _named(table: DescribedTable, row: Row) -> str:
+    """Return what a row calls the images that it speaks of."""
+    words = []
+    for join in table.described.join:
+        cell = table.cell(row, join.column)
+        said = cell if join.pattern is None else finder_of(join.pattern)(cell)
+        if said is not None:
+            words.append(file_key(said) if join.role == "file" else in_words_of(join.role, said))
+    return " ".join(word for word in words if word)
 
 
 _Key = tuple[str, ...]
@@ -116,17 +129,17 @@ def _rows_by_key(table: DescribedTable) -> dict[_Key, list[Row]]:
         for join, pattern in zip(table.described.join, patterns, strict=True):
             cell = table.cell(row, join.column)
             said = pattern(cell) if pattern is not None else cell
-            key.append((file_key(said) if join.role == "file" else in_words_of(join.role, said)) if said else None)
+            key.append(_compared(join, said) if said else None)
         if all(key):
             found[tuple(part for part in key if part)].append(row)
     return found
 
 
 def _refuse_repeated(table: DescribedTable, by_key: Mapping[_Key, Sequence[Row]]) -> None:
-    for key, rows in by_key.items():
+    for rows in by_key.values():
         if len(rows) > 1:
             code = "row_repeats_file_row" if rows[0].cells == rows[1].cells else "row_says_otherwise_row"
-            params = {"number": rows[1].number, "file": " ".join(key), "before": rows[0].number}
+            params = {"number": rows[1].number, "file": _named(table, rows[0]), "before": rows[0].number}
             raise LabelsInvalid(Path(table.described.file).name, Text(f"reason.{code}", params))
 
 
@@ -156,4 +169,12 @@ def _keys_of_files(
 
 def _said(file: str, join: Join, side: ImageSide) -> str | None:
     said = file if side is None else side(file)
-    return None if said is None else file_key(said) if join.role == "file" else in_words_of(join.role, said)
+    return None if said is None else _compared(join, said)
+
+
+def _compared(join: Join, said: str) -> str | None:
+    """Return what a column or an image says as both are compared: a path as it is, all else in any case."""
+    if join.role == "file":
+        return file_key(said)
+    word = in_words_of(join.role, said)
+    return None if word is None else word.casefold()

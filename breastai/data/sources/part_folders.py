@@ -11,7 +11,7 @@ from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.errors import SplitFoldersAmbiguous
 from breastai.storage.remote_mirror import as_written
 
-_DEEPEST = 3
+_DEEPEST = 6
 _MOST_LOOKED_INTO = 300
 
 
@@ -38,6 +38,9 @@ def data_root(root: Path) -> Path:
     """Return the folder that holds split or class folders: `root`, or the only folder in it, and so on downwards."""
     for _ in range(_DEEPEST):
         inside = [folder for folder in subfolders(root) if not is_mask_folder(folder.name)]
+        if len(inside) > 1 and all(meaning_of(folder.name) == "silent" for folder in inside):
+            # Beside the images a download has papers and programs.
+            inside = [folder for folder in inside if holds_images(folder)]
         if len(inside) != 1 or split_folders(root) or _has_images(root):
             return root
         below = subfolders(inside[0])

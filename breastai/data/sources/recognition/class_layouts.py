@@ -107,9 +107,13 @@ def _patients_above_classes(survey: Survey) -> Reading | None:
         return None
     if max(Counter(name for inside in below.values() for name in inside).values()) < 2:
         return None
+    fields: dict[str, object] = {"label": {"folder": -1}, "patient": {"folder": -2}}
+    tops = {each[0]: split_of(each[0]) for each in parts}
+    if len(tops) > 1 and all(tops.values()) and len(set(tops.values())) == len(tops):
+        fields["split"] = {"folder": 1, "values": tops}
     return Reading(
         0.6,
-        describe(survey, "class_folders", fields={"label": {"folder": -1}, "patient": {"folder": -2}}),
+        describe(survey, "class_folders", fields=fields),
         (Text("doubt.patients_above_classes", {"patients": len(below), "classes": classes}),),
     )
 

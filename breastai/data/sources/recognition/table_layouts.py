@@ -1,10 +1,11 @@
 """A table beside images: any that names files and classes, and the metadata of Hugging Face."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from breastai.data.sources.field_values import folder_of as folder_at
 from breastai.data.sources.labels_table import box_fields
 from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads
 from breastai.data.sources.recognition.recogniser import (
@@ -38,9 +39,10 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
         if guess.file is not None and guess.label is not None:
             found.append((guess.file_share + 0.01 * len(guess.roles), file, table, guess))
     if not found:
-        return None
+        return _by_patient(survey, only)
     found.sort(key=lambda item: (-item[0], item[1]))
     share, file, table, guess = found[0]
+    parts = _parts_of(found)
     class_map, doubts = class_map_of(table, str(guess.label))
     fields: dict[str, object] = {
         role: {"column": column} for role, column in guess.roles.items() if role not in ("file", "breast", "exam")
@@ -53,19 +55,77 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": file}))
     if "patient" not in guess.roles:
         doubts.append(Text("doubt.patients_unknown"))
-    if len(found) > 1:
+    doubts += _one_hot(table, str(guess.label))
+    if len(found) > 1 and not parts:
         doubts.append(Text("doubt.other_tables", {"table": file, "others": [item[1] for item in found[1:6]]}))
     return Reading(
         0.75 * min(1.0, share),
         describe(
             survey,
             "labels_table",
-            tables=[{"file": file, "join": [{"role": "file", "column": guess.file}], "several_rows": True}],
+            tables=[
+                {
+                    "file": each,
+                    "join": [{"role": "file", "column": guess.file}],
+                    "several_rows": True,
+                    "part": parts.get(each),
+                }
+                for each in (parts or (file,))
+            ],
             fields=fields,
             class_map=class_map,
         ),
         tuple(doubts),
     )
+
+
+def _parts_of(found: Sequence[tuple[float, str, SurveyedTable, ColumnGuess]]) -> dict[str, str]:
+    """Return the part that each of several tables of the same columns is of, by their names; empty of any others."""
+    parts = {file: split_of(PurePosixPath(file).stem) for _, file, _, _ in found}
+    alike = {(guess.file, guess.label) for *_, guess in found}
+    known = {file: part for file, part in parts.items() if part is not None}
+    is_whole = len(parts) > 1 and len(alike) == 1 and len(set(known.values())) == len(parts)
+    return known if is_whole else {}
+
+
+def _by_patient(survey: Survey, only: str | None) -> Reading | None:
+    """Return how images are read by a table that names the patients whose folders they lie in."""
+    for file, table in _tables(survey, only).items():
+        guess = guess_columns(table, survey.images)
+        column = guess.roles.get("patient")
+        if column is None or guess.label is None:
+            continue
+        patients = {value.casefold() for value in table.values[column]}
+        for level in (1, 2, 3, 4):
+            inside = [folder for each in survey.images if (folder := folder_at(each, level)) is not None]
+            share = sum(folder.casefold() in patients for folder in inside) / max(1, len(survey.images))
+            if share < 0.5:
+                continue
+            class_map, doubts = class_map_of(table, guess.label)
+            rule = {"folder": level}
+            doubts.insert(0, Text("doubt.table_by_patient", {"table": file, "column": column, "label": guess.label}))
+            return Reading(
+                0.7 * share,
+                describe(
+                    survey,
+                    "labels_table",
+                    tables=[{"file": file, "join": [{"role": "patient", "column": column, "image": rule}]}],
+                    fields={"label": {"column": guess.label}, "patient": rule},
+                    class_map=class_map,
+                ),
+                tuple(doubts),
+            )
+    return None
+
+
+def _one_hot(table: SurveyedTable, label: str) -> list[Text]:
+    """Return what is doubtful where several columns of 0 and 1 say the class together, of which one is read."""
+    marks = [
+        column
+        for column in table.columns
+        if meaning_of(column) != "silent" and {value.casefold() for value in table.values[column]} <= {"0", "1"}
+    ]
+    return [Text("doubt.one_of_columns", {"column": label, "columns": marks})] if label in marks and marks[1:] else []
 
 
 # What is doubtful of the classes that a reading has, and of no other.
