@@ -190,7 +190,9 @@ def test_an_onnx_file_answers_as_its_checkpoint_and_says_what_it_is(
         np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-4)
         assert found.novelty is not None and loaded.novelty is not None
         np.testing.assert_allclose(found.novelty, expected.novelty, rtol=1e-4)
-    stored = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    file = onnx.load(path)
+    assert (file.ir_version, [domain.version for domain in file.opset_import]) == (8, [17])
+    stored = {entry.key: entry.value for entry in file.metadata_props}
     assert stored["notice"] == RESEARCH_USE
     assert json.loads(stored["class_names"]) == ["benign", "malignant", "normal"]
     described = json.loads(stored["breastai"])

@@ -19,11 +19,39 @@ from breastai.predictor.onnx_model import INPUT_NAME, METADATA_KEY, OUTPUT_NAME,
 
 # Beside single images: the batch is dynamic, and each of these sizes is tried.
 _BATCHES = (1, 3, 16)
+_OPSET, _IR_VERSION = 17, 8
+# Of the reductions: torch writes its default, and the converter leaves it where it is not known yet.
+_SINCE_OPSET_18 = "noop_with_empty_axes"
 
 
 def write_float32(graph: nn.Module, example: torch.Tensor, path: Path, outputs: Sequence[str] = (OUTPUT_NAME,)) -> None:
-    """Write `graph` to `path`, its batch dynamic; raise ExportFailed."""
+    """Write `graph` to `path`, its batch dynamic; raise ExportFailed.
+
+    In opset 17 and IR 8, which ONNX Runtime 1.12 and later open, where the graph has nothing newer in it.
+    """
+    import onnx
+
     onnx_program(graph, example, outputs).save(path, include_initializers=True, external_data=False)
+    older = in_older_opset(onnx.load(path))
+    if older is not None:
+        onnx.save(older, path)
+
+
+def in_older_opset(model: Any) -> Any:
+    """Return the model in opset 17 and IR 8; None where one of its operators has no such form."""
+    import onnx
+    from onnx import version_converter
+
+    try:
+        older = version_converter.convert_version(model, _OPSET)
+        for node in older.graph.node:
+            for attribute in [each for each in node.attribute if each.name == _SINCE_OPSET_18]:
+                node.attribute.remove(attribute)
+        older.ir_version = _IR_VERSION
+        onnx.checker.check_model(older)
+    except (RuntimeError, onnx.checker.ValidationError):
+        return None
+    return older
 
 
 def write_float16(source: Path, target: Path) -> None:

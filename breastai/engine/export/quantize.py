@@ -114,9 +114,9 @@ def with_pools(model: Any) -> Any:
 
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type != "ReduceMean" or len(node.input) != 2 or node.input[1] not in constants:
+        if node.op_type != "ReduceMean":
             continue
-        axes = {int(axis) % 4 for axis in onnx.numpy_helper.to_array(constants[node.input[1]])}
+        axes = {int(axis) % 4 for axis in _axes_of(node, constants)}
         keeps = next((attribute.i for attribute in node.attribute if attribute.name == "keepdims"), 1)
         if axes == {2, 3} and keeps:
             node.op_type = "GlobalAveragePool"
@@ -125,6 +125,16 @@ def with_pools(model: Any) -> Any:
     for name in constants.keys() - used:
         model.graph.initializer.remove(constants[name])
     return model
+
+
+def _axes_of(node: Any, constants: Mapping[str, Any]) -> Iterable[int]:
+    """Return the axes of a reduction: an attribute up to opset 17, an input from then on."""
+    import onnx
+
+    if len(node.input) == 2:
+        given = constants.get(node.input[1])
+        return [] if given is None else list(onnx.numpy_helper.to_array(given))
+    return next((attribute.ints for attribute in node.attribute if attribute.name == "axes"), [])
 
 
 def nodes_in(model: Any, backbone_layers: int, scope: Scope) -> list[str]:
