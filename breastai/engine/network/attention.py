@@ -20,7 +20,9 @@ class ChannelAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         mean = places(features).mean(1)[:, :, None, None]  # (N, C, H, W) -> (N, C, 1, 1)
-        highest = F.adaptive_max_pool2d(features, 1)
+        # The same maximum; of its gradient a pool gives equal pixels none but one. Older exporters know amax alone.
+        exported = torch.compiler.is_exporting()
+        highest = features.amax((2, 3), keepdim=True) if exported else F.adaptive_max_pool2d(features, 1)
         logits = self.expand(torch.relu(self.reduce(mean))) + self.expand(torch.relu(self.reduce(highest)))
         gate = 2 * torch.sigmoid(logits).flatten(1)  # -> (N, C)
         return as_map(places(features) * gate.unsqueeze(1), features)

@@ -115,9 +115,15 @@ def static_table(folder: Path) -> Mapping[str, StaticFile]:
     return table
 
 
+def _method(request: Request) -> str:
+    """Return the method of a request; websockets before version 17 lets nothing but GET come here."""
+    method: str = getattr(request, "method", "GET")
+    return method
+
+
 async def answer(table: Mapping[str, StaticFile], request: Request, workspace: Workspace) -> Response:
     """Return the answer to a plain HTTP request whose Host and Origin have been checked."""
-    if request.method not in ("GET", "HEAD"):
+    if _method(request) not in ("GET", "HEAD"):
         return text_response(
             http.HTTPStatus.METHOD_NOT_ALLOWED, "Only GET and HEAD are answered here.\n", Allow="GET, HEAD"
         )
@@ -200,6 +206,6 @@ def _response(
     )
     if status != http.HTTPStatus.NOT_MODIFIED:
         headers["Content-Length"] = str(len(body))
-    if request is not None and request.method == "HEAD":
+    if request is not None and _method(request) == "HEAD":
         body = b""
     return Response(status.value, status.phrase, headers, body)
