@@ -187,7 +187,7 @@ def _solve(
         wrong *= share
         slope = (rows.T @ wrong.reshape(len(rows), classes * problems)).reshape(at.shape) + penalty * ahead
         bias_slope: Floats32 = wrong.sum(axis=0)
-        there: Floats32 = ahead - step * slope
+        there: Floats32 = np.subtract(ahead, step * slope, dtype=np.float32)
         there_bias: Floats32 = ahead_bias - bias_step * bias_slope
         moved, moved_bias = there - at, there_bias - at_bias
         # Where a step leads uphill its momentum begins anew.

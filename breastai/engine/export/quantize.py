@@ -110,7 +110,6 @@ def weighted_layers(backbone: nn.Module) -> int:
 
 def with_pools(model: Any) -> Any:
     """Return `model` with its means over height and width as global pools, which ONNX Runtime has in int8."""
-    import onnx
 
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
