@@ -19,6 +19,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "breastai evaluate latest --data data --split test",
         "breastai evaluate --predictions other-model.csv",
     ),
+    "adapt": ("breastai adapt latest --data other_site --local-sample 20",),
     "compare": ("breastai compare RUN_A RUN_B --data data --split test",),
     "readers": ("breastai readers readers.csv",),
     "plan": ("breastai plan precision --help",),

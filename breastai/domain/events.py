@@ -797,7 +797,7 @@ class DataDescribed(Event, ends_job=True):
     questions: list[DataQuestion] = Field([], description="What a run would ask before it begins.")
 
 
-class PreFlight(Event, ends_job=True):
+class PreFlightChecked(Event, ends_job=True):
     """What a run of a configuration meets on this machine, told before it starts; nothing is trained for it."""
 
     type: Literal["pre_flight"] = "pre_flight"

@@ -364,7 +364,7 @@ class DescribeData(Configured, Request, looks_only=True, answered_by=(DataDescri
     type: Literal["describe_data"] = "describe_data"
 
 
-class PreFlight(Configured, Request, looks_only=True, answered_by=(events.PreFlight,)):
+class PreFlight(Configured, Request, looks_only=True, answered_by=(events.PreFlightChecked,)):
     """What a run of this configuration meets here: classes, patients, weights, minutes, memory, and what would be wiser."""
 
     type: Literal["pre_flight"] = "pre_flight"

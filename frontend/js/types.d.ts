@@ -127,7 +127,7 @@ declare global {
     /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
     form: Form;
     /** What the run of the form meets here, as looked up last. */
-    preFlight: Wire.PreFlight | null;
+    preFlight: Wire.PreFlightChecked | null;
     pastRuns: Record<string, PastRun>;
     /** What was made of runs, as listed last. */
     results: Record<string, Wire.ResultsList>;

@@ -517,7 +517,7 @@ declare namespace Wire {
   }
 
   /** What a run of a configuration meets on this machine, told before it starts; nothing is trained for it. */
-  interface PreFlight extends Event {
+  interface PreFlightChecked extends Event {
     type: "pre_flight";
     data: string;
     architecture: string;
@@ -2007,7 +2007,7 @@ declare namespace Wire {
     export_complete: ExportComplete;
     bench: BenchMeasured;
     data_described: DataDescribed;
-    pre_flight: PreFlight;
+    pre_flight: PreFlightChecked;
     images_list: ImagesList;
     dataset_inspected: DatasetInspected;
     dataset_added: DatasetAdded;

@@ -44,7 +44,7 @@ def test_the_first_defined_figure_beats_undefined_ones() -> None:
 
 
 def test_switched_off_it_still_knows_the_best_epoch() -> None:
-    settings = EarlyStoppingSettings(enabled=False, patience=1)
+    settings = EarlyStoppingSettings(enabled=False, patience=1, monitor="val_auc_roc")
     stopping = EarlyStopping.from_settings(settings)
     assert [stopping.update(epoch, value) for epoch, value in enumerate([0.5, 0.7, 0.6, 0.6], start=1)] == [
         True,

@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from breastai.domain import config as domain_config
+from breastai.domain import catalog
 from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES, Architecture
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
 from breastai.engine.acceleration.gradient_checkpointing import Recomputed, install
-from breastai.engine.network import models
 from breastai.engine.network.attention import CBAM
 from breastai.engine.network.models import Classifier, build_model
 from breastai.engine.stages import Attended, blocks_of, check_stages, stages
@@ -40,8 +39,7 @@ def more_families(monkeypatch: pytest.MonkeyPatch) -> None:
     """The catalog with rows of other families, as whoever adds one would have it."""
     names = (REGNET, MOBILENET, INCEPTION, VISION_TRANSFORMER, SWIN, HRNET)
     rows = MappingProxyType({**ARCHITECTURES, **{name: Architecture(name, name, name, 1.0) for name in names}})
-    for module in (domain_config, models):
-        monkeypatch.setattr(module, "ARCHITECTURES", rows)
+    monkeypatch.setattr(catalog, "ARCHITECTURES", rows)
 
 
 @pytest.mark.parametrize("name", OFFERED_ARCHITECTURES)

@@ -9,8 +9,7 @@ from typing import Literal
 from breastai.data.cases.data_overview import describe
 from breastai.domain.catalog import OFFERED_ARCHITECTURES, Architecture, architecture_of
 from breastai.domain.config import Config
-from breastai.domain.events import Event
-from breastai.domain.events import PreFlight as Told
+from breastai.domain.events import Event, PreFlightChecked
 from breastai.domain.jobs import PreFlight
 from breastai.domain.text import Text
 from breastai.storage.past_speeds import past_memory_gb, past_speeds
@@ -33,7 +32,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
     speeds = past_speeds(workspace, architecture.name, config.data.image_size)
     low, high = minutes_range(config, training, validation, speeds)
     weights = weights_of(config, architecture)
-    yield Told(
+    yield PreFlightChecked(
         data=config.data.train_dir,
         architecture=architecture.name,
         classes=found.counts["train"],

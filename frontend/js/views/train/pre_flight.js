@@ -7,19 +7,19 @@
   const { format } = BreastAI;
   const LOOK_AFTER_MS = 600;
 
-  /** @param {Wire.PreFlight} found */
+  /** @param {Wire.PreFlightChecked} found */
   function timeOf({ minutes_low: low, minutes_high: high }) {
     if (low === null || high === null) return t("preflight.time_unknown");
     return t("preflight.time", { low: format.roughly(low * 60).replace("~", ""), high: format.roughly(high * 60).replace("~", "") });
   }
 
-  /** What an audit of these images found, if one was made. @param {State} state @param {Wire.PreFlight} found */
+  /** What an audit of these images found, if one was made. @param {State} state @param {Wire.PreFlightChecked} found */
   function duplicatesOf({ audit }, found) {
     const same = audit !== null && (found.data === audit.data || found.data.startsWith(`${audit.data}/`));
     return same ? plural("preflight.duplicates", audit.groups_total) : t("preflight.duplicates_later");
   }
 
-  /** @param {State} state @param {Wire.PreFlight} found @returns {Node[]} */
+  /** @param {State} state @param {Wire.PreFlightChecked} found @returns {Node[]} */
   function bodyOf(state, found) {
     const classes = Object.entries(found.classes).flatMap(([each, count], index) => [index ? " · " : "", label(each), ` ${format.integer(count)}`]);
     const marks = { here: "good", to_fetch: "fair", none: "bad" };
