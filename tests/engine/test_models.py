@@ -113,9 +113,9 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
         build_model(ModelSettings(architecture="resnet50"), 3, weights_file=tmp_path / "w.safetensors")
 
 
-def test_a_pickle_is_not_read_as_weights(tmp_path: Path) -> None:
+def test_weights_of_other_shapes_are_refused_by_name(tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "w.pt")
-    with pytest.raises(WeightsMismatch, match="not a safetensors file"):
+    with pytest.raises(WeightsMismatch, match=r"conv1.weight: expected \(64, 3, 7, 7\), found \(1,\)"):
         build_model(ModelSettings(architecture="resnet50"), 3, weights_file=tmp_path / "w.pt")
 
 
