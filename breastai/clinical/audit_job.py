@@ -13,6 +13,7 @@ from pydantic import ValidationError
 import breastai
 from breastai.clinical import image_audit as auditor
 from breastai.clinical import image_facts, shortcut_features
+from breastai.clinical.audit_cache import AuditCache, default_audits_root
 from breastai.clinical.audit_findings import SEVERITIES, finding_templates
 from breastai.clinical.rule_findings import find_in_rules
 from breastai.data.array_file import read_arrays
@@ -130,11 +131,11 @@ def audit_record(
 ) -> AuditRecord:
     """Return the audit, from logs/audits/ where it lies already; `report` is told per cent."""
     patients = {split: patients_in(folder, rule, workspace.root) for split, folder in folders.items()}
-    inventory = inventory or Inventory()
+    inventory, cache = inventory or Inventory(), AuditCache(default_audits_root())
     # Whether these images seem to have been audited before: then their hashes alone are asked for, which prove it.
     listing = workspace.logs_dir / "audits" / f"{_listing(folders)[:32]}.seen"
     seen = inventory.take(
-        folders, None if listing.is_file() else image_facts.facts_of, lambda share: report(round(60 * share), 100)
+        folders, None if listing.is_file() else cache.facts_of, lambda share: report(round(60 * share), 100)
     )
     facts = [each for each in seen if each is not None]
     key = _fingerprint(folders, patients, rule, inventory)
@@ -152,7 +153,9 @@ def audit_record(
         known if len(known) == len(folders) else None,
         seen=facts if len(facts) == len(seen) and facts else None,
         progress=lambda share: report(round(100 * share), 100),
+        cache=cache,
     )
+    cache.keep()
     record = AuditRecord(
         breastai=breastai.__version__,
         fingerprint=key,

@@ -6,6 +6,7 @@ without grey parts, a stained slide, shows it otherwise: green and blue hardly l
 brightness, or most pixels have a red and a blue that are cut off.
 """
 
+from functools import cache
 from typing import Literal
 
 import cv2
@@ -19,7 +20,7 @@ Mistake = Literal["ycbcr_as_rgb", "rgb_as_ycbcr"]
 _SAMPLES_A_SIDE = 64
 # How far from its line a grey pixel may lie, in levels; which share of all pixels must lie so near to one, and which of
 # them away from the true greys; and how many true greys show that a picture is decoded right, whatever the rest is.
-_NEAR, _SHARE, _TINTED_SHARE, _NEUTRAL_SHARE = 14.0, 0.5, 0.3, 0.15
+_NEAR, _SHARE, _TINTED_SHARE, _NEUTRAL_SHARE = 14, 0.5, 0.3, 0.15
 # Greys must differ by so many levels, and so must the red of a slide: a uniform colour is no evidence.
 _LEAST_RANGE = 24
 # Of a slide: the share of pixels that are possible as YCbCr, within so many levels, and how much more red varies.
@@ -32,10 +33,11 @@ def mistaken_colour_space(image: Pixels) -> Mistake | None:
     if image.shape[2] == 1:
         return None
     rows, columns = (np.linspace(0, side - 1, min(side, _SAMPLES_A_SIDE)).astype(int) for side in image.shape[:2])
-    pixels = image[np.ix_(rows, columns)].reshape(-1, 3).astype(np.float32)  # -> (N, 3)
-    neutral = _near(pixels, _NEUTRAL)
+    shown = image[np.ix_(rows, columns)].reshape(-1, 3)  # -> (N, 3)
+    lines, pixels = _lines_near(shown), shown.astype(np.float32)
+    neutral = (lines & _NEUTRAL_BIT) > 0
     for mistake, line in _LINES.items():
-        tinted = _near(pixels, line)
+        tinted = (lines & _BITS[mistake]) > 0
         if (
             tinted.mean() >= _SHARE
             and (tinted & ~neutral).mean() >= _TINTED_SHARE
@@ -43,7 +45,7 @@ def mistaken_colour_space(image: Pixels) -> Mistake | None:
             and np.ptp(_levels(pixels[tinted], line)) >= _LEAST_RANGE
         ):
             return mistake
-    if (neutral & ~_near(pixels, _LINES["ycbcr_as_rgb"])).mean() >= _NEUTRAL_SHARE:
+    if (neutral & ((lines & _BITS["ycbcr_as_rgb"]) == 0)).mean() >= _NEUTRAL_SHARE:
         return None
     if _only_red_varies(pixels):
         return "ycbcr_as_rgb"
@@ -71,10 +73,30 @@ def _is_cut_off(pixels: Floats) -> npt.NDArray[np.bool_]:
     return np.asarray(magenta | ((red <= 1) & (blue <= 1) & (green > 100)))
 
 
-def _near(pixels: Floats, line: Floats) -> npt.NDArray[np.bool_]:
-    """Return which of some pixels, (N, 3), lie near a line of colours, (256, 3)."""
-    squared = (pixels**2).sum(1)[:, None] - 2 * pixels @ line.T + (line**2).sum(1)  # (N, 256)
-    return np.asarray(squared.min(1) <= _NEAR**2)
+def _lines_near(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """Return near which lines each of some pixels, (N, 3), lies: a sum of their bits."""
+    red, green, blue = pixels.T
+    near: npt.NDArray[np.uint8] = _table()[red, green, blue]
+    return near
+
+
+@cache
+def _table() -> npt.NDArray[np.uint8]:
+    """Return near which lines each colour lies, (256, 256, 256): an image of any size is then looked up, not measured."""
+    reach = np.arange(-_NEAR, _NEAR + 1)
+    near = reach[:, None, None] ** 2 + reach[:, None] ** 2 + reach**2 <= _NEAR**2
+    # A cube with room around it, so that no ball about a colour reaches beyond.
+    side = 256 + 2 * _NEAR
+    steps = np.array([side**2, side, 1])
+    cube = np.zeros(side**3, dtype=np.uint8)
+    around = (np.argwhere(near) @ steps).astype(np.int64)  # (K,)
+    for bit, line in ((_NEUTRAL_BIT, _NEUTRAL), *((_BITS[mistake], line) for mistake, line in _LINES.items())):
+        for colour in np.unique(line.astype(np.int64) @ steps):
+            cube[colour + around] |= np.uint8(bit)
+    inside = slice(_NEAR, _NEAR + 256)
+    table = np.ascontiguousarray(cube.reshape(side, side, side)[inside, inside, inside])
+    table.setflags(write=False)
+    return table
 
 
 def _levels(pixels: Floats, line: Floats) -> npt.NDArray[np.intp]:
@@ -95,3 +117,4 @@ def _grey_as(mistake: Mistake) -> Floats:
 
 _NEUTRAL = np.repeat(np.arange(256, dtype=np.float32)[:, None], 3, axis=1)
 _LINES: dict[Mistake, Floats] = {mistake: _grey_as(mistake) for mistake in ("ycbcr_as_rgb", "rgb_as_ycbcr")}
+_NEUTRAL_BIT, _BITS = 1, {mistake: 2 << number for number, mistake in enumerate(_LINES)}

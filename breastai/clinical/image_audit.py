@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from breastai.clinical.audit_cache import AuditCache
 from breastai.clinical.audit_findings import make_finding
-from breastai.clinical.image_facts import ImageFacts, Pixels, look_at_all
+from breastai.clinical.image_facts import ImageFacts, Pixels, facts_of, look_at_all
 from breastai.clinical.image_findings import reading_faults
 from breastai.clinical.intervals import number_clusters, wilson
 from breastai.clinical.known_patients import across_patients, doubtful, within_patients
@@ -59,18 +60,21 @@ def audit(
     seen: Sequence[ImageFacts | ImageUnreadable] | None = None,
     threads: int = 2,
     progress: Callable[[float], None] = lambda share: None,
+    cache: AuditCache | None = None,
 ) -> Audit:
     """Return what is wrong with the images of `folders`, which go by the name of their split.
 
     The split is the folder's place below the data folder ("train", "val", "test"), or "" when there is but one.
     `patients`: for each split the patient of each of its files. `seen`: the facts of each image, folder after folder, or
-    why there are none; found now where they are not given.
+    why there are none; found now where they are not given. `cache`: what earlier audits found of the same images.
     """
     listed = [(split, folder, number) for split, folder in folders.items() for number in range(len(folder))]
     names = [_name(split, folder.files[number]) for split, folder, number in listed]
     paths = [(folder.path(number), name) for (_, folder, number), name in zip(listed, names, strict=True)]
     if seen is None:
-        seen = look_at_all(paths, threads, lambda share: progress(0.6 * share))
+        seen = look_at_all(
+            paths, threads, lambda share: progress(0.6 * share), facts_of if cache is None else cache.facts_of
+        )
     images: list[_Image] = []
     broken = [_name(split, item.file) for split, folder in folders.items() for item in folder.skipped]
     for (split, folder, number), name, facts in zip(listed, names, seen, strict=True):
@@ -79,16 +83,10 @@ def audit(
             images.append(_Image(name, folder.class_names[folder.labels[number]], split, facts, patient))
         else:
             broken.append(name)
-    with span("find duplicates"):
-        duplicates = find_duplicates(
-            [image.facts.thumbnail for image in images],
-            [image.facts.content_hash for image in images],
-            patients=[image.patient for image in images],
-            threads=threads,
-            progress=lambda share: progress(0.6 + 0.4 * share),
-        )
-    # Known patients outrank likeness; but what shows nothing is the same whoever it is of.
     known = [image.patient for image in images]
+    with span("find duplicates"):
+        duplicates = _find_duplicates(images, threads, lambda share: progress(0.6 + 0.4 * share), cache)
+    # Known patients outrank likeness; but what shows nothing is the same whoever it is of.
     contents = [number if image.facts.blank else image.facts.pixel_hash for number, image in enumerate(images)]
     duplicates, same = within_patients(duplicates, known), across_patients(contents, known)
     masks = [_name(split, mask) for split, folder in folders.items() for mask in folder.masks]
@@ -112,6 +110,18 @@ def audit(
     findings.sort(key=lambda finding: order[finding.severity])
     small = {image.facts.content_hash: image.facts.thumbnail for image in images}
     return Audit(tuple(findings), groups, len(images), small, depth)
+
+
+def _find_duplicates(
+    images: Sequence[_Image], threads: int, progress: Callable[[float], None], cache: AuditCache | None
+) -> Duplicates:
+    hashes, patients = [image.facts.content_hash for image in images], [image.patient for image in images]
+
+    def find() -> Duplicates:
+        thumbnails = [image.facts.thumbnail for image in images]
+        return find_duplicates(thumbnails, hashes, patients=patients, threads=threads, progress=progress)
+
+    return find() if cache is None else cache.duplicates(hashes, patients, find)
 
 
 def _name(split: str, file: str) -> str:

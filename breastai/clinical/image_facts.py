@@ -104,14 +104,17 @@ def facts_of(content: ImageContent) -> ImageFacts:
 
 
 def look_at_all(
-    paths: Sequence[tuple[Path, str]], threads: int = 2, progress: Callable[[float], None] = lambda share: None
+    paths: Sequence[tuple[Path, str]],
+    threads: int = 2,
+    progress: Callable[[float], None] = lambda share: None,
+    find: Callable[[ImageContent], ImageFacts] = facts_of,
 ) -> list[ImageFacts | ImageUnreadable]:
-    """Return, for each path and the name it goes by, its facts, or why it can't be read."""
+    """Return, for each path and the name it goes by, its facts, or why it can't be read; `find` may know them already."""
 
     def look(place: tuple[Path, str]) -> ImageFacts | ImageUnreadable:
         path, name = place
         try:
-            return facts_of(ImageContent.read(path, name))
+            return find(ImageContent.read(path, name))
         except ImageUnreadable as error:
             return error
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from breastai.clinical import colour_space
 from breastai.clinical.audit_job import audit_record
 from breastai.clinical.colour_space import mistaken_colour_space
 from breastai.data.decoders.decoder_table import read_image
@@ -96,3 +97,15 @@ def test_no_real_image_is_told_and_each_is_when_its_tag_is_wrong(shared_data: Pa
     scans = [np.repeat(image, 4 - image.shape[2], 2)[:, :, :3] for path, image in zip(right, images, strict=True) if "idc" not in path.parts]  # fmt: skip
     assert all(mistaken_colour_space(as_ycbcr(image)) == "ycbcr_as_rgb" for image in scans)
     assert all(mistaken_colour_space(as_rgb(image)) == "rgb_as_ycbcr" for image in scans)
+
+
+def test_a_colour_looked_up_is_near_the_lines_that_a_measure_of_its_distance_says() -> None:
+    rng = np.random.default_rng(3)
+    lines = [colour_space._NEUTRAL, *colour_space._LINES.values()]
+    near = [np.clip(line[::3] + rng.integers(-13, 14, (len(line[::3]), 3)), 0, 255) for line in lines]
+    colours = np.concatenate([rng.integers(0, 256, (400, 3)), *near, [[0, 0, 0], [255, 255, 255]]]).astype(np.int64)
+    found = colour_space._lines_near(colours.astype(np.uint8))
+    for bit, line in zip((1, 2, 4), lines, strict=True):
+        squared = ((colours[:, None] - line.astype(np.int64)) ** 2).sum(2).min(1)
+        assert np.array_equal((found & bit) > 0, squared <= 14**2)
+        assert 0 < ((found & bit) > 0).mean() < 1

@@ -174,7 +174,7 @@ def find_duplicates(
             pairs = [*pairs, *fresh]
             progress(0.7 + 0.3 * start / len(wanted))
     pairs.sort(key=lambda twins: (twins.first, twins.second))
-    return Duplicates(tuple(pairs), _groups(pairs, len(hashes)))
+    return Duplicates(tuple(pairs), joined_groups(pairs, len(hashes)))
 
 
 def _identical(hashes: Sequence[str]) -> list[NearDuplicate]:
@@ -230,7 +230,7 @@ class _DisjointSets:
         self._parent[high] = low
 
 
-def _groups(pairs: Sequence[NearDuplicate], count: int) -> tuple[tuple[int, ...], ...]:
+def joined_groups(pairs: Sequence[NearDuplicate], count: int) -> tuple[tuple[int, ...], ...]:
     """Return the connected images, each group and all of them in rising order."""
     joined = _DisjointSets(count)
     for twins in pairs:

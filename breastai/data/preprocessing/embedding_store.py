@@ -159,8 +159,11 @@ def open_store(root: Path, key: str, width: int) -> EmbeddingStore:
     return EmbeddingStore(root / key, width)
 
 
-def drop_oldest(root: Path, kept: Path, limit_bytes: float) -> None:
-    """Remove the segments that were unused the longest until `root` keeps to the limit, but none of the folder `kept`."""
+def drop_oldest(root: Path, kept: Path | None, limit_bytes: float, suffix: str = _SUFFIX) -> None:
+    """Remove the files of a suffix, segments, that were unused the longest until `root` keeps to the limit.
+
+    None of the folder `kept` is removed.
+    """
     now, total_bytes = time.time(), 0
     others: list[tuple[float, int, Path]] = []
     for path in root.rglob("*"):
@@ -168,7 +171,7 @@ def drop_oldest(root: Path, kept: Path, limit_bytes: float) -> None:
             status = path.stat()
             if path.suffix == ".tmp" and now - status.st_mtime > _STALE_TEMPORARY_S:
                 path.unlink()
-            elif path.suffix == _SUFFIX:
+            elif path.suffix == suffix:
                 total_bytes += status.st_size
                 if path.parent != kept:
                     others.append((status.st_mtime, status.st_size, path))

@@ -1,0 +1,177 @@
+"""What audits found of images, in the user's cache folder: whoever looks at the same images again, in whatever folder, run or workspace, need not decode or compare them.
+
+The facts of images lie in .npz files of up to SEGMENT images by the hash of each one's content, the duplicates of a set in
+one file by the hashes of its images in their order. No file names and no patients stand there. All lie below a folder
+that goes by the source code and the constants that decide about them, so that another version begins anew.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from breastai.clinical import colour_space, image_facts
+from breastai.clinical.image_facts import MARK_CELLS, ImageFacts, facts_of
+from breastai.data import decoders, duplicates
+from breastai.data.array_file import read_arrays
+from breastai.data.decoders.image_content import ImageContent
+from breastai.data.duplicates.near_duplicates import THUMBNAIL_SIDE, Duplicates, NearDuplicate, joined_groups
+from breastai.data.preprocessing import content as shown_content
+from breastai.data.preprocessing.embedding_store import drop_oldest
+from breastai.domain.errors import BreastAIError
+from breastai.storage.private_files import make_tree_private
+from breastai.storage.workspace import atomic_write
+
+SEGMENT = 5_000
+# Of more new images at once nothing is kept: they are small and many, and packing them would last as long as a look.
+MOST_IMAGES = 20_000
+LIMIT_BYTES = 2 * 2**30
+_SUFFIX = ".npz"
+_DECIDING = (colour_space, image_facts, shown_content)
+_PLAIN = (
+    *("pixel_hash", "file_size", "height", "width", "contrast", "two_valued", "rim", "black_rim", "colour"),
+    *("mark_share", "says_burned_in", "blank", "own_bits", "pages", "colour_space", "device"),
+)
+_PAIRS = ("first", "second", "correlation", "grain", "identical")
+
+
+def default_audits_root() -> Path:
+    """Return the folder of what audits found in the user's own cache folder."""
+    return platformdirs.user_cache_path("breastai") / "audits"
+
+
+class AuditCache:
+    """The facts and duplicates kept below `root`; several threads and processes may use it. A fault of the disk only costs time."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / _code_key()
+        self._root = root
+        self._lock = threading.Lock()
+        self._loaded: dict[Path, dict[str, ImageFacts]] = {}
+        self._where = {digest: path for path in sorted(self.folder.glob(f"facts-*{_SUFFIX}")) for digest in _keys(path)}
+        self._new: dict[str, ImageFacts] = {}
+
+    def facts_of(self, content: ImageContent) -> ImageFacts:
+        """Return the facts of an image, found now where they are not kept; raise ImageUnreadable."""
+        kept = self._kept(content.digest)
+        if kept is not None:
+            return kept
+        found = facts_of(content)
+        with self._lock:
+            self._new[content.digest] = found
+        return found
+
+    def duplicates(
+        self, hashes: Sequence[str], patients: Sequence[str | None], find: Callable[[], Duplicates]
+    ) -> Duplicates:
+        """Return the duplicates of a set of images, by the hash and the patient of each, from `find` unless they are kept."""
+        numbers: dict[str, int] = {}
+        together = [numbers.setdefault(patient, len(numbers)) if patient else patient for patient in patients]
+        key = hashlib.sha256(json.dumps([list(hashes), together]).encode()).hexdigest()
+        path = self.folder / f"duplicates-{key[:32]}{_SUFFIX}"
+        arrays = read_arrays(path, _PAIRS)
+        with contextlib.suppress(ValueError, TypeError):
+            if arrays is not None:
+                pairs = [NearDuplicate(*row) for row in zip(*(array.tolist() for array in arrays), strict=True)]
+                _touch(path)
+                return Duplicates(tuple(pairs), joined_groups(pairs, len(hashes)))
+        found = find()
+        columns = {name: np.array([getattr(pair, name) for pair in found.pairs]) for name in _PAIRS}
+        self._write(path, columns)
+        return found
+
+    def keep(self) -> None:
+        """Write down the facts found since; what was unused the longest makes room."""
+        with self._lock:
+            new, self._new = self._new, {}
+        if not 0 < len(new) <= MOST_IMAGES:
+            return
+        digests = sorted(new)
+        for start in range(0, len(digests), SEGMENT):
+            part = digests[start : start + SEGMENT]
+            name = hashlib.sha256("".join(part).encode()).hexdigest()[:32]
+            self._write(self.folder / f"facts-{name}{_SUFFIX}", _packed(part, [new[digest] for digest in part]))
+        drop_oldest(self._root, None, LIMIT_BYTES, _SUFFIX)
+
+    def _kept(self, digest: str) -> ImageFacts | None:
+        path = self._where.get(digest)
+        if path is None:
+            return None
+        with self._lock:
+            if path not in self._loaded:
+                self._loaded[path] = dict(_unpacked(path))
+                _touch(path)
+            return self._loaded[path].get(digest)
+
+    def _write(self, path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        packed = io.BytesIO()
+        np.savez_compressed(packed, **cast(Any, arrays))
+        with contextlib.suppress(OSError, BreastAIError):  # a full disk: the next audit looks again
+            make_tree_private(self._root)
+            atomic_write(path, packed.getvalue())
+
+
+def _packed(digests: Sequence[str], facts: Sequence[ImageFacts]) -> dict[str, npt.NDArray[Any]]:
+    plain = [json.dumps([getattr(each, name) for name in _PLAIN]) for each in facts]
+    return {
+        "keys": np.array(digests, dtype="S64"),
+        "plain": np.array([line.encode() for line in plain]),
+        "marks": np.stack([each.marks for each in facts]),  # (N, MARK_CELLS, MARK_CELLS)
+        "thumbnails": np.stack([each.thumbnail for each in facts]),  # (N, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    }
+
+
+def _unpacked(path: Path) -> Iterator[tuple[str, ImageFacts]]:
+    """Yield the hash and the facts of each image of a file; none of one that is damaged."""
+    arrays = read_arrays(path, ("keys", "plain", "marks", "thumbnails"))
+    if arrays is None:
+        return
+    keys, plain, marks, thumbnails = arrays
+    shapes = (MARK_CELLS, MARK_CELLS), (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    if (marks.shape[1:], thumbnails.shape[1:]) != shapes or len({len(array) for array in arrays}) != 1:
+        return
+    with contextlib.suppress(ValueError, TypeError):
+        for key, line, own, small in zip(keys.tolist(), plain.tolist(), marks, thumbnails, strict=True):
+            values = dict(zip(_PLAIN, json.loads(line), strict=True))
+            yield key.decode(), ImageFacts(content_hash=key.decode(), marks=own, thumbnail=small, **values)
+
+
+def _keys(path: Path) -> list[str]:
+    arrays = read_arrays(path, ("keys",))
+    return [] if arrays is None or arrays[0].dtype.kind != "S" else [key.decode() for key in arrays[0].tolist()]
+
+
+def _touch(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.utime(path)
+
+
+def _code_key() -> str:
+    """Return a hash of the code and the constants that decide what is found in an image and between images."""
+    folders = [Path(package.__path__[0]) for package in (decoders, duplicates)]
+    modules = [Path(str(module.__file__)) for module in _DECIDING]
+    sources = _hash_of((*modules, *(path for folder in folders for path in sorted(folder.glob("*.py")))))
+    constants = [_constants(module) for module in _DECIDING]
+    return hashlib.sha256(f"{sources} {constants} {cv2.__version__}".encode()).hexdigest()[:16]
+
+
+@cache
+def _hash_of(paths: tuple[Path, ...]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def _constants(module: ModuleType) -> list[tuple[str, str]]:
+    values = sorted(vars(module).items())
+    return [(name, repr(value)) for name, value in values if name.isupper() and isinstance(value, int | float | str)]
