@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.domain.class_match import ClassMatch
+from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.decision_rule import Calibration, DecisionRule
 from breastai.domain.records import Evidence, Figure
 from breastai.domain.text import Text
@@ -45,6 +46,15 @@ def without_absent(found: Evidence, match: ClassMatch) -> Evidence:
         for name, figure in found.figures.items()
     }
     return found.model_copy(update={"figures": figures})
+
+
+def correction_notes(description: DatasetDescription | None, part: str | None) -> list[Text]:
+    """Return what a person left out of the images judged, or gave another class; nothing where nobody did."""
+    counts = None if description is None else description.corrections(part)
+    if counts is None or not counts.left_out + counts.relabelled:
+        return []
+    params = {"left_out": counts.left_out, "relabelled": counts.relabelled}
+    return [Text("note.corrected_of_test" if part == "test" else "note.corrected", params)]
 
 
 def match_notes(match: ClassMatch) -> list[Text]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from breastai.commands import data_corrections
 from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import Output, open_output
@@ -57,6 +58,7 @@ def register(app: typer.Typer) -> None:
     data.command("list")(list_data)
     data.command("show")(show_data)
     data.command("remove")(remove_data)
+    data_corrections.register(data)
     app.add_typer(data)
 
 

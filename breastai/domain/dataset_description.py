@@ -7,7 +7,7 @@ It is kept as datasets/NAME.json in a workspace, made by a recogniser or a perso
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -23,6 +23,8 @@ from breastai.domain.validation_errors import describe_problems
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 # A number as tables write it: 4, 4.0, and the subcategories 4a to 4c of BI-RADS.
 _NUMBER = re.compile(r"(\d+(?:[.,]\d+)?)[abc]?", re.IGNORECASE)
+
+CorrectionKind = Literal["exclude", "relabel", "restore"]
 
 _Rule = Annotated[FieldRule, BeforeValidator(rule_of)]
 
@@ -137,6 +139,8 @@ class LeftOutFile(Stored):
 
     file: str = Field(min_length=1)
     note: str = ""
+    was: str | None = Field(None, description="The class its source says.")
+    part: str | None = Field(None, description="The part it was given to, test for one.")
 
 
 class RelabelledFile(Stored):
@@ -145,6 +149,16 @@ class RelabelledFile(Stored):
     file: str = Field(min_length=1)
     label: str = Field(min_length=1)
     note: str = ""
+    was: str | None = Field(None, description="The class its source says.")
+    part: str | None = Field(None, description="The part it was given to, test for one.")
+
+
+class CorrectionCounts(Stored):
+    """How many images a person left out or gave another class, and how many of both are of the test part."""
+
+    left_out: int = 0
+    relabelled: int = 0
+    of_test: int = 0
 
 
 class DatasetFingerprint(Stored):
@@ -212,6 +226,15 @@ class DatasetDescription(StoredDocument):
         if self.class_names and set(filter(None, self.class_map.values())) - set(self.class_names):
             raise UnusableSetting("expected.named_classes", class_names=list(self.class_names))
         return self
+
+    def corrections(self, part: str | None = None) -> CorrectionCounts:
+        """Return how many corrections by a person there are; of a part, with those whose part is not known."""
+        meant = [item for item in (*self.left_out, *self.relabelled) if part is None or item.part in (part, None)]
+        return CorrectionCounts(
+            left_out=sum(isinstance(item, LeftOutFile) for item in meant),
+            relabelled=sum(isinstance(item, RelabelledFile) for item in meant),
+            of_test=sum(item.part == "test" for item in meant),
+        )
 
     @property
     def is_scale(self) -> bool:

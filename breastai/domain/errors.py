@@ -9,7 +9,7 @@
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid      EvaluationNotFound
     |   |-- LocalSampleUnfit
-    |   |-- DatasetNotFound       DatasetInvalid
+    |   |-- DatasetNotFound       DatasetInvalid       CorrectionInvalid    LabelsOfTestImages
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
     |   |-- ImageUnreadable       CheckpointNotFound   CheckpointDamaged    ModelUnreadable
@@ -408,6 +408,25 @@ class DatasetInvalid(InputError):
     code = "data.dataset_invalid"
     name: str
     problems: Sequence[Text | str]
+
+
+@dataclass(eq=False)
+class CorrectionInvalid(InputError):
+    """`problems`: one readable line each; nothing was written."""
+
+    code = "data.correction_invalid"
+    name: str
+    problems: Sequence[Text | str]
+
+
+@dataclass(eq=False)
+class LabelsOfTestImages(InputError):
+    """`count` of the images to be left out or relabelled are of the test part, `file` for one."""
+
+    code = "data.labels_of_test"
+    name: str
+    count: int
+    file: str
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from breastai.domain.class_match import ClassMatch
 from breastai.domain.comparison_record import ComparisonRecord, DecisionComparison, NonInferiority
+from breastai.domain.dataset_description import CorrectionKind
 from breastai.domain.dataset_inspection import DatasetInspection
 from breastai.domain.label_doubts_record import LabelDoubts
 from breastai.domain.list_entries import (
@@ -843,6 +844,19 @@ class DatasetAdded(Event):
     type: Literal["dataset_added"] = "dataset_added"
     name: str
     inspection: DatasetInspection
+
+
+class DatasetCorrected(Event, ends_job=True):
+    """Images of a data set were left out, given another class, or are again as their source says; no file is changed."""
+
+    type: Literal["dataset_corrected"] = "dataset_corrected"
+    name: str
+    action: CorrectionKind
+    files: list[str]
+    label: str | None = Field(None, description="The class they were given.")
+    of_test: int = Field(0, description="How many of them are of the test part.")
+    left_out: int = Field(description="How many images the description leaves out now.")
+    relabelled: int = Field(description="How many it gives another class now.")
 
 
 class DatasetsList(Event):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from breastai.domain.dataset_description import CorrectionKind
 from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.job import BackupJob as BackupJob
 from breastai.domain.job import Job as Job
@@ -188,6 +189,18 @@ class InspectDataset(LightJob):
     pictures: int = Field(0, le=8)
 
 
+class CorrectDataset(LightJob):
+    """Leave images of a data set out, give them another class, or take that back, in its description."""
+
+    kind: Literal["correct_dataset"] = "correct_dataset"
+    name: str
+    action: CorrectionKind
+    files: list[str] = Field(min_length=1)
+    label: str | None = None
+    note: str = ""
+    test_images: bool = False
+
+
 class VerifyExport(LightJob):
     """Ask an exported model again what it was asked at its export."""
 
@@ -328,6 +341,7 @@ AnyJob = Annotated[
     | Report
     | Bench
     | Export
+    | CorrectDataset
     | Predict
     | DescribeImages
     | PreFlight

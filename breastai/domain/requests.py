@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationInfo
 
 from breastai.domain import events
+from breastai.domain.dataset_description import CorrectionKind
 from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.events import (
     AuditDone,
@@ -27,6 +28,7 @@ from breastai.domain.events import (
     ConfigShown,
     DataDescribed,
     DatasetAdded,
+    DatasetCorrected,
     DatasetDeleted,
     DatasetInspected,
     DatasetsList,
@@ -396,6 +398,20 @@ class AddDataset(Request, answered_by=(DatasetAdded,)):
     name: DatasetName
     path: str = Field(min_length=1, max_length=4096, description="A folder or table, or the name of a data set.")
     changes: ReadingChanges = Field(ReadingChanges(), description="What is to be read otherwise.")
+
+
+class CorrectDataset(Request, answered_by=(DatasetCorrected,)):
+    """Leave images of a data set out, give them another class, or take that back: in its description, never in the files."""
+
+    type: Literal["correct_dataset"] = "correct_dataset"
+    name: DatasetName
+    action: CorrectionKind
+    files: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(
+        min_length=1, max_length=1000, description="As the data set names them, relative to its root."
+    )
+    label: str | None = Field(None, max_length=200, description="With relabel: the class.")
+    note: str = Field("", max_length=500, description="Why.")
+    test_images: bool = Field(False, description="Whether images of the test part may be among them.")
 
 
 class ListDatasets(Request, looks_only=True, answered_by=(DatasetsList,)):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, make_cases, make_record
 from breastai.clinical.evidence import gather_evidence, thin_curve
 from breastai.clinical.intervals import number_clusters
+from breastai.clinical.judged_classes import correction_notes
 from breastai.clinical.metric_intervals import patient_metrics
 from breastai.clinical.operating_point import choose_operating_point, metrics_at_threshold
 from breastai.clinical.referral import with_referral
@@ -212,6 +213,7 @@ def _notes(study: Study, config: Config, dealt: Folds) -> list[Text]:
         notes.append(Text("note.groups_of_duplicates"))
     if not config.crossval.grouped:
         notes.append(Text("note.one_by_one"))
+    notes += correction_notes(dealt.dataset, None)
     if dealt.left_out:
         notes.append(Text("note.left_out", {"count": len(dealt.left_out)}))
     return notes

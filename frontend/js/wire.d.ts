@@ -556,6 +556,18 @@ declare namespace Wire {
     inspection: DatasetInspection;
   }
 
+  /** Images of a data set were left out, given another class, or are again as their source says; no file is changed. */
+  interface DatasetCorrected extends Event {
+    type: "dataset_corrected";
+    name: string;
+    action: "exclude" | "relabel" | "restore";
+    files: string[];
+    label: string | null;
+    of_test: number;
+    left_out: number;
+    relabelled: number;
+  }
+
   /** The data sets of the workspace, by name. */
   interface DatasetsList extends Event {
     type: "datasets_list";
@@ -1386,6 +1398,8 @@ declare namespace Wire {
   interface LeftOutFile {
     file: string;
     note: string;
+    was: string | null;
+    part: string | null;
   }
 
   /** Why some images or rows are left out. */
@@ -1669,6 +1683,8 @@ declare namespace Wire {
     file: string;
     label: string;
     note: string;
+    was: string | null;
+    part: string | null;
   }
 
   /** How far probabilities can be taken at their word. */
@@ -2011,6 +2027,7 @@ declare namespace Wire {
     images_list: ImagesList;
     dataset_inspected: DatasetInspected;
     dataset_added: DatasetAdded;
+    dataset_corrected: DatasetCorrected;
     datasets_list: DatasetsList;
     dataset_deleted: DatasetDeleted;
     image_preview: ImagePreview;

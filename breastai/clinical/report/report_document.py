@@ -10,6 +10,7 @@ import breastai
 from breastai.clinical.subgroup_evidence import tests_of
 from breastai.clinical.worst_errors import wrong_answers
 from breastai.domain.comparison_record import ComparisonRecord
+from breastai.domain.dataset_description import CorrectionCounts
 from breastai.domain.errors import CheckpointNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
 from breastai.domain.records import EvaluationRecord, Evidence, Figure, Finding
@@ -46,6 +47,7 @@ class Flow(Stored):
     test_patients: int | None = None
     test_total: int | None = None
     test_skipped: int | None = None
+    corrections: CorrectionCounts = CorrectionCounts()
 
 
 class AuditSummary(Stored):
@@ -254,6 +256,7 @@ def _flow(manifest: Manifest, events: list[Event], record: EvaluationRecord | No
         test_patients=record.evidence.patients if record and tested else None,
         test_total=record.evidence.n if record and tested else None,
         test_skipped=record.skipped if record and tested else None,
+        corrections=CorrectionCounts() if manifest.split.dataset is None else manifest.split.dataset.corrections(),
     )
 
 

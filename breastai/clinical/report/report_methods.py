@@ -38,6 +38,7 @@ def flow_and_split(page: ReportPage) -> Iterator[Block]:
         text = page.fill("flow.test", n=page.count("flow", "test_total"))
         steps.append(Step((*text, *page.patients_of("test")), gone))
     yield Flow(tuple(steps), t["flow.caption"])
+    yield from corrections(page)
     yield Heading(t["split"], 3)
     yield page.say("split.how", description=translate_sentence(document.split["description"], page.language))
     shared = document.split["shared_patients"]
@@ -56,6 +57,18 @@ def flow_and_split(page: ReportPage) -> Iterator[Block]:
     for part in document.split["shared_groups"]:
         number = page.count("split", "shared_groups", part)
         yield Paragraph(page.fill("split.groups_shared", part=t[f"part.{part}"], shared=number), "warning")
+
+
+def corrections(page: ReportPage) -> Iterator[Block]:
+    """Yield how many images a person left out or relabelled in the description of the data set, test images by name."""
+    counts = page.document.flow.corrections
+    if not counts.left_out + counts.relabelled:
+        return
+    names = ("left_out", "relabelled")
+    yield page.say("flow.corrections", **{name: page.count("flow", "corrections", name) for name in names})
+    if counts.of_test:
+        told = page.fill("flow.corrections_of_test", n=page.count("flow", "corrections", "of_test"))
+        yield Paragraph(told, "warning")
 
 
 def audit_found(page: ReportPage) -> Iterator[Block]:

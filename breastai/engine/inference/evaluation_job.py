@@ -10,7 +10,7 @@ import torch
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.evaluation_record import PATIENTS_UNKNOWN, evaluation_event, make_cases, make_record, used_for
 from breastai.clinical.evidence import gather_evidence
-from breastai.clinical.judged_classes import match_notes, without_absent
+from breastai.clinical.judged_classes import correction_notes, match_notes, without_absent
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
 from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
@@ -109,7 +109,7 @@ def judge(
         skipped=len(asked.skipped),
         uses=image_use(manifest, images.hashes),
         rests_on=used_for(manifest.decision, split),
-        notes=[*_notes(asked, opened), *parted.notes],
+        notes=[*_notes(asked, opened, split), *parted.notes],
         overlap=asked.overlap,
         class_match=match,
     )
@@ -204,11 +204,12 @@ def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     )
 
 
-def _notes(asked: LabelledPredictions, opened: int) -> list[Text]:
+def _notes(asked: LabelledPredictions, opened: int, split: str | None) -> list[Text]:
     """Return what a reader must know to believe the figures."""
     loaded, patients_known = asked.loaded, asked.patients is not None
     notes = [Text("note.own_split", {"split": loaded.manifest.split.description}), *_seen_notes(asked)]
     notes += match_notes(asked.match)
+    notes += correction_notes(asked.images.prepared.folder.description, split)
     architecture, weights = loaded.manifest.architecture, loaded.manifest.weights
     found = find_architecture(architecture)
     sets: Sequence[str] = () if weights is None else weights.seen

@@ -7,6 +7,7 @@ from breastai.domain import jobs
 from breastai.domain.events import DatasetAdded, DatasetDeleted, DatasetInspected, DatasetsList, Event
 from breastai.domain.requests import (
     AddDataset,
+    CorrectDataset,
     DeleteDataset,
     DescribeData,
     InspectDataset,
@@ -51,6 +52,11 @@ async def add_dataset(services: Services, client: Client, request: AddDataset) -
         return answer
     inspection = await asyncio.to_thread(keep_dataset, services.workspace, request.name, answer.inspection)
     return DatasetAdded(name=request.name, inspection=inspection)
+
+
+@handles(CorrectDataset)
+async def correct_dataset(services: Services, client: Client, request: CorrectDataset) -> Event:
+    return await services.light.ask(make_job(services, request, jobs.CorrectDataset))
 
 
 @handles(ListDatasets)

@@ -43,6 +43,10 @@
       line: (event) => ({ level: "info", key: "event.dataset_deleted", params: { name: event.name } }),
       notice: true,
     },
+    dataset_corrected: {
+      line: (event) => ({ level: event.of_test > 0 ? "warning" : "success", key: "event.dataset_corrected", params: { name: event.name, left_out: event.left_out, relabelled: event.relabelled } }),
+      notice: true,
+    },
     image_preview: { state: (state, event) => ({ ...state, preview: event }) },
     doubts_found: {
       state: (state, event) => jobEnded({ ...state, doubts: event }),
