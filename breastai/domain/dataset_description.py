@@ -229,7 +229,8 @@ class DatasetDescription(StoredDocument):
 
     def corrections(self, part: str | None = None) -> CorrectionCounts:
         """Return how many corrections by a person there are; of a part, with those whose part is not known."""
-        meant = [item for item in (*self.left_out, *self.relabelled) if part is None or item.part in (part, None)]
+        made: list[LeftOutFile | RelabelledFile] = [*self.left_out, *self.relabelled]
+        meant = [item for item in made if part is None or item.part in (part, None)]
         return CorrectionCounts(
             left_out=sum(isinstance(item, LeftOutFile) for item in meant),
             relabelled=sum(isinstance(item, RelabelledFile) for item in meant),

@@ -13,6 +13,7 @@ from breastai.domain.class_match import ClassMatch
 from breastai.domain.comparison_record import ComparisonRecord, DecisionComparison, NonInferiority
 from breastai.domain.dataset_description import CorrectionKind
 from breastai.domain.dataset_inspection import DatasetInspection
+from breastai.domain.judged_cases import JudgedFilter, JudgedImage, JudgedOrder, JudgedPictures
 from breastai.domain.label_doubts_record import LabelDoubts
 from breastai.domain.list_entries import (
     ComparisonEntry,
@@ -734,6 +735,38 @@ class ErrorsShown(Event, ends_job=True):
     cases: int = Field(0, description="How many were judged.")
     wrong: int = 0
     worst: list[WrongCase] = []
+
+
+class JudgedList(Event, ends_job=True):
+    """A page of the images of an evaluation. `cases`: how many were judged, `total`: how many of them are meant."""
+
+    type: Literal["judged_list"] = "judged_list"
+    judged_of: str = Field(description="The run.")
+    name: str = Field(description="The evaluation.")
+    data: str
+    split: str | None = None
+    dataset: str | None = Field(None, description="The data set that is kept, in which images can be corrected.")
+    class_names: list[str]
+    target_class: str | None = None
+    subgroups: dict[str, list[str]] = Field({}, description="By which images can be filtered, each with its values.")
+    patients: bool = Field(description="Whether it is known who is shown.")
+    cases: int
+    total: int
+    first: int
+    sort: JudgedOrder
+    descending: bool
+    only: JudgedFilter
+    images: list[JudgedImage]
+
+
+class JudgedShown(Event, ends_job=True):
+    """One image of an evaluation, large."""
+
+    type: Literal["judged_shown"] = "judged_shown"
+    judged_of: str = Field(description="The run.")
+    name: str = Field(description="The evaluation.")
+    image: JudgedImage
+    pictures: JudgedPictures
 
 
 class ExportComplete(Event, ends_job=True):

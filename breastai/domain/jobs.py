@@ -12,6 +12,7 @@ from breastai.domain.job import LightJob as LightJob
 from breastai.domain.job import Need as Need
 from breastai.domain.job import RunJob as RunJob
 from breastai.domain.job import StudyJob as StudyJob
+from breastai.domain.judged_cases import MOST_JUDGED, JudgedFilter, JudgedOrder
 from breastai.domain.judgement_jobs import AdaptModel as AdaptModel
 from breastai.domain.judgement_jobs import Compare as Compare
 from breastai.domain.judgement_jobs import ComparePredictions as ComparePredictions
@@ -286,6 +287,33 @@ class ShowErrors(LightJob):
     run_id: str
 
 
+class ListJudged(LightJob):
+    """Give a page of the images of an evaluation, by its name; without one of the latest, on validation images first."""
+
+    needs = frozenset({"statistics"})
+
+    kind: Literal["list_judged"] = "list_judged"
+    run_id: str
+    name: str | None = None
+    only: JudgedFilter = JudgedFilter()
+    sort: JudgedOrder = "given_to_truth"
+    descending: bool = False
+    first: int = 0
+    limit: int = Field(50, le=MOST_JUDGED)
+
+
+class ShowJudged(LightJob):
+    """Give one image of an evaluation, large, with its mask and a heat map that was drawn of it."""
+
+    needs = frozenset({"statistics"})
+
+    kind: Literal["show_judged"] = "show_judged"
+    run_id: str
+    name: str | None = None
+    number: int
+    heat_map: str | None = None
+
+
 class ShowEvaluation(LightJob):
     """Show an evaluation that is kept."""
 
@@ -357,6 +385,8 @@ AnyJob = Annotated[
     | FindDoubts
     | PlanStudy
     | ShowEvaluation
+    | ListJudged
+    | ShowJudged
     | CreateBackup
     | VerifyBackup
     | RestoreBackup,

@@ -58,6 +58,8 @@ from breastai.domain.events import (
     InterruptedRuns,
     JobQueued,
     JobStopped,
+    JudgedList,
+    JudgedShown,
     ModelAdapted,
     Pong,
     Prediction,
@@ -87,6 +89,7 @@ from breastai.domain.events import (
     UploadReceived,
 )
 from breastai.domain.faults import UnusableSetting
+from breastai.domain.judged_cases import MOST_JUDGED, JudgedFilter, JudgedOrder
 from breastai.domain.list_entries import RunOrder
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
@@ -936,6 +939,29 @@ class ShowErrors(Request, looks_only=True, answered_by=(ErrorsShown,)):
 
     type: Literal["show_errors"] = "show_errors"
     run_id: RunId
+
+
+class ListJudged(Request, looks_only=True, answered_by=(JudgedList,)):
+    """The images of an evaluation, a page at a time: by default of the latest, on validation images where there is one."""
+
+    type: Literal["list_judged"] = "list_judged"
+    run_id: RunId
+    name: str | None = Field(None, min_length=1, max_length=100, description="As list_results names it.")
+    only: JudgedFilter = JudgedFilter()
+    sort: JudgedOrder = Field("given_to_truth", description="What they are sorted by; images without it come last.")
+    descending: bool = False
+    first: int = Field(0, ge=0, description="Place of the first to send, from 0.")
+    limit: int = Field(50, ge=1, le=MOST_JUDGED)
+
+
+class ShowJudged(Request, looks_only=True, answered_by=(JudgedShown,)):
+    """One image of an evaluation, large, with its mask and a heat map that explain_images has drawn of it."""
+
+    type: Literal["show_judged"] = "show_judged"
+    run_id: RunId
+    name: str | None = Field(None, min_length=1, max_length=100, description="As list_results names it.")
+    number: int = Field(ge=0, description="Its place in the evaluation's record.")
+    heat_map: str | None = Field(None, max_length=1000, description="As heat_map names it.")
 
 
 class Ping(Request, looks_only=True, answered_by=(Pong,)):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -206,6 +207,52 @@ def _in_order(content: bytes, wanted: Counter[bytes]) -> Iterator[bytes]:
         if left[line] > 0:
             left[line] -= 1
             yield line
+
+
+class _Head(EvaluationRecord):
+    """A record without its thousands of cases, which are read over."""
+
+    cases: Any = None
+
+
+class EvaluationHead(NamedTuple):
+    """What is needed of an evaluation before its thousands of cases are: where it lies, and on what it was made."""
+
+    path: Path
+    data: str
+    split: str | None
+    checkpoint: str
+
+
+def find_judged(workspace: Workspace, run_id: str, name: str | None) -> EvaluationHead:
+    """Return the evaluation NAME of a run; without a name the latest, of those on validation images where there are any.
+
+    Raises RunNotFound and EvaluationNotFound.
+    """
+    heads = [head for path in evaluation_files(workspace, workspace.existing_run(run_id)) if (head := _head(path))]
+    if name is None:
+        heads = [head for head in heads if head.split == "val"] or heads
+    found = [head for head in heads if name in (None, head.path.stem)]
+    if not found:
+        raise EvaluationNotFound(run_id, (name or "-")[:100])
+    return found[-1]
+
+
+def _head(path: Path) -> EvaluationHead | None:
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return _head_of(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _head_of(path: Path, size: int, modified: int) -> EvaluationHead | None:
+    try:
+        head = _Head.model_validate_json(read_own(path))
+    except (OSError, ValidationError, ValueError):
+        return None
+    return None if head.is_of_later_version else EvaluationHead(path, head.data, head.split, head.checkpoint)
 
 
 def latest_for_errors(workspace: Workspace, run_id: str) -> EvaluationRecord | None:

@@ -637,7 +637,7 @@ declare global {
         };
       };
       curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
-      classes: { create(): View; confusionTable(matrix: number[][], names: string[]): HTMLTableElement };
+      classes: { create(): View; confusionTable(matrix: number[][], names: string[], open?: (label: string, predicted: string) => void): HTMLTableElement };
       crossval: { create(context: Context): View & { restyle(): void } };
       folds: {
         foldsTable(study: Wire.Study): HTMLElement;
@@ -727,6 +727,10 @@ declare global {
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };
+      corrections: { ask(connection: Connection, found: Wire.JudgedList, action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]): Promise<boolean> };
+      judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, asked: { only: any }, ask: (changes: any) => void): void };
+      judgedImages: { create(context: { connection: Connection; store: Store }): { element: HTMLElement; show(state: State, run: string): void }; open(run: string, evaluation: string | null, only: Record<string, unknown>): void; correctionOf(image: Wire.JudgedImage): Node | string; referOf(refer: boolean | null): string };
+      lightbox: { create(context: { connection: Connection; store: Store; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };
       errors: { create(context: Context): View; bodyOf(found: Wire.ErrorsShown, evaluate: (run: string) => void): Node[]; evaluate(connection: Connection, run: string): void };
       log: { create(context: Context): View; textOf(line: LineContent): string; lineElement(line: LogLine): HTMLElement };
       system: { create(context: Context): View };

@@ -464,6 +464,36 @@ declare namespace Wire {
     worst: WrongCase[];
   }
 
+  /** A page of the images of an evaluation. `cases`: how many were judged, `total`: how many of them are meant. */
+  interface JudgedList extends Event {
+    type: "judged_list";
+    judged_of: string;
+    name: string;
+    data: string;
+    split: string | null;
+    dataset: string | null;
+    class_names: string[];
+    target_class: string | null;
+    subgroups: Record<string, string[]>;
+    patients: boolean;
+    cases: number;
+    total: number;
+    first: number;
+    sort: "file" | "patient" | "label" | "predicted" | "probability" | "given_to_truth" | "probability_of_target" | "refer";
+    descending: boolean;
+    only: JudgedFilter;
+    images: JudgedImage[];
+  }
+
+  /** One image of an evaluation, large. */
+  interface JudgedShown extends Event {
+    type: "judged_shown";
+    judged_of: string;
+    name: string;
+    image: JudgedImage;
+    pictures: JudgedPictures;
+  }
+
   /** A model was exported and gives the same answers as the checkpoint. */
   interface ExportComplete extends Event {
     type: "export_complete";
@@ -1315,6 +1345,48 @@ declare namespace Wire {
     image: ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | null;
   }
 
+  /** Which judged images are meant: those of which all that is given here is so, and nothing of what is null. */
+  interface JudgedFilter {
+    search: string;
+    label: string | null;
+    predicted: string | null;
+    right: boolean | null;
+    refer: boolean | null;
+    corrected: boolean | null;
+    subgroup: string | null;
+    subgroup_value: string | null;
+    numbers: number[] | null;
+  }
+
+  /** An image that was judged. `number`: its place in the evaluation's record; `file` null where it is no longer found. */
+  interface JudgedImage {
+    number: number;
+    file: string | null;
+    patient: string | null;
+    label: string;
+    predicted: string;
+    probability: number;
+    given_to_truth: number;
+    probability_of_target: number | null;
+    refer: boolean | null;
+    refer_reason: string | null;
+    novelty: number | null;
+    subgroups: Record<string, string>;
+    dataset_file: string | null;
+    correction: "exclude" | "relabel" | null;
+    correction_label: string | null;
+    correction_note: string;
+  }
+
+  /** An image and what was laid over it, each as a data URI; null: there is none. */
+  interface JudgedPictures {
+    image: string | null;
+    mask: string | null;
+    heat_map: string | null;
+    problem: Text | string | null;
+    path: string | null;
+  }
+
   /** The operating point, as it was chosen on validation, judged on these images. */
   interface JudgedPoint {
     class_name: string;
@@ -2020,6 +2092,8 @@ declare namespace Wire {
     image_answer: ImageAnswer;
     images_answered: ImagesAnswered;
     errors_shown: ErrorsShown;
+    judged_list: JudgedList;
+    judged_shown: JudgedShown;
     export_complete: ExportComplete;
     bench: BenchMeasured;
     data_described: DataDescribed;

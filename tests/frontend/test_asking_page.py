@@ -13,8 +13,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.domain.dataset_description import parse_description
 from breastai.server.app import Options
 from breastai.server.jobs.uploads import FOLDER
+from breastai.storage.datasets import read_dataset, save_dataset
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
@@ -165,6 +167,88 @@ def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
     expect(wrong).not_to_have_count(0)
     expect(wrong.first).to_contain_text(re.compile(r"truth: \w+ \(0\.\d+\)\s*said: \w+ \(0\.\d+\)"))
     assert wrong.first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
+    open_asking: Callable[..., Page], asked_workspace: Workspace, locale: str
+) -> None:
+    described = {"name": "ours", "root": "data", "fields": {"label": {"folder": 2}, "split": {"folder": 1}}}
+    save_dataset(asked_workspace, parse_description(described))
+    page = open_asking("http", locale=locale)
+    page.evaluate("location.hash = '#run/run/images'")
+    rows = page.locator(".judged-images tbody tr")
+    ((_, record),) = read_evaluations(asked_workspace, "run")
+    expect(rows).to_have_count(len(record.cases))
+    page.locator("#judged-right").focus()
+    page.select_option("#judged-right", "false")
+    expect(rows).to_have_count(sum(case.probabilities.index(max(case.probabilities)) != record.evidence.class_names.index(case.label) for case in record.cases))
+    expect(page.locator("#judged-right")).to_be_focused()
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    page.select_option("#judged-right", "")
+    expect(rows).to_have_count(len(record.cases))
+    page.locator(".judged-file").first.press("Enter")
+    box = page.locator("dialog.lightbox")
+    expect(box.locator("img")).to_be_visible()
+    assert box.locator("img").evaluate("image => image.naturalWidth") == 96
+    first = box.locator("h2").text_content()
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    page.keyboard.press("ArrowRight")
+    expect(box.locator("h2")).not_to_have_text(str(first))
+    page.keyboard.press("ArrowLeft")
+    expect(box.locator("h2")).to_have_text(str(first))
+    expect(box.locator("img")).to_be_visible()
+    width = box.locator("img").evaluate("image => image.clientWidth")
+    page.keyboard.press("+")
+    assert box.locator("img").evaluate("image => image.clientWidth") > width
+    # The focus stays within: Tab goes round.
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || document.activeElement.closest('dialog.lightbox') !== null")
+    box.locator('[data-lightbox="exclude"]').click()
+    page.fill("#correction-note", "<b>ruler</b>")
+    page.locator("#dialog-confirm").click()
+    expect(box.locator(".badge")).to_be_visible()
+    (left_out,) = read_dataset(asked_workspace, "ours").left_out
+    assert (left_out.file, left_out.note) == (f"val/{first}", "<b>ruler</b>")
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    expect(rows.first.locator(".badge")).to_be_visible()
+    with page.expect_download() as download:
+        page.locator('[data-action="save_judged"]').click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == len(record.cases) + 1 and sum("exclude" in line for line in lines) == 1
+
+
+def test_a_cell_of_the_confusion_matrix_opens_its_images(
+    open_asking: Callable[..., Page], asked_workspace: Workspace
+) -> None:
+    ((path, record),) = read_evaluations(asked_workspace, "run")
+    page = open_asking("http")
+    page.evaluate(f"location.hash = '#evaluation/run/{path.stem}'")
+    cell = page.locator("#evaluation-matrix button.matrix-cell").first
+    count = int(cell.locator("b").text_content() or "0")
+    cell.click()
+    expect(page.locator("#view-run")).to_be_visible()
+    expect(page.locator(".judged-images tbody tr")).to_have_count(count)
+    label = page.locator("#judged-label").input_value()
+    predicted = page.locator("#judged-predicted").input_value()
+    names = record.evidence.class_names
+    assert record.evidence.confusion_matrix[names.index(label)][names.index(predicted)] == count
+
+
+def test_a_heat_map_is_drawn_over_the_image_shown_large(open_asking: Callable[..., Page]) -> None:
+    page = open_asking("http")
+    page.evaluate("location.hash = '#run/run/images'")
+    page.locator(".judged-file").first.click()
+    box = page.locator("dialog.lightbox")
+    expect(box.locator('[data-lightbox="heat_map"]')).to_be_disabled()
+    box.locator('[data-action="explain_images"]').click()
+    expect(box.locator('[data-lightbox="heat_map"]')).to_have_attribute("aria-pressed", "true", timeout=WITHIN_MS)
+    expect(box.locator("img")).to_have_attribute("alt", re.compile("under its heat map"))
+    drawn = box.locator("img").get_attribute("src")
+    page.keyboard.press("1")
+    expect(box.locator("img")).not_to_have_attribute("src", str(drawn))
 
 
 def test_a_run_without_an_evaluation_is_evaluated_by_one_click_and_its_errors_shown(

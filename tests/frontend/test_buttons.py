@@ -21,6 +21,8 @@ MADE_BY_SCRIPTS = {
     "views/data/intake.js": r"intake-way",
     "views/system/editor.js": r"editor-faults",
     "views/results/errors.js": r"#errors-body",
+    "views/results/judged_images.js": r"judged-file",
+    "views/results/lightbox.js": r"data-lightbox",
     "views/results/predict.js": r"predict-\w+|thumbnail",
     "views/results/runs_table.js": r"data-sort",
     "views/system/toasts.js": r"\.toast",

@@ -49,7 +49,8 @@ def correct_dataset(job: CorrectDataset, workspace: Workspace) -> Iterator[Event
 
 def _files_named(named: Sequence[str], root: Path, places: dict[str, int], dataset: str) -> list[str]:
     """Return files as the data set names them, each once, of names below its root or paths; raise CorrectionInvalid."""
-    found, unknown = [], []
+    found: list[str] = []
+    unknown: list[str] = []
     for name in named:
         plain = file_of(name.replace("\\", "/").removeprefix("./"))
         path = Path(name).expanduser().absolute()

@@ -64,6 +64,15 @@ def case_box(table: CaseTable, index: int) -> Box | None:
     return marked_box(path)
 
 
+def masks_of_case(table: CaseTable, index: int) -> list[Path]:
+    """Return the masks of image `index` of a table: what its column names, or else those beside it."""
+    path, column = table.path(index), table.column("mask")
+    mask = None if column is None else column[index]
+    if mask is not None:
+        return [place for place in (table.root / mask, path.parent / mask) if place.is_file()][:1]
+    return list(dict.fromkeys(_masks_of(file_at(path))))
+
+
 def wanted_box(table: CaseTable, index: int, settings: PreprocessingSettings) -> Box | None:
     """Return what `case_box` does, for a model that asks for it; else None, and nothing is read."""
     return case_box(table, index) if wants_box(settings) else None

@@ -7,14 +7,14 @@ from breastai.domain import jobs
 from breastai.domain.errors import RequestInvalid
 from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered
 from breastai.domain.faults import describe_mismatch
-from breastai.domain.requests import AddImage, AskImages, ShowErrors
+from breastai.domain.requests import AddImage, AskImages, ListJudged, ShowErrors, ShowJudged
 from breastai.domain.text import Text
 from breastai.server.connections.broadcast import Client
 from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage import checkpoints
-from breastai.storage.evaluations import latest_for_errors
+from breastai.storage.evaluations import find_judged, latest_for_errors
 from breastai.storage.exports import find_export
 from breastai.storage.workspace import Workspace
 
@@ -99,10 +99,31 @@ async def show_errors(services: Services, client: Client, request: ShowErrors) -
         run_id = services.workspace.existing_run(request.run_id)
         record = latest_for_errors(services.workspace, run_id)
         if record is not None:
-            # The pictures come from the folder that was evaluated, or from the run's own.
-            services.data_roots.check(record.data)
-            files = checkpoints.find_checkpoint(services.workspace, record.checkpoint)
-            services.data_roots.check_manifest(checkpoints.read_manifest(files))
+            _check_images(services, record.data, record.checkpoint)
 
     await asyncio.to_thread(check)
     return await services.light.ask(make_job(services, request, jobs.ShowErrors))
+
+
+@handles(ListJudged)
+async def list_judged(services: Services, client: Client, request: ListJudged) -> Event:
+    await asyncio.to_thread(_check_places, services, request.run_id, request.name)
+    return await services.light.ask(make_job(services, request, jobs.ListJudged))
+
+
+@handles(ShowJudged)
+async def show_judged(services: Services, client: Client, request: ShowJudged) -> Event:
+    await asyncio.to_thread(_check_places, services, request.run_id, request.name)
+    return await services.light.ask(make_job(services, request, jobs.ShowJudged))
+
+
+def _check_places(services: Services, run_id: str, name: str | None) -> None:
+    found = find_judged(services.workspace, run_id, name)
+    _check_images(services, found.data, found.checkpoint)
+
+
+def _check_images(services: Services, data: str, checkpoint: str) -> None:
+    """Raise DataOutsideRoots unless judged images may be read: those of the folder that was judged, or the run's own."""
+    services.data_roots.check(data)
+    files = checkpoints.find_checkpoint(services.workspace, checkpoint)
+    services.data_roots.check_manifest(checkpoints.read_manifest(files))

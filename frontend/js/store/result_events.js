@@ -59,6 +59,9 @@
     },
     image_answer: { state: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, answers: [...state.asking.answers, event] } }) },
     images_answered: { line: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.images_answered", params: { count: event.count, failed: event.failed } }) },
+    // Whoever asked for these has them from its answer.
+    judged_list: {},
+    judged_shown: {},
     errors_shown: { state: (state, event) => ({ ...state, errors: event }) },
     bench: {
       state: (state, event) => jobEnded({ ...state, estimate: event }),

@@ -35,10 +35,17 @@
     return figures.map(([full, figure]) => [wordsOf(full), figure]);
   }
 
+  /** What opens the images of a cell of the matrix; nothing for an evaluation that is not kept with a run. @param {Wire.Evaluation} found */
+  function openerOf(found) {
+    const [, run, record] = /(?:^|\/)logs\/([^/]+)\/evaluations\/([^/]+)\.json$/.exec(found.record ?? "") ?? [];
+    if (run === undefined || record === undefined) return undefined;
+    return (/** @type {string} */ label, /** @type {string} */ predicted) => BreastAI.views.judgedImages.open(run, record, { label, predicted });
+  }
+
   /** @param {Wire.Evaluation} found */
   function matrixOf(found) {
     const title = t("confusion.title");
-    return make("section", {}, make("h4", { text: title }), make("p", { class: "muted", text: t("confusion.caption") }), scroller(title, BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names)));
+    return make("section", {}, make("h4", { text: title }), make("p", { class: "muted", text: t("confusion.caption") }), scroller(title, BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names, openerOf(found))));
   }
 
   /** What was judged on what, and where the rest of its run is. @param {Wire.Evaluation} found */

@@ -42,6 +42,7 @@
 
   /** @param {Context} context */
   function create({ connection, store }) {
+    const images = BreastAI.views.judgedImages.create({ connection, store });
     let askedFor = "";
     let shownFor = "";
 
@@ -52,14 +53,12 @@
       askedFor = now;
       connection.request("show_run", { run_id: id }).catch(() => {});
       if (state.page.tab === "results") connection.request("list_results", { run_id: id }).catch(() => {});
-      if (state.page.tab === "images" && state.errors?.errors_of !== id) connection.request("show_errors", { run_id: id }).catch(() => {});
     }
 
     /** @param {State} state @param {string} id @param {Run} run @returns {Node[]} */
     function partOf(state, id, run) {
       const waits = make("p", { class: "empty", text: t("runpage.waits") });
       if (state.page.tab === "results") return state.results[id] ? BreastAI.views.resultsList.bodyOf(state, state.results[id]) : [waits];
-      if (state.page.tab === "images") return state.errors?.errors_of === id ? BreastAI.views.errors.bodyOf(state.errors, (of) => BreastAI.views.errors.evaluate(connection, of)) : [waits];
       if (state.page.tab === "settings") return settingsOf(state, run);
       return state.pastRuns[id] ? logOf(state.pastRuns[id].log) : [waits];
     }
@@ -84,11 +83,15 @@
           fill(byId("run-page-tabs"), ...TABS.map((each) => make("a", { text: t(`runpage.${each}`), attributes: { href: BreastAI.views.jobBar.address(id, each), "aria-current": each === tab ? "page" : null } })));
         }
         byId("run-page-body").hidden = tab === "curves";
-        if (tab !== "curves") fill(byId("run-page-body"), ...partOf(state, id, run));
+        if (tab === "images") {
+          // It keeps its own parts, so that a filter being typed is not drawn anew.
+          if (images.element.parentElement === null) fill(byId("run-page-body"), images.element);
+          images.show(state, id);
+        } else if (tab !== "curves") fill(byId("run-page-body"), ...partOf(state, id, run));
         BreastAI.actions.markAll(byId("view-run"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.page, state.pastRuns, state.results, state.errors, state.session.state, state.session.run, state.connection.phase, state.evaluation, state.reports, state.exports, state.welcome, state.run?.started, state.run?.outcome],
+      slice: (state) => [state.page, state.pastRuns, state.results, state.session.state, state.session.run, state.connection.phase, state.evaluation, state.reports, state.exports, state.welcome, state.run?.started, state.run?.outcome],
     };
   }
 

@@ -11,14 +11,17 @@
    * The confusion matrix, rows true, columns predicted; the shade is the share of the row.
    * @param {number[][]} matrix
    * @param {string[]} names
+   * @param {(label: string, predicted: string) => void} [open] what opens the images of a cell
    */
-  function confusionTable(matrix, names) {
+  function confusionTable(matrix, names, open) {
     const corner = make("span", { class: "corner", text: t("confusion.corner") });
     const rows = matrix.map((counts, row) => {
       const sum = counts.reduce((total, count) => total + count, 0);
       const cells = counts.map((count, column) => {
         const share = sum > 0 ? count / sum : null;
-        const cell = make("span", { class: `matrix-cell ${row === column ? "right" : "wrong"}` }, make("b", { text: format.integer(count) }), make("small", { text: format.percent(share) }));
+        const words = t("confusion.open", { label: names[row] ?? "", predicted: names[column] ?? "", count: format.integer(count) });
+        const button = { attributes: { type: "button", "aria-label": words, title: words }, on: { click: () => open?.(names[row] ?? "", names[column] ?? "") } };
+        const cell = make(open && count > 0 ? "button" : "span", { ...(open && count > 0 ? button : {}), class: `matrix-cell ${row === column ? "right" : "wrong"}` }, make("b", { text: format.integer(count) }), make("small", { text: format.percent(share) }));
         cell.style.setProperty("--share", String(share ?? 0));
         return cell;
       });

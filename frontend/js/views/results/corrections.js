@@ -1,0 +1,39 @@
+/* Leaving images out, giving them another class, or taking that back: asked first, and of test images said so. */
+(function () {
+  "use strict";
+
+  const { make, label } = BreastAI.elements;
+  const { t, plural } = BreastAI.i18n;
+
+  /**
+   * Ask, then have the description of the data set corrected; tells whether it was.
+   * @param {Connection} connection
+   * @param {Wire.JudgedList} found
+   * @param {"exclude" | "relabel" | "restore"} action
+   * @param {Wire.JudgedImage[]} images
+   */
+  async function ask(connection, found, action, images) {
+    const files = images.map(({ dataset_file: file }) => file).filter((file) => file !== null);
+    if (found.dataset === null || files.length === 0) return false;
+    // Images judged as a whole, by no part of a run's own, are test images too.
+    const tests = found.split === "test" || found.split === null;
+    const select = make("select", { attributes: { id: "correction-label" } }, ...found.class_names.map((each) => make("option", { text: label(each).textContent ?? each, attributes: { value: each } })));
+    const first = images[0]?.label;
+    select.value = found.class_names.find((each) => each !== first) ?? found.class_names[0];
+    const note = make("input", { attributes: { id: "correction-note", type: "text", maxlength: 500, autocomplete: "off" } });
+    const body = make(
+      "div",
+      {},
+      tests ? make("p", { class: "banner warning", text: t("corrections.of_test") }) : null,
+      action === "relabel" ? make("div", { class: "field" }, make("label", { text: t("corrections.label"), attributes: { for: "correction-label" } }), select) : null,
+      action === "restore" ? null : make("div", { class: "field" }, make("label", { text: t("corrections.note"), attributes: { for: "correction-note" } }), note),
+    );
+    const text = `${plural("corrections.images", files.length, { name: found.dataset })} ${t(`corrections.${action}_text`)}`;
+    const yes = await BreastAI.views.dialog.ask({ title: t(`corrections.${action}_title`), text, confirm: t(`judged.${action}`), danger: tests, body });
+    if (!yes) return false;
+    const fields = { name: found.dataset, action, files, note: note.value.trim(), test_images: tests, ...(action === "relabel" ? { label: select.value } : {}) };
+    return connection.request("correct_dataset", fields).then(() => true, () => false);
+  }
+
+  BreastAI.views.corrections = { ask };
+})();
