@@ -6,9 +6,11 @@ BIN := $(VENV)/bin
 DEMO := demo
 DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
+# What a bundle can do; empty: predict and serve, without torch.
+BUNDLE_EXTRAS ?= train,tune,network,rest,remote,dicom,weights
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: demo start quick test test-all check documents bench audit wheel screenshots install page example browser clean
+.PHONY: demo start quick test test-all check documents bench audit wheel bundle screenshots install page example browser clean
 
 demo: install ## sample data -> train -> evaluate -> export, with figures at the end
 	rm -rf $(DEMO)
@@ -55,6 +57,9 @@ audit: install page ## what it is made of (sbom.json, sbom-page.json), and what 
 wheel: install page ## one file that installs BreastAI with its page, where there is no Node: dist/breastai-*.whl
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
 	@ls dist/*.whl
+
+bundle: wheel ## one file that installs it all where there is no internet: dist/breastai-*.zip
+	$(BIN)/python packaging/bundle.py "$$(ls -t dist/breastai-*.whl | head -n 1)" "$(BUNDLE_EXTRAS)"
 
 screenshots: install page browser ## every view, language, theme and width, into SCREENSHOTS
 	PYTHONPATH=tests/frontend $(BIN)/python tests/frontend/take_screenshots.py $(SCREENSHOTS)

@@ -51,6 +51,7 @@ TIERS = {
     "full": (
         "frontend/test_browser_example.py",
         "scale/test_ray_cluster.py",
+        "test_bundle.py",
         "test_published_layouts.py",
         "test_kills.py",
         "test_packaging.py",
