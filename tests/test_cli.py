@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from breastai import __version__
 from breastai.cli import run
 from breastai.commands import run_job
+from breastai.domain import catalog
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, LossNotFinite, NoClassFolders, RunLocked
@@ -25,11 +27,12 @@ from breastai.domain.events import (
     Prediction,
     PredictionsComplete,
     ProgressUpdate,
+    StudyStopped,
     TrainingComplete,
     TrainingStarted,
     TrainingStopped,
 )
-from breastai.domain.jobs import AnyJob, Predict, Resume, Train
+from breastai.domain.jobs import AnyJob, Crossval, Predict, Resume, Train, Tune
 from breastai.domain.messages import decode_event, error_event
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
@@ -65,9 +68,10 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> FakeWorker:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder: a workspace with empty class folders."""
+    """The current folder: a workspace with empty class folders, and a config.json that leaves the defaults."""
     for class_name in ("benign", "malignant"):
         (tmp_path / "data" / "train" / class_name).mkdir(parents=True)
+    (tmp_path / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -179,6 +183,70 @@ def test_what_wins_weakest_first_defaults_file_preset_set_epochs(worker: FakeWor
     assert configuration(worker, "--preset", "quick", "--set", "training.epochs=11").training.epochs == 11
     everything = ("--preset", "quick", "--set", "training.epochs=11", "--epochs", "10")
     assert configuration(worker, *everything).training.epochs == 10
+
+
+@pytest.fixture
+def bare(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: a workspace without config.json, with four images."""
+    (place / "config.json").unlink()
+    for class_name in ("benign", "malignant"):
+        for number in range(2):
+            file = place / "data" / "train" / class_name / f"{number}.png"
+            Image.new("L", (8, 8), 100 * number).save(file)
+    return place
+
+
+def test_without_preset_and_config_json_a_training_takes_what_suits_the_images_and_says_so_first(
+    worker: FakeWorker, bare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert configuration(worker).training.recipe == "probe"
+    first = capsys.readouterr().out.splitlines()[0]
+    assert "config.json: probe, as suits 4 images. Another: --preset quick|balanced|full." in first
+    monkeypatch.setattr(catalog, "FEW_IMAGES", 3)
+    settings = configuration(worker, "--json")
+    assert (settings.training.recipe, settings.training.epochs) == ("fine_tune", 12)
+    assert settings.model.architecture == "tf_efficientnet_lite0"
+    (event, _) = lines(capsys.readouterr().out)
+    assert (event["code"], event["params"]["preset"], event["params"]["images"]) == ("preset_chosen", "quick", 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "recipe", "epochs"),
+    [
+        (["--epochs", "3"], "fine_tune", 3),
+        (["--set", "training.learning_rate=0.01"], "fine_tune", 12),
+        (["--set", "model.pretrained=none"], "fine_tune", 12),
+        (["--processes", "2", "--cluster", "local"], "fine_tune", 12),
+        (["--set", "training.recipe=probe"], "probe", 1),
+        (["--set", "data.image_size=64"], "probe", 1),
+        (["--preset", "full"], "plain", 50),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_is_asked_of_a_network_that_learns_is_not_asked_of_a_probe(
+    worker: FakeWorker, bare: Path, arguments: list[str], recipe: str, epochs: int
+) -> None:
+    found = configuration(worker, *arguments).training
+    assert (found.recipe, found.epochs) == (recipe, epochs)
+
+
+def test_images_that_cannot_be_counted_are_no_reason_for_the_defaults(
+    worker: FakeWorker, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "config.json").unlink()
+    assert configuration(worker).training.epochs == 12
+    assert "could not be counted" in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize(("command", "recipe"), [("crossval", "probe"), ("tune", "fine_tune")])
+def test_studies_choose_too_and_never_search_a_probe(
+    worker: FakeWorker, bare: Path, capsys: pytest.CaptureFixture[str], command: str, recipe: str
+) -> None:
+    worker.tells(StudyStopped(study_id="S", kind="crossval", reason="user"))
+    assert run([command]) == 130
+    job = worker.jobs[-1]
+    assert isinstance(job, Crossval | Tune) and job.config.training.recipe == recipe
+    assert "No preset and no config.json" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_a_given_file_takes_the_place_of_config_json(worker: FakeWorker, place: Path) -> None:

@@ -76,6 +76,7 @@ def crossval(
     The test folder is never touched. Ctrl+C once stops and saves; --resume goes on from there.
     """
     from breastai.commands.effective_config import require_images, training_config
+    from breastai.commands.preset_choice import choose_preset
     from breastai.commands.run_job import require_packages, run_job
     from breastai.domain.errors import CommandInvalid, StudyNotFound
     from breastai.domain.jobs import Crossval, ResumeStudy
@@ -101,13 +102,16 @@ def crossval(
     own += ["crossval.tune=true"] if tune else []
     own += [] if trials is None else [f"tuning.trials={trials}"]
     own += cluster_assignments(cluster)
-    settings = training_config(
-        place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
-    )
+    wishes = [*(assignments or ()), *own]
+    choice = None if preset or config else choose_preset(place, data, wishes, epochs=epochs)
+    name = preset if choice is None else choice.name
+    settings = training_config(place, file=config, data=data, preset_name=name, assignments=wishes, epochs=epochs)
     if trials is not None and not settings.crossval.tune:
         raise CommandInvalid(Text("command.trials_tune"), "breastai crossval --help")
     require_images(place, settings.data.train_dir)
     if settings.crossval.tune:
         require_packages(("optuna",), "tune")
     with open_output(as_json) as output:
+        if choice is not None:
+            output.event(choice.line())
         return run_job(Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=settings), output)

@@ -37,11 +37,19 @@ def training_config(
         layers.append(preset(preset_name))
     if data is not None:
         layers.append(_data_layer(workspace, data))
-    layers += [nest_settings(assignment(text)) for text in assignments]
+    layers.append(asked_settings(assignments, settings, epochs))
+    return parse_config(overlay(file_values(workspace, file), *layers))
+
+
+def asked_settings(
+    assignments: Sequence[str] = (), settings: Mapping[str, Any] | None = None, epochs: int | None = None
+) -> dict[str, Any]:
+    """Return the partial configuration of single settings, the strongest last; raise ConfigInvalid."""
+    layers = [nest_settings(assignment(text)) for text in assignments]
     layers += [nest_settings(overlay({}, *map(_nested, (settings or {}).items())))]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
-    return parse_config(overlay(file_values(workspace, file), *layers))
+    return overlay({}, *layers)
 
 
 def _nested(setting: tuple[str, Any]) -> dict[str, Any]:

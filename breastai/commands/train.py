@@ -44,7 +44,7 @@ def train(
         typer.Option(
             "--preset",
             metavar="NAME",
-            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults).",
+            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults); without config.json what suits the images.",
         ),
     ] = None,
     assignments: Annotated[
@@ -82,6 +82,7 @@ def train(
     evaluation.target_class=NAME. Unusual classes are asked about too: --set data.accept_classes=true.
     """
     from breastai.commands.effective_config import require_images, training_config
+    from breastai.commands.preset_choice import choose_preset
     from breastai.commands.repeated_runs import RepeatedRuns, parse_seeds
     from breastai.commands.run_job import run_job
     from breastai.domain.errors import CommandInvalid
@@ -98,12 +99,15 @@ def train(
     data = one_place(folder, data, "train")
     place = Workspace.open(workspace)
     own = cluster_assignments(cluster) + ([] if processes is None else [f"system.processes={processes}"])
-    settings = training_config(
-        place, file=config, data=data, preset_name=preset, assignments=[*(assignments or ()), *own], epochs=epochs
-    )
+    wishes = [*(assignments or ()), *own]
+    choice = None if preset or config else choose_preset(place, data, wishes, epochs=epochs)
+    name = preset if choice is None else choice.name
+    settings = training_config(place, file=config, data=data, preset_name=name, assignments=wishes, epochs=epochs)
     # Known at once, without waiting for torch.
     require_images(place, settings.data.train_dir)
     with open_output(as_json) as output:
+        if choice is not None:
+            output.event(choice.line())
         if wanted is None:
             job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings)
             with recorded_trace(trace):

@@ -22,6 +22,7 @@ from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.image_listing import reason_against_file
 from breastai.data.sources.layout import resolved_config
 from breastai.data.sources.place_description import images_root, is_described
+from breastai.domain.catalog import proposed_preset
 from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_inspection import DatasetInspection
@@ -57,7 +58,8 @@ def inspect_dataset(job: InspectDataset, workspace: Workspace) -> Iterator[Event
         if isinstance(step, int):
             yield ProgressUpdate(stage="inspecting", text=Text("progress.files_seen", {"count": step}))
         else:
-            yield DatasetInspected(inspection=step, pictures=_pictures(step, workspace, job.pictures))
+            pictures = _pictures(step, workspace, job.pictures)
+            yield DatasetInspected(inspection=step, pictures=pictures, preset=proposed_preset(step.images))
 
 
 def _pictures(inspection: DatasetInspection, workspace: Workspace, most: int) -> list[ImageEntry]:

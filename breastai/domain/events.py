@@ -869,6 +869,7 @@ class DatasetInspected(Event, ends_job=True):
     type: Literal["dataset_inspected"] = "dataset_inspected"
     inspection: DatasetInspection
     pictures: list[ImageEntry] = Field([], description="A few images of each class, where they were asked for.")
+    preset: str = Field("quick", description="The preset proposed for a training on so many images.")
 
 
 class DatasetAdded(Event):

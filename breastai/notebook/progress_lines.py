@@ -1,6 +1,7 @@
 """How far a job is, told while a script or a notebook waits for it."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,8 +19,13 @@ def in_notebook() -> bool:
     return "ipykernel" in sys.modules
 
 
-def run_shown(job: AnyJob, progress: bool, listener: Listener = lambda event: None) -> Event:
-    """Run a job, print how far it is unless `progress` is off, and return its last event, which is not printed."""
+def run_shown(
+    job: AnyJob, progress: bool, listener: Listener = lambda event: None, first: Sequence[Event] = ()
+) -> Event:
+    """Run a job, print how far it is unless `progress` is off, and return its last event, which is not printed.
+
+    `first`: what is told before it begins.
+    """
     follow_system_language()
     # A script's own results stay alone on stdout; a notebook shows stderr as if something were wrong.
     console = Console(
@@ -40,6 +46,6 @@ def run_shown(job: AnyJob, progress: bool, listener: Listener = lambda event: No
             if progress and not event.ends_a_job:
                 display.event(event)
 
-        for line in read_as(job):
+        for line in (*first, *read_as(job)):
             tell(line)
         return follow_job(job, tell)

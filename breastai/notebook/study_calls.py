@@ -7,6 +7,7 @@ from typing import Any, Literal
 from breastai.commands.checkpoint_name import checkpoint_name
 from breastai.commands.effective_config import image_place, require_images, training_config, workspace_config
 from breastai.commands.language import current_language, follow_system_language
+from breastai.commands.preset_choice import choose_preset
 from breastai.domain.config import Config
 from breastai.domain.events import (
     AuditDone,
@@ -57,8 +58,9 @@ def train(
     Raises what is wrong with the settings or the images, and what the run fails by.
     """
     place = Workspace.open(workspace)
-    wanted = _configuration(place, data, preset, config, epochs, settings)
-    return _run(Train(workspace=str(place.root), run_id=place.new_run_id(), config=wanted), place, progress)
+    wanted, first = _configuration(place, data, preset, config, epochs, settings)
+    job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=wanted)
+    return _run(job, place, progress, first)
 
 
 def resume(run: str, *, workspace: Place = ".", epochs: int | None = None, progress: bool = True) -> TrainingResult:
@@ -83,9 +85,9 @@ def crossval(
     """Cross-validate as `breastai crossval` does: every training and validation image is judged once."""
     place = Workspace.open(workspace)
     own = {f"crossval.{name}": each for name, each in (("folds", folds), ("repeats", repeats)) if each is not None}
-    wanted = _configuration(place, data, preset, config, epochs, {**settings, **own})
+    wanted, first = _configuration(place, data, preset, config, epochs, {**settings, **own})
     job = Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=wanted)
-    return CrossvalRun(_ended(run_shown(job, progress), CrossvalComplete, StudyStopped), place.root)
+    return CrossvalRun(_ended(run_shown(job, progress, first=first), CrossvalComplete, StudyStopped), place.root)
 
 
 def evaluate(
@@ -167,29 +169,35 @@ def _configuration(
     config: Place | None,
     epochs: int | None,
     settings: Mapping[str, Any],
-) -> Config:
-    """Return the configuration, as the command line would put it together; raise what is wrong with it or the images."""
+) -> tuple[Config, list[Event]]:
+    """Return the configuration, as the command line would put it together, and what to tell of it first.
+
+    Raises what is wrong with it or the images.
+    """
     follow_system_language()
+    place = None if data is None else str(data)
+    wishes = {name.replace("__", "."): value for name, value in settings.items()}
+    choice = None if preset or config else choose_preset(workspace, place, settings=wishes, epochs=epochs)
     found = training_config(
         workspace,
         file=None if config is None else Path(config),
-        data=None if data is None else str(data),
-        preset_name=preset,
-        settings={name.replace("__", "."): value for name, value in settings.items()},
+        data=place,
+        preset_name=preset if choice is None else choice.name,
+        settings=wishes,
         epochs=epochs,
     )
     require_images(workspace, found.data.train_dir)
-    return found
+    return found, [] if choice is None else [choice.line()]
 
 
-def _run(job: AnyJob, workspace: Workspace, progress: bool) -> TrainingResult:
+def _run(job: AnyJob, workspace: Workspace, progress: bool, first: Sequence[Event] = ()) -> TrainingResult:
     history: list[TrainingUpdate] = []
 
     def remember(event: Event) -> None:
         if isinstance(event, TrainingUpdate):
             history.append(event)
 
-    last = _ended(run_shown(job, progress, remember), TrainingComplete, TrainingStopped)
+    last = _ended(run_shown(job, progress, remember, first), TrainingComplete, TrainingStopped)
     return TrainingResult(last, workspace.root, job.held or "", history)
 
 

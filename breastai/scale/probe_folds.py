@@ -24,7 +24,6 @@ from breastai.domain.text import Text
 from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.models import build_model
 from breastai.engine.network.runtime import choose_runtime, seed_torch
-from breastai.engine.training.run_state import from_scratch
 from breastai.scale.fold_assignment import Folds, parts_of_fold, prepared_images
 from breastai.scale.pooled_evaluation import Pool
 from breastai.scale.study_runner import StudyInProgress
@@ -77,8 +76,6 @@ def _features(
         config.system.download_weights,
         config.data.image_size,
     )
-    if built.pretrained.problem is not None:
-        yield from_scratch(config, built.pretrained.problem)
     runtime = choose_runtime(config.system, use_amp=False)
     built.model.to(runtime.device).to(memory_format=runtime.memory_format)
     for step in embed_images(images, built, runtime, config):

@@ -26,11 +26,6 @@
     return rowsOf(catalog, table).map((row) => row.name);
   }
 
-  /** The preset proposed first for so many images. @param {Wire.Catalog | undefined} catalog @param {number} images */
-  function proposedPreset(catalog, images) {
-    return images <= Number(catalog?.few_images ?? 0) ? "probe" : "quick";
-  }
-
   /** The metric a figure belongs to: f1 for f1_weighted. @param {string} name */
   function family(name) {
     for (const average of AVERAGES) {
@@ -121,5 +116,5 @@
     };
   }
 
-  BreastAI.catalog = { proposedPreset, rowsOf, names, family, metricName, familyName, numbers, headline, curves, best, choices };
+  BreastAI.catalog = { rowsOf, names, family, metricName, familyName, numbers, headline, curves, best, choices };
 })();

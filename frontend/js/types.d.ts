@@ -384,6 +384,7 @@ declare global {
   interface ReadingFound {
     inspection: Reading;
     pictures: Wire.ImageEntry[];
+    preset: string;
   }
 
   /** A file with its path in what was chosen or dropped. */
@@ -508,7 +509,6 @@ declare global {
       checked(part: Blob): Promise<{ part: string; crc32: number }>;
     };
     catalog: {
-      proposedPreset(catalog: Wire.Catalog | undefined, images: number): string;
       rowsOf(catalog: Wire.Catalog | undefined, table: string): CatalogRow[];
       names(catalog: Wire.Catalog | undefined, table: string): string[];
       family(name: string): string;

@@ -1,6 +1,7 @@
 """Every architecture: builds with all that can be put on it, learns, and exports with equal answers."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -119,9 +120,10 @@ def test_weights_of_other_shapes_are_refused_by_name(tmp_path: Path) -> None:
         build_model(ModelSettings(architecture="resnet50"), 3, weights_file=tmp_path / "w.pt")
 
 
-def test_required_weights_that_cannot_be_had_are_an_error() -> None:
+@pytest.mark.parametrize("pretrained", ["auto", "required"])
+def test_weights_that_cannot_be_had_are_an_error(pretrained: Literal["auto", "required"]) -> None:
     with pytest.raises(WeightsUnavailable, match="switched off"):
-        build_model(ModelSettings(architecture="resnet50", pretrained="required"), 3, download=False)
+        build_model(ModelSettings(architecture="resnet50", pretrained=pretrained), 3, download=False)
 
 
 def test_normalization_follows_the_configuration() -> None:

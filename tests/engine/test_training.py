@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from breastai.domain.config import Config
-from breastai.domain.errors import CheckpointNotFound, DataChanged, NumClassesMismatch, RunFinished
+from breastai.domain.errors import CheckpointNotFound, DataChanged, NumClassesMismatch, RunFinished, WeightsUnavailable
 from breastai.domain.events import (
     CheckpointSaved,
     Event,
@@ -201,14 +201,18 @@ def test_a_wrong_number_of_classes_is_told_before_anything_is_written(
     assert not workspace.checkpoint_dir("run").exists()
 
 
-def test_training_without_pretrained_weights_is_told_loudly(run_events: RunEvents, small_config: MakeConfig) -> None:
+def test_a_training_whose_pretrained_weights_cannot_be_had_stops_and_names_the_choices(
+    run_events: RunEvents, small_config: MakeConfig
+) -> None:
     changes = {
         "model": {"architecture": "efficientnet_b0", "pretrained": "auto"},
         "training": {"epochs": 1},
         "system": {"download_weights": False},
     }
-    events = run_events(small_config(changes))
-    assert "training.from_scratch" in [getattr(event, "code", None) for event in events]
+    with pytest.raises(WeightsUnavailable) as refused:
+        run_events(small_config(changes))
+    choices = ("weights add", "model.weights_file", "preset quick", "tf_efficientnet_lite0", "model.pretrained to none")
+    assert [choice for choice in choices if choice not in str(refused.value)] == []
 
 
 def test_early_stopping_ends_a_run(run_events: RunEvents, small_config: MakeConfig) -> None:

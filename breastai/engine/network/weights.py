@@ -34,12 +34,11 @@ Source = Literal["file", "package", "hub", "none"]
 class Pretrained:
     """Which weights a network begins with.
 
-    `problem`: why there are none, where some were wished for; `record`: what is known of a file of them.
+    `record`: what is known of a file of them.
     """
 
     source: Source
     detail: Text | str
-    problem: Text | None = None
     record: WeightsRecord | None = None
 
 
@@ -48,7 +47,7 @@ def load_pretrained(
 ) -> Pretrained:
     """Fill `backbone` with pretrained weights as `settings.pretrained` asks; say what was used.
 
-    Raise WeightsUnavailable when they are required and can't be had, WeightsMismatch when a file does not fit.
+    Raise WeightsUnavailable when they can't be had, WeightsMismatch when a file does not fit.
     """
     if settings.pretrained == "none":
         return Pretrained("none", Text("reason.random_initial_weights_configured"))
@@ -67,9 +66,7 @@ def load_pretrained(
             if download
             else Text("reason.downloads_switched_off")
         )
-        if settings.pretrained == "required":
-            raise WeightsUnavailable(architecture.name, reason) from None
-        return Pretrained("none", Text("reason.random_initial_weights"), problem=reason)
+        raise WeightsUnavailable(architecture.name, reason) from None
     fill(backbone, values, architecture.timm_name, architecture)
     return Pretrained("hub", architecture.timm_name)
 

@@ -211,11 +211,8 @@ def model_loaded(
 
 def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
     """Yield what the user must know before the first epoch."""
-    pretrained = run.built.pretrained
     if run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked and not resumed:
         yield batch_cut(run.config, run.memory)
-    if pretrained.problem is not None and not resumed:
-        yield from_scratch(run.config, pretrained.problem)
     if run.weights is not None and run.weights.forbids_derivatives and not resumed:
         yield no_derivatives(run.weights)
     if run.config.training.batch_norm == "pretrained" and not run.pretrained_weights:
@@ -247,18 +244,6 @@ def warnings_of(run: Run, resumed: Manifest | None) -> Iterator[Log]:
         yield Log(
             level="warning", code="data.cache", message=str(run.cases.cache_note), params={"note": run.cases.cache_note}
         )
-
-
-def from_scratch(config: Config, problem: Text) -> Log:
-    """Return the line that tells of a network without pretrained weights, and why it has none."""
-    architecture = config.model.architecture
-    return Log(
-        level="warning",
-        code="training.from_scratch",
-        message=f"No pretrained weights for {architecture} ({problem}): training from scratch. Expect far lower "
-        "figures, above all with few images.",
-        params={"architecture": architecture, "reason": problem},
-    )
 
 
 def no_derivatives(weights: WeightsRecord) -> Log:

@@ -185,7 +185,6 @@ _CATALOG = {
     "monitors": dict(MONITORS),
     "export_formats": [dataclasses.asdict(row) for row in catalog.EXPORT_FORMATS.values()],
     "presets": dict(catalog.PRESETS),
-    "few_images": catalog.FEW_IMAGES,
     "image_suffixes": list(catalog.IMAGE_SUFFIXES),
     "asking": {"most_images": MOST_IMAGES_ASKED, "most_image_bytes": MOST_IMAGE_BYTES},
 }

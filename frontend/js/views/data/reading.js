@@ -148,7 +148,7 @@
       event.preventDefault();
       if (!(await save())) return;
       location.hash = "#training";
-      context.begin?.(BreastAI.catalog.proposedPreset(context.store.state().welcome?.catalog, shown?.inspection.images ?? 0));
+      context.begin?.(shown?.preset ?? "quick");
     });
     byId("reading-save").addEventListener("click", save);
 
