@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from pydicom import dcmread
+from pydicom.uid import generate_uid
 
 from breastai import __version__
 from breastai.cli import run
@@ -22,7 +24,9 @@ from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, LossNotFinite, NoClassFolders, RunLocked
 from breastai.domain.events import (
     Event,
+    ExplanationsComplete,
     ExportComplete,
+    HeatMap,
     Log,
     Prediction,
     PredictionsComplete,
@@ -37,6 +41,8 @@ from breastai.domain.messages import decode_event, error_event
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.workspace import Workspace
+
+from .predictor.test_watched_folder import dicom
 
 Script = Callable[[AnyJob, Callable[[], bool]], Iterator[Event]]
 COMMANDS = ["train", "resume", "evaluate", "predict", "export", "verify", "serve", "doctor", "sample-data", "backup"]
@@ -589,3 +595,30 @@ def test_the_served_page_is_announced_and_a_signal_ends_the_server(place: Path) 
             assert server.wait(timeout=60) == 0
         finally:
             server.kill()
+
+
+def test_explanations_are_written_as_dicom_too_and_what_belongs_to_no_study_is_told(
+    worker: FakeWorker, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_checkpoint(place, "S")
+    sources = [dicom(place / f"{name}.dcm", 1) for name in "ab"]
+    made = dcmread(sources[0])
+    made.StudyInstanceUID, made.SeriesInstanceUID = generate_uid(), generate_uid()
+    made.save_as(sources[0])
+    Image.new("RGB", (48, 48)).save(place / "map.png")
+    maps = [
+        HeatMap(file=source.name, explained_class="benign", probabilities={"benign": 0.9}, path="map.png")
+        for source in sources
+    ]
+    worker.tells(*maps, ExplanationsComplete(count=2, failed=0, folder="exports"))
+    assert run(["explain", "S/best", "a.dcm", "b.dcm", "--dicom", "out", "--json"]) == 0
+    events = lines(capsys.readouterr().out)
+    assert [event.get("code", event["type"]) for event in events] == [
+        "heat_map",
+        "heat_map",
+        "dicom.not_written",
+        "dicom.written",
+        "explanations_complete",
+    ]
+    assert events[2]["params"]["file"] == "b.dcm" and events[3]["params"]["count"] == 2
+    assert {dcmread(path).StudyInstanceUID for path in (place / "out").iterdir()} == {made.StudyInstanceUID}

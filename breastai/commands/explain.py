@@ -22,11 +22,20 @@ def explain(
         str | None,
         typer.Option("--class", metavar="CLASS", help="The class to explain; by default each image's most probable."),
     ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(
+            "--dicom",
+            metavar="DIR",
+            help="Write each DICOM image's map and answer as DICOM objects of its study, too; for research.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
     """Draw heat maps to exports/heat_maps/. Exit status 2 when an image could not be read."""
     from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.dicom_output import DicomWritten
     from breastai.commands.effective_config import with_datasets
     from breastai.commands.run_job import run_job
     from breastai.commands.unreadable_images import UnreadableCounted
@@ -42,7 +51,8 @@ def explain(
     boxes = [marked.get(file) for file in listed.files] if marked else []
     files = [str(file) for file in listed.files]
     job = Explain(workspace=str(place.root), checkpoint=name, images=files, target_class=class_name, boxes=boxes)
-    with open_output(as_json) as output:
+    with open_output(as_json) as shown:
+        output = shown if dicom is None else DicomWritten(shown, dicom, place, name)
         for event in masks_told(listed, place.relative):
             output.event(event)
         counted = UnreadableCounted(output)

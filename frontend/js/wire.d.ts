@@ -577,6 +577,7 @@ declare namespace Wire {
     type: "dataset_inspected";
     inspection: DatasetInspection;
     pictures: ImageEntry[];
+    preset: string;
   }
 
   /** A data set is kept under a name, or how it is read was changed. */

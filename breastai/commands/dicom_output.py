@@ -1,0 +1,50 @@
+"""What `explain --dicom` makes of heat maps: objects of the study each image belongs to, and lines that tell of them."""
+
+from pathlib import Path
+
+from breastai.commands.language import current_language
+from breastai.commands.output import ForwardedOutput, Output
+from breastai.commands.run_job import require_packages
+from breastai.domain.errors import ImageUnreadable
+from breastai.domain.events import Event, ExplanationsComplete, HeatMap, Log
+from breastai.domain.text import Text
+from breastai.predictor.dicom_objects import DicomWriter, Explained
+from breastai.storage.workspace import Workspace
+
+
+class DicomWritten(ForwardedOutput):
+    """An output that writes what it hears of as DICOM, too; raises MissingExtra where that can't be."""
+
+    def __init__(self, output: Output, folder: Path, workspace: Workspace, model: str) -> None:
+        require_packages(("highdicom",), "dicom")
+        super().__init__(output)
+        self._writer = DicomWriter(folder.expanduser().resolve(), current_language())
+        self._workspace, self._model = workspace, model
+        self._written = 0
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, HeatMap):
+            super().event(event)
+            self._write(event)
+            return
+        if isinstance(event, ExplanationsComplete):
+            folder = self._writer.folder.as_posix()
+            super().event(_line("info", "dicom.written", {"count": self._written, "folder": folder}))
+        super().event(event)
+
+    def _write(self, event: HeatMap) -> None:
+        if event.path is None or event.explained_class is None or event.probabilities is None:
+            return
+        source, overlay = self._workspace.resolve(event.file), self._workspace.resolve(event.path)
+        try:
+            explained = Explained(source, overlay, event.explained_class, event.probabilities, self._model)
+            self._written += len(self._writer.write(explained))
+        except ImageUnreadable as error:
+            super().event(_line("warning", "dicom.not_written", {"file": event.file, "reason": error.reason}))
+
+
+def _line(level: str, code: str, params: dict[str, object]) -> Log:
+    words = Text(f"log.{code}", params)
+    return Log.model_validate(
+        {"level": level, "message": str(words), "code": code, "params": words.model_dump()["params"]}
+    )

@@ -1,0 +1,202 @@
+"""DICOM out: a heat map as secondary capture and an answer as structured report, in the study of the image they are about.
+
+Patient and study are copied from the source as they stand there. Both kinds say in their pixels or content, and in the
+name of their series, that they are for research and not for diagnosis; a report is partial, preliminary and unverified.
+References: DICOM PS3.3 A.8.1 (secondary capture), A.35.3 (comprehensive SR), PS3.16 TID 1500 (measurement report).
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from breastai import __version__
+from breastai.data.decoders.dicom_file import read_dataset
+from breastai.data.decoders.file_content import file_at, frame_of, read_content
+from breastai.domain.errors import ImageUnreadable
+from breastai.domain.text import Text
+from breastai.storage.workspace import atomic_write
+from breastai.texts.renderer import render
+
+if TYPE_CHECKING:  # pydicom and highdicom take time to import, and few need them
+    from pydicom.dataset import Dataset
+    from pydicom.uid import UID
+
+Kind = Literal["heat_map", "answer"]
+# Far from the numbers that devices give.
+_SERIES_NUMBERS: Mapping[Kind, int] = {"heat_map": 9901, "answer": 9902}
+_CODES = "99BREASTAI"
+_MAKER = "BreastAI"
+# An object has no place without them; the rest may be empty (type 2).
+_NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_MAY_BE_EMPTY = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+_LONGEST_MEANING = 64
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a model said of a DICOM image. `overlay`: the image with its heat map; `probabilities`: calibrated, by class."""
+
+    source: Path
+    overlay: Path
+    explained_class: str
+    probabilities: Mapping[str, float]
+    model: str
+
+
+@dataclass
+class DicomWriter:
+    """Writes objects into a folder, those of a study and a kind into one series. `language`: of what they say."""
+
+    folder: Path
+    language: str = "en"
+    _series: "dict[tuple[str, Kind], tuple[UID, int]]" = field(default_factory=dict)
+
+    def write(self, explained: Explained) -> list[Path]:
+        """Write the heat map and the answer; return their files.
+
+        Raises ImageUnreadable for a source that is no DICOM file, or names no study to belong to.
+        """
+        source = read_source(explained.source)
+        _, frame = frame_of(explained.source.name)
+        objects = {"heat_map": self._capture(source, explained), "answer": self._report(source, explained, frame)}
+        stem = f"{file_at(explained.source).stem[:60]}_{sha256(str(explained.source).encode()).hexdigest()[:8]}"
+        written = []
+        for kind, made in objects.items():
+            in_unicode(made)
+            content = io.BytesIO()
+            made.save_as(content, enforce_file_format=True)
+            path = self.folder / f"{stem}_{kind}.dcm"
+            atomic_write(path, content.getvalue())
+            written.append(path)
+        return written
+
+    def _capture(self, source: "Dataset", explained: Explained) -> "Dataset":
+        from highdicom.sc import SCImage
+
+        with Image.open(explained.overlay) as image:
+            pixels = draw_stamp(np.asarray(image.convert("RGB")), self._say("dicom.research_stamp"))
+        made: Dataset = SCImage.from_ref_dataset(
+            source,
+            pixels,
+            "RGB",
+            8,
+            coordinate_system="PATIENT",
+            patient_orientation=("L", "F"),  # asked for; what the source says is put in its place
+            **self._place(source, "heat_map"),
+        )
+        made.PatientOrientation = source.get("PatientOrientation")
+        made.BurnedInAnnotation = "YES"
+        made.ImageType = ["DERIVED", "SECONDARY"]
+        made.DerivationDescription = self._say("dicom.heat_map", name=explained.explained_class, model=explained.model)
+        return made
+
+    def _report(self, source: "Dataset", explained: Explained, frame: int | None) -> "Dataset":
+        from highdicom import sr
+        from pydicom.sr.codedict import codes
+        from pydicom.uid import generate_uid
+
+        device = sr.DeviceObserverIdentifyingAttributes(generate_uid(), _MAKER, _MAKER, explained.model)
+        measurements = [
+            sr.Measurement(
+                self._concept(f"P{number}", "dicom.probability", name=name), round(value, 6), codes.UCUM.NoUnits
+            )
+            for number, (name, value) in enumerate(explained.probabilities.items())
+        ]
+        image = sr.SourceImageForMeasurementGroup(
+            source.SOPClassUID, source.SOPInstanceUID, None if frame is None else [frame]
+        )
+        group = sr.MeasurementsAndQualitativeEvaluations(
+            sr.TrackingIdentifier(generate_uid(), explained.model), measurements=measurements, source_images=[image]
+        )
+        report = sr.MeasurementReport(
+            sr.ObservationContext(observer_device_context=sr.ObserverContext(codes.DCM.Device, device)),
+            self._concept("RESEARCH", "dicom.procedure"),
+            imaging_measurements=[group],
+        )
+        stamp = sr.TextContentItem(codes.DCM.Comment, self._say("dicom.research_stamp"), "CONTAINS")
+        report[0].ContentSequence.append(stamp)
+        made: Dataset = sr.ComprehensiveSR([source], report[0], **self._place(source, "answer"))
+        return made
+
+    def _place(self, source: "Dataset", kind: Kind) -> dict[str, Any]:
+        """Return an object's series, its number there, and who made it."""
+        from pydicom.uid import generate_uid
+
+        key = (str(source.StudyInstanceUID), kind)
+        series, number = self._series.get(key, (generate_uid(), 0))
+        self._series[key] = (series, number + 1)
+        return {
+            "series_instance_uid": series,
+            "series_number": _SERIES_NUMBERS[kind],
+            "sop_instance_uid": generate_uid(),
+            "instance_number": number + 1,
+            "manufacturer": _MAKER,
+            "manufacturer_model_name": _MAKER,
+            "software_versions": __version__,
+            "series_description": self._say("dicom.research_stamp")[:_LONGEST_MEANING],
+        }
+
+    def _concept(self, code: str, key: str, **params: str) -> Any:
+        from highdicom.sr import CodedConcept
+
+        return CodedConcept(code, _CODES, self._say(key, **params)[:_LONGEST_MEANING])
+
+    def _say(self, key: str, **params: str) -> str:
+        return render(Text(key, params), self.language)
+
+
+def read_source(path: Path) -> "Dataset":
+    """Return the data set of a DICOM file, what may be empty put in; raise ImageUnreadable."""
+    content = read_content(path, path.name)
+    try:
+        source = read_dataset(content)
+    except Exception as error:  # a damaged file makes the parser raise whatever its bytes lead to
+        reason = Text("reason.not_readable_dicom_file", {"error": type(error).__name__})
+        raise ImageUnreadable(path.name, reason) from None
+    if not all(source.get(name) for name in _NEEDED):
+        raise ImageUnreadable(path.name, Text("reason.dicom_without_study"))
+    for name in _MAY_BE_EMPTY:
+        if name not in source:
+            setattr(source, name, None)
+    return source
+
+
+def in_unicode(made: "Dataset") -> None:
+    """Have an object write its texts in UTF-8, whatever the source's character set: ours would not all fit into it."""
+    for name in ("PatientName", "ReferringPhysicianName"):
+        if made.get(name):
+            setattr(made, name, str(made[name].value))
+    made.SpecificCharacterSet = "ISO_IR 192"
+
+
+def draw_stamp(pixels: npt.NDArray[np.uint8], words: str) -> npt.NDArray[np.uint8]:
+    """Return RGB pixels (H, W, 3) above a black bar with white words, as large as the width admits."""
+    width = pixels.shape[1]
+    size = max(8, min(24, round(1.8 * width / max(1, len(words)))))
+    font = ImageFont.load_default(size)
+    lines = _wrapped(words, width, font)
+    bar = Image.new("RGB", (width, (size + 4) * len(lines) + 4))
+    ImageDraw.Draw(bar).multiline_text((2, 2), "\n".join(lines), fill="white", font=font)
+    return np.concatenate([pixels, np.asarray(bar)])
+
+
+def _wrapped(words: str, width: int, font: Any) -> list[str]:
+    """Return the words in lines that are no wider than `width` pixels, where a word alone is not."""
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width - 4:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

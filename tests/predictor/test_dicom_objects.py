@@ -1,0 +1,123 @@
+"""DICOM out: objects in the study of their image, with its patient, stamped as research, and read by others."""
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, generate_uid
+
+from breastai.data.decoders.decoder_table import read_image
+from breastai.domain.errors import ImageUnreadable
+from breastai.predictor.dicom_objects import DicomWriter, Explained, draw_stamp
+
+from .test_watched_folder import SIDE, dicom
+
+PROBABILITIES = {"benign": 0.25, "malignant": 0.75}
+COLOUR = (90, 20, 200)
+STAMPS = {"en": "RESEARCH, NOT FOR DIAGNOSIS", "fr": "RECHERCHE, NE PAS UTILISER POUR LE DIAGNOSTIC"}
+
+
+def in_study(path: Path, study: str, **attributes: str) -> Path:
+    """Write a small ultrasound image of a study."""
+    made = pydicom.dcmread(dicom(path, 1))
+    made.StudyInstanceUID, made.SeriesInstanceUID = study, generate_uid()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    made.save_as(path)
+    return path
+
+
+def explained(source: Path) -> Explained:
+    overlay = source.with_suffix(".png")
+    Image.fromarray(np.full((SIDE, SIDE, 3), COLOUR, np.uint8)).save(overlay)
+    return Explained(source, overlay, "malignant", PROBABILITIES, "20261130-101010/best")
+
+
+def written(folder: Path, source: Path, language: str = "en") -> tuple[Dataset, Dataset]:
+    heat_map, answer = DicomWriter(folder, language).write(explained(source))
+    return pydicom.dcmread(heat_map), pydicom.dcmread(answer)
+
+
+def items(report: Dataset) -> list[Dataset]:
+    """All content items, from the root down."""
+    return [report, *(each for item in report.get("ContentSequence", []) for each in items(item))]
+
+
+@pytest.mark.parametrize("language", STAMPS)
+def test_both_objects_are_of_the_images_study_and_patient_and_say_that_they_are_for_research(
+    tmp_path: Path, language: str
+):
+    study = generate_uid()
+    person = {"PatientName": "Müller^Zoé", "PatientSex": "F", "AccessionNumber": "A7", "StudyDate": "20260102"}
+    source = in_study(tmp_path / "a.dcm", study, SpecificCharacterSet="ISO_IR 100", **person)
+    heat_map, answer = written(tmp_path / "out", source, language)
+    assert heat_map.SOPClassUID == SecondaryCaptureImageStorage and answer.SOPClassUID == ComprehensiveSRStorage
+    for made in (heat_map, answer):
+        assert {name: str(made[name].value) for name in person} == person
+        assert (made.StudyInstanceUID, made.PatientID) == (study, "P001")
+        assert made.SeriesInstanceUID != pydicom.dcmread(source).SeriesInstanceUID
+        assert made.SeriesDescription == STAMPS[language]
+    assert heat_map.SeriesInstanceUID != answer.SeriesInstanceUID
+    comments = [item.TextValue for item in items(answer) if item.get("ValueType") == "TEXT"]
+    assert STAMPS[language] in comments
+    assert (answer.CompletionFlag, answer.VerificationFlag, answer.PreliminaryFlag) == (
+        "PARTIAL",
+        "UNVERIFIED",
+        "PRELIMINARY",
+    )
+    assert [path.stat().st_mode & 0o077 for path in (tmp_path / "out").iterdir()] == [0, 0]
+
+
+def test_a_report_holds_the_probabilities_and_names_its_image_and_its_model(tmp_path: Path):
+    source = in_study(tmp_path / "a.dcm", generate_uid())
+    _, answer = written(tmp_path / "out", source)
+    numbers = [item for item in items(answer) if item.get("ValueType") == "NUM"]
+    told = {
+        item.ConceptNameCodeSequence[0].CodeMeaning: float(item.MeasuredValueSequence[0].NumericValue)
+        for item in numbers
+    }
+    assert told == {"Probability of benign": 0.25, "Probability of malignant": 0.75}
+    [image] = [item for item in items(answer) if item.get("ValueType") == "IMAGE"]
+    assert image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == pydicom.dcmread(source).SOPInstanceUID
+    assert any(item.get("TextValue") == "20261130-101010/best" for item in items(answer))
+
+
+def test_a_capture_is_the_map_above_its_stamp_as_any_reader_sees_it(tmp_path: Path):
+    heat_map, _ = written(tmp_path / "out", in_study(tmp_path / "a.dcm", generate_uid()))
+    pixels = heat_map.pixel_array
+    assert (pixels[:SIDE] == COLOUR).all() and pixels.shape[0] > SIDE
+    assert pixels[SIDE:].max() > 200 and heat_map.BurnedInAnnotation == "YES"
+    [file] = (tmp_path / "out").glob("*_heat_map.dcm")
+    assert read_image(file).shape == pixels.shape
+    assert "malignant" in heat_map.DerivationDescription
+
+
+def test_images_of_a_study_share_their_series_and_are_numbered(tmp_path: Path):
+    study, writer = generate_uid(), DicomWriter(tmp_path / "out")
+    sources = [in_study(tmp_path / f"{name}.dcm", study) for name in "ab"]
+    sources.append(in_study(tmp_path / "c.dcm", generate_uid()))
+    maps = [pydicom.dcmread(writer.write(explained(source))[0]) for source in sources]
+    assert maps[0].SeriesInstanceUID == maps[1].SeriesInstanceUID != maps[2].SeriesInstanceUID
+    assert [made.InstanceNumber for made in maps] == [1, 2, 1]
+    assert len({made.SOPInstanceUID for made in maps}) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"no DICOM at all", None], ids=["empty", "text", "without a study"])
+def test_what_belongs_to_no_study_is_refused(tmp_path: Path, content: bytes | None):
+    source = dicom(tmp_path / "a.dcm", 1)
+    if content is not None:
+        source.write_bytes(content)
+    with pytest.raises(ImageUnreadable):
+        DicomWriter(tmp_path / "out").write(explained(source))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("width", [24, 48, 1600])
+def test_a_stamp_fits_below_any_width(width: int):
+    pixels = np.zeros((10, width, 3), np.uint8)
+    for words in STAMPS.values():
+        found = draw_stamp(pixels, words)
+        assert found.shape[1] == width and found[10:].max() > 200
