@@ -71,7 +71,7 @@ def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
     expect(page.locator('#crossval-card [data-action="resume_study"]')).to_have_count(0)
     expect(result).to_contain_text(words["notes"])
     roc = "Chart.getChart(document.querySelector('[data-chart=crossval-roc]')).data.datasets.map(({ data }) => data.length)"
-    assert page.evaluate(roc) == [3, 3, 3, 2]
+    assert page.evaluate(roc) == [5, 5, 5, 2]
     if how == "http":  # axe fetches the style sheet, which a file page may not
         assert [found["id"] for found in Axe().run(page).response["violations"]] == []
 
