@@ -32,6 +32,10 @@ NAMED = {
     "compare_models": "first",
     "predict_images": "checkpoint",
     "explain_images": "checkpoint",
+    "show_run": "run_id",
+    "list_results": "run_id",
+    "show_evaluation": "run_id",
+    "adapt_model": "checkpoint",
     "delete_config": "name",
     "get_document": "name",
 }
@@ -39,6 +43,8 @@ ALSO_NEEDED = {
     "predict_images": {"images": ["data"]},
     "explain_images": {"images": ["data"]},
     "get_document": {"kind": "config"},
+    "show_evaluation": {"name": "evaluation"},
+    "adapt_model": {"data": "data", "local_sample": 10},
     "evaluate_model": {"data": "data"},
     "compare_models": {"second": "run/best", "data": "data"},
 }
