@@ -439,7 +439,7 @@ def test_what_a_record_says_of_itself_is_put_into_french() -> None:
     split = Text("split.set_aside", {"share": 0.2, "unit": Text("split.patients"), "seed": 7})
     note = Text("note.own_split", {"split": split})
     text = translate_sentence(note, "fr")
-    assert isinstance(text, str) and "patientes entières, graine 7" in text
+    assert isinstance(text, str) and "patients entiers, graine 7" in text
     assert translate_sentence(note.model_dump(), "fr") == text
     assert (
         translate_sentence("Words of tomorrow.", "fr")

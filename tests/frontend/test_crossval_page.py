@@ -21,7 +21,7 @@ WORDS = {
     "fr": {"running": "En cours", "stopped": "Arrêtée", "complete": "Terminée", "folds": ["terminé", "en cours", "en attente"],
            "epoch": "époque 1 sur 2", "done": "3 plis terminés sur 3", "warning": "réparties une à une",
            "search": "20 essais sur 20, meilleure AUC de validation 0,910", "setting": "0,25", "inside": "choisis à l’intérieur des plis",
-           "notes": "4 images ont été écartées à cause de doublons ou de patientes présentes ailleurs.", "kind": "Validation croisée", "all": "3 sur 3"},
+           "notes": "4 images ont été écartées à cause de doublons ou de patients présents ailleurs.", "kind": "Validation croisée", "all": "3 sur 3"},
 }  # fmt: skip
 
 

@@ -168,7 +168,7 @@ def test_the_current_model_is_compared_with_another_by_the_paired_test(open_page
 def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage) -> None:
     page = open_page("file", locale="fr")
     trained(page)
-    expect(page.locator("#data-summary")).to_contain_text("20\u00a0% mis de côté pour la validation par patientes entières")
+    expect(page.locator("#data-summary")).to_contain_text("20\u00a0% mis de côté pour la validation par patients entiers")
     page.get_by_role("link", name="Évaluation").click()
     page.fill("#evaluate-path", "data")
     page.locator("#evaluate-form [data-action=evaluate_model]").click()
@@ -179,7 +179,7 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     for text in (
         "Seulement 30 images «\u00a0malignant\u00a0» en validation", "Patients avec des images de plusieurs classes\u00a0: 7 sur 51", "Aucune de ces images n’a servi", "Température de 1,200", "benign 0,25", "Perte logarithmique0,300",
         "taux d’erreur de 5", "Cas renvoyés0,4200,320 à 0,420", "le fichier est vide", "abababababababab",
-        "logs/run/evaluations/1.json", "Patientes51",
+        "logs/run/evaluations/1.json", "Patients51",
     ):  # fmt: skip
         expect(body).to_contain_text(text)
     assert page.locator("#evaluation-body [lang=en], #data-summary [lang=en]").count() == 0
