@@ -66,7 +66,7 @@ def test_one_that_ends_before_its_job_is_not_started_again_and_again(workspace: 
     async def play() -> None:
         warm = WarmWorker((sys.executable, "-c", "open('started', 'a').write('x')"))
         await warm.prepare(tmp_path / "waiting.log")
-        while _runs(warm.pid):  # noqa: ASYNC110
+        while warm.waits:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         assert await warm.take(ask(workspace), WorkerLog(tmp_path / "own.log")) is None
         for _ in range(3):
@@ -77,7 +77,3 @@ def test_one_that_ends_before_its_job_is_not_started_again_and_again(workspace: 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         asyncio.run(play())
-
-
-def _runs(pid: int | None) -> bool:
-    return pid is not None and psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

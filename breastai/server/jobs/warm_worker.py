@@ -32,14 +32,14 @@ class WarmWorker:
     async def prepare(self, log_file: Path) -> None:
         """Start one, unless one waits already, or ended before its job came: libraries or memory are missing then."""
         async with self._changing:
-            self._failed |= self._waiting is not None and not self._waits()
+            self._failed |= self._waiting is not None and not self.waits
             if self._waiting is None and not self._failed:
                 self._waiting = await start_worker(self._command, WorkerLog(log_file))
 
     async def take(self, job: Job, log: WorkerLog) -> WorkerProcess | None:
         """Return the one that waits, now writing to `log`; None where there is none, or `job` needs no network."""
         async with self._changing:
-            if "torch" not in job.needs or not self._waits():
+            if "torch" not in job.needs or not self.waits:
                 return None
             worker, self._waiting = self._waiting, None
         assert worker is not None and worker.process.stdin is not None
@@ -65,5 +65,7 @@ class WarmWorker:
             LOG.warning("the waiting worker did not end; killed")
         kill_group(worker.process.pid, worker.started)
 
-    def _waits(self) -> bool:
+    @property
+    def waits(self) -> bool:
+        """Whether one is there to take a job."""
         return self._waiting is not None and self._waiting.process.returncode is None
