@@ -36,6 +36,8 @@ NAMED = {
     "list_results": "run_id",
     "show_evaluation": "run_id",
     "adapt_model": "checkpoint",
+    "list_judged": "run_id",
+    "show_judged": "run_id",
     "delete_config": "name",
     "get_document": "name",
 }
