@@ -155,7 +155,7 @@ def test_under_a_real_limit_a_batch_is_cut_before_the_first_epoch_and_the_run_is
         capture_output=True,
         text=True,
         timeout=300,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(tmp_path / "cache")},
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
