@@ -14,9 +14,9 @@ from breastai.data.duplicates import near_duplicates
 from breastai.data.duplicates.near_duplicates import (
     THUMBNAIL_SIDE,
     NearDuplicate,
-    _groups,
     duplicates_in,
     find_duplicates,
+    joined_groups,
     thumbnail,
 )
 from breastai.data.sources.class_folders import scan
@@ -279,7 +279,7 @@ def test_no_image_and_one_image_have_no_twins() -> None:
 
 def test_twins_of_twins_are_one_group_and_threads_change_nothing() -> None:
     pairs = [NearDuplicate(a, b, 1.0, 1.0, identical=False) for a, b in ((4, 5), (1, 3), (3, 4), (0, 7))]
-    assert _groups(pairs, 9) == ((0, 7), (1, 3, 4, 5))
+    assert joined_groups(pairs, 9) == ((0, 7), (1, 3, 4, 5))
     images = [texture(seed) for seed in range(12)]
     thumbnails = np.stack([thumbnail(image) for image in images + [jpeg(image) for image in images]])
     seen: list[float] = []
