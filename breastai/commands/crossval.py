@@ -75,8 +75,8 @@ def crossval(
 
     The test folder is never touched. Ctrl+C once stops and saves; --resume goes on from there.
     """
-    from breastai.commands.effective_config import require_images, training_config
-    from breastai.commands.preset_choice import choose_preset
+    from breastai.commands.effective_config import require_images
+    from breastai.commands.preset_choice import chosen_config
     from breastai.commands.run_job import require_packages, run_job
     from breastai.domain.errors import CommandInvalid, StudyNotFound
     from breastai.domain.jobs import Crossval, ResumeStudy
@@ -103,15 +103,13 @@ def crossval(
     own += [] if trials is None else [f"tuning.trials={trials}"]
     own += cluster_assignments(cluster)
     wishes = [*(assignments or ()), *own]
-    choice = None if preset or config else choose_preset(place, data, wishes, epochs=epochs)
-    name = preset if choice is None else choice.name
-    settings = training_config(place, file=config, data=data, preset_name=name, assignments=wishes, epochs=epochs)
+    settings, told = chosen_config(place, file=config, data=data, preset=preset, assignments=wishes, epochs=epochs)
     if trials is not None and not settings.crossval.tune:
         raise CommandInvalid(Text("command.trials_tune"), "breastai crossval --help")
     require_images(place, settings.data.train_dir)
     if settings.crossval.tune:
         require_packages(("optuna",), "tune")
     with open_output(as_json) as output:
-        if choice is not None:
-            output.event(choice.line())
+        for line in told:
+            output.event(line)
         return run_job(Crossval(workspace=str(place.root), study_id=place.new_run_id(), config=settings), output)

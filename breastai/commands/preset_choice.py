@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from breastai.commands.effective_config import asked_settings, training_config
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.layout import resolved_config
 from breastai.domain.catalog import PRESETS, proposed_preset
+from breastai.domain.config import Config
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import InputError
-from breastai.domain.events import Log
+from breastai.domain.events import Event, Log
 from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace
 
@@ -33,6 +35,36 @@ class PresetChoice:
             code, params["images"] = "log.preset_chosen", self.images
         words = Text(code, params)
         return Log(level="info", message=str(words), code=code.removeprefix("log."), params=params)
+
+
+def chosen_config(
+    workspace: Workspace,
+    *,
+    file: Path | None = None,
+    data: str | None = None,
+    preset: str | None = None,
+    assignments: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    probes: bool = True,
+) -> tuple[Config, list[Event]]:
+    """Return the configuration, as `training_config` does, and what tells of a preset that was chosen for it, if any.
+
+    `probes`: whether the command can do with a probe.
+    """
+    choice = None
+    if preset is None and file is None:
+        choice = choose_preset(workspace, data, assignments, settings, epochs, probes)
+    found = training_config(
+        workspace,
+        file=file,
+        data=data,
+        preset_name=preset if choice is None else choice.name,
+        assignments=assignments,
+        settings=settings,
+        epochs=epochs,
+    )
+    return found, [] if choice is None else [choice.line()]
 
 
 def choose_preset(

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breastai.commands.output import ForwardedOutput, Output
+from breastai.commands.run_job import run_job
+from breastai.domain.config import Config
 from breastai.domain.errors import CommandInvalid
 from breastai.domain.events import Event, TrainingComplete
+from breastai.domain.jobs import Train, TrainSeeds
 from breastai.domain.study import Spread
 from breastai.domain.text import Text
+from breastai.storage.workspace import Workspace
 
 _HELP = "breastai train --help"
 _LARGEST_SEED = 2**31 - 1
@@ -54,3 +58,20 @@ class RepeatedRuns(ForwardedOutput):
 
 def _with_values(figure: Spread, name: str, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return figure.model_dump(exclude={"n"}) | {"values": [float(run[name]) for run in runs]}
+
+
+def run_seeds(place: Workspace, settings: Config, seeds: Sequence[int], output: Output) -> int:
+    """Train once for each seed, side by side on a cluster where one is asked for; return the exit status."""
+    root = str(place.root)
+    if settings.system.cluster is not None and settings.system.processes == 1:
+        job = TrainSeeds(workspace=root, study_id=place.new_run_id(), seeds=list(seeds), config=settings)
+        return run_job(job, output)
+    repeats = RepeatedRuns(output)
+    for seed in seeds:
+        system = settings.system.model_copy(update={"seed": seed})
+        config_of_seed = settings.model_copy(update={"system": system})
+        status = run_job(Train(workspace=root, run_id=place.new_run_id(), config=config_of_seed), repeats)
+        if status != 0:
+            return status
+    repeats.tell(seeds)
+    return 0

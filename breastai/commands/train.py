@@ -81,13 +81,13 @@ def train(
     The class in question is told by the names of the classes; where they do not tell, name it: --set
     evaluation.target_class=NAME. Unusual classes are asked about too: --set data.accept_classes=true.
     """
-    from breastai.commands.effective_config import require_images, training_config
-    from breastai.commands.preset_choice import choose_preset
-    from breastai.commands.repeated_runs import RepeatedRuns, parse_seeds
+    from breastai.commands.effective_config import require_images
+    from breastai.commands.preset_choice import chosen_config
+    from breastai.commands.repeated_runs import parse_seeds, run_seeds
     from breastai.commands.run_job import run_job
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.events import Log
-    from breastai.domain.jobs import Train, TrainSeeds
+    from breastai.domain.jobs import Train
     from breastai.storage.span_trace import recorded_trace
     from breastai.storage.workspace import Workspace
 
@@ -100,35 +100,22 @@ def train(
     place = Workspace.open(workspace)
     own = cluster_assignments(cluster) + ([] if processes is None else [f"system.processes={processes}"])
     wishes = [*(assignments or ()), *own]
-    choice = None if preset or config else choose_preset(place, data, wishes, epochs=epochs)
-    name = preset if choice is None else choice.name
-    settings = training_config(place, file=config, data=data, preset_name=name, assignments=wishes, epochs=epochs)
+    settings, told = chosen_config(place, file=config, data=data, preset=preset, assignments=wishes, epochs=epochs)
     # Known at once, without waiting for torch.
     require_images(place, settings.data.train_dir)
     with open_output(as_json) as output:
-        if choice is not None:
-            output.event(choice.line())
-        if wanted is None:
-            job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings)
-            with recorded_trace(trace):
+        for line in told:
+            output.event(line)
+        with recorded_trace(trace):
+            if wanted is None:
+                job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=settings)
                 status = run_job(job, output)
-            if trace is not None:
-                told = f"Where the seconds went is in {trace}: open it in Perfetto or chrome://tracing."
-                output.event(Log(level="info", code="trace.written", message=told, params={"file": str(trace)}))
-            return status
-        if settings.system.cluster is not None and settings.system.processes == 1:
-            root, study_id = str(place.root), place.new_run_id()
-            return run_job(TrainSeeds(workspace=root, study_id=study_id, seeds=wanted, config=settings), output)
-        repeats = RepeatedRuns(output)
-        for seed in wanted:
-            system = settings.system.model_copy(update={"seed": seed})
-            config_of_seed = settings.model_copy(update={"system": system})
-            job = Train(workspace=str(place.root), run_id=place.new_run_id(), config=config_of_seed)
-            status = run_job(job, repeats)
-            if status != 0:
-                return status
-        repeats.tell(wanted)
-        return 0
+            else:
+                status = run_seeds(place, settings, wanted, output)
+        if trace is not None:
+            said = f"Where the seconds went is in {trace}: open it in Perfetto or chrome://tracing."
+            output.event(Log(level="info", code="trace.written", message=said, params={"file": str(trace)}))
+        return status
 
 
 def resume(

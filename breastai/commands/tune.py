@@ -48,8 +48,8 @@ def tune(
     as_json: JsonOption = False,
 ) -> int:
     """Try settings by short runs, judged on validation images alone; the best are saved in configs/ to train from."""
-    from breastai.commands.effective_config import require_images, training_config
-    from breastai.commands.preset_choice import choose_preset
+    from breastai.commands.effective_config import require_images
+    from breastai.commands.preset_choice import chosen_config
     from breastai.commands.run_job import require_packages, run_job
     from breastai.domain.config import overlay, parse_config
     from breastai.domain.errors import CommandInvalid
@@ -59,7 +59,7 @@ def tune(
 
     place = Workspace.open(workspace)
     given = {"trials": trials, "max_hours": hours, "epochs": epochs}
-    choice = None
+    told: list[Any] = []
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
         if changes or assignments or any(option is not None for option in (data, config, preset)):
@@ -69,14 +69,12 @@ def tune(
         job: AnyJob = ResumeStudy(workspace=str(place.root), study_id=study.study_id, cluster=cluster)
     else:
         wishes = [*(assignments or ()), *cluster_assignments(cluster)]
-        choice = None if preset or config else choose_preset(place, data, wishes, probes=False)
-        name = preset if choice is None else choice.name
-        settings = training_config(place, file=config, data=data, preset_name=name, assignments=wishes)
+        settings, told = chosen_config(place, file=config, data=data, preset=preset, assignments=wishes, probes=False)
         settings = parse_config(overlay(settings.model_dump(mode="json"), {"tuning": changes}))
         require_images(place, settings.data.train_dir)
         job = Tune(workspace=str(place.root), study_id=place.new_run_id(), config=settings)
     require_packages(("optuna",), "tune")
     with open_output(as_json) as output:
-        if choice is not None:
-            output.event(choice.line())
+        for line in told:
+            output.event(line)
         return run_job(job, output)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from breastai.commands.checkpoint_name import checkpoint_name
-from breastai.commands.effective_config import image_place, require_images, training_config, workspace_config
+from breastai.commands.effective_config import image_place, require_images, workspace_config
 from breastai.commands.language import current_language, follow_system_language
-from breastai.commands.preset_choice import choose_preset
+from breastai.commands.preset_choice import chosen_config
 from breastai.domain.config import Config
 from breastai.domain.events import (
     AuditDone,
@@ -177,17 +177,10 @@ def _configuration(
     follow_system_language()
     place = None if data is None else str(data)
     wishes = {name.replace("__", "."): value for name, value in settings.items()}
-    choice = None if preset or config else choose_preset(workspace, place, settings=wishes, epochs=epochs)
-    found = training_config(
-        workspace,
-        file=None if config is None else Path(config),
-        data=place,
-        preset_name=preset if choice is None else choice.name,
-        settings=wishes,
-        epochs=epochs,
-    )
+    file = None if config is None else Path(config)
+    found, told = chosen_config(workspace, file=file, data=place, preset=preset, settings=wishes, epochs=epochs)
     require_images(workspace, found.data.train_dir)
-    return found, [] if choice is None else [choice.line()]
+    return found, told
 
 
 def _run(job: AnyJob, workspace: Workspace, progress: bool, first: Sequence[Event] = ()) -> TrainingResult:

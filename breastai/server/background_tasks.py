@@ -116,9 +116,9 @@ async def keep_worker_warm(services: Services) -> None:
         now = time.monotonic()
         connected = now if len(services.hub) else connected
         try:
-            if now - connected > _WARM_KEPT_S:
+            if now - connected > _WARM_KEPT_S or psutil.virtual_memory().available < _WARM_NEEDS_BYTES:
                 await services.supervisor.warm.end()
-            elif services.supervisor.slot is None and psutil.virtual_memory().available > _WARM_NEEDS_BYTES:
+            elif services.supervisor.slot is None:
                 await services.supervisor.warm.prepare(services.workspace.logs_dir / "worker.log")
         except OSError as error:
             LOG.warning("no worker is kept ready: %s", error)
