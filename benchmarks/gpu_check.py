@@ -9,7 +9,7 @@ DIR holds train/ and val/. Each check is a command of BreastAI in a process of i
 - half: bf16 and fp16 beside float32: seconds, peak memory, validation AUC
 - resume: a run killed in its second epoch and resumed ends with the weights of one left alone
 - export: the ONNX file gives the checkpoint's probabilities
-- evaluation: the same checkpoint in float32 gives the same probabilities on both, to 1e-4
+- evaluation: the same checkpoint in float32 gives the same probabilities on both, to 1e-4 (of a run whose device is auto)
 - memory: a batch that does not fit is cut, and the run ends
 - torchrun: one process under torchrun, with NCCL where there is a GPU and gloo where not
 
@@ -113,7 +113,7 @@ class Check:
 def figures(events: list[dict[str, Any]], began: float) -> dict[str, Any]:
     """Return what a training came to: its run, seconds, the AUC of its best epoch, and memory."""
     updates = [event for event in events if event["type"] == "training_update"]
-    aucs = [update["val_auc_macro"] for update in updates if update.get("val_auc_macro") is not None]
+    aucs = [update["val_auc_roc"] for update in updates if update.get("val_auc_roc") is not None]
     measured = next(event for event in events if event["type"] == "measured")
     return {
         "run": next(event["run_id"] for event in events if event.get("run_id")),
@@ -204,13 +204,9 @@ def evaluation(check: Check) -> dict[str, Any]:
 
     run_id = judged_run(check)
     tables = []
-    for device in dict.fromkeys((check.device, "cpu")):
-        config = check.workspace / "config.json"
-        config.write_text(json.dumps({"system": {"device": device}}), encoding="utf-8")
-        try:
-            events = check.run("predict", run_id, str(check.images_to_judge()))
-        finally:
-            config.unlink()
+    # A checkpoint is asked on the device of its manifest: auto, or what was named. Hidden, a GPU is not there for auto.
+    for hidden in ({}, {"CUDA_VISIBLE_DEVICES": ""}):
+        events = check.run("predict", run_id, str(check.images_to_judge()), **hidden)
         answers = {event["file"]: event["probabilities"] for event in events if event["type"] == "prediction"}
         tables.append(np.array([list(answers[path].values()) for path in sorted(answers)]))
     apart = float(np.abs(tables[0] - tables[-1]).max())

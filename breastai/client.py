@@ -303,13 +303,16 @@ class Client:
         model = requests.REQUESTS[kind]
         long = any(answer.ends_a_job for answer in model.answers)
         request = build_request(kind, fields)
+        timeout_s = self._job_timeout_s if long else None
+        if model.told_each is None:
+            return await self._ask(request, model.answers, timeout_s)
         told: asyncio.Queue[Event | None] = asyncio.Queue()
         self._followers.add(told)
         try:
-            answer = await self._ask(request, model.answers, self._job_timeout_s if long else None)
+            answer = await self._ask(request, model.answers, timeout_s)
         finally:
             self._followers.discard(told)
-        return answer if model.told_each is None else with_parts(answer, told, model.told_each)
+        return with_parts(answer, told, model.told_each)
 
     async def _ask(
         self, request: requests.Request, kind: type[AnEvent] | tuple[type[AnEvent], ...], timeout_s: float | None = None

@@ -28,6 +28,8 @@ class Answers(list[AnEvent]):
 
 def with_parts(answer: Event, heard: "asyncio.Queue[Event | None]", kind: type[Event]) -> Answers[Event]:
     """Return what of the events heard was told of each image before an answer."""
+    if isinstance(answer, events.JobQueued):  # what was heard is of another job
+        return Answers([], answer)
     told = [heard.get_nowait() for _ in range(heard.qsize())]
     return Answers((each for each in told if isinstance(each, kind) and each.session_id == answer.session_id), answer)
 

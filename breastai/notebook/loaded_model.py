@@ -14,7 +14,7 @@ from breastai.domain.errors import CheckpointNotFound, CommandInvalid
 from breastai.domain.text import Text
 from breastai.notebook.prediction_list import Predictions
 from breastai.notebook.study_results import ExportResult, TrainingResult
-from breastai.predictor.image_files import listed_images
+from breastai.predictor.image_files import listed_images, marked_in
 from breastai.predictor.predictions import Answering, predictions
 from breastai.storage.workspace import Workspace
 
@@ -77,11 +77,12 @@ class Model:
         Raises ImageUnreadable for a name without a file, and NoImages for a folder or pattern without images.
         """
         wanted = [str(images)] if isinstance(images, str | Path) else [str(each) for each in images]
-        listed = listed_images(with_datasets(wanted, self._workspace), Path.cwd())
+        named = with_datasets(wanted, self._workspace)
+        listed = listed_images(named, Path.cwd())
         if box is not None and len(listed.files) != 1:
             raise CommandInvalid(Text("command.box", {"box": str(box)}), "breastai predict --help")
         files = files_of(listed.files, self._answering.preprocessing.frames)
-        boxes = {} if box is None else {listed.files[0]: box}
+        boxes = marked_in(named, Path.cwd()) | ({} if box is None else {listed.files[0]: box})
         found = list(predictions(self._answering, files, self._workspace.relative, boxes))
         return Predictions(found, self.class_names, files, pictures, {**listed.masks, **listed.others})
 

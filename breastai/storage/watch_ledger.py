@@ -20,6 +20,7 @@ ANSWERS = "answers"
 MOST_ATTEMPTS = 5
 _LOCK = "watch.lock"
 _ATTEMPT = "attempt.json"
+_FRAME = re.compile(r"#\d+$")
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -30,7 +31,10 @@ class WatchLedger:
         self.folder = folder
         self.lines, self.unread = read_ledger(folder)
         self._known = {(line.file, line.sha256) for line in self.lines}
-        self._states = {line.file.partition("#")[0]: (line.size_bytes, line.changed_ns) for line in self.lines}
+        self._states = {_FRAME.sub("", line.file): (line.size_bytes, line.changed_ns) for line in self.lines}
+        # What a kill left half answered has the lines of some of its frames only.
+        if (begun := self._begun()) is not None:
+            self._states.pop(begun.file, None)
 
     @classmethod
     @contextlib.contextmanager
@@ -58,13 +62,17 @@ class WatchLedger:
 
     def attempt(self, file: str, sha256: str) -> int:
         """Note that a file is about to be read; return how often that was begun without an end, this time included."""
-        place = self.folder / _ATTEMPT
-        times = 1
-        with contextlib.suppress(OSError, ValidationError):
-            before = Attempt.model_validate_json(read_own(place))
-            times = before.times + 1 if (before.file, before.sha256) == (file, sha256) else 1
-        atomic_write(place, Attempt(file=file, sha256=sha256, times=times).model_dump_json().encode())
+        before = self._begun()
+        times = before.times + 1 if before is not None and (before.file, before.sha256) == (file, sha256) else 1
+        attempt = Attempt(file=file, sha256=sha256, times=times)
+        atomic_write(self.folder / _ATTEMPT, attempt.model_dump_json().encode())
         return times
+
+    def _begun(self) -> Attempt | None:
+        """Return what was begun and has no end yet."""
+        with contextlib.suppress(OSError, ValidationError):
+            return Attempt.model_validate_json(read_own(self.folder / _ATTEMPT))
+        return None
 
     def write_answer(self, answer: WatchedAnswer) -> str:
         """Write an answer to a file of its own, the same each time; return its name below the folder."""
@@ -86,6 +94,8 @@ class WatchLedger:
     def finish(self, file: str, size_bytes: int, changed_ns: int) -> None:
         """Take a file, with all its frames, for answered in this state."""
         self._states[file] = (size_bytes, changed_ns)
+        if (begun := self._begun()) is not None and begun.file == file:
+            (self.folder / _ATTEMPT).unlink(missing_ok=True)
 
 
 def read_ledger(folder: Path) -> tuple[list[LedgerLine], int]:

@@ -130,6 +130,29 @@ def test_a_kill_between_an_answer_and_its_line_leaves_one_of_each(
     assert len(list((tmp_path / "out/answers").iterdir())) == len(read_ledger(tmp_path / "out")[0]) == 1
 
 
+def test_a_kill_between_two_frames_leaves_the_others_to_be_answered(tmp_path: Path) -> None:
+    def line(file: str) -> LedgerLine:
+        return LedgerLine(
+            file=file, sha256="0", size_bytes=5, changed_ns=7, time="2026-11-30T10:00:00+00:00", model="m.onnx"
+        )
+
+    with WatchLedger.hold(tmp_path) as ledger:
+        for name in ("whole.dcm", "scan#final.png"):
+            assert ledger.attempt(name, "0") == 1
+            ledger.append(line(name))
+            ledger.finish(name, 5, 7)
+        assert ledger.attempt("frames.dcm", "0") == 1
+        ledger.append(line("frames.dcm#1"))
+    with WatchLedger.hold(tmp_path) as ledger:
+        assert ledger.is_as_it_was("whole.dcm", 5, 7) and ledger.is_as_it_was("scan#final.png", 5, 7)
+        assert not ledger.is_as_it_was("frames.dcm", 5, 7)
+        assert ledger.knows("frames.dcm#1", "0") and not ledger.knows("frames.dcm#2", "0")
+        assert ledger.attempt("frames.dcm", "0") == 2
+        ledger.append(line("frames.dcm#2"))
+        ledger.finish("frames.dcm", 5, 7)
+        assert ledger.attempt("frames.dcm", "0") == 1
+
+
 def test_a_file_that_crashes_whatever_reads_it_is_given_up(
     tmp_path: Path, model: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
