@@ -301,9 +301,8 @@ class Client:
 
     async def _ask_by_type(self, kind: str, **fields: Any) -> Any:
         model = requests.REQUESTS[kind]
-        long = any(answer.ends_a_job for answer in model.answers)
         request = build_request(kind, fields)
-        timeout_s = self._job_timeout_s if long else None
+        timeout_s = self._job_timeout_s if any(answer.ends_a_job for answer in model.answers) else None
         if model.told_each is None:
             return await self._ask(request, model.answers, timeout_s)
         told: asyncio.Queue[Event | None] = asyncio.Queue()

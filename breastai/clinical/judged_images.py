@@ -289,11 +289,7 @@ def _order(sort: JudgedOrder, descending: bool) -> Callable[[JudgedImage], tuple
         plain = value.casefold() if isinstance(value, str) else float(value or 0.0)
         return (known if descending else not known, plain if known else 0.0, -row.number if descending else row.number)
 
-    def text_key(row: JudgedImage) -> tuple[bool, float | str, int]:
-        known, value, number = key(row)
-        return known, str(value), number
-
-    return text_key if sort in ("file", "patient", "label", "predicted") else key
+    return key
 
 
 def _subgroups(rows: tuple[JudgedImage, ...]) -> dict[str, list[str]]:

@@ -45,7 +45,8 @@ def pass_gate(
     try:
         lost = exclusions(files, record.groups, "auto", patients, elsewhere)
         if found is None and len(lost) <= MOST_LEFT_OUT * len(files):
-            exclusions(files, record.groups, config.data.on_leak, patients, elsewhere)
+            if config.data.on_leak == "ask":
+                exclusions(files, record.groups, "ask", patients, elsewhere)
             return record
         question = LeaksDoubtful(
             images=record.images,

@@ -38,7 +38,7 @@ def crossval(
         typer.Option(
             "--preset",
             metavar="NAME",
-            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults).",
+            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults); without config.json what suits the images.",
         ),
     ] = None,
     assignments: Annotated[

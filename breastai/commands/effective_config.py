@@ -6,7 +6,7 @@ from typing import Any
 
 from breastai.data.sources.layout import folder_of_split, missing_folder
 from breastai.data.sources.place_description import is_case_list, is_described
-from breastai.domain.config import Config, assignment, overlay, parse_config, preset, read_config_file
+from breastai.domain.config import Config, assignment, nest, overlay, parse_config, preset, read_config_file
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import ConfigInvalid, DataNotFound
 from breastai.domain.text import Text
@@ -46,18 +46,10 @@ def asked_settings(
 ) -> dict[str, Any]:
     """Return the partial configuration of single settings, the strongest last; raise ConfigInvalid."""
     layers = [nest_settings(assignment(text)) for text in assignments]
-    layers += [nest_settings(overlay({}, *map(_nested, (settings or {}).items())))]
+    layers += [nest_settings(overlay({}, *(nest(name, value) for name, value in (settings or {}).items())))]
     if epochs is not None:
         layers.append({"training": {"epochs": epochs}})
     return overlay({}, *layers)
-
-
-def _nested(setting: tuple[str, Any]) -> dict[str, Any]:
-    """Return training.epochs=3 and the like as sections."""
-    name, value = setting
-    for part in reversed(name.split(".")):
-        value = {part: value}
-    return {**value}
 
 
 def _data_layer(workspace: Workspace, data: str) -> Mapping[str, Any]:

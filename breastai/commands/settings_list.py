@@ -41,10 +41,10 @@ def settings(
     found = [row for row in rows if word is None or _matches(row, word.lower())]
     if not found:
         raise SettingUnknown(str(word), near_path(str(word), [row.path for row in rows]) or rows[0].path)
-    own = parse_config(file_values(Workspace(workspace.expanduser().resolve())))
+    own = parse_config(file_values(Workspace(workspace.expanduser().resolve()))).model_dump(mode="json")
     with open_output(as_json) as output:
         for row in found:
-            value = _value_at(own.model_dump(mode="json"), row.path)
+            value = _value_at(own, row.path)
             changed = value if value != row.default else None
             values = {"type": "setting", "name": row.path, "default": row.default, "bounds": row.bounds}
             output.result({**values, "value": value, "help": row.help}, _lines(row, changed))

@@ -113,8 +113,8 @@ def train(
             else:
                 status = run_seeds(place, settings, wanted, output)
         if trace is not None:
-            said = f"Where the seconds went is in {trace}: open it in Perfetto or chrome://tracing."
-            output.event(Log(level="info", code="trace.written", message=said, params={"file": str(trace)}))
+            said = Text("log.trace.written", {"file": str(trace)})
+            output.event(Log(level="info", code="trace.written", message=str(said), params=dict(said.params)))
         return status
 
 

@@ -24,7 +24,10 @@ def tune(
         typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="As for train: quick, balanced, or full.")
+        str | None,
+        typer.Option(
+            "--preset", metavar="NAME", help="As for train: quick, balanced, or full; without config.json quick."
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,

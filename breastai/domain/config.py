@@ -357,6 +357,11 @@ def assignment(text: str) -> dict[str, Any]:
         value = json.loads(raw)
     except ValueError:
         value = raw
-    for key in reversed(place.strip().split(".")):
+    return nest(place.strip(), value)
+
+
+def nest(path: str, value: Any) -> dict[str, Any]:
+    """Return the partial configuration in which `value` stands at section.key."""
+    for key in reversed(path.split(".")):
         value = {key: value}
-    return value  # type: ignore[no-any-return]
+    return {**value}

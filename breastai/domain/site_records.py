@@ -82,6 +82,12 @@ class Adaptation(Stored):
         description="How strongly the head is held where it was, chosen within the sample; null: it stays as it was."
     )
     head_log_loss: dict[str, float] = Field({}, description="Of each strength on the parts of the sample held out.")
+    earlier_sha256: list[str] = Field([], description="Of the samples that adapted the checkpoint before, if any did.")
+
+    @property
+    def used_sha256(self) -> set[str]:
+        """Of the content of each image that this sample or an earlier one holds."""
+        return {*self.sample.sha256, *self.earlier_sha256}
 
 
 class Drift(Stored):

@@ -7,7 +7,7 @@ from pathlib import Path
 from breastai.commands.answering_model import open_model
 from breastai.commands.effective_config import with_datasets
 from breastai.commands.language import follow_system_language, say
-from breastai.data.preprocessing.lesion_boxes import Box
+from breastai.data.preprocessing.lesion_boxes import Box, wants_box
 from breastai.data.sources.frames import files_of
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import CheckpointNotFound, CommandInvalid
@@ -82,7 +82,9 @@ class Model:
         if box is not None and len(listed.files) != 1:
             raise CommandInvalid(Text("command.box", {"box": str(box)}), "breastai predict --help")
         files = files_of(listed.files, self._answering.preprocessing.frames)
-        boxes = marked_in(named, Path.cwd()) | ({} if box is None else {listed.files[0]: box})
+        boxes = {} if box is None else {listed.files[0]: box}
+        if wants_box(self._answering.preprocessing):
+            boxes = marked_in(named, Path.cwd()) | boxes
         found = list(predictions(self._answering, files, self._workspace.relative, boxes))
         return Predictions(found, self.class_names, files, pictures, {**listed.masks, **listed.others})
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from breastai.domain.events import ResultsList
 from breastai.domain.list_entries import ResultEntry, ResultFile
 from breastai.domain.records import EvaluationRecord, Evidence
+from breastai.storage.downloads import PREFIX
 from breastai.storage.evaluations import read_evaluations, read_sites, sites_files, unread_evaluations
 from breastai.storage.exports import list_exports
 from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace
 from breastai.texts.catalogue import languages
-
-_FILES = "/files/"
 
 
 def list_results(workspace: Workspace, run_id: str) -> ResultsList:
@@ -47,7 +46,7 @@ def _evaluation(workspace: Workspace, path: Path, record: EvaluationRecord) -> R
         auc=_auc(found, None if point is None else point.class_name),
         sensitivity=figures["sensitivity"].value if "sensitivity" in figures else None,
         specificity=figures["specificity"].value if "specificity" in figures else None,
-        files=[ResultFile(format="json", url=_FILES + workspace.relative(path))],
+        files=[ResultFile(format="json", url=PREFIX + workspace.relative(path))],
     )
 
 
@@ -68,7 +67,7 @@ def _sites(workspace: Workspace, run_id: str) -> Iterator[ResultEntry]:
                 checkpoint=record.checkpoint,
                 data=", ".join(site.data for site in record.sites)[:1000],
                 n=len(record.sites),
-                files=[ResultFile(format="json", url=_FILES + workspace.relative(path))],
+                files=[ResultFile(format="json", url=PREFIX + workspace.relative(path))],
             )
 
 
@@ -95,7 +94,7 @@ def _exports(workspace: Workspace, run_id: str) -> Iterator[ResultEntry]:
                 created=entry.created,
                 checkpoint=entry.checkpoint,
                 size_bytes=entry.size,
-                files=[ResultFile(format=entry.format, url=_FILES + entry.path)],
+                files=[ResultFile(format=entry.format, url=PREFIX + entry.path)],
             )
 
 

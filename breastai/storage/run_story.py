@@ -40,12 +40,12 @@ def run_story(workspace: Workspace, summaries: RunSummaries, run_id: str, runnin
 
 
 def _last_lines(workspace: Workspace, run_id: str) -> list[dict[str, Any]]:
-    kept: deque[dict[str, Any]] = deque(maxlen=_MOST_LINES)
-    for line in journal_lines(workspace.journal_file(run_id)):
-        if len(line) > _MOST_LINE_BYTES:
-            continue
+    lines = journal_lines(workspace.journal_file(run_id))
+    last = deque((line for line in lines if len(line) <= _MOST_LINE_BYTES), maxlen=_MOST_LINES)
+    kept = []
+    for line in last:
         with contextlib.suppress(ValueError, RecursionError):
             values = json.loads(line)
             if isinstance(values, dict):
                 kept.append(values)
-    return list(kept)
+    return kept

@@ -938,6 +938,7 @@ declare namespace Wire {
     norm_prior_images: number;
     head_strength: number | null;
     head_log_loss: Record<string, number>;
+    earlier_sha256: string[];
   }
 
   /** The images of a site that adapted a model, whole patients, and those left to judge it. Counts by class. */

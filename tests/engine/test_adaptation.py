@@ -64,6 +64,19 @@ def test_the_adapted_model_is_its_own_and_judged_on_the_rest_alone(trained: Work
     assert again.uses.threshold == again.uses.training == sample.images
 
 
+def test_adapted_again_the_first_sample_is_never_taken_for_new_images(trained: Workspace, site: Path) -> None:
+    first = adapted(trained, site, run_id="once").adaptation
+    second = adapted(trained, site, checkpoint="once/best", run_id="twice", sample_seed=7).adaptation
+    assert set(second.earlier_sha256) == set(first.sample.sha256)
+    assert set(second.sample.sha256) != set(first.sample.sha256)
+    images = len(list(site.rglob("*.png")))
+    assert second.sample.rest_images <= images - len(second.used_sha256)
+    job = Evaluate(workspace=str(trained.root), checkpoint="twice/best", data=str(site))
+    again = list(evaluate(job, trained))[-1]
+    assert isinstance(again, Evaluation) and again.uses is not None
+    assert again.uses.training == len(second.used_sha256)
+
+
 def test_statistics_move_by_as_much_as_the_sample_weighs(trained: Workspace, site: Path) -> None:
     adapted(trained, site, run_id="moved")
     old, new = (load_checkpoint(find_checkpoint(trained, name)) for name in ("run/best", "moved/best"))

@@ -16,7 +16,7 @@ from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import Parted, subgroups_in, subgroups_of
-from breastai.data.preprocessing.lesion_boxes import Box
+from breastai.data.preprocessing.lesion_boxes import Box, wants_box
 from breastai.data.sources.frames import files_of
 from breastai.data.sources.image_listing import Listed
 from breastai.domain.catalog import find_architecture
@@ -190,7 +190,7 @@ def image_use(manifest: Manifest, hashes: Sequence[str]) -> ImageUse:
     or on the validation images too where it has none. Of a model adapted to a site, its sample fitted both.
     """
     split, rule, judged = manifest.split, manifest.decision, set(hashes)
-    sample = set() if manifest.adapted_from is None else set(manifest.adapted_from.sample.sha256)
+    sample = set() if manifest.adapted_from is None else manifest.adapted_from.used_sha256
     validated = len(judged & set(split.val_sha256))
     fitted = len(judged & set(split.calibration_sha256)) if rule.fitted_on == "calibration" else validated
     fitted = len(judged & sample) if sample else fitted
@@ -287,7 +287,9 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     named = image_files([workspace.resolve(name) for name in job.images])
     yield from masks_told(named, workspace.relative)
     files = files_of(named.files, model.preprocessing.frames)
-    boxes = marked_in(job.images, workspace.root) | boxes_given(job, workspace)
+    boxes = boxes_given(job, workspace)
+    if wants_box(model.preprocessing):
+        boxes = marked_in(job.images, workspace.root) | boxes
     yield from predictions_events(predictions(model, files, workspace.relative, boxes), len(files))
 
 

@@ -121,7 +121,9 @@ def explain(job: Explain, workspace: Workspace) -> Iterator[Event]:
     named = image_files([workspace.resolve(name) for name in job.images])
     yield from masks_told(named, workspace.relative)
     files = files_of(named.files, loaded.manifest.config.preprocessing.frames)
-    boxes = marked_in(job.images, workspace.root) | boxes_given(job, workspace)
+    boxes = boxes_given(job, workspace)
+    if wants_box(loaded.manifest.config.preprocessing):
+        boxes = marked_in(job.images, workspace.root) | boxes
     failed = 0
     for path in files:
         name = workspace.relative(path)

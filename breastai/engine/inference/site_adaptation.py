@@ -44,9 +44,12 @@ _OF_ALL = ("accuracy", "balanced_accuracy", "brier")
 
 @dataclass(frozen=True)
 class Drawn:
-    """Which of a site's images (N,) are the sample, and the number (N,) of what is independent: patients where known."""
+    """Which of a site's images (N,) are the sample and which judge, and the number (N,) of what is independent: patients
+    where known. `rest`: what neither this sample nor one that adapted the checkpoint before holds.
+    """
 
     inside: npt.NDArray[np.bool_]
+    rest: npt.NDArray[np.bool_]
     clusters: npt.NDArray[np.int64]
     seed: int
 
@@ -61,10 +64,10 @@ def adapt_model(job: AdaptModel, workspace: Workspace) -> Iterator[Event]:
     folder, part = labelled_folder(workspace.resolve(job.data), job.split)
     asked = yield from predict_labelled(loaded, folder, workspace, job.class_map, part)
     drawn = _drawn(job, asked)
-    before, before_path = judge(_subset(asked, ~drawn.inside), workspace, part)
+    rest = _subset(asked, drawn.rest)
+    before, before_path = judge(rest, workspace, part)
     yield ProgressUpdate(stage="preparing", text=Text("progress.adapting"))
     made = _adapted(loaded, asked, drawn, workspace, job)
-    rest = _subset(asked, ~drawn.inside)
     runtime = choose_runtime(manifest.config.system, use_amp=False)
     answers = _answers(made, made.model.to(runtime.device), rest, runtime)
     after, path = judge(replace(rest, loaded=made, answers=answers), workspace, part)
@@ -96,7 +99,18 @@ def _drawn(job: AdaptModel, asked: LabelledPredictions) -> Drawn:
     few = [name for name, count in zip(names, units, strict=True) if count < _LEAST_UNITS]
     if few:
         raise LocalSampleUnfit(job.data, Text("reason.sample_too_few", {"class_names": few, "least": _LEAST_UNITS}))
-    return Drawn(inside, clusters, seed)
+    earlier = _earlier(asked.loaded)
+    used = np.array([hashed in earlier for hashed in asked.images.hashes], dtype=bool)
+    rest = ~inside & ~np.isin(clusters, clusters[used])
+    if not rest.any():
+        raise LocalSampleUnfit(job.data, Text("reason.sample_leaves_none"))
+    return Drawn(inside, rest, clusters, seed)
+
+
+def _earlier(loaded: Loaded) -> set[str]:
+    """Return the content hashes of the samples that made a checkpoint."""
+    adaptation = loaded.manifest.adapted_from
+    return set() if adaptation is None else adaptation.used_sha256
 
 
 def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace: Workspace, job: AdaptModel) -> Loaded:
@@ -209,11 +223,12 @@ def _record(
             units=len(np.unique(drawn.clusters[inside])),
             images=int(inside.sum()),
             counts=counted(inside),
-            rest_units=len(np.unique(drawn.clusters[~inside])),
-            rest_images=int((~inside).sum()),
-            rest_counts=counted(~inside),
+            rest_units=len(np.unique(drawn.clusters[drawn.rest])),
+            rest_images=int(drawn.rest.sum()),
+            rest_counts=counted(drawn.rest),
             sha256=[hashes[place] for place in np.flatnonzero(inside).tolist()],
         ),
+        earlier_sha256=sorted(_earlier(loaded)),
         norm_layers=layers,
         norm_prior_images=PRIOR_IMAGES,
         head_strength=found.strength,
