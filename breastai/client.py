@@ -8,10 +8,11 @@ Errors come as the exceptions of breastai.domain.errors. A run goes on in the se
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
@@ -305,13 +306,19 @@ class Client:
         timeout_s = self._job_timeout_s if any(answer.ends_a_job for answer in model.answers) else None
         if model.told_each is None:
             return await self._ask(request, model.answers, timeout_s)
-        told: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._followers.add(told)
-        try:
+        with self._hearing() as told:
             answer = await self._ask(request, model.answers, timeout_s)
+            return with_parts(answer, told, model.told_each)
+
+    @contextlib.contextmanager
+    def _hearing(self) -> Iterator[asyncio.Queue[Event | None]]:
+        """Yield a queue that every event is put into meanwhile; None where the connection was lost."""
+        arrivals: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._followers.add(arrivals)
+        try:
+            yield arrivals
         finally:
-            self._followers.discard(told)
-        return with_parts(answer, told, model.told_each)
+            self._followers.discard(arrivals)
 
     async def _ask(
         self, request: requests.Request, kind: type[AnEvent] | tuple[type[AnEvent], ...], timeout_s: float | None = None
@@ -321,30 +328,23 @@ class Client:
             reason = f"{answer.type} is of a later version than this client, {breastai.__version__}: update it"
             raise RefusedByServer("client.outdated", reason)
         if not isinstance(answer, kind):
-            raise RefusedByServer(
-                "client.unexpected", f"expected {' or '.join(request.answered_by)}, got {answer.type}"
-            )
+            reason = f"expected {' or '.join(request.answered_by)}, got {answer.type}"
+            raise RefusedByServer("client.unexpected", reason)
         return answer
 
     # --- following a run -------------------------------------------------------------------------
 
     async def _follow_request(self, request: requests.Request) -> AsyncGenerator[Event, None]:
-        arrivals: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._followers.add(arrivals)
-        try:
+        with self._hearing() as arrivals:
             started = await self.request(request, timeout_s=self._job_timeout_s)
             if started.run_id is None:
                 raise RefusedByServer("client.unexpected", "the run has no id")
             async for event in self._run_events(arrivals, started.run_id):
                 yield event
-        finally:
-            self._followers.discard(arrivals)
 
     async def _follow_study(self, request: requests.Request) -> AsyncGenerator[Event, None]:
         """Yield the events of a study's session to its end; what was missed meanwhile comes as the study itself."""
-        arrivals: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._followers.add(arrivals)
-        try:
+        with self._hearing() as arrivals:
             started = await self._ask(request, events.StudyStarted, self._job_timeout_s)
             yield started
             while True:
@@ -359,8 +359,6 @@ class Client:
                         raise error_from_event(event)
                     if ends_study(event):
                         return
-        finally:
-            self._followers.discard(arrivals)
 
     async def _run_events(self, arrivals: asyncio.Queue[Event | None], run_id: str) -> AsyncGenerator[Event, None]:
         """Yield the events of a run, each once and in order, over as many connections as it takes."""
