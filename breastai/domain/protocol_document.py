@@ -47,6 +47,23 @@ The server listens at `ws://{_ADDRESS}` (`--host` and `--port` change that). Eac
 """
 
 
+_VERSION_3_PAGE = f"""\
+### Its page and its inference script
+
+Version 3's page connects to `ws://{_ADDRESS}/?version=3`: write that in its one `new WebSocket(...)`, with
+`&token=TOKEN` when it is opened as a file. Its connection is then told of
+
+- accuracies in percent, and progress within an epoch as `batch_progress` too;
+- `RUN_latest.safetensors` for a run's last checkpoint, and the list of checkpoints anew after each deletion;
+- checkpoints without an accuracy, and epochs with an undefined figure, by a line of its log: the page breaks at what is
+  no number.
+
+Its `inference_onnx.py` opens our ONNX files and is **wrong without an error**: it sends normalised values where the
+model takes grey levels from 0 to 255 and normalises them itself, and takes the probabilities for logits. It also prepares
+images in its own way and has its class names from `config.json`. Use `breastai predict`, or `examples/predict.py`.
+"""
+
+
 def protocol_document() -> str:
     """Return docs/protocol.md."""
     parts = [_INTRODUCTION, "## Requests\n", *_envelope_section(Request)]
@@ -136,7 +153,7 @@ def _flat_names_section() -> str:
         "## Flat names of version 3\n\nIn `config` these may stand outside their sections. `data_path` is the folder "
         "that holds train/, val/ and test/.\n\n| name | setting |\n|---|---|"
     )
-    return "\n".join([head, *rows, ""])
+    return "\n".join([head, *rows, "", _VERSION_3_PAGE])
 
 
 def _words(code: str) -> str:

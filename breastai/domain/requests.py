@@ -520,7 +520,7 @@ class ExportModel(Queueable, Request, answered_by=(ExportComplete,)):
 
 
 class ExportOnnx(Queueable, Request, answered_by=(ExportComplete,)):
-    """Version 3's name for export_model with format onnx."""
+    """Version 3's name for export_model with format onnx. Its inference_onnx.py misreads the file: see the end."""
 
     type: Literal["export_onnx"] = "export_onnx"
     checkpoint: CheckpointName | None = None

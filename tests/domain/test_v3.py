@@ -1,4 +1,4 @@
-"""Version 3's flat names."""
+"""Version 3's flat names, and events as its page reads them."""
 
 from typing import Any
 
@@ -6,6 +6,19 @@ import pytest
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.events import (
+    BatchProgress,
+    CheckpointDeleted,
+    CheckpointEntry,
+    CheckpointSaved,
+    CheckpointsList,
+    Event,
+    ProgressUpdate,
+    TrainingUpdate,
+)
+from breastai.domain.messages import event_values
+from breastai.domain.metric_catalog import MONITORS
+from breastai.domain.v3_events import Version3Events
 from breastai.domain.v3_settings import FLAT_NAMES, data_folders, nest_settings
 
 # What version 3's page sends, from its description, with a value for each.
@@ -88,3 +101,97 @@ def test_the_folder_that_holds_train_gives_the_three_folders(root: str, train: s
 def test_a_list_of_cases_gives_its_parts_itself(name):
     place = name.replace("\\", "/")
     assert nest_settings({"data_path": name}) == {"data": {"train_dir": place, "val_dir": None, "test_dir": None}}
+
+
+# --- its page ------------------------------------------------------------------------------------
+
+
+def listed(
+    run_id: str, kind: str = "best", accuracy: float | None = 0.5, problem: str | None = None
+) -> CheckpointEntry:
+    return CheckpointEntry(
+        checkpoint=f"{run_id}/{kind}",
+        filename=f"{run_id}_{kind}.safetensors",
+        path=f"checkpoints/{run_id}/{kind}.safetensors",
+        size=1000,
+        created="2026-01-01T00:00:00+00:00",
+        run_id=run_id,
+        epoch=1,
+        accuracy=accuracy,
+        architecture="resnet50",
+        problem=problem,
+    )
+
+
+def as_page_3_is_told(*events: Event) -> list[dict[str, Any]]:
+    page = Version3Events()
+    return [shown for event in events for shown in page.translate(event_values(event))]
+
+
+def epoch_over(**metrics: float | None) -> TrainingUpdate:
+    return TrainingUpdate(
+        metrics={**dict.fromkeys(MONITORS, 0.5), **metrics},
+        epoch=2,
+        epochs=3,
+        val_confusion_matrix=[[1, 0], [0, 1]],
+        val_per_class={},
+        learning_rate=0.1,
+        images_per_second=1.0,
+        epoch_s=1.0,
+        eta_s=None,
+        is_best=True,
+    )
+
+
+def test_page_3_lists_what_has_an_accuracy_in_percent_and_hears_how_many_it_does_not() -> None:
+    unfinished, damaged = listed("b", "last", accuracy=None), listed("c", problem="damaged")
+    told, line = as_page_3_is_told(CheckpointsList(checkpoints=[listed("a"), unfinished, damaged]))
+    assert [(entry["path"], entry["accuracy"]) for entry in told["checkpoints"]] == [
+        ("checkpoints/a/best.safetensors", 50.0)
+    ]
+    assert line["type"] == "log"
+    assert line["message"].startswith("2 checkpoints are not listed")
+
+
+def test_page_3_finds_its_latest_in_last() -> None:
+    saved = CheckpointSaved(
+        checkpoint="a/last", filename="a_last.safetensors", path="p", epoch=1, accuracy=0.25, size_mb=1.0
+    )
+    (told,) = as_page_3_is_told(CheckpointsList(checkpoints=[listed("a", "last"), listed("a", "best")]))
+    assert [entry["filename"] for entry in told["checkpoints"]] == ["a_latest.safetensors", "a_best.safetensors"]
+    (told,) = as_page_3_is_told(saved)
+    assert (told["filename"], told["accuracy"]) == ("a_latest.safetensors", 25.0)
+    (told,) = as_page_3_is_told(saved.model_copy(update={"accuracy": None}))
+    assert told["type"] == "log"
+
+
+def test_page_3_is_sent_its_list_again_without_what_was_deleted() -> None:
+    deleted = CheckpointDeleted(checkpoint="a/best", filename="a_best.safetensors")
+    told = as_page_3_is_told(CheckpointsList(checkpoints=[listed("a"), listed("b")]), deleted)
+    assert [event["type"] for event in told] == ["checkpoints_list", "checkpoint_deleted", "checkpoints_list"]
+    assert [entry["checkpoint"] for entry in told[-1]["checkpoints"]] == ["b/best"]
+
+
+def test_page_3_follows_an_epoch_batch_by_batch() -> None:
+    within = ProgressUpdate(
+        stage="training",
+        batch_progress=BatchProgress(batch=3, total_batches=4, current_loss=0.7, current_accuracy=0.5),
+    )
+    judged = within.model_copy(update={"batch_progress": BatchProgress(batch=3, total_batches=4)})
+    told = as_page_3_is_told(within, judged)
+    assert [event["type"] for event in told] == ["progress_update", "batch_progress", "progress_update"]
+    assert told[1] == {
+        "type": "batch_progress",
+        "batch": 3,
+        "total_batches": 4,
+        "current_loss": 0.7,
+        "current_accuracy": 50.0,
+    }
+
+
+def test_page_3_shows_an_epoch_in_percent_and_hears_which_figure_is_undefined() -> None:
+    (told,) = as_page_3_is_told(epoch_over(val_accuracy=0.75))
+    assert (told["type"], told["val_accuracy"], told["val_f1_macro"]) == ("training_update", 75.0, 0.5)
+    (line,) = as_page_3_is_told(epoch_over(val_f1_macro=None))
+    assert line["type"] == "log"
+    assert "val_f1_macro" in line["message"]

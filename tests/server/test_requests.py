@@ -181,3 +181,19 @@ def test_an_unforeseen_fault_is_told_without_its_details_and_logged_in_full(play
 
     play(story)
     assert "a secret" in (workspace.logs_dir / "server.log").read_text()
+
+
+def test_a_client_that_asks_for_version_3_is_told_of_a_run_in_its_words_and_others_are_not(play):
+    async def story(stage):
+        ours = await stage.connect()
+        theirs = await stage.connect("?version=3")
+        puppet = await stage.training(ours)
+        puppet.epoch(1)
+        assert (await ours.until("training_update"))["val_accuracy"] == 0.5
+        assert (await theirs.until("training_update"))["val_accuracy"] == 50.0
+        await theirs.send("list_checkpoints")
+        assert (await theirs.until("checkpoints_list"))["checkpoints"] == []
+        puppet.complete()
+        await theirs.until("training_complete")
+
+    play(story)

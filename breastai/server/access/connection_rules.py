@@ -90,15 +90,25 @@ def wants_websocket(headers: Headers) -> bool:
 
 def _token_in(headers: Headers, path: str) -> str | None:
     """Return the one token of a request, in its query or as `Authorization: Bearer`; None for none, or more than one."""
-    try:
-        found = parse_qs(path.partition("?")[2], max_num_fields=_MOST_PARAMETERS).get("token", [])
-    except ValueError:
-        return None
+    found = _parameters(path).get("token", [])
     for value in headers.get_all("Authorization"):
         scheme, _, credentials = value.strip().partition(" ")
         if scheme.lower() == "bearer":
             found.append(credentials.strip())
     return found[0] if len(found) == 1 else None
+
+
+def asks_for_version_3(path: str) -> bool:
+    """Return whether a client asks to be told of events as version 3's page reads them: `?version=3`."""
+    return _parameters(path).get("version") == ["3"]
+
+
+def _parameters(path: str) -> dict[str, list[str]]:
+    """Return a path's parameters; none where there are too many."""
+    try:
+        return parse_qs(path.partition("?")[2], max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        return {}
 
 
 def allowed_hosts(host: str) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The connected clients: sending to one and to all without ever waiting, so that a slow client costs the run nothing."""
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable
 
@@ -9,6 +10,7 @@ from websockets.protocol import State
 
 from breastai.domain.events import Event
 from breastai.domain.messages import encode_event
+from breastai.domain.v3_events import Version3Events
 from breastai.server.connections.fair_queue import CpuBudget
 from breastai.server.logs.server_log import LOG
 
@@ -97,6 +99,25 @@ class SocketClient(Client):
         await self.connection.close()
 
 
+class Version3Client(SocketClient):
+    """Version 3's page, or another that reads what it read."""
+
+    def __init__(self, connection: ServerConnection, allowance: CpuBudget | None = None) -> None:
+        super().__init__(connection, allowance)
+        self._events = Version3Events()
+
+    def put(self, text: str) -> None:
+        for shown in self._translated(text):
+            super().put(shown)
+
+    async def deliver(self, text: str) -> None:
+        for shown in self._translated(text):
+            await super().deliver(shown)
+
+    def _translated(self, text: str) -> list[str]:
+        return [json.dumps(shown, ensure_ascii=False) for shown in self._events.translate(json.loads(text))]
+
+
 class Broadcaster:
     """All clients. `latest_state` gives the event that brings a client up to date with a session."""
 
@@ -142,9 +163,9 @@ class Broadcaster:
     def send_text(self, clients: Iterable[Client], text: str) -> None:
         """Send one encoded event to some clients."""
         alive = [client for client in clients if self._is_alive(client)]
-        broadcast([client.connection for client in alive if isinstance(client, SocketClient)], text)
+        broadcast([client.connection for client in alive if type(client) is SocketClient], text)
         for client in alive:
-            if not isinstance(client, SocketClient):
+            if type(client) is not SocketClient:
                 client.put(text)
         if any(client.unsent_bytes > BEHIND_ABOVE_BYTES for client in alive):
             self._review_soon()

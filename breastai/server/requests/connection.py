@@ -17,7 +17,8 @@ from breastai.domain.messages import decode_request, encode_event, error_event, 
 from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
 from breastai.domain.text import Text
-from breastai.server.connections.broadcast import Client, SocketClient
+from breastai.server.access.connection_rules import asks_for_version_3
+from breastai.server.connections.broadcast import Client, SocketClient, Version3Client
 from breastai.server.connections.throttled_connection import ThrottledConnection
 from breastai.server.jobs.job_runner import SERVER_LOG
 from breastai.server.logs.audit_log import request_fields, tell
@@ -50,7 +51,8 @@ _FINISH_WITHIN_S = 60.0
 
 async def serve_connection(services: Services, connection: ThrottledConnection) -> None:
     """Welcome a client and answer its requests until it goes."""
-    client = SocketClient(connection, connection.allowance)
+    old = connection.request is not None and asks_for_version_3(connection.request.path)
+    client = (Version3Client if old else SocketClient)(connection, connection.allowance)
     services.turns.welcome(client.allowance)
     try:
         await _serve(services, client, connection)
