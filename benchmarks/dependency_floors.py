@@ -19,7 +19,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 EXTRAS = ("train", "tune", "network", "rest", "remote")
 # What runs the tests, in whatever release: nobody installs it beside BreastAI.
-TEST_PACKAGES = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "schemathesis", "import-linter")
+TEST_PACKAGES = (
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "schemathesis",
+    "openapi-spec-validator",
+    "prometheus-client",
+    "import-linter",
+)
 TRAINING = ("model.architecture=tiny_cnn", "model.pretrained=none", "data.image_size=64", "training.epochs=2")
 FORMATS = ("onnx", "onnx-int8", "onnx-fp16", "pytorch", "torch-export")
 

@@ -1,6 +1,7 @@
 """The page of the REST door in a real browser: its policy allows all it needs, and it asks no other host."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 
@@ -57,4 +58,19 @@ def test_the_description_is_shown_offline_under_its_policy(browser: Browser, res
     assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
     assert faults == []
     assert set(asked) <= {rest_url, f"{rest_url}favicon.ico"}
+    context.close()
+
+
+def test_a_browsers_eventsource_hears_of_the_session(browser: Browser, rest_url: str) -> None:
+    context = browser.new_context(bypass_csp=True)  # the door's own page may connect to nothing
+    page = context.new_page()
+    page.goto(rest_url)
+    heard = page.evaluate(
+        """() => new Promise((resolve, reject) => {
+            const source = new EventSource("/events");
+            source.addEventListener("status", (event) => { source.close(); resolve(event.data); });
+            source.onerror = () => { source.close(); reject(new Error(`state ${source.readyState}`)); };
+        })"""
+    )
+    assert json.loads(heard)["snapshot"]["state"] == "idle"
     context.close()
