@@ -46,11 +46,13 @@ documents: install ## docs/protocol.md, docs/reference.md and the page's types, 
 bench: install ## what this machine manages, model by model
 	$(BIN)/breastai bench
 
-audit: install page ## what it is made of (sbom.json, sbom-page.json), and what is known against it
+audit: install page ## what it is made of (sbom.json, sbom-page.json, licences.csv), and what is known against it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[audit]'
 	$(BIN)/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml --of JSON -o sbom.json
 	npm --prefix frontend sbom --package-lock-only --sbom-format cyclonedx > sbom-page.json
 	@echo "Written: sbom.json, sbom-page.json"
+	$(BIN)/python packaging/licences.py licences.csv
+	$(BIN)/python packaging/known_faults.py
 	@$(BIN)/pip-audit --vulnerability-service osv --skip-editable --progress-spinner off || { echo >&2 \
 	  "NOT AUDITED CLEAN: something above has a known fault, or the OSV database could not be reached."; exit 1; }
 
