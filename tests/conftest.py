@@ -4,6 +4,8 @@ import base64
 import hashlib
 import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +44,7 @@ TIERS = {
         "storage",
         "test_architecture.py",
         "test_names.py",
+        "frontend/test_address.py",
         "frontend/test_json_places.py",
         "frontend/test_series.py",
         "frontend/test_settings.py",
@@ -184,6 +187,20 @@ def workspace(tmp_path: Path) -> "Workspace":
 @pytest.fixture(scope="session")
 def project_root() -> Path:
     return PROJECT_ROOT
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout without network."""
+    if not (PROJECT_ROOT / "frontend" / "node_modules").is_dir():
+        if os.environ.get("CI"):
+            pytest.fail("the page's libraries are needed when CI is set")
+        pytest.skip("no frontend/node_modules here; npm ci --prefix frontend makes it")
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*pip, "--no-build-isolation", "-w", str(folder), str(PROJECT_ROOT)], check=True, timeout=120)
+    [built] = folder.glob("breastai-*-py3-none-any.whl")
+    return built
 
 
 @pytest.fixture(scope="session")

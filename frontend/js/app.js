@@ -4,7 +4,7 @@
 
   const { byId } = BreastAI.elements;
   const { t } = BreastAI.i18n;
-  const VIEWS = ["training", "data", "tuning", "queue", "runs", "checkpoints", "audit", "evaluation", "predict", "editor", "log", "system", "run"];
+  const { VIEWS, placeOf } = BreastAI.address;
 
   function main() {
     BreastAI.i18n.begin();
@@ -111,10 +111,8 @@
     });
 
     function showView() {
-      const [wanted, id, part] = location.hash.slice(1).split("/").map(decodeURIComponent);
-      const view = VIEWS.includes(wanted) && (wanted !== "run" || id) ? wanted : VIEWS[0];
-      store.dispatch({ type: "@show", run: view === "run" ? id : null, tab: part ?? "curves" });
-      if (view === "evaluation" && id && part) connection.request("show_evaluation", { run_id: id, name: part }).catch(() => {});
+      const { view, ...place } = placeOf(location.hash);
+      store.dispatch({ type: "@show", ...place });
       const owner = view === "run" ? "runs" : view;
       for (const each of VIEWS) byId(`view-${each}`).hidden = each !== view;
       for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("nav [data-view]"))) {
@@ -128,8 +126,7 @@
     /** What the browser's tab and its history call the view. */
     function title() {
       const { page, session, done } = store.state();
-      const [wanted] = location.hash.slice(1).split("/");
-      const view = VIEWS.includes(wanted) ? wanted : VIEWS[0];
+      const { view } = placeOf(location.hash);
       const what = view === "run" && page.run !== null ? `${page.run} · ${t(`runpage.${page.tab}`)}` : t(`nav.${view}`);
       const far = session.state !== "idle" && done !== null ? `${BreastAI.format.percent(done)} · ` : "";
       document.title = `${far}${what} · BreastAI`;
@@ -156,7 +153,7 @@
   }
 
   /**
-   * What the page asks for by itself: epochs it lacks, the list of checkpoints when it may have changed, and the
+   * What the page asks for by itself: the evaluation of its address, epochs it lacks, the list of checkpoints when it may have changed, and the
    * true state after an error that may have ended a job.
    * @param {Store} store
    * @param {Connection} connection
@@ -164,6 +161,7 @@
   function followUps(store, connection) {
     let listFor = "";
     let runsFor = "";
+    let evaluationFor = "";
     /** @type {unknown} */
     let exportsFor = null;
     /** @type {LogLine | undefined} */
@@ -172,6 +170,12 @@
       if (state.connection.phase !== "connected" || state.welcome === null) {
         listFor = "";
         return;
+      }
+      const { evaluation } = state.page;
+      const evaluationNow = evaluation === null ? "" : `${state.connection.count} ${evaluation.run} ${evaluation.name}`;
+      if (evaluationNow !== evaluationFor) {
+        evaluationFor = evaluationNow;
+        if (evaluation !== null) connection.request("show_evaluation", { run_id: evaluation.run, name: evaluation.name }).catch(() => {});
       }
       const gap = BreastAI.store.missingEpochs(state);
       const shown = BreastAI.pageState.shownRun(state);

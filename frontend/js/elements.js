@@ -96,6 +96,12 @@
     );
   }
 
+  /** A figure and its interval in one cell. @param {{ value: number | null, low: number | null, high: number | null, flag?: Wire.Figure["flag"] } | undefined} figure */
+  function figureCell(figure) {
+    if (figure === undefined) return BreastAI.format.NONE;
+    return make("span", {}, BreastAI.format.figure(figure.value), " ", make("small", { class: "muted", text: BreastAI.format.interval(figure) }));
+  }
+
   /** A wide thing that scrolls sideways by itself, reachable by keyboard. @param {string} label @param {Node} content */
   function scroller(label, content) {
     return make("div", { class: "scroller", attributes: { tabindex: 0, role: "group", "aria-label": label } }, content);
@@ -106,5 +112,5 @@
     return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
-  BreastAI.elements = { make, name, label, said, byId, fill, actionButton, table, scroller, terms };
+  BreastAI.elements = { make, name, label, said, byId, fill, actionButton, table, figureCell, scroller, terms };
 })();

@@ -43,7 +43,7 @@
   const own = {
     "@connection": (state, action) => ({
       ...state,
-      connection: { ...state.connection, ...action.connection },
+      connection: { ...state.connection, ...action.connection, count: state.connection.count + (action.connection.phase === "connected" ? 1 : 0) },
       // Answers to requests of a connection that is gone will not come.
       pending: action.connection.phase === "connected" ? state.pending : {},
     }),
@@ -58,7 +58,7 @@
     "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@form": (state, action) => ({ ...state, form: { ...state.form, ...action.form } }),
-    "@show": (state, action) => ({ ...state, page: { run: action.run, tab: action.tab } }),
+    "@show": (state, action) => ({ ...state, page: { run: action.run, tab: action.tab, evaluation: action.evaluation } }),
     "@dismiss_outcome": (state, action) => ({ ...state, dismissed: action.run }),
     "@not_described": (state) => ({ ...state, described: null, images: null, preview: null }),
     "@use_config": (state, action) => ({ ...state, offered: action.config }),

@@ -35,6 +35,16 @@ declare global {
     attempt: number;
     retryInS: number | null;
     failed: boolean;
+    /** How often the page was connected: what was asked over an earlier connection is asked again. */
+    count: number;
+  }
+
+  /** What the address after its # names. */
+  interface Place {
+    view: string;
+    run: string | null;
+    tab: string;
+    evaluation: { run: string; name: string } | null;
   }
 
   interface Session {
@@ -82,11 +92,26 @@ declare global {
     sticky: boolean;
   }
 
-  /** A column of the table of runs; `sort`: what the server sorts by for it. */
+  /** A column of a table; `sort`: what its rows are sorted by when its head is pressed. */
+  interface DataColumn<Row> {
+    words: string;
+    cell: (row: Row) => Node | string;
+    sort?: string | undefined;
+  }
+
+  /** How a table is sorted; `falling`: whether a column pressed first falls, as it does unless told. */
+  interface Sorting {
+    by: string;
+    descending: boolean;
+    falling?: boolean;
+    change: (by: string, descending: boolean) => void;
+  }
+
+  /** A column that the table of runs can have. */
   interface Column {
     id: string;
     title: () => string;
-    sort: string | null;
+    sort?: string;
     cell: (run: Wire.RunEntry) => Node | string;
   }
 
@@ -122,8 +147,8 @@ declare global {
     done: number | null;
     /** The step of a training that is reached, from 0. */
     step: number;
-    /** The run and the part of its page that the address names; no run: the latest is shown. */
-    page: { run: string | null; tab: string };
+    /** What the address names: a run and the part of its page, or an evaluation; no run: the latest is shown. */
+    page: Omit<Place, "view">;
     /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
     form: Form;
     /** What the run of the form meets here, as looked up last. */
@@ -463,8 +488,13 @@ declare global {
       fill(parent: Element, ...children: (Node | string | null)[]): void;
       actionButton(action: string, text: string, options?: ElementOptions): HTMLButtonElement;
       table(spec: { caption: string; captionHidden?: boolean; head: (Node | string)[]; rows: (Node | string)[][]; class?: string; numeric?: boolean }): HTMLTableElement;
+      figureCell(figure: { value: number | null; low: number | null; high: number | null; flag?: Wire.Figure["flag"] } | undefined): Node | string;
       scroller(label: string, content: Node): HTMLElement;
       terms(pairs: [string, Node | string][]): HTMLElement;
+    };
+    dataTable: {
+      create<Row>(spec: { caption: string; columns: DataColumn<Row>[]; rows: Row[]; sorting: Sorting }): HTMLElement;
+      refill(parent: Element, ...children: (Node | null)[]): void;
     };
     pageState: {
       initial(): State;
@@ -546,6 +576,7 @@ declare global {
       csv(rows: unknown[][]): string;
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
+    address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofEvaluation(run: string, name: string): string };
     servedFiles: { address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement };
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
@@ -622,7 +653,7 @@ declare global {
       };
       run: { create(): View; stateKey(state: State): string };
       progress: { bodyOf(state: State): (Node | null)[]; doing(state: State): string; leftText(state: State): string; isTraining(state: State): boolean };
-      jobBar: { create(context: Context): View; jobName(job: string): string; address(run: string, tab?: string): string };
+      jobBar: { create(context: Context): View; jobName(job: string): string };
       palette: { create(context: Context): void };
       glossary: { create(): void };
       preFlight: { create(context: Context): View };
@@ -671,8 +702,8 @@ declare global {
       queue: { create(context: Context): View };
       runs: { create(context: Context): View };
       runsTable: {
-        create(handlers: { sort: (by: string, descending: boolean) => void; changed: () => void }): { chosen(): Column[]; headOf(column: Column, state: State): Node | string };
-        asked(state: State): Record<string, unknown>;
+        create(changed: () => void): { chosen(): DataColumn<Wire.RunEntry>[] };
+        asked(state: State): { search: string; sort: string; descending: boolean; state?: string };
       };
       comparedRuns: {
         create(context: Context): View & { restyle(): void };
@@ -712,7 +743,6 @@ declare global {
       strip: { stripOf(found: Wire.Evaluation): HTMLElement; classesOf(found: Wire.Evaluation): HTMLElement | null; targetOf(found: Wire.Evaluation): string | null };
       thresholdExplorer: {
         create(moved: (place: Point | null) => void): { show(found: Wire.Evaluation): void };
-        placesOf(roc: Wire.Curve | undefined): { threshold: number; sensitivity: number; falsePositives: number }[];
         predictive(sensitivity: number, specificity: number, prevalence: number): { ppv: number | null; npv: number | null };
       };
       evaluation: { create(context: Context): View & { restyle(): void }; wordsOf(full: string): Node };
@@ -728,10 +758,10 @@ declare global {
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };
       corrections: { ask(connection: Connection, found: Wire.JudgedList, action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]): Promise<boolean> };
-      judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, asked: { only: any }, ask: (changes: any) => void): void };
+      judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, only: any, narrow: (changes: Record<string, unknown>, evaluation?: string) => void): void };
       judgedImages: { create(context: { connection: Connection; store: Store }): { element: HTMLElement; show(state: State, run: string): void }; open(run: string, evaluation: string | null, only: Record<string, unknown>): void; correctionOf(image: Wire.JudgedImage): Node | string; referOf(refer: boolean | null): string };
       lightbox: { create(context: { connection: Connection; store: Store; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };
-      errors: { create(context: Context): View; bodyOf(found: Wire.ErrorsShown, evaluate: (run: string) => void): Node[]; evaluate(connection: Connection, run: string): void };
+      errors: { create(context: Context): View };
       log: { create(context: Context): View; textOf(line: LineContent): string; lineElement(line: LogLine): HTMLElement };
       system: { create(context: Context): View };
       toasts: { create(context: Context): View };

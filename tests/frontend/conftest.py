@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.storage.workspace import Workspace
 
+OpenPage = Callable[..., Page]
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 SCRIPTED_WORKER = Path(__file__).with_name("scripted_worker.py")
 CHROMIUM = Path(os.environ.get("BREASTAI_CHROMIUM", "/usr/bin/chromium"))
 WITHIN_MS = 20_000
 # The scripts that need no DOM, in the order of index.html.
 PURE_SCRIPTS = (
-    "i18n.js", "texts.js", "memory.js", "format.js", "series.js", "json_places.js", "store/page_state.js", "store/run_events.js", "store/study_events.js", "store/result_events.js", "store/data_events.js", "store/file_events.js", "store.js", "catalog.js", "settings.js", "actions.js", "views/train/form_values.js",
+    "i18n.js", "texts.js", "memory.js", "format.js", "series.js", "address.js", "json_places.js", "store/page_state.js", "store/run_events.js", "store/study_events.js", "store/result_events.js", "store/data_events.js", "store/file_events.js", "store.js", "catalog.js", "settings.js", "actions.js", "views/train/form_values.js",
 )  # fmt: skip
 
 RunJs = Callable[..., Any]
@@ -180,37 +182,51 @@ class Watch:
             self.faults.append(f"request to another host: {url}")
 
 
-OpenPage = Callable[..., Page]
+Opening = Callable[..., AbstractContextManager[OpenPage]]
 
 
 @pytest.fixture
-def open_page(browser: Browser, stage: Stage) -> Iterator[OpenPage]:
-    """Open the page (`how`: file or http), connected to the stage's server; afterwards nothing forbidden was done."""
-    watches: list[Watch] = []
-    contexts = []
+def opening(browser: Browser) -> Opening:
+    """For the port of a server: what opens the page (`how`: file or http); afterwards nothing forbidden was done."""
 
-    def opened(how: str = "http", connected: bool = True, expected: tuple[str, ...] = (), frontend: Path | None = None, **options: Any) -> Page:
-        context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(WITHIN_MS)
-        watch = Watch(page, {f"localhost:{stage.port}"})
-        watch.expected = expected
-        watches.append(watch)
-        if how == "http":
-            page.goto(stage.http_url)
-        else:
-            # A file page begins with its usual address; here the server has another port.
-            page.add_init_script(f"localStorage.setItem('breastai.address', '{stage.socket_url}')")
-            page.goto(stage.file_url if frontend is None else (frontend / "index.html").as_uri())
-        if connected:
-            page.wait_for_selector("#connection-state.phase-connected")
-        return page
+    @contextmanager
+    def pages(port: int, within_ms: int = WITHIN_MS) -> Iterator[OpenPage]:
+        watches: list[Watch] = []
+        contexts = []
 
-    yield opened
-    for context in contexts:
-        context.close()
-    assert [fault for watch in watches for fault in watch.faults] == []
+        def opened(
+            how: str = "http", connected: bool = True, expected: tuple[str, ...] = (), frontend: Path = FRONTEND,
+            view: str = "", **options: Any,
+        ) -> Page:  # fmt: skip
+            context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
+            contexts.append(context)
+            page = context.new_page()
+            page.set_default_timeout(within_ms)
+            watch = Watch(page, {f"localhost:{port}"})
+            watch.expected = expected
+            watches.append(watch)
+            if how == "file":
+                # A file page begins with its usual address; here the server has another port.
+                page.add_init_script(f"localStorage.setItem('breastai.address', 'ws://localhost:{port}')")
+            home = f"http://localhost:{port}/" if how == "http" else (frontend / "index.html").as_uri()
+            page.goto(f"{home}#{view}" if view else home)
+            if connected:
+                page.wait_for_selector("#connection-state.phase-connected")
+            return page
+
+        yield opened
+        for context in contexts:
+            context.close()
+        assert [fault for watch in watches for fault in watch.faults] == []
+
+    return pages
+
+
+@pytest.fixture
+def open_page(opening: Opening, stage: Stage) -> Iterator[OpenPage]:
+    """Open the page, connected to the stage's server."""
+    with opening(stage.port) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

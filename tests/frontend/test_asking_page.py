@@ -1,18 +1,13 @@
 """Asking models about images on the page: a real small model, a real server and its workers, a browser."""
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.dataset_description import parse_description
 from breastai.server.app import Options
 from breastai.server.jobs.uploads import FOLDER
@@ -20,64 +15,27 @@ from breastai.storage.datasets import read_dataset, save_dataset
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
-FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+from .page_steps import OpenPage, hold, make_judged_workspace, release, violations
+
 WITHIN_MS = 60_000
-# As small as a real training can be; its export is asked by the light worker, its checkpoint by a job.
-SETTINGS = {
-    "data": {"train_dir": "data/train", "val_dir": "data/val", "test_dir": None, "image_size": 32, "batch_size": 8},
-    "model": {"architecture": "tiny_cnn", "pretrained": "none"},
-    "training": {"epochs": 1, "use_amp": False, "export_onnx": True},
-    "system": {"num_threads": 1, "autotune": False},
-}
-# In a process of its own, so that this one needs no torch.
-MAKE_RUN = """
-import json, sys
-from breastai.domain.config import parse_config
-from breastai.domain.jobs import Evaluate, Train
-from breastai.worker import perform
-root, settings = sys.argv[1], json.loads(sys.argv[2])
-train = Train(workspace=root, run_id="run", config=parse_config(settings))
-for job in (train, Evaluate(workspace=root, checkpoint="run/best", data="data", split="val")):
-    *_, last = perform(job)
-    assert last.type in ("training_complete", "evaluation"), last
-"""
 
 
 @pytest.fixture(scope="module")
 def asked_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace with one run, its export, and an evaluation on validation images."""
-    workspace = Workspace.open(tmp_path_factory.mktemp("asked") / "workspace")
-    write_sample_data(workspace.root / "data", per_class=8, seed=1, image_size=96)
-    arguments = [sys.executable, "-c", MAKE_RUN, str(workspace.root), json.dumps(SETTINGS)]
-    done = subprocess.run(arguments, capture_output=True, encoding="utf-8", timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return workspace
+    return make_judged_workspace(tmp_path_factory.mktemp("asked") / "workspace")
 
 
 @pytest.fixture
-def open_asking(browser: Browser, serving: Any, asked_workspace: Workspace) -> Iterator[Callable[..., Page]]:
-    contexts = []
-    faults: list[str] = []
-    with serving(Options(workspace=asked_workspace, port=0)) as server:
+def open_asking(opening: Any, serving: Any, asked_workspace: Workspace) -> Iterator[OpenPage]:
+    with serving(Options(workspace=asked_workspace, port=0)) as server, opening(server.port, WITHIN_MS) as open_page:
 
         def opened(how: str, **options: Any) -> Page:
-            context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
-            contexts.append(context)
-            page = context.new_page()
-            page.set_default_timeout(WITHIN_MS)
-            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.add_init_script(f"localStorage.setItem('breastai.address', 'ws://localhost:{server.port}')")
-            home = f"http://localhost:{server.port}/" if how == "http" else (FRONTEND / "index.html").as_uri()
-            page.goto(f"{home}#predict")
-            page.wait_for_selector("#connection-state.phase-connected")
+            page: Page = open_page(how, view="predict", **options)
             expect(page.locator("#predict-model optgroup")).to_have_count(2)
+            page.cut = server.cut_connections
             return page
 
         yield opened
-        for context in contexts:
-            context.close()
-    assert faults == []
     assert not (asked_workspace.root / FOLDER).exists()
 
 
@@ -92,7 +50,7 @@ def option(page: Page, ending: str) -> str:
 
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_dropped_images_are_answered_by_an_export_and_nothing_is_kept(
-    open_asking: Callable[..., Page], asked_workspace: Workspace, how: str
+    open_asking: OpenPage, asked_workspace: Workspace, how: str
 ) -> None:
     page = open_asking(how)
     first, second = pictures(asked_workspace, 2)
@@ -115,7 +73,9 @@ def test_dropped_images_are_answered_by_an_export_and_nothing_is_kept(
     expect(page.locator("#predict-chosen li")).to_have_count(2)
     expect(ask).to_be_enabled()
     ask.press("Enter")
-    expect(page.locator("#predict-told")).to_contain_text("2 images answered. The server has removed what it was given.")
+    expect(page.locator("#predict-told")).to_contain_text(
+        "2 images answered. The server has removed what it was given."
+    )
     answers = page.locator("#answers-list > li")
     expect(answers).to_have_count(2)
     expect(answers.nth(0)).to_contain_text("<b>é</b>.png")
@@ -125,12 +85,11 @@ def test_dropped_images_are_answered_by_an_export_and_nothing_is_kept(
     expect(answers.nth(1)).to_contain_text("its content is text, not an image")
     expect(page.locator("#answers-slider")).to_be_hidden()
     assert answers.nth(0).locator(".stack img").evaluate("image => image.naturalWidth") == 96
-    if how == "http":  # axe fetches the style sheet, which a file page may not
-        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 def test_a_checkpoint_draws_heat_maps_under_a_slider_and_is_compared_with_its_export(
-    open_asking: Callable[..., Page], asked_workspace: Workspace
+    open_asking: OpenPage, asked_workspace: Workspace
 ) -> None:
     page = open_asking("http", color_scheme="dark", locale="fr-FR")
     page.select_option("#predict-model", option(page, "/best"))
@@ -154,15 +113,17 @@ def test_a_checkpoint_draws_heat_maps_under_a_slider_and_is_compared_with_its_ex
     assert heat.first.evaluate("image => getComputedStyle(image).opacity") == "0"
     page.locator("#answers-differing").check()
     expect(page.locator("#answers-list > li")).to_have_count(0)
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
-    open_asking: Callable[..., Page], asked_workspace: Workspace
+    open_asking: OpenPage, asked_workspace: Workspace
 ) -> None:
     page = open_asking("file")
     page.locator("[data-action=show_errors]").click()
-    expect(page.locator("#errors-body")).to_contain_text(re.compile(r"\d+ of \d+ images in data/val were answered wrongly"))
+    expect(page.locator("#errors-body")).to_contain_text(
+        re.compile(r"\d+ of \d+ images in data/val were answered wrongly")
+    )
     wrong = page.locator(".wrong-cases li")
     expect(wrong).not_to_have_count(0)
     expect(wrong.first).to_contain_text(re.compile(r"truth: \w+ \(0\.\d+\)\s*said: \w+ \(0\.\d+\)"))
@@ -171,7 +132,7 @@ def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
 
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
-    open_asking: Callable[..., Page], asked_workspace: Workspace, locale: str
+    open_asking: OpenPage, asked_workspace: Workspace, locale: str
 ) -> None:
     described = {"name": "ours", "root": "data", "fields": {"label": {"folder": 2}, "split": {"folder": 1}}}
     save_dataset(asked_workspace, parse_description(described))
@@ -182,9 +143,14 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     expect(rows).to_have_count(len(record.cases))
     page.locator("#judged-right").focus()
     page.select_option("#judged-right", "false")
-    expect(rows).to_have_count(sum(case.probabilities.index(max(case.probabilities)) != record.evidence.class_names.index(case.label) for case in record.cases))
+    expect(rows).to_have_count(
+        sum(
+            case.probabilities.index(max(case.probabilities)) != record.evidence.class_names.index(case.label)
+            for case in record.cases
+        )
+    )
     expect(page.locator("#judged-right")).to_be_focused()
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     page.select_option("#judged-right", "")
     expect(rows).to_have_count(len(record.cases))
     page.locator(".judged-file").first.press("Enter")
@@ -192,7 +158,7 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     expect(box.locator("img")).to_be_visible()
     assert box.locator("img").evaluate("image => image.naturalWidth") == 96
     first = box.locator("h2").text_content()
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     page.keyboard.press("ArrowRight")
     expect(box.locator("h2")).not_to_have_text(str(first))
     page.keyboard.press("ArrowLeft")
@@ -204,7 +170,9 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     # The focus stays within: Tab goes round.
     for _ in range(25):
         page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement === document.body || document.activeElement.closest('dialog.lightbox') !== null")
+        assert page.evaluate(
+            "document.activeElement === document.body || document.activeElement.closest('dialog.lightbox') !== null"
+        )
     box.locator('[data-lightbox="exclude"]').click()
     page.fill("#correction-note", "<b>ruler</b>")
     page.locator("#dialog-confirm").click()
@@ -220,12 +188,12 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     assert len(lines) == len(record.cases) + 1 and sum("exclude" in line for line in lines) == 1
 
 
-def test_a_cell_of_the_confusion_matrix_opens_its_images(
-    open_asking: Callable[..., Page], asked_workspace: Workspace
-) -> None:
+def test_a_cell_of_the_confusion_matrix_opens_its_images(open_asking: OpenPage, asked_workspace: Workspace) -> None:
     ((path, record),) = read_evaluations(asked_workspace, "run")
     page = open_asking("http")
     page.evaluate(f"location.hash = '#evaluation/run/{path.stem}'")
+    expect(page.locator("#evaluation-card")).to_be_visible()
+    page.reload()
     cell = page.locator("#evaluation-matrix button.matrix-cell").first
     count = int(cell.locator("b").text_content() or "0")
     cell.click()
@@ -237,7 +205,61 @@ def test_a_cell_of_the_confusion_matrix_opens_its_images(
     assert record.evidence.confusion_matrix[names.index(label)][names.index(predicted)] == count
 
 
-def test_a_heat_map_is_drawn_over_the_image_shown_large(open_asking: Callable[..., Page]) -> None:
+def test_the_words_searched_for_stay_when_another_filter_changes(
+    open_asking: OpenPage, asked_workspace: Workspace
+) -> None:
+    ((_, record),) = read_evaluations(asked_workspace, "run")
+    word = "benign"  # the folder that the files of this class lie in
+    page = open_asking("http")
+    page.evaluate("location.hash = '#run/run/images'")
+    rows = page.locator(".judged-images tbody tr")
+    expect(rows).to_have_count(len(record.cases))
+    page.fill("#judged-search", word)
+    of_word = [case for case in record.cases if case.label == word]
+    expect(rows).to_have_count(len(of_word))
+    names = record.evidence.class_names
+    right = [case for case in of_word if names[case.probabilities.index(max(case.probabilities))] == case.label]
+    page.select_option("#judged-right", "true")
+    expect(rows).to_have_count(len(right))
+    expect(page.locator("#judged-search")).to_have_value(word)
+    # Typed, and another filter chosen before the words were sent.
+    page.fill("#judged-search", "")
+    page.select_option("#judged-right", "")
+    expect(rows).to_have_count(len(record.cases))
+    page.select_option("#language", "fr")
+    expect(page.locator(".judged-filters")).to_have_attribute("aria-label", "Filtrer les images")
+
+
+def test_images_asked_for_over_a_lost_connection_come_over_the_next(
+    open_asking: OpenPage, asked_workspace: Workspace
+) -> None:
+    page = open_asking("http", expected=("WebSocket",))
+    hold(page, "list_judged")
+    page.evaluate("location.hash = '#run/run/images'")
+    page.wait_for_function("() => window.held === 1")
+    page.cut()
+    expect(page.locator("#connection-state")).not_to_have_class(re.compile("phase-connected"))
+    release(page)
+    expect(page.locator(".judged-images tbody tr")).not_to_have_count(0)
+
+
+def test_a_heat_map_that_comes_late_does_not_change_what_is_seen_of_another_image(open_asking: OpenPage) -> None:
+    page = open_asking("http")
+    page.evaluate("location.hash = '#run/run/images'")
+    page.locator(".judged-file").first.click()
+    box = page.locator("dialog.lightbox")
+    expect(box.locator("img")).to_be_visible()
+    box.locator('[data-action="explain_images"]').click()
+    first = str(box.locator("h2").text_content())
+    page.keyboard.press("ArrowRight")
+    expect(box.locator("h2")).not_to_have_text(first)
+    expect(box.locator('[data-action="explain_images"]')).to_be_enabled()
+    page.keyboard.press("ArrowRight")
+    expect(box.locator("img")).to_be_visible()
+    expect(box.locator('[data-lightbox="image"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_heat_map_is_drawn_over_the_image_shown_large(open_asking: OpenPage) -> None:
     page = open_asking("http")
     page.evaluate("location.hash = '#run/run/images'")
     page.locator(".judged-file").first.click()
@@ -252,7 +274,7 @@ def test_a_heat_map_is_drawn_over_the_image_shown_large(open_asking: Callable[..
 
 
 def test_a_run_without_an_evaluation_is_evaluated_by_one_click_and_its_errors_shown(
-    open_asking: Callable[..., Page], asked_workspace: Workspace
+    open_asking: OpenPage, asked_workspace: Workspace
 ) -> None:
     before = read_evaluations(asked_workspace, "run")
     for path, _ in before:
@@ -260,7 +282,7 @@ def test_a_run_without_an_evaluation_is_evaluated_by_one_click_and_its_errors_sh
     page = open_asking("http")
     page.locator("[data-action=show_errors]").click()
     expect(page.locator("#errors-body")).to_contain_text("This run was not evaluated yet")
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     page.locator("#errors-body [data-action=evaluate_model]").click()
     expect(page.locator(".wrong-cases li")).not_to_have_count(0, timeout=60_000)
     ((_, record),) = read_evaluations(asked_workspace, "run")

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from breastai.domain.study import SeedsResult, Spread, Study, StudyMember
 from breastai.storage.studies import save_study, study_file
 
-OpenPage = Callable[..., Page]
+from .page_steps import OpenPage, violations
+
 RunJs = Callable[..., Any]
 WORDS = {
     "en": {"running": "Running", "stopped": "Stopped", "complete": "Complete", "folds": ["complete", "running", "waiting"],
@@ -72,8 +72,7 @@ def test_folds_are_followed_stopped_gone_on_with_and_judged_together(
     expect(result).to_contain_text(words["notes"])
     roc = "Chart.getChart(document.querySelector('[data-chart=crossval-roc]')).data.datasets.map(({ data }) => data.length)"
     assert page.evaluate(roc) == [5, 5, 5, 2]
-    if how == "http":  # axe fetches the style sheet, which a file page may not
-        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -97,7 +96,7 @@ def test_earlier_studies_are_listed_and_shown_again(open_page: OpenPage, languag
     page.evaluate("location.hash = '#runs'")
     expect(lines.nth(1)).to_contain_text(words["kind"])
     expect(lines.nth(1)).to_contain_text(words["all"])
-    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     lines.nth(1).locator('[data-action="get_study"]').click()
     expect(page.locator("#crossval-state")).to_have_text(words["complete"])
     expect(page.locator("#crossval-result")).to_contain_text(words["notes"])
@@ -129,7 +128,7 @@ def test_runs_by_seed_are_shown_with_how_far_they_spread(
         for word in words:
             expect(card).to_contain_text(word)
         expect(card.locator("#crossval-curves canvas")).to_have_count(2)
-        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+        assert violations(page) == []
     finally:
         shutil.rmtree(study_file(stage.workspace, "z").parent)
 
@@ -137,7 +136,10 @@ def test_runs_by_seed_are_shown_with_how_far_they_spread(
 def test_more_studies_than_a_page_of_the_list_are_there_when_asked_for(open_page: OpenPage, stage: Any) -> None:
     made = [f"many-{number:02d}" for number in range(52)]
     for name in made:
-        save_study(stage.workspace, Study(study_id=name, kind="seeds", state="complete", created="2020-01-01", config={}, members=[]))
+        save_study(
+            stage.workspace,
+            Study(study_id=name, kind="seeds", state="complete", created="2020-01-01", config={}, members=[]),
+        )
     try:
         page = open_page("http", locale="fr")
         page.evaluate("location.hash = '#runs'")
@@ -154,7 +156,9 @@ def test_more_studies_than_a_page_of_the_list_are_there_when_asked_for(open_page
 
 def test_a_band_lies_between_the_lowest_and_the_highest_run_of_those_that_came_so_far(run_js: RunJs) -> None:
     runs = [{"epoch": [1, 2], "loss": [1.0, 3.0]}, {"epoch": [1], "loss": [2.0]}, {"epoch": [1], "loss": [None]}, {}]
-    code = 'output(BreastAI.series.bandOf(input, "loss", { mean: "m", low: "l", high: "h" }).map(({ points }) => points));'
+    code = (
+        'output(BreastAI.series.bandOf(input, "loss", { mean: "m", low: "l", high: "h" }).map(({ points }) => points));'
+    )
     assert run_js(code, runs) == [
         [{"x": 1, "y": 1.5}, {"x": 2, "y": 3}],
         [{"x": 1, "y": 1}, {"x": 2, "y": 3}],

@@ -1,11 +1,9 @@
 """The form that starts a run outlives the page, a preset discards nothing unasked, and a heartbeat moves nothing."""
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-OpenPage = Callable[..., Page]
+from .page_steps import OpenPage, go, hold, trained
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
@@ -39,31 +37,38 @@ def test_a_preset_keeps_changed_settings_says_so_and_what_is_discarded_comes_bac
 
 def test_a_heartbeat_leaves_open_what_is_open_and_chosen_what_is_chosen(open_page: OpenPage) -> None:
     page = open_page()
-    page.fill("#data-path", "data")
-    page.fill("#setting-training-epochs", "1")
-    page.locator('[data-action="start_training"]').click()
-    expect(page.locator("#job-bar-text .pill")).to_have_text("Complete")
-    page.evaluate("location.hash = '#runs'")
+    trained(page)
+    page.clock.install()
+    page.reload()
+    page.wait_for_selector("#connection-state.phase-connected")
+    page.evaluate(
+        """() => {
+          const send = WebSocket.prototype.send;
+          WebSocket.prototype.send = function (text) { (window.sent ??= []).push(JSON.parse(text).type); send.call(this, text); };
+        }"""
+    )
+    go(page, "runs")
+    page.locator(".column-choice > summary").click()
     box = page.locator("#runs-list input[type=checkbox]").first
-    box.focus()
+    box.check()
     page.evaluate("() => { window.before = document.querySelector('#runs-list table'); }")
-    page.evaluate("location.hash = '#system'")
-    page.locator('[data-action="ping"]').click()
-    expect(page.locator("#ping")).to_contain_text("The server answered in")
-    page.evaluate("location.hash = '#runs'")
+    page.clock.run_for(21_000)
+    page.wait_for_function("() => window.sent?.includes('ping')")
+    page.clock.run_for(1000)
     assert page.evaluate("document.querySelector('#runs-list table') === window.before")
+    expect(box).to_be_checked()
+    expect(box).to_be_focused()
+    expect(page.locator(".column-choice")).to_have_attribute("open", "")
 
 
 def test_only_the_button_that_was_pressed_turns(open_page: OpenPage) -> None:
     page = open_page()
-    waiting = """() => {
-      const buttons = [1, 2].map((row) => BreastAI.elements.actionButton("verify_checkpoint", "Verify", { attributes: { "aria-label": `Verify ${row}` } }));
-      document.querySelector("main").append(...buttons);
-      document.addEventListener("click", BreastAI.actions.hear, true);
-      buttons[1].click();
-      const base = BreastAI.store.initial();
-      const state = { ...base, connection: { ...base.connection, phase: "connected" }, pending: { 1: "verify_checkpoint" } };
-      BreastAI.actions.markAll(document, state);
-      return buttons.map((button) => button.getAttribute("aria-busy"));
-    }"""
-    assert page.evaluate(waiting) == ["false", "true"]
+    trained(page)
+    go(page, "checkpoints")
+    buttons = page.locator('[data-action="verify_checkpoint"]')
+    expect(buttons.nth(1)).to_be_enabled()
+    hold(page, "verify_checkpoint")
+    buttons.nth(1).click()
+    expect(buttons.nth(1)).to_have_attribute("aria-busy", "true")
+    expect(buttons.nth(0)).to_be_disabled()
+    expect(buttons.nth(0)).to_have_attribute("aria-busy", "false")

@@ -1,16 +1,15 @@
 """Ways in: from an empty workspace to a running training, by sample images, by dropping, by choosing; in a browser."""
 
-import re
 import io
+import re
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.case_fields import ColumnRule
@@ -21,15 +20,11 @@ from breastai.storage.datasets import dataset_names, read_dataset
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
-FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+from .page_steps import OpenPage, violations
+
 SCRIPTED = [sys.executable, str(Path(__file__).with_name("scripted_worker.py"))]
 WAYS = [("file", "fr"), ("http", "en")]
 WITHIN_MS = 60_000
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.open(tmp_path / "workspace")
 
 
 @pytest.fixture(scope="module")
@@ -41,35 +36,17 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def open_new(browser: Browser, serving: Any, workspace: Workspace) -> Iterator[Callable[..., Any]]:
+def open_new(opening: Any, serving: Any, workspace: Workspace) -> Iterator[OpenPage]:
     """Open the page on an empty workspace; its trainings play a script, all else is real."""
-    contexts = []
-    faults: list[str] = []
-    with serving(Options(workspace=workspace, port=0, worker_command=SCRIPTED)) as server:
+    options = Options(workspace=workspace, port=0, worker_command=SCRIPTED)
+    with serving(options) as server, opening(server.port, WITHIN_MS) as open_page:
 
         def opened(how: str, language: str, **options: Any) -> Page:
-            context = browser.new_context(**{"locale": language, "reduced_motion": "reduce", **options})
-            contexts.append(context)
-            page = context.new_page()
-            page.set_default_timeout(WITHIN_MS)
-            page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: faults.append(str(error)))
-            page.add_init_script(f"localStorage.setItem('breastai.address', 'ws://localhost:{server.port}')")
-            page.goto(f"http://localhost:{server.port}/" if how == "http" else (FRONTEND / "index.html").as_uri())
-            page.wait_for_selector("#connection-state.phase-connected")
+            page: Page = open_page(how, locale=language, expected=("WebSocket",), **options)
             page.cut = server.cut_connections
             return page
 
         yield opened
-        for context in contexts:
-            context.close()
-    assert [fault for fault in faults if "WebSocket" not in fault] == []
-
-
-def violations(page: Page) -> list[str]:
-    if page.url.startswith("file:"):  # the tool asks for the style sheet, as no file page may
-        return []
-    return [f"{found['id']}: {found['nodes'][0]['html'][:200]}" for found in Axe().run(page).response["violations"]]
 
 
 def drop(page: Page, place: str, *paths: Path) -> None:
@@ -84,9 +61,7 @@ def drop(page: Page, place: str, *paths: Path) -> None:
 
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
-def test_one_click_trains_on_sample_images(
-    open_new: Callable[..., Page], workspace: Workspace, how: str, language: str
-) -> None:
+def test_one_click_trains_on_sample_images(open_new: OpenPage, workspace: Workspace, how: str, language: str) -> None:
     page = open_new(how, language)
     expect(page.locator("#first-steps")).to_be_visible()
     assert violations(page) == []
@@ -103,7 +78,7 @@ def test_one_click_trains_on_sample_images(
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_dropped_images_train_by_one_click_and_no_typing(
-    open_new: Callable[..., Page], workspace: Workspace, own: Path, how: str, language: str
+    open_new: OpenPage, workspace: Workspace, own: Path, how: str, language: str
 ) -> None:
     page = open_new(how, language)
     drop(page, "#first-steps .intake-drop", own)
@@ -116,7 +91,7 @@ def test_dropped_images_train_by_one_click_and_no_typing(
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_dropped_labels_table_and_its_images_train_by_one_click(
-    open_new: Callable[..., Page], workspace: Workspace, own: Path, tmp_path: Path, how: str, language: str
+    open_new: OpenPage, workspace: Workspace, own: Path, tmp_path: Path, how: str, language: str
 ) -> None:
     place = tmp_path / "Befunde"
     (place / "images").mkdir(parents=True)
@@ -136,7 +111,7 @@ def test_a_dropped_labels_table_and_its_images_train_by_one_click(
     assert kept.layout == "labels_table" and kept.fields["patient"] == ColumnRule(column="Patientin")
 
 
-def test_the_images_view_says_that_there_are_none_without_an_error(open_new: Callable[..., Page]) -> None:
+def test_the_images_view_says_that_there_are_none_without_an_error(open_new: OpenPage) -> None:
     page = open_new("http", "en-GB")
     page.evaluate("location.hash = '#data'")
     expect(page.locator("#view-data")).to_be_visible()
@@ -148,7 +123,7 @@ def test_the_images_view_says_that_there_are_none_without_an_error(open_new: Cal
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_dropped_folder_comes_to_the_workspace_as_it_is(
-    open_new: Callable[..., Page], workspace: Workspace, own: Path, how: str, language: str
+    open_new: OpenPage, workspace: Workspace, own: Path, how: str, language: str
 ) -> None:
     page = open_new(how, language)
     drop(page, "#first-steps .intake-drop", own)
@@ -161,7 +136,7 @@ def test_a_dropped_folder_comes_to_the_workspace_as_it_is(
 
 
 def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(
-    open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path
+    open_new: OpenPage, workspace: Workspace, tmp_path: Path
 ) -> None:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -178,7 +153,7 @@ def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_broken_upload_goes_on_by_itself(
-    open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path, how: str, language: str
+    open_new: OpenPage, workspace: Workspace, tmp_path: Path, how: str, language: str
 ) -> None:
     """The connection is cut while a large file is on its way, several times."""
     large = tmp_path / "large.tif"
@@ -206,7 +181,7 @@ def test_a_broken_upload_goes_on_by_itself(
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_folder_is_chosen_by_the_keyboard(
-    open_new: Callable[..., Page], workspace: Workspace, tmp_path: Path, how: str, language: str
+    open_new: OpenPage, workspace: Workspace, tmp_path: Path, how: str, language: str
 ) -> None:
     write_sample_data(workspace.root / "pictures" / "deep", per_class=3, seed=1, image_size=32)
     (workspace.root / "pictures" / "out").symlink_to(tmp_path)
@@ -235,7 +210,7 @@ def test_a_folder_is_chosen_by_the_keyboard(
 
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_chosen_folder_is_read_kept_and_trained_on_by_its_name(
-    open_new: Callable[..., Page], workspace: Workspace, how: str, language: str
+    open_new: OpenPage, workspace: Workspace, how: str, language: str
 ) -> None:
     """Nothing of the reading is played: the server's recogniser looks, and tells how far it is."""
     write_sample_data(workspace.root / "pictures", per_class=12, seed=1, image_size=32)
@@ -277,7 +252,7 @@ RECOGNISER = """(reading) => {
 }"""
 
 
-def test_a_reading_is_corrected_with_a_preview_and_kept(open_new: Callable[..., Page], workspace: Workspace) -> None:
+def test_a_reading_is_corrected_with_a_preview_and_kept(open_new: OpenPage, workspace: Workspace) -> None:
     (workspace.root / "pictures").mkdir()
     page = open_new("http", "en-GB")
     page.evaluate(RECOGNISER, READING)

@@ -1,22 +1,11 @@
 """An evaluation is read from top to bottom, other thresholds are tried on it, and the runs are sorted and filtered."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-OpenPage = Callable[..., Page]
-
-
-def trained(page: Page, epochs: int) -> str:
-    page.fill("#data-path", "data")
-    page.fill("#setting-training-epochs", str(epochs))
-    page.locator('[data-action="start_training"]').click()
-    expect(page.locator('#job-bar [data-action="stop_training"]')).to_be_visible()
-    expect(page.locator("#job-bar-text .pill")).to_be_visible()
-    return str(page.locator("#job-bar-text .job-about").text_content())
+from .page_steps import OpenPage, trained, violations
 
 
 def evaluated(page: Page) -> None:
@@ -47,7 +36,7 @@ def test_an_evaluation_is_read_at_a_glance_and_the_rest_is_folded(open_page: Ope
     expect(page.locator("#evaluation-charts canvas").first).to_be_visible()
     for theme in ("light", "dark"):
         page.select_option("#theme", theme)
-        assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
@@ -78,8 +67,9 @@ def test_runs_are_sorted_filtered_and_shown_by_the_columns_chosen(open_page: Ope
     page.evaluate("location.hash = '#runs'")
     names = page.locator("#runs-list tbody th a")
     assert names.all_text_contents()[:2] == [long, short]
-    page.locator('#runs-list [data-sort="auc_roc"]').click()
+    page.locator('#runs-list [data-sort="auc_roc"]').press("Enter")
     expect(page.locator('#runs-list [data-sort="auc_roc"]')).to_have_attribute("aria-pressed", "true")
+    expect(page.locator('#runs-list [data-sort="auc_roc"]')).to_be_focused()
     assert names.all_text_contents()[0] == long
     page.locator('#runs-list [data-sort="auc_roc"]').click()
     expect(names.first).to_have_text(short)

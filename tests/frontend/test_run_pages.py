@@ -1,39 +1,18 @@
 """Runs have pages of their own, a job bar tells of the job in every view, and what was made of a run is listed."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-OpenPage = Callable[..., Page]
-
-
-def begin(page: Page, epochs: int = 2, folder: str = "data") -> None:
-    page.fill("#data-path", folder)
-    page.fill("#setting-training-epochs", str(epochs))
-    page.locator('[data-action="start_training"]').click()
-
-
-def trained(page: Page, folder: str = "data") -> str:
-    """Train a run to its end; return its name."""
-    begin(page, folder=folder)
-    expect(page.locator('#job-bar [data-action="stop_training"]')).to_be_visible()
-    expect(page.locator("#job-bar-text .pill")).to_have_text(re.compile("Complete|Terminé"))
-    return str(page.locator("#job-bar-text .job-about").text_content())
-
-
-def violations(page: Page) -> list[str]:
-    return [found["id"] for found in Axe().run(page).response["violations"]]
+from .page_steps import OpenPage, begin, trained, violations
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_a_past_run_has_an_address_a_title_and_a_way_back(open_page: OpenPage, how: str) -> None:
     page = open_page(how)
-    first = trained(page)
-    second = trained(page)
+    first, second = trained(page, 2), trained(page, 2)
     page.evaluate(f"location.hash = '#run/{first}/curves'")
     expect(page.locator("#run-page-title")).to_have_text(first)
     expect(page.locator("#run-cards-title .run-id")).to_have_text(first)
@@ -124,11 +103,24 @@ def test_a_question_about_duplicates_outlives_the_tab_and_another_answers_it(ope
 def test_another_job_folds_the_run_before_it_to_a_line(open_page: OpenPage) -> None:
     page = open_page()
     run = trained(page)
-    page.fill("#data-path", "waiting")
-    page.locator('[data-action="estimate_cost"]').click()
-    expect(page.locator("#start-estimate")).not_to_be_empty()
+    cards = page.locator("#run-cards")
+    expect(cards).to_have_attribute("open", "")
+    page.locator('[data-action="start_crossval"]').click()
+    expect(page.locator("#crossval-state")).to_have_text("Running")
+    expect(cards).not_to_have_attribute("open", "")
     expect(page.locator("#run-cards-title")).to_contain_text(run)
     expect(page.locator("#run-cards-title .pill")).to_have_text("Complete")
+    page.locator('#job-bar [data-action="stop_training"]').click()
+    expect(page.locator("#crossval-state")).to_have_text("Stopped")
+    expect(cards).to_have_attribute("open", "")
+
+
+def test_an_address_typed_wrong_shows_the_first_view(open_page: OpenPage) -> None:
+    page = open_page(view="100%")
+    expect(page.locator("#view-training")).to_be_visible()
+    expect(page).to_have_title("Training · BreastAI")
+    page.evaluate("location.hash = '#runs'")
+    expect(page.locator("#view-runs")).to_be_visible()
 
 
 @pytest.fixture

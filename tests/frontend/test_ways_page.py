@@ -1,19 +1,14 @@
 """Going anywhere by keyboard, the glossary, what a run meets before it starts, and names of classes in one's language."""
 
-from collections.abc import Callable
+import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
-OpenPage = Callable[..., Page]
-
-
-def violations(page: Page) -> list[str]:
-    return [found["id"] for found in Axe().run(page).response["violations"]]
+from .page_steps import OpenPage, hold, release, violations
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
@@ -69,6 +64,18 @@ def test_what_a_run_meets_is_looked_up_before_it_starts(open_page: OpenPage, sta
     page.fill("#data-path", "nowhere")
     expect(card).to_contain_text("Pas encore d’images dans ce dossier.")
     expect(page.locator(".toast")).to_have_count(0)
+
+
+def test_a_look_that_a_lost_connection_cut_short_is_made_again(open_page: OpenPage, stage: Any) -> None:
+    write_sample_data(stage.workspace.root / "mine", per_class=8)
+    page = open_page(expected=("WebSocket",))
+    hold(page, "pre_flight")
+    page.fill("#data-path", "mine")
+    page.wait_for_function("() => window.held === 1")
+    stage.cut_connections()
+    expect(page.locator("#connection-state")).not_to_have_class(re.compile("phase-connected"))
+    release(page)
+    expect(page.locator("#pre-flight")).to_contain_text("mine/train")
 
 
 def test_classes_are_named_in_the_reader_s_language(open_page: OpenPage) -> None:

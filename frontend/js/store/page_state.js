@@ -5,13 +5,13 @@
   /** @returns {State} */
   function initial() {
     return {
-      connection: { phase: "disconnected", url: "", attempt: 0, retryInS: null, failed: false },
+      connection: { phase: "disconnected", url: "", attempt: 0, retryInS: null, failed: false, count: 0 },
       welcome: null,
       session: { state: "idle", job: null, run: null, about: null, currentModel: null, clients: null },
       progress: null,
       done: null,
       step: 0,
-      page: { run: null, tab: "curves" },
+      page: { run: null, tab: "curves", evaluation: null },
       form: { folder: null, preset: "", changed: {} },
       preFlight: null,
       pastRuns: {},

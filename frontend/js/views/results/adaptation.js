@@ -2,14 +2,11 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, figureCell, scroller } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
   const OF_TARGET = ["auc_roc", "sensitivity_at_operating_point", "specificity_at_operating_point"];
-
-  /** @param {Wire.Figure} figure */
-  const cell = (figure) => make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }));
 
   /** @param {Record<string, number>} counts */
   const countsText = (counts) => Object.entries(counts).map(([label, count]) => `${label} ${format.integer(count)}`).join(", ");
@@ -18,7 +15,7 @@
   function bodyOf(found) {
     const { sample, norm_layers: layers, head_strength: strength } = found.adaptation;
     const figures = [...OF_TARGET.map((figure) => `${figure}.${found.target_class}`), "balanced_accuracy", "brier"].filter((figure) => found.before[figure] !== undefined && found.after[figure] !== undefined);
-    const rows = figures.map((figure) => [t(`adapt.${figure.split(".")[0]}`), cell(found.before[figure]), cell(found.after[figure])]);
+    const rows = figures.map((figure) => [t(`adapt.${figure.split(".")[0]}`), figureCell(found.before[figure]), figureCell(found.after[figure])]);
     const caption = t("adapt.figures");
     const told = [
       t("adapt.sample", { units: plural(`sites.units.${sample.unit}`, sample.units), counts: countsText(sample.counts) }),

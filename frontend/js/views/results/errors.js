@@ -66,5 +66,5 @@
     };
   }
 
-  BreastAI.views.errors = { create, bodyOf, evaluate };
+  BreastAI.views.errors = { create };
 })();

@@ -52,7 +52,7 @@
   function headOf(found) {
     const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
     const run = found.checkpoint.includes("/") ? found.checkpoint.split("/")[0] : null;
-    const link = run === null ? null : make("a", { text: t("evaluation.of_run"), attributes: { href: BreastAI.views.jobBar.address(run, "results") } });
+    const link = run === null ? null : make("a", { text: t("evaluation.of_run"), attributes: { href: BreastAI.address.ofRun(run, "results") } });
     return make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
   }
 

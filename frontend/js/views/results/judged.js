@@ -2,15 +2,9 @@
 (function () {
   "use strict";
 
-  const { make, name, said, table, scroller, terms } = BreastAI.elements;
+  const { make, name, said, table, figureCell, scroller, terms } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
-
-  /** A figure and its interval in one cell. @param {Wire.Figure | undefined} figure */
-  function cell(figure) {
-    if (figure === undefined) return format.NONE;
-    return make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }));
-  }
 
   /** @param {string} title @param {(Node | null)[]} content */
   function section(title, ...content) {
@@ -77,8 +71,8 @@
     const rows = places.map(([place, share]) => [
       BreastAI.i18n.has(`prevalence.${place}`) ? t(`prevalence.${place}`) : place,
       format.percent(share, 1),
-      cell(found.predictive_values[`ppv.${place}`]),
-      cell(found.predictive_values[`npv.${place}`]),
+      figureCell(found.predictive_values[`ppv.${place}`]),
+      figureCell(found.predictive_values[`npv.${place}`]),
     ]);
     const caption = t("evaluation.predictive");
     const n = Object.values(found.predictive_values)[0]?.n ?? 0;

@@ -24,18 +24,21 @@
    * @param {HTMLFormElement} form
    * @param {State} state
    * @param {Wire.JudgedList} found
-   * @param {{ only: any }} asked
-   * @param {(changes: any) => void} ask
+   * @param {any} only what is shown now
+   * @param {(changes: Record<string, unknown>, evaluation?: string) => void} narrow changes that, or the evaluation too
    */
-  function show(form, state, found, asked, ask) {
+  function show(form, state, found, only, narrow) {
     const evaluations = (state.results[found.judged_of]?.results ?? []).filter(({ kind }) => kind === "evaluation");
-    const only = asked.only;
     const now = JSON.stringify([BreastAI.i18n.current(), found.judged_of, found.name, evaluations.length, found.class_names, Object.keys(found.subgroups), { ...only, search: "" }]);
     if (drawnFor.get(form) === now) return;
     const focused = form.contains(document.activeElement) ? document.activeElement?.id : undefined;
     drawnFor.set(form, now);
-    /** @param {Record<string, unknown>} changes */
-    const change = (changes) => ask({ only: { ...only, ...changes } });
+    form.setAttribute("aria-label", t("judged.filters"));
+    /** With the words as they stand in their field: they may have been typed since. @param {Record<string, unknown>} changes @param {string} [evaluation] */
+    const change = (changes, evaluation) => {
+      clearTimeout(timer);
+      narrow({ search: search.value, ...changes }, evaluation);
+    };
     const any = /** @type {[string, string]} */ (["", t("judged.any")]);
     const classes = found.class_names.map((each) => /** @type {[string, string]} */ ([each, BreastAI.elements.label(each).textContent ?? each]));
     /** @param {string} yes @param {string} no @returns {[string, string][]} */
@@ -45,13 +48,13 @@
     let timer;
     search.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(() => ask({ only: { ...asked.only, search: search.value } }), 250);
+      timer = setTimeout(() => change({}), 250);
     });
     const groups = Object.entries(found.subgroups).flatMap(([group, values]) => values.map((value) => /** @type {[string, string]} */ ([JSON.stringify([group, value]), `${group}: ${value || "–"}`])));
     const shown = evaluations.length ? evaluations.map((entry) => /** @type {[string, string]} */ ([entry.name, `${entry.name} · ${entry.data ?? ""}`])) : [/** @type {[string, string]} */ ([found.name, `${found.name} · ${found.data}`])];
     fill(
       form,
-      choice("judged-evaluation", t("judged.evaluation"), shown, found.name, (name) => ask({ name, only: { ...only, subgroup: null, subgroup_value: null } })),
+      choice("judged-evaluation", t("judged.evaluation"), shown, found.name, (name) => change({ subgroup: null, subgroup_value: null }, name)),
       choice("judged-label", t("judged.truth"), [any, ...classes], only.label ?? "", (value) => change({ label: value || null })),
       choice("judged-predicted", t("judged.predicted"), [any, ...classes], only.predicted ?? "", (value) => change({ predicted: value || null })),
       choice("judged-right", t("judged.answer"), yesNo("judged.right", "judged.wrong"), plain(only.right), (value) => change({ right: meant(value) })),

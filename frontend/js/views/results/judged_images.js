@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, fill, name, label, table, scroller, actionButton } = BreastAI.elements;
+  const { make, fill, name, label, actionButton } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
   const ROWS = 50;
@@ -17,7 +17,7 @@
   /** Open the images of an evaluation, of one cell of its matrix for one. @param {string} run @param {string | null} evaluation @param {Partial<Only>} only */
   function open(run, evaluation, only) {
     wanted = { run, name: evaluation, only: { ...ALL, ...only } };
-    location.hash = BreastAI.views.jobBar.address(run, "images");
+    location.hash = BreastAI.address.ofRun(run, "images");
   }
 
   /** What a person has made of an image since. @param {Wire.JudgedImage} image */
@@ -32,15 +32,15 @@
 
   /** The columns: what each is called, sorted by and shows. @param {Wire.JudgedList} found @param {(image: Wire.JudgedImage) => Node} title */
   function columnsOf(found, title) {
-    /** @type {{ key: string, words: string, cell: (image: Wire.JudgedImage) => Node | string }[]} */
-    const columns = [{ key: "file", words: t("judged.file"), cell: title }];
-    if (found.patients) columns.push({ key: "patient", words: t("judged.patient"), cell: (image) => (image.patient === null ? format.NONE : name(image.patient)) });
-    columns.push({ key: "label", words: t("judged.truth"), cell: (image) => label(image.label) });
-    columns.push({ key: "predicted", words: t("judged.predicted"), cell: (image) => make("span", { class: image.label === image.predicted ? "" : "judged-wrong" }, label(image.predicted), image.label === image.predicted ? "" : make("span", { class: "visually-hidden", text: ` (${t("judged.wrong")})` })) });
-    columns.push({ key: "probability", words: t("judged.probability"), cell: (image) => format.figure(image.probability) });
-    columns.push({ key: "given_to_truth", words: t("judged.given_to_truth"), cell: (image) => format.figure(image.given_to_truth) });
-    if (found.target_class !== null) columns.push({ key: "probability_of_target", words: t("judged.of_target", { name: found.target_class }), cell: (image) => format.figure(image.probability_of_target) });
-    columns.push({ key: "refer", words: t("judged.refer"), cell: (image) => referOf(image.refer) });
+    /** @type {DataColumn<Wire.JudgedImage>[]} */
+    const columns = [{ sort: "file", words: t("judged.file"), cell: title }];
+    if (found.patients) columns.push({ sort: "patient", words: t("judged.patient"), cell: (image) => (image.patient === null ? format.NONE : name(image.patient)) });
+    columns.push({ sort: "label", words: t("judged.truth"), cell: (image) => label(image.label) });
+    columns.push({ sort: "predicted", words: t("judged.predicted"), cell: (image) => make("span", { class: image.label === image.predicted ? "" : "judged-wrong" }, label(image.predicted), image.label === image.predicted ? "" : make("span", { class: "visually-hidden", text: ` (${t("judged.wrong")})` })) });
+    columns.push({ sort: "probability", words: t("judged.probability"), cell: (image) => format.figure(image.probability) });
+    columns.push({ sort: "given_to_truth", words: t("judged.given_to_truth"), cell: (image) => format.figure(image.given_to_truth) });
+    if (found.target_class !== null) columns.push({ sort: "probability_of_target", words: t("judged.of_target", { name: found.target_class }), cell: (image) => format.figure(image.probability_of_target) });
+    columns.push({ sort: "refer", words: t("judged.refer"), cell: (image) => referOf(image.refer) });
     return columns;
   }
 
@@ -51,10 +51,11 @@
     /** @type {Wire.JudgedList | null} */
     let found = null;
     let fault = "";
-    let resultsFor = "";
+    /** The run, and the connection over which its images were asked for. */
+    let askedFor = "";
     const chosen = new Map(/** @type {[number, Wire.JudgedImage][]} */ ([]));
     const head = make("div");
-    const filters = make("form", { class: "asking judged-filters", attributes: { "aria-label": t("judged.filters") }, on: { submit: (event) => event.preventDefault() } });
+    const filters = make("form", { class: "asking judged-filters", on: { submit: (event) => event.preventDefault() } });
     const tools = make("div", { class: "button-row judged-tools" });
     const list = make("div", { attributes: { "aria-live": "polite" } });
     const element = make("div", { class: "judged-images" }, head, filters, tools, list);
@@ -76,6 +77,9 @@
         },
       );
     }
+
+    /** @param {Partial<Only>} changes @param {string} [evaluation] */
+    const narrow = (changes, evaluation) => ask({ only: { ...asked.only, ...changes }, ...(evaluation === undefined ? {} : { name: evaluation }) });
 
     /** The next or previous image of those meant, on another page too. @param {Wire.JudgedImage} image @param {number} by */
     async function step(image, by) {
@@ -114,16 +118,13 @@
     /** @param {Wire.JudgedList} now */
     function tableOf(now) {
       const title = (/** @type {Wire.JudgedImage} */ image) => {
-        const box = make("input", { attributes: { type: "checkbox", checked: chosen.has(image.number), "aria-label": t("judged.choose", { file: image.file ?? format.NONE }) }, on: { change: () => { if (box.checked) chosen.set(image.number, image); else chosen.delete(image.number); drawTools(); } } });
-        const button = make("button", { class: "link judged-file", attributes: { type: "button", disabled: image.file === null }, on: { click: () => lightbox.open(now, image) } }, image.file === null ? t("errors.gone") : name(image.file));
+        const box = make("input", { attributes: { type: "checkbox", checked: chosen.has(image.number), "aria-label": t("judged.choose", { file: image.file ?? format.NONE }) }, data: { choose: String(image.number) }, on: { change: () => { if (box.checked) chosen.set(image.number, image); else chosen.delete(image.number); drawTools(); } } });
+        const button = make("button", { class: "link judged-file", attributes: { type: "button", disabled: image.file === null }, data: { open: String(image.number) }, on: { click: () => lightbox.open(now, image) } }, image.file === null ? t("errors.gone") : name(image.file));
         return make("span", { class: "check" }, now.dataset === null ? null : box, button, correctionOf(image));
       };
-      const columns = columnsOf(now, title);
-      const heads = columns.map(({ key, words }) => {
-        const here = now.sort === key;
-        return make("button", { class: "sort", attributes: { type: "button", "aria-pressed": String(here), title: t("runs.sort_by", { name: words }) }, on: { click: () => ask({ sort: key, descending: here ? !now.descending : false }) } }, words, make("span", { attributes: { "aria-hidden": "true" }, text: here ? (now.descending ? " ▾" : " ▴") : "" }));
-      });
-      return scroller(t("judged.title"), table({ caption: t("judged.title"), captionHidden: true, head: heads, rows: now.images.map((image) => columns.map(({ cell }) => cell(image))), class: "stacking" }));
+      /** @param {string} sort @param {boolean} descending */
+      const change = (sort, descending) => ask({ sort, descending });
+      return BreastAI.dataTable.create({ caption: t("judged.title"), columns: columnsOf(now, title), rows: now.images, sorting: { by: now.sort, descending: now.descending, falling: false, change } });
     }
 
     function drawTools() {
@@ -138,18 +139,17 @@
 
     function draw() {
       fill(head, ...(fault === "" ? [] : [make("p", { text: t(fault === "evaluation.not_found" ? "errors.no_evaluation" : "judged.failed") }), fault === "evaluation.not_found" ? actionButton("evaluate_model", t("errors.evaluate"), { on: { click: () => evaluate() } }) : null]));
-      BreastAI.actions.markAll(head, store.state());
       const now = found;
       filters.hidden = tools.hidden = now === null;
       if (now === null) return fill(list);
-      BreastAI.views.judgedFilters.show(filters, store.state(), now, asked, ask);
+      BreastAI.views.judgedFilters.show(filters, store.state(), now, asked.only, narrow);
       drawTools();
       const last = now.first + now.images.length;
       const counted = make("p", { class: "muted", text: t("judged.counts", { first: format.integer(now.total === 0 ? 0 : now.first + 1), last: format.integer(last), total: format.integer(now.total), cases: format.integer(now.cases) }) });
       /** @param {string} key @param {number} first @param {boolean} there */
-      const turn = (key, first, there) => make("button", { class: "button small", text: t(key), attributes: { type: "button", disabled: !there }, on: { click: () => ask({ first }) } });
+      const turn = (key, first, there) => make("button", { class: "button small", text: t(key), attributes: { type: "button", disabled: !there }, data: { turn: key }, on: { click: () => ask({ first }) } });
       const pager = make("div", { class: "button-row pager" }, turn("judged.previous", Math.max(0, now.first - ROWS), now.first > 0), turn("judged.next", now.first + ROWS, last < now.total));
-      fill(list, now.split === "test" ? make("p", { class: "banner warning", text: t("errors.on_test") }) : null, counted, now.total === 0 ? make("p", { class: "empty", text: t("judged.none") }) : tableOf(now), now.total > ROWS ? pager : null);
+      BreastAI.dataTable.refill(list, now.split === "test" ? make("p", { class: "banner warning", text: t("errors.on_test") }) : null, counted, now.total === 0 ? make("p", { class: "empty", text: t("judged.none") }) : tableOf(now), now.total > ROWS ? pager : null);
     }
 
     function evaluate() {
@@ -162,23 +162,17 @@
       /** Show the images of a run: those asked for elsewhere, else as they were. @param {State} state @param {string} run */
       show(state, run) {
         if (state.connection.phase !== "connected") return;
-        if (resultsFor !== run) {
-          resultsFor = run;
-          connection.request("list_results", { run_id: run }, { quiet: true }).catch(() => {});
-        }
-        if (wanted?.run === run) {
-          const { name: evaluation, only } = wanted;
+        const now = `${state.connection.count} ${run}`;
+        const isNew = asked.run !== run || wanted?.run === run;
+        if (isNew) {
+          const { name: evaluation, only } = wanted?.run === run ? wanted : { name: null, only: ALL };
           wanted = null;
+          found = asked.run === run ? found : null;
           chosen.clear();
           ask({ run, name: evaluation, only });
-        } else if (asked.run !== run) {
-          found = null;
-          chosen.clear();
-          ask({ run, name: null, only: ALL });
-        } else {
-          if (found !== null) BreastAI.views.judgedFilters.show(filters, state, found, asked, ask);
-          BreastAI.actions.markAll(element, state);
-        }
+        } else if (askedFor !== now) ask({ first: asked.first });
+        else if (found !== null) BreastAI.views.judgedFilters.show(filters, state, found, asked.only, narrow);
+        askedFor = now;
       },
     };
   }

@@ -61,12 +61,18 @@
     function drawHeatMap() {
       if (list === null || !pictures?.path) return;
       const now = key();
-      connection.request("explain_images", { images: [pictures.path], checkpoint: `${list.judged_of}/best` }).then(
+      const { path } = pictures;
+      // The button rests while the map is drawn, and keys pressed on it would be heard by nobody.
+      stage.focus();
+      connection.request("explain_images", { images: [path], checkpoint: `${list.judged_of}/best` }).then(
         () => {
-          const map = store.state().heatMaps.at(-1);
-          if (map?.path) drawn.set(now, map.path);
+          const map = store.state().heatMaps.filter(({ file }) => file === path).at(-1);
+          if (!map?.path) return;
+          drawn.set(now, map.path);
+          // Another image may be shown by now, as one wants to see it.
+          if (key() !== now) return;
           kind = "heat_map";
-          if (key() === now) load();
+          load();
         },
         () => {},
       );

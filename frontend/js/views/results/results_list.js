@@ -10,7 +10,7 @@
   function titleOf(entry, run) {
     const kind = t(`result.${entry.kind}`);
     if (entry.kind !== "evaluation") return make("span", {}, kind);
-    return make("a", { text: kind, attributes: { href: `#evaluation/${run}/${entry.name}` } });
+    return make("a", { text: kind, attributes: { href: BreastAI.address.ofEvaluation(run, entry.name) } });
   }
 
   /** What was judged, written or exported. @param {Wire.ResultEntry} entry */

@@ -48,11 +48,11 @@
 
     /** Ask for what the page shows. @param {State} state @param {string} id */
     function ask(state, id) {
-      const now = `${state.connection.phase} ${id} ${state.page.tab} ${state.session.state === "idle"} ${state.evaluation?.record ?? ""} ${state.reports.length} ${state.exports.length}`;
+      const now = `${state.connection.count} ${id} ${state.page.tab} ${state.session.state === "idle"} ${state.evaluation?.record ?? ""} ${state.reports.length} ${state.exports.length}`;
       if (askedFor === now || state.connection.phase !== "connected") return;
       askedFor = now;
       connection.request("show_run", { run_id: id }).catch(() => {});
-      if (state.page.tab === "results") connection.request("list_results", { run_id: id }).catch(() => {});
+      if (["results", "images"].includes(state.page.tab)) connection.request("list_results", { run_id: id }).catch(() => {});
     }
 
     /** @param {State} state @param {string} id @param {Run} run @returns {Node[]} */
@@ -80,7 +80,7 @@
         const tabsFor = `${BreastAI.i18n.current()} ${id} ${tab}`;
         if (shownFor !== tabsFor) {
           shownFor = tabsFor;
-          fill(byId("run-page-tabs"), ...TABS.map((each) => make("a", { text: t(`runpage.${each}`), attributes: { href: BreastAI.views.jobBar.address(id, each), "aria-current": each === tab ? "page" : null } })));
+          fill(byId("run-page-tabs"), ...TABS.map((each) => make("a", { text: t(`runpage.${each}`), attributes: { href: BreastAI.address.ofRun(id, each), "aria-current": each === tab ? "page" : null } })));
         }
         byId("run-page-body").hidden = tab === "curves";
         if (tab === "images") {
@@ -88,10 +88,9 @@
           if (images.element.parentElement === null) fill(byId("run-page-body"), images.element);
           images.show(state, id);
         } else if (tab !== "curves") fill(byId("run-page-body"), ...partOf(state, id, run));
-        BreastAI.actions.markAll(byId("view-run"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.page, state.pastRuns, state.results, state.session.state, state.session.run, state.connection.phase, state.evaluation, state.reports, state.exports, state.welcome, state.run?.started, state.run?.outcome],
+      slice: (state) => [state.page, state.pastRuns, state.results, state.session.state, state.session.run, state.connection.phase, state.connection.count, state.evaluation, state.reports, state.exports, state.welcome, state.run?.started, state.run?.outcome],
     };
   }
 

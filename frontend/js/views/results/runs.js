@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, table, scroller, actionButton } = BreastAI.elements;
+  const { byId, make, fill, name, actionButton } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -21,10 +21,7 @@
     let searchTimer;
 
     const only = /** @type {HTMLSelectElement} */ (byId("runs-state"));
-    const columns = BreastAI.views.runsTable.create({
-      sort: (sort, descending) => list(0, { sort, descending }),
-      changed: () => showList(store.state()),
-    });
+    const columns = BreastAI.views.runsTable.create(() => showList(store.state()));
 
     /** @param {number} first @param {Record<string, unknown>} [order] */
     function list(first, order = {}) {
@@ -78,8 +75,8 @@
       if (yes) connection.request("delete_run", { run_id: run.run_id }).catch(() => {});
     }
 
-    /** @param {Wire.RunEntry} run */
-    function rowOf(run) {
+    /** The run's name, the box that chooses it, and what was noted of it. @param {Wire.RunEntry} run */
+    function titleOf(run) {
       const box = make("input", { attributes: { type: "checkbox", "aria-label": t("runs.choose", { run: run.run_id }), checked: chosen.has(run.run_id) }, data: { run: run.run_id } });
       box.addEventListener("change", () => {
         if (box.checked) chosen.add(run.run_id);
@@ -88,17 +85,20 @@
       });
       const unread = [run.unread_lines > 0 ? plural("runs.unread_lines", run.unread_lines) : null, run.unread_files.length > 0 ? t("runs.unread_files", { files: run.unread_files.join(", ") }) : null];
       const tags = make("span", { class: "tags" }, ...run.tags.map((tag) => make("span", { class: "badge" }, name(tag))));
-      const title = make("div", { class: "run-title" }, make("span", { class: "check" }, box, make("a", { attributes: { href: BreastAI.views.jobBar.address(run.run_id) } }, name(run.run_id))), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
+      return make("div", { class: "run-title" }, make("span", { class: "check" }, box, make("a", { attributes: { href: BreastAI.address.ofRun(run.run_id) } }, name(run.run_id))), tags, run.note === "" ? null : make("span", { class: "muted run-note" }, name(run.note)), ...unread.map((text) => (text === null ? null : make("span", { class: "muted run-note", text }))));
+    }
+
+    /** @param {Wire.RunEntry} run */
+    function buttonsOf(run) {
       /** @param {string} action @param {string} key @param {() => void} click @param {string} [reason] @param {string} [kind] */
       const button = (action, key, click, reason = "", kind = "") =>
-        actionButton(action, t(key), { class: `small ${kind}`, data: { blocked: reason }, attributes: { "aria-label": `${t(key)}: ${run.run_id}` }, on: { click } });
-      const buttons = make(
+        actionButton(action, t(key), { class: `small ${kind}`, data: { blocked: reason, of: run.run_id }, attributes: { "aria-label": `${t(key)}: ${run.run_id}` }, on: { click } });
+      return make(
         "div",
         { class: "button-row" },
         button("annotate_run", "runs.annotate", () => annotate(run)),
         button("delete_run", "runs.delete", () => remove(run), run.state === "running" ? "reason.run_in_use" : "", "danger"),
       );
-      return [title, ...columns.chosen().map((column) => column.cell(run)), buttons];
     }
 
     function markCompare() {
@@ -112,7 +112,6 @@
     function showList(state) {
       const found = state.runs;
       const runs = found?.runs ?? [];
-      const focused = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.run;
       for (const run_id of chosen) if (state.run?.id !== run_id && !runs.some((run) => run.run_id === run_id) && found?.search === "" && (found?.state ?? null) === null) chosen.delete(run_id);
       byId("runs-total").textContent = found === null ? "" : plural("runs.total", found.total);
       more.hidden = found === null || runs.length >= found.total;
@@ -120,9 +119,11 @@
         fill(byId("runs-list"), make("p", { class: "empty", text: t(found === null ? "checkpoints.not_listed" : found.search === "" ? "runs.none" : "runs.none_found") }));
         return;
       }
-      const head = [t("runs.name"), ...columns.chosen().map((column) => columns.headOf(column, state)), t("checkpoints.actions")];
-      fill(byId("runs-list"), scroller(t("nav.runs"), table({ caption: t("nav.runs"), captionHidden: true, head, rows: runs.map(rowOf), class: "stacking" })));
-      if (focused !== undefined) /** @type {HTMLElement | null} */ (byId("runs-list").querySelector(`[data-run="${CSS.escape(focused)}"]`))?.focus();
+      const { sort, descending } = BreastAI.views.runsTable.asked(state);
+      /** @param {string} by @param {boolean} falls */
+      const change = (by, falls) => list(0, { sort: by, descending: falls });
+      const all = [{ words: t("runs.name"), cell: titleOf }, ...columns.chosen(), { words: t("checkpoints.actions"), cell: buttonsOf }];
+      BreastAI.dataTable.refill(byId("runs-list"), BreastAI.dataTable.create({ caption: t("nav.runs"), columns: all, rows: runs, sorting: { by: sort, descending, change } }));
     }
 
     return {

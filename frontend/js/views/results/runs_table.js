@@ -22,7 +22,7 @@
     { id: "started", title: () => t("runs.started"), sort: "started", cell: (run) => format.date(run.started) },
     { id: "data", title: () => t("runs.data"), sort: "data", cell: (run) => (run.data ? name(settings.dataFolder({ data: { train_dir: run.data } }) || run.data) : format.NONE) },
     { id: "architecture", title: () => t("setting.model.architecture.label"), sort: "architecture", cell: (run) => run.architecture ?? format.NONE },
-    { id: "epochs", title: () => t("figure.epoch"), sort: null, cell: epochsOf },
+    { id: "epochs", title: () => t("figure.epoch"), cell: epochsOf },
     ...["accuracy", "f1_weighted", "auc_roc", "loss"].map(metricColumn),
     { id: "duration", title: () => t("runs.duration"), sort: "duration", cell: durationOf },
     { id: "size", title: () => t("checkpoints.size"), sort: "size", cell: (run) => format.bytes(run.size_bytes) },
@@ -41,10 +41,8 @@
     return { search, sort, descending, ...(only === null ? {} : { state: only }) };
   }
 
-  /**
-   * @param {{ sort: (by: string, descending: boolean) => void, changed: () => void }} handlers
-   */
-  function create(handlers) {
+  /** @param {() => void} changed told when other columns are chosen */
+  function create(changed) {
     const boxes = byId("runs-columns");
 
     function showChoice() {
@@ -57,23 +55,13 @@
     function choose() {
       const ids = [.../** @type {NodeListOf<HTMLInputElement>} */ (boxes.querySelectorAll("input:checked"))].map(({ value }) => value);
       BreastAI.memory.write(KEPT, ids.length ? ids.join(",") : null);
-      handlers.changed();
-    }
-
-    /** The head of a column: pressed, it sorts by it, and pressed again, the other way. @param {Column} column @param {State} state @returns {Node | string} */
-    function headOf(column, state) {
-      if (column.sort === null) return column.title();
-      const { sort, descending } = asked(state);
-      const now = sort === column.sort;
-      const by = column.sort;
-      return make("button", { class: "sort", attributes: { type: "button", "aria-pressed": String(now), title: t("runs.sort_by", { name: column.title() }) }, data: { sort: by }, on: { click: () => handlers.sort(by, now ? !descending : true) } }, column.title(), make("span", { attributes: { "aria-hidden": "true" }, text: now ? (descending ? " ▾" : " ▴") : "" }));
+      changed();
     }
 
     showChoice();
     BreastAI.i18n.onChange(showChoice);
     return {
-      chosen: () => COLUMNS.filter(({ id }) => chosen().includes(id)),
-      headOf,
+      chosen: () => COLUMNS.filter(({ id }) => chosen().includes(id)).map(({ title, ...column }) => ({ ...column, words: title() })),
     };
   }
 

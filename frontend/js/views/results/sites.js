@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, figureCell, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -10,12 +10,6 @@
 
   /** @param {string} figure */
   const heading = (figure) => t(`sites.${figure.split(".")[0]}`);
-
-  /** @param {Wire.Figure | undefined} figure */
-  function cell(figure) {
-    if (figure === undefined) return format.NONE;
-    return make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }));
-  }
 
   /** @param {number | null} low @param {number | null} high */
   const bounds = (low, high) => (low === null || high === null ? format.NONE : t("evaluation.interval", { low: format.figure(low), high: format.figure(high) }));
@@ -30,7 +24,7 @@
     /** @param {(pooled: Wire.PooledFigure) => string | Node} show */
     const over = (show) => figures.map((figure) => (found.pooled[figure] === undefined ? format.NONE : show(found.pooled[figure])));
     /** @type {(string | Node)[][]} */
-    const rows = found.sites.map((site) => [name(site.data), format.integer(site.n), format.integer(site.patients), ...figures.map((figure) => cell(site.figures[figure]))]);
+    const rows = found.sites.map((site) => [name(site.data), format.integer(site.n), format.integer(site.patients), ...figures.map((figure) => figureCell(site.figures[figure]))]);
     if (Object.keys(found.pooled).length > 0) {
       rows.push([t("sites.pooled"), "", "", ...over((pooled) => make("span", {}, format.figure(pooled.value), " ", make("small", { class: "muted", text: bounds(pooled.low, pooled.high) })))]);
       rows.push([t("sites.new_site"), "", "", ...over((pooled) => bounds(pooled.prediction_low, pooled.prediction_high))]);
@@ -43,7 +37,7 @@
   /** @param {Wire.SitesEvaluated} found @param {string[]} figures */
   function differencesOf(found, figures) {
     if (found.internal_set === null) return null;
-    const rows = found.sites.map((site) => [name(site.data), ...figures.map((figure) => cell(site.differences[figure]))]);
+    const rows = found.sites.map((site) => [name(site.data), ...figures.map((figure) => figureCell(site.differences[figure]))]);
     return block(t(`sites.differences_${found.internal_set}`), [t("sites.site"), ...figures.map(heading)], rows);
   }
 
@@ -75,8 +69,8 @@
     const rows = sample.points.map((point) => [
       t(`sites.point.${point.kind}`),
       format.figure(point.threshold),
-      cell(point.sensitivity),
-      cell(point.specificity),
+      figureCell(point.sensitivity),
+      figureCell(point.specificity),
       format.figure(point.brier),
       point.calibration === null ? format.NONE : format.number(point.calibration.slope, 2),
       point.calibration === null ? format.NONE : format.number(point.calibration.intercept, 2),

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, label, table, scroller } = BreastAI.elements;
+  const { make, label, table, figureCell, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
   const MEASURES = ["auc_roc", "sensitivity", "specificity", "precision", "npv"];
@@ -48,10 +48,7 @@
     const rows = found.class_names.map((each) => [
       label(each),
       format.integer(found.counts[each] ?? 0),
-      ...there.map((measure) => {
-        const figure = found.figures[`${measure}.${each}`];
-        return figure === undefined ? format.NONE : make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }));
-      }),
+      ...there.map((measure) => figureCell(found.figures[`${measure}.${each}`])),
     ]);
     const caption = t("strip.by_class");
     return make("section", {}, make("h4", { text: caption }), scroller(caption, table({ caption, captionHidden: true, head: [t("data.class"), t("evaluation.n"), ...there.map((measure) => t(`metric.${measure}`))], rows, numeric: true })));

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, name, table, scroller } = BreastAI.elements;
+  const { make, name, table, figureCell, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -39,12 +39,6 @@
     return drawn;
   }
 
-  /** @param {Wire.Figure | undefined} figure */
-  function told(figure) {
-    if (figure === undefined) return format.NONE;
-    return make("span", {}, format.figure(figure.value), " ", make("small", { class: "muted", text: format.interval(figure) }));
-  }
-
   /** @param {string} column @param {string} value */
   const groupName = (column, value) => make("span", {}, name(column), t("evaluation.subgroup_of"), name(value));
 
@@ -57,8 +51,8 @@
     const { pValue } = BreastAI.views.comparison;
     const cells = rows.map((each) => {
       const difference = each.differences[figure];
-      const change = difference === undefined ? [format.NONE, format.NONE, format.NONE] : [told(difference.difference), pValue(difference.p_value), pValue(difference.adjusted_p)];
-      return [groupName(each.column, each.value), format.integer(each.figures[figure].n), told(each.figures[figure]), intervalShape(each.figures[figure], found.figures[figure], range), ...change];
+      const change = difference === undefined ? [format.NONE, format.NONE, format.NONE] : [figureCell(difference.difference), pValue(difference.p_value), pValue(difference.adjusted_p)];
+      return [groupName(each.column, each.value), format.integer(each.figures[figure].n), figureCell(each.figures[figure]), intervalShape(each.figures[figure], found.figures[figure], range), ...change];
     });
     const scale = `${format.number(range.low, 1)} – ${format.number(range.high, 1)}`;
     const head = [t("evaluation.subgroup"), t("evaluation.n"), t("evaluation.value"), scale, t("subgroups.difference"), t("comparison.p"), t("comparison.adjusted")];
@@ -73,7 +67,7 @@
     const rows = groups.map((group) => {
       const [column, ...value] = group.split("=");
       const of = names.map((figure) => found.figures[`${figure}@${group}`]);
-      return [groupName(column, value.join("=")), format.integer(of[0]?.n), ...of.map(told)];
+      return [groupName(column, value.join("=")), format.integer(of[0]?.n), ...of.map(figureCell)];
     });
     const caption = t("evaluation.by_subgroup");
     const words = names.map((figure) => BreastAI.views.evaluation.wordsOf(figure));

@@ -103,5 +103,5 @@
     };
   }
 
-  BreastAI.views.thresholdExplorer = { create, placesOf, predictive };
+  BreastAI.views.thresholdExplorer = { create, predictive };
 })();

@@ -11,17 +11,12 @@
     return BreastAI.i18n.has(`job.${job}`) ? t(`job.${job}`) : job;
   }
 
-  /** The page of a run. @param {string} run @param {string} [tab] */
-  function address(run, tab = "curves") {
-    return `#run/${run}/${tab}`;
-  }
-
   /** The name of what the job is about, as a link where it has a page. @param {State} state */
   function aboutOf(state) {
     const { run, about } = state.session;
     const of = run ?? about;
     if (of === null) return null;
-    return run === null ? make("span", { class: "job-about" }, name(of)) : make("a", { class: "job-about", attributes: { href: address(run) } }, name(of));
+    return run === null ? make("span", { class: "job-about" }, name(of)) : make("a", { class: "job-about", attributes: { href: BreastAI.address.ofRun(run) } }, name(of));
   }
 
   /** @param {Context} context */
@@ -55,7 +50,7 @@
         return [resumable ? actionButton("resume_training", t("checkpoints.resume"), { class: "small primary", on: { click: () => connection.request("resume_training", { checkpoint: run.id }).catch(() => {}) } }) : null, again, away];
       }
       const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => connection.request("create_report", { run_id: run.id, language: BreastAI.i18n.current(), pdf: true }).catch(() => {}) } });
-      return [link("next.evaluate", "#evaluation"), link("next.errors", address(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, again, away];
+      return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, again, away];
     }
 
     /** Draw the text and the offers, when they are others. @param {string} key @param {() => { text: (Node | string | null)[], next: (Node | null)[] }} parts */
@@ -93,7 +88,7 @@
         else if (asked !== null) draw(`asked ${asked.job}`, () => ({ text: [make("b", { text: t("jobbar.asked") })], next: [link("jobbar.answer", "#audit")] }));
         else if (ended) {
           const key = BreastAI.views.run.stateKey(state);
-          draw(`ended ${run.id} ${key} ${run.started !== null}`, () => ({ text: [make("span", { class: `pill run-${key}`, text: t(`state.${key}`) }), " ", make("a", { class: "job-about", attributes: { href: address(run.id) } }, name(run.id))], next: offers(run) }));
+          draw(`ended ${run.id} ${key} ${run.started !== null}`, () => ({ text: [make("span", { class: `pill run-${key}`, text: t(`state.${key}`) }), " ", make("a", { class: "job-about", attributes: { href: BreastAI.address.ofRun(run.id) } }, name(run.id))], next: offers(run) }));
         }
       },
       /** @param {State} state */
@@ -101,5 +96,5 @@
     };
   }
 
-  BreastAI.views.jobBar = { create, jobName, address };
+  BreastAI.views.jobBar = { create, jobName };
 })();

@@ -15,7 +15,7 @@
   /** Where one can go: each with its words and its address. @param {State} state @returns {{ words: string, kind: string, address: string }[]} */
   function placesOf(state) {
     const views = VIEWS.map((view) => ({ words: t(`nav.${view}`), kind: t("palette.view"), address: `#${view}` }));
-    const runs = (state.runs?.runs ?? []).map((run) => ({ words: [run.run_id, run.architecture, ...run.tags].filter(Boolean).join(" · "), kind: t("nav.run"), address: BreastAI.views.jobBar.address(run.run_id) }));
+    const runs = (state.runs?.runs ?? []).map((run) => ({ words: [run.run_id, run.architecture, ...run.tags].filter(Boolean).join(" · "), kind: t("nav.run"), address: BreastAI.address.ofRun(run.run_id) }));
     return [...views, ...runs];
   }
 

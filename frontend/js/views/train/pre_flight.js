@@ -49,9 +49,9 @@
     function look(state) {
       const order = context.order?.();
       if (order === undefined || state.connection.phase !== "connected" || state.session.state !== "idle") return;
-      const now = JSON.stringify([order, state.run?.outcome?.seq ?? null, state.estimate?.time ?? null]);
-      if (now === askedFor) return;
+      const now = JSON.stringify([order, state.connection.count, state.run?.outcome?.seq ?? null, state.estimate?.time ?? null]);
       clearTimeout(timer);
+      if (now === askedFor) return;
       timer = setTimeout(() => {
         askedFor = now;
         asked += 1;

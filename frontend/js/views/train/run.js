@@ -96,7 +96,7 @@
         if (run === null && !busy) body.push(...welcome());
         if (isStudying(state)) body.push(make("p", { class: "run-name" }, name(state.study?.study_id ?? "")));
         else if (run !== null && run.started !== null && (own || !busy)) {
-          body.push(make("p", { class: "run-name" }, make("a", { attributes: { href: BreastAI.views.jobBar.address(run.id) } }, name(run.id)), make("span", { class: "muted", text: run.started.architecture })));
+          body.push(make("p", { class: "run-name" }, make("a", { attributes: { href: BreastAI.address.ofRun(run.id) } }, name(run.id)), make("span", { class: "muted", text: run.started.architecture })));
         } else if (busy && state.session.about !== null && !BreastAI.views.progress.isTraining(state)) body.push(make("p", { class: "run-name" }, name(state.session.about)));
         if (busy) body.push(...BreastAI.views.progress.bodyOf(state));
         if (key === "starting" && state.progress === null) body.push(make("p", { class: "run-stage", text: t("run.starting_text") }));

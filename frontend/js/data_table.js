@@ -1,0 +1,48 @@
+/* Tables whose columns are a list: each with its words and its cell, sorted by pressing its head. Drawn anew, they keep the focus. */
+(function () {
+  "use strict";
+
+  const { make, fill, table, scroller } = BreastAI.elements;
+  const { t } = BreastAI.i18n;
+  const CONTROLS = "a, button, input, select";
+
+  /** What a control is told from the others by: its data-* fields. @param {Element | null} element @returns {string} */
+  function markOf(element) {
+    const fields = element instanceof HTMLElement ? Object.entries(element.dataset) : [];
+    return fields.length ? JSON.stringify(fields) : "";
+  }
+
+  /** Fill `parent` anew; a control that had the focus is followed by the one with its data-* fields. @param {Element} parent @param {...(Node | null)} children */
+  function refill(parent, ...children) {
+    const focused = parent.contains(document.activeElement) ? markOf(document.activeElement) : "";
+    fill(parent, ...children);
+    if (focused === "") return;
+    const again = [.../** @type {NodeListOf<HTMLElement>} */ (parent.querySelectorAll(CONTROLS))].find((each) => markOf(each) === focused);
+    again?.focus();
+  }
+
+  /**
+   * The head of a column: pressed, it sorts by it, and pressed again, the other way.
+   * @template Row
+   * @param {DataColumn<Row>} column
+   * @param {Sorting} sorting
+   */
+  function headOf({ words, sort }, sorting) {
+    if (sort === undefined) return words;
+    const now = sorting.by === sort;
+    const arrow = make("span", { attributes: { "aria-hidden": "true" }, text: now ? (sorting.descending ? " ▾" : " ▴") : "" });
+    const press = () => sorting.change(sort, now ? !sorting.descending : (sorting.falling ?? true));
+    return make("button", { class: "sort", attributes: { type: "button", "aria-pressed": String(now), title: t("runs.sort_by", { name: words }) }, data: { sort }, on: { click: press } }, words, arrow);
+  }
+
+  /**
+   * @template Row
+   * @param {{ caption: string, columns: DataColumn<Row>[], rows: Row[], sorting: Sorting }} spec
+   */
+  function create({ caption, columns, rows, sorting }) {
+    const head = columns.map((column) => headOf(column, sorting));
+    return scroller(caption, table({ caption, captionHidden: true, head, rows: rows.map((row) => columns.map(({ cell }) => cell(row))), class: "stacking" }));
+  }
+
+  BreastAI.dataTable = { create, refill };
+})();

@@ -1,0 +1,92 @@
+"""Steps that many tests of the page take: a run begun and waited for, a view gone to, a look for what is in anyone's way."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.storage.workspace import Workspace
+
+OpenPage = Callable[..., Page]
+# As small as a real training can be; its export is asked by the light worker, its checkpoint by a job.
+SMALLEST = {
+    "data": {"train_dir": "data/train", "val_dir": "data/val", "test_dir": None, "image_size": 32, "batch_size": 8},
+    "model": {"architecture": "tiny_cnn", "pretrained": "none"},
+    "training": {"epochs": 1, "use_amp": False, "export_onnx": True},
+    "system": {"num_threads": 1, "autotune": False},
+}
+# In a process of its own, so that this one needs no torch.
+MAKE_RUN = """
+import json, sys
+from breastai.domain.config import parse_config
+from breastai.domain.jobs import Evaluate, Train
+from breastai.worker import perform
+root, settings = sys.argv[1], json.loads(sys.argv[2])
+train = Train(workspace=root, run_id="run", config=parse_config(settings))
+for job in (train, Evaluate(workspace=root, checkpoint="run/best", data="data", split="val")):
+    *_, last = perform(job)
+    assert last.type in ("training_complete", "evaluation"), last
+"""
+
+
+def make_judged_workspace(root: Path, settings: dict[str, Any] = SMALLEST) -> Workspace:
+    """Make a workspace with one run, its export, and an evaluation on validation images."""
+    workspace = Workspace.open(root)
+    write_sample_data(workspace.root / "data", per_class=8, seed=1, image_size=96)
+    arguments = [sys.executable, "-c", MAKE_RUN, str(workspace.root), json.dumps(settings)]
+    done = subprocess.run(arguments, capture_output=True, encoding="utf-8", timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workspace
+
+
+def begin(page: Page, epochs: int = 2, folder: str = "data") -> None:
+    """Start a scripted run; one of more than five epochs stays in its sixth until it is stopped."""
+    page.fill("#data-path", folder)
+    page.fill("#setting-training-epochs", str(epochs))
+    page.locator('[data-action="start_training"]').first.click()
+
+
+def trained(page: Page, epochs: int = 1, folder: str = "data") -> str:
+    """Train a run to its end; return its name."""
+    begin(page, epochs, folder)
+    expect(page.locator('#job-bar [data-action="stop_training"]')).to_be_visible()
+    expect(page.locator("#job-bar-text .pill")).to_have_text(re.compile("Complete|Terminé"))
+    return str(page.locator("#job-bar-text .job-about").text_content())
+
+
+def hold(page: Page, request: str) -> None:
+    """From now on requests of this type are sent into nothing, as over a network that is gone; `window.held` counts them."""
+    page.evaluate(
+        """(held) => {
+          const send = window.sendOfPage ??= WebSocket.prototype.send;
+          window.held = 0;
+          WebSocket.prototype.send = function (text) {
+            if (JSON.parse(text).type === held) window.held += 1;
+            else send.call(this, text);
+          };
+        }""",
+        request,
+    )
+
+
+def release(page: Page) -> None:
+    page.evaluate("() => { WebSocket.prototype.send = window.sendOfPage; }")
+
+
+def go(page: Page, view: str) -> None:
+    page.evaluate(f"location.hash = '#{view}'")
+    page.wait_for_selector(f"#view-{view}", state="visible")
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe finds; nothing of a file page, whose style sheet it would have to fetch."""
+    if page.url.startswith("file:"):
+        return []
+    return [f"{found['id']}: {found['nodes'][0]['html'][:200]}" for found in Axe().run(page).response["violations"]]
