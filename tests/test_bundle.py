@@ -25,18 +25,6 @@ def script(project_root: Path, name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def wheel(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not (project_root / "frontend" / "node_modules").is_dir():
-        if os.environ.get("CI"):
-            pytest.fail("the page's libraries are needed when CI is set")
-        pytest.skip("no frontend/node_modules here; npm ci --prefix frontend makes it")
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps"]
-    subprocess.run([*pip, "--no-build-isolation", "-w", str(folder), str(project_root)], check=True, timeout=120)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def bundle(project_root: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked folder of the smallest bundle: what predicts and serves, without torch."""
     place = tmp_path_factory.mktemp("bundle")
