@@ -1,14 +1,16 @@
-"""What `explain --dicom` makes of heat maps: objects of the study each image belongs to, and lines that tell of them."""
+"""What `explain --dicom` and `watch --dicom` write: objects of the study each image belongs to, and lines that tell of them."""
 
 from pathlib import Path
 
+from breastai.commands.format_text import decision
 from breastai.commands.language import current_language
 from breastai.commands.output import ForwardedOutput, Output
 from breastai.commands.run_job import require_packages
+from breastai.data.decoders.decoder import Decoded
 from breastai.domain.errors import ImageUnreadable
-from breastai.domain.events import Event, ExplanationsComplete, HeatMap, Log
+from breastai.domain.events import Event, ExplanationsComplete, HeatMap, Log, Prediction
 from breastai.domain.text import Text
-from breastai.predictor.dicom_objects import DicomWriter, Explained
+from breastai.predictor.dicom_objects import Answered, DicomWriter, Explained
 from breastai.storage.workspace import Workspace
 
 
@@ -41,6 +43,24 @@ class DicomWritten(ForwardedOutput):
             self._written += len(self._writer.write(explained))
         except ImageUnreadable as error:
             super().event(_line("warning", "dicom.not_written", {"file": event.file, "reason": error.reason}))
+
+
+class AnswersWritten:
+    """Writes each answer of a watched folder as DICOM before it is in the ledger; raises MissingExtra where that can't be."""
+
+    def __init__(self, output: Output, folder: Path, model: str) -> None:
+        require_packages(("highdicom",), "dicom")
+        self._writer = DicomWriter(folder, current_language())
+        self._output, self._model = output, model
+
+    def __call__(self, path: Path, said: Prediction, decoded: Decoded | None) -> None:
+        """Write what a model said of the image at `path`; one that is no DICOM file, or of no study, is told of."""
+        if decoded is None or said.probabilities is None:
+            return
+        try:
+            self._writer.write_answer(Answered(path, decoded.pixels, said.probabilities, decision(said), self._model))
+        except ImageUnreadable as error:
+            self._output.event(_line("warning", "dicom.not_written", {"file": said.file, "reason": error.reason}))
 
 
 def _line(level: str, code: str, params: dict[str, object]) -> Log:

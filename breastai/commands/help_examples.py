@@ -31,7 +31,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "breastai predict exports/onnx/MODEL.onnx image.png",
     ),
     "explain": ("breastai explain latest image.png",),
-    "watch": ("breastai watch arriving answers --model exports/onnx/MODEL.onnx", "breastai drift answers"),
+    "watch": (
+        "breastai watch arriving answers --model exports/onnx/MODEL.onnx",
+        "breastai watch arriving answers --dicom objects",
+        "breastai drift answers",
+    ),
     "drift": ("breastai drift answers --first-weeks 4",),
     "export": ("breastai export latest --format onnx",),
     "verify": ("breastai verify exports/onnx/MODEL.onnx",),

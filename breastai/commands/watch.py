@@ -37,6 +37,14 @@ def watch(
         float, typer.Option("--settle", metavar="S", min=0, help="Seconds for which a file must not have changed.")
     ] = 2.0,
     every_s: Annotated[float, typer.Option("--every", metavar="S", min=0.1, help="Seconds between two looks.")] = 2.0,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(
+            "--dicom",
+            metavar="DIR",
+            help="Write each DICOM image's answer as DICOM objects of its study, too, into DIR; not below IN.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -45,16 +53,18 @@ def watch(
     Every answer is a file in OUT/answers and a line in OUT/ledger.jsonl. Research use: nobody is told of an answer.
     """
     from breastai.commands.answering_model import open_model
+    from breastai.commands.dicom_output import AnswersWritten
     from breastai.commands.run_job import STOPPED, stop_on_signals
     from breastai.domain.errors import CommandInvalid, DataNotFound
-    from breastai.predictor.watched_folder import Watch, answer_arrivals
+    from breastai.predictor.watched_folder import Watch, answer_arrivals, tell_nobody
     from breastai.storage.watch_ledger import WatchLedger
     from breastai.storage.workspace import Workspace
 
     source, target = inbox.expanduser().resolve(), outbox.expanduser().resolve()
     if not source.is_dir():
         raise DataNotFound(str(inbox))
-    if target.is_relative_to(source) or source.is_relative_to(target):
+    objects = None if dicom is None else dicom.expanduser().resolve()
+    if target.is_relative_to(source) or source.is_relative_to(target) or (objects and objects.is_relative_to(source)):
         raise CommandInvalid(Text("command.watch_folders"), "breastai watch --help")
     answering = open_model(Workspace.open(workspace), model)
     with open_output(as_json) as output, WatchLedger.hold(target) as ledger, stop_on_signals() as stop_requested:
@@ -67,7 +77,8 @@ def watch(
             output.result(
                 {"type": "unread_lines", "count": ledger.unread}, say("cli.watch.unread", count=ledger.unread)
             )
-        settings = Watch(source, model, settle_s=settle_s, every_s=every_s, once=once)
+        written = tell_nobody if objects is None else AnswersWritten(output, objects, model)
+        settings = Watch(source, model, settle_s=settle_s, every_s=every_s, once=once, on_answer=written)
         for event in answer_arrivals(answering, settings, ledger, stop_requested):
             output.event(event)
         _tell_end(output, ledger.lines[before:])

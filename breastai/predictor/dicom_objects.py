@@ -28,9 +28,9 @@ if TYPE_CHECKING:  # pydicom and highdicom take time to import, and few need the
     from pydicom.dataset import Dataset
     from pydicom.uid import UID
 
-Kind = Literal["heat_map", "answer"]
+Kind = Literal["heat_map", "answer", "picture"]
 # Far from the numbers that devices give.
-_SERIES_NUMBERS: Mapping[Kind, int] = {"heat_map": 9901, "answer": 9902}
+_SERIES_NUMBERS: Mapping[Kind, int] = {"heat_map": 9901, "answer": 9902, "picture": 9903}
 _CODES = "99BREASTAI"
 _MAKER = "BreastAI"
 # An object has no place without them; the rest may be empty (type 2).
@@ -40,6 +40,9 @@ _MAY_BE_EMPTY = (
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
 _LONGEST_MEANING = 64
+_LONGEST_TEXT = 1024
+# An answer's picture is there to be recognised; the image itself is in its study.
+_PICTURE_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,20 @@ class Explained:
     overlay: Path
     explained_class: str
     probabilities: Mapping[str, float]
+    model: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a model said of a DICOM image, without a heat map.
+
+    `pixels`: uint8, (H, W, 1) grey or (H, W, 3) RGB, the image as it was read; `words`: the decision in a line.
+    """
+
+    source: Path
+    pixels: npt.NDArray[np.uint8]
+    probabilities: Mapping[str, float]
+    words: str
     model: str
 
 
@@ -67,9 +84,30 @@ class DicomWriter:
         Raises ImageUnreadable for a source that is no DICOM file, or names no study to belong to.
         """
         source = read_source(explained.source)
-        _, frame = frame_of(explained.source.name)
-        objects = {"heat_map": self._capture(source, explained), "answer": self._report(source, explained, frame)}
-        stem = f"{file_at(explained.source).stem[:60]}_{sha256(str(explained.source).encode()).hexdigest()[:8]}"
+        with Image.open(explained.overlay) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        about = self._say("dicom.heat_map", name=explained.explained_class, model=explained.model)
+        capture = _capture(source, self._stamped(pixels), about, self._place(source, "heat_map"))
+        report = self._report(source, explained, [], self._place(source, "answer"))
+        return self._save(explained.source, str(explained.source), {"heat_map": capture, "answer": report})
+
+    def write_answer(self, answered: Answered) -> list[Path]:
+        """Write the answer and the image above its words; return their files. Raises as `write` does.
+
+        The same answer for the same image makes objects of the same UIDs in the same files: whoever is ended in the
+        midst and writes it again makes nothing twice.
+        """
+        source = read_source(answered.source)
+        pixels = _shrunk(answered.pixels)
+        about = f"{answered.model}: {answered.words}"
+        answer = [str(source.SOPInstanceUID), answered.source.name, about, str(dict(answered.probabilities))]
+        picture = _capture(source, self._stamped(pixels, about), about, self._fixed_place(source, "picture", answer))
+        report = self._report(source, answered, [answered.words], self._fixed_place(source, "answer", answer))
+        return self._save(answered.source, "\n".join(answer), {"picture": picture, "answer": report})
+
+    def _save(self, source: Path, key: str, objects: "Mapping[Kind, Dataset]") -> list[Path]:
+        """Write the objects into files named by their source and a hash of `key`; return the files."""
+        stem = f"{file_at(source).stem[:60]}_{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
         written = []
         for kind, made in objects.items():
             in_unicode(made)
@@ -80,52 +118,40 @@ class DicomWriter:
             written.append(path)
         return written
 
-    def _capture(self, source: "Dataset", explained: Explained) -> "Dataset":
-        from highdicom.sc import SCImage
+    def _stamped(self, pixels: npt.NDArray[np.uint8], *lines: str) -> npt.NDArray[np.uint8]:
+        for words in (*lines, self._say("dicom.research_stamp")):
+            pixels = draw_stamp(pixels, words)
+        return pixels
 
-        with Image.open(explained.overlay) as image:
-            pixels = draw_stamp(np.asarray(image.convert("RGB")), self._say("dicom.research_stamp"))
-        made: Dataset = SCImage.from_ref_dataset(
-            source,
-            pixels,
-            "RGB",
-            8,
-            coordinate_system="PATIENT",
-            patient_orientation=("L", "F"),  # asked for; what the source says is put in its place
-            **self._place(source, "heat_map"),
-        )
-        made.PatientOrientation = source.get("PatientOrientation")
-        made.BurnedInAnnotation = "YES"
-        made.ImageType = ["DERIVED", "SECONDARY"]
-        made.DerivationDescription = self._say("dicom.heat_map", name=explained.explained_class, model=explained.model)
-        return made
-
-    def _report(self, source: "Dataset", explained: Explained, frame: int | None) -> "Dataset":
+    def _report(
+        self, source: "Dataset", said: "Explained | Answered", comments: list[str], place: dict[str, Any]
+    ) -> "Dataset":
         from highdicom import sr
         from pydicom.sr.codedict import codes
         from pydicom.uid import generate_uid
 
-        device = sr.DeviceObserverIdentifyingAttributes(generate_uid(), _MAKER, _MAKER, explained.model)
+        _, frame = frame_of(said.source.name)
+        device = sr.DeviceObserverIdentifyingAttributes(generate_uid(), _MAKER, _MAKER, said.model)
         measurements = [
             sr.Measurement(
                 self._concept(f"P{number}", "dicom.probability", name=name), round(value, 6), codes.UCUM.NoUnits
             )
-            for number, (name, value) in enumerate(explained.probabilities.items())
+            for number, (name, value) in enumerate(said.probabilities.items())
         ]
         image = sr.SourceImageForMeasurementGroup(
             source.SOPClassUID, source.SOPInstanceUID, None if frame is None else [frame]
         )
         group = sr.MeasurementsAndQualitativeEvaluations(
-            sr.TrackingIdentifier(generate_uid(), explained.model), measurements=measurements, source_images=[image]
+            sr.TrackingIdentifier(generate_uid(), said.model), measurements=measurements, source_images=[image]
         )
         report = sr.MeasurementReport(
             sr.ObservationContext(observer_device_context=sr.ObserverContext(codes.DCM.Device, device)),
             self._concept("RESEARCH", "dicom.procedure"),
             imaging_measurements=[group],
         )
-        stamp = sr.TextContentItem(codes.DCM.Comment, self._say("dicom.research_stamp"), "CONTAINS")
-        report[0].ContentSequence.append(stamp)
-        made: Dataset = sr.ComprehensiveSR([source], report[0], **self._place(source, "answer"))
+        for words in (*comments, self._say("dicom.research_stamp")):
+            report[0].ContentSequence.append(sr.TextContentItem(codes.DCM.Comment, words, "CONTAINS"))
+        made: Dataset = sr.ComprehensiveSR([source], report[0], **place)
         return made
 
     def _place(self, source: "Dataset", kind: Kind) -> dict[str, Any]:
@@ -135,11 +161,22 @@ class DicomWriter:
         key = (str(source.StudyInstanceUID), kind)
         series, number = self._series.get(key, (generate_uid(), 0))
         self._series[key] = (series, number + 1)
+        return self._series_of(kind, series, generate_uid(), number + 1)
+
+    def _fixed_place(self, source: "Dataset", kind: Kind, answer: list[str]) -> dict[str, Any]:
+        """Return the same, made from what the object says and nothing else."""
+        from pydicom.uid import generate_uid
+
+        series = generate_uid(entropy_srcs=[str(source.StudyInstanceUID), kind, self.language])
+        own = generate_uid(entropy_srcs=[*answer, kind, self.language])
+        return self._series_of(kind, series, own, int(source.get("InstanceNumber") or 1))
+
+    def _series_of(self, kind: Kind, series: "UID", own: "UID", number: int) -> dict[str, Any]:
         return {
             "series_instance_uid": series,
             "series_number": _SERIES_NUMBERS[kind],
-            "sop_instance_uid": generate_uid(),
-            "instance_number": number + 1,
+            "sop_instance_uid": own,
+            "instance_number": number,
             "manufacturer": _MAKER,
             "manufacturer_model_name": _MAKER,
             "software_versions": __version__,
@@ -153,6 +190,33 @@ class DicomWriter:
 
     def _say(self, key: str, **params: str) -> str:
         return render(Text(key, params), self.language)
+
+
+def _shrunk(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return an image (H, W, 1 or 3) as RGB (H, W, 3) that has at most _PICTURE_PX pixels a side."""
+    image = Image.fromarray(pixels.squeeze(axis=2) if pixels.shape[2] == 1 else pixels).convert("RGB")
+    image.thumbnail((_PICTURE_PX, _PICTURE_PX))
+    return np.asarray(image)
+
+
+def _capture(source: "Dataset", pixels: npt.NDArray[np.uint8], about: str, place: dict[str, Any]) -> "Dataset":
+    """Return RGB pixels (H, W, 3) as a secondary capture in the source's study."""
+    from highdicom.sc import SCImage
+
+    made: Dataset = SCImage.from_ref_dataset(
+        source,
+        pixels,
+        "RGB",
+        8,
+        coordinate_system="PATIENT",
+        patient_orientation=("L", "F"),  # asked for; what the source says is put in its place
+        **place,
+    )
+    made.PatientOrientation = source.get("PatientOrientation")
+    made.BurnedInAnnotation = "YES"
+    made.ImageType = ["DERIVED", "SECONDARY"]
+    made.DerivationDescription = about[:_LONGEST_TEXT]
+    return made
 
 
 def read_source(path: Path) -> "Dataset":

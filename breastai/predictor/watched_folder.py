@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,10 @@ _STEP_S = 0.2
 OnAnswer = Callable[[Path, Prediction, Decoded | None], None]
 
 
+def tell_nobody(path: Path, answer: Prediction, decoded: Decoded | None) -> None:
+    """Do nothing with an answer."""
+
+
 @dataclass(frozen=True)
 class Watch:
     """What is watched. A file has arrived when its size and time have stayed the same for `settle_s`.
@@ -38,7 +42,7 @@ class Watch:
     settle_s: float = 2.0
     every_s: float = 2.0
     once: bool = False
-    on_answer: OnAnswer = field(default=lambda path, answer, decoded: None)
+    on_answer: OnAnswer = tell_nobody
 
 
 @dataclass(frozen=True)

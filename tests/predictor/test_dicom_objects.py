@@ -11,7 +11,7 @@ from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, ge
 
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.errors import ImageUnreadable
-from breastai.predictor.dicom_objects import DicomWriter, Explained, draw_stamp
+from breastai.predictor.dicom_objects import Answered, DicomWriter, Explained, draw_stamp
 
 from .test_watched_folder import SIDE, dicom
 
@@ -103,6 +103,41 @@ def test_images_of_a_study_share_their_series_and_are_numbered(tmp_path: Path):
     assert maps[0].SeriesInstanceUID == maps[1].SeriesInstanceUID != maps[2].SeriesInstanceUID
     assert [made.InstanceNumber for made in maps] == [1, 2, 1]
     assert len({made.SOPInstanceUID for made in maps}) == 3
+
+
+def answered(source: Path, malignant: float = 0.75, channels: int = 1) -> Answered:
+    pixels = np.full((3000, 1500, channels), 200, np.uint8)
+    said = {"benign": 1 - malignant, "malignant": malignant}
+    return Answered(source, pixels, said, "flagged as malignant; refer: unlike", "m.onnx")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_answer_without_a_map_is_a_report_and_a_picture_above_its_words(tmp_path: Path, channels: int):
+    study = generate_uid()
+    source = in_study(tmp_path / "a.dcm", study, InstanceNumber="7")
+    files = DicomWriter(tmp_path / "out").write_answer(answered(source, channels=channels))
+    picture, report = map(pydicom.dcmread, files)
+    assert (picture.StudyInstanceUID, report.StudyInstanceUID) == (study, study)
+    assert picture.SOPClassUID == SecondaryCaptureImageStorage and report.SOPClassUID == ComprehensiveSRStorage
+    assert picture.pixel_array.shape[1:] == (512, 3) and picture.pixel_array.shape[0] > 1024
+    assert (picture.pixel_array[:1024] == 200).all()
+    texts = [item.TextValue for item in items(report) if item.get("ValueType") == "TEXT"]
+    assert {"flagged as malignant; refer: unlike", STAMPS["en"]} <= set(texts)
+    assert (picture.InstanceNumber, picture.BurnedInAnnotation) == (7, "YES")
+
+
+def test_an_answer_written_again_is_the_same_object_and_another_answer_is_another(tmp_path: Path):
+    source = in_study(tmp_path / "a.dcm", generate_uid())
+
+    def uids(malignant: float) -> list[tuple[str, str, str]]:
+        made = DicomWriter(tmp_path / "out").write_answer(answered(source, malignant))
+        return [(file.name, (found := pydicom.dcmread(file)).SOPInstanceUID, found.SeriesInstanceUID) for file in made]
+
+    first, again, other = uids(0.75), uids(0.75), uids(0.5)
+    assert first == again
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert {uid for _, uid, _ in first}.isdisjoint(uid for _, uid, _ in other)
+    assert [series for _, _, series in first] == [series for _, _, series in other]
 
 
 @pytest.mark.parametrize("content", [b"", b"no DICOM at all", None], ids=["empty", "text", "without a study"])

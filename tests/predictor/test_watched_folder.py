@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
@@ -233,6 +234,24 @@ def test_answers_are_never_written_where_they_would_be_read(
 ) -> None:
     assert command(["watch", str(inbox), str(tmp_path / out), "--model", str(model), "--once"]) == 2
     assert "must lie apart" in capsys.readouterr().err
+
+
+def test_answers_are_written_as_dicom_and_what_has_no_study_is_told_of(
+    tmp_path: Path, model: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = dcmread(dicom(inbox / "a.dcm", 1))
+    made.StudyInstanceUID, made.SeriesInstanceUID = generate_uid(), generate_uid()
+    made.save_as(inbox / "a.dcm")
+    dicom(inbox / "b.dcm", 2)
+    arguments = ["watch", str(inbox), str(tmp_path / "out"), "--model", str(model), "--once", "--settle", "0"]
+    assert command([*arguments, "--dicom", str(inbox / "objects"), "--workspace", str(tmp_path / "w")]) == 2
+    capsys.readouterr()
+    assert command([*arguments, "--dicom", str(tmp_path / "objects"), "--workspace", str(tmp_path / "w")]) == 0
+    found = [dcmread(path) for path in sorted((tmp_path / "objects").iterdir())]
+    assert [each.Modality for each in found] == ["SR", "OT"]
+    assert {each.StudyInstanceUID for each in found} == {made.StudyInstanceUID}
+    shown = capsys.readouterr()
+    assert "b.dcm: no DICOM objects" in shown.out + shown.err
 
 
 def lines(week: int, count: int, mean: float, referred: float) -> list[LedgerLine]:
