@@ -46,6 +46,20 @@ def test_predictions_are_judged_like_a_model(tmp_path: Path, capsys: pytest.Capt
     assert len(record.cases) == 60
 
 
+def test_predictions_are_judged_and_reported_in_one_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, place = predictions(tmp_path / "p.csv", 0, 1.0), tmp_path / "w"
+    arguments = ["evaluate", "--predictions", str(table), "--report", "--json", "--workspace", str(place)]
+    assert run(arguments) == run(arguments) == 0
+    events = [each for each in told(capsys) if each["type"] in ("evaluation", "report_created")]
+    assert [each["type"] for each in events] == ["evaluation", "report_created"] * 2
+    first, second = events[1], events[3]
+    assert (first["url"], second["url"]) == tuple(f"/reports/predictions/p.csv-{n}/report.en.html" for n in (1, 2))
+    assert {Path(file).suffix for file in first["files"]} == {".html", ".json", ".md", ".pdf"}
+    assert all((place / file).is_file() for file in first["files"])
+    assert run(["report", "predictions", "--language", "fr", "--json", "--workspace", str(place)]) == 0
+    assert told(capsys)[-1]["url"] == "/reports/predictions/p.csv-2/report.fr.html"
+
+
 def test_women_with_cancer_in_one_breast_are_positive_whatever_the_class_is_called(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,11 +17,8 @@ from breastai.domain.events import Event, ProgressUpdate
 from breastai.domain.jobs import ComparePredictions, EvaluatePredictions
 from breastai.domain.text import Text
 from breastai.storage.comparisons import comparison_event
-from breastai.storage.evaluations import save_evaluation
+from breastai.storage.evaluations import PREDICTIONS, save_evaluation
 from breastai.storage.workspace import Workspace
-
-# Where the records of predictions lie, which belong to no run.
-FOLDER = "predictions"
 
 
 def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iterator[Event]:
@@ -72,7 +69,7 @@ def evaluate_predictions(job: EvaluatePredictions, workspace: Workspace) -> Iter
         patients=table.patients,
         subgroups=subgroups,
     )
-    record = make_record(found, cases, run_id=FOLDER, checkpoint=table.name, data=table.name, notes=notes)
+    record = make_record(found, cases, run_id=PREDICTIONS, checkpoint=table.name, data=table.name, notes=notes)
     path = save_evaluation(workspace, record)
     yield evaluation_event(record, workspace.relative(path))
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from breastai.commands.language import current_language
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, SplitOption, WorkspaceOption
-from breastai.commands.output import open_output
+from breastai.commands.output import ForwardedOutput, open_output
 from breastai.commands.threshold_options import (
     ChooseOption,
     PrevalenceOption,
@@ -18,6 +19,7 @@ from breastai.commands.threshold_options import (
     read_shares,
 )
 from breastai.domain.errors import CommandInvalid
+from breastai.domain.events import Evaluation, Event
 from breastai.domain.text import Text
 
 MapOption = Annotated[
@@ -104,6 +106,10 @@ def evaluate(
             help="With --predictions: the limits that part the numbers of a subgroup; may be repeated.",
         ),
     ] = None,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="With --predictions: write the report too: HTML, PDF, Markdown and JSON."),
+    ] = False,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -112,7 +118,8 @@ def evaluate(
     from breastai.commands.effective_config import image_place
     from breastai.commands.run_job import run_job
     from breastai.domain.errors import DataNotFound
-    from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions, EvaluateSites
+    from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions, EvaluateSites, Report
+    from breastai.storage.evaluations import PREDICTIONS
     from breastai.storage.workspace import Workspace
 
     job: AnyJob
@@ -135,7 +142,7 @@ def evaluate(
             bands={name: read_numbers("--bands", values) for name, values in read_pairs("--bands", bands)},
         )
     else:
-        if any((target, threshold, sensitivity, choose_on, prevalences, bands)):
+        if any((target, threshold, sensitivity, choose_on, prevalences, bands, report)):
             raise CommandInvalid(Text("command.target_predictions"), "breastai evaluate --help")
         if checkpoint is None or not data:
             missing = "CHECKPOINT" if checkpoint is None else "--data"
@@ -167,7 +174,25 @@ def evaluate(
                 class_map=class_map_of(maps or []),
             )
     with open_output(as_json) as output:
-        return run_job(job, output)
+        heard = _KeptRecord(output)
+        status = run_job(job, heard)
+        if not report or heard.name is None:
+            return status
+        told = Report(
+            workspace=str(place.root), run_id=PREDICTIONS, evaluation=heard.name, language=current_language(), pdf=True
+        )
+        return run_job(told, output)
+
+
+class _KeptRecord(ForwardedOutput):
+    """An output that takes down the name of the evaluation that is kept."""
+
+    name: str | None = None
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Evaluation) and event.record is not None:
+            self.name = Path(event.record).stem
+        super().event(event)
 
 
 def class_map_of(pairs: Sequence[str]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "evaluate": (
         "breastai evaluate latest --data data --split test",
-        "breastai evaluate --predictions other-model.csv",
+        "breastai evaluate --predictions other-model.csv --report",
     ),
     "adapt": ("breastai adapt latest --data other_site --local-sample 20",),
     "compare": ("breastai compare RUN_A RUN_B --data data --split test",),

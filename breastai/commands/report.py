@@ -15,7 +15,17 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run, or one of its checkpoints; latest is the latest.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run, or one of its checkpoints; latest is the latest. predictions: those of another model.",
+        ),
+    ],
+    evaluation: Annotated[
+        str | None,
+        typer.Option("--evaluation", metavar="NAME", help="The evaluation it rests on [default: the latest on test]."),
+    ] = None,
     language: Annotated[
         str | None,
         typer.Option("--language", metavar="LANGUAGE", help="Language of the report [default: that of --lang]."),
@@ -32,6 +42,7 @@ def report(
     from breastai.commands.run_job import run_job
     from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import Report
+    from breastai.storage.evaluations import PREDICTIONS
     from breastai.storage.workspace import Workspace
     from breastai.texts.catalogue import languages
 
@@ -40,7 +51,16 @@ def report(
         problem = Text("command.not_one_of", {"option": "--language", "known": list(languages()), "got": language})
         raise CommandInvalid(problem, "breastai report --help")
     place = Workspace.open(workspace)
-    run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])
+    run_id = run
+    if run != PREDICTIONS:
+        run_id = place.existing_run(checkpoint_name(place, run).partition("/")[0])
     with open_output(as_json) as output:
-        job = Report(workspace=str(place.root), run_id=run_id, language=spoken, pdf=pdf, pictures=pictures)
+        job = Report(
+            workspace=str(place.root),
+            run_id=run_id,
+            evaluation=evaluation,
+            language=spoken,
+            pdf=pdf,
+            pictures=pictures,
+        )
         return run_job(job, output)

@@ -485,7 +485,7 @@ class ReportCreated(Event, ends_job=True):
     """A report was written; `files` are relative to the workspace, `url` is where this server shows it."""
 
     type: Literal["report_created"] = "report_created"
-    report_of: str = Field(description="The run.")
+    report_of: str = Field(description="The run; predictions: the evaluation of another model's.")
     language: str
     files: list[str]
     url: str

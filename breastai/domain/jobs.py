@@ -110,12 +110,16 @@ class Audit(Job):
 
 
 class Report(Job):
-    """Write the report of a run."""
+    """Write the report of a run, or of the predictions of another model.
+
+    `run_id` is then `predictions`. `evaluation`: the kept one that the report rests on; by default the latest.
+    """
 
     needs = frozenset({"documents", "remote_images"})
 
     kind: Literal["report"] = "report"
     run_id: str
+    evaluation: str | None = None
     language: Language = ENGLISH
     pdf: bool = False
     pictures: bool = True

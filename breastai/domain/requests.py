@@ -735,7 +735,13 @@ class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
     """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
 
     type: Literal["create_report"] = "create_report"
-    run_id: RunId | None = Field(None, description="By default the run of the session's current model.")
+    run_id: RunId | None = Field(
+        None,
+        description="By default the run of the session's current model; predictions: the evaluation of another model's.",
+    )
+    evaluation: str | None = Field(
+        None, min_length=1, max_length=100, description="The kept one that it rests on; by default the latest on test."
+    )
     language: Language = ENGLISH
     pdf: bool = False
 

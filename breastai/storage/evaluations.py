@@ -20,6 +20,8 @@ from breastai.storage.private_files import open_private, read_own
 from breastai.storage.salt import project_salt, salted_hash
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk
 
+# Stands where a run's name does: the folder of the records of other models' predictions.
+PREDICTIONS = "predictions"
 _NUMBERED = re.compile(r"(.+)-(\d+)\.json")
 _ODD = re.compile(r"[^A-Za-z0-9._]+")
 

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from breastai.storage.evaluations import PREDICTIONS
 from breastai.storage.workspace import Workspace, safe_name
 
 _URL = re.compile(
-    r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/((?:report\.[a-z]{2,3}\.(?:html|json|pdf|md)|(?:model_card|data_sheet)\.[a-z]{2,3}\.md))"
+    r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/((?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?(?:report\.[a-z]{2,3}\.(?:html|json|pdf|md)|(?:model_card|data_sheet)\.[a-z]{2,3}\.md))"
 )
 
 
@@ -24,19 +25,21 @@ class ReportFiles:
     url: str
 
 
-def report_files(workspace: Workspace, run_id: str, language: str) -> ReportFiles:
-    """Return where the report of a run lies; raise NameInvalid."""
-    folder = workspace.run_dir(run_id) / "report"
+def report_files(workspace: Workspace, run_id: str, language: str, evaluation: str | None = None) -> ReportFiles:
+    """Return where the report of a run lies, in a folder of its own for a named evaluation; raise NameInvalid."""
+    folder, url = workspace.run_dir(run_id) / "report", f"/reports/{run_id}"
+    if evaluation is not None:
+        folder, url = folder / safe_name(evaluation), f"{url}/{evaluation}"
     stem = f"report.{safe_name(language)}"
     html, json, pdf, markdown = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf", "md"))
     card, sheet = (folder / f"{name}.{safe_name(language)}.md" for name in ("model_card", "data_sheet"))
-    return ReportFiles(html, json, pdf, markdown, card, sheet, url=f"/reports/{run_id}/{stem}.html")
+    return ReportFiles(html, json, pdf, markdown, card, sheet, url=f"{url}/{stem}.html")
 
 
 def report_at(workspace: Workspace, url_path: str) -> Path | None:
     """Return the file a request's path means, looked up by the run and never joined from what came; None: no such."""
     found = _URL.fullmatch(url_path)
-    if found is None or found[1] not in workspace.runs():
+    if found is None or (found[1] != PREDICTIONS and found[1] not in workspace.runs()):
         return None
     path = workspace.logs_dir / found[1] / "report" / found[2]
     return path if path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(workspace.root) else None

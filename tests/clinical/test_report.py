@@ -16,6 +16,7 @@ import pytest
 
 import breastai
 from breastai.clinical.audit_findings import SEVERITIES
+from breastai.clinical.evaluate_predictions import evaluate_predictions
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.fit_decision_rule import fit_decision_rule
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
@@ -25,15 +26,16 @@ from breastai.clinical.report.report_texts import finding_text, texts, translate
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import parse_config
 from breastai.domain.decision_rule import DecisionRule
-from breastai.domain.errors import NoEvaluation, RunNotFound
+from breastai.domain.errors import EvaluationNotFound, NoEvaluation, RunNotFound
 from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCreated, TrainingStarted
-from breastai.domain.jobs import Report
+from breastai.domain.jobs import EvaluatePredictions, Report
 from breastai.domain.records import EvaluationRecord, Finding, ImageUse, JudgedCase, TwinGroup
 from breastai.domain.text import Text
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
-from breastai.storage.evaluations import read_evaluations, save_evaluation, sha256_of
+from breastai.storage.evaluations import PREDICTIONS, read_evaluations, save_evaluation, sha256_of
 from breastai.storage.journal import Journal
+from breastai.storage.reports import report_at
 from breastai.storage.workspace import Workspace
 from breastai.texts.renderer import render
 
@@ -446,6 +448,54 @@ def test_what_a_record_says_of_itself_is_put_into_french() -> None:
         == translate_sentence("Words of tomorrow.", "fr")
         != "Words of tomorrow."
     )
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_predictions_of_another_model_have_a_report_whose_numbers_are_the_json_s(
+    workspace: Workspace, tmp_path: Path, language: str
+) -> None:
+    labels, probabilities = draw(120, seed=5)
+    rows = [
+        f"{PATIENT}{n}.png,{PATIENT}{n // 2},{NAMES[label]},{','.join(f'{each:.4f}' for each in probabilities[n])},{'AB'[n % 2]}"
+        for n, label in enumerate(labels)
+    ]
+    table = tmp_path / "other.csv"
+    table.write_text("\n".join(["file,patient_id,label,p_benign,p_malignant,p_normal,device", *rows]), encoding="utf-8")
+    job = EvaluatePredictions(workspace=str(workspace.root), predictions=str(table), threshold=0.3)
+    list(evaluate_predictions(job, workspace))
+    page, beside, pdf = make_report(workspace, run_id=PREDICTIONS, language=language, pdf=True)
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    reader = read(page.read_text(encoding="utf-8"))
+    assert len(reader.numbers) > 150 and page.parent.name == "other.csv-1" and pdf.read_bytes().startswith(b"%PDF-")
+    for path, value, _ in reader.numbers:
+        found: Any = document
+        for key in path:
+            found = found[key]
+        assert found == value, path
+    words, t = "".join(reader.words), texts(language)
+    assert document["flow"] is None and document["training"] is None and document["settings"] == {}
+    for key in ("methods.elsewhere", "limits.elsewhere", "calibration.as_given"):
+        assert t[key] in words
+    for key in ("training", "trained_on", "settings", "fingerprints", "audit"):
+        assert f"<h3>{t[key]}" not in page.read_text(encoding="utf-8")
+    assert PATIENT not in words and not (beside.parent / f"model_card.{language}.md").exists()
+    url = f"/reports/predictions/other.csv-1/report.{language}.html"
+    assert report_at(workspace, url) == page and report_at(workspace, url.replace("other.csv-1", "..")) is None
+
+
+def test_predictions_that_were_never_judged_have_no_report(workspace: Workspace) -> None:
+    for name in (None, "other.csv-1"):
+        with pytest.raises(EvaluationNotFound):
+            list(report(Report(workspace=str(workspace.root), run_id=PREDICTIONS, evaluation=name), workspace))
+
+
+def test_a_report_rests_on_the_evaluation_that_is_named(workspace: Workspace) -> None:
+    made_run(workspace)
+    ((path, record),) = read_evaluations(workspace, RUN)
+    path.with_name("val-2.json").write_text(record.model_copy(update={"split": "val"}).model_dump_json())
+    page, beside = make_report(workspace, pictures=False, evaluation="val-2")
+    assert json.loads(beside.read_text(encoding="utf-8"))["evaluation"]["split"] == "val"
+    assert page.parent.name == "val-2" and report_at(workspace, f"/reports/{RUN}/val-2/report.en.html") == page
 
 
 def with_told(workspace: Workspace, **told: Any) -> None:

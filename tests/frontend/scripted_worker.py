@@ -365,7 +365,7 @@ def compare(job: Compare, workspace: Workspace) -> Iterator[Event]:
 
 
 def report(job: Report, workspace: Workspace) -> Iterator[Event]:
-    files = report_files(workspace, job.run_id, job.language)
+    files = report_files(workspace, job.run_id, job.language, job.evaluation)
     files.html.parent.mkdir(parents=True, exist_ok=True)
     files.html.write_text(
         f"<!doctype html><html lang={job.language}><style>h1 {{ color: rgb(1, 2, 3) }}</style><h1>Report</h1>"

@@ -66,6 +66,10 @@ def test_a_table_of_predictions_is_evaluated(open_page: OpenPage) -> None:
     page.locator('[data-action="evaluate_predictions"]').click()
     expect(page.locator("#evaluation-body")).to_contain_text("AUC")
     expect(page.locator("#evaluation-roc canvas")).to_be_visible()
+    page.locator('#evaluation-report [data-action="create_report"]').click()
+    link = page.locator("#evaluation-report a")
+    expect(link).to_contain_text("predictions.csv", timeout=20_000)
+    assert page.request.get(link.get_attribute("href") or "").ok
 
 
 def test_a_study_is_planned(open_page: OpenPage) -> None:

@@ -15,13 +15,16 @@ _OF_OTHER_JOBS = frozenset({"tuning", "crossval", "storage", "tracking"})
 def appendices(page: ReportPage) -> Iterator[Block]:
     """Yield the appendices."""
     yield Heading(page.t["appendices"], 1)
-    yield from card(page)
+    of_run = page.document.flow is not None
+    if of_run:
+        yield from card(page)
     yield from all_figures(page)
     yield Heading(page.t["curves"])
     yield charts.other_charts(page.document, page.t)
     yield from checklists(page)
-    yield from settings(page)
-    yield from fingerprints(page)
+    if of_run:
+        yield from settings(page)
+        yield from fingerprints(page)
 
 
 def card(page: ReportPage) -> Iterator[Block]:
@@ -49,7 +52,7 @@ def card(page: ReportPage) -> Iterator[Block]:
 def all_figures(page: ReportPage) -> Iterator[Block]:
     """Yield every figure with its interval, and the confusion matrix."""
     document, t = page.document, page.t
-    yield Heading(t["figures"])
+    yield Heading(t["figures.all"])
     evidence = document.evidence
     if evidence is None:
         return
@@ -57,7 +60,7 @@ def all_figures(page: ReportPage) -> Iterator[Block]:
         if key == "figures.subgroups":
             yield Paragraph((t["figures.subgroups_in_json"],), "caption")
             continue
-        caption = f"{t[key]}. {t['figures.caption']}" if key else t["figures.caption"]
+        caption = f"{t[key]}. {t['figures.caption_patients']}" if key else t["figures.caption"]
         rows = tuple(page.row(page.figure_name(name), "evidence", "figures", name) for name in names)
         counted = t["figures.n_patients" if key == "figures.patients" else "figures.n"]
         yield Table((*page.figure_head[:3], counted), rows, caption, widths=(0.52, 0.14, 0.22, 0.12))

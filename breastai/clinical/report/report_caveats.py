@@ -34,8 +34,14 @@ def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[
     yield Paragraph(fill(texts[key], name=pooled.target_class or "", **counts))
 
 
-def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before", "unknown"]:
-    """Say whether the judged images took part in choosing a part of the decision rule; older records don't tell."""
+def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before", "unknown", "given", "part"]:
+    """Say whether the judged images took part in choosing a part of the decision rule; older records don't tell.
+
+    A threshold for predictions was given, or chosen on a part of their table that is not judged.
+    """
+    point = document.evidence.operating_point if document.evidence else None
+    if part == "threshold" and point is not None and point.source != "validation":
+        return "given" if point.source == "option" else "part"
     uses = (document.evaluation or {}).get("uses")
     if uses is None:
         return "unknown"

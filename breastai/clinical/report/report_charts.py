@@ -285,5 +285,6 @@ def other_charts(document: ReportDocument, texts: Texts) -> Charts:
             Chart(png(reliability(evidence.calibration, texts)), texts["chart.reliability"]),
             Chart(png(coverage_error(evidence.coverage_error, texts)), texts["chart.coverage_error"]),
         ]
-    found.append(Chart(png(losses(document.training, texts)), texts["chart.losses"]))
+    if document.training is not None:
+        found.append(Chart(png(losses(document.training, texts)), texts["chart.losses"]))
     return Charts(tuple(found))

@@ -11,8 +11,9 @@ from typing import Any
 
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
 from breastai.clinical.report.report_caveats import when_chosen
-from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_document import Flow, ReportDocument
 from breastai.clinical.report.report_texts import initial_weights, monitor_name, translate_sentence
+from breastai.domain.records import Evidence
 from breastai.texts.number_format import percent_text, short_text
 
 
@@ -37,10 +38,26 @@ def fill_checklists(document: ReportDocument, texts: Mapping[str, str]) -> dict[
 
 def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, str]:
     """Return the answers there are, by the name of the question."""
-    language, settings, model = document.language, document.settings, document.model
-    evidence, point = document.evidence, document.evidence.operating_point if document.evidence else None
-    data, training, preprocessing = settings["data"], settings["training"], settings["preprocessing"]
     values: dict[str, Any] = document.model_dump(mode="json")
+    answers = {name: texts[f"answer.{name}"] for name in ("deidentification", "limitations", "audit_trail")}
+    answers["output"] = texts["answer.output_plain"]
+    if document.flow is not None and document.training is not None:
+        answers |= _of_run(document, document.flow, document.training, values, texts)
+    if document.evidence is not None and document.evaluation is not None:
+        answers |= _of_evidence(document, document.evidence, document.evaluation, values, texts)
+    return answers
+
+
+def _of_run(
+    document: ReportDocument,
+    flow: Flow,
+    trained: Mapping[str, Any],
+    values: Mapping[str, Any],
+    texts: Mapping[str, str],
+) -> dict[str, str]:
+    """Return what the journal and the settings of a run answer."""
+    language, settings, model = document.language, document.settings, document.model
+    data, training, preprocessing = settings["data"], settings["training"], settings["preprocessing"]
 
     def said(key: str, **words: Any) -> str:
         return texts[f"answer.{key}"].format(**words)
@@ -49,81 +66,77 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
         return texts["answer.on" if on else "answer.off"]
 
     description = plain((translate_sentence(document.split["description"], language),), language)
-    answers = {
+    answers = {name: said(name) for name in ("goal", "sources", "counts", "low_quality", "blinding")} | {
         "technology": said("technology", architecture=model["architecture"]),
-        "goal": said("goal"),
-        "sources": said("sources"),
         "preprocessing": said(
             "preprocessing",
             size=model["image_size"],
             resize=preprocessing["resize"],
             clahe=switch(preprocessing["clahe"]),
         ),
-        "subsets": said("subsets", on_leak=data["on_leak"], left_out=sum(document.flow.left_out.values())),
-        "deidentification": said("deidentification"),
-        "missing": said("missing", skipped=document.flow.skipped),
+        "subsets": said("subsets", on_leak=data["on_leak"], left_out=sum(flow.left_out.values())),
+        "missing": said("missing", skipped=flow.skipped),
         "partitions": said("partitions", description=description),
         "disjoint": _disjoint(document, texts),
         "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
         "initialization": said("initialization", pretrained=initial_weights(model["pretrained"], texts)),
         "training": said(
             "training",
-            epochs=document.training["epochs_run"],
+            epochs=trained["epochs_run"],
             optimizer=training["optimizer"],
             rate=short_text(training["learning_rate"], language),
             batch=data["batch_size"],
             augmentation=switch(settings["augmentation"]["enabled"]),
         ),
-        "selection": said("selection", monitor=monitor_name(document.training["monitor"], texts), best=model["epoch"]),
+        "selection": said("selection", monitor=monitor_name(trained["monitor"], texts), best=model["epoch"]),
         "ensembling": said("ensembling_tta" if settings["evaluation"]["tta"] else "ensembling"),
-        "counts": said("counts"),
         "imbalance": said(
             "imbalance", sampler=switch(training["weighted_sampler"]), weights=switch(training["use_class_weights"])
         ),
-        "specification": said("specification", sha256=model["sha256"]),
         "code": said("code", version=document.breastai),
-        "output": said("output_plain"),
-        "low_quality": said("low_quality"),
-        "eligibility": said(
-            "eligibility", skipped=document.flow.skipped, left_out=sum(document.flow.left_out.values())
-        ),
+        "specification": said("specification", sha256=model["sha256"]),
+        "eligibility": said("eligibility", skipped=flow.skipped, left_out=sum(flow.left_out.values())),
         "development": said(
-            "development_calibration" if document.flow.calibration_total else "development",
-            train=document.flow.train_total,
-            val=document.flow.val_total,
-            calibration=document.flow.calibration_total,
+            "development_calibration" if flow.calibration_total else "development",
+            train=flow.train_total,
+            val=flow.val_total,
+            calibration=flow.calibration_total,
         ),
-        "parts": _by_part(document, texts),
-        "limitations": said("limitations"),
-        "blinding": said("blinding"),
-        "audit_trail": said("audit_trail"),
+        "parts": _by_part(document, flow, texts),
     }
     if document.sites is not None:
         answers["external"] = answers["sites"] = said("external", sites=len(document.sites.sites))
     if model["parameters"] is not None:
         parameters = format_quantity(at(values, "model", "parameters", kind="integer"), language)
         answers["model"] = said("model", architecture=model["architecture"], parameters=parameters)
-    if evidence is None or document.evaluation is None:
-        return answers
-    counts = ", ".join(f"{name} {count}" for name, count in evidence.counts.items())
-    what = document.evaluation["split"] or document.evaluation["data"]
-    answers |= {
-        "metrics": said("metrics"),
-        "uncertainty": said("uncertainty"),
-        "internal": said(
-            "internal" if evidence.patients is None else "internal_patients",
-            val=document.flow.val_total,
-            n=evidence.n,
-            patients=evidence.patients,
-            what=what,
-        ),
-        "classes": said("classes", classes=counts),
-        "performance": said("performance"),
-        "failures": said("failures"),
-        "calibration": said("calibration"),
-        "indeterminate": said("indeterminate"),
-    }
-    uses = document.evaluation.get("uses")
+    if document.evidence is not None and document.evaluation is not None:
+        answers["internal"] = said(
+            "internal" if document.evidence.patients is None else "internal_patients",
+            val=flow.val_total,
+            n=document.evidence.n,
+            patients=document.evidence.patients,
+            what=document.evaluation["split"] or document.evaluation["data"],
+        )
+    return answers
+
+
+def _of_evidence(
+    document: ReportDocument,
+    evidence: Evidence,
+    evaluation: Mapping[str, Any],
+    values: Mapping[str, Any],
+    texts: Mapping[str, str],
+) -> dict[str, str]:
+    """Return what an evaluation answers, of whatever model."""
+    language, point = document.language, evidence.operating_point
+
+    def said(key: str, **words: Any) -> str:
+        return texts[f"answer.{key}"].format(**words)
+
+    names = ("metrics", "uncertainty", "performance", "failures", "calibration", "indeterminate")
+    answers = {name: said(name) for name in names}
+    answers["classes"] = said("classes", classes=", ".join(f"{name} {n}" for name, n in evidence.counts.items()))
+    uses = evaluation.get("uses")
     if uses is not None:
         answers["optimism"] = said("optimism.some" if any(uses.values()) else "optimism.none")
     if evidence.subgroups:
@@ -140,9 +153,9 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
     return answers
 
 
-def _by_part(document: ReportDocument, texts: Mapping[str, str]) -> str:
+def _by_part(document: ReportDocument, flow: Flow, texts: Mapping[str, str]) -> str:
     """Return how many images of each class each part has; what else describes them is for the authors."""
-    flow, evidence = document.flow, document.evidence
+    evidence = document.evidence
     parts = {"train": flow.train, "val": flow.val, "calibration": flow.calibration}
     if evidence is not None and flow.test_total is not None:
         parts["test"] = evidence.counts

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from breastai.clinical.report.report_cards import data_sheet, model_card
 from breastai.clinical.report.report_checklists import fill_checklists
-from breastai.clinical.report.report_document import ReportDocument, gather
+from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_html import to_html
-from breastai.clinical.report.report_layout import lay_out
+from breastai.clinical.report.report_layout import lay_out, report_title
 from breastai.clinical.report.report_markdown import to_markdown
 from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_sources import gather, latest_predictions
 from breastai.clinical.report.report_texts import texts
 from breastai.clinical.worst_errors import files_of
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -18,6 +19,7 @@ from breastai.domain.events import Event, ProgressUpdate, ReportCreated
 from breastai.domain.jobs import Report
 from breastai.domain.records import EvaluationRecord
 from breastai.domain.text import Text
+from breastai.storage.evaluations import PREDICTIONS
 from breastai.storage.reports import report_files
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -25,26 +27,31 @@ _PICTURE_SIDE = 200
 
 
 def report(job: Report, workspace: Workspace) -> Iterator[Event]:
-    """Write the report of a run; raise RunNotFound or NoEvaluation."""
+    """Write the report of a run or of predictions; raise RunNotFound, NoEvaluation or EvaluationNotFound."""
     yield ProgressUpdate(stage="reporting", text=Text("progress.records"))
-    document, record = gather(workspace, job.run_id, job.language)
+    evaluation = job.evaluation
+    if evaluation is None and job.run_id == PREDICTIONS:
+        evaluation = latest_predictions(workspace)
+    document, record = gather(workspace, job.run_id, job.language, evaluation)
     words = texts(job.language)
     document = document.model_copy(update={"checklists": fill_checklists(document, words)})
     pictures = _pictures(document, record, workspace) if job.pictures else {}
     yield ProgressUpdate(stage="reporting", text=Text("progress.writing_report"))
     blocks = lay_out(document, pictures)
-    files = report_files(workspace, job.run_id, job.language)
+    files = report_files(workspace, job.run_id, job.language, evaluation)
     content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(files.json, (content + "\n").encode())
     atomic_write(files.markdown, to_markdown(blocks, job.language).encode())
     page = ReportPage(document)
-    atomic_write(files.model_card, to_markdown(list(model_card(page)), job.language).encode())
-    atomic_write(files.data_sheet, to_markdown(list(data_sheet(page)), job.language).encode())
-    written = [files.html, files.json, files.markdown, files.model_card, files.data_sheet]
+    written = [files.html, files.json, files.markdown]
+    if document.flow is not None:
+        atomic_write(files.model_card, to_markdown(list(model_card(page)), job.language).encode())
+        atomic_write(files.data_sheet, to_markdown(list(data_sheet(page)), job.language).encode())
+        written += [files.model_card, files.data_sheet]
     if job.pdf:
         from breastai.clinical.report.report_pdf import to_pdf
 
-        atomic_write(files.pdf, to_pdf(blocks, job.language, words["title"].format(run=job.run_id)))
+        atomic_write(files.pdf, to_pdf(blocks, job.language, report_title(page)))
         written.append(files.pdf)
     atomic_write(files.html, to_html(blocks, job.language).encode())
     yield ReportCreated(
@@ -57,7 +64,7 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
 
 def _pictures(document: ReportDocument, record: EvaluationRecord | None, workspace: Workspace) -> dict[int, str]:
     """Return small pictures of the worst cases by their number, as far as the images are at hand."""
-    if record is None or not document.worst:
+    if record is None or not document.worst or document.flow is None:
         return {}
     wanted = {case.name_sha256: case.number for case in document.worst}
     found = files_of(record, wanted, workspace, DataSettings.model_validate(document.settings["data"]))

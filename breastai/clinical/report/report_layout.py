@@ -32,7 +32,15 @@ def lay_out(document: ReportDocument, pictures: Mapping[int, str]) -> list[Block
 
 def _beginning(page: ReportPage) -> Iterator[Block]:
     document, t = page.document, page.t
-    yield Heading(t["title"].format(run=document.run_id), 1)
+    yield Heading(report_title(page), 1)
     yield Paragraph((document.notice,), "notice")
     created = write_value(document.created, document.language, "datetime")
-    yield Paragraph((t["made"].format(created=created, version=document.breastai),), "caption")
+    made = t["made" if document.flow else "made_elsewhere"]
+    yield Paragraph((made.format(created=created, version=document.breastai),), "caption")
+
+
+def report_title(page: ReportPage) -> str:
+    """Return what the report is of: a run, or the predictions of another model."""
+    if page.document.flow is None:
+        return page.t["title_elsewhere"].format(table=page.document.model["checkpoint"])
+    return page.t["title"].format(run=page.document.run_id)

@@ -11,6 +11,9 @@ from breastai.texts.renderer import write_value
 def methods(page: ReportPage) -> Iterator[Block]:
     """Yield the methods."""
     yield Heading(page.t["methods"])
+    if page.document.flow is None:
+        yield page.say("methods.elsewhere")
+        return
     yield from flow_and_split(page)
     yield from audit_found(page)
     yield from training(page)
@@ -19,8 +22,7 @@ def methods(page: ReportPage) -> Iterator[Block]:
 
 def flow_and_split(page: ReportPage) -> Iterator[Block]:
     """Yield the flow of patients and images, and how they were divided."""
-    document, t = page.document, page.t
-    flow = document.flow
+    document, t, flow = page.document, page.t, page.flow
     yield Heading(t["trained_on"], 3)
     leaving = [page.fill("flow.skipped", n=page.count("flow", "skipped"))] if flow.skipped else []
     for reason in flow.left_out:
@@ -61,7 +63,7 @@ def flow_and_split(page: ReportPage) -> Iterator[Block]:
 
 def corrections(page: ReportPage) -> Iterator[Block]:
     """Yield how many images a person left out or relabelled in the description of the data set, test images by name."""
-    counts = page.document.flow.corrections
+    counts = page.flow.corrections
     if not counts.left_out + counts.relabelled:
         return
     names = ("left_out", "relabelled")
@@ -97,7 +99,7 @@ def audit_found(page: ReportPage) -> Iterator[Block]:
 
 def training(page: ReportPage) -> Iterator[Block]:
     """Yield how the network was trained, and how often the judged images were opened."""
-    t, told = page.t, page.document.training
+    t, told = page.t, page.values["training"]
     yield Heading(t["training"], 3)
     yield page.say(
         "training.text",

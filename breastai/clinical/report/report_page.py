@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from breastai.clinical.report.report_blocks import NO_NUMBER, Inline, Inlines, Paragraph, Quantity, at, fill, interval
-from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_document import Flow, ReportDocument
 from breastai.clinical.report.report_texts import texts
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
@@ -21,6 +21,12 @@ class ReportPage:
         self.values: dict[str, Any] = document.model_dump(mode="json")
         self.language = document.language
         self.t = texts(document.language)
+
+    @property
+    def flow(self) -> Flow:
+        """The images in and out of a run; the predictions of another model have none, and no section that asks."""
+        assert self.document.flow is not None
+        return self.document.flow
 
     def at(self, *path: str | int, kind: Any = "figure") -> Quantity:
         return at(self.values, *path, kind=kind)

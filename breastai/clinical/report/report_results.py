@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from breastai.clinical.report import report_charts as charts
-from breastai.clinical.report.report_blocks import Block, Heading, Inlines, Paragraph, Picture, Pictures, Table
+from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inlines, Paragraph, Picture, Pictures, Table
 from breastai.clinical.report.report_caveats import image_uses, pooling
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_subgroups import subgroup_note, subgroups
@@ -107,16 +107,18 @@ def calibration(page: ReportPage) -> Iterator[Block]:
         return
     yield Heading(t["calibration"], 3)
     yield from calibration_of_target(page.document, page.values, t)
-    if page.document.decision["n"]:
+    fitted = bool(page.document.decision.get("n"))
+    if fitted:
         temperature = page.at("evidence", "calibration", "temperature")
         yield page.say("calibration.how", temperature=temperature, n=page.count("decision", "n"))
     else:
-        yield Paragraph((t["calibration.none"],), "warning")
+        yield Paragraph((t["calibration.none" if page.document.flow else "calibration.as_given"],), "warning")
+    sides = ("before", "after") if fitted else ("before",)
     rows: tuple[tuple[Inlines, ...], ...] = tuple(
-        ((t[name],), *((page.at("evidence", "calibration", side, name),) for side in ("before", "after")))
+        ((t[name],), *((page.at("evidence", "calibration", side, name),) for side in sides))
         for name in ("ece", "brier", "log_loss")
     )
-    head = (t["calibration.measure"], t["chart.before"], t["chart.after"])
+    head = (t["calibration.measure"], *((t["chart.before"], t["chart.after"]) if fitted else (t["figures.value"],)))
     yield Table(head, rows, t["calibration.caption"])
     yield from image_uses(page.values, t, "training", "epoch", "temperature")
 
@@ -131,7 +133,7 @@ def worst_errors(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Bloc
         yield Paragraph((t["worst.none"],))
         return
     yield Paragraph((t["worst.text"],))
-    shown = []
+    shown: list[Picture] = []
     for number, case in enumerate(document.worst):
         caption = page.fill(
             "worst.case",
@@ -141,7 +143,10 @@ def worst_errors(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Bloc
             truth=page.at("worst", number, "given_to_truth"),
         )
         uri = pictures.get(case.number)
-        if uri is None:
+        if uri is None and document.flow is not None:
             caption = (*caption, f" ({t['worst.absent']})")
         shown.append(Picture(uri, (*caption, f" [{case.name_sha256[:12]}]")))
-    yield Pictures(tuple(shown), t["worst.alt"])
+    if document.flow is None:
+        yield Bullets(tuple(each.caption for each in shown))
+    else:
+        yield Pictures(tuple(shown), t["worst.alt"])

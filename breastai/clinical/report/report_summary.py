@@ -14,27 +14,38 @@ def summary(page: ReportPage) -> Iterator[Block]:
     """Yield what was made, on whom it was judged, the main figures, and what limits them."""
     document, t = page.document, page.t
     yield Heading(t["summary"])
-    model, names = document.model, ", ".join(document.model["class_names"])
-    size = page.count("model", "image_size")
-    yield page.say("summary.model", architecture=model["architecture"], size=size, classes=names)
-    yield page.say("summary.data", train=page.count("flow", "train_total"), val=page.count("flow", "val_total"))
+    yield from _made(page)
     if document.evidence is None or document.evaluation is None:
         yield Paragraph((t["summary.not_judged"],), "warning")
         return
     yield page.say(
-        "summary.judged",
+        "summary.judged" if document.evidence.patients is None else "summary.judged_patients",
         n=page.count("evidence", "n"),
+        patients=page.count("evidence", "patients"),
         what=document.evaluation["split"] or document.evaluation["data"],
-        opened=page.count("evaluation", "opened"),
         accuracy=page.figure_text("accuracy"),
     )
-    if document.evaluation["split"] != "test":
+    if document.evaluation["opened"] is not None:
+        yield page.say("summary.opened", opened=page.count("evaluation", "opened"))
+    if document.flow is not None and document.evaluation["split"] != "test":
         yield Paragraph((t["summary.not_test"],), "warning")
     yield main_figures(page)
     yield from plain_words(page)
     yield from limits(page)
     for note in document.evaluation["notes"]:
         yield Paragraph((translate_sentence(note, page.language),), "caption")
+
+
+def _made(page: ReportPage) -> Iterator[Block]:
+    """Yield what the model is, and what trained it."""
+    document = page.document
+    model, names = document.model, ", ".join(document.model["class_names"])
+    if document.flow is None:
+        yield page.say("summary.elsewhere", table=model["checkpoint"], classes=names)
+        return
+    size = page.count("model", "image_size")
+    yield page.say("summary.model", architecture=model["architecture"], size=size, classes=names)
+    yield page.say("summary.data", train=page.count("flow", "train_total"), val=page.count("flow", "val_total"))
 
 
 def main_figures(page: ReportPage) -> Table:
@@ -67,7 +78,9 @@ def limits(page: ReportPage) -> Iterator[Block]:
     found: list[Inlines] = [(finding_text(each, page.language),) for each in findings if each.severity != "info"]
     if not page.document.patients:
         found.append((t["split.no_patients"],))
-    for part in page.document.split["shared_patients"]:
+    if page.document.flow is None:
+        found.append((t["limits.elsewhere"],))
+    for part in page.document.split.get("shared_patients", ()):
         shared = page.count("split", "shared_patients", part)
         found.append(page.fill("limits.shared", part=t[f"part.{part}"], shared=shared))
     yield Heading(t["limits"], 3)
@@ -91,8 +104,9 @@ def plain_words(page: ReportPage) -> Iterator[Block]:
     yield page.say("plain.counted", name=point.class_name, **counts)
     yield from patients_at_threshold(document, page.values, t)
     threshold, target = page.at(*place, "threshold"), page.at(*place, "target_sensitivity", kind="plain")
-    yield page.say(f"plain.chosen.{when_chosen(document, 'threshold')}", threshold=threshold, target=target)
-    if not point.reached:
+    when = when_chosen(document, "threshold")
+    yield page.say(f"plain.chosen.{when}", threshold=threshold, target=target)
+    if not point.reached and when != "given":
         text = page.fill(
             f"plain.too_few.{point.validation_unit}",
             positives=page.count(*place, "validation_positives"),

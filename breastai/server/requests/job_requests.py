@@ -65,6 +65,7 @@ from breastai.server.services import Services, workspace_config
 from breastai.storage import checkpoints
 from breastai.storage.checkpoints import adapted_run_id
 from breastai.storage.datasets import dataset_layer
+from breastai.storage.evaluations import PREDICTIONS
 from breastai.storage.interrupted_runs import resumable_run
 from breastai.storage.kept_datasets import keep_dataset
 from breastai.storage.run_config import read_run_config, recorded_configs
@@ -343,6 +344,8 @@ async def create_report(services: Services, client: Client, request: CreateRepor
     run_id = request.run_id or session.model_or(None).partition("/")[0]
 
     def job() -> Job:
+        if run_id == PREDICTIONS:
+            return make_job(services, request, Report, run_id=run_id)
         files = checkpoints.find_checkpoint(services.workspace, f"{services.workspace.existing_run(run_id)}/best")
         # The pictures of the worst errors come from the run's own folders.
         services.data_roots.check_manifest(checkpoints.read_manifest(files))

@@ -38,7 +38,7 @@
   /** What opens the images of a cell of the matrix; nothing for an evaluation that is not kept with a run. @param {Wire.Evaluation} found */
   function openerOf(found) {
     const [, run, record] = /(?:^|\/)logs\/([^/]+)\/evaluations\/([^/]+)\.json$/.exec(found.record ?? "") ?? [];
-    if (run === undefined || record === undefined) return undefined;
+    if (run === undefined || record === undefined || run === "predictions") return undefined;
     return (/** @type {string} */ label, /** @type {string} */ predicted) => BreastAI.views.judgedImages.open(run, record, { label, predicted });
   }
 

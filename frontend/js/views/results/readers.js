@@ -1,8 +1,8 @@
-/* A study of readers: asking for one, and for an evaluation of predictions; its figures, inference, agreement. */
+/* A study of readers: asking for one, and for an evaluation of predictions and its report; its figures, inference, agreement. */
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
+  const { byId, make, fill, name, said, table, scroller, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -83,16 +83,28 @@
     asks("readers-form", "compare_readers", "table", { table: "readers-path", predictions: "readers-model", call_from: "readers-call" });
     asks("predictions-form", "evaluate_predictions", "predictions", { predictions: "predictions-path", threshold: "predictions-threshold", choose_on: "predictions-part" });
 
+    /** What writes, and then opens, the report of another model's predictions; a run's own is with its checkpoints. @param {State} state */
+    function reportOf(state) {
+      const [, evaluation] = /(?:^|\/)logs\/predictions\/evaluations\/([^/]+)\.json$/.exec(state.evaluation?.record ?? "") ?? [];
+      if (evaluation === undefined) return null;
+      const asked = { run_id: "predictions", evaluation, language: BreastAI.i18n.current(), pdf: true };
+      const button = actionButton("create_report", t("checkpoints.report"), { class: "small", on: { click: () => connection.request("create_report", asked).catch(() => {}) } });
+      const done = state.reports.find(({ url }) => url.startsWith(`/reports/predictions/${evaluation}/`));
+      const link = done === undefined ? null : make("a", { text: t("reports.open", { run: state.evaluation?.data ?? "" }), attributes: { href: BreastAI.servedFiles.address(state, done.url), target: "_blank", rel: "noopener" } });
+      return make("p", { class: "button-row" }, button, link);
+    }
+
     return {
       within: "evaluation",
       /** @param {State} state */
       render(state) {
+        fill(byId("evaluation-report"), reportOf(state));
         byId("readers-card").hidden = state.readers === null;
         if (state.readers !== null) fill(byId("readers-body"), ...bodyOf(state.readers));
         BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.readers, state.session.state, state.connection.phase],
+      slice: (state) => [state.readers, state.evaluation, state.reports, state.session.state, state.connection.phase],
     };
   }
 
