@@ -25,6 +25,7 @@ from breastai.domain.list_entries import (
     FolderStep,
     ImageEntry,
     LeftOut,
+    PatientExample,
     QueueEntry,
     ResultEntry,
     RunEntry,
@@ -821,6 +822,7 @@ class DataDescribed(Event, ends_job=True):
     counts: dict[str, dict[str, int]] = Field(description="Images by split and class.")
     set_aside: Number = Field(description="Share of the training images set aside for validation; null: own folder.")
     patients: int | None
+    patient_examples: list[PatientExample] = []
     masks: int
     skipped: list[SkippedFile] = Field(description="The first 200 files left out, and why.")
     skipped_total: int
@@ -840,6 +842,7 @@ class PreFlightChecked(Event, ends_job=True):
     classes: dict[str, int] = Field(description="Training images by class.")
     validation: int = Field(description="Validation images.")
     patients: int | None = Field(None, description="Null: not known.")
+    patient_examples: list[PatientExample] = Field([], description="Some training images of different patients.")
     weights: Literal["here", "to_fetch", "none"] = Field(
         description="Whether pretrained weights are on this machine, would be downloaded, or are not to be had."
     )

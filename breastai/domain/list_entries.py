@@ -143,6 +143,13 @@ class DataQuestion(Stored):
     params: dict[str, str | int | list[str]] = {}
 
 
+class PatientExample(Stored):
+    """An image and the patient that the rule finds for it; from a DICOM header a hash."""
+
+    file: str
+    patient: str
+
+
 class DatasetEntry(Stored):
     """A data set of the workspace."""
 

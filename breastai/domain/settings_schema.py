@@ -12,9 +12,42 @@ from breastai.domain.settings import Settings
 from breastai.domain.text import Text
 from breastai.texts.catalogue import ENGLISH, find_template, texts_below
 
+# What whoever trains for the first time may want to set; the rest is for those who look for it.
+BASIC = frozenset(
+    {
+        "data.image_size",
+        "data.batch_size",
+        "data.val_split",
+        "data.on_leak",
+        "preprocessing.resize",
+        "preprocessing.breast_region",
+        "preprocessing.lesion_crop",
+        "augmentation.enabled",
+        "model.architecture",
+        "model.pretrained",
+        "training.recipe",
+        "training.epochs",
+        "training.learning_rate",
+        "training.early_stopping.enabled",
+        "training.early_stopping.patience",
+        "training.early_stopping.monitor",
+        "training.export_onnx",
+        "evaluation.target_class",
+        "evaluation.target_sensitivity",
+        "evaluation.patient_id",
+        "crossval.folds",
+        "system.seed",
+        "system.download_weights",
+        "storage.backup_after_run",
+    }
+)
+
 
 def config_schema() -> dict[str, Any]:
-    """Return the schema of the configuration; what a setting is stands in the catalogue alone, by its path."""
+    """Return the schema of the configuration; what a setting is stands in the catalogue alone, by its path.
+
+    Those in BASIC are marked so.
+    """
     schema = Config.model_json_schema()
     _describe(Config, schema, schema["$defs"], "")
     return schema
@@ -35,6 +68,8 @@ def _describe(group: type[Settings], schema: dict[str, Any], definitions: Mappin
         else:
             label = str(Text(f"setting.{path}.label"))
             schema["properties"][name] |= {"title": label, "description": setting_help(path)}
+            if path in BASIC:
+                schema["properties"][name]["basic"] = True
 
 
 @dataclass(frozen=True)

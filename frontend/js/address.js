@@ -19,7 +19,7 @@
     const [wanted = "", first = "", second = ""] = hash.replace(/^#/, "").split("/").map(decoded);
     const view = VIEWS.includes(wanted) && (wanted !== "run" || first !== "") ? wanted : VIEWS[0];
     const evaluation = view === "evaluation" && first !== "" && second !== "" ? { run: first, name: second } : null;
-    return { view, run: view === "run" ? first : null, tab: (view === "run" && second) || "curves", evaluation };
+    return { view, run: view === "run" ? first : null, tab: (view === "run" && second) || (view === "training" && first) || "curves", evaluation };
   }
 
   /** The page of a run. @param {string} run @param {string} [tab] */
@@ -27,10 +27,15 @@
     return `#run/${encodeURIComponent(run)}/${tab}`;
   }
 
+  /** A setting on the form that starts a run. @param {string} path */
+  function ofSetting(path) {
+    return `#training/${path}`;
+  }
+
   /** An evaluation that is kept with its run. @param {string} run @param {string} name */
   function ofEvaluation(run, name) {
     return `#evaluation/${encodeURIComponent(run)}/${encodeURIComponent(name)}`;
   }
 
-  BreastAI.address = { VIEWS, placeOf, ofRun, ofEvaluation };
+  BreastAI.address = { VIEWS, placeOf, ofRun, ofSetting, ofEvaluation };
 })();

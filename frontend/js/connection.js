@@ -129,7 +129,7 @@
       const answer = event.request_id === undefined ? undefined : waiting.get(event.request_id);
       if (answer !== undefined) {
         waiting.delete(event.request_id);
-        if (event.type === "error") answer.reject(new Error(event.code));
+        if (event.type === "error") answer.reject(Object.assign(new Error(event.code), { event }));
         else answer.resolve(event);
       }
     }

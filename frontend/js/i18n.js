@@ -157,6 +157,11 @@
     return has(key) ? t(key, error.params) : error.message || t("error.unknown", { code: error.code });
   }
 
+  /** Without accents and case, so that a search finds what it means. @param {string} text */
+  function plain(text) {
+    return text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLocaleLowerCase();
+  }
+
   /**
    * Write the texts of the elements below `root` that name a key: data-i18n (text), data-i18n-title,
    * data-i18n-placeholder, data-i18n-label (aria-label).
@@ -175,5 +180,5 @@
     }
   }
 
-  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, apply };
+  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, plain, apply };
 })();

@@ -44,11 +44,12 @@
       attributes: { type: "button", "aria-label": t("field.reset_label", { name: t(`setting.${field.path}.label`) }) },
       on: { click: () => handlers.onReset(field) },
     });
+    const told = make("p", { class: "field-told", attributes: { id: `${id}-told`, "aria-live": "polite" } });
     const head = make("div", { class: "field-head" }, make("label", { text: t(`setting.${field.path}.label`), attributes: { for: id } }), reset);
     const help = make("p", { class: "field-help", text: t(`setting.${field.path}.help`), attributes: { id: `${id}-help` } });
     const bounds = make("p", { class: "field-bounds", text: boundsText(field) });
-    control.setAttribute("aria-describedby", `${id}-help ${id}-fault`);
-    const element = make("div", { class: `field kind-${field.kind}`, data: { setting: field.path } }, head, control, fault, help, bounds);
+    control.setAttribute("aria-describedby", `${id}-help ${id}-fault ${id}-told`);
+    const element = make("div", { class: `field kind-${field.kind}`, data: { setting: field.path } }, head, control, fault, told, help, bounds);
 
     const read = () => {
       const text = control instanceof HTMLInputElement && control.type === "checkbox" ? String(control.checked) : control.value;
@@ -61,6 +62,9 @@
     return {
       field,
       element,
+      tell(text) {
+        if (told.textContent !== text) told.textContent = text;
+      },
       typed: () => control.value,
       type(text) {
         control.value = text;

@@ -46,6 +46,7 @@
       options: [],
       description: schema.description ?? "",
       fallback: schema.default,
+      basic: schema.basic === true,
       minimum: only?.minimum, maximum: only?.maximum,
       above: only?.exclusiveMinimum, below: only?.exclusiveMaximum,
       longest: only?.maxLength, shortest: only?.minLength,

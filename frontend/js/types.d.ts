@@ -147,12 +147,14 @@ declare global {
     done: number | null;
     /** The step of a training that is reached, from 0. */
     step: number;
-    /** What the address names: a run and the part of its page, or an evaluation; no run: the latest is shown. */
+    /** What the address names: a run and the part of its page, a setting as the part of the training's, or an evaluation; no run: the latest is shown. */
     page: Omit<Place, "view">;
     /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
     form: Form;
     /** What the run of the form meets here, as looked up last. */
     preFlight: Wire.PreFlightChecked | null;
+    /** Why the form's images could not be looked at. */
+    preFlightFault: Wire.Error | null;
     pastRuns: Record<string, PastRun>;
     /** What was made of runs, as listed last. */
     results: Record<string, Wire.ResultsList>;
@@ -263,6 +265,8 @@ declare global {
     options: unknown[];
     description: string;
     fallback: unknown;
+    /** Whether whoever trains for the first time may want to set it. */
+    basic: boolean;
     minimum?: number;
     maximum?: number;
     above?: number;
@@ -281,6 +285,8 @@ declare global {
     field: Field;
     element: HTMLElement;
     show(value: unknown, changed: boolean, fault: string | null): void;
+    /** What the images say of the value, below the control. */
+    tell(text: string): void;
     /** What stands in the control, used or not. */
     typed(): string;
     /** As if the user had typed it. */
@@ -458,6 +464,7 @@ declare global {
       plural(key: string, count: number, params?: Record<string, unknown>): string;
       say(text: Wire.Text | string): string;
       errorText(error: { code: string; message: string; params?: Record<string, unknown> }): string;
+      plain(text: string): string;
       apply(root: ParentNode): void;
     };
     memory: { read(name: string): string | null; write(name: string, value: string | null): void };
@@ -576,7 +583,7 @@ declare global {
       csv(rows: unknown[][]): string;
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
-    address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofEvaluation(run: string, name: string): string };
+    address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofSetting(path: string): string; ofEvaluation(run: string, name: string): string };
     servedFiles: { address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement };
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
@@ -622,7 +629,7 @@ declare global {
             use: (config: Record<string, unknown>) => void;
             told: (problems: (Wire.Text | string)[]) => void;
           },
-        ): { check(): void; showRest(lines: (Wire.Text | string)[]): void };
+        ): { check(): void; showFaults(lines: (Wire.Text | string)[], byField: Map<string, string>): void };
       };
       editor: { create(context: Context): View };
       ending: { create(): View };
@@ -643,7 +650,15 @@ declare global {
           draw(welcome: Wire.ConnectionEstablished): void;
           show(fromServer: Map<string, string>): void;
           fields(): Field[];
+          /** What the images say of the value of a setting. */
+          tell(path: string, text: string): void;
+          /** Go to the setting that the address names, once. */
+          follow(page: State["page"]): void;
         };
+        link(path: string): HTMLAnchorElement;
+      };
+      settingsFilter: {
+        create(drawn: () => DrawnField[], isOpen: (path: string) => boolean): { apply(): void; reveal(field: DrawnField): void };
       };
       leakQuestion: {
         create(context: Context, values: FormValues): {
@@ -656,7 +671,7 @@ declare global {
       jobBar: { create(context: Context): View; jobName(job: string): string };
       palette: { create(context: Context): void };
       glossary: { create(): void };
-      preFlight: { create(context: Context): View };
+      preFlight: { create(context: Context): View; patientsText(state: State): string };
       runCards: { create(): View; stateOf(state: State, run: Run): string };
       runPage: { create(context: Context): View };
       resultsList: { bodyOf(state: State, found: Wire.ResultsList): Node[] };

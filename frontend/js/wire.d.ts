@@ -536,6 +536,7 @@ declare namespace Wire {
     counts: Record<string, Record<string, number>>;
     set_aside: number | null;
     patients: number | null;
+    patient_examples: PatientExample[];
     masks: number;
     skipped: SkippedFile[];
     skipped_total: number;
@@ -554,6 +555,7 @@ declare namespace Wire {
     classes: Record<string, number>;
     validation: number;
     patients: number | null;
+    patient_examples: PatientExample[];
     weights: "here" | "to_fetch" | "none";
     minutes_low: number | null;
     minutes_high: number | null;
@@ -1586,6 +1588,12 @@ declare namespace Wire {
     values: Record<string, string | null>;
     path: string;
     expand: string | null;
+  }
+
+  /** An image and the patient that the rule finds for it; from a DICOM header a hash. */
+  interface PatientExample {
+    file: string;
+    patient: string;
   }
 
   /** What a plan rests on. Widths are of 95 % intervals. `icc`: how alike the errors of a patient's images are. */

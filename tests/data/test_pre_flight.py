@@ -68,3 +68,22 @@ def test_who_could_begin_with_weights_is_told_so(workspace: Workspace, monkeypat
 
 def test_nothing_measured_gives_no_minutes() -> None:
     assert minutes_range(parse_config({}), 100, 20, []) == (None, None)
+
+
+def test_some_images_are_told_with_the_patients_that_the_rule_finds(workspace: Workspace) -> None:
+    write_sample_data(workspace.root / "data", per_class=8)
+    folders = {"train_dir": "data/train", "val_dir": None, "test_dir": None}
+    config = parse_config({"data": folders, "evaluation": {"patient_id": "^(P[0-9]+)_"}})
+    (event,) = pre_flight(PreFlight(workspace=str(workspace.root), config=config), workspace)
+    assert event.patients is not None and len(event.patient_examples) == 3
+    assert len({example.patient for example in event.patient_examples}) == 3
+    assert all(Path(example.file).name.startswith(f"{example.patient}_") for example in event.patient_examples)
+    assert told(workspace).patient_examples == []
+
+
+def test_an_advice_names_the_setting_that_it_is_about(workspace: Workspace) -> None:
+    write_sample_data(workspace.root / "data", per_class=8)
+    few = next(advice for advice in told(workspace).advice if advice.code == "advice.few")
+    assert "setting" not in few.params
+    weights = list(module._advice(ARCHITECTURES["resnet50"], "to_fetch", {"benign": 100}, 500.0))
+    assert {str(advice.params["setting"]) for advice in weights} <= {"model.architecture", "training.epochs"}

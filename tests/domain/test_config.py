@@ -23,7 +23,7 @@ from breastai.domain.config import (
     read_config_file,
 )
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable
-from breastai.domain.settings_schema import config_schema
+from breastai.domain.settings_schema import BASIC, config_schema, setting_rows
 from breastai.domain.text import Text
 from breastai.texts.renderer import render
 
@@ -243,3 +243,9 @@ def test_an_ordinal_loss_needs_the_order_of_the_classes() -> None:
         parse_config({"training": {"loss": "ordinal"}})
     ordered = parse_config({"training": {"loss": "ordinal"}, "evaluation": {"ordered_classes": ["low", "high"]}})
     assert ordered.evaluation.ordered_classes == ["low", "high"]
+
+
+def test_the_schema_marks_the_basic_settings_which_all_exist():
+    assert {row.path for row in setting_rows("en")} >= BASIC
+    evaluation = config_schema()["$defs"]["EvaluationSettings"]["properties"]
+    assert evaluation["patient_id"]["basic"] is True and "basic" not in evaluation["tta"]

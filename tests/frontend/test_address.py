@@ -20,6 +20,7 @@ NOWHERE = {"view": "training", "run": None, "tab": "curves", "evaluation": None}
         ("#run/a/log", {"view": "run", "run": "a", "tab": "log"}),
         ("#evaluation", {"view": "evaluation"}),
         ("#evaluation/a/1-val", {"view": "evaluation", "evaluation": {"run": "a", "name": "1-val"}}),
+        ("#training/training.epochs", {"tab": "training.epochs"}),
         ("#runs/a/log", {"view": "runs"}),
         ("#100%", {}),
         ("#run/100%/log", {"view": "run", "run": "100%", "tab": "log"}),

@@ -5,7 +5,7 @@ Twins are looked for by the audit, which reads every image; here only the beginn
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import ImageUnreadable, InputError
 from breastai.domain.events import DataDescribed
-from breastai.domain.list_entries import DataQuestion, DataWarning, SkippedFile
+from breastai.domain.list_entries import DataQuestion, DataWarning, PatientExample, SkippedFile
 from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written
 
@@ -36,6 +36,7 @@ _LOOK_S = 5.0
 # Below these many images in a class, its validation figures say little.
 _FEW_IN_TRAINING, _FEW_IN_VALIDATION = 20, 10
 _LOPSIDED = 5.0
+_EXAMPLES = 3
 
 
 def describe(config: Config, base: Path) -> DataDescribed:
@@ -81,6 +82,7 @@ def describe(config: Config, base: Path) -> DataDescribed:
         counts={name: counts[name] for name in ("train", "val", "test") if name in counts},
         set_aside=config.data.val_split if folders.val is None else None,
         patients=len(set(patients)) if patients is not None else None,
+        patient_examples=_examples(train, patients or []),
         masks=sum(len(folder.masks) for folder in folders.by_split().values()),
         skipped=skipped[:_MOST_SKIPPED],
         skipped_total=len(skipped),
@@ -90,6 +92,16 @@ def describe(config: Config, base: Path) -> DataDescribed:
         target_class=target,
         questions=[_question(question) for question in questions],
     )
+
+
+def _examples(folder: CaseTable, patients: Sequence[str]) -> list[PatientExample]:
+    """Return the first image of each of the first few patients."""
+    first: dict[str, str] = {}
+    for file, patient in zip(folder.files, patients, strict=False):
+        first.setdefault(patient, file)
+        if len(first) == _EXAMPLES:
+            break
+    return [PatientExample(file=file, patient=patient) for patient, file in first.items()]
 
 
 def _question(error: InputError) -> DataQuestion:

@@ -24,7 +24,10 @@ _FEW_IMAGES = 30
 
 
 def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
-    """Tell what a run of the configuration meets; raise what looking at its images raises."""
+    """Tell what a run of the configuration meets; raise what looking at its images raises.
+
+    An advice that a setting follows from names it, as `setting`.
+    """
     config = job.config
     found = describe(config, workspace.root)
     architecture = architecture_of(config.model.architecture)
@@ -38,6 +41,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
         classes=found.counts["train"],
         validation=validation,
         patients=found.patients,
+        patient_examples=found.patient_examples,
         weights=weights,
         minutes_low=low,
         minutes_high=high,
@@ -83,9 +87,9 @@ def _hub_folder() -> Path:
 def _advice(architecture: Architecture, weights: Weights, counts: dict[str, int], high: float | None) -> Iterator[Text]:
     installed = any(map(_is_installed, OFFERED_ARCHITECTURES.values()))
     if weights != "here" and installed and architecture.package is None:
-        yield Text(f"advice.weights_{weights}", {"architecture": architecture.name})
+        yield Text(f"advice.weights_{weights}", {"architecture": architecture.name, "setting": "model.architecture"})
     if high is not None and high > _LONG_MIN:
-        yield Text("advice.long")
+        yield Text("advice.long", {"setting": "training.epochs"})
     name, fewest = min(counts.items(), key=lambda item: item[1])
     if fewest < _FEW_IMAGES:
         yield Text("advice.few", {"name": name, "n": fewest})

@@ -14,6 +14,7 @@
       page: { run: null, tab: "curves", evaluation: null },
       form: { folder: null, preset: "", changed: {} },
       preFlight: null,
+      preFlightFault: null,
       pastRuns: {},
       results: {},
       estimates: null,

@@ -3,20 +3,16 @@
   "use strict";
 
   const { byId, make, fill } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, plain } = BreastAI.i18n;
   const MOST = 12;
   const VIEWS = ["training", "data", "audit", "tuning", "queue", "runs", "checkpoints", "evaluation", "predict", "editor", "log", "system"];
-
-  /** Without accents and case, so that a search finds what it means. @param {string} text */
-  function plain(text) {
-    return text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLocaleLowerCase();
-  }
 
   /** Where one can go: each with its words and its address. @param {State} state @returns {{ words: string, kind: string, address: string }[]} */
   function placesOf(state) {
     const views = VIEWS.map((view) => ({ words: t(`nav.${view}`), kind: t("palette.view"), address: `#${view}` }));
     const runs = (state.runs?.runs ?? []).map((run) => ({ words: [run.run_id, run.architecture, ...run.tags].filter(Boolean).join(" · "), kind: t("nav.run"), address: BreastAI.address.ofRun(run.run_id) }));
-    return [...views, ...runs];
+    const settings = state.welcome === null ? [] : BreastAI.settings.fields(state.welcome.config_schema).filter(({ section }) => section !== "server").map(({ path }) => ({ words: t(`setting.${path}.label`), kind: `${t("palette.setting")} · ${path}`, address: BreastAI.address.ofSetting(path) }));
+    return [...views, ...runs, ...settings];
   }
 
   /** @param {Context} context */

@@ -14,6 +14,7 @@
     /** @type {number | undefined} */
     let timer;
     let asked = 0;
+    let shownFaults = "";
 
     /** Ask the server about what is on the form, once it rests. */
     function check() {
@@ -53,12 +54,16 @@
       download.saveText("config.json", `${JSON.stringify(config, null, 2)}\n`, "application/json");
     });
 
-    /** Faults that belong to no field of the form. @param {(Wire.Text | string)[]} lines */
-    function showRest(lines) {
-      fill(byId("settings-problems"), ...lines.map((line) => make("li", { text: BreastAI.i18n.say(line) })));
+    /** Every fault, those of a field with what leads there. @param {(Wire.Text | string)[]} lines of no field @param {Map<string, string>} byField */
+    function showFaults(lines, byField) {
+      const now = JSON.stringify([BreastAI.i18n.current(), lines, [...byField]]);
+      if (now === shownFaults) return;
+      shownFaults = now;
+      const fields = [...byField].map(([path, text]) => make("li", {}, BreastAI.views.settingsPanel.link(path), ` ${text}`));
+      fill(byId("settings-problems"), ...fields, ...lines.map((line) => make("li", { text: BreastAI.i18n.say(line) })));
     }
 
-    return { check, showRest };
+    return { check, showFaults };
   }
 
   BreastAI.views.ownSettings = { create };

@@ -19,21 +19,41 @@
     return same ? plural("preflight.duplicates", audit.groups_total) : t("preflight.duplicates_later");
   }
 
+  /** What the rule of the form finds: some images with their patients, and how many patients there are. @param {State} state */
+  function patientsText({ preFlight: found, preFlightFault: fault }) {
+    if (fault !== null) return fault.code.startsWith("patient_id.") ? BreastAI.i18n.errorText(fault) : "";
+    if (found === null || found.patients === null) return "";
+    const examples = found.patient_examples.map(({ file, patient }) => `${patient} ← ${file.split("/").at(-1)}`);
+    return [examples.join(", "), plural("preflight.patients_found", found.patients)].filter((part) => part !== "").join("; ");
+  }
+
+  /** Nothing to look at is no fault, while one types. @param {Wire.Error} fault */
+  function faultOf(fault) {
+    if (["data.not_found", "data.no_images"].includes(fault.code)) return make("p", { class: "field-help", text: t("preflight.nothing") });
+    const link = fault.code.startsWith("patient_id.") ? [BreastAI.views.settingsPanel.link("evaluation.patient_id"), " "] : [];
+    return make("p", { class: "field-fault" }, ...link, BreastAI.i18n.errorText(fault));
+  }
+
+  /** What leads to a setting, named; nothing without one. @param {string} path */
+  function linkTo(path) {
+    return path === "" ? [] : [" ", BreastAI.views.settingsPanel.link(path)];
+  }
+
   /** @param {State} state @param {Wire.PreFlightChecked} found @returns {Node[]} */
   function bodyOf(state, found) {
     const classes = Object.entries(found.classes).flatMap(([each, count], index) => [index ? " · " : "", label(each), ` ${format.integer(count)}`]);
     const marks = { here: "good", to_fetch: "fair", none: "bad" };
-    /** @type {[string, Node | string, string][]} */
+    /** Each with the setting that would mend it, where something is to be mended. @type {[string, Node | string, string, string][]} */
     const rows = [
-      ["preflight.images", make("span", {}, ...classes, ` · ${t("preflight.validation", { n: found.validation })}`), ""],
-      ["preflight.patients", found.patients === null ? t("preflight.patients_unknown") : format.integer(found.patients), found.patients === null ? "fair" : ""],
-      ["preflight.duplicates_label", duplicatesOf(state, found), ""],
-      ["preflight.weights", t(`preflight.weights.${found.weights}`), marks[found.weights]],
-      ["preflight.duration", timeOf(found), ""],
-      ["preflight.memory", found.memory_gb === null ? t("preflight.memory_unknown") : t("model.at_most", { memory: format.number(found.memory_gb, 1) }), ""],
+      ["preflight.images", make("span", {}, ...classes, ` · ${t("preflight.validation", { n: found.validation })}`), "", ""],
+      ["preflight.patients", found.patients === null ? t("preflight.patients_unknown") : patientsText(state), found.patients === null ? "fair" : "", "evaluation.patient_id"],
+      ["preflight.duplicates_label", duplicatesOf(state, found), "", ""],
+      ["preflight.weights", t(`preflight.weights.${found.weights}`), marks[found.weights], "model.architecture"],
+      ["preflight.duration", timeOf(found), "", ""],
+      ["preflight.memory", found.memory_gb === null ? t("preflight.memory_unknown") : t("model.at_most", { memory: format.number(found.memory_gb, 1) }), "", ""],
     ];
-    const list = make("dl", {}, ...rows.map(([key, value, mark]) => make("div", { class: mark }, make("dt", { text: t(key) }), make("dd", {}, value))));
-    const advice = found.advice.length ? [make("ul", { class: "preflight-advice" }, ...found.advice.map((each) => make("li", {}, said(each))))] : [];
+    const list = make("dl", {}, ...rows.map(([key, value, mark, setting]) => make("div", { class: mark }, make("dt", { text: t(key) }), make("dd", {}, value, ...linkTo(["fair", "bad"].includes(mark) ? setting : "")))));
+    const advice = found.advice.length ? [make("ul", { class: "preflight-advice" }, ...found.advice.map((each) => make("li", {}, said(each), ...linkTo(typeof each === "string" ? "" : String(each.params.setting ?? "")))))] : [];
     return [make("p", { class: "preflight-of" }, name(found.data), " · ", found.architecture), list, ...advice];
   }
 
@@ -43,8 +63,6 @@
     let timer;
     let asked = 0;
     let askedFor = "";
-    let failed = false;
-
     /** Look once the form rests. @param {State} state */
     function look(state) {
       const order = context.order?.();
@@ -57,23 +75,18 @@
         asked += 1;
         const mine = asked;
         context.connection.request("pre_flight", order, { quiet: true }).then(
-          () => { if (mine === asked) tell(false); },
-          () => { if (mine === asked) tell(true); },
+          () => {},
+          ({ event }) => mine === asked && event && context.store.dispatch({ type: "@not_looked", fault: event }),
         );
       }, LOOK_AFTER_MS);
     }
 
-    /** @param {boolean} fault whether there is nothing to look at */
-    function tell(fault) {
-      failed = fault;
-      show(context.store.state());
-    }
-
     /** @param {State} state */
     function show(state) {
-      const found = state.preFlight;
-      byId("pre-flight").hidden = found === null && !failed;
-      fill(byId("pre-flight-body"), ...(failed || found === null ? [make("p", { class: "field-help", text: t("preflight.nothing") })] : bodyOf(state, found)));
+      const { preFlight: found, preFlightFault: fault } = state;
+      byId("pre-flight").hidden = found === null && fault === null;
+      if (fault !== null) fill(byId("pre-flight-body"), faultOf(fault));
+      else if (found !== null) fill(byId("pre-flight-body"), ...bodyOf(state, found));
     }
 
     return {
@@ -84,9 +97,9 @@
         show(state);
       },
       /** @param {State} state */
-      slice: (state) => [state.form, state.welcome, state.connection.phase, state.session.state, state.preFlight, state.audit, state.estimate],
+      slice: (state) => [state.form, state.welcome, state.connection.phase, state.session.state, state.preFlight, state.preFlightFault, state.audit, state.estimate],
     };
   }
 
-  BreastAI.views.preFlight = { create };
+  BreastAI.views.preFlight = { create, patientsText };
 })();

@@ -13,6 +13,9 @@
   function create(values, handlers, preset) {
     /** @type {DrawnField[]} */
     let drawn = [];
+    /** @type {State["page"] | null} */
+    let followed = null;
+    const filter = BreastAI.views.settingsFilter.create(() => drawn, values.isOpen);
 
     /** @param {Wire.ConnectionEstablished} welcome */
     function draw(welcome) {
@@ -54,6 +57,7 @@
         show(values.faults.has(field.path) ? undefined : values.at(field.path), values.isOpen(field.path), fault);
       }
       countChanges();
+      filter.apply();
       byId("preset-help").textContent = preset.value === "" ? t("preset.none_help") : presetText(preset.value);
     }
 
@@ -67,8 +71,31 @@
       }
     }
 
-    return { draw, show, fields: () => drawn.map(({ field }) => field) };
+    /** @param {string} path */
+    const drawnOf = (path) => drawn.find(({ field }) => field.path === path);
+
+    /** Open what the setting lies in that the address names, and go there, once. @param {State["page"]} page */
+    function follow(page) {
+      if (page === followed || drawn.length === 0) return;
+      followed = page;
+      const found = drawnOf(page.tab);
+      if (found === undefined) return;
+      filter.reveal(found);
+      const control = /** @type {HTMLElement} */ (found.element.querySelector("input, select"));
+      control.scrollIntoView({ block: "center" });
+      control.focus();
+    }
+
+    return { draw, show, follow, fields: () => drawn.map(({ field }) => field), tell: (/** @type {string} */ path, /** @type {string} */ text) => drawnOf(path)?.tell(text) };
   }
 
-  BreastAI.views.settingsPanel = { create };
+  /** A setting's name, leading to its field. @param {string} path */
+  function link(path) {
+    const address = BreastAI.address.ofSetting(path);
+    // Pressed again, it leads there again, though the address is the same.
+    const again = () => location.hash === address && dispatchEvent(new HashChangeEvent("hashchange"));
+    return make("a", { text: t(`setting.${path}.label`), attributes: { href: address }, on: { click: again } });
+  }
+
+  BreastAI.views.settingsPanel = { create, link };
 })();

@@ -87,7 +87,8 @@
     function refresh() {
       panel.show(serverFaults());
       const paths = new Set(panel.fields().map(({ path }) => path));
-      own.showRest(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")));
+      own.showFaults(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")), new Map([...serverFaults(), ...values.faults].filter(([path]) => paths.has(path))));
+      panel.tell("evaluation.patient_id", BreastAI.views.preFlight.patientsText(store.state()));
       memory.show(folder, preset);
       showButtons();
       const { described, estimate } = store.state();
@@ -186,9 +187,10 @@
           take(state.offered);
         }
         refresh();
+        panel.follow(state.page);
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.problems, state.queue, state.described, state.estimate],
+      slice: (state) => [state.welcome, state.page, state.preFlight, state.preFlightFault, state.connection.phase, state.session.state, BreastAI.store.isPending(state, "start_training"), state.problems, state.queue, state.described, state.estimate],
     };
   }
 
