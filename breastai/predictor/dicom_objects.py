@@ -6,6 +6,7 @@ References: DICOM PS3.3 A.8.1 (secondary capture), A.35.3 (comprehensive SR), PS
 """
 
 import io
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -41,6 +42,7 @@ _MAY_BE_EMPTY = (
 )  # fmt: skip
 _LONGEST_MEANING = 64
 _LONGEST_TEXT = 1024
+_WITHOUT_FORM = str.maketrans({"≥": ">=", "≤": "<=", "’": "'", "«": '"', "»": '"', "–": "-", "·": "-", "œ": "oe"})
 # An answer's picture is there to be recognised; the image itself is in its study.
 _PICTURE_PX = 1024
 
@@ -244,14 +246,23 @@ def in_unicode(made: "Dataset") -> None:
 
 
 def draw_stamp(pixels: npt.NDArray[np.uint8], words: str) -> npt.NDArray[np.uint8]:
-    """Return RGB pixels (H, W, 3) above a black bar with white words, as large as the width admits."""
-    width = pixels.shape[1]
-    size = max(8, min(24, round(1.8 * width / max(1, len(words)))))
+    """Return RGB pixels (H, W, 3) above a black bar with white words, a line of them as large as the width admits.
+
+    The font that Pillow brings has no accents: letters lose theirs here, and keep them in the object's own texts.
+    """
+    width, words = pixels.shape[1], in_ascii(words)
+    size = max(8, min(14, width // 36), min(24, round(1.8 * width / max(1, len(words)))))
     font = ImageFont.load_default(size)
     lines = _wrapped(words, width, font)
     bar = Image.new("RGB", (width, (size + 4) * len(lines) + 4))
     ImageDraw.Draw(bar).multiline_text((2, 2), "\n".join(lines), fill="white", font=font)
     return np.concatenate([pixels, np.asarray(bar)])
+
+
+def in_ascii(words: str) -> str:
+    """Return words with letters without accents; what has no such form is a question mark."""
+    plain = unicodedata.normalize("NFKD", words.translate(_WITHOUT_FORM))
+    return "".join(sign for sign in plain if not unicodedata.combining(sign)).encode("ascii", "replace").decode()
 
 
 def _wrapped(words: str, width: int, font: Any) -> list[str]:

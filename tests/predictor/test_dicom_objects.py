@@ -11,7 +11,7 @@ from pydicom.uid import ComprehensiveSRStorage, SecondaryCaptureImageStorage, ge
 
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.errors import ImageUnreadable
-from breastai.predictor.dicom_objects import Answered, DicomWriter, Explained, draw_stamp
+from breastai.predictor.dicom_objects import Answered, DicomWriter, Explained, draw_stamp, in_ascii
 
 from .test_watched_folder import SIDE, dicom
 
@@ -156,3 +156,7 @@ def test_a_stamp_fits_below_any_width(width: int):
     for words in STAMPS.values():
         found = draw_stamp(pixels, words)
         assert found.shape[1] == width and found[10:].max() > 200
+
+
+def test_words_in_a_picture_are_in_letters_that_its_font_has():
+    assert in_ascii("signalé\u00a0: 0,8 ≥ seuil «\u202fœdème\u202f» 乳") == 'signale : 0,8 >= seuil " oedeme " ?'
