@@ -36,9 +36,14 @@ SHARES: dict[str, Values] = {
 
 
 class WeekValue(Stored):
-    """One number or share of a week. `difference`: the largest distance of the distributions, or that of the shares."""
+    """One number or share of a week. `difference`: the largest distance of the distributions, or that of the shares.
+
+    `value`: a number's median, with its quartiles `low` and `high`; or a share, whose interval is in `share`.
+    """
 
     value: Number
+    low: Number = None
+    high: Number = None
     share: Figure | None = None
     n: int
     difference: Number = None
@@ -50,10 +55,14 @@ class WeekValue(Stored):
 
 
 class Week(Stored):
-    """A week, by ISO 8601 (2026-W48). `is_reference`: one of those that later ones are compared with."""
+    """A week, by ISO 8601 (2026-W48). `is_reference`: one of those that later ones are compared with.
+
+    `models`: who answered in it, as the ledger names them, in the order of their first answers.
+    """
 
     week: str
     images: int
+    models: list[str] = []
     is_reference: bool
     values: dict[str, WeekValue]
 
@@ -62,6 +71,7 @@ class DriftSummary(Stored):
     """All weeks, the first ones first. `reference_images`: how many the comparison rests on."""
 
     weeks: list[Week]
+    images: int = 0
     reference_images: int
     left_out: int
 
@@ -75,17 +85,29 @@ def summarise_weeks(lines: Sequence[LedgerLine], first_weeks: int) -> DriftSumma
     names = list(by_week)
     reference = [line for name in names[:first_weeks] for line in by_week[name]]
     weeks = [_week(name, by_week[name], None if name in names[:first_weeks] else reference) for name in names]
-    return DriftSummary(weeks=_adjusted(weeks), reference_images=len(reference), left_out=len(lines) - len(images))
+    return DriftSummary(
+        weeks=_adjusted(weeks),
+        images=len(images),
+        reference_images=len(reference),
+        left_out=len(lines) - len(images),
+    )
 
 
 def _week(name: str, lines: Sequence[LedgerLine], reference: Sequence[LedgerLine] | None) -> Week:
-    return Week(week=name, images=len(lines), is_reference=reference is None, values=dict(_values(lines, reference)))
+    return Week(
+        week=name,
+        images=len(lines),
+        models=list(dict.fromkeys(line.model for line in lines)),
+        is_reference=reference is None,
+        values=dict(_values(lines, reference)),
+    )
 
 
 def _values(lines: Sequence[LedgerLine], reference: Sequence[LedgerLine] | None) -> Iterator[tuple[str, WeekValue]]:
     for name, value_of in NUMBERS.items():
         here, before = _known(lines, value_of), _known(reference or (), value_of)
-        found = WeekValue(value=float(np.median(here)) if len(here) else None, n=len(here))
+        low, middle, high = np.percentile(here, [25, 50, 75]).tolist() if len(here) else (None, None, None)
+        found = WeekValue(value=middle, low=low, high=high, n=len(here))
         if min(len(here), len(before)) >= _FEWEST:
             tested = ks_2samp(here, before)
             found = found.model_copy(update={"difference": float(tested.statistic), "adjusted_p": float(tested.pvalue)})

@@ -36,7 +36,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "breastai watch arriving answers --dicom objects",
         "breastai drift answers",
     ),
-    "drift": ("breastai drift answers --first-weeks 4",),
+    "drift": ("breastai drift answers --first-weeks 4", "breastai drift answers --html drift.html"),
     "export": ("breastai export latest --format onnx",),
     "verify": ("breastai verify exports/onnx/MODEL.onnx",),
     "serve": ("breastai serve", "breastai serve --port 8800"),

@@ -13,6 +13,7 @@ from breastai.domain.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from breastai.clinical.ledger_drift import DriftSummary
     from breastai.domain.watch_records import LedgerLine
 
 
@@ -97,6 +98,10 @@ def drift(
     first_weeks: Annotated[
         int, typer.Option("--first-weeks", metavar="N", min=1, help="Weeks that later ones are compared with.")
     ] = 4,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with charts of all weeks, too: one file, no links."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Compare inputs, scores and referrals of each week of a watched folder with its first weeks. No labels are needed.
@@ -104,11 +109,12 @@ def drift(
     A difference says that something changed, not that the model became worse; and without one it may have.
     """
     from breastai.commands.drift_text import drift_text
+    from breastai.commands.language import current_language
     from breastai.commands.run_job import require_packages
     from breastai.domain.errors import DataNotFound
     from breastai.storage.watch_ledger import LEDGER, read_ledger
 
-    require_packages(("scipy",))
+    require_packages(("scipy", *(() if html is None else ("jinja2", "matplotlib"))))
     from breastai.clinical.ledger_drift import summarise_weeks
 
     if not (outbox / LEDGER).is_file():
@@ -117,4 +123,15 @@ def drift(
     found = summarise_weeks(lines, first_weeks)
     with open_output(as_json) as output:
         output.result({"type": "drift", **found.model_dump(mode="json")}, drift_text(found))
+        if html is not None:
+            _write_page(found, html, current_language())
+            output.result({"type": "drift_page", "path": str(html)}, say("cli.drift.page", file=html.as_posix()))
     return 0
+
+
+def _write_page(found: "DriftSummary", file: Path, language: str) -> None:
+    from breastai.clinical.report.report_drift import drift_blocks
+    from breastai.clinical.report.report_html import to_html
+    from breastai.storage.workspace import atomic_write
+
+    atomic_write(file.expanduser().resolve(), to_html(drift_blocks(found, language), language).encode())

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from breastai.predictor import watched_folder
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.watched_folder import Watch, answer_arrivals
 from breastai.storage.watch_ledger import LEDGER, MOST_ATTEMPTS, WatchLedger, read_ledger
+from breastai.texts.catalogue import texts_below
 
 from .test_onnx_model import METADATA, brightness_model
 
@@ -291,3 +293,30 @@ def test_the_weeks_are_a_table_on_the_command_line(tmp_path: Path, capsys: pytes
     assert "2026-W02*" in shown and "2026-W04 " in shown and "without labels" in shown
     assert command(["drift", str(tmp_path), "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["weeks"]) == 3
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_weeks_are_a_page_that_needs_nothing_else_and_says_what_it_can_not(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [line for week in range(4) for line in lines(week, 40, 0.3, 0.2)]
+    told += [line.model_copy(update={"model": "<b>n</b>"}) for line in lines(4, 40, 0.7, 0.8)]
+    (tmp_path / LEDGER).write_text("\n".join(line.model_dump_json() for line in told) + "\n")
+    page = tmp_path / "drift.html"
+    assert command(["--lang", language, "drift", str(tmp_path), "--first-weeks", "3", "--html", str(page)]) == 0
+    assert page.name in capsys.readouterr().out
+    text = page.read_text()
+    words = texts_below("report.drift", language)
+    assert f'<html lang="{language}">' in text and text.count("<img ") == 7  # no novelty is known
+    assert texts_below("page", language)["research_use"] in text
+    assert words["no_labels"] in text and words["models_changed"].split(":")[0] in text
+    assert "<b>n" not in text and "&lt;b&gt;n" in text
+    assert text.count("<li>2026-W06") == 3
+    assert re.findall(r"(?:src|href)=\"(?!data:)", text) == [] and "<script" not in text
+    assert page.stat().st_mode & 0o077 == 0
+
+
+def test_a_ledger_without_images_is_a_page_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / LEDGER).write_text("")
+    assert command(["drift", str(tmp_path), "--html", str(tmp_path / "drift.html")]) == 0
+    assert "holds no image yet" in (tmp_path / "drift.html").read_text()

@@ -25,6 +25,8 @@ _COLOURS = ("#0f6b73", "#c2570c", "#6a4bbc", "#8a6d00", "#a92222", "#51626b")
 _DASHES = ("-", "--", "-.", ":")
 _SIZE_INCHES = (4.2, 3.4)
 _DPI = 170
+# As many names of weeks fit below a chart.
+_MOST_WEEKS = 10
 # A threshold so many times the prevalence is nobody's.
 _MOST_THRESHOLD = 6
 
@@ -165,6 +167,27 @@ def losses(training: Mapping[str, Any], texts: Texts) -> Figure:
         ) if pairs else None
     axes.xaxis.get_major_locator().set_params(integer=True)
     return _finish(figure, axes, texts)
+
+
+def weekly(
+    weeks: Sequence[str], curve: Curve, differs: Sequence[bool], references: int, name: str, texts: Texts
+) -> Figure:
+    """Draw a value of each week with its band, `low` to `high`; the first `references` weeks shaded, those that differ marked."""
+    figure, axes = _axes("", name, square=False)
+    if references:
+        axes.axvspan(-0.5, references - 0.5, color="#e3eaed", label=texts["drift.first_weeks"])
+    places = [float(place) for place in range(len(weeks))]
+    _band(axes, {"week": list(places), **curve}, "week", 0)
+    known = [(place, value) for place, value in zip(places, curve["value"], strict=True) if value is not None]
+    axes.plot(*zip(*known, strict=True), marker=".", **_style(0))
+    marked = [pair for pair in known if differs[int(pair[0])]]
+    if marked:
+        axes.plot(*zip(*marked, strict=True), "D", color=_COLOURS[4], markersize=6, label=texts["drift.differs"])
+    axes.set_xlim(-0.5, len(weeks) - 0.5)
+    _finish(figure, axes, texts)
+    step = -(-len(weeks) // _MOST_WEEKS)
+    axes.set_xticks(range(0, len(weeks), step), weeks[::step], rotation=30, fontsize=8)
+    return figure
 
 
 class _Numbers(ScalarFormatter):
