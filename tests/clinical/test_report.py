@@ -20,6 +20,7 @@ from breastai.clinical.evaluate_predictions import evaluate_predictions
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.fit_decision_rule import fit_decision_rule
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
+from breastai.clinical.readers.readers_job import compare_readers
 from breastai.clinical.report.report_blocks import Quantity, format_quantity
 from breastai.clinical.report.report_job import report
 from breastai.clinical.report.report_texts import finding_text, texts, translate_sentence
@@ -27,8 +28,8 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import parse_config
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import EvaluationNotFound, NoEvaluation, RunNotFound
-from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReportCreated, TrainingStarted
-from breastai.domain.jobs import EvaluatePredictions, Report
+from breastai.domain.events import AuditDone, DataLoaded, ModelLoaded, ReadersCompared, ReportCreated, TrainingStarted
+from breastai.domain.jobs import CompareReaders, EvaluatePredictions, Report
 from breastai.domain.records import EvaluationRecord, Finding, ImageUse, JudgedCase, TwinGroup
 from breastai.domain.text import Text
 from breastai.storage.atomic_checkpoint import save_checkpoint
@@ -448,6 +449,69 @@ def test_what_a_record_says_of_itself_is_put_into_french() -> None:
         == translate_sentence("Words of tomorrow.", "fr")
         != "Words of tomorrow."
     )
+
+
+def read_cases(place: Path, readers: str = "ABC", tests: tuple[str, ...] = ("alone", "aided")) -> Path:
+    """Write readings of the cases that `made_run` judged, as a table of scores."""
+    generator, (labels, _) = np.random.default_rng(9), draw(120, seed=1)
+    rows = ["reader,test,file,label,score"]
+    for number, label in enumerate(labels):
+        truth = "malignant" if NAMES[label] == "malignant" else "benign"
+        for reader in readers:
+            for test in tests:
+                score = np.clip(generator.normal(3.6 if truth == "malignant" else 2.6), 1, 5)
+                rows.append(f"{reader},{test},{NAMES[label]}/{PATIENT}_{number}.png,{truth},{score:.0f}")
+    place.write_text("\n".join(rows), encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_readers_beside_the_run_are_in_its_report_with_the_numbers_of_their_study(
+    workspace: Workspace, tmp_path: Path, language: str
+) -> None:
+    made_run(workspace)
+    table = read_cases(tmp_path / "readers.csv")
+    job = CompareReaders(
+        workspace=str(workspace.root), table=str(table), target_class="malignant", model_run=RUN, call_from=4
+    )
+    (told,) = (event for event in compare_readers(job, workspace) if isinstance(event, ReadersCompared))
+    page, beside = make_report(workspace, pictures=False, language=language)
+    document = json.loads(beside.read_text(encoding="utf-8"))
+    assert document["readers"] == [told.study.model_dump(mode="json")]
+    reader = read(page.read_text(encoding="utf-8"))
+    shown = {tuple(path): value for path, value, _ in reader.numbers if path[0] == "readers"}
+    for path, value in shown.items():
+        found: Any = document
+        for key in path:
+            found = found[key]
+        assert found == value, path
+    # Every figure with its interval and every effect of the study is somewhere in the report.
+    for at, analysis in enumerate(told.study.analyses):
+        wanted = [("figures", place, "figure") for place in range(len(analysis.figures))] + [("model",)]
+        for part in ("means", "differences", "by_reader", "against_model"):
+            wanted += [(part, place, "figure") for place in range(len(getattr(analysis, part)))]
+        assert all(("readers", 0, "analyses", at, *each, "value") in shown for each in wanted)
+    assert all(
+        ("readers", 0, "agreement", place, "figure", "value") in shown for place in range(len(told.study.agreement))
+    )
+    words = "".join(reader.words)
+    assert texts(language)["readers.how.delong"] in words and texts(language)["readers.details"] in words
+
+
+@pytest.mark.parametrize("tests", [("alone",), ("alone", "aided")])
+def test_one_reader_alone_is_shown_by_the_analysis_there_is(
+    workspace: Workspace, tmp_path: Path, tests: tuple[str, ...]
+) -> None:
+    made_run(workspace)
+    table = read_cases(tmp_path / "readers.csv", "A", tests)
+    job = CompareReaders(workspace=str(workspace.root), table=str(table), target_class="malignant", model_run=RUN)
+    list(compare_readers(job, workspace))
+    _, beside = make_report(workspace, pictures=False)
+    section = (
+        beside.with_name("report.en.md").read_text(encoding="utf-8").partition("## Readers\n")[2].partition("\n# ")[0]
+    )
+    assert "nothing can be said of other readers" in section and "AUC of each reader" in section
+    assert "None" not in section and "readers minus model, alone | cases |" in section
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

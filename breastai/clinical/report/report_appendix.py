@@ -6,6 +6,7 @@ from breastai.clinical.report import report_charts as charts
 from breastai.clinical.report.report_blocks import Block, Heading, Inline, Inlines, Paragraph, Table
 from breastai.clinical.report.report_caveats import image_uses
 from breastai.clinical.report.report_page import ReportPage, flat
+from breastai.clinical.report.report_readers import reader_details
 from breastai.clinical.report.report_texts import initial_weights, translate_sentence
 
 # Sections of the settings that shaped nothing of this run; they stand in the JSON.
@@ -21,6 +22,7 @@ def appendices(page: ReportPage) -> Iterator[Block]:
     yield from all_figures(page)
     yield Heading(page.t["curves"])
     yield charts.other_charts(page.document, page.t)
+    yield from reader_details(page)
     yield from checklists(page)
     if of_run:
         yield from settings(page)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from breastai.domain.comparison_record import ComparisonRecord
 from breastai.domain.dataset_description import CorrectionCounts
+from breastai.domain.reader_records import ReaderStudyRecord
 from breastai.domain.records import Evidence, Finding
 from breastai.domain.site_records import SitesRecord
 from breastai.domain.stored import Stored, StoredDocument
@@ -102,4 +103,5 @@ class ReportDocument(StoredDocument):
     versions: dict[str, str] = {}
     sites: SitesRecord | None = None
     comparisons: list[ComparisonRecord] = []
+    readers: list[ReaderStudyRecord] = []
     checklists: dict[str, list[dict[str, str | None]]] = {}

@@ -8,6 +8,7 @@ from breastai.clinical.report.report_comparisons import comparisons
 from breastai.clinical.report.report_document import ReportDocument
 from breastai.clinical.report.report_methods import methods
 from breastai.clinical.report.report_page import ReportPage
+from breastai.clinical.report.report_readers import readers
 from breastai.clinical.report.report_results import results
 from breastai.clinical.report.report_sites import site_blocks
 from breastai.clinical.report.report_summary import summary
@@ -25,6 +26,7 @@ def lay_out(document: ReportDocument, pictures: Mapping[int, str]) -> list[Block
         *results(page, pictures),
         *site_blocks(document),
         *comparisons(page),
+        *readers(page),
         PageBreak(),
         *appendices(page),
     ]

@@ -20,6 +20,7 @@ from breastai.domain.comparison_record import ComparisonRecord
 from breastai.domain.dataset_description import CorrectionCounts
 from breastai.domain.errors import CheckpointNotFound, EvaluationNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
+from breastai.domain.reader_records import ReaderStudyRecord
 from breastai.domain.records import EvaluationRecord, Evidence, Figure
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
@@ -99,6 +100,7 @@ def gather(
         versions=manifest.versions,
         sites=latest_sites(workspace, run_id),
         comparisons=_comparisons(workspace, run_id),
+        readers=_readers(workspace, run_id),
     )
     return document, record
 
@@ -160,6 +162,15 @@ def _comparisons(workspace: Workspace, run_id: str) -> list[ComparisonRecord]:
         for _, record in read_comparisons(workspace)
         if isinstance(record, ComparisonRecord)
         and run_id in (record.first.partition("/")[0], record.second.partition("/")[0])
+    ][:_MOST_COMPARISONS]
+
+
+def _readers(workspace: Workspace, run_id: str) -> list[ReaderStudyRecord]:
+    """Return the studies in which readers were compared with a checkpoint of the run, the latest first."""
+    return [
+        record
+        for _, record in read_comparisons(workspace)
+        if isinstance(record, ReaderStudyRecord) and (record.model or "").partition("/")[0] == run_id
     ][:_MOST_COMPARISONS]
 
 

@@ -12,11 +12,12 @@ from breastai.texts.renderer import fill_template, render
 
 
 def texts(language: str) -> dict[str, str]:
-    """Return every text of a report by its key without "report.", those of metrics, the sign in charts' numbers, the language."""
+    """Return every text of a report by its key without "report.", those of metrics and readers, the sign in charts' numbers, the language."""
     metrics = {f"metric.{name}": text for name, text in texts_below("metric", language).items()}
     uses = {f"used_for.{name}": text for name, text in texts_below("used_for", language).items()}
+    studies = {f"readers.{name}": text for name, text in texts_below("readers", language).items()}
     own = {"chart.decimal": decimal_sign(language), "language": language}
-    return texts_below("report", language) | metrics | uses | own
+    return metrics | uses | studies | texts_below("report", language) | own
 
 
 def initial_weights(pretrained: str, words: Mapping[str, str]) -> str:
