@@ -1105,14 +1105,23 @@ class RunsCompared(Event):
     differences: list[SettingDifference]
 
 
+LogLevel = Literal["debug", "info", "success", "warning", "error"]
+
+
 class Log(Event):
     """A line for people; `code` and `params` let the page translate it."""
 
     type: Literal["log"] = "log"
-    level: Literal["debug", "info", "success", "warning", "error"]
+    level: LogLevel
     message: str
     code: str | None = None
     params: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, level: LogLevel, text: Text) -> Self:
+        """Return the line that tells a text of the catalogue, one below `log.`."""
+        params = text.model_dump(mode="json")["params"]
+        return cls(level=level, message=str(text), code=text.code.removeprefix("log."), params=params)
 
 
 class History(Event):
