@@ -1222,6 +1222,9 @@ class SystemDiagnostics(Event):
     memory_percent: float
     disk_percent: float
     disk_free_gb: float
+    workspace_gb: Number = Field(None, description="What checkpoints, exports, logs and backups take, GiB.")
+    workspace_spare_gb: Number = Field(None, description="What of it `breastai runs --prune` would free, GiB.")
+    disk_budget_gb: Number = Field(None, description="storage.disk_budget_gb; null: there is none.")
     platform: str
     versions: dict[str, str | None]
     server_memory_mb: float

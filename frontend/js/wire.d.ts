@@ -820,6 +820,9 @@ declare namespace Wire {
     memory_percent: number;
     disk_percent: number;
     disk_free_gb: number;
+    workspace_gb: number | null;
+    workspace_spare_gb: number | null;
+    disk_budget_gb: number | null;
     platform: string;
     versions: Record<string, string | null>;
     server_memory_mb: number;
