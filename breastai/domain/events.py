@@ -1103,6 +1103,9 @@ class RunsCompared(Event):
     type: Literal["runs_compared"] = "runs_compared"
     runs: list[ComparedRun]
     differences: list[SettingDifference]
+    same_images: bool | None = Field(
+        None, description="Whether their best epochs were chosen on the same validation images; null: not known."
+    )
 
 
 LogLevel = Literal["debug", "info", "success", "warning", "error"]

@@ -113,7 +113,12 @@ declare global {
     title: () => string;
     sort?: string;
     cell: (run: Wire.RunEntry) => Node | string;
+    /** The figure that the mean of a study's runs is told of. */
+    figure?: (run: Wire.RunEntry) => number | null | undefined;
   }
+
+  /** A row of the table of runs: a run, or the study of several, which may be unfolded. */
+  type RunRow = { run: Wire.RunEntry; member: boolean } | { study: string; runs: Wire.RunEntry[]; open: boolean };
 
   interface Form {
     folder: string | null;
@@ -744,7 +749,8 @@ declare global {
       queue: { create(context: Context): View };
       runs: { create(context: Context): View };
       runsTable: {
-        create(changed: () => void): { chosen(): DataColumn<Wire.RunEntry>[] };
+        create(changed: () => void): { chosen(): DataColumn<RunRow>[] };
+        rowsOf(runs: Wire.RunEntry[], open: Set<string>): RunRow[];
         asked(state: State): { search: string; sort: string; descending: boolean; state?: string };
       };
       comparedRuns: {
@@ -753,6 +759,8 @@ declare global {
         figureName(figure: string): string;
         stateOf(run: Wire.RunEntry): HTMLElement;
         epochsOf(run: Wire.RunEntry): string;
+        imagesOf(run: Wire.RunEntry): string;
+        sensitivityOf(run: Wire.RunEntry): Node | string;
       };
       tuning: { create(context: Context): View & { restyle(): void } };
       trials: {

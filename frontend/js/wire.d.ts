@@ -682,7 +682,7 @@ declare namespace Wire {
     total: number;
     first: number;
     search: string;
-    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
+    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "training_images" | "sensitivity" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
     descending: boolean;
     state: string | null;
   }
@@ -738,6 +738,7 @@ declare namespace Wire {
     type: "runs_compared";
     runs: ComparedRun[];
     differences: SettingDifference[];
+    same_images: boolean | null;
   }
 
   /** A line for people; `code` and `params` let the page translate it. */
@@ -1822,7 +1823,12 @@ declare namespace Wire {
     best_epoch: number | null;
     class_names: string[];
     data: string | null;
+    training_images: number | null;
+    validation_images: number | null;
     metrics: Record<string, number | null>;
+    sensitivity: number | null;
+    sensitivity_on: string | null;
+    study: string | null;
     checkpoints: string[];
     size_bytes: number;
     tags: string[];
