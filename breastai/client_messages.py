@@ -19,19 +19,25 @@ _ENVELOPE = ("type", "session_id", "request_id")
 
 
 class Answers(list[AnEvent]):
-    """What was said of each image, in order. `complete`: the event that ended it; job_queued for one that waits."""
+    """What was said of each image, in order. `complete`: the event that ended it; job_queued for one that waits.
 
-    def __init__(self, parts: Iterable[AnEvent], complete: Event) -> None:
+    `units`: what was said of each breast, exam or patient, by a model that decides of these.
+    """
+
+    def __init__(self, parts: Iterable[AnEvent], complete: Event, units: Iterable[events.UnitPrediction] = ()) -> None:
         super().__init__(parts)
         self.complete = complete
+        self.units = list(units)
 
 
 def with_parts(answer: Event, heard: "asyncio.Queue[Event | None]", kind: type[Event]) -> Answers[Event]:
     """Return what of the events heard was told of each image before an answer."""
     if isinstance(answer, events.JobQueued):  # what was heard is of another job
         return Answers([], answer)
-    told = [heard.get_nowait() for _ in range(heard.qsize())]
-    return Answers((each for each in told if isinstance(each, kind) and each.session_id == answer.session_id), answer)
+    heard_all = [heard.get_nowait() for _ in range(heard.qsize())]
+    told = [each for each in heard_all if each is not None and each.session_id == answer.session_id]
+    units = [each for each in told if isinstance(each, events.UnitPrediction)]
+    return Answers((each for each in told if isinstance(each, kind)), answer, units)
 
 
 def ends_study(event: Event) -> bool:

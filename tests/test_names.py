@@ -44,7 +44,16 @@ IRREGULAR = frozenset(
 )
 # Names of the field: noun or adjective, whatever they end in.
 NOUNS = frozenset(
-    ("checkpointing", "folder_listing", "image_listing", "gradient_checkpointing", "early_stopping", "patient_pooling")
+    (
+        "checkpointing",
+        "folder_listing",
+        "image_listing",
+        "gradient_checkpointing",
+        "early_stopping",
+        "attention_pooling",
+        "patient_pooling",
+        "unit_pooling",
+    )
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from breastai.domain.errors import TooManyRequests
+from breastai.domain.events import Event, Prediction, UnitPrediction
 from breastai.domain.requests import AddImage, Request
 from breastai.server.connections.broadcast import Client
 from breastai.server.connections.fair_queue import CpuBudget
@@ -32,9 +33,11 @@ class Ask(Client):
         # The hub tells an answer by its request_id; that of the sender, or none, comes in its place.
         self._given_id = request.request_id
         # Events that belong to an answer: one for each image, before the event that says all were looked at.
-        self._part = None if request.told_each is None else str(request.told_each.model_fields["type"].default)
+        told: list[type[Event]] = [] if request.told_each is None else [request.told_each]
+        told += [UnitPrediction] if Prediction in told else []
+        self._parts = {str(event.model_fields["type"].default) for event in told}
         # What is told to all is only looked into when it can concern this request.
-        self._signs = (self.id, f'"{self._part}"') if self._part else (self.id,)
+        self._signs = (self.id, *(f'"{part}"' for part in self._parts))
         self.request = request.model_copy(update={"request_id": self.id})
         self.with_pictures = True
         self.answer: dict[str, Any] | None = None
@@ -83,7 +86,7 @@ class Ask(Client):
             del event["request_id"]
             self.answer = event if self._given_id is None else {**event, "request_id": self._given_id}
             self._heard.set()
-        elif (not to_all or event["type"] == self._part) and len(self.events) < MOST_PARTS:
+        elif (not to_all or event["type"] in self._parts) and len(self.events) < MOST_PARTS:
             self.events.append(event if self.with_pictures else _without_pictures(event))
 
     async def over(self) -> None:

@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 _SMALLEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE = np.log(0.05), np.log(20.0)
 _LARGEST_STRENGTH = 5.0
+_LARGEST_SHIFT = 20.0
 
 
 def fit_calibration(
@@ -54,6 +55,44 @@ def fit_calibration(
     log_temperature, strength = found.x
     shift = () if training_prior is None else tuple((strength * full_shift).tolist())
     return Calibration(temperature=float(np.exp(log_temperature)), prior_shift=shift)
+
+
+def fit_pooled_calibration(
+    labels: Labels, pooled: Probabilities, training_prior: Sequence[float] | None = None
+) -> Calibration:
+    """Return the calibration for `pooled` raw probabilities (K, C) of breasts, exams or patients: a temperature and a shift.
+
+    Pooling moves probabilities as well as stretching them: the largest of four is rarely small. So each class has a
+    shift of its own (bias-corrected temperature scaling; Alexandari et al., ICML 2020), drawn towards the correction of
+    the prior as weakly as the temperature is towards 1.
+    """
+    return _fit_pooled(labels, pooled, training_prior)[0]
+
+
+def pooled_loss(labels: Labels, pooled: Probabilities, training_prior: Sequence[float] | None = None) -> float:
+    """Return the loss that `fit_pooled_calibration` leaves, its weak priors included."""
+    return _fit_pooled(labels, pooled, training_prior)[1]
+
+
+def _fit_pooled(
+    labels: Labels, pooled: Probabilities, training_prior: Sequence[float] | None
+) -> tuple[Calibration, float]:
+    classes = pooled.shape[1]
+    expected = np.zeros(classes)
+    if training_prior is not None:
+        expected += prior_shift(training_prior, np.bincount(labels, minlength=classes) + 1.0)
+    logarithms = logarithm(pooled)
+
+    def loss(parameters: Floats) -> float:
+        log_temperature, shift = parameters[0], parameters[1:]
+        scaled = special.log_softmax((logarithms + shift) / np.exp(log_temperature), axis=1)
+        weak_priors = (log_temperature**2 + ((shift - expected) ** 2).sum()) / 2
+        return float(-scaled[np.arange(len(labels)), labels].sum() + weak_priors)
+
+    bounds = [(_SMALLEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE), *[(-_LARGEST_SHIFT, _LARGEST_SHIFT)] * classes]
+    found = optimize.minimize(loss, np.append(0.0, expected), method="L-BFGS-B", bounds=bounds)
+    calibration = Calibration(temperature=float(np.exp(found.x[0])), prior_shift=tuple(found.x[1:].tolist()))
+    return calibration, float(found.fun)
 
 
 def prior_shift(

@@ -13,7 +13,16 @@ from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.class_match import ClassMatch
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.events import Evaluation
-from breastai.domain.records import EvaluationRecord, Evidence, ImageUse, JudgedCase, Overlap, UsedFor
+from breastai.domain.records import (
+    EvaluationRecord,
+    Evidence,
+    ImageUse,
+    JudgedCase,
+    JudgedUnit,
+    Overlap,
+    UnitEvidence,
+    UsedFor,
+)
 from breastai.domain.text import Text
 from breastai.storage.evaluations import sha256_of
 
@@ -37,6 +46,7 @@ def make_record(
     rests_on: UsedFor | None = None,
     overlap: Overlap | None = None,
     class_match: ClassMatch | None = None,
+    by_unit: tuple[UnitEvidence, Sequence[JudgedUnit]] | None = None,
 ) -> EvaluationRecord:
     """Return the record of an evaluation that ends now, by this version; what each field means stands in records."""
     return EvaluationRecord(
@@ -58,6 +68,8 @@ def make_record(
         class_match=class_match,
         evidence=evidence,
         cases=list(cases),
+        by_unit=None if by_unit is None else by_unit[0],
+        units=[] if by_unit is None else list(by_unit[1]),
     )
 
 
@@ -136,4 +148,11 @@ def evaluation_event(
         opened=record.opened,
         record=path,
         class_match=record.class_match,
+        by_unit=None if record.by_unit is None else _short(record.by_unit),
     )
+
+
+def _short(found: UnitEvidence) -> UnitEvidence:
+    """Return evidence by unit without what only a record has room for."""
+    left_out: dict[str, Any] = {"curves": {}, "coverage_error": {}, "subgroups": []}
+    return found.model_copy(update={"evidence": found.evidence.model_copy(update=left_out)})

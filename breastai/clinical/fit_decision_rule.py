@@ -12,7 +12,7 @@ from breastai.clinical.intervals import number_clusters
 from breastai.clinical.operating_point import choose_operating_point
 from breastai.clinical.referral import with_referral
 from breastai.domain.config import Config
-from breastai.domain.decision_rule import DecisionRule, cases_needed, target_class
+from breastai.domain.decision_rule import Calibration, DecisionRule, cases_needed, target_class
 from breastai.domain.events import Log
 
 # From this share of cases on, referral leaves too little to the model to go unsaid.
@@ -33,16 +33,18 @@ def fit_decision_rule(
     clusters: Sequence[str] | None = None,
     *,
     patients: bool = False,
+    calibration: Calibration | None = None,
 ) -> DecisionRule:
     """Return calibration, operating point and conformal sets from raw `probabilities` (N, C) of validation images.
 
     Where a class has too few cases to promise the error rate there are no sets, and the rule names the class.
     `clusters` (N,) names what is independent: patients, where `patients` says that these are known, or else groups of
-    near-duplicates.
+    near-duplicates. `calibration`: one fitted elsewhere on the same cases.
     """
     if not len(labels):
         return DecisionRule()
-    calibration = fit_calibration(labels, probabilities, training_prior(config, class_names))
+    if calibration is None:
+        calibration = fit_calibration(labels, probabilities, training_prior(config, class_names))
     scores = calibrate(calibration, probabilities)
     name = target_class(config, class_names)
     number = list(class_names).index(name)

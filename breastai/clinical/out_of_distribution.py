@@ -93,7 +93,20 @@ def fit_novelty(
     statistics: Features | None = None,
     training_statistics: Features | None = None,
 ) -> OutOfDistribution | None:
+    """Return the novelty fitted on validation cases, as `held_out_novelty` does; None where too few."""
+    found = held_out_novelty(features, clusters, statistics, training_statistics)
+    return None if found is None else found[0]
+
+
+def held_out_novelty(
+    features: Features,
+    clusters: Sequence[str] | None = None,
+    statistics: Features | None = None,
+    training_statistics: Features | None = None,
+) -> tuple[OutOfDistribution, Floats] | None:
     """Return the novelty fitted on validation cases, `features` (N, D) and `statistics` (N, E); None where too few.
+
+    Beside it the novelty of each of these cases by a fit without it and its cluster, (N,).
 
     `training_statistics` (M, E): the statistics of training images. No network has learnt them by heart, and they are many: where they
     are given the statistics' mean and directions are theirs, and validation cases fit the limit alone.
@@ -114,7 +127,7 @@ def fit_novelty(
     distances = _held_out(rows, folds, lambda part: _fit_features(part, components))
     own = _fit_features(rows, components)
     if statistics is None:
-        return OutOfDistribution(own, limit(limit=_quantile(distances)))
+        return OutOfDistribution(own, limit(limit=largest_kept(distances))), distances
     numbers = np.asarray(statistics, dtype=np.float64)
     if training_statistics is None or len(training_statistics) < n:
         usual = _fit_statistics(numbers, components)
@@ -123,9 +136,9 @@ def fit_novelty(
         known = np.asarray(training_statistics, dtype=np.float64)
         usual = _fit_statistics(known, min(COMPONENTS, len(known) // _CASES_PER_COMPONENT))
         theirs = usual.distance(numbers)
-    parts = tuple(max(_quantile(each), _SMALLEST_VARIANCE) for each in (distances, theirs))
+    parts = tuple(max(largest_kept(each), _SMALLEST_VARIANCE) for each in (distances, theirs))
     larger = np.maximum(distances / parts[0], theirs / parts[1])
-    return OutOfDistribution(own, limit(limit=_quantile(larger), parts=parts), usual)
+    return OutOfDistribution(own, limit(limit=largest_kept(larger), parts=parts), usual), larger
 
 
 def unit_length(features: Features) -> Floats:
@@ -144,7 +157,7 @@ def _held_out(rows: Floats, folds: npt.NDArray[np.int64], fit: Callable[[Floats]
     return distances
 
 
-def _quantile(distances: Floats) -> float:
+def largest_kept(distances: Floats) -> float:
     """Return the ceil((n + 1) QUANTILE)-th smallest distance; the largest where n is too small for that."""
     place = min(len(distances), math.ceil((len(distances) + 1) * QUANTILE - 1e-9))
     return float(np.sort(distances)[place - 1])

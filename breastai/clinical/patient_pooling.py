@@ -8,7 +8,9 @@ import numpy.typing as npt
 
 from breastai.clinical.apply_decision_rule import reaches
 from breastai.clinical.intervals import Clusters
+from breastai.clinical.unit_pooling import labels_of_units, pool_images
 from breastai.domain.records import ByPatient, PatientScore
+from breastai.domain.unit_rule import Pooling
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
@@ -66,23 +68,10 @@ def pool_patients(
     a threshold flags a patient exactly when it flags any image; `mean` by the mean of the images' probabilities.
     Without a target class patients of several classes have no label and are left out, and the mean is the score.
     """
-    sizes = np.bincount(clusters)
-    count, classes = len(sizes), probabilities.shape[1]
-    of_class = np.bincount(clusters * classes + labels, minlength=count * classes).reshape(count, classes)
-    mixed = (of_class > 0).sum(axis=1) > 1
-    pooled_labels = of_class.argmax(axis=1)
-    if target is None or score == "mean":
-        sums = np.stack([np.bincount(clusters, weights=column, minlength=count) for column in probabilities.T], axis=1)
-        pooled, score = sums / sizes[:, None], "mean"
-    else:
-        # By patient, then by the target's probability: the last of each patient is the largest.
-        order = np.lexsort((probabilities[:, target], clusters))
-        pooled = probabilities[order[np.cumsum(sizes) - 1]]
-    if target is None:
-        labelled = ~mixed
-    else:
-        labelled = np.ones(count, dtype=bool)
-        pooled_labels = np.where(of_class[:, target] > 0, target, pooled_labels)
-    return PooledPatients(
-        pooled_labels[labelled].astype(np.int64), pooled[labelled], count, int(mixed.sum()), score, target
-    )
+    pooled_labels, mixed = labels_of_units(labels, clusters, probabilities.shape[1], target)
+    names = [str(number) for number in range(probabilities.shape[1])]
+    score = score if target is not None else "mean"
+    pooling = Pooling(rule=score, class_name=names[target or 0])
+    pooled = pool_images(pooling, probabilities, clusters, names).probabilities
+    labelled = ~mixed if target is None else np.ones(len(mixed), dtype=bool)
+    return PooledPatients(pooled_labels[labelled], pooled[labelled], len(mixed), int(mixed.sum()), score, target)

@@ -26,4 +26,5 @@ def read_as(job: Job) -> Iterator[Log]:
             layout = Text(f"layout.{describe_place(path).layout}")
         except BreastAIError:  # told when it is read
             continue
-        yield Log.of("info", Text("log.data_read_as", {"path": place, "layout": layout}))
+        words = Text("log.data_read_as", {"path": place, "layout": layout})
+        yield Log(level="info", message=str(words), code="data_read_as", params=words.model_dump()["params"])

@@ -47,6 +47,7 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingStopped,
     TrainingUpdate,
+    UnitPrediction,
 )
 from breastai.texts.shown_name import show_text
 
@@ -301,6 +302,14 @@ class Display:
         seen = "".join(f" {word}" for word in (event.laterality, event.view) if word)
         self._line(f"{event.file}:{seen} {decision(event)}  ({chances})")
 
+    def _unit_prediction(self, event: UnitPrediction) -> None:
+        self._end_progress()
+        chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
+        unit = say(f"unit.{event.unit}").capitalize()
+        self._line(f"{unit} {event.name}: {decision(event)}  ({chances})")
+        first, images = event.images[0], count_text(len(event.images), "image")
+        self._say("cli.unit_from", images=images, file=first.file, share=f"{100 * first.share:.0f}")
+
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()
         key = "cli.predictions.failed" if event.failed else "cli.predictions"
@@ -411,6 +420,7 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     AuditDone: Display._audit,
     ReportCreated: Display._report_created,
     Prediction: Display._prediction,
+    UnitPrediction: Display._unit_prediction,
     PredictionsComplete: Display._predictions_complete,
     HeatMap: Display._heat_map,
     ExplanationsComplete: Display._explanations_complete,

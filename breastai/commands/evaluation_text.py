@@ -9,7 +9,7 @@ from rich.text import Text
 from breastai.commands.format_text import count_text, counts, general, interval, number
 from breastai.commands.language import say
 from breastai.domain.events import Evaluation, Figure
-from breastai.domain.records import ByPatient, ImageUse, JudgedPoint, Referral
+from breastai.domain.records import ByPatient, ImageUse, JudgedPoint, Referral, UnitEvidence
 
 # What a reader looks for first; the rest is for --json and the report.
 _HEADLINES = (
@@ -35,6 +35,8 @@ def evaluation_lines(event: Evaluation) -> Iterator[Text | Table]:
     images = images_text(event.n, event.patients)
     head = say("cli.evaluation.head", checkpoint=event.checkpoint, images=images, counts=counts(event.counts))
     yield Text(head)
+    if event.by_unit is not None:
+        yield from _unit_lines(event.by_unit)
     by_image = [name for name in event.figures if "@" not in name and _is_headline(name)]
     yield interval_table("by_image", "images", event.figures, by_image)
     by_patient = [name for name in event.figures if name.endswith("@patient") and _is_headline(name)]
@@ -74,6 +76,29 @@ def interval_table(title: str, unit: str, figures: Mapping[str, Figure], names: 
         figure = figures[name]
         table.add_row(name.partition("@")[0], number(figure.value), interval(figure), str(figure.n))
     return table
+
+
+def _unit_lines(found: UnitEvidence) -> Iterator[Text | Table]:
+    """Yield the figures by breast, exam or patient, and what the threshold comes to there."""
+    evidence = found.evidence
+    unit = say(f"units.{found.unit}")
+    pooling = say(f"units.pooling.{found.pooling}")
+    yield Text(say("cli.units", units=unit, n=evidence.n, images=count_text(found.images, "image"), pooling=pooling))
+    names = [name for name in evidence.figures if "@" not in name and _is_headline(name)]
+    yield interval_table("by_unit", "cases", evidence.figures, names)
+    point = evidence.operating_point
+    if point is not None:
+        yield Text(
+            say(
+                "cli.units.counted",
+                name=point.class_name,
+                threshold=number(point.threshold),
+                positives=point.positives,
+                missed=point.missed,
+                negatives=point.negatives,
+                called=point.called,
+            )
+        )
 
 
 def _pooling_lines(pooled: ByPatient) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from breastai.commands.language import current_language, say
-from breastai.domain.events import Figure, Prediction
+from breastai.domain.events import Figure, Prediction, UnitPrediction
 from breastai.domain.records import ReferralTradeOff
 from breastai.texts.number_format import fixed_text, percent_text, short_text
 
@@ -38,7 +38,7 @@ def interval(figure: Figure) -> str:
     return ", ".join(bounds + ([say(f"report.interval.{figure.flag}")] if figure.flag else []))
 
 
-def decision(event: Prediction) -> str:
+def decision(event: Prediction | UnitPrediction) -> str:
     """Return the one answer of a case and what it rests on: threshold, plausible classes, whether it is referred and why."""
     answer = event.decision or event.label
     parts = [say("cli.decision.highest", answer=answer)]

@@ -65,13 +65,13 @@ class JsonLines:
 
 
 @contextlib.contextmanager
-def open_output(as_json: bool, as_csv: bool = False) -> Iterator[Output]:
-    """Yield where this command's events go, for as long as it runs."""
+def open_output(as_json: bool, as_csv: bool = False, by_unit: bool = False) -> Iterator[Output]:
+    """Yield where this command's events go, for as long as it runs. `by_unit`: of CSV, a row a breast, exam or patient."""
     if as_csv:
-        from breastai.commands.predictions_csv import CsvRows
+        from breastai.commands.predictions_csv import CsvRows, UnitRows
 
         with claim_stdout() as stream:
-            yield CsvRows(stream)
+            yield UnitRows(stream) if by_unit else CsvRows(stream)
     elif as_json:
         with claim_stdout() as stream:
             yield JsonLines(stream)

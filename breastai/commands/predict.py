@@ -37,9 +37,18 @@ def predict(
             "boxes.csv beside the images are looked for.",
         ),
     ] = None,
+    one_patient: Annotated[
+        bool,
+        typer.Option(
+            "--one-patient", help="All images are of one patient, for a model that decides by breast, exam or patient."
+        ),
+    ] = False,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line of CSV for each image.")] = False,
+    by_unit: Annotated[
+        bool, typer.Option("--by-unit", help="With --csv: one line for each breast, exam or patient instead.")
+    ] = False,
 ) -> int:
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
     from breastai.commands.answering_model import is_exported
@@ -61,18 +70,21 @@ def predict(
     listed = listed_images(named, Path.cwd())
     files = list(listed.files)
     boxes = marked_in(named, Path.cwd()) | _boxes(box, files)
-    with open_output(as_json, as_csv) as output:
+    if by_unit and not as_csv:
+        raise CommandInvalid(Text("command.by_unit"), "breastai predict --help")
+    with open_output(as_json, as_csv, by_unit=by_unit) as output:
         for event in masks_told(listed, place.relative):
             output.event(event)
         counted = UnreadableCounted(output)
         if by_onnx:
-            return counted.exit_status(_predict_by_onnx(place, model, files, boxes, counted))
+            return counted.exit_status(_predict_by_onnx(place, model, files, boxes, one_patient, counted))
         paths = [str(file) for file in files]
         job = Predict(
             workspace=str(place.root),
             checkpoint=name,
             images=paths,
             boxes=[boxes.get(file) for file in files] if boxes else [],
+            one_patient=one_patient,
         )
         return counted.exit_status(run_job(job, counted))
 
@@ -93,13 +105,13 @@ def _boxes(box: str | None, files: list[Path]) -> "dict[Path, Box]":
 
 
 def _predict_by_onnx(
-    workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]", output: Output
+    workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]", one_patient: bool, output: Output
 ) -> int:
     from breastai.commands.run_job import STOPPED, stop_on_signals
     from breastai.domain.events import JobStopped
 
     with stop_on_signals() as stop_requested:
-        for event in _answers(workspace, model, files, boxes):
+        for event in _answers(workspace, model, files, boxes, one_patient):
             output.event(event)
             if stop_requested():
                 output.event(JobStopped(job="predict"))
@@ -107,11 +119,15 @@ def _predict_by_onnx(
     return 0
 
 
-def _answers(workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]") -> "Iterator[Event]":
+def _answers(
+    workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]", one_patient: bool
+) -> "Iterator[Event]":
     from breastai.commands.answering_model import open_exported
     from breastai.data.sources.frames import files_of
-    from breastai.predictor.predictions import predictions, predictions_events
+    from breastai.predictor.predictions import predictions, predictions_events, unit_collector
 
     opened_model = open_exported(workspace, model)
     images = files_of(files, opened_model.preprocessing.frames)
-    yield from predictions_events(predictions(opened_model, images, workspace.relative, boxes), len(images))
+    units = unit_collector(opened_model, images, one_patient)
+    answers = predictions(opened_model, images, workspace.relative, boxes, units)
+    yield from predictions_events(answers, len(images), units)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing
+from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing, UnitPrediction
 from breastai.texts.shown_name import show_name, show_text
 
 _WHY = (
@@ -19,6 +19,9 @@ _WHY = (
     "novelty_limit",
     "error",
 )
+
+
+_NOVELTY = ("novelty", "novelty_limit")
 
 
 class CsvRows:
@@ -85,6 +88,63 @@ class CsvRows:
 
     def _write(self, row: list[Any]) -> None:
         self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
+
+
+class UnitRows:
+    """A row of CSV for each breast, exam or patient, with a header before the first; all else goes to people, on stderr.
+
+    `carried_by`: the image with the largest `share` in the answer.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._stream = stream
+        self._class_names: list[str] | None = None
+
+    def work_in(self, workspace: Path) -> None:
+        """Nothing to do: paths stay relative to the workspace."""
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, UnitPrediction):
+            self._write(event)
+        elif isinstance(event, Prediction) and event.error is not None:
+            sys.stderr.write(f"{show_text(f'{event.file}: {event.error}')}\n")
+        elif isinstance(event, Error | Log):
+            sys.stderr.write(f"{show_text(event.message)}\n")
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        sys.stderr.write(f"{show_text(text)}\n")
+
+    def _write(self, said: UnitPrediction) -> None:
+        if self._class_names is None:
+            self._class_names = list(said.probabilities)
+            chances = [f"p_{name}" for name in self._class_names]
+            head = ["unit", "name", "images", "decision", "predicted", *chances, "target_class", "threshold", "called"]
+            self._row([*head, "refer", "refer_reason", "plausible", "pooling", "carried_by", "share", *_NOVELTY])
+        first = said.images[0]
+        self._row(
+            [
+                said.unit,
+                said.name,
+                len(said.images),
+                said.decision,
+                said.label,
+                *(said.probabilities[name] for name in self._class_names),
+                said.target_class or "",
+                "" if said.threshold is None else said.threshold,
+                *("" if value is None else int(value) for value in (said.called, said.refer)),
+                said.refer_reason or "",
+                " ".join(said.plausible),
+                said.pooling,
+                first.file,
+                first.share,
+                *("" if value is None else value for value in (said.novelty, said.novelty_limit)),
+            ]
+        )
+
+    def _row(self, row: list[Any]) -> None:
+        self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
+        self._stream.flush()
 
 
 def processing_text(done: Processing) -> str:

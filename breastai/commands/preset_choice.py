@@ -33,7 +33,8 @@ class PresetChoice:
         code = "log.preset_chosen_uncounted"
         if self.images is not None:
             code, params["images"] = "log.preset_chosen", self.images
-        return Log.of("info", Text(code, params))
+        words = Text(code, params)
+        return Log(level="info", message=str(words), code=code.removeprefix("log."), params=params)
 
 
 def chosen_config(

@@ -15,7 +15,15 @@ from breastai.domain.faults import UnusableSetting, describe_mismatch
 from breastai.domain.json_depth import MOST_LEVELS, is_too_deep
 from breastai.domain.list_entries import SettingDifference
 from breastai.domain.metric_catalog import MONITORS
-from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel, PatientIdRule, PatientTable
+from breastai.domain.patient_settings import (
+    DicomHeader,
+    FilenamePattern,
+    FolderLevel,
+    PatientIdRule,
+    PatientTable,
+    PoolingRule,
+    UnitSetting,
+)
 from breastai.domain.records import PatientScore
 from breastai.domain.search_space import TuningSettings, faults_of
 from breastai.domain.server_settings import ServerSettings
@@ -192,6 +200,8 @@ class EvaluationSettings(Settings):
     referral_error_rate: float = Field(0.1, gt=0, lt=1)
     tta: bool = False
     patient_score: PatientScore = "largest"
+    decision_unit: UnitSetting = "auto"
+    pooling: PoolingRule = "mean"
     patient_id: PatientIdRule | None = None
 
     @field_validator("target_class", mode="before")
@@ -237,7 +247,6 @@ class StorageSettings(Settings):
     backups_kept: int = Field(5, ge=1, le=1000)
     backup_every_hours: float = Field(0, ge=0, le=8760)
     resume_interrupted: bool = False
-    disk_budget_gb: float | None = Field(None, gt=0, le=1_000_000)
 
 
 class Config(Settings):

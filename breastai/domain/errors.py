@@ -30,6 +30,7 @@
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
     |       PlanImpossible        EvaluationNotFound    SettingUnknown
+    |       DecisionUnitUnknown
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
     |   |-- TooManyRequests       QueueFull            NotQueued
@@ -366,6 +367,15 @@ class PatientIdMissing(InputError):
 @dataclass(eq=False)
 class PatientIdInvalid(InputError):
     code = "patient_id.invalid"
+    reason: Text | str
+
+
+@dataclass(eq=False)
+class DecisionUnitUnknown(InputError):
+    """`unit`: what decisions were to be of: breast, exam or patient."""
+
+    code = "decision_unit.unknown"
+    unit: str
     reason: Text | str
 
 

@@ -36,6 +36,7 @@ from breastai.domain.list_entries import (
     WrongCase,
 )
 from breastai.domain.message_union import union_of
+from breastai.domain.patient_settings import DecisionUnit, PoolingRule
 from breastai.domain.reader_records import ReaderStudyRecord
 from breastai.domain.records import (
     ByPatient,
@@ -50,6 +51,7 @@ from breastai.domain.records import (
     SubgroupEvidence,
     TargetEvidence,
     TwinGroup,
+    UnitEvidence,
     UsedFor,
 )
 from breastai.domain.records import Figure as Figure
@@ -428,6 +430,10 @@ class Evaluation(Event, ends_job=True):
     class_match: ClassMatch | None = Field(
         None, description="How the classes of the images were taken for the model's, and how many were left out."
     )
+    by_unit: UnitEvidence | None = Field(
+        None,
+        description="The same by breast, exam or patient, where the model decides of these; curves are in the record.",
+    )
 
 
 class SitesEvaluated(Event, ends_job=True):
@@ -561,6 +567,9 @@ class Processing(Stored):
     image_size: int
 
 
+RefersFor = Literal["modality", "unlike", "several_classes", "no_class", "answer_not_plausible"]
+
+
 class Prediction(Event):
     """The answer for one image, or why there is none."""
 
@@ -576,7 +585,7 @@ class Prediction(Event):
         None,
         description="The one answer: the target class from its threshold on, below it the most probable of the other classes; without an operating point the most probable class.",
     )
-    refer_reason: Literal["modality", "unlike", "several_classes", "no_class", "answer_not_plausible"] | None = Field(
+    refer_reason: RefersFor | None = Field(
         None,
         description="Why: the DICOM header names a modality the model did not learn from, the image is unlike those it was judged on, several classes are plausible, none is, or the answer is none of them.",
     )
@@ -597,6 +606,38 @@ class Prediction(Event):
     notes: list[Text | str] = Field([], description="What to know of how the image was read: its pages, its bit depth.")
     error: str | None = Field(None, description="Why there is no answer, in English.")
     error_text: Text | str | None = Field(None, description="The same as a text.")
+
+
+class ImageShare(Stored):
+    """An image of a breast, an exam or a patient, and its share in the answer, from 0 to 1."""
+
+    file: str
+    share: float
+
+
+class UnitPrediction(Event):
+    """The answer for a breast, an exam or a patient, from all its images; told when those are."""
+
+    type: Literal["unit_prediction"] = "unit_prediction"
+    unit: DecisionUnit
+    name: str = Field(description="As the file names say it; a number where only a DICOM header says who it is.")
+    model: str | None = Field(None, description="Where several were asked.")
+    pooling: PoolingRule
+    images: list[ImageShare] = Field(description="Those that were read, the one that carries the answer first.")
+    label: str = Field(description="The most probable class.")
+    probabilities: dict[str, float] = Field(description="Calibrated.")
+    decision: str
+    target_class: str | None = None
+    threshold: Number = None
+    called: bool | None = None
+    refer: bool | None = None
+    refer_reason: RefersFor | None = None
+    plausible: list[str] = []
+    sets_offered: bool | None = None
+    novelty: Number = Field(None, description="Of the image most unlike the validation images.")
+    novelty_limit: Number = None
+    modality: str | None = Field(None, description="The modality a DICOM header of the images names.")
+    known_modalities: list[str] = []
 
 
 class PredictionsComplete(Event, ends_job=True):
@@ -723,6 +764,9 @@ class ImagesAnswered(Event, ends_job=True):
     type: Literal["images_answered"] = "images_answered"
     count: int
     failed: int
+    units: list[UnitPrediction] = Field(
+        [], description="The answers by breast, exam or patient of each model that decides of these."
+    )
     kept: str | None = Field(None, description="The folder of the copies, when they were to be kept.")
 
 
@@ -1103,28 +1147,16 @@ class RunsCompared(Event):
     type: Literal["runs_compared"] = "runs_compared"
     runs: list[ComparedRun]
     differences: list[SettingDifference]
-    same_images: bool | None = Field(
-        None, description="Whether their best epochs were chosen on the same validation images; null: not known."
-    )
-
-
-LogLevel = Literal["debug", "info", "success", "warning", "error"]
 
 
 class Log(Event):
     """A line for people; `code` and `params` let the page translate it."""
 
     type: Literal["log"] = "log"
-    level: LogLevel
+    level: Literal["debug", "info", "success", "warning", "error"]
     message: str
     code: str | None = None
     params: dict[str, Any] = {}
-
-    @classmethod
-    def of(cls, level: LogLevel, text: Text) -> Self:
-        """Return the line that tells a text of the catalogue, one below `log.`."""
-        params = text.model_dump(mode="json")["params"]
-        return cls(level=level, message=str(text), code=text.code.removeprefix("log."), params=params)
 
 
 class History(Event):
@@ -1225,9 +1257,6 @@ class SystemDiagnostics(Event):
     memory_percent: float
     disk_percent: float
     disk_free_gb: float
-    workspace_gb: Number = Field(None, description="What checkpoints, exports, logs and backups take, GiB.")
-    workspace_spare_gb: Number = Field(None, description="What of it `breastai runs --prune` would free, GiB.")
-    disk_budget_gb: Number = Field(None, description="storage.disk_budget_gb; null: there is none.")
     platform: str
     versions: dict[str, str | None]
     server_memory_mb: float

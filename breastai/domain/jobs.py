@@ -122,7 +122,6 @@ class Report(Job):
     evaluation: str | None = None
     language: Language = ENGLISH
     pdf: bool = False
-    docx: bool = False
     pictures: bool = True
 
 
@@ -152,6 +151,7 @@ class Predict(Job):
     boxes: list[BoxPlaces | None] = Field(
         [], description="Where a lesion is marked in each of `images`; empty: it is looked for beside them."
     )
+    one_patient: bool = Field(False, description="All images are of one patient, whatever their names say.")
 
 
 class DescribeImages(LightJob):
@@ -253,6 +253,7 @@ class AskExports(LightJob):
     images: list[HandedImage]
     models: list[str]
     keep: str | None = None
+    one_patient: bool = False
 
 
 class AskCheckpoints(Job):
@@ -263,6 +264,7 @@ class AskCheckpoints(Job):
     models: list[str]
     heat_maps: bool = False
     keep: str | None = None
+    one_patient: bool = False
 
 
 class FindDoubts(Job):

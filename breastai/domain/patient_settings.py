@@ -1,10 +1,15 @@
-"""Settings of patients: where the patient of an image is found."""
+"""Settings of patients: where the patient of an image is found, and of whom a decision is."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from breastai.domain.settings import Settings
+
+DecisionUnit = Literal["breast", "exam", "patient"]
+# What a setting may ask for; `auto`: what the data suggest.
+UnitSetting = Literal["auto", "image", "breast", "exam", "patient"]
+PoolingRule = Literal["mean", "largest", "noisy_or", "learnt", "attention"]
 
 
 class FilenamePattern(Settings):

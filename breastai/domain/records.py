@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from breastai.domain.class_match import ClassMatch
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.metric_catalog import rename_metrics
+from breastai.domain.patient_settings import DecisionUnit, PoolingRule
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.text import Text
 
@@ -272,6 +273,29 @@ class JudgedCase(Stored):
     subgroups: dict[str, str] = {}
 
 
+class UnitEvidence(Stored):
+    """What judged cases show by breast, exam or patient. In `evidence` a case is a unit, not an image."""
+
+    unit: DecisionUnit
+    pooling: PoolingRule
+    sharpness: float = 0.0
+    images: int
+    several: int = Field(description="Units with more than one image.")
+    mixed: int = Field(description="Units whose images are of several classes.")
+    evidence: Evidence
+
+
+class JudgedUnit(Stored):
+    """One unit, by hashes alone. `images`: by the hash of each of its images, its share in the unit's answer."""
+
+    name_sha256: str
+    patient_sha256: str
+    label: str
+    probabilities: list[float]
+    novelty: float | None = None
+    images: dict[str, float]
+
+
 class SeenBefore(Stored):
     """How many of the judged images a part of the model's own images shows already; null: it can't be told.
 
@@ -316,6 +340,8 @@ class EvaluationRecord(StoredDocument):
         "sha256", description="Whether those of the cases need the salt of the workspace to be found again."
     )
     cases: list[JudgedCase] = []
+    by_unit: UnitEvidence | None = Field(None, description="Null where decisions are of single images.")
+    units: list[JudgedUnit] = []
 
 
 # --- the audit -----------------------------------------------------------------------------------

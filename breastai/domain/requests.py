@@ -123,6 +123,12 @@ Boxes = Annotated[
         "image as stored, null where none is given; empty: masks and tables of boxes beside the images are looked for.",
     ),
 ]
+OnePatient = Annotated[
+    bool,
+    Field(
+        description="All images are of one patient: the answer by breast or patient is for all, whatever their names say."
+    ),
+]
 DatasetName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 CheckpointName = Annotated[str, Field(min_length=1, max_length=300)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -686,12 +692,16 @@ ImagePath = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class PredictImages(Queueable, Request, answered_by=(PredictionsComplete,), told_each=Prediction):
-    """Classify images the server may read; a prediction event for each, then predictions_complete."""
+    """Classify images the server may read; a prediction event for each, then predictions_complete.
+
+    A model that decides by breast, exam or patient tells a unit_prediction of each of these before the end.
+    """
 
     type: Literal["predict_images"] = "predict_images"
     images: list[ImagePath] = Field(min_length=1, max_length=1000, description="Image files or folders.")
     checkpoint: CheckpointName | None = Field(None, description="By default the session's current model.")
     boxes: Boxes = []
+    one_patient: OnePatient = False
 
 
 class ExplainImages(Queueable, Request, answered_by=(ExplanationsComplete,), told_each=HeatMap):
@@ -732,7 +742,7 @@ class AnswerLeaks(Request, answered_by=(TrainingStarted, StudyStarted, Status)):
 
 
 class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
-    """Write the report of a run: HTML, the same numbers as JSON, and a PDF or a Word document when asked for."""
+    """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
 
     type: Literal["create_report"] = "create_report"
     run_id: RunId | None = Field(
@@ -744,7 +754,6 @@ class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
     )
     language: Language = ENGLISH
     pdf: bool = False
-    docx: bool = False
 
 
 class GetSystemDiagnostics(Request, looks_only=True, answered_by=(SystemDiagnostics,)):
@@ -878,6 +887,7 @@ class AskImages(Request, answered_by=(ImagesAnswered,), told_each=ImageAnswer):
     heat_maps: bool = Field(False, description="Draw where checkpoints found what speaks for their answer.")
     keep: bool = Field(False, description="Keep copies of the images in the workspace; else they are removed.")
     boxes: Boxes = []
+    one_patient: OnePatient = False
 
 
 class BrowseFolder(Request, looks_only=True, answered_by=(FolderShown,)):

@@ -19,14 +19,21 @@ from breastai.domain.errors import FormatTooNew, ModelUnreadable, ReferencesDiff
 from breastai.domain.settings import STORED
 from breastai.domain.stored import Stored
 from breastai.domain.text import Text
+from breastai.domain.unit_rule import UnitRule
 from breastai.predictor.model_output import Answer, join_outputs
 from breastai.predictor.reference_answers import References, Replayed, compare_references, reference_images
+from breastai.predictor.unit_answers import decide_units
 from breastai.storage.control_groups import usable_cores
 
 METADATA_KEY = "breastai"
 INPUT_NAME = "images"
 OUTPUT_NAME = "probabilities"
 NOVELTY_NAME = "novelty"
+# Of a model that decides by breast, exam or patient: what pooling needs of each image, and the answer for all images of
+# a batch taken as one unit, with the share of each in it.
+EVIDENCE_NAME = "unit_evidence"
+UNIT_NAME = "unit_probabilities"
+WEIGHTS_NAME = "unit_weights"
 
 # What is said in a file from anywhere: no export of ours comes near.
 _MOST_METADATA_CHARACTERS = 4 * 2**20
@@ -64,6 +71,7 @@ class ModelMetadata(Stored):
     checkpoint_sha256: str | None = None
     data_sha256: str | None = None
     decision: DecisionRule = DecisionRule()
+    unit_rule: UnitRule | None = None
     decision_fitted_on: str | None = None
     members: list[EnsembleMember] = Field([], max_length=_MOST_CLASSES)
     references: References | None = None
@@ -112,7 +120,13 @@ class OnnxModel:
         """Raise ModelUnreadable where the decision rule is of other classes than the model."""
         classes = len(self.class_names)
         try:
-            decide(self.decision, np.full((1, classes), 1 / classes), self.class_names, np.zeros(1), [None])
+            even = np.full((1, classes), 1 / classes)
+            decide(self.decision, even, self.class_names, np.zeros(1), [None])
+            if self.unit_rule is not None:
+                attention = np.zeros((1, 1 + classes)) if self.unit_rule.pooling.rule == "attention" else even
+                decide_units(
+                    self.unit_rule, Answer(even, np.zeros(1), attention), np.zeros(1, np.int64), self.class_names
+                )
         except Exception as error:  # whatever numbers that do not belong together lead to
             raise self._faulty(f"decision: {type(error).__name__}") from None
 
@@ -134,6 +148,12 @@ class OnnxModel:
     @property
     def decision(self) -> DecisionRule:
         return self.metadata.decision
+
+    @property
+    def unit_rule(self) -> UnitRule | None:
+        """The rule of breasts, exams or patients; None where the graph tells nothing of these."""
+        named = [node.name for node in self.session.get_outputs()]
+        return self.metadata.unit_rule if EVIDENCE_NAME in named else None
 
     def preprocess(self, image: Pixels) -> Pixels:
         """Return a decoded image, (H, W, 1) or (H, W, 3), as (S, S, 3), prepared as in training."""
@@ -159,19 +179,45 @@ class OnnxModel:
             return Answer(np.empty((0, len(self.class_names)), np.float32), None)
         # (N, S, S, 3) -> (N, 3, S, S)
         batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
-        wanted = [OUTPUT_NAME, NOVELTY_NAME] if self.tells_novelty else [OUTPUT_NAME]
+        wanted = [OUTPUT_NAME]
+        wanted += [NOVELTY_NAME] if self.tells_novelty else []
+        wanted += [EVIDENCE_NAME] if self.unit_rule is not None else []
         try:
-            probabilities, *novelty = (np.asarray(each) for each in self.session.run(wanted, {INPUT_NAME: batch}))
+            said = dict(zip(wanted, map(np.asarray, self.session.run(wanted, {INPUT_NAME: batch})), strict=True))
         except Exception as error:  # ONNX Runtime's own exceptions share no base class
             raise self._faulty(str(error).strip().partition("\n")[0][:200]) from None
+        probabilities, novelty, evidence = (said.get(name) for name in (OUTPUT_NAME, NOVELTY_NAME, EVIDENCE_NAME))
+        assert probabilities is not None
         expected = (len(images), len(self.class_names))
         if probabilities.shape != expected or not np.issubdtype(probabilities.dtype, np.floating):
             raise self._faulty(f"{probabilities.dtype} {list(probabilities.shape)}, expected {list(expected)}")
         if not ((probabilities >= -_SLACK) & (probabilities <= 1 + _SLACK)).all():  # a NaN is neither
             raise self._faulty("no probabilities between 0 and 1")
-        if novelty and novelty[0].shape != (len(images),):
-            raise self._faulty(f"novelty {list(novelty[0].shape)}")
-        return Answer(probabilities, novelty[0] if novelty else None)
+        if novelty is not None and novelty.shape != (len(images),):
+            raise self._faulty(f"novelty {list(novelty.shape)}")
+        if evidence is not None and (
+            evidence.shape != self._evidence_shape(len(images)) or not np.isfinite(evidence).all()
+        ):
+            raise self._faulty(f"{EVIDENCE_NAME} {list(evidence.shape)}")
+        return Answer(probabilities, novelty, evidence)
+
+    def answer_unit(self, images: Pixels) -> tuple[Probabilities, Probabilities]:
+        """Return the calibrated probabilities (C,) of preprocessed images (N, S, S, 3) as one breast, exam or patient.
+
+        And the share of each image in them, (N,). Raises ValueError of a model that decides of images alone.
+        """
+        if self.unit_rule is None or not len(images):
+            raise ValueError("no images, or a model that decides of images alone")
+        batch = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+        try:
+            probabilities, weights = self.session.run([UNIT_NAME, WEIGHTS_NAME], {INPUT_NAME: batch})
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            raise self._faulty(str(error).strip().partition("\n")[0][:200]) from None
+        return probabilities[0], weights
+
+    def _evidence_shape(self, count: int) -> tuple[int, int]:
+        attends = self.unit_rule is not None and self.unit_rule.pooling.rule == "attention"
+        return count, len(self.class_names) + attends
 
     def replay(self) -> Replayed:
         """Ask the model again what it was asked at its export; raise ModelUnreadable when it carries no references."""

@@ -20,9 +20,11 @@ from breastai.data.preprocessing.preprocess import Pixels, preprocess_image
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import BreastAIError, ImageUnreadable
-from breastai.domain.events import Event, Prediction, PredictionsComplete, Processing, ProgressUpdate
+from breastai.domain.events import Event, Log, Prediction, PredictionsComplete, Processing, ProgressUpdate
 from breastai.domain.text import Text
+from breastai.domain.unit_rule import UnitRule
 from breastai.predictor.model_output import Answer
+from breastai.predictor.unit_answers import UnitCollector
 from breastai.storage.control_groups import usable_cores
 
 BATCH_SIZE = 8
@@ -42,6 +44,8 @@ class Answering(Protocol):
     def preprocessing(self) -> PreprocessingSettings: ...
     @property
     def decision(self) -> DecisionRule: ...
+    @property
+    def unit_rule(self) -> UnitRule | None: ...
 
     def answer(self, images: Pixels) -> Answer:
         """Return the answers for preprocessed images, (N, S, S, 3)."""
@@ -60,12 +64,16 @@ class _Read:
 
 
 def predictions(
-    model: Answering, files: Sequence[Path], name_of: Callable[[Path], str], boxes: Mapping[Path, Box] | None = None
+    model: Answering,
+    files: Sequence[Path],
+    name_of: Callable[[Path], str],
+    boxes: Mapping[Path, Box] | None = None,
+    units: UnitCollector | None = None,
 ) -> Iterator[Prediction]:
     """Yield one prediction for each file, in order; `name_of` says how a file is called in it.
 
     `boxes`: where a lesion is marked, for a model that looks at its surroundings; other files are looked up beside them.
-    Files are read by several threads while the network computes.
+    Files are read by several threads while the network computes. `units` takes what each says of its breast or patient.
     """
     given = boxes or {}
     size = max(1, min(BATCH_SIZE, _BATCH_PIXELS // model.image_size**2))
@@ -80,14 +88,22 @@ def predictions(
                     pool.submit(_read, file, model, given.get(file_at(file))) for file in islice(coming, ahead)
                 )
                 batch = files[start : start + size]
-                yield from _answered(model, batch, [waiting.popleft().result() for _ in batch], name_of)
+                yield from _answered(model, batch, [waiting.popleft().result() for _ in batch], name_of, units)
         finally:
             for future in waiting:
                 future.cancel()
 
 
-def predictions_events(answers: Iterator[Prediction], count: int) -> Iterator[Event]:
-    """Yield the answers, how far they are where there are many, and at the end that they are complete."""
+def unit_collector(model: Answering, files: Sequence[Path], one_patient: bool = False) -> UnitCollector | None:
+    """Return what gathers the answers by breast, exam or patient; None for a model that decides of images alone."""
+    rule = model.unit_rule
+    return None if rule is None else UnitCollector(rule, model.class_names, files, one_patient)
+
+
+def predictions_events(
+    answers: Iterator[Prediction], count: int, units: UnitCollector | None = None
+) -> Iterator[Event]:
+    """Yield the answers, how far they are where there are many, those of `units`, and at the end that they are complete."""
     failed = 0
     for number, answer in enumerate(answers, 1):
         failed += answer.error is not None
@@ -95,18 +111,39 @@ def predictions_events(answers: Iterator[Prediction], count: int) -> Iterator[Ev
         if count > BATCH_SIZE:
             text = Text("progress.images", {"done": number, "total": count})
             yield ProgressUpdate(stage="predicting", text=text, progress=number / count)
+    if units is not None:
+        yield from units.answers()
+        yield from unknown_units(units, count)
     yield PredictionsComplete(count=count, failed=failed)
 
 
+def unknown_units(units: UnitCollector, count: int) -> Iterator[Log]:
+    """Yield a word on images whose breast, exam or patient neither name nor header tells."""
+    missing = units.without_unit
+    if missing:
+        params = {"count": len(missing), "total": count, "file": missing[0].name, "unit": Text(f"unit.{units.unit}")}
+        text = Text("log.predict.unit_unknown", params)
+        yield Log(level="info", code="predict.unit_unknown", message=str(text), params=params)
+
+
 def prediction(
-    model: Answering, decoded: Decoded, name: str, header: Header = NO_HEADER, box: Box | None = None
+    model: Answering,
+    decoded: Decoded,
+    name: str,
+    header: Header = NO_HEADER,
+    box: Box | None = None,
+    units: UnitCollector | None = None,
+    file: Path | None = None,
 ) -> Prediction:
-    """Return the prediction for an image decoded by the model's settings; `box`: where a lesion is marked in it."""
+    """Return the prediction for an image decoded by the model's settings; `box`: where a lesion is marked in it.
+
+    `units` takes what it says of the breast or patient of `file`.
+    """
     try:
         ready = _ready(decoded, name, model, header, box)
     except ImageUnreadable as error:
         return unreadable(error, name)
-    (found,) = _answered(model, [Path(name)], [ready], lambda _: name)
+    (found,) = _answered(model, [file or Path(name)], [ready], lambda _: name, units)
     return found
 
 
@@ -150,14 +187,18 @@ def _ready(decoded: Decoded, name: str, model: Answering, header: Header, mark: 
 
 
 def _answered(
-    model: Answering, files: Sequence[Path], read: Sequence[_Read], name_of: Callable[[Path], str]
+    model: Answering,
+    files: Sequence[Path],
+    read: Sequence[_Read],
+    name_of: Callable[[Path], str],
+    units: UnitCollector | None = None,
 ) -> Iterator[Prediction]:
     images = [each.pixels for each in read if each.pixels is not None]
     found = model.answer(np.stack(images)) if images else Answer(np.empty((0, len(model.class_names))), None)
     modalities = [each.header.modality for each in read if each.pixels is not None]
     decisions = decide(model.decision, found.probabilities, model.class_names, found.novelty, modalities)
     novelty = [None] * len(images) if found.novelty is None else found.novelty.tolist()
-    answers = iter(zip(found.probabilities.tolist(), novelty, decisions, strict=True))
+    answers = iter(zip(found.probabilities.tolist(), novelty, decisions, found.rows(), strict=True))
     point, limit = model.decision.operating_point, model.decision.novelty
     for file, each in zip(files, read, strict=True):
         if each.reason is not None:
@@ -165,7 +206,9 @@ def _answered(
                 file=name_of(file), label=None, probabilities=None, error=str(each.reason), error_text=each.reason
             )
             continue
-        row, strangeness, decision = next(answers)
+        row, strangeness, decision, own = next(answers)
+        if units is not None:
+            units.add(file, name_of(file), own, each.header.modality)
         named = dict(zip(model.class_names, row, strict=True))
         yield Prediction(
             file=name_of(file),

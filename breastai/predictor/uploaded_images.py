@@ -19,7 +19,8 @@ from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
 from breastai.domain.jobs import AskExports, HandedImage
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.predictions import prediction, unreadable
+from breastai.predictor.predictions import Answering, prediction, unreadable
+from breastai.predictor.unit_answers import UnitCollector
 from breastai.storage.private_files import make_private, private_folder
 from breastai.storage.workspace import Workspace
 
@@ -30,28 +31,45 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Asked:
-    """A model that can be asked: `ask` says what it thinks of an image of some name, decoded by its `preprocessing`, and the box of its lesion."""
+    """A model that can be asked: `ask` says what it thinks of an image of some name, decoded by its `preprocessing`, the box of its lesion, and where it lies.
 
-    ask: Callable[[Decoded, str, Header, Box | None], ModelAnswer]
+    `units` gathers what it says of breasts, exams or patients.
+    """
+
+    ask: Callable[[Decoded, str, Header, Box | None, Path], ModelAnswer]
     preprocessing: PreprocessingSettings
+    units: UnitCollector | None = None
 
 
 def ask_exports(job: AskExports, workspace: Workspace) -> Iterator[Event]:
     """Ask exported models; raise ModelUnreadable."""
-    models = {name: answer_export(workspace, name) for name in job.models}
+    models = {name: answer_export(workspace, name, job.images, job.one_patient) for name in job.models}
     yield from answer_upload(job.images, models, None if job.keep is None else workspace.root / job.keep, job.keep)
 
 
-def answer_export(workspace: Workspace, name: str) -> Asked:
-    """Return what asks the exported model at a path in the workspace; raise ModelUnreadable."""
+def answer_export(workspace: Workspace, name: str, images: Sequence[HandedImage], one_patient: bool) -> Asked:
+    """Return what asks the exported model at a path in the workspace about `images`; raise ModelUnreadable."""
     path = workspace.resolve(name)
     model = _opened(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    units = handed_units(model, images, one_patient)
     return Asked(
-        lambda image, called, header, box: ModelAnswer(
-            model=name, prediction=prediction(model, image, called, header, box)
+        lambda image, called, header, box, place: ModelAnswer(
+            model=name, prediction=prediction(model, image, called, header, box, units, place)
         ),
         model.preprocessing,
+        units,
     )
+
+
+def handed_units(model: Answering, images: Sequence[HandedImage], one_patient: bool) -> UnitCollector | None:
+    """Return what gathers a model's answers by breast, exam or patient, of images known by the names their owner gives them."""
+    rule = model.unit_rule
+    if rule is None:
+        return None
+    frames = {
+        frame: Path(image.name) for image in images for frame in frames_of(Path(image.path), model.preprocessing.frames)
+    }
+    return UnitCollector(rule, model.class_names, list(frames), one_patient, frames)
 
 
 def answer_upload(
@@ -82,14 +100,18 @@ def answer_upload(
                 continue
             header = header_of(frame)
             answers = [
-                model.ask(image, name, header, handed.box) for model, image in zip(models.values(), seen, strict=True)
+                model.ask(image, name, header, handed.box, frame)
+                for model, image in zip(models.values(), seen, strict=True)
             ]
             picture = data_uri(seen[0].pixels, _PICTURE_SIDE)
             height, width = seen[0].pixels.shape[:2]
             yield ImageAnswer(
                 image=handed.image, name=name, picture=picture, width=width, height=height, answers=answers
             )
-    yield ImagesAnswered(count=count, failed=failed, kept=kept)
+    units = [
+        answer for name, model in models.items() if model.units is not None for answer in model.units.answers(name)
+    ]
+    yield ImagesAnswered(count=count, failed=failed, kept=kept, units=units)
 
 
 def _seen_by(models: Iterable[Asked], path: Path) -> list[Decoded]:

@@ -152,7 +152,9 @@ def _leave_out(watch: Watch, ledger: WatchLedger, arrival: Arrival, sha256: str,
                 error=reason,
             )
         )
-        yield Log.of("warning", Text("log.watch.left_out", {"file": arrival.name, "reason": reason}))
+        params = {"file": arrival.name, "reason": reason}
+        message = str(Text("log.watch.left_out", params))
+        yield Log(level="warning", code="watch.left_out", message=message, params=params)
     ledger.finish(arrival.name, arrival.size_bytes, arrival.changed_ns)
 
 

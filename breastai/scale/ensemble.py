@@ -82,7 +82,9 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
         cases = sum(each.manifest.decision.novelty.n for each in members if each.manifest.decision.novelty)
         rule = rule.model_copy(update={"novelty": first.model_copy(update={"limit": 1.0, "n": cases})})
     expected = mean_answer(members, source.images, limits)
-    graph = EnsembleGraph([exported_graph(loaded, novelty=limits is not None) for loaded in members], limits).eval()
+    graph = EnsembleGraph(
+        [exported_graph(loaded, novelty=limits is not None, units=False) for loaded in members], limits
+    ).eval()
     outputs = (OUTPUT_NAME,) if limits is None else (OUTPUT_NAME, NOVELTY_NAME)
     target = workspace.exports_dir / source.form.folder / f"{study.study_id}_ensemble{source.form.suffix}"
     private_folder(target.parent)

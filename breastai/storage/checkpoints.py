@@ -22,6 +22,7 @@ from breastai.domain.site_records import Adaptation
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
+from breastai.domain.unit_rule import UnitRule
 from breastai.domain.weights_record import WeightsRecord
 from breastai.storage.private_files import open_own, read_own
 from breastai.storage.studies import take_whole_run
@@ -103,6 +104,9 @@ class Manifest(StoredDocument):
     plan: dict[str, Any] | None = None
     memory: MemoryRecord | None = None
     decision: DecisionRule = DecisionRule()
+    unit_rule: UnitRule | None = Field(
+        None, description="Of breasts, exams or patients, where decisions are of these; else of images alone."
+    )
     adapted_from: Adaptation | None = Field(None, description="Of a checkpoint that was adapted to a site.")
     versions: dict[str, str]
 

@@ -113,12 +113,7 @@ declare global {
     title: () => string;
     sort?: string;
     cell: (run: Wire.RunEntry) => Node | string;
-    /** The figure that the mean of a study's runs is told of. */
-    figure?: (run: Wire.RunEntry) => number | null | undefined;
   }
-
-  /** A row of the table of runs: a run, or the study of several, which may be unfolded. */
-  type RunRow = { run: Wire.RunEntry; member: boolean } | { study: string; runs: Wire.RunEntry[]; open: boolean };
 
   interface Form {
     folder: string | null;
@@ -154,8 +149,6 @@ declare global {
     step: number;
     /** What the address names: a run and the part of its page, a setting as the part of the training's, or an evaluation; no run: the latest is shown. */
     page: Omit<Place, "view">;
-    /** The epoch of a run whose figures are looked at; null: the latest. */
-    pinned: { run: string; epoch: number } | null;
     /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
     form: Form;
     /** What the run of the form meets here, as looked up last. */
@@ -210,7 +203,7 @@ declare global {
     predictions: Wire.Prediction[];
     heatMaps: Wire.HeatMap[];
     /** The latest question about images handed over, and its answers so far. */
-    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[] } | null;
+    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[]; units?: Wire.UnitPrediction[] } | null;
     errors: Wire.ErrorsShown | null;
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
@@ -331,22 +324,11 @@ declare global {
     value?: (value: any) => string;
   }
 
-  /** Epochs that all charts of a run mark. */
-  interface ChartMarks {
-    best: number | null;
-    pinned: number | null;
-  }
-
   interface LineChart {
     show(lines: Line[], options?: { range?: Span | null; weight?: number }): void;
     /** Show or hide a line; tells whether it is shown now. */
     toggle(index: number): boolean;
     placeAt(pixel: number): number;
-    pixelAt(place: number): number;
-    /** Draw upright lines at the best epoch and at the one pinned. */
-    mark(marks: ChartMarks): void;
-    /** Make the y axis logarithmic, or linear again. */
-    logarithmic(is: boolean): void;
     area(): { left: number; right: number; top: number; bottom: number };
     restyle(): void;
     picture(title: string): Promise<Blob | null>;
@@ -365,11 +347,7 @@ declare global {
 
   interface ChartCard {
     element: HTMLElement;
-    show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string; marks?: ChartMarks }): void;
-    /** Mark other epochs; the lines stay. */
-    mark(marks: ChartMarks): void;
-    /** Show the values at a place, pointed to on this chart or on another; null: nothing is pointed to. */
-    point(place: number | null): void;
+    show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string }): void;
     restyle(): void;
     destroy(): void;
   }
@@ -532,8 +510,6 @@ declare global {
       withEpoch(epochs: Wire.TrainingUpdate[], update: Wire.TrainingUpdate): Wire.TrainingUpdate[];
       withProgress(state: State, progress: Wire.ProgressUpdate | null): State;
       shownRun(state: State): Run | null;
-      pinnedEpoch(state: State): Wire.TrainingUpdate | null;
-      bestEpoch(epochs: Wire.TrainingUpdate[]): number | null;
       isRunning(state: State, run: Run | null): boolean;
       STEPS: string[][];
       sessionState(state: State, to: Session["state"], job?: string | null): State;
@@ -602,8 +578,6 @@ declare global {
     series: {
       points(epochs: Wire.TrainingUpdate[], value: (row: any) => unknown): Point[];
       smoothed(line: Point[], weight: number): Point[];
-      valueAt(line: Point[], x: number): number | null;
-      isWide(lines: Line[]): boolean;
       isEmpty(line: Line): boolean;
       bandOf(runs: Record<string, (number | null)[]>[], figure: string, labels: { mean: string; low: string; high: string }): Line[];
       csv(rows: unknown[][]): string;
@@ -702,19 +676,13 @@ declare global {
       runPage: { create(context: Context): View };
       resultsList: { bodyOf(state: State, found: Wire.ResultsList): Node[] };
       tiles: { create(): View };
-      chartCard: {
-        create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void; onPoint?: (place: number | null) => void; onPin?: (place: number) => void }): ChartCard;
-      };
-      chartGestures: {
-        listen(canvas: HTMLCanvasElement, band: HTMLElement, chart: () => LineChart | null, handlers: { whole: boolean; zoom: (range: Span | null) => void; point?: (place: number | null) => void; pin?: (place: number) => void }): void;
-      };
-      epochsTable: { show(state: State, epochs: Wire.TrainingUpdate[]): void };
+      chartCard: { create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void }): ChartCard };
       curveTools: {
-        create(handlers: { onRange: (range: Span | null) => void; onWeight: (weight: number) => void; onPin: (epoch: number | null) => void; onSave: () => void }): {
-          show(range: Span | null, epochs: Wire.TrainingUpdate[], marks: ChartMarks): void;
+        create(handlers: { onRange: (range: Span | null) => void; onWeight: (weight: number) => void; onSave: () => void }): {
+          show(range: Span | null, epochs: Wire.TrainingUpdate[]): void;
         };
       };
-      curves: { create(context: Context): View & { listen(again: () => void): void; restyle(): void } };
+      curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View; confusionTable(matrix: number[][], names: string[], open?: (label: string, predicted: string) => void): HTMLTableElement };
       crossval: { create(context: Context): View & { restyle(): void } };
       folds: {
@@ -749,8 +717,7 @@ declare global {
       queue: { create(context: Context): View };
       runs: { create(context: Context): View };
       runsTable: {
-        create(changed: () => void): { chosen(): DataColumn<RunRow>[] };
-        rowsOf(runs: Wire.RunEntry[], open: Set<string>): RunRow[];
+        create(changed: () => void): { chosen(): DataColumn<Wire.RunEntry>[] };
         asked(state: State): { search: string; sort: string; descending: boolean; state?: string };
       };
       comparedRuns: {
@@ -759,8 +726,6 @@ declare global {
         figureName(figure: string): string;
         stateOf(run: Wire.RunEntry): HTMLElement;
         epochsOf(run: Wire.RunEntry): string;
-        imagesOf(run: Wire.RunEntry): string;
-        sensitivityOf(run: Wire.RunEntry): Node | string;
       };
       tuning: { create(context: Context): View & { restyle(): void } };
       trials: {
@@ -790,7 +755,9 @@ declare global {
         referralOf(found: Wire.Evaluation): HTMLElement | null;
         casesOf(found: Wire.Evaluation): HTMLElement;
       };
-      strip: { stripOf(found: Wire.Evaluation): HTMLElement; classesOf(found: Wire.Evaluation): HTMLElement | null; targetOf(found: Wire.Evaluation): string | null };
+      strip: { stripOf(found: Wire.Evaluation | Wire.Evidence): HTMLElement; classesOf(found: Wire.Evaluation): HTMLElement | null; targetOf(found: Wire.Evaluation | Wire.Evidence): string | null };
+      units: { unitsOf(found: Wire.Evaluation): HTMLElement | null };
+      unitAnswers: { show(asking: NonNullable<State["asking"]>): void };
       thresholdExplorer: {
         create(moved: (place: Point | null) => void): { show(found: Wire.Evaluation): void };
         predictive(sensitivity: number, specificity: number, prevalence: number): { ppv: number | null; npv: number | null };
@@ -806,7 +773,7 @@ declare global {
       doubts: { create(context: Context): View };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
-      answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean };
+      answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean; decisionOf(said: Wire.Prediction | Wire.UnitPrediction): string; plausibleOf(said: Wire.Prediction | Wire.UnitPrediction): string | null; chances(said: Wire.Prediction | Wire.UnitPrediction): HTMLElement; referralOf(said: Wire.Prediction | Wire.UnitPrediction): HTMLElement };
       corrections: { ask(connection: Connection, found: Wire.JudgedList, action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]): Promise<boolean> };
       judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, only: any, narrow: (changes: Record<string, unknown>, evaluation?: string) => void): void };
       judgedImages: { create(context: { connection: Connection; store: Store }): { element: HTMLElement; show(state: State, run: string): void }; open(run: string, evaluation: string | null, only: Record<string, unknown>): void; correctionOf(image: Wire.JudgedImage): Node | string; referOf(refer: boolean | null): string };

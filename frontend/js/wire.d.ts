@@ -225,6 +225,7 @@ declare namespace Wire {
     opened: number | null;
     record: string | null;
     class_match: ClassMatch | null;
+    by_unit: UnitEvidence | null;
   }
 
   /** A checkpoint judged on several sites: each, what they show together, and what a local sample would change. */
@@ -348,6 +349,30 @@ declare namespace Wire {
     error_text: Text | string | null;
   }
 
+  /** The answer for a breast, an exam or a patient, from all its images; told when those are. */
+  interface UnitPrediction extends Event {
+    type: "unit_prediction";
+    unit: "breast" | "exam" | "patient";
+    name: string;
+    model: string | null;
+    pooling: "mean" | "largest" | "noisy_or" | "learnt" | "attention";
+    images: ImageShare[];
+    label: string;
+    probabilities: Record<string, number>;
+    decision: string;
+    target_class: string | null;
+    threshold: number | null;
+    called: boolean | null;
+    refer: boolean | null;
+    refer_reason: "modality" | "unlike" | "several_classes" | "no_class" | "answer_not_plausible" | null;
+    plausible: string[];
+    sets_offered: boolean | null;
+    novelty: number | null;
+    novelty_limit: number | null;
+    modality: string | null;
+    known_modalities: string[];
+  }
+
   /** All images were looked at. */
   interface PredictionsComplete extends Event {
     type: "predictions_complete";
@@ -450,6 +475,7 @@ declare namespace Wire {
     type: "images_answered";
     count: number;
     failed: number;
+    units: UnitPrediction[];
     kept: string | null;
   }
 
@@ -682,7 +708,7 @@ declare namespace Wire {
     total: number;
     first: number;
     search: string;
-    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "training_images" | "sensitivity" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
+    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
     descending: boolean;
     state: string | null;
   }
@@ -738,7 +764,6 @@ declare namespace Wire {
     type: "runs_compared";
     runs: ComparedRun[];
     differences: SettingDifference[];
-    same_images: boolean | null;
   }
 
   /** A line for people; `code` and `params` let the page translate it. */
@@ -821,9 +846,6 @@ declare namespace Wire {
     memory_percent: number;
     disk_percent: number;
     disk_free_gb: number;
-    workspace_gb: number | null;
-    workspace_spare_gb: number | null;
-    disk_budget_gb: number | null;
     platform: string;
     versions: Record<string, string | null>;
     server_memory_mb: number;
@@ -1040,6 +1062,13 @@ declare namespace Wire {
     problem: Text | string | null;
   }
 
+  /** The curves of one class against the rest. `decision` is empty where a class is in question: `target` has its own. */
+  interface ClassCurves {
+    roc: Record<string, (number | null)[]>;
+    precision_recall: Record<string, (number | null)[]>;
+    decision: Record<string, (number | null)[]>;
+  }
+
   /** What classes labelled images were judged in, and how their own classes came to be these. */
   interface ClassMatch {
     class_names: string[];
@@ -1236,6 +1265,26 @@ declare namespace Wire {
     difference: Figure | null;
   }
 
+  /** All that a set of judged cases shows. `confusion_matrix`: rows true, columns predicted. */
+  interface Evidence {
+    class_names: string[];
+    n: number;
+    patients: number | null;
+    by_patient: ByPatient | null;
+    counts: Record<string, number>;
+    figures: Record<string, Figure>;
+    confusion_matrix: number[][];
+    operating_point: JudgedPoint | null;
+    target: TargetEvidence | null;
+    prevalences: Record<string, number>;
+    predictive_values: Record<string, Figure>;
+    calibration: CalibrationEvidence;
+    referral: Referral | null;
+    curves: Record<string, ClassCurves>;
+    coverage_error: Record<string, (number | null)[]>;
+    subgroups: SubgroupEvidence[];
+  }
+
   /** An exported model. */
   interface ExportEntry {
     path: string;
@@ -1322,6 +1371,12 @@ declare namespace Wire {
     laterality: "L" | "R" | "B" | null;
     view: string | null;
     problem: Text | string | null;
+  }
+
+  /** An image of a breast, an exam or a patient, and its share in the answer, from 0 to 1. */
+  interface ImageShare {
+    file: string;
+    share: number;
   }
 
   /** How many of the judged images took part in making the model or choosing what it decides by. */
@@ -1823,12 +1878,7 @@ declare namespace Wire {
     best_epoch: number | null;
     class_names: string[];
     data: string | null;
-    training_images: number | null;
-    validation_images: number | null;
     metrics: Record<string, number | null>;
-    sensitivity: number | null;
-    sensitivity_on: string | null;
-    study: string | null;
     checkpoints: string[];
     size_bytes: number;
     tags: string[];
@@ -2046,6 +2096,17 @@ declare namespace Wire {
     pictures: string[];
   }
 
+  /** What judged cases show by breast, exam or patient. In `evidence` a case is a unit, not an image. */
+  interface UnitEvidence {
+    unit: "breast" | "exam" | "patient";
+    pooling: "mean" | "largest" | "noisy_or" | "learnt" | "attention";
+    sharpness: number;
+    images: number;
+    several: number;
+    mixed: number;
+    evidence: Evidence;
+  }
+
   /** Which images each part of a model and its figures rest on, by the name of the part; null: no such part, or unknown. */
   interface UsedFor {
     weights: string | null;
@@ -2098,6 +2159,7 @@ declare namespace Wire {
     comparison_shown: ComparisonShown;
     comparisons_list: ComparisonsList;
     prediction: Prediction;
+    unit_prediction: UnitPrediction;
     predictions_complete: PredictionsComplete;
     heat_map: HeatMap;
     explanations_complete: ExplanationsComplete;

@@ -7,7 +7,7 @@ from pydantic import Field
 from breastai.domain.comparison_record import ComparisonRecord
 from breastai.domain.dataset_description import CorrectionCounts
 from breastai.domain.reader_records import ReaderStudyRecord
-from breastai.domain.records import Evidence, Finding
+from breastai.domain.records import Evidence, Finding, UnitEvidence
 from breastai.domain.site_records import SitesRecord
 from breastai.domain.stored import Stored, StoredDocument
 
@@ -92,6 +92,7 @@ class ReportDocument(StoredDocument):
     decision: dict[str, Any] = {}
     evaluation: dict[str, Any] | None
     evidence: Evidence | None
+    by_unit: UnitEvidence | None = None
     openings: list[dict[str, Any]] = []
     per_hundred: PerHundred | None
     crosstab: Crosstab | None = None

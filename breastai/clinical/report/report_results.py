@@ -8,6 +8,7 @@ from breastai.clinical.report.report_caveats import image_uses, pooling
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_subgroups import subgroup_note, subgroups
 from breastai.clinical.report.report_target import calibration_of_target
+from breastai.clinical.report.report_units import units
 
 
 def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
@@ -16,6 +17,7 @@ def results(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Block]:
     if page.document.evidence is None:
         yield validation_figures(page)
         return
+    yield from units(page)
     yield from at_point(page)
     yield from calibration(page)
     yield charts.main_charts(page.document, page.t)

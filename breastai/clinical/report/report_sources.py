@@ -21,7 +21,7 @@ from breastai.domain.dataset_description import CorrectionCounts
 from breastai.domain.errors import CheckpointNotFound, EvaluationNotFound, NoEvaluation
 from breastai.domain.events import AuditDone, DataLoaded, Event, ModelLoaded, TrainingComplete, TrainingUpdate
 from breastai.domain.reader_records import ReaderStudyRecord
-from breastai.domain.records import EvaluationRecord, Evidence, Figure
+from breastai.domain.records import EvaluationRecord, Evidence, Figure, UnitEvidence
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
 from breastai.storage.comparisons import read_comparisons
@@ -43,6 +43,7 @@ class _OfRecord(TypedDict):
     language: str
     evaluation: dict[str, Any] | None
     evidence: Evidence | None
+    by_unit: UnitEvidence | None
     per_hundred: PerHundred | None
     crosstab: Crosstab | None
     subgroup_tests: int
@@ -146,8 +147,11 @@ def _of_record(record: EvaluationRecord | None, language: str) -> _OfRecord:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "breastai": breastai.__version__,
         "language": language,
-        "evaluation": record.model_dump(mode="json", exclude={"evidence", "cases"}) if record else None,
+        "evaluation": record.model_dump(mode="json", exclude={"evidence", "cases", "by_unit", "units"})
+        if record
+        else None,
         "evidence": evidence,
+        "by_unit": record.by_unit if record else None,
         "per_hundred": _per_hundred(evidence),
         "crosstab": _crosstab(evidence),
         "subgroup_tests": len(tests_of(evidence.subgroups)) if evidence else 0,

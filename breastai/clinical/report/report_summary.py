@@ -6,6 +6,7 @@ from breastai.clinical.report.report_blocks import Block, Bullets, Heading, Inli
 from breastai.clinical.report.report_caveats import patients_at_threshold, when_chosen
 from breastai.clinical.report.report_page import ReportPage
 from breastai.clinical.report.report_texts import finding_text, translate_sentence
+from breastai.clinical.report.report_units import unit_rows
 
 _CALIBRATION = ("slope", "intercept", "observed_expected")
 
@@ -55,7 +56,8 @@ def main_figures(page: ReportPage) -> Table:
     target, point = evidence.target, evidence.operating_point
     names = [target.class_name] if target else evidence.class_names
     pools = ("", "@patient") if evidence.by_patient else ("",)
-    rows = []
+    found = page.document.by_unit
+    rows = [] if found is None else unit_rows(page, f", {page.t[f'units.by.{found.unit}']}")
     for pool in pools:
         where = f", {page.t['summary.by_patient']}" if pool else ""
         areas = [name for name in (f"auc_roc.{each}{pool}" for each in names) if name in evidence.figures]

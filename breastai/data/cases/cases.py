@@ -10,6 +10,7 @@ import numpy as np
 from breastai.data.cases.calibration_part import calibration_part
 from breastai.data.cases.data_split import split
 from breastai.data.cases.image_set import ImageSet, preprocess_folder
+from breastai.data.cases.part_units import PartUnits, gather_units
 from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import count_reasons, exclusions, shared_with, split_groups
 from breastai.data.patients.patient_ids import patients_in
@@ -37,6 +38,7 @@ class Cases:
     `calibration`: images kept for the decision rule alone, None where validation images serve it; `calibration_units` as
     `val_units`. `patients_by_part`: how many patients train and val hold, when known.
     `train_patients`, `val_patients`: the patient of each image, when known.
+    `units`: of which breast, exam or patient each image is, where decisions are of these and not of images.
     `shared_patients`, `shared_groups`: how many patients, or groups of near-duplicates, train and are in val or test too.
     """
 
@@ -59,6 +61,7 @@ class Cases:
     calibration: ImageSet | None = None
     calibration_units: list[str] | None = None
     calibration_patients: list[str] | None = None
+    units: PartUnits | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -142,6 +145,14 @@ def gather_cases(
         if calibration is None
         else split_groups(calibration.files, calibration_patients, twins, "train"),
         calibration_patients=calibration_patients,
+        units=gather_units(
+            train,
+            patients,
+            val_set,
+            val_patients,
+            {"train": learnt.tolist(), "calibration": apart.tolist()},
+            config.evaluation,
+        ),
     )
 
 

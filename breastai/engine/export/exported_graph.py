@@ -14,13 +14,19 @@ from breastai.clinical.out_of_distribution import Gaussian, OutOfDistribution
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.decision_rule import Calibration, NoveltyLimit
 from breastai.domain.errors import ExportMismatch
+from breastai.engine.export.unit_layer import UnitLayer
 from breastai.engine.image_statistics import image_statistics
 from breastai.engine.network.checkpoint_io import Loaded
 from breastai.engine.network.models import Classifier
 from breastai.predictor.model_output import Answer, join_outputs, novelty_difference
+from breastai.predictor.onnx_model import EVIDENCE_NAME, NOVELTY_NAME, OUTPUT_NAME, UNIT_NAME, WEIGHTS_NAME
 from breastai.predictor.reference_answers import References
 
 _BATCH = 4
+_UNIT_OUTPUT = (
+    "outputs unit_probabilities, float32, (1, classes), calibrated: all images of the batch as one breast, exam or patient;"
+    " unit_weights, float32, (N,): the share of each; unit_evidence: what pooling needs of each image"
+)
 
 
 class GaussianLayer(nn.Module):
@@ -72,7 +78,8 @@ class ExportedGraph(nn.Module):
     """What an exported model computes: RGB images 0..255, float32 (N, 3, S, S), to calibrated probabilities (N, C).
 
     `tta`: the mean of the log-probabilities for the image and its mirror image, as in evaluation. With `novelty` the
-    second of two outputs is the novelty (N,), of the image itself.
+    second output is the novelty (N,), of the image itself. With `units` the last three are what `UnitLayer` returns, of all
+    images as one unit.
     """
 
     scale: Tensor
@@ -87,9 +94,11 @@ class ExportedGraph(nn.Module):
         calibration: Calibration,
         tta: bool = False,
         novelty: OutOfDistribution | None = None,
+        units: UnitLayer | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.units = units
         shape = (1, -1, 1, 1)
         self.register_buffer("scale", torch.tensor([1 / (255 * value) for value in std]).view(shape))
         self.register_buffer("offset", torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).view(shape))
@@ -98,7 +107,13 @@ class ExportedGraph(nn.Module):
         self.tta = tta
         self.novelty = None if novelty is None else NoveltyLayer(novelty)
 
-    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of what it returns."""
+        of_units = () if self.units is None else (EVIDENCE_NAME, UNIT_NAME, WEIGHTS_NAME)
+        return (OUTPUT_NAME, *(() if self.novelty is None else (NOVELTY_NAME,)), *of_units)
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
         # First: what comes before the first layer stays in float32 when a copy is rounded.
         known = self.novelty is not None and self.novelty.statistics is not None
         statistics = image_statistics(images) if known else None
@@ -110,15 +125,20 @@ class ExportedGraph(nn.Module):
             logarithms = ((logarithms + self.model(inputs.flip(3)).log_softmax(1)) / 2).log_softmax(1)
         probabilities = ((logarithms + self.shift) / self.temperature).softmax(1)
         # Last: what follows the classifier stays in float32 when a copy is rounded.
-        return probabilities if self.novelty is None else (probabilities, self.novelty(features, statistics))
+        found = (probabilities,) if self.novelty is None else (probabilities, self.novelty(features, statistics))
+        if self.units is not None:
+            found = (*found, *self.units(logarithms, features))
+        return found[0] if len(found) == 1 else found
 
 
-def exported_graph(loaded: Loaded, novelty: bool = True) -> ExportedGraph:
-    """Return the graph of a checkpoint; its novelty is left out where there is none or `novelty` is False."""
+def exported_graph(loaded: Loaded, novelty: bool = True, units: bool = True) -> ExportedGraph:
+    """Return the graph of a checkpoint; novelty and units are left out where there are none or they are not wanted."""
     manifest = loaded.manifest
     calibration, tta = manifest.decision.calibration, manifest.config.evaluation.tta
     known = loaded.novelty if novelty else None
-    return ExportedGraph(loaded.model, manifest.mean, manifest.std, calibration, tta, known).eval()
+    rule = manifest.unit_rule if units else None
+    layer = None if rule is None else UnitLayer(rule, manifest.class_names, loaded.attention)
+    return ExportedGraph(loaded.model, manifest.mean, manifest.std, calibration, tta, known, layer).eval()
 
 
 def as_input(images: np.ndarray) -> Tensor:
@@ -133,8 +153,9 @@ def checkpoint_answer(loaded: Loaded, images: np.ndarray) -> Answer:
     parts: list[Answer] = []
     for start in range(0, len(images), _BATCH):
         found = graph(as_input(images[start : start + _BATCH]))
-        outputs = found if isinstance(found, tuple) else (found,)
-        parts.append(Answer(*(output.numpy() for output in outputs)))
+        outputs = dict(zip(graph.outputs, found if isinstance(found, tuple) else (found,), strict=True))
+        named = [outputs.get(name) for name in (OUTPUT_NAME, NOVELTY_NAME, EVIDENCE_NAME)]
+        parts.append(Answer(*(None if output is None else output.numpy() for output in named)))  # type: ignore[arg-type]
     return join_outputs(parts)
 
 
@@ -153,8 +174,10 @@ def compare(expected: Answer, found: Answer, allowed: float = 1e-4, allowed_nove
     return difference
 
 
-def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLimit | None = None) -> dict[str, Any]:
-    """Return what an exported file says of itself; `limit`: of the novelty, where its graph tells one."""
+def metadata(
+    loaded: Loaded, form: str, references: References, limit: NoveltyLimit | None = None, units: bool = False
+) -> dict[str, Any]:
+    """Return what an exported file says of itself; `limit`: of the novelty, `units`: of these, where its graph tells them."""
     manifest = loaded.manifest
     return {
         "notice": RESEARCH_USE,
@@ -171,6 +194,8 @@ def metadata(loaded: Loaded, form: str, references: References, limit: NoveltyLi
         "std": manifest.std,
         "tta": manifest.config.evaluation.tta,
         "novelty": "a second output, float32, (N,): how unlike the validation images" if limit else None,
+        "unit_output": _UNIT_OUTPUT if units and manifest.unit_rule is not None else None,
+        "unit_rule": manifest.unit_rule.model_dump(mode="json") if units and manifest.unit_rule is not None else None,
         "decision": manifest.decision.model_copy(update={"novelty": limit}).model_dump(mode="json"),
         "checkpoint": loaded.files.name,
         "checkpoint_sha256": manifest.sha256,

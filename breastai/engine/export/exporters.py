@@ -12,7 +12,13 @@ import torch
 
 from breastai.domain.catalog import EXPORT_FORMATS, ExportFormat
 from breastai.domain.decision_rule import NoveltyLimit
-from breastai.domain.errors import BreastAIError, ConfigInvalid, ExportFailed, ExportLosesAccuracy
+from breastai.domain.errors import (
+    BreastAIError,
+    ConfigInvalid,
+    ExportFailed,
+    ExportLosesAccuracy,
+    ExportMismatch,
+)
 from breastai.domain.events import Event, ExportComplete, Log, ProgressUpdate
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.jobs import Export
@@ -33,12 +39,14 @@ from breastai.engine.inference.evaluation_job import checkpoint_of
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint, save_tensors
 from breastai.engine.network.models import build_model
 from breastai.predictor.model_output import Answer
-from breastai.predictor.onnx_model import NOVELTY_NAME, OUTPUT_NAME, OnnxModel
+from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.reference_answers import reference_images, references_for
+from breastai.predictor.unit_answers import decide_units
 from breastai.storage.private_files import private_folder
 from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
 _COMPARED_IMAGES = 16
+_UNIT_IMAGES = 3
 _CALIBRATION_IMAGES = 64
 # Another processor may round an integer model elsewhere: what its replay may differ by.
 _INTEGER_REPLAY_DIFFERENCE = 0.02
@@ -125,17 +133,23 @@ def source_of(loaded: Loaded, workspace: Workspace, form: ExportFormat) -> Sourc
 
 
 def _described(
-    source: Source, answer: Answer, allowed: float, allowed_novelty: float = 0.0, limit: NoveltyLimit | None = None
+    source: Source,
+    answer: Answer,
+    allowed: float,
+    allowed_novelty: float = 0.0,
+    limit: NoveltyLimit | None = None,
+    units: bool = True,
 ) -> dict[str, object]:
-    """Return the model's description; `answer` is for all images, the phantoms' last. No limit: no novelty is told."""
+    """Return the model's description; `answer` is for all images, the phantoms' last. No limit: no novelty is told.
+
+    `units`: whether its graph answers for breasts, exams or patients too, if the checkpoint does.
+    """
     said = answer.last(len(source.phantoms))
     if limit is None:
-        return metadata(
-            source.loaded, source.form.name, references_for(source.phantoms, Answer(said.probabilities), allowed)
-        )
-    return metadata(
-        source.loaded, source.form.name, references_for(source.phantoms, said, allowed, allowed_novelty), limit
-    )
+        said = Answer(said.probabilities)
+        return metadata(source.loaded, source.form.name, references_for(source.phantoms, said, allowed), units=units)
+    references = references_for(source.phantoms, said, allowed, allowed_novelty)
+    return metadata(source.loaded, source.form.name, references, limit, units)
 
 
 def _write_float32(source: Source, path: Path) -> Answer:
@@ -143,8 +157,8 @@ def _write_float32(source: Source, path: Path) -> Answer:
     expected = checkpoint_answer(source.loaded, source.images)
     # Two images: a batch of one would be taken for fixed.
     limit = source.loaded.manifest.decision.novelty
-    outputs = (OUTPUT_NAME,) if source.loaded.novelty is None else (OUTPUT_NAME, NOVELTY_NAME)
-    write_float32(exported_graph(source.loaded), as_input(source.images[:2]), path, outputs)
+    graph = exported_graph(source.loaded)
+    write_float32(graph, as_input(source.images[:2]), path, graph.outputs)
     describe(path, _described(source, expected, 1e-4, REPLAYED_NOVELTY, limit))
     return expected
 
@@ -168,8 +182,27 @@ def _write_onnx(source: Source, path: Path) -> Written:
     expected = _write_float32(source, path)
     exported = OnnxModel.open(path)
     difference = compare(expected, answer_of(exported, source.images), allowed_novelty=EXPORTED_NOVELTY)
+    difference = max(difference, _compare_unit(source.loaded, exported, source.images[: 3 * _UNIT_IMAGES]))
     exported.verify()
     return Written(difference, source.compared)
+
+
+def _compare_unit(loaded: Loaded, exported: OnnxModel, images: np.ndarray, allowed: float = 1e-4) -> float:
+    """Return the worst difference of a unit's probability, of units of one to three images; raise ExportMismatch."""
+    rule = exported.unit_rule
+    if rule is None:
+        return 0.0
+    expected = checkpoint_answer(loaded, images)
+    worst = 0.0
+    for size in range(1, _UNIT_IMAGES + 1):
+        for start in range(0, len(images) - size + 1, size):
+            chosen = slice(start, start + size)
+            one = expected.part(chosen)
+            ours = decide_units(rule, one, np.zeros(size, np.int64), exported.class_names).probabilities[0]
+            worst = max(worst, float(np.abs(ours - exported.answer_unit(images[chosen])[0]).max()))
+    if not worst <= allowed:
+        raise ExportMismatch(float(f"{worst:.3g}"), allowed, 0)
+    return worst
 
 
 def _float32_beside(source: Source, path: Path) -> Path:
@@ -204,7 +237,8 @@ def _write_int8(source: Source, path: Path) -> Written:
     for scope in SCOPES:
         quantize(exact_path, path, source.loaded.model.backbone, calibration.images, scope)
         describe(
-            path, metadata(source.loaded, source.form.name, references_for(source.phantoms, exact.last(1), 1.0), limit)
+            path,
+            metadata(source.loaded, source.form.name, references_for(source.phantoms, exact.last(1), 1.0), limit, True),
         )
         rounded_model = OnnxModel.open(path)
         rounded = answer_of(rounded_model, judged.images)
@@ -251,7 +285,9 @@ def _write_pytorch(source: Source, path: Path) -> Written:
     loaded = source.loaded
     expected = checkpoint_answer(loaded, source.images)
     save_tensors(loaded.model.state_dict(), path)
-    described = _described(source, expected, 1e-4) | {"model": loaded.manifest.config.model.model_dump(mode="json")}
+    described = _described(source, expected, 1e-4, units=False) | {
+        "model": loaded.manifest.config.model.model_dump(mode="json")
+    }
     described_in = path.with_suffix(str(source.form.description_suffix))
     described_in.write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
     from safetensors.torch import load_file
@@ -266,13 +302,13 @@ def _write_pytorch(source: Source, path: Path) -> Written:
 def _write_torch_export(source: Source, path: Path) -> Written:
     """Write an ExportedProgram, which needs torch and none of our code; its description lies inside."""
     expected = checkpoint_answer(source.loaded, source.images)
-    described = {"breastai.json": json.dumps(_described(source, expected, 1e-4), ensure_ascii=False)}
+    described = {"breastai.json": json.dumps(_described(source, expected, 1e-4, units=False), ensure_ascii=False)}
     batch = torch.export.Dim("batch", min=1)
     try:
         with quiet_exporter():
             example = (as_input(source.images[:2]),)
             program = torch.export.export(
-                exported_graph(source.loaded, novelty=False), example, dynamic_shapes=({0: batch},)
+                exported_graph(source.loaded, novelty=False, units=False), example, dynamic_shapes=({0: batch},)
             )
             torch.export.save(program, path, extra_files=described)
             again = torch.export.load(path).module()

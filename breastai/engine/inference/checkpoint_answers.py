@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from breastai.engine.inference.heat_maps import Heat, explain_image
 from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.engine.network.runtime import choose_runtime
 from breastai.predictor.predictions import prediction
-from breastai.predictor.uploaded_images import Asked, answer_export, answer_upload
+from breastai.predictor.uploaded_images import Asked, answer_export, answer_upload, handed_units
 from breastai.storage.workspace import Workspace
 
 # A map has some seven places a side: the page draws it larger.
@@ -28,9 +29,9 @@ def ask_checkpoints(job: AskCheckpoints, workspace: Workspace) -> Iterator[Event
     """Ask checkpoints, and exported models beside them; raise what opening one of them raises."""
     yield ProgressUpdate(stage="predicting", text=Text("progress.loading_model"))
     models = {
-        name: answer_export(workspace, name)
+        name: answer_export(workspace, name, job.images, job.one_patient)
         if name.endswith(".onnx")
-        else _asked_checkpoint(workspace, name, job.heat_maps)
+        else _asked_checkpoint(workspace, name, job)
         for name in job.models
     }
     done = 0
@@ -42,21 +43,22 @@ def ask_checkpoints(job: AskCheckpoints, workspace: Workspace) -> Iterator[Event
             yield ProgressUpdate(stage="predicting", text=text, progress=done / len(job.images))
 
 
-def _asked_checkpoint(workspace: Workspace, name: str, heat_maps: bool) -> Asked:
+def _asked_checkpoint(workspace: Workspace, name: str, job: AskCheckpoints) -> Asked:
     loaded = load_checkpoint(checkpoint_of(workspace, name))
     runtime = choose_runtime(loaded.manifest.config.system, use_amp=False)
     model = AnsweringCheckpoint(loaded, runtime)
+    units = handed_units(model, job.images, job.one_patient)
 
-    def ask(decoded: Decoded, called: str, header: Header, box: Box | None) -> ModelAnswer:
+    def ask(decoded: Decoded, called: str, header: Header, box: Box | None, place: Path) -> ModelAnswer:
         image = decoded.pixels
-        said = prediction(model, decoded, called, header, box)
+        said = prediction(model, decoded, called, header, box, units, place)
         heat_map = None
-        if heat_maps and said.error is None:
+        if job.heat_maps and said.error is None:
             heat, region, _, _ = explain_image(loaded, image, runtime, said.decision or said.label, box)
             heat_map = drawn_map(heat, region, (image.shape[0], image.shape[1]))
         return ModelAnswer(model=name, prediction=said, heat_map=heat_map)
 
-    return Asked(ask, loaded.manifest.config.preprocessing)
+    return Asked(ask, loaded.manifest.config.preprocessing, units)
 
 
 def drawn_map(heat: Heat, region: Region, shape: tuple[int, int]) -> str:

@@ -14,6 +14,7 @@ from breastai.clinical.judged_classes import correction_notes, match_notes, with
 from breastai.clinical.model_comparison import ComparedModels, DecisionPoints, make_comparison
 from breastai.clinical.pretraining_leaks import names_of_data, pretraining_notes
 from breastai.clinical.seen_before import NO_FINGERPRINTS, seen_before
+from breastai.clinical.unit_evidence import UnitImages, judge_units
 from breastai.data.decoders.file_content import file_at
 from breastai.data.patients.subgroups import Parted, subgroups_in, subgroups_of
 from breastai.data.preprocessing.lesion_boxes import Box, wants_box
@@ -26,8 +27,9 @@ from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
 from breastai.domain.events import Event
 from breastai.domain.jobs import Compare, Evaluate, Explain, Predict
-from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase
+from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, JudgedUnit, UnitEvidence
 from breastai.domain.text import Text
+from breastai.domain.unit_rule import UnitRule
 from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
 from breastai.engine.network.evaluation import forward, statistics_of
@@ -35,7 +37,7 @@ from breastai.engine.network.models import normalize
 from breastai.engine.network.runtime import Runtime, choose_runtime
 from breastai.predictor.image_files import listed_images, marked_in, masks_told
 from breastai.predictor.model_output import Answer
-from breastai.predictor.predictions import predictions, predictions_events
+from breastai.predictor.predictions import predictions, predictions_events, unit_collector
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Manifest,
@@ -112,8 +114,34 @@ def judge(
         notes=[*_notes(asked, opened, split), *parted.notes],
         overlap=asked.overlap,
         class_match=match,
+        by_unit=_by_unit(asked),
     )
     return record, save_evaluation(workspace, record)
+
+
+def _by_unit(asked: LabelledPredictions) -> tuple[UnitEvidence, list[JudgedUnit]] | None:
+    """Return what the images show unit by unit; None where decisions are of images, or these tell of no units."""
+    manifest = asked.loaded.manifest
+    rule, match = manifest.unit_rule, asked.match
+    if rule is None or asked.units is None or asked.patients is None or match.class_names != manifest.class_names:
+        return None
+    images = UnitImages(
+        files=asked.images.files,
+        labels=asked.answers.labels,
+        probabilities=asked.answers.probabilities,
+        units=asked.units,
+        patients=asked.patients,
+        attention=asked.attention,
+        novelty=asked.novelty,
+    )
+    found, units = judge_units(
+        rule,
+        images,
+        manifest.class_names,
+        ordered=manifest.config.evaluation.ordered_classes is not None,
+        seed=manifest.config.system.seed,
+    )
+    return found.model_copy(update={"evidence": without_absent(found.evidence, match)}), units
 
 
 def compare_checkpoints(job: Compare, workspace: Workspace) -> Iterator[Event]:
@@ -223,6 +251,8 @@ def _notes(asked: LabelledPredictions, opened: int, split: str | None) -> list[T
         notes.append(Text("note.no_novelty"))
     if not patients_known:
         notes.append(PATIENTS_UNKNOWN)
+    if loaded.manifest.unit_rule is not None and asked.units is None:
+        notes.append(Text("note.units_unknown", {"unit": Text(f"unit.{loaded.manifest.unit_rule.unit}")}))
     if opened > 1:
         notes.append(Text("note.opened", {"count": opened}))
     return notes
@@ -266,6 +296,10 @@ class AnsweringCheckpoint:
     def decision(self) -> DecisionRule:
         return self.loaded.manifest.decision
 
+    @property
+    def unit_rule(self) -> UnitRule | None:
+        return self.loaded.manifest.unit_rule
+
     def answer(self, images: np.ndarray) -> Answer:
         """Return the answers, float64, for preprocessed images, (N, S, S, 3)."""
         manifest = self.loaded.manifest
@@ -273,11 +307,13 @@ class AnsweringCheckpoint:
         inputs = normalize(pixels, tuple(manifest.mean), tuple(manifest.std))
         model = self.loaded.model.to(self.runtime.device)
         logits, features = forward(model, inputs, manifest.config.evaluation.tta)
-        probabilities = calibrate(manifest.decision.calibration, logits.double().softmax(1).cpu().numpy())
-        known = self.loaded.novelty
-        if known is None:
-            return Answer(probabilities)
-        return Answer(probabilities, known.of(features.cpu().numpy(), statistics_of(pixels)))
+        raw = logits.double().softmax(1).cpu().numpy()
+        known, attention = self.loaded.novelty, self.loaded.attention
+        novelty = None if known is None else known.of(features.cpu().numpy(), statistics_of(pixels))
+        evidence = None
+        if self.unit_rule is not None:
+            evidence = raw if attention is None else attention.evidence(features.cpu().numpy())
+        return Answer(calibrate(manifest.decision.calibration, raw), novelty, evidence)
 
 
 def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
@@ -290,7 +326,8 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     boxes = boxes_given(job, workspace)
     if wants_box(model.preprocessing):
         boxes = marked_in(job.images, workspace.root) | boxes
-    yield from predictions_events(predictions(model, files, workspace.relative, boxes), len(files))
+    units = unit_collector(model, files, job.one_patient)
+    yield from predictions_events(predictions(model, files, workspace.relative, boxes, units), len(files), units)
 
 
 def boxes_given(job: Predict | Explain, workspace: Workspace) -> dict[Path, Box]:

@@ -12,6 +12,7 @@ from breastai.clinical.seen_before import seen_before
 from breastai.data.background import run_with_progress
 from breastai.data.cases.fingerprints import find_overlap, read_fingerprints
 from breastai.data.cases.image_set import ImageSet, labelled_images, validation_images
+from breastai.data.patients.decision_units import unit_names
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import Skipped
@@ -39,6 +40,7 @@ _SPLITS = ("test", "val", "train")
 class LabelledPredictions:
     """A checkpoint's raw answers on labelled images. `overlap` is None where the checkpoint keeps no fingerprints.
 
+    `units`: of which breast, exam or patient each is, where the checkpoint decides of these and it is known.
     `match`: in which classes the images are judged; the labels of `answers` are numbers of these.
     """
 
@@ -49,6 +51,7 @@ class LabelledPredictions:
     patients: list[str] | None
     match: ClassMatch
     overlap: Overlap | None = None
+    units: list[str] | None = None
 
     @property
     def root(self) -> Path:
@@ -65,6 +68,12 @@ class LabelledPredictions:
     def clusters(self) -> list[str] | None:
         """What the intervals take for one case each: patients, or else the files of frames; None for single images."""
         return by_file(self.images.files) if self.patients is None else self.patients
+
+    @property
+    def attention(self) -> np.ndarray | None:
+        """What the checkpoint's attention says of each image, (N, 1 + C); None where it pools otherwise."""
+        known = self.loaded.attention
+        return None if known is None else known.evidence(self.answers.features)
 
     @property
     def novelty(self) -> np.ndarray | None:
@@ -131,6 +140,12 @@ def predict_labelled(
     yield from images.prepared.logs()
     shown = images.prepared.folder.subset(images.indices)
     patients = patients_in(shown, manifest.config.evaluation.patient_id, workspace.root)
+    unit_rule = manifest.unit_rule
+    units = (
+        None
+        if unit_rule is None
+        else unit_names(images.prepared.table.subset(images.indices), patients, unit_rule.unit)
+    )
     overlap = yield from _overlap(loaded, images, patients, workspace)
     data = manifest.config.data
     steps = predict_batches(
@@ -145,7 +160,7 @@ def predict_labelled(
     )
     for step in steps:
         if isinstance(step, Predictions):
-            return LabelledPredictions(loaded, images, skipped, step, patients, match, overlap)
+            return LabelledPredictions(loaded, images, skipped, step, patients, match, overlap, units)
         yield ProgressUpdate(
             stage="evaluating",
             text=Text("progress.evaluating", {"done": step, "total": len(images)}),
@@ -165,7 +180,7 @@ def _overlap(
     salt = project_salt(workspace)
     found = yield from run_with_progress(lambda report: find_overlap(known, images, patients, salt, report), _looking)
     for seen in seen_before(found):
-        yield Log.of("warning", seen)
+        yield Log(level="warning", code=seen.code.removeprefix("log."), message=str(seen), params=seen.params)
     return found
 
 

@@ -143,6 +143,7 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
                 "kind": "best",
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "decision": rule,
+                "unit_rule": None,  # the sample's few patients fit none
                 "adapted_from": adaptation,
                 "metrics": {},
                 "state": None,
@@ -198,7 +199,8 @@ def _subset(asked: LabelledPredictions, chosen: npt.NDArray[np.bool_]) -> Labell
         *(each[places] for each in (answers.logits, answers.labels, answers.features, answers.statistics))
     )
     patients = None if asked.patients is None else [asked.patients[place] for place in places.tolist()]
-    return replace(asked, images=asked.images.subset(places), answers=part, patients=patients)
+    units = None if asked.units is None else [asked.units[place] for place in places.tolist()]
+    return replace(asked, images=asked.images.subset(places), answers=part, patients=patients, units=units)
 
 
 def _record(

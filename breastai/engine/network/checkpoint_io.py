@@ -18,6 +18,7 @@ from breastai.clinical.out_of_distribution import Gaussian, OutOfDistribution
 from breastai.domain.decision_rule import NoveltyLimit
 from breastai.domain.errors import CheckpointDamaged
 from breastai.domain.text import Text
+from breastai.engine.network.attention_pooling import AttentionPooling
 from breastai.engine.network.models import Classifier, build_model
 from breastai.storage.checkpoints import CheckpointFiles, Manifest, verify_checkpoint
 
@@ -26,6 +27,8 @@ _WINDOWS_DISK_FULL = (39, 112)
 # Before the names of tensors that are not the network's but of how unlike the validation images an image is.
 _NOVELTY = "novelty."
 _STATISTICS = "novelty.statistics."
+# And of those that weigh the images of a breast, an exam or a patient.
+_ATTENTION = "unit_attention."
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class Loaded:
     """A network from a checkpoint, in evaluation mode, with what its manifest says of it.
 
     `novelty`: None in checkpoints of versions or of cases too few to tell which images are unlike the known ones.
+    `attention`: what pools the images of a unit, where its rule does so by attention.
     """
 
     model: Classifier
     manifest: Manifest
     files: CheckpointFiles
     novelty: OutOfDistribution | None = None
+    attention: AttentionPooling | None = None
 
 
 def load_checkpoint(files: CheckpointFiles) -> Loaded:
@@ -49,12 +54,15 @@ def load_checkpoint(files: CheckpointFiles) -> Loaded:
     load_weights(model, files)
     model.eval()
     limit = manifest.decision.novelty
-    return Loaded(model, manifest, files, None if limit is None else _unpack_novelty(files, limit))
+    novelty = None if limit is None else _unpack_novelty(files, limit)
+    return Loaded(model, manifest, files, novelty, _unpack_attention(files, manifest, model))
 
 
 def load_weights(model: nn.Module, files: CheckpointFiles) -> None:
     """Fill `model` from the weights of a verified checkpoint; raise CheckpointDamaged when they do not fit."""
-    values = {name: value for name, value in load_file(files.weights).items() if not name.startswith(_NOVELTY)}
+    values = {
+        name: value for name, value in load_file(files.weights).items() if not name.startswith((_NOVELTY, _ATTENTION))
+    }
     try:
         model.load_state_dict(values)
     except RuntimeError as error:
@@ -69,6 +77,27 @@ def pack_novelty(novelty: OutOfDistribution | None) -> dict[str, Tensor]:
     packed = _packed(_NOVELTY, novelty.features)
     del packed[f"{_NOVELTY}scale"]  # ones: features have length 1
     return packed if novelty.statistics is None else packed | _packed(_STATISTICS, novelty.statistics)
+
+
+def pack_attention(attention: AttentionPooling | None) -> dict[str, Tensor]:
+    """Return the tensors that a checkpoint keeps of it, to lie beside its weights."""
+    return {} if attention is None else {_ATTENTION + name: value for name, value in attention.state_dict().items()}
+
+
+def _unpack_attention(files: CheckpointFiles, manifest: Manifest, model: Classifier) -> AttentionPooling | None:
+    if manifest.unit_rule is None or manifest.unit_rule.pooling.rule != "attention":
+        return None
+    attention = AttentionPooling(model.head.in_features, len(manifest.class_names))
+    named = {
+        name.removeprefix(_ATTENTION): value
+        for name, value in load_file(files.weights).items()
+        if name.startswith(_ATTENTION)
+    }
+    try:
+        attention.load_state_dict(named)
+    except RuntimeError:
+        raise CheckpointDamaged(files.name, Text("reason.manifest_promises_attention_weights")) from None
+    return attention.eval()
 
 
 def _packed(before: str, gaussian: Gaussian) -> dict[str, Tensor]:

@@ -4,17 +4,13 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 
-from breastai.clinical.out_of_distribution import OutOfDistribution
-from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import DiskFull
 from breastai.domain.events import CheckpointSaved, Event, Log, ProgressUpdate, TrainingUpdate
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.text import Text
-from breastai.engine.training.run_state import Run, save
+from breastai.engine.training.run_state import NOTHING_FITTED, Fitted, Run, save
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.checkpoints import Kind, checkpoint_files, remove_checkpoint
-from breastai.storage.disk_use import disk_use
-from breastai.storage.runs import RunSummaries
 from breastai.storage.span_trace import span
 
 RETRY_S = 2.0
@@ -23,15 +19,13 @@ _MARGIN_BYTES = 500 * 10**6  # journal, logs, cache, and the rest of the machine
 _NUMBERS_KEPT = {"adamw": 2, "adam": 2, "sgd": 1}  # by the optimiser, for each weight
 
 
-def save_with_retry(
-    run: Run, kind: Kind, decision: DecisionRule | None = None, novelty: OutOfDistribution | None = None
-) -> Generator[Event, None, CheckpointSaved]:
+def save_with_retry(run: Run, kind: Kind, fitted: Fitted = NOTHING_FITTED) -> Generator[Event, None, CheckpointSaved]:
     """Save; while the disk is full, wait and say so: the run goes on by itself when there is room again."""
     waited = False
     while True:
         try:
             with span("save", kind=kind):
-                saved = save(run, kind, decision, novelty)
+                saved = save(run, kind, fitted)
         except DiskFull as error:
             if not waited:
                 yield waiting_for_room(error.path, error.path)
@@ -74,13 +68,6 @@ def disk_warning(run: Run) -> Iterator[Log]:
             "waits, and loses nothing.",
             params={"free_gb": round(free / 1e9, 1), "needed_gb": round(needed / 1e9, 1)},
         )
-
-
-def budget_warning(run: Run) -> Iterator[Log]:
-    """Yield a warning when the workspace takes more than storage.disk_budget_gb. Nothing is deleted."""
-    budget_gb = run.config.storage.disk_budget_gb
-    if budget_gb is not None and (use := disk_use(run.workspace, RunSummaries(run.workspace), budget_gb)).is_over:
-        yield Log.of("warning", Text("log.disk.over_budget", use.in_gb))
 
 
 def bytes_needed(run: Run) -> int:

@@ -9,12 +9,14 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_rule
+from breastai.clinical.fit_unit_rule import UnitCases, fit_unit_rule
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
-from breastai.clinical.out_of_distribution import OutOfDistribution, fit_novelty
+from breastai.clinical.out_of_distribution import held_out_novelty
 from breastai.data.cases.cases import Cases
 from breastai.data.cases.image_set import ImageSet
+from breastai.data.cases.part_units import PartUnits
 from breastai.domain.config import Config
-from breastai.domain.decision_rule import DecisionRule
+from breastai.domain.decision_rule import DecisionRule, target_class
 from breastai.domain.errors import (
     ImageGone,
     ImageUnreadable,
@@ -31,22 +33,17 @@ from breastai.domain.run_history import columns, final_metrics
 from breastai.domain.text import Text
 from breastai.engine.acceleration.memory_estimate import ran_out, with_smaller_batch
 from breastai.engine.export.exporters import export_at_end
+from breastai.engine.network.attention_pooling import AttentionPooling, fit_attention
 from breastai.engine.network.evaluation import Predictions, predict_batches, statistics_of_set
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
 from breastai.engine.network.runtime import seed_torch
-from breastai.engine.training.checkpointing import (
-    budget_warning,
-    disk_warning,
-    save_good_epochs,
-    save_silently,
-    save_with_retry,
-)
+from breastai.engine.training.checkpointing import disk_warning, save_good_epochs, save_silently, save_with_retry
 from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
 from breastai.engine.training.prepare import progress_of
 from breastai.engine.training.probe_head import answers_from_store, fit_head
 from breastai.engine.training.run_progress import share_done, time_left_s
-from breastai.engine.training.run_state import Run, assemble, model_loaded, retune, save, warnings_of
+from breastai.engine.training.run_state import Fitted, Run, assemble, model_loaded, retune, save, warnings_of
 from breastai.engine.training.schedule import (
     batches,
     batches_in_epoch,
@@ -83,7 +80,6 @@ def training_loop(
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     yield from disk_warning(run)
-    yield from budget_warning(run)
     try:
         if resumed is None:
             yield from save_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to
@@ -151,8 +147,8 @@ def _epoch(run: Run) -> Iterator[Event]:
     told = []
     if update.is_best and run.world.is_main:
         with span("fit the decision rule", epoch=update.epoch):
-            decision = yield from _decision(run, answers)
-        told.append((yield from save_with_retry(run, "best", *decision)))
+            fitted = yield from _fit_rules(run, answers)
+        told.append((yield from save_with_retry(run, "best", fitted)))
     told += yield from save_good_epochs(run, update)
     run.world.sync_stop()
     yield update
@@ -248,7 +244,7 @@ def _ask(run: Run, images: ImageSet, world: ProcessGroup = SINGLE_PROCESS) -> Ge
     """Return what the weights that are judged say of some images."""
     data = run.config.data
     if run.config.training.recipe == "probe" and not run.config.evaluation.tta:
-        return (yield from answers_from_store(run, images))
+        return (yield from answers_from_store(run, images, world))
     cut = run.memory is not None and run.memory.batch_size < run.memory.batch_size_asked
     batch_size = max(data.batch_size, 16) if data.image_size <= 256 and not cut else data.batch_size
     steps = predict_batches(
@@ -309,7 +305,7 @@ def _epoch_update(run: Run, answers: Predictions, validation_s: float) -> Traini
     return update.model_copy(update={"eta_s": time_left_s(run, share_done(run, 1.0, judged=1.0), update)})
 
 
-def _decision(run: Run, answers: Predictions) -> Generator[Event, None, tuple[DecisionRule, OutOfDistribution | None]]:
+def _fit_rules(run: Run, answers: Predictions) -> Generator[Event, None, Fitted]:
     """Fit what the best weights decide by, on the calibration images where there are any, else on validation `answers`.
 
     Patients and twins among the images widen its intervals.
@@ -323,9 +319,39 @@ def _decision(run: Run, answers: Predictions) -> Generator[Event, None, tuple[De
         run.training_statistics = statistics_of_set(cases.train)
     known = cases.patients is not None
     rule = fit_decision_rule(answers.labels, answers.probabilities, cases.class_names, config, clusters, patients=known)
-    novelty = fit_novelty(answers.features, clusters, answers.statistics, run.training_statistics)
+    told = held_out_novelty(answers.features, clusters, answers.statistics, run.training_statistics)
+    novelty, own = (None, None) if told is None else told
     limit = None if novelty is None else novelty.limit
-    return rule.model_copy(update={"novelty": limit, "modalities": cases.modalities, "fitted_on": part}), novelty
+    common = {"modalities": cases.modalities, "fitted_on": part}
+    rule = rule.model_copy(update={"novelty": limit, **common})
+    if cases.units is None:
+        return Fitted(rule, novelty)
+    attention = (yield from _fit_attention(run, cases.units)) if config.evaluation.pooling == "attention" else None
+    on_val = cases.calibration is None
+    judged = UnitCases(
+        labels=answers.labels,
+        probabilities=answers.probabilities,
+        units=cases.units.val if on_val else cases.units.calibration or [],
+        patients=cases.val_patients if on_val else cases.calibration_patients,
+        attention=None if attention is None else attention.evidence(answers.features),
+        novelty=own,
+        limit=limit,
+    )
+    found = fit_unit_rule(judged, cases.units.unit, cases.class_names, config)
+    if found is None:
+        return Fitted(rule, novelty)
+    decision = found.decision.model_copy(update=common)
+    whose = {"fields": cases.units.fields, "patient_id": config.evaluation.patient_id}
+    return Fitted(rule, novelty, found.model_copy(update={"decision": decision, **whose}), attention)
+
+
+def _fit_attention(run: Run, units: PartUnits) -> Generator[Event, None, AttentionPooling]:
+    """Fit what weighs the images of a unit, on the features of the training images as the best weights see them."""
+    images = run.cases.train
+    answers = yield from _ask(run, images)
+    target = list(run.cases.class_names).index(target_class(run.config, run.cases.class_names))
+    patients, seed = run.cases.train_patients, run.config.system.seed
+    return fit_attention(answers.features, images.labels, units.train, run.judged.head, target, patients, seed)
 
 
 def _images_per_second(run: Run) -> float | None:

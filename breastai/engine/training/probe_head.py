@@ -12,6 +12,7 @@ from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
 from breastai.domain.text import Text
 from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.evaluation import MOST_STATISTICS, Predictions
+from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
 from breastai.engine.training.run_progress import share_done
 from breastai.engine.training.run_state import Run
 
@@ -21,7 +22,7 @@ def fit_head(run: Run) -> Generator[Event, None, None]:
     mark = time.perf_counter()
     images, training = run.cases.train, run.config.training
     found = yield from embeddings_for(
-        run, images, "progress.features", lambda done: share_done(run, trained=0.0, features=done)
+        run, images, "progress.features", lambda done: share_done(run, trained=0.0, features=done), run.world
     )
     run.training_statistics = _sample(found.statistics)
     balanced = training.weighted_sampler or training.use_class_weights
@@ -52,10 +53,12 @@ def set_head(head: torch.nn.Linear, weights: np.ndarray, bias: np.ndarray) -> No
     head.bias.copy_(torch.from_numpy(bias))
 
 
-def answers_from_store(run: Run, images: ImageSet) -> Generator[Event, None, Predictions]:
-    """Return what the network says of images, from their embeddings."""
+def answers_from_store(
+    run: Run, images: ImageSet, world: ProcessGroup = SINGLE_PROCESS
+) -> Generator[Event, None, Predictions]:
+    """Return what the network says of images, from their embeddings, each process of `world` computing its part."""
     found = yield from embeddings_for(
-        run, images, "progress.validating", lambda done: share_done(run, trained=1.0, judged=done)
+        run, images, "progress.validating", lambda done: share_done(run, trained=1.0, judged=done), world
     )
     with torch.inference_mode():
         features = torch.from_numpy(np.ascontiguousarray(found.features)).to(run.runtime.device)
@@ -64,10 +67,10 @@ def answers_from_store(run: Run, images: ImageSet) -> Generator[Event, None, Pre
 
 
 def embeddings_for(
-    run: Run, images: ImageSet, code: str, share: Callable[[float], float]
+    run: Run, images: ImageSet, code: str, share: Callable[[float], float], world: ProcessGroup
 ) -> Generator[Event, None, Embeddings]:
     """Return the embeddings of images; tell by the text `code` how far they are, and by `share` how far the run is."""
-    for step in embed_images(images, run.built, run.runtime, run.config, run.world):
+    for step in embed_images(images, run.built, run.runtime, run.config, world):
         if isinstance(step, Embeddings):
             return step
         yield ProgressUpdate(

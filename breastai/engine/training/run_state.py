@@ -18,13 +18,16 @@ from breastai.domain.errors import CheckpointDamaged, DataChanged
 from breastai.domain.events import CheckpointSaved, Log, ModelLoaded, TrainingUpdate
 from breastai.domain.run_history import final_metrics
 from breastai.domain.text import Text
+from breastai.domain.unit_rule import UnitRule
 from breastai.domain.weights_record import WeightsRecord
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.tuning_plan import Plan
+from breastai.engine.network.attention_pooling import AttentionPooling
 from breastai.engine.network.checkpoint_io import (
     laid_out_as,
     load_tensors,
     load_weights,
+    pack_attention,
     pack_novelty,
     pack_optimizer,
     save_tensors,
@@ -279,12 +282,23 @@ def batch_cut(config: Config, memory: MemoryRecord) -> Log:
 # --- kept and found again ----------------------------------------------------------------------
 
 
-def save(
-    run: Run, kind: Kind, decision: DecisionRule | None = None, novelty: OutOfDistribution | None = None
-) -> CheckpointSaved:
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What was fitted for the weights of an epoch: how they decide, on images and on units, and what is unlike the known."""
+
+    decision: DecisionRule = field(default_factory=DecisionRule)
+    novelty: OutOfDistribution | None = None
+    unit_rule: UnitRule | None = None
+    attention: AttentionPooling | None = None
+
+
+NOTHING_FITTED = Fitted()
+
+
+def save(run: Run, kind: Kind, fitted: Fitted = NOTHING_FITTED) -> CheckpointSaved:
     """Write a checkpoint of the run as it is now; raise DiskFull. `last` holds all a resume needs, `best` does not.
 
-    `decision` and `novelty`: what was fitted for these weights; `last` keeps none. Of several processes the first writes.
+    `fitted`: for these weights; `last` keeps nothing of it. Of several processes the first writes.
     """
     files = run.files(kind)
     update = run.updates[-1] if run.updates else None
@@ -313,9 +327,12 @@ def save(
             plan=run.plan.model_dump(mode="json") if run.plan else None,
             memory=run.memory,
             state=plain,
-            decision=decision or DecisionRule(),
+            decision=fitted.decision,
+            unit_rule=fitted.unit_rule,
         ),
-        write_weights=lambda path: save_tensors(model.state_dict() | pack_novelty(novelty), path),
+        write_weights=lambda path: save_tensors(
+            model.state_dict() | pack_novelty(fitted.novelty) | pack_attention(fitted.attention), path
+        ),
         write_state=(lambda path: save_tensors(tensors, path)) if kind == "last" else None,
         keep=run.config.storage.keep_last if kind == "last" else 1,
     )

@@ -161,6 +161,9 @@ def _events(
         world.broadcast(cases.split_file.model_dump_json)
         world.broadcast(config.model_dump_json)
     yield _data_loaded(cases)
+    if cases.units is not None and cases.units.reason is not None:
+        reason = cases.units.reason
+        yield Log(level="info", code=reason.code.removeprefix("log."), message=str(reason), params=reason.params)
     yield from _shared(cases)
     with span("wait for the import"):
         from breastai.engine.training.loop import training_loop

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from breastai.domain import jobs
 from breastai.domain.errors import RequestInvalid
-from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered
+from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered, UnitPrediction
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.requests import AddImage, AskImages, ListJudged, ShowErrors, ShowJudged
 from breastai.domain.text import Text
@@ -20,6 +20,8 @@ from breastai.storage.workspace import Workspace
 
 KEPT_FOLDER = "kept_images"
 _ONNX = ".onnx"
+# As many images as an exam has are answered together, by breast or patient too; of more each is a turn of its own.
+_MOST_TOGETHER = 8
 
 
 @handles(AddImage)
@@ -64,16 +66,20 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
     models = [await asyncio.to_thread(_named, services.workspace, name) for name in request.models]
     taken = _marked(await asyncio.to_thread(services.handed.take, client.owner, request.images), request)
     keep, failed = _place_to_keep(request), 0
+    units: list[UnitPrediction] = []
     try:
-        for image in taken:
-            job = make_job(services, request, jobs.AskExports, images=[image], models=models, keep=keep)
+        together = request.one_patient or len(taken) <= _MOST_TOGETHER
+        for images in [taken] if together else [[image] for image in taken]:
+            job = make_job(services, request, jobs.AskExports, images=images, models=models, keep=keep)
             answer = await services.light.ask(job, tell)
             if isinstance(answer, Error):
                 return answer
-            failed += answer.failed if isinstance(answer, ImagesAnswered) else 0
+            if isinstance(answer, ImagesAnswered):
+                failed += answer.failed
+                units += answer.units if together else []
     finally:
         await asyncio.to_thread(services.handed.remove, taken)
-    return ImagesAnswered(count=len(taken), failed=failed, kept=keep)
+    return ImagesAnswered(count=len(taken), failed=failed, kept=keep, units=units)
 
 
 def _marked(taken: list[jobs.HandedImage], request: AskImages) -> list[jobs.HandedImage]:

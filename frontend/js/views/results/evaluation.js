@@ -165,7 +165,7 @@
           [bodyFor, bodyIn] = [found, now];
           // What a reader must know to believe the figures is never folded.
           const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
-          fill(byId("evaluation-head"), headOf(found), BreastAI.views.strip.stripOf(found), BreastAI.views.judged.usesOf(found, "training", "epoch", "temperature", "threshold"), notes);
+          fill(byId("evaluation-head"), headOf(found), BreastAI.views.units.unitsOf(found), found.by_unit ? make("h4", { text: t("units.by.image") }) : null, BreastAI.views.strip.stripOf(found), BreastAI.views.judged.usesOf(found, "training", "epoch", "temperature", "threshold"), notes);
           fill(byId("evaluation-matrix"), matrixOf(found));
           fill(byId("evaluation-classes"), BreastAI.views.strip.classesOf(found));
           fill(byId("evaluation-body"), ...bodyOf(found));

@@ -20,6 +20,7 @@
     const second = /** @type {HTMLSelectElement} */ (byId("predict-other"));
     const heat = /** @type {HTMLInputElement} */ (byId("predict-heat"));
     const keep = /** @type {HTMLInputElement} */ (byId("predict-keep"));
+    const together = /** @type {HTMLInputElement} */ (byId("predict-one-patient"));
     const told = byId("predict-told");
     /** @type {File[]} */
     let files = [];
@@ -118,7 +119,7 @@
         tell(() => t("predict.asking"));
         store.dispatch({ type: "@asking", models: wanted, count: chosen.length });
         const images = chosen.map((_, index) => `i${index + 1}`);
-        const done = await connection.request("ask_images", { images, models: wanted, heat_maps: heat.checked && !heat.disabled, keep: keep.checked, boxes: BreastAI.views.lesionBox.boxesOf(images) });
+        const done = await connection.request("ask_images", { images, models: wanted, heat_maps: heat.checked && !heat.disabled, keep: keep.checked, one_patient: together.checked, boxes: BreastAI.views.lesionBox.boxesOf(images) });
         tell(() => done.type !== "images_answered" ? t("predict.failed") : [plural("predict.done", done.count), done.kept === null ? t("predict.not_kept") : t("predict.kept", { folder: done.kept })].join(" "));
       } catch {
         // Why is told in a notice.

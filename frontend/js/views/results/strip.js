@@ -7,7 +7,7 @@
   const { format } = BreastAI;
   const MEASURES = ["auc_roc", "sensitivity", "specificity", "precision", "npv"];
 
-  /** The class in question, where there is one. @param {Wire.Evaluation} found @returns {string | null} */
+  /** The class in question, where there is one. @param {Wire.Evaluation | Wire.Evidence} found @returns {string | null} */
   function targetOf(found) {
     return found.operating_point?.class_name ?? found.target?.class_name ?? null;
   }
@@ -27,7 +27,7 @@
     return make("div", { class: "tile" }, make("span", { class: "tile-label", text: words }), make("span", { class: "tile-value", text: format.figure(figure.value) }), bar(figure), make("span", { class: "tile-note", text: `${format.interval(figure)} · n ${format.integer(figure.n)}` }), make("span", { class: "tile-note", text: note }));
   }
 
-  /** @param {Wire.Evaluation} found */
+  /** @param {Wire.Evaluation | Wire.Evidence} found */
   function stripOf(found) {
     const target = targetOf(found);
     const point = found.operating_point;

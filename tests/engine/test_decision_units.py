@@ -1,0 +1,177 @@
+"""Runs that decide by patient: rules in the checkpoint, figures by unit, exports and predictions that say the same."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+
+from breastai.commands.predictions_csv import UnitRows
+from breastai.data.preprocessing.model_images import read_for
+from breastai.domain.config import Config
+from breastai.domain.errors import DecisionUnitUnknown
+from breastai.domain.events import DataLoaded, Evaluation, Event, Log, UnitPrediction
+from breastai.domain.jobs import Evaluate, Export, Predict, Train
+from breastai.engine.network.attention_pooling import fit_attention
+from breastai.engine.network.checkpoint_io import load_checkpoint
+from breastai.engine.training.training_job import train
+from breastai.predictor.onnx_model import OnnxModel
+from breastai.predictor.predictions import predictions, predictions_events, unit_collector
+from breastai.storage.checkpoints import checkpoint_files, read_manifest
+from breastai.storage.evaluations import read_evaluations
+from breastai.storage.workspace import Workspace
+from breastai.worker import perform
+
+POOLINGS = ["mean", "largest", "noisy_or", "learnt", "attention"]
+
+
+def by_patient(pooling: str = "mean", **others: Any) -> dict[str, Any]:
+    return {"evaluation": {"patient_id": r"^(P\d+)_", "pooling": pooling, **others}, "training": {"epochs": 1}}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    tmp_path_factory: pytest.TempPathFactory, small_config: Callable[..., Config]
+) -> Callable[[str], tuple[Workspace, list[Event]]]:
+    """Return a run of each rule of pooling, made once, exported."""
+    made: dict[str, tuple[Workspace, list[Event]]] = {}
+
+    def run(pooling: str) -> tuple[Workspace, list[Event]]:
+        if pooling not in made:
+            place = Workspace.open(tmp_path_factory.mktemp(pooling) / "workspace")
+            config = small_config(by_patient(pooling), {"training": {"export_onnx": True}})
+            events = list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
+            made[pooling] = place, events
+        return made[pooling]
+
+    return run
+
+
+def test_the_unit_that_the_data_suggest_is_told(runs: Callable[[str], tuple[Workspace, list[Event]]]) -> None:
+    _, events = runs("mean")
+    codes = [event.code for event in events if isinstance(event, Log)]
+    assert "data.unit_patient" in codes
+    loaded = next(place for place, event in enumerate(events) if isinstance(event, DataLoaded))
+    assert isinstance(events[loaded + 1], Log)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_checkpoint_keeps_the_rule_of_its_unit(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], pooling: str
+) -> None:
+    place, _ = runs(pooling)
+    loaded = load_checkpoint(checkpoint_files(place, "run", "best"))
+    rule = loaded.manifest.unit_rule
+    assert rule is not None and (rule.unit, rule.pooling.rule) == ("patient", pooling)
+    assert rule.decision.n < loaded.manifest.decision.n and rule.decision.operating_point is not None
+    assert (loaded.attention is not None) == (pooling == "attention")
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_an_evaluation_and_both_ways_to_predict_say_the_same_of_each_patient(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path, pooling: str
+) -> None:
+    place, _ = runs(pooling)
+    job = Evaluate(workspace=str(place.root), checkpoint="run/best", data=str(sample_data / "val"))
+    (event,) = [event for event in perform(job) if isinstance(event, Evaluation)]
+    assert event.by_unit is not None and event.by_unit.evidence.n < event.n
+    record = read_evaluations(place, "run")[-1][1]
+    assert record.by_unit is not None and len(record.units) == record.by_unit.evidence.n
+    files = sorted((sample_data / "val").rglob("*.png"))
+    asked = perform(Predict(workspace=str(place.root), checkpoint="run/best", images=[str(file) for file in files]))
+    by_checkpoint = {event.name: event for event in asked if isinstance(event, UnitPrediction)}
+    model = OnnxModel.open(place.exports_dir / "onnx" / "run_best.onnx")
+    units = unit_collector(model, files)
+    told = predictions_events(predictions(model, files, str, None, units), len(files), units)
+    by_onnx = {event.name: event for event in told if isinstance(event, UnitPrediction)}
+    assert by_onnx.keys() == by_checkpoint.keys() and len(by_onnx) == len(record.units)
+    for name, said in by_onnx.items():
+        for label, value in said.probabilities.items():
+            assert value == pytest.approx(by_checkpoint[name].probabilities[label], abs=1e-4)
+        assert said.decision == by_checkpoint[name].decision
+        bag = np.stack(
+            [
+                model.preprocess(read_for(file, model.preprocessing).pixels)
+                for file in files
+                if file.name.startswith(f"{name}_")
+            ]
+        )
+        probabilities, weights = model.answer_unit(bag)
+        assert probabilities == pytest.approx(list(said.probabilities.values()), abs=1e-4)
+        assert weights.sum() == pytest.approx(1, abs=1e-5)
+    judged = sorted(max(case.probabilities) for case in record.units)
+    assert judged == pytest.approx(sorted(max(said.probabilities.values()) for said in by_onnx.values()), abs=1e-4)
+
+
+def test_images_of_one_patient_are_one_whatever_they_are_called(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path
+) -> None:
+    place, _ = runs("largest")
+    files = [str(file) for file in sorted((sample_data / "val").rglob("*.png"))[:3]]
+    job = Predict(workspace=str(place.root), checkpoint="run/best", images=files, one_patient=True)
+    (said,) = [event for event in perform(job) if isinstance(event, UnitPrediction)]
+    assert len(said.images) == 3 and said.images[0].share == 1
+
+
+def test_a_table_has_a_line_for_each_patient(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path, tmp_path: Path
+) -> None:
+    place, _ = runs("mean")
+    files = [str(file) for file in sorted((sample_data / "val").rglob("*.png"))]
+    with (tmp_path / "out.csv").open("w", newline="") as stream:
+        rows = UnitRows(stream)
+        for event in perform(Predict(workspace=str(place.root), checkpoint="run/best", images=files)):
+            rows.event(event)
+    with (tmp_path / "out.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert {row["name"] for row in table} == {Path(file).name.partition("_")[0] for file in files}
+    assert all(row["carried_by"].endswith(".png") for row in table)
+
+
+def test_half_precision_answers_for_patients_too(runs: Callable[[str], tuple[Workspace, list[Event]]]) -> None:
+    place, _ = runs("attention")
+    list(perform(Export(workspace=str(place.root), checkpoint="run/best", format="onnx-fp16")))
+    model = OnnxModel.open(place.exports_dir / "onnx" / "run_best.fp16.onnx")
+    assert model.unit_rule is not None
+    images = np.random.default_rng(0).integers(0, 255, (3, model.image_size, model.image_size, 3), dtype=np.uint8)
+    exact = OnnxModel.open(place.exports_dir / "onnx" / "run_best.onnx")
+    assert model.answer_unit(images)[0] == pytest.approx(exact.answer_unit(images)[0], abs=0.02)
+
+
+def test_a_unit_that_nobody_knows_is_refused_before_an_image_is_learnt_from(
+    small_config: Callable[..., Config], run_events: Callable[..., list[Event]], workspace: Workspace
+) -> None:
+    with pytest.raises(DecisionUnitUnknown):
+        run_events(small_config(by_patient(decision_unit="breast")))
+    assert not workspace.checkpoint_dir("run").exists()
+
+
+def test_images_alone_are_decided_where_that_is_wished(
+    small_config: Callable[..., Config], run_events: Callable[..., list[Event]], workspace: Workspace
+) -> None:
+    run_events(small_config(by_patient(decision_unit="image")))
+    assert read_manifest(checkpoint_files(workspace, "run", "best")).unit_rule is None
+
+
+def test_attention_finds_the_one_view_that_tells() -> None:
+    generator = np.random.default_rng(0)
+    ill = generator.random(360) < 0.5
+    features = generator.normal(size=(360, 4, 24)).astype(np.float32)
+    telling = generator.integers(0, 4, 360)
+    features[np.flatnonzero(ill), telling[ill], :3] += 2.0
+    labels, units = np.repeat(ill, 4).astype(int), [str(number) for number in np.repeat(range(360), 4)]
+    rows = features.reshape(-1, 24)
+    learnt = np.repeat(np.arange(360) < 240, 4)
+    head = nn.Linear(24, 2)
+    head.weight.data.zero_()
+    head.bias.data.zero_()
+    attention = fit_attention(
+        rows[learnt], labels[learnt], [u for u, own in zip(units, learnt, strict=True) if own], head, 1
+    )
+    said = attention.evidence(rows[~learnt])
+    heeded = said[:, 0].reshape(120, 4).argmax(axis=1)
+    of_ill = ill[240:]
+    assert (heeded == telling[240:])[of_ill].mean() > 0.7
