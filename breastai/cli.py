@@ -5,6 +5,7 @@ Exit status: 0 done, 1 failed, 2 bad input, 130 stopped. Nothing heavy is import
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -134,7 +135,9 @@ def main() -> None:
 
     keep_files_private()
     limit_library_threads()
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    gc.freeze()  # what torch brought is not searched for cycles once more, which takes seconds after the last word
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

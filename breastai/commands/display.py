@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -49,11 +50,14 @@ from breastai.domain.events import (
     TrainingUpdate,
     UnitPrediction,
 )
+from breastai.domain.text import Text as Doing
 from breastai.texts.shown_name import show_text
 
 _LEVEL_STYLES = {"warning": "yellow", "error": "red", "success": "green", "debug": "dim"}
 # Columns of a table that goes to a file; a table takes no more than it needs.
 _UNBOUNDED = 10_000
+# Where there is no bar, what goes on for long is told so often.
+_LINE_EVERY_S = 30.0
 _LISTED_FILES = 10
 _LISTED_OF_GROUP = 6
 
@@ -75,6 +79,8 @@ class Display:
             redirect_stderr=False,
         )
         self._task: TaskID | None = None
+        # What was told last of where there is no bar: its code, and when.
+        self._told = ("", 0.0)
         self._run_id: str | None = None
         self._workspace = Path.cwd()
 
@@ -96,6 +102,10 @@ class Display:
         with contextlib.suppress(ValueError):
             return path.relative_to(Path.cwd()).as_posix()
         return path.as_posix()
+
+    def wait_for(self, text: Doing) -> None:
+        """Show what takes a while before the first event comes."""
+        self._show_progress(words(text), text.code)
 
     def event(self, event: Event) -> None:
         self._run_id = event.run_id or self._run_id
@@ -141,18 +151,23 @@ class Display:
             self._say("cli.run.expected", what=", ".join(about + most))
 
     def _progress_update(self, event: ProgressUpdate) -> None:
+        remaining = "" if event.eta_s is None else say("cli.left", duration=duration(event.eta_s))
+        code = event.stage if event.text is None else event.text.code
+        self._show_progress(words(event.text or event.message), code, event.progress, remaining)
+
+    def _show_progress(self, doing: str, code: str, share: float | None = None, remaining: str = "") -> None:
+        """Show what is being done: on a terminal in the bar, elsewhere as a line when it begins and now and then."""
+        if not self._errors.is_terminal:
+            now = time.monotonic()
+            if code != self._told[0] or now - self._told[1] >= _LINE_EVERY_S:
+                self._told = (code, now)
+                self._errors.print(Text(show_text("  ".join(part for part in (doing, remaining) if part))))
+            return
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=None, remaining="")
-        remaining = "" if event.eta_s is None else say("cli.left", duration=duration(event.eta_s))
-        total = None if event.progress is None else 1.0
-        self._progress.update(
-            self._task,
-            description=words(event.text or event.message),
-            total=total,
-            completed=event.progress or 0,
-            remaining=remaining,
-        )
+        total = None if share is None else 1.0
+        self._progress.update(self._task, description=doing, total=total, completed=share or 0, remaining=remaining)
 
     def _training_update(self, event: TrainingUpdate) -> None:
         parts = [

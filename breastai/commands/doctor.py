@@ -7,9 +7,9 @@ import typer
 from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
+from breastai.domain.text import Text
 
 if TYPE_CHECKING:
-    from breastai.domain.text import Text
     from breastai.environment_check import Finding
 
 # The checks whose names are no part of a key as they stand.
@@ -38,6 +38,7 @@ def doctor(
     from breastai.environment_check import examine
 
     with open_output(as_json) as output:
+        output.wait_for(Text("progress.examining"))
         findings = [*examine(workspace), *([] if data is None else examine_data(workspace, data))]
         marks = {status: say(f"cli.doctor.{status}") for status in ("ok", "warning", "error")}
         width = max(map(len, marks.values()))
@@ -48,7 +49,7 @@ def doctor(
     return int(any(each.status == "error" for each in findings))
 
 
-def _line(found: "Finding", text: "Text") -> str:
+def _line(found: "Finding", text: Text) -> str:
     check = say(f"doctor.check.{_CHECKS.get(found.check, found.check)}")
     return say("cli.doctor.line", check=check, text=text)
 

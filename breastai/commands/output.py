@@ -12,6 +12,7 @@ from breastai.commands.language import error_text, say
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event
 from breastai.domain.messages import encode_event, error_event
+from breastai.domain.text import Text
 from breastai.texts.shown_name import show_text
 
 
@@ -20,6 +21,9 @@ class Output(Protocol):
 
     def work_in(self, workspace: Path) -> None:
         """Take the workspace that the paths in events are relative to."""
+
+    def wait_for(self, text: Text) -> None:
+        """Tell people what takes a while before the first event comes."""
 
     def event(self, event: Event) -> None:
         """Tell of an event."""
@@ -37,6 +41,9 @@ class ForwardedOutput:
     def work_in(self, workspace: Path) -> None:
         self._output.work_in(workspace)
 
+    def wait_for(self, text: Text) -> None:
+        self._output.wait_for(text)
+
     def event(self, event: Event) -> None:
         self._output.event(event)
 
@@ -52,6 +59,9 @@ class JsonLines:
 
     def work_in(self, workspace: Path) -> None:
         """Nothing to do: for scripts paths stay relative to the workspace."""
+
+    def wait_for(self, text: Text) -> None:
+        """Nothing to do: programs wait in silence."""
 
     def event(self, event: Event) -> None:
         self._write(encode_event(event))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing, UnitPrediction
+from breastai.domain.text import Text
 from breastai.texts.shown_name import show_name, show_text
 
 _WHY = (
@@ -39,6 +40,9 @@ class CsvRows:
 
     def work_in(self, workspace: Path) -> None:
         """Nothing to do: paths stay relative to the workspace."""
+
+    def wait_for(self, text: Text) -> None:
+        """Nothing to do: a table's reader waits in silence."""
 
     def event(self, event: Event) -> None:
         if isinstance(event, Prediction):

@@ -13,6 +13,7 @@ from breastai.domain.config import parse_config
 from breastai.domain.errors import MissingExtra, all_errors
 from breastai.domain.events import Error, Event, JobStopped, StudyStopped, TrainingStopped
 from breastai.domain.jobs import AnyJob, Need
+from breastai.domain.text import Text
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.storage.held_back import own_settings
 from breastai.storage.run_config import recorded_configs
@@ -34,6 +35,7 @@ def run_job(job: AnyJob, output: Output) -> int:
 
     A run that fails says why and then that it stopped; here the reason comes last, as for every other command.
     """
+    output.wait_for(Text("progress.starting"))
     check_job(job)
     from breastai.commands.data_note import read_as
     from breastai.worker import perform

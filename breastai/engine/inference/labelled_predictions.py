@@ -187,6 +187,6 @@ def _overlap(
 def _looking(done: int, total: int) -> Event:
     return ProgressUpdate(
         stage="auditing",
-        text=Text("progress.seen", {"done": done, "total": total}),
+        text=Text("progress.seen", {"done": done, "total": total}) if total else Text("progress.looking_for_seen"),
         batch_progress=BatchProgress(batch=done, total_batches=total) if total else None,
     )
