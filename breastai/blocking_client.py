@@ -94,8 +94,10 @@ class BlockingClient:
     def audit(self, data: str) -> events.AuditDone:
         return self._wait(self._client.audit(data))
 
-    def report(self, run_id: str | None = None, *, language: str = "en", pdf: bool = False) -> events.ReportCreated:
-        return self._wait(self._client.report(run_id, language=language, pdf=pdf))
+    def report(
+        self, run_id: str | None = None, *, language: str = "en", pdf: bool = False, docx: bool = False
+    ) -> events.ReportCreated:
+        return self._wait(self._client.report(run_id, language=language, pdf=pdf, docx=docx))
 
     def status(self) -> events.Status:
         return self._wait(self._client.status())

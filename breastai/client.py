@@ -243,10 +243,10 @@ class Client:
         return await self._ask(build_request("audit_data", {"data": data}), events.AuditDone, self._job_timeout_s)
 
     async def report(
-        self, run_id: str | None = None, *, language: str = "en", pdf: bool = False
+        self, run_id: str | None = None, *, language: str = "en", pdf: bool = False, docx: bool = False
     ) -> events.ReportCreated:
         """Write the report of a run, by default that of the session's current model."""
-        request = build_request("create_report", {"run_id": run_id, "language": language, "pdf": pdf})
+        request = build_request("create_report", {"run_id": run_id, "language": language, "pdf": pdf, "docx": docx})
         return await self._ask(request, events.ReportCreated, self._job_timeout_s)
 
     async def status(self, *, run_id: str | None = None, last_seq: int | None = None) -> events.Status:

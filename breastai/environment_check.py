@@ -20,10 +20,11 @@ from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.control_groups import usable_cores
+from breastai.storage.disk_use import disk_use
 from breastai.storage.interrupted_runs import resumable_runs
 from breastai.storage.journal import count_unread
 from breastai.storage.lease import Lease
-from breastai.storage.runs import unread_files
+from breastai.storage.runs import RunSummaries, unread_files
 from breastai.storage.workspace import Workspace
 
 GIB = 2**30
@@ -151,6 +152,21 @@ def disk(root: Path) -> Iterator[Finding]:
         yield _warning("disk", finding, Text("doctor.disk.advice"))
     else:
         yield _ok("disk", finding)
+
+
+def disk_budget(root: Path) -> Iterator[Finding]:
+    """Say what the workspace takes, and what of it could go; a warning where its budget is spent."""
+    if not root.is_dir():
+        return
+    place, budget_gb = Workspace(root), _configured(root).storage.disk_budget_gb
+    use = disk_use(place, RunSummaries(place), budget_gb)
+    if use.is_over:
+        yield _warning(
+            "disk_budget", Text("doctor.disk_budget.over", use.in_gb), Text("doctor.disk_budget.advice", use.in_gb)
+        )
+    else:
+        key = "doctor.disk_budget" if budget_gb is None else "doctor.disk_budget.kept"
+        yield _ok("disk_budget", Text(key, use.in_gb))
 
 
 def workspace(root: Path) -> Iterator[Finding]:
@@ -332,6 +348,7 @@ CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
     processor,
     memory,
     disk,
+    disk_budget,
     workspace,
     records,
     configuration,

@@ -134,6 +134,18 @@ def test_little_memory_and_little_disk_are_warned_of(
     assert only(environment_check.disk, tmp_path / "not" / "there").status == status
 
 
+def test_a_workspace_beyond_its_budget_is_warned_of_with_what_could_go(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "m.onnx").write_bytes(bytes(20 * 2**20))
+    assert only(environment_check.disk_budget, tmp_path).status == "ok"
+    (tmp_path / "config.json").write_text('{"storage": {"disk_budget_gb": 1}}')
+    assert "of 1 GiB" in str(only(environment_check.disk_budget, tmp_path).finding)
+    (tmp_path / "config.json").write_text('{"storage": {"disk_budget_gb": 0.01}}')
+    found = only(environment_check.disk_budget, tmp_path)
+    assert found.status == "warning" and "runs --prune" in str(found.advice)
+    assert list(environment_check.disk_budget(tmp_path / "not" / "there")) == []
+
+
 def test_a_page_without_its_charts_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breastai.server.connections.static_files.frontend_dir", lambda: tmp_path)
     assert "no page" in str(only(environment_check.page, tmp_path).finding)

@@ -56,8 +56,11 @@ def test_predictions_are_judged_and_reported_in_one_go(tmp_path: Path, capsys: p
     assert (first["url"], second["url"]) == tuple(f"/reports/predictions/p.csv-{n}/report.en.html" for n in (1, 2))
     assert {Path(file).suffix for file in first["files"]} == {".html", ".json", ".md", ".pdf"}
     assert all((place / file).is_file() for file in first["files"])
-    assert run(["report", "predictions", "--language", "fr", "--json", "--workspace", str(place)]) == 0
-    assert told(capsys)[-1]["url"] == "/reports/predictions/p.csv-2/report.fr.html"
+    more = ["--language", "fr", "--format", "docx", "--json", "--workspace", str(place)]
+    assert run(["report", "predictions", *more]) == 0
+    last = told(capsys)[-1]
+    assert last["url"] == "/reports/predictions/p.csv-2/report.fr.html"
+    assert {Path(file).suffix for file in last["files"]} == {".html", ".json", ".md", ".docx"}
 
 
 def test_women_with_cancer_in_one_breast_are_positive_whatever_the_class_is_called(

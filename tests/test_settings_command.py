@@ -215,6 +215,9 @@ def test_pruning_asks_first_and_keeps_the_best_weights_and_what_can_be_resumed(
     assert sorted(path.name for path in workspace.checkpoint_dir("done").iterdir()) == ["best.json", "best.safetensors"]
     assert len(list(workspace.checkpoint_dir("stopped").iterdir())) == 5
     capsys.readouterr()
+    (tmp_path / "config.json").write_text('{"storage": {"disk_budget_gb": 1e-9}}')
+    assert run(["runs", "--workspace", str(tmp_path)]) == 0
+    assert "more than its budget" in capsys.readouterr().err
     assert run(["runs", "--json", "--workspace", str(tmp_path)]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["run_id"]: row["checkpoints"] for row in rows if row["type"] == "run"} == {

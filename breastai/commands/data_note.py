@@ -26,5 +26,4 @@ def read_as(job: Job) -> Iterator[Log]:
             layout = Text(f"layout.{describe_place(path).layout}")
         except BreastAIError:  # told when it is read
             continue
-        words = Text("log.data_read_as", {"path": place, "layout": layout})
-        yield Log(level="info", message=str(words), code="data_read_as", params=words.model_dump()["params"])
+        yield Log.of("info", Text("log.data_read_as", {"path": place, "layout": layout}))

@@ -31,7 +31,7 @@ class DicomWritten(ForwardedOutput):
             return
         if isinstance(event, ExplanationsComplete):
             folder = self._writer.folder.as_posix()
-            super().event(_line("info", "dicom.written", {"count": self._written, "folder": folder}))
+            super().event(Log.of("info", Text("log.dicom.written", {"count": self._written, "folder": folder})))
         super().event(event)
 
     def _write(self, event: HeatMap) -> None:
@@ -42,7 +42,7 @@ class DicomWritten(ForwardedOutput):
             explained = Explained(source, overlay, event.explained_class, event.probabilities, self._model)
             self._written += len(self._writer.write(explained))
         except ImageUnreadable as error:
-            super().event(_line("warning", "dicom.not_written", {"file": event.file, "reason": error.reason}))
+            super().event(_not_written(event.file, error))
 
 
 class AnswersWritten:
@@ -60,11 +60,8 @@ class AnswersWritten:
         try:
             self._writer.write_answer(Answered(path, decoded.pixels, said.probabilities, decision(said), self._model))
         except ImageUnreadable as error:
-            self._output.event(_line("warning", "dicom.not_written", {"file": said.file, "reason": error.reason}))
+            self._output.event(_not_written(said.file, error))
 
 
-def _line(level: str, code: str, params: dict[str, object]) -> Log:
-    words = Text(f"log.{code}", params)
-    return Log.model_validate(
-        {"level": level, "message": str(words), "code": code, "params": words.model_dump()["params"]}
-    )
+def _not_written(file: str, error: ImageUnreadable) -> Log:
+    return Log.of("warning", Text("log.dicom.not_written", {"file": file, "reason": error.reason}))

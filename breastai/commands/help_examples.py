@@ -25,7 +25,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "plan": ("breastai plan precision --help",),
     "audit": ("breastai audit data", "breastai audit data --fail-on error --json"),
     "doubts": ("breastai doubts data",),
-    "report": ("breastai report latest --pdf",),
+    "report": ("breastai report latest --pdf", "breastai report latest --format docx"),
     "predict": (
         "breastai predict latest images/ --csv",
         "breastai predict exports/onnx/MODEL.onnx image.png",

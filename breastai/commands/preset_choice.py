@@ -33,8 +33,7 @@ class PresetChoice:
         code = "log.preset_chosen_uncounted"
         if self.images is not None:
             code, params["images"] = "log.preset_chosen", self.images
-        words = Text(code, params)
-        return Log(level="info", message=str(words), code=code.removeprefix("log."), params=params)
+        return Log.of("info", Text(code, params))
 
 
 def chosen_config(

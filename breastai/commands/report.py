@@ -1,5 +1,6 @@
 """`report`: the report of a run, from its own records."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -8,6 +9,13 @@ from breastai.commands.language import current_language
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
 from breastai.domain.text import Text
+
+
+class ReportFormat(StrEnum):
+    """What a report is written as beside HTML, JSON and Markdown."""
+
+    pdf = "pdf"
+    docx = "docx"
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +38,11 @@ def report(
         str | None,
         typer.Option("--language", metavar="LANGUAGE", help="Language of the report [default: that of --lang]."),
     ] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF as well.")] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write a PDF as well: --format pdf.")] = False,
+    formats: Annotated[
+        list[ReportFormat] | None,
+        typer.Option("--format", help="What else to write: a PDF, or a Word document. May be repeated."),
+    ] = None,
     pictures: Annotated[
         bool, typer.Option("--pictures/--no-pictures", help="Show the images the model was most wrong about.")
     ] = True,
@@ -60,7 +72,8 @@ def report(
             run_id=run_id,
             evaluation=evaluation,
             language=spoken,
-            pdf=pdf,
+            pdf=pdf or ReportFormat.pdf in (formats or ()),
+            docx=ReportFormat.docx in (formats or ()),
             pictures=pictures,
         )
         return run_job(job, output)

@@ -26,8 +26,10 @@ _TRAINING_PACKAGES = ("torch", "torchvision", "timm", "sklearn", "scipy", "safet
 _PACKAGES: Mapping[Need, tuple[str, ...]] = {
     "torch": _TRAINING_PACKAGES,
     "statistics": ("sklearn", "scipy"),
-    "documents": ("jinja2", "matplotlib", "reportlab"),
+    "documents": ("jinja2", "matplotlib", "reportlab", "docx"),
 }
+# By the name of a package, that of what installs it, where it is another.
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "docx": "python-docx"}
 
 
 def run_job(job: AnyJob, output: Output) -> int:
@@ -106,7 +108,7 @@ def require_packages(packages: Iterable[str], extra: str = "train") -> None:
     """Raise MissingExtra for a package that is not there. Imports none of them."""
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtra("scikit-learn" if package == "sklearn" else package, extra)
+            raise MissingExtra(_DISTRIBUTIONS.get(package, package), extra)
 
 
 @contextlib.contextmanager

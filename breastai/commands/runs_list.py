@@ -1,6 +1,5 @@
 """`runs`: the runs of a workspace and what they take on disk; with --prune, what of it can go."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,10 +8,10 @@ from breastai.commands.format_text import count_text, decimals, number
 from breastai.commands.language import say
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import Output, open_output
+from breastai.domain.events import Log
+from breastai.domain.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from breastai.domain.list_entries import RunEntry
     from breastai.storage.workspace import Workspace
 
@@ -38,11 +37,14 @@ def runs(
     --prune frees the resume points of complete runs; best weights, journals, evaluations and reports stay. A pruned run
     can't be trained further.
     """
+    from breastai.commands.effective_config import workspace_config
+    from breastai.storage.disk_use import disk_use
     from breastai.storage.runs import RunSummaries
     from breastai.storage.workspace import Workspace
 
     place = Workspace.open(workspace)
-    found = RunSummaries(place).list(search)
+    summaries = RunSummaries(place)
+    found = summaries.list(search)
     with open_output(as_json) as output:
         if prune:
             _prune(place, found, confirmed, output)
@@ -52,6 +54,9 @@ def runs(
         total = sum(entry.size_bytes for entry in found)
         totals = {"type": "runs", "count": len(found), "size_bytes": total}
         output.result(totals, say("cli.runs.total", runs=count_text(len(found), "run"), size=_mib(total)))
+        budget_gb = workspace_config(place).storage.disk_budget_gb
+        if budget_gb is not None and (use := disk_use(place, summaries, budget_gb)).is_over:
+            output.event(Log.of("warning", Text("log.disk.over_budget", use.in_gb)))
     return 0
 
 
@@ -63,33 +68,20 @@ def _line(entry: "RunEntry") -> str:
 
 def _prune(workspace: "Workspace", entries: "list[RunEntry]", confirmed: bool, output: Output) -> None:
     from breastai.storage.checkpoints import delete_checkpoint
+    from breastai.storage.disk_use import checkpoint_paths, freed_bytes, spare_checkpoints
 
-    freed = 0
-    for name, size_bytes in _spare(workspace, entries):
+    names = list(spare_checkpoints(workspace, entries))
+    files = {name: checkpoint_paths(workspace, name) for name in names}
+    freed = freed_bytes(path for paths in files.values() for path in paths)
+    for name in names:
+        size_bytes = sum(path.stat().st_size for path in files[name])
         if confirmed:
             delete_checkpoint(workspace, name)
-        freed += size_bytes
         key = "cli.runs.deleted" if confirmed else "cli.runs.spare"
         values = {"type": "spare_checkpoint", "checkpoint": name, "size_bytes": size_bytes, "is_deleted": confirmed}
         output.result(values, say(key, name=name, size=_mib(size_bytes)))
     key = "cli.runs.freed" if confirmed else "cli.runs.would_free"
     output.result({"type": "pruned", "size_bytes": freed, "is_deleted": confirmed}, say(key, size=_mib(freed)))
-
-
-def _spare(workspace: "Workspace", entries: "list[RunEntry]") -> "Iterator[tuple[str, int]]":
-    """Yield what complete runs keep beside their best weights, and how much each takes."""
-    from breastai.storage.checkpoints import checkpoint_kinds
-
-    for entry in entries:
-        kinds = checkpoint_kinds(workspace, entry.run_id) if entry.state == "complete" else []
-        for kind in kinds if "best" in kinds else []:
-            if kind != "best":
-                folder = workspace.checkpoint_dir(entry.run_id)
-                yield f"{entry.run_id}/{kind}", sum(file.stat().st_size for file in _files(folder, kind))
-
-
-def _files(folder: Path, kind: str) -> list[Path]:
-    return [file for file in folder.iterdir() if file.name.partition(".")[0] == kind]
 
 
 def _mib(size_bytes: int) -> str:

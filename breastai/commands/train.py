@@ -113,8 +113,7 @@ def train(
             else:
                 status = run_seeds(place, settings, wanted, output)
         if trace is not None:
-            said = Text("log.trace.written", {"file": str(trace)})
-            output.event(Log(level="info", code="trace.written", message=str(said), params=dict(said.params)))
+            output.event(Log.of("info", Text("log.trace.written", {"file": str(trace)})))
         return status
 
 

@@ -247,6 +247,7 @@ class StorageSettings(Settings):
     backups_kept: int = Field(5, ge=1, le=1000)
     backup_every_hours: float = Field(0, ge=0, le=8760)
     resume_interrupted: bool = False
+    disk_budget_gb: float | None = Field(None, gt=0, le=1_000_000)
 
 
 class Config(Settings):

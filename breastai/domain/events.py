@@ -1147,16 +1147,28 @@ class RunsCompared(Event):
     type: Literal["runs_compared"] = "runs_compared"
     runs: list[ComparedRun]
     differences: list[SettingDifference]
+    same_images: bool | None = Field(
+        None, description="Whether their best epochs were chosen on the same validation images; null: not known."
+    )
+
+
+LogLevel = Literal["debug", "info", "success", "warning", "error"]
 
 
 class Log(Event):
     """A line for people; `code` and `params` let the page translate it."""
 
     type: Literal["log"] = "log"
-    level: Literal["debug", "info", "success", "warning", "error"]
+    level: LogLevel
     message: str
     code: str | None = None
     params: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, level: LogLevel, text: Text) -> Self:
+        """Return the line that tells a text of the catalogue, one below `log.`."""
+        params = text.model_dump(mode="json")["params"]
+        return cls(level=level, message=str(text), code=text.code.removeprefix("log."), params=params)
 
 
 class History(Event):
@@ -1257,6 +1269,9 @@ class SystemDiagnostics(Event):
     memory_percent: float
     disk_percent: float
     disk_free_gb: float
+    workspace_gb: Number = Field(None, description="What checkpoints, exports, logs and backups take, GiB.")
+    workspace_spare_gb: Number = Field(None, description="What of it `breastai runs --prune` would free, GiB.")
+    disk_budget_gb: Number = Field(None, description="storage.disk_budget_gb; null: there is none.")
     platform: str
     versions: dict[str, str | None]
     server_memory_mb: float

@@ -122,6 +122,7 @@ class Report(Job):
     evaluation: str | None = None
     language: Language = ENGLISH
     pdf: bool = False
+    docx: bool = False
     pictures: bool = True
 
 

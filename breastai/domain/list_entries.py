@@ -35,7 +35,14 @@ class RunEntry(Stored):
     best_epoch: int | None = None
     class_names: list[str] = []
     data: str | None = Field(None, description="The folder it was trained on.")
+    training_images: int | None = None
+    validation_images: int | None = None
     metrics: dict[str, Number] = {}
+    sensitivity: Number = Field(
+        None, description="At the operating point, on the images of its latest evaluation; null without one."
+    )
+    sensitivity_on: str | None = Field(None, description="The images of that evaluation: their folder, and the part.")
+    study: str | None = Field(None, description="The study it is a member of.")
     checkpoints: list[str] = Field([], description="Which of best and last are there.")
     size_bytes: int = Field(0, description="What its folder and its checkpoints take.")
     tags: list[str] = []
@@ -52,6 +59,8 @@ RunOrder = Literal[
     "data",
     "duration",
     "size",
+    "training_images",
+    "sensitivity",
     "auc_roc",
     "accuracy",
     "f1_weighted",
@@ -62,7 +71,7 @@ RunOrder = Literal[
 class ResultFile(Stored):
     """A file of a result, and the path a server shows it under."""
 
-    format: str = Field(description="html, pdf, md, json, or a format of exports.")
+    format: str = Field(description="html, pdf, docx, md, json, or a format of exports.")
     url: str
 
 

@@ -742,7 +742,7 @@ class AnswerLeaks(Request, answered_by=(TrainingStarted, StudyStarted, Status)):
 
 
 class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
-    """Write the report of a run: HTML, the same numbers as JSON, and a PDF when asked for."""
+    """Write the report of a run: HTML, the same numbers as JSON, and a PDF or a Word document when asked for."""
 
     type: Literal["create_report"] = "create_report"
     run_id: RunId | None = Field(
@@ -754,6 +754,7 @@ class CreateReport(Queueable, Request, answered_by=(ReportCreated,)):
     )
     language: Language = ENGLISH
     pdf: bool = False
+    docx: bool = False
 
 
 class GetSystemDiagnostics(Request, looks_only=True, answered_by=(SystemDiagnostics,)):

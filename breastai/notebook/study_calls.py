@@ -139,6 +139,7 @@ def report(
     run: ModelName = "latest",
     *,
     pdf: bool = False,
+    docx: bool = False,
     pictures: bool = True,
     language: str | None = None,
     workspace: Place | None = None,
@@ -149,7 +150,7 @@ def report(
     place = workspace_of(run, workspace)
     run_id = place.existing_run(checkpoint_name(place, name_of(run)).partition("/")[0])
     spoken = current_language() if language is None else language
-    job = Report(workspace=str(place.root), run_id=run_id, language=spoken, pdf=pdf, pictures=pictures)
+    job = Report(workspace=str(place.root), run_id=run_id, language=spoken, pdf=pdf, docx=docx, pictures=pictures)
     return ReportResult(_ended(run_shown(job, progress), ReportCreated), place.root)
 
 

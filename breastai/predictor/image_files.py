@@ -87,12 +87,7 @@ def masks_told(listed: Listed, name_of: Callable[[Path], str]) -> Iterator[Event
     """Tell which files of a folder are not asked about: masks, and what is no image; nothing where there are none."""
     for file, why in list(listed.others.items())[:1]:
         count, name = len(listed.others), name_of(file)
-        yield Log(
-            level="warning",
-            code="predict.left_out",
-            message=str(Text("log.predict.left_out", {"count": count, "file": name, "reason": why})),
-            params={"count": count, "file": name, "reason": why},
-        )
+        yield Log.of("warning", Text("log.predict.left_out", {"count": count, "file": name, "reason": why}))
     for file, reason in list(listed.masks.items())[:1]:
         count, name = len(listed.masks), name_of(file)
         yield Log(

@@ -152,9 +152,7 @@ def _leave_out(watch: Watch, ledger: WatchLedger, arrival: Arrival, sha256: str,
                 error=reason,
             )
         )
-        params = {"file": arrival.name, "reason": reason}
-        message = str(Text("log.watch.left_out", params))
-        yield Log(level="warning", code="watch.left_out", message=message, params=params)
+        yield Log.of("warning", Text("log.watch.left_out", {"file": arrival.name, "reason": reason}))
     ledger.finish(arrival.name, arrival.size_bytes, arrival.changed_ns)
 
 

@@ -4,13 +4,15 @@ import importlib.metadata
 import os
 import platform
 import time
-from functools import cache
+from functools import cache, lru_cache
 
 import psutil
 
 from breastai import __version__
 from breastai.domain.events import SystemDiagnostics
 from breastai.storage.control_groups import usable_cores
+from breastai.storage.disk_use import DiskUse, disk_use
+from breastai.storage.runs import RunSummaries
 from breastai.storage.workspace import Workspace
 
 _PACKAGES = (
@@ -24,10 +26,13 @@ _PACKAGES = (
     "websockets",
 )
 _GIB = 2**30
+_LOOK_AT_DISK_EVERY_S = 20.0
 _MIB = 2**20
 
 
-def measure(workspace: Workspace, started: float, worker_pid: int | None) -> SystemDiagnostics:
+def measure(
+    workspace: Workspace, runs: RunSummaries, budget_gb: float | None, started: float, worker_pid: int | None
+) -> SystemDiagnostics:
     """Return the figures. `started` is the server's start on time.monotonic's clock. Takes 0.2 s: not for the loop."""
     worker = _processes(worker_pid)
     for process in worker:
@@ -35,6 +40,7 @@ def measure(workspace: Workspace, started: float, worker_pid: int | None) -> Sys
     cpu_percent = psutil.cpu_percent(interval=0.2)
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(str(workspace.root))
+    use = _disk_use(workspace, runs, round(time.monotonic() / _LOOK_AT_DISK_EVERY_S))
     return SystemDiagnostics(
         cpu_percent=cpu_percent,
         cpu_count=os.cpu_count() or 1,
@@ -44,6 +50,9 @@ def measure(workspace: Workspace, started: float, worker_pid: int | None) -> Sys
         memory_percent=memory.percent,
         disk_percent=disk.percent,
         disk_free_gb=round(disk.free / _GIB, 2),
+        workspace_gb=round(use.used_bytes / _GIB, 2),
+        workspace_spare_gb=round(use.spare_bytes / _GIB, 2),
+        disk_budget_gb=budget_gb,
         platform=platform.platform(),
         versions=versions(),
         server_memory_mb=round(psutil.Process().memory_info().rss / _MIB, 1),
@@ -51,6 +60,12 @@ def measure(workspace: Workspace, started: float, worker_pid: int | None) -> Sys
         worker_cpu_percent=round(sum(map(_cpu_percent, worker)), 1) if worker else None,
         uptime_s=round(time.monotonic() - started, 1),
     )
+
+
+@lru_cache(maxsize=4)
+def _disk_use(workspace: Workspace, runs: RunSummaries, turn: int) -> DiskUse:
+    """Return what the workspace takes; all its files are looked at, and so only once in a while, in a `turn`."""
+    return disk_use(workspace, runs, None)
 
 
 @cache

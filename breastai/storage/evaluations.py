@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from breastai.domain.errors import EvaluationNotFound, WorkspaceUnusable
-from breastai.domain.records import EvaluationRecord
+from breastai.domain.records import EvaluationRecord, JudgedPoint
 from breastai.domain.site_records import SitesRecord
 from breastai.storage.private_files import open_private, read_own
 from breastai.storage.salt import project_salt, salted_hash
@@ -224,6 +224,13 @@ class EvaluationHead(NamedTuple):
     data: str
     split: str | None
     checkpoint: str
+    point: JudgedPoint | None
+
+
+def latest_point(workspace: Workspace, run_id: str) -> EvaluationHead | None:
+    """Return a run's latest evaluation that judged its operating point; None without one."""
+    heads = (_head(path) for path in reversed(evaluation_files(workspace, run_id)))
+    return next((head for head in heads if head is not None and head.point is not None), None)
 
 
 def find_judged(workspace: Workspace, run_id: str, name: str | None) -> EvaluationHead:
@@ -254,7 +261,9 @@ def _head_of(path: Path, size: int, modified: int) -> EvaluationHead | None:
         head = _Head.model_validate_json(read_own(path))
     except (OSError, ValidationError, ValueError):
         return None
-    return None if head.is_of_later_version else EvaluationHead(path, head.data, head.split, head.checkpoint)
+    if head.is_of_later_version:
+        return None
+    return EvaluationHead(path, head.data, head.split, head.checkpoint, head.evidence.operating_point)
 
 
 def latest_for_errors(workspace: Workspace, run_id: str) -> EvaluationRecord | None:

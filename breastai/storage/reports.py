@@ -8,7 +8,7 @@ from breastai.storage.evaluations import PREDICTIONS
 from breastai.storage.workspace import Workspace, safe_name
 
 _URL = re.compile(
-    r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/((?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?(?:report\.[a-z]{2,3}\.(?:html|json|pdf|md)|(?:model_card|data_sheet)\.[a-z]{2,3}\.md))"
+    r"/reports/([A-Za-z0-9][A-Za-z0-9._-]{0,99})/((?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}/)?(?:report\.[a-z]{2,3}\.(?:html|json|pdf|docx|md)|(?:model_card|data_sheet)\.[a-z]{2,3}\.md))"
 )
 
 
@@ -19,6 +19,7 @@ class ReportFiles:
     html: Path
     json: Path
     pdf: Path
+    docx: Path
     markdown: Path
     model_card: Path
     data_sheet: Path
@@ -31,9 +32,9 @@ def report_files(workspace: Workspace, run_id: str, language: str, evaluation: s
     if evaluation is not None:
         folder, url = folder / safe_name(evaluation), f"{url}/{evaluation}"
     stem = f"report.{safe_name(language)}"
-    html, json, pdf, markdown = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf", "md"))
+    html, json, pdf, docx, markdown = (folder / f"{stem}.{ending}" for ending in ("html", "json", "pdf", "docx", "md"))
     card, sheet = (folder / f"{name}.{safe_name(language)}.md" for name in ("model_card", "data_sheet"))
-    return ReportFiles(html, json, pdf, markdown, card, sheet, url=f"{url}/{stem}.html")
+    return ReportFiles(html, json, pdf, docx, markdown, card, sheet, url=f"{url}/{stem}.html")
 
 
 def report_at(workspace: Workspace, url_path: str) -> Path | None:

@@ -74,7 +74,7 @@ def _sites(workspace: Workspace, run_id: str) -> Iterator[ResultEntry]:
 def _reports(workspace: Workspace, run_id: str) -> Iterator[ResultEntry]:
     for language in languages():
         files = report_files(workspace, run_id, language)
-        there = [path for path in (files.html, files.pdf, files.markdown, files.json) if path.is_file()]
+        there = [path for path in (files.html, files.pdf, files.docx, files.markdown, files.json) if path.is_file()]
         if there:
             folder = files.url.rpartition("/")[0]
             yield ResultEntry(

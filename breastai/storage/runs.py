@@ -1,5 +1,6 @@
 """Runs on disk: what each was and how it ended, read from its journal; its tags and note; and deleting it whole."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -10,23 +11,25 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from breastai.domain.config import settings_that_differ
-from breastai.domain.errors import RunLocked, WorkspaceUnusable
+from breastai.domain.errors import BreastAIError, RunLocked, WorkspaceUnusable
 from breastai.domain.events import ComparedRun, RunsCompared, TrainingUpdate
 from breastai.domain.list_entries import RunEntry, RunOrder
 from breastai.domain.run_history import columns, thin_history
 from breastai.domain.stored import StoredDocument
-from breastai.storage.checkpoints import checkpoint_kinds
-from breastai.storage.evaluations import unread_evaluations
+from breastai.storage.checkpoints import checkpoint_files, checkpoint_kinds, read_manifest
+from breastai.storage.evaluations import latest_point, unread_evaluations
 from breastai.storage.journal import count_unread, journal_lines
 from breastai.storage.lease import HOLDER, LOCK, Lease
 from breastai.storage.private_files import read_own
-from breastai.storage.studies import take_whole_run
+from breastai.storage.studies import study_of, take_whole_run
 from breastai.storage.workspace import Workspace, atomic_write, sync_folder
 
 # What the summary is made of. User's words in a line stand inside JSON strings, where quotes are escaped, so these
 # bytes can only be fields of the event.
 _STARTED, _UPDATE, _BEST = b'"type":"training_started"', b'"type":"training_update"', b'"is_best":true'
+_LOADED = b'"type":"data_loaded"'
 _COMPLETE, _STOPPED = b'"type":"training_complete"', b'"type":"training_stopped"'
+_PARTS = (("training", "train"), ("validation", "val"))
 _FIGURES = ("accuracy", "f1_weighted", "f1_macro", "auc_roc", "loss")
 # A list is asked for again and again, and most runs are over: a journal that has not changed is not read again.
 _MOST_REMEMBERED = 2000
@@ -68,8 +71,13 @@ class RunSummaries:
         # A process of the command line trains runs too.
         if run_id == running or (state == "unknown" and Lease(self._workspace).holder(run_id)):
             state = "running"
+        judged = latest_point(self._workspace, run_id)
+        figure = None if judged is None or judged.point is None else judged.point.figures.get("sensitivity")
         changes = {
             "state": state,
+            "sensitivity": None if figure is None else figure.value,
+            "sensitivity_on": None if judged is None else " · ".join(filter(None, (judged.data, judged.split))),
+            "study": study_of(self._workspace, run_id),
             "tags": notes.tags,
             "note": notes.note,
             "size_bytes": sum(path.stat().st_size for path in _files_of(self._workspace, run_id)),
@@ -169,7 +177,25 @@ def compare_runs(workspace: Workspace, summaries: RunSummaries, run_ids: Sequenc
         configs.append(config)
         kept = thin_history(updates)
         compared.append(ComparedRun(run=entry, curves=columns(kept), epochs=len(updates), config=config))
-    return RunsCompared(runs=compared, differences=settings_that_differ(configs))
+    same = _same_images([_validated_on(workspace, run_id) for run_id in run_ids], [each.run for each in compared])
+    return RunsCompared(runs=compared, differences=settings_that_differ(configs), same_images=same)
+
+
+def _validated_on(workspace: Workspace, run_id: str) -> frozenset[str] | None:
+    """Return the content hashes of a run's validation images; None where no checkpoint tells them."""
+    for kind in checkpoint_kinds(workspace, run_id):
+        with contextlib.suppress(BreastAIError, OSError):
+            hashes = read_manifest(checkpoint_files(workspace, run_id, kind)).split.val_sha256
+            return frozenset(hashes) or None
+    return None
+
+
+def _same_images(images: Sequence[frozenset[str] | None], entries: Sequence[RunEntry]) -> bool | None:
+    """Return whether all runs were validated on the same images; without their hashes, folder and number may differ."""
+    known = {hashes for hashes in images if hashes is not None}
+    if len(known) > 1 or len({(entry.data, entry.validation_images) for entry in entries}) > 1:
+        return False
+    return None if None in images else True
 
 
 def _notes_file(workspace: Workspace, run_id: str) -> Path:
@@ -183,19 +209,24 @@ def _files_of(workspace: Workspace, run_id: str) -> Iterable[Path]:
 
 def _summary(run_id: str, journal: Path) -> RunEntry:
     """Read what a run was from its journal, of which only a few lines are understood: it may be long."""
-    started = begun = update = best = ended = b""
+    started = begun = update = best = ended = loaded = b""
     for line in journal_lines(journal):
         if _UPDATE in line:
             update = line
             best = line if _BEST in line else best
         elif _STARTED in line:
             started, begun, ended = line, begun or line, b""
+        elif _LOADED in line:
+            loaded = line
         elif _COMPLETE in line or _STOPPED in line:
             ended = line
     first, start, latest, chosen, end = (_values(line) for line in (begun, started, update, best, ended))
+    images = _values(loaded)
     unread = {"unread_lines": count_unread(journal)}
     try:
-        return _entry(run_id, first, start, latest, chosen, end).model_copy(update=unread)
+        entry = _entry(run_id, first, start, latest, chosen, end)
+        counts = {f"{part}_images": sum(images[name].values()) for part, name in _PARTS if name in images}
+        return entry.model_copy(update=unread | counts)
     except (ValidationError, AttributeError, TypeError):  # lines of the right kinds that hold other values
         return RunEntry(run_id=run_id, state="unknown", unread_lines=unread["unread_lines"])
 

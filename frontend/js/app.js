@@ -54,7 +54,7 @@
     }
 
     const context = { store, connection, restyle };
-    const curves = BreastAI.views.curves.create();
+    const curves = BreastAI.views.curves.create(context);
     const crossval = BreastAI.views.crossval.create(context);
     const evaluation = BreastAI.views.evaluation.create(context);
     const runs = BreastAI.views.runs.create(context);

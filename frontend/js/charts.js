@@ -98,6 +98,27 @@
     };
   }
 
+  /** Upright lines: dotted with a star at the best epoch, whole at the one pinned. @param {any} chart @param {ChartMarks} marks */
+  function drawMarks({ ctx, chartArea: { left, right, top, bottom }, scales: { x } }, { best, pinned }) {
+    for (const [place, variable, dash] of /** @type {const} */ ([[best, "--success", [2, 3]], [pinned, "--text", []]])) {
+      if (place === null) continue;
+      const at = x.getPixelForValue(place);
+      if (at < left - 1 || at > right + 1) continue;
+      ctx.save();
+      ctx.strokeStyle = ctx.fillStyle = colour(variable);
+      ctx.lineWidth = 1;
+      ctx.setLineDash([...dash]);
+      ctx.beginPath();
+      ctx.moveTo(at, top);
+      ctx.lineTo(at, bottom);
+      ctx.stroke();
+      ctx.font = "12px system-ui, sans-serif";
+      ctx.textAlign = at > (left + right) / 2 ? "right" : "left";
+      if (place === best) ctx.fillText(" ★ ", at, top + 10);
+      ctx.restore();
+    }
+  }
+
   /**
    * A chart of lines, over epochs (`spec.whole`) or between 0 and 1 (`spec.unit`).
    * @param {HTMLCanvasElement} canvas
@@ -107,8 +128,10 @@
   function create(canvas, spec) {
     const Chart = globalThis.Chart;
     if (typeof Chart !== "function") return null;
+    /** @type {ChartMarks} */
+    let marks = { best: null, pinned: null };
     /** @type {any} */
-    const chart = new Chart(canvas, { type: "line", data: { datasets: [] }, options: /** @type {any} */ (optionsOf(spec)) });
+    const chart = new Chart(canvas, { type: "line", data: { datasets: [] }, options: /** @type {any} */ (optionsOf(spec)), plugins: [{ id: "marks", afterDatasetsDraw: (/** @type {any} */ drawn) => drawMarks(drawn, marks) }] });
     /** @type {Line[]} */
     let lines = [];
     let smoothing = 0;
@@ -217,6 +240,16 @@
       },
       /** The place on the x axis, from the left edge of the canvas in CSS pixels. */
       placeAt: (pixel) => chart.scales.x.getValueForPixel(pixel),
+      pixelAt: (place) => chart.scales.x.getPixelForValue(place),
+      mark(next) {
+        if (next.best === marks.best && next.pinned === marks.pinned) return;
+        marks = next;
+        chart.draw();
+      },
+      logarithmic(is) {
+        chart.options.scales.y = { ...chart.options.scales.y, type: is ? "logarithmic" : "linear" };
+        chart.update("none");
+      },
       area: () => ({ left: chart.chartArea.left, right: chart.chartArea.right, top: chart.chartArea.top, bottom: chart.chartArea.bottom }),
       restyle,
       picture,

@@ -32,6 +32,30 @@
     });
   }
 
+  /** The value of a line where it has a point at `x`; null elsewhere, and in a gap. @param {Point[]} line sorted @param {number} x */
+  function valueAt(line, x) {
+    let [low, high] = [0, line.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (line[middle].x < x) low = middle + 1;
+      else high = middle;
+    }
+    return line[low]?.x === x ? line[low].y : null;
+  }
+
+  /** Whether a logarithmic axis shows more of these lines: all above nought, and over more than a decade. @param {Line[]} lines */
+  function isWide(lines) {
+    let [low, high] = [Infinity, 0];
+    for (const { points: line } of lines) {
+      for (const { y } of line) {
+        if (y === null) continue;
+        low = Math.min(low, y);
+        high = Math.max(high, y);
+      }
+    }
+    return low > 0 && high >= 10 * low;
+  }
+
   /** A figure that was never measured has no curve, and no place in the legend. @param {Line} line */
   function isEmpty(line) {
     return line.points.length > 0 && line.points.every((point) => point.y === null);
@@ -89,5 +113,5 @@
     return [["", axes.x, axes.y], ...lines.flatMap(({ label, points: line }) => line.map(({ x, y }) => [label, x, y]))];
   }
 
-  BreastAI.series = { points, smoothed, isEmpty, bandOf, csv, rowsOf };
+  BreastAI.series = { points, smoothed, valueAt, isWide, isEmpty, bandOf, csv, rowsOf };
 })();

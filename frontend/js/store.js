@@ -59,6 +59,7 @@
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@form": (state, action) => ({ ...state, form: { ...state.form, ...action.form } }),
     "@not_looked": (state, action) => ({ ...state, preFlightFault: action.fault }),
+    "@pin": (state, action) => ({ ...state, pinned: action.pinned }),
     "@show": (state, action) => ({ ...state, page: { run: action.run, tab: action.tab, evaluation: action.evaluation } }),
     "@dismiss_outcome": (state, action) => ({ ...state, dismissed: action.run }),
     "@not_described": (state) => ({ ...state, described: null, images: null, preview: null }),

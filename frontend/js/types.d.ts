@@ -113,7 +113,12 @@ declare global {
     title: () => string;
     sort?: string;
     cell: (run: Wire.RunEntry) => Node | string;
+    /** The figure that the mean of a study's runs is told of. */
+    figure?: (run: Wire.RunEntry) => number | null | undefined;
   }
+
+  /** A row of the table of runs: a run, or the study of several, which may be unfolded. */
+  type RunRow = { run: Wire.RunEntry; member: boolean } | { study: string; runs: Wire.RunEntry[]; open: boolean };
 
   interface Form {
     folder: string | null;
@@ -149,6 +154,8 @@ declare global {
     step: number;
     /** What the address names: a run and the part of its page, a setting as the part of the training's, or an evaluation; no run: the latest is shown. */
     page: Omit<Place, "view">;
+    /** The epoch of a run whose figures are looked at; null: the latest. */
+    pinned: { run: string; epoch: number } | null;
     /** The form that starts a run: the folder typed, null for none, the preset, and the changed settings by path. */
     form: Form;
     /** What the run of the form meets here, as looked up last. */
@@ -324,11 +331,22 @@ declare global {
     value?: (value: any) => string;
   }
 
+  /** Epochs that all charts of a run mark. */
+  interface ChartMarks {
+    best: number | null;
+    pinned: number | null;
+  }
+
   interface LineChart {
     show(lines: Line[], options?: { range?: Span | null; weight?: number }): void;
     /** Show or hide a line; tells whether it is shown now. */
     toggle(index: number): boolean;
     placeAt(pixel: number): number;
+    pixelAt(place: number): number;
+    /** Draw upright lines at the best epoch and at the one pinned. */
+    mark(marks: ChartMarks): void;
+    /** Make the y axis logarithmic, or linear again. */
+    logarithmic(is: boolean): void;
     area(): { left: number; right: number; top: number; bottom: number };
     restyle(): void;
     picture(title: string): Promise<Blob | null>;
@@ -347,7 +365,11 @@ declare global {
 
   interface ChartCard {
     element: HTMLElement;
-    show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string }): void;
+    show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string; marks?: ChartMarks }): void;
+    /** Mark other epochs; the lines stay. */
+    mark(marks: ChartMarks): void;
+    /** Show the values at a place, pointed to on this chart or on another; null: nothing is pointed to. */
+    point(place: number | null): void;
     restyle(): void;
     destroy(): void;
   }
@@ -510,6 +532,8 @@ declare global {
       withEpoch(epochs: Wire.TrainingUpdate[], update: Wire.TrainingUpdate): Wire.TrainingUpdate[];
       withProgress(state: State, progress: Wire.ProgressUpdate | null): State;
       shownRun(state: State): Run | null;
+      pinnedEpoch(state: State): Wire.TrainingUpdate | null;
+      bestEpoch(epochs: Wire.TrainingUpdate[]): number | null;
       isRunning(state: State, run: Run | null): boolean;
       STEPS: string[][];
       sessionState(state: State, to: Session["state"], job?: string | null): State;
@@ -578,6 +602,8 @@ declare global {
     series: {
       points(epochs: Wire.TrainingUpdate[], value: (row: any) => unknown): Point[];
       smoothed(line: Point[], weight: number): Point[];
+      valueAt(line: Point[], x: number): number | null;
+      isWide(lines: Line[]): boolean;
       isEmpty(line: Line): boolean;
       bandOf(runs: Record<string, (number | null)[]>[], figure: string, labels: { mean: string; low: string; high: string }): Line[];
       csv(rows: unknown[][]): string;
@@ -676,13 +702,19 @@ declare global {
       runPage: { create(context: Context): View };
       resultsList: { bodyOf(state: State, found: Wire.ResultsList): Node[] };
       tiles: { create(): View };
-      chartCard: { create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void }): ChartCard };
+      chartCard: {
+        create(spec: ChartSpec & { name: string; title: string; onRange?: (range: Span | null) => void; onPoint?: (place: number | null) => void; onPin?: (place: number) => void }): ChartCard;
+      };
+      chartGestures: {
+        listen(canvas: HTMLCanvasElement, band: HTMLElement, chart: () => LineChart | null, handlers: { whole: boolean; zoom: (range: Span | null) => void; point?: (place: number | null) => void; pin?: (place: number) => void }): void;
+      };
+      epochsTable: { show(state: State, epochs: Wire.TrainingUpdate[]): void };
       curveTools: {
-        create(handlers: { onRange: (range: Span | null) => void; onWeight: (weight: number) => void; onSave: () => void }): {
-          show(range: Span | null, epochs: Wire.TrainingUpdate[]): void;
+        create(handlers: { onRange: (range: Span | null) => void; onWeight: (weight: number) => void; onPin: (epoch: number | null) => void; onSave: () => void }): {
+          show(range: Span | null, epochs: Wire.TrainingUpdate[], marks: ChartMarks): void;
         };
       };
-      curves: { create(): View & { listen(again: () => void): void; restyle(): void } };
+      curves: { create(context: Context): View & { listen(again: () => void): void; restyle(): void } };
       classes: { create(): View; confusionTable(matrix: number[][], names: string[], open?: (label: string, predicted: string) => void): HTMLTableElement };
       crossval: { create(context: Context): View & { restyle(): void } };
       folds: {
@@ -717,7 +749,8 @@ declare global {
       queue: { create(context: Context): View };
       runs: { create(context: Context): View };
       runsTable: {
-        create(changed: () => void): { chosen(): DataColumn<Wire.RunEntry>[] };
+        create(changed: () => void): { chosen(): DataColumn<RunRow>[] };
+        rowsOf(runs: Wire.RunEntry[], open: Set<string>): RunRow[];
         asked(state: State): { search: string; sort: string; descending: boolean; state?: string };
       };
       comparedRuns: {
@@ -726,6 +759,8 @@ declare global {
         figureName(figure: string): string;
         stateOf(run: Wire.RunEntry): HTMLElement;
         epochsOf(run: Wire.RunEntry): string;
+        imagesOf(run: Wire.RunEntry): string;
+        sensitivityOf(run: Wire.RunEntry): Node | string;
       };
       tuning: { create(context: Context): View & { restyle(): void } };
       trials: {

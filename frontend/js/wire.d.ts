@@ -708,7 +708,7 @@ declare namespace Wire {
     total: number;
     first: number;
     search: string;
-    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
+    sort: "started" | "run_id" | "state" | "architecture" | "data" | "duration" | "size" | "training_images" | "sensitivity" | "auc_roc" | "accuracy" | "f1_weighted" | "loss";
     descending: boolean;
     state: string | null;
   }
@@ -764,6 +764,7 @@ declare namespace Wire {
     type: "runs_compared";
     runs: ComparedRun[];
     differences: SettingDifference[];
+    same_images: boolean | null;
   }
 
   /** A line for people; `code` and `params` let the page translate it. */
@@ -846,6 +847,9 @@ declare namespace Wire {
     memory_percent: number;
     disk_percent: number;
     disk_free_gb: number;
+    workspace_gb: number | null;
+    workspace_spare_gb: number | null;
+    disk_budget_gb: number | null;
     platform: string;
     versions: Record<string, string | null>;
     server_memory_mb: number;
@@ -1878,7 +1882,12 @@ declare namespace Wire {
     best_epoch: number | null;
     class_names: string[];
     data: string | null;
+    training_images: number | null;
+    validation_images: number | null;
     metrics: Record<string, number | null>;
+    sensitivity: number | null;
+    sensitivity_on: string | null;
+    study: string | null;
     checkpoints: string[];
     size_bytes: number;
     tags: string[];

@@ -189,6 +189,18 @@ def test_too_little_room_is_told_before_the_first_epoch(
     assert kinds.index("disk.low") < kinds.index("training_update")
 
 
+def test_a_budget_that_is_spent_is_told_before_the_first_epoch_and_nothing_is_deleted(
+    one_epoch: Config, workspace: Workspace
+) -> None:
+    assert "disk.over_budget" not in codes(list(perform(job(workspace, one_epoch, "first"))))
+    storage = one_epoch.storage.model_copy(update={"disk_budget_gb": 1e-5})
+    config = one_epoch.model_copy(update={"storage": storage})
+    events = list(perform(job(workspace, config, "second")))
+    kinds = [getattr(event, "code", None) or event.type for event in events]
+    assert kinds.index("disk.over_budget") < kinds.index("training_update")
+    assert {path.name for path in workspace.checkpoint_dir("first").glob("*.json")} > {"best.json", "last.json"}
+
+
 # --- what is kept ----------------------------------------------------------------------------------
 
 

@@ -1,13 +1,14 @@
 """What can be done with a chart, in a real browser: enlarge, smooth, switch off, save."""
 
 import csv
-from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-OpenPage = Callable[..., Page]
+from .page_steps import OpenPage, trained, violations
+
 LOSS = 'Chart.getChart(document.querySelector("[data-chart=loss]"))'
 
 
@@ -75,3 +76,78 @@ def test_curves_are_enlarged_smoothed_switched_off_and_saved(open_page: OpenPage
         rows = list(csv.DictReader(file))
     assert [row["Epoch"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert (rows[4]["Loss · Validation"], rows[4]["Sensitivity by class · normal"]) == ("0.24", "")
+
+
+def epoch_at(page: Page, chart: str, epoch: int) -> dict[str, float]:
+    """Return the place of an epoch on a chart, in pixels of its canvas."""
+    code = "([name, epoch]) => Chart.getChart(document.querySelector(`[data-chart=${name}]`)).scales.x.getPixelForValue(epoch)"
+    return {"x": page.evaluate(code, [chart, epoch]), "y": 60}
+
+
+@pytest.mark.parametrize(("how", "locale"), [("file", "fr-FR"), ("http", "en-GB")])
+def test_an_epoch_pointed_to_is_told_on_every_chart_and_one_pinned_by_the_matrix_and_the_classes_too(
+    open_page: OpenPage, how: str, locale: str
+) -> None:
+    page = open_page(how, locale=locale)
+    trained(page, epochs=5)
+    told = page.locator("figure:has([data-chart=accuracy]) .legend-value")
+    expect(told.first).to_have_text("")
+    page.locator("[data-chart=loss]").hover(position=epoch_at(page, "loss", 3))
+    # 0.9 - 0.4 / 3, as the script of the worker has it, and a twentieth more in training.
+    assert [text.strip().replace(",", ".") for text in told.all_text_contents()] == ["0.817", "0.767"]
+    expect(page.locator("figure:has([data-chart=accuracy]) .chart-guide")).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(told.first).to_have_text("")
+    expect(page.locator(".chart-guide:visible")).to_have_count(0)
+
+    latest = page.locator("#confusion").text_content()
+    page.locator("[data-chart=loss]").click(position=epoch_at(page, "loss", 2))
+    for card in ("#confusion", "#per-class"):
+        expect(page.locator(card)).to_contain_text({"en-GB": "epoch 2 (pinned)", "fr-FR": "époque 2 (épinglée)"}[locale])
+    page.mouse.move(0, 0)
+    assert [text.strip().replace(",", ".") for text in told.all_text_contents()] == ["0.750", "0.700"]
+    expect(page.locator("#curves-pin")).to_have_value("2")
+    page.locator("#curves-best").click()
+    expect(page.locator("#confusion")).to_contain_text("5 (")
+    page.locator("[data-chart=loss]").click(position=epoch_at(page, "loss", 5))
+    expect(page.locator("#confusion")).to_have_text(str(latest))
+    page.fill("#curves-pin", "4")
+    page.press("#curves-pin", "Enter")
+    expect(page.locator("#confusion")).to_contain_text("4 (")
+    page.fill("#curves-pin", "400")
+    page.press("#curves-pin", "Enter")
+    expect(page.locator("#confusion")).to_have_text(str(latest))
+
+
+def test_a_chart_is_logarithmic_where_that_shows_more_and_fills_the_screen(open_page: OpenPage) -> None:
+    page = open_page()
+    trained(page, epochs=5)
+    page.locator("#more-curves > summary").click()
+    rate = page.locator("figure:has([data-chart=learning_rate])")
+    # From 0.0003 to a fifth of it is less than a decade.
+    expect(rate.get_by_role("button", name="Logarithmic axis")).to_be_hidden()
+    wide = page.evaluate("BreastAI.series.isWide([{ label: '', points: [{ x: 1, y: 1 }, { x: 2, y: 0.05 }] }])")
+    assert wide is True
+    page.evaluate(
+        """() => {
+          const card = BreastAI.views.chartCard.create({ name: "own", title: "Own", x: "Epoch", whole: true });
+          document.getElementById("charts").append(card.element);
+          card.show([{ label: "a", points: [{ x: 1, y: 1 }, { x: 2, y: 0.05 }] }]);
+          const empty = BreastAI.views.chartCard.create({ name: "none", title: "None", x: "Epoch", whole: true });
+          document.getElementById("charts").append(empty.element);
+          empty.show([{ label: "a", points: [{ x: 1, y: null }] }]);
+        }"""
+    )
+    own = page.locator("figure:has([data-chart=own])")
+    log = own.get_by_role("button", name="Logarithmic axis for Own")
+    for kind in ("logarithmic", "linear"):
+        log.press("Enter")
+        assert page.evaluate("Chart.getChart(document.querySelector('[data-chart=own]')).scales.y.type") == kind
+    assert violations(page) == []
+    none = page.locator("figure:has([data-chart=none])")
+    expect(none).to_contain_text("No figures yet.")
+    expect(none.locator("canvas")).to_be_hidden()
+    own.get_by_role("button", name="Full screen: Own").click()
+    page.wait_for_function("() => document.fullscreenElement?.querySelector('[data-chart=own]') != null")
+    own.get_by_role("button", name="Full screen: Own").click()
+    page.wait_for_function("() => document.fullscreenElement === null")

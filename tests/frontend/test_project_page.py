@@ -131,6 +131,27 @@ def test_the_machine_is_looked_at_while_its_figures_are_seen(open_page: OpenPage
 
 
 @WAYS
+def test_a_budget_that_is_spent_is_told_beside_the_machines_figures(
+    open_page: OpenPage, stage: Any, how: str, language: str
+) -> None:
+    large = stage.workspace.exports_dir / "large.bin"
+    large.parent.mkdir(exist_ok=True)
+    large.write_bytes(bytes(30 * 2**20))
+    before = stage.workspace.config_file.read_text() if stage.workspace.config_file.exists() else None
+    stage.workspace.config_file.write_text('{"storage": {"disk_budget_gb": 0.005}}')
+    try:
+        page = open_page(how, locale=language)
+        go(page, "system")
+        expect(page.locator("#diagnostics .banner.warning")).to_contain_text("breastai runs --prune", timeout=40_000)
+        expect(page.locator("#diagnostics meter")).to_have_count(3)
+    finally:
+        large.unlink()
+        stage.workspace.config_file.unlink()
+        if before is not None:
+            stage.workspace.config_file.write_text(before)
+
+
+@WAYS
 def test_more_runs_than_a_page_holds_are_shown_by_a_press_and_the_log_is_cleared(
     open_page: OpenPage, stage: Any, how: str, language: str
 ) -> None:

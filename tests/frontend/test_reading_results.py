@@ -1,11 +1,18 @@
 """An evaluation is read from top to bottom, other thresholds are tried on it, and the runs are sorted and filtered."""
 
+import re
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from breastai.domain.events import DataLoaded, TrainingStarted
+from breastai.domain.study import Study
+from breastai.storage.journal import Journal
+from breastai.storage.studies import save_study
+
 from .page_steps import OpenPage, trained, violations
+from .scripted_worker import PLAIN_NAMES, update
 
 
 def evaluated(page: Page) -> None:
@@ -84,6 +91,43 @@ def test_runs_are_sorted_filtered_and_shown_by_the_columns_chosen(open_page: Ope
     page.select_option("#runs-state", "")
     names.first.click()
     expect(page.locator("#view-run")).to_be_visible()
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_the_runs_of_a_study_are_folded_under_it_and_runs_on_other_images_are_not_compared_unwarned(
+    open_page: OpenPage, stage: Any, locale: str
+) -> None:
+    workspace, study_id = stage.workspace, f"study-{locale}"
+    members = [f"{study_id}-r1f{fold}" for fold in (1, 2, 3)]
+    for number, run_id in enumerate(members, start=1):
+        journal = Journal(workspace.journal_file(run_id), run_id, "default")
+        config = {"data": {"train_dir": "cohort/train"}}
+        journal.stamp(TrainingStarted(architecture="tiny_cnn", epochs=number, class_names=PLAIN_NAMES, config=config))
+        journal.stamp(DataLoaded(train={"benign": 30 + number}, val={"benign": 10 + number}, split="by image"))
+        journal.stamp(update(number, number, PLAIN_NAMES))
+        journal.close()
+    save_study(workspace, Study(study_id=study_id, kind="crossval", created="2026-01-01", config={}, members=[]))
+    page = open_page(locale=locale, bypass_csp=True)
+    page.evaluate("location.hash = '#runs'")
+    page.fill("#runs-search", study_id)
+    rows = page.locator("#runs-list tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("3")
+    # Accuracy plus 0.07, of one, two and three epochs: 0.570, 0.770 and 0.837.
+    expect(rows.locator("td", has_text="726")).to_contain_text(re.compile("0[.,]570"))
+    toggle = rows.get_by_role("button").first
+    toggle.press("Enter")
+    expect(rows).to_have_count(4)
+    expect(toggle).to_be_focused()
+    expect(rows.nth(1)).to_contain_text(re.compile(r"3\d \+ 1\d"))
+    assert violations(page) == []
+    for box in page.locator("#runs-list .study-member input").all()[:2]:
+        box.check()
+    page.locator('[data-action="compare_runs"]').click()
+    words = {"en-GB": "validated on different images", "fr-FR": "validés sur des images différentes"}
+    expect(page.locator("#compared-images .banner")).to_contain_text(words[locale])
+    page.set_viewport_size({"width": 380, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
 
 
 def test_predictive_values_follow_bayes(open_page: OpenPage) -> None:

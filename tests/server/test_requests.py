@@ -142,6 +142,18 @@ def test_diagnostics_and_a_backup_answer_with_figures(play):
     play(story)
 
 
+def test_diagnostics_tell_what_the_workspace_takes_beside_its_budget(play, workspace):
+    workspace.config_file.write_text('{"storage": {"disk_budget_gb": 2.5}}')
+    workspace.exports_dir.mkdir(exist_ok=True)
+    (workspace.exports_dir / "m.onnx").write_bytes(bytes(30 * 2**20))
+
+    async def story(stage):
+        figures = await (await stage.connect()).ask("system_diagnostics")
+        assert (figures["workspace_gb"], figures["workspace_spare_gb"], figures["disk_budget_gb"]) == (0.03, 0, 2.5)
+
+    play(story)
+
+
 def test_a_polite_goodbye_is_answered_and_closes(play):
     async def story(stage):
         script = await stage.connect()

@@ -150,6 +150,8 @@ def test_a_report_is_served_by_its_run_alone_and_can_do_nothing(play, workspace)
     page = b"<!doctype html><style>p { margin: 0 }</style><p>report</p>"
     (folder / "report.en.html").write_bytes(page)
     (folder / "report.en.pdf").write_bytes(b"%PDF-1.4")
+    (folder / "report.en.md").write_text("# Report")
+    (folder / "report.en.docx").write_bytes(b"PK")
     (folder / "secret.html").write_bytes(b"secret")
     (workspace.root / "config.json").write_text("{}")
 
@@ -162,6 +164,9 @@ def test_a_report_is_served_by_its_run_alone_and_can_do_nothing(play, workspace)
         assert "default-src 'none'" in policy and headers["X-Content-Type-Options"] == "nosniff"
         status, headers, _ = await fetch(stage.port, "/reports/run-1/report.en.pdf")
         assert (status, headers["Content-Type"]) == (200, "application/pdf")
+        for ending, kind in (("md", "text/markdown; charset=utf-8"), ("docx", "application/vnd.openxml")):
+            status, headers, _ = await fetch(stage.port, f"/reports/run-1/report.en.{ending}")
+            assert status == 200 and headers["Content-Type"].startswith(kind)
         for path in (
             "/reports/run-1/secret.html",
             "/reports/run-1/report.fr.html",

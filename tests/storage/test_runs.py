@@ -8,16 +8,23 @@ import pytest
 
 from breastai.domain.config import Config
 from breastai.domain.errors import RunLocked, RunNotFound
-from breastai.domain.events import TrainingStarted, TrainingStopped, TrainingUpdate
+from breastai.domain.events import DataLoaded, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.list_entries import RunEntry
 from breastai.domain.metric_catalog import MONITORS
+from breastai.domain.records import Figure, JudgedPoint
 from breastai.domain.run_history import thin_history
 from breastai.domain.study import Study
+from breastai.storage.atomic_checkpoint import save_checkpoint
+from breastai.storage.checkpoints import SplitRecord, checkpoint_files
+from breastai.storage.evaluations import save_evaluation
 from breastai.storage.journal import Journal
 from breastai.storage.lease import Lease
 from breastai.storage.runs import RunNotes, RunSummaries, compare_runs, delete_run, read_notes, sort_runs, write_notes
 from breastai.storage.studies import save_study
 from breastai.storage.workspace import Workspace
+
+from .test_checkpoints import manifest
+from .test_evaluations import record as evaluation
 
 FIGURES = dict.fromkeys(MONITORS, 0.5)
 
@@ -200,3 +207,47 @@ def test_runs_without_what_they_are_sorted_by_come_last_whichever_way() -> None:
     assert [run.run_id for run in sort_runs(runs, "auc_roc", False)] == ["a", "c", "b"]
     assert [run.run_id for run in sort_runs(runs, "duration", False)] == ["c", "a", "b"]
     assert [run.run_id for run in sort_runs(runs, "run_id", True)] == ["c", "b", "a"]
+
+
+def test_a_run_tells_its_images_its_study_and_the_sensitivity_it_was_last_judged_to_have(
+    workspace: Workspace, record: Callable[..., str]
+) -> None:
+    record("s-r1f1")
+    journal = Journal(workspace.journal_file("s-r1f1"), "s-r1f1", "default")
+    journal.stamp(DataLoaded(train={"a": 3, "b": 4}, val={"a": 1, "b": 1}, split="by image"))
+    journal.close()
+    save_study(workspace, Study(study_id="s", kind="crossval", created="2026-01-01", config={}, members=[]))
+    (entry,) = RunSummaries(workspace).list()
+    assert (entry.training_images, entry.validation_images, entry.study) == (7, 2, "s")
+    assert (entry.sensitivity, entry.sensitivity_on) == (None, None)
+    for split, value in (("val", 0.9), ("test", 0.8)):
+        figure = Figure(value=value, low=None, high=None, n=10)
+        point = JudgedPoint(
+            class_name="b", threshold=0.3, target_sensitivity=0.9, validation_positives=9, reached=True,
+            figures={"sensitivity": figure}, positives=10, missed=1, negatives=10, called=1,
+        )  # fmt: skip
+        found = evaluation(split, "d")
+        evidence = found.evidence.model_copy(update={"operating_point": point})
+        save_evaluation(workspace, found.model_copy(update={"run_id": "s-r1f1", "evidence": evidence}))
+    (entry,) = RunSummaries(workspace).list()
+    assert (entry.sensitivity, entry.sensitivity_on) == (0.8, "d · test")
+
+
+def test_runs_say_whether_they_were_validated_on_the_same_images(
+    workspace: Workspace, record: Callable[..., str]
+) -> None:
+    summaries = RunSummaries(workspace)
+    for run_id, folder, hashes in (
+        ("a", "d", "12"),
+        ("b", "d", "21"),
+        ("c", "d", "13"),
+        ("e", "d", ""),
+        ("f", "other", ""),
+    ):
+        record(run_id, data={"train_dir": folder})
+        files = checkpoint_files(workspace, run_id, "best")
+        split = SplitRecord(train=[], val=list(hashes), train_sha256=[], val_sha256=list(hashes))
+        made = manifest(run_id).model_copy(update={"kind": "best", "split": split})
+        save_checkpoint(files, made, lambda path: path.write_bytes(b"w"), None)
+    told = {"ab": True, "ac": False, "ae": None, "ef": False}
+    assert {pair: compare_runs(workspace, summaries, list(pair)).same_images for pair in told} == told

@@ -53,6 +53,11 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
 
         atomic_write(files.pdf, to_pdf(blocks, job.language, report_title(page)))
         written.append(files.pdf)
+    if job.docx:
+        from breastai.clinical.report.report_docx import to_docx
+
+        atomic_write(files.docx, to_docx(blocks, job.language, report_title(page)))
+        written.append(files.docx)
     atomic_write(files.html, to_html(blocks, job.language).encode())
     yield ReportCreated(
         report_of=job.run_id,

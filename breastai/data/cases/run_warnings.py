@@ -50,9 +50,7 @@ def told_before(config: Config, folders: Folders, base: Path) -> Iterator[Log]:
     few = {name: count for name, count in folders.train.counts().items() if count < _FEW_CASES}
     if few:
         counts = [f"{name}: {count}" for name, count in few.items()]
-        params = {"counts": counts, "least": _FEW_CASES}
-        text = str(Text("log.data.few_cases", params))
-        yield Log(level="warning", code="data.few_cases", message=text, params=params)
+        yield Log.of("warning", Text("log.data.few_cases", {"counts": counts, "least": _FEW_CASES}))
     places = {split: folder.root for split, folder in folders.by_split().items()}
     if any(root.name != split for split, root in places.items()):
         taken = ", ".join(f"{split}: {as_written(root)}" for split, root in places.items())

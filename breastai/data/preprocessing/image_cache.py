@@ -83,8 +83,7 @@ class Prepared:
         unmarked = [file for file, box in zip(self.folder.files, self.boxes, strict=True) if box is None]
         if wants_box(self._store.preprocessing) and unmarked:
             params = {"count": len(unmarked), "images": len(self), "file": unmarked[0]}
-            text = Text("log.data.unmarked", params)
-            yield Log(level="warning", code="data.unmarked", message=str(text), params=params)
+            yield Log.of("warning", Text("log.data.unmarked", params))
 
     def image(self, index: int) -> Pixels:
         """Return image `index`, uint8 (S, S, 3), yours to change.

@@ -180,7 +180,7 @@ def _overlap(
     salt = project_salt(workspace)
     found = yield from run_with_progress(lambda report: find_overlap(known, images, patients, salt, report), _looking)
     for seen in seen_before(found):
-        yield Log(level="warning", code=seen.code.removeprefix("log."), message=str(seen), params=seen.params)
+        yield Log.of("warning", seen)
     return found
 
 

@@ -11,6 +11,8 @@ from breastai.domain.text import Text
 from breastai.engine.training.run_state import NOTHING_FITTED, Fitted, Run, save
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.checkpoints import Kind, checkpoint_files, remove_checkpoint
+from breastai.storage.disk_use import disk_use
+from breastai.storage.runs import RunSummaries
 from breastai.storage.span_trace import span
 
 RETRY_S = 2.0
@@ -68,6 +70,13 @@ def disk_warning(run: Run) -> Iterator[Log]:
             "waits, and loses nothing.",
             params={"free_gb": round(free / 1e9, 1), "needed_gb": round(needed / 1e9, 1)},
         )
+
+
+def budget_warning(run: Run) -> Iterator[Log]:
+    """Yield a warning when the workspace takes more than storage.disk_budget_gb. Nothing is deleted."""
+    budget_gb = run.config.storage.disk_budget_gb
+    if budget_gb is not None and (use := disk_use(run.workspace, RunSummaries(run.workspace), budget_gb)).is_over:
+        yield Log.of("warning", Text("log.disk.over_budget", use.in_gb))
 
 
 def bytes_needed(run: Run) -> int:

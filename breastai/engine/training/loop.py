@@ -37,7 +37,13 @@ from breastai.engine.network.attention_pooling import AttentionPooling, fit_atte
 from breastai.engine.network.evaluation import Predictions, predict_batches, statistics_of_set
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
 from breastai.engine.network.runtime import seed_torch
-from breastai.engine.training.checkpointing import disk_warning, save_good_epochs, save_silently, save_with_retry
+from breastai.engine.training.checkpointing import (
+    budget_warning,
+    disk_warning,
+    save_good_epochs,
+    save_silently,
+    save_with_retry,
+)
 from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
 from breastai.engine.training.prepare import progress_of
@@ -80,6 +86,7 @@ def training_loop(
     yield model_loaded(run, resumed, expected_s(run))
     yield from warnings_of(run, resumed)
     yield from disk_warning(run)
+    yield from budget_warning(run)
     try:
         if resumed is None:
             yield from save_silently(run)  # what a loss gone wrong in the first epoch, or a crash, goes back to

@@ -38,7 +38,9 @@ _CONTENT_TYPES = {
 _REPORT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
     ".pdf": "application/pdf",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
 _MOST_DOWNLOADED_BYTES = 2**29
 # Patterns below the frontend folder. Nothing else is ever served: not session.js, not package.json.

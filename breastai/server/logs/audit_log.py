@@ -16,7 +16,7 @@ from breastai.domain.requests import Request
 AUDIT = logging.getLogger("breastai.audit")
 NAMED = (
     "session_id", "run_id", "checkpoint", "first", "second", "data", "split", "format", "preset", "epochs", "language",
-    "pdf", "backup", "name", "path", "kind", "queue", "entry", "place", "held", "models", "keep", "heat_maps",
+    "pdf", "docx", "backup", "name", "path", "kind", "queue", "entry", "place", "held", "models", "keep", "heat_maps",
 )  # fmt: skip
 _LONGEST = 300
 _MOST_SETTINGS = 100

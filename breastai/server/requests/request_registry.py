@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
 from breastai.domain import jobs
-from breastai.domain.errors import CheckpointInUse
+from breastai.domain.errors import BreastAIError, CheckpointInUse
 from breastai.domain.events import (
     BackupDeleted,
     BackupsList,
@@ -170,7 +170,13 @@ def _deleted(workspace: Workspace, name: str, running: str | None) -> Checkpoint
 @handles(GetSystemDiagnostics)
 async def system_diagnostics(services: Services, client: Client, request: GetSystemDiagnostics) -> Event:
     pid = services.supervisor.worker_pid
-    return await asyncio.to_thread(diagnostics.measure, services.workspace, services.started, pid)
+    try:
+        budget_gb = (await asyncio.to_thread(workspace_config, services.workspace)).storage.disk_budget_gb
+    except BreastAIError:  # a config.json that can't be read is told of elsewhere
+        budget_gb = None
+    return await asyncio.to_thread(
+        diagnostics.measure, services.workspace, services.runs, budget_gb, services.started, pid
+    )
 
 
 @handles(CreateBackup)

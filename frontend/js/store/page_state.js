@@ -12,6 +12,7 @@
       done: null,
       step: 0,
       page: { run: null, tab: "curves", evaluation: null },
+      pinned: null,
       form: { folder: null, preset: "", changed: {} },
       preFlight: null,
       preFlightFault: null,
@@ -141,6 +142,19 @@
     return state.pastRuns[wanted]?.run ?? null;
   }
 
+  /** The epoch that is pinned of the run shown; null where none is. @param {State} state */
+  function pinnedEpoch(state) {
+    const run = shownRun(state);
+    const { pinned } = state;
+    return (pinned !== null && pinned.run === run?.id ? run.epochs.find(({ epoch }) => epoch === pinned.epoch) : null) ?? null;
+  }
+
+  /** The best epoch so far: the last that was the best when it came. @param {Wire.TrainingUpdate[]} epochs */
+  function bestEpoch(epochs) {
+    for (let at = epochs.length - 1; at >= 0; at -= 1) if (epochs[at].is_best) return epochs[at].epoch;
+    return null;
+  }
+
   /** Whether the job in progress is this run. @param {State} state @param {Run | null} run */
   function isRunning(state, run) {
     return run !== null && state.session.state !== "idle" && state.session.run === run.id;
@@ -194,5 +208,5 @@
     return next;
   }
 
-  BreastAI.pageState = { STEPS, initial, newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot, shownRun, isRunning };
+  BreastAI.pageState = { STEPS, initial, newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot, shownRun, pinnedEpoch, bestEpoch, isRunning };
 })();

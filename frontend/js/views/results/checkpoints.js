@@ -112,7 +112,7 @@
         button("verify_checkpoint", "checkpoints.verify", () => connection.request("verify_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {}), ""),
         button("evaluate_model", "checkpoints.evaluate", () => evaluate(entry)),
         button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
-        button("create_report", "checkpoints.report", () => connection.request("create_report", { run_id: entry.run_id, language: BreastAI.i18n.current(), pdf: true }).catch(() => {})),
+        button("create_report", "checkpoints.report", () => connection.request("create_report", { run_id: entry.run_id, language: BreastAI.i18n.current(), pdf: true, docx: true }).catch(() => {})),
         BreastAI.servedFiles.link(store.state(), entry.path),
         button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
       );

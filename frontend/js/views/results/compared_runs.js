@@ -31,6 +31,16 @@
     return run.epochs === null ? format.NONE : t("run.of", { n: format.integer(run.epochs_run ?? 0), total: format.integer(run.epochs) });
   }
 
+  /** How many images it trained on, and how many chose its best epoch. @param {Wire.RunEntry} run */
+  function imagesOf({ training_images: training, validation_images: validation }) {
+    return training === null ? format.NONE : `${format.integer(training)} + ${format.integer(validation)}`;
+  }
+
+  /** @param {Wire.RunEntry} run */
+  function sensitivityOf({ sensitivity, sensitivity_on: on }) {
+    return sensitivity === null ? format.NONE : make("span", { text: format.figure(sensitivity), attributes: { title: on } });
+  }
+
   /** @param {unknown} value @returns {Node | string} */
   function valueOf(value) {
     if (value === null || value === undefined) return t("field.none");
@@ -78,11 +88,16 @@
       const thinned = found.runs.some(({ epochs, curves }) => (curves.epoch ?? []).length < epochs);
       byId("compared-thinned").hidden = !thinned;
 
+      const warning = found.same_images === true ? null : make("p", { class: found.same_images === false ? "banner warning" : "muted", text: t(found.same_images === false ? "runs.other_images" : "runs.images_unknown") });
+      fill(byId("compared-images"), warning);
       const names = found.runs.map(({ run }) => name(run.run_id));
       const facts = [
         [t("runs.state"), ...found.runs.map(({ run }) => stateOf(run))],
         [t("figure.epoch"), ...found.runs.map(({ run }) => epochsOf(run))],
+        [t("runs.data"), ...found.runs.map(({ run }) => (run.data === null ? format.NONE : name(run.data)))],
+        [t("runs.images"), ...found.runs.map(({ run }) => imagesOf(run))],
         [t("runs.best_epoch"), ...found.runs.map(({ run }) => format.integer(run.best_epoch))],
+        [t("runs.sensitivity"), ...found.runs.map(({ run }) => sensitivityOf(run))],
         ...FIGURES.map((figure) => [figureName(figure), ...found.runs.map(({ run }) => format.figure(run.metrics[figure]))]),
       ];
       const figures = table({ caption: t("runs.figures"), head: [t("evaluation.figure"), ...names], rows: facts, numeric: true });
@@ -108,5 +123,5 @@
     };
   }
 
-  BreastAI.views.comparedRuns = { create, FIGURES, figureName, stateOf, epochsOf };
+  BreastAI.views.comparedRuns = { create, FIGURES, figureName, stateOf, epochsOf, imagesOf, sensitivityOf };
 })();

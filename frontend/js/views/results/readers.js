@@ -87,7 +87,7 @@
     function reportOf(state) {
       const [, evaluation] = /(?:^|\/)logs\/predictions\/evaluations\/([^/]+)\.json$/.exec(state.evaluation?.record ?? "") ?? [];
       if (evaluation === undefined) return null;
-      const asked = { run_id: "predictions", evaluation, language: BreastAI.i18n.current(), pdf: true };
+      const asked = { run_id: "predictions", evaluation, language: BreastAI.i18n.current(), pdf: true, docx: true };
       const button = actionButton("create_report", t("checkpoints.report"), { class: "small", on: { click: () => connection.request("create_report", asked).catch(() => {}) } });
       const done = state.reports.find(({ url }) => url.startsWith(`/reports/predictions/${evaluation}/`));
       const link = done === undefined ? null : make("a", { text: t("reports.open", { run: state.evaluation?.data ?? "" }), attributes: { href: BreastAI.servedFiles.address(state, done.url), target: "_blank", rel: "noopener" } });

@@ -17,6 +17,8 @@
     const more = /** @type {HTMLButtonElement} */ (byId("runs-more"));
     /** @type {Set<string>} the runs ticked, in the order they were */
     const chosen = new Set();
+    /** @type {Set<string>} the studies whose runs are unfolded */
+    const open = new Set();
     /** @type {number | undefined} */
     let searchTimer;
 
@@ -75,6 +77,15 @@
       if (yes) connection.request("delete_run", { run_id: run.run_id }).catch(() => {});
     }
 
+    /** A study with how many runs it has; pressed, they unfold. @param {{ study: string, runs: Wire.RunEntry[], open: boolean }} row */
+    function studyTitle({ study, runs, open: isOpen }) {
+      const toggle = () => {
+        if (!open.delete(study)) open.add(study);
+        showList(store.state());
+      };
+      return make("div", { class: "run-title" }, make("button", { class: "sort", attributes: { type: "button", "aria-expanded": String(isOpen) }, data: { study }, on: { click: toggle } }, make("span", { attributes: { "aria-hidden": "true" }, text: isOpen ? "▾ " : "▸ " }), name(study)), make("span", { class: "muted run-note", text: plural("runs.in_study", runs.length) }));
+    }
+
     /** The run's name, the box that chooses it, and what was noted of it. @param {Wire.RunEntry} run */
     function titleOf(run) {
       const box = make("input", { attributes: { type: "checkbox", "aria-label": t("runs.choose", { run: run.run_id }), checked: chosen.has(run.run_id) }, data: { run: run.run_id } });
@@ -122,8 +133,12 @@
       const { sort, descending } = BreastAI.views.runsTable.asked(state);
       /** @param {string} by @param {boolean} falls */
       const change = (by, falls) => list(0, { sort: by, descending: falls });
-      const all = [{ words: t("runs.name"), cell: titleOf }, ...columns.chosen(), { words: t("checkpoints.actions"), cell: buttonsOf }];
-      BreastAI.dataTable.refill(byId("runs-list"), BreastAI.dataTable.create({ caption: t("nav.runs"), columns: all, rows: runs, sorting: { by: sort, descending, change } }));
+      /** @type {DataColumn<RunRow>} */
+      const titles = { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : make("div", { class: row.member ? "study-member" : "" }, titleOf(row.run))) };
+      /** @type {DataColumn<RunRow>} */
+      const actions = { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : buttonsOf(row.run)) };
+      const all = [titles, ...columns.chosen(), actions];
+      BreastAI.dataTable.refill(byId("runs-list"), BreastAI.dataTable.create({ caption: t("nav.runs"), columns: all, rows: BreastAI.views.runsTable.rowsOf(runs, open), sorting: { by: sort, descending, change } }));
     }
 
     return {

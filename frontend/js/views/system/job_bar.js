@@ -49,7 +49,7 @@
         const resumable = run.outcome?.type === "training_stopped" && run.outcome.checkpoint !== null;
         return [resumable ? actionButton("resume_training", t("checkpoints.resume"), { class: "small primary", on: { click: () => connection.request("resume_training", { checkpoint: run.id }).catch(() => {}) } }) : null, again, away];
       }
-      const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => connection.request("create_report", { run_id: run.id, language: BreastAI.i18n.current(), pdf: true }).catch(() => {}) } });
+      const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => connection.request("create_report", { run_id: run.id, language: BreastAI.i18n.current(), pdf: true, docx: true }).catch(() => {}) } });
       return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, again, away];
     }
 

@@ -12,6 +12,20 @@
     return make("div", { class: "progress-line" }, make("span", { class: "progress-label", text: label }), meter, make("span", { class: "progress-value", text }));
   }
 
+  /** @param {number} used @param {number | null | undefined} budget */
+  function spaceTaken(used, budget) {
+    const taken = format.gigabytes(used);
+    return typeof budget === "number" ? t("diagnostics.of", { used: taken, total: format.gigabytes(budget) }) : taken;
+  }
+
+  /** What to say where the workspace takes more than it may. @param {Wire.SystemDiagnostics} found */
+  function overBudget(found) {
+    const [used, budget] = [found.workspace_gb ?? 0, found.disk_budget_gb];
+    if (typeof budget !== "number" || used <= budget) return [];
+    const sizes = { used: format.gigabytes(used), budget: format.gigabytes(budget), spare: format.gigabytes(found.workspace_spare_gb ?? 0) };
+    return [make("p", { class: "banner warning", text: t("diagnostics.over_budget", sizes) })];
+  }
+
   /** @param {Wire.SystemDiagnostics} found */
   function diagnosticsOf(found) {
     const memory = t("diagnostics.of", { used: format.gigabytes(found.memory_used_gb), total: format.gigabytes(found.memory_total_gb) });
@@ -21,6 +35,7 @@
     const facts = [
       [t("diagnostics.cores"), cores],
       [t("diagnostics.disk_free"), format.gigabytes(found.disk_free_gb)],
+      ...(typeof found.workspace_gb === "number" ? [/** @type {[string, string]} */ ([t("diagnostics.workspace"), spaceTaken(found.workspace_gb, found.disk_budget_gb)])] : []),
       [t("diagnostics.server_memory"), format.megabytes(found.server_memory_mb)],
       [t("diagnostics.worker_memory"), format.megabytes(found.worker_memory_mb)],
       [t("diagnostics.worker_cpu"), found.worker_cpu_percent === null ? format.NONE : format.percent(found.worker_cpu_percent / 100)],
@@ -29,6 +44,7 @@
       ...Object.entries(found.versions).map(([part, version]) => /** @type {[string, string]} */ ([part, version ?? t("diagnostics.not_installed")])),
     ];
     return [
+      ...overBudget(found),
       gauge(t("diagnostics.cpu"), found.cpu_percent, format.percent(found.cpu_percent / 100)),
       gauge(t("diagnostics.memory"), found.memory_percent, memory),
       gauge(t("diagnostics.disk"), found.disk_percent, format.percent(found.disk_percent / 100)),

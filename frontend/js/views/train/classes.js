@@ -1,11 +1,11 @@
-/* What the latest epoch says of each class: confusion matrix, sensitivity, specificity. */
+/* What the latest epoch, or the one pinned, says of each class: confusion matrix, sensitivity, specificity. */
 (function () {
   "use strict";
 
   const { byId, make, fill, label, table, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
-  const { shownRun } = BreastAI.pageState;
+  const { shownRun, pinnedEpoch } = BreastAI.pageState;
 
   /**
    * The confusion matrix, rows true, columns predicted; the shade is the share of the row.
@@ -51,13 +51,14 @@
       within: "cards",
       /** @param {State} state */
       render(state) {
-        const latest = shownRun(state)?.epochs.at(-1);
+        const pinned = pinnedEpoch(state);
+        const latest = pinned ?? shownRun(state)?.epochs.at(-1);
         byId("confusion-card").hidden = latest === undefined;
         byId("per-class-card").hidden = latest === undefined;
         if (latest === undefined) return;
         const names = shownRun(state)?.started?.class_names ?? Object.keys(latest.val_per_class);
         const figures = catalog.names(state.welcome?.catalog, "per_class_metrics");
-        const epoch = t("classes.epoch", { epoch: format.integer(latest.epoch) });
+        const epoch = t(pinned === null ? "classes.epoch" : "classes.pinned", { epoch: format.integer(latest.epoch) });
         /** @param {string} key */
         const above = (key) => make("p", { class: "muted", text: `${epoch}. ${t(key)}` });
         fill(byId("confusion"), above("confusion.caption"), scroller(t("confusion.title"), confusionTable(latest.val_confusion_matrix, names)));
@@ -65,7 +66,7 @@
         fill(byId("per-class"), above("per_class.caption"), scroller(t("per_class.title"), perClassTable(latest, names, known)));
       },
       /** @param {State} state */
-      slice: (state) => [shownRun(state)?.epochs, shownRun(state)?.started, state.welcome],
+      slice: (state) => [shownRun(state)?.epochs, shownRun(state)?.started, state.welcome, state.pinned],
     };
   }
 

@@ -2,11 +2,10 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, table, scroller } = BreastAI.elements;
+  const { byId, fill } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format, catalog, charts, series, download } = BreastAI;
-  const { shownRun } = BreastAI.pageState;
-  const MOST_ROWS = 200;
+  const { shownRun, pinnedEpoch, bestEpoch } = BreastAI.pageState;
   const LONG = 100;
   /** Drawn for each class, when the epochs have them. */
   const BY_CLASS = ["sensitivity", "specificity"];
@@ -39,7 +38,8 @@
     return [...metrics, ...byClass, rate];
   }
 
-  function create() {
+  /** @param {Context} context */
+  function create({ store }) {
     /** @type {{ card: ChartCard, lines: { label: string, value: (row: Wire.TrainingUpdate) => unknown }[], value?: (value: any) => string }[]} */
     let drawn = [];
     let drawnFor = "";
@@ -51,12 +51,14 @@
     let epochs = [];
     /** @type {string} */
     let runId = "";
+    /** @type {ChartMarks} */
+    let marks = { best: null, pinned: null };
     /** @type {Span | null} */
     let range = null;
     let weight = 0;
     /** @type {typeof drawn} */
     let waiting = [];
-    const tools = BreastAI.views.curveTools.create({ onRange: zoom, onWeight: (to) => { weight = to; show(); }, onSave: save });
+    const tools = BreastAI.views.curveTools.create({ onRange: zoom, onWeight: (to) => { weight = to; show(); }, onPin: pin, onSave: save });
 
     /** @param {Wire.Catalog} from @param {string[]} classNames */
     function draw(from, classNames) {
@@ -64,16 +66,27 @@
       fill(byId("charts"));
       fill(byId("charts-more"));
       drawn = chartsOf(from, classNames).map(({ name, title, first, value, lines }) => {
-        const card = BreastAI.views.chartCard.create({ name, title, x: t("figure.epoch"), value, whole: true, onRange: zoom });
+        const card = BreastAI.views.chartCard.create({ name, title, x: t("figure.epoch"), value, whole: true, onRange: zoom, onPoint: point, onPin: (epoch) => pin(epoch === marks.pinned ? null : epoch) });
         byId(first ? "charts" : "charts-more").append(card.element);
         return { card, lines, value };
       });
     }
 
+    /** Show the values of an epoch on all charts. @param {number | null} epoch */
+    function point(epoch) {
+      for (const { card } of drawn) card.point(epoch);
+    }
+
+    /** Keep an epoch in view: its values, its matrix and its classes. @param {number | null} epoch */
+    function pin(epoch) {
+      const known = epoch !== null && epochs.some((row) => row.epoch === epoch);
+      store.dispatch({ type: "@pin", pinned: known ? { run: runId, epoch } : null });
+    }
+
     /** @param {Span | null} to */
     function zoom(to) {
       range = to;
-      tools.show(range, epochs);
+      tools.show(range, epochs, marks);
       show();
     }
 
@@ -82,7 +95,7 @@
       const latest = epochs.at(-1);
       // The curve in words, for those who do not see it.
       const description = latest === undefined ? "" : lines.map(({ label, value: of }) => `${label} ${value(of(latest) ?? null)}`).join(", ");
-      card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description });
+      card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description, marks });
     }
 
     /** Of a long run a chart at a time, so that the page answers in between. */
@@ -118,22 +131,6 @@
       return Object.keys(of.at(-1)?.val_per_class ?? {});
     }
 
-    /** @param {State} state */
-    function showTable(state) {
-      const rows = epochs.slice(-MOST_ROWS).reverse();
-      const names = catalog.numbers(state.welcome?.catalog).map(({ name }) => name);
-      const head = [t("figure.epoch"), t("figure.train_loss"), t("figure.train_accuracy"), ...names.map(nameOf), t("figure.learning_rate")];
-      const cells = rows.map((row) => [
-        format.integer(row.epoch) + (row.is_best ? " ★" : ""),
-        format.figure(row.metrics.train_loss),
-        format.figure(row.metrics.train_accuracy),
-        ...names.map((name) => format.figure(row.metrics[`val_${name}`])),
-        format.small(row.learning_rate),
-      ]);
-      const caption = t("curves.table_caption");
-      fill(byId("epochs-table"), make("p", { class: "muted", text: caption }), scroller(caption, table({ caption, captionHidden: true, head, rows: cells, numeric: true })));
-    }
-
     const details = /** @type {HTMLDetailsElement} */ (byId("epochs-details"));
     byId("charts-absent").hidden = charts.available();
     if (!charts.available()) details.open = true;
@@ -160,12 +157,19 @@
         }
         // While a long run's epochs come in, page after page, they are not drawn each time.
         const coming = run.lastEpoch >= LONG && BreastAI.store.missingEpochs(state) !== null;
+        const pinned = pinnedEpoch(state)?.epoch ?? null;
+        if (pinned !== marks.pinned) {
+          marks = { ...marks, pinned };
+          tools.show(range, epochs, marks);
+          for (const { card } of drawn) card.mark(marks);
+        }
         if (shown !== epochs && !coming) {
           shown = epochs;
-          tools.show(range, epochs);
+          marks = { best: bestEpoch(epochs), pinned };
+          tools.show(range, epochs, marks);
           show();
         }
-        if (details.open) showTable(state);
+        if (details.open) BreastAI.views.epochsTable.show(state, epochs);
       },
       /** @param {() => void} again */
       listen(again) {
@@ -175,7 +179,7 @@
         for (const { card } of drawn) card.restyle();
       },
       /** @param {State} state */
-      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, state.welcome],
+      slice: (state) => [shownRun(state)?.id, shownRun(state)?.epochs, state.welcome, state.pinned],
     };
   }
 

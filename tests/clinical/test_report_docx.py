@@ -1,0 +1,130 @@
+"""A report as a Word document says, in order, all that its blocks say, with every number of the JSON they show."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docx import Document
+from docx.oxml.ns import qn
+
+from breastai.clinical.report.report_blocks import (
+    Block,
+    Bullets,
+    Charts,
+    Flow,
+    Heading,
+    Inlines,
+    Paragraph,
+    Picture,
+    Pictures,
+    Quantity,
+    Quoted,
+    Step,
+    Table,
+    format_quantity,
+    plain,
+)
+from breastai.clinical.report.report_checklists import fill_checklists
+from breastai.clinical.report.report_docx import to_docx
+from breastai.clinical.report.report_layout import lay_out
+from breastai.clinical.report.report_sources import gather
+from breastai.clinical.report.report_texts import texts
+from breastai.storage.workspace import Workspace
+from tests.clinical.test_report import RUN, made_run
+
+PIXEL = "data:image/jpeg;base64,/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA="
+
+
+def inlines(block: Block) -> Iterator[Inlines]:
+    """Yield each text of a block in the order of reading."""
+    match block:
+        case Heading(text=text):
+            yield (text,)
+        case Paragraph(text=text):
+            yield text
+        case Bullets(items=items):
+            yield from items
+        case Table(head=head, rows=rows, caption=caption):
+            yield (caption,)
+            yield from ((cell,) for cell in head)
+            yield from (cell for row in rows for cell in row)
+        case Flow(steps=steps, caption=caption):
+            yield (caption,)
+            for step in steps:
+                yield from (step.text, *step.leaving)
+        case Charts(charts=charts):
+            yield from ((chart.caption,) for chart in charts)
+        case Pictures(pictures=pictures):
+            yield from (picture.caption for picture in pictures)
+
+
+def lines_of(content: bytes) -> list[str]:
+    """Return what each paragraph of a document says, those of tables in their place."""
+    body = Document(io.BytesIO(content)).element.body
+    found = ("".join(text.text or "" for text in each.iter(qn("w:t"))) for each in body.iter(qn("w:p")))
+    return [line for line in found if line]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_word_document_says_what_the_blocks_say_and_every_number(tmp_path: Path, language: str) -> None:
+    workspace = Workspace.open(tmp_path)
+    made_run(workspace)
+    document, _ = gather(workspace, RUN, language)
+    document = document.model_copy(update={"checklists": fill_checklists(document, texts(language))})
+    blocks = lay_out(document, {case.number: PIXEL for case in document.worst[:3]})
+    said = [text for block in blocks for text in inlines(block)]
+    content = to_docx(blocks, language, "Report")
+    assert lines_of(content) == [line for text in said if (line := plain(text, language))]
+    numbers = [part for text in said for part in text if isinstance(part, Quantity)]
+    values: Any = document.model_dump(mode="json")
+    for number in numbers:
+        found = values
+        for key in number.path:
+            found = found[key]
+        assert found == number.value
+    runs = [run.text for each in Document(io.BytesIO(content)).element.body.iter(qn("w:r")) for run in [each]]
+    shown = iter(runs)
+    assert len(numbers) > 150 and all(format_quantity(number, language) in shown for number in numbers)
+
+
+def test_charts_and_pictures_are_in_it_with_words_for_those_who_see_none(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    made_run(workspace)
+    document, _ = gather(workspace, RUN, "en")
+    blocks = lay_out(document, {case.number: PIXEL for case in document.worst[:3]})
+    charts = [chart for block in blocks if isinstance(block, Charts) for chart in block.charts]
+    content = to_docx(blocks, "en", "Report")
+    described = [each.get("descr") for each in Document(io.BytesIO(content)).element.body.iter(qn("wp:docPr"))]
+    assert described[: len(charts)].count(None) == 0
+    assert {chart.caption for chart in charts} <= set(described) and len(described) == len(charts) + 3
+
+
+def small(*blocks: Block, language: str = "fr") -> Any:
+    return Document(io.BytesIO(to_docx(blocks, language, "Titre")))
+
+
+def test_words_that_stay_english_are_marked_so_and_the_rest_is_of_the_language() -> None:
+    document = small(Paragraph(("Constat : ", Quoted("something new"))))
+    assert {each.get(qn("w:val")) for each in document.styles.element.iter(qn("w:lang"))} == {"fr"}
+    (marked,) = document.element.body.iter(qn("w:lang"))
+    assert marked.get(qn("w:val")) == "en" and document.core_properties.language == "fr"
+
+
+def test_a_name_that_no_xml_can_hold_is_written_all_the_same() -> None:
+    document = small(
+        Heading("a\x00b\ud800c", 2), Table(("x",), ((("\x1b[31m",),),), "y"), Charts(()), Pictures((), "z")
+    )
+    assert document.paragraphs[0].text == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+
+
+def test_rows_are_not_cut_and_heads_of_tables_repeat() -> None:
+    document = small(
+        Table(("x", "y"), ((("1",), ("2",)),) * 3, "caption"),
+        Flow((Step(("in",), (("out",),)),), "flow"),
+        Pictures((Picture(None, ("gone",)),), "alt"),
+    )
+    first, *_ = document.tables
+    assert all(row._tr.trPr.findall(qn("w:cantSplit")) for row in first.rows)
+    assert [bool(row._tr.trPr.findall(qn("w:tblHeader"))) for row in first.rows] == [True, False, False, False]
