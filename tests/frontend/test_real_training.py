@@ -81,6 +81,7 @@ def start(page: Page, epochs: int) -> None:
     page.select_option("#preset", "quick")
     page.fill("#setting-training-epochs", str(epochs))
     page.locator("#all-settings > summary").click()
+    page.select_option("#settings-level", "all")
     for section, fields in SETTINGS.items():
         page.locator(f'[data-section="{section}"] > summary').click()
         for field, value in fields.items():
