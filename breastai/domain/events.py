@@ -896,6 +896,9 @@ class PreFlightChecked(Event, ends_job=True):
     minutes_high: Number = None
     memory_gb: Number = Field(None, description="As measured of such a configuration, GiB; null where it was not.")
     advice: list[Text] = Field([], description="What would be wiser.")
+    preset: str | None = Field(
+        None, description="The preset proposed for so many images; null where config.json says what is wanted."
+    )
 
 
 class ImagesList(Event, ends_job=True):
@@ -1032,6 +1035,9 @@ class ConnectionEstablished(Event):
     config: dict[str, Any]
     config_schema: dict[str, Any]
     config_error: Text | str | None = Field(None, description="Why config.json was not used, when it was not.")
+    preset: str | None = Field(
+        None, description="The preset proposed before the images are known; null where config.json says what is wanted."
+    )
     token_required: bool = Field(False, description="Whether whatever is read over HTTP needs the token too.")
     interrupted: list[InterruptedRun] = Field([], description="Runs that can be gone on with, the latest first.")
     snapshot: Snapshot

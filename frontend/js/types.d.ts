@@ -123,6 +123,8 @@ declare global {
   interface Form {
     folder: string | null;
     preset: string;
+    /** Whether the preset was chosen; else it is proposed. */
+    chosen: boolean;
     changed: Record<string, unknown>;
   }
 
@@ -665,6 +667,8 @@ declare global {
         create(context: Context, again: () => void): {
           keep(form: Partial<Form>): void;
           show(folder: HTMLInputElement, preset: HTMLSelectElement): void;
+          /** Where no preset was chosen, take the one that suits the images, as far as they are known. */
+          propose(): void;
           /** Tell that changed settings stay over another preset, and how to be rid of them. */
           kept(count: number): void;
           /** Replace what is on the form, which can be undone. */

@@ -587,6 +587,7 @@ declare namespace Wire {
     minutes_high: number | null;
     memory_gb: number | null;
     advice: Text[];
+    preset: string | null;
   }
 
   /** A page of the images of a split, by path. */
@@ -671,6 +672,7 @@ declare namespace Wire {
     config: Record<string, any>;
     config_schema: JsonSchema;
     config_error: Text | string | null;
+    preset: string | null;
     token_required: boolean;
     interrupted: InterruptedRun[];
     snapshot: Snapshot;

@@ -87,3 +87,10 @@ def test_an_advice_names_the_setting_that_it_is_about(workspace: Workspace) -> N
     assert "setting" not in few.params
     weights = list(module._advice(ARCHITECTURES["resnet50"], "to_fetch", {"benign": 100}, 500.0))
     assert {str(advice.params["setting"]) for advice in weights} <= {"model.architecture", "training.epochs"}
+
+
+def test_a_preset_is_proposed_where_no_configuration_says_what_is_wanted(workspace: Workspace) -> None:
+    write_sample_data(workspace.root / "data", per_class=8)
+    assert told(workspace).preset == "probe"
+    workspace.config_file.write_text("{}", encoding="utf-8")
+    assert told(workspace).preset is None

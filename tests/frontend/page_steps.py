@@ -85,6 +85,17 @@ def go(page: Page, view: str) -> None:
     page.wait_for_selector(f"#view-{view}", state="visible")
 
 
+def drop(page: Page, place: str, *paths: Path) -> None:
+    """Drop files and folders of this computer on a place of the page, as a hand does."""
+    box = page.locator(place).bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 8}
+        session.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
+
+
 def violations(page: Page) -> list[str]:
     """Return what axe finds; nothing of a file page, whose style sheet it would have to fetch."""
     if page.url.startswith("file:"):

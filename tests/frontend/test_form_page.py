@@ -1,7 +1,11 @@
 """The form that starts a run outlives the page, a preset discards nothing unasked, and a heartbeat moves nothing."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import expect
+
+from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 from .page_steps import OpenPage, go, hold, trained
 
@@ -72,3 +76,25 @@ def test_only_the_button_that_was_pressed_turns(open_page: OpenPage) -> None:
     expect(buttons.nth(1)).to_have_attribute("aria-busy", "true")
     expect(buttons.nth(0)).to_be_disabled()
     expect(buttons.nth(0)).to_have_attribute("aria-busy", "false")
+
+
+@pytest.mark.parametrize("how", ["file", "http"])
+def test_without_a_configuration_the_preset_that_suits_the_images_is_proposed_until_one_is_chosen(
+    open_page: OpenPage, stage: Any, how: str
+) -> None:
+    page = open_page(how)
+    expect(page.locator("#preset")).to_have_value("quick")
+    expect(page.locator("#setting-training-epochs")).not_to_have_value("50")
+    if not (stage.workspace.root / "few").exists():
+        write_sample_data(stage.workspace.root / "few", per_class=8)
+    page.fill("#data-path", "few")
+    expect(page.locator("#preset")).to_have_value("probe")
+    # A probe has no epochs to be asked for.
+    page.fill("#setting-training-epochs", "7")
+    expect(page.locator("#preset")).to_have_value("quick")
+    page.select_option("#preset", "")
+    expect(page.locator("#setting-training-epochs")).to_have_value("7")
+    page.reload()
+    page.wait_for_selector("#connection-state.phase-connected")
+    expect(page.locator("#pre-flight")).to_contain_text("few/train")
+    expect(page.locator("#preset")).to_have_value("")

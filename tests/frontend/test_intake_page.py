@@ -20,7 +20,7 @@ from breastai.storage.datasets import dataset_names, read_dataset
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
-from .page_steps import OpenPage, violations
+from .page_steps import OpenPage, drop, violations
 
 SCRIPTED = [sys.executable, str(Path(__file__).with_name("scripted_worker.py"))]
 WAYS = [("file", "fr"), ("http", "en")]
@@ -47,17 +47,6 @@ def open_new(opening: Any, serving: Any, workspace: Workspace) -> Iterator[OpenP
             return page
 
         yield opened
-
-
-def drop(page: Page, place: str, *paths: Path) -> None:
-    """Drop files and folders of this computer on a place of the page, as a hand does."""
-    box = page.locator(place).bounding_box()
-    assert box is not None
-    session = page.context.new_cdp_session(page)
-    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        where = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 8}
-        session.send("Input.dispatchDragEvent", {"type": kind, **where, "data": data})
 
 
 @pytest.mark.parametrize(("how", "language"), WAYS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from breastai.data.cases.data_overview import describe
-from breastai.domain.catalog import OFFERED_ARCHITECTURES, Architecture, architecture_of
+from breastai.domain.catalog import OFFERED_ARCHITECTURES, Architecture, architecture_of, proposed_preset
 from breastai.domain.config import Config
 from breastai.domain.events import Event, PreFlightChecked
 from breastai.domain.jobs import PreFlight
@@ -46,6 +46,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
         minutes_low=low,
         minutes_high=high,
         memory_gb=past_memory_gb(workspace, architecture.name, config.data.image_size, config.data.batch_size),
+        preset=None if workspace.config_file.exists() else proposed_preset(found.images),
         advice=list(_advice(architecture, weights, found.counts["train"], high)),
     )
 

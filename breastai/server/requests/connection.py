@@ -171,6 +171,7 @@ async def _welcome(services: Services) -> ConnectionEstablished:
         config=config.model_dump(mode="json"),
         config_schema=CONFIG_SCHEMA,
         config_error=problem,
+        preset=None if services.workspace.config_file.exists() else "quick",
         token_required=services.token_required,
         interrupted=interrupted,
         snapshot=services.sessions.get("default").snapshot(),

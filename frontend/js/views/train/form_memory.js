@@ -9,10 +9,11 @@
   /** What the browser kept, as far as it is a form. @returns {Partial<Form>} */
   function remembered() {
     try {
-      const { folder, preset, changed } = JSON.parse(BreastAI.memory.read(KEPT) ?? "{}");
+      const { folder, preset, chosen, changed } = JSON.parse(BreastAI.memory.read(KEPT) ?? "{}");
       return {
         folder: typeof folder === "string" ? folder : null,
         preset: typeof preset === "string" ? preset : "",
+        chosen: chosen === true || (chosen === undefined && typeof preset === "string" && preset !== ""),
         changed: changed !== null && typeof changed === "object" && !Array.isArray(changed) ? changed : {},
       };
     } catch {
@@ -34,7 +35,7 @@
     store.subscribe(({ form }) => {
       if (form === kept) return;
       kept = form;
-      const empty = form.folder === null && form.preset === "" && Object.keys(form.changed).length === 0;
+      const empty = form.folder === null && !form.chosen && Object.keys(form.changed).length === 0;
       BreastAI.memory.write(KEPT, empty ? null : JSON.stringify(form));
     });
     button.addEventListener("click", () => act());
@@ -79,6 +80,14 @@
         if (document.activeElement !== folder && folder.value !== wanted) folder.value = wanted;
         if (preset.value !== form.preset) preset.value = form.preset;
         folder.placeholder = String(/** @type {any} */ (welcome?.config)?.data?.train_dir ?? "");
+      },
+      propose() {
+        const { form, welcome, preFlight } = store.state();
+        if (form.chosen || welcome === null || welcome.preset === null) return;
+        // What is asked of a network that learns, a probe would not honour.
+        const learns = Object.keys(form.changed).some((path) => /^(model|training)\./.test(path));
+        const preset = learns ? welcome.preset : (preFlight?.preset ?? welcome.preset);
+        if (form.preset !== preset) store.dispatch({ type: "@form", form: { preset } });
       },
       /** @param {number} count */
       kept(count) {

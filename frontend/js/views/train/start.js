@@ -85,6 +85,7 @@
     }
 
     function refresh() {
+      memory.propose();
       panel.show(serverFaults());
       const paths = new Set(panel.fields().map(({ path }) => path));
       own.showFaults(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")), new Map([...serverFaults(), ...values.faults].filter(([path]) => paths.has(path))));
@@ -134,8 +135,8 @@
       refresh();
     };
     context.begin = (quick) => {
-      if (preset.value === "" && values.changed.size === 0) {
-        memory.keep({ preset: quick });
+      if (!store.state().form.chosen && values.changed.size === 0) {
+        memory.keep({ preset: quick, chosen: true });
         changedByUser();
       }
       leaks.begin(order()).catch(() => {});
@@ -150,7 +151,7 @@
 
     folder.addEventListener("input", () => memory.keep({ folder: folder.value }));
     preset.addEventListener("change", () => {
-      memory.keep({ preset: preset.value });
+      memory.keep({ preset: preset.value, chosen: true });
       memory.kept(values.changed.size);
       changedByUser();
     });
