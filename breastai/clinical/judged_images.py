@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -31,13 +31,37 @@ from breastai.storage.remote_mirror import root_place
 from breastai.storage.workspace import Workspace
 
 
+class JudgedRow(NamedTuple):
+    """An image of an evaluation, as light as fifty thousand of them must be; only those of a page become JudgedImage."""
+
+    number: int
+    label: str
+    predicted: str
+    probability: float
+    given_to_truth: float
+    file: str | None
+    patient: str | None
+    dataset_file: str | None
+    probability_of_target: float | None
+    refer: bool | None
+    refer_reason: str | None
+    novelty: float | None
+    subgroups: dict[str, str]
+    correction: Literal["exclude", "relabel"] | None = None
+    correction_label: str | None = None
+    correction_note: str = ""
+
+    def to_message(self) -> JudgedImage:
+        return JudgedImage(**self._asdict())
+
+
 @dataclass(frozen=True, eq=False)
 class JudgedTable:
     """All images of an evaluation, in the order of its record. `folder`: where they lie, None where they are gone."""
 
     name: str
     record: EvaluationRecord
-    rows: tuple[JudgedImage, ...]
+    rows: tuple[JudgedRow, ...]
     folder: CaseTable | None
     places: Mapping[int, int]
     dataset: str | None
@@ -70,7 +94,7 @@ def list_judged(job: ListJudged, workspace: Workspace) -> Iterator[Event]:
         sort=job.sort,
         descending=job.descending,
         only=job.only,
-        images=rows[job.first : job.first + job.limit],
+        images=[row.to_message() for row in rows[job.first : job.first + job.limit]],
     )
 
 
@@ -84,7 +108,7 @@ def show_judged(job: ShowJudged, workspace: Workspace) -> Iterator[Event]:
     yield JudgedShown(
         judged_of=job.run_id,
         name=found.name,
-        image=row,
+        image=row.to_message(),
         pictures=pictures_of(found.folder, place, workspace, job.heat_map),
     )
 
@@ -126,7 +150,7 @@ def _manifest(workspace: Workspace, record: EvaluationRecord) -> Manifest | None
         return None
 
 
-def _rows(record: EvaluationRecord, manifest: Manifest | None, who: Sequence[_Known]) -> list[JudgedImage]:
+def _rows(record: EvaluationRecord, manifest: Manifest | None, who: Sequence[_Known]) -> list[JudgedRow]:
     names, cases = record.evidence.class_names, record.cases
     probabilities = np.array([case.probabilities for case in cases], dtype=np.float64).reshape(len(cases), len(names))
     best = probabilities.argmax(axis=1)
@@ -137,9 +161,8 @@ def _rows(record: EvaluationRecord, manifest: Manifest | None, who: Sequence[_Kn
         novelty = [case.novelty for case in cases]
         known = None if None in novelty else np.array(novelty, dtype=np.float64)
         decisions = decide(manifest.decision, probabilities, names, known)
-    # Made of what was validated when the record was read: fifty thousand times is felt.
     return [
-        JudgedImage.model_construct(
+        JudgedRow(
             number=number,
             file=who[number].file,
             patient=who[number].patient,
@@ -237,7 +260,7 @@ def _dataset_of(folder: CaseTable, manifest: Manifest | None, workspace: Workspa
     return None
 
 
-def _with_corrections(found: JudgedTable, workspace: Workspace, only: int | None = None) -> list[JudgedImage]:
+def _with_corrections(found: JudgedTable, workspace: Workspace, only: int | None = None) -> list[JudgedRow]:
     """Return the rows with what a person has made of them since, in the description as it is now."""
     rows = list(found.rows) if only is None else [found.rows[only]]
     description = _description(found.dataset, workspace)
@@ -255,18 +278,16 @@ def _description(name: str | None, workspace: Workspace) -> DatasetDescription |
         return None
 
 
-def _corrected(row: JudgedImage, made: LeftOutFile | RelabelledFile) -> JudgedImage:
+def _corrected(row: JudgedRow, made: LeftOutFile | RelabelledFile) -> JudgedRow:
     relabelled = isinstance(made, RelabelledFile)
-    return row.model_copy(
-        update={
-            "correction": "relabel" if relabelled else "exclude",
-            "correction_label": made.label if isinstance(made, RelabelledFile) else None,
-            "correction_note": made.note,
-        }
+    return row._replace(
+        correction="relabel" if relabelled else "exclude",
+        correction_label=made.label if isinstance(made, RelabelledFile) else None,
+        correction_note=made.note,
     )
 
 
-def _is_meant(row: JudgedImage, only: JudgedFilter) -> bool:
+def _is_meant(row: JudgedRow, only: JudgedFilter) -> bool:
     text = f"{row.file or ''} {row.patient or ''}".casefold()
     return (
         (only.label is None or row.label == only.label)
@@ -280,10 +301,10 @@ def _is_meant(row: JudgedImage, only: JudgedFilter) -> bool:
     )
 
 
-def _order(sort: JudgedOrder, descending: bool) -> Callable[[JudgedImage], tuple[bool, float | str, int]]:
+def _order(sort: JudgedOrder, descending: bool) -> Callable[[JudgedRow], tuple[bool, float | str, int]]:
     """Return by what rows are sorted: those without a value last, either way; of equals, the order of the record."""
 
-    def key(row: JudgedImage) -> tuple[bool, float | str, int]:
+    def key(row: JudgedRow) -> tuple[bool, float | str, int]:
         value = getattr(row, sort)
         known = value is not None
         plain = value.casefold() if isinstance(value, str) else float(value or 0.0)
@@ -292,7 +313,7 @@ def _order(sort: JudgedOrder, descending: bool) -> Callable[[JudgedImage], tuple
     return key
 
 
-def _subgroups(rows: tuple[JudgedImage, ...]) -> dict[str, list[str]]:
+def _subgroups(rows: tuple[JudgedRow, ...]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     for row in rows:
         for name, value in row.subgroups.items():
