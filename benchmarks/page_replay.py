@@ -21,8 +21,9 @@ from playwright.sync_api import CDPSession, Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "frontend"))
 
 from conftest import CHROMIUM, ServerThread  # type: ignore[import-not-found]
-from scripted_worker import update  # type: ignore[import-not-found]
+from scripted_worker import save, update  # type: ignore[import-not-found]
 
+from breastai.domain.config import parse_config
 from breastai.domain.events import DataLoaded, Log, TrainingComplete, TrainingStarted
 from breastai.domain.records import CalibrationEvidence, EvaluationRecord, Evidence, JudgedCase, Reliability
 from breastai.server.app import Options
@@ -88,6 +89,7 @@ def write_evaluation(workspace: Workspace, run_id: str, images: int) -> None:
         data="many", split="val", evidence=evidence, cases=cases,
     )  # fmt: skip
     save_evaluation(workspace, record)
+    save(run_id, parse_config({"data": {"train_dir": "many", "val_dir": None, "test_dir": None}}), workspace, 1, NAMES)
 
 
 def write_journal(workspace: Workspace, epochs: int, lines: int) -> str:

@@ -35,6 +35,21 @@
     return make("button", { class: "sort", attributes: { type: "button", "aria-pressed": String(now), title: t("runs.sort_by", { name: words }) }, data: { sort }, on: { click: press } }, words, arrow);
   }
 
+  /** The cells of what was drawn before, by what they show and by column. @returns {KeptCells} */
+  const keptCells = () => new WeakMap();
+
+  /**
+   * A cell made before for the same thing, else one made now.
+   * @param {KeptCells} all @param {object} of @param {string} column @param {() => Node | string} make
+   */
+  function kept(all, of, column, make) {
+    const cells = all.get(of) ?? new Map();
+    all.set(of, cells);
+    const key = `${BreastAI.i18n.current()} ${column}`;
+    if (!cells.has(key)) cells.set(key, make());
+    return cells.get(key) ?? "";
+  }
+
   /**
    * @template Row
    * @param {{ caption: string, columns: DataColumn<Row>[], rows: Row[], sorting: Sorting }} spec
@@ -44,5 +59,5 @@
     return scroller(caption, table({ caption, captionHidden: true, head, rows: rows.map((row) => columns.map(({ cell }) => cell(row))), class: "stacking" }));
   }
 
-  BreastAI.dataTable = { create, refill };
+  BreastAI.dataTable = { create, refill, keptCells, kept };
 })();

@@ -99,6 +99,9 @@ declare global {
     sort?: string | undefined;
   }
 
+  /** Cells that are drawn once, while what they show is the same. */
+  type KeptCells = WeakMap<object, Map<string, Node | string>>;
+
   /** How a table is sorted; `falling`: whether a column pressed first falls, as it does unless told. */
   interface Sorting {
     by: string;
@@ -525,6 +528,8 @@ declare global {
     };
     dataTable: {
       create<Row>(spec: { caption: string; columns: DataColumn<Row>[]; rows: Row[]; sorting: Sorting }): HTMLElement;
+      keptCells(): KeptCells;
+      kept(kept: KeptCells, of: object, column: string, make: () => Node | string): Node | string;
       refill(parent: Element, ...children: (Node | null)[]): void;
     };
     pageState: {

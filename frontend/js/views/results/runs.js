@@ -17,6 +17,8 @@
     const more = /** @type {HTMLButtonElement} */ (byId("runs-more"));
     /** @type {Set<string>} the runs ticked, in the order they were */
     const chosen = new Set();
+    /** Of hundreds of runs only those that are new are drawn. */
+    const cells = BreastAI.dataTable.keptCells();
     /** @type {Set<string>} the studies whose runs are unfolded */
     const open = new Set();
     /** @type {number | undefined} */
@@ -134,10 +136,11 @@
       /** @param {string} by @param {boolean} falls */
       const change = (by, falls) => list(0, { sort: by, descending: falls });
       /** @type {DataColumn<RunRow>} */
-      const titles = { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : make("div", { class: row.member ? "study-member" : "" }, titleOf(row.run))) };
+      const titles = { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : make("div", { class: row.member ? "study-member" : "" }, BreastAI.dataTable.kept(cells, row.run, "title", () => titleOf(row.run)))) };
       /** @type {DataColumn<RunRow>} */
-      const actions = { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : buttonsOf(row.run)) };
-      const all = [titles, ...columns.chosen(), actions];
+      const actions = { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : BreastAI.dataTable.kept(cells, row.run, "actions", () => buttonsOf(row.run))) };
+      const chosenColumns = columns.chosen().map((column) => ({ ...column, cell: (/** @type {RunRow} */ row) => ("study" in row ? column.cell(row) : BreastAI.dataTable.kept(cells, row.run, column.words, () => column.cell(row))) }));
+      const all = [titles, ...chosenColumns, actions];
       BreastAI.dataTable.refill(byId("runs-list"), BreastAI.dataTable.create({ caption: t("nav.runs"), columns: all, rows: BreastAI.views.runsTable.rowsOf(runs, open), sorting: { by: sort, descending, change } }));
     }
 
