@@ -25,9 +25,8 @@ from breastai.domain.jobs import ListJudged, ShowJudged
 from breastai.domain.judged_cases import JudgedFilter, JudgedImage, JudgedOrder
 from breastai.domain.records import EvaluationRecord
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
-from breastai.storage.datasets import base_of, dataset_file, dataset_names, read_dataset
+from breastai.storage.datasets import find_holding_dataset, read_dataset
 from breastai.storage.evaluations import find_evaluation, find_judged, numbers_by_hash
-from breastai.storage.remote_mirror import root_place
 from breastai.storage.workspace import Workspace
 
 
@@ -126,7 +125,8 @@ def _table_of(root: Path, run_id: str, name: str, changed_ns: int, size_bytes: i
     manifest = _manifest(workspace, record)
     folder, places = _images(record, manifest, workspace)
     patients = _patients(folder, manifest, workspace)
-    dataset = None if folder is None else _dataset_of(folder, manifest, workspace)
+    used = "" if manifest is None else Path(manifest.config.data.train_dir).stem
+    dataset = None if folder is None else find_holding_dataset(workspace, folder.root, used)
     who = [_Known() for _ in record.cases]
     for number, place in places.items():
         if folder is not None:
@@ -243,21 +243,6 @@ def _patients(folder: CaseTable | None, manifest: Manifest | None, workspace: Wo
         return patients_in(folder, manifest.config.evaluation.patient_id, workspace.root)
     except InputError:
         return None
-
-
-def _dataset_of(folder: CaseTable, manifest: Manifest | None, workspace: Workspace) -> tuple[str, str] | None:
-    """Return the data set of the workspace below whose root a folder lies, and the folder's place below it."""
-    used = "" if manifest is None else Path(manifest.config.data.train_dir).stem
-    for name in sorted(dataset_names(workspace), key=lambda each: each != used):
-        try:
-            description = read_dataset(workspace, name)
-        except BreastAIError:
-            continue
-        root = root_place(base_of(dataset_file(workspace, name)), description.root).resolve()
-        if folder.root.resolve().is_relative_to(root):
-            below = folder.root.resolve().relative_to(root).as_posix()
-            return name, "" if below == "." else f"{below}/"
-    return None
 
 
 def _with_corrections(found: JudgedTable, workspace: Workspace, only: int | None = None) -> list[JudgedRow]:

@@ -6,11 +6,8 @@ on data-centric AI 2022), and by near-duplicates that say otherwise. What is lik
 so get for it, so that a class that is hard, or rare, is not all doubt.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,15 +15,16 @@ import numpy.typing as npt
 
 import breastai
 from breastai.data.duplicates.near_duplicates import Duplicates
+from breastai.data.sources.frames import file_of
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.label_doubts_record import LabelDoubt, LabelDoubts, PlantedCheck
 from breastai.domain.text import Text
-from breastai.storage.workspace import Workspace, atomic_write
+from breastai.storage.kept_doubts import save_doubts
+from breastai.storage.workspace import Workspace
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
-_COLUMNS = ("rank", "file", "label", "suggested", "given_to_label", "given_to_suggested", "doubt", "likely", "twin")
 _MOST_KEPT = 2000
 # What near-duplicates weigh beside the probability, from 0 to 1, of the label.
 _OF_TWINS = 0.5
@@ -115,11 +113,13 @@ def make_doubts(
     method: Literal["probe", "crossval"],
     disagreement: Floats | None = None,
     check: PlantedCheck | None = None,
+    dataset: tuple[str, str] | None = None,
 ) -> LabelDoubts:
     """Return the record of N images, the most doubtful label first, kept with a table beside it; raise DiskFull.
 
     `disagreement` (N,): see rank_doubts; without it a twin of another label counts as all of them. `check`: what the same
-    list found of errors planted on purpose.
+    list found of errors planted on purpose. `dataset`: the kept data set that the folder is of, and its place below that
+    one's root, "" or ending in a slash.
     """
     if disagreement is None:
         disagreement = np.array([float(i in twins) for i in range(len(files))])
@@ -136,6 +136,7 @@ def make_doubts(
             likely=bool(ranked.likely[i]),
             twin=files[twins[i]] if i in twins else None,
             twin_label=class_names[labels[twins[i]]] if i in twins else None,
+            dataset_file=None if dataset is None else dataset[1] + file_of(files[i]),
         )
         for i in order.tolist()
     ]
@@ -155,6 +156,7 @@ def make_doubts(
         breastai=breastai.__version__,
         doubts_id=workspace.new_run_id(),
         data=data,
+        dataset=None if dataset is None else dataset[0],
         part=part,
         method=method,
         images=len(files),
@@ -175,19 +177,3 @@ def _loss_of_chance(labels: Numbers) -> float:
     counts = np.bincount(labels)
     shares = counts[counts > 0] / len(labels)
     return float(-(shares * np.log(shares)).sum())
-
-
-def save_doubts(workspace: Workspace, record: LabelDoubts) -> Path:
-    """Write the record and its table into the folder of its name; return the table's path. Raise DiskFull."""
-    folder = workspace.logs_dir / record.doubts_id
-    lines = io.StringIO(newline="")
-    writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow([*_COLUMNS, "twin_label", "decision", "note"])
-    for rank, each in enumerate(record.doubts, 1):
-        shares = [f"{value:.4f}" for value in (each.given_to_label, each.given_to_suggested, each.doubt)]
-        twin = [each.twin or "", each.twin_label or "", each.decision, each.note]
-        writer.writerow([rank, each.file, each.label, each.suggested, *shares, "yes" if each.likely else "no", *twin])
-    path = folder / "doubtful_labels.csv"
-    atomic_write(path, lines.getvalue().encode())
-    atomic_write(folder / "doubtful_labels.json", (record.model_dump_json(indent=1) + "\n").encode())
-    return path

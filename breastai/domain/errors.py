@@ -29,7 +29,7 @@
     |   |-- StorePackageMissing   StoreUnknown         StoreNotFound        StoreRefused
     |   |-- StoreUnreachable      StoreNotAllowed      StoreTooLarge        StoreNotCopied
     |   `-- ReadersInvalid        ComparisonNotFound   CasesNotPredicted    PartInvalid
-    |       PlanImpossible        EvaluationNotFound    SettingUnknown
+    |       PlanImpossible        EvaluationNotFound    SettingUnknown       DoubtNotFound
     |       DecisionUnitUnknown
     |-- SessionError              asked at the wrong moment
     |   |-- SessionBusy           NothingToStop        NoCurrentModel       CheckpointInUse
@@ -485,6 +485,13 @@ class EvaluationNotFound(InputError):
     code = "evaluation.not_found"
     run_id: str
     name: str
+
+
+@dataclass(eq=False)
+class DoubtNotFound(InputError):
+    code = "doubts.not_found"
+    doubts_id: str
+    file: str
 
 
 @dataclass(eq=False)

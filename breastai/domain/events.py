@@ -14,7 +14,7 @@ from breastai.domain.comparison_record import ComparisonRecord, DecisionComparis
 from breastai.domain.dataset_description import CorrectionKind
 from breastai.domain.dataset_inspection import DatasetInspection
 from breastai.domain.judged_cases import JudgedFilter, JudgedImage, JudgedOrder, JudgedPictures
-from breastai.domain.label_doubts_record import LabelDoubts
+from breastai.domain.label_doubts_record import DoubtDecision, LabelDoubts
 from breastai.domain.list_entries import (
     ComparisonEntry,
     DataQuestion,
@@ -530,6 +530,16 @@ class DoubtsFound(Event, ends_job=True):
     type: Literal["doubts_found"] = "doubts_found"
     found: LabelDoubts
     table: str
+
+
+class DoubtNoted(Event):
+    """What a person says of an image whose label is in doubt, as it is kept now."""
+
+    type: Literal["doubt_noted"] = "doubt_noted"
+    doubts_id: str
+    file: str
+    note: str
+    decision: DoubtDecision
 
 
 class StudyPlanned(Event, ends_job=True):

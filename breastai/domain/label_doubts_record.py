@@ -30,6 +30,7 @@ class LabelDoubt(Stored):
     twin_label: str | None = None
     picture: str | None = Field(None, description="A small JPEG as a data URI; not kept.")
     twin_picture: str | None = None
+    dataset_file: str | None = Field(None, description="As the kept data set names it.")
     decision: DoubtDecision = "undecided"
     note: str = ""
 
@@ -50,6 +51,7 @@ class LabelDoubts(StoredDocument):
     breastai: str
     doubts_id: str
     data: str
+    dataset: str | None = Field(None, description="The data set that is kept, in which images can be corrected.")
     part: str | None = None
     method: Literal["probe", "crossval"]
     images: int

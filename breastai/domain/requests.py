@@ -36,6 +36,7 @@ from breastai.domain.events import (
     Document,
     DocumentKind,
     DocumentsList,
+    DoubtNoted,
     DoubtsFound,
     ErrorsShown,
     EstimatesList,
@@ -90,6 +91,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.judged_cases import MOST_JUDGED, JudgedFilter, JudgedOrder
+from breastai.domain.label_doubts_record import DoubtDecision
 from breastai.domain.list_entries import RunOrder
 from breastai.domain.message_union import union_of
 from breastai.domain.reader_records import CovarianceMethod
@@ -666,6 +668,16 @@ class FindDoubts(Queueable, Configured, Request, answered_by=(DoubtsFound,)):
     type: Literal["find_doubts"] = "find_doubts"
     data: str = Field(min_length=1, max_length=1000)
     split: Literal["train", "val", "test"] | None = None
+
+
+class NoteDoubt(Request, answered_by=(DoubtNoted,)):
+    """Keep a note, or what was decided, of an image whose label is in doubt; what is not given stays as it was."""
+
+    type: Literal["note_doubt"] = "note_doubt"
+    doubts_id: RunId
+    file: str = Field(min_length=1, max_length=1000, description="As the list names it.")
+    note: str | None = Field(None, max_length=500)
+    decision: DoubtDecision | None = None
 
 
 class PlanStudy(Request, answered_by=(StudyPlanned,)):

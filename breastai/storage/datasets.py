@@ -57,6 +57,23 @@ def is_dataset(workspace: Workspace, name: str) -> bool:
         return False
 
 
+def find_holding_dataset(workspace: Workspace, folder: Path, first: str = "") -> tuple[str, str] | None:
+    """Return the data set below whose root a folder lies, and its place below: "" or ending in a slash; None of none.
+
+    Of several `first`, where it is among them, else the first by name.
+    """
+    for name in sorted(dataset_names(workspace), key=lambda each: each != first):
+        try:
+            description = read_dataset(workspace, name)
+        except BreastAIError:
+            continue
+        root = root_place(base_of(dataset_file(workspace, name)), description.root).resolve()
+        if folder.resolve().is_relative_to(root):
+            below = folder.resolve().relative_to(root).as_posix()
+            return name, "" if below == "." else f"{below}/"
+    return None
+
+
 def read_dataset(workspace: Workspace, name: str) -> DatasetDescription:
     """Return the description NAME; raise DatasetNotFound, DatasetInvalid and FormatTooNew."""
     if not is_dataset(workspace, name):

@@ -304,6 +304,15 @@ declare namespace Wire {
     table: string;
   }
 
+  /** What a person says of an image whose label is in doubt, as it is kept now. */
+  interface DoubtNoted extends Event {
+    type: "doubt_noted";
+    doubts_id: string;
+    file: string;
+    note: string;
+    decision: "undecided" | "keep" | "leave_out" | "relabel";
+  }
+
   /** How many patients a study needs, by each criterion. */
   interface StudyPlanned extends Event {
     type: "study_planned";
@@ -1486,6 +1495,7 @@ declare namespace Wire {
     twin_label: string | null;
     picture: string | null;
     twin_picture: string | null;
+    dataset_file: string | null;
     decision: "undecided" | "keep" | "leave_out" | "relabel";
     note: string;
   }
@@ -1498,6 +1508,7 @@ declare namespace Wire {
     breastai: string;
     doubts_id: string;
     data: string;
+    dataset: string | null;
     part: string | null;
     method: "probe" | "crossval";
     images: number;
@@ -2166,6 +2177,7 @@ declare namespace Wire {
     comparison: Comparison;
     readers_compared: ReadersCompared;
     doubts_found: DoubtsFound;
+    doubt_noted: DoubtNoted;
     study_planned: StudyPlanned;
     comparison_shown: ComparisonShown;
     comparisons_list: ComparisonsList;

@@ -2,9 +2,11 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from breastai.clinical.label_doubts import (
     contradicting_twins,
@@ -14,8 +16,11 @@ from breastai.clinical.label_doubts import (
     rank_doubts,
 )
 from breastai.data.duplicates.near_duplicates import Duplicates, NearDuplicate
-from breastai.domain.label_doubts_record import PlantedCheck
+from breastai.domain.errors import DoubtNotFound
+from breastai.domain.label_doubts_record import LabelDoubts, PlantedCheck
 from breastai.domain.text import Text
+from breastai.storage.downloads import download_at
+from breastai.storage.kept_doubts import doubt_tables, note_doubt
 from breastai.storage.workspace import Workspace
 
 
@@ -123,3 +128,52 @@ def test_a_twentieth_of_the_labels_is_changed_to_another_class_and_its_check_is_
             check=check,
         )
         assert code in {note.code for note in record.notes if isinstance(note, Text)}
+
+
+def doubted(workspace: Workspace, dataset: tuple[str, str] | None = None) -> LabelDoubts:
+    truth, probabilities = cases(4, 6)
+    files = [f"{number}.png" for number in range(6)]
+    return make_doubts(
+        workspace,
+        files,
+        truth,
+        probabilities,
+        ["a", "b", "c"],
+        {},
+        data="d",
+        part=None,
+        method="probe",
+        dataset=dataset,
+    )
+
+
+def test_a_note_is_kept_with_its_image_and_exported_and_no_formula(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    record = doubted(workspace, ("mine", "train/"))
+    assert record.dataset == "mine" and {each.dataset_file for each in record.doubts} >= {"train/0.png"}
+    note_doubt(workspace, record.doubts_id, "3.png", "=1+1, blurred", None)
+    kept = note_doubt(workspace, record.doubts_id, "3.png", None, "leave_out")
+    assert (kept.note, kept.decision) == ("=1+1, blurred", "leave_out")
+    (table,) = doubt_tables(workspace)
+    rows = {row["file"]: row for row in csv.DictReader(table.read_text().splitlines())}
+    assert (rows["3.png"]["note"], rows["3.png"]["decision"]) == ("'=1+1, blurred", "leave_out")
+    assert {row["decision"] for file, row in rows.items() if file != "3.png"} == {"undecided"}
+    assert download_at(workspace, f"/files/{workspace.relative(table)}") == table
+
+
+def test_notes_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    record = doubted(workspace)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda n: note_doubt(workspace, record.doubts_id, f"{n}.png", f"note {n}", None), range(6)))
+    (table,) = doubt_tables(workspace)
+    notes = {row["file"]: row["note"] for row in csv.DictReader(table.read_text().splitlines())}
+    assert notes == {f"{n}.png": f"note {n}" for n in range(6)}
+
+
+def test_a_note_on_what_no_list_holds_is_refused(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    record = doubted(workspace)
+    for doubts_id, file in ((record.doubts_id, "9.png"), ("none", "0.png")):
+        with pytest.raises(DoubtNotFound):
+            note_doubt(workspace, doubts_id, file, "x", None)

@@ -1,11 +1,20 @@
 """A probe judges each image by others alone, of other patients and no near-duplicates."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.domain.config import parse_config
+from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import TooFewPatients
+from breastai.domain.events import DoubtsFound
+from breastai.domain.jobs import FindDoubts
 from breastai.domain.label_doubts_record import PlantedCheck
-from breastai.engine.inference.label_probe import held_out_probabilities, planted_check, whole_groups
+from breastai.engine.inference.label_probe import find_doubts, held_out_probabilities, planted_check, whole_groups
+from breastai.storage.datasets import save_dataset
+from breastai.storage.workspace import Workspace
 
 
 def test_a_group_is_judged_by_other_groups_alone() -> None:
@@ -40,6 +49,27 @@ def test_the_check_finds_planted_errors_where_features_tell_the_classes_and_not_
     found = [check_of(features, labels, groups) for features in (telling, generator.normal(size=(120, 4)))]
     assert [each.planted for each in found] == [18, 18]
     assert found[0].found >= 14 and found[1].found <= 5
+
+
+def test_of_a_data_set_the_training_part_is_looked_at_unless_another_is_named(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "w")
+    write_sample_data(workspace.root / "images", per_class=8, seed=5, image_size=48)
+    fields = {"label": {"folder": 2}, "split": {"folder": 1}}
+    save_dataset(workspace, parse_description({"name": "ours", "root": "images", "fields": fields}))
+    job = FindDoubts(workspace=str(workspace.root), data="ours", config=parse_config({}))
+    for named, part in ((None, "train"), ("test", "test")):
+        *_, told = find_doubts(job.model_copy(update={"split": named}), workspace)
+        assert isinstance(told, DoubtsFound) and (told.found.part, told.found.dataset) == (part, "ours")
+        assert all((each.dataset_file or "").startswith(f"{part}/") for each in told.found.doubts)
+
+
+def test_fewer_images_of_each_class_than_folds_are_no_fault() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    features = np.random.default_rng(0).normal(size=(6, 4))
+    found = held_out_probabilities(features, labels, np.arange(6), ["a", "b"])
+    assert found.shape == (6, 2) and np.allclose(found.sum(axis=1), 1)
+    with pytest.raises(TooFewPatients):
+        held_out_probabilities(features[:2], np.array([0, 1]), np.arange(2), ["a", "b"])
 
 
 def check_of(features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> PlantedCheck:

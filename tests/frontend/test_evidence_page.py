@@ -9,6 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
+from breastai.domain.dataset_description import parse_description
+from breastai.storage.datasets import read_dataset, save_dataset
+from breastai.storage.kept_doubts import doubt_tables
 
 OpenPage = Callable[..., Page]
 CASES = 45
@@ -86,3 +89,35 @@ def test_labels_in_doubt_are_listed(open_page: OpenPage, stage: Any) -> None:
     page.fill("#doubts-path", "doubted")
     page.locator('[data-action="find_doubts"]').click()
     expect(page.locator("#doubts-body")).to_contain_text("doubted", timeout=60_000)
+
+
+@pytest.mark.parametrize(("locale", "left_out"), [("en-GB", "Left out"), ("fr-FR", "Écartée")])
+def test_a_doubt_takes_a_note_and_its_image_is_left_out_or_relabelled_as_suggested(
+    open_page: OpenPage, stage: Any, locale: str, left_out: str
+) -> None:
+    name = f"kept-{locale[:2]}"
+    write_sample_data(stage.workspace.root / name, per_class=12, seed=5, image_size=48)
+    described = {"name": name, "root": name, "fields": {"label": {"folder": 2}, "split": {"folder": 1}}}
+    save_dataset(stage.workspace, parse_description(described))
+    page = open_page(locale=locale)
+    page.evaluate("location.hash = '#audit'")
+    page.fill("#doubts-path", name)
+    page.locator('[data-action="find_doubts"]').click()
+    first, second = page.locator(".wrong-cases > li").nth(0), page.locator(".wrong-cases > li").nth(1)
+    expect(first).to_be_visible(timeout=60_000)
+    file, suggested = first.locator(".thumbnail-name").inner_text(), second.locator("b").nth(1).inner_text()
+    first.get_by_role("textbox").fill("a ruler over it")
+    first.get_by_role("textbox").press("Tab")
+    expect(first.get_by_role("status")).not_to_be_empty()
+    first.locator('[data-action="exclude_images"]').click()
+    page.locator("dialog[open] .button-row button").last.click()
+    expect(first.get_by_role("status")).to_have_text(left_out)
+    second.locator('[data-action="relabel_images"]').click()
+    expect(page.locator("#correction-label option:checked")).to_have_text(suggested)
+    page.locator("dialog[open] .button-row button").last.click()
+    expect(second.get_by_role("status")).not_to_be_empty()
+    corrected = read_dataset(stage.workspace, name)
+    assert [item.file for item in corrected.left_out] == [file] and file.startswith("train/") and len(corrected.relabelled) == 1
+    *_, table = doubt_tables(stage.workspace)
+    assert table.read_text(encoding="utf-8").splitlines()[1].endswith(",leave_out,a ruler over it")
+    assert page.request.get(page.locator("#doubts-body a[download]").get_attribute("href") or "").ok

@@ -1,5 +1,6 @@
 """Labels in doubt of a folder: a probe of pretrained features, each image judged by one that never saw it or its like."""
 
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.part_folders import data_root, split_folders
+from breastai.data.sources.place_description import is_described
 from breastai.domain.config import Config, ModelSettings
 from breastai.domain.errors import TooFewPatients
 from breastai.domain.events import DoubtsFound, Event, ProgressUpdate
@@ -35,6 +37,7 @@ from breastai.engine.inference.labelled_predictions import labelled_folder
 from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.models import build_model
 from breastai.engine.network.runtime import choose_runtime
+from breastai.storage.datasets import find_holding_dataset
 from breastai.storage.workspace import Workspace
 
 Floats = npt.NDArray[np.float64]
@@ -78,6 +81,7 @@ def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
         method="probe",
         disagreement=disagreements(images.labels, twins),
         check=check,
+        dataset=find_holding_dataset(workspace, prepared.folder.root, Path(job.data).stem),
     )
     place = {file: number for number, file in enumerate(images.files)}
 
@@ -121,11 +125,16 @@ def whole_groups(patients: Sequence[str] | None, twins: Numbers) -> Numbers:
 def held_out_probabilities(features: Floats, labels: Numbers, groups: Numbers, class_names: Sequence[str]) -> Floats:
     """Return probabilities (N, C), each image's by a logistic probe fitted on other groups; raise TooFewPatients."""
     count = len(class_names)
-    folds = min(FOLDS, len(np.unique(groups)))
+    # Of folds there are no more than the largest class has images: a split into more is none.
+    folds = min(FOLDS, len(np.unique(groups)), int(np.bincount(labels).max(initial=0)))
     if folds < 2:
         raise TooFewPatients(", ".join(class_names), folds, 2, "patients")
     found = np.full((len(labels), count), 1 / count)
-    for learnt, held_out in StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(features, labels, groups):
+    with warnings.catch_warnings():
+        # A class with fewer images than there are folds is unknown in some, which is seen to below.
+        warnings.filterwarnings("ignore", "The least populated class")
+        parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=0).split(features, labels, groups))
+    for learnt, held_out in parts:
         known = np.unique(labels[learnt])
         found[held_out] = 0.0
         if len(known) < 2:
@@ -154,6 +163,8 @@ def planted_check(
 
 
 def _training(root: Path) -> str | None:
-    """Return train where a folder has such a part."""
+    """Return train where a folder, or a described place, has such a part."""
+    if is_described(root):
+        return "train" if "train" in read_cases(root, ()).by_part() else None
     parts = (split_folders(root) or split_folders(data_root(root))) if root.is_dir() else {}
     return "train" if "train" in parts else None

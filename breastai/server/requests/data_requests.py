@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from breastai.domain import jobs
-from breastai.domain.events import DatasetAdded, DatasetDeleted, DatasetInspected, DatasetsList, Event
+from breastai.domain.events import DatasetAdded, DatasetDeleted, DatasetInspected, DatasetsList, DoubtNoted, Event
 from breastai.domain.requests import (
     AddDataset,
     CorrectDataset,
@@ -13,6 +13,7 @@ from breastai.domain.requests import (
     InspectDataset,
     ListDatasets,
     ListImages,
+    NoteDoubt,
     PreFlight,
     PreviewImage,
     Request,
@@ -23,6 +24,7 @@ from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage.datasets import delete_dataset, is_dataset
 from breastai.storage.kept_datasets import keep_dataset, list_datasets
+from breastai.storage.kept_doubts import note_doubt
 
 JOBS: Mapping[type[Request], type[jobs.LightJob]] = {
     DescribeData: jobs.DescribeImages,
@@ -52,6 +54,14 @@ async def add_dataset(services: Services, client: Client, request: AddDataset) -
         return answer
     inspection = await asyncio.to_thread(keep_dataset, services.workspace, request.name, answer.inspection)
     return DatasetAdded(name=request.name, inspection=inspection)
+
+
+@handles(NoteDoubt)
+async def keep_doubt_note(services: Services, client: Client, request: NoteDoubt) -> Event:
+    kept = await asyncio.to_thread(
+        note_doubt, services.workspace, request.doubts_id, request.file, request.note, request.decision
+    )
+    return DoubtNoted(doubts_id=request.doubts_id, file=kept.file, note=kept.note, decision=kept.decision)
 
 
 @handles(CorrectDataset)

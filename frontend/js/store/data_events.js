@@ -48,6 +48,8 @@
       notice: true,
     },
     image_preview: { state: (state, event) => ({ ...state, preview: event }) },
+    // Whoever notes something of an image has it in the field.
+    doubt_noted: {},
     doubts_found: {
       state: (state, event) => jobEnded({ ...state, doubts: event }),
       line: (event) => ({ level: "success", key: "event.doubts_found", params: { data: event.found.data, likely: event.found.likely, n: event.found.images } }),

@@ -1,8 +1,8 @@
-/* Labels in doubt: the images whose labels are most likely wrong, each beside a near-duplicate that says otherwise. */
+/* Labels in doubt: the images whose labels are most likely wrong, each beside a near-duplicate that says otherwise, with a note and what a person decides. */
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said } = BreastAI.elements;
+  const { byId, make, fill, name, label, said, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -12,29 +12,31 @@
     return make("img", { attributes: { src: uri, alt: "", loading: "lazy" } });
   }
 
-  /** @param {Wire.LabelDoubt} doubt */
-  function caseOf(doubt) {
-    const twin = doubt.twin === null ? [] : [pictureOf(doubt.twin_picture), make("span", {}, `${t("doubts.twin")} `, name(doubt.twin), " ", make("b", {}, name(doubt.twin_label ?? "")))];
+  /** @param {Wire.LabelDoubt} doubt @param {(doubt: Wire.LabelDoubt) => Node[]} toolsOf */
+  function caseOf(doubt, toolsOf) {
+    const twin = doubt.twin === null ? [] : [pictureOf(doubt.twin_picture), make("span", {}, `${t("doubts.twin")} `, name(doubt.twin), " ", make("b", {}, label(doubt.twin_label ?? "")))];
     return make(
       "li",
       {},
       pictureOf(doubt.picture),
       make("span", { class: "thumbnail-name" }, name(doubt.file)),
-      make("span", {}, `${t("doubts.label")} `, make("b", {}, name(doubt.label)), ` (${format.figure(doubt.given_to_label)})`),
-      make("span", {}, `${t("doubts.suggested")} `, make("b", {}, name(doubt.suggested)), ` (${format.figure(doubt.given_to_suggested)})`),
+      make("span", {}, `${t("doubts.label")} `, make("b", {}, label(doubt.label)), ` (${format.figure(doubt.given_to_label)})`),
+      make("span", {}, `${t("doubts.suggested")} `, make("b", {}, label(doubt.suggested)), ` (${format.figure(doubt.given_to_suggested)})`),
       doubt.likely ? make("span", { class: "badge", text: t("doubts.likely") }) : null,
       ...twin,
+      ...toolsOf(doubt),
     );
   }
 
-  /** @param {Wire.DoubtsFound} event @returns {Node[]} */
-  function bodyOf({ found, table }) {
+  /** @param {State} state @param {Wire.DoubtsFound} event @param {(doubt: Wire.LabelDoubt) => Node[]} toolsOf @returns {(Node | null)[]} */
+  function bodyOf(state, { found, table }, toolsOf) {
     const counts = t("doubts.counts", { folder: found.data, n: format.integer(found.images), likely: format.integer(found.likely), twins: format.integer(found.twins), shown: format.integer(found.doubts.length) });
     return [
       make("p", { text: counts }),
-      make("p", { class: "muted" }, `${t("doubts.table")} `, name(table)),
+      make("p", { class: "muted" }, `${t("doubts.table")} `, name(table), " ", BreastAI.servedFiles.link(state, table)),
       make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),
-      make("ul", { class: "thumbnails wrong-cases" }, ...found.doubts.map(caseOf)),
+      found.dataset === null ? make("p", { class: "muted", text: t("judged.no_dataset") }) : null,
+      make("ul", { class: "thumbnails wrong-cases" }, ...found.doubts.map((doubt) => caseOf(doubt, toolsOf))),
     ];
   }
 
@@ -46,11 +48,45 @@
       if (data !== "") connection.request("find_doubts", { data }).catch(() => {});
     });
 
+    /** What was noted and decided here since the list came; the list itself stays as it was told. @type {Map<string, { note?: string, decision?: Wire.LabelDoubt["decision"] }>} */
+    let since = new Map();
+    let sinceOf = "";
+    let drawnFor = "";
+
+    /** @param {Wire.LabelDoubts} found @param {Wire.LabelDoubt} doubt @param {{ note?: string, decision?: Wire.LabelDoubt["decision"] }} change */
+    function keep(found, doubt, change) {
+      since.set(doubt.file, { ...since.get(doubt.file), ...change });
+      return connection.request("note_doubt", { doubts_id: found.doubts_id, file: doubt.file, ...change });
+    }
+
+    /** @param {Wire.LabelDoubts} found @param {Wire.LabelDoubt} doubt @returns {Node[]} */
+    function toolsOf(found, doubt) {
+      const now = { ...doubt, ...since.get(doubt.file) };
+      const told = make("span", { class: "muted", attributes: { role: "status" } }, now.decision === "undecided" ? "" : t(`doubts.decision.${now.decision}`));
+      const note = make("input", { attributes: { type: "text", maxlength: 500, autocomplete: "off", value: now.note, placeholder: t("doubts.note"), "aria-label": t("doubts.note_of", { file: doubt.file }) } });
+      note.addEventListener("change", () => keep(found, doubt, { note: note.value.trim() }).then(() => fill(told, t("doubts.noted")), () => {}));
+      const images = { dataset: found.dataset, split: found.part ?? "all", class_names: found.class_names };
+      /** @param {"exclude" | "relabel"} action @param {"leave_out" | "relabel"} decision */
+      const button = (action, decision) => actionButton(`${action}_images`, t(`judged.${action}`), { class: "small", attributes: { "aria-label": `${t(`judged.${action}`)} ${doubt.file}` }, on: { click: () => decide(action, decision) } });
+      /** @param {"exclude" | "relabel"} action @param {"leave_out" | "relabel"} decision */
+      async function decide(action, decision) {
+        const done = await BreastAI.views.corrections.ask(connection, images, action, [doubt], doubt.suggested);
+        if (done) await keep(found, doubt, { decision }).then(() => fill(told, t(`doubts.decision.${decision}`)), () => {});
+      }
+      const buttons = doubt.dataset_file === null ? [] : [button("exclude", "leave_out"), button("relabel", "relabel")];
+      return [note, make("span", { class: "button-row" }, ...buttons), told];
+    }
+
     return {
       within: "audit",
       /** @param {State} state */
       render(state) {
-        fill(byId("doubts-body"), ...(state.doubts === null ? [] : bodyOf(state.doubts)));
+        const { doubts } = state;
+        if (doubts !== null && doubts.found.doubts_id !== sinceOf) [since, sinceOf] = [new Map(), doubts.found.doubts_id];
+        // A note that is being typed is not drawn anew: only another list is, or another language.
+        const now = `${sinceOf} ${BreastAI.i18n.current()} ${state.connection.url}`;
+        if (drawnFor !== now) fill(byId("doubts-body"), ...(doubts === null ? [] : bodyOf(state, doubts, (doubt) => toolsOf(doubts.found, doubt))));
+        drawnFor = now;
         BreastAI.actions.markAll(byId("doubts-form"), store.state());
       },
       /** @param {State} state */

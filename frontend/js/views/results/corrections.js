@@ -8,18 +8,19 @@
   /**
    * Ask, then have the description of the data set corrected; tells whether it was.
    * @param {Connection} connection
-   * @param {Wire.JudgedList} found
+   * @param {{ dataset: string | null, split: string | null, class_names: string[] }} found
    * @param {"exclude" | "relabel" | "restore"} action
-   * @param {Wire.JudgedImage[]} images
+   * @param {{ dataset_file: string | null, label: string }[]} images
+   * @param {string} [proposed] the class that is likely
    */
-  async function ask(connection, found, action, images) {
+  async function ask(connection, found, action, images, proposed) {
     const files = images.map(({ dataset_file: file }) => file).filter((file) => file !== null);
     if (found.dataset === null || files.length === 0) return false;
     // Images judged as a whole, by no part of a run's own, are test images too.
     const tests = found.split === "test" || found.split === null;
     const select = make("select", { attributes: { id: "correction-label" } }, ...found.class_names.map((each) => make("option", { text: label(each).textContent ?? each, attributes: { value: each } })));
     const first = images[0]?.label;
-    select.value = found.class_names.find((each) => each !== first) ?? found.class_names[0];
+    select.value = proposed ?? found.class_names.find((each) => each !== first) ?? found.class_names[0];
     const note = make("input", { attributes: { id: "correction-note", type: "text", maxlength: 500, autocomplete: "off" } });
     const body = make(
       "div",
