@@ -121,6 +121,12 @@ def test_every_test_and_script_that_a_document_names_is_there(document: str) -> 
     assert re.findall(r"`(?:test_\w+|bench_\w+)\.py`", text) == [], "say in which folder it lies"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_single_test_that_a_document_names_is_there(document: str) -> None:
+    for file, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text_of(document)):
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file}::{name}"
+
+
 def test_reliability_and_security_name_a_test_or_script_for_each_fault_and_promise() -> None:
     faults = [line for line in text_of("docs/reliability.md").splitlines() if line.count("|") == 5][2:]
     shown = text_of("docs/security.md").split("## Where it is shown")[1].split("\n## ")[0]
