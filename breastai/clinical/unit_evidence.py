@@ -31,20 +31,43 @@ class UnitImages:
     novelty: Floats | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class PooledUnits:
+    """K units: `labels` (K,), raw and calibrated `probabilities` (K, C), `mixed` (K,): of images of several classes.
+
+    `first` (K,): the place of each unit's first image; `numbers` (N,): the unit of each image; `weights` (N,): its share.
+    """
+
+    labels: npt.NDArray[np.int64]
+    raw: Floats
+    probabilities: Floats
+    mixed: npt.NDArray[np.bool_]
+    first: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64]
+    weights: Floats
+
+
+def pool_units(rule: UnitRule, images: UnitImages, class_names: Sequence[str]) -> PooledUnits:
+    """Return the units that images show, as the rule pools and calibrates them."""
+    numbers = number_clusters(images.units)
+    target = list(class_names).index(rule.pooling.class_name)
+    labels, mixed = labels_of_units(np.asarray(images.labels, dtype=np.int64), numbers, len(class_names), target)
+    pooled = pool_images(rule.pooling, images.probabilities, numbers, class_names, images.attention)
+    scores = calibrate(rule.decision.calibration, pooled.probabilities)
+    return PooledUnits(labels, pooled.probabilities, scores, mixed, first_of_each(numbers), numbers, pooled.weights)
+
+
 def judge_units(
     rule: UnitRule, images: UnitImages, class_names: Sequence[str], *, ordered: bool = False, seed: int = 0
 ) -> tuple[UnitEvidence, list[JudgedUnit]]:
     """Return what images show of a model unit by unit, and each unit; intervals rest on whole patients."""
-    numbers = number_clusters(images.units)
-    first = first_of_each(numbers)
-    target = list(class_names).index(rule.pooling.class_name)
-    labels, mixed = labels_of_units(np.asarray(images.labels, dtype=np.int64), numbers, len(class_names), target)
-    pooled = pool_images(rule.pooling, images.probabilities, numbers, class_names, images.attention)
+    pooled = pool_units(rule, images, class_names)
+    labels, first, numbers = pooled.labels, pooled.first, pooled.numbers
     novelty = None if images.novelty is None else largest_of_each(images.novelty, numbers)
     patients = [images.patients[place] for place in first]
     found = gather_evidence(
         labels,
-        pooled.probabilities,
+        pooled.raw,
         class_names,
         clusters=patients,
         target=rule.pooling.class_name,
@@ -59,23 +82,28 @@ def judge_units(
         sharpness=rule.pooling.sharpness,
         images=len(numbers),
         several=int((np.bincount(numbers) > 1).sum()),
-        mixed=int(mixed.sum()),
+        mixed=int(pooled.mixed.sum()),
         evidence=found.model_copy(update={"patients": len(set(patients))}),
     )
-    scores = calibrate(rule.decision.calibration, pooled.probabilities)
+    return evidence, judged_units(pooled, images, class_names, novelty)
+
+
+def judged_units(
+    pooled: PooledUnits, images: UnitImages, class_names: Sequence[str], novelty: Floats | None = None
+) -> list[JudgedUnit]:
+    """Return units as a record keeps them: files, units and patients as hashes; `novelty` (K,)."""
     hashes = [sha256_of(file) for file in images.files]
-    members: list[dict[str, float]] = [{} for _ in first]
-    for place, unit in enumerate(numbers.tolist()):
+    members: list[dict[str, float]] = [{} for _ in pooled.first]
+    for place, unit in enumerate(pooled.numbers.tolist()):
         members[unit][hashes[place]] = round(float(pooled.weights[place]), 6)
-    judged = [
+    return [
         JudgedUnit(
             name_sha256=sha256_of(images.units[place]),
-            patient_sha256=sha256_of(patients[unit]),
-            label=class_names[int(labels[unit])],
-            probabilities=[float(value) for value in scores[unit]],
+            patient_sha256=sha256_of(images.patients[place]),
+            label=class_names[int(pooled.labels[unit])],
+            probabilities=[float(value) for value in pooled.probabilities[unit]],
             novelty=None if novelty is None else float(novelty[unit]),
             images=members[unit],
         )
-        for unit, place in enumerate(first)
+        for unit, place in enumerate(pooled.first.tolist())
     ]
-    return evidence, judged

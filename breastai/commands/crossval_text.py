@@ -58,6 +58,7 @@ def crossval_lines(result: CrossvalResult) -> list[str]:
             lines.append(
                 f"  {name:<28} {number(figure.value)}  {interval(figure)}  {say('cli.crossval.of', n=figure.n)}"
             )
+    lines += _unit_lines(result)
     lines.append(say("cli.crossval.folds"))
     for name, spread in ((name, result.spread[name]) for name in _SPREAD if name in result.spread):
         lines.append(f"  {name:<28} {spread_text(spread)}")
@@ -65,6 +66,24 @@ def crossval_lines(result: CrossvalResult) -> list[str]:
     lines.append(say("cli.crossval.record", file=result.record))
     if result.export is not None:
         lines.append(say("cli.crossval.ensemble", file=result.export))
+    return lines
+
+
+def _unit_lines(result: CrossvalResult) -> list[str]:
+    """Return the figures by breast, exam or patient, where decisions are of these."""
+    found = result.by_unit
+    if found is None:
+        return []
+    evidence = found.evidence
+    pooling, units = say(f"units.pooling.{found.pooling}"), say(f"units.{found.unit}")
+    lines = [say("cli.units", units=units, n=evidence.n, images=count_text(found.images, "image"), pooling=pooling)]
+    figures = {
+        name: figure
+        for name, figure in evidence.figures.items()
+        if name in ("accuracy", "balanced_accuracy") or name.startswith("auc_roc")
+    }
+    for name, figure in (figures | result.unit_at_thresholds).items():
+        lines.append(f"  {name:<28} {number(figure.value)}  {interval(figure)}")
     return lines
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from breastai.domain.metric_catalog import rename_metrics
-from breastai.domain.records import Curve, Figure, Number
+from breastai.domain.records import Curve, Figure, Number, UnitEvidence
 from breastai.domain.stored import Stored, StoredDocument
 from breastai.domain.text import Text
 
@@ -111,6 +111,10 @@ class CrossvalResult(Stored):
     at_thresholds: dict[str, Figure] = Field(
         {}, description="Of the target class, each prediction called by the threshold of its own fold."
     )
+    by_unit: UnitEvidence | None = Field(
+        None, description="The same by breast, exam or patient, each decided by the rule of its own fold."
+    )
+    unit_at_thresholds: dict[str, Figure] = Field({}, description="at_thresholds by that unit.")
     target_class: str | None = None
     thresholds: list[float] = Field([], description="Of the target class, chosen by each fold, in their order.")
     confusion_matrix: list[list[int]]

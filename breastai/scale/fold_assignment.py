@@ -16,6 +16,7 @@ from breastai.data.cases.image_set import preprocess_folder
 from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import exclusions, split_groups
 from breastai.data.decoders.decoder import Side
+from breastai.data.patients.decision_units import choose_unit, unit_names
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.image_cache import Prepared
 from breastai.data.preprocessing.inventory import Inventory
@@ -26,6 +27,7 @@ from breastai.domain.dataset_description import DatasetDescription, number_in
 from breastai.domain.errors import ConfigInvalid, StudyDamaged
 from breastai.domain.events import Event
 from breastai.domain.faults import describe_mismatch
+from breastai.domain.patient_settings import DecisionUnit
 from breastai.domain.records import SplitFile, TwinGroup
 from breastai.domain.stored import StoredDocument
 from breastai.domain.text import Text
@@ -53,6 +55,8 @@ class Folds(StoredDocument):
     folds: list[list[int]]
     headers: list[tuple[Side | None, str | None]] = Field([])
     modalities: list[str | None] = Field([])
+    decision_unit: DecisionUnit | None = Field(None, description="What decisions are of; null: of each image.")
+    unit_names: list[str] = Field([], description="Where they are not of images, the breast, exam or patient of each.")
     dataset: DatasetDescription | None = Field(None, description="By which the images were read, if by any.")
 
 
@@ -113,6 +117,7 @@ def _dealt(
             numbers[kept] = given[kept]
         folds.append(numbers.tolist())
     table = prepared.table
+    unit = choose_unit(table, patients, config.evaluation.decision_unit).unit
     return Folds(
         class_names=list(names),
         files=list(files),
@@ -126,6 +131,8 @@ def _dealt(
         headers=[(case.breast, case.view) for case in table.cases()],
         dataset=prepared.folder.description,
         modalities=[case.modality for case in table.cases()],
+        decision_unit=unit,
+        unit_names=[] if unit is None else unit_names(table, patients, unit) or [],
     )
 
 

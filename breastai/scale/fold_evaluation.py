@@ -9,12 +9,13 @@ from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.evaluation_record import make_cases, make_record, used_for
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
+from breastai.clinical.unit_evidence import UnitImages, judge_units
 from breastai.data.cases.cases import check_split
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.cases.run_folders import Folders
 from breastai.domain.config import Config
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
-from breastai.domain.records import EvaluationRecord, ImageUse, SplitFile
+from breastai.domain.records import EvaluationRecord, ImageUse, JudgedUnit, SplitFile, UnitEvidence
 from breastai.domain.study import StudyMember
 from breastai.domain.text import Text
 from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint
@@ -98,9 +99,33 @@ def _judge(
         uses=ImageUse(),
         rests_on=used_for(manifest.decision, HELD_OUT),
         notes=[Text("note.part_judged_once"), Text("note.run_split", {"split": split.description})],
+        by_unit=_by_unit(loaded, images, answers, dealt, novelty),
     )
     save_evaluation(workspace, record)
     return record
+
+
+def _by_unit(
+    loaded: Loaded,
+    images: ImageSet,
+    answers: Predictions,
+    dealt: Folds,
+    novelty: npt.NDArray[np.float64] | None,
+) -> tuple[UnitEvidence, list[JudgedUnit]] | None:
+    manifest, rule = loaded.manifest, loaded.manifest.unit_rule
+    if rule is None or rule.unit != dealt.decision_unit or dealt.units is None:
+        return None
+    unit_of = dict(zip(dealt.files, zip(dealt.unit_names, dealt.units, strict=True), strict=True))
+    judged = UnitImages(
+        files=images.files,
+        labels=answers.labels,
+        probabilities=answers.probabilities,
+        units=[unit_of[file][0] for file in images.files],
+        patients=[unit_of[file][1] for file in images.files],
+        attention=None if loaded.attention is None else loaded.attention.evidence(answers.features),
+        novelty=novelty,
+    )
+    return judge_units(rule, judged, manifest.class_names, seed=manifest.config.system.seed)
 
 
 def held_out_images(split: SplitFile, config: Config, folders: Folders) -> Generator[Event, None, ImageSet]:

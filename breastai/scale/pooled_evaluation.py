@@ -22,6 +22,7 @@ from breastai.domain.study import CrossvalResult, Study
 from breastai.domain.text import Text
 from breastai.scale.fold_assignment import Folds
 from breastai.scale.fold_evaluation import answers_in, fold_evaluation
+from breastai.scale.unit_pool import UnitPool, join_unit_pools, unit_evidence, unit_figures, units_in
 from breastai.storage.evaluations import numbers_by_hash, save_evaluation
 from breastai.storage.workspace import Workspace
 
@@ -35,13 +36,15 @@ CHOSEN_INSIDE = Text("note.chosen_inside")
 class Pool:
     """P held-out predictions: `labels` (P,), calibrated `probabilities` (P, C), and `cases` (P,), whose they are.
 
-    `thresholds` (P,): from which probability of the target class each prediction's own fold calls it.
+    `thresholds` (P,): from which probability of the target class each prediction's own fold calls it. `units`: the same
+    by breast, exam or patient, where decisions are of these.
     """
 
     labels: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
     cases: npt.NDArray[np.int64]
     thresholds: npt.NDArray[np.float64]
+    units: UnitPool | None = None
 
     def by_case(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Return label (N,) and mean probabilities (N, C) of each case over the repeats, and which cases they are (N,)."""
@@ -54,22 +57,28 @@ class Pool:
 def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
     """Return the held-out predictions of a study's folds; raise StudyDamaged when a fold's are gone."""
     number_of = numbers_by_hash(workspace, dealt.files)
-    labels, probabilities, cases, thresholds = [], [], [], []
+    pools = []
     for member in study.members:
         record = fold_evaluation(workspace, member.run_id)
         if record is None:
             raise StudyDamaged(study.study_id, Text("reason.evaluation_gone", {"run_id": member.run_id}))
         own_labels, own = answers_in(record)
         point = record.evidence.operating_point
-        labels.append(own_labels)
-        probabilities.append(own)
-        cases.append([number_of[case.name_sha256] for case in record.cases])
-        thresholds.append(np.full(len(own), np.nan if point is None else point.threshold))
+        cases = np.array([number_of[case.name_sha256] for case in record.cases], dtype=np.int64)
+        thresholds = np.full(len(own), np.nan if point is None else point.threshold)
+        pools.append(Pool(own_labels, own, cases, thresholds, units_in(record)))
+    return join_pools(pools)
+
+
+def join_pools(pools: Sequence[Pool]) -> Pool:
+    """Return what all folds say; of units only where every fold does."""
+    units = [pool.units for pool in pools if pool.units is not None]
     return Pool(
-        np.concatenate(labels),
-        np.concatenate(probabilities),
-        np.concatenate(cases).astype(np.int64),
-        np.concatenate(thresholds),
+        np.concatenate([pool.labels for pool in pools]),
+        np.concatenate([pool.probabilities for pool in pools]),
+        np.concatenate([pool.cases for pool in pools]),
+        np.concatenate([pool.thresholds for pool in pools]),
+        join_unit_pools(units) if units and len(units) == len(pools) else None,
     )
 
 
@@ -93,6 +102,7 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         )
     units = None if dealt.units is None else [dealt.units[case] for case in pool.cases]
     files = [dealt.files[case] for case in pool.cases]
+    by_unit = None if pool.units is None else unit_evidence(pool.units, config, dealt)
     record = make_record(
         found,
         make_cases(files, pool.labels, pool.probabilities, names, patients=units),
@@ -103,6 +113,7 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         uses=ImageUse(),
         rests_on=UsedFor(temperature="val", threshold="val", conformal_sets="val", novelty="val", figures=POOLED),
         notes=notes,
+        by_unit=None if by_unit is None or pool.units is None else (by_unit, pool.units.units),
     )
     path = save_evaluation(workspace, record)
     counts = np.bincount(pool.labels, minlength=len(names)) // repeats
@@ -121,6 +132,8 @@ def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspa
         target_class=target,
         confusion_matrix=found.confusion_matrix,
         roc={name: thin_curve(curves.roc) for name, curves in found.curves.items()},
+        by_unit=by_unit,
+        unit_at_thresholds={} if pool.units is None else unit_figures(pool.units, names, names.index(target)),
         thresholds=_by_fold(pool.thresholds, study),
         spread=spread([member.figures for member in study.members], _test_to_train(config)),
         notes=notes,

@@ -9,24 +9,31 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from threadpoolctl import threadpool_limits
 
 from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.fit_decision_rule import fit_decision_rule
-from breastai.clinical.logistic_probe import fit_probe
+from breastai.clinical.fit_unit_rule import UnitCases, fit_unit_rule
+from breastai.clinical.logistic_probe import Probe, fit_probe
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
+from breastai.clinical.unit_evidence import UnitImages
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.cases.run_folders import Folders
 from breastai.domain.config import Config
+from breastai.domain.decision_rule import target_class
 from breastai.domain.events import BatchProgress, Event, ProgressUpdate
 from breastai.domain.study import StudyMember
 from breastai.domain.text import Text
+from breastai.engine.network.attention_pooling import fit_attention
 from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.models import build_model
 from breastai.engine.network.runtime import choose_runtime, seed_torch
+from breastai.engine.training.probe_head import set_head
 from breastai.scale.fold_assignment import Folds, parts_of_fold, prepared_images
-from breastai.scale.pooled_evaluation import Pool
+from breastai.scale.pooled_evaluation import Pool, join_pools
 from breastai.scale.study_runner import StudyInProgress
+from breastai.scale.unit_pool import UnitPool, unit_pool
 from breastai.storage.control_groups import usable_cores
 
 
@@ -56,7 +63,7 @@ def probe_folds(
         )
     for member in progress.study.members:
         yield progress.change(member)
-    return Pool(*(np.concatenate([getattr(pool, name) for pool in pools]) for name in Pool.__dataclass_fields__))
+    return join_pools(pools)
 
 
 def _features(
@@ -129,7 +136,46 @@ def _judge(member: StudyMember, features: npt.NDArray[np.float32], config: Confi
     )
     said = calibrate(rule.calibration, probe.probabilities(features[held_out]))
     threshold = np.nan if rule.operating_point is None else rule.operating_point.threshold
-    return Pool(labels[held_out], said, held_out, np.full(len(held_out), threshold))
+    parted = (learnt, validating, held_out)
+    units = _unit_pool(probe, features, labels, dealt, config, parted, config.system.seed + repeat - 1)
+    return Pool(labels[held_out], said, held_out, np.full(len(held_out), threshold), units)
+
+
+def _unit_pool(
+    probe: Probe,
+    features: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    dealt: Folds,
+    config: Config,
+    parts: tuple[npt.NDArray[np.int64], ...],
+    seed: int,
+) -> UnitPool | None:
+    """Return what a fold's rule of breasts, exams or patients says of those it holds out; None where it has none."""
+    if dealt.decision_unit is None or dealt.units is None:
+        return None
+    names, whose = np.array(dealt.unit_names), np.array(dealt.units)
+    learnt, validating, held_out = parts
+    attention = None
+    if config.evaluation.pooling == "attention":
+        head = torch.nn.Linear(features.shape[1], len(dealt.class_names))
+        set_head(head, probe.weights, probe.bias)
+        target = dealt.class_names.index(target_class(config, dealt.class_names))
+        units, together = names[learnt].tolist(), whose[learnt].tolist()
+        attention = fit_attention(features[learnt], labels[learnt], units, head, target, together, seed)
+
+    def shown(places: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32] | None]:
+        own = features[places]
+        return probe.probabilities(own), None if attention is None else attention.evidence(own)
+
+    raw, heeded = shown(validating)
+    cases = UnitCases(labels[validating], raw, names[validating].tolist(), whose[validating].tolist(), heeded)
+    rule = fit_unit_rule(cases, dealt.decision_unit, dealt.class_names, config)
+    if rule is None:
+        return None
+    raw, heeded = shown(held_out)
+    files = [dealt.files[place] for place in held_out]
+    images = UnitImages(files, labels[held_out], raw, names[held_out].tolist(), whose[held_out].tolist(), heeded)
+    return unit_pool(rule, images, dealt.class_names)
 
 
 def _units(dealt: Folds, among: npt.NDArray[np.int64]) -> Sequence[str] | None:

@@ -62,7 +62,17 @@ def salt_record(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
         )
         for case in record.cases
     ]
-    return record.model_copy(update={"hashes": "salted", "cases": cases})
+    units = [
+        unit.model_copy(
+            update={
+                "name_sha256": salted_hash(salt, unit.name_sha256),
+                "patient_sha256": salted_hash(salt, unit.patient_sha256),
+                "images": {salted_hash(salt, name): share for name, share in unit.images.items()},
+            }
+        )
+        for unit in record.units
+    ]
+    return record.model_copy(update={"hashes": "salted", "cases": cases, "units": units})
 
 
 def _salt_of(workspace: Workspace) -> bytes | None:

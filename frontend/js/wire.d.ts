@@ -1166,6 +1166,8 @@ declare namespace Wire {
     tuned: boolean;
     figures: Record<string, Figure>;
     at_thresholds: Record<string, Figure>;
+    by_unit: UnitEvidence | null;
+    unit_at_thresholds: Record<string, Figure>;
     target_class: string | null;
     thresholds: number[];
     confusion_matrix: number[][];

@@ -21,7 +21,7 @@ from breastai.engine.training.training_job import train
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.predictions import predictions, predictions_events, unit_collector
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
-from breastai.storage.evaluations import read_evaluations
+from breastai.storage.evaluations import read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 
@@ -175,3 +175,17 @@ def test_attention_finds_the_one_view_that_tells() -> None:
     heeded = said[:, 0].reshape(120, 4).argmax(axis=1)
     of_ill = ill[240:]
     assert (heeded == telling[240:])[of_ill].mean() > 0.7
+
+
+def test_what_is_kept_names_neither_patient_nor_file_to_who_lacks_the_salt(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path
+) -> None:
+    place, _ = runs("mean")
+    job = Evaluate(workspace=str(place.root), checkpoint="run/best", data=str(sample_data / "val"))
+    list(perform(job))
+    path, record = read_evaluations(place, "run")[-1]
+    text = path.read_text(encoding="utf-8")
+    patients = {file.name.partition("_")[0] for file in (sample_data / "val").rglob("*.png")}
+    assert not [name for name in patients if name in text or sha256_of(name) in text]
+    known = {case.name_sha256 for case in record.cases}
+    assert {name for unit in record.units for name in unit.images} == known

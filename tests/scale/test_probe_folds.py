@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from breastai.domain.config import Config
+from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import TooFewPatients
 from breastai.domain.events import CrossvalComplete, Event, StudyMemberChanged, StudyStopped
 from breastai.domain.jobs import Crossval, ResumeStudy
 from breastai.domain.study import CrossvalResult
 from breastai.engine.network import embeddings
 from breastai.scale import cross_validation, probe_folds
+from breastai.storage.evaluations import read_evaluations
 from breastai.storage.studies import read_study
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -55,6 +56,32 @@ def test_they_show_what_ordinary_runs_by_the_recipe_show(
     told = [event.member for event in events if isinstance(event, StudyMemberChanged)]
     assert [member.state for member in told] == ["complete"] * 3
     assert [member.n for member in told] == [member.n for member in read_study(slow_place, "study").members]
+
+
+@pytest.mark.parametrize("pooling", ["learnt", "attention"])
+def test_patients_are_decided_as_by_ordinary_runs(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, pooling: str
+) -> None:
+    # Attention is learnt in single precision, by as many threads as there are: near enough, and no nearer.
+    tolerance = 0.1 if pooling == "attention" else 1e-3
+    evaluation = parse_config({"evaluation": {"patient_id": r"^(P\d+)_", "pooling": pooling}}).evaluation
+    folds = config.crossval.model_copy(update={"ensemble": False})
+    config = config.model_copy(update={"evaluation": evaluation, "crossval": folds})
+    fast_place = Workspace.open(tmp_path / "fast")
+    _, fast = crossval(fast_place, config)
+    monkeypatch.setattr(cross_validation, "fits_on_store", lambda config: False)
+    _, slow = crossval(Workspace.open(tmp_path / "slow"), config)
+    assert fast.by_unit is not None and slow.by_unit is not None
+    assert (fast.by_unit.unit, fast.by_unit.pooling, fast.by_unit.images) == ("patient", pooling, fast.cases)
+    assert fast.by_unit.evidence.n == fast.units == slow.by_unit.evidence.n
+    one, other = fast.by_unit.evidence.figures, slow.by_unit.evidence.figures
+    assert one["auc_roc"].value == pytest.approx(other["auc_roc"].value, abs=tolerance)
+    one, other = fast.unit_at_thresholds, slow.unit_at_thresholds
+    assert one["sensitivity"].value == pytest.approx(other["sensitivity"].value, abs=2 * tolerance)
+    record = read_evaluations(fast_place, "study")[-1][1]
+    assert sorted(sum(unit.images.values()) for unit in record.units) == pytest.approx(
+        [1.0] * fast.by_unit.evidence.n, abs=1e-5
+    )
 
 
 def test_nothing_is_kept_of_a_probe_but_what_it_said(tmp_path: Path, config: Config) -> None:

@@ -23,7 +23,7 @@
       "section",
       { class: "by-unit", attributes: { "aria-label": t(`units.by.${unit}`) } },
       make("h4", { text: t(`units.by.${unit}`) }),
-      make("p", { class: "muted", text: t("units.how", counts) }),
+      make("p", { class: "muted", text: t(unit === "patient" ? "units.how.patient" : "units.how", counts) }),
       mixed === 0 ? null : make("p", { class: "muted", text: t("units.mixed", { mixed: format.integer(mixed), units }) }),
       BreastAI.views.strip.stripOf(evidence),
       pointOf(evidence.operating_point),
