@@ -90,7 +90,7 @@ def report_in_french(hand: Hand) -> None:
         hand.choose("#language", "fr")
     hand.click(page.locator('#job-bar-next [data-action="create_report"]'))
     with page.expect_popup() as opened:
-        hand.click(page.locator(".toast a").first)
+        hand.click(page.locator("#job-bar-next a[target=_blank]"))
     expect(opened.value.locator("html")).to_have_attribute("lang", "fr")
 
 

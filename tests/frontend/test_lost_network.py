@@ -15,7 +15,7 @@ from .cuttable_proxy import LOSSES, CuttableProxy
 
 REAL_MINUTE = bool(os.environ.get("BREASTAI_REAL_MINUTE"))
 EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].flatMap((canvas) =>
-  Chart.getChart(canvas).data.datasets.map((set) => set.data.map((point) => point.x).join(" ")))"""
+  (Chart.getChart(canvas)?.data.datasets ?? []).map((set) => set.data.map((point) => point.x).join(" ")))"""
 
 
 def opened(browser: Browser, url: str, socket_url: str, faults: list[str], slow: bool = False) -> Page:

@@ -15,7 +15,7 @@ from breastai.storage.workspace import Workspace
 
 WITHIN_S = 60.0
 EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].flatMap((canvas) =>
-  Chart.getChart(canvas).data.datasets.map((set) => set.data.map((point) => point.x).join(" ")))"""
+  (Chart.getChart(canvas)?.data.datasets ?? []).map((set) => set.data.map((point) => point.x).join(" ")))"""
 
 
 @contextlib.contextmanager

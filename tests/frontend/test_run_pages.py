@@ -51,6 +51,8 @@ def test_what_was_made_of_a_run_is_listed_after_a_reload_with_its_links(open_pag
     run = trained(page)
     page.locator("#job-bar").get_by_role("button", name="Report").click()
     expect(page.locator(".toast").last).to_contain_text("Report")
+    opens = page.locator("#job-bar").get_by_role("link", name="Open the report")
+    assert page.request.get(str(opens.get_attribute("href"))).ok
     page.evaluate(f"location.hash = '#run/{run}/results'")
     page.reload()
     row = page.locator("#run-page-body tbody tr", has_text="Report")

@@ -36,8 +36,8 @@
     /** @param {string} key @param {string} href */
     const link = (key, href) => make("a", { class: "button small", text: t(key), attributes: { href } });
 
-    /** What comes after a run that has ended. @param {Run} run @returns {(Node | null)[]} */
-    function offers(run) {
+    /** What comes after a run that has ended. @param {State} state @param {Run} run @returns {(Node | null)[]} */
+    function offers(state, run) {
       const complete = run.outcome?.type === "training_complete";
       const config = run.started?.config;
       const again = config ? actionButton("adopt_settings", t("next.again"), { class: "small", on: { click: () => {
@@ -50,7 +50,9 @@
         return [resumable ? actionButton("resume_training", t("checkpoints.resume"), { class: "small primary", on: { click: () => connection.request("resume_training", { checkpoint: run.id }).catch(() => {}) } }) : null, again, away];
       }
       const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => connection.request("create_report", { run_id: run.id, language: BreastAI.i18n.current(), pdf: true, docx: true }).catch(() => {}) } });
-      return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, again, away];
+      const written = state.reports.filter(({ report_of: of }) => of === run.id).at(-1);
+      const opened = written === undefined ? null : make("a", { class: "button small", text: t("next.open_report"), attributes: { href: BreastAI.servedFiles.address(state, written.url), target: "_blank", rel: "noopener" } });
+      return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, opened, again, away];
     }
 
     /** Draw the text and the offers, when they are others. @param {string} key @param {() => { text: (Node | string | null)[], next: (Node | null)[] }} parts */
@@ -88,11 +90,11 @@
         else if (asked !== null) draw(`asked ${asked.job}`, () => ({ text: [make("b", { text: t("jobbar.asked") })], next: [link("jobbar.answer", "#audit")] }));
         else if (ended) {
           const key = BreastAI.views.run.stateKey(state);
-          draw(`ended ${run.id} ${key} ${run.started !== null}`, () => ({ text: [make("span", { class: `pill run-${key}`, text: t(`state.${key}`) }), " ", make("a", { class: "job-about", attributes: { href: BreastAI.address.ofRun(run.id) } }, name(run.id))], next: offers(run) }));
+          draw(`ended ${run.id} ${key} ${run.started !== null} ${state.reports.length}`, () => ({ text: [make("span", { class: `pill run-${key}`, text: t(`state.${key}`) }), " ", make("a", { class: "job-about", attributes: { href: BreastAI.address.ofRun(run.id) } }, name(run.id))], next: offers(state, run) }));
         }
       },
       /** @param {State} state */
-      slice: (state) => [state.welcome === null, state.session, state.progress, state.done, state.run, state.asked, state.dismissed],
+      slice: (state) => [state.welcome === null, state.session, state.progress, state.done, state.run, state.asked, state.dismissed, state.reports],
     };
   }
 
