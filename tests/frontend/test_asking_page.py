@@ -243,6 +243,20 @@ def test_images_asked_for_over_a_lost_connection_come_over_the_next(
     expect(page.locator(".judged-images tbody tr")).not_to_have_count(0)
 
 
+def test_judged_images_are_there_when_the_checkpoint_is_gone(
+    open_asking: OpenPage, asked_workspace: Workspace
+) -> None:
+    ((_, record),) = read_evaluations(asked_workspace, "run")
+    page = open_asking("http")
+    there, away = asked_workspace.checkpoints_dir / "run", asked_workspace.root / "away"
+    there.rename(away)
+    try:
+        page.evaluate("location.hash = '#run/run/images'")
+        expect(page.locator(".judged-images tbody tr")).to_have_count(len(record.cases))
+    finally:
+        away.rename(there)
+
+
 def test_a_heat_map_that_comes_late_does_not_change_what_is_seen_of_another_image(open_asking: OpenPage) -> None:
     page = open_asking("http")
     page.evaluate("location.hash = '#run/run/images'")

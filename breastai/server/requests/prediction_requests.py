@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from breastai.domain import jobs
-from breastai.domain.errors import RequestInvalid
+from breastai.domain.errors import CheckpointNotFound, RequestInvalid
 from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered, UnitPrediction
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.requests import AddImage, AskImages, ListJudged, ShowErrors, ShowJudged
@@ -129,7 +129,13 @@ def _check_places(services: Services, run_id: str, name: str | None) -> None:
 
 
 def _check_images(services: Services, data: str, checkpoint: str) -> None:
-    """Raise DataOutsideRoots unless judged images may be read: those of the folder that was judged, or the run's own."""
+    """Raise DataOutsideRoots unless judged images may be read: those of the folder that was judged, or the run's own.
+
+    Without its checkpoint a run's own are not known, nor looked for.
+    """
     services.data_roots.check(data)
-    files = checkpoints.find_checkpoint(services.workspace, checkpoint)
+    try:
+        files = checkpoints.find_checkpoint(services.workspace, checkpoint)
+    except CheckpointNotFound:
+        return
     services.data_roots.check_manifest(checkpoints.read_manifest(files))
