@@ -76,8 +76,10 @@ def missed_and_their_maps(hand: Hand) -> None:
     expect(page.locator("#judged-label")).to_be_visible()
     hand.choose("#judged-label", "malignant")
     hand.choose("#judged-right", "false")
-    expect(page.locator(".judged-images tbody tr").first.or_(page.locator(".judged-images .empty"))).to_be_visible()
     page.wait_for_function("() => !document.querySelector('.judged-images tbody tr:not(:has(.judged-wrong))')")
+    if page.locator(".judged-file").count() == 0:
+        # A model that missed none: its least sure one, which stands first, takes as many actions.
+        page.select_option("#judged-right", "")
     hand.click(page.locator(".judged-file").first)
     hand.click(page.locator('dialog.lightbox [data-action="explain_images"]'))
     expect(page.locator('dialog.lightbox [data-lightbox="heat_map"]')).to_have_attribute("aria-pressed", "true")

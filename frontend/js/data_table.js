@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, fill, table, scroller } = BreastAI.elements;
+  const { make, fill, table, tableRow, scroller } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const CONTROLS = "a, button, input, select";
 
@@ -59,5 +59,41 @@
     return scroller(caption, table({ caption, captionHidden: true, head, rows: rows.map((row) => columns.map(({ cell }) => cell(row))), class: "stacking" }));
   }
 
-  BreastAI.dataTable = { create, refill, keptCells, kept };
+  /** Whether a row shows these cells already. @param {HTMLTableRowElement | undefined} row @param {(Node | string)[]} cells */
+  function shows(row, cells) {
+    return row !== undefined && cells.every((cell, index) => (typeof cell === "string" ? row.cells[index]?.textContent === cell : row.cells[index]?.firstChild === cell));
+  }
+
+  /**
+   * Show a table in `parent`: rows that it shows already, with the same cells, stay as they are.
+   * @template Row
+   * @param {Element} parent
+   * @param {{ caption: string, columns: DataColumn<Row>[], rows: Row[], sorting: Sorting }} spec
+   */
+  function update(parent, spec) {
+    const { columns, rows, sorting } = spec;
+    const labels = columns.map(({ words }) => words);
+    const now = JSON.stringify([BreastAI.i18n.current(), labels, sorting.by, sorting.descending]);
+    const there = parent.querySelector("table");
+    if (there === null || there.dataset.head !== now) {
+      refill(parent, create(spec));
+      const made = parent.querySelector("table");
+      if (made !== null) made.dataset.head = now;
+      return;
+    }
+    const body = there.tBodies[0];
+    rows.forEach((row, index) => {
+      const cells = columns.map(({ cell }) => cell(row));
+      const old = body.rows[index];
+      if (shows(old, cells)) return;
+      const focused = old?.contains(document.activeElement) ? markOf(document.activeElement) : "";
+      const fresh = tableRow(cells, labels);
+      if (old === undefined) body.append(fresh);
+      else old.replaceWith(fresh);
+      if (focused !== "") [.../** @type {NodeListOf<HTMLElement>} */ (fresh.querySelectorAll(CONTROLS))].find((each) => markOf(each) === focused)?.focus();
+    });
+    while (body.rows.length > rows.length) body.rows[rows.length].remove();
+  }
+
+  BreastAI.dataTable = { create, update, refill, keptCells, kept };
 })();

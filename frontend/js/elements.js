@@ -76,23 +76,26 @@
     const labels = spec.head.map((cell) => (typeof cell === "string" ? cell : (cell.textContent ?? "")));
     const caption = make("caption", { text: spec.caption, class: spec.captionHidden ? "visually-hidden" : "" });
     const head = spec.head.map((cell) => make("th", { attributes: { scope: "col" } }, cell));
-    const rows = spec.rows.map((cells) =>
-      make(
-        "tr",
-        {},
-        ...cells.map((cell, index) =>
-          index === 0
-            ? make("th", { attributes: { scope: "row" } }, cell)
-            : make("td", { data: { label: labels[index] ?? "" } }, cell),
-        ),
-      ),
-    );
+    const rows = spec.rows.map((cells) => tableRow(cells, labels));
     return make(
       "table",
       { class: `${spec.class ?? ""} ${spec.numeric ? "numeric" : ""}`.trim() },
       caption,
       make("thead", {}, make("tr", {}, ...head)),
       make("tbody", {}, ...rows),
+    );
+  }
+
+  /** @param {(Node | string)[]} cells @param {string[]} labels of the columns */
+  function tableRow(cells, labels) {
+    return make(
+      "tr",
+      {},
+      ...cells.map((cell, index) =>
+        index === 0
+          ? make("th", { attributes: { scope: "row" } }, cell)
+          : make("td", { data: { label: labels[index] ?? "" } }, cell),
+      ),
     );
   }
 
@@ -112,5 +115,5 @@
     return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
-  BreastAI.elements = { make, name, label, said, byId, fill, actionButton, table, figureCell, scroller, terms };
+  BreastAI.elements = { make, name, label, said, byId, fill, actionButton, table, tableRow, figureCell, scroller, terms };
 })();

@@ -522,12 +522,14 @@ declare global {
       fill(parent: Element, ...children: (Node | string | null)[]): void;
       actionButton(action: string, text: string, options?: ElementOptions): HTMLButtonElement;
       table(spec: { caption: string; captionHidden?: boolean; head: (Node | string)[]; rows: (Node | string)[][]; class?: string; numeric?: boolean }): HTMLTableElement;
+      tableRow(cells: (Node | string)[], labels: string[]): HTMLTableRowElement;
       figureCell(figure: { value: number | null; low: number | null; high: number | null; flag?: Wire.Figure["flag"] } | undefined): Node | string;
       scroller(label: string, content: Node): HTMLElement;
       terms(pairs: [string, Node | string][]): HTMLElement;
     };
     dataTable: {
       create<Row>(spec: { caption: string; columns: DataColumn<Row>[]; rows: Row[]; sorting: Sorting }): HTMLElement;
+      update<Row>(parent: Element, spec: { caption: string; columns: DataColumn<Row>[]; rows: Row[]; sorting: Sorting }): void;
       keptCells(): KeptCells;
       kept(kept: KeptCells, of: object, column: string, make: () => Node | string): Node | string;
       refill(parent: Element, ...children: (Node | null)[]): void;

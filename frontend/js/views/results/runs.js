@@ -136,12 +136,12 @@
       /** @param {string} by @param {boolean} falls */
       const change = (by, falls) => list(0, { sort: by, descending: falls });
       /** @type {DataColumn<RunRow>} */
-      const titles = { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : make("div", { class: row.member ? "study-member" : "" }, BreastAI.dataTable.kept(cells, row.run, "title", () => titleOf(row.run)))) };
+      const titles = { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : BreastAI.dataTable.kept(cells, row.run, `title ${row.member}`, () => make("div", { class: row.member ? "study-member" : "" }, titleOf(row.run)))) };
       /** @type {DataColumn<RunRow>} */
       const actions = { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : BreastAI.dataTable.kept(cells, row.run, "actions", () => buttonsOf(row.run))) };
       const chosenColumns = columns.chosen().map((column) => ({ ...column, cell: (/** @type {RunRow} */ row) => ("study" in row ? column.cell(row) : BreastAI.dataTable.kept(cells, row.run, column.words, () => column.cell(row))) }));
       const all = [titles, ...chosenColumns, actions];
-      BreastAI.dataTable.refill(byId("runs-list"), BreastAI.dataTable.create({ caption: t("nav.runs"), columns: all, rows: BreastAI.views.runsTable.rowsOf(runs, open), sorting: { by: sort, descending, change } }));
+      BreastAI.dataTable.update(byId("runs-list"), { caption: t("nav.runs"), columns: all, rows: BreastAI.views.runsTable.rowsOf(runs, open), sorting: { by: sort, descending, change } });
     }
 
     return {
