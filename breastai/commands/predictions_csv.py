@@ -108,6 +108,9 @@ class UnitRows:
     def work_in(self, workspace: Path) -> None:
         """Nothing to do: paths stay relative to the workspace."""
 
+    def wait_for(self, text: Text) -> None:
+        """Nothing to do: a table's reader waits in silence."""
+
     def event(self, event: Event) -> None:
         if isinstance(event, UnitPrediction):
             self._write(event)
