@@ -269,6 +269,27 @@ def test_the_operating_point_is_told_in_plain_words(written: Written) -> None:
     assert f"{point['missed']} of {point['positives']} malignant images were below the threshold" in words
 
 
+def test_classes_and_parts_have_their_french_names_in_a_french_report(written: Written) -> None:
+    page, document = written("fr")
+    words = "".join(read(page).words)
+    assert not re.search("malignant|benign", words)
+    assert "malin" in words and "bénin" in words and "malignant" in document["evidence"]["class_names"]
+    assert "malignant" in "".join(read(written("en")[0]).words)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_findings_are_told_to_readers_and_not_to_whoever_sets_a_configuration(language: str) -> None:
+    cases = [{"split": "val", "class_name": "malignant", "n": 12}, {"split": "test", "class_name": "benign", "n": 9}]
+    few = Finding(code="cases.too_few", severity="warning", message="x", why="", advice="", params={"listed": "val: malignant 12", "cases": cases, "n": 9, "claimed": 0.9, "half_width": 0.2, "needed": 37, "wished": 0.1})  # fmt: skip
+    offered = Finding(code="patients.offered", severity="warning", message="x", why="", advice="", params={"images": 36, "patients": 13, "setting": '{"pattern": "x"}'})  # fmt: skip
+    told = [finding_text(each, language) for each in (few, offered)]
+    listed = {"en": "validation: malignant 12; test: benign 9", "fr": "validation : malin 12 ; test : bénin 9"}[
+        language
+    ]
+    assert listed in str(told[0]).replace("\N{NO-BREAK SPACE}", " ")
+    assert "13 patients" in str(told[1]).replace("\N{NO-BREAK SPACE}", " ") and "pattern" not in str(told[1])
+
+
 @pytest.mark.parametrize(
     ("uses", "said", "not_said"),
     [

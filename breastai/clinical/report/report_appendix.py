@@ -34,7 +34,7 @@ def card(page: ReportPage) -> Iterator[Block]:
     document, t = page.document, page.t
     yield Heading(t["card"])
     model = document.model
-    classes = ", ".join(model["class_names"])
+    classes = page.class_list(model["class_names"])
     described = f"{model['architecture']}; {initial_weights(model['pretrained'], t)}; {classes}; {model['checkpoint']}"
     rows: list[tuple[Inlines, Inlines]] = [
         ((t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)),
@@ -69,9 +69,12 @@ def all_figures(page: ReportPage) -> Iterator[Block]:
     yield Paragraph((t["figures.undefined"],), "caption")
     yield from image_uses(page.values, t, "training", "epoch")
     yield Heading(t["confusion"], 3)
-    head: tuple[str, ...] = (t["confusion.corner"], *evidence.class_names)
+    head: tuple[str, ...] = (t["confusion.corner"], *(page.class_label(name) for name in evidence.class_names))
     matrix: tuple[tuple[Inlines, ...], ...] = tuple(
-        ((name,), *((page.count("evidence", "confusion_matrix", row, column),) for column in range(len(counts))))
+        (
+            (page.class_label(name),),
+            *((page.count("evidence", "confusion_matrix", row, column),) for column in range(len(counts))),
+        )
         for row, (name, counts) in enumerate(zip(evidence.class_names, evidence.confusion_matrix, strict=True))
     )
     yield Table(head, matrix, t["confusion.caption"])

@@ -149,8 +149,13 @@ def format_quantity(quantity: Quantity, language: str) -> str:
     if quantity.kind == "percent":
         return percent_text(value, 1, language)
     if quantity.kind == "plain":
-        return short_text(value, language)
-    return fixed_text(value, 3, language)
+        return _with_minus(short_text(value, language))
+    return _with_minus(fixed_text(value, 3, language))
+
+
+def _with_minus(number: str) -> str:
+    """Return a number with the sign of print in place of a hyphen, at which a line may break."""
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def plain(text: Inlines, language: str) -> str:

@@ -45,7 +45,10 @@ def _facts(page: ReportPage) -> Iterator[tuple[Inlines, Inlines]]:
     model = document.model
     yield (t["card.purpose"],), (t["card.purpose_text"].format(notice=document.notice),)
     yield (t["card.not"],), (t["card.not_text"],)
-    yield (t["card.model"],), (f"{model['architecture']}; {model['checkpoint']}; {', '.join(model['class_names'])}",)
+    yield (
+        (t["card.model"],),
+        (f"{model['architecture']}; {model['checkpoint']}; {page.class_list(model['class_names'])}",),
+    )
     yield (t["checklist.initialization"],), (initial_weights(model["pretrained"], t),)
     yield (t["fingerprint.weights"],), (f"SHA-256 {model['sha256']}",)
     yield (t["checklist.output"],), (t["answer.output_plain"],)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from breastai.clinical.report.report_blocks import Block, Paragraph, at, fill
 from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_texts import class_label
 
 
 def patients_at_threshold(
@@ -21,7 +22,7 @@ def patients_at_threshold(
         name: at(values, "evidence", "by_patient", name, kind="integer")
         for name in ("missed", "positives", "flagged", "negatives")
     }
-    yield Paragraph(fill(texts["plain.by_patient"], name=pooled.target_class or "", **counts))
+    yield Paragraph(fill(texts["plain.by_patient"], name=class_label(pooled.target_class or "", texts), **counts))
 
 
 def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[Block]:
@@ -31,7 +32,7 @@ def pooling(document: ReportDocument, values: Mapping[str, Any], texts: Mapping[
         return
     counts = {name: at(values, "evidence", "by_patient", name, kind="integer") for name in ("mixed", "patients")}
     key = "pooling.no_target" if pooled.target_class is None else f"pooling.{pooled.score}"
-    yield Paragraph(fill(texts[key], name=pooled.target_class or "", **counts))
+    yield Paragraph(fill(texts[key], name=class_label(pooled.target_class or "", texts), **counts))
 
 
 def when_chosen(document: ReportDocument, part: str) -> Literal["here", "before", "unknown", "given", "part"]:

@@ -10,6 +10,7 @@ from matplotlib.ticker import ScalarFormatter
 
 from breastai.clinical.report.report_blocks import Chart, Charts
 from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_texts import class_label
 from breastai.domain.records import (
     CalibrationEvidence,
     ClassCurves,
@@ -38,7 +39,9 @@ def roc(curves: Mapping[str, ClassCurves], texts: Texts, point: JudgedPoint | No
     figure, axes = _axes(texts["chart.false_positive_rate"], texts["chart.sensitivity"])
     axes.plot([0, 1], [0, 1], color="#b8c4ca", linewidth=1)
     for number, (name, each) in enumerate(curves.items()):
-        axes.plot(*_columns(each.roc, "false_positive_rate", "sensitivity"), label=name, **_style(number))
+        axes.plot(
+            *_columns(each.roc, "false_positive_rate", "sensitivity"), label=class_label(name, texts), **_style(number)
+        )
     if point is not None:
         sensitivity, specificity = (point.figures[name].value for name in ("sensitivity", "specificity"))
         if sensitivity is not None and specificity is not None:
@@ -50,7 +53,9 @@ def precision_recall(curves: Mapping[str, ClassCurves], texts: Texts) -> Figure:
     """Draw precision against recall for each class."""
     figure, axes = _axes(texts["chart.recall"], texts["chart.precision"])
     for number, (name, each) in enumerate(curves.items()):
-        axes.plot(*_columns(each.precision_recall, "recall", "precision"), label=name, **_style(number))
+        axes.plot(
+            *_columns(each.precision_recall, "recall", "precision"), label=class_label(name, texts), **_style(number)
+        )
     return _finish(figure, axes, texts)
 
 
@@ -70,7 +75,7 @@ def calibration(target: TargetEvidence, texts: Texts, point: JudgedPoint | None 
     FigureCanvasAgg(figure)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
     _dress(axes, "", texts["chart.observed"])
-    _dress(below, texts["chart.probability"].format(name=target.class_name), texts["chart.images"])
+    _dress(below, texts["chart.probability"].format(name=class_label(target.class_name, texts)), texts["chart.images"])
     axes.plot([0, 1], [0, 1], color="#b8c4ca", linewidth=1, label=texts["chart.perfect"])
     curve = target.calibration.smoothed
     _band(axes, curve, "probability", 0)
@@ -93,7 +98,7 @@ def calibration(target: TargetEvidence, texts: Texts, point: JudgedPoint | None 
 
 def outcomes(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = None) -> Figure:
     """Draw, for each true class, how the probability of the class in question is distributed: a violin over a strip."""
-    figure, axes = _axes("", texts["chart.probability"].format(name=target.class_name))
+    figure, axes = _axes("", texts["chart.probability"].format(name=class_label(target.class_name, texts)))
     present = {name: each for name, each in target.by_outcome.items() if each.n}
     for number, each in enumerate(present.values()):
         values, colour = each.values, _COLOURS[number % len(_COLOURS)]
@@ -109,7 +114,9 @@ def outcomes(target: TargetEvidence, texts: Texts, point: JudgedPoint | None = N
     axes.set_ylim(-0.02, 1.02)
     if point is not None:
         axes.axhline(point.threshold, color="#17252c", linewidth=1, linestyle=":", label=texts["chart.operating_point"])
-    return _finish(figure, axes, texts, ticks=[f"{name} ({each.n})" for name, each in present.items()])
+    return _finish(
+        figure, axes, texts, ticks=[f"{class_label(name, texts)} ({each.n})" for name, each in present.items()]
+    )
 
 
 def decision(curve: Curve, texts: Texts, most: float = 1.0) -> Figure:
@@ -269,7 +276,7 @@ def target_charts(
     target: TargetEvidence, prevalences: Mapping[str, float], texts: Texts, point: JudgedPoint | None
 ) -> list[Chart]:
     """Return the charts of the class in question: calibration, probabilities by outcome, net benefit."""
-    name = target.class_name
+    name = class_label(target.class_name, texts)
     found = [
         Chart(png(calibration(target, texts, point)), texts["chart.calibration"].format(name=name)),
         Chart(png(outcomes(target, texts, point)), texts["chart.outcomes"].format(name=name)),
@@ -294,7 +301,9 @@ def main_charts(document: ReportDocument, texts: Texts) -> Charts:
         found = target_charts(evidence.target, evidence.prevalences, texts, point) + found
     elif evidence.decision_curve is not None:
         name, curve = evidence.decision_curve
-        found.append(Chart(png(decision(curve, texts)), texts["chart.decision_alone"].format(name=name)))
+        found.append(
+            Chart(png(decision(curve, texts)), texts["chart.decision_alone"].format(name=class_label(name, texts)))
+        )
     return Charts(tuple(found))
 
 

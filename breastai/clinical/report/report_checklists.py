@@ -12,7 +12,7 @@ from typing import Any
 from breastai.clinical.report.report_blocks import at, format_quantity, plain
 from breastai.clinical.report.report_caveats import when_chosen
 from breastai.clinical.report.report_document import Flow, ReportDocument
-from breastai.clinical.report.report_texts import initial_weights, monitor_name, translate_sentence
+from breastai.clinical.report.report_texts import class_label, initial_weights, monitor_name, translate_sentence
 from breastai.domain.records import Evidence
 from breastai.texts.number_format import percent_text, short_text
 
@@ -71,10 +71,12 @@ def _of_run(
         "preprocessing": said(
             "preprocessing",
             size=model["image_size"],
-            resize=preprocessing["resize"],
+            resize=texts[f"resize.{preprocessing['resize']}"],
             clahe=switch(preprocessing["clahe"]),
         ),
-        "subsets": said("subsets", on_leak=data["on_leak"], left_out=sum(flow.left_out.values())),
+        "subsets": said(
+            "subsets", on_leak=texts[f"on_leak.{document.split['on_leak']}"], left_out=sum(flow.left_out.values())
+        ),
         "missing": said("missing", skipped=flow.skipped),
         "partitions": said("partitions", description=description),
         "disjoint": _disjoint(document, texts),
@@ -115,7 +117,7 @@ def _of_run(
             val=flow.val_total,
             n=document.evidence.n,
             patients=document.evidence.patients,
-            what=document.evaluation["split"] or document.evaluation["data"],
+            what=texts.get(f"part.{document.evaluation['split']}", document.evaluation["data"]),
         )
     return answers
 
@@ -135,7 +137,9 @@ def _of_evidence(
 
     names = ("metrics", "uncertainty", "performance", "failures", "calibration", "indeterminate")
     answers = {name: said(name) for name in names}
-    answers["classes"] = said("classes", classes=", ".join(f"{name} {n}" for name, n in evidence.counts.items()))
+    answers["classes"] = said(
+        "classes", classes=", ".join(f"{class_label(name, texts)} {n}" for name, n in evidence.counts.items())
+    )
     uses = evaluation.get("uses")
     if uses is not None:
         answers["optimism"] = said("optimism.some" if any(uses.values()) else "optimism.none")
@@ -145,10 +149,10 @@ def _of_evidence(
         place = ("evidence", "operating_point")
         threshold = format_quantity(at(values, *place, "threshold"), language)
         target = format_quantity(at(values, *place, "target_sensitivity", kind="plain"), language)
-        answers["crosstab"] = said("crosstab", name=point.class_name)
+        answers["crosstab"] = said("crosstab", name=class_label(point.class_name, texts))
         share = percent_text(point.positives / max(1, point.positives + point.negatives), 1, language)
-        answers["prevalence"] = said("prevalence", name=point.class_name, share=share)
-        answers["output"] = said("output", name=point.class_name, threshold=threshold)
+        answers["prevalence"] = said("prevalence", name=class_label(point.class_name, texts), share=share)
+        answers["output"] = said("output", name=class_label(point.class_name, texts), threshold=threshold)
         answers["threshold"] = said(f"threshold.{when_chosen(document, 'threshold')}", target=target)
     return answers
 
@@ -160,11 +164,11 @@ def _by_part(document: ReportDocument, flow: Flow, texts: Mapping[str, str]) -> 
     if evidence is not None and flow.test_total is not None:
         parts["test"] = evidence.counts
     told = [
-        f"{texts[f'part.{part}']} {', '.join(f'{name} {count}' for name, count in counts.items())}"
+        f"{texts[f'part.{part}']} {', '.join(f'{class_label(name, texts)} {count}' for name, count in counts.items())}"
         for part, counts in parts.items()
         if counts
     ]
-    return texts["answer.parts"].format(parts="; ".join(told))
+    return texts["answer.parts"].format(parts=texts["answer.and"].join(told))
 
 
 def _disjoint(document: ReportDocument, texts: Mapping[str, str]) -> str:

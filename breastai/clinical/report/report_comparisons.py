@@ -21,7 +21,7 @@ def comparisons(page: ReportPage) -> Iterator[Block]:
         yield _table(page, t["comparisons.figures"], *place, "figures")
         if record.decisions is not None:
             thresholds = {name: page.at(*place, "decisions", f"{name}_threshold") for name in ("first", "second")}
-            yield page.say("comparisons.points", name=record.decisions.class_name, **thresholds)
+            yield page.say("comparisons.points", name=page.class_label(record.decisions.class_name), **thresholds)
             yield _table(page, t["comparisons.decisions"], *place, "decisions", "figures")
             yield _mcnemar(page, *place, "decisions", "mcnemar")
         for at, judged in enumerate(record.non_inferiority):

@@ -1,6 +1,6 @@
 """The methods of a report: images and patients in and out, how they were divided, audited and used, and the training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from breastai.clinical.report.report_blocks import Block, Flow, Heading, Inlines, Paragraph, Step, Table
 from breastai.clinical.report.report_page import ReportPage
@@ -53,7 +53,7 @@ def flow_and_split(page: ReportPage) -> Iterator[Block]:
         yield page.say("split.patients", patients=page.count("patients"))
     else:
         yield Paragraph((t["split.no_patients"],), "warning")
-    key = f"split.twins.{document.split['on_leak']}"
+    key = f"split.twins.{document.split['on_leak'] if document.split['groups'] else 'none'}"
     role = "warning" if document.split["on_leak"] == "continue" and document.split["groups"] else "plain"
     yield Paragraph(page.fill(key, groups=page.count("split", "groups")), role)  # type: ignore[arg-type]
     for part in document.split["shared_groups"]:
@@ -121,7 +121,7 @@ def training(page: ReportPage) -> Iterator[Block]:
     if page.document.openings:
         rows: tuple[tuple[Inlines, ...], ...] = tuple(
             (
-                (f"{each['data']} {each['split'] or ''}".strip(),),
+                (_opened(each["data"], each["split"], t),),
                 (write_value(each["created"], page.language, "datetime"),),
                 (page.count("openings", number, "n"),),
                 (page.count("openings", number, "opened"),),
@@ -130,6 +130,11 @@ def training(page: ReportPage) -> Iterator[Block]:
         )
         head = (t["openings.data"], t["openings.when"], t["figures.n"], t["openings.opened"])
         yield Table(head, rows, t["openings"], widths=(0.4, 0.3, 0.1, 0.2))
+
+
+def _opened(data: str, split: str | None, texts: Mapping[str, str]) -> str:
+    """Return which images were opened: their place, and their part where the place does not say it."""
+    return data if split is None or data.endswith(f"/{split}") else f"{data} ({texts[f'part.{split}']})"
 
 
 def used_for(page: ReportPage) -> Iterator[Block]:

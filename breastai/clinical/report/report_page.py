@@ -1,12 +1,12 @@
 """What every part of a report is laid out from: the document, its JSON, the texts, and how figures are written."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from breastai.clinical.report.report_blocks import NO_NUMBER, Inline, Inlines, Paragraph, Quantity, at, fill, interval
 from breastai.clinical.report.report_document import Flow, ReportDocument
-from breastai.clinical.report.report_texts import texts
+from breastai.clinical.report.report_texts import class_label, texts
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
 
@@ -40,11 +40,17 @@ class ReportPage:
     def say(self, key: str, **values: Any) -> Paragraph:
         return Paragraph(self.fill(key, **values))
 
+    def class_label(self, name: str) -> str:
+        return class_label(name, self.t)
+
+    def class_list(self, names: Iterable[str]) -> str:
+        return ", ".join(self.class_label(name) for name in names)
+
     def counts(self, *path: str) -> Inlines:
         """Return the numbers of a mapping by class: benign 20, malignant 10."""
         parts: list[Inline] = []
         for name in at(self.values, *path).value or {}:  # type: ignore[union-attr]
-            parts += [f"{name} ", self.count(*path, name), ", "]
+            parts += [f"{self.class_label(name)} ", self.count(*path, name), ", "]
         return tuple(parts[:-1])
 
     def patients_of(self, part: str) -> Inlines:
@@ -84,7 +90,7 @@ class ReportPage:
         )
         words = [self.t[known] if known else base]
         rest = base[len(known) - 7 :].lstrip(".") if known else ""
-        words += [rest] if rest else []
+        words += [self.class_label(rest)] if rest else []
         if found and found["column"]:
             words.append(f"{found['column']} {found['value']}")
         return ", ".join(words)

@@ -23,7 +23,7 @@ def readers(page: ReportPage) -> Iterator[Block]:
         place = ("readers", number)
         counts = {name: page.count(*place, name) for name in ("cases", "positives")}
         names = {"readers": ", ".join(study.readers), "tests": ", ".join(study.tests)}
-        yield page.say("readers.of", table=study.table, name=study.target_class, **names, **counts)
+        yield page.say("readers.of", table=study.table, name=page.class_label(study.target_class), **names, **counts)
         if study.model_threshold is not None:
             yield page.say("readers.threshold", model=study.model, threshold=page.at(*place, "model_threshold"))
         if study.call_from is not None:

@@ -41,7 +41,7 @@ def crosstab(page: ReportPage) -> Table:
     """Return the table of four at the operating point: called or not, by what is true."""
     point, t = page.document.evidence.operating_point if page.document.evidence else None, page.t
     assert point is not None
-    words = {"name": point.class_name}
+    words = {"name": page.class_label(point.class_name)}
 
     def cell(name: str) -> Inlines:
         return (page.count("crosstab", name),)
@@ -67,11 +67,16 @@ def at_point(page: ReportPage) -> Iterator[Block]:
         return
     place = ("evidence", "operating_point")
     yield crosstab(page)
-    caption = page.fill("point.caption", name=point.class_name, threshold=page.at(*place, "threshold"))
+    caption = page.fill(
+        "point.caption", name=page.class_label(point.class_name), threshold=page.at(*place, "threshold")
+    )
     yield Paragraph(caption)
     rows = tuple(page.row(t[f"metric.{name}"], *place, "figures", name) for name in point.figures)
     yield Table(
-        page.figure_head, rows, t["point.figures"].format(name=point.class_name), widths=(0.52, 0.14, 0.22, 0.12)
+        page.figure_head,
+        rows,
+        t["point.figures"].format(name=page.class_label(point.class_name)),
+        widths=(0.52, 0.14, 0.22, 0.12),
     )
     yield from image_uses(page.values, t, "training", "epoch", "temperature", "threshold")
     values = tuple(
@@ -139,8 +144,8 @@ def worst_errors(page: ReportPage, pictures: Mapping[int, str]) -> Iterator[Bloc
     for number, case in enumerate(document.worst):
         caption = page.fill(
             "worst.case",
-            label=case.label,
-            predicted=case.predicted,
+            label=page.class_label(case.label),
+            predicted=page.class_label(case.predicted),
             probability=page.at("worst", number, "probability"),
             truth=page.at("worst", number, "given_to_truth"),
         )

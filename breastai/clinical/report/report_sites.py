@@ -5,7 +5,7 @@ from typing import Any
 
 from breastai.clinical.report.report_blocks import Block, Heading, Inline, Inlines, Paragraph, Table, at, fill, interval
 from breastai.clinical.report.report_document import ReportDocument
-from breastai.clinical.report.report_texts import texts, translate_sentence
+from breastai.clinical.report.report_texts import class_label, texts, translate_sentence
 from breastai.domain.site_records import SitesRecord
 from breastai.texts.catalogue import texts_below
 
@@ -33,7 +33,14 @@ class _SiteTables:
         if sites.target_class is not None:
             values = (at(self._values, "sites", name) for name in ("threshold", "target_sensitivity"))
             threshold, target = values
-            yield Paragraph(fill(t["frozen_point"], name=sites.target_class, threshold=threshold, target=target))
+            yield Paragraph(
+                fill(
+                    t["frozen_point"],
+                    name=class_label(sites.target_class, self._words),
+                    threshold=threshold,
+                    target=target,
+                )
+            )
         yield self._table("figures", "figures", pooled=True)
         if sites.internal_set is not None:
             yield self._table(f"differences_{sites.internal_set}", "differences", pooled=False)

@@ -23,7 +23,7 @@ def summary(page: ReportPage) -> Iterator[Block]:
         "summary.judged" if document.evidence.patients is None else "summary.judged_patients",
         n=page.count("evidence", "n"),
         patients=page.count("evidence", "patients"),
-        what=document.evaluation["split"] or document.evaluation["data"],
+        what=page.t.get(f"part.{document.evaluation['split']}", document.evaluation["data"]),
         accuracy=page.figure_text("accuracy"),
     )
     if document.evaluation["opened"] is not None:
@@ -40,7 +40,7 @@ def summary(page: ReportPage) -> Iterator[Block]:
 def _made(page: ReportPage) -> Iterator[Block]:
     """Yield what the model is, and what trained it."""
     document = page.document
-    model, names = document.model, ", ".join(document.model["class_names"])
+    model, names = document.model, page.class_list(document.model["class_names"])
     if document.flow is None:
         yield page.say("summary.elsewhere", table=model["checkpoint"], classes=names)
         return
@@ -69,7 +69,7 @@ def main_figures(page: ReportPage) -> Table:
     if target is not None:
         place = ("evidence", "target", "calibration")
         rows += [page.row(page.t[f"target.{name}"], *place, name) for name in _CALIBRATION]
-    caption = page.t["summary.figures"].format(name=target.class_name if target else ", ".join(names))
+    caption = page.t["summary.figures"].format(name=page.class_list(names))
     return Table(page.figure_head, tuple(rows), caption, widths=(0.52, 0.14, 0.22, 0.12))
 
 
@@ -101,9 +101,9 @@ def plain_words(page: ReportPage) -> Iterator[Block]:
     place = ("evidence", "operating_point")
     if document.per_hundred is not None:
         numbers = {name: page.count("per_hundred", name) for name in type(document.per_hundred).model_fields}
-        yield page.say("plain.missed", hundred="100", name=point.class_name, **numbers)
+        yield page.say("plain.missed", hundred="100", name=page.class_label(point.class_name), **numbers)
     counts = {name: page.count(*place, name) for name in ("missed", "positives", "called", "negatives")}
-    yield page.say("plain.counted", name=point.class_name, **counts)
+    yield page.say("plain.counted", name=page.class_label(point.class_name), **counts)
     yield from patients_at_threshold(document, page.values, t)
     threshold, target = page.at(*place, "threshold"), page.at(*place, "target_sensitivity", kind="plain")
     when = when_chosen(document, "threshold")
@@ -112,7 +112,7 @@ def plain_words(page: ReportPage) -> Iterator[Block]:
         text = page.fill(
             f"plain.too_few.{point.validation_unit}",
             positives=page.count(*place, "validation_positives"),
-            name=point.class_name,
+            name=page.class_label(point.class_name),
             target=target,
         )
         yield Paragraph(text, "warning")

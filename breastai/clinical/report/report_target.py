@@ -8,6 +8,7 @@ from typing import Any
 
 from breastai.clinical.report.report_blocks import Block, Table, at, interval
 from breastai.clinical.report.report_document import ReportDocument
+from breastai.clinical.report.report_texts import class_label
 
 _MEASURES = ("slope", "intercept", "observed_expected")
 
@@ -30,4 +31,9 @@ def calibration_of_target(
         for name in _MEASURES
     )
     head = tuple(texts[f"figures.{name}"] for name in ("figure", "value", "interval", "n"))
-    yield Table(head, rows, texts["target.caption"].format(name=target.class_name), widths=(0.52, 0.14, 0.22, 0.12))
+    yield Table(
+        head,
+        rows,
+        texts["target.caption"].format(name=class_label(target.class_name, texts)),
+        widths=(0.52, 0.14, 0.22, 0.12),
+    )

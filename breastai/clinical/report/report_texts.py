@@ -1,6 +1,6 @@
 """The texts of a report in its language, from the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breastai.clinical.report.report_blocks import Inline, Quoted
@@ -12,12 +12,18 @@ from breastai.texts.renderer import fill_template, render
 
 
 def texts(language: str) -> dict[str, str]:
-    """Return every text of a report by its key without "report.", those of metrics and readers, the sign in charts' numbers, the language."""
+    """Return every text of a report by its key without "report.", those of metrics, readers and classes, the sign in charts' numbers, the language."""
     metrics = {f"metric.{name}": text for name, text in texts_below("metric", language).items()}
     uses = {f"used_for.{name}": text for name, text in texts_below("used_for", language).items()}
     studies = {f"readers.{name}": text for name, text in texts_below("readers", language).items()}
+    classes = {f"class.{name}": text for name, text in texts_below("class", language).items()}
     own = {"chart.decimal": decimal_sign(language), "language": language}
-    return metrics | uses | studies | texts_below("report", language) | own
+    return metrics | uses | studies | classes | texts_below("report", language) | own
+
+
+def class_label(name: str, words: Mapping[str, str]) -> str:
+    """Return a class's name in the language: malignant is malin; what has no word there, or is English, stays as it is."""
+    return name if words["language"] == ENGLISH else words.get(f"class.{name.strip().lower()}", name)
 
 
 def initial_weights(pretrained: str, words: Mapping[str, str]) -> str:
@@ -36,10 +42,25 @@ def monitor_name(monitor: str, words: Mapping[str, str]) -> str:
 
 def finding_text(finding: Finding, language: str) -> Inline:
     """Return what was found, in the language; in English where no words are known."""
-    template = find_template(f"finding.{finding.code}.message", language)
+    own = find_template(f"report.finding.{finding.code}", language)  # whoever reads a report sets no settings
+    template = own or find_template(f"finding.{finding.code}.message", language)
     if template is None:
         return finding.message if language == ENGLISH else Quoted(finding.message)
-    return fill_template(template, {name: read_param(value) for name, value in finding.params.items()}, language)
+    params = finding.params
+    if isinstance(cases := params.get("cases"), list):
+        params = params | {"listed": _listed(cases, texts(language))}
+    return fill_template(template, {name: read_param(value) for name, value in params.items()}, language)
+
+
+def _listed(cases: Sequence[Any], words: Mapping[str, str]) -> str:
+    """Return how many cases of each class each part has: validation: malignant 12, benign 20; test: ..."""
+    parts: dict[str, list[str]] = {}
+    for case in cases:
+        parts.setdefault(case["split"], []).append(f"{class_label(case['class_name'], words)} {case['n']}")
+    said = (
+        f"{words.get(f'part.{part}', part)}{words['finding.colon']}{', '.join(each)}" for part, each in parts.items()
+    )
+    return words["answer.and"].join(said)
 
 
 def translate_sentence(text: Text | dict[str, Any] | str, language: str) -> Inline:

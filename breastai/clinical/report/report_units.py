@@ -62,10 +62,20 @@ def _at_threshold(page: ReportPage) -> Iterator[Block]:
     counts = {name: page.count(*place, name) for name in ("missed", "positives", "called", "negatives")}
     units = t[f"units.of.{found.unit}"]
     threshold, target = page.at(*place, "threshold"), page.at(*place, "target_sensitivity", kind="plain")
-    yield page.say("units.counted", name=point.class_name, units=units, threshold=threshold, target=target, **counts)
+    yield page.say(
+        "units.counted",
+        name=page.class_label(point.class_name),
+        units=units,
+        threshold=threshold,
+        target=target,
+        **counts,
+    )
     if not point.reached:
         positives = page.count(*place, "validation_positives")
         text = page.fill(
-            f"plain.too_few.{point.validation_unit}", positives=positives, name=point.class_name, target=target
+            f"plain.too_few.{point.validation_unit}",
+            positives=positives,
+            name=page.class_label(point.class_name),
+            target=target,
         )
         yield Paragraph(text, "warning")
