@@ -23,7 +23,8 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import Event
 from breastai.domain.jobs import Resume, Train
-from breastai.storage.checkpoints import checkpoint_files, file_sha256, list_checkpoints, verify_checkpoint
+from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, verify_checkpoint
+from breastai.storage.private_files import file_sha256
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 

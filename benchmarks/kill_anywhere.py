@@ -33,9 +33,10 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import AnyJob, Resume, Train
-from breastai.storage.checkpoints import checkpoint_files, file_sha256, list_checkpoints, verify_checkpoint
+from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, verify_checkpoint
 from breastai.storage.interrupted_runs import interrupted_runs, last_event, may_auto_resume
 from breastai.storage.journal import read_events
+from breastai.storage.private_files import file_sha256
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
 

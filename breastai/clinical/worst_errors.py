@@ -7,13 +7,13 @@ from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.frames import Frames
 from breastai.domain.config import DataSettings
-from breastai.domain.errors import InputError
+from breastai.domain.errors import EvaluationNotFound, InputError
 from breastai.domain.events import ErrorsShown, Event
 from breastai.domain.jobs import ShowErrors
 from breastai.domain.list_entries import WrongCase
 from breastai.domain.records import EvaluationRecord
 from breastai.storage.checkpoints import find_checkpoint, read_manifest
-from breastai.storage.evaluations import latest_for_errors, numbers_by_hash
+from breastai.storage.evaluations import find_evaluation, find_judged, numbers_by_hash
 from breastai.storage.workspace import Workspace
 
 _SHOWN = 24
@@ -59,10 +59,12 @@ def files_of(
 
 def show_errors(job: ShowErrors, workspace: Workspace) -> Iterator[Event]:
     """Show the worst errors of a run's latest evaluation; an evaluation there must be, or `data` is null."""
-    record = latest_for_errors(workspace, job.run_id)
-    if record is None:
+    try:
+        name = find_judged(workspace, job.run_id, None).path.stem
+    except EvaluationNotFound:
         yield ErrorsShown(errors_of=job.run_id, data=None)
         return
+    _, record = find_evaluation(workspace, job.run_id, name)
     wrong = wrong_answers(record)
     shown = wrong[:_SHOWN]
     manifest = read_manifest(find_checkpoint(workspace, record.checkpoint))

@@ -1,6 +1,5 @@
 """A watched folder: images that arrive are answered, each once, until one is asked to stop."""
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from breastai.domain.file_names import is_system_name
 from breastai.domain.text import Text
 from breastai.domain.watch_records import LedgerLine, WatchedAnswer
 from breastai.predictor.predictions import Answering, prediction, unreadable
+from breastai.storage.private_files import file_sha256
 from breastai.storage.watch_ledger import MOST_ATTEMPTS, WatchLedger
 
 _STEP_S = 0.2
@@ -113,7 +113,7 @@ def files_below(root: Path) -> Iterator[Arrival]:
 def _answer(model: Answering, watch: Watch, ledger: WatchLedger, arrival: Arrival) -> Iterator[Event]:
     """Answer a file, and each of its frames where the model wants them; what fails is an answer with its reason."""
     try:
-        sha256 = _hash(arrival.path)
+        sha256 = file_sha256(arrival.path, own=False)
         reason = reason_against_file(arrival.path)
     except OSError:  # gone, or not yet to be read: looked at again
         return
@@ -193,11 +193,6 @@ def _line(
         contrast=None if grey is None else round(float(grey.std()), 3),
         modality=said.modality,
     )
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _now() -> str:

@@ -21,12 +21,11 @@ from breastai.domain.text import Text
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Manifest,
-    file_sha256,
     next_manifest,
     parse_manifest,
     verify_checkpoint,
 )
-from breastai.storage.private_files import private_folder
+from breastai.storage.private_files import file_sha256, private_folder
 from breastai.storage.workspace import (
     atomic_write,
     naming_full_disk,

@@ -1,7 +1,6 @@
 """Checkpoints on disk: weights with a manifest that says what they are and proves they are whole. No torch."""
 
 import contextlib
-import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
 from breastai.domain.unit_rule import UnitRule
 from breastai.domain.weights_record import WeightsRecord
-from breastai.storage.private_files import open_own, read_own
+from breastai.storage.private_files import file_sha256, read_own
 from breastai.storage.studies import take_whole_run
 from breastai.storage.workspace import Workspace, safe_name, sync_folder
 
@@ -223,7 +222,9 @@ def _present_manifest(files: CheckpointFiles) -> Manifest:
     if coming.is_file():
         with contextlib.suppress(CheckpointDamaged, FormatTooNew, OSError):
             found = parse_manifest(files, coming)
-            if found.size_bytes == files.weights.stat().st_size and found.sha256 == file_sha256(files.weights):
+            if found.size_bytes == files.weights.stat().st_size and found.sha256 == file_sha256(
+                files.weights, own=True
+            ):
                 return found
     return read_manifest(files)
 
@@ -282,11 +283,6 @@ def remove_checkpoint(files: CheckpointFiles) -> None:
     sync_folder(folder)
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-def file_sha256(path: Path) -> str:
-    with open_own(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checkpoint_weights(workspace: Workspace) -> list[Path]:

@@ -244,7 +244,8 @@ def latest_point(workspace: Workspace, run_id: str) -> EvaluationHead | None:
 
 
 def find_judged(workspace: Workspace, run_id: str, name: str | None) -> EvaluationHead:
-    """Return the evaluation NAME of a run; without a name the latest, of those on validation images where there are any.
+    """Return the evaluation NAME of a run; without a name the latest, of those on validation images where there are any:
+    whoever looks at the images of a test has begun to choose by them.
 
     Raises RunNotFound and EvaluationNotFound.
     """
@@ -274,13 +275,3 @@ def _head_of(path: Path, size: int, modified: int) -> EvaluationHead | None:
     if head.is_of_later_version:
         return None
     return EvaluationHead(path, head.data, head.split, head.checkpoint, head.evidence.operating_point)
-
-
-def latest_for_errors(workspace: Workspace, run_id: str) -> EvaluationRecord | None:
-    """Return the run's latest evaluation on validation images, else the latest of any; None without one.
-
-    Validation first, because whoever looks at the errors on test images has begun to choose by them.
-    """
-    records = [record for _, record in read_evaluations(workspace, run_id)]
-    on_validation = [record for record in records if record.split == "val"]
-    return next(reversed(on_validation or records), None)

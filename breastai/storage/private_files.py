@@ -5,6 +5,7 @@ On Windows nothing is done: a user's folders are kept from others by the rights 
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from io import BufferedReader
@@ -40,6 +41,12 @@ def private_folder(folder: Path) -> None:
 def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
     """Open a file as `open` does; one that is made is for its owner alone, and a link is not followed."""
     return open(path, mode, opener=_opener, **options)
+
+
+def file_sha256(path: Path, own: bool = True) -> str:
+    """Return the hash of a file's content; not `own`: of one outside the workspace's folders, where links are followed."""
+    with open_own(path) if own else path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_own(path: Path) -> BufferedReader:

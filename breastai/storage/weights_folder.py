@@ -1,6 +1,5 @@
 """Pretrained weights of a workspace: weights/NAME.safetensors and beside it what is known of them; packed and unpacked."""
 
-import hashlib
 import shutil
 import tempfile
 import zipfile
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 from breastai.domain.errors import FormatTooNew, NameInvalid, WeightsInvalid, WeightsNotFound
 from breastai.domain.text import Text
 from breastai.domain.weights_record import WeightsDescription
-from breastai.storage.private_files import make_private, open_private, private_folder
+from breastai.storage.private_files import file_sha256, make_private, open_private, private_folder
 from breastai.storage.workspace import Workspace, atomic_write, naming_full_disk, replace_durably, safe_name
 
 FOLDER = "weights"
@@ -51,7 +50,7 @@ def description_beside(path: Path) -> WeightsDescription | None:
 def verified_description(path: Path) -> WeightsDescription | None:
     """Return the same once the file's hash is the one written down; raise WeightsInvalid where it is another."""
     description = description_beside(path)
-    if description is not None and description.sha256 != sha256_of(path):
+    if description is not None and description.sha256 != file_sha256(path, own=False):
         raise WeightsInvalid(str(path), Text("reason.weights_changed"))
     return description
 
@@ -70,7 +69,7 @@ def keep_weights(
         write(unfinished)
         make_private(unfinished)
         description = WeightsDescription.model_validate(
-            {**described, "sha256": sha256_of(unfinished), "size_bytes": unfinished.stat().st_size}
+            {**described, "sha256": file_sha256(unfinished, own=False), "size_bytes": unfinished.stat().st_size}
         )
         path.with_suffix(".json").unlink(missing_ok=True)
         replace_durably(unfinished, path)
@@ -125,16 +124,10 @@ def _unpack(workspace: Workspace, packed: zipfile.ZipFile, description: WeightsD
     def write(target: Path) -> None:
         with packed.open(f"{description.name}{_SUFFIX}") as content, open_private(target, "wb") as file:
             shutil.copyfileobj(content, file, _BLOCK_BYTES)
-        if sha256_of(target) != description.sha256:
+        if file_sha256(target, own=False) != description.sha256:
             raise WeightsInvalid(f"{description.name}{_SUFFIX}", Text("reason.weights_changed"))
 
     return keep_weights(workspace, description.name, write, description.model_dump())
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _parsed(content: bytes, name: str) -> WeightsDescription:

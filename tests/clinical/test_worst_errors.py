@@ -13,7 +13,7 @@ from breastai.domain.events import ErrorsShown
 from breastai.domain.jobs import ShowErrors
 from breastai.domain.records import EvaluationRecord, JudgedCase
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
-from breastai.storage.evaluations import latest_for_errors, save_evaluation, sha256_of
+from breastai.storage.evaluations import find_judged, save_evaluation, sha256_of
 from breastai.storage.workspace import Workspace
 
 CLASSES = ["benign", "malignant", "normal"]
@@ -34,6 +34,8 @@ def workspace(tmp_path: Path) -> Workspace:
         }
     )  # fmt: skip
     files.manifest.write_text(manifest.model_dump_json())
+    place.run_dir("run").mkdir()
+    place.journal_file("run").touch()
     files.weights.write_bytes(b"")
     return place
 
@@ -91,8 +93,7 @@ def test_images_that_are_gone_leave_the_case_without_a_picture(workspace: Worksp
 def test_validation_images_come_before_test_images_however_late_those_were_judged(workspace: Workspace) -> None:
     for split in ("val", "test"):
         save_evaluation(workspace, record(workspace, split))
-    latest = latest_for_errors(workspace, "run")
-    assert latest is not None and latest.split == "val"
+    assert find_judged(workspace, "run", None).split == "val"
 
 
 def test_a_run_that_was_not_evaluated_has_no_errors_to_show(workspace: Workspace) -> None:

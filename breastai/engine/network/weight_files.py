@@ -15,7 +15,8 @@ from breastai.domain.text import Text
 from breastai.domain.weights_record import WeightsDescription
 from breastai.engine.network.feature_map import create_backbone
 from breastai.engine.network.weight_names import NamedWeights, name_weights
-from breastai.storage.weights_folder import keep_weights, sha256_of
+from breastai.storage.private_files import file_sha256
+from breastai.storage.weights_folder import keep_weights
 from breastai.storage.workspace import Workspace
 
 _PICKLED = (b"PK\x03\x04", b"\x80")  # a zip, as PyTorch writes them since 1.6, or a plain pickle
@@ -73,7 +74,7 @@ def add_weights(
         "licence": licence,
         "seen": seen,
         "source_file": path.name,
-        "source_sha256": sha256_of(path),
+        "source_sha256": file_sha256(path, own=False),
         "tensors": len(found.values),
         "prefix": found.prefix,
         "unused": len(found.unused),

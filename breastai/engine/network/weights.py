@@ -21,7 +21,8 @@ from breastai.domain.errors import WeightsMismatch, WeightsUnavailable
 from breastai.domain.text import Text
 from breastai.domain.weights_record import WeightsRecord
 from breastai.engine.network.weight_files import add_weights, fill, read_tensors
-from breastai.storage.weights_folder import sha256_of, verified_description
+from breastai.storage.private_files import file_sha256
+from breastai.storage.weights_folder import verified_description
 from breastai.storage.workspace import Workspace
 
 _HUB_TIMEOUT_S = 3
@@ -109,7 +110,7 @@ def _from_file(backbone: nn.Module, architecture: Architecture, path: Path) -> P
     fill(backbone, content, path.name, architecture)
     if description is not None:
         return Pretrained("file", description.name, record=description.record())
-    record = WeightsRecord(name=path.stem, architecture=architecture.name, sha256=sha256_of(path))
+    record = WeightsRecord(name=path.stem, architecture=architecture.name, sha256=file_sha256(path, own=False))
     return Pretrained("file", path.name, record=record)
 
 

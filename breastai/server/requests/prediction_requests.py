@@ -1,10 +1,11 @@
 """The handlers of requests about images a client hands over, and about what a run's model was wrong about."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 
 from breastai.domain import jobs
-from breastai.domain.errors import CheckpointNotFound, RequestInvalid
+from breastai.domain.errors import CheckpointNotFound, EvaluationNotFound, RequestInvalid
 from breastai.domain.events import Error, Event, ImageAdded, ImagesAnswered, UnitPrediction
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.requests import AddImage, AskImages, ListJudged, ShowErrors, ShowJudged
@@ -14,7 +15,7 @@ from breastai.server.requests.job_requests import make_job
 from breastai.server.requests.request_registry import handles
 from breastai.server.services import Services
 from breastai.storage import checkpoints
-from breastai.storage.evaluations import find_judged, latest_for_errors
+from breastai.storage.evaluations import find_judged
 from breastai.storage.exports import find_export
 from breastai.storage.workspace import Workspace
 
@@ -102,10 +103,8 @@ def _place_to_keep(request: AskImages) -> str | None:
 @handles(ShowErrors)
 async def show_errors(services: Services, client: Client, request: ShowErrors) -> Event:
     def check() -> None:
-        run_id = services.workspace.existing_run(request.run_id)
-        record = latest_for_errors(services.workspace, run_id)
-        if record is not None:
-            _check_images(services, record.data, record.checkpoint)
+        with contextlib.suppress(EvaluationNotFound):  # answered as such
+            _check_places(services, request.run_id, None)
 
     await asyncio.to_thread(check)
     return await services.light.ask(make_job(services, request, jobs.ShowErrors))
