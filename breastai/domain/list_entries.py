@@ -71,7 +71,7 @@ RunOrder = Literal[
 class ResultFile(Stored):
     """A file of a result, and the path a server shows it under."""
 
-    format: str = Field(description="html, pdf, docx, md, json, or a format of exports.")
+    format: str = Field(description="html, pdf, docx, md, json, model_card, data_sheet, or a format of exports.")
     url: str
 
 

@@ -77,11 +77,14 @@ def _reports(workspace: Workspace, run_id: str) -> Iterator[ResultEntry]:
         there = [path for path in (files.html, files.pdf, files.docx, files.markdown, files.json) if path.is_file()]
         if there:
             folder = files.url.rpartition("/")[0]
+            beside = {"model_card": files.model_card, "data_sheet": files.data_sheet}
+            told = [(path.suffix[1:], path) for path in there]
+            told += [(format_name, path) for format_name, path in beside.items() if path.is_file()]
             yield ResultEntry(
                 kind="report",
                 name=language,
                 created=_time_of(there[0]),
-                files=[ResultFile(format=path.suffix[1:], url=f"{folder}/{path.name}") for path in there],
+                files=[ResultFile(format=name, url=f"{folder}/{path.name}") for name, path in told],
             )
 
 

@@ -45,7 +45,7 @@ def test_results_of_a_run_are_listed_with_links_and_an_evaluation_is_shown_again
         evaluated(workspace, run_id)
         report = report_files(workspace, run_id, "fr")
         report.html.parent.mkdir(parents=True)
-        for path in (report.html, report.json):
+        for path in (report.html, report.json, report.model_card, report.data_sheet):
             path.write_text("{}")
         listed = await script.ask("list_results", run_id=run_id)
         by_kind = {entry["kind"]: entry for entry in listed["results"]}
@@ -53,7 +53,13 @@ def test_results_of_a_run_are_listed_with_links_and_an_evaluation_is_shown_again
         evaluation = by_kind["evaluation"]
         assert (evaluation["name"], evaluation["auc"], evaluation["specificity"]) == ("test-1", 0.9, 0.7)
         assert evaluation["files"][0]["url"] == f"/files/logs/{run_id}/evaluations/test-1.json"
-        assert [file["format"] for file in by_kind["report"]["files"]] == ["html", "json"]
+        assert [file["format"] for file in by_kind["report"]["files"]] == [
+            "html",
+            "json",
+            "model_card",
+            "data_sheet",
+        ]
+        assert by_kind["report"]["files"][2]["url"] == f"/reports/{run_id}/model_card.fr.md"
         shown = await script.ask("show_evaluation", run_id=run_id, name="test-1")
         assert shown["evaluation"]["operating_point"]["missed"] == 1
         assert (await script.ask("show_evaluation", run_id=run_id, name="test-2"))["code"] == "evaluation.not_found"
