@@ -11,7 +11,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +35,8 @@ from breastai.storage.private_files import make_tree_private
 from breastai.storage.workspace import atomic_write
 
 SEGMENT = 5_000
+# Small files are joined once there are so many of them.
+_MANY = 16
 # Of more new images at once nothing is kept: they are small and many, and packing them would last as long as a look.
 MOST_IMAGES = 20_000
 LIMIT_BYTES = 2 * 2**30
@@ -60,7 +62,8 @@ class AuditCache:
         self._root = root
         self._lock = threading.Lock()
         self._loaded: dict[Path, dict[str, ImageFacts]] = {}
-        self._where = {digest: path for path in sorted(self.folder.glob(f"facts-*{_SUFFIX}")) for digest in _keys(path)}
+        # Which file has which image: looked up when the first is asked for.
+        self._where: dict[str, Path] | None = None
         self._new: dict[str, ImageFacts] = {}
 
     def facts_of(self, content: ImageContent) -> ImageFacts:
@@ -98,18 +101,41 @@ class AuditCache:
             new, self._new = self._new, {}
         if not 0 < len(new) <= MOST_IMAGES:
             return
-        digests = sorted(new)
+        self._write_facts(new)
+        self._join()
+        drop_oldest(self._root, None, LIMIT_BYTES, _SUFFIX)
+
+    def _write_facts(self, facts: Mapping[str, ImageFacts]) -> list[Path]:
+        """Write facts by their hashes into files of up to SEGMENT images; return the files."""
+        digests, paths = sorted(facts), []
         for start in range(0, len(digests), SEGMENT):
             part = digests[start : start + SEGMENT]
             name = hashlib.sha256("".join(part).encode()).hexdigest()[:32]
-            self._write(self.folder / f"facts-{name}{_SUFFIX}", _packed(part, [new[digest] for digest in part]))
-        drop_oldest(self._root, None, LIMIT_BYTES, _SUFFIX)
+            paths.append(self.folder / f"facts-{name}{_SUFFIX}")
+            self._write(paths[-1], _packed(part, [facts[digest] for digest in part]))
+        return paths
+
+    def _join(self) -> None:
+        """Write many small files as few, so that not one for each audit there ever was is opened."""
+        small = [path for path in self._files() if len(_keys(path)) < SEGMENT // 2]
+        if len(small) < _MANY:
+            return
+        written = self._write_facts(dict(fact for path in small for fact in _unpacked(path)))
+        if written and all(path.is_file() for path in written):
+            for path in set(small) - set(written):
+                with contextlib.suppress(OSError):  # open elsewhere, on Windows
+                    path.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob(f"facts-*{_SUFFIX}"))
 
     def _kept(self, digest: str) -> ImageFacts | None:
-        path = self._where.get(digest)
-        if path is None:
-            return None
         with self._lock:
+            if self._where is None:
+                self._where = {key: path for path in self._files() for key in _keys(path)}
+            path = self._where.get(digest)
+            if path is None:
+                return None
             if path not in self._loaded:
                 self._loaded[path] = dict(_unpacked(path))
                 _touch(path)

@@ -107,6 +107,36 @@ def test_only_a_changed_image_is_looked_at_again(
     assert audited(data, tmp_path / "three") == changed
 
 
+def test_no_file_is_opened_before_an_image_is_asked_for(
+    root: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited(data, tmp_path / "one")
+    opened: list[Path] = []
+    read = audit_cache._keys
+    monkeypatch.setattr(audit_cache, "_keys", lambda path: opened.append(path) or read(path))
+    cache = AuditCache(root)
+    assert opened == []
+    cache.facts_of(content_of(next(data.rglob("*.png"))))
+    assert len(opened) == 1
+
+
+def test_many_small_files_become_one_and_nothing_is_lost(
+    root: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_cache, "_MANY", 4)
+    paths = sorted(data.rglob("*.png"))
+    found = {}
+    for path in paths:
+        cache = AuditCache(root)
+        found[path] = cache.facts_of(content_of(path))
+        cache.keep()
+        assert len(list(root.rglob("facts-*.npz"))) < 4
+    done = counted(monkeypatch)
+    again = AuditCache(root)
+    assert all(same(again.facts_of(content_of(path)), facts) for path, facts in found.items())
+    assert done == []
+
+
 @pytest.mark.parametrize("harm", [lambda content: content[: len(content) // 2], lambda content: b""])
 def test_what_is_damaged_is_found_anew(root: Path, data: Path, tmp_path: Path, harm: Callable[[bytes], bytes]) -> None:
     first = audited(data, tmp_path / "one")
