@@ -1,5 +1,6 @@
 """The images of an evaluation as a table: what each was answered, sorted, filtered, a page at a time; and one, large."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,8 @@ from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifes
 from breastai.storage.datasets import find_holding_dataset, read_dataset
 from breastai.storage.evaluations import find_evaluation, find_judged, numbers_by_hash
 from breastai.storage.workspace import Workspace
+
+Stamp = tuple[int, int]
 
 
 class JudgedRow(NamedTuple):
@@ -113,16 +116,21 @@ def show_judged(job: ShowJudged, workspace: Workspace) -> Iterator[Event]:
 
 
 def _table(run_id: str, name: str | None, workspace: Workspace) -> JudgedTable:
-    path = find_judged(workspace, run_id, name).path
-    facts = path.stat()
-    return _table_of(workspace.root, run_id, path.stem, facts.st_mtime_ns, facts.st_size)
+    head = find_judged(workspace, run_id, name)
+    manifest = _manifest(workspace, head.checkpoint)
+    judged, *others = _roots(head.data, manifest, workspace)
+    if manifest is not None:
+        others.append(find_checkpoint(workspace, head.checkpoint).manifest)
+    stamps = [*_stamps_below(judged), *_stamps_below(workspace.datasets_dir), *map(_stamp, [head.path, *others])]
+    return _table_of(workspace.root, run_id, head.path.stem, tuple(stamps))
 
 
 @lru_cache(maxsize=2)  # a reader pages, sorts and filters the same one
-def _table_of(root: Path, run_id: str, name: str, changed_ns: int, size_bytes: int) -> JudgedTable:
+def _table_of(root: Path, run_id: str, name: str, stamps: tuple[Stamp, ...]) -> JudgedTable:
+    """Return the images of an evaluation; `stamps`: of all that is read for it, so that none of it is told as it was."""
     workspace = Workspace.open(root)
     _, record = find_evaluation(workspace, run_id, name)
-    manifest = _manifest(workspace, record)
+    manifest = _manifest(workspace, record.checkpoint)
     folder, places = _images(record, manifest, workspace)
     patients = _patients(folder, manifest, workspace)
     used = "" if manifest is None else Path(manifest.config.data.train_dir).stem
@@ -137,15 +145,31 @@ def _table_of(root: Path, run_id: str, name: str, changed_ns: int, size_bytes: i
     return JudgedTable(name, record, tuple(rows), folder, places, None if dataset is None else dataset[0])
 
 
+def _stamp(place: Path) -> Stamp:
+    """Return what changes when a file does, or when something comes to a folder or leaves it; of what is gone, zeros."""
+    try:
+        found = place.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _stamps_below(place: Path) -> Iterator[Stamp]:
+    """Yield the stamps of a place and of all folders below it."""
+    yield _stamp(place)
+    for folder, below, _ in os.walk(place):
+        yield from (_stamp(Path(folder, name)) for name in sorted(below))
+
+
 class _Known(NamedTuple):
     file: str | None = None
     patient: str | None = None
     dataset_file: str | None = None
 
 
-def _manifest(workspace: Workspace, record: EvaluationRecord) -> Manifest | None:
+def _manifest(workspace: Workspace, checkpoint: str) -> Manifest | None:
     try:
-        return read_manifest(find_checkpoint(workspace, record.checkpoint))
+        return read_manifest(find_checkpoint(workspace, checkpoint))
     except (BreastAIError, OSError):  # the figures are still there when the model is not
         return None
 
@@ -190,9 +214,7 @@ def _images(
     record: EvaluationRecord, manifest: Manifest | None, workspace: Workspace
 ) -> tuple[CaseTable | None, dict[int, int]]:
     """Return the folder that has most of the images, and the place in it of each, by its number in the record."""
-    data = None if manifest is None else manifest.config.data
-    given = [record.data] + ([] if data is None else [data.val_dir, data.train_dir, data.test_dir])
-    roots = list(dict.fromkeys(workspace.resolve(place) for place in given if place))
+    roots = _roots(record.data, manifest, workspace)
     wanted = [case.name_sha256 for case in record.cases]
     best: tuple[CaseTable | None, dict[int, int]] = None, {}
     # What describes images knows more of them than their names; where nothing does, names are enough, and soon listed.
@@ -211,6 +233,13 @@ def _images(
         if len(places) == len(wanted):
             break
     return best
+
+
+def _roots(judged: str, manifest: Manifest | None, workspace: Workspace) -> list[Path]:
+    """Return where the images of an evaluation may lie, the place that was judged first."""
+    data = None if manifest is None else manifest.config.data
+    given = [judged] + ([] if data is None else [data.val_dir, data.train_dir, data.test_dir])
+    return list(dict.fromkeys(workspace.resolve(place) for place in given if place))
 
 
 def _named(root: Path) -> CaseTable | None:

@@ -172,6 +172,19 @@ def test_images_that_are_gone_keep_their_figures(workspace: Workspace) -> None:
     assert shown(workspace, 0).pictures.image is None
 
 
+def test_images_that_come_back_are_seen_again_and_those_that_go_are_not(workspace: Workspace) -> None:
+    place = workspace.root / "data" / "val"
+    assert listed(workspace).images[0].file is not None
+    place.rename(workspace.root / "elsewhere")
+    assert {row.file for row in listed(workspace).images} == {None}
+    (workspace.root / "elsewhere").rename(place)
+    found = listed(workspace)
+    assert None not in {row.file for row in found.images}
+    gone = found.images[0]
+    (place / (gone.file or "")).unlink()
+    assert [row.number for row in listed(workspace).images if row.file is None] == [gone.number]
+
+
 def test_an_evaluation_or_image_there_is_not_is_named(workspace: Workspace) -> None:
     with pytest.raises(EvaluationNotFound):
         listed(workspace, name="test-9")
