@@ -7,7 +7,7 @@ import pytest
 from breastai.data.cases import pre_flight as module
 from breastai.data.cases.pre_flight import minutes_range, pre_flight, weights_of
 from breastai.data.phantoms.phantom_dataset import write_sample_data
-from breastai.domain.catalog import ARCHITECTURES
+from breastai.domain.catalog import ARCHITECTURES, architecture_of
 from breastai.domain.config import parse_config
 from breastai.domain.events import BenchMeasured
 from breastai.domain.jobs import PreFlight
@@ -56,6 +56,19 @@ def test_weights_are_found_where_they_are(monkeypatch: pytest.MonkeyPatch, tmp_p
     kept.parent.mkdir(parents=True)
     kept.touch()
     assert weights_of(usual, resnet) == "here"
+
+
+def test_weights_of_a_network_of_timm_named_without_a_tag_are_found_under_any(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    config = parse_config({"model": {"architecture": "timm:resnet26"}})
+    kept = tmp_path / "models--timm--resnet26d.bt_in1k" / "snapshots" / "abc" / "model.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert weights_of(config, architecture_of("timm:resnet26")) == "to_fetch"  # another network's
+    (tmp_path / "models--timm--resnet26d.bt_in1k").rename(tmp_path / "models--timm--resnet26.bt_in1k")
+    assert weights_of(config, architecture_of("timm:resnet26")) == "here"
 
 
 def test_who_could_begin_with_weights_is_told_so(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from breastai.storage.workspace import Workspace
 Weights = Literal["here", "to_fetch", "none"]
 # How far a run of other images may take from those measured, and how soon it may stop early.
 _SHORTER, _LONGER = 0.6, 1.5
-_FORWARD = 1 / 3
+# What an image that is only judged takes of one that is learnt from.
+FORWARD_SHARE = 1 / 3
 _LONG_MIN = 240
 _FEW_IMAGES = 30
 
@@ -57,7 +58,7 @@ def minutes_range(
     """Return between how many minutes and how many a run takes, from images a second measured here; None without any."""
     if not speeds:
         return None, None
-    images = config.training.epochs * (training + validation * _FORWARD)
+    images = config.training.epochs * (training + validation * FORWARD_SHARE)
     low, high = images / max(speeds) * _SHORTER / 60, images / min(speeds) * _LONGER / 60
     return round(low, 1), round(high, 1)
 
@@ -70,13 +71,19 @@ def weights_of(config: Config, architecture: Architecture) -> Weights:
         return "here"
     if _is_installed(architecture):
         return "here"
-    if any((_hub_folder() / f"models--timm--{architecture.timm_name}").glob("snapshots/*/model.safetensors")):
+    if _is_in_hub_folder(architecture.timm_name):
         return "here"
     return "to_fetch" if config.system.download_weights else "none"
 
 
 def _is_installed(architecture: Architecture) -> bool:
     return architecture.package is not None and importlib.util.find_spec(architecture.package) is not None
+
+
+def _is_in_hub_folder(timm_name: str) -> bool:
+    """Return whether the hub's weights of a network were fetched; of a name without a tag, those of any tag."""
+    names = [timm_name] if "." in timm_name else [timm_name, f"{timm_name}.*"]
+    return any(any(_hub_folder().glob(f"models--timm--{name}/snapshots/*/model.safetensors")) for name in names)
 
 
 def _hub_folder() -> Path:

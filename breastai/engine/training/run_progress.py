@@ -1,5 +1,6 @@
 """How far a run is, by the work its epochs take, and how long it still needs, once two like epochs have told."""
 
+from breastai.data.cases.pre_flight import FORWARD_SHARE
 from breastai.domain.config import Config
 from breastai.domain.events import TrainingUpdate
 from breastai.engine.training.run_state import Run
@@ -7,13 +8,12 @@ from breastai.engine.training.schedule import HEAD_PASSES, epoch_s, is_head_epoc
 
 _LIKE_EPOCHS = 2
 # A pass forward is a third of a step; features take one, and the head's passes over them little more.
-_FORWARD = 1 / 3
 _HEAD_PASSES = HEAD_PASSES / 60
 
 
 def epoch_work(config: Config, epoch: int, training: int, validation: int) -> float:
     """Return the work of an epoch, in training steps of one image at full size."""
-    return epoch_s(config, epoch, training, validation, 1.0, 1 / _FORWARD)
+    return epoch_s(config, epoch, training, validation, 1.0, 1 / FORWARD_SHARE)
 
 
 def share_done(run: Run, trained: float, features: float = 1.0, judged: float = 0.0) -> float:
@@ -27,9 +27,9 @@ def share_done(run: Run, trained: float, features: float = 1.0, judged: float = 
         return 1.0
     images, validation = len(run.cases.train), len(run.cases.val)
     works = [epoch_work(config, epoch, images, validation) for epoch in range(1, config.training.epochs + 1)]
-    judging = validation * _FORWARD
+    judging = validation * FORWARD_SHARE
     if is_head_epoch(config.training, position.epoch):
-        within = images * (_FORWARD * features + _HEAD_PASSES * trained)
+        within = images * (FORWARD_SHARE * features + _HEAD_PASSES * trained)
     else:
         within = (works[position.epoch - 1] - judging) * trained
     return min(1.0, (sum(works[: position.epoch - 1]) + within + judging * judged) / max(sum(works), 1e-9))
