@@ -62,14 +62,18 @@ def trained(page: Page, epochs: int = 1, folder: str = "data") -> str:
 
 
 def hold(page: Page, request: str) -> None:
-    """From now on requests of this type are sent into nothing, as over a network that is gone; `window.held` counts them."""
+    """From now on requests of this type are sent into nothing, as over a network that is gone; `window.held` counts them.
+
+    The last is kept as `window.lastHeld`.
+    """
     page.evaluate(
         """(held) => {
           const send = window.sendOfPage ??= WebSocket.prototype.send;
           window.held = 0;
           WebSocket.prototype.send = function (text) {
-            if (JSON.parse(text).type === held) window.held += 1;
-            else send.call(this, text);
+            if (JSON.parse(text).type !== held) return send.call(this, text);
+            window.held += 1;
+            window.lastHeld = JSON.parse(text);
           };
         }""",
         request,

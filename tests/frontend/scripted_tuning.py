@@ -25,9 +25,7 @@ def values_of(number: int) -> dict[str, Any]:
 def resume(job: ResumeStudy, workspace: Workspace, stop_requested: Callable[[], object]) -> Iterator[Event]:
     """Play the same again: a study of the script's is always one with more trials than are played."""
     config = parse_config({"tuning": {"trials": PLAYED + 1}})
-    return tune(
-        Tune(workspace=job.workspace, study_id=job.study_id, config=config), workspace, stop_requested
-    )
+    return tune(Tune(workspace=job.workspace, study_id=job.study_id, config=config), workspace, stop_requested)
 
 
 def tune(job: Tune, workspace: Workspace, stop_requested: Callable[[], object]) -> Iterator[Event]:

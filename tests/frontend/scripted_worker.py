@@ -47,7 +47,20 @@ from breastai.domain.records import (
     Reliability,
     TwinGroup,
 )
-from breastai.domain.jobs import Audit, Bench, Compare, Crossval, Evaluate, Export, Job, Report, Resume, ResumeStudy, Train, Tune
+from breastai.domain.jobs import (
+    Audit,
+    Bench,
+    Compare,
+    Crossval,
+    Evaluate,
+    Export,
+    Job,
+    Report,
+    Resume,
+    ResumeStudy,
+    Train,
+    Tune,
+)
 from breastai.domain.study import CURVES, CrossvalResult, Spread, Study, StudyMember, TuningState
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files, read_manifest
 from breastai.storage.reports import report_files
@@ -328,15 +341,45 @@ def evaluate(job: Evaluate, workspace: Workspace) -> Iterator[Event]:
             negatives=40,
             called=6,
         ),
-        roc={name: {"false_positive_rate": [0, 0.1, 0.2, 0.5, 1], "sensitivity": [0, 0.6, 0.9, 0.95, 1], "threshold": [None, 0.5, 0.25, 0.1, 0.01]} for name in PLAIN_NAMES},
+        roc={
+            name: {
+                "false_positive_rate": [0, 0.1, 0.2, 0.5, 1],
+                "sensitivity": [0, 0.6, 0.9, 0.95, 1],
+                "threshold": [None, 0.5, 0.25, 0.1, 0.01],
+            }
+            for name in PLAIN_NAMES
+        },
         precision_recall={name: {"recall": [1, 0.9, 0], "precision": [0.3, 0.8, 1]} for name in PLAIN_NAMES},
-        decision={"threshold": [0.1, 0.5, 0.9], "model": [0.3, 0.2, -0.4], "all": [0.26, -0.3, -5.0], "none": [0, 0, 0]},
+        decision={
+            "threshold": [0.1, 0.5, 0.9],
+            "model": [0.3, 0.2, -0.4],
+            "all": [0.26, -0.3, -5.0],
+            "none": [0, 0, 0],
+        },
         calibration=CalibrationEvidence(temperature=1.2, prior_shift=[0.25, -0.5, 0.1], before=nothing, after=nothing),
         prevalences={"screening": 0.005, "clinic": 0.1},
-        predictive_values={f"{name}.{place}": figure(0.31) for name in ("ppv", "npv") for place in ("screening", "clinic")},
-        referral=Referral(error_rate=0.05, referred=figure(0.42), error_among_kept=figure(0.13), outside=figure(0.17), unlike=figure(0.19)),
+        predictive_values={
+            f"{name}.{place}": figure(0.31) for name in ("ppv", "npv") for place in ("screening", "clinic")
+        },
+        referral=Referral(
+            error_rate=0.05,
+            referred=figure(0.42),
+            error_among_kept=figure(0.13),
+            outside=figure(0.17),
+            unlike=figure(0.19),
+        ),
         patients=51,
-        by_patient=ByPatient(score="largest", target_class="malignant", patients=51, mixed=7, counts={"malignant": 18, "benign": 33}, positives=18, missed=2, negatives=33, flagged=9),
+        by_patient=ByPatient(
+            score="largest",
+            target_class="malignant",
+            patients=51,
+            mixed=7,
+            counts={"malignant": 18, "benign": 33},
+            positives=18,
+            missed=2,
+            negatives=33,
+            flagged=9,
+        ),
         uses=ImageUse(epoch=60, temperature=60, threshold=60) if job.split == "val" else ImageUse(),
         skipped=[{"file": "benign/<i>empty</i>.png", "reason": Text("reason.file_empty_0_bytes")}],
         fingerprint="ab" * 32,
@@ -393,7 +436,9 @@ def crossval(job: Crossval, workspace: Workspace, stop: Callable[[], object]) ->
         save_study(workspace, study)
         yield StudyMemberChanged(study_id=study.study_id, member=now)
         while not stop():
-            yield ProgressUpdate(stage="training", text=Text("title.fold", {"fold": 2, "folds": 3}), epoch=2, epochs=2, progress=0.5)
+            yield ProgressUpdate(
+                stage="training", text=Text("title.fold", {"fold": 2, "folds": 3}), epoch=2, epochs=2, progress=0.5
+            )
             time.sleep(0.02)
         save_study(workspace, study.with_end("stopped"))
     yield StudyStopped(study_id=study.study_id, kind="crossval", reason="user")
@@ -432,7 +477,9 @@ def curves(epochs: int, shift: float) -> dict[str, list[float | None]]:
 def judged(member: StudyMember) -> StudyMember:
     shift = 0.1 * ((member.fold or 1) - 1)
     changes = {"state": "complete", "epoch": 2, "best_epoch": 2, "n": 30, "curves": curves(2, shift)}
-    return member.model_copy(update={**changes, "figures": {"accuracy": 0.75 + shift, "auc_roc": 0.9, "f1_macro": None}})
+    return member.model_copy(
+        update={**changes, "figures": {"accuracy": 0.75 + shift, "auc_roc": 0.9, "f1_macro": None}}
+    )
 
 
 def brought_here(job: Job, workspace: Workspace) -> Iterator[Event]:

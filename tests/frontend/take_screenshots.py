@@ -63,7 +63,9 @@ def dress(page: Page, language: str, theme: str, width: int, height: int) -> Non
     choose = "([id, value]) => { const list = document.getElementById(id); list.value = value; list.dispatchEvent(new Event('change', { bubbles: true })); }"
     page.evaluate(choose, ["language", language])
     page.evaluate(choose, ["theme", theme])
-    page.evaluate("document.activeElement?.blur?.(); scrollTo(0, 0); document.getElementById('start-form').scrollTo(0, 0)")
+    page.evaluate(
+        "document.activeElement?.blur?.(); scrollTo(0, 0); document.getElementById('start-form').scrollTo(0, 0)"
+    )
     page.evaluate(SETTLED)
 
 

@@ -243,9 +243,7 @@ def test_images_asked_for_over_a_lost_connection_come_over_the_next(
     expect(page.locator(".judged-images tbody tr")).not_to_have_count(0)
 
 
-def test_judged_images_are_there_when_the_checkpoint_is_gone(
-    open_asking: OpenPage, asked_workspace: Workspace
-) -> None:
+def test_judged_images_are_there_when_the_checkpoint_is_gone(open_asking: OpenPage, asked_workspace: Workspace) -> None:
     ((_, record),) = read_evaluations(asked_workspace, "run")
     page = open_asking("http")
     there, away = asked_workspace.checkpoints_dir / "run", asked_workspace.root / "away"

@@ -103,7 +103,9 @@ def test_an_epoch_pointed_to_is_told_on_every_chart_and_one_pinned_by_the_matrix
     latest = page.locator("#confusion").text_content()
     page.locator("[data-chart=loss]").click(position=epoch_at(page, "loss", 2))
     for card in ("#confusion", "#per-class"):
-        expect(page.locator(card)).to_contain_text({"en-GB": "epoch 2 (pinned)", "fr-FR": "époque 2 (épinglée)"}[locale])
+        expect(page.locator(card)).to_contain_text(
+            {"en-GB": "epoch 2 (pinned)", "fr-FR": "époque 2 (épinglée)"}[locale]
+        )
     page.mouse.move(0, 0)
     assert [text.strip().replace(",", ".") for text in told.all_text_contents()] == ["0.750", "0.700"]
     expect(page.locator("#curves-pin")).to_have_value("2")

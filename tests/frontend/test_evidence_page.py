@@ -46,9 +46,7 @@ def tables(stage: Any) -> None:
 
 
 @pytest.mark.parametrize(("locale", "agreement"), [("en-GB", "Agreement"), ("fr-FR", "Accord")])
-def test_a_table_of_readers_is_analysed_kept_and_shown_again(
-    open_page: OpenPage, locale: str, agreement: str
-) -> None:
+def test_a_table_of_readers_is_analysed_kept_and_shown_again(open_page: OpenPage, locale: str, agreement: str) -> None:
     page = open_page(locale=locale)
     page.evaluate("location.hash = '#evaluation'")
     page.fill("#readers-path", "readers.csv")
@@ -117,7 +115,11 @@ def test_a_doubt_takes_a_note_and_its_image_is_left_out_or_relabelled_as_suggest
     page.locator("dialog[open] .button-row button").last.click()
     expect(second.get_by_role("status")).not_to_be_empty()
     corrected = read_dataset(stage.workspace, name)
-    assert [item.file for item in corrected.left_out] == [file] and file.startswith("train/") and len(corrected.relabelled) == 1
+    assert (
+        [item.file for item in corrected.left_out] == [file]
+        and file.startswith("train/")
+        and len(corrected.relabelled) == 1
+    )
     *_, table = doubt_tables(stage.workspace)
     assert table.read_text(encoding="utf-8").splitlines()[1].endswith(",leave_out,a ruler over it")
     assert page.request.get(page.locator("#doubts-body a[download]").get_attribute("href") or "").ok

@@ -98,3 +98,15 @@ def test_without_a_configuration_the_preset_that_suits_the_images_is_proposed_un
     page.wait_for_selector("#connection-state.phase-connected")
     expect(page.locator("#pre-flight")).to_contain_text("few/train")
     expect(page.locator("#preset")).to_have_value("")
+
+
+def test_a_search_is_not_made_of_a_probe_that_was_only_proposed(open_page: OpenPage, stage: Any) -> None:
+    if not (stage.workspace.root / "few").exists():
+        write_sample_data(stage.workspace.root / "few", per_class=8)
+    page = open_page()
+    page.fill("#data-path", "few")
+    expect(page.locator("#preset")).to_have_value("probe")
+    go(page, "tuning")
+    hold(page, "start_tuning")
+    page.locator('[data-action="start_tuning"]').click()
+    assert page.evaluate("window.lastHeld.preset") == "quick"

@@ -44,14 +44,25 @@ def test_a_fault_stands_in_the_line_of_its_key_or_of_the_nearest_above_it(run_js
 
 
 @pytest.mark.parametrize(
-    ("text", "row"), [('{\n"a": 1,\n}', 2), ('{\n"a": tru\n}', 1), ('{\n\n"a": 1', 2), ("[1]", 0), ("7", 0), ('{\n"a": [1,\n2 3]}', 2)]
+    ("text", "row"),
+    [('{\n"a": 1,\n}', 2), ('{\n"a": tru\n}', 1), ('{\n\n"a": 1', 2), ("[1]", 0), ("7", 0), ('{\n"a": [1,\n2 3]}', 2)],
 )
 def test_a_text_that_is_no_object_is_a_fault_in_its_line(run_js: RunJs, text: str, row: int) -> None:
     assert run_js("output(BreastAI.jsonPlaces.parse(input));", text)["row"] == row
 
 
 @settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(st.lists(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8), min_size=300, max_size=300))
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=8,
+        ),
+        min_size=300,
+        max_size=300,
+    )
+)
 def test_what_json_writes_has_no_fault(run_js: RunJs, values: list[Any]) -> None:
     texts = [json.dumps(value, indent=indent, ensure_ascii=False) for value in values for indent in (None, 1)]
     assert run_js("output(input.map((text) => BreastAI.jsonPlaces.read(text).fault));", texts) == [None] * len(texts)

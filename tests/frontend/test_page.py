@@ -88,9 +88,18 @@ def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: O
     wait_for_epoch(page, 5)
     page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
     charts = page.evaluate(CHARTED_EPOCHS)
-    assert {"loss", "accuracy", "f1", "auc_roc", "precision", "recall", "cohen_kappa", "sensitivity", "specificity", "learning_rate"} == {
-        name for name, _ in charts
-    }
+    assert {
+        "loss",
+        "accuracy",
+        "f1",
+        "auc_roc",
+        "precision",
+        "recall",
+        "cohen_kappa",
+        "sensitivity",
+        "specificity",
+        "learning_rate",
+    } == {name for name, _ in charts}
     assert all(epochs == [1, 2, 3, 4, 5] for _, sets in charts for epochs in sets)
     expect(page.locator("#run-state")).to_have_text("Running")
     # The lines of the log are there again too, each once.
@@ -120,7 +129,9 @@ def test_a_run_to_its_end_shows_its_figures_and_its_checkpoint(open_page: OpenPa
     expect(page.locator("#data-summary")).to_contain_text("37")
     expect(page.locator("#model-summary")).to_contain_text("pretrained, installed with the system")
     page.get_by_text("1 file skipped, and why").click()
-    expect(page.locator(".skipped li")).to_have_text("benign/broken <b>.png the file is cut short (truncated); copy it again from its source")
+    expect(page.locator(".skipped li")).to_have_text(
+        "benign/broken <b>.png the file is cut short (truncated); copy it again from its source"
+    )
     page.get_by_role("link", name="Checkpoints").click()
     expect(page.locator("#checkpoints-list .pill")).to_have_text("Current model")
 
@@ -323,7 +334,19 @@ def test_no_view_is_wider_than_the_screen(open_page: OpenPage, language: str) ->
     expect(page.locator("#run-state")).to_have_text(re.compile("Complete|Terminé"))
     for width in (380, 720, 1024, 1440, 2560):
         page.set_viewport_size({"width": width, "height": 900})
-        for view in ("training", "data", "tuning", "queue", "runs", "checkpoints", "audit", "evaluation", "editor", "log", "system"):
+        for view in (
+            "training",
+            "data",
+            "tuning",
+            "queue",
+            "runs",
+            "checkpoints",
+            "audit",
+            "evaluation",
+            "editor",
+            "log",
+            "system",
+        ):
             page.evaluate(f"location.hash = '#{view}'")
             expect(page.locator(f"#view-{view}")).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
@@ -453,12 +476,12 @@ THEMES = ("light", "dark")
 
 
 # What is another while a run goes on, fails, or has lost its server.
-STATE_PARTS = {"include": [[part] for part in (".app-header", ".run-card", "#interrupted", "#toasts", "#offline", "#dialog")]}
+STATE_PARTS = {
+    "include": [[part] for part in (".app-header", ".run-card", "#interrupted", "#toasts", "#offline", "#dialog")]
+}
 
 
-def violations(
-    page: Page, what: str, parts: Any = None, themes: Sequence[str] = THEMES
-) -> list[tuple[str, str, str]]:
+def violations(page: Page, what: str, parts: Any = None, themes: Sequence[str] = THEMES) -> list[tuple[str, str, str]]:
     """What axe finds on the page as it is, in both themes. The second has other colours, and nothing else is another."""
     found = []
     for theme in themes:
@@ -507,7 +530,10 @@ def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_serve
     # Behind a question nothing can be chosen, the theme neither: one, and the other by the attribute it sets.
     for theme in THEMES:
         page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-        found += [(f"asking, {theme}", fault["id"], "") for fault in Axe().run(page, context=STATE_PARTS).response["violations"]]
+        found += [
+            (f"asking, {theme}", fault["id"], "")
+            for fault in Axe().run(page, context=STATE_PARTS).response["violations"]
+        ]
     page.locator("#dialog-confirm").click()
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
     page.locator("#connection > summary").click()

@@ -14,7 +14,6 @@ from breastai.server.app import Options, running_server
 from breastai.storage.workspace import Workspace
 
 
-
 @pytest.fixture(scope="module")
 def rest_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve in a thread; give the door's address."""

@@ -121,7 +121,12 @@ def test_the_queue_reads_no_file_that_was_not_sent(served: tuple[str, Path], tmp
     kept = folder / "temporary" / "beside.png"
     Image.fromarray(np.full((12, 12), 200, np.uint8)).save(kept)
     try:
-        for path in (str(private / "x.png"), str(kept), f"{folder}/temporary/../../private/x.png", str(folder / "bright.onnx")):
+        for path in (
+            str(private / "x.png"),
+            str(kept),
+            f"{folder}/temporary/../../private/x.png",
+            str(folder / "bright.onnx"),
+        ):
             answer = queued(url, [{"path": path, "orig_name": "x.png", "meta": {"_type": "gradio.FileData"}}])
             assert "data:image" not in answer and "probability of" not in answer, path
     finally:

@@ -171,7 +171,9 @@ FORM = """
 
 
 def test_a_change_back_to_what_holds_is_no_change(run_js: RunJs) -> None:
-    code = "form.set(path, 3); form.set(path, input.config.training.epochs); output([form.changes(), form.isOpen(path)]);"
+    code = (
+        "form.set(path, 3); form.set(path, input.config.training.epochs); output([form.changes(), form.isOpen(path)]);"
+    )
     assert run_js(FORM + code, {"config": Config().model_dump(mode="json")}) == [{}, False]
 
 

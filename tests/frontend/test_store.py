@@ -51,9 +51,7 @@ def wire(*events: Event) -> list[dict[str, Any]]:
 
 def update(epoch: int, seq: int, loss: float | None = 0.5, run_id: str = RUN) -> TrainingUpdate:
     figures = dict(sensitivity=None, specificity=0.5, precision=0.5, f1=0.5, auc_roc=None, support=3)
-    numbers: dict[str, Any] = dict.fromkeys(
-        MONITORS, loss
-    )
+    numbers: dict[str, Any] = dict.fromkeys(MONITORS, loss)
     numbers |= {"val_confusion_matrix": [[1, 2], [0, 3]], "val_per_class": {"benign": figures}}
     return TrainingUpdate(
         **numbers, epoch=epoch, epochs=9, learning_rate=0.1, images_per_second=10.0, epoch_s=1.0, eta_s=None,
@@ -89,7 +87,9 @@ def complete(seq: int) -> TrainingComplete:
 
 
 def test_every_row_is_of_an_event_and_says_something(run_js: RunJs) -> None:
-    rows = run_js("output(Object.fromEntries(Object.entries(BreastAI.store.rows).map(([k, v]) => [k, Object.keys(v)])));")
+    rows = run_js(
+        "output(Object.fromEntries(Object.entries(BreastAI.store.rows).map(([k, v]) => [k, Object.keys(v)])));"
+    )
     assert set(rows) < set(EVENTS)
     assert all(set(parts) <= {"state", "line", "notice"} for parts in rows.values())
     assert all("line" in parts for parts in rows.values() if "notice" in parts), "a notice tells a line"
@@ -108,10 +108,15 @@ def test_an_event_without_a_row_changes_nothing_but_ends_the_wait_for_an_answer(
 
 def test_pages_of_studies_follow_each_other_and_a_first_page_begins_anew(run_js: RunJs) -> None:
     def page(first: int, *names: str, unreadable: list[str] | None = None) -> StudiesList:
-        entries = [StudyEntry(study_id=name, kind="tuning", state="complete", created="", done=1, planned=1) for name in names]
+        entries = [
+            StudyEntry(study_id=name, kind="tuning", state="complete", created="", done=1, planned=1) for name in names
+        ]
         return StudiesList(studies=entries, unreadable=unreadable or [], total=5, first=first)
 
-    code = FOLD + "const { studyList: list } = fold(input); output([list.studies.map(({ study_id }) => study_id), list.unreadable]);"
+    code = (
+        FOLD
+        + "const { studyList: list } = fold(input); output([list.studies.map(({ study_id }) => study_id), list.unreadable]);"
+    )
     pages = wire(page(0, "s5", "s4"), page(2, "s4", "s3", unreadable=["s2"]), page(4, "s1"))
     assert run_js(code, pages) == [["s5", "s4", "s3", "s1"], ["s2"]]
     assert run_js(code, [*pages, *wire(page(0, "s6"))]) == [["s6"], []]
@@ -161,7 +166,11 @@ def test_an_epoch_done_again_after_a_resume_is_drawn_as_it_was_the_last_time(run
         architecture="resnet50", epochs=9, start_epoch=3, class_names=[], config={}, run_id=RUN, seq=20
     )
     state = run_js(FOLD + "output(fold(input));", wire(*recorded(4), resumed, update(3, 21, loss=0.25)))
-    assert [(row["epoch"], row["metrics"]["val_loss"]) for row in state["run"]["epochs"]] == [(1, 0.5), (2, 0.5), (3, 0.25)]
+    assert [(row["epoch"], row["metrics"]["val_loss"]) for row in state["run"]["epochs"]] == [
+        (1, 0.5),
+        (2, 0.5),
+        (3, 0.25),
+    ]
 
 
 def test_a_new_run_leaves_nothing_of_the_old_one(run_js: RunJs) -> None:
@@ -313,13 +322,16 @@ def test_a_study_changes_run_by_run_and_leaves_the_run_of_the_page_alone(run_js:
     assert stopped == [RUN, "idle", "stopped", [["stopped", 2], ["waiting", 0]]]
     # A reload shows the same.
     seen = study.with_member(now)
-    reloaded = Status(snapshot=snapshot("running", run_id=RUN, seq=4).model_copy(update={"study": seen}), connected_clients=1)
+    reloaded = Status(
+        snapshot=snapshot("running", run_id=RUN, seq=4).model_copy(update={"study": seen}), connected_clients=1
+    )
     assert run_js(FOLD + code, wire(*recorded(1), reloaded)) == shown
 
 
 def test_an_older_study_that_was_asked_for_stays_until_another_begins_or_goes_on(run_js: RunJs) -> None:
     old, latest, newer = (
-        Study(study_id=name, kind="crossval", state="complete", created="2026-01-01", config={}, members=[]) for name in ("old", "latest", "newer")
+        Study(study_id=name, kind="crossval", state="complete", created="2026-01-01", config={}, members=[])
+        for name in ("old", "latest", "newer")
     )
     asked = StudyShown(study=old, studies=["latest", "old"])
     code = "output(fold(input).study.study_id);"
@@ -347,15 +359,28 @@ def test_a_tuning_shows_its_trials_and_what_is_known_after_each(run_js: RunJs) -
     code = "const { session, study, log } = fold(input); output([session.state, study.state, study.members.length, study.tuning.done, study.tuning.best_auc, study.tuning.config_name, log.at(-1).key]);"
     assert run_js(FOLD + code, wire(*told))[:6] == ["running", "running", 1, 1, 0.75, None]
     complete = TuningComplete(study_id="s", tuning=known, values={}, reason="trials")
-    assert run_js(FOLD + code, wire(*told, complete)) == ["idle", "complete", 1, 4, 0.8, "tuned-s", "event.tuning_complete"]
+    assert run_js(FOLD + code, wire(*told, complete)) == [
+        "idle",
+        "complete",
+        1,
+        4,
+        0.8,
+        "tuned-s",
+        "event.tuning_complete",
+    ]
     none_better = complete.model_copy(update={"tuning": known.model_copy(update={"config_name": None})})
     assert run_js(FOLD + code, wire(*told, none_better))[-1] == "event.tuning_no_better"
 
 
 def test_a_page_that_was_away_for_long_asks_for_all_epochs_again(run_js: RunJs) -> None:
     # Epochs 4 and 5 were run again by a resume whose beginning is among what was left out.
-    resumed = Status(snapshot=snapshot("running", run_id=RUN, seq=30, update=wire(update(4, 30))[0]), connected_clients=1)
-    code = FOLD + 'const s = fold(input); const r = reduce(s, { type: "@refill" }); output([epochs(s), epochs(r), missingEpochs(r)]);'
+    resumed = Status(
+        snapshot=snapshot("running", run_id=RUN, seq=30, update=wire(update(4, 30))[0]), connected_clients=1
+    )
+    code = (
+        FOLD
+        + 'const s = fold(input); const r = reduce(s, { type: "@refill" }); output([epochs(s), epochs(r), missingEpochs(r)]);'
+    )
     before, after, missing = run_js(code, wire(*recorded(5), resumed))
     assert (before, after, missing) == ([1, 2, 3, 4, 5], [], {"from": 1, "to": 5})
 

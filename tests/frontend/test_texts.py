@@ -21,7 +21,14 @@ from breastai.domain.catalog import (
 from breastai.domain.metric_catalog import CLASS_METRICS, EPOCH_METRICS, METRICS
 from breastai.domain.config import Config, parse_config
 from breastai.data.cases.predictions_table import Predictions, match_predictions, read_predictions
-from breastai.domain.errors import CheckpointNotFound, ConfigInvalid, DiskFull, ImageUnreadable, PredictionsInvalid, all_errors
+from breastai.domain.errors import (
+    CheckpointNotFound,
+    ConfigInvalid,
+    DiskFull,
+    ImageUnreadable,
+    PredictionsInvalid,
+    all_errors,
+)
 from breastai.domain.events import Log, ModelLoaded, ProgressUpdate, Snapshot, TrainingStopped
 from breastai.domain.jobs import Job
 from breastai.domain.records import Referral, Reliability
@@ -41,7 +48,10 @@ LANGUAGES = ("en", "fr")
 def locales() -> dict[str, dict[str, str]]:
     """Every text; of one with several forms, all of them joined."""
     return {
-        language: {key: text if isinstance(text, str) else " ".join(list(text.values())[1:]) for key, text in read_catalogue(language).items()}
+        language: {
+            key: text if isinstance(text, str) else " ".join(list(text.values())[1:])
+            for key, text in read_catalogue(language).items()
+        }
         for language in LANGUAGES
     }
 
@@ -306,7 +316,11 @@ def test_every_complaint_about_a_table_of_predictions_is_told_in_french(run_js: 
 def test_page_and_server_put_every_text_of_the_server_into_the_same_words(run_js: RunJs) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         parse_config(FAULTY[0])
-    failed = DiskFull("checkpoints/last.safetensors"), CheckpointNotFound("r1/best", ["r2/best", "r3/best"]), caught.value
+    failed = (
+        DiskFull("checkpoints/last.safetensors"),
+        CheckpointNotFound("r1/best", ["r2/best", "r3/best"]),
+        caught.value,
+    )
     texts = [error.text for error in failed]
     labels = {language: read_catalogue(language)["setting.training.optimizer.label"] for language in LANGUAGES}
     for language in LANGUAGES:

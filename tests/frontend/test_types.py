@@ -32,7 +32,10 @@ def test_every_field_of_an_event_and_of_its_parts_is_in_the_types() -> None:
 
 
 def test_every_field_of_an_evaluation_is_looked_at_by_the_page() -> None:
-    read = "".join((FRONTEND / "js" / "views" / "results" / name).read_text(encoding="utf-8") for name in ("evaluation.js", "judged.js", "target.js"))
+    read = "".join(
+        (FRONTEND / "js" / "views" / "results" / name).read_text(encoding="utf-8")
+        for name in ("evaluation.js", "judged.js", "target.js")
+    )
     fields = set(Evaluation.model_fields) - {*ENVELOPE, "type"}
     for part in (JudgedPoint, CalibrationEvidence, Reliability, Referral):
         fields |= set(part.model_fields)

@@ -51,7 +51,9 @@ def test_the_images_of_an_exam_get_one_answer(
     files = sorted((unit_workspace.root / "data" / "val").rglob("*.png"))[:3]
     with page.expect_file_chooser() as chosen:
         page.locator("#predict-choose").click()
-    chosen.value.set_files([{"name": f"{n}.png", "mimeType": "image/png", "buffer": file.read_bytes()} for n, file in enumerate(files)])
+    chosen.value.set_files(
+        [{"name": f"{n}.png", "mimeType": "image/png", "buffer": file.read_bytes()} for n, file in enumerate(files)]
+    )
     if model != ".onnx":
         page.locator("#predict-heat").uncheck()
     page.locator("#predict-one-patient").check()

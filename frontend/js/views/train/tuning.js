@@ -60,7 +60,10 @@
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (start.disabled) return;
-      const order = context.order?.() ?? { config: {} };
+      const { form, welcome } = store.state();
+      // A probe, proposed for few images, has nothing to be searched.
+      /** @type {Record<string, any>} */
+      const order = { ...(context.order?.() ?? { config: {} }), ...(form.chosen || !welcome?.preset ? {} : { preset: welcome.preset }) };
       const config = BreastAI.settings.overlay(order.config, { tuning: typed().values });
       context.ask?.("start_tuning", { ...order, config }).catch(() => {});
     });
