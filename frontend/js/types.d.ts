@@ -386,6 +386,7 @@ declare global {
     preset(): string;
     base(): Record<string, unknown>;
     changes(): Record<string, unknown>;
+    toSave(): Record<string, unknown>;
     effective(): Record<string, unknown>;
     clear(): void;
     set(path: string, value: unknown): void;

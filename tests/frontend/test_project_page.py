@@ -101,7 +101,8 @@ def test_the_cost_of_a_run_is_told_before_it_and_changes_of_the_form_are_undone(
     page.locator("#all-settings > summary").click()
     page.locator("#reset-settings").click()
     expect(page.locator("#settings-changed")).to_have_text("")
-    expect(page.locator("#setting-training-epochs")).to_have_value("50")
+    # The preset proposed has its own again.
+    expect(page.locator("#setting-training-epochs")).to_have_value("12")
 
 
 @WAYS

@@ -109,7 +109,7 @@
           ? state
           : {
               ...state,
-              welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null },
+              welcome: state.welcome && { ...state.welcome, config: event.config, config_error: null, preset: null },
               savedConfigPath: event.path,
               problems: [],
             },

@@ -83,10 +83,10 @@
       },
       propose() {
         const { form, welcome, preFlight } = store.state();
-        if (form.chosen || welcome === null || welcome.preset === null) return;
+        if (form.chosen || welcome === null) return;
         // What is asked of a network that learns, a probe would not honour.
         const learns = Object.keys(form.changed).some((path) => /^(model|training)\.|^crossval\.tune$|^system\.processes$/.test(path));
-        const preset = learns ? welcome.preset : (preFlight?.preset ?? welcome.preset);
+        const preset = welcome.preset === null ? "" : learns ? welcome.preset : (preFlight?.preset ?? welcome.preset);
         if (form.preset !== preset) store.dispatch({ type: "@form", form: { preset } });
       },
       /** @param {number} count */

@@ -34,13 +34,18 @@
       store.dispatch({ type: "@form", form: { changed: Object.fromEntries(to) } });
     }
 
+    /** What the preset of the form sets. @returns {Record<string, unknown>} */
+    function ofPreset() {
+      const { welcome, form } = store.state();
+      const row = BreastAI.catalog.rowsOf(welcome?.catalog, "presets").find(({ name }) => name === form.preset);
+      const { name: _, ...values } = row ?? { name: "" };
+      return /** @type {any} */ (values);
+    }
+
     /** What the run would have without the user's changes. */
     function base() {
-      const welcome = store.state().welcome;
-      if (welcome === null) return {};
-      const row = BreastAI.catalog.rowsOf(welcome.catalog, "presets").find(({ name }) => name === store.state().form.preset);
-      const { name: _, ...values } = row ?? { name: "" };
-      return settings.overlay(welcome.config, /** @type {any} */ (values));
+      const { welcome } = store.state();
+      return welcome === null ? {} : settings.overlay(welcome.config, ofPreset());
     }
 
     /** The user's changes as a partial configuration. */
@@ -60,6 +65,8 @@
       faults,
       base,
       changes,
+      /** What is saved: the changes, over a preset that is there only while there is no config.json. */
+      toSave: () => (store.state().form.chosen ? changes() : settings.overlay(ofPreset(), changes())),
       clear,
       preset: () => store.state().form.preset,
       effective: () => settings.overlay(base(), changes()),

@@ -166,7 +166,7 @@
     button("estimate_cost").addEventListener("click", () => connection.request("estimate_cost", order()).catch(() => {}));
     button("get_config").addEventListener("click", () => connection.request("get_config").catch(() => {}));
     save.addEventListener("click", () => {
-      connection.request("save_config", { config: values.changes() }).then(() => { values.clear(); refresh(); }, () => {});
+      connection.request("save_config", { config: values.toSave() }).then(() => { values.clear(); refresh(); }, () => {});
     });
     BreastAI.i18n.onChange(() => {
       drawnFor = null;
