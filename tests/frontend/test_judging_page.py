@@ -186,7 +186,7 @@ def test_a_report_is_written_and_opens_from_the_server(open_page: OpenPage) -> N
     trained(page)
     page.get_by_role("link", name="Checkpoints").click()
     action(page, "create_report").first.click()
-    link = page.get_by_role("link", name=re.compile("Open the report"))
+    link = page.locator("#reports-card").get_by_role("link", name=re.compile("Open the report"))
     with page.expect_popup() as opened:
         link.click()
     report = opened.value

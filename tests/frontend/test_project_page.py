@@ -163,6 +163,8 @@ def test_more_runs_than_a_page_holds_are_shown_by_a_press_and_the_log_is_cleared
             journal.stamp(TrainingStarted(architecture="resnet50", epochs=1, class_names=["a", "b"], config={}))
             journal.close()
     page = open_page(how, locale=language)
+    # What the form's folder was looked at for is a line of the log too.
+    expect(page.locator("#pre-flight")).to_be_visible()
     go(page, "runs")
     rows = page.locator("#runs-list tbody tr")
     expect(rows).to_have_count(50)
