@@ -16,6 +16,8 @@ SPAN = 2 / 3
 FEWEST_CASES = 10
 # Draws times cases: beyond, there are fewer draws, and never fewer than _FEWEST_DRAWS.
 _WORK, _FEWEST_DRAWS = 600_000, 100
+# Of more cases the band is that of so many cells of neighbouring ones, which tell it as well.
+_MOST_SINGLE, _CELLS = 6000, 2000
 
 
 def smoothed_calibration(
@@ -34,7 +36,14 @@ def smoothed_calibration(
     places = np.linspace(values.min(), values.max(), POINTS)
     weights = draw_patients(n, clusters, min(draws, max(_FEWEST_DRAWS, min(DRAWS, _WORK // n))), seed)
     observed = local_line(places, values, positive, np.ones((1, n)))[0]
-    low, high = percentile_band(None if weights is None else local_line(places, values, positive, weights), POINTS)
+    curves = None
+    if weights is not None and n <= _MOST_SINGLE:
+        curves = local_line(places, values, positive, weights)
+    elif weights is not None:
+        # The line through the cases as they are; how far it would be elsewhere can be told from cells of like ones.
+        centres, drawn, hits = cells_of(values, positive, weights)
+        curves = _line_of_cells(places, centres, drawn, hits)
+    low, high = percentile_band(curves, POINTS)
     return {"probability": places.tolist(), "observed": observed.tolist(), "low": low, "high": high}
 
 
@@ -44,6 +53,26 @@ def local_line(places: Floats, probabilities: Floats, positive: Cases, weights: 
     At each place a line is fitted to the nearest SPAN of the cases, a case weighted by Cleveland's tricube of its
     distance. Where they all have one probability it is their mean.
     """
+    return _line_of_cells(places, probabilities, weights, weights * positive)
+
+
+def cells_of(probabilities: Floats, positive: Cases, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return _CELLS cells of neighbouring cases: mean probability (K,), weight and weight of the positive, both (B, K).
+
+    Each holds as many of the N cases, which `weights` (B, N) weigh.
+    """
+    order = np.argsort(probabilities, kind="stable")
+    starts = np.linspace(0, len(order), _CELLS, endpoint=False).astype(np.int64)
+    sizes = np.diff(np.append(starts, len(order)))
+    drawn = weights[:, order].astype(np.float64)
+    centres = np.add.reduceat(probabilities[order], starts) / sizes
+    whole = np.add.reduceat(drawn, starts, axis=1)
+    drawn *= positive[order]
+    return centres, whole, np.add.reduceat(drawn, starts, axis=1)
+
+
+def _line_of_cells(places: Floats, probabilities: Floats, weights: Floats, hit_weights: Floats) -> Floats:
+    """Return the locally weighted line, (B, P), of N cases or cells of them, `hit_weights` (B, N) of the positive ones."""
     wanted = np.maximum(2, np.floor(SPAN * weights.sum(axis=1) + 1e-10))
     curves = np.empty((len(weights), len(places)))
     for number, place in enumerate(places.tolist()):
@@ -54,14 +83,15 @@ def local_line(places: Floats, probabilities: Floats, positive: Cases, weights: 
         radius = np.abs(away)[last]
         # Beyond the farthest case that any of the weightings reaches, all weigh nothing.
         reach = int(np.searchsorted(np.abs(away), radius.max(), "right"))
-        away, drawn, hits = away[:reach], drawn[:, :reach], positive[order][:reach].astype(np.float64)
+        away, drawn, hits = away[:reach], drawn[:, :reach], hit_weights[:, order[:reach]]
         share = np.divide(np.abs(away)[None, :], radius[:, None], out=np.zeros_like(drawn), where=radius[:, None] > 0)
-        tricube = drawn * np.clip(1 - share**3, 0, None) ** 3
-        tricube = np.where((radius == 0)[:, None], drawn * (away == 0), tricube)
-        alone = tricube.sum(axis=1) <= 0  # all of them as far away as the farthest
-        tricube[alone] = drawn[alone] * (np.abs(away) <= radius[alone, None])
+        heeded = np.clip(1 - share**3, 0, None) ** 3
+        heeded = np.where((radius == 0)[:, None], away == 0, heeded)
+        alone = (heeded * drawn).sum(axis=1) <= 0  # all of them as far away as the farthest
+        heeded[alone] = np.abs(away) <= radius[alone, None]
+        tricube, hit = heeded * drawn, heeded * hits
         whole, first, second = tricube.sum(axis=1), tricube @ away, tricube @ away**2
-        mean, product = tricube @ hits, tricube @ (away * hits)
+        mean, product = hit.sum(axis=1), hit @ away
         spread = whole * second - first**2
         tilted = spread > 1e-12 * whole**2
         line = np.divide(second * mean - first * product, spread, out=mean / whole, where=tilted)

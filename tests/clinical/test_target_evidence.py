@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
+from breastai.clinical import smoothed_calibration as smoothed
 from breastai.clinical.calibration_measures import calibration_intercept, calibration_slope, observed_expected
 from breastai.clinical.evidence import gather_evidence
 from breastai.clinical.net_benefit import at_prevalence, net_benefit
@@ -174,3 +175,17 @@ def test_probabilities_of_any_kind_have_a_slope_and_an_intercept_or_none(cases: 
     if intercept.value is not None:
         logits = np.log(np.clip(probabilities, 1e-12, None)) - np.log(np.clip(1 - probabilities, 1e-12, None))
         assert special.expit(logits + intercept.value).sum() == pytest.approx(positive.sum(), abs=1e-6)
+
+
+def test_the_band_of_many_cases_is_told_by_cells_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    said = generator.beta(1, 3, 2400)
+    positive, patients = generator.random(2400) < said**1.2, np.arange(2400) // 4
+    one_by_one = smoothed_calibration(positive, said, patients, draws=60)
+    monkeypatch.setattr(smoothed, "_MOST_SINGLE", 1000)
+    monkeypatch.setattr(smoothed, "_CELLS", 600)
+    in_cells = smoothed_calibration(positive, said, patients, draws=60)
+    assert in_cells["observed"] == one_by_one["observed"]
+    for side in ("low", "high"):
+        assert in_cells[side] == pytest.approx(one_by_one[side], abs=0.003)
+        assert in_cells[side] != one_by_one[side]
