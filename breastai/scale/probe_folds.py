@@ -61,8 +61,9 @@ def probe_folds(
             text=Text("progress.probes", {"done": done + 1, "total": len(progress.study.members)}),
             progress=(done + 1) / len(progress.study.members),
         )
+    progress.keep(progress.study)
     for member in progress.study.members:
-        yield progress.change(member)
+        yield progress.tell(member)
     return join_pools(pools)
 
 

@@ -60,6 +60,10 @@ class StudyInProgress:
     def change(self, member: StudyMember) -> StudyMemberChanged:
         """Take in a member as it is now; return the event that tells of it."""
         self.keep(self.study.with_member(member))
+        return self.tell(member)
+
+    def tell(self, member: StudyMember) -> StudyMemberChanged:
+        """Return the event that tells of a member as the study that was kept has it."""
         return StudyMemberChanged(study_id=self.study.study_id, member=member)
 
     def keep(self, study: Study) -> None:

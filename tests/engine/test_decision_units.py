@@ -1,6 +1,7 @@
 """Runs that decide by patient: rules in the checkpoint, figures by unit, exports and predictions that say the same."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from breastai.commands.predictions_csv import UnitRows
 from breastai.data.preprocessing.model_images import read_for
 from breastai.domain.config import Config
 from breastai.domain.errors import DecisionUnitUnknown
-from breastai.domain.events import DataLoaded, Evaluation, Event, Log, UnitPrediction
-from breastai.domain.jobs import Evaluate, Export, Predict, Train
+from breastai.domain.events import DataLoaded, Evaluation, Event, Log, ReportCreated, UnitPrediction
+from breastai.domain.jobs import Evaluate, Export, Predict, Report, Train
 from breastai.engine.network.attention_pooling import fit_attention
 from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.engine.training.training_job import train
@@ -189,3 +190,22 @@ def test_what_is_kept_names_neither_patient_nor_file_to_who_lacks_the_salt(
     assert not [name for name in patients if name in text or sha256_of(name) in text]
     known = {case.name_sha256 for case in record.cases}
     assert {name for unit in record.units for name in unit.images} == known
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "Decisions by patient"), ("fr", "Décisions par patient")])
+def test_a_report_tells_the_decisions_by_patient(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path, language: Any, heading: str
+) -> None:
+    place, _ = runs("attention")
+    list(perform(Evaluate(workspace=str(place.root), checkpoint="run/best", data=str(sample_data / "val"))))
+    (created,) = [
+        event
+        for event in perform(Report(workspace=str(place.root), run_id="run", language=language, pictures=False))
+        if isinstance(event, ReportCreated)
+    ]
+    files = [place.resolve(file) for file in created.files]
+    html = next(file for file in files if file.suffix == ".html").read_text(encoding="utf-8")
+    found = json.loads(next(file for file in files if file.suffix == ".json").read_text(encoding="utf-8"))["by_unit"]
+    assert heading in html and found["pooling"] == "attention"
+    area = found["evidence"]["figures"]["auc_roc.malignant"]["value"]
+    assert f"{area:.3f}".replace(".", "," if language == "fr" else ".") in html
