@@ -18,7 +18,6 @@ from breastai.domain.events import DataLoaded, Evaluation, Event, Log, ReportCre
 from breastai.domain.jobs import Evaluate, Export, Predict, Report, Train
 from breastai.engine.network.attention_pooling import fit_attention
 from breastai.engine.network.checkpoint_io import load_checkpoint
-from breastai.engine.training.training_job import train
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.predictions import predictions, predictions_events, unit_collector
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
@@ -44,7 +43,7 @@ def runs(
         if pooling not in made:
             place = Workspace.open(tmp_path_factory.mktemp(pooling) / "workspace")
             config = small_config(by_patient(pooling), {"training": {"export_onnx": True}})
-            events = list(train(Train(workspace=str(place.root), run_id="run", config=config), place))
+            events = list(perform(Train(workspace=str(place.root), run_id="run", config=config)))
             made[pooling] = place, events
         return made[pooling]
 
