@@ -101,6 +101,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
     }
     document["security"] = [{}, {"token": []}]
+    document["servers"] = [{"url": "./"}]  # beside this document, also behind a proxy under a path
     # FastAPI adds its own shape of a refusal, which none of ours has.
     for operations in document["paths"].values():
         for operation in operations.values():
@@ -123,7 +124,7 @@ def _schemas() -> dict[str, Any]:
         "properties": {
             "id": {"type": "string"},
             "request": {"type": "string"},
-            "location": {"type": "string", "description": "Where to ask again."},
+            "location": {"type": "string", "description": "Where to ask again, below this door's address."},
         },
         "required": ["id", "request", "location"],
     }
@@ -166,7 +167,7 @@ def openapi_page(document: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>BreastAI: REST</title>'
         '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body><main>"
-        f'<h1>BreastAI: REST</h1><p>{about}</p><p>The same for programs: <a href="/openapi.json">openapi.json</a>. '
+        f'<h1>BreastAI: REST</h1><p>{about}</p><p>The same for programs: <a href="openapi.json">openapi.json</a>. '
         "Where a token is asked for: <code>Authorization: Bearer TOKEN</code>.</p>" + body + "</main></body></html>\n"
     )
 

@@ -195,7 +195,7 @@ class Rest:
             if request.looks_only:
                 self._looks.note(_address(http_request), request_fields(request)["asked"])
             ask = await self._asks.begin(_peer(http_request), request)
-            return await self._told(ask, wait)
+            return await self._told(ask, wait, http_request)
 
         return endpoint
 
@@ -216,22 +216,24 @@ class Rest:
         removal = asyncio.create_task(_remove_after(ask, handed, owner), name="rest-upload")
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
-        return await self._told(ask, wait)
+        return await self._told(ask, wait, http_request)
 
     async def _come_back(self, http_request: HttpRequest, ask_id: str, wait: Wait = DEFAULT_WAIT_S) -> Response:
         ask = self._asks.get(ask_id)
         if ask is None:
             return problem(404, "answer.not_found", "No such answer: it was never promised, or is too old.")
         self._looks.note(_address(http_request), "answer")
-        return await self._told(ask, wait)
+        return await self._told(ask, wait, http_request)
 
-    async def _told(self, ask: Ask, wait_s: float) -> Response:
+    async def _told(self, ask: Ask, wait_s: float, http_request: HttpRequest) -> Response:
         """Return the answer, or where to come back for it."""
         if not await ask.answered_within(wait_s):
             self._asks.keep(ask)
             location = f"/answers/{ask.id}"
             content = {"id": ask.id, "request": ask.kind, "location": location}
-            return JSONResponse(content, 202, {"Location": location, "Retry-After": "1"})
+            # Relative to what was asked: a proxy may have this door under a path.
+            way_back = "../" * (http_request.url.path.count("/") - 1) + location.removeprefix("/")
+            return JSONResponse(content, 202, {"Location": way_back, "Retry-After": "1"})
         answer = ask.answer
         if answer is None:
             return problem(503, "server.stopping", "The server is stopping; ask again when it is back.")

@@ -28,6 +28,7 @@ from breastai.server.access.connection_rules import (
     allowed_hosts,
     is_public,
     is_public_at_a_door,
+    origin_of,
     wants_websocket,
 )
 from breastai.server.access.rate_limit import RateLimit
@@ -102,10 +103,12 @@ class RunningServer:
     protection: Security
     doorway: OpenConnections
     rest_port: int | None = None
+    public_url: str | None = None
 
     @property
     def page_url(self) -> str:
-        return self._url(self.port)
+        """The page's address: behind a proxy, the one that others type."""
+        return self.public_url or self._url(self.port)
 
     @property
     def rest_url(self) -> str | None:
@@ -159,11 +162,12 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         await asyncio.to_thread(services.dataset_uploads.clear_abandoned)
         stack.push_async_callback(asyncio.to_thread, services.handed.close)
         access = Access(
-            allowed_hosts(options.host),
+            allowed_hosts(options.host, options.settings.public_url),
             listening.port,
             protection.token,
             protection.token_required,
             protection.scheme,
+            public_origin=options.settings.public_url and origin_of(options.settings.public_url),
         )
         await asyncio.to_thread(static_files.write_texts, options.frontend)
         refusals, doorway = RateLimit(), OpenConnections()
@@ -203,7 +207,9 @@ async def running_server(options: Options) -> AsyncIterator[RunningServer]:
         for each in upkeep:
             stack.push_async_callback(_end_task, asyncio.create_task(each, name="upkeep"))
         stack.callback(services.turns.close)
-        yield RunningServer(services, options.host, listening.port, protection, doorway, rest_port)
+        yield RunningServer(
+            services, options.host, listening.port, protection, doorway, rest_port, options.settings.public_url
+        )
         LOG.info("stopping")
 
 

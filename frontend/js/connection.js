@@ -9,10 +9,11 @@
   /** Of what was missed, the events that still matter: to a new page the latest, to one that comes back what its log keeps. */
   const REPLAYED = { first: 300, again: 3000 };
 
-  /** The page's own host when served, this machine when opened as a file. @param {Location} location */
+  /** The page's own place when served, which a proxy may have under a path; this machine when opened as a file. @param {Location} location */
   function defaultUrl(location) {
     if (location.protocol === "http:" || location.protocol === "https:") {
-      return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`;
+      const folder = location.pathname.replace(/[^/]*$/, "");
+      return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${folder === "/" ? "" : folder}`;
     }
     return "ws://localhost:8765";
   }

@@ -620,7 +620,7 @@ declare global {
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
     address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofSetting(path: string): string; ofEvaluation(run: string, name: string): string };
-    servedFiles: { address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement };
+    servedFiles: { page(url: string): string; address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement };
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
       available(): boolean;

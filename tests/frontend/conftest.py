@@ -91,6 +91,7 @@ class ServerThread:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="server")
         self.port = 0
+        self.rest_port: int | None = None
         self.token = ""
 
     async def _serve(self) -> None:
@@ -106,7 +107,7 @@ class ServerThread:
             self._ready.set()
 
     def _began(self, server: RunningServer) -> None:
-        self.port = server.port
+        self.port, self.rest_port = server.port, server.rest_port
         self.token = server.protection.token or ""
         self._ready.set()
 

@@ -15,7 +15,7 @@ class CuttableProxy:
     """
 
     def __init__(self, port: int) -> None:
-        self._to_port = port
+        self.to_port = port
         self._state = "whole"
         self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,13 +78,15 @@ class CuttableProxy:
         self._writers.append(writer)
         if self._state == "pulled":
             return
-        there_reader, there_writer = await asyncio.open_connection("localhost", self._to_port)
+        there_reader, there_writer = await asyncio.open_connection("localhost", self.to_port)
         self._writers.append(there_writer)
-        # A server answers to its own name alone.
-        begun = (await reader.read(2**16)).replace(b"localhost:%d" % self.port, b"localhost:%d" % self._to_port)
-        there_writer.write(begun)
+        there_writer.write(self._forwarded(await reader.read(2**16)))
         for source, target in ((reader, there_writer), (there_reader, writer)):
             self._keep(self._pass(source, target))
+
+    def _forwarded(self, request: bytes) -> bytes:
+        """Return what is passed on of the start of a request."""
+        return request
 
     def _keep(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -98,6 +100,32 @@ class CuttableProxy:
                 target.write(data)
                 await target.drain()
             target.close()
+
+
+class PathProxy(CuttableProxy):
+    """A reverse proxy that has a server under `path`, as nginx does by default: the server sees another path and Host.
+
+    The server's port, `to_port`, may be told once there is one. What lies elsewhere on the host is not the server's.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(0)
+        self._path = path.encode()
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}{self._path.decode()}"
+
+    def _forwarded(self, request: bytes) -> bytes:
+        head, end, body = request.partition(b"\r\n\r\n")
+        asked, *lines = head.split(b"\r\n")
+        method, target, version = asked.split(b" ")
+        target = b"/" + target.removeprefix(self._path) if target.startswith(self._path) else b"/elsewhere" + target
+        host = b"Host: 127.0.0.1:%d" % self.to_port
+        kept = [line for line in lines if not line.lower().startswith((b"host:", b"connection: keep-alive"))]
+        # One request a connection: the next might be passed on without a look.
+        closes = [] if any(line.lower().startswith(b"upgrade:") for line in kept) else [b"Connection: close"]
+        return b"\r\n".join([b" ".join([method, target, version]), host, *kept, *closes]) + end + body
 
 
 Loss = Callable[[CuttableProxy], None]

@@ -1,10 +1,12 @@
 """Who may connect."""
 
 import asyncio
+import contextlib
 import stat
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
@@ -12,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from breastai.domain.errors import TokenUnavailable
 from breastai.domain.server_settings import ServerSettings
 from breastai.server.access import connection_rules
-from breastai.server.access.connection_rules import Access, allowed_hosts, is_loopback
+from breastai.server.access.connection_rules import Access, allowed_hosts, is_loopback, origin_of
 
 TOKEN = "t" * 43
 RULE = Access(allowed_hosts("localhost"), 8765, token=TOKEN)
@@ -22,8 +24,11 @@ def refusal(rule: Access, path: str = "/", **headers: str) -> str | None:
     return rule.refusal(Headers({"Host": "localhost:8765", "Upgrade": "websocket"} | headers), path)
 
 
-@pytest.mark.parametrize("host", ["localhost:8765", "127.0.0.1:8765", "[::1]:8765", "LOCALHOST:8765"])
-def test_loopback_names_with_our_port_are_ours(host):
+@pytest.mark.parametrize(
+    "host",
+    ["localhost:8765", "127.0.0.1:8765", "[::1]:8765", "LOCALHOST:8765", "localhost:19000", "localhost", "[::1]"],
+)
+def test_loopback_names_are_ours_whatever_port_was_forwarded(host):
     assert refusal(RULE, Host=host) is None
     assert refusal(RULE, Host=host, Origin=f"http://{host}") is None
 
@@ -31,15 +36,11 @@ def test_loopback_names_with_our_port_are_ours(host):
 @pytest.mark.parametrize(
     "host",
     [
-        "localhost",
-        "localhost:80",
-        "localhost:8766",
         "evil.example:8765",
         "localhost.evil.example:8765",
         "",
         ":8765",
         "127.0.0.1.nip.io:8765",
-        "[::1]",
         "[::1]x:8765",
         "localhost:8765:8765",
         "localhost:",
@@ -129,6 +130,77 @@ def test_a_server_on_another_address_is_called_by_that_address():
     assert Access(allowed_hosts("192.168.1.20"), 80).refusal(Headers({"Host": "192.168.1.20"}), "/") is None
     assert Access(allowed_hosts("fd00::2"), 80).refusal(Headers({"Host": "[fd00::2]:80"}), "/") is None
     assert "127.0.0.1" in allowed_hosts("0.0.0.0")
+
+
+def test_behind_a_proxy_its_address_is_ours_and_pages_of_it_may_ask():
+    url = ServerSettings(public_url="https://Breast.example:443/breastai").public_url
+    assert url == "https://breast.example/breastai/"
+    rule = Access(allowed_hosts("localhost", url), 8765, token=TOKEN, public_origin=origin_of(url))
+    for host in ("localhost:8765", "breast.example", "breast.example:443"):
+        assert refusal(rule, Host=host) is None
+        assert refusal(rule, Host=host, Origin="https://breast.example") is None
+        for origin in ("http://breast.example:8080", "https://breast.example:8443", "https://evil.example"):
+            assert refusal(rule, Host=host, Origin=origin) is not None
+    assert refusal(rule, Host="evil.example", Origin="https://breast.example") is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "breast.example", "ftp://breast.example", "https://", "https://user@breast.example/", "https://a:b/",
+     "https://breast.example/?token=x", "https://breast.example/#x"],
+)  # fmt: skip
+def test_an_address_that_no_page_can_have_is_refused(url):
+    with pytest.raises(ValidationError):
+        ServerSettings(public_url=url)
+
+
+def test_behind_a_proxy_everybody_needs_the_token_unless_it_is_the_proxy_that_asks(play, workspace):
+    settings = ServerSettings(public_url="https://breast.example/breastai/")
+
+    async def asked(stage):
+        assert stage.server.page_url == "https://breast.example/breastai/"
+        assert stage.server.protection.tls is None
+        with pytest.raises(InvalidStatus):
+            await stage.connect(origin="https://breast.example")
+        script = await stage.connect(f"?token={stage.server.protection.token}", origin="https://breast.example")
+        assert (await script.ask("ping"))["type"] == "pong"
+
+    async def unasked(stage):
+        script = await stage.connect(origin="https://breast.example")
+        assert (await script.ask("ping"))["type"] == "pong"
+
+    play(asked, settings=settings)
+    play(unasked, settings=settings.model_copy(update={"allow_unprotected": True}))
+    assert "for https://breast.example/breastai/" in (workspace.logs_dir / "server.log").read_text()
+
+
+def test_a_forwarded_port_leads_to_the_page_and_its_socket(play):
+    async def story(stage):
+        async def forward(reader, writer):
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", stage.port)
+
+            async def pass_on(source, target):
+                with contextlib.suppress(ConnectionError):
+                    while data := await source.read(2**16):
+                        target.write(data)
+                        await target.drain()
+                target.close()
+
+            await asyncio.gather(pass_on(reader, there_writer), pass_on(there_reader, writer))
+
+        async with await asyncio.start_server(forward, "127.0.0.1", 0) as forwarded:
+            outside = forwarded.sockets[0].getsockname()[1]
+            for name in ("localhost", "127.0.0.1"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", outside)
+                writer.write(f"GET /health HTTP/1.1\r\nHost: {name}:{outside}\r\n\r\n".encode())
+                assert b" 200 " in await reader.readline()
+                writer.close()
+                async with connect(
+                    f"ws://127.0.0.1:{outside}/", additional_headers={"Origin": f"http://127.0.0.1:{outside}"}
+                ) as socket:
+                    assert "connection_established" in await socket.recv()
+
+    play(story)
 
 
 @pytest.mark.parametrize(

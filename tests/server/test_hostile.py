@@ -139,6 +139,7 @@ def test_a_page_can_not_widen_what_the_server_may_do(play, workspace):
             {"allow_unprotected": True},
             {"tls_key": "/etc/shadow"},
             {"require_token": True},
+            {"public_url": "https://evil.example/"},
         ):
             assert (await script.ask("save_config", config={"server": section}))["code"] == "config.invalid"
         assert not workspace.config_file.exists()

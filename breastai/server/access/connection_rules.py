@@ -35,7 +35,8 @@ def is_public_at_a_door(headers: Headers, path: str) -> bool:
 class Access:
     """The rule of one server. `hosts`: the names by which a request may call it, IPv6 addresses in brackets.
 
-    `token`: the installation's, None when it could not be kept. `token_required`: not only of pages opened as files.
+    The port that a request names says nothing: of a port that is forwarded it is another. `public_origin`: that of the
+    page behind a proxy, None where there is none. `token`: the installation's, None when it could not be kept. `token_required`: not only of pages opened as files.
     `public`: which requests need no token even so.
     """
 
@@ -45,6 +46,7 @@ class Access:
     token_required: bool = False
     scheme: str = "http"
     public: Callable[[Headers, str], bool] = is_public
+    public_origin: str | None = None
 
     def refusal(self, headers: Headers, path: str) -> str | None:
         """Return why a request is refused, None when it may pass. No reason holds a token."""
@@ -56,17 +58,14 @@ class Access:
             return f"this server is not called {str(host)[:100]!r}"
         if origin in FILE_ORIGINS:
             return self._file_page_refusal(headers, path)
-        if origin is not None and origin != f"{self.scheme}://{host}":
+        if origin is not None and origin not in (f"{self.scheme}://{host}", self.public_origin):
             return f"pages of {origin[:100]!r} may not use this server"
         if self.token_required and not self.public(headers, path):
             return self._token_refusal(headers, path)
         return None
 
     def _is_ours(self, host: str) -> bool:
-        name, colon, port = host.rpartition(":")
-        if not colon or not port.isdigit():
-            name, port = host, "443" if self.scheme == "https" else "80"
-        return name.lower() in self.hosts and port == str(self.port)
+        return _name_in(host) in self.hosts
 
     def _file_page_refusal(self, headers: Headers, path: str) -> str | None:
         if self.token is None:
@@ -111,9 +110,23 @@ def _parameters(path: str) -> dict[str, list[str]]:
         return {}
 
 
-def allowed_hosts(host: str) -> frozenset[str]:
+def _name_in(host: str) -> str:
+    """Return the name of a Host, without its port."""
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdecimal() else host).lower()
+
+
+def origin_of(url: str) -> str:
+    """Return what a browser sends as Origin of the page at a `server.public_url`."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def allowed_hosts(host: str, public_url: str | None = None) -> frozenset[str]:
     """Return the names for a server that listens on `host`; for a wildcard, every address of this machine."""
     names: set[str] = set(LOOPBACK_HOSTS)
+    if public_url is not None:
+        names.add(_name_in(origin_of(public_url).partition("://")[2]))
     if host in WILDCARDS:
         names.add(socket.gethostname().lower())
         names.update(_bracketed(address) for address in _own_addresses())

@@ -32,14 +32,16 @@ def make_security(workspace: Workspace, host: str, settings: ServerSettings, pag
     Raise TokenUnavailable where a token is needed and can't be kept, TlsUnusable or MissingExtra where TLS is.
     """
     here = is_loopback(host)
-    open_to_all = not here and settings.allow_unprotected
-    needed = settings.require_token or (not here and not open_to_all)
+    # Behind a proxy on this machine everybody seems to be of this machine.
+    reached = not here or settings.public_url is not None
+    open_to_all = reached and settings.allow_unprotected
+    needed = settings.require_token or (reached and not open_to_all)
     token = _token(page, needed)
     tls = _tls(workspace, host, settings, needed=not here and not open_to_all)
     if open_to_all:
         LOG.warning(
             "server.allow_unprotected: listening on %s %s TLS and %s a token; whoever reaches this address can %s",
-            host,
+            host if settings.public_url is None else f"{host} for {settings.public_url}",
             "without" if tls is None else "with",
             "with" if needed else "without",
             "read what is said" if needed else "use the server",

@@ -106,7 +106,7 @@
       const link = byId("offline-served");
       link.hidden = !asFile;
       if (!asFile || !BreastAI.connection.isSocketUrl(url)) return;
-      const served = `${new URL(url).origin.replace(/^ws/, "http")}/`;
+      const served = BreastAI.servedFiles.page(url);
       link.textContent = served;
       link.setAttribute("href", served);
     }
