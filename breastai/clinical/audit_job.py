@@ -34,7 +34,7 @@ from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.case_table import CaseTable
-from breastai.data.sources.frames import with_frames
+from breastai.data.sources.frames import file_of, with_frames
 from breastai.data.sources.part_folders import data_root, split_folders
 from breastai.data.sources.place_description import is_described
 from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
@@ -43,6 +43,7 @@ from breastai.domain.jobs import Audit
 from breastai.domain.patient_settings import PatientIdRule
 from breastai.domain.records import AuditRecord, Finding, TwinGroup
 from breastai.domain.text import Text
+from breastai.storage.datasets import find_holding_dataset
 from breastai.storage.remote_mirror import as_written
 from breastai.storage.workspace import Workspace, atomic_write
 
@@ -82,7 +83,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     else:
         raise CommandInvalid(Text("command.audit_images"), "breastai audit --help")
     record = yield from run_audit(folders, job.patient_id, workspace)
-    yield audit_event(record, place, bounded=job.pictures, pictures_from=folders if job.pictures else None)
+    yield audit_event(record, place, folders, workspace, bounded=job.pictures, pictures=job.pictures)
 
 
 def folders_below(root: Path) -> dict[str, CaseTable]:
@@ -216,27 +217,59 @@ def _thumbnails_file(record: AuditRecord, workspace: Workspace) -> Path:
 def audit_event(
     record: AuditRecord,
     data: str,
+    folders: Mapping[str, CaseTable],
+    workspace: Workspace,
     *,
     bounded: bool,
-    pictures_from: Mapping[str, CaseTable] | None = None,
+    pictures: bool = False,
     question: LeakQuestion | None = None,
 ) -> AuditDone:
-    """Return the event that tells of an audit; `bounded` to what a message can take, with pictures of twins if asked."""
+    """Return the event that tells of an audit of `folders`; `bounded` to what a message can take.
+
+    `pictures`: with those of twins. Names the data set of the workspace in which the images can be corrected.
+    """
     groups = sorted(record.groups, key=lambda group: (not group.contradicts, not group.crosses))
     findings = record.findings
     if bounded:
         groups = groups[:_LISTED_GROUPS]
         findings = [finding.model_copy(update={"files": finding.files[:_LISTED_FILES]}) for finding in record.findings]
-    if pictures_from is not None:
-        groups = _pictured(groups, pictures_from)
+    if pictures:
+        groups = _pictured(groups, folders)
+    dataset, places = _dataset_of(folders, workspace, Path(data).stem)
+    if dataset is not None:
+        groups = [_named_as_in_dataset(group, places) for group in groups]
     return AuditDone(
         data=data,
         images=record.images,
         findings=findings,
         groups=groups,
         groups_total=len(record.groups),
+        dataset=dataset,
+        class_names=list(dict.fromkeys(name for folder in folders.values() for name in folder.class_names)),
         question=question,
     )
+
+
+def _dataset_of(
+    folders: Mapping[str, CaseTable], workspace: Workspace, first: str
+) -> tuple[str | None, dict[str, str]]:
+    """Return the kept data set of the first folder that is of one, and where it has each of the folders, by split."""
+    dataset: str | None = None
+    places: dict[str, str] = {}
+    for split, folder in folders.items():
+        found = find_holding_dataset(workspace, folder.root, dataset or first)
+        dataset = dataset or (found and found[0])
+        if found is not None and found[0] == dataset:
+            places[split] = found[1]
+    return dataset, places
+
+
+def _named_as_in_dataset(group: TwinGroup, places: Mapping[str, str]) -> TwinGroup:
+    first = list(zip(group.files, group.splits, strict=True))[:_MOST_PICTURES]
+    names = [
+        places[split] + file_of(file.removeprefix(f"{split}/")) if split in places else None for file, split in first
+    ]
+    return group.model_copy(update={"dataset_files": names})
 
 
 def _pictured(groups: Sequence[TwinGroup], folders: Mapping[str, CaseTable]) -> list[TwinGroup]:

@@ -64,8 +64,10 @@ def pass_gate(
     yield audit_event(
         record,
         config.data.train_dir,
+        folders.by_split(),
+        workspace,
         bounded=True,
-        pictures_from=folders.by_split(),
+        pictures=True,
         question=LeakQuestion(
             job=job,
             config=asked_with.model_dump(mode="json", exclude={"server"}),

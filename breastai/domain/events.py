@@ -483,6 +483,8 @@ class AuditDone(Event, ends_job=True):
     findings: list[Finding]
     groups: list[TwinGroup] = Field(description="Those with different labels first; of many perhaps not all.")
     groups_total: int = 0
+    dataset: str | None = Field(None, description="The data set that is kept, in which images can be corrected.")
+    class_names: list[str] = []
     question: LeakQuestion | None = Field(
         None, description="Set where a job does not begin before a person has answered; its error follows."
     )

@@ -363,12 +363,17 @@ class Finding(Stored):
 
 
 class TwinGroup(Stored):
-    """Images that are twins of each other: for each its file, class and split; pictures, if any, as data URIs."""
+    """Images that are twins of each other: for each its file, class and split.
+
+    Of the first ones, where an audit is told of: pictures as data URIs, and the names by which a data set that is kept
+    has them, null of those that none has.
+    """
 
     files: list[str]
     classes: list[str]
     splits: list[str]
     pictures: list[str] = []
+    dataset_files: list[str | None] = []
 
     @property
     def contradicts(self) -> bool:

@@ -245,6 +245,8 @@ declare global {
     subscribe(listener: (state: State) => void): void;
   }
 
+  type CorrectionAction = Wire.DatasetCorrected["action"];
+
   interface Connection {
     connect(url: string): void;
     disconnect(): void;
@@ -786,6 +788,7 @@ declare global {
       };
       checkpoints: { create(context: Context): View };
       audit: { create(context: Context): View };
+      twins: { create(connection: Connection): { render(audit: Wire.AuditDone | null): void } };
       subgroups: { subgroupsOf(found: Wire.Evaluation): HTMLElement | null };
       target: {
         targetOf(found: Wire.Evaluation): HTMLElement | null;
@@ -821,7 +824,17 @@ declare global {
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
       answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean; decisionOf(said: Wire.Prediction | Wire.UnitPrediction): string; plausibleOf(said: Wire.Prediction | Wire.UnitPrediction): string | null; chances(said: Wire.Prediction | Wire.UnitPrediction): HTMLElement; referralOf(said: Wire.Prediction | Wire.UnitPrediction): HTMLElement };
-      corrections: { ask(connection: Connection, found: { dataset: string | null; split: string | null; class_names: string[] }, action: "exclude" | "relabel" | "restore", images: { dataset_file: string | null; label: string }[], proposed?: string): Promise<boolean> };
+      corrections: { ask(connection: Connection, found: { dataset: string | null; split: string | null; class_names: string[] }, action: CorrectionAction, images: { dataset_file: string | null; label: string }[], proposed?: string): Promise<Wire.DatasetCorrected | null> };
+      imageCase: {
+        pictureOf(uri: string | null, alt?: string): HTMLElement;
+        create(image: { picture: string | null; alt?: string; file: string | null }, ...told: (Node | null)[]): HTMLElement;
+        tools(
+          connection: Connection,
+          found: { dataset: string | null; split: string | null; class_names: string[] },
+          image: { file: string; dataset_file: string | null; label: string },
+          how: { proposed?: string; actions?: CorrectionAction[]; told?: string; decided: (done: Wire.DatasetCorrected, tell: (words: string) => void) => void },
+        ): HTMLElement[];
+      };
       judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, only: any, narrow: (changes: Record<string, unknown>, evaluation?: string) => void): void };
       judgedImages: { create(context: { connection: Connection; store: Store }): { element: HTMLElement; show(state: State, run: string): void }; open(run: string, evaluation: string | null, only: Record<string, unknown>): void; correctionOf(image: Wire.JudgedImage): Node | string; referOf(refer: boolean | null): string };
       lightbox: { create(context: { connection: Connection; store: Store; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };

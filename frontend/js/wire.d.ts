@@ -263,6 +263,8 @@ declare namespace Wire {
     findings: Finding[];
     groups: TwinGroup[];
     groups_total: number;
+    dataset: string | null;
+    class_names: string[];
     question: LeakQuestion | null;
   }
 
@@ -2112,12 +2114,13 @@ declare namespace Wire {
     config_name: string | null;
   }
 
-  /** Images that are twins of each other: for each its file, class and split; pictures, if any, as data URIs. */
+  /** Images that are twins of each other: for each its file, class and split. Of the first ones, where an audit is told of: pictures as data URIs, and the names by which a data set that is kept has them, null of those that none has. */
   interface TwinGroup {
     files: string[];
     classes: string[];
     splits: string[];
     pictures: string[];
+    dataset_files: (string | null)[];
   }
 
   /** What judged cases show by breast, exam or patient. In `evidence` a case is a unit, not an image. */

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from breastai.clinical import audit_job
+from breastai.data.cases.label_corrections import correct_dataset
 from breastai.domain.config import parse_config
+from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import CommandInvalid, DataNotFound
-from breastai.domain.events import AuditDone
-from breastai.domain.jobs import Audit
+from breastai.domain.events import AuditDone, DatasetCorrected
+from breastai.domain.jobs import Audit, CorrectDataset
 from breastai.domain.messages import encode_event
+from breastai.storage.datasets import save_dataset
 from breastai.storage.workspace import Workspace
 
 
@@ -56,6 +59,27 @@ def test_twins_are_told_with_paths_relative_to_the_folder(workspace: Workspace, 
     assert group.contradicts and group.crosses and group.pictures == []
     assert {"twins.contradicting", "twins.across_splits"} <= {finding.code for finding in found.findings}
     assert str(data) not in encode_event(found.model_copy(update={"data": ""}))
+
+
+def test_duplicates_of_a_kept_data_set_carry_the_names_by_which_it_corrects_them(
+    workspace: Workspace, data: Path
+) -> None:
+    assert run(workspace, data).dataset is None
+    images = workspace.root / "images"
+    shutil.copytree(data, images / "breast")
+    described = {"name": "kept", "root": "images", "fields": {"label": {"folder": 3}, "split": {"folder": 2}}}
+    save_dataset(workspace, parse_description(described))
+    files = ["breast/train/benign/0.png", "breast/val/malignant/twin.png"]
+    for place in ("images/breast", "datasets/kept.json"):
+        found = run(workspace, Path(place))
+        assert (found.dataset, found.class_names) == ("kept", ["benign", "malignant"])
+        assert found.groups[0].dataset_files == files
+    job = CorrectDataset(workspace=str(workspace.root), name="kept", action="exclude", files=files[1:])
+    (corrected,) = correct_dataset(job, workspace)
+    assert isinstance(corrected, DatasetCorrected) and corrected.left_out == 1
+    assert run(workspace, Path("datasets/kept.json")).groups == []
+    folder = run(workspace, Path("images/breast/train"))
+    assert folder.dataset == "kept"
 
 
 def test_a_folder_of_classes_has_one_nameless_split(workspace: Workspace, data: Path) -> None:

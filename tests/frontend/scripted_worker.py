@@ -294,6 +294,11 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
     place = job.data or (job.config.data.train_dir if job.config else "")
     if "one_class" in place:
         raise TooFewClasses(f"{place}/train", "benign")
+    if "copies" in place:  # looked at for real
+        from breastai.clinical import audit_job
+
+        yield from audit_job.audit(job, workspace)
+        return
     yield ProgressUpdate(stage="auditing", text=Text("progress.auditing"))
     if job.patient_id is not None:  # known patients outrank likeness, and one is on both sides
         shared = Finding(code="patients.across_splits", severity="error", message="", why="", advice="", count=1, params={"count": 1, "split": "val", "other": "train"})  # fmt: skip

@@ -1,5 +1,6 @@
 """Tables of readers and predictions, the plan of a study and labels in doubt, on the page; nothing of them is scripted."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.dataset_description import parse_description
 from breastai.storage.datasets import read_dataset, save_dataset
 from breastai.storage.kept_doubts import doubt_tables
+
+from .page_steps import violations
 
 OpenPage = Callable[..., Page]
 CASES = 45
@@ -123,3 +126,39 @@ def test_a_doubt_takes_a_note_and_its_image_is_left_out_or_relabelled_as_suggest
     *_, table = doubt_tables(stage.workspace)
     assert table.read_text(encoding="utf-8").splitlines()[1].endswith(",leave_out,a ruler over it")
     assert page.request.get(page.locator("#doubts-body a[download]").get_attribute("href") or "").ok
+
+
+@pytest.mark.parametrize(("locale", "left_out", "now"), [("en-GB", "left out", "now malignant"), ("fr-FR", "écartée", "désormais malin")])
+def test_a_duplicate_is_left_out_or_relabelled_beside_its_like(
+    open_page: OpenPage, stage: Any, locale: str, left_out: str, now: str
+) -> None:
+    name = f"copies-{locale[:2]}"
+    root = stage.workspace.root / name
+    write_sample_data(root, per_class=8, seed=7, image_size=96)
+    benign = sorted((root / "train" / "benign").glob("*.png"))[0]
+    shutil.copy(benign, root / "train" / "malignant" / "copy.png")
+    described = {"name": name, "root": name, "fields": {"label": {"folder": 2}, "split": {"folder": 1}}}
+    save_dataset(stage.workspace, parse_description(described))
+    page = open_page(locale=locale)
+    page.evaluate("location.hash = '#audit'")
+    page.fill("#audit-path", name)
+    page.locator('[data-action="audit_data"]').click()
+    group = page.locator(".twins", has_text="copy.png")
+    kept, copied = group.locator("li", has_text=benign.name), group.locator("li", has_text="copy.png")
+    expect(copied.locator("img")).to_be_visible(timeout=60_000)
+    assert violations(page) == []
+    copied.locator('[data-action="exclude_images"]').click()
+    page.locator("dialog[open] .button-row button").last.click()
+    expect(copied.get_by_role("status")).to_have_text(left_out)
+    kept.locator('[data-action="relabel_images"]').click()
+    # What its like is called.
+    expect(page.locator("#correction-label")).to_have_value("malignant")
+    page.locator("dialog[open] .button-row button").last.click()
+    expect(kept.get_by_role("status")).to_have_text(now)
+    corrected = read_dataset(stage.workspace, name)
+    assert [item.file for item in corrected.left_out] == ["train/malignant/copy.png"]
+    assert [(item.file, item.label) for item in corrected.relabelled] == [(f"train/benign/{benign.name}", "malignant")]
+    copied.locator('[data-action="restore_images"]').click()
+    page.locator("dialog[open] .button-row button").last.click()
+    expect(copied.locator('[data-action="exclude_images"]')).to_be_visible()
+    assert read_dataset(stage.workspace, name).left_out == ()

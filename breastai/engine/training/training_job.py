@@ -151,7 +151,7 @@ def _events(
         yield note
     if record is not None:
         yield from told_before(config, folders, workspace.root)
-        yield audit_event(record, config.data.train_dir, bounded=True)
+        yield audit_event(record, config.data.train_dir, folders.by_split(), workspace, bounded=True)
         cases = yield from _cases(run_id, config, folders, workspace, resumed, record, inventory)
     else:  # when the first has split them, and perhaps cached them
         saved = SplitFile.model_validate_json(world.broadcast(str))

@@ -1,4 +1,4 @@
-/* The audit: what is wrong with the images, twins side by side, and what to do about them before a run. */
+/* The audit: what is wrong with the images, and what to do about it before a run. */
 (function () {
   "use strict";
 
@@ -42,27 +42,6 @@
     );
   }
 
-  /** @param {Wire.TwinGroup} group */
-  function twinsOf(group) {
-    const members = group.files.slice(0, 4).map((file, index) => {
-      const uri = group.pictures[index] ?? "";
-      // Only pictures of the server's own making; anything else stays out.
-      const picture = uri.startsWith("data:image/jpeg;base64,") ? make("img", { attributes: { src: uri, alt: t("audit.picture", { file }), loading: "lazy" } }) : null;
-      return make("figure", {}, picture, make("figcaption", {}, name(file), " ", make("span", { class: "badge", text: group.classes[index] ?? "" })));
-    });
-    const differs = new Set(group.classes).size > 1;
-    const crosses = new Set(group.splits).size > 1;
-    const told = [differs ? t("audit.differs") : null, crosses ? t("audit.crosses") : null].filter((text) => text !== null).join(" · ");
-    const more = group.files.length - members.length;
-    return make(
-      "li",
-      { class: `twins ${differs ? "error" : crosses ? "warning" : ""}` },
-      told ? make("p", { class: "twins-told", text: told }) : null,
-      make("div", { class: "twins-row" }, ...members),
-      more > 0 ? make("p", { class: "muted", text: plural("audit.more", more) }) : null,
-    );
-  }
-
   /** @param {Wire.AuditDone} audit @returns {(Node | null)[]} */
   function bodyOf(audit) {
     const summary = make("p", {}, name(audit.data), " · ", t("audit.summary", { images: format.integer(audit.images), groups: format.integer(audit.groups_total) }));
@@ -82,6 +61,7 @@
     const folder = /** @type {HTMLInputElement} */ (byId("audit-path"));
     /** The audit whose folder the field shows. @type {unknown} */
     let shownFor = null;
+    const twins = BreastAI.views.twins.create(connection);
     byId("audit-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const data = folder.value.trim();
@@ -119,14 +99,7 @@
         if (folder.value === "" && document.activeElement !== folder) folder.value = /** @type {HTMLInputElement} */ (byId("data-path")).value;
         fill(byId("audit-question"), asked !== null ? question(asked, Number(asked.params.groups ?? audit?.groups_total ?? 0)) : null);
         fill(byId("audit-body"), ...(audit === null ? [make("p", { class: "empty", text: t("audit.none") })] : bodyOf(audit)));
-        const groups = audit?.groups ?? [];
-        byId("twins-card").hidden = groups.length === 0;
-        const more = (audit?.groups_total ?? 0) - groups.length;
-        fill(
-          byId("twins-body"),
-          make("ul", { class: "twins-list" }, ...groups.map(twinsOf)),
-          more > 0 ? make("p", { class: "muted", text: plural("audit.more_groups", more) }) : null,
-        );
+        twins.render(audit);
         BreastAI.actions.markAll(byId("view-audit"), state);
       },
       /** @param {State} state */

@@ -2,24 +2,16 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, label, said, actionButton } = BreastAI.elements;
+  const { byId, make, fill, name, label, said } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
-  /** @param {string | null} uri */
-  function pictureOf(uri) {
-    if (uri === null || !BreastAI.views.dataDescription.isPicture(uri)) return make("span", { class: "no-picture", text: t("errors.gone") });
-    return make("img", { attributes: { src: uri, alt: "", loading: "lazy" } });
-  }
-
   /** @param {Wire.LabelDoubt} doubt @param {(doubt: Wire.LabelDoubt) => Node[]} toolsOf */
   function caseOf(doubt, toolsOf) {
-    const twin = doubt.twin === null ? [] : [pictureOf(doubt.twin_picture), make("span", {}, `${t("doubts.twin")} `, name(doubt.twin), " ", make("b", {}, label(doubt.twin_label ?? "")))];
-    return make(
-      "li",
-      {},
-      pictureOf(doubt.picture),
-      make("span", { class: "thumbnail-name" }, name(doubt.file)),
+    const { imageCase } = BreastAI.views;
+    const twin = doubt.twin === null ? [] : [imageCase.pictureOf(doubt.twin_picture), make("span", {}, `${t("doubts.twin")} `, name(doubt.twin), " ", make("b", {}, label(doubt.twin_label ?? "")))];
+    return imageCase.create(
+      doubt,
       make("span", {}, `${t("doubts.label")} `, make("b", {}, label(doubt.label)), ` (${format.figure(doubt.given_to_label)})`),
       make("span", {}, `${t("doubts.suggested")} `, make("b", {}, label(doubt.suggested)), ` (${format.figure(doubt.given_to_suggested)})`),
       doubt.likely ? make("span", { class: "badge", text: t("doubts.likely") }) : null,
@@ -62,19 +54,18 @@
     /** @param {Wire.LabelDoubts} found @param {Wire.LabelDoubt} doubt @returns {Node[]} */
     function toolsOf(found, doubt) {
       const now = { ...doubt, ...since.get(doubt.file) };
-      const told = make("span", { class: "muted", attributes: { role: "status" } }, now.decision === "undecided" ? "" : t(`doubts.decision.${now.decision}`));
+      const images = { dataset: found.dataset, split: found.part ?? "all", class_names: found.class_names };
+      const [buttons, told] = BreastAI.views.imageCase.tools(connection, images, doubt, {
+        proposed: doubt.suggested,
+        told: now.decision === "undecided" ? "" : t(`doubts.decision.${now.decision}`),
+        decided: ({ action }, tell) => {
+          const decision = action === "exclude" ? "leave_out" : "relabel";
+          keep(found, doubt, { decision }).then(() => tell(t(`doubts.decision.${decision}`)), () => {});
+        },
+      });
       const note = make("input", { attributes: { type: "text", maxlength: 500, autocomplete: "off", value: now.note, placeholder: t("doubts.note"), "aria-label": t("doubts.note_of", { file: doubt.file }) } });
       note.addEventListener("change", () => keep(found, doubt, { note: note.value.trim() }).then(() => fill(told, t("doubts.noted")), () => {}));
-      const images = { dataset: found.dataset, split: found.part ?? "all", class_names: found.class_names };
-      /** @param {"exclude" | "relabel"} action @param {"leave_out" | "relabel"} decision */
-      const button = (action, decision) => actionButton(`${action}_images`, t(`judged.${action}`), { class: "small", attributes: { "aria-label": `${t(`judged.${action}`)} ${doubt.file}` }, on: { click: () => decide(action, decision) } });
-      /** @param {"exclude" | "relabel"} action @param {"leave_out" | "relabel"} decision */
-      async function decide(action, decision) {
-        const done = await BreastAI.views.corrections.ask(connection, images, action, [doubt], doubt.suggested);
-        if (done) await keep(found, doubt, { decision }).then(() => fill(told, t(`doubts.decision.${decision}`)), () => {});
-      }
-      const buttons = doubt.dataset_file === null ? [] : [button("exclude", "leave_out"), button("relabel", "relabel")];
-      return [note, make("span", { class: "button-row" }, ...buttons), told];
+      return [note, buttons, told];
     }
 
     return {

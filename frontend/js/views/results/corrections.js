@@ -6,16 +6,17 @@
   const { t, plural } = BreastAI.i18n;
 
   /**
-   * Ask, then have the description of the data set corrected; tells whether it was.
+   * Ask, then have the description of the data set corrected; returns what was, null where nothing was.
    * @param {Connection} connection
    * @param {{ dataset: string | null, split: string | null, class_names: string[] }} found
-   * @param {"exclude" | "relabel" | "restore"} action
+   * @param {CorrectionAction} action
    * @param {{ dataset_file: string | null, label: string }[]} images
    * @param {string} [proposed] the class that is likely
+   * @returns {Promise<Wire.DatasetCorrected | null>}
    */
   async function ask(connection, found, action, images, proposed) {
     const files = images.map(({ dataset_file: file }) => file).filter((file) => file !== null);
-    if (found.dataset === null || files.length === 0) return false;
+    if (found.dataset === null || files.length === 0) return null;
     // Images judged as a whole, by no part of a run's own, are test images too.
     const tests = found.split === "test" || found.split === null;
     const select = make("select", { attributes: { id: "correction-label" } }, ...found.class_names.map((each) => make("option", { text: label(each).textContent ?? each, attributes: { value: each } })));
@@ -31,9 +32,9 @@
     );
     const text = `${plural("corrections.images", files.length, { name: found.dataset })} ${t(`corrections.${action}_text`)}`;
     const yes = await BreastAI.views.dialog.ask({ title: t(`corrections.${action}_title`), text, confirm: t(`judged.${action}`), danger: tests, body });
-    if (!yes) return false;
+    if (!yes) return null;
     const fields = { name: found.dataset, action, files, note: note.value.trim(), test_images: tests, ...(action === "relabel" ? { label: select.value } : {}) };
-    return connection.request("correct_dataset", fields).then(() => true, () => false);
+    return connection.request("correct_dataset", fields).catch(() => null);
   }
 
   BreastAI.views.corrections = { ask };

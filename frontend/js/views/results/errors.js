@@ -8,12 +8,8 @@
 
   /** @param {Wire.WrongCase} wrong */
   function caseOf(wrong) {
-    const picture = wrong.picture !== null && BreastAI.views.dataDescription.isPicture(wrong.picture) ? make("img", { attributes: { src: wrong.picture, alt: "", loading: "lazy" } }) : make("span", { class: "no-picture", text: t("errors.gone") });
-    return make(
-      "li",
-      {},
-      picture,
-      make("span", { class: "thumbnail-name" }, wrong.file === null ? format.NONE : name(wrong.file)),
+    return BreastAI.views.imageCase.create(
+      wrong,
       make("span", {}, `${t("errors.truth")} `, make("b", {}, name(wrong.label)), ` (${format.figure(wrong.given_to_truth)})`),
       make("span", {}, `${t("errors.said")} `, make("b", {}, name(wrong.predicted)), ` (${format.figure(wrong.probability)})`),
     );

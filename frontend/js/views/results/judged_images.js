@@ -95,7 +95,7 @@
     async function correct(action, images) {
       if (found === null) return;
       const done = await BreastAI.views.corrections.ask(connection, found, action, images);
-      if (!done) return;
+      if (done === null) return;
       chosen.clear();
       await ask({ first: asked.first });
     }
