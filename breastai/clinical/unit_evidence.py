@@ -80,6 +80,7 @@ def judge_units(
         unit=rule.unit,
         pooling=rule.pooling.rule,
         sharpness=rule.pooling.sharpness,
+        units=len(first),
         images=len(numbers),
         several=int((np.bincount(numbers) > 1).sum()),
         mixed=int(pooled.mixed.sum()),

@@ -76,7 +76,15 @@ def _unit_lines(result: CrossvalResult) -> list[str]:
         return []
     evidence = found.evidence
     pooling, units = say(f"units.pooling.{found.pooling}"), say(f"units.{found.unit}")
-    lines = [say("cli.units", units=units, n=evidence.n, images=count_text(found.images, "image"), pooling=pooling)]
+    lines = [
+        say(
+            "cli.units",
+            units=units,
+            n=found.units or evidence.n,
+            images=count_text(found.images, "image"),
+            pooling=pooling,
+        )
+    ]
     figures = {
         name: figure
         for name, figure in evidence.figures.items()

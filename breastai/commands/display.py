@@ -16,7 +16,15 @@ from rich.text import Text
 from breastai.commands.adaptation_text import adaptation_lines
 from breastai.commands.comparison_text import comparison_lines, reader_lines
 from breastai.commands.evaluation_text import evaluation_lines, plain_table
-from breastai.commands.format_text import count_text, counts, decimals, decision, duration, number, trade_off
+from breastai.commands.format_text import (
+    count_text,
+    counts,
+    decimals,
+    decision,
+    duration,
+    number,
+    trade_off,
+)
 from breastai.commands.language import error_text, log_text, say, translate, words
 from breastai.commands.listing_text import LINES, lines_of
 from breastai.commands.shown_event import shown_event
@@ -48,7 +56,6 @@ from breastai.domain.events import (
     TrainingStarted,
     TrainingStopped,
     TrainingUpdate,
-    UnitPrediction,
 )
 from breastai.domain.text import Text as Doing
 from breastai.texts.shown_name import show_text
@@ -317,14 +324,6 @@ class Display:
         seen = "".join(f" {word}" for word in (event.laterality, event.view) if word)
         self._line(f"{event.file}:{seen} {decision(event)}  ({chances})")
 
-    def _unit_prediction(self, event: UnitPrediction) -> None:
-        self._end_progress()
-        chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
-        unit = say(f"unit.{event.unit}").capitalize()
-        self._line(f"{unit} {event.name}: {decision(event)}  ({chances})")
-        first, images = event.images[0], count_text(len(event.images), "image")
-        self._say("cli.unit_from", images=images, file=first.file, share=f"{100 * first.share:.0f}")
-
     def _predictions_complete(self, event: PredictionsComplete) -> None:
         self._end_progress()
         key = "cli.predictions.failed" if event.failed else "cli.predictions"
@@ -435,7 +434,6 @@ _VIEWS: dict[type[Event], Callable[[Display, Any], None]] = {
     AuditDone: Display._audit,
     ReportCreated: Display._report_created,
     Prediction: Display._prediction,
-    UnitPrediction: Display._unit_prediction,
     PredictionsComplete: Display._predictions_complete,
     HeatMap: Display._heat_map,
     ExplanationsComplete: Display._explanations_complete,

@@ -38,6 +38,17 @@ def interval(figure: Figure) -> str:
     return ", ".join(bounds + ([say(f"report.interval.{figure.flag}")] if figure.flag else []))
 
 
+def unit_lines(event: UnitPrediction) -> list[str]:
+    """Return the answer for a breast, an exam or a patient, and which of its images carry it."""
+    chances = "  ".join(f"{name} {number(value)}" for name, value in event.probabilities.items())
+    lines = [f"{say(f'unit.{event.unit}').capitalize()} {event.name}: {decision(event)}  ({chances})"]
+    first, images = event.images[0], count_text(len(event.images), "image")
+    lines.append(say("cli.unit_from", images=images, file=first.file, share=f"{100 * first.share:.0f}"))
+    if event.failed:
+        lines.append(say("cli.unit_unread", images=count_text(event.failed, "image")))
+    return lines
+
+
 def decision(event: Prediction | UnitPrediction) -> str:
     """Return the one answer of a case and what it rests on: threshold, plausible classes, whether it is referred and why."""
     answer = event.decision or event.label

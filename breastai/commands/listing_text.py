@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from breastai.commands.format_text import count_text, decimals, percent
+from breastai.commands.format_text import count_text, decimals, percent, unit_lines
 from breastai.commands.language import say
 from breastai.domain.events import (
     BackupRestored,
@@ -14,6 +14,7 @@ from breastai.domain.events import (
     Event,
     InterruptedRuns,
     StudyPlanned,
+    UnitPrediction,
 )
 
 
@@ -128,4 +129,5 @@ LINES: dict[type[Event], Callable[[Any], list[str]]] = {
     BenchMeasured: _bench,
     StudyPlanned: _plan,
     DoubtsFound: _doubts,
+    UnitPrediction: unit_lines,
 }

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from breastai.commands.language import say
 from breastai.domain.events import Error, Event, Log, Prediction, PredictionsComplete, Processing, UnitPrediction
 from breastai.domain.text import Text
 from breastai.texts.shown_name import show_name, show_text
@@ -97,7 +98,7 @@ class CsvRows:
 class UnitRows:
     """A row of CSV for each breast, exam or patient, with a header before the first; all else goes to people, on stderr.
 
-    `carried_by`: the image with the largest `share` in the answer.
+    `carried_by`: the image with the largest `share` in the answer. `unread`: images that could not be read.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -116,6 +117,8 @@ class UnitRows:
             self._write(event)
         elif isinstance(event, Prediction) and event.error is not None:
             sys.stderr.write(f"{show_text(f'{event.file}: {event.error}')}\n")
+        elif isinstance(event, PredictionsComplete) and self._class_names is None:
+            sys.stderr.write(f"{show_text(say('cli.no_units'))}\n")
         elif isinstance(event, Error | Log):
             sys.stderr.write(f"{show_text(event.message)}\n")
 
@@ -127,7 +130,9 @@ class UnitRows:
             self._class_names = list(said.probabilities)
             chances = [f"p_{name}" for name in self._class_names]
             head = ["unit", "name", "images", "decision", "predicted", *chances, "target_class", "threshold", "called"]
-            self._row([*head, "refer", "refer_reason", "plausible", "pooling", "carried_by", "share", *_NOVELTY])
+            self._row(
+                [*head, "refer", "refer_reason", "plausible", "pooling", "carried_by", "share", "unread", *_NOVELTY]
+            )
         first = said.images[0]
         self._row(
             [
@@ -145,6 +150,7 @@ class UnitRows:
                 said.pooling,
                 first.file,
                 first.share,
+                said.failed,
                 *("" if value is None else value for value in (said.novelty, said.novelty_limit)),
             ]
         )

@@ -636,6 +636,7 @@ class UnitPrediction(Event):
     model: str | None = Field(None, description="Where several were asked.")
     pooling: PoolingRule
     images: list[ImageShare] = Field(description="Those that were read, the one that carries the answer first.")
+    failed: int = Field(0, description="Its images that could not be read: the answer is without them.")
     label: str = Field(description="The most probable class.")
     probabilities: dict[str, float] = Field(description="Calibrated.")
     decision: str
@@ -779,6 +780,7 @@ class ImagesAnswered(Event, ends_job=True):
     units: list[UnitPrediction] = Field(
         [], description="The answers by breast, exam or patient of each model that decides of these."
     )
+    notes: list[Text] = Field([], description="Which images have no such answer, and why.")
     kept: str | None = Field(None, description="The folder of the copies, when they were to be kept.")
 
 

@@ -279,6 +279,7 @@ class UnitEvidence(Stored):
     unit: DecisionUnit
     pooling: PoolingRule
     sharpness: float = 0.0
+    units: int | None = Field(None, description="How many; repeats of a cross-validation count each again in evidence.")
     images: int
     several: int = Field(description="Units with more than one image.")
     mixed: int = Field(description="Units whose images are of several classes.")

@@ -15,7 +15,7 @@ from breastai.domain.text import Text
 from breastai.notebook.prediction_list import Predictions
 from breastai.notebook.study_results import ExportResult, TrainingResult
 from breastai.predictor.image_files import listed_images, marked_in
-from breastai.predictor.predictions import Answering, predictions
+from breastai.predictor.predictions import Answering, predictions, unit_collector
 from breastai.storage.workspace import Workspace
 
 ModelName = str | Path | TrainingResult | ExportResult
@@ -69,10 +69,14 @@ class Model:
     def decision(self) -> DecisionRule:
         return self._answering.decision
 
-    def predict(self, images: Images, *, box: Box | None = None, pictures: bool = True) -> Predictions:
+    def predict(
+        self, images: Images, *, box: Box | None = None, pictures: bool = True, one_patient: bool = False
+    ) -> Predictions:
         """Return an answer for each image that files, folders and patterns mean; a file that can't be read has an error.
 
         `box`: for a model of lesion crops and one image, where the lesion is: x, y, width and height in pixels.
+        `one_patient`: all images are of one patient, for a model that decides by breast, exam or patient: `units` of the
+        answer has what it says of these.
         `pictures`: whether a notebook shows the images beside their answers, and keeps them when it is saved.
         Raises ImageUnreadable for a name without a file, and NoImages for a folder or pattern without images.
         """
@@ -85,8 +89,10 @@ class Model:
         boxes = {} if box is None else {listed.files[0]: box}
         if wants_box(self._answering.preprocessing):
             boxes = marked_in(named, Path.cwd()) | boxes
-        found = list(predictions(self._answering, files, self._workspace.relative, boxes))
-        return Predictions(found, self.class_names, files, pictures, {**listed.masks, **listed.others})
+        units = unit_collector(self._answering, files, one_patient)
+        found = list(predictions(self._answering, files, self._workspace.relative, boxes, units))
+        left_out = {**listed.masks, **listed.others}
+        return Predictions(found, self.class_names, files, pictures, left_out, [] if units is None else units.answers())
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, {self.class_names})"

@@ -1,6 +1,6 @@
 """Predictions as a list of records, a table, an array, or what a notebook shows of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import util
 from pathlib import Path
@@ -14,7 +14,7 @@ from breastai.commands.language import follow_system_language, say, words
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
 from breastai.data.sources.frames import file_of
 from breastai.domain.errors import MissingExtra
-from breastai.domain.events import Prediction
+from breastai.domain.events import Prediction, UnitPrediction
 from breastai.domain.text import Text
 from breastai.notebook.shown_result import html_table
 from breastai.texts.shown_name import show_name
@@ -37,11 +37,14 @@ class Predictions(Sequence[Prediction]):
         paths: Sequence[Path],
         pictures: bool,
         left_out: Mapping[Path, Text | str] | None = None,
+        units: Iterable[UnitPrediction] = (),
     ) -> None:
         self._answers, self._paths, self._pictures = list(answers), list(paths), pictures
         # What the folders hold that was not asked about, masks and what is no image, each with the reason.
         self.left_out = dict(left_out or {})
         self.class_names = list(class_names)
+        # Of a model that decides by breast, exam or patient: what it says of each, from all its images.
+        self.units = list(units)
 
     @overload
     def __getitem__(self, place: int) -> Prediction: ...
@@ -66,8 +69,8 @@ class Predictions(Sequence[Prediction]):
     def to_dict(self) -> list[dict[str, Any]]:
         """Return a record for each image: what was decided, on what, whether it is referred, and by which unit.
 
-        `unit`: what the answer is about, an image, or a frame of a file of several. A patient is judged by all of their
-        images, which `evaluate` does. `p_CLASS`: the probability of a class, None where there is no answer.
+        `unit`: what the answer is about, an image, or a frame of a file of several. What a model says of a breast, an
+        exam or a patient stands in `units`. `p_CLASS`: the probability of a class, None where there is no answer.
         """
         return [self._record(each) for each in self._answers]
 

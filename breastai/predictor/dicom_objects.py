@@ -5,9 +5,10 @@ name of their series, that they are for research and not for diagnosis; a report
 References: DICOM PS3.3 A.8.1 (secondary capture), A.35.3 (comprehensive SR), PS3.16 TID 1500 (measurement report).
 """
 
+import contextlib
 import io
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -72,6 +73,16 @@ class Answered:
     model: str
 
 
+@contextlib.contextmanager
+def _built_for(source: Path) -> Iterator[None]:
+    """Raise ImageUnreadable for what a header holds that no object can be made with, whatever that leads to."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = Text("reason.header_unfit", {"error": f"{type(error).__name__}: {error}"[:200]})
+        raise ImageUnreadable(source.name, reason) from None
+
+
 @dataclass
 class DicomWriter:
     """Writes objects into a folder, those of a study and a kind into one series. `language`: of what they say."""
@@ -89,8 +100,9 @@ class DicomWriter:
         with Image.open(explained.overlay) as image:
             pixels = np.asarray(image.convert("RGB"))
         about = self._say("dicom.heat_map", name=explained.explained_class, model=explained.model)
-        capture = _capture(source, self._stamped(pixels), about, self._place(source, "heat_map"))
-        report = self._report(source, explained, [], self._place(source, "answer"))
+        with _built_for(explained.source):
+            capture = _capture(source, self._stamped(pixels), about, self._place(source, "heat_map"))
+            report = self._report(source, explained, [], self._place(source, "answer"))
         return self._save(explained.source, str(explained.source), {"heat_map": capture, "answer": report})
 
     def write_answer(self, answered: Answered) -> list[Path]:
@@ -103,8 +115,11 @@ class DicomWriter:
         pixels = _shrunk(answered.pixels)
         about = f"{answered.model}: {answered.words}"
         answer = [str(source.SOPInstanceUID), answered.source.name, about, str(dict(answered.probabilities))]
-        picture = _capture(source, self._stamped(pixels, about), about, self._fixed_place(source, "picture", answer))
-        report = self._report(source, answered, [answered.words], self._fixed_place(source, "answer", answer))
+        with _built_for(answered.source):
+            picture = _capture(
+                source, self._stamped(pixels, about), about, self._fixed_place(source, "picture", answer)
+            )
+            report = self._report(source, answered, [answered.words], self._fixed_place(source, "answer", answer))
         return self._save(answered.source, "\n".join(answer), {"picture": picture, "answer": report})
 
     def _save(self, source: Path, key: str, objects: "Mapping[Kind, Dataset]") -> list[Path]:

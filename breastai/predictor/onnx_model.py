@@ -11,6 +11,7 @@ import onnxruntime
 from pydantic import Field, ValidationError, field_validator
 
 from breastai.clinical.apply_decision_rule import decide
+from breastai.data.patients.decision_units import check_rule
 from breastai.data.preprocessing.preprocess import preprocess
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import PreprocessingSettings, of_a_model
@@ -123,6 +124,7 @@ class OnnxModel:
             even = np.full((1, classes), 1 / classes)
             decide(self.decision, even, self.class_names, np.zeros(1), [None])
             if self.unit_rule is not None:
+                check_rule(self.unit_rule)
                 attention = np.zeros((1, 1 + classes)) if self.unit_rule.pooling.rule == "attention" else even
                 decide_units(
                     self.unit_rule, Answer(even, np.zeros(1), attention), np.zeros(1, np.int64), self.class_names
@@ -195,6 +197,8 @@ class OnnxModel:
             raise self._faulty("no probabilities between 0 and 1")
         if novelty is not None and novelty.shape != (len(images),):
             raise self._faulty(f"novelty {list(novelty.shape)}")
+        if evidence is not None and not np.issubdtype(evidence.dtype, np.floating):
+            raise self._faulty(f"{EVIDENCE_NAME} {evidence.dtype}")
         if evidence is not None and (
             evidence.shape != self._evidence_shape(len(images)) or not np.isfinite(evidence).all()
         ):

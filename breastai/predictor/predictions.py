@@ -100,6 +100,12 @@ def unit_collector(model: Answering, files: Sequence[Path], one_patient: bool = 
     return None if rule is None else UnitCollector(rule, model.class_names, files, one_patient)
 
 
+def told_of_units(model: Answering, one_patient: bool) -> Iterator[Log]:
+    """Yield that a model decides of images alone, where an answer for one patient's is wished."""
+    if one_patient and model.unit_rule is None:
+        yield Log.of("warning", Text("log.predict.by_image"))
+
+
 def predictions_events(
     answers: Iterator[Prediction], count: int, units: UnitCollector | None = None
 ) -> Iterator[Event]:
@@ -113,17 +119,19 @@ def predictions_events(
             yield ProgressUpdate(stage="predicting", text=text, progress=number / count)
     if units is not None:
         yield from units.answers()
-        yield from unknown_units(units, count)
+        note = unknown_units(units, count)
+        if note is not None:
+            yield Log.of("info", note)
     yield PredictionsComplete(count=count, failed=failed)
 
 
-def unknown_units(units: UnitCollector, count: int) -> Iterator[Log]:
-    """Yield a word on images whose breast, exam or patient neither name nor header tells."""
-    missing = units.without_unit
-    if missing:
-        params = {"count": len(missing), "total": count, "file": missing[0].name, "unit": Text(f"unit.{units.unit}")}
-        text = Text("log.predict.unit_unknown", params)
-        yield Log(level="info", code="predict.unit_unknown", message=str(text), params=params)
+def unknown_units(units: UnitCollector, count: int) -> Text | None:
+    """Return a word on images whose breast, exam or patient neither name nor header tells; None where all do."""
+    missing = units.unknown
+    if not missing:
+        return None
+    params = {"count": len(missing), "total": count, "file": missing[0], "unit": Text(f"unit.{units.unit}")}
+    return Text("log.predict.unit_unknown", params)
 
 
 def prediction(
@@ -202,6 +210,8 @@ def _answered(
     point, limit = model.decision.operating_point, model.decision.novelty
     for file, each in zip(files, read, strict=True):
         if each.reason is not None:
+            if units is not None:
+                units.fail(file)
             yield Prediction(
                 file=name_of(file), label=None, probabilities=None, error=str(each.reason), error_text=each.reason
             )

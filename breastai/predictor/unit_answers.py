@@ -71,6 +71,9 @@ class UnitCollector:
         self._rule, self._class_names = rule, list(class_names)
         self._units = dict(zip(files, units_of_files(files, rule, one_patient, names), strict=True))
         self._read: dict[FoundUnit, list[_ReadImage]] = {}
+        self._failed: dict[FoundUnit, int] = {}
+        # The images answered of which neither name nor header tells the unit, as they are called.
+        self.unknown: list[str] = []
 
     @property
     def unit(self) -> DecisionUnit:
@@ -79,21 +82,25 @@ class UnitCollector:
     def add(self, file: Path, name: str, answer: Answer, modality: str | None) -> None:
         """Take the answer for one image, called `name`."""
         unit = self._units.get(file)
-        if unit is not None and answer.evidence is not None:
+        if unit is None:
+            self.unknown.append(name)
+        elif answer.evidence is not None:
             self._read.setdefault(unit, []).append(_ReadImage(name, answer, modality))
 
-    @property
-    def without_unit(self) -> list[Path]:
-        """The files whose unit isn't known."""
-        return [file for file, unit in self._units.items() if unit is None]
+    def fail(self, file: Path) -> None:
+        """Take that an image can't be read."""
+        unit = self._units.get(file)
+        if unit is not None:
+            self._failed[unit] = self._failed.get(unit, 0) + 1
 
     def answers(self, model: str | None = None) -> Iterator[UnitPrediction]:
         """Yield the answer of each unit, in the order of their first images."""
         patients = {unit.patient: number for number, unit in reversed(list(enumerate(self._read, 1)))}
         numbers = {patient: place for place, patient in enumerate(sorted(patients, key=lambda each: patients[each]), 1)}
         for unit, images in self._read.items():
-            whose = str(numbers[unit.patient]) if unit.is_private or not unit.patient else unit.patient
-            yield self._answer(f"{whose} {unit.part}".strip(), images, model)
+            whose = f"#{numbers[unit.patient]}" if unit.is_private or not unit.patient else unit.patient
+            answer = self._answer(f"{whose} {unit.part}".strip(), images, model)
+            yield answer.model_copy(update={"failed": self._failed.get(unit, 0)})
 
     def _answer(self, name: str, images: Sequence["_ReadImage"], model: str | None) -> UnitPrediction:
         together = join_outputs([image.answer for image in images])

@@ -19,7 +19,7 @@ from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Event, ImageAnswer, ImagesAnswered, ModelAnswer
 from breastai.domain.jobs import AskExports, HandedImage
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.predictions import Answering, prediction, unreadable
+from breastai.predictor.predictions import Answering, prediction, unknown_units, unreadable
 from breastai.predictor.unit_answers import UnitCollector
 from breastai.storage.private_files import make_private, private_folder
 from breastai.storage.workspace import Workspace
@@ -66,8 +66,11 @@ def handed_units(model: Answering, images: Sequence[HandedImage], one_patient: b
     rule = model.unit_rule
     if rule is None:
         return None
+    # Of several models one may take every frame: each is asked about what any of them takes.
     frames = {
-        frame: Path(image.name) for image in images for frame in frames_of(Path(image.path), model.preprocessing.frames)
+        frame: Path(image.name)
+        for image in images
+        for frame in (Path(image.path), *frames_of(Path(image.path), "each"))
     }
     return UnitCollector(rule, model.class_names, list(frames), one_patient, frames)
 
@@ -95,7 +98,10 @@ def answer_upload(
                 seen = _seen_by(models.values(), frame)
             except BreastAIError as error:
                 failed += 1
-                said = [ModelAnswer(model=model, prediction=unreadable(error, name)) for model in models]
+                for model in models.values():
+                    if model.units is not None:
+                        model.units.fail(frame)
+                said = [ModelAnswer(model=each, prediction=unreadable(error, name)) for each in models]
                 yield ImageAnswer(image=handed.image, name=name, picture=None, answers=said)
                 continue
             header = header_of(frame)
@@ -111,7 +117,9 @@ def answer_upload(
     units = [
         answer for name, model in models.items() if model.units is not None for answer in model.units.answers(name)
     ]
-    yield ImagesAnswered(count=count, failed=failed, kept=kept, units=units)
+    notes = [unknown_units(model.units, count) for model in models.values() if model.units is not None]
+    told = [note for note in notes if note is not None]
+    yield ImagesAnswered(count=count, failed=failed, kept=kept, units=units, notes=told[:1])
 
 
 def _seen_by(models: Iterable[Asked], path: Path) -> list[Decoded]:

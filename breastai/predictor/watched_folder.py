@@ -59,6 +59,8 @@ def answer_arrivals(
     model: Answering, watch: Watch, ledger: WatchLedger, stop_requested: Callable[[], bool]
 ) -> Iterator[Event]:
     """Yield an answer for each file as it arrives, and a line of the log for what is no image."""
+    if model.unit_rule is not None:  # the rest of an exam may still be on its way
+        yield Log.of("warning", Text("log.watch.by_image", {"unit": Text(f"unit.{model.unit_rule.unit}")}))
     arrivals = Arrivals(watch, ledger)
     while not stop_requested():
         for arrival in arrivals.take():

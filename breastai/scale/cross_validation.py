@@ -167,4 +167,6 @@ def _with_ensemble(
             params={"reason": error.text if isinstance(error, BreastAIError) else str(error)},
         )
         return result
+    if result.by_unit is not None:
+        yield Log.of("warning", Text("log.export.by_image", {"unit": Text(f"unit.{result.by_unit.unit}")}))
     return result.model_copy(update={"export": workspace.relative(found.path), "export_difference": found.difference})

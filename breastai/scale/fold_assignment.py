@@ -13,6 +13,7 @@ from breastai.data.cases.cases import split_cases
 from breastai.data.cases.data_split import deal
 from breastai.data.cases.data_split import split as split_apart
 from breastai.data.cases.image_set import preprocess_folder
+from breastai.data.cases.part_units import known_units
 from breastai.data.cases.run_folders import Folders, patients_elsewhere
 from breastai.data.cases.split_groups import exclusions, split_groups
 from breastai.data.decoders.decoder import Side
@@ -132,7 +133,7 @@ def _dealt(
         dataset=prepared.folder.description,
         modalities=[case.modality for case in table.cases()],
         decision_unit=unit,
-        unit_names=[] if unit is None else unit_names(table, patients, unit) or [],
+        unit_names=[] if unit is None else known_units(unit_names(table, patients, unit)) or [],
     )
 
 

@@ -66,7 +66,7 @@ def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
         point = record.evidence.operating_point
         cases = np.array([number_of[case.name_sha256] for case in record.cases], dtype=np.int64)
         thresholds = np.full(len(own), np.nan if point is None else point.threshold)
-        pools.append(Pool(own_labels, own, cases, thresholds, units_in(record)))
+        pools.append(Pool(own_labels, own, cases, thresholds, units_in(record, number_of, dealt)))
     return join_pools(pools)
 
 

@@ -1,6 +1,6 @@
 """Breasts, exams or patients that the folds of a cross-validation hold out, each decided by the rule of its own fold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from breastai.domain.decision_rule import target_class
 from breastai.domain.records import EvaluationRecord, Figure, JudgedUnit, UnitEvidence
 from breastai.domain.unit_rule import UnitRule
 from breastai.scale.fold_assignment import Folds
+from breastai.storage.evaluations import sha256_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +50,27 @@ def unit_pool(rule: UnitRule, images: UnitImages, class_names: Sequence[str]) ->
     return UnitPool(judged_units(found, images, class_names), thresholds, found.mixed)
 
 
-def units_in(record: EvaluationRecord) -> UnitPool | None:
-    """Return the units of a fold's evaluation; None where it decided of images."""
-    if record.by_unit is None:
+def units_in(record: EvaluationRecord, number_of: Mapping[str, int], dealt: Folds) -> UnitPool | None:
+    """Return the units of a fold's evaluation, named as they are before a record is salted; None where it has none.
+
+    `number_of`: the image of each hash that the record may know it by.
+    """
+    if record.by_unit is None or dealt.units is None or not dealt.unit_names:
         return None
     label_of = {case.name_sha256: case.label for case in record.cases}
     point = record.by_unit.evidence.operating_point
+    units = []
+    for unit in record.units:
+        places = {number_of[name]: share for name, share in unit.images.items()}
+        first = next(iter(places))
+        named = {
+            "name_sha256": sha256_of(dealt.unit_names[first]),
+            "patient_sha256": sha256_of(dealt.units[first]),
+            "images": {sha256_of(dealt.files[place]): share for place, share in places.items()},
+        }
+        units.append(unit.model_copy(update=named))
     return UnitPool(
-        record.units,
+        units,
         np.full(len(record.units), np.nan if point is None else point.threshold),
         np.array([len({label_of[name] for name in unit.images}) > 1 for unit in record.units], dtype=bool),
     )
@@ -83,13 +97,15 @@ def unit_evidence(pool: UnitPool, config: Config, dealt: Folds) -> UnitEvidence:
         target=target_class(config, names),
         seed=config.system.seed,
     )
-    sizes = [len(unit.images) for unit in pool.units]
+    images: dict[str, int] = {unit.name_sha256: len(unit.images) for unit in pool.units}
+    mixed = {unit.name_sha256 for unit, several in zip(pool.units, pool.mixed, strict=True) if several}
     return UnitEvidence(
         unit=dealt.decision_unit,
         pooling=config.evaluation.pooling,
-        images=sum(sizes),
-        several=sum(size > 1 for size in sizes),
-        mixed=int(pool.mixed.sum()),
+        units=len(images),
+        images=sum(images.values()),
+        several=sum(size > 1 for size in images.values()),
+        mixed=len(mixed),
         evidence=found.model_copy(update={"patients": len(set(pool.patients)), "curves": {}, "coverage_error": {}}),
     )
 

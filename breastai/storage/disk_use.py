@@ -54,7 +54,10 @@ def spare_checkpoints(workspace: Workspace, entries: Iterable[RunEntry]) -> Iter
 def checkpoint_paths(workspace: Workspace, name: str) -> list[Path]:
     """Return the files of a checkpoint, those kept behind it included."""
     run_id, _, kind = name.partition("/")
-    return [file for file in workspace.checkpoint_dir(run_id).iterdir() if file.name.partition(".")[0] == kind]
+    try:
+        return [file for file in workspace.checkpoint_dir(run_id).iterdir() if file.name.partition(".")[0] == kind]
+    except OSError:  # gone meanwhile
+        return []
 
 
 def freed_bytes(paths: Iterable[Path]) -> int:

@@ -193,9 +193,10 @@ def _validated_on(workspace: Workspace, run_id: str) -> frozenset[str] | None:
 def _same_images(images: Sequence[frozenset[str] | None], entries: Sequence[RunEntry]) -> bool | None:
     """Return whether all runs were validated on the same images; without their hashes, folder and number may differ."""
     known = {hashes for hashes in images if hashes is not None}
-    if len(known) > 1 or len({(entry.data, entry.validation_images) for entry in entries}) > 1:
-        return False
-    return None if None in images else True
+    if None not in images:
+        return len(known) == 1
+    differ = len(known) > 1 or len({(entry.data, entry.validation_images) for entry in entries}) > 1
+    return False if differ else None
 
 
 def _notes_file(workspace: Workspace, run_id: str) -> Path:

@@ -215,7 +215,7 @@ declare global {
     predictions: Wire.Prediction[];
     heatMaps: Wire.HeatMap[];
     /** The latest question about images handed over, and its answers so far. */
-    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[]; units?: Wire.UnitPrediction[] } | null;
+    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[]; units?: Wire.UnitPrediction[]; notes?: Wire.Text[] } | null;
     errors: Wire.ErrorsShown | null;
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;

@@ -368,6 +368,7 @@ declare namespace Wire {
     model: string | null;
     pooling: "mean" | "largest" | "noisy_or" | "learnt" | "attention";
     images: ImageShare[];
+    failed: number;
     label: string;
     probabilities: Record<string, number>;
     decision: string;
@@ -487,6 +488,7 @@ declare namespace Wire {
     count: number;
     failed: number;
     units: UnitPrediction[];
+    notes: Text[];
     kept: string | null;
   }
 
@@ -2128,6 +2130,7 @@ declare namespace Wire {
     unit: "breast" | "exam" | "patient";
     pooling: "mean" | "largest" | "noisy_or" | "learnt" | "attention";
     sharpness: number;
+    units: number | null;
     images: number;
     several: number;
     mixed: number;

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from breastai.data.decoders.decoder import FileHeader
+from breastai.data.patients import decision_units
 from breastai.data.patients.decision_units import FoundUnit, choose_unit, unit_names, units_of_files
 from breastai.data.sources.case_table import CaseTable
-from breastai.domain.case_fields import PathRule
+from breastai.domain.case_fields import FolderRule, PathRule
 from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.errors import DecisionUnitUnknown
 from breastai.domain.patient_settings import DicomHeader, FilenamePattern, FolderLevel
@@ -63,7 +65,7 @@ def test_a_unit_that_is_asked_for_and_unknown_is_an_error_that_says_what_lacks(
 
 def test_a_breast_is_named_by_its_patient_and_side() -> None:
     names = unit_names(table([0, 0, 1, 1], breast=("L", "R", "L", None)), ["1", "1", "2", "2"], "breast")
-    assert names == ["1/L", "1/R", "2/L", "2/"]
+    assert names == ["1/L", "1/R", "2/L", None]
 
 
 def test_names_of_new_files_tell_their_unit() -> None:
@@ -75,9 +77,23 @@ def test_names_of_new_files_tell_their_unit() -> None:
     assert found == [FoundUnit("P7", "L"), FoundUnit("P7", "R"), None]
 
 
-def test_of_a_patient_each_the_folder_tells() -> None:
-    found = units_of_files([Path("in/7/a.png"), Path("in/8/a.png")], rule("patient", patient_id=FolderLevel(folder=1)))
-    assert found == [FoundUnit("7"), FoundUnit("8")]
+def test_folders_count_from_the_file_and_not_from_a_root_nobody_knows() -> None:
+    files = [Path("in/P1/left/a.png"), Path("in/P2/left/a.png")]
+    by_end = {"patient": FolderRule(folder=-2), "breast": FolderRule(folder=-1)}
+    assert units_of_files(files, rule("breast", fields=by_end)) == [FoundUnit("P1", "L"), FoundUnit("P2", "L")]
+    patterned = {"patient": FolderRule(folder=-2, pattern=r"P(\d+)"), "breast": FolderRule(folder=-1)}
+    assert units_of_files(files, rule("breast", fields=patterned)) == [FoundUnit("1", "L"), FoundUnit("2", "L")]
+    assert units_of_files(files, rule("patient", patient_id=FolderLevel(folder=1))) == [None, None]
+    assert units_of_files(files, rule("patient", fields={"patient": FolderRule(folder=1)})) == [None, None]
+    assert units_of_files(files, rule("patient", fields={"patient": PathRule(path=r"^([^/]+)/")})) == [None, None]
+
+
+def test_a_pattern_takes_the_patient_out_of_what_a_header_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"a.dcm": "P_00001_LEFT_CC", "b.dcm": "P_00001_LEFT_MLO", "c.dcm": "unknown"}
+    monkeypatch.setattr(decision_units, "file_header", lambda file: FileHeader(patient_id=said[Path(file).name]))
+    patterned = DicomHeader(dicom="patient_id", pattern=r"^(P_\d+)_")
+    found = units_of_files([Path(name) for name in said], rule("patient", patient_id=patterned))
+    assert found == [FoundUnit("P_00001", is_private=True), FoundUnit("P_00001", is_private=True), None]
 
 
 def test_all_of_one_patient_are_parted_by_what_is_known_of_the_breast() -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from torch import nn
 
+from breastai import load
 from breastai.commands.predictions_csv import UnitRows
 from breastai.data.preprocessing.model_images import read_for
 from breastai.domain.config import Config
-from breastai.domain.errors import DecisionUnitUnknown
+from breastai.domain.errors import DecisionUnitUnknown, ModelUnreadable
 from breastai.domain.events import DataLoaded, Evaluation, Event, Log, ReportCreated, UnitPrediction
 from breastai.domain.jobs import Evaluate, Export, Predict, Report, Train
 from breastai.engine.network.attention_pooling import fit_attention
@@ -156,6 +158,49 @@ def test_images_alone_are_decided_where_that_is_wished(
     assert read_manifest(checkpoint_files(workspace, "run", "best")).unit_rule is None
 
 
+def test_attention_is_the_same_for_the_same_seed() -> None:
+    generator = np.random.default_rng(1)
+    features, labels = generator.normal(size=(160, 8)).astype(np.float32), np.arange(160) // 2 % 2
+    features[::2, 0] += 3 * labels[::2]  # the first image of each tells
+    units, head = [str(number // 2) for number in range(160)], nn.Linear(8, 2)
+    first, again, other = (
+        fit_attention(features, labels, units, head, 1, seed=seed).evidence(features) for seed in (7, 7, 8)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0
+
+
+@pytest.mark.parametrize("fault", ["pattern", "text"])
+def test_a_file_that_lies_about_its_units_is_refused_by_name(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], tmp_path: Path, fault: str
+) -> None:
+    place, _ = runs("mean")
+    model = onnx.load(place.exports_dir / "onnx" / "run_best.onnx")
+    said = {entry.key: entry for entry in model.metadata_props}["breastai"]
+    described = json.loads(said.value)
+    if fault == "pattern":
+        described["unit_rule"]["patient_id"]["pattern"] = "("
+    else:
+        described["unit_rule"]["pooling"]["class_name"] = "no such class"
+    said.value = json.dumps(described)
+    onnx.save(model, tmp_path / "lie.onnx")
+    with pytest.raises(ModelUnreadable):
+        OnnxModel.open(tmp_path / "lie.onnx")
+
+
+def test_a_patient_whose_image_can_not_be_read_says_so(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path, tmp_path: Path
+) -> None:
+    place, _ = runs("mean")
+    (tmp_path / "P7_1.png").write_bytes(next((sample_data / "val").rglob("*.png")).read_bytes())
+    (tmp_path / "P7_2.png").write_bytes(b"no image")
+    job = Predict(
+        workspace=str(place.root), checkpoint="run/best", images=[str(tmp_path / f"P7_{n}.png") for n in (1, 2)]
+    )
+    (said,) = [event for event in perform(job) if isinstance(event, UnitPrediction)]
+    assert (said.name, len(said.images), said.failed) == ("P7", 1, 1)
+
+
 def test_attention_finds_the_one_view_that_tells() -> None:
     generator = np.random.default_rng(0)
     ill = generator.random(360) < 0.5
@@ -208,3 +253,15 @@ def test_a_report_tells_the_decisions_by_patient(
     assert heading in html and found["pooling"] == "attention"
     area = found["evidence"]["figures"]["auc_roc.malignant"]["value"]
     assert f"{area:.3f}".replace(".", "," if language == "fr" else ".") in html
+
+
+def test_a_loaded_model_says_the_same_in_python(
+    runs: Callable[[str], tuple[Workspace, list[Event]]], sample_data: Path
+) -> None:
+    place, _ = runs("mean")
+    model = load(place.exports_dir / "onnx" / "run_best.onnx")
+    files = sorted((sample_data / "val").rglob("*.png"))
+    found = model.predict(files)
+    assert {unit.name for unit in found.units} == {file.name.partition("_")[0] for file in files}
+    (one,) = model.predict(files[:2], one_patient=True).units
+    assert len(one.images) == 2

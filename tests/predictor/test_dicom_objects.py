@@ -160,3 +160,16 @@ def test_a_stamp_fits_below_any_width(width: int):
 
 def test_words_in_a_picture_are_in_letters_that_its_font_has():
     assert in_ascii("signalé\u00a0: 0,8 ≥ seuil «\u202fœdème\u202f» 乳") == 'signale : 0,8 >= seuil " oedeme " ?'
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "odd",
+    [{"PatientSex": "unknown"}, {"StudyDate": "2020-13-99"}, {"SOPClassUID": "1.2.3.4.5"}],
+    ids=["sex", "date", "class"],
+)
+def test_a_header_of_which_no_object_can_be_made_is_an_image_without_one(tmp_path: Path, odd: dict[str, str]):
+    source = in_study(tmp_path / "a.dcm", generate_uid(), **odd)
+    with pytest.raises(ImageUnreadable) as raised:
+        DicomWriter(tmp_path / "out").write_answer(answered(source))
+    assert getattr(raised.value.reason, "code", None) == "reason.header_unfit"

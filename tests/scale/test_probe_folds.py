@@ -62,26 +62,41 @@ def test_they_show_what_ordinary_runs_by_the_recipe_show(
 def test_patients_are_decided_as_by_ordinary_runs(
     tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, pooling: str
 ) -> None:
-    # Attention is learnt in single precision, by as many threads as there are: near enough, and no nearer.
-    tolerance = 0.1 if pooling == "attention" else 1e-3
+    # Attention is learnt in single precision, by as many threads as there are.
+    tolerance = 0.02 if pooling == "attention" else 1e-3
     evaluation = parse_config({"evaluation": {"patient_id": r"^(P\d+)_", "pooling": pooling}}).evaluation
     folds = config.crossval.model_copy(update={"ensemble": False})
     config = config.model_copy(update={"evaluation": evaluation, "crossval": folds})
     fast_place = Workspace.open(tmp_path / "fast")
     _, fast = crossval(fast_place, config)
     monkeypatch.setattr(cross_validation, "fits_on_store", lambda config: False)
-    _, slow = crossval(Workspace.open(tmp_path / "slow"), config)
+    slow_place = Workspace.open(tmp_path / "slow")
+    _, slow = crossval(slow_place, config)
     assert fast.by_unit is not None and slow.by_unit is not None
     assert (fast.by_unit.unit, fast.by_unit.pooling, fast.by_unit.images) == ("patient", pooling, fast.cases)
+    assert fast.by_unit.units == fast.units == slow.by_unit.units
     assert fast.by_unit.evidence.n == fast.units == slow.by_unit.evidence.n
     one, other = fast.by_unit.evidence.figures, slow.by_unit.evidence.figures
     assert one["auc_roc"].value == pytest.approx(other["auc_roc"].value, abs=tolerance)
     one, other = fast.unit_at_thresholds, slow.unit_at_thresholds
     assert one["sensitivity"].value == pytest.approx(other["sensitivity"].value, abs=2 * tolerance)
-    record = read_evaluations(fast_place, "study")[-1][1]
+    for place in (fast_place, slow_place):
+        record = read_evaluations(place, "study")[-1][1]
+        assert {name for unit in record.units for name in unit.images} == {case.name_sha256 for case in record.cases}
     assert sorted(sum(unit.images.values()) for unit in record.units) == pytest.approx(
         [1.0] * fast.by_unit.evidence.n, abs=1e-5
     )
+
+
+def test_repeats_do_not_multiply_the_patients(tmp_path: Path, config: Config) -> None:
+    evaluation = parse_config({"evaluation": {"patient_id": r"^(P\d+)_"}}).evaluation
+    twice = config.crossval.model_copy(update={"repeats": 2})
+    _, found = crossval(
+        Workspace.open(tmp_path / "place"), config.model_copy(update={"evaluation": evaluation, "crossval": twice})
+    )
+    assert found.by_unit is not None
+    assert (found.by_unit.units, found.by_unit.images) == (found.units, found.cases)
+    assert found.by_unit.evidence.n == 2 * (found.units or 0)
 
 
 def test_nothing_is_kept_of_a_probe_but_what_it_said(tmp_path: Path, config: Config) -> None:

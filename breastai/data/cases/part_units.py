@@ -46,16 +46,24 @@ def gather_units(
         return None
     names = unit_names(table, patients, chosen.unit)
     judged = unit_names(val.prepared.table.subset(val.indices), val_patients, chosen.unit)
-    if names is None or judged is None:
+    known_names, known_judged = known_units(names), known_units(judged)
+    if known_names is None or known_judged is None:
         if settings.decision_unit == "auto":
             return None
         raise DecisionUnitUnknown(chosen.unit, Text("reason.unit_unknown_in_validation"))
     apart = parts["calibration"]
     return PartUnits(
         unit=chosen.unit,
-        train=[names[place] for place in parts["train"]],
-        val=judged,
-        calibration=[names[place] for place in apart] if len(apart) else None,
+        train=[known_names[place] for place in parts["train"]],
+        val=known_judged,
+        calibration=[known_names[place] for place in apart] if len(apart) else None,
         fields=rules_for_files(table.description, chosen.unit),
         reason=chosen.reason,
     )
+
+
+def known_units(names: Sequence[str | None] | None) -> list[str] | None:
+    """Return names of units where all are known, else None."""
+    if names is None or None in names:
+        return None
+    return [name for name in names if name is not None]

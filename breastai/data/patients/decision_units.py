@@ -1,18 +1,19 @@
 """Units of decision: which images are of one breast, one exam or one patient, and which of these the data suggest."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from breastai.data.decoders.decoder_table import file_header
 from breastai.data.decoders.file_content import file_at
 from breastai.data.sources.case_table import CaseTable
+from breastai.data.sources.field_values import value_of
 from breastai.data.sources.frames import file_of
 from breastai.domain.case_fields import FieldRule, FolderRule, HeaderRule, PathRule, Role, in_words_of, needs_table
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.errors import DecisionUnitUnknown
-from breastai.domain.patient_settings import DecisionUnit, FilenamePattern, FolderLevel, UnitSetting
+from breastai.domain.patient_settings import DecisionUnit, DicomHeader, FilenamePattern, PatientIdRule, UnitSetting
 from breastai.domain.text import Text
 from breastai.domain.text_patterns import Lookup, finder_of
 from breastai.domain.unit_rule import UnitRule
@@ -53,10 +54,10 @@ def choose_unit(table: CaseTable, patients: Sequence[str] | None, wished: UnitSe
     return ChosenUnit(None)
 
 
-def unit_names(table: CaseTable, patients: Sequence[str] | None, unit: DecisionUnit) -> list[str] | None:
-    """Return the name of the unit of each image; None where patients, or all sides or exams, are unknown.
+def unit_names(table: CaseTable, patients: Sequence[str] | None, unit: DecisionUnit) -> list[str | None] | None:
+    """Return the name of the unit of each image, None for one whose side or exam is unknown.
 
-    Images of a patient whose side or exam is unknown are a unit of their own.
+    None for all where patients are unknown, or every side or exam is.
     """
     if patients is None:
         return None
@@ -65,7 +66,7 @@ def unit_names(table: CaseTable, patients: Sequence[str] | None, unit: DecisionU
     known = table.column(unit)
     if known is None or not any(known):
         return None
-    return [f"{patient}{_SEPARATOR}{value or ''}" for patient, value in zip(patients, known, strict=True)]
+    return [f"{patient}{_SEPARATOR}{value}" if value else None for patient, value in zip(patients, known, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -88,21 +89,24 @@ def units_of_files(
     What stands in a table says nothing of a new image. `one_patient`: all are of one, and of one breast or exam too where
     neither name nor header tells which. `names`: what files are called that lie under other names.
     """
-    find_patient, find_part = _finder(rule, "patient"), _finder(rule, rule.unit)
+    find_patient, find_part = _finders(rule, "patient"), _finders(rule, rule.unit)
     found: list[FoundUnit | None] = []
     for file in files:
-        place, header = (names or {}).get(file, file).as_posix(), file_header(file_at(file))
-        part = None if rule.unit == "patient" or find_part is None else find_part(place)
-        if part is None and rule.unit == "breast":
-            part = header.codes.laterality
+        place = (names or {}).get(file, file).as_posix()
+        part = None if rule.unit == "patient" else _first(find_part, place, file)
         if one_patient:
             found.append(FoundUnit("", part or ""))
             continue
-        named = None if find_patient is None else find_patient(place)
-        patient = named or header.patient_id
+        named = _first([each for each in find_patient if not each.in_header], place, file)
+        patient = named or _first([each for each in find_patient if each.in_header], place, file)
         known = patient is not None and (part is not None or rule.unit == "patient")
         found.append(FoundUnit(patient or "", part or "", named is None) if known else None)
     return found
+
+
+def check_rule(rule: UnitRule) -> None:
+    """Raise UnusableSetting where a rule of a foreign model can't find anything, such as a pattern that is none."""
+    _finders(rule, "patient"), _finders(rule, rule.unit)
 
 
 def rules_for_files(description: DatasetDescription | None, unit: DecisionUnit) -> dict[str, FieldRule]:
@@ -111,34 +115,70 @@ def rules_for_files(description: DatasetDescription | None, unit: DecisionUnit) 
     return {role: fields[role] for role in ("patient", unit) if role in fields and not needs_table(fields[role])}
 
 
-def _finder(rule: UnitRule, role: Role | DecisionUnit) -> Lookup | None:
-    """Return what finds the patient or a part of it in a file's path; None where no rule looks there."""
-    own = rule.patient_id if role == "patient" else None
-    match own or rule.fields.get(role):
+@dataclass(frozen=True)
+class _Finder:
+    """What finds a patient, a breast or an exam: `find` in the path as its owner calls it, or in the header of a file."""
+
+    find: Callable[[str, Path], str | None]
+    in_header: bool = False
+
+
+def _first(finders: Sequence[_Finder], place: str, file: Path) -> str | None:
+    return next((value for each in finders if (value := each.find(place, file))), None)
+
+
+def _finders(rule: UnitRule, role: Role | DecisionUnit) -> list[_Finder]:
+    """Return what finds the patient, or a part of it, of a new file; what tells nothing without the root is left out.
+
+    Folders count from the file alone: from the first folder below a root that nobody knows, nothing can be counted.
+    """
+    if role == "patient" and rule.patient_id is not None:
+        return _by_setting(rule.patient_id)
+    found = rule.fields.get(role)
+    finders = [] if found is None else _by_field(role, found)
+    if role == "breast":
+        finders.append(_Finder(lambda place, file: file_header(file_at(file)).codes.laterality, in_header=True))
+    if role == "patient" and found is None:
+        finders.append(_Finder(lambda place, file: file_header(file_at(file)).patient_id, in_header=True))
+    return finders
+
+
+def _by_setting(rule: PatientIdRule) -> list[_Finder]:
+    match rule:
         case FilenamePattern(pattern=pattern):
             find = finder_of(pattern)
-            return lambda file: find(PurePosixPath(file_of(file)).name)
-        case FolderLevel() | FolderRule():
-            return lambda file: PurePosixPath(file).parent.name or None
-        case PathRule(path=path, expand=None) as found:
-            return _of_path(role, found, finder_of(path))
-        case HeaderRule() as found if found.pattern is not None:
-            return None  # the whole id serves as well
-    return None
+            return [_Finder(lambda place, file: find(PurePosixPath(file_of(place)).name))]
+        case DicomHeader(pattern=pattern):
+            clean = None if pattern is None else finder_of(pattern)
+            return [_Finder(lambda place, file: _cleaned(file_header(file_at(file)).patient_id, clean), in_header=True)]
+    return []
 
 
-def _of_path(role: Role | DecisionUnit, rule: PathRule, find: Lookup) -> Lookup:
-    """Return what a rule finds in the shortest end of a path in which it finds anything: where the root was is unknown."""
+def _cleaned(value: str | None, clean: Lookup | None) -> str | None:
+    return value if value is None or clean is None else clean(value)
 
-    def lookup(file: str) -> str | None:
-        parts = PurePosixPath(file).parts
-        ends = ("/".join(parts[start:]) for start in reversed(range(len(parts))))
-        found = next((value for end in ends if (value := find(end)) is not None), None)
-        if found is not None and rule.values:
-            found = {key.casefold(): value for key, value in rule.values.items()}.get(found.casefold(), found)
+
+def _by_field(role: Role | DecisionUnit, rule: FieldRule) -> list[_Finder]:
+    value = value_of(rule, Path(), (), ())
+
+    def worded(found: str | None) -> str | None:
         return in_words_of("breast", found) if role == "breast" else found
 
-    return lookup
+    match rule:
+        case HeaderRule():
+            return [_Finder(lambda place, file: worded(value(file.as_posix())), in_header=True)]
+        case FolderRule(folder=level) if level < 0:
+            return [_Finder(lambda place, file: worded(value(place)))]
+        case PathRule(path=path, expand=None) if not path.startswith("^"):
+            return [_Finder(lambda place, file: worded(_in_shortest_end(place, value)))]
+    return []
+
+
+def _in_shortest_end(place: str, find: Lookup) -> str | None:
+    """Return what is found in the shortest end of a path in which anything is: where the root was is unknown."""
+    parts = PurePosixPath(place).parts
+    ends = ("/".join(parts[start:]) for start in reversed(range(len(parts))))
+    return next((value for end in ends if (value := find(end)) is not None), None)
 
 
 def _missing(table: CaseTable, patients: Sequence[str] | None, unit: DecisionUnit) -> Text | None:
@@ -154,5 +194,5 @@ def _missing(table: CaseTable, patients: Sequence[str] | None, unit: DecisionUni
     return Text(f"reason.unit_{unit}_unknown", {"count": len(without), "images": len(table), "file": without[0]})
 
 
-def _one_class_each(table: CaseTable, names: Sequence[str]) -> bool:
+def _one_class_each(table: CaseTable, names: Sequence[str | None]) -> bool:
     return len(set(zip(names, table.labels.tolist(), strict=True))) == len(set(names))

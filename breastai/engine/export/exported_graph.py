@@ -14,6 +14,7 @@ from breastai.clinical.out_of_distribution import Gaussian, OutOfDistribution
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.decision_rule import Calibration, NoveltyLimit
 from breastai.domain.errors import ExportMismatch
+from breastai.domain.unit_rule import UnitRule
 from breastai.engine.export.unit_layer import UnitLayer
 from breastai.engine.image_statistics import image_statistics
 from breastai.engine.network.checkpoint_io import Loaded
@@ -21,6 +22,7 @@ from breastai.engine.network.models import Classifier
 from breastai.predictor.model_output import Answer, join_outputs, novelty_difference
 from breastai.predictor.onnx_model import EVIDENCE_NAME, NOVELTY_NAME, OUTPUT_NAME, UNIT_NAME, WEIGHTS_NAME
 from breastai.predictor.reference_answers import References
+from breastai.storage.checkpoints import Manifest
 
 _BATCH = 4
 _UNIT_OUTPUT = (
@@ -179,6 +181,7 @@ def metadata(
 ) -> dict[str, Any]:
     """Return what an exported file says of itself; `limit`: of the novelty, `units`: of these, where its graph tells them."""
     manifest = loaded.manifest
+    unit_rule = _moved_with(limit, manifest) if units else None
     return {
         "notice": RESEARCH_USE,
         "metadata_format": 1,
@@ -194,8 +197,8 @@ def metadata(
         "std": manifest.std,
         "tta": manifest.config.evaluation.tta,
         "novelty": "a second output, float32, (N,): how unlike the validation images" if limit else None,
-        "unit_output": _UNIT_OUTPUT if units and manifest.unit_rule is not None else None,
-        "unit_rule": manifest.unit_rule.model_dump(mode="json") if units and manifest.unit_rule is not None else None,
+        "unit_output": _UNIT_OUTPUT if unit_rule is not None else None,
+        "unit_rule": None if unit_rule is None else unit_rule.model_dump(mode="json"),
         "decision": manifest.decision.model_copy(update={"novelty": limit}).model_dump(mode="json"),
         "checkpoint": loaded.files.name,
         "checkpoint_sha256": manifest.sha256,
@@ -207,6 +210,18 @@ def metadata(
         "weights": None if manifest.weights is None else manifest.weights.model_dump(mode="json"),
         "references": references.model_dump(mode="json"),
     }
+
+
+def _moved_with(limit: NoveltyLimit | None, manifest: Manifest) -> UnitRule | None:
+    """Return the rule of units, its limit of novelty moved as that of images is in a rounded graph."""
+    rule, own = manifest.unit_rule, manifest.decision.novelty
+    if rule is None or rule.decision.novelty is None:
+        return rule
+    of_units = rule.decision.novelty
+    moved = None
+    if limit is not None and own is not None:
+        moved = of_units.model_copy(update={"limit": of_units.limit * limit.limit / own.limit})
+    return rule.model_copy(update={"decision": rule.decision.model_copy(update={"novelty": moved})})
 
 
 def data_sha256(loaded: Loaded) -> str:

@@ -47,6 +47,8 @@ from breastai.storage.workspace import Workspace, replace_durably, sync_file
 
 _COMPARED_IMAGES = 16
 _UNIT_IMAGES = 3
+# Of integer models, whose single images differ by more: they are judged by what their figures lose.
+_INTEGER_UNITS = 0.25
 _CALIBRATION_IMAGES = 64
 # Another processor may round an integer model elsewhere: what its replay may differ by.
 _INTEGER_REPLAY_DIFFERENCE = 0.02
@@ -101,6 +103,9 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     loaded = load_checkpoint(checkpoint_of(workspace, job.checkpoint))
     source = source_of(loaded, workspace, EXPORT_FORMATS[job.format])
     form = source.form
+    rule = loaded.manifest.unit_rule
+    if rule is not None and not job.format.startswith("onnx"):
+        yield Log.of("warning", Text("log.export.by_image", {"unit": Text(f"unit.{rule.unit}")}))
     target = workspace.exports_dir / form.folder / f"{loaded.manifest.run_id}_{loaded.manifest.kind}{form.suffix}"
     private_folder(target.parent)
     yield ProgressUpdate(stage="exporting", text=Text("progress.writing_format", {"format": job.format}))
@@ -219,6 +224,7 @@ def _write_fp16(source: Source, path: Path) -> Written:
     describe(path, _described(source, expected, allowed, _HALF_NOVELTY, limit))
     exported = OnnxModel.open(path)
     difference = compare(expected, answer_of(exported, source.images), allowed, _HALF_NOVELTY)
+    difference = max(difference, _compare_unit(source.loaded, exported, source.images[: 3 * _UNIT_IMAGES], allowed))
     exported.verify()
     return Written(difference, source.compared)
 
@@ -251,7 +257,9 @@ def _write_int8(source: Source, path: Path) -> Written:
             moved = None if limit is None else _moved(limit, exact, rounded)
             described = _described(source, said, _INTEGER_REPLAY_DIFFERENCE, _INTEGER_REPLAY_NOVELTY, moved)
             describe(path, described | {"quantized": scope.name})
-            OnnxModel.open(path).verify()
+            final = OnnxModel.open(path)
+            final.verify()
+            _compare_unit(source.loaded, final, judged.images[: 3 * _UNIT_IMAGES], _INTEGER_UNITS)
             exact_path.unlink()
             return Written(
                 float(np.abs(exact.probabilities - rounded.probabilities).max()), f"{compared}; {scope.name}", figures

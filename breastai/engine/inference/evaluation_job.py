@@ -37,7 +37,7 @@ from breastai.engine.network.models import normalize
 from breastai.engine.network.runtime import Runtime, choose_runtime
 from breastai.predictor.image_files import listed_images, marked_in, masks_told
 from breastai.predictor.model_output import Answer
-from breastai.predictor.predictions import predictions, predictions_events, unit_collector
+from breastai.predictor.predictions import predictions, predictions_events, told_of_units, unit_collector
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Manifest,
@@ -125,14 +125,16 @@ def _by_unit(asked: LabelledPredictions) -> tuple[UnitEvidence, list[JudgedUnit]
     rule, match = manifest.unit_rule, asked.match
     if rule is None or asked.units is None or asked.patients is None or match.class_names != manifest.class_names:
         return None
+    known = [place for place, name in enumerate(asked.units) if name is not None]
+    files, attention, novelty = asked.images.files, asked.attention, asked.novelty
     images = UnitImages(
-        files=asked.images.files,
-        labels=asked.answers.labels,
-        probabilities=asked.answers.probabilities,
-        units=asked.units,
-        patients=asked.patients,
-        attention=asked.attention,
-        novelty=asked.novelty,
+        files=[files[place] for place in known],
+        labels=asked.answers.labels[known],
+        probabilities=asked.answers.probabilities[known],
+        units=[name for name in asked.units if name is not None],
+        patients=[asked.patients[place] for place in known],
+        attention=None if attention is None else attention[known],
+        novelty=None if novelty is None else novelty[known],
     )
     found, units = judge_units(
         rule,
@@ -251,11 +253,26 @@ def _notes(asked: LabelledPredictions, opened: int, split: str | None) -> list[T
         notes.append(Text("note.no_novelty"))
     if not patients_known:
         notes.append(PATIENTS_UNKNOWN)
-    if loaded.manifest.unit_rule is not None and asked.units is None:
-        notes.append(Text("note.units_unknown", {"unit": Text(f"unit.{loaded.manifest.unit_rule.unit}")}))
+    notes += _unit_notes(asked)
     if opened > 1:
         notes.append(Text("note.opened", {"count": opened}))
     return notes
+
+
+def _unit_notes(asked: LabelledPredictions) -> list[Text]:
+    """Return why there are no figures by breast, exam or patient, or not of all images, where the model decides of these."""
+    rule = asked.loaded.manifest.unit_rule
+    if rule is None:
+        return []
+    unit = Text(f"unit.{rule.unit}")
+    if asked.units is None:
+        return [Text("note.units_unknown", {"unit": unit})]
+    if asked.match.class_names != asked.loaded.manifest.class_names:
+        return [Text("note.units_other_classes", {"unit": unit})]
+    missing = asked.units.count(None)
+    return (
+        [Text("note.units_partly_unknown", {"unit": unit, "count": missing, "n": len(asked.units)})] if missing else []
+    )
 
 
 def _seen_notes(asked: LabelledPredictions) -> list[Text]:
@@ -326,6 +343,7 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     boxes = boxes_given(job, workspace)
     if wants_box(model.preprocessing):
         boxes = marked_in(job.images, workspace.root) | boxes
+    yield from told_of_units(model, job.one_patient)
     units = unit_collector(model, files, job.one_patient)
     yield from predictions_events(predictions(model, files, workspace.relative, boxes, units), len(files), units)
 

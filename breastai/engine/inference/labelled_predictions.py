@@ -51,7 +51,7 @@ class LabelledPredictions:
     patients: list[str] | None
     match: ClassMatch
     overlap: Overlap | None = None
-    units: list[str] | None = None
+    units: list[str | None] | None = None
 
     @property
     def root(self) -> Path:

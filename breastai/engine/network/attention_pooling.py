@@ -98,17 +98,22 @@ def fit_attention(
     epochs = _FEWEST_EPOCHS
     if set(unit_labels[held.numpy()].tolist()) == set(unit_labels[~held.numpy()].tolist()) == classes:
         losses = _learn(
-            _begin(whole, head), whole.subset(torch.where(~held)[0]), seed, _EPOCHS, whole.subset(torch.where(held)[0])
+            _begin(whole, head, seed),
+            whole.subset(torch.where(~held)[0]),
+            seed,
+            _EPOCHS,
+            whole.subset(torch.where(held)[0]),
         )
         epochs = int(np.argmin(losses))
-    attention = _begin(whole, head)
+    attention = _begin(whole, head, seed)
     _learn(attention, whole, seed, epochs)
     return attention.eval()
 
 
-def _begin(units: _Units, head: nn.Linear) -> AttentionPooling:
+def _begin(units: _Units, head: nn.Linear, seed: int) -> AttentionPooling:
     """Return attention that heeds all images alike and says of each what `head` does."""
     attention = AttentionPooling(head.in_features, head.out_features)
+    generator = torch.Generator().manual_seed(seed)
     deviation, mean = torch.std_mean(units.features, 0, correction=0)
     with torch.no_grad():
         attention.mean.copy_(mean)
@@ -116,6 +121,10 @@ def _begin(units: _Units, head: nn.Linear) -> AttentionPooling:
         weights = head.weight.detach().cpu()
         attention.classifier.weight.copy_(weights * attention.scale)
         attention.classifier.bias.copy_(head.bias.detach().cpu() + weights @ attention.mean)
+        for layer in (attention.content, attention.gate):
+            bound = layer.in_features**-0.5
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            layer.bias.zero_()
         attention.heed.weight.zero_()
         attention.heed.bias.zero_()
     return attention

@@ -68,6 +68,8 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
     taken = _marked(await asyncio.to_thread(services.handed.take, client.owner, request.images), request)
     keep, failed = _place_to_keep(request), 0
     units: list[UnitPrediction] = []
+    notes: list[Text] = []
+    singly = False
     try:
         together = request.one_patient or len(taken) <= _MOST_TOGETHER
         for images in [taken] if together else [[image] for image in taken]:
@@ -78,9 +80,13 @@ async def _ask_exports(services: Services, client: Client, request: AskImages) -
             if isinstance(answer, ImagesAnswered):
                 failed += answer.failed
                 units += answer.units if together else []
+                notes += answer.notes if together else []
+                singly |= bool(answer.units)
     finally:
         await asyncio.to_thread(services.handed.remove, taken)
-    return ImagesAnswered(count=len(taken), failed=failed, kept=keep, units=units)
+    if singly and not together:
+        notes.append(Text("note.asked_singly", {"most": _MOST_TOGETHER}))
+    return ImagesAnswered(count=len(taken), failed=failed, kept=keep, units=units, notes=notes)
 
 
 def _marked(taken: list[jobs.HandedImage], request: AskImages) -> list[jobs.HandedImage]:

@@ -58,7 +58,7 @@
       notice: true,
     },
     image_answer: { state: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, answers: [...state.asking.answers, event] } }) },
-    images_answered: { state: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, units: event.units ?? [] } }), line: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.images_answered", params: { count: event.count, failed: event.failed } }) },
+    images_answered: { state: (state, event) => (state.asking === null ? state : { ...state, asking: { ...state.asking, units: event.units ?? [], notes: event.notes ?? [] } }), line: (event) => ({ level: event.failed > 0 ? "warning" : "success", key: "event.images_answered", params: { count: event.count, failed: event.failed } }) },
     // Whoever asked for these has them from its answer.
     judged_list: {},
     judged_shown: {},
