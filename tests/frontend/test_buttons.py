@@ -24,7 +24,8 @@ MADE_BY_SCRIPTS = {
     "views/results/judged_images.js": r"judged-file",
     "views/results/lightbox.js": r"data-lightbox",
     "views/results/predict.js": r"predict-\w+|thumbnail",
-    "views/results/runs_table.js": r"data-sort",
+    "data_table.js": r"data-sort",
+    "views/results/runs.js": r"data-study",
     "views/system/toasts.js": r"\.toast",
     "schema_form.js": r"data-setting",
 }

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from breastai.domain.events import TrainingStarted
 from breastai.domain.study import SeedsResult, Spread, Study, StudyMember
+from breastai.storage.journal import Journal
 from breastai.storage.studies import save_study, study_file
 
 from .page_steps import OpenPage, violations
@@ -120,9 +122,18 @@ def test_runs_by_seed_are_shown_with_how_far_they_spread(
     result = SeedsResult(seeds=[3, 8], checkpoints=["z-s3/best", "z-s8/best"], spread=spread)
     study = Study(study_id="z", kind="seeds", state="complete", created="2026-01-01", config={}, members=members)
     save_study(stage.workspace, study.model_copy(update={"seeds": result}))
+    for member in members:
+        journal = Journal(stage.workspace.journal_file(member.run_id), member.run_id, "default")
+        journal.stamp(TrainingStarted(architecture="resnet50", epochs=2, class_names=["a", "b"], config={}))
+        journal.close()
     try:
         page = open_page("http", locale=language)
         page.evaluate("location.hash = '#runs'")
+        # In the list of runs they lie under their study, and unfold.
+        runs = page.locator("#runs-list")
+        expect(runs.locator(".study-member")).to_have_count(0)
+        runs.locator('button[data-study="z"]').click()
+        expect(runs.locator(".study-member")).to_have_count(2)
         page.locator("#studies-list tbody tr", has_text=words[0]).locator('[data-action="get_study"]').click()
         card = page.locator("#crossval-card")
         for word in words:
@@ -131,6 +142,8 @@ def test_runs_by_seed_are_shown_with_how_far_they_spread(
         assert violations(page) == []
     finally:
         shutil.rmtree(study_file(stage.workspace, "z").parent)
+        for member in members:
+            shutil.rmtree(stage.workspace.journal_file(member.run_id).parent)
 
 
 def test_more_studies_than_a_page_of_the_list_are_there_when_asked_for(open_page: OpenPage, stage: Any) -> None:
