@@ -49,6 +49,7 @@ TIERS = {
         "frontend/test_series.py",
         "frontend/test_settings.py",
         "frontend/test_store.py",
+        "frontend/test_style.py",
         "frontend/test_texts.py",
     ),
     "full": (
