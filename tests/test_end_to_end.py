@@ -178,10 +178,8 @@ def test_a_checkpoint_of_another_workspace_is_judged_and_exported_by_its_path(
     checkpoint = str(root / "checkpoints" / events[0]["run_id"] / "best.safetensors")
     image = next((root / "data/test/benign").iterdir())
     answers = project.run("predict", checkpoint, str(image))
-    assert [event["type"] for event in answers if event["type"] != "progress_update"][-2:] == [
-        "prediction",
-        "predictions_complete",
-    ]
+    types = [event["type"] for event in answers if event["type"] != "progress_update"]
+    assert types[-3:] == ["prediction", "unit_prediction", "predictions_complete"]
     exported = project.run("export", checkpoint, "--format", "pytorch")[-1]
     assert (project.root / exported["path"]).is_file()
 

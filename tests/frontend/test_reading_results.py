@@ -115,7 +115,7 @@ def test_the_runs_of_a_study_are_folded_under_it_and_runs_on_other_images_are_no
     expect(rows).to_contain_text("3")
     # Accuracy plus 0.07, of one, two and three epochs: 0.570, 0.770 and 0.837.
     expect(rows.locator("td", has_text="726")).to_contain_text(re.compile("0[.,]570"))
-    toggle = rows.get_by_role("button").first
+    toggle = page.locator("#runs-list [data-study]")
     toggle.press("Enter")
     expect(rows).to_have_count(4)
     expect(toggle).to_be_focused()

@@ -41,6 +41,11 @@ def test_settings_are_found_by_a_word_by_their_use_and_by_being_changed(
     assert shown(page) == ["training.focal_loss_gamma"]
     page.reload()
     page.wait_for_selector("#connection-state.phase-connected")
+    # The form is filled once the server has told of its settings, and what was changed is found again then.
+    expect(page.locator("#setting-training-focal_loss_gamma")).to_have_value("3")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('#settings-form .field')].filter((field) => !field.closest('[hidden]')).length === 1"
+    )
     assert shown(page) == ["training.focal_loss_gamma"]
     for width in (380, 2560):
         page.set_viewport_size({"width": width, "height": 900})
