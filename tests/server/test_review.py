@@ -173,9 +173,11 @@ def test_on_this_machine_its_own_pages_may_come_and_no_others():
     status, headers, body = visitor.ask()
     assert (status, body) == (200, b"/")
     assert headers["content-security-policy"] == POLICY and headers["x-content-type-options"] == "nosniff"
+    # A port that is forwarded is another than the server's; a page of another port is another page.
+    assert visitor.ask(host="localhost:1")[0] == 200
     for refused in (
         {"host": "evil.example"},
-        {"host": "localhost:1"},
+        {"origin": "http://localhost:2"},
         {"origin": "https://evil.example"},
         {"origin": "null"},
     ):
