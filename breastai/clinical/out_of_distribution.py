@@ -92,17 +92,6 @@ def fit_novelty(
     clusters: Sequence[str] | None = None,
     statistics: Features | None = None,
     training_statistics: Features | None = None,
-) -> OutOfDistribution | None:
-    """Return the novelty fitted on validation cases, as `held_out_novelty` does; None where too few."""
-    found = held_out_novelty(features, clusters, statistics, training_statistics)
-    return None if found is None else found[0]
-
-
-def held_out_novelty(
-    features: Features,
-    clusters: Sequence[str] | None = None,
-    statistics: Features | None = None,
-    training_statistics: Features | None = None,
 ) -> tuple[OutOfDistribution, Floats] | None:
     """Return the novelty fitted on validation cases, `features` (N, D) and `statistics` (N, E); None where too few.
 

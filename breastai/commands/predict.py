@@ -124,11 +124,8 @@ def _answers(
 ) -> "Iterator[Event]":
     from breastai.commands.answering_model import open_exported
     from breastai.data.sources.frames import files_of
-    from breastai.predictor.predictions import predictions, predictions_events, told_of_units, unit_collector
+    from breastai.predictor.predictions import predict_files
 
     opened_model = open_exported(workspace, model)
     images = files_of(files, opened_model.preprocessing.frames)
-    yield from told_of_units(opened_model, one_patient)
-    units = unit_collector(opened_model, images, one_patient)
-    answers = predictions(opened_model, images, workspace.relative, boxes, units)
-    yield from predictions_events(answers, len(images), units)
+    yield from predict_files(opened_model, images, workspace.relative, boxes, one_patient)

@@ -21,29 +21,44 @@ _WHY = (
     "novelty_limit",
     "error",
 )
-
-
 _NOVELTY = ("novelty", "novelty_limit")
 
 
-class CsvRows:
-    """A row of CSV for each prediction, with a header before the first; all else goes to people, on stderr.
-
-    `decision` is the one answer, `predicted` the most probable class; no column is called label, which in a table to
-    evaluate is the truth. `called`, `refer`: 1, 0 or empty where the model can't say. One column for each class.
-    """
+class _Table:
+    """CSV on a stream, for a spreadsheet; what is no row of it goes to people, on stderr."""
 
     def __init__(self, stream: TextIO) -> None:
         self._rows = csv.writer(stream, lineterminator="\n")
         self._stream = stream
-        self._held: list[Prediction] = []  # until an answer names the classes
-        self._class_names: list[str] | None = None
+        self._class_names: list[str] | None = None  # until the header is written
 
     def work_in(self, workspace: Path) -> None:
         """Nothing to do: paths stay relative to the workspace."""
 
     def wait_for(self, text: Text) -> None:
         """Nothing to do: a table's reader waits in silence."""
+
+    def result(self, values: dict[str, Any], text: str) -> None:
+        sys.stderr.write(f"{show_text(text)}\n")
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, Error | Log):
+            self.result({}, event.message)
+
+    def _write(self, row: list[Any]) -> None:
+        self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
+
+
+class CsvRows(_Table):
+    """A row of CSV for each prediction, with a header before the first.
+
+    `decision` is the one answer, `predicted` the most probable class; no column is called label, which in a table to
+    evaluate is the truth. `called`, `refer`: 1, 0 or empty where the model can't say. One column for each class.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._held: list[Prediction] = []  # until an answer names the classes
 
     def event(self, event: Event) -> None:
         if isinstance(event, Prediction):
@@ -52,11 +67,8 @@ class CsvRows:
                 self._release(list(event.probabilities or ()))
         elif isinstance(event, PredictionsComplete):
             self._release([])
-        elif isinstance(event, Error | Log):
-            sys.stderr.write(f"{show_text(event.message)}\n")
-
-    def result(self, values: dict[str, Any], text: str) -> None:
-        sys.stderr.write(f"{show_text(text)}\n")
+        else:
+            self._tell(event)
 
     def _release(self, class_names: list[str]) -> None:
         if self._class_names is None:
@@ -91,50 +103,33 @@ class CsvRows:
         self._held.clear()
         self._stream.flush()
 
-    def _write(self, row: list[Any]) -> None:
-        self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
 
-
-class UnitRows:
-    """A row of CSV for each breast, exam or patient, with a header before the first; all else goes to people, on stderr.
+class UnitRows(_Table):
+    """A row of CSV for each breast, exam or patient, with a header before the first.
 
     `carried_by`: the image with the largest `share` in the answer. `unread`: images that could not be read.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._rows = csv.writer(stream, lineterminator="\n")
-        self._stream = stream
-        self._class_names: list[str] | None = None
-
-    def work_in(self, workspace: Path) -> None:
-        """Nothing to do: paths stay relative to the workspace."""
-
-    def wait_for(self, text: Text) -> None:
-        """Nothing to do: a table's reader waits in silence."""
-
     def event(self, event: Event) -> None:
         if isinstance(event, UnitPrediction):
-            self._write(event)
+            self._answer(event)
         elif isinstance(event, Prediction) and event.error is not None:
-            sys.stderr.write(f"{show_text(f'{event.file}: {event.error}')}\n")
+            self.result({}, f"{event.file}: {event.error}")
         elif isinstance(event, PredictionsComplete) and self._class_names is None:
-            sys.stderr.write(f"{show_text(say('cli.no_units'))}\n")
-        elif isinstance(event, Error | Log):
-            sys.stderr.write(f"{show_text(event.message)}\n")
+            self.result({}, say("cli.no_units"))
+        else:
+            self._tell(event)
 
-    def result(self, values: dict[str, Any], text: str) -> None:
-        sys.stderr.write(f"{show_text(text)}\n")
-
-    def _write(self, said: UnitPrediction) -> None:
+    def _answer(self, said: UnitPrediction) -> None:
         if self._class_names is None:
             self._class_names = list(said.probabilities)
             chances = [f"p_{name}" for name in self._class_names]
             head = ["unit", "name", "images", "decision", "predicted", *chances, "target_class", "threshold", "called"]
-            self._row(
+            self._write(
                 [*head, "refer", "refer_reason", "plausible", "pooling", "carried_by", "share", "unread", *_NOVELTY]
             )
         first = said.images[0]
-        self._row(
+        self._write(
             [
                 said.unit,
                 said.name,
@@ -154,9 +149,6 @@ class UnitRows:
                 *("" if value is None else value for value in (said.novelty, said.novelty_limit)),
             ]
         )
-
-    def _row(self, row: list[Any]) -> None:
-        self._rows.writerow([show_name(cell, "csv") if isinstance(cell, str) else cell for cell in row])
         self._stream.flush()
 
 

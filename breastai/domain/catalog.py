@@ -112,6 +112,7 @@ class ExportFormat:
 
     `allowed_difference`: of a probability, from the checkpoint's; None where figures on validation cases decide.
     `description_suffix`: ends the name of the file beside that describes the model; None where the model does itself.
+    `answers_units`: whether it answers for breasts, exams or patients too, where the checkpoint decides of these.
     """
 
     name: str
@@ -119,12 +120,13 @@ class ExportFormat:
     suffix: str
     allowed_difference: float | None = 1e-4
     description_suffix: str | None = None
+    answers_units: bool = False
 
 
 _EXPORT_FORMATS = [
-    ExportFormat("onnx", "onnx", ".onnx"),
-    ExportFormat("onnx-int8", "onnx", ".int8.onnx", None),
-    ExportFormat("onnx-fp16", "onnx", ".fp16.onnx", 5e-3),
+    ExportFormat("onnx", "onnx", ".onnx", answers_units=True),
+    ExportFormat("onnx-int8", "onnx", ".int8.onnx", None, answers_units=True),
+    ExportFormat("onnx-fp16", "onnx", ".fp16.onnx", 5e-3, answers_units=True),
     ExportFormat("pytorch", "pytorch", ".safetensors", description_suffix=".json"),
     ExportFormat("torch-export", "pytorch", ".pt2"),
 ]

@@ -24,7 +24,7 @@ from breastai.domain.events import Event, Log, Prediction, PredictionsComplete, 
 from breastai.domain.text import Text
 from breastai.domain.unit_rule import UnitRule
 from breastai.predictor.model_output import Answer
-from breastai.predictor.unit_answers import UnitCollector
+from breastai.predictor.unit_answers import UnitCollector, decided_fields
 from breastai.storage.control_groups import usable_cores
 
 BATCH_SIZE = 8
@@ -100,18 +100,22 @@ def unit_collector(model: Answering, files: Sequence[Path], one_patient: bool = 
     return None if rule is None else UnitCollector(rule, model.class_names, files, one_patient)
 
 
-def told_of_units(model: Answering, one_patient: bool) -> Iterator[Log]:
-    """Yield that a model decides of images alone, where an answer for one patient's is wished."""
-    if one_patient and model.unit_rule is None:
-        yield Log.of("warning", Text("log.predict.by_image"))
-
-
-def predictions_events(
-    answers: Iterator[Prediction], count: int, units: UnitCollector | None = None
+def predict_files(
+    model: Answering,
+    files: Sequence[Path],
+    name_of: Callable[[Path], str],
+    boxes: Mapping[Path, Box] | None = None,
+    one_patient: bool = False,
 ) -> Iterator[Event]:
-    """Yield the answers, how far they are where there are many, those of `units`, and at the end that they are complete."""
-    failed = 0
-    for number, answer in enumerate(answers, 1):
+    """Yield a prediction for each file, how far they are where there are many, those of units, and that all are complete.
+
+    `one_patient`: all files are of one, whatever their names say.
+    """
+    units = unit_collector(model, files, one_patient)
+    if one_patient and units is None:
+        yield Log.of("warning", Text("log.predict.by_image"))
+    failed, count = 0, len(files)
+    for number, answer in enumerate(predictions(model, files, name_of, boxes, units), 1):
         failed += answer.error is not None
         yield answer
         if count > BATCH_SIZE:
@@ -207,7 +211,6 @@ def _answered(
     decisions = decide(model.decision, found.probabilities, model.class_names, found.novelty, modalities)
     novelty = [None] * len(images) if found.novelty is None else found.novelty.tolist()
     answers = iter(zip(found.probabilities.tolist(), novelty, decisions, found.rows(), strict=True))
-    point, limit = model.decision.operating_point, model.decision.novelty
     for file, each in zip(files, read, strict=True):
         if each.reason is not None:
             if units is not None:
@@ -222,22 +225,10 @@ def _answered(
         named = dict(zip(model.class_names, row, strict=True))
         yield Prediction(
             file=name_of(file),
-            label=max(named, key=lambda name: named[name]),
-            probabilities=named,
-            target_class=point.class_name if point else None,
-            threshold=point.threshold if point else None,
-            called=decision.predicted_positive,
-            refer=decision.refer,
-            refer_reason=decision.reason,
-            decision=decision.answer,
-            plausible=list(decision.plausible or ()),
-            sets_offered=model.decision.conformal is not None,
-            novelty=strangeness,
-            novelty_limit=limit.limit if limit and strangeness is not None else None,
             processing=each.processing,
             laterality=each.header.laterality,
             view=each.header.view,
             modality=each.header.modality,
-            known_modalities=list(model.decision.modalities),
             notes=list(each.notes),
+            **decided_fields(model.decision, decision, named, strangeness),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from breastai.clinical.apply_decision_rule import CaseDecision, calibrate, decide
 from breastai.clinical.unit_pooling import largest_of_each, pool_images
 from breastai.data.patients.decision_units import FoundUnit, units_of_files
+from breastai.domain.decision_rule import DecisionRule
 from breastai.domain.events import ImageShare, UnitPrediction
 from breastai.domain.patient_settings import DecisionUnit
 from breastai.domain.unit_rule import UnitRule
@@ -51,6 +53,28 @@ def decide_units(
     known = _modality_of_each(rule, units, modalities or [None] * len(units))
     decisions = decide(rule.decision, probabilities, class_names, novelty, known)
     return UnitAnswers(probabilities, decisions, novelty, pooled.weights, known)
+
+
+def decided_fields(
+    rule: DecisionRule, decision: CaseDecision, probabilities: dict[str, float], novelty: float | None
+) -> dict[str, Any]:
+    """Return what an answer for an image, or for a unit, says of a decision: the fields that both events have."""
+    point, limit = rule.operating_point, rule.novelty
+    return {
+        "label": max(probabilities, key=lambda name: probabilities[name]),
+        "probabilities": probabilities,
+        "target_class": point.class_name if point else None,
+        "threshold": point.threshold if point else None,
+        "called": decision.predicted_positive,
+        "refer": decision.refer,
+        "refer_reason": decision.reason,
+        "decision": decision.answer,
+        "plausible": list(decision.plausible or ()),
+        "sets_offered": rule.conformal is not None,
+        "novelty": novelty,
+        "novelty_limit": limit.limit if limit and novelty is not None else None,
+        "known_modalities": list(rule.modalities),
+    }
 
 
 class UnitCollector:
@@ -95,8 +119,7 @@ class UnitCollector:
 
     def answers(self, model: str | None = None) -> Iterator[UnitPrediction]:
         """Yield the answer of each unit, in the order of their first images."""
-        patients = {unit.patient: number for number, unit in reversed(list(enumerate(self._read, 1)))}
-        numbers = {patient: place for place, patient in enumerate(sorted(patients, key=lambda each: patients[each]), 1)}
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(unit.patient for unit in self._read), 1)}
         for unit, images in self._read.items():
             whose = f"#{numbers[unit.patient]}" if unit.is_private or not unit.patient else unit.patient
             answer = self._answer(f"{whose} {unit.part}".strip(), images, model)
@@ -106,14 +129,11 @@ class UnitCollector:
         together = join_outputs([image.answer for image in images])
         one = np.zeros(len(images), dtype=np.int64)
         found = decide_units(self._rule, together, one, self._class_names, [image.modality for image in images])
-        row, decision = found.probabilities[0].tolist(), found.decisions[0]
-        named = dict(zip(self._class_names, row, strict=True))
+        named = dict(zip(self._class_names, found.probabilities[0].tolist(), strict=True))
         shares = [
             ImageShare(file=image.name, share=round(float(weight), 6))
             for image, weight in zip(images, found.weights, strict=True)
         ]
-        rule = self._rule.decision
-        point, limit = rule.operating_point, rule.novelty
         novelty = None if found.novelty is None else float(found.novelty[0])
         return UnitPrediction(
             unit=self._rule.unit,
@@ -121,20 +141,8 @@ class UnitCollector:
             model=model,
             pooling=self._rule.pooling.rule,
             images=sorted(shares, key=lambda each: -each.share),
-            label=max(named, key=lambda each: named[each]),
-            probabilities=named,
-            decision=decision.answer,
-            target_class=point.class_name if point else None,
-            threshold=point.threshold if point else None,
-            called=decision.predicted_positive,
-            refer=decision.refer,
-            refer_reason=decision.reason,
-            plausible=list(decision.plausible or ()),
-            sets_offered=rule.conformal is not None,
-            novelty=novelty,
-            novelty_limit=limit.limit if limit and novelty is not None else None,
             modality=found.modalities[0],
-            known_modalities=list(rule.modalities),
+            **decided_fields(self._rule.decision, found.decisions[0], named, novelty),
         )
 
 

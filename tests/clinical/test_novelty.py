@@ -20,10 +20,10 @@ def cloud(n: int, seed: int, centre: int = 0) -> Any:
     return (generator.normal(size=(n, WIDTH)) * SPREAD + 6 * np.eye(WIDTH)[centre]).astype(np.float32)
 
 
-def fitted(features: Any, units: Any = None) -> OutOfDistribution:
-    found = fit_novelty(features, units)
+def fitted(features: Any, units: Any = None, *statistics: Any) -> OutOfDistribution:
+    found = fit_novelty(features, units, *statistics)
     assert found is not None
-    return found
+    return found[0]
 
 
 def test_strange_features_lie_above_the_limit_and_known_ones_seldom() -> None:
@@ -83,7 +83,7 @@ def with_statistics(n: int, seed: int, grey: float = 0.0) -> tuple[Any, Any]:
 
 
 def test_an_image_of_other_statistics_is_told_though_its_features_are_usual() -> None:
-    novelty = fit_novelty(*with_statistics(200, 0)[:1], None, with_statistics(200, 0)[1])
+    novelty = fitted(*with_statistics(200, 0)[:1], None, with_statistics(200, 0)[1])
     assert novelty is not None
     features, statistics = with_statistics(500, 1)
     assert 0 < (novelty.of(features, statistics) > novelty.limit.limit).mean() < 0.1
@@ -96,7 +96,7 @@ def test_training_images_sharpen_the_statistics_and_validation_images_alone_fit_
     for seed in range(12):
         features, statistics = with_statistics(30, seed)
         taught = with_statistics(400, 200 + seed)[1]
-        novelty, other = (fit_novelty(features, None, statistics, each) for each in (taught, 5 * taught))
+        novelty, other = (fitted(features, None, statistics, each) for each in (taught, 5 * taught))
         assert novelty is not None and other is not None
         shares.append((novelty.of(*with_statistics(500, 100 + seed)) > novelty.limit.limit).mean())
         assert other.limit.parts[1] < novelty.limit.parts[1]
@@ -108,7 +108,7 @@ def test_two_distances_keep_the_quantile_of_one() -> None:
     shares = []
     for seed in range(12):
         features, statistics = with_statistics(60, seed)
-        novelty = fit_novelty(features, [f"{number // 2}" for number in range(60)], statistics)
+        novelty = fitted(features, [f"{number // 2}" for number in range(60)], statistics)
         assert novelty is not None
         shares.append((novelty.of(*with_statistics(500, 100 + seed)) > novelty.limit.limit).mean())
     assert 0.01 < np.mean(shares) < 0.07
@@ -117,7 +117,7 @@ def test_two_distances_keep_the_quantile_of_one() -> None:
 def test_validation_images_without_colour_make_a_coloured_one_unlike_and_noise_of_rounding_not() -> None:
     features, statistics = with_statistics(60, 0)
     statistics[:, 0] = 0
-    novelty = fit_novelty(features, None, statistics)
+    novelty = fitted(features, None, statistics)
     assert novelty is not None
     new, theirs = with_statistics(200, 1)
     theirs[:, 0] = 2 / 255

@@ -21,7 +21,7 @@ from breastai.domain.jobs import Evaluate, Export, Predict, Report, Train
 from breastai.engine.network.attention_pooling import fit_attention
 from breastai.engine.network.checkpoint_io import load_checkpoint
 from breastai.predictor.onnx_model import OnnxModel
-from breastai.predictor.predictions import predictions, predictions_events, unit_collector
+from breastai.predictor.predictions import predict_files
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.evaluations import read_evaluations, sha256_of
 from breastai.storage.workspace import Workspace
@@ -86,9 +86,7 @@ def test_an_evaluation_and_both_ways_to_predict_say_the_same_of_each_patient(
     asked = perform(Predict(workspace=str(place.root), checkpoint="run/best", images=[str(file) for file in files]))
     by_checkpoint = {event.name: event for event in asked if isinstance(event, UnitPrediction)}
     model = OnnxModel.open(place.exports_dir / "onnx" / "run_best.onnx")
-    units = unit_collector(model, files)
-    told = predictions_events(predictions(model, files, str, None, units), len(files), units)
-    by_onnx = {event.name: event for event in told if isinstance(event, UnitPrediction)}
+    by_onnx = {event.name: event for event in predict_files(model, files, str) if isinstance(event, UnitPrediction)}
     assert by_onnx.keys() == by_checkpoint.keys() and len(by_onnx) == len(record.units)
     for name, said in by_onnx.items():
         for label, value in said.probabilities.items():

@@ -89,24 +89,24 @@ def units_of_files(
     What stands in a table says nothing of a new image. `one_patient`: all are of one, and of one breast or exam too where
     neither name nor header tells which. `names`: what files are called that lie under other names.
     """
-    find_patient, find_part = _finders(rule, "patient"), _finders(rule, rule.unit)
+    by_patient, by_part = _finders(rule, "patient"), [] if rule.unit == "patient" else _finders(rule, rule.unit)
     found: list[FoundUnit | None] = []
     for file in files:
         place = (names or {}).get(file, file).as_posix()
-        part = None if rule.unit == "patient" else _first(find_part, place, file)
+        part = _first(by_part, place, file)
         if one_patient:
             found.append(FoundUnit("", part or ""))
             continue
-        named = _first([each for each in find_patient if not each.in_header], place, file)
-        patient = named or _first([each for each in find_patient if each.in_header], place, file)
+        patient = _first(by_patient, place, file)
         known = patient is not None and (part is not None or rule.unit == "patient")
-        found.append(FoundUnit(patient or "", part or "", named is None) if known else None)
+        found.append(FoundUnit(patient or "", part or "", by_patient[0].in_header) if known else None)
     return found
 
 
 def check_rule(rule: UnitRule) -> None:
     """Raise UnusableSetting where a rule of a foreign model can't find anything, such as a pattern that is none."""
-    _finders(rule, "patient"), _finders(rule, rule.unit)
+    for role in {"patient", rule.unit}:
+        _finders(rule, role)
 
 
 def rules_for_files(description: DatasetDescription | None, unit: DecisionUnit) -> dict[str, FieldRule]:
@@ -128,7 +128,7 @@ def _first(finders: Sequence[_Finder], place: str, file: Path) -> str | None:
 
 
 def _finders(rule: UnitRule, role: Role | DecisionUnit) -> list[_Finder]:
-    """Return what finds the patient, or a part of it, of a new file; what tells nothing without the root is left out.
+    """Return what finds the patient, one finder at most, or a part of it, of a new file; what needs the root is left out.
 
     Folders count from the file alone: from the first folder below a root that nobody knows, nothing can be counted.
     """

@@ -104,7 +104,7 @@ def export(job: Export, workspace: Workspace) -> Iterator[Event]:
     source = source_of(loaded, workspace, EXPORT_FORMATS[job.format])
     form = source.form
     rule = loaded.manifest.unit_rule
-    if rule is not None and not job.format.startswith("onnx"):
+    if rule is not None and not form.answers_units:
         yield Log.of("warning", Text("log.export.by_image", {"unit": Text(f"unit.{rule.unit}")}))
     target = workspace.exports_dir / form.folder / f"{loaded.manifest.run_id}_{loaded.manifest.kind}{form.suffix}"
     private_folder(target.parent)
@@ -143,18 +143,15 @@ def _described(
     allowed: float,
     allowed_novelty: float = 0.0,
     limit: NoveltyLimit | None = None,
-    units: bool = True,
 ) -> dict[str, object]:
-    """Return the model's description; `answer` is for all images, the phantoms' last. No limit: no novelty is told.
-
-    `units`: whether its graph answers for breasts, exams or patients too, if the checkpoint does.
-    """
+    """Return the model's description; `answer` is for all images, the phantoms' last. No limit: no novelty is told."""
+    form = source.form
     said = answer.last(len(source.phantoms))
     if limit is None:
-        said = Answer(said.probabilities)
-        return metadata(source.loaded, source.form.name, references_for(source.phantoms, said, allowed), units=units)
-    references = references_for(source.phantoms, said, allowed, allowed_novelty)
-    return metadata(source.loaded, source.form.name, references, limit, units)
+        references = references_for(source.phantoms, Answer(said.probabilities), allowed)
+    else:
+        references = references_for(source.phantoms, said, allowed, allowed_novelty)
+    return metadata(source.loaded, form.name, references, limit, form.answers_units)
 
 
 def _write_float32(source: Source, path: Path) -> Answer:
@@ -187,20 +184,22 @@ def _write_onnx(source: Source, path: Path) -> Written:
     expected = _write_float32(source, path)
     exported = OnnxModel.open(path)
     difference = compare(expected, answer_of(exported, source.images), allowed_novelty=EXPORTED_NOVELTY)
-    difference = max(difference, _compare_unit(source.loaded, exported, source.images[: 3 * _UNIT_IMAGES]))
+    difference = max(difference, _compare_unit(expected, exported, source.images))
     exported.verify()
     return Written(difference, source.compared)
 
 
-def _compare_unit(loaded: Loaded, exported: OnnxModel, images: np.ndarray, allowed: float = 1e-4) -> float:
-    """Return the worst difference of a unit's probability, of units of one to three images; raise ExportMismatch."""
+def _compare_unit(expected: Answer, exported: OnnxModel, images: np.ndarray, allowed: float = 1e-4) -> float:
+    """Return the worst difference of a unit's probability from that of the answers `expected` for `images`.
+
+    Units are of one to three of the first images; raise ExportMismatch.
+    """
     rule = exported.unit_rule
     if rule is None:
         return 0.0
-    expected = checkpoint_answer(loaded, images)
-    worst = 0.0
+    worst, count = 0.0, min(len(images), 3 * _UNIT_IMAGES)
     for size in range(1, _UNIT_IMAGES + 1):
-        for start in range(0, len(images) - size + 1, size):
+        for start in range(0, count - size + 1, size):
             chosen = slice(start, start + size)
             one = expected.part(chosen)
             ours = decide_units(rule, one, np.zeros(size, np.int64), exported.class_names).probabilities[0]
@@ -224,7 +223,7 @@ def _write_fp16(source: Source, path: Path) -> Written:
     describe(path, _described(source, expected, allowed, _HALF_NOVELTY, limit))
     exported = OnnxModel.open(path)
     difference = compare(expected, answer_of(exported, source.images), allowed, _HALF_NOVELTY)
-    difference = max(difference, _compare_unit(source.loaded, exported, source.images[: 3 * _UNIT_IMAGES], allowed))
+    difference = max(difference, _compare_unit(expected, exported, source.images, allowed))
     exported.verify()
     return Written(difference, source.compared)
 
@@ -259,7 +258,7 @@ def _write_int8(source: Source, path: Path) -> Written:
             describe(path, described | {"quantized": scope.name})
             final = OnnxModel.open(path)
             final.verify()
-            _compare_unit(source.loaded, final, judged.images[: 3 * _UNIT_IMAGES], _INTEGER_UNITS)
+            _compare_unit(exact, final, judged.images, _INTEGER_UNITS)
             exact_path.unlink()
             return Written(
                 float(np.abs(exact.probabilities - rounded.probabilities).max()), f"{compared}; {scope.name}", figures
@@ -293,9 +292,7 @@ def _write_pytorch(source: Source, path: Path) -> Written:
     loaded = source.loaded
     expected = checkpoint_answer(loaded, source.images)
     save_tensors(loaded.model.state_dict(), path)
-    described = _described(source, expected, 1e-4, units=False) | {
-        "model": loaded.manifest.config.model.model_dump(mode="json")
-    }
+    described = _described(source, expected, 1e-4) | {"model": loaded.manifest.config.model.model_dump(mode="json")}
     described_in = path.with_suffix(str(source.form.description_suffix))
     described_in.write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
     from safetensors.torch import load_file
@@ -310,7 +307,7 @@ def _write_pytorch(source: Source, path: Path) -> Written:
 def _write_torch_export(source: Source, path: Path) -> Written:
     """Write an ExportedProgram, which needs torch and none of our code; its description lies inside."""
     expected = checkpoint_answer(source.loaded, source.images)
-    described = {"breastai.json": json.dumps(_described(source, expected, 1e-4, units=False), ensure_ascii=False)}
+    described = {"breastai.json": json.dumps(_described(source, expected, 1e-4), ensure_ascii=False)}
     batch = torch.export.Dim("batch", min=1)
     try:
         with quiet_exporter():

@@ -37,7 +37,7 @@ from breastai.engine.network.models import normalize
 from breastai.engine.network.runtime import Runtime, choose_runtime
 from breastai.predictor.image_files import listed_images, marked_in, masks_told
 from breastai.predictor.model_output import Answer
-from breastai.predictor.predictions import predictions, predictions_events, told_of_units, unit_collector
+from breastai.predictor.predictions import predict_files
 from breastai.storage.checkpoints import (
     CheckpointFiles,
     Manifest,
@@ -343,9 +343,7 @@ def predict(job: Predict, workspace: Workspace) -> Iterator[Event]:
     boxes = boxes_given(job, workspace)
     if wants_box(model.preprocessing):
         boxes = marked_in(job.images, workspace.root) | boxes
-    yield from told_of_units(model, job.one_patient)
-    units = unit_collector(model, files, job.one_patient)
-    yield from predictions_events(predictions(model, files, workspace.relative, boxes, units), len(files), units)
+    yield from predict_files(model, files, workspace.relative, boxes, job.one_patient)
 
 
 def boxes_given(job: Predict | Explain, workspace: Workspace) -> dict[Path, Box]:

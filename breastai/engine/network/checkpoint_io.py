@@ -88,14 +88,10 @@ def _unpack_attention(files: CheckpointFiles, manifest: Manifest, model: Classif
     if manifest.unit_rule is None or manifest.unit_rule.pooling.rule != "attention":
         return None
     attention = AttentionPooling(model.head.in_features, len(manifest.class_names))
-    named = {
-        name.removeprefix(_ATTENTION): value
-        for name, value in load_file(files.weights).items()
-        if name.startswith(_ATTENTION)
-    }
     try:
-        attention.load_state_dict(named)
-    except RuntimeError:
+        with safe_open(files.weights, "pt") as opened:
+            attention.load_state_dict({name: opened.get_tensor(_ATTENTION + name) for name in attention.state_dict()})
+    except (SafetensorError, RuntimeError):
         raise CheckpointDamaged(files.name, Text("reason.manifest_promises_attention_weights")) from None
     return attention.eval()
 

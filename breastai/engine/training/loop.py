@@ -11,7 +11,7 @@ import numpy as np
 from breastai.clinical.fit_decision_rule import describe_referral, fit_decision_rule
 from breastai.clinical.fit_unit_rule import UnitCases, fit_unit_rule
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
-from breastai.clinical.out_of_distribution import held_out_novelty
+from breastai.clinical.out_of_distribution import fit_novelty
 from breastai.data.cases.cases import Cases
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.cases.part_units import PartUnits
@@ -326,7 +326,7 @@ def _fit_rules(run: Run, answers: Predictions) -> Generator[Event, None, Fitted]
         run.training_statistics = statistics_of_set(cases.train)
     known = cases.patients is not None
     rule = fit_decision_rule(answers.labels, answers.probabilities, cases.class_names, config, clusters, patients=known)
-    told = held_out_novelty(answers.features, clusters, answers.statistics, run.training_statistics)
+    told = fit_novelty(answers.features, clusters, answers.statistics, run.training_statistics)
     novelty, own = (None, None) if told is None else told
     limit = None if novelty is None else novelty.limit
     common = {"modalities": cases.modalities, "fitted_on": part}
