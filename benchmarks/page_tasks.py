@@ -1,9 +1,8 @@
-"""What five usual tasks cost a user of the page: actions, keystrokes and seconds, with a real server and real trainings.
+"""What five usual tasks cost a user of the page: actions and seconds, with a real server and real trainings.
 
     python benchmarks/page_tasks.py [--language fr]
 
-An action is a click, a choice, a drop, or a field that is typed into; keystrokes are those of the last. Seconds are the
-whole task's, waiting for the machine included. Trainings are of this machine: the sample images with the preset that
+An action is a click, a choice, a drop, or a field that is typed into. Seconds are the whole task's, waiting for the machine included. Trainings are of this machine: the sample images with the preset that
 the page starts them with, and a folder of a user's own, which is dropped on the page.
 """
 
@@ -35,7 +34,7 @@ class Hand:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.actions = self.keystrokes = 0
+        self.actions = 0
 
     def click(self, target: Locator) -> None:
         self.actions += 1
@@ -112,7 +111,7 @@ def timed(what: str, page: Page, task: Callable[[Hand], None]) -> bool:
     begun = time.perf_counter()
     task(hand)
     seconds = time.perf_counter() - begun
-    print(f"| {what} | {hand.actions} | {hand.keystrokes} | {seconds:.0f} |", flush=True)
+    print(f"| {what} | {hand.actions} | {seconds:.0f} |", flush=True)
     return hand.actions <= MOST_ACTIONS
 
 
@@ -122,7 +121,7 @@ def main() -> None:
     asked = parser.parse_args()
     expect.set_options(timeout=WITHIN_MS)
     good = []
-    print("| task | actions | keystrokes | seconds |\n| --- | --- | --- | --- |", flush=True)
+    print("| task | actions | seconds |\n| --- | --- | --- |", flush=True)
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
 

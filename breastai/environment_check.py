@@ -20,14 +20,13 @@ from breastai.domain.errors import BreastAIError, PortInUse, WorkspaceUnusable
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.control_groups import usable_cores
-from breastai.storage.disk_use import disk_use
+from breastai.storage.disk_use import GIB, disk_use
 from breastai.storage.interrupted_runs import resumable_runs
 from breastai.storage.journal import count_unread
 from breastai.storage.lease import Lease
 from breastai.storage.runs import RunSummaries, unread_files
 from breastai.storage.workspace import Workspace
 
-GIB = 2**30
 OLDEST_PYTHON = (3, 11)
 # Below these a run may fail half-way; what it needs depends on the model and the image size.
 LEAST_MEMORY_GIB = 3.0

@@ -264,9 +264,8 @@ class Rest:
     async def _metrics(self, http_request: HttpRequest) -> Response:
         self._looks.note(_address(http_request), "metrics")
         services = self._services
-        machine = await asyncio.to_thread(
-            measure, services.workspace, services.runs, None, services.started, services.supervisor.worker_pid
-        )
+        pid = services.supervisor.worker_pid
+        machine = await asyncio.to_thread(measure, services.workspace, services.started, pid)
         return Response(exposition(services, machine), media_type=CONTENT_TYPE)
 
 

@@ -25,7 +25,7 @@ from breastai.domain.events import Event, JudgedList, JudgedShown
 from breastai.domain.jobs import ListJudged, ShowJudged
 from breastai.domain.judged_cases import JudgedFilter, JudgedImage, JudgedOrder
 from breastai.domain.records import EvaluationRecord
-from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
+from breastai.storage.checkpoints import CheckpointFiles, Manifest, find_checkpoint, read_manifest
 from breastai.storage.datasets import find_holding_dataset, read_dataset
 from breastai.storage.evaluations import find_evaluation, find_judged, numbers_by_hash
 from breastai.storage.workspace import Workspace
@@ -169,9 +169,15 @@ class _Known(NamedTuple):
 
 def _manifest(workspace: Workspace, checkpoint: str) -> Manifest | None:
     try:
-        return read_manifest(find_checkpoint(workspace, checkpoint))
+        files = find_checkpoint(workspace, checkpoint)
+        return _manifest_at(files, _stamp(files.manifest))
     except (BreastAIError, OSError):  # the figures are still there when the model is not
         return None
+
+
+@lru_cache(maxsize=2)  # it names every image that trained, and is asked for at each page of a table
+def _manifest_at(files: CheckpointFiles, stamp: Stamp) -> Manifest:
+    return read_manifest(files)
 
 
 def _rows(record: EvaluationRecord, manifest: Manifest | None, who: Sequence[_Known]) -> list[JudgedRow]:

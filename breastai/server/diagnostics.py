@@ -11,7 +11,7 @@ import psutil
 from breastai import __version__
 from breastai.domain.events import SystemDiagnostics
 from breastai.storage.control_groups import usable_cores
-from breastai.storage.disk_use import DiskUse, disk_use
+from breastai.storage.disk_use import GIB, DiskUse, disk_use
 from breastai.storage.runs import RunSummaries
 from breastai.storage.workspace import Workspace
 
@@ -25,34 +25,27 @@ _PACKAGES = (
     "pydantic",
     "websockets",
 )
-_GIB = 2**30
 _LOOK_AT_DISK_EVERY_S = 20.0
 _MIB = 2**20
 
 
-def measure(
-    workspace: Workspace, runs: RunSummaries, budget_gb: float | None, started: float, worker_pid: int | None
-) -> SystemDiagnostics:
-    """Return the figures. `started` is the server's start on time.monotonic's clock. Takes 0.2 s: not for the loop."""
+def measure(workspace: Workspace, started: float, worker_pid: int | None) -> SystemDiagnostics:
+    """Return the figures of the machine and of our processes. `started` is the server's start on time.monotonic's clock. Takes 0.2 s: not for the loop."""
     worker = _processes(worker_pid)
     for process in worker:
         _cpu_percent(process)  # the first call only starts the clock
     cpu_percent = psutil.cpu_percent(interval=0.2)
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(str(workspace.root))
-    use = _disk_use(workspace, runs, round(time.monotonic() / _LOOK_AT_DISK_EVERY_S))
     return SystemDiagnostics(
         cpu_percent=cpu_percent,
         cpu_count=os.cpu_count() or 1,
         usable_cores=usable_cores(),
-        memory_used_gb=round((memory.total - memory.available) / _GIB, 2),
-        memory_total_gb=round(memory.total / _GIB, 2),
+        memory_used_gb=round((memory.total - memory.available) / GIB, 2),
+        memory_total_gb=round(memory.total / GIB, 2),
         memory_percent=memory.percent,
         disk_percent=disk.percent,
-        disk_free_gb=round(disk.free / _GIB, 2),
-        workspace_gb=round(use.used_bytes / _GIB, 2),
-        workspace_spare_gb=round(use.spare_bytes / _GIB, 2),
-        disk_budget_gb=budget_gb,
+        disk_free_gb=round(disk.free / GIB, 2),
         platform=platform.platform(),
         versions=versions(),
         server_memory_mb=round(psutil.Process().memory_info().rss / _MIB, 1),
@@ -60,6 +53,16 @@ def measure(
         worker_cpu_percent=round(sum(map(_cpu_percent, worker)), 1) if worker else None,
         uptime_s=round(time.monotonic() - started, 1),
     )
+
+
+def measure_with_workspace(
+    workspace: Workspace, runs: RunSummaries, budget_gb: float | None, started: float, worker_pid: int | None
+) -> SystemDiagnostics:
+    """Return the same, with what the workspace takes: all its files are looked at, once in a while."""
+    found = measure(workspace, started, worker_pid)
+    use = _disk_use(workspace, runs, round(time.monotonic() / _LOOK_AT_DISK_EVERY_S)).in_gb
+    taken = {"workspace_gb": use["used_gb"], "workspace_spare_gb": use["spare_gb"], "disk_budget_gb": budget_gb}
+    return found.model_copy(update=taken)
 
 
 @lru_cache(maxsize=4)

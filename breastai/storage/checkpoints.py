@@ -222,9 +222,7 @@ def _present_manifest(files: CheckpointFiles) -> Manifest:
     if coming.is_file():
         with contextlib.suppress(CheckpointDamaged, FormatTooNew, OSError):
             found = parse_manifest(files, coming)
-            if found.size_bytes == files.weights.stat().st_size and found.sha256 == file_sha256(
-                files.weights, own=True
-            ):
+            if found.size_bytes == files.weights.stat().st_size and found.sha256 == file_sha256(files.weights):
                 return found
     return read_manifest(files)
 

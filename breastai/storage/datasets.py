@@ -62,14 +62,15 @@ def find_holding_dataset(workspace: Workspace, folder: Path, first: str = "") ->
 
     Of several `first`, where it is among them, else the first by name.
     """
+    folder = folder.resolve()
     for name in sorted(dataset_names(workspace), key=lambda each: each != first):
         try:
             description = read_dataset(workspace, name)
         except BreastAIError:
             continue
         root = root_place(base_of(dataset_file(workspace, name)), description.root).resolve()
-        if folder.resolve().is_relative_to(root):
-            below = folder.resolve().relative_to(root).as_posix()
+        if folder.is_relative_to(root):
+            below = folder.relative_to(root).as_posix()
             return name, "" if below == "." else f"{below}/"
     return None
 

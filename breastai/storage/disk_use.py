@@ -39,7 +39,8 @@ def disk_use(workspace: Workspace, runs: RunSummaries, budget_gb: float | None) 
     """Return what the workspace's own folders take, a file with several names once."""
     folders = (workspace.checkpoints_dir, workspace.exports_dir, workspace.logs_dir, workspace.backups_dir)
     sizes = {(found.st_dev, found.st_ino): found.st_size for folder in folders for found in _files_below(folder)}
-    spare = [path for name in spare_checkpoints(workspace, runs.list()) for path in checkpoint_paths(workspace, name)]
+    names = spare_checkpoints(workspace, runs.from_journals())
+    spare = [path for name in names for path in checkpoint_paths(workspace, name)]
     return DiskUse(sum(sizes.values()), freed_bytes(spare), budget_gb)
 
 

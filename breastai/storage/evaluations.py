@@ -132,7 +132,16 @@ def read_evaluations(workspace: Workspace, run_id: str) -> list[tuple[Path, Eval
 
 def find_evaluation(workspace: Workspace, run_id: str, name: str) -> tuple[Path, EvaluationRecord]:
     """Return a record of a run by the name of its file without the ending; raise RunNotFound or EvaluationNotFound."""
-    for path in evaluation_files(workspace, workspace.existing_run(run_id)):
+    return _find_named(workspace, workspace.existing_run(run_id), name)
+
+
+def find_predictions(workspace: Workspace, name: str) -> EvaluationRecord:
+    """Return the record of another model's predictions by its name; raise EvaluationNotFound."""
+    return _find_named(workspace, PREDICTIONS, name)[1]
+
+
+def _find_named(workspace: Workspace, run_id: str, name: str) -> tuple[Path, EvaluationRecord]:
+    for path in evaluation_files(workspace, run_id):
         if path.stem == name and (record := _read(path)) is not None:
             return path, record
     raise EvaluationNotFound(run_id, name[:100])

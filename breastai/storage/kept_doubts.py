@@ -11,6 +11,7 @@ from breastai.domain.errors import DoubtNotFound
 from breastai.domain.label_doubts_record import DoubtDecision, LabelDoubt, LabelDoubts
 from breastai.storage.private_files import is_own_file, read_own
 from breastai.storage.workspace import Workspace, atomic_write, safe_name
+from breastai.texts.shown_name import show_name
 
 RECORD, TABLE = "doubtful_labels.json", "doubtful_labels.csv"
 _COLUMNS = ("rank", "file", "label", "suggested", "given_to_label", "given_to_suggested", "doubt", "likely", "twin")
@@ -31,8 +32,10 @@ def save_doubts(workspace: Workspace, record: LabelDoubts) -> Path:
     writer.writerow([*_COLUMNS, "twin_label", "decision", "note"])
     for rank, each in enumerate(record.doubts, 1):
         shares = [f"{value:.4f}" for value in (each.given_to_label, each.given_to_suggested, each.doubt)]
-        twin = [each.twin or "", each.twin_label or "", each.decision, _inert(each.note)]
-        writer.writerow([rank, each.file, each.label, each.suggested, *shares, "yes" if each.likely else "no", *twin])
+        names = (each.file, each.label, each.suggested, each.twin or "", each.twin_label or "", each.note)
+        file, label, suggested, twin, twin_label, note = (show_name(name, "csv") for name in names)
+        likely = "yes" if each.likely else "no"
+        writer.writerow([rank, file, label, suggested, *shares, likely, twin, twin_label, each.decision, note])
     path = folder / TABLE
     atomic_write(path, lines.getvalue().encode())
     atomic_write(folder / RECORD, (record.model_dump_json(indent=1) + "\n").encode())
@@ -70,8 +73,3 @@ def _read(workspace: Workspace, doubts_id: str) -> LabelDoubts | None:
     except (OSError, ValidationError, ValueError):
         return None
     return None if record.is_of_later_version else record
-
-
-def _inert(text: str) -> str:
-    """Return a person's words so that no spreadsheet takes them for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -58,16 +58,9 @@ class RunSummaries:
 
     def entry(self, run_id: str, running: str | None = None) -> RunEntry:
         """Return one run; raise RunNotFound."""
-        journal = self._workspace.journal_file(self._workspace.existing_run(run_id))
-        found = journal.stat()
-        stamp = (found.st_mtime_ns, found.st_size)
-        known = self._known.get(run_id)
-        if known is None or known[0] != stamp:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
-            known = self._known[run_id] = (stamp, _summary(run_id, journal))
+        known = self._remembered(run_id)
         notes = read_notes(self._workspace, run_id)
-        state = known[1].state
+        state = known.state
         # A process of the command line trains runs too.
         if run_id == running or (state == "unknown" and Lease(self._workspace).holder(run_id)):
             state = "running"
@@ -84,7 +77,22 @@ class RunSummaries:
             "checkpoints": checkpoint_kinds(self._workspace, run_id),
             "unread_files": unread_files(self._workspace, run_id),
         }
-        return known[1].model_copy(update=changes)
+        return known.model_copy(update=changes)
+
+    def from_journals(self) -> Iterator[RunEntry]:
+        """Yield what the journal of each run alone tells: how it ended, and not what lies beside it."""
+        return (self._remembered(run_id) for run_id in self._workspace.runs())
+
+    def _remembered(self, run_id: str) -> RunEntry:
+        journal = self._workspace.journal_file(self._workspace.existing_run(run_id))
+        found = journal.stat()
+        stamp = (found.st_mtime_ns, found.st_size)
+        known = self._known.get(run_id)
+        if known is None or known[0] != stamp:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[run_id] = (stamp, _summary(run_id, journal))
+        return known[1]
 
     def forget(self, run_id: str) -> None:
         self._known.pop(run_id, None)

@@ -6,6 +6,7 @@ is an assessor's judgement: by its domains, development D and evaluation E, stan
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -48,6 +49,10 @@ def _answers(document: ReportDocument, texts: Mapping[str, str]) -> dict[str, st
     return answers
 
 
+def _fill_answer(texts: Mapping[str, str], key: str, **words: Any) -> str:
+    return texts[f"answer.{key}"].format(**words)
+
+
 def _of_run(
     document: ReportDocument,
     flow: Flow,
@@ -59,8 +64,7 @@ def _of_run(
     language, settings, model = document.language, document.settings, document.model
     data, training, preprocessing = settings["data"], settings["training"], settings["preprocessing"]
 
-    def said(key: str, **words: Any) -> str:
-        return texts[f"answer.{key}"].format(**words)
+    said = partial(_fill_answer, texts)
 
     def switch(on: bool) -> str:
         return texts["answer.on" if on else "answer.off"]
@@ -132,9 +136,7 @@ def _of_evidence(
     """Return what an evaluation answers, of whatever model."""
     language, point = document.language, evidence.operating_point
 
-    def said(key: str, **words: Any) -> str:
-        return texts[f"answer.{key}"].format(**words)
-
+    said = partial(_fill_answer, texts)
     names = ("metrics", "uncertainty", "performance", "failures", "calibration", "indeterminate")
     answers = {name: said(name) for name in names}
     answers["classes"] = said(

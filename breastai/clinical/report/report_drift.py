@@ -1,6 +1,6 @@
 """The weeks of a watched folder as blocks of a page: what differs, a chart for each number and share, a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from breastai.clinical.ledger_drift import SHARES, DriftSummary, Week
@@ -19,9 +19,9 @@ from breastai.clinical.report.report_blocks import (
     fill,
 )
 from breastai.clinical.report.report_charts import png, weekly
+from breastai.clinical.report.report_page import LEAST_P
 from breastai.clinical.report.report_texts import texts
 from breastai.texts.catalogue import texts_below
-from breastai.texts.number_format import fixed_text
 
 # Answers first, then what was asked about.
 _PARTS = {
@@ -30,8 +30,6 @@ _PARTS = {
 }
 _KINDS: dict[str, Kind] = {**dict.fromkeys(SHARES, "percent"), "size": "integer"}
 _TABLE_WIDTHS = (0.16, 0.14, *(0.175,) * 4)
-# Below it a p-value is told as that.
-_LEAST_P = 0.001
 
 
 def drift_blocks(found: DriftSummary, language: str) -> list[Block]:
@@ -85,7 +83,7 @@ def _differences(found: DriftSummary, document: dict[str, Any], words: dict[str,
             week=week.week,
             name=words[name],
             difference=at(document, "weeks", number, "values", name, "difference"),
-            p=_p_value(at(document, "weeks", number, "values", name, "adjusted_p"), words["language"]),
+            p=_p_value(at(document, "weeks", number, "values", name, "adjusted_p"), words),
         )
         for number, week in enumerate(found.weeks)
         for name, value in week.values.items()
@@ -99,8 +97,8 @@ def _differences(found: DriftSummary, document: dict[str, Any], words: dict[str,
         yield Paragraph(fill(words["drift.none" if compared else "drift.too_early"], images=images))
 
 
-def _p_value(p: Quantity, language: str) -> Quantity | str:
-    return p if p.value is None or p.value >= _LEAST_P else f"< {fixed_text(_LEAST_P, 3, language)}"
+def _p_value(p: Quantity, words: Mapping[str, str]) -> Quantity | str:
+    return p if p.value is None or p.value >= LEAST_P else words["p.least"]
 
 
 def _chart(weeks: Sequence[Week], name: str, words: dict[str, str]) -> Chart | None:

@@ -39,10 +39,10 @@ def report(job: Report, workspace: Workspace) -> Iterator[Event]:
     yield ProgressUpdate(stage="reporting", text=Text("progress.writing_report"))
     blocks = lay_out(document, pictures)
     files = report_files(workspace, job.run_id, job.language, evaluation)
-    content = json.dumps(document.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    page = ReportPage(document)
+    content = json.dumps(page.values, indent=1, ensure_ascii=False, allow_nan=False)
     atomic_write(files.json, (content + "\n").encode())
     atomic_write(files.markdown, to_markdown(blocks, job.language).encode())
-    page = ReportPage(document)
     written = [files.html, files.json, files.markdown]
     if document.flow is not None:
         atomic_write(files.model_card, to_markdown(list(model_card(page)), job.language).encode())

@@ -10,7 +10,8 @@ from breastai.clinical.report.report_texts import class_label, texts
 
 _NAME = re.compile(r"(?P<figure>.+?)(?:@(?P<pool>patient)|@(?P<column>[^=@]+)=(?P<value>.*))?")
 
-_LEAST_P = 0.001
+# Below it a p-value is told as that.
+LEAST_P = 0.001
 
 
 class ReportPage:
@@ -71,7 +72,7 @@ class ReportPage:
         found = self.at(*path)
         if found.value is None:
             return (NO_NUMBER,)
-        return (self.t["p.least"],) if found.value < _LEAST_P else (found,)
+        return (self.t["p.least"],) if found.value < LEAST_P else (found,)
 
     def row(self, words: str, *path: str | int) -> tuple[Inlines, ...]:
         """Return a row of a table of figures: words, value, interval, number of cases."""

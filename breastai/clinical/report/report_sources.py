@@ -1,5 +1,6 @@
 """Where the document of a report comes from: the records of a run, or of another model's predictions."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
@@ -25,7 +26,14 @@ from breastai.domain.records import EvaluationRecord, Evidence, Figure, UnitEvid
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import Manifest, find_checkpoint, read_manifest
 from breastai.storage.comparisons import read_comparisons
-from breastai.storage.evaluations import PREDICTIONS, find_evaluation, fingerprint, latest_sites, read_evaluations
+from breastai.storage.evaluations import (
+    PREDICTIONS,
+    find_evaluation,
+    find_predictions,
+    fingerprint,
+    latest_sites,
+    read_evaluations,
+)
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 from breastai.texts.renderer import render
@@ -68,6 +76,7 @@ def gather(
     events = list(read_events(workspace.journal_file(run_id)))
     records = [record for _, record in read_evaluations(workspace, run_id)]
     record = _latest(records) if evaluation is None else find_evaluation(workspace, run_id, evaluation)[1]
+    compared = [each for _, each in read_comparisons(workspace)]
     document = ReportDocument(
         **_of_record(record, language),
         run_id=run_id,
@@ -100,8 +109,8 @@ def gather(
         settings=manifest.config.model_dump(mode="json", exclude={"server"}),
         versions=manifest.versions,
         sites=latest_sites(workspace, run_id),
-        comparisons=_comparisons(workspace, run_id),
-        readers=_readers(workspace, run_id),
+        comparisons=_comparisons(compared, run_id),
+        readers=_readers(compared, run_id),
     )
     return document, record
 
@@ -127,10 +136,7 @@ def latest_predictions(workspace: Workspace) -> str:
 
 def _of_predictions(workspace: Workspace, language: str, name: str) -> tuple[ReportDocument, EvaluationRecord]:
     """Return the document of another model's predictions, of which nothing but the cases is known."""
-    found = {path.stem: record for path, record in read_evaluations(workspace, PREDICTIONS)}
-    if name not in found:
-        raise EvaluationNotFound(PREDICTIONS, name[:100])
-    record = found[name]
+    record = find_predictions(workspace, name)
     document = ReportDocument(
         **_of_record(record, language),
         run_id=PREDICTIONS,
@@ -159,21 +165,21 @@ def _of_record(record: EvaluationRecord | None, language: str) -> _OfRecord:
     }
 
 
-def _comparisons(workspace: Workspace, run_id: str) -> list[ComparisonRecord]:
+def _comparisons(kept: Sequence[object], run_id: str) -> list[ComparisonRecord]:
     """Return the comparisons of two models in which a checkpoint of the run took part, the latest first."""
     return [
         record
-        for _, record in read_comparisons(workspace)
+        for record in kept
         if isinstance(record, ComparisonRecord)
         and run_id in (record.first.partition("/")[0], record.second.partition("/")[0])
     ][:_MOST_COMPARISONS]
 
 
-def _readers(workspace: Workspace, run_id: str) -> list[ReaderStudyRecord]:
+def _readers(kept: Sequence[object], run_id: str) -> list[ReaderStudyRecord]:
     """Return the studies in which readers were compared with a checkpoint of the run, the latest first."""
     return [
         record
-        for _, record in read_comparisons(workspace)
+        for record in kept
         if isinstance(record, ReaderStudyRecord) and (record.model or "").partition("/")[0] == run_id
     ][:_MOST_COMPARISONS]
 

@@ -38,6 +38,7 @@ from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.models import build_model
 from breastai.engine.network.runtime import choose_runtime
 from breastai.storage.datasets import find_holding_dataset
+from breastai.storage.kept_doubts import TABLE
 from breastai.storage.workspace import Workspace
 
 Floats = npt.NDArray[np.float64]
@@ -92,7 +93,7 @@ def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
         each.model_copy(update={"picture": picture(each.file), "twin_picture": picture(each.twin)})
         for each in record.doubts[:_SHOWN]
     ]
-    table = workspace.relative(workspace.logs_dir / record.doubts_id / "doubtful_labels.csv")
+    table = workspace.relative(workspace.logs_dir / record.doubts_id / TABLE)
     yield DoubtsFound(found=record.model_copy(update={"doubts": shown}), table=table)
 
 

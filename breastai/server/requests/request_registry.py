@@ -175,7 +175,7 @@ async def system_diagnostics(services: Services, client: Client, request: GetSys
     except BreastAIError:  # a config.json that can't be read is told of elsewhere
         budget_gb = None
     return await asyncio.to_thread(
-        diagnostics.measure, services.workspace, services.runs, budget_gb, services.started, pid
+        diagnostics.measure_with_workspace, services.workspace, services.runs, budget_gb, services.started, pid
     )
 
 
