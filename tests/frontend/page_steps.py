@@ -91,7 +91,9 @@ def go(page: Page, view: str) -> None:
 
 def drop(page: Page, place: str, *paths: Path) -> None:
     """Drop files and folders of this computer on a place of the page, as a hand does."""
-    box = page.locator(place).bounding_box()
+    target = page.locator(place)
+    expect(target).to_be_visible()
+    box = target.bounding_box()
     assert box is not None
     session = page.context.new_cdp_session(page)
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
