@@ -149,5 +149,5 @@
     };
   }
 
-  BreastAI.store = { initial, reduce, rows, missingEpochs, isPending, stoppedKey: BreastAI.runEvents.stoppedKey, create };
+  BreastAI.store = { initial, reduce, rows, missingEpochs, isPending, stoppedText: BreastAI.runEvents.stoppedText, create };
 })();

@@ -552,7 +552,7 @@ declare global {
       jobEnded(state: State): State;
       withSnapshot(state: State, snapshot: Wire.Snapshot): State;
     };
-    runEvents: { rows: EventRows; stoppedKey(event: Wire.TrainingStopped): string };
+    runEvents: { rows: EventRows; stoppedText(event: Wire.TrainingStopped): Wire.Text };
     studyEvents: { rows: EventRows };
     resultEvents: { rows: EventRows };
     dataEvents: { rows: EventRows };
@@ -563,7 +563,7 @@ declare global {
       rows: EventRows;
       missingEpochs(state: State): { from: number; to: number } | null;
       isPending(state: State, request: string): boolean;
-      stoppedKey(event: Wire.TrainingStopped): string;
+      stoppedText(event: Wire.TrainingStopped): Wire.Text;
       create(): Store;
     };
     /** Set by session.js, which the server writes. */

@@ -242,6 +242,40 @@ def test_a_complete_run_is_idle_and_its_best_checkpoint_is_the_current_model(run
     assert state["notices"][-1]["level"] == "success"
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", [
+            "Training stopped at your request before its first epoch was complete. To resume: c/last.",
+            "Training stopped at your request after 1 epoch. To resume: c/last.",
+            "Training stopped because the server ended, after 2 epochs. To resume: c/last.",
+            "Training stopped by an error before its first checkpoint. Resuming begins it again.",
+        ]),
+        ("fr", [
+            "Entraînement arrêté à votre demande, avant la fin de la première époque. Pour reprendre\xa0: c/last.",
+            "Entraînement arrêté à votre demande, après 1 époque. Pour reprendre\xa0: c/last.",
+            "Entraînement arrêté parce que le serveur s’est arrêté, après 2 époques. Pour reprendre\xa0: c/last.",
+            "Entraînement interrompu par une erreur, avant son premier point de contrôle."
+            " Le reprendre, c’est le recommencer.",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_run_that_stopped_says_how_far_it_was(run_js: RunJs, language: str, words: list[str]) -> None:
+    stops = [
+        TrainingStopped(reason="user", checkpoint="c/last"),
+        TrainingStopped(reason="user", epoch=1, checkpoint="c/last"),
+        TrainingStopped(reason="server_gone", epoch=2, checkpoint="c/last"),
+        TrainingStopped(reason="error"),
+    ]
+    code = """
+      BreastAI.i18n.set(input.language);
+      const line = (event) => BreastAI.store.rows.training_stopped.line(event);
+      output(input.stops.map((event) => [BreastAI.i18n.t(line(event).key, line(event).params), BreastAI.i18n.say(BreastAI.store.stoppedText(event))]));
+    """
+    told = run_js(code, {"language": language, "stops": wire(*stops)})
+    assert told == [[each, each] for each in words]
+
+
 def test_a_stop_asked_for_shows_until_the_run_has_stopped(run_js: RunJs) -> None:
     ask = {"type": "@sent", "request": "stop_training", "request_id": "a"}
     stopped = TrainingStopped(reason="user", epoch=2, checkpoint=None, run_id=RUN, seq=9)

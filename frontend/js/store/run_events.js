@@ -4,9 +4,11 @@
 
   const { newRun, inRun, withEpoch, withProgress, sessionState, jobEnded, withSnapshot } = BreastAI.pageState;
 
-  /** The key of what to say of a training that stopped. @param {Wire.TrainingStopped} event */
-  function stoppedKey({ reason, checkpoint }) {
-    return `event.training_stopped.${reason}${checkpoint === null ? ".early" : ""}`;
+  /** What to say of a training that stopped. @param {Wire.TrainingStopped} event @returns {Wire.Text} */
+  function stoppedText({ reason, epoch, checkpoint }) {
+    if (checkpoint === null) return { code: `event.training_stopped.${reason}.early`, params: {} };
+    const when = epoch === null ? { code: "event.training_stopped.before_first", params: {} } : { code: "event.training_stopped.after", params: { epoch } };
+    return { code: `event.training_stopped.${reason}`, params: { when, checkpoint } };
   }
 
   /** @param {Record<string, number>} counts */
@@ -108,11 +110,10 @@
         const onlyAsked = state.asked !== null && event.reason === "error" && (state.run?.id !== event.run_id || state.run?.started === null);
         return jobEnded(onlyAsked ? { ...state, run: state.run?.started === null ? null : state.run } : inRun(state, event, { outcome: event }));
       },
-      line: (event) => ({
-        level: event.reason === "error" ? "error" : "warning",
-        key: stoppedKey(event),
-        params: { epoch: event.epoch, checkpoint: event.checkpoint },
-      }),
+      line: (event) => {
+        const { code, params } = stoppedText(event);
+        return { level: event.reason === "error" ? "error" : "warning", key: code, params };
+      },
       notice: true,
     },
     job_stopped: {
@@ -146,5 +147,5 @@
     },
   };
 
-  BreastAI.runEvents = { rows, stoppedKey };
+  BreastAI.runEvents = { rows, stoppedText };
 })();

@@ -50,7 +50,7 @@
       return make("p", { class: "banner success" }, text, " ", make("span", { class: "muted", text: t("run.took", { time: format.duration(outcome.duration_s) }) }));
     }
     if (outcome.type === "training_stopped") {
-      const text = t(BreastAI.store.stoppedKey(outcome), { epoch: outcome.epoch, checkpoint: outcome.checkpoint });
+      const text = BreastAI.i18n.say(BreastAI.store.stoppedText(outcome));
       return make("p", { class: `banner ${outcome.reason === "error" ? "error" : "warning"}`, text });
     }
     return make("p", { class: "banner error", text: BreastAI.i18n.errorText(outcome) });
