@@ -37,5 +37,11 @@
     return `#evaluation/${encodeURIComponent(run)}/${encodeURIComponent(name)}`;
   }
 
-  BreastAI.address = { VIEWS, placeOf, ofRun, ofSetting, ofEvaluation };
+  /** The evaluation whose record is the file of a workspace; null where the path is of none. @param {string | null} path @returns {Place["evaluation"]} */
+  function ofRecord(path) {
+    const [, run, name] = /(?:^|\/)logs\/([^/]+)\/evaluations\/([^/]+)\.json$/.exec(path ?? "") ?? [];
+    return run === undefined || name === undefined ? null : { run, name };
+  }
+
+  BreastAI.address = { VIEWS, placeOf, ofRun, ofSetting, ofEvaluation, ofRecord };
 })();

@@ -14,6 +14,8 @@
     let views = [];
     /** @type {Map<View, unknown[]>} */
     const drawn = new Map();
+    /** The view that is shown. */
+    let shown = VIEWS[0];
     let scheduled = false;
 
     /** Draw what changed and can be seen; what is hidden is drawn when it is shown. */
@@ -112,6 +114,7 @@
 
     function showView() {
       const { view, ...place } = placeOf(location.hash);
+      shown = view;
       store.dispatch({ type: "@show", ...place });
       const owner = view === "run" ? "runs" : view;
       for (const each of VIEWS) byId(`view-${each}`).hidden = each !== view;
@@ -126,8 +129,7 @@
     /** What the browser's tab and its history call the view. */
     function title() {
       const { page, session, done } = store.state();
-      const { view } = placeOf(location.hash);
-      const what = view === "run" && page.run !== null ? `${page.run} · ${t(`runpage.${page.tab}`)}` : t(`nav.${view}`);
+      const what = shown === "run" && page.run !== null ? `${page.run} · ${t(`runpage.${page.tab}`)}` : t(`nav.${shown}`);
       const far = session.state !== "idle" && done !== null ? `${BreastAI.format.percent(done)} · ` : "";
       document.title = `${far}${what} · BreastAI`;
     }

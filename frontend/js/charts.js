@@ -225,8 +225,8 @@
 
     restyle();
     return {
-      show(next, { range = null, weight = 0 } = {}) {
-        lines = next;
+      show(next, { range = null, weight = 0, marks: marked = marks } = {}) {
+        [lines, marks] = [next, marked];
         smoothing = weight;
         fillIn();
         limit(range);

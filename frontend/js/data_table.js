@@ -12,13 +12,20 @@
     return fields.length ? JSON.stringify(fields) : "";
   }
 
-  /** Fill `parent` anew; a control that had the focus is followed by the one with its data-* fields. @param {Element} parent @param {...(Node | null)} children */
-  function refill(parent, ...children) {
-    const focused = parent.contains(document.activeElement) ? markOf(document.activeElement) : "";
-    fill(parent, ...children);
+  /** Draw; a control that had the focus in `before` is followed by the one with its data-* fields in what was drawn. @param {Element | undefined} before @param {() => Element} draw */
+  function keepFocus(before, draw) {
+    const focused = before?.contains(document.activeElement) ? markOf(document.activeElement) : "";
+    const after = draw();
     if (focused === "") return;
-    const again = [.../** @type {NodeListOf<HTMLElement>} */ (parent.querySelectorAll(CONTROLS))].find((each) => markOf(each) === focused);
-    again?.focus();
+    [.../** @type {NodeListOf<HTMLElement>} */ (after.querySelectorAll(CONTROLS))].find((each) => markOf(each) === focused)?.focus();
+  }
+
+  /** Fill `parent` anew and keep the focus. @param {Element} parent @param {...(Node | null)} children */
+  function refill(parent, ...children) {
+    keepFocus(parent, () => {
+      fill(parent, ...children);
+      return parent;
+    });
   }
 
   /**
@@ -86,11 +93,12 @@
       const cells = columns.map(({ cell }) => cell(row));
       const old = body.rows[index];
       if (shows(old, cells)) return;
-      const focused = old?.contains(document.activeElement) ? markOf(document.activeElement) : "";
-      const fresh = tableRow(cells, labels);
-      if (old === undefined) body.append(fresh);
-      else old.replaceWith(fresh);
-      if (focused !== "") [.../** @type {NodeListOf<HTMLElement>} */ (fresh.querySelectorAll(CONTROLS))].find((each) => markOf(each) === focused)?.focus();
+      keepFocus(old, () => {
+        const fresh = tableRow(cells, labels);
+        if (old === undefined) body.append(fresh);
+        else old.replaceWith(fresh);
+        return fresh;
+      });
     });
     while (body.rows.length > rows.length) body.rows[rows.length].remove();
   }

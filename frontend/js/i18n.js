@@ -162,6 +162,11 @@
     return text.normalize("NFD").replace(/\p{Diacritic}/gu, "").toLocaleLowerCase();
   }
 
+  /** The words looked for, as `plain` makes them. @param {string} text */
+  function wordsOf(text) {
+    return plain(text).split(/\s+/).filter((word) => word !== "");
+  }
+
   /**
    * Write the texts of the elements below `root` that name a key: data-i18n (text), data-i18n-title,
    * data-i18n-placeholder, data-i18n-label (aria-label).
@@ -180,5 +185,5 @@
     }
   }
 
-  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, plain, apply };
+  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, plain, wordsOf, apply };
 })();

@@ -1,4 +1,4 @@
-/* Files that the server shows: their addresses, and links that save them. */
+/* Files that the server shows: their addresses, links that save or open them, and reports asked for. */
 (function () {
   "use strict";
 
@@ -22,5 +22,15 @@
     return make("a", { class: "button small", text: t("checkpoints.download"), attributes: { href, download: true, "aria-label": `${t("checkpoints.download")} ${path}` } });
   }
 
-  BreastAI.servedFiles = { page, address, link };
+  /** A link that opens something of the server's in a tab of its own. @param {State} state @param {string} path @param {string} text @param {string} [kind] its class */
+  function opens(state, path, text, kind = "") {
+    return make("a", { class: kind, text, attributes: { href: address(state, path), target: "_blank", rel: "noopener" } });
+  }
+
+  /** Have the report of a run written, in every format and in the page's language. @param {Connection} connection @param {string} run_id @param {{ evaluation?: string }} [of] */
+  function askReport(connection, run_id, of = {}) {
+    connection.request("create_report", { run_id, ...of, language: BreastAI.i18n.current(), pdf: true, docx: true }).catch(() => {});
+  }
+
+  BreastAI.servedFiles = { page, address, link, opens, askReport };
 })();

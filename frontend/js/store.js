@@ -55,7 +55,7 @@
     "@failed": (state, action) => withNotice(state, { level: "error", key: action.key, code: action.code, params: action.params, message: action.message }),
     // So much was missed that the epochs on the page may have been run again: all are asked for anew.
     "@refill": (state) => ({ ...state, run: state.run && { ...state.run, epochs: [], filledTo: 0 } }),
-    "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [] } }),
+    "@asking": (state, action) => ({ ...state, asking: { models: action.models, count: action.count, answers: [], units: [], notes: [] } }),
     "@pong": (state, action) => ({ ...state, pongMs: action.ms }),
     "@form": (state, action) => ({ ...state, form: { ...state.form, ...action.form } }),
     "@not_looked": (state, action) => ({ ...state, preFlightFault: action.fault }),

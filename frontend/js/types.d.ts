@@ -14,7 +14,6 @@ declare global {
     type Outcome = TrainingComplete | TrainingStopped | Error;
     type AnyEvent = Events[keyof Events];
     type Curve = Record<string, (number | null)[]>;
-    type DocumentKind = DocumentEntry["kind"];
 
     /** A text: its key in the catalogue and what is filled in. */
     interface Text {
@@ -215,7 +214,7 @@ declare global {
     predictions: Wire.Prediction[];
     heatMaps: Wire.HeatMap[];
     /** The latest question about images handed over, and its answers so far. */
-    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[]; units?: Wire.UnitPrediction[]; notes?: Wire.Text[] } | null;
+    asking: { models: string[]; count: number; answers: Wire.ImageAnswer[]; units: Wire.UnitPrediction[]; notes: Wire.Text[] } | null;
     errors: Wire.ErrorsShown | null;
     diagnostics: Wire.SystemDiagnostics | null;
     backup: Wire.BackupCreated | null;
@@ -246,6 +245,9 @@ declare global {
   }
 
   type CorrectionAction = Wire.DatasetCorrected["action"];
+
+  /** What a model said of an image, or of a unit. */
+  type Said = Wire.Prediction | Wire.UnitPrediction;
 
   interface Connection {
     connect(url: string): void;
@@ -345,7 +347,7 @@ declare global {
   }
 
   interface LineChart {
-    show(lines: Line[], options?: { range?: Span | null; weight?: number }): void;
+    show(lines: Line[], options?: { range?: Span | null; weight?: number; marks?: ChartMarks }): void;
     /** Show or hide a line; tells whether it is shown now. */
     toggle(index: number): boolean;
     placeAt(pixel: number): number;
@@ -495,6 +497,7 @@ declare global {
       say(text: Wire.Text | string): string;
       errorText(error: { code: string; message: string; params?: Record<string, unknown> }): string;
       plain(text: string): string;
+      wordsOf(text: string): string[];
       apply(root: ParentNode): void;
     };
     memory: { read(name: string): string | null; write(name: string, value: string | null): void };
@@ -621,8 +624,8 @@ declare global {
       csv(rows: unknown[][]): string;
       rowsOf(lines: Line[], axes: { x: string; y: string }): unknown[][];
     };
-    address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofSetting(path: string): string; ofEvaluation(run: string, name: string): string };
-    servedFiles: { page(url: string): string; address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement };
+    address: { VIEWS: string[]; placeOf(hash: string): Place; ofRun(run: string, tab?: string): string; ofSetting(path: string): string; ofEvaluation(run: string, name: string): string; ofRecord(path: string | null): Place["evaluation"] };
+    servedFiles: { page(url: string): string; address(state: State, path: string): string; link(state: State, path: string): HTMLAnchorElement; opens(state: State, path: string, text: string, kind?: string): HTMLAnchorElement; askReport(connection: Connection, run_id: string, of?: { evaluation?: string }): void };
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
       available(): boolean;
@@ -823,7 +826,7 @@ declare global {
       doubts: { create(context: Context): View };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };
-      answers: { create(): View; agree(answer: Wire.ImageAnswer): boolean; decisionOf(said: Wire.Prediction | Wire.UnitPrediction): string; plausibleOf(said: Wire.Prediction | Wire.UnitPrediction): string | null; chances(said: Wire.Prediction | Wire.UnitPrediction): HTMLElement; referralOf(said: Wire.Prediction | Wire.UnitPrediction): HTMLElement };
+      answers: { create(): View; decisionOf(said: Said): string; plausibleOf(said: Said): string | null; chances(said: Said): HTMLElement; referralOf(said: Said): HTMLElement };
       corrections: { ask(connection: Connection, found: { dataset: string | null; split: string | null; class_names: string[] }, action: CorrectionAction, images: { dataset_file: string | null; label: string }[], proposed?: string): Promise<Wire.DatasetCorrected | null> };
       imageCase: {
         pictureOf(uri: string | null, alt?: string): HTMLElement;
@@ -837,7 +840,7 @@ declare global {
       };
       judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, only: any, narrow: (changes: Record<string, unknown>, evaluation?: string) => void): void };
       judgedImages: { create(context: { connection: Connection; store: Store }): { element: HTMLElement; show(state: State, run: string): void }; open(run: string, evaluation: string | null, only: Record<string, unknown>): void; correctionOf(image: Wire.JudgedImage): Node | string; referOf(refer: boolean | null): string };
-      lightbox: { create(context: { connection: Connection; store: Store; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };
+      lightbox: { create(context: { connection: Connection; store: Store; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: CorrectionAction, images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };
       errors: { create(context: Context): View };
       log: { create(context: Context): View; textOf(line: LineContent): string; lineElement(line: LogLine): HTMLElement };
       system: { create(context: Context): View };

@@ -35,3 +35,20 @@ def test_what_is_addressed_is_found_again(run_js: RunJs, name: str) -> None:
     code = "const { placeOf, ofRun, ofEvaluation } = BreastAI.address;"
     assert run_js(f"{code} output(placeOf(ofRun(input, 'log')).run)", name) == name
     assert run_js(f"{code} output(placeOf(ofEvaluation(input, input)).evaluation)", name) == {"run": name, "name": name}
+
+
+@pytest.mark.parametrize(
+    ("path", "evaluation"),
+    [
+        ("logs/20260101-1/evaluations/1-val.json", {"run": "20260101-1", "name": "1-val"}),
+        ("/work/space/logs/predictions/evaluations/a b.json", {"run": "predictions", "name": "a b"}),
+        ("mylogs/a/evaluations/b.json", None),
+        ("logs/a/evaluations/b.json.part", None),
+        ("logs/a/events.jsonl", None),
+        (None, None),
+    ],
+)
+def test_the_record_of_an_evaluation_names_its_run(
+    run_js: RunJs, path: str | None, evaluation: dict[str, str] | None
+) -> None:
+    assert run_js("output(BreastAI.address.ofRecord(input))", path) == evaluation

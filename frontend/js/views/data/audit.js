@@ -100,7 +100,6 @@
         fill(byId("audit-question"), asked !== null ? question(asked, Number(asked.params.groups ?? audit?.groups_total ?? 0)) : null);
         fill(byId("audit-body"), ...(audit === null ? [make("p", { class: "empty", text: t("audit.none") })] : bodyOf(audit)));
         twins.render(audit);
-        BreastAI.actions.markAll(byId("view-audit"), state);
       },
       /** @param {State} state */
       slice: (state) => [state.audit, state.asked, state.welcome, state.session.state, state.connection.phase],

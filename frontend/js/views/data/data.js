@@ -136,7 +136,6 @@
           showImages(state);
         }
         preview.render(state);
-        BreastAI.actions.markAll(byId("view-data"), store.state());
       },
       /** @param {State} state */
       slice: (state) => [state.described, state.images, state.preview, state.welcome, state.connection.phase],

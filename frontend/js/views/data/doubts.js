@@ -33,7 +33,7 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     byId("doubts-form").addEventListener("submit", (event) => {
       event.preventDefault();
       const data = /** @type {HTMLInputElement} */ (byId("doubts-path")).value.trim();
@@ -78,7 +78,6 @@
         const now = `${sinceOf} ${BreastAI.i18n.current()} ${state.connection.url}`;
         if (drawnFor !== now) fill(byId("doubts-body"), ...(doubts === null ? [] : bodyOf(state, doubts, (doubt) => toolsOf(doubts.found, doubt))));
         drawnFor = now;
-        BreastAI.actions.markAll(byId("doubts-form"), store.state());
       },
       /** @param {State} state */
       slice: (state) => [state.doubts, state.session.state, state.connection.phase],

@@ -27,11 +27,9 @@
       render(state) {
         const isNew = state.runs !== null && state.runs.total === 0 && state.runs.search === "" && state.run === null && state.session.state === "idle";
         byId("first-steps").hidden = !isNew;
-        BreastAI.actions.markAll(byId("first-steps"), state);
-        BreastAI.actions.markAll(byId("intake-card"), state);
       },
       /** @param {State} state */
-      slice: (state) => [state.runs, state.run === null, state.session.state, state.connection.phase],
+      slice: (state) => [state.runs, state.run === null, state.session.state],
     };
   }
 

@@ -164,13 +164,12 @@
       within: "data",
       /** @param {State} state */
       render(state) {
-        BreastAI.actions.markAll(byId("reading-card"), state);
         const looks = BreastAI.store.isPending(state, "inspect_dataset") || BreastAI.store.isPending(state, "add_dataset");
         byId("reading-progress").hidden = !looks;
         byId("reading-progress").textContent = looks ? BreastAI.i18n.say(state.inspecting ?? { code: "progress.reading", params: {} }) : "";
       },
       /** @param {State} state */
-      slice: (state) => [state.connection.phase, state.session.state, state.pending, state.inspecting],
+      slice: (state) => [state.pending, state.inspecting],
     };
   }
 

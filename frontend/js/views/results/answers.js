@@ -31,7 +31,7 @@
     return parts.filter((part) => part !== null).join(" · ");
   }
 
-  /** The one answer and the threshold it rests on, in a sentence. @param {Wire.Prediction | Wire.UnitPrediction} said */
+  /** The one answer and the threshold it rests on, in a sentence. @param {Said} said */
   function decisionOf(said) {
     const decision = said.decision ?? said.label;
     if (said.called === null || said.target_class === null) return t("answers.no_operating_point", { decision });
@@ -43,14 +43,14 @@
     });
   }
 
-  /** Which classes can't be ruled out, in a sentence; null in answers that don't say. @param {Wire.Prediction | Wire.UnitPrediction} said */
+  /** Which classes can't be ruled out, in a sentence; null in answers that don't say. @param {Said} said */
   function plausibleOf(said) {
     if (said.plausible.length > 0) return t("answers.plausible", { classes: said.plausible });
     if (said.sets_offered === null || said.sets_offered === undefined) return null;
     return t(said.sets_offered ? "answers.none_plausible" : "answers.no_sets");
   }
 
-  /** Whether a human should decide, and why. @param {Wire.Prediction | Wire.UnitPrediction} said */
+  /** Whether a human should decide, and why. @param {Said} said */
   function referralOf(said) {
     if (said.refer === null) return make("p", { class: "muted", text: t("answers.refer_unknown") });
     if (!said.refer) return make("p", { class: "banner success", text: t("answers.no_refer") });
@@ -59,7 +59,7 @@
     return make("p", { class: "banner warning" }, make("b", { text: t("answers.refer") }), " ", why);
   }
 
-  /** @param {Wire.Prediction | Wire.UnitPrediction} said */
+  /** @param {Said} said */
   function chances(said) {
     const rows = Object.entries(said.probabilities ?? {})
       .sort((one, other) => other[1] - one[1])
@@ -164,5 +164,5 @@
     };
   }
 
-  BreastAI.views.answers = { create, agree, decisionOf, plausibleOf, chances, referralOf };
+  BreastAI.views.answers = { create, decisionOf, plausibleOf, chances, referralOf };
 })();

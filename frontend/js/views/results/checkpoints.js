@@ -112,7 +112,7 @@
         button("verify_checkpoint", "checkpoints.verify", () => connection.request("verify_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {}), ""),
         button("evaluate_model", "checkpoints.evaluate", () => evaluate(entry)),
         button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
-        button("create_report", "checkpoints.report", () => connection.request("create_report", { run_id: entry.run_id, language: BreastAI.i18n.current(), pdf: true, docx: true }).catch(() => {})),
+        button("create_report", "checkpoints.report", () => BreastAI.servedFiles.askReport(connection, entry.run_id)),
         BreastAI.servedFiles.link(store.state(), entry.path),
         button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
       );
@@ -154,7 +154,6 @@
         showExports(state);
         showExported(state);
         showReports(state);
-        BreastAI.actions.markAll(byId("view-checkpoints"), store.state());
       },
       /** @param {State} state */
       slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.exported, state.verified, state.reports, state.connection.url, state.welcome],
@@ -167,7 +166,7 @@
         make(
           "li",
           {},
-          make("a", { text: t("reports.open", { run: done.report_of }), attributes: { href: BreastAI.servedFiles.address(state, done.url), target: "_blank", rel: "noopener" } }),
+          BreastAI.servedFiles.opens(state, done.url, t("reports.open", { run: done.report_of })),
           " ",
           make("span", { class: "muted" }, name(done.files.join(", "))),
         ),

@@ -70,10 +70,9 @@
         button.dataset.blocked = current === null ? "reason.no_model" : others.length === 0 ? "reason.no_other_model" : "";
         byId("comparison-card").hidden = state.comparison === null;
         if (state.comparison !== null) fill(byId("comparison-body"), ...bodyOf(state.comparison));
-        BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.comparison, state.checkpoints, state.session.currentModel, state.session.state],
+      slice: (state) => [state.comparison, state.checkpoints, state.session.currentModel],
     };
   }
 

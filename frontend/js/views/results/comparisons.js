@@ -7,7 +7,7 @@
   const { format } = BreastAI;
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     /** @type {unknown[]} what the list was asked for: it is asked again when a comparison has been made */
     let askedFor = [];
 
@@ -50,10 +50,9 @@
         byId("comparisons-card").hidden = kept.length === 0;
         const head = ["studies.name", "studies.kind", "comparison.first", "comparison.second", "evaluation.n", "studies.begun", "checkpoints.actions"].map((key) => t(key));
         fill(byId("comparisons-list"), scroller(t("comparisons.title"), table({ caption: t("comparisons.title"), captionHidden: true, head, rows: kept.map(rowOf), class: "stacking" })));
-        BreastAI.actions.markAll(byId("comparisons-card"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.comparisons, state.welcome, state.connection.phase, state.session.state],
+      slice: (state) => [state.comparisons, state.welcome, state.connection.phase],
     };
   }
 

@@ -10,7 +10,7 @@
   const CURVES = ["val_auc_roc", "val_loss"];
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     /** @type {{ figure: string, card: ChartCard }[]} */
     let cards = [];
     let drawnFor = "";
@@ -94,7 +94,6 @@
         if (begun && charts.available()) drawCurves(study);
         fill(byId("crossval-result"), ...(study.crossval === null ? [] : resultOf(study.crossval)), ...(study.seeds === null ? [] : [spreadTable(study.seeds, t("seeds.spread"))]));
         drawRoc(study.crossval);
-        BreastAI.actions.markAll(byId("crossval-card"), store.state());
       },
       restyle() {
         for (const { card } of cards) card.restyle();

@@ -37,7 +37,7 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     const run = /** @type {HTMLSelectElement} */ (byId("errors-run"));
 
     byId("errors-form").addEventListener("submit", (event) => {
@@ -55,10 +55,9 @@
         const button = /** @type {HTMLElement} */ (byId("errors-form").querySelector("[data-action=show_errors]"));
         button.dataset.blocked = runs.length === 0 ? "reason.no_model_to_ask" : "";
         fill(byId("errors-body"), ...(state.errors === null ? [] : bodyOf(state.errors, (of) => evaluate(connection, of))));
-        BreastAI.actions.markAll(byId("errors-card"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.errors, state.checkpoints, state.connection.phase, state.session.state],
+      slice: (state) => [state.errors, state.checkpoints],
     };
   }
 

@@ -37,9 +37,9 @@
 
   /** What opens the images of a cell of the matrix; nothing for an evaluation that is not kept with a run. @param {Wire.Evaluation} found */
   function openerOf(found) {
-    const [, run, record] = /(?:^|\/)logs\/([^/]+)\/evaluations\/([^/]+)\.json$/.exec(found.record ?? "") ?? [];
-    if (run === undefined || record === undefined || run === "predictions") return undefined;
-    return (/** @type {string} */ label, /** @type {string} */ predicted) => BreastAI.views.judgedImages.open(run, record, { label, predicted });
+    const kept = BreastAI.address.ofRecord(found.record);
+    if (kept === null || kept.run === "predictions") return undefined;
+    return (/** @type {string} */ label, /** @type {string} */ predicted) => BreastAI.views.judgedImages.open(kept.run, kept.name, { label, predicted });
   }
 
   /** @param {Wire.Evaluation} found */
@@ -78,7 +78,7 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     const folder = /** @type {HTMLInputElement} */ (byId("evaluate-path"));
     const split = /** @type {HTMLSelectElement} */ (byId("evaluate-split"));
     const subgroups = /** @type {HTMLInputElement} */ (byId("evaluate-subgroups"));
@@ -175,7 +175,6 @@
           }
           explorer.show(found);
         }
-        BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       restyle() {
         for (const card of drawn) card.restyle();

@@ -91,7 +91,7 @@
       return found?.images[absolute - (found?.first ?? 0)] ?? null;
     }
 
-    /** @param {"exclude" | "relabel" | "restore"} action @param {Wire.JudgedImage[]} images */
+    /** @param {CorrectionAction} action @param {Wire.JudgedImage[]} images */
     async function correct(action, images) {
       if (found === null) return;
       const done = await BreastAI.views.corrections.ask(connection, found, action, images);
@@ -130,7 +130,7 @@
     function drawTools() {
       if (found === null) return fill(tools);
       const some = [...chosen.values()];
-      /** @param {"exclude" | "relabel" | "restore"} action */
+      /** @param {CorrectionAction} action */
       const button = (action) => actionButton(`${action}_images`, t(`judged.${action}`), { class: "small", data: { blocked: some.length === 0 ? "reason.choose_images" : "" }, on: { click: () => correct(action, some) } });
       const corrections = found.dataset === null ? [make("span", { class: "muted", text: t("judged.no_dataset") })] : [make("span", { class: "muted", text: plural("judged.chosen", some.length) }), button("exclude"), button("relabel"), button("restore")];
       fill(tools, actionButton("save_judged", t("judged.csv"), { class: "small", on: { click: () => save().catch(() => {}) } }), ...corrections);

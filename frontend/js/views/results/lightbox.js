@@ -9,7 +9,7 @@
   const KINDS = /** @type {const} */ (["image", "heat_map", "mask"]);
 
   /**
-   * @param {{ connection: Connection, store: Store, step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>, correct: (action: "exclude" | "relabel" | "restore", images: Wire.JudgedImage[]) => Promise<void> }} context
+   * @param {{ connection: Connection, store: Store, step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>, correct: (action: CorrectionAction, images: Wire.JudgedImage[]) => Promise<void> }} context
    */
   function create({ connection, store, step, correct }) {
     /** @type {Wire.JudgedList | null} */

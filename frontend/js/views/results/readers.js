@@ -71,7 +71,7 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     /** @param {string} form @param {string} request @param {string} needed @param {Record<string, string>} ids */
     function asks(form, request, needed, ids) {
       byId(form).addEventListener("submit", (event) => {
@@ -85,12 +85,12 @@
 
     /** What writes, and then opens, the report of another model's predictions; a run's own is with its checkpoints. @param {State} state */
     function reportOf(state) {
-      const [, evaluation] = /(?:^|\/)logs\/predictions\/evaluations\/([^/]+)\.json$/.exec(state.evaluation?.record ?? "") ?? [];
-      if (evaluation === undefined) return null;
-      const asked = { run_id: "predictions", evaluation, language: BreastAI.i18n.current(), pdf: true, docx: true };
-      const button = actionButton("create_report", t("checkpoints.report"), { class: "small", on: { click: () => connection.request("create_report", asked).catch(() => {}) } });
-      const done = state.reports.find(({ url }) => url.startsWith(`/reports/predictions/${evaluation}/`));
-      const link = done === undefined ? null : make("a", { text: t("reports.open", { run: state.evaluation?.data ?? "" }), attributes: { href: BreastAI.servedFiles.address(state, done.url), target: "_blank", rel: "noopener" } });
+      const kept = BreastAI.address.ofRecord(state.evaluation?.record ?? null);
+      if (kept?.run !== "predictions") return null;
+      const { run, name: evaluation } = kept;
+      const button = actionButton("create_report", t("checkpoints.report"), { class: "small", on: { click: () => BreastAI.servedFiles.askReport(connection, run, { evaluation }) } });
+      const done = state.reports.find(({ url }) => url.startsWith(`/reports/${run}/${evaluation}/`));
+      const link = done === undefined ? null : BreastAI.servedFiles.opens(state, done.url, t("reports.open", { run: state.evaluation?.data ?? "" }));
       return make("p", { class: "button-row" }, button, link);
     }
 
@@ -101,10 +101,9 @@
         fill(byId("evaluation-report"), reportOf(state));
         byId("readers-card").hidden = state.readers === null;
         if (state.readers !== null) fill(byId("readers-body"), ...bodyOf(state.readers));
-        BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.readers, state.evaluation, state.reports, state.session.state, state.connection.phase],
+      slice: (state) => [state.readers, state.evaluation, state.reports, state.connection.url],
     };
   }
 

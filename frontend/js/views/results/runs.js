@@ -135,12 +135,13 @@
       const { sort, descending } = BreastAI.views.runsTable.asked(state);
       /** @param {string} by @param {boolean} falls */
       const change = (by, falls) => list(0, { sort: by, descending: falls });
-      /** @type {DataColumn<RunRow>} */
-      const titles = { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : BreastAI.dataTable.kept(cells, row.run, `title ${row.member}`, () => make("div", { class: row.member ? "study-member" : "" }, titleOf(row.run)))) };
-      /** @type {DataColumn<RunRow>} */
-      const actions = { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : BreastAI.dataTable.kept(cells, row.run, "actions", () => buttonsOf(row.run))) };
-      const chosenColumns = columns.chosen().map((column) => ({ ...column, cell: (/** @type {RunRow} */ row) => ("study" in row ? column.cell(row) : BreastAI.dataTable.kept(cells, row.run, column.words, () => column.cell(row))) }));
-      const all = [titles, ...chosenColumns, actions];
+      /** @type {DataColumn<RunRow>[]} */
+      const drawn = [
+        { words: t("runs.name"), cell: (row) => ("study" in row ? studyTitle(row) : make("div", { class: row.member ? "study-member" : "" }, titleOf(row.run))) },
+        ...columns.chosen(),
+        { words: t("checkpoints.actions"), cell: (row) => ("study" in row ? "" : buttonsOf(row.run)) },
+      ];
+      const all = drawn.map((column) => ({ ...column, cell: (/** @type {RunRow} */ row) => ("study" in row ? column.cell(row) : BreastAI.dataTable.kept(cells, row.run, `${column.words} ${row.member}`, () => column.cell(row))) }));
       BreastAI.dataTable.update(byId("runs-list"), { caption: t("nav.runs"), columns: all, rows: BreastAI.views.runsTable.rowsOf(runs, open), sorting: { by: sort, descending, change } });
     }
 

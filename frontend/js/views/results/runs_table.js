@@ -6,7 +6,7 @@
   const { t } = BreastAI.i18n;
   const { format, settings } = BreastAI;
   const KEPT = "breastai.columns";
-  const { figureName, stateOf, epochsOf, imagesOf, sensitivityOf } = BreastAI.views.comparedRuns;
+  const { FIGURES, figureName, stateOf, epochsOf, imagesOf, sensitivityOf } = BreastAI.views.comparedRuns;
 
   /** @param {Wire.RunEntry} run */
   function durationOf(run) {
@@ -25,7 +25,7 @@
     { id: "epochs", title: () => t("figure.epoch"), cell: epochsOf },
     { id: "images", title: () => t("runs.images"), sort: "training_images", cell: imagesOf },
     { id: "sensitivity", title: () => t("runs.sensitivity"), sort: "sensitivity", figure: (run) => run.sensitivity, cell: sensitivityOf },
-    ...["accuracy", "f1_weighted", "auc_roc", "loss"].map(metricColumn),
+    ...FIGURES.map(metricColumn),
     { id: "duration", title: () => t("runs.duration"), sort: "duration", cell: durationOf },
     { id: "size", title: () => t("checkpoints.size"), sort: "size", cell: (run) => format.bytes(run.size_bytes) },
   ];

@@ -114,7 +114,7 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     const places = /** @type {HTMLTextAreaElement} */ (byId("sites-places"));
     const map = /** @type {HTMLTextAreaElement} */ (byId("sites-map"));
     const sample = /** @type {HTMLInputElement} */ (byId("sites-sample"));
@@ -135,10 +135,9 @@
         button.dataset.blocked = state.session.currentModel === null ? "reason.no_model" : "";
         byId("sites-card").hidden = state.sites === null;
         if (state.sites !== null) fill(byId("sites-body"), ...bodyOf(state.sites));
-        BreastAI.actions.markAll(byId("view-evaluation"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.sites, state.session.currentModel, state.session.state],
+      slice: (state) => [state.sites, state.session.currentModel],
     };
   }
 

@@ -84,7 +84,6 @@
         if (list !== null && list.unreadable.length > 0) {
           byId("studies-list").append(make("p", { class: "banner warning" }, t("studies.unreadable"), " ", name(list.unreadable.join(", "))));
         }
-        BreastAI.actions.markAll(byId("studies-list"), store.state());
       },
       /** @param {State} state */
       slice: (state) => [state.studyList, state.welcome, state.connection.phase, state.study?.study_id, state.study?.state],

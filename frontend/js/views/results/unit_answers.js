@@ -31,8 +31,7 @@
 
   /** Show the answers by unit, where there are any. @param {NonNullable<State["asking"]>} asking */
   function show(asking) {
-    const units = asking.units ?? [];
-    const notes = asking.notes ?? [];
+    const { units, notes } = asking;
     byId("answers-units").hidden = units.length + notes.length === 0;
     fill(byId("answers-units-notes"), ...notes.map((note) => make("p", { class: "banner" }, said(note))));
     fill(byId("answers-units-list"), ...units.map((unit) => cardOf(unit, asking.models.length > 1)));

@@ -59,7 +59,6 @@
           const rows = entries.map((entry) => rowOf(entry, state.verified[entry.name] === true));
           fill(byId("backups-list"), scroller(t("backups.title"), table({ caption: t("backups.title"), captionHidden: true, head, rows, class: "stacking" })));
         }
-        BreastAI.actions.markAll(byId("backups-list"), store.state());
       },
       /** @param {State} state */
       slice: (state) => [state.backups, state.verified, state.session.state, state.connection.url],

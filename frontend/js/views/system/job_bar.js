@@ -49,9 +49,9 @@
         const resumable = run.outcome?.type === "training_stopped" && run.outcome.checkpoint !== null;
         return [resumable ? actionButton("resume_training", t("checkpoints.resume"), { class: "small primary", on: { click: () => connection.request("resume_training", { checkpoint: run.id }).catch(() => {}) } }) : null, again, away];
       }
-      const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => connection.request("create_report", { run_id: run.id, language: BreastAI.i18n.current(), pdf: true, docx: true }).catch(() => {}) } });
+      const report = actionButton("create_report", t("next.report"), { class: "small", on: { click: () => BreastAI.servedFiles.askReport(connection, run.id) } });
       const written = state.reports.filter(({ report_of: of }) => of === run.id).at(-1);
-      const opened = written === undefined ? null : make("a", { class: "button small", text: t("next.open_report"), attributes: { href: BreastAI.servedFiles.address(state, written.url), target: "_blank", rel: "noopener" } });
+      const opened = written === undefined ? null : BreastAI.servedFiles.opens(state, written.url, t("next.open_report"), "button small");
       return [link("next.evaluate", "#evaluation"), link("next.errors", BreastAI.address.ofRun(run.id, "images")), link("next.try", "#predict"), link("next.export", "#checkpoints"), report, opened, again, away];
     }
 

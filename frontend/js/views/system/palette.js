@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, make, fill } = BreastAI.elements;
-  const { t, plain } = BreastAI.i18n;
+  const { t, plain, wordsOf } = BreastAI.i18n;
   const MOST = 12;
   const VIEWS = ["training", "data", "audit", "tuning", "queue", "runs", "checkpoints", "evaluation", "predict", "editor", "log", "system"];
 
@@ -21,12 +21,14 @@
     const input = /** @type {HTMLInputElement} */ (byId("palette-input"));
     const list = byId("palette-list");
     let at = 0;
-    /** @type {ReturnType<typeof placesOf>} */
+    /** Everywhere one can go, as it was when the list was opened. @type {ReturnType<typeof placesOf>} */
+    let places = [];
+    /** @type {typeof places} */
     let found = [];
 
     function show() {
-      const words = plain(input.value).split(/\s+/).filter((word) => word !== "");
-      found = placesOf(store.state()).filter((place) => words.every((word) => plain(`${place.words} ${place.kind}`).includes(word))).slice(0, MOST);
+      const words = wordsOf(input.value);
+      found = places.filter((place) => words.every((word) => plain(`${place.words} ${place.kind}`).includes(word))).slice(0, MOST);
       at = Math.min(at, Math.max(0, found.length - 1));
       fill(list, ...found.map((place, index) => make("li", { class: index === at ? "here" : "", attributes: { role: "option", id: `palette-${index}`, "aria-selected": String(index === at) }, on: { click: () => go(index) } }, make("bdi", { text: place.words }), " ", make("span", { class: "muted", text: place.kind }))));
       byId("palette-none").hidden = found.length > 0;
@@ -46,6 +48,7 @@
       if (dialog.open || document.querySelector("dialog[open]") !== null) return;
       input.value = "";
       at = 0;
+      places = placesOf(store.state());
       show();
       dialog.showModal();
       input.focus();

@@ -15,7 +15,7 @@
   }
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     byId("plan-form").addEventListener("submit", (event) => {
       event.preventDefault();
       /** @type {Record<string, string | number>} */
@@ -32,10 +32,9 @@
       /** @param {State} state */
       render(state) {
         fill(byId("plan-body"), ...(state.plan === null ? [] : bodyOf(state.plan)));
-        BreastAI.actions.markAll(byId("plan-form"), store.state());
       },
       /** @param {State} state */
-      slice: (state) => [state.plan, state.connection.phase],
+      slice: (state) => [state.plan],
     };
   }
 

@@ -118,8 +118,7 @@
         if (!empty.hidden) return;
         log.hidden = spec.unit === true || (log.getAttribute("aria-pressed") !== "true" && !series.isWide(lines));
         chart ??= charts.create(canvas, spec);
-        chart?.mark(marks);
-        chart?.show(lines, { range, weight });
+        chart?.show(lines, { range, weight, marks });
         canvas.setAttribute("aria-label", description === "" ? spec.title : `${spec.title}: ${description}`);
         drawLegend();
         showValues();

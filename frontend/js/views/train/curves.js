@@ -10,11 +10,6 @@
   /** Drawn for each class, when the epochs have them. */
   const BY_CLASS = ["sensitivity", "specificity"];
 
-  /** @param {string} name */
-  function nameOf(name) {
-    return name === "learning_rate" ? t("figure.learning_rate") : catalog.metricName(name);
-  }
-
   /**
    * Every chart of a run: its lines, each with where its value is in an epoch.
    * @param {Wire.Catalog} from
@@ -26,7 +21,7 @@
       name: family,
       title: catalog.familyName(family),
       first,
-      lines: parts.map(({ key, name, part }) => ({ label: part === null ? nameOf(name) : t(`part.${part}`), value: (/** @type {Wire.TrainingUpdate} */ row) => row.metrics[key] })),
+      lines: parts.map(({ key, name, part }) => ({ label: part === null ? catalog.metricName(name) : t(`part.${part}`), value: (/** @type {Wire.TrainingUpdate} */ row) => row.metrics[key] })),
     }));
     const byClass = BY_CLASS.map((figure) => ({
       name: figure,
@@ -34,7 +29,7 @@
       first: false,
       lines: classNames.map((label) => ({ label, value: (/** @type {Wire.TrainingUpdate} */ row) => row.val_per_class[label]?.[figure] })),
     }));
-    const rate = { name: "learning_rate", title: nameOf("learning_rate"), first: false, value: format.small, lines: [{ label: nameOf("learning_rate"), value: (/** @type {Wire.TrainingUpdate} */ row) => row.learning_rate }] };
+    const rate = { name: "learning_rate", title: t("figure.learning_rate"), first: false, value: format.small, lines: [{ label: t("figure.learning_rate"), value: (/** @type {Wire.TrainingUpdate} */ row) => row.learning_rate }] };
     return [...metrics, ...byClass, rate];
   }
 

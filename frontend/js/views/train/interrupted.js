@@ -7,7 +7,7 @@
   const { format } = BreastAI;
 
   /** @param {Context} context */
-  function create({ connection, store }) {
+  function create({ connection }) {
     /** @param {Wire.InterruptedRun} run */
     function rowOf(run) {
       const done = t("interrupted.done", { epoch: run.epoch, epochs: run.epochs });
@@ -42,7 +42,6 @@
         byId("interrupted").hidden = runs.length === 0;
         fill(byId("interrupted-list"), ...runs.slice(0, 3).map(rowOf));
         byId("interrupted-more").textContent = runs.length > 3 ? t("interrupted.more", { count: runs.length - 3 }) : "";
-        BreastAI.actions.markAll(byId("interrupted"), store.state());
       },
       /** @param {State} state */
       slice: (state) => [state.interrupted, state.session.state, state.run?.id],

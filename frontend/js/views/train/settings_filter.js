@@ -3,12 +3,12 @@
   "use strict";
 
   const { byId } = BreastAI.elements;
-  const { t, plain } = BreastAI.i18n;
+  const { t, plain, wordsOf } = BreastAI.i18n;
   const KEPT = "breastai.settings";
   const LEVELS = ["basic", "all", "changed"];
 
   /** @param {Field} field */
-  function wordsOf({ path }) {
+  function textOf({ path }) {
     return plain(`${t(`setting.${path}.label`)} ${t(`setting.${path}.help`)} ${path}`);
   }
 
@@ -27,12 +27,12 @@
     /** @param {Field} field @param {string[]} words */
     function isSeen(field, words) {
       if (level.value === "changed" && !isOpen(field.path)) return false;
-      if (words.length) return words.every((word) => wordsOf(field).includes(word));
+      if (words.length) return words.every((word) => textOf(field).includes(word));
       return level.value !== "basic" || field.basic || isOpen(field.path);
     }
 
     function apply() {
-      const words = plain(search.value).split(/\s+/).filter((word) => word !== "");
+      const words = wordsOf(search.value);
       const inForm = drawn().filter(({ element }) => element.closest(".settings-group") !== null);
       let seen = 0;
       for (const { field, element } of inForm) {

@@ -73,10 +73,9 @@
       changedByUser();
     }
 
-    /** Faults the server found, by setting. @returns {Map<string, string>} */
+    /** Faults the server found, by setting. */
     function serverFaults() {
-      /** @type {Map<string, string>} */
-      const found = new Map();
+      const found = /** @type {Map<string, string>} */ (new Map());
       for (const line of [...store.state().problems, ...checked]) {
         const path = settings.pathOf(line);
         if (path !== null) found.set(path, BreastAI.i18n.say(line));
@@ -86,9 +85,10 @@
 
     function refresh() {
       memory.propose();
-      panel.show(serverFaults());
+      const faults = serverFaults();
+      panel.show(faults);
       const paths = new Set(panel.fields().map(({ path }) => path));
-      own.showFaults(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")), new Map([...serverFaults(), ...values.faults].filter(([path]) => paths.has(path))));
+      own.showFaults(checked.filter((line) => !paths.has(settings.pathOf(line) ?? "")), new Map([...faults, ...values.faults].filter(([path]) => paths.has(path))));
       panel.tell("evaluation.patient_id", BreastAI.views.preFlight.patientsText(store.state()));
       memory.show(folder, preset);
       showButtons();

@@ -136,7 +136,6 @@
           showStudy(study, tuning);
         }
         fill(byId("tuning-list"), trialsOf(study, tuning));
-        BreastAI.actions.markAll(byId("view-tuning"), state);
       },
       restyle: () => card?.restyle(),
       /** @param {State} state */
