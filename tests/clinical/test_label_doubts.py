@@ -4,6 +4,7 @@ import csv
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,45 +112,24 @@ def test_a_twentieth_of_the_labels_is_changed_to_another_class_and_its_check_is_
     assert len(which) == 10 and set(np.flatnonzero(planted != labels).tolist()) == set(which.tolist())
     assert set(planted.tolist()) <= {0, 1, 2}
     workspace = Workspace.open(tmp_path)
-    truth, probabilities = cases(3, 40)
-    files = [f"{number}.png" for number in range(40)]
     for found, code in ((1, "note.doubts_check_low"), (3, "note.doubts_check")):
         check = PlantedCheck(planted=6, found=found, share=0.05)
-        record = make_doubts(
-            workspace,
-            files,
-            truth,
-            probabilities,
-            ["a", "b", "c"],
-            {},
-            data="d",
-            part=None,
-            method="probe",
-            check=check,
-        )
+        record = doubted(workspace, 40, check=check)
         assert code in {note.code for note in record.notes if isinstance(note, Text)}
 
 
-def doubted(workspace: Workspace, dataset: tuple[str, str] | None = None) -> LabelDoubts:
-    truth, probabilities = cases(4, 6)
-    files = [f"{number}.png" for number in range(6)]
+def doubted(workspace: Workspace, images: int = 6, **more: Any) -> LabelDoubts:
+    """Look for doubts in the labels of so many images."""
+    truth, probabilities = cases(4, images)
+    files = [f"{number}.png" for number in range(images)]
     return make_doubts(
-        workspace,
-        files,
-        truth,
-        probabilities,
-        ["a", "b", "c"],
-        {},
-        data="d",
-        part=None,
-        method="probe",
-        dataset=dataset,
+        workspace, files, truth, probabilities, ["a", "b", "c"], {}, data="d", part=None, method="probe", **more
     )
 
 
 def test_a_note_is_kept_with_its_image_and_exported_and_no_formula(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path)
-    record = doubted(workspace, ("mine", "train/"))
+    record = doubted(workspace, dataset=("mine", "train/"))
     assert record.dataset == "mine" and {each.dataset_file for each in record.doubts} >= {"train/0.png"}
     note_doubt(workspace, record.doubts_id, "3.png", "=1+1, blurred", None)
     kept = note_doubt(workspace, record.doubts_id, "3.png", None, "leave_out")

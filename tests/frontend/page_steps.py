@@ -15,6 +15,9 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.storage.workspace import Workspace
 
 OpenPage = Callable[..., Page]
+# The epochs of every line of every chart, read from Chart.js itself.
+EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].flatMap((canvas) =>
+  (Chart.getChart(canvas)?.data.datasets ?? []).map((set) => set.data.map((point) => point.x).join(" ")))"""
 # As small as a real training can be; its export is asked by the light worker, its checkpoint by a job.
 SMALLEST = {
     "data": {"train_dir": "data/train", "val_dir": "data/val", "test_dir": None, "image_size": 32, "batch_size": 8},
@@ -82,6 +85,11 @@ def hold(page: Page, request: str) -> None:
 
 def release(page: Page) -> None:
     page.evaluate("() => { WebSocket.prototype.send = window.sendOfPage; }")
+
+
+def confirm(page: Page) -> None:
+    """Press the button of the dialog that does what was asked for."""
+    page.locator("#dialog-confirm").click()
 
 
 def go(page: Page, view: str) -> None:

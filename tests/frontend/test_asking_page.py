@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from breastai.domain.dataset_description import parse_description
 from breastai.server.app import Options
@@ -15,7 +15,7 @@ from breastai.storage.datasets import read_dataset, save_dataset
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
-from .page_steps import OpenPage, hold, make_judged_workspace, release, violations
+from .page_steps import OpenPage, confirm, hold, make_judged_workspace, release, violations
 
 WITHIN_MS = 60_000
 
@@ -175,7 +175,7 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
         )
     box.locator('[data-lightbox="exclude"]').click()
     page.fill("#correction-note", "<b>ruler</b>")
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(box.locator(".badge")).to_be_visible()
     (left_out,) = read_dataset(asked_workspace, "ours").left_out
     assert (left_out.file, left_out.note) == (f"val/{first}", "<b>ruler</b>")
@@ -255,11 +255,16 @@ def test_judged_images_are_there_when_the_checkpoint_is_gone(open_asking: OpenPa
         away.rename(there)
 
 
-def test_a_heat_map_that_comes_late_does_not_change_what_is_seen_of_another_image(open_asking: OpenPage) -> None:
-    page = open_asking("http")
+def open_first_large(page: Page) -> Locator:
+    """Show the first judged image large; return what it is shown in."""
     page.evaluate("location.hash = '#run/run/images'")
     page.locator(".judged-file").first.click()
-    box = page.locator("dialog.lightbox")
+    return page.locator("dialog.lightbox")
+
+
+def test_a_heat_map_that_comes_late_does_not_change_what_is_seen_of_another_image(open_asking: OpenPage) -> None:
+    page = open_asking("http")
+    box = open_first_large(page)
     expect(box.locator("img")).to_be_visible()
     box.locator('[data-action="explain_images"]').click()
     first = str(box.locator("h2").text_content())
@@ -273,9 +278,7 @@ def test_a_heat_map_that_comes_late_does_not_change_what_is_seen_of_another_imag
 
 def test_a_heat_map_is_drawn_over_the_image_shown_large(open_asking: OpenPage) -> None:
     page = open_asking("http")
-    page.evaluate("location.hash = '#run/run/images'")
-    page.locator(".judged-file").first.click()
-    box = page.locator("dialog.lightbox")
+    box = open_first_large(page)
     expect(box.locator('[data-lightbox="heat_map"]')).to_be_disabled()
     box.locator('[data-action="explain_images"]').click()
     expect(box.locator('[data-lightbox="heat_map"]')).to_have_attribute("aria-pressed", "true", timeout=WITHIN_MS)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 from ..data.test_headers import picture
-from .page_steps import OpenPage, go, violations
+from .page_steps import OpenPage, confirm, go, violations
 
 WAYS = [("file", "fr"), ("http", "en")]
 STATES = {"en": "Complete", "fr": "Terminé"}
@@ -133,7 +133,7 @@ def test_runs_are_found_annotated_compared_and_deleted_by_clicking(
     page.locator('#runs-list [data-action="annotate_run"]').first.click()
     page.fill("#run-tags", f"<b>{how}</b>, 🩺 {'long' * 8}")
     page.fill("#run-note", "ملاحظة <script>alert(1)</script>")
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(rows.first).to_contain_text(f"<b>{how}</b>")
     expect(rows.first).to_contain_text("<script>alert(1)</script>")
     page.fill("#runs-search", f"<b>{how}")
@@ -157,7 +157,7 @@ def test_runs_are_found_annotated_compared_and_deleted_by_clicking(
 
     page.locator('#runs-list [data-action="delete_run"]').first.click()
     expect(page.locator("#dialog-text")).to_contain_text(newest)
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(rows).to_have_count(before - 1)
     expect(page.locator("#compared-card")).to_be_hidden()
     assert newest not in stage.workspace.runs()

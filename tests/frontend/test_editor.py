@@ -1,14 +1,14 @@
 """The editor, settings as files, the log and the side bar, in a real browser."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-OpenPage = Callable[..., Page]
+from .page_steps import OpenPage, confirm
+
 CONTENT = "ace.edit(document.getElementById('editor-box')).getValue()"
 
 
@@ -59,7 +59,7 @@ def test_a_configuration_is_written_checked_named_used_and_deleted(open_page: Op
     expect(tool(page, "save-as")).to_be_enabled()
     tool(page, "save-as").click()
     page.fill("#editor-name", f"night-{how}")
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator("#editor-document")).to_have_value(f'["named_config","night-{how}"]')
     path = stage.workspace.configs_dir / f"night-{how}.json"
     assert json.loads(path.read_text()) == {"training": {"epochs": 3}}
@@ -69,7 +69,7 @@ def test_a_configuration_is_written_checked_named_used_and_deleted(open_page: Op
     expect(page.locator("#settings-changed")).to_have_text("1 changed")
     page.get_by_role("link", name="Editor").click()
     tool(page, "delete").click()
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator("#editor-document")).to_have_value('["config","config.json"]')
     assert not path.exists()
     config_file.unlink()
@@ -90,7 +90,7 @@ def test_the_editor_suggests_from_the_schema_and_finds(open_page: OpenPage) -> N
     # What is not saved is not lost by a slip.
     tool(page, "reload").click()
     expect(page.locator("#dialog-title")).to_have_text("Leave without saving?")
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator("#editor-state")).to_contain_text("As saved")
 
 

@@ -1,7 +1,7 @@
 """Tables of readers and predictions, the plan of a study and labels in doubt, on the page; nothing of them is scripted."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from breastai.domain.dataset_description import parse_description
 from breastai.storage.datasets import read_dataset, save_dataset
 from breastai.storage.kept_doubts import doubt_tables
 
-from .page_steps import violations
+from .page_steps import OpenPage, violations
 
-OpenPage = Callable[..., Page]
 CASES = 45
 
 

@@ -1,12 +1,12 @@
 """Checkpoints and exports on the page: verified, downloaded, evaluated, deleted by clicking."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-OpenPage = Callable[..., Page]
+from .page_steps import OpenPage, confirm
+
 
 
 def downloaded(page: Page, label: str) -> Any:
@@ -46,11 +46,11 @@ def test_a_checkpoint_and_its_export_are_verified_downloaded_and_deleted(
     expect(page.locator(".toast.level-error")).to_contain_text(export.name)
     page.locator(".toast.level-error button").click()
     listed.locator('[data-action="delete_export"]').click()
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(listed).to_have_count(0)
     assert not export.exists()
 
     row.locator('[data-action="evaluate_model"]').click()
     page.fill("#evaluate-folder", "data")
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator("#evaluation-head")).to_contain_text(f"{run_id}/best")

@@ -12,10 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from .cuttable_proxy import LOSSES, CuttableProxy
+from .page_steps import EPOCHS, confirm
 
 REAL_MINUTE = bool(os.environ.get("BREASTAI_REAL_MINUTE"))
-EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].flatMap((canvas) =>
-  (Chart.getChart(canvas)?.data.datasets ?? []).map((set) => set.data.map((point) => point.x).join(" ")))"""
 
 
 def opened(browser: Browser, url: str, socket_url: str, faults: list[str], slow: bool = False) -> Page:
@@ -64,7 +63,7 @@ def test_after_a_minute_without_network_every_epoch_is_there_once(browser: Brows
         other.evaluate("location.hash = '#checkpoints'")
         other.locator('#checkpoints-list tr:has-text("/last") [data-action="resume_training"]').first.click()
         other.fill("#resume-epochs", "12")
-        other.locator("#dialog-confirm").click()
+        confirm(other)
         expect(other.locator(".run-stage")).to_contain_text("epoch 11 of 12")
         expect_epochs(other, "1 2 3 4 5 6 7 8 9 10")
 

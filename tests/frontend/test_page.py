@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from breastai.server.app import Options
 from breastai.storage.access_token import write_session_script
 from breastai.storage.workspace import Workspace
 
+from .page_steps import OpenPage, confirm
+
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
-OpenPage = Callable[..., Page]
 BOTH_WAYS = pytest.mark.parametrize("how", ["file", "http"])
 
 # The epochs of every chart, read from Chart.js itself.
@@ -167,7 +168,7 @@ def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage
 
     last.locator('[data-action="resume_training"]').click()
     page.fill("#resume-epochs", "4")
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     wait_for_epoch(page, 4)
     expect(page.locator("#run-state")).to_have_text("Complete")
     page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 4))")
@@ -177,7 +178,7 @@ def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage
     page.locator("#dialog-cancel").click()
     expect(last).to_be_visible()
     last.locator('[data-action="delete_checkpoint"]').click()
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(last).to_have_count(0)
     expect(best).to_be_visible()
 
@@ -202,7 +203,7 @@ def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: Op
     page.locator("#dialog-cancel").click()
     expect(page.locator("#run-state")).to_have_text("Stopping")
     button.click()
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator("#run-state")).to_have_text("Stopped")
 
 
@@ -534,7 +535,7 @@ def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_serve
             (f"asking, {theme}", fault["id"], "")
             for fault in Axe().run(page, context=STATE_PARTS).response["violations"]
         ]
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator("#run-state")).to_have_text(re.compile("Stopped|Arrêté"))
     page.locator("#connection > summary").click()
     action(page, "disconnect").click()

@@ -1,7 +1,6 @@
 """What is asked of the project and the machine on the page: backups, interrupted runs, live diagnostics, cost, lists."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from playwright.sync_api import Page, expect
 from breastai.domain.events import TrainingStarted
 from breastai.storage.journal import Journal
 
-OpenPage = Callable[..., Page]
+from .page_steps import OpenPage, confirm
+
 WAYS = pytest.mark.parametrize(("how", "language"), [("file", "fr"), ("http", "en")])
 
 
@@ -52,7 +52,7 @@ def test_backups_are_listed_verified_kept_restored_and_deleted_by_clicking(
     stage.workspace.config_file.write_text('{"training": {"epochs": 4}}')
     press(page, "restore_backup")
     expect(page.locator("#dialog-text")).to_contain_text(name)
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(page.locator(".toast", has_text=name).last).to_be_visible()
     page.wait_for_function("() => document.querySelectorAll('#backups-list tbody tr').length === 0")
     assert stage.workspace.config_file.read_text() == '{"training": {"epochs": 3}}'
@@ -62,7 +62,7 @@ def test_backups_are_listed_verified_kept_restored_and_deleted_by_clicking(
     page.locator("#dialog-cancel").click()
     expect(row).to_have_count(1)
     row.locator('[data-action="delete_backup"]').click()
-    page.locator("#dialog-confirm").click()
+    confirm(page)
     expect(row).to_have_count(0)
     assert not (stage.workspace.backups_dir / name).exists()
     stage.workspace.config_file.unlink()

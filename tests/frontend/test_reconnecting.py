@@ -13,9 +13,9 @@ from breastai.domain.events import TrainingStopped
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
+from .page_steps import EPOCHS
+
 WITHIN_S = 60.0
-EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].flatMap((canvas) =>
-  (Chart.getChart(canvas)?.data.datasets ?? []).map((set) => set.data.map((point) => point.x).join(" ")))"""
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ WITHIN_MS = 60_000
 
 @pytest.fixture(scope="module")
 def unit_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    settings = {**SMALLEST, "evaluation": {**SMALLEST.get("evaluation", {}), "patient_id": r"^(P\d+)_"}}
+    settings = {**SMALLEST, "evaluation": {"patient_id": r"^(P\d+)_"}}
     return make_judged_workspace(tmp_path_factory.mktemp("units") / "workspace", settings)
 
 
