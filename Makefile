@@ -38,10 +38,11 @@ check: install page ## format, lint, types, layers
 	$(BIN)/lint-imports
 	npm --prefix frontend run --silent check
 
-documents: install ## docs/protocol.md, docs/reference.md and the page's types, made from the code again
+documents: install ## docs/protocol.md, docs/reference.md, the page's types and the order of its scripts, made again
 	$(BIN)/python -m breastai.domain.protocol_document > docs/protocol.md
 	$(BIN)/python -m breastai.reference_document > docs/reference.md
 	$(BIN)/python -m breastai.domain.page_types > frontend/js/wire.d.ts
+	$(BIN)/python -m breastai.script_order
 
 bench: install ## what this machine manages, model by model
 	$(BIN)/breastai bench

@@ -46,6 +46,7 @@ TIERS = {
         "test_names.py",
         "frontend/test_address.py",
         "frontend/test_json_places.py",
+        "frontend/test_script_order.py",
         "frontend/test_series.py",
         "frontend/test_settings.py",
         "frontend/test_store.py",

@@ -5,13 +5,14 @@
   const MOST_LOG_LINES = 3000;
   const MOST_NOTICES = 5;
   const { initial, sessionState } = BreastAI.pageState;
+  const { runEvents, studyEvents, resultEvents, dataEvents, fileEvents } = BreastAI;
 
   /**
    * What an event changes in the state, the line of the log it becomes, and whether that line is told in a notice too.
    * What is absent happens not: an event without a row changes nothing.
    * @type {EventRows}
    */
-  const rows = { ...BreastAI.runEvents.rows, ...BreastAI.studyEvents.rows, ...BreastAI.resultEvents.rows, ...BreastAI.dataEvents.rows, ...BreastAI.fileEvents.rows };
+  const rows = { ...runEvents.rows, ...studyEvents.rows, ...resultEvents.rows, ...dataEvents.rows, ...fileEvents.rows };
 
   // --- the log and the notices ------------------------------------------------------------------
 
@@ -149,5 +150,5 @@
     };
   }
 
-  BreastAI.store = { initial, reduce, rows, missingEpochs, isPending, stoppedText: BreastAI.runEvents.stoppedText, create };
+  BreastAI.store = { initial, reduce, rows, missingEpochs, isPending, stoppedText: runEvents.stoppedText, create };
 })();

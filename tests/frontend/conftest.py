@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from breastai.script_order import read_scripts, script_order
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.storage.workspace import Workspace
 
@@ -24,7 +25,7 @@ FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 SCRIPTED_WORKER = Path(__file__).with_name("scripted_worker.py")
 CHROMIUM = Path(os.environ.get("BREASTAI_CHROMIUM", "/usr/bin/chromium"))
 WITHIN_MS = 20_000
-# The scripts that need no DOM, in the order of index.html.
+# Scripts that need no DOM.
 PURE_SCRIPTS = (
     "i18n.js", "texts.js", "memory.js", "format.js", "series.js", "address.js", "json_places.js", "store/page_state.js", "store/run_events.js", "store/study_events.js", "store/result_events.js", "store/data_events.js", "store/file_events.js", "store.js", "catalog.js", "settings.js", "actions.js", "views/train/form_values.js",
 )  # fmt: skip
@@ -45,7 +46,8 @@ def run_js(tmp_path_factory: pytest.TempPathFactory) -> RunJs:
     node = shutil.which("node")
     if node is None:
         missing("node")
-    loader = "".join(f"require({json.dumps(str(FRONTEND / 'js' / name))});\n" for name in PURE_SCRIPTS)
+    scripts = (path for path in script_order(read_scripts()) if path.removeprefix("js/") in PURE_SCRIPTS)
+    loader = "".join(f"require({json.dumps(str(FRONTEND / path))});\n" for path in scripts)
 
     def run(code: str, given: Any = None) -> Any:
         path = tmp_path_factory.mktemp("js") / "test.cjs"
