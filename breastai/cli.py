@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,23 +44,23 @@ from breastai.commands import (
     verify,
     watch,
 )
-from breastai.commands.help_examples import add_examples
+from breastai.commands.help_examples import add_examples, command_name
 from breastai.commands.language import set_language
 from breastai.commands.options import TyperException
 from breastai.commands.output import show_failure
+from breastai.commands.stop_signals import STOPPED
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
 from breastai.storage.workspace import remove_unused_folders
 from breastai.texts.catalogue import languages, system_language
 
-STOPPED = 130
-
-app = typer.Typer(
-    name="breastai",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+_APP: dict[str, Any] = {
+    "name": "breastai",
+    "no_args_is_help": True,
+    "add_completion": True,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+app = typer.Typer(**_APP)
 for module in (
     train,
     tune,
@@ -145,7 +145,7 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     set_language(system_language(os.environ))
     try:
-        status = app(list(arguments), prog_name="breastai", standalone_mode=False)
+        status = _app_for(arguments)(list(arguments), prog_name="breastai", standalone_mode=False)
     except BreastAIError as error:
         remove_unused_folders()
         show_failure(error, as_json)
@@ -167,6 +167,20 @@ def run(arguments: Sequence[str]) -> int:
         show_failure(known, as_json)
         return known.exit_status
     return status if isinstance(status, int) else 0
+
+
+def _app_for(arguments: Sequence[str]) -> typer.Typer:
+    """Return an application of the command asked for alone where that is plain from the first argument.
+
+    The options of the other commands take longer to read than an answer of `predict` to compute.
+    """
+    named = [command for command in app.registered_commands if arguments and command_name(command) == arguments[0]]
+    if not named:
+        return app
+    alone = typer.Typer(**_APP)
+    alone.registered_callback = app.registered_callback
+    alone.registered_commands = named
+    return alone
 
 
 def _refuse(fault: TyperException, as_json: bool) -> int:

@@ -35,8 +35,8 @@ from breastai.domain.errors import (
     RequestTimedOut,
     ServerUnreachable,
 )
+from breastai.domain.event_messages import decode_any_event, decode_event
 from breastai.domain.events import Event
-from breastai.domain.messages import decode_any_event, decode_event
 
 DEFAULT_URL = "ws://localhost:8765"
 _MOST_MESSAGE_BYTES = 2**24

@@ -31,9 +31,9 @@ from breastai.domain.errors import (
     NoCurrentModel,
     SessionBusy,
 )
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import Event
 from breastai.domain.jobs import AnyJob, Export, Train
-from breastai.domain.messages import encode_event
 from breastai.domain.v3_settings import nest_settings
 from breastai.storage.workspace import Workspace
 

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
+from breastai.domain.event_messages import encode_event, error_event
 from breastai.domain.events import Event, JobStopped, TrainingStopped
 from breastai.domain.jobs import (
-    JOB,
     AdaptModel,
     AnyJob,
     AskCheckpoints,
@@ -66,8 +66,8 @@ from breastai.domain.jobs import (
     Tune,
     VerifyBackup,
     VerifyExport,
+    job_adapter,
 )
-from breastai.domain.messages import encode_event, error_event
 from breastai.storage.control_groups import limit_library_threads
 from breastai.storage.link_roots import follow_links_of
 from breastai.storage.private_files import keep_files_private, open_private
@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         if not line.strip():
             return 0
         stop = Controls(sys.stdin)
-        for event in perform(JOB.validate_json(line), stop.stop_requested):
+        for event in perform(job_adapter().validate_json(line), stop.stop_requested):
             pulse.write(encode_event(event))
     return 0
 
@@ -288,7 +288,7 @@ def _serve_light(output: TextIO) -> int:
     if hasattr(os, "nice"):
         os.nice(_LIGHT_NICENESS)
     for line in sys.stdin:
-        job = JOB.validate_json(line)
+        job = job_adapter().validate_json(line)
         if not isinstance(job, LightJob):
             raise TypeError(f"{job.kind} is no job for the light worker")
         for event in perform(job):

@@ -7,9 +7,9 @@ import pytest
 
 from breastai.commands import bench
 from breastai.domain.config import Config
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import ProgressUpdate
 from breastai.domain.jobs import Bench
-from breastai.domain.messages import encode_event
 
 
 def test_signs_of_life_between_a_workers_events_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from breastai.domain import catalog
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, LossNotFinite, NoClassFolders, RunLocked
+from breastai.domain.event_messages import decode_event, error_event
 from breastai.domain.events import (
     Event,
     ExplanationsComplete,
@@ -37,7 +38,6 @@ from breastai.domain.events import (
     TrainingStopped,
 )
 from breastai.domain.jobs import AnyJob, Crossval, Predict, Resume, Train, Tune
-from breastai.domain.messages import decode_event, error_event
 from breastai.storage.atomic_checkpoint import save_checkpoint
 from breastai.storage.checkpoints import Manifest, SplitRecord, checkpoint_files
 from breastai.storage.workspace import Workspace
@@ -147,7 +147,7 @@ def test_every_command_has_a_workspace_and_json(command: str, capsys: pytest.Cap
 def test_help_and_version_are_quick_to_import() -> None:
     code = (
         "import sys; from breastai.cli import run; assert run(['--help']) == 0;"
-        "heavy = {'torch', 'cv2', 'numpy', 'onnxruntime', 'sklearn', 'websockets'} & set(sys.modules);"
+        "heavy = {'torch', 'cv2', 'numpy', 'onnxruntime', 'sklearn', 'websockets', 'regex', 'breastai.domain.requests'} & set(sys.modules);"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -30,6 +30,7 @@ from breastai.domain.errors import (
     SessionBusy,
     all_errors,
 )
+from breastai.domain.event_messages import encode_event, error_event, event_values
 from breastai.domain.events import (
     ConnectionEstablished,
     Error,
@@ -49,7 +50,6 @@ from breastai.domain.events import (
     TrainingUpdate,
     UnknownEvent,
 )
-from breastai.domain.messages import encode_event, error_event, event_values
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.requests import REQUESTS, Ping
 from breastai.domain.study import Study, StudyKind, StudyMember
@@ -64,8 +64,8 @@ folder = sys.argv[1]
 line = sys.stdin.readline()
 job = json.loads(line)
 if not os.path.exists(f"{folder}/{job['kind']}.jsonl"):  # what needs no network is done for real
-    from breastai.worker import JOB, perform
-    for event in perform(JOB.validate_json(line)):
+    from breastai.worker import job_adapter, perform
+    for event in perform(job_adapter().validate_json(line)):
         print(event.model_dump_json(), flush=True)
     sys.exit()
 number = 0

@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from breastai import BreastAITrainingSystem, MedicalProductionConfig, TrainingBroadcaster, TrainingStateManager
 from breastai.domain.errors import ConfigInvalid, ConfigUnreadable, LossNotFinite, NoClassFolders, NoCurrentModel
+from breastai.domain.event_messages import error_event
 from breastai.domain.events import (
     Event,
     ExportComplete,
@@ -22,7 +23,6 @@ from breastai.domain.events import (
     TrainingStopped,
 )
 from breastai.domain.jobs import AnyJob, Export, Train
-from breastai.domain.messages import error_event
 from breastai.server.app import Options, running_server
 from breastai.storage.workspace import Workspace
 

@@ -18,8 +18,8 @@ from breastai.commands.language import set_language
 from breastai.domain.catalog import ARCHITECTURES
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import Event, TrainingComplete, TrainingStarted, TrainingStopped
-from breastai.domain.messages import encode_event
 from breastai.domain.near_names import leaf_paths, near_path
 from breastai.domain.settings_schema import setting_rows
 from breastai.domain.v3_settings import nest_settings

@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from breastai.domain.errors import RequestInvalid, TooMuchHanded
 from breastai.domain.faults import describe_fault, describe_mismatch
-from breastai.domain.messages import decode_request
+from breastai.domain.request_messages import decode_request
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, AddImage, AskImages
 from breastai.domain.text import Text
 from breastai.server.jobs.uploads import Uploads

@@ -25,8 +25,9 @@ from breastai.apps.http_server import END_WITHIN_S, http_config
 from breastai.apps.http_status import status_of
 from breastai.apps.prometheus import CONTENT_TYPE, exposition
 from breastai.domain.errors import BreastAIError, InternalError, RequestInvalid
+from breastai.domain.event_messages import error_event, event_values
 from breastai.domain.faults import describe_fault
-from breastai.domain.messages import decode_request, error_event, event_values
+from breastai.domain.request_messages import decode_request
 from breastai.domain.requests import MOST_IMAGES_ASKED, REQUESTS, AskImages
 from breastai.domain.text import Text
 from breastai.server.diagnostics import measure

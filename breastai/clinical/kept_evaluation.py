@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from breastai.clinical.evaluation_record import evaluation_event
+from breastai.domain.event_messages import event_values
 from breastai.domain.events import EvaluationShown, Event
 from breastai.domain.jobs import ShowEvaluation
-from breastai.domain.messages import event_values
 from breastai.storage.evaluations import find_evaluation
 from breastai.storage.workspace import Workspace
 

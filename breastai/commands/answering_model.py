@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from breastai.commands.checkpoint_name import checkpoint_name
-from breastai.commands.run_job import require_training_packages
 from breastai.predictor.onnx_model import OnnxModel
 from breastai.predictor.predictions import Answering
 from breastai.storage.workspace import Workspace
@@ -29,6 +27,9 @@ def open_model(workspace: Workspace, name: str) -> Answering:
     """
     if is_exported(name):
         return open_exported(workspace, name)
+    from breastai.commands.checkpoint_name import checkpoint_name
+    from breastai.commands.run_job import require_training_packages
+
     found = checkpoint_name(workspace, name)
     require_training_packages()
     from breastai.engine.inference.evaluation_job import AnsweringCheckpoint, checkpoint_of

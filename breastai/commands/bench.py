@@ -76,7 +76,7 @@ def bench(
 
 def _in_own_process(job: "Bench") -> "Iterator[Event]":
     """Yield the events of a worker process: its peak memory is then the model's own."""
-    from breastai.domain.messages import decode_event
+    from breastai.domain.event_messages import decode_event
 
     command = [sys.executable, "-m", "breastai.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:

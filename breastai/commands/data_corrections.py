@@ -75,9 +75,9 @@ def _correct(
     from breastai.commands.language import say
     from breastai.commands.output import open_output
     from breastai.data.cases.label_corrections import correct_dataset
+    from breastai.domain.event_messages import event_values
     from breastai.domain.events import DatasetCorrected
     from breastai.domain.jobs import CorrectDataset
-    from breastai.domain.messages import event_values
     from breastai.storage.workspace import Workspace
 
     kept = Workspace.open(workspace)

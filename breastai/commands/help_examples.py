@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import typer
+from typer.models import CommandInfo
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "train": (
@@ -51,9 +52,14 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def command_name(command: CommandInfo) -> str:
+    """Return what a user types to run a command."""
+    return command.name or (command.callback.__name__.replace("_", "-") if command.callback else "")
+
+
 def add_examples(app: typer.Typer) -> None:
     """Put its examples at the end of each command's help."""
     for command in app.registered_commands:
-        name = command.name or (command.callback.__name__.replace("_", "-") if command.callback else "")
+        name = command_name(command)
         if name in EXAMPLES:
             command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in EXAMPLES[name])

@@ -10,8 +10,8 @@ from typing import Any, Protocol, TextIO
 
 from breastai.commands.language import error_text, say
 from breastai.domain.errors import BreastAIError
+from breastai.domain.event_messages import encode_event, error_event
 from breastai.domain.events import Event
-from breastai.domain.messages import encode_event, error_event
 from breastai.domain.text import Text
 from breastai.texts.shown_name import show_text
 

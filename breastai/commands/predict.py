@@ -52,12 +52,9 @@ def predict(
 ) -> int:
     """Classify images. An .onnx file needs no torch. Exit status 2 when an image could not be read."""
     from breastai.commands.answering_model import is_exported
-    from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import with_datasets
-    from breastai.commands.run_job import run_job
     from breastai.commands.unreadable_images import UnreadableCounted
     from breastai.domain.errors import CommandInvalid
-    from breastai.domain.jobs import Predict
     from breastai.predictor.image_files import listed_images, marked_in, masks_told
     from breastai.storage.workspace import Workspace
 
@@ -65,7 +62,10 @@ def predict(
         raise CommandInvalid(Text("command.json_or_csv"), "breastai predict --help")
     place = Workspace.open(workspace)
     by_onnx = is_exported(model)
-    name = model if by_onnx else checkpoint_name(place, model)
+    if not by_onnx:
+        from breastai.commands.checkpoint_name import checkpoint_name
+
+        model = checkpoint_name(place, model)
     named = with_datasets(images, place)
     listed = listed_images(named, Path.cwd())
     files = list(listed.files)
@@ -78,10 +78,13 @@ def predict(
         counted = UnreadableCounted(output)
         if by_onnx:
             return counted.exit_status(_predict_by_onnx(place, model, files, boxes, one_patient, counted))
+        from breastai.commands.run_job import run_job
+        from breastai.domain.jobs import Predict
+
         paths = [str(file) for file in files]
         job = Predict(
             workspace=str(place.root),
-            checkpoint=name,
+            checkpoint=model,
             images=paths,
             boxes=[boxes.get(file) for file in files] if boxes else [],
             one_patient=one_patient,
@@ -107,7 +110,7 @@ def _boxes(box: str | None, files: list[Path]) -> "dict[Path, Box]":
 def _predict_by_onnx(
     workspace: "Workspace", model: str, files: list[Path], boxes: "dict[Path, Box]", one_patient: bool, output: Output
 ) -> int:
-    from breastai.commands.run_job import STOPPED, stop_on_signals
+    from breastai.commands.stop_signals import STOPPED, stop_on_signals
     from breastai.domain.events import JobStopped
 
     with stop_on_signals() as stop_requested:

@@ -29,7 +29,8 @@ def review(
 ) -> int:
     """Serve a page for asking a model about images and judging its answers (needs breastai[gradio]; no torch)."""
     from breastai.commands.effective_config import workspace_config
-    from breastai.commands.run_job import require_packages, stop_on_signals
+    from breastai.commands.run_job import require_packages
+    from breastai.commands.stop_signals import stop_on_signals
     from breastai.server.entry_points import load_entry_point
     from breastai.storage.workspace import Workspace
 

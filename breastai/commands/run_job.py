@@ -1,14 +1,11 @@
-"""Running a worker's job in this process: its events, its signals, its exit status."""
+"""Running a worker's job in this process: its events, its exit status."""
 
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
 
 from breastai.commands.output import Output
+from breastai.commands.stop_signals import STOPPED, stop_on_signals
 from breastai.domain.config import parse_config
 from breastai.domain.errors import MissingExtra, all_errors
 from breastai.domain.events import Error, Event, JobStopped, StudyStopped, TrainingStopped
@@ -19,7 +16,6 @@ from breastai.storage.held_back import own_settings
 from breastai.storage.run_config import recorded_configs
 from breastai.storage.workspace import Workspace
 
-STOPPED = 130
 # What a job with torch needs and the base install lacks.
 _TRAINING_PACKAGES = ("torch", "torchvision", "timm", "sklearn", "scipy", "safetensors")
 # What is needed beyond the base install.
@@ -109,25 +105,3 @@ def require_packages(packages: Iterable[str], extra: str = "train") -> None:
     for package in packages:
         if find_spec(package) is None:
             raise MissingExtra(_DISTRIBUTIONS.get(package, package), extra)
-
-
-@contextlib.contextmanager
-def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl+C was pressed. The second time it ends the job at once."""
-    asked = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

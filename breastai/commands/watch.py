@@ -55,7 +55,7 @@ def watch(
     """
     from breastai.commands.answering_model import open_model
     from breastai.commands.dicom_output import AnswersWritten
-    from breastai.commands.run_job import STOPPED, stop_on_signals
+    from breastai.commands.stop_signals import STOPPED, stop_on_signals
     from breastai.domain.errors import CommandInvalid, DataNotFound
     from breastai.predictor.watched_folder import Watch, answer_arrivals, tell_nobody
     from breastai.storage.watch_ledger import WatchLedger

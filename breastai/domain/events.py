@@ -5,6 +5,7 @@ predicted. Epochs and batches count from 1. A field `path` or `checkpoint` is re
 with forward slashes.
 """
 
+from functools import cache
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -1458,9 +1459,14 @@ class Error(Event, ends_job=True):
         return self.message if str(text) == text.code else text
 
 
-EVENT: TypeAdapter[Event] = union_of(EVENTS.values())
 # A job's last event is one of these.
 TERMINAL = tuple(kind for kind, model in EVENTS.items() if model.ends_a_job)
+
+
+@cache
+def event_adapter() -> TypeAdapter[Event]:
+    """Return what reads an event of any kind; made when first asked for, since a command that only writes needs none."""
+    return union_of(EVENTS.values())
 
 
 def ends_job(event: Event) -> bool:

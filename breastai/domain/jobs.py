@@ -1,5 +1,6 @@
 """What may be asked of a worker: one frozen model for each kind of job, and the control lines that may follow."""
 
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -400,9 +401,14 @@ AnyJob = Annotated[
     | RestoreBackup,
     Field(discriminator="kind"),
 ]
-JOB: TypeAdapter[AnyJob] = TypeAdapter(AnyJob)
 # The kinds of the jobs whose life is recorded as a run.
 RUN_KINDS: frozenset[str] = frozenset(job.model_fields["kind"].default for job in RunJob.__subclasses__())
+
+
+@cache
+def job_adapter() -> TypeAdapter[AnyJob]:
+    """Return what reads a job of any kind; made when first asked for."""
+    return TypeAdapter(AnyJob)
 
 
 class Control(Stored):

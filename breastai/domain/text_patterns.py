@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-import regex
-
 from breastai.domain.errors import ConfigInvalid
 from breastai.domain.faults import UnusableSetting
 from breastai.domain.text import Text
@@ -63,6 +61,8 @@ def rewriter_of(pattern: str, template: str) -> Lookup:
 
 def _limited_search(pattern: str) -> Callable[[str], Any]:
     """Return what looks for a pattern, texts with composed accents; it raises ConfigInvalid once PATTERN_S are used up."""
+    import regex  # most commands need no pattern, and it takes a while to load
+
     try:
         compiled = regex.compile(unicodedata.normalize("NFC", pattern), regex.VERSION0)
     except (regex.error, OverflowError, RecursionError) as error:

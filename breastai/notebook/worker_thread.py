@@ -8,7 +8,8 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from breastai.client import error_from_event
-from breastai.commands.run_job import check_job, stop_on_signals
+from breastai.commands.run_job import check_job
+from breastai.commands.stop_signals import stop_on_signals
 from breastai.domain.events import Error, Event
 from breastai.domain.jobs import AnyJob
 from breastai.server.jobs.supervisor import Ending, Supervisor

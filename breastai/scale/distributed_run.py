@@ -16,9 +16,9 @@ import torch.distributed as dist
 
 from breastai.data.remote.remote_inputs import copy_inputs
 from breastai.domain.errors import BreastAIError, ProcessLost
+from breastai.domain.event_messages import error_event
 from breastai.domain.events import Event, Log, ModelLoaded
 from breastai.domain.jobs import Resume, Train
-from breastai.domain.messages import error_event
 from breastai.engine.training.training_job import resume, train
 from breastai.scale.torch_process_group import TorchProcessGroup
 from breastai.storage.private_files import keep_files_private

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from breastai.domain.errors import MemberLost, NodeUnfit, OutOfMemory
+from breastai.domain.event_messages import decode_event, error_event
 from breastai.domain.events import Event, Log, ProgressUpdate, StudyMemberChanged
-from breastai.domain.messages import decode_event, error_event
 from breastai.domain.study import StudyMember
 from breastai.domain.system_settings import SystemSettings
 from breastai.domain.text import Text

@@ -14,9 +14,9 @@ from typing import Any
 
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, MemberLost, MissingExtra, NodeUnfit, ProcessLost
+from breastai.domain.event_messages import decode_event, encode_event, error_event
 from breastai.domain.events import Error, Event, Log, ProgressUpdate, TrainingStarted, TrainingStopped
 from breastai.domain.jobs import Resume, Train
-from breastai.domain.messages import decode_event, encode_event, error_event
 from breastai.domain.text import Text
 from breastai.scale.ray_cluster import MAX_RETRIES, Line, Mailbox
 from breastai.scale.ray_connection import HEAD, connect_cluster, needs, reason_of

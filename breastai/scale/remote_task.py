@@ -9,8 +9,8 @@ from typing import Literal
 import breastai
 from breastai.data.remote.remote_inputs import copy_config_inputs
 from breastai.domain.errors import BreastAIError, NodeUnfit, WorkspaceNotShared
+from breastai.domain.event_messages import encode_event, error_event
 from breastai.domain.events import Error, Event, Log
-from breastai.domain.messages import encode_event, error_event
 from breastai.domain.stored import Stored
 from breastai.domain.stored_config import stored_config
 from breastai.domain.study import Study, StudyMember

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from breastai.domain.errors import BreastAIError
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import (
     Error,
     InterruptedRun,
@@ -17,7 +18,6 @@ from breastai.domain.events import (
     TrainingStopped,
     TrainingUpdate,
 )
-from breastai.domain.messages import encode_event
 from breastai.storage.checkpoints import checkpoint_files, find_checkpoint
 from breastai.storage.journal import last_event, latest_events, mend, read_events
 from breastai.storage.lease import Lease

@@ -16,8 +16,8 @@ from typing import IO, Any, TypeVar
 from pydantic import ValidationError
 
 from breastai.domain.errors import DiskFull
+from breastai.domain.event_messages import decode_event, encode_event
 from breastai.domain.events import Event, ProgressUpdate
-from breastai.domain.messages import decode_event, encode_event
 from breastai.domain.v3_events import collect_metrics, spread_metrics
 from breastai.storage.private_files import open_own, open_private, private_folder
 from breastai.storage.workspace import naming_full_disk

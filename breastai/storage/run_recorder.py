@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from breastai.domain.errors import BreastAIError, InternalError, MissingExtra
+from breastai.domain.event_messages import error_event
 from breastai.domain.events import (
     AuditDone,
     Event,
@@ -18,7 +19,6 @@ from breastai.domain.events import (
     TrainingUpdate,
 )
 from breastai.domain.jobs import Resume, Train
-from breastai.domain.messages import error_event
 from breastai.domain.text import Text
 from breastai.storage.atomic_checkpoint import waiting_for_room
 from breastai.storage.backup_archive import backup_event, create_backup

@@ -5,8 +5,8 @@ import json
 from collections import deque
 from typing import Any
 
+from breastai.domain.event_messages import event_values
 from breastai.domain.events import RunShown
-from breastai.domain.messages import event_values
 from breastai.storage.journal import journal_lines, latest_events
 from breastai.storage.runs import RunSummaries
 from breastai.storage.workspace import Workspace

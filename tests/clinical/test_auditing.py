@@ -14,9 +14,9 @@ from breastai.data.cases.label_corrections import correct_dataset
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_description import parse_description
 from breastai.domain.errors import CommandInvalid, DataNotFound
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import AuditDone, DatasetCorrected
 from breastai.domain.jobs import Audit, CorrectDataset
-from breastai.domain.messages import encode_event
 from breastai.storage.datasets import save_dataset
 from breastai.storage.workspace import Workspace
 

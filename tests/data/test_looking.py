@@ -13,9 +13,9 @@ from breastai.data.preprocessing.thumbnails import data_uri
 from breastai.data.preview_jobs import list_images, preview_image
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import ImagePreview, ImagesList
 from breastai.domain.jobs import ListImages, PreviewImage
-from breastai.domain.messages import encode_event
 from breastai.storage.workspace import Workspace
 
 from .test_headers import picture

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from breastai.domain.event_messages import decode_event, event_values
 from breastai.domain.events import Event
-from breastai.domain.messages import decode_event, event_values
 from breastai.domain.settings import Settings
 from breastai.domain.stored import Stored, StoredDocument, unknown_keys
 from breastai.domain.text import Text

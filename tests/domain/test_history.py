@@ -2,8 +2,8 @@
 
 import json
 
+from breastai.domain.event_messages import decode_event, encode_event, event_values
 from breastai.domain.events import EVENTS, TrainingUpdate
-from breastai.domain.messages import decode_event, encode_event, event_values
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.run_history import MOST_EPOCHS, columns, final_metrics
 

@@ -10,17 +10,9 @@ from pydantic import ValidationError
 
 from breastai.domain.config import parse_config
 from breastai.domain.errors import ConfigInvalid, RequestInvalid, RequestUnknown, SessionBusy
+from breastai.domain.event_messages import decode_event, encode_event, error_event
 from breastai.domain.events import EVENTS, CheckpointDeleted, ExportComplete, Pong, TrainingStopped, ends_job
-from breastai.domain.messages import (
-    MOST_COMMAS,
-    MOST_DIGITS,
-    MOST_KEYS,
-    decode_event,
-    decode_request,
-    encode_event,
-    error_event,
-    request_id_of,
-)
+from breastai.domain.request_messages import MOST_COMMAS, MOST_DIGITS, MOST_KEYS, decode_request, request_id_of
 from breastai.domain.requests import REQUESTS, GetHistory, StartTraining
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid
+from breastai.domain.event_messages import event_values
 from breastai.domain.events import (
     BatchProgress,
     CheckpointDeleted,
@@ -16,7 +17,6 @@ from breastai.domain.events import (
     ProgressUpdate,
     TrainingUpdate,
 )
-from breastai.domain.messages import event_values
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.v3_events import Version3Events
 from breastai.domain.v3_settings import FLAT_NAMES, data_folders, nest_settings

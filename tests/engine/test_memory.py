@@ -130,11 +130,11 @@ def test_the_least_room_of_all_control_groups_counts(tmp_path: Path) -> None:
 _UNDER_A_LIMIT = """
 import json, resource, sys
 import psutil, torch
-from breastai.domain.jobs import JOB
+from breastai.domain.jobs import job_adapter
 from breastai.engine.acceleration import memory_estimate  # loaded, with what follows, before the limit is set
 from breastai.engine.training import loop, training_job
 from breastai.storage.workspace import Workspace
-job = JOB.validate_json(sys.stdin.readline())
+job = job_adapter().validate_json(sys.stdin.readline())
 resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + int(sys.argv[1]) * 2**20,) * 2)
 for event in training_job.train(job, Workspace.open(job.workspace)):
     print(event.model_dump_json())

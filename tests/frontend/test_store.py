@@ -31,7 +31,7 @@ from breastai.domain.events import (
 )
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.list_entries import StudyEntry
-from breastai.domain.messages import encode_event
+from breastai.domain.event_messages import encode_event
 from breastai.domain.study import Study, StudyMember, TuningState
 
 RunJs = Callable[..., Any]

@@ -22,6 +22,7 @@ from breastai.domain.errors import (
     SplitInvalid,
     WorkspaceNotShared,
 )
+from breastai.domain.event_messages import decode_event
 from breastai.domain.events import (
     CrossvalComplete,
     Error,
@@ -38,7 +39,6 @@ from breastai.domain.events import (
     TuningComplete,
 )
 from breastai.domain.jobs import Crossval, Resume, ResumeStudy, Train, TrainSeeds, Tune
-from breastai.domain.messages import decode_event
 from breastai.domain.study import Study, StudyMember
 from breastai.scale.hyperparameter_search import new_search
 from breastai.scale.ray_connection import check_cluster, needs, room

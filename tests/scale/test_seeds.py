@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from breastai.domain.config import Config
+from breastai.domain.event_messages import decode_event
 from breastai.domain.events import Error, Event, SeedsComplete, StudyMemberChanged, StudyStopped, TrainingComplete
 from breastai.domain.jobs import ResumeStudy, Train, TrainSeeds
-from breastai.domain.messages import decode_event
 from breastai.scale.remote_task import Ending, Task, run_remote_task
 from breastai.storage.checkpoints import checkpoint_files, read_manifest
 from breastai.storage.studies import read_study, studies

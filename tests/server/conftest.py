@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
-from breastai.domain.messages import encode_event
 from breastai.domain.metric_catalog import MONITORS
 from breastai.server.app import Options, RunningServer, running_server
 from breastai.server.jobs.supervisor import Deadlines

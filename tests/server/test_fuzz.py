@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from breastai.domain.errors import BreastAIError
-from breastai.domain.messages import decode_event, decode_request, encode_event, error_event, request_id_of
+from breastai.domain.event_messages import decode_event, encode_event, error_event
+from breastai.domain.request_messages import decode_request, request_id_of
 from breastai.domain.requests import REQUESTS
 
 EXAMPLES = 300

@@ -28,9 +28,9 @@ from hypothesis.stateful import (
 
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import NotQueued, RunLocked, RunNotFound, SessionBusy, WorkerKilled
+from breastai.domain.event_messages import encode_event, error_event
 from breastai.domain.events import Event, TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import Job, Resume, Train
-from breastai.domain.messages import encode_event, error_event
 from breastai.server.access.allowed_paths import DataRoots
 from breastai.server.background_tasks import SESSION, go_on_with_interrupted
 from breastai.server.jobs.queue_file import QueueFile

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import Log
-from breastai.domain.messages import encode_event
 from breastai.server.jobs import session as session_module
 
 

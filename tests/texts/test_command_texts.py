@@ -9,8 +9,8 @@ from rich.console import Console
 from breastai.commands.display import Display
 from breastai.commands.language import error_text, set_language
 from breastai.domain.errors import CommandInvalid, DataNotFound, TargetClassNeeded
+from breastai.domain.event_messages import decode_event, encode_event, error_event
 from breastai.domain.events import DataLoaded, Error, Event, Log, Prediction, TrainingStarted
-from breastai.domain.messages import decode_event, encode_event, error_event
 from breastai.domain.text import Text
 
 EVENTS: list[tuple[Event, list[str]]] = [

@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable, Iterable
 from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.protocol import State
 
+from breastai.domain.event_messages import encode_event
 from breastai.domain.events import Event
-from breastai.domain.messages import encode_event
 from breastai.domain.v3_events import Version3Events
 from breastai.server.connections.fair_queue import CpuBudget
 from breastai.server.logs.server_log import LOG

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from breastai.domain.errors import BreastAIError, InternalError, NothingToStop, SessionBusy
+from breastai.domain.event_messages import encode_event, error_event
 from breastai.domain.events import EVENTS, Error, Event, JobStopped, Status, TrainingStopped
 from breastai.domain.jobs import RUN_KINDS, Job
-from breastai.domain.messages import encode_event, error_event
 from breastai.server.connections.broadcast import Broadcaster, Client
 from breastai.server.jobs.session import Session
 from breastai.server.jobs.supervisor import Ending, Slot, Supervisor

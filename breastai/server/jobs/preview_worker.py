@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from breastai.domain.errors import BreastAIError, TooManyRequests, WorkerSilent
+from breastai.domain.event_messages import error_event
 from breastai.domain.events import Event, ends_job
 from breastai.domain.jobs import BackupJob, Job
-from breastai.domain.messages import error_event
 from breastai.server.jobs import worker_exit
 from breastai.server.jobs.process_tree import kill_group
 from breastai.server.jobs.supervisor import next_event

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from breastai.domain.errors import NoCurrentModel
+from breastai.domain.event_messages import event_values
 from breastai.domain.events import (
     AuditDone,
     CheckpointDeleted,
@@ -30,7 +31,6 @@ from breastai.domain.events import (
     ends_job,
 )
 from breastai.domain.jobs import RUN_KINDS
-from breastai.domain.messages import event_values
 from breastai.domain.study import Study
 
 State = Literal["idle", "starting", "running", "stopping"]

@@ -12,9 +12,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from breastai.domain.errors import BreastAIError, SessionBusy, WorkerFrozen, WorkerSilent
+from breastai.domain.event_messages import decode_event
 from breastai.domain.events import Event, ends_job
 from breastai.domain.jobs import Control, Job
-from breastai.domain.messages import decode_event
 from breastai.server.jobs import worker_exit
 from breastai.server.jobs.process_tree import ask_for_trace, kill_group
 from breastai.server.jobs.warm_worker import WarmWorker

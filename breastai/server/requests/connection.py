@@ -12,9 +12,10 @@ from breastai import __version__
 from breastai.domain import catalog
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, InternalError, TooManyRequests
+from breastai.domain.event_messages import encode_event, error_event
 from breastai.domain.events import ConnectionEstablished, DisconnectAck, Error, Pong
-from breastai.domain.messages import decode_request, encode_event, error_event, request_id_of
 from breastai.domain.metric_catalog import EPOCH_CLASS_METRICS, EPOCH_METRICS, MONITORS
+from breastai.domain.request_messages import decode_request, request_id_of
 from breastai.domain.requests import MOST_IMAGE_BYTES, MOST_IMAGES_ASKED, Request
 from breastai.domain.text import Text
 from breastai.server.access.connection_rules import asks_for_version_3
