@@ -26,7 +26,8 @@ import numpy as np
 
 from breastai.clinical.audit_job import audit_record, folders_below
 from breastai.data.decoders.decoder_table import read_image
-from breastai.data.duplicates.near_duplicates import find_duplicates, thumbnail
+from breastai.data.duplicates.grey_thumbnails import thumbnail
+from breastai.data.duplicates.near_duplicates import find_duplicates
 from breastai.domain.records import AuditRecord
 from breastai.storage.workspace import Workspace
 

@@ -27,7 +27,8 @@ from breastai.clinical.image_facts import MARK_CELLS, ImageFacts, facts_of
 from breastai.data import decoders, duplicates
 from breastai.data.array_file import read_arrays
 from breastai.data.decoders.image_content import ImageContent
-from breastai.data.duplicates.near_duplicates import THUMBNAIL_SIDE, Duplicates, NearDuplicate, joined_groups
+from breastai.data.duplicates.grey_thumbnails import as_arrays, read_with_thumbnails
+from breastai.data.duplicates.near_duplicates import Duplicates, NearDuplicate, joined_groups
 from breastai.data.preprocessing import content as shown_content
 from breastai.data.preprocessing.embedding_store import drop_oldest
 from breastai.domain.errors import BreastAIError
@@ -155,18 +156,17 @@ def _packed(digests: Sequence[str], facts: Sequence[ImageFacts]) -> dict[str, np
         "keys": np.array(digests, dtype="S64"),
         "plain": np.array([line.encode() for line in plain]),
         "marks": np.stack([each.marks for each in facts]),  # (N, MARK_CELLS, MARK_CELLS)
-        "thumbnails": np.stack([each.thumbnail for each in facts]),  # (N, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+        **as_arrays([each.thumbnail for each in facts]),
     }
 
 
 def _unpacked(path: Path) -> Iterator[tuple[str, ImageFacts]]:
     """Yield the hash and the facts of each image of a file; none of one that is damaged."""
-    arrays = read_arrays(path, ("keys", "plain", "marks", "thumbnails"))
-    if arrays is None:
+    kept = read_with_thumbnails(path, ("keys", "plain", "marks"))
+    if kept is None:
         return
-    keys, plain, marks, thumbnails = arrays
-    shapes = (MARK_CELLS, MARK_CELLS), (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    if (marks.shape[1:], thumbnails.shape[1:]) != shapes or len({len(array) for array in arrays}) != 1:
+    (keys, plain, marks), thumbnails = kept
+    if marks.shape[1:] != (MARK_CELLS, MARK_CELLS) or len({len(keys), len(plain), len(marks), len(thumbnails)}) != 1:
         return
     with contextlib.suppress(ValueError, TypeError):
         for key, line, own, small in zip(keys.tolist(), plain.tolist(), marks, thumbnails, strict=True):

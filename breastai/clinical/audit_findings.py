@@ -14,6 +14,7 @@ SEVERITIES: Mapping[str, Severity] = {
     "twins.across_splits": "error",
     "twins.doubtful": "warning",
     "twins.same_label": "warning",
+    "twins.of_one_patient": "info",
     "patients.across_splits": "error",
     "patients.same_image": "error",
     "patients.all_one": "error",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 from pydantic import ValidationError
@@ -16,7 +17,6 @@ from breastai.clinical import image_facts, shortcut_features
 from breastai.clinical.audit_cache import AuditCache, default_audits_root
 from breastai.clinical.audit_findings import SEVERITIES, finding_templates
 from breastai.clinical.rule_findings import find_in_rules
-from breastai.data.array_file import read_arrays
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
 from breastai.data.cases.run_folders import list_folders
@@ -25,10 +25,14 @@ from breastai.data.decoders.file_content import file_at
 from breastai.data.duplicates import (
     duplicate_candidates,
     duplicate_verification,
+    grey_thumbnails,
     image_features,
     near_duplicates,
+    patient_candidates,
     static_tiles,
 )
+from breastai.data.duplicates.grey_thumbnails import as_arrays, read_with_thumbnails
+from breastai.data.duplicates.near_duplicates import MOST_COMPARED
 from breastai.data.patients.patient_ids import patients_in
 from breastai.data.preprocessing.inventory import Inventory
 from breastai.data.preprocessing.thumbnails import thumbnail_uri
@@ -60,6 +64,8 @@ _DECIDING = (
     image_facts,
     shortcut_features,
     near_duplicates,
+    grey_thumbnails,
+    patient_candidates,
     image_features,
     duplicate_candidates,
     duplicate_verification,
@@ -170,10 +176,11 @@ def audit_record(
         ),
         groups=list(found.groups),
     )
-    content = io.BytesIO()
-    hashes = np.array(list(found.thumbnails), dtype="S64")
-    np.savez_compressed(content, hashes=hashes, thumbnails=np.array(list(found.thumbnails.values()), dtype=np.uint8))
-    atomic_write(_thumbnails_file(record, workspace), content.getvalue())
+    if len(found.thumbnails) <= MOST_COMPARED:  # those of more are kept nowhere
+        content = io.BytesIO()
+        hashes = np.array(list(found.thumbnails), dtype="S64")
+        np.savez_compressed(content, hashes=hashes, **cast(Any, as_arrays(list(found.thumbnails.values()))))
+        atomic_write(_thumbnails_file(record, workspace), content.getvalue())
     atomic_write(path, record.model_dump_json(indent=1).encode())
     atomic_write(listing, b"")
     return record
@@ -200,11 +207,11 @@ def _by_severity(findings: Sequence[Finding]) -> list[Finding]:
 
 def audited_thumbnails(record: AuditRecord, workspace: Workspace) -> dict[str, image_facts.Pixels]:
     """Return the thumbnails an audit made, by the hash of each image's content; none when they are gone."""
-    arrays = read_arrays(_thumbnails_file(record, workspace), ("hashes", "thumbnails"))
+    kept = read_with_thumbnails(_thumbnails_file(record, workspace), ("hashes",))
     try:
-        if arrays is None:
+        if kept is None:
             return {}
-        hashes, thumbnails = arrays
+        (hashes,), thumbnails = kept
         return dict(zip([digest.decode() for digest in hashes.tolist()], thumbnails, strict=True))
     except (ValueError, AttributeError):
         return {}

@@ -32,32 +32,32 @@ def mistaken_colour_space(image: Pixels) -> Mistake | None:
     """Return how the tag of an image, (H, W, 1) or (H, W, 3) RGB, is wrong; None where nothing says that it is."""
     if image.shape[2] == 1:
         return None
-    rows, columns = (np.linspace(0, side - 1, min(side, _SAMPLES_A_SIDE)).astype(int) for side in image.shape[:2])
-    shown = image[np.ix_(rows, columns)].reshape(-1, 3)  # -> (N, 3)
+    shown = _sampled(image).reshape(-1, 3)  # -> (N, 3)
     lines, pixels = _lines_near(shown), shown.astype(np.float32)
     neutral = (lines & _NEUTRAL_BIT) > 0
     for mistake, line in _LINES.items():
         tinted = (lines & _BITS[mistake]) > 0
         if (
-            tinted.mean() >= _SHARE
-            and (tinted & ~neutral).mean() >= _TINTED_SHARE
-            and (neutral & ~tinted).mean() < _NEUTRAL_SHARE
+            _share(tinted) >= _SHARE
+            and _share(tinted & ~neutral) >= _TINTED_SHARE
+            and _share(neutral & ~tinted) < _NEUTRAL_SHARE
             and np.ptp(_levels(pixels[tinted], line)) >= _LEAST_RANGE
         ):
             return mistake
-    if (neutral & ((lines & _BITS["ycbcr_as_rgb"]) == 0)).mean() >= _NEUTRAL_SHARE:
+    if _share(neutral & ((lines & _BITS["ycbcr_as_rgb"]) == 0)) >= _NEUTRAL_SHARE:
         return None
     if _only_red_varies(pixels):
         return "ycbcr_as_rgb"
     cut_off = _is_cut_off(pixels)
-    if cut_off.mean() >= _CUT_OFF_SHARE and np.ptp(pixels[cut_off, 1]) >= _LEAST_RANGE:
+    if _share(cut_off) >= _CUT_OFF_SHARE and np.ptp(pixels[cut_off, 1]) >= _LEAST_RANGE:
         return "rgb_as_ycbcr"
     return None
 
 
 def _only_red_varies(pixels: Floats) -> bool:
     """Return whether pixels, (N, 3), are what Y, Cb and Cr of a picture with colours can be."""
-    spreads = np.percentile(pixels, 95, axis=0) - np.percentile(pixels, 5, axis=0)
+    low, high = np.percentile(pixels, [5, 95], axis=0)
+    spreads = high - low
     if spreads[0] < _LEAST_RANGE or spreads[0] < _RED_VARIES * spreads[1:].max():
         return False
     luma, blue, red = pixels[:, 0], pixels[:, 1] - 128, pixels[:, 2] - 128
@@ -75,9 +75,24 @@ def _is_cut_off(pixels: Floats) -> npt.NDArray[np.bool_]:
 
 def _lines_near(pixels: Pixels) -> npt.NDArray[np.uint8]:
     """Return near which lines each of some pixels, (N, 3), lies: a sum of their bits."""
-    red, green, blue = pixels.T
-    near: npt.NDArray[np.uint8] = _table()[red, green, blue]
+    # A colour as one number, blue in the lowest byte: looked up so, it takes an eighth of the time of three indices.
+    packed = np.zeros((len(pixels), 4), dtype=np.uint8)
+    packed[:, 2::-1] = pixels
+    near: npt.NDArray[np.uint8] = _table().ravel().take(packed.view("<u4").ravel())
     return near
+
+
+def _sampled(image: Pixels) -> Pixels:
+    """Return evenly spaced pixels of an image, at most _SAMPLES_A_SIDE squared."""
+    for axis, side in enumerate(image.shape[:2]):
+        if side > _SAMPLES_A_SIDE:
+            places = np.linspace(0, side - 1, _SAMPLES_A_SIDE).astype(int)
+            image = image.take(places, axis=axis)
+    return image
+
+
+def _share(chosen: npt.NDArray[np.bool_]) -> float:
+    return float(np.count_nonzero(chosen) / chosen.size)
 
 
 @cache

@@ -14,7 +14,7 @@ from breastai.clinical.intervals import number_clusters, wilson
 from breastai.clinical.known_patients import across_patients, doubtful, within_patients
 from breastai.clinical.shortcut_features import find_shortcuts
 from breastai.data.decoders.bit_depth import depth_of_set
-from breastai.data.duplicates.near_duplicates import Duplicates, find_duplicates
+from breastai.data.duplicates.near_duplicates import Duplicates, compares_patients_alone, find_duplicates
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import by_file, file_of
 from breastai.domain.errors import ImageUnreadable
@@ -44,7 +44,7 @@ class Audit:
     bit_depth: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Image:
     file: str
     class_name: str
@@ -70,8 +70,8 @@ def audit(
     """
     listed = [(split, folder, number) for split, folder in folders.items() for number in range(len(folder))]
     names = [_name(split, folder.files[number]) for split, folder, number in listed]
-    paths = [(folder.path(number), name) for (_, folder, number), name in zip(listed, names, strict=True)]
     if seen is None:
+        paths = [(folder.path(number), name) for (_, folder, number), name in zip(listed, names, strict=True)]
         seen = look_at_all(
             paths, threads, lambda share: progress(0.6 * share), facts_of if cache is None else cache.facts_of
         )
@@ -98,6 +98,7 @@ def audit(
     looked = [(image.file, image.facts) for image in images]
     findings = [
         *_about_twins(groups),
+        *_about_comparing(known),
         *_about_doubt(images, (*several, *same)),
         *_about_patients(images),
         *_about_same_images(images, same),
@@ -158,6 +159,12 @@ def _about_twins(groups: Sequence[TwinGroup]) -> list[Finding]:
         if leaking:
             findings.append(make_finding("twins.across_splits", leaking, count=len(leaking), split=split, other=other))
     return findings
+
+
+def _about_comparing(patients: Sequence[str | None]) -> list[Finding]:
+    if not compares_patients_alone(patients):
+        return []
+    return [make_finding("twins.of_one_patient", images=len(patients), patients=len(set(patients)))]
 
 
 def _about_doubt(images: Sequence[_Image], groups: Sequence[Sequence[int]]) -> list[Finding]:
@@ -228,9 +235,10 @@ def _about_single_images(
     if broken:
         findings.append(make_finding("images.broken", broken, count=len(broken)))
     blank = [image for image in images if image.facts.blank]
+    two_valued = [image for image in images if image.facts.two_valued and not image.facts.blank]
     tests: dict[str, list[_Image]] = {
         "images.blank": blank,
-        "masks.by_content": [image for image in images if image.facts.two_valued and image not in blank],
+        "masks.by_content": two_valued,
         "images.tiny": [image for image in images if min(image.facts.height, image.facts.width) < _SMALLEST_SIDE],
     }
     # Among stained slides the pale ones would look like grey images with marks.

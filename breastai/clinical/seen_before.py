@@ -6,7 +6,7 @@ from breastai.domain.records import Overlap
 from breastai.domain.text import Text
 
 NO_FINGERPRINTS = Text("note.no_fingerprints")
-_UNCHECKED = ("near_duplicates", "salt")
+_UNCHECKED = ("near_duplicates", "many", "salt")
 
 
 def seen_before(overlap: Overlap) -> Iterator[Text]:

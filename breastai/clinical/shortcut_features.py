@@ -51,7 +51,7 @@ def find_shortcuts(
     """
     found: list[Shortcut] = []
     values = {name: np.array([measure(item) for item in facts], dtype=float) for name, measure in FEATURES.items()}
-    marks = np.array([item.marks for item in facts], dtype=np.float64)
+    marks = np.array([item.marks for item in facts], dtype=np.uint8)  # (N, MARK_CELLS, MARK_CELLS)
     for index, class_name in enumerate(class_names):
         positive = labels == index
         # Of two classes each is the other's rest.
@@ -68,12 +68,12 @@ def find_shortcuts(
 
 
 def _mark_at_a_fixed_place(
-    positive: npt.NDArray[np.bool_], marks: npt.NDArray[np.float64], clusters: Clusters | None
+    positive: npt.NDArray[np.bool_], marks: npt.NDArray[np.uint8], clusters: Clusters | None
 ) -> tuple[Estimate, tuple[int, int]] | None:
     """Return the place whose marks tell most, when they tell much."""
     best: tuple[Estimate, tuple[int, int]] | None = None
     for row, column in np.argwhere(marks.max(axis=0) > 0).tolist():
-        values = marks[:, row, column]
+        values = marks[:, row, column].astype(np.float64)
         # The difference of the means picks the places worth ranking.
         if abs(values[positive].mean() - values[~positive].mean()) < 0.25 * values.max():
             continue

@@ -13,6 +13,7 @@ from pydantic_core import to_jsonable_python
 from breastai.clinical.audit_findings import SEVERITIES, finding_templates
 from breastai.clinical.image_audit import Audit, audit, cases_needed, half_interval
 from breastai.clinical.shortcut_features import FEATURES
+from breastai.data.duplicates import near_duplicates
 from breastai.data.sources.class_folders import scan
 
 from ..data.test_dicom import content, dataset
@@ -253,3 +254,19 @@ def test_an_audit_doubts_likeness_that_claims_more_than_a_tenth_but_not_within_k
     (doubt,) = [finding for finding in run(tmp_path, "train").findings if finding.code == "twins.doubtful"]
     assert doubt.params == {"count": 6, "images": 19, "groups": 3, "largest": 2} and len(doubt.files) == 6
     assert "twins.doubtful" not in codes(with_patients(tmp_path, "train"))
+
+
+def test_an_audit_of_very_many_images_says_that_it_compared_those_of_one_patient_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sides(tmp_path)
+    for patient in range(6):
+        cv2.imwrite(str(folder / f"P{patient}_0.png"), tissue(patient))
+    cv2.imwrite(str(folder / "P3_1.bmp"), tissue(3)[::-1, ::-1])
+    assert "twins.of_one_patient" not in codes(with_patients(tmp_path, "train"))
+    monkeypatch.setattr(near_duplicates, "MOST_COMPARED", 5)
+    found = with_patients(tmp_path, "train")
+    assert [group.files for group in found.groups] == [["train/benign/P3_0.png", "train/benign/P3_1.bmp"]]
+    (told,) = [finding for finding in found.findings if finding.code == "twins.of_one_patient"]
+    assert told.severity == "info" and told.params == {"images": found.images, "patients": found.images - 1}
+    assert "twins.of_one_patient" not in codes(run(tmp_path, "train"))  # where patients are unknown all are compared

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from breastai.clinical.metric_intervals import evaluate
-from breastai.data.duplicates.near_duplicates import find_duplicates, thumbnail
+from breastai.data.duplicates.grey_thumbnails import thumbnail
+from breastai.data.duplicates.near_duplicates import find_duplicates
 
 
 def images_with_twins(count: int) -> Any:

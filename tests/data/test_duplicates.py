@@ -11,14 +11,8 @@ import pytest
 from breastai.clinical.known_patients import within_patients
 from breastai.data.decoders.decoder_table import read_image
 from breastai.data.duplicates import near_duplicates
-from breastai.data.duplicates.near_duplicates import (
-    THUMBNAIL_SIDE,
-    NearDuplicate,
-    duplicates_in,
-    find_duplicates,
-    joined_groups,
-    thumbnail,
-)
+from breastai.data.duplicates.grey_thumbnails import THUMBNAIL_SIDE, comparable_thumbnail, thumbnail
+from breastai.data.duplicates.near_duplicates import NearDuplicate, duplicates_in, find_duplicates, joined_groups
 from breastai.data.sources.class_folders import scan
 
 Image = Any
@@ -289,11 +283,17 @@ def test_twins_of_twins_are_one_group_and_threads_change_nothing() -> None:
     assert seen == sorted(seen) and all(0 <= share <= 1 for share in seen)
 
 
-def test_a_thumbnail_is_grey_and_of_one_size() -> None:
+def test_a_thumbnail_is_grey_and_of_one_size_or_a_small_image_as_it_is() -> None:
     grey = texture(0)
     colour = np.stack([grey] * 3, axis=2)
     assert thumbnail(grey).shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     assert np.abs(thumbnail(colour).astype(int) - thumbnail(grey)).max() <= 1
     assert (thumbnail(grey[:, :, None]) == thumbnail(grey)).all()
     line = thumbnail(np.full((1, 50), 7, dtype=np.uint8))
-    assert line.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE) and set(line.ravel().tolist()) == {0, 7}
+    assert (
+        line.shape == (1, 50)
+        and comparable_thumbnail(line).shape == (2, 96)
+        and set(comparable_thumbnail(line).ravel().tolist()) == {7}
+    )
+    patch = thumbnail(texture(0)[:50, :40])
+    assert patch.shape == (50, 40) and patch.base is None and comparable_thumbnail(patch).shape == (96, 77)

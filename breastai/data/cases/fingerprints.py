@@ -1,7 +1,7 @@
 """Fingerprints of the images a model has seen, kept with its checkpoints: what finds them, their likes and their patients again.
 
 Of each image the hash of its content, a grey thumbnail by which the audit finds near-duplicates, and the salted hash of
-its patient. No name, and no patient that could be found without the project's salt.
+its patient. No name, and no patient that could be found without the project's salt. Of very many images no thumbnails.
 """
 
 import io
@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.array_file import read_arrays
 from breastai.data.cases.cases import Cases
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.decoders.decoder_table import decode
 from breastai.data.decoders.file_content import read_content
-from breastai.data.duplicates.near_duplicates import find_duplicates, thumbnail
+from breastai.data.duplicates.grey_thumbnails import as_arrays, read_with_thumbnails, thumbnail
+from breastai.data.duplicates.near_duplicates import MOST_COMPARED, find_duplicates
 from breastai.domain.errors import ImageUnreadable
 from breastai.domain.records import Overlap, SeenBefore
 from breastai.storage.salt import salted_hash
@@ -33,14 +33,14 @@ _SALT_MARK = "fingerprints"
 
 @dataclass(frozen=True, eq=False)
 class Fingerprints:
-    """N images: `hashes`, `parts` and `patients` of length N, `thumbnails` (N, side, side).
+    """N images: `hashes`, `parts` and `patients` of length N, and as many `thumbnails`, or none.
 
     `patients` are salted hashes, None where patients are unknown; `salt_mark` tells whether another salt is the same.
     """
 
     hashes: list[str]
     parts: list[str]
-    thumbnails: Pixels
+    thumbnails: Sequence[Pixels]
     patients: list[str] | None
     salt_mark: str
 
@@ -54,7 +54,7 @@ class Fingerprints:
             content,
             hashes=np.array(self.hashes, dtype="S64"),
             parts=np.array(self.parts, dtype="S5"),
-            thumbnails=self.thumbnails,
+            **cast(Any, as_arrays(self.thumbnails)),
             patients=np.array(self.patients or [], dtype="S16"),
             salt_mark=np.array(self.salt_mark, dtype="S16"),
         )
@@ -63,10 +63,10 @@ class Fingerprints:
 
 def read_fingerprints(path: Path) -> Fingerprints | None:
     """Return the fingerprints in a file; None without one that can be read."""
-    arrays = read_arrays(path, ("hashes", "parts", "thumbnails", "patients", "salt_mark"))
-    if arrays is None:
+    kept = read_with_thumbnails(path, ("hashes", "parts", "patients", "salt_mark"))
+    if kept is None:
         return None
-    hashes, parts, thumbnails, patients, salt_mark = arrays
+    (hashes, parts, patients, salt_mark), thumbnails = kept
     try:
         found = Fingerprints(
             hashes=_texts(hashes),
@@ -77,8 +77,11 @@ def read_fingerprints(path: Path) -> Fingerprints | None:
         )
     except (ValueError, AttributeError, TypeError):  # arrays of other kinds
         return None
-    lengths = {len(found.hashes), len(found.parts), len(found.thumbnails), len(found.patients or found.hashes)}
-    return found if len(lengths) == 1 and found.thumbnails.ndim == 3 else None
+    lengths = {
+        *(len(found.hashes), len(found.parts), len(found.patients or found.hashes)),
+        len(found.thumbnails or found.hashes),
+    }
+    return found if len(lengths) == 1 else None
 
 
 def fingerprints_of(cases: Cases, salt: bytes, looked_at: Mapping[str, Pixels]) -> Fingerprints:
@@ -94,33 +97,34 @@ def fingerprints_of(cases: Cases, salt: bytes, looked_at: Mapping[str, Pixels]) 
     parts: list[tuple[Part, ImageSet]] = [("train", cases.train), ("val", cases.val)]
     if cases.calibration is not None:
         parts.append(("val", cases.calibration))
+    hashes = [digest for _, images in parts for digest in images.hashes]
+    thumbnails: list[Pixels] = []
+    if len(hashes) <= MOST_COMPARED:
+        thumbnails = [small for _, images in parts for small in thumbnails_of(images, looked_at)]
     return Fingerprints(
-        hashes=[digest for _, images in parts for digest in images.hashes],
+        hashes=hashes,
         parts=[part for part, images in parts for _ in images.hashes],
-        thumbnails=np.concatenate([thumbnails_of(images, looked_at) for _, images in parts]),
+        thumbnails=thumbnails,
         patients=patients,
         salt_mark=salted_hash(salt, _SALT_MARK),
     )
 
 
-def thumbnails_of(images: ImageSet, looked_at: Mapping[str, Pixels] | None = None, threads: int = 2) -> Pixels:
-    """Return the audit's thumbnails (N, side, side) of some images; black where a file can't be read any more."""
+def thumbnails_of(images: ImageSet, looked_at: Mapping[str, Pixels] | None = None, threads: int = 2) -> list[Pixels]:
+    """Return the audit's thumbnails of some images; black where a file can't be read any more."""
     folder, known = images.prepared.folder, looked_at or {}
 
-    def look(place: tuple[int, str]) -> Pixels | None:
+    def look(place: tuple[int, str]) -> Pixels:
         number, digest = place
         if digest in known:
             return known[digest]
         try:
             return thumbnail(decode(read_content(folder.path(number), folder.files[number]), folder.files[number]))
         except ImageUnreadable:
-            return None
+            return np.zeros((1, 1), dtype=np.uint8)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(look, zip(images.indices.tolist(), images.hashes, strict=True)))
-    shape = next((small.shape for small in found if small is not None), (1, 1))
-    black = np.zeros(shape, dtype=np.uint8)
-    return np.stack([black if small is None else small for small in found]) if found else np.zeros((0, 1, 1), np.uint8)
+        return list(pool.map(look, zip(images.indices.tolist(), images.hashes, strict=True)))
 
 
 def find_overlap(
@@ -138,7 +142,7 @@ def find_overlap(
     theirs = known.patients if same_salt else None
     own = None if patients is None else [salted_hash(salt, patient) for patient in patients]
     near = _near_duplicates(known, images, theirs, own, progress)
-    unchecked = [] if near is not None else ["near_duplicates"]
+    unchecked = [] if near is not None else ["many" if len(known) > MOST_COMPARED else "near_duplicates"]
     if theirs is None or own is None:
         unchecked.append("patients" if known.patients is None or own is None else "salt")
     parts: dict[str, SeenBefore] = {}
@@ -170,18 +174,18 @@ def _near_duplicates(
 ) -> set[tuple[int, str]] | None:
     """Return the places of images that are near-duplicates of known ones, each with the part of the known one.
 
-    None when the thumbnails were made in another way than today's.
+    None when there are no thumbnails of them, or they were made in another way than today's.
     """
-    small = thumbnails_of(images)
-    if len(known) and small.shape[1:] != known.thumbnails.shape[1:]:
+    if len(known) and not known.thumbnails:
         return None
+    small = thumbnails_of(images)
     judged = set(images.hashes)
     others = [number for number, digest in enumerate(known.hashes) if digest not in judged]
     if not others or not len(small):
         return set()
     unknown: list[str | None] = [None] * (len(others) + len(small))
     found = find_duplicates(
-        np.concatenate([known.thumbnails[others], small]),
+        [*(known.thumbnails[number] for number in others), *small],
         [*(known.hashes[number] for number in others), *images.hashes],
         patients=unknown if theirs is None or own is None else [*(theirs[number] for number in others), *own],
         between=len(others),

@@ -1,5 +1,6 @@
 """Files of images: their bytes, and the names of the frames in them. The one place that reads the content of an image."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -47,20 +48,24 @@ def read_content(path: Path, name: str) -> bytes:
             counter[path] += 1
         return array_content(path, place, name)
     path = file_at(path)
-    kept = _kept.pop(path, None)
+    kept = _kept.pop(path, None) if _kept else None
     try:
-        status = path.stat()
-        if kept is not None and kept[:2] == (status.st_mtime_ns, status.st_size):
-            return kept[2]
-        for counter in _counters:
-            counter[path] += 1
-        size_bytes = status.st_size
-        if size_bytes > MAX_FILE_BYTES:
-            raise ImageUnreadable(
-                name,
-                Text("reason.file_of_too_many_gib", {"size_gib": size_bytes / 2**30, "most_gib": MAX_FILE_BYTES >> 30}),
-            )
-        return path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if kept is not None and kept[:2] == (status.st_mtime_ns, status.st_size):
+                return kept[2]
+            for counter in _counters:
+                counter[path] += 1
+            size_bytes = status.st_size
+            if size_bytes > MAX_FILE_BYTES:
+                raise ImageUnreadable(
+                    name,
+                    Text(
+                        "reason.file_of_too_many_gib",
+                        {"size_gib": size_bytes / 2**30, "most_gib": MAX_FILE_BYTES >> 30},
+                    ),
+                )
+            return file.readall()
     except OSError as error:
         raise ImageUnreadable(
             name, Text("reason.file_cannot_opened", {"error": str(error.strerror or error)})

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,19 +17,16 @@ from breastai.data.decoders.decoder_table import content_hash, decode
 from breastai.data.decoders.file_content import read_content
 from breastai.data.duplicates.duplicate_candidates import Candidate, candidates
 from breastai.data.duplicates.duplicate_verification import Seen, compare
+from breastai.data.duplicates.grey_thumbnails import comparable_thumbnail, thumbnail
 from breastai.data.duplicates.image_features import Features, Pixels, features_of
+from breastai.data.duplicates.patient_candidates import patient_candidates
 from breastai.data.duplicates.static_tiles import find_static_tiles, show_telling
 from breastai.domain.errors import ImageUnreadable
 
-THUMBNAIL_SIDE = 128
-# A smaller image is enlarged to this: its features are few.
-_LEAST_SIDE = 96
-# A border is trimmed when nearly none of it departs this far from its level.
-_BORDER_SPREAD = 12
-_BORDER_EXCEPTIONS = 0.01
-_LEAST_LEFT = 0.25
 # A thumbnail that varies less than this, in grey levels, shows nothing to compare.
 _LEAST_CONTRAST = 2.0
+# Of more images whose patients are all known only those of one patient are compared, each as a whole.
+MOST_COMPARED = 20_000
 # So many candidates are judged at once; those that their outcome makes needless are then left out.
 _ROUND = 256
 
@@ -67,40 +63,6 @@ class Duplicates:
         return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
-def thumbnail(image: Pixels) -> Pixels:
-    """Return the image, (H, W), (H, W, 1) or (H, W, 3), in grey and without an even border, THUMBNAIL_SIDE squared.
-
-    It keeps its proportions; what is left of the square is black.
-    """
-    if image.ndim == 3:
-        image = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.uint8)
-    image = _without_border(image)
-    height, width = image.shape
-    factor = min(max(height, width), THUMBNAIL_SIDE) / max(height, width)
-    factor = max(factor, _LEAST_SIDE / max(height, width))
-    rows, columns = (min(THUMBNAIL_SIDE, max(1, round(side * factor))) for side in (height, width))
-    # Averaging areas shrinks without false patterns; it can't enlarge.
-    method = cv2.INTER_AREA if factor <= 1 else cv2.INTER_CUBIC
-    square = np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
-    square[:rows, :columns] = cv2.resize(np.ascontiguousarray(image), (columns, rows), interpolation=method)
-    return square
-
-
-def _without_border(image: Pixels) -> Pixels:
-    """Return the image without the rows and columns of one level around it; all of it when little would be left."""
-    for _ in range(2):
-        turned = image.T
-        level = np.median(turned[[0, -1]], axis=1).astype(np.int16)
-        uneven = [
-            (np.abs(turned.astype(np.int16) - one) > _BORDER_SPREAD).mean(axis=1) > _BORDER_EXCEPTIONS for one in level
-        ]
-        left, right = np.flatnonzero(uneven[0]), np.flatnonzero(uneven[1])
-        if len(left) and len(right) and right[-1] + 1 - left[0] >= max(8, _LEAST_LEFT * len(turned)):
-            turned = turned[left[0] : right[-1] + 1]
-        image = turned
-    return image
-
-
 def duplicates_in(root: Path, files: Sequence[str], threads: int = 2) -> Duplicates:
     """Return the duplicates among `files`, relative to `root`; a file that can't be read has no twin."""
 
@@ -109,7 +71,7 @@ def duplicates_in(root: Path, files: Sequence[str], threads: int = 2) -> Duplica
             content = read_content(root / file, file)
             return thumbnail(decode(content, file)), content_hash(content, file)
         except ImageUnreadable:
-            return np.zeros((THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8), None
+            return np.zeros((1, 1), dtype=np.uint8), None
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         seen = list(pool.map(look, files))
@@ -119,7 +81,7 @@ def duplicates_in(root: Path, files: Sequence[str], threads: int = 2) -> Duplica
 
 
 def find_duplicates(
-    thumbnails: Pixels | Sequence[Pixels],
+    thumbnails: Sequence[Pixels],
     hashes: Sequence[str],
     *,
     patients: Sequence[str | None] | None = None,
@@ -127,26 +89,27 @@ def find_duplicates(
     threads: int = 2,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Duplicates:
-    """Return the duplicates among N images by their `thumbnails` (N, side, side) and the `hashes` of their files.
+    """Return the duplicates among N images by their `thumbnails` (N,) and the `hashes` of their files.
 
     Images of two known `patients` (None or empty: not known) are a pair only when their files are identical.
     With `between` every pair of one of the first so many images with a later one is judged, and no other.
-    `progress` is told the share done. Memory is that of the thumbnails and of their features.
+    Of many images with known patients those of a patient that are not alike as a whole are no candidates: see
+    `compares_patients_alone`. `progress` is told the share done. Memory is that of the thumbnails and of their features.
     """
     pairs = _identical(hashes)
     known = {(twins.first, twins.second) for twins in pairs}
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        seen: list[Seen] = []
-        images = [_without_padding(small) for small in thumbnails]
-        for found in pool.map(_seen, images, find_static_tiles(images)):
-            seen.append(found)
-            if len(seen) % 100 == 0:
-                progress(0.5 * len(seen) / len(images))
+        if between is None and patients is not None and compares_patients_alone(patients):
+            possible = patient_candidates(thumbnails, patients, lambda share: progress(0.5 * share))
+            looked = sorted({number for candidate in possible for number in candidate[:2]})
+            seen = _seen_of(thumbnails, looked, pool, lambda share: progress(0.5 + 0.2 * share))
+        else:
+            seen = _seen_of(thumbnails, range(len(thumbnails)), pool, lambda share: progress(0.5 * share))
+            features = [item.features for item in seen.values()]
+            possible = candidates(features, threads, lambda share: progress(0.5 + 0.2 * share))
         wanted = [
             candidate
-            for candidate in candidates(
-                [item.features for item in seen], threads, lambda share: progress(0.5 + 0.2 * share)
-            )
+            for candidate in possible
             if candidate[:2] not in known
             and not _of_two_patients(patients, *candidate[:2])
             and (between is None or candidate.first < between <= candidate.second)
@@ -177,6 +140,27 @@ def find_duplicates(
     return Duplicates(tuple(pairs), joined_groups(pairs, len(hashes)))
 
 
+def compares_patients_alone(patients: Sequence[str | None]) -> bool:
+    """Return whether of so many images, all of known `patients`, only one patient's are compared, each as a whole.
+
+    Alike images of two known patients are no pair anyway, and a split parts no patient: there is no leak to be found.
+    """
+    return len(patients) > MOST_COMPARED and all(patients)
+
+
+def _seen_of(
+    thumbnails: Sequence[Pixels], numbers: Sequence[int], pool: ThreadPoolExecutor, progress: Callable[[float], None]
+) -> dict[int, Seen]:
+    """Return what is compared of some images, by their number."""
+    images = [comparable_thumbnail(thumbnails[number]) for number in numbers]
+    found: dict[int, Seen] = {}
+    for number, item in zip(numbers, pool.map(_seen, images, find_static_tiles(images)), strict=True):
+        found[number] = item
+        if len(found) % 100 == 0:
+            progress(len(found) / len(images))
+    return found
+
+
 def _identical(hashes: Sequence[str]) -> list[NearDuplicate]:
     """Return each file paired with the first one of the same content."""
     first: dict[str, int] = {}
@@ -198,12 +182,6 @@ def _of_two_patients(patients: Sequence[str | None] | None, first: int, second: 
 
 def _of_one_patient(patients: Sequence[str | None] | None, first: int, second: int) -> bool:
     return patients is None or patients[first] == patients[second]
-
-
-def _without_padding(square: Pixels) -> Pixels:
-    """Return a thumbnail without the black rows below and columns on the right that make it square."""
-    rows, columns = np.flatnonzero(square.any(axis=1)), np.flatnonzero(square.any(axis=0))
-    return square[: rows[-1] + 1, : columns[-1] + 1] if len(rows) else square[:1, :1]
 
 
 def _seen(image: Pixels, static: npt.NDArray[np.bool_]) -> Seen:

@@ -16,6 +16,7 @@ import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ import psutil
 from breastai.data.decoders.decoder_table import DECODING_VERSION
 from breastai.data.decoders.image_content import ImageContent
 from breastai.data.pixels import Pixels
-from breastai.data.preprocessing.content import check_content
+from breastai.data.preprocessing.content import check_shown
 from breastai.data.preprocessing.lesion_boxes import Box, check_mark, wanted_box, wants_box
 from breastai.data.preprocessing.preprocess import PREPROCESSING_VERSION, preprocess
 from breastai.data.sources.case_table import CaseTable
@@ -45,7 +46,7 @@ _STALE_TEMPORARY_S = 3600.0
 _MEMORY_SHARE = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Original:
     """What is known of an image before preprocessing; `own_bits` and `pages` as in `Decoded`."""
 
@@ -55,7 +56,7 @@ class Original:
     pages: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of one prepared image; `pixels` only when it is not on disk."""
 
@@ -103,7 +104,8 @@ class Store:
         return True
 
     def path(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest}{_SUFFIX}"
+        """Return where the entry of this name lies, or would."""
+        return Path(f"{self.folder}/{digest[:2]}/{digest}{_SUFFIX}")  # in one step: made for every image
 
 
 def default_cache_root() -> Path:
@@ -145,7 +147,7 @@ class CacheWriter:
 
 
 def may_be_mask(folder: CaseTable, file: str) -> bool:
-    return folder.masks_kept or file_of(file) in folder.known
+    return folder.masks_kept or (bool(folder.known) and file_of(file) in folder.known)
 
 
 def entry_key(digest: str, box: Box | None) -> str:
@@ -159,7 +161,7 @@ def prepare_image(
     """Return the preprocessed pixels, (S, S) for a grey image, else (S, S, 3), and what is known of the original."""
     decoded = content.decode(store.preprocessing.bit_depth)
     image = decoded.pixels
-    check_content(image, content.name)
+    check_shown(content, store.preprocessing.bit_depth)
     if not may_be_mask and is_two_valued(image):
         raise ImageUnreadable(content.name, TWO_VALUED)
     check_mark(box, store.preprocessing, content.name, image.shape)
@@ -182,7 +184,7 @@ def sound_entry(store: Store, digest: str) -> Original | None:
     """Return what the header of an entry of the right length says of the original, marked as used, or None."""
     path = store.path(digest)
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             header = stream.read(_HEADER.size)
             length = os.fstat(stream.fileno()).st_size
         magic, _, channels, height, width, own_bits, pages = _HEADER.unpack(header)
@@ -220,11 +222,9 @@ def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -
     header = _HEADER.pack(_MAGIC, zlib.crc32(pixels.data), channels, *known)
     temporary = path.with_name(f"{digest}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        private_folder(path.parent)
         try:
-            with open_private(temporary, "wb") as stream:
-                stream.write(header)
-                stream.write(pixels.data)
+            with _opened_in_its_folder(temporary) as stream:
+                stream.write(header + pixels.tobytes())
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -239,6 +239,15 @@ def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -
         )
         return Text("reason.cache_not_used", {"folder": str(store.folder.parent), "reason": reason})
     return None
+
+
+def _opened_in_its_folder(path: Path) -> IO[bytes]:
+    """Open a file to write; its folder is made when it turns out to be missing, which is once for many files."""
+    try:
+        return open_private(path, "wb")
+    except FileNotFoundError:
+        private_folder(path.parent)
+        return open_private(path, "wb")
 
 
 def make_room(root: Path, kept: set[Path], limit_gb: float) -> Text | None:

@@ -27,7 +27,7 @@ _PREPARED = ("train", "val")
 _TOLD_EACH = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """An image after its reading: its hash or why it can't be read, its header's codes, and its entry in the cache."""
 
@@ -36,7 +36,7 @@ class Seen:
     entry: Entry | ImageUnreadable | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Look(Generic[Found]):
     """What reading an image gave: for the inventory, and for who looked at it."""
 

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +91,9 @@ def masks_among(root: Path, files: Sequence[str], known: Collection[str] = ()) -
 
 def is_two_valued(pixels: np.ndarray) -> bool:
     """Return whether an image, uint8 (H, W, C), is a picture of two values, and not a blank one."""
-    grey = pixels.max(axis=2) if pixels.ndim == 3 else pixels
+    grey = pixels
+    if pixels.ndim == 3:  # plane by plane: the greatest of each three values takes many times as long
+        grey = reduce(np.maximum, (pixels[:, :, channel] for channel in range(pixels.shape[2])))
     counts = np.sort(np.bincount(np.ascontiguousarray(grey).ravel(), minlength=256))
     return bool(counts[-2:].sum() >= 0.998 * grey.size and grey.std() >= 2)
 
