@@ -23,7 +23,7 @@ import numpy.typing as npt
 import platformdirs
 
 from breastai.clinical import colour_space, image_facts
-from breastai.clinical.image_facts import MARK_CELLS, ImageFacts, facts_of
+from breastai.clinical.image_facts import MARK_CELLS, ImageFacts, Pixels, facts_of
 from breastai.data import decoders, duplicates
 from breastai.data.array_file import read_arrays
 from breastai.data.decoders.image_content import ImageContent
@@ -60,7 +60,7 @@ class AuditCache:
 
     def __init__(self, root: Path) -> None:
         self.folder = root / _code_key()
-        self._root = root
+        self.root = root
         self._lock = threading.Lock()
         self._loaded: dict[Path, dict[str, ImageFacts]] = {}
         # Which file has which image: looked up when the first is asked for.
@@ -69,13 +69,17 @@ class AuditCache:
 
     def facts_of(self, content: ImageContent) -> ImageFacts:
         """Return the facts of an image, found now where they are not kept; raise ImageUnreadable."""
-        kept = self._kept(content.digest)
+        kept = self.kept_facts(content.digest)
         if kept is not None:
             return kept
         found = facts_of(content)
-        with self._lock:
-            self._new[content.digest] = found
+        self.remember(found)
         return found
+
+    def remember(self, facts: ImageFacts) -> None:
+        """Take what was found of an image, to be kept."""
+        with self._lock:
+            self._new[facts.content_hash] = facts
 
     def duplicates(
         self, hashes: Sequence[str], patients: Sequence[str | None], find: Callable[[], Duplicates]
@@ -104,7 +108,7 @@ class AuditCache:
             return
         self._write_facts(new)
         self._join()
-        drop_oldest(self._root, None, LIMIT_BYTES, _SUFFIX)
+        drop_oldest(self.root, None, LIMIT_BYTES, _SUFFIX)
 
     def _write_facts(self, facts: Mapping[str, ImageFacts]) -> list[Path]:
         """Write facts by their hashes into files of up to SEGMENT images; return the files."""
@@ -130,7 +134,8 @@ class AuditCache:
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob(f"facts-*{_SUFFIX}"))
 
-    def _kept(self, digest: str) -> ImageFacts | None:
+    def kept_facts(self, digest: str) -> ImageFacts | None:
+        """Return the facts of an image by the hash of its content; None where they are not kept."""
         with self._lock:
             if self._where is None:
                 self._where = {key: path for path in self._files() for key in _keys(path)}
@@ -146,12 +151,22 @@ class AuditCache:
         packed = io.BytesIO()
         np.savez_compressed(packed, **cast(Any, arrays))
         with contextlib.suppress(OSError, BreastAIError):  # a full disk: the next audit looks again
-            make_tree_private(self._root)
+            make_tree_private(self.root)
             atomic_write(path, packed.getvalue())
 
 
+def facts_row(facts: ImageFacts) -> list[Any]:
+    """Return what JSON can hold of facts, besides the content's hash."""
+    return [getattr(facts, name) for name in _PLAIN]
+
+
+def facts_from_row(digest: str, row: Sequence[Any], marks: Pixels, thumbnail: Pixels) -> ImageFacts:
+    """Return the facts that `facts_row` made a row of; raise ValueError and TypeError for another row."""
+    return ImageFacts(content_hash=digest, marks=marks, thumbnail=thumbnail, **dict(zip(_PLAIN, row, strict=True)))
+
+
 def _packed(digests: Sequence[str], facts: Sequence[ImageFacts]) -> dict[str, npt.NDArray[Any]]:
-    plain = [json.dumps([getattr(each, name) for name in _PLAIN]) for each in facts]
+    plain = [json.dumps(facts_row(each)) for each in facts]
     return {
         "keys": np.array(digests, dtype="S64"),
         "plain": np.array([line.encode() for line in plain]),
@@ -170,8 +185,7 @@ def _unpacked(path: Path) -> Iterator[tuple[str, ImageFacts]]:
         return
     with contextlib.suppress(ValueError, TypeError):
         for key, line, own, small in zip(keys.tolist(), plain.tolist(), marks, thumbnails, strict=True):
-            values = dict(zip(_PLAIN, json.loads(line), strict=True))
-            yield key.decode(), ImageFacts(content_hash=key.decode(), marks=own, thumbnail=small, **values)
+            yield key.decode(), facts_from_row(key.decode(), json.loads(line), own, small)
 
 
 def _keys(path: Path) -> list[str]:

@@ -16,6 +16,7 @@ from breastai.clinical import image_audit as auditor
 from breastai.clinical import image_facts, shortcut_features
 from breastai.clinical.audit_cache import AuditCache, default_audits_root
 from breastai.clinical.audit_findings import SEVERITIES, finding_templates
+from breastai.clinical.fact_processes import FactProcesses
 from breastai.clinical.rule_findings import find_in_rules
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
@@ -141,8 +142,12 @@ def audit_record(
     inventory, cache = inventory or Inventory(), AuditCache(default_audits_root())
     # Whether these images seem to have been audited before: then their hashes alone are asked for, which prove it.
     listing = workspace.logs_dir / "audits" / f"{_listing(folders)[:32]}.seen"
+    asks = not listing.is_file()
     seen = inventory.take(
-        folders, None if listing.is_file() else cache.facts_of, lambda share: report(round(60 * share), 100)
+        folders,
+        cache.facts_of if asks else None,
+        lambda share: report(round(60 * share), 100),
+        FactProcesses(cache, asks),
     )
     facts = [each for each in seen if each is not None]
     key = _fingerprint(folders, patients, rule, inventory)

@@ -20,8 +20,8 @@ from breastai.domain.errors import ImageUnreadable
 Pixels = npt.NDArray[np.uint8]
 
 MARK_CELLS = 16
-_NO_MARKS = np.zeros((MARK_CELLS, MARK_CELLS), dtype=np.uint8)
-_NO_MARKS.setflags(write=False)
+NO_MARKS = np.zeros((MARK_CELLS, MARK_CELLS), dtype=np.uint8)
+NO_MARKS.setflags(write=False)
 # Text and calipers are drawn thin and nearly white: brighter than all around them within a few pixels. These numbers
 # told 15 ultrasound images with marks from 17 without by an AUC of 0.98.
 _THINNEST_MARK = 5
@@ -94,7 +94,7 @@ def facts_of(content: ImageContent) -> ImageFacts:
         black_rim=float(np.count_nonzero(rim < _BLACK) / rim.size),
         colour=colour,
         mark_share=0.0 if rise is None else float(np.count_nonzero(rise > _MARK_RISE) / size),
-        marks=_NO_MARKS if rise is None else _strongest_by_cell(rise),
+        marks=NO_MARKS if rise is None else _strongest_by_cell(rise),
         thumbnail=thumbnail(grey),
         says_burned_in=content.header.says_burned_in,
         blank=content.ask(reason_without_content) is not None,

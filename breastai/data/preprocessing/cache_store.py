@@ -6,6 +6,7 @@ the image file. It is written under another name and renamed, so a run killed ha
 several runs may share the folder.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -14,6 +15,7 @@ import struct
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -105,7 +107,11 @@ class Store:
 
     def path(self, digest: str) -> Path:
         """Return where the entry of this name lies, or would."""
-        return Path(f"{self.folder}/{digest[:2]}/{digest}{_SUFFIX}")  # in one step: made for every image
+        return Path(self.file_name(digest))
+
+    def file_name(self, digest: str) -> str:
+        """Return the same as text: a path of its parts, or one kept of each of very many, costs several times as much."""
+        return f"{self.folder}{os.sep}{digest[:2]}{os.sep}{digest}{_SUFFIX}"
 
 
 def default_cache_root() -> Path:
@@ -126,13 +132,20 @@ class CacheWriter:
     def entry(self, content: ImageContent, table: CaseTable, index: int) -> Entry | ImageUnreadable:
         """Return the entry of image `index` of a table, made now if it is not there, or why there is none."""
         try:
-            digest = content.digest
             box = wanted_box(table, index, self.store.preprocessing)
+        except ImageUnreadable as error:
+            return error
+        return self.entry_of(content, may_be_mask(table, table.files[index]), box)
+
+    def entry_of(self, content: ImageContent, may_be_mask: bool, box: Box | None = None) -> Entry | ImageUnreadable:
+        """Return the entry of an image, with the box of its lesion where that is wanted, or why there is none."""
+        try:
+            digest = content.digest
             key = entry_key(digest, box)
             original = sound_entry(self.store, key)
             if original is not None:
                 return Entry(digest, original, box=box)
-            pixels, original = prepare_image(content, self.store, may_be_mask(table, table.files[index]), box)
+            pixels, original = prepare_image(content, self.store, may_be_mask, box)
         except ImageUnreadable as error:
             return error
         if self.failure is None:
@@ -250,33 +263,44 @@ def _opened_in_its_folder(path: Path) -> IO[bytes]:
         return open_private(path, "wb")
 
 
-def make_room(root: Path, kept: set[Path], limit_gb: float) -> Text | None:
-    """Remove the entries that were unused the longest until `root` keeps to the limit, but none of `kept`."""
+def make_room(root: Path, kept: set[str], limit_gb: float) -> Text | None:
+    """Remove the entries that were unused the longest until `root` keeps to the limit, but none of `kept`, by `file_name`."""
     limit_bytes = int(limit_gb * 2**30)
     now = time.time()
     total_bytes, kept_bytes = 0, 0
-    others: list[tuple[float, int, Path]] = []
-    for path in root.rglob("*"):
+    others: list[tuple[float, int, str]] = []
+    for entry in _files_below(str(root)):
         try:
-            status = path.stat()
-            if path.suffix == ".tmp" and now - status.st_mtime > _STALE_TEMPORARY_S:
-                path.unlink()
-            elif path.suffix == _SUFFIX:
+            if entry.name.endswith(_SUFFIX):
+                status = entry.stat(follow_symlinks=False)
                 total_bytes += status.st_size
-                if path in kept:
+                if entry.path in kept:
                     kept_bytes += status.st_size
                 else:
-                    others.append((status.st_mtime, status.st_size, path))
+                    others.append((status.st_mtime, status.st_size, entry.path))
+            elif entry.name.endswith(".tmp") and now - entry.stat(follow_symlinks=False).st_mtime > _STALE_TEMPORARY_S:
+                Path(entry.path).unlink()
         except OSError:
             continue  # another run was faster
-    for _, size_bytes, path in sorted(others):
+    others.sort()
+    for _, size_bytes, path in others:
         if total_bytes <= limit_bytes:
             break
         try:
-            path.unlink(missing_ok=True)
+            Path(path).unlink(missing_ok=True)
             total_bytes -= size_bytes
         except OSError:
             continue  # in use by another run, on Windows
     if kept_bytes > limit_bytes:
         return Text("reason.images_run_take_gib", {"kept_gib": kept_bytes / 2**30, "limit_gb": limit_gb})
     return None
+
+
+def _files_below(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Yield the files below a folder; what goes meanwhile, or can't be listed, is left out."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_below(entry.path)
+            else:
+                yield entry

@@ -1,7 +1,7 @@
 """Preprocessed images: a table's images as a network sees them, made once and kept in the cache."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,10 +130,7 @@ def prepare(
     known = None if inventory is None else inventory.of(folder)
     writer = known.writer if known and known.writer and known.writer.store == store else CacheWriter(store)
 
-    def outcome(index: int) -> Entry | ImageUnreadable:
-        found = None if known is None else known.entry_for(store, index)
-        if found is not None:
-            return found
+    def read(index: int) -> Entry | ImageUnreadable:
         file = folder.files[index]
         try:
             content = ImageContent.read(folder.path(index), file)
@@ -141,12 +138,16 @@ def prepare(
             return error
         return writer.entry(content, folder, index)
 
-    outcomes: list[Entry | ImageUnreadable | None] = [None] * len(folder)
+    outcomes = [None if known is None else known.entry_for(store, index) for index in range(len(folder))]
+    missing = [index for index, outcome in enumerate(outcomes) if outcome is None]
+    done = len(folder) - len(missing)
+    if done and on_progress is not None:
+        on_progress(done, len(folder))
     with ThreadPoolExecutor(max(1, min(workers, usable_cores())), thread_name_prefix="prepare") as pool:
-        futures = {pool.submit(outcome, index): index for index in range(len(folder))}
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                outcomes[futures[future]] = future.result()
+            for index, outcome in zip(missing, pool.map(read, missing), strict=True):
+                outcomes[index] = outcome
+                done += 1
                 if on_progress is not None:
                     on_progress(done, len(folder))
         except BaseException:
@@ -157,7 +158,7 @@ def prepare(
     unreadable = [Skipped(error.file, error.reason) for error in outcomes if isinstance(error, ImageUnreadable)]
     readable = folder.subset(list(entries))
     _check_classes(folder, readable, unreadable)
-    kept = {store.path(entry.key) for entry in entries.values()}
+    kept = {store.file_name(entry.key) for entry in entries.values()}
     # What an inventory wrote has not been held against the limit yet.
     has_written = writer.has_written or known is not None
     room = make_room(root, kept, limit_gb) if has_written else None

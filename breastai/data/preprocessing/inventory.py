@@ -4,11 +4,12 @@ Hash, header, the facts of the audit and the entry of the cache come from one re
 of 16 bits are read again whose depth is not that of their set, which is known after all have been looked at.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from breastai.data.decoders.decoder import NO_HEADER, Header
 from breastai.data.decoders.image_content import ImageContent
@@ -42,6 +43,24 @@ class Look(Generic[Found]):
 
     seen: Seen
     found: Found | ImageUnreadable | None
+
+
+class Place(NamedTuple):
+    """An image by its table and its number there; `writer` prepares it, None where nobody does."""
+
+    table: CaseTable
+    number: int
+    writer: CacheWriter | None
+
+
+Looks = Generator[Look[Found] | None, None, None]
+
+
+class Elsewhere(Protocol[Found]):
+    """Who looks at many images at once, in processes of their own."""
+
+    def looks(self, places: Sequence[Place], processes: int) -> Looks[Found] | None:
+        """Return what is seen at each place in their order, None where it must be read here; None where they gain nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,30 +101,48 @@ class Inventory:
         tables: Mapping[str, CaseTable],
         visit: Callable[[ImageContent], Found] | None = None,
         progress: Callable[[float], None] = lambda share: None,
+        elsewhere: Elsewhere[Found] | None = None,
     ) -> list[Found | ImageUnreadable | None]:
         """Read the images of tables, by the name of their split; return what `visit` finds of each, table after table.
 
-        Why an image can't be read, or `visit` raised, stands in its place.
+        Why an image can't be read, or `visit` raised, stands in its place. `elsewhere`: who finds the same faster.
         """
         writers = {split: self._writer(table) if split in _PREPARED else None for split, table in tables.items()}
-        places = [(split, table, number) for split, table in tables.items() for number in range(len(table))]
+        places = [
+            Place(table, number, writers[split]) for split, table in tables.items() for number in range(len(table))
+        ]
         found: list[Look[Found]] = []
-        with ThreadPoolExecutor(self._threads(), thread_name_prefix="inventory") as pool:
-            steps = pool.map(lambda place: _look(place[1], place[2], writers[place[0]], visit), places)
-            try:
-                for look in steps:
-                    found.append(look)
-                    if len(found) % _TOLD_EACH == 0:
-                        progress(len(found) / len(places))
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+        with closing(self._looks(places, visit, elsewhere)) as looks:
+            for look in looks:
+                found.append(look)
+                if len(found) % _TOLD_EACH == 0:
+                    progress(len(found) / len(places))
         start = 0
         for split, table in tables.items():
             seen = tuple(look.seen for look in found[start : start + len(table)])
             self._tables[table] = TableInventory(seen, writers[split])
             start += len(table)
         return [look.found for look in found]
+
+    def _looks(
+        self,
+        places: Sequence[Place],
+        visit: Callable[[ImageContent], Found] | None,
+        elsewhere: Elsewhere[Found] | None,
+    ) -> Generator[Look[Found], None, None]:
+        """Yield what is seen at each place in their order."""
+        seen = None if elsewhere is None else elsewhere.looks(places, self._processes())
+        if seen is not None:
+            with closing(seen):
+                for place, look in zip(places, seen, strict=True):
+                    yield _look(place, visit) if look is None else look
+            return
+        with ThreadPoolExecutor(self._threads(), thread_name_prefix="inventory") as pool:
+            try:
+                yield from pool.map(lambda place: _look(place, visit), places)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
     def _writer(self, table: CaseTable) -> CacheWriter | None:
         if self._config is None:
@@ -118,20 +155,20 @@ class Inventory:
         workers = 0 if self._config is None else self._config.data.num_workers
         return max(2, min(workers, usable_cores()))
 
+    def _processes(self) -> int:
+        cores = usable_cores()
+        return cores if self._config is None else min(self._config.data.num_workers, cores)
 
-def _look(
-    table: CaseTable, number: int, writer: CacheWriter | None, visit: Callable[[ImageContent], Found] | None
-) -> Look[Found]:
+
+def _look(place: Place, visit: Callable[[ImageContent], Found] | None) -> Look[Found]:
     with span("read an image"):
-        return _looked_at(table, number, writer, visit)
+        return _looked_at(place, visit)
 
 
-def _looked_at(
-    table: CaseTable, number: int, writer: CacheWriter | None, visit: Callable[[ImageContent], Found] | None
-) -> Look[Found]:
-    file = table.files[number]
+def _looked_at(place: Place, visit: Callable[[ImageContent], Found] | None) -> Look[Found]:
+    table, number, writer = place
     try:
-        content = ImageContent.read(table.path(number), file)
+        content = ImageContent.read(table.path(number), table.files[number])
     except ImageUnreadable as error:
         return Look(Seen(error), error)
     found: Found | ImageUnreadable | None = None
