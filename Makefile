@@ -8,7 +8,8 @@ DATA ?= $(DEMO)/data
 SCREENSHOTS ?= $(DEMO)/screenshots
 # What a bundle can do; empty: predict and serve, without torch.
 BUNDLE_EXTRAS ?= train,tune,network,rest,remote,dicom,weights
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# Processes that tests start are many, and each would compile our modules anew where no bytecode may be written.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: demo start quick test test-all check documents bench audit wheel bundle screenshots install page example browser clean
 
@@ -25,7 +26,7 @@ start: install page ## server and page: http://localhost:8765/
 quick: install page ## tests without networks that learn and without a browser
 	$(PYTEST) --tier quick
 
-test: install page browser ## every test but kills, clusters, packages, all architectures and scenes
+test: install page browser ## every test but kills, clusters, packages, further architectures, scenes and variants
 	$(PYTEST) --tier test --durations=20
 
 test-all: install page example browser ## every test

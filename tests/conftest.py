@@ -6,7 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
+import zlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ os.environ["LC_ALL"] = "C.UTF-8"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Which tier a file's tests belong to, by file or else by folder; `standard` where neither is listed. A test can be
-# marked as slower than its file: @pytest.mark.standard, @pytest.mark.full.
+# marked as slower than its file: @pytest.mark.standard, @pytest.mark.full. Of a test marked @pytest.mark.one_variant, and
+# of one of the page that is run in several languages or ways, one variant is standard and the rest are full.
 TIERS = {
     "quick": (
         "clinical",
@@ -54,7 +56,22 @@ TIERS = {
         "frontend/test_texts.py",
     ),
     "full": (
+        "frontend/test_adaptation_page.py",
         "frontend/test_browser_example.py",
+        "frontend/test_crossval_page.py",
+        "frontend/test_editor.py",
+        "frontend/test_evidence_page.py",
+        "frontend/test_files_page.py",
+        "frontend/test_lesion_box_page.py",
+        "frontend/test_lost_network.py",
+        "frontend/test_project_page.py",
+        "frontend/test_proxy_page.py",
+        "frontend/test_queue_page.py",
+        "frontend/test_reading_results.py",
+        "frontend/test_reconnecting.py",
+        "frontend/test_rest_page.py",
+        "frontend/test_tuning_page.py",
+        "frontend/test_units_page.py",
         "scale/test_ray_cluster.py",
         "test_bundle.py",
         "test_published_layouts.py",
@@ -100,6 +117,24 @@ def tier_of(item: pytest.Item) -> str:
     return marks[-1] if marks else tier_of_file(item.path)
 
 
+def further_variants(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return, of standard tests of which one variant is enough, the others. Which one that is follows from the name."""
+    variants: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if tier_of(item) == "standard" and _one_is_enough(item):
+            variants[item.nodeid.partition("[")[0]].append(item)
+    chosen = {found[zlib.crc32(name.encode()) % len(found)] for name, found in variants.items()}
+    return {item for found in variants.values() for item in found} - chosen
+
+
+def _one_is_enough(item: pytest.Item) -> bool:
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    of_the_page = "browser" in getattr(item, "fixturenames", ()) and not {"how", "language", "locale"}.isdisjoint(
+        params
+    )
+    return of_the_page or item.get_closest_marker("one_variant") is not None
+
+
 class Tier:
     """Runs the tests of a tier and says at the end what it left out."""
 
@@ -114,9 +149,11 @@ class Tier:
         return tier_of_file(collection_path) != "quick" or None
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        left_out = [item for item in items if tier_of(item) not in RUN_BY[self._name]]
-        items[:] = [item for item in items if item not in set(left_out)]
-        self._left_out = dict(Counter(tier_of(item) for item in left_out))
+        further = further_variants(items)
+        tiers = {item: "full" if item in further else tier_of(item) for item in items}
+        left_out = [item for item in items if tiers[item] not in RUN_BY[self._name]]
+        items[:] = [item for item in items if tiers[item] in RUN_BY[self._name]]
+        self._left_out = dict(Counter(tiers[item] for item in left_out))
         config.hook.pytest_deselected(items=left_out)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -94,6 +94,7 @@ def finished(
 # --- the main way --------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
 @pytest.mark.timeout(900)  # seven commands, each a process of its own
 def test_nobody_else_can_read_what_a_project_came_to_hold(finished: tuple[Project, str]) -> None:

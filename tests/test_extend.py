@@ -79,6 +79,7 @@ def test_a_recipe_stands_for_each_thing_that_is_added_often() -> None:
     assert [thing for thing in things if thing not in titles] == []
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.title)
 def test_a_recipe_takes_as_many_files_as_it_says_and_its_check_passes(recipe: Recipe, copy: Path) -> None:
     steps = list(_STEP.finditer(recipe.text))

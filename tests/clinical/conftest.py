@@ -1,9 +1,11 @@
-"""Simulated test sets, shared by the tests of figures and intervals."""
+"""Simulated test sets, shared by the tests of figures and intervals; charts left blank, for those of reports."""
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture
@@ -18,3 +20,14 @@ def draw_cases() -> Any:
         return labels, probabilities
 
     return draw
+
+
+@pytest.fixture
+def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the charts of reports blank: drawing them is most of what a report takes, and has a test of its own."""
+    from breastai.clinical.report import report_charts, report_subgroups
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (42, 34), "white").save(buffer, format="png")
+    for module in (report_charts, report_subgroups):
+        monkeypatch.setattr(module, "png", lambda figure: buffer.getvalue())

@@ -136,7 +136,7 @@ def made_run(
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path, blank_charts: None) -> Workspace:
     return Workspace.open(tmp_path / "workspace")
 
 
@@ -417,7 +417,8 @@ def test_the_notice_is_that_of_the_language(written: Written) -> None:
     assert render(Text("page.research_use"), "fr") in html.unescape(written("fr")[0])
 
 
-def test_charts_are_drawn_from_the_numbers_and_are_the_same_each_time(written: Written, workspace: Workspace) -> None:
+def test_charts_are_drawn_from_the_numbers_and_are_the_same_each_time(written: Written, tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
     first = re.findall(r"data:image/png;base64,([^\"]+)", written()[0])
     made_run(workspace)
     second = re.findall(r"data:image/png;base64,([^\"]+)", make_report(workspace)[0].read_text(encoding="utf-8"))

@@ -82,7 +82,9 @@ def record() -> SitesRecord:
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_a_report_has_a_row_for_each_site_and_its_numbers_are_those_of_the_json(tmp_path: Path, language: str) -> None:
+def test_a_report_has_a_row_for_each_site_and_its_numbers_are_those_of_the_json(
+    tmp_path: Path, blank_charts: None, language: str
+) -> None:
     workspace = Workspace.open(tmp_path / "workspace")
     made_run(workspace, True)
     save_sites(workspace, record())

@@ -60,6 +60,7 @@ def test_the_unit_that_the_data_suggest_is_told(runs: Callable[[str], tuple[Work
     assert isinstance(events[loaded + 1], Log)
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_a_checkpoint_keeps_the_rule_of_its_unit(
     runs: Callable[[str], tuple[Workspace, list[Event]]], pooling: str
@@ -156,6 +157,7 @@ def test_images_alone_are_decided_where_that_is_wished(
     assert read_manifest(checkpoint_files(workspace, "run", "best")).unit_rule is None
 
 
+@pytest.mark.full
 def test_attention_is_the_same_for_the_same_seed() -> None:
     generator = np.random.default_rng(1)
     features, labels = generator.normal(size=(160, 8)).astype(np.float32), np.arange(160) // 2 % 2

@@ -109,6 +109,7 @@ def test_a_network_that_is_spoilt_is_never_gone_on_with(
     assert rates(events) == {1: 0.00015} and is_finite(workspace)
 
 
+@pytest.mark.full
 def test_interrupted_or_not_a_run_that_went_back_comes_to_the_same_weights(
     small_config: MakeConfig, workspace: Workspace, spoil: Callable[..., None]
 ) -> None:

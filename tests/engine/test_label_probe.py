@@ -51,6 +51,7 @@ def test_the_check_finds_planted_errors_where_features_tell_the_classes_and_not_
     assert found[0].found >= 14 and found[1].found <= 5
 
 
+@pytest.mark.full
 def test_of_a_data_set_the_training_part_is_looked_at_unless_another_is_named(tmp_path: Path) -> None:
     workspace = Workspace.open(tmp_path / "w")
     write_sample_data(workspace.root / "images", per_class=8, seed=5, image_size=48)

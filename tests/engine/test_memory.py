@@ -141,6 +141,7 @@ for event in training_job.train(job, Workspace.open(job.workspace)):
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of the address space are Linux's")
 def test_under_a_real_limit_a_batch_is_cut_before_the_first_epoch_and_the_run_is_that_of_accumulation(
     run_events: RunEvents, small_config: MakeConfig, tmp_path: Path

@@ -71,6 +71,7 @@ def plan(**changes: Any) -> Plan:
     return plain_plan("efficientnet_b0", 64, 4, 1).model_copy(update={"channels_last": True, "joined": True, **changes})
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_whole_network_learns_alike_and_remembers_less(kept: bool) -> None:
     torch.manual_seed(1)

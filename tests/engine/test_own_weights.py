@@ -264,6 +264,7 @@ def test_without_a_network_it_can_not_be_known_what_fits(workspace: Workspace, t
     assert run(["weights", "add", str(tmp_path / "w.safetensors"), "--workspace", str(workspace.root)]) == 2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["test_vit", "test_convnext"])
 def test_a_network_of_timm_is_trained_exported_and_explained_as_any_other(
     name: str, workspace: Workspace, small_config: Callable[..., Config], run_events: Callable[..., list[Event]]

@@ -98,6 +98,7 @@ def test_the_head_epoch_leaves_the_backbone_as_it_was(
     assert np.isfinite(update.metrics["train_loss"] or np.nan)
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("batches", [2, 20, 55])  # among the features, in the head epoch, in the second epoch
 def test_a_stop_within_the_recipe_continues_to_the_same_weights(
     batches: int,

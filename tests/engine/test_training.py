@@ -111,6 +111,7 @@ def test_another_seed_is_another_run(run_events: RunEvents, small_config: MakeCo
     assert not equal(weights(workspace, "a"), weights(workspace, "b"))
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("batches", [1, 2, 4, 7])
 def test_a_stopped_run_continues_to_the_same_weights(
     batches: int,
@@ -334,6 +335,7 @@ def test_the_loss_falls_on_images_it_can_tell_apart(run_events: RunEvents, small
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
 @pytest.mark.parametrize("scheduler", ["cosine", "cosine_warmup", "one_cycle", "plateau", "none"])
 def test_every_optimizer_and_schedule_trains(

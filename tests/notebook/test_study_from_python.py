@@ -78,6 +78,7 @@ def french() -> Iterator[None]:
     language._chosen[:] = before
 
 
+@pytest.mark.full
 def test_the_same_study_by_python_and_by_the_command_line_gives_the_same_figures(
     place: Path, trained: TrainingResult, judged: EvaluationResult, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +184,7 @@ def test_a_running_event_loop_is_no_obstacle(place: Path, trained: TrainingResul
     assert asyncio.run(cell()).event.n == 36
 
 
+@pytest.mark.full
 def test_progress_goes_to_stderr_and_leaves_stdout_to_the_script(
     place: Path, trained: TrainingResult, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +218,7 @@ def test_the_stop_button_saves_the_run_and_gives_it_back(place: Path, tmp_path: 
     assert resumed.run_id == run_id
 
 
+@pytest.mark.full
 def test_a_job_ended_at_once_leaves_no_process(place: Path, tmp_path: Path) -> None:
     from breastai.domain.config import parse_config
     from breastai.domain.jobs import Train

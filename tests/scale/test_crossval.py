@@ -144,6 +144,7 @@ def raw_probabilities(loaded: Any, images: np.ndarray) -> np.ndarray:
         return loaded.model(inputs).double().softmax(1).numpy()
 
 
+@pytest.mark.full
 def test_a_study_killed_in_its_third_fold_ends_as_if_it_had_not_been(
     whole: tuple[Workspace, list[Event]], config: Config, workspace: Workspace
 ) -> None:

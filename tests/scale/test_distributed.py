@@ -103,6 +103,7 @@ def stopped(small_config: Callable[..., Config], place: Workspace) -> tuple[Conf
     return config, events
 
 
+@pytest.mark.full
 def test_a_stop_told_to_one_process_stops_all_and_keeps_the_place(stopped: Any, place: Workspace) -> None:
     _, events = stopped
     assert (events[-1]["type"], events[-1]["reason"]) == ("training_stopped", "user")
@@ -141,6 +142,7 @@ def distance(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> flo
     return float(sum(np.square(first[name] - second[name]).sum() for name in learnt) ** 0.5)
 
 
+@pytest.mark.full
 def test_a_killed_process_ends_both_with_one_clear_error_and_one_alone_goes_on(
     stopped: Any, place: Workspace, tmp_path: Path
 ) -> None:
@@ -175,6 +177,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.full
 def test_two_processes_are_no_further_from_the_truth_than_one_is_with_its_images_in_another_order(
     parts: dict[str, Any], project_root: Path
 ) -> None:

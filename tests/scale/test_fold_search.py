@@ -72,6 +72,7 @@ def nested(tmp_path_factory: pytest.TempPathFactory, config: Config) -> tuple[Wo
     return place, events, folder
 
 
+@pytest.mark.full
 def test_each_fold_trains_with_what_its_own_search_found(nested: tuple[Workspace, list[Event], Path]) -> None:
     place, events, _ = nested
     last = events[-1]
@@ -106,6 +107,7 @@ def test_the_searches_leave_no_weights_and_are_no_studies_of_their_own(
     assert not any(isinstance(event, TuningUpdate) for event in events)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_study_killed_anywhere_goes_on_to_the_same_settings_and_figures(
     nested: tuple[Workspace, list[Event], Path], moment: str

@@ -72,6 +72,7 @@ def test_the_runs_of_a_study_are_ordinary_runs_and_tell_only_the_study_s_events(
         assert read_manifest(checkpoint_files(workspace, run_id, "best")).run_id == run_id
 
 
+@pytest.mark.full
 def test_a_stop_keeps_the_place_and_what_is_complete_is_not_run_again(workspace: Workspace, config: Config) -> None:
     seen: list[Event] = []
 

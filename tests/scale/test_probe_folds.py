@@ -58,6 +58,7 @@ def test_they_show_what_ordinary_runs_by_the_recipe_show(
     assert [member.n for member in told] == [member.n for member in read_study(slow_place, "study").members]
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("pooling", ["learnt", "attention"])
 def test_patients_are_decided_as_by_ordinary_runs(
     tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, pooling: str

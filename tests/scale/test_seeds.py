@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from breastai.domain.config import Config
 from breastai.domain.event_messages import decode_event
 from breastai.domain.events import Error, Event, SeedsComplete, StudyMemberChanged, StudyStopped, TrainingComplete
@@ -20,6 +22,7 @@ def weights(workspace: Workspace, run_id: str) -> str:
     return read_manifest(checkpoint_files(workspace, run_id, "best")).sha256
 
 
+@pytest.mark.full
 def test_a_seed_begun_here_and_one_done_by_a_node_come_to_what_a_single_run_comes_to(
     workspace: Workspace, small_config: Callable[..., Config]
 ) -> None:

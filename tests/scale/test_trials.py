@@ -74,6 +74,7 @@ def test_the_same_seed_tries_the_same_and_another_seed_something_else(tmp_path: 
     assert all(one != other for one, other in zip(tried[0][1:], tried[2][1:], strict=True))
 
 
+@pytest.mark.full
 def test_a_search_opened_anew_after_every_kill_tries_the_same_as_an_uninterrupted_one(tmp_path: Path) -> None:
     config = config_with()
     with opened(tmp_path / "whole", config) as trials:

@@ -109,6 +109,7 @@ def tuned(
     return Tuned(workspace, config, events, folder, list(opened))
 
 
+@pytest.mark.full
 def test_the_first_trial_is_the_configuration_as_it_is_and_runs_whole(tuned: Tuned) -> None:
     first = tuned.study.members[0]
     assert (first.trial, first.state, first.epoch) == (0, "complete", 2)
@@ -162,6 +163,7 @@ def test_no_test_image_is_opened_nor_its_folder_listed(
     assert len(looked_at(sample_data / "test")) > before  # whoever does look is seen
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("moment", ["in_a_trial", "after_a_trial"])
 def test_what_a_kill_leaves_is_gone_on_with_to_the_same_trials_none_counted_twice(tuned: Tuned, moment: str) -> None:
     workspace = Workspace.open(tuned.copies / moment)
@@ -195,6 +197,7 @@ def test_a_stop_keeps_the_trial_s_place(tuned: Tuned, workspace: Workspace) -> N
     assert not workspace.configs_dir.exists()
 
 
+@pytest.mark.full
 def test_a_trial_that_does_not_work_is_told_of_and_the_search_goes_on(
     workspace: Workspace, small_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -406,6 +406,7 @@ class Lives(RuleBasedStateMachine):
             assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.full
 @pytest.mark.standard
 def test_a_server_lives_as_its_model_does(
     monkeypatch: pytest.MonkeyPatch, epoch_of: Callable[[int], TrainingUpdate]

@@ -91,6 +91,7 @@ def test_the_review_page_is_in_the_new_language(copy: Path) -> None:
     assert len(known) > 30 and all(text.startswith(MARK) for text in known.values())
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize(
     ("arguments", "variables"),
     [
@@ -108,6 +109,7 @@ def test_commands_speak_the_new_language_where_the_option_or_the_environment_say
     assert done.stdout + done.stderr == f"{MARK}No backup yet.\n"
 
 
+@pytest.mark.full
 def test_what_doctor_finds_and_an_error_are_in_the_new_language(copy: Path) -> None:
     done = run_in(copy, "-m", "breastai", "--lang", "xx", "doctor")
     lines = [line for line in done.stdout.splitlines() if line]
@@ -118,6 +120,7 @@ def test_what_doctor_finds_and_an_error_are_in_the_new_language(copy: Path) -> N
     assert done.stderr.startswith(f"{MARK}Error: {MARK}") and f" {MARK}--seeds" in done.stderr, "in the fault too"
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("variables", [{}, {"LANG": "de_DE.UTF-8"}, {"LANG": "C.UTF-8"}])
 def test_commands_speak_english_where_nothing_else_is_known(copy: Path, variables: dict[str, str]) -> None:
     done = run_in(copy, "-m", "breastai", "backup", "--list", "--workspace", "none-yet", **variables)
@@ -152,6 +155,7 @@ def test_a_report_in_any_language_is_backed_up() -> None:
     assert len({rank_of(name) for name in names}) == 1 and rank_of(names[0]) < len(KINDS)
 
 
+@pytest.mark.full
 def test_what_programs_read_stays_in_english(copy: Path) -> None:
     told = run_in(copy, "-m", "breastai", "--lang", "xx", "doctor", "--json").stdout
     assert MARK not in told and json.loads(told)["type"] == "doctor"

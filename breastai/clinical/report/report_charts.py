@@ -4,9 +4,11 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
+from PIL import Image
 
 from breastai.clinical.report.report_blocks import Chart, Charts
 from breastai.clinical.report.report_document import ReportDocument
@@ -253,8 +255,10 @@ def _style(number: int) -> dict[str, Any]:
 
 def png(figure: Figure) -> bytes:
     """Return a chart as a PNG. Without a date or a version, the same numbers give the same bytes."""
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()  # once: savefig draws twice where there is a layout to find
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, format="png", dpi=(_DPI, _DPI))
     return buffer.getvalue()
 
 
