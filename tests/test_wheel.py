@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from breastai.server.connections.static_files import JOINED_SCRIPTS, static_table
+
 SCRIPT = re.compile(r'(?:src|href)="([^":#]+\.(?:js|css|svg))"')
 
 
@@ -42,6 +44,7 @@ def test_the_wheel_serves_the_page_its_charts_and_its_editor_from_an_empty_folde
     styles = (frontend / "node_modules/ace-builds/css/ace.css").read_text(encoding="utf-8")
     wanted = {
         "index.html",
+        JOINED_SCRIPTS,
         *SCRIPT.findall((frontend / "index.html").read_text(encoding="utf-8")),
         *(f"node_modules/ace-builds/src-min-noconflict/{name}" for name in re.findall(r'"(.+?)"', ace)),
         "node_modules/ace-builds/css/ace.css",
@@ -58,7 +61,8 @@ def test_the_wheel_serves_the_page_its_charts_and_its_editor_from_an_empty_folde
     ) as server:
         try:
             url = re.search(r"http://localhost:\d+/", server.stdout.readline())[0]
-            different = [name for name in sorted(wanted) if fetched(url + name) != (frontend / name).read_bytes()]
+            served = static_table(frontend)
+            different = [name for name in sorted(wanted) if fetched(url + name) != served[f"/{name}"].read()]
             secret = installed / "breastai" / "frontend" / "session.js"
             assert secret.is_file()  # the server wrote the token beside its own page: it is this one that it serves
             with pytest.raises(urllib.error.HTTPError, match="404") as refused:

@@ -20,8 +20,8 @@ from .page_steps import OpenPage, confirm
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 BOTH_WAYS = pytest.mark.parametrize("how", ["file", "http"])
 
-# The epochs of every chart, read from Chart.js itself.
-CHARTED_EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].map((canvas) =>
+# The epochs of every chart that is drawn, read from Chart.js itself.
+CHARTED_EPOCHS = """() => [...document.querySelectorAll("canvas[data-chart]")].filter((canvas) => Chart.getChart(canvas)).map((canvas) =>
   [canvas.dataset.chart, Chart.getChart(canvas).data.datasets.map((set) => set.data.map((point) => point.x))])"""
 
 
@@ -87,6 +87,11 @@ def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: O
     expect(page.locator(".run-stage")).to_contain_text("epoch 6 of 20")
     page.reload()
     wait_for_epoch(page, 5)
+    # Those that are folded away are drawn when they are unfolded.
+    page.wait_for_function(f"({CHARTED_EPOCHS})().length === 4")
+    assert {name for name, _ in page.evaluate(CHARTED_EPOCHS)} == {"loss", "accuracy", "f1", "auc_roc"}
+    page.locator("#more-curves > summary").click()
+    page.wait_for_function(f"({CHARTED_EPOCHS})().length > 4")
     page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
     charts = page.evaluate(CHARTED_EPOCHS)
     assert {

@@ -3,11 +3,19 @@
 import asyncio
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
 
-from breastai.server.connections.static_files import static_table
+from breastai.server.connections.static_files import JOINED_SCRIPTS, static_table
+
+PAGE = """<!doctype html><title>page</title>
+  <script src="node_modules/chart.js/dist/chart.umd.js"></script>
+  <script src="js/views/log.js"></script>
+  <script src="js/gone.js"></script>
+  <script src="js/app.js"></script>
+"""
 
 
 @pytest.fixture
@@ -15,7 +23,7 @@ def frontend(tmp_path: Path) -> Path:
     folder = tmp_path / "frontend"
     (folder / "js" / "views").mkdir(parents=True)
     (folder / "node_modules" / "chart.js" / "dist").mkdir(parents=True)
-    (folder / "index.html").write_text("<!doctype html><title>page</title>")
+    (folder / "index.html").write_text(PAGE)
     (folder / "style.css").write_text("body {}")
     (folder / "session.js").write_text("token")
     (folder / "package.json").write_text("{}")
@@ -41,7 +49,7 @@ async def fetch(port: int, path: str, method: str = "GET", **headers: str) -> tu
 def test_the_page_and_its_scripts_are_served_with_safe_headers(play, frontend):
     async def story(stage):
         status, headers, body = await fetch(stage.port, "/?x=1")
-        assert (status, body) == (200, (frontend / "index.html").read_bytes())
+        assert (status, body.splitlines()[0]) == (200, b"<!doctype html><title>page</title>")
         assert headers["Content-Type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "unsafe" not in headers["Content-Security-Policy"]
@@ -49,6 +57,27 @@ def test_the_page_and_its_scripts_are_served_with_safe_headers(play, frontend):
         for path, content_type in (("/js/views/log.js", "text/javascript"), ("/style.css", "text/css")):
             status, headers, _ = await fetch(stage.port, path)
             assert (status, headers["Content-Type"].split(";")[0]) == (200, content_type)
+
+    play(story, frontend=frontend)
+
+
+def test_the_scripts_that_the_page_names_are_served_as_one_in_its_order(play, frontend):
+    (frontend / "js" / "app.js").write_text("second")
+    (frontend / "js" / "views" / "log.js").write_text("first")
+
+    async def story(stage):
+        for path in ("/", "/index.html"):
+            _, _, page = await fetch(stage.port, path)
+            assert re.findall(r'src="(.+)"', page.decode()) == [
+                "node_modules/chart.js/dist/chart.umd.js",
+                JOINED_SCRIPTS,
+            ]
+        status, headers, body = await fetch(stage.port, f"/{JOINED_SCRIPTS}")
+        assert (status, headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+        assert body.decode() == "/* log.js */\nfirst\n/* app.js */\nsecond\n"
+        (frontend / "js" / "app.js").write_text("changed")
+        status, _, body = await fetch(stage.port, f"/{JOINED_SCRIPTS}", **{"If-None-Match": headers["ETag"]})
+        assert status == 200 and b"changed" in body
 
     play(story, frontend=frontend)
 

@@ -35,7 +35,7 @@
 
   /** @param {Context} context */
   function create({ store }) {
-    /** @type {{ card: ChartCard, lines: { label: string, value: (row: Wire.TrainingUpdate) => unknown }[], value?: (value: any) => string }[]} */
+    /** @type {{ card: ChartCard, first: boolean, lines: { label: string, value: (row: Wire.TrainingUpdate) => unknown }[], value?: (value: any) => string }[]} */
     let drawn = [];
     let drawnFor = "";
     /** @type {Wire.Catalog | null} */
@@ -63,7 +63,7 @@
       drawn = chartsOf(from, classNames).map(({ name, title, first, value, lines }) => {
         const card = BreastAI.views.chartCard.create({ name, title, x: t("figure.epoch"), value, whole: true, onRange: zoom, onPoint: point, onPin: (epoch) => pin(epoch === marks.pinned ? null : epoch) });
         byId(first ? "charts" : "charts-more").append(card.element);
-        return { card, lines, value };
+        return { card, first, lines, value };
       });
     }
 
@@ -93,15 +93,16 @@
       card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description, marks });
     }
 
-    /** Of a long run a chart at a time, so that the page answers in between. */
+    /** Those that are not folded away; of a long run a chart at a time, so that the page answers in between. */
     function show() {
+      const seen = drawn.filter(({ first }) => first || more.open);
       if (epochs.length < LONG) {
         waiting = [];
-        for (const chart of drawn) showOne(chart);
+        for (const chart of seen) showOne(chart);
         return;
       }
       const idle = waiting.length === 0;
-      waiting = [...drawn];
+      waiting = seen;
       if (idle) setTimeout(next);
     }
 
@@ -126,6 +127,10 @@
       return Object.keys(of.at(-1)?.val_per_class ?? {});
     }
 
+    const more = /** @type {HTMLDetailsElement} */ (byId("more-curves"));
+    more.addEventListener("toggle", () => {
+      if (more.open) show();
+    });
     const details = /** @type {HTMLDetailsElement} */ (byId("epochs-details"));
     byId("charts-absent").hidden = charts.available();
     if (!charts.available()) details.open = true;
