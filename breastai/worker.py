@@ -104,7 +104,7 @@ JOBS: dict[type[Job], str] = {
     Audit: "breastai.clinical.audit_job:audit",
     Report: "breastai.clinical.report.report_job:report",
     Bench: "breastai.engine.training.benchmark:bench",
-    Export: "breastai.engine.export.exporters:export",
+    Export: "breastai.scale.averaged_runs:export",
     Predict: "breastai.engine.inference.evaluation_job:predict",
     DescribeImages: "breastai.data.preview_jobs:describe_images",
     InspectDataset: "breastai.data.preview_jobs:inspect_dataset",

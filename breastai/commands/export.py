@@ -1,4 +1,4 @@
-"""`export`: a checkpoint in another format, proved to give the same answers."""
+"""`export`: a checkpoint in another format, or the mean of several in one file, proved to give the same answers."""
 
 from typing import Annotated
 
@@ -21,6 +21,14 @@ def export(
     format_name: Annotated[
         str, typer.Option("--format", metavar="FORMAT", help=f"One of {', '.join(EXPORT_FORMATS)}.")
     ] = "onnx",
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="CHECKPOINT",
+            help="Another to average with it in one ONNX file; repeatable. Same validation images.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
@@ -36,5 +44,6 @@ def export(
         raise CommandInvalid(problem, "breastai export --help")
     place = Workspace.open(workspace)
     name = checkpoint_name(place, checkpoint)
+    more = [checkpoint_name(place, other) for other in others or ()]
     with open_output(as_json) as output:
-        return run_job(Export(workspace=str(place.root), checkpoint=name, format=format_name), output)
+        return run_job(Export(workspace=str(place.root), checkpoint=name, others=more, format=format_name), output)

@@ -38,7 +38,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "breastai drift answers",
     ),
     "drift": ("breastai drift answers --first-weeks 4", "breastai drift answers --html drift.html"),
-    "export": ("breastai export latest --format onnx",),
+    "export": ("breastai export latest --format onnx", "breastai export RUN_A --with RUN_B"),
     "verify": ("breastai verify exports/onnx/MODEL.onnx",),
     "serve": ("breastai serve", "breastai serve --port 8800"),
     "review": ("breastai review exports/onnx/MODEL.onnx",),

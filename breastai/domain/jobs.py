@@ -139,6 +139,7 @@ class Export(Job):
 
     kind: Literal["export"] = "export"
     checkpoint: str
+    others: list[str] = Field([], description="Checkpoints to average with it, in one ONNX file.")
     format: str
 
 

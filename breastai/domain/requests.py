@@ -525,6 +525,11 @@ class ExportModel(Queueable, Request, answered_by=(ExportComplete,)):
     type: Literal["export_model"] = "export_model"
     format: str = Field("onnx", max_length=40, description="One of the catalog's export formats.")
     checkpoint: CheckpointName | None = None
+    others: list[CheckpointName] = Field(
+        [],
+        max_length=19,
+        description="Checkpoints to average with it, in one ONNX file; of the same validation images.",
+    )
 
 
 class ExportOnnx(Queueable, Request, answered_by=(ExportComplete,)):

@@ -1,4 +1,4 @@
-"""The ensemble of a cross-validation's folds as one ONNX file: the mean of their calibrated probabilities."""
+"""An ensemble as one ONNX file: the mean of the calibrated probabilities of a cross-validation's folds, or of runs."""
 
 import hashlib
 import tempfile
@@ -71,9 +71,26 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
     Raises ExportFailed, or ExportMismatch and leaves nothing behind.
     """
     members = [load_checkpoint(checkpoint_files(workspace, member.run_id, "best")) for member in study.members]
+    return write_ensemble(
+        study.study_id,
+        members,
+        rule,
+        workspace,
+        decision_fitted_on="held-out predictions of single folds: the ensemble itself has been judged on no image",
+        split=f"the folds of {study.study_id}: every image trained or chose some of the members",
+    )
+
+
+def write_ensemble(
+    name: str, members: list[Loaded], rule: DecisionRule, workspace: Workspace, *, decision_fitted_on: str, split: str
+) -> ExportedEnsemble:
+    """Write an ensemble called `name`, proved to give the mean of its members' answers; raise as export_ensemble does.
+
+    `rule` has no calibration: that of each member is part of the graph. The last two stand in the file's description.
+    """
     seen = {(loaded.manifest.config.data.image_size, loaded.manifest.config.preprocessing) for loaded in members}
     if len(seen) > 1:  # the file takes one image, prepared in one way
-        raise ExportFailed("onnx", Text("reason.folds_chose_different_image"))
+        raise ExportFailed("onnx", Text("reason.members_differ_image"))
     source = source_of(members[0], workspace, EXPORT_FORMATS["onnx"])
     limits = _novelty_limits(members)
     if limits is not None:
@@ -86,7 +103,7 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
         [exported_graph(loaded, novelty=limits is not None, units=False) for loaded in members], limits
     ).eval()
     outputs = (OUTPUT_NAME,) if limits is None else (OUTPUT_NAME, NOVELTY_NAME)
-    target = workspace.exports_dir / source.form.folder / f"{study.study_id}_ensemble{source.form.suffix}"
+    target = workspace.exports_dir / source.form.folder / f"{name}_ensemble{source.form.suffix}"
     private_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
         path = Path(folder) / target.name
@@ -94,7 +111,8 @@ def export_ensemble(study: Study, rule: DecisionRule, workspace: Workspace) -> E
         said = expected.last(len(source.phantoms))
         references = references_for(source.phantoms, said, _DIFFERENCE, REPLAYED_NOVELTY)
         described = metadata(members[0], source.form.name, references, rule.novelty)
-        describe(path, described | _of_ensemble(study, members, rule))
+        own = {"decision_fitted_on": decision_fitted_on, "split": split}
+        describe(path, described | _of_ensemble(name, members, rule) | own)
         exported = OnnxModel.open(path)
         difference = compare(
             expected, answer_of(exported, source.images), _DIFFERENCE, None if limits is None else EXPORTED_NOVELTY
@@ -125,12 +143,12 @@ def _limit_of(loaded: Loaded) -> NoveltyLimit | None:
     return None if loaded.novelty is None else loaded.manifest.decision.novelty
 
 
-def _of_ensemble(study: Study, members: list[Loaded], rule: DecisionRule) -> dict[str, object]:
+def _of_ensemble(name: str, members: list[Loaded], rule: DecisionRule) -> dict[str, object]:
     """Return what the description of an ensemble says otherwise than that of one checkpoint."""
     hashes = [loaded.manifest.sha256 for loaded in members]
     data = [data_sha256(loaded) for loaded in members]
     return {
-        "checkpoint": study.study_id,
+        "checkpoint": name,
         "checkpoint_sha256": hashlib.sha256("\n".join(hashes).encode()).hexdigest(),
         "data_sha256": hashlib.sha256("\n".join(sorted(data)).encode()).hexdigest(),
         "members": [
@@ -139,8 +157,6 @@ def _of_ensemble(study: Study, members: list[Loaded], rule: DecisionRule) -> dic
         ],
         "output": "mean of the members' calibrated probabilities, float32, (N, classes)",
         "decision": to_jsonable_python(rule),
-        "decision_fitted_on": "held-out predictions of single folds: the ensemble itself has been judged on no image",
         "epoch": None,
         "metrics": {},
-        "split": f"the folds of {study.study_id}: every image trained or chose some of the members",
     }

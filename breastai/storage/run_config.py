@@ -62,6 +62,8 @@ def recorded_configs(workspace: Workspace, job: Job) -> Iterator[Config]:
         name = getattr(job, field, None)
         if isinstance(name, str) and not (field == "run_id" and job.holds == "run_id"):
             yield from _manifest_config(workspace, name)
+    for name in getattr(job, "others", ()):
+        yield from _manifest_config(workspace, name)
 
 
 def configs_of(manifest: Manifest) -> Iterator[Config]:

@@ -158,8 +158,15 @@ def test_a_run_that_waits_to_be_gone_on_with_is_checked_by_the_configuration_it_
         roots.check_job(jobs.Resume(workspace="w", run_id="r"))
 
 
-@pytest.mark.parametrize("request_type", ["evaluate_model", "compare_models"])
-def test_the_patients_of_a_checkpoint_come_from_no_file_outside(play, workspace, tmp_path, request_type):
+@pytest.mark.parametrize(
+    ("request_type", "asked"),
+    [
+        ("evaluate_model", {"checkpoint": "run/best", "data": "data"}),
+        ("compare_models", {"first": "run/best", "second": "run/best", "data": "data"}),
+        ("export_model", {"checkpoint": "run/best", "others": ["run/best"]}),
+    ],
+)
+def test_the_patients_of_a_checkpoint_come_from_no_file_outside(play, workspace, tmp_path, request_type, asked):
     (tmp_path / "private.csv").write_text("file,patient_id\n")
     config = parse_config({"evaluation": {"patient_id": {"csv": str(tmp_path / "private.csv")}}})
     manifest = Manifest(
@@ -178,8 +185,7 @@ def test_the_patients_of_a_checkpoint_come_from_no_file_outside(play, workspace,
 
     async def story(stage):
         script = await stage.connect()
-        which = {"first": "run/best", "second": "run/best"} if "compare" in request_type else {"checkpoint": "run/best"}
-        answer = await script.ask(request_type, data="data", **which)
+        answer = await script.ask(request_type, **asked)
         assert answer.get("code") == "data.outside_roots", answer
         assert stage.workers_begun == 0
 

@@ -204,12 +204,17 @@ async def export_model(services: Services, client: Client, request: ExportModel 
         raise RequestInvalid([describe_mismatch("format", known, repr(format_name))])
     name = session.model_or(request.checkpoint)
 
+    wanted = request.others if isinstance(request, ExportModel) else []
+
     def job() -> Job:
         files = checkpoints.find_checkpoint(services.workspace, name)
-        if EXPORT_FORMATS[format_name].allowed_difference is None:
-            # Such a model is calibrated on the run's own images.
-            services.data_roots.check_manifest(checkpoints.read_manifest(files))
-        return make_job(services, request, Export, checkpoint=files.name, format=format_name)
+        others = [checkpoints.find_checkpoint(services.workspace, other) for other in wanted]
+        if others or EXPORT_FORMATS[format_name].allowed_difference is None:
+            # Such a model is calibrated, or decides, by the run's own images.
+            for each in (files, *others):
+                services.data_roots.check_manifest(checkpoints.read_manifest(each))
+        names = [each.name for each in others]
+        return make_job(services, request, Export, checkpoint=files.name, others=names, format=format_name)
 
     return await begin(services, client, request, session, "export", job)
 
