@@ -45,7 +45,7 @@ def stepper(name: str, size: int, batch: int, plan: Plan, frozen: bool) -> Calla
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.dtype == "bfloat16"):
             logits = model(images)
-        nn.functional.cross_entropy(logits.float(), labels).backward()
+        nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return time.perf_counter() - started
 

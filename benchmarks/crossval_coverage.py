@@ -78,7 +78,8 @@ def intervals(
             own_scores = features[out] @ weights / np.linalg.norm(weights)
             scores[out] += own_scores
             areas.append(auc(positive[out], own_scores).value)
-    mean, deviation, runs = float(np.mean(areas)), float(np.std(areas, ddof=1)), len(areas)
+    known = [area for area in areas if area is not None]
+    mean, deviation, runs = float(np.mean(known)), float(np.std(known, ddof=1)), len(areas)
     plain = float(stats.t.ppf(0.975, runs - 1)) * deviation / np.sqrt(runs)
     corrected = corrected_half_width(deviation, runs, 1 / (folds - 1))
     pooled = auc(positive, scores)

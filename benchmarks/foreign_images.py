@@ -74,7 +74,7 @@ def _photograph(generator: np.random.Generator) -> Pixels:
 
 def _maybe_grey(generator: np.random.Generator, image: Any) -> Pixels:
     colour: Pixels = np.clip(image, 0, 255).astype(np.uint8)
-    return cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)[..., None] if generator.random() < 0.5 else colour
+    return cv2.cvtColor(colour, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8) if generator.random() < 0.5 else colour
 
 
 def _screen(generator: np.random.Generator) -> Pixels:
@@ -126,7 +126,7 @@ def _gradient(generator: np.random.Generator) -> Pixels:
     along = np.cos(angle) * np.linspace(0, 1, width)[None] + np.sin(angle) * np.linspace(0, 1, height)[:, None]
     along = (along - along.min()) / np.ptp(along)
     if generator.random() < 0.4:
-        return (255 * along)[..., None].astype(np.uint8)
+        return np.asarray((255 * along)[..., None], np.uint8)
     one, other = generator.integers(0, 256, (2, 3))
     colour: Pixels = ((1 - along[..., None]) * one + along[..., None] * other).astype(np.uint8)
     return colour
@@ -139,7 +139,7 @@ def _noise(generator: np.random.Generator) -> Pixels:
     noise = generator.normal(mean, spread, (height, width, channels))
     blur = float(generator.choice([0.0, 1.0, 2.0]))
     if blur:
-        noise = cv2.GaussianBlur(noise, (0, 0), blur).reshape(height, width, channels)
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), blur), float).reshape(height, width, channels)
     drawn: Pixels = np.clip(noise, 0, 255).astype(np.uint8)
     return drawn
 

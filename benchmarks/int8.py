@@ -11,7 +11,8 @@ DeLong and sensitivity at the frozen operating point by Wilson, both with 95 % i
 The third form does so, without timing, for each fold of a cross-validation on the images that fold held out, and judges
 all together: no image chose the weights, the scope or the threshold that answer for it. A fold whose int8 model is refused
 is named and left out.
-The three are asked in turns of 20, so that a busy machine slows all alike, with a pause before each: the threads of each
+Where OpenVINO is installed (pip install openvino; no part of the product) it answers from the same two files, in float32
+arithmetic and at the precision it chooses itself. All are asked in turns of 20, so that a busy machine slows all alike, with a pause before each: the threads of each
 wait for more work by spinning, and would take the cores from the next. "best" is the least of all rounds.
 """
 
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from breastai.data.cases.run_folders import usable_folders
 from breastai.data.phantoms.phantom_dataset import phantom
 from breastai.domain.config import ModelSettings
 from breastai.domain.decision_rule import Calibration
-from breastai.domain.errors import ExportLosesAccuracy
+from breastai.domain.errors import ExportLosesAccuracy, WeightsUnavailable
 from breastai.domain.jobs import Export
 from breastai.engine.export.exported_graph import ExportedGraph, as_input, checkpoint_answer, exported_graph
 from breastai.engine.export.exporters import export
@@ -64,6 +66,23 @@ def session(path: Path, threads: int) -> Any:
     return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
+def openvino_ways(name: str, path: Path, threads: int, image: np.ndarray) -> dict[str, Callable[[], object]]:
+    """Return what asks OpenVINO, by name; nothing where it is not installed. Prints how far its answers are from ORT's."""
+    try:
+        import openvino
+    except ModuleNotFoundError:
+        return {}
+    expected = session(path, threads).run(None, {INPUT_NAME: image})[0]
+    ways: dict[str, Callable[[], object]] = {}
+    for title, extra in ((f"OV {name}", {"INFERENCE_PRECISION_HINT": "f32"}), (f"OV {name}, its own precision", {})):
+        options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", **extra}
+        compiled = openvino.Core().compile_model(str(path), "CPU", options)
+        answers = compiled([image])[0]
+        print(f"  {title}: differs from ONNX Runtime by {np.abs(answers - expected).max():.2g}")
+        ways[title] = partial(compiled, [image])
+    return ways
+
+
 def timed(
     graph: torch.nn.Module, files: tuple[Path, Path], side: int, threads: int, rounds: int
 ) -> dict[str, np.ndarray]:
@@ -73,8 +92,8 @@ def timed(
     given = torch.from_numpy(image)
     ways: dict[str, Callable[[], object]] = {"PyTorch": lambda: graph(given)}
     for name, path in zip(ORDER[1:], files, strict=True):
-        opened = session(path, threads)
-        ways[name] = lambda opened=opened: opened.run(None, {INPUT_NAME: image})
+        ways[name] = partial(session(path, threads).run, None, {INPUT_NAME: image})
+        ways |= openvino_ways(name, path, threads, image)
     taken: dict[str, list[float]] = {name: [] for name in ways}
     with torch.inference_mode():
         for begun in range(0, rounds, TURN):
@@ -93,11 +112,13 @@ def tell(title: str, taken: dict[str, np.ndarray], files: tuple[Path, Path]) -> 
     print(f"{title}: {float32:.1f} MB -> {int8:.1f} MB, {float32 / int8:.2f} times smaller")
     for name, values in taken.items():
         print(
-            f"  {name:8} best {values.min():7.2f} ms  median {np.median(values):7.2f}  p99 {np.quantile(values, 0.99):7.2f}"
+            f"  {name:26} best {values.min():7.2f} ms  median {np.median(values):7.2f}  p99 {np.quantile(values, 0.99):7.2f}"
         )
-    for name in ORDER[:2]:
-        best, median = (f(taken[name]) / f(taken["int8"]) for f in (np.min, np.median))
-        print(f"  int8 against {name}: {best:.2f} times faster by the best, {median:.2f} by the median")
+    pairs = [("int8", name) for name in ORDER[:2]]
+    pairs += [(name, "int8" if "int8" in name else "float32") for name in taken if name not in ORDER]
+    for fast, slow in pairs:
+        best, median = (f(taken[slow]) / f(taken[fast]) for f in (np.min, np.median))
+        print(f"  {fast} against {slow}: {best:.2f} times faster by the best, {median:.2f} by the median")
 
 
 def phantoms(side: int, count: int) -> np.ndarray:
@@ -112,14 +133,18 @@ def phantoms(side: int, count: int) -> np.ndarray:
 def random_network(name: str, threads: int, rounds: int) -> None:
     side = SIDES.get(name, 224)
     torch.manual_seed(0)
-    built = build_model(ModelSettings.model_validate({"architecture": name, "pretrained": "auto"}), 3, download=False)
+    settings = ModelSettings(architecture=name)
+    try:
+        built = build_model(settings, 3, download=False)
+    except WeightsUnavailable:
+        built = build_model(settings.model_copy(update={"pretrained": "none"}), 3, download=False)
     images = phantoms(side, 40)
     if built.pretrained.source == "none":
         settle(built.model, images[:8])
     with torch.inference_mode():
         logits = built.model.eval()((as_input(images[:8]) - 127.5) / 127.5)
     # Random weights give logits of any size: calibrated, so that probabilities show how far answers are apart.
-    calibration = Calibration(max(1.0, float(logits.std())), (0.0, 0.0, 0.0))
+    calibration = Calibration(temperature=max(1.0, float(logits.std())), prior_shift=(0.0, 0.0, 0.0))
     graph = ExportedGraph(built.model, list(built.mean), list(built.std), calibration).eval()
     with tempfile.TemporaryDirectory() as folder:
         files = (Path(folder) / "float32.onnx", Path(folder) / "int8.onnx")
@@ -154,7 +179,7 @@ def trained_network(place: str, checkpoint: str, data: str, split: str | None, t
     taken = timed(exported_graph(loaded), pair, manifest.image_size, threads, rounds)
     tell(f"{manifest.architecture} at {manifest.image_size}, trained", taken, pair)
     folder, _ = labelled_folder(workspace.resolve(data), split)
-    images, _ = labelled_images(folder, manifest.class_names, manifest.config)
+    images, _, _ = labelled_images(folder, manifest.class_names, manifest.config)
     pixels = np.stack([images.image(number) for number in range(len(images))])
     labels = images.labels
     scores = scores_of(loaded, pair, pixels)

@@ -34,8 +34,8 @@ from breastai.domain.config import Config, overlay, parse_config
 from breastai.domain.events import TrainingComplete, TrainingStarted, TrainingStopped, TrainingUpdate
 from breastai.domain.jobs import AnyJob, Resume, Train
 from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, verify_checkpoint
-from breastai.storage.interrupted_runs import interrupted_runs, last_event, may_auto_resume
-from breastai.storage.journal import read_events
+from breastai.storage.interrupted_runs import interrupted_runs, may_auto_resume
+from breastai.storage.journal import last_event, read_events
 from breastai.storage.private_files import file_sha256
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform

@@ -42,7 +42,9 @@ def mosaics(patches: list[np.ndarray], count: int) -> Iterator[np.ndarray]:
 def draw(folder: Path, source: Path, count: int, patients: int) -> None:
     """Write the patches, a third of each patient's as class 1."""
     files = sorted(file for file in source.rglob("*") if file.suffix.lower() in (".png", ".jpg"))
-    read = [cv2.resize(cv2.imread(str(file)), (SIDE, SIDE)) for file in files[:: max(1, len(files) // 2000)]]
+    read = [
+        cv2.resize(np.asarray(cv2.imread(str(file))), (SIDE, SIDE)) for file in files[:: max(1, len(files) // 2000)]
+    ]
     for number, patch in enumerate(mosaics(read, count)):
         patient, label = 8000 + number % patients, int(number // patients % 3 == 0)
         name = f"{patient}_idx5_x{number % 5000}_y{number // 5000}_class{label}.png"

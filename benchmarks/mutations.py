@@ -84,7 +84,7 @@ class Undo:
 
 
 def changed(holder: "dict[str, object] | list[ast.cmpop]", place: "str | int", value: object) -> tuple[str, Undo]:
-    before = holder[place]  # type: ignore[index,call-overload]
+    before = holder[place]  # type: ignore[index]
     holder[place] = value  # type: ignore[index,call-overload]
 
     def name(part: object) -> str:

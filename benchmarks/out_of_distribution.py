@@ -113,7 +113,7 @@ def main() -> None:
                 model = trained(name, Path(folder), seed, given.epochs, given.image_size)
                 limit = model.decision.novelty
                 print(f"trained on {name}, seed {seed}, limit from {limit.n if limit else 0} images", flush=True)
-                sources = {"held out": (read_image(file) for file in held_out)}
+                sources: dict[str, Iterator[Pixels]] = {"held out": (read_image(file) for file in held_out)}
                 sources |= {other: some(files_of(given.data / other / "train")) for other in SETS if other != name}
                 sources |= {kind: iter(draw_foreign_images(kind, _DRAWN_IMAGES, seed)) for kind in KINDS}
                 for kind, images in sources.items():

@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from fastai.vision.all import (
@@ -32,7 +33,7 @@ class Stop(Exception):
     """The target is reached."""
 
 
-class Tell(Callback):
+class Tell(Callback):  # type: ignore[misc]
     """Print the validation AUC of malignant against the rest after each epoch."""
 
     order = 99
@@ -41,7 +42,8 @@ class Tell(Callback):
         self.target, self.told = target, 0
 
     def before_validate(self) -> None:
-        self.scores, self.truth = [], []
+        self.scores: list[Any] = []
+        self.truth: list[Any] = []
 
     def after_pred(self) -> None:
         if not self.training:

@@ -9,6 +9,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from breastai.engine.network.models import build_model
 MALIGNANT = "malignant"
 
 
-class Images(Dataset):
+class Images(Dataset[Any]):
     """Class folders, read anew at every access."""
 
     def __init__(self, root: Path, image_size: int, transform: object) -> None:
@@ -40,7 +41,7 @@ class Images(Dataset):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         path, label = self.files[index]
         image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
-        image = cv2.resize(image, (self.image_size, self.image_size), interpolation=cv2.INTER_AREA)
+        image = cv2.resize(np.asarray(image), (self.image_size, self.image_size), interpolation=cv2.INTER_AREA)
         lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
         lab[:, :, 0] = self.clahe.apply(lab[:, :, 0])
         return self.transform(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)), label  # type: ignore[operator]

@@ -6,6 +6,7 @@ normal. `python benchmarks/reader_coverage.py --repetitions 400`
 
 import argparse
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,9 @@ STRUCTURES = {
 }
 
 
-def draw(generator: np.random.Generator, structure: str, tests: int, readers: int, cases: int, images: int, mu: float):
+def draw(
+    generator: np.random.Generator, structure: str, tests: int, readers: int, cases: int, images: int, mu: float
+) -> Any:
     """Return ratings (T, R, N), truth (N,) and patients (N,); `images` of a patient are alike by half."""
     of_reader, of_both, case, by_test, by_reader, rest = STRUCTURES[structure]
     n = cases * images
@@ -29,7 +32,8 @@ def draw(generator: np.random.Generator, structure: str, tests: int, readers: in
     def of_cases(variance: float, *shape: int) -> np.ndarray:
         alike = generator.normal(size=(*shape, cases))[..., patient]
         own = generator.normal(size=(*shape, n))
-        return np.sqrt(variance) * (alike if images == 1 else (alike + own) / np.sqrt(2))
+        found: np.ndarray = np.sqrt(variance) * (alike if images == 1 else (alike + own) / np.sqrt(2))
+        return found
 
     scores = mu * truth + of_cases(case) + of_cases(by_test, tests, 1) + of_cases(by_reader, 1, readers)
     scores = scores + of_cases(rest, tests, readers)

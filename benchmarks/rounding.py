@@ -55,7 +55,7 @@ def course(
         inputs = normalize(torch.from_numpy(images), built.mean, built.std).to(dtype)[part]
         logits = world.logits(model, inputs, False)
         mine = loss(logits, torch.from_numpy(labels)[part], world)
-        world.scale_loss(mine).backward()
+        world.scale_loss(mine).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip or float("inf"))
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
