@@ -13,17 +13,20 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from breastai.clinical.apply_decision_rule import calibrate
 from breastai.clinical.out_of_distribution import OutOfDistribution
 from breastai.domain.catalog import EXPORT_FORMATS, RESEARCH_USE, ExportFormat
 from breastai.domain.config import Config
 from breastai.domain.errors import ConfigInvalid, ExportLosesAccuracy, ExportMismatch
-from breastai.domain.events import ExportComplete, Log
+from breastai.domain.events import Event, ExportComplete, Log
 from breastai.domain.jobs import Export
 from breastai.engine.export import exporters as export_module
 from breastai.engine.export.exported_graph import as_input, checkpoint_answer, compare
 from breastai.engine.export.exporters import export, source_of
 from breastai.engine.inference.evaluation_job import AnsweringCheckpoint
 from breastai.engine.network.checkpoint_io import load_checkpoint, pack_novelty, save_tensors
+from breastai.engine.network.evaluation import forward
+from breastai.engine.network.models import normalize
 from breastai.engine.network.runtime import choose_runtime
 from breastai.predictor.model_output import Answer
 from breastai.predictor.onnx_model import OnnxModel
@@ -207,6 +210,23 @@ def test_phantoms_stand_in_when_the_validation_images_are_gone(trained: Workspac
     found = source_of(type(loaded)(loaded.model, manifest, loaded.files), trained, EXPORT_FORMATS["onnx"])
     assert "the validation images are gone" in str(found.compared)
     assert found.images.shape == (16, 32, 32, 3)
+
+
+def test_a_model_that_asks_the_mirror_image_too_does_so_in_its_export(
+    workspace: Workspace, small_config: Callable[..., Config], run_events: Callable[..., list[Event]]
+) -> None:
+    run_events(small_config({"training": {"epochs": 1}, "evaluation": {"tta": True}}))
+    model = OnnxModel.open(workspace.root / exported(workspace, "onnx").path)
+    loaded = load_checkpoint(find_checkpoint(workspace, "run/best"))
+    manifest = loaded.manifest
+    images = reference_images(manifest.config.preprocessing, manifest.image_size, count=5, seed=99)
+    inputs = normalize(torch.from_numpy(images), tuple(manifest.mean), tuple(manifest.std))
+    judged, _ = forward(loaded.model.eval(), inputs, tta=True)
+    answers = calibrate(manifest.decision.calibration, judged.double().softmax(1).numpy())
+    np.testing.assert_allclose(model.predict(images), answers, atol=1e-5)
+    np.testing.assert_allclose(model.predict(images), model.predict(images[:, :, ::-1].copy()), atol=1e-5)
+    single, _ = forward(loaded.model, inputs, tta=False)
+    assert (judged.softmax(1) - single.softmax(1)).abs().max() > 1e-4
 
 
 def test_an_export_that_disagrees_is_refused_and_leaves_nothing(

@@ -65,9 +65,9 @@ def epoch_s(
 ) -> float:
     """Return how long an epoch takes, from images a second at full size and how many images train and validate.
 
-    Smaller images by their area, features by a forward pass and little more.
+    Smaller images by their area, features by a forward pass and little more; mirror images are judged as well.
     """
-    judged_s = validation / evaluate_speed
+    judged_s = (2 if config.evaluation.tta else 1) * validation / evaluate_speed
     if is_head_epoch(config.training, epoch):
         return judged_s + training / (3 * train_speed) + HEAD_PASSES * training / (60 * train_speed)
     area = (image_size_in(config, epoch) / config.data.image_size) ** 2
