@@ -2,13 +2,14 @@
 
 The patches are made of quarters of those of a folder, so that no two are twins, as PATIENT/0 and PATIENT/1. Target: 300,000 patches of 50 x 50 in under five minutes and 3 GiB.
 
-    python benchmarks/many_patches.py FOLDER --from shared/data/idc [--patches 300000] [--patients 279]
+    python benchmarks/many_patches.py FOLDER --from shared/data/idc [--patches 300000] [--patients 279] [--audit]
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,16 +55,57 @@ def draw(folder: Path, source: Path, count: int, patients: int) -> None:
         cv2.imwrite(str(target), patch)
 
 
-def memory_gib(process: psutil.Process) -> float:
-    """Return the resident memory of a process and its children, GiB."""
-    family = [process, *process.children(recursive=True)]
-    total = 0
+def usage(process: psutil.Process) -> tuple[float, float]:
+    """Return the resident memory of a process and its children, GiB, and the seconds of a processor they have taken."""
+    size_bytes, seconds = 0.0, 0.0
+    try:
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0.0, 0.0
     for each in family:
         try:
-            total += each.memory_info().rss
+            size_bytes += each.memory_info().rss
+            times = each.cpu_times()
+            seconds += times.user + times.system
+            if each.pid == process.pid:  # and of children that have ended
+                seconds += times.children_user + times.children_system
         except psutil.NoSuchProcess:
             continue
-    return total / 2**30
+    return size_bytes / 2**30, seconds
+
+
+def watch(command: list[str], until: str | None = None, most_s: float = 3600.0) -> None:
+    """Run a command that tells events, and print when each stage begins: seconds, of a processor too, and peak memory.
+
+    Ends it at the stage `until`, or after so long.
+    """
+    began, told = time.monotonic(), {"prediction"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        family = psutil.Process(process.pid)
+        over = threading.Event()
+        seen = [0.0, 0.0]
+
+        def look() -> None:
+            while not over.wait(0.5):
+                size, seconds = usage(family)
+                seen[:] = max(seen[0], size), max(seen[1], seconds)
+
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line) if line.startswith("{") else {"type": "text"}
+            stage = event.get("stage") or event["type"]
+            if stage not in told:
+                told.add(stage)
+                print(f"{time.monotonic() - began:7.1f} s  {seen[1]:7.1f} s  {seen[0]:5.2f} GiB  {stage}", flush=True)
+            if stage == until or event["type"] == "error" or time.monotonic() - began > most_s:
+                process.terminate()
+                break
+        process.wait()
+        over.set()
+        looking.join()
+        print(f"{time.monotonic() - began:7.1f} s  {seen[1]:7.1f} s  {seen[0]:5.2f} GiB  end", flush=True)
 
 
 def main() -> int:
@@ -73,6 +115,8 @@ def main() -> int:
     parser.add_argument("--patches", type=int, default=300_000)
     parser.add_argument("--patients", type=int, default=279)
     parser.add_argument("--most-s", type=float, default=900)
+    parser.add_argument("--audit", action="store_true", help="an audit first, by itself")
+    parser.add_argument("--whole-epoch", action="store_true")
     chosen = parser.parse_args()
     images = chosen.folder / "patches"
     if not images.is_dir():
@@ -80,21 +124,11 @@ def main() -> int:
     workspace = chosen.folder / "workspace"
     workspace.mkdir(exist_ok=True)
     settings = [item for each in SETTINGS for item in ("--set", each)]
-    command = [sys.executable, "-m", "breastai", "train", "--data", str(images), "--epochs", "1", "--json", *settings]
-    began, peak, stage = time.monotonic(), 0.0, ""
-    with subprocess.Popen([*command, "--workspace", str(workspace)], stdout=subprocess.PIPE, text=True) as process:
-        family = psutil.Process(process.pid)
-        assert process.stdout is not None
-        for line in process.stdout:
-            peak = max(peak, memory_gib(family))
-            event = json.loads(line)
-            now = event.get("stage") or event["type"]
-            if now != stage:
-                stage = now
-                print(f"{time.monotonic() - began:7.1f} s  {peak:5.2f} GiB  {stage}", flush=True)
-            if stage == "training" or event["type"] == "error" or time.monotonic() - began > chosen.most_s:
-                process.terminate()
-                break
+    breastai, place = [sys.executable, "-m", "breastai"], ["--workspace", str(workspace), "--json"]
+    if chosen.audit:
+        watch([*breastai, "audit", str(images), *place], most_s=chosen.most_s)
+    train = ["train", "--data", str(images), "--epochs", "1", *settings]
+    watch([*breastai, *train, *place], None if chosen.whole_epoch else "training", chosen.most_s)
     return 0
 
 

@@ -83,7 +83,8 @@ def predictions(
         coming = iter(files)
         try:
             for start in range(0, len(files), size):
-                ahead = size + readers - len(waiting)
+                # While the network computes a batch the whole next one is read: squares of its own size, little memory.
+                ahead = size + max(size, readers) - len(waiting)
                 waiting.extend(
                     pool.submit(_read, file, model, given.get(file_at(file))) for file in islice(coming, ahead)
                 )

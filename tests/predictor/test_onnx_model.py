@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from breastai.commands.predictions_csv import processing_text
 from breastai.domain.catalog import RESEARCH_USE
 from breastai.domain.errors import ImageUnreadable, ModelUnreadable, NoImages
 from breastai.domain.jobs import AskExports, HandedImage
+from breastai.predictor import predictions as prediction_module
 from breastai.predictor.image_files import image_files
 from breastai.predictor.onnx_model import METADATA_KEY, OnnxModel
 from breastai.predictor.predictions import BATCH_SIZE, predictions
@@ -333,3 +335,26 @@ def test_not_a_number_is_no_probability(tmp_path: Path) -> None:
     assert np.isfinite(model.predict(images)).all()
     with pytest.raises(ModelUnreadable, match="can’t answer"):
         OnnxModel.open(tmp_path / "nan.onnx").predict(images)
+
+
+def test_while_a_batch_is_answered_the_whole_next_one_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = OnnxModel.open(brightness_model(tmp_path / "m.onnx"))
+    files = [tmp_path / f"{number:02d}.png" for number in range(3 * BATCH_SIZE)]
+    for file in files:
+        file.write_bytes(b"words")
+    begun: list[Path] = []
+    enough, read = threading.Event(), prediction_module._read
+
+    def noted(file: Path, *others: Any) -> Any:
+        begun.append(file)
+        if len(begun) == 2 * BATCH_SIZE:
+            enough.set()
+        return read(file, *others)
+
+    monkeypatch.setattr(prediction_module, "_read", noted)
+    answers = predictions(model, files, lambda file: file.name)
+    first = next(answers)
+    # Nobody asks for more, and the second batch is read all the same; the third has to wait.
+    assert enough.wait(60) and len(begun) == 2 * BATCH_SIZE
+    assert [first.file, *(answer.file for answer in answers)] == [file.name for file in files]
+    assert sorted(begun) == files
