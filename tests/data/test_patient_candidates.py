@@ -89,3 +89,13 @@ def test_images_that_show_nothing_are_no_candidates_and_no_image_is_in_more_than
     found = patient_candidates.patient_candidates(alike, ["P1"] * 30)
     counts = np.bincount([number for each in found for number in each[:2]])
     assert counts.max() == 8 and len({each[:2] for each in found}) == len(found)
+
+
+def test_of_many_copies_of_one_image_each_is_compared_with_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = [thumbnail(COPIES["brighter"](patch(3))) for _ in range(200)]
+    pairs = list(patient_candidates._pairs(patient_candidates._grids(copies, np.arange(200))))
+    assert len(pairs) <= 200 * patient_candidates._MOST_ALIKE < 200 * 199 / 2
+    found = find_duplicates(copies, [str(number) for number in range(200)], patients=["P1"] * 200)
+    monkeypatch.setattr(near_duplicates, "MOST_COMPARED", 10)
+    again = find_duplicates(copies, [str(number) for number in range(200)], patients=["P1"] * 200)
+    assert again.groups == found.groups == (tuple(range(200)),)

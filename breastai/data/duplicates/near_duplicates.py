@@ -100,7 +100,7 @@ def find_duplicates(
     known = {(twins.first, twins.second) for twins in pairs}
     with ThreadPoolExecutor(max(1, threads)) as pool:
         if between is None and patients is not None and compares_patients_alone(patients):
-            possible = patient_candidates(thumbnails, patients, lambda share: progress(0.5 * share))
+            possible = patient_candidates(thumbnails, patients, threads, lambda share: progress(0.5 * share))
             looked = sorted({number for candidate in possible for number in candidate[:2]})
             seen = _seen_of(thumbnails, looked, pool, lambda share: progress(0.5 + 0.2 * share))
         else:

@@ -9,6 +9,7 @@ which they differ most.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import cv2
@@ -30,6 +31,7 @@ LEAST_LIKENESS = 0.6
 # A grid that varies less than this, in grey levels, shows nothing to compare.
 _LEAST_CONTRAST = 2.0
 _BLOCK = 1024
+_MOST_ALIKE, _DECIMALS = 4 * MOST_CANDIDATES, 3
 # Of a patient with more images each is compared with so many to either side of it.
 _ALL_COMPARED, _WINDOW = 16_384, 8_192
 _QUARTER_TURNS = 4
@@ -39,6 +41,7 @@ _SAMPLE = 4096
 def patient_candidates(
     thumbnails: Sequence[Pixels],
     patients: Sequence[str | None],
+    threads: int = 2,
     progress: Callable[[float], None] = lambda share: None,
 ) -> list[Candidate]:
     """Return the pairs of images of one patient (N,) whose thumbnails are alike, the most alike first.
@@ -50,14 +53,16 @@ def patient_candidates(
         members.setdefault(patient, []).append(number)
     found: list[tuple[float, Candidate]] = []
     done = 0
-    for numbers in members.values():
-        found += _of_one_patient(thumbnails, np.asarray(numbers, dtype=np.int64))
-        done += len(numbers)
-        progress(done / len(patients))
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        of_each = pool.map(lambda numbers: list(_of_one_patient(thumbnails, numbers)), members.values())
+        for numbers, pairs in zip(members.values(), of_each, strict=True):
+            found += pairs
+            done += len(numbers)
+            progress(done / len(patients))
     # The same pair may be alike in several ways: the best counts.
     chosen: dict[tuple[int, int], Candidate] = {}
     count = [0] * len(patients)
-    for _, each in sorted(found, key=lambda item: (-item[0], item[1])):
+    for _, each in sorted(found, key=_by_likeness):
         if each[:2] in chosen or max(count[each.first], count[each.second]) >= MOST_CANDIDATES:
             continue
         count[each.first] += 1
@@ -66,8 +71,15 @@ def patient_candidates(
     return list(chosen.values())
 
 
-def _of_one_patient(thumbnails: Sequence[Pixels], numbers: Numbers) -> Iterator[tuple[float, Candidate]]:
+def _by_likeness(item: tuple[float, Candidate]) -> tuple[float, int, Candidate]:
+    """Return what sorts the most alike to the front, and of equals those next to each other: a chain joins them all."""
+    likeness, each = item
+    return -round(likeness, _DECIMALS), each.second - each.first, each
+
+
+def _of_one_patient(thumbnails: Sequence[Pixels], members: Sequence[int]) -> Iterator[tuple[float, Candidate]]:
     """Yield the pairs of alike images among some, by number, and how much they are."""
+    numbers = np.asarray(members, dtype=np.int64)
     grids = _grids(thumbnails, numbers)
     shown = grids.std(axis=(1, 2)) >= _LEAST_CONTRAST
     numbers = numbers[shown]
@@ -155,7 +167,14 @@ def _alike(asking: _Side, base: _Side, both: bool) -> Iterator[tuple[int, int, f
         low, high = np.searchsorted(base.where, asking.where[block][[0, -1]], side="left")
         window = slice(max(0, low - _WINDOW), high + _WINDOW) if not both else slice(None)
         likeness = asking.values[block] @ base.values[window].T
-        near = np.abs(likeness) >= LEAST_LIKENESS if both else likeness >= LEAST_LIKENESS
+        strength = np.abs(likeness) if both else likeness
+        near = strength >= LEAST_LIKENESS
+        # Where all are alike, as a film's frames, pairs would grow with the square: of equals the next ones are taken.
+        for row in np.flatnonzero(np.count_nonzero(near, axis=1) > _MOST_ALIKE):
+            columns = np.flatnonzero(near[row])
+            apart = np.abs(base.places[window][columns] - asking.places[block][row])
+            order = np.lexsort((apart, -strength[row, columns].round(_DECIMALS)))
+            near[row, columns[order[_MOST_ALIKE:]]] = False
         rows, columns = np.nonzero(near)
         firsts, seconds = asking.places[block][rows], base.places[window][columns]
         yield from zip(firsts.tolist(), seconds.tolist(), likeness[rows, columns].tolist(), strict=True)
