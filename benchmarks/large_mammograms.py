@@ -31,13 +31,14 @@ def draw(folder: Path, source: Path, count: int) -> None:
     def write(number: int) -> None:
         generator = np.random.default_rng(number)
         file = files[number % len(files)]
-        film = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE).astype(np.float32)
+        film = np.asarray(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)).astype(np.float32)
         height, width = film.shape
         top, left = (int(generator.integers(side // 8)) for side in film.shape)
         film = film[top : top + height * 7 // 8, left : left + width * 7 // 8]
         film = np.ascontiguousarray(film[:, ::-1] if generator.random() < 0.5 else film)
-        large = cv2.resize(film, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) * 16
-        large += cv2.GaussianBlur(generator.normal(size=(HEIGHT, WIDTH)).astype(np.float32), (0, 0), 1.5) * 40
+        noise = generator.standard_normal((HEIGHT, WIDTH), dtype=np.float32)
+        large = cv2.resize(film, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.float32) * 16
+        large = large + cv2.GaussianBlur(noise, (0, 0), 1.5).astype(np.float32) * 40
         split = "train" if number % 5 else "test"
         target = folder / split / file.parent.name / f"P{number:05}_{file.stem[-6:]}.png"
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from breastai.clinical.colour_space import Mistake, mistaken_colour_space
 from breastai.data.decoders.decoder_table import device_of
 from breastai.data.decoders.image_content import ImageContent
 from breastai.data.duplicates.grey_thumbnails import thumbnail
+from breastai.data.pixels import grey_histogram
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.domain.errors import ImageUnreadable
 
@@ -81,7 +82,7 @@ def facts_of(content: ImageContent) -> ImageFacts:
     rise = _thin_and_bright(grey) if colour < _COLOURED_ALL_OVER else None
     rim, size = _rim(grey), grey.size
     mistake = mistaken_colour_space(image)
-    histogram = np.bincount(grey.ravel(), minlength=256)
+    histogram = grey_histogram(grey)
     return ImageFacts(
         content_hash=content.digest,
         pixel_hash=hashlib.sha256(repr(grey.shape).encode() + grey.tobytes()).hexdigest(),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -53,6 +54,19 @@ def in_rows(values: npt.NDArray[np.generic], shown: Callable[[npt.NDArray[np.gen
     for start in range(rows, height, rows):
         pixels[start : start + rows] = shown(values[start : start + rows])
     return pixels
+
+
+def grey_histogram(plane: Pixels) -> npt.NDArray[np.int64]:
+    """Return how many pixels of a plane, (H, W), have each of the 256 values.
+
+    By OpenCV, which needs no copy in eight bytes a pixel; some rows at a time, since it counts in float32.
+    """
+    counts = np.zeros(256, dtype=np.int64)
+    rows = max(1, _VALUES_AT_ONCE // max(1, plane.shape[1]))
+    for start in range(0, len(plane), rows):
+        found = cv2.calcHist([plane[start : start + rows]], [0], None, [256], [0, 256])
+        counts += np.asarray(found, dtype=np.float64).ravel().astype(np.int64)
+    return counts
 
 
 def collapse_grey(pixels: Pixels) -> Pixels:

@@ -96,15 +96,20 @@ def _without_border(image: Pixels) -> Pixels:
         if _begins_and_ends_uneven(turned):
             image = turned
             continue
-        level = np.median(turned[[0, -1]], axis=1).astype(np.int16)
-        uneven = [
-            (np.abs(turned.astype(np.int16) - one) > _BORDER_SPREAD).mean(axis=1) > _BORDER_EXCEPTIONS for one in level
-        ]
+        levels = np.median(turned[[0, -1]], axis=1).astype(int).tolist()
+        uneven = [_far_share(turned, level) > _BORDER_EXCEPTIONS for level in levels]
         left, right = np.flatnonzero(uneven[0]), np.flatnonzero(uneven[1])
         if len(left) and len(right) and right[-1] + 1 - left[0] >= max(8, _LEAST_LEFT * len(turned)):
             turned = turned[left[0] : right[-1] + 1]
         image = turned
     return image
+
+
+def _far_share(image: Pixels, level: int) -> npt.NDArray[np.float64]:
+    """Return, for each row, the share of pixels that depart far from a level; in bytes, since images may be large."""
+    low, high = np.uint8(max(0, level - _BORDER_SPREAD)), np.uint8(min(255, level + _BORDER_SPREAD))
+    far: npt.NDArray[np.float64] = np.count_nonzero((image < low) | (image > high), axis=1) / image.shape[1]
+    return far
 
 
 def _begins_and_ends_uneven(image: Pixels) -> bool:

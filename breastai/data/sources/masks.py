@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from breastai.data.decoders.decoder_table import file_header
+from breastai.data.pixels import grey_histogram
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.text import Text
 
@@ -94,7 +95,7 @@ def is_two_valued(pixels: np.ndarray) -> bool:
     grey = pixels
     if pixels.ndim == 3:  # plane by plane: the greatest of each three values takes many times as long
         grey = reduce(np.maximum, (pixels[:, :, channel] for channel in range(pixels.shape[2])))
-    counts = np.sort(np.bincount(np.ascontiguousarray(grey).ravel(), minlength=256))
+    counts = np.sort(grey_histogram(np.ascontiguousarray(grey)))
     return bool(counts[-2:].sum() >= 0.998 * grey.size and grey.std() >= 2)
 
 
