@@ -26,5 +26,5 @@ def test_a_model_is_adapted_to_a_site_and_shown_beside_itself(
         page.fill("#sites-sample", "0.8")
         page.locator("#adapt-run").click()
         expect(page.locator("#adapted-card")).to_contain_text(title)
-        expect(page.locator("#adapted-body tbody tr")).to_have_count(5)
+        expect(page.locator("#adapted-body tbody tr")).to_have_count(5, timeout=WITHIN_MS)
     assert len([path for path in asked_workspace.checkpoints_dir.iterdir() if path.name.endswith("-adapted")]) == 1
