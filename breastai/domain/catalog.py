@@ -183,8 +183,6 @@ PRESETS: Mapping[str, dict[str, dict[str, Any]]] = MappingProxyType(
                 # Decisions on a few dozen validation images jump about; the AUC uses all of their order.
                 "early_stopping": {"monitor": "val_auc_roc"},
             },
-            # A little better on ultrasound and histology (docs/tuning.md), for twice the time of an answer.
-            "evaluation": {"tta": True},
         },
         "balanced": {
             "data": {"image_size": 384, "batch_size": 8},
