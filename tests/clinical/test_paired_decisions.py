@@ -142,5 +142,5 @@ def test_predictions_are_judged_at_a_threshold_that_no_judged_case_chose(tmp_pat
 def test_a_patient_on_both_sides_is_no_part(tmp_path: Path) -> None:
     text = write(tmp_path / "a.csv", 1, 2.0).read_text().replace("1.png,P0,tune", "1.png,P0,test")
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(PartInvalid, match="1 patients"):
+    with pytest.raises(PartInvalid, match="1 patient has"):
         evaluated(Workspace.open(tmp_path / "w"), tmp_path / "a.csv", choose_on="part=tune")

@@ -95,7 +95,7 @@ def test_folders_that_repeat_below_classes_are_no_classes(tmp_path: Path, lower:
 
 def test_an_error_names_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(NoClassFolders, match=r"1 files such as a\.png"):
+    with pytest.raises(NoClassFolders, match=r"the file a\.png"):
         scan(tmp_path)
 
 

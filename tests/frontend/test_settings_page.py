@@ -9,7 +9,8 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 from .page_steps import OpenPage, violations
 
-WAYS = [("file", "fr"), ("http", "en")]
+# As a file only in make test-all: Chromium begun a moment ago loses at times what such a page has stored.
+WAYS = [pytest.param("file", "fr", marks=pytest.mark.full), ("http", "en")]
 
 
 def shown(page: Page) -> list[str]:

@@ -96,6 +96,7 @@ def test_a_worker_that_still_saves_keeps_the_queue_waiting_too(play, restarted, 
         assert stage.workers_begun == 0
         held.close()
         assert [await begun(stage) for _ in range(2)] == [("resume", "run-1"), ("resume", "run-2")]
+        assert (await begun(stage))[0] == "train"  # what waited; else its worker may begin when the story is over
 
     with contextlib.ExitStack() as held:
         held.enter_context(Lease(restarted).take("run-2"))
