@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from breastai.server.connections.static_files import SCRIPT_TAGS
 from breastai.texts.page_script import SCRIPT
 
 FRONTEND = Path(__file__).resolve().parent.parent / "frontend"
@@ -18,7 +19,6 @@ FRONTEND = Path(__file__).resolve().parent.parent / "frontend"
 _FIRST, _LAST = "js/i18n.js", "js/app.js"
 _HEAD = re.compile(r"^  const \{ ([^}]+) \} = BreastAI((?:\.\w+)*);$", re.MULTILINE)
 _OFFER = re.compile(r"^ *BreastAI\.((?:views\.)?\w+) = ", re.MULTILINE)
-_TAGS = re.compile(r'(?:  <script src="js/[^"]+"></script>\n)+')
 
 
 def read_scripts(frontend: Path = FRONTEND) -> dict[str, str]:
@@ -64,7 +64,7 @@ def script_order(scripts: Mapping[str, str]) -> list[str]:
 def page_with(html: str, order: list[str]) -> str:
     """Return the page with the tags of its own scripts in this order; those of libraries stay before them."""
     tags = "".join(f'  <script src="{path}"></script>\n' for path in order)
-    page, count = _TAGS.subn(lambda _: tags, html)
+    page, count = SCRIPT_TAGS.subn(lambda _: tags, html)
     if count != 1:
         raise ValueError(f"The tags of the page's scripts stand in one place; found were {count}.")
     return page

@@ -78,18 +78,7 @@ def predict(
         counted = UnreadableCounted(output)
         if by_onnx:
             return counted.exit_status(_predict_by_onnx(place, model, files, boxes, one_patient, counted))
-        from breastai.commands.run_job import run_job
-        from breastai.domain.jobs import Predict
-
-        paths = [str(file) for file in files]
-        job = Predict(
-            workspace=str(place.root),
-            checkpoint=model,
-            images=paths,
-            boxes=[boxes.get(file) for file in files] if boxes else [],
-            one_patient=one_patient,
-        )
-        return counted.exit_status(run_job(job, counted))
+        return counted.exit_status(_predict_by_checkpoint(place, model, files, boxes, one_patient, counted))
 
 
 def _boxes(box: str | None, files: list[Path]) -> "dict[Path, Box]":
@@ -105,6 +94,27 @@ def _boxes(box: str | None, files: list[Path]) -> "dict[Path, Box]":
     except ValueError:
         pass
     raise CommandInvalid(Text("command.box", {"box": box}), "breastai predict --help")
+
+
+def _predict_by_checkpoint(
+    workspace: "Workspace",
+    checkpoint: str,
+    files: list[Path],
+    boxes: "dict[Path, Box]",
+    one_patient: bool,
+    output: Output,
+) -> int:
+    from breastai.commands.run_job import run_job
+    from breastai.domain.jobs import Predict
+
+    job = Predict(
+        workspace=str(workspace.root),
+        checkpoint=checkpoint,
+        images=[str(file) for file in files],
+        boxes=[boxes.get(file) for file in files] if boxes else [],
+        one_patient=one_patient,
+    )
+    return run_job(job, output)
 
 
 def _predict_by_onnx(

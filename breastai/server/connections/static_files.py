@@ -58,7 +58,7 @@ _SERVED = (
 # index.html names the page's scripts one by one, which serves a page opened as a file. Served, they come as one script:
 # a hundred requests take longer than all the rest of an opening.
 JOINED_SCRIPTS = "js/scripts.js"
-_SCRIPT_TAGS = re.compile(rb'(?: *<script src="js/[^"]+"></script>\n)+')
+SCRIPT_TAGS = re.compile(r'(?: *<script src="js/[^"]+"></script>\n)+')
 _SCRIPT = re.compile(r'<script src="(js/[^"]+)"></script>')
 # The page opened as a file may talk to a server on another port of this machine; the served page to its own.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -99,8 +99,8 @@ class ServedPage(StaticFile):
     """The page as it is served: with one script in place of those it names."""
 
     def read(self) -> bytes:
-        tag = f'  <script src="{JOINED_SCRIPTS}"></script>\n'.encode()
-        return _SCRIPT_TAGS.sub(tag, self.path.read_bytes(), count=1)
+        tag = f'  <script src="{JOINED_SCRIPTS}"></script>\n'
+        return SCRIPT_TAGS.sub(tag, self.path.read_text(encoding="utf-8"), count=1).encode()
 
 
 @dataclass(frozen=True)
