@@ -92,7 +92,15 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def children() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if fact_processes.__name__ in " ".join(each.cmdline())]
+    return [each for each in psutil.Process().children() if fact_processes.__name__ in " ".join(command_line(each))]
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """One that has just ended, and whose end nobody has asked for yet, has none."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 @pytest.mark.usefixtures("two_cores")
