@@ -14,11 +14,11 @@ from torch import nn
 
 from breastai.domain.text import Text
 from breastai.engine.acceleration import autotune, hardware, layer_benchmarks
-from breastai.engine.acceleration.autotune import TuningKey, choose_dtype, plan_for, tune
+from breastai.engine.acceleration.autotune import TuningKey, choose_dtype, plan_for, provisional_plan, tune
 from breastai.engine.acceleration.depthwise import tunable
 from breastai.engine.acceleration.layer_benchmarks import shapes_of
 from breastai.engine.acceleration.simd_builder import AVAILABLE
-from breastai.engine.acceleration.tuning_plan import install, plain_plan
+from breastai.engine.acceleration.tuning_plan import Plan, install, plain_plan
 from breastai.texts.renderer import render
 
 
@@ -147,6 +147,29 @@ def test_a_kept_plan_is_used_again_and_a_damaged_one_is_measured_anew(
     kept.write_text("{", encoding="utf-8")
     assert finished(plan_for(model, TuningKey("small", 32, 2, 1), tmp_path)).depthwise.keys() == plan.depthwise.keys()
     assert kept.read_text(encoding="utf-8") != "{"
+
+
+def test_how_fast_a_run_learns_is_kept_with_the_plan_it_went_by_and_changes_no_way(tmp_path: Path) -> None:
+    model, key = _Small(), TuningKey("small", 32, 2, 1)
+    plan = finished(plan_for(model, key, tmp_path))
+    assert plan.images_per_second is not None
+    speed = 3 * plan.images_per_second
+
+    def kept() -> Plan:
+        found: Plan = finished(plan_for(model, key, tmp_path))
+        return found
+
+    autotune.keep_speed(model, key, plan.model_copy(update={"joined": not plan.joined}), speed, tmp_path)
+    autotune.keep_speed(model, key, plan, 1.05 * plan.images_per_second, tmp_path)
+    assert kept() == plan, "of another plan, or of much the same speed"
+    tuned = copy.deepcopy(model)
+    install(tuned, plan)
+    autotune.keep_speed(tuned, key, plan, speed, tmp_path)
+    assert kept() == plan.model_copy(update={"images_per_second": round(speed, 2)})
+    assert provisional_plan(model, key, tmp_path).images_per_second == round(speed, 2)
+    # The run goes by the plan it began with: a later epoch of it is kept as well.
+    autotune.keep_speed(tuned, key, plan, 2 * speed, tmp_path)
+    assert kept().images_per_second == round(2 * speed, 2)
 
 
 @pytest.mark.parametrize("change", ["image_size", "batch_size", "threads", "model"])

@@ -41,6 +41,7 @@ _BF16_GAIN = 1.1  # bf16 must multiply matrices so much faster than float32 to b
 _FAR_AHEAD = 1.5  # whole steps by our kernels so much faster than PyTorch's: no single layer is in doubt
 _NEAR_STEP = 1.05  # our kernels come first: among equals they take less memory
 _HOPELESS_STEP = 2.5  # a single step may fall into another program's work: only one this much slower is not timed again
+_LIKE_SPEED = 0.1  # two speeds no further apart are told as one
 _FEW = 2  # images that tell plans far apart from one another
 _BY_TORCH = "by_torch"
 _BY_WAYS = "by_ways"
@@ -80,6 +81,27 @@ def plan_for(model: nn.Module, purpose: TuningKey, folder: Path | None = None) -
     if plan is not None:
         return plan
     plan = yield from tune(model, purpose)
+    _keep(path, plan)
+    return plan
+
+
+def keep_speed(
+    model: nn.Module, purpose: TuningKey, plan: Plan, images_per_second: float, folder: Path | None = None
+) -> None:
+    """Keep with this machine's plan how fast a run by `plan` learns, for the estimates of those to come.
+
+    What measuring found may be far from it: others may have worked beside it. The ways stay as they are.
+    """
+    path = _plan_file(model, purpose, folder)
+    kept = _kept(path)
+    if kept is None or kept.model_copy(update={"images_per_second": plan.images_per_second}) != plan:
+        return
+    before = kept.images_per_second
+    if before is None or abs(images_per_second / before - 1) > _LIKE_SPEED:
+        _keep(path, kept.model_copy(update={"images_per_second": round(images_per_second, 2)}))
+
+
+def _keep(path: Path, plan: Plan) -> None:
     try:
         private_folder(path.parent)
         unfinished = path.with_suffix(".tmp")
@@ -88,7 +110,6 @@ def plan_for(model: nn.Module, purpose: TuningKey, folder: Path | None = None) -
         unfinished.replace(path)
     except OSError as error:
         _LOG.warning("The tuning plan could not be kept in %s (%s): the next run measures again.", path.parent, error)
-    return plan
 
 
 def provisional_plan(model: nn.Module, purpose: TuningKey, folder: Path | None = None) -> Plan:

@@ -47,9 +47,14 @@ def choose_runtime(
         torch.cuda.set_device(device)
     if device.type == "cuda":
         _compute_alike()
-    threads = min(settings.num_threads, max(1, usable_cores() // processes))
+    threads = allowed_threads(settings, processes)
     torch.set_num_threads(threads)
     return Runtime(device, _choose_dtype(device, use_amp), threads)
+
+
+def allowed_threads(settings: SystemSettings, processes: int = 1) -> int:
+    """Return how many threads compute, by the settings and the cores this process may use, shared by `processes`."""
+    return min(settings.num_threads, max(1, usable_cores() // processes))
 
 
 def _compute_alike() -> None:

@@ -46,7 +46,7 @@ from breastai.engine.training.checkpointing import (
 )
 from breastai.engine.training.divergence import is_sound, may_skip, request_again, roll_back, step_skipped
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
-from breastai.engine.training.prepare import progress_of
+from breastai.engine.training.prepare import progress_of, remember_speed
 from breastai.engine.training.probe_head import answers_from_store, fit_head
 from breastai.engine.training.run_progress import share_done, time_left_s
 from breastai.engine.training.run_state import Fitted, Run, assemble, model_loaded, retune, save, warnings_of
@@ -150,6 +150,8 @@ def _epoch(run: Run) -> Iterator[Event]:
         return
     update = _epoch_update(run, answers, validation_s)
     run.updates.append(update)
+    if run.plan is not None and update.images_per_second and run.world.size == 1:
+        remember_speed(run.learner.model, run.config, run.runtime, run.plan, update.images_per_second)
     _advance(run, update)
     told = []
     if update.is_best and run.world.is_main:

@@ -15,12 +15,12 @@ from breastai.domain.stored_config import StoredConfig
 from breastai.domain.text import Text
 from breastai.engine.acceleration import gradient_checkpointing
 from breastai.engine.acceleration.allocator import keep_freed_memory
-from breastai.engine.acceleration.autotune import TuningKey, plan_for, provisional_plan
+from breastai.engine.acceleration.autotune import TuningKey, keep_speed, plan_for, provisional_plan
 from breastai.engine.acceleration.memory_estimate import fit_batch
 from breastai.engine.acceleration.tuning_plan import Dtype, Plan, install
 from breastai.engine.network.models import Classifier
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
-from breastai.engine.network.runtime import Runtime, choose_runtime
+from breastai.engine.network.runtime import Runtime, allowed_threads, choose_runtime
 from breastai.storage.checkpoints import MemoryRecord
 
 Made = TypeVar("Made")
@@ -144,6 +144,13 @@ def measured_plan(model: nn.Module, config: Config, runtime: Runtime) -> Generat
         return None
     plan = yield from plan_for(model, _purpose(config, runtime))
     return plan
+
+
+def remember_speed(model: nn.Module, config: Config, runtime: Runtime, plan: Plan, images_per_second: float) -> None:
+    """Keep how many training images a second of full size a run learnt from, where its plan is this machine's."""
+    if _tunes(config, runtime):
+        asked = replace(runtime, threads=allowed_threads(config.system))  # the plan may have chosen fewer
+        keep_speed(model, _purpose(config, asked), plan, images_per_second)
 
 
 def _plan_at_once(model: nn.Module, config: Config, runtime: Runtime) -> Plan | None:
