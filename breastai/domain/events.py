@@ -1217,6 +1217,13 @@ class CheckpointEntry(Stored):
     class_names: list[str] = []
     metrics: dict[str, Any] = {}
     resumable: bool = False
+    sha256: str | None = Field(None, description="Of its weights.")
+    image_input: str | None = Field(None, description="Hash of the size of its images and how they are prepared.")
+    validated_on: str | None = Field(
+        None,
+        description="Hash of its validation images. Checkpoints that agree in it, in image_input and in class_names, "
+        "with weights of their own, can be averaged into one export.",
+    )
     problem: Text | str | None = Field(None, description="Why it can't be used, when it can't.")
 
 

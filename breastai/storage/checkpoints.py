@@ -1,6 +1,7 @@
 """Checkpoints on disk: weights with a manifest that says what they are and proves they are whole. No torch."""
 
 import contextlib
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -332,5 +333,12 @@ def _entry(workspace: Workspace, files: CheckpointFiles) -> CheckpointEntry:
             name: value for name, value in manifest.metrics.items() if isinstance(value, int | float) or value is None
         },
         resumable=manifest.kind == "last",
+        sha256=manifest.sha256,
+        image_input=_sha256_of(f"{manifest.config.data.image_size} {manifest.config.preprocessing.model_dump_json()}"),
+        validated_on=_sha256_of(*sorted(set(manifest.split.val_sha256))) if manifest.split.val_sha256 else None,
         problem=problem,
     )
+
+
+def _sha256_of(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

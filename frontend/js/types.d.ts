@@ -823,6 +823,7 @@ declare global {
       readers: { create(context: Context): View };
       comparisons: { create(context: Context): View };
       plan: { create(context: Context): View };
+      exportDialog: { ask(context: Context, entry: Wire.CheckpointEntry): Promise<void> };
       doubts: { create(context: Context): View };
       predict: { create(context: Context): View };
       upload: { handOver(connection: Connection, file: File, image: string, progress: (share: number) => void): Promise<void> };

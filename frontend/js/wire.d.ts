@@ -1078,6 +1078,9 @@ declare namespace Wire {
     class_names: string[];
     metrics: Record<string, any>;
     resumable: boolean;
+    sha256: string | null;
+    image_input: string | null;
+    validated_on: string | null;
     problem: Text | string | null;
   }
 

@@ -25,7 +25,7 @@ Scene = Callable[[Page, Path], None]
 # In the order they are played: a scene may need what those before it left.
 SCENES: dict[str, Scene] = {}
 # Played anew for each picture: what is open keeps the language it was opened in.
-RETOLD = {"question"}
+RETOLD = {"question", "export"}
 # What lies in a part that scrolls by itself, and is to be seen.
 AIMS = {"settings": "#setting-training-learning_rate"}
 
@@ -160,6 +160,7 @@ def checkpoints(page: Page, root: Path) -> None:
     press(page, "load_checkpoint", row)
     page.wait_for_selector("#checkpoints-list .pill.phase-connected")
     press(page, "export_model", row)
+    page.locator("#dialog-confirm").click()
     page.wait_for_selector("#exports-list tbody tr")
     wait_until_idle(page)
     press(page, "create_report", row)
@@ -254,4 +255,12 @@ def question(page: Page, root: Path) -> None:
         page.locator("#dialog-cancel").click()
     go(page, "checkpoints")
     press(page, "delete_checkpoint")
+    page.wait_for_selector("dialog[open]")
+
+
+@scene
+def export(page: Page, root: Path) -> None:
+    page.evaluate("document.querySelectorAll('dialog[open]').forEach((dialog) => dialog.close())")
+    go(page, "checkpoints")
+    press(page, "export_model", f'#checkpoints-list tr:has-text("{page.evaluate("window.longest")}/best")')
     page.wait_for_selector("dialog[open]")

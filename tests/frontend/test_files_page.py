@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from .page_steps import OpenPage, confirm
-
+from .page_steps import OpenPage, confirm, go, trained
 
 
 def downloaded(page: Page, label: str) -> Any:
@@ -40,6 +39,7 @@ def test_a_checkpoint_and_its_export_are_verified_downloaded_and_deleted(
     export.parent.mkdir(exist_ok=True)
     export.write_bytes(b"no model")
     page.locator('[data-action="export_model"]').first.click()
+    confirm(page)
     listed = page.locator("#exported-list tbody tr", has_text=f"{run_id}_best.onnx")
     expect(listed).to_have_count(1)
     listed.locator('[data-action="verify_export"]').click()
@@ -54,3 +54,25 @@ def test_a_checkpoint_and_its_export_are_verified_downloaded_and_deleted(
     page.fill("#evaluate-folder", "data")
     confirm(page)
     expect(page.locator("#evaluation-head")).to_contain_text(f"{run_id}/best")
+
+
+@pytest.mark.standard
+def test_runs_of_the_same_validation_images_are_averaged_and_others_say_why_not(open_page: OpenPage) -> None:
+    page = open_page()
+    first, second = trained(page), trained(page)
+    elsewhere, strange = trained(page, folder="elsewhere"), trained(page, folder="strange")
+    go(page, "checkpoints")
+    page.locator("#checkpoints-list tr", has_text=f"{first}/best").locator('[data-action="export_model"]').click()
+    page.select_option("#export-format", "pytorch")
+    others = page.locator("#dialog .export-others [data-average]")
+    assert f"{second}/best" in others.evaluate_all("(boxes) => boxes.map((box) => box.dataset.average)")
+    page.locator("#dialog summary").click()
+    unfit = page.locator("#dialog details li")
+    expect(unfit.filter(has_text=elsewhere)).to_contain_text("it was validated on other images")
+    expect(unfit.filter(has_text=strange)).to_contain_text("it has other classes")
+    page.locator(f'#dialog [data-average="{second}/best"]').check()
+    expect(page.locator("#dialog")).to_contain_text("2 runs averaged, in one ONNX file.")
+    expect(page.locator("#export-format")).to_have_value("onnx")
+    expect(page.locator("#export-format")).to_be_disabled()
+    confirm(page)
+    expect(page.locator("#exports-list")).to_contain_text(f"{first}/best, {second}/best")

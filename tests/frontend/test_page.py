@@ -167,9 +167,10 @@ def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage
     expect(best.locator('[data-action="resume_training"]')).to_be_disabled()
     last.locator('[data-action="load_checkpoint"]').click()
     expect(page.locator("#current-model")).to_contain_text(f"{run_id}/last")
-    page.select_option("#export-format", "onnx")
     best.locator('[data-action="export_model"]').click()
-    expect(page.locator("#exports-list")).to_contain_text(f"exports/onnx/{run_id}_best.onnx")
+    page.select_option("#export-format", "pytorch")
+    confirm(page)
+    expect(page.locator("#exports-list")).to_contain_text(f"exports/pytorch/{run_id}_best.pytorch")
 
     last.locator('[data-action="resume_training"]').click()
     page.fill("#resume-epochs", "4")

@@ -280,3 +280,29 @@ def test_a_kill_between_the_two_renames_of_a_save_leaves_one_number_everywhere(
     assert (entry.epoch, entry.problem) == (8, None)
     assert load_newest_valid(files).manifest.epoch == 8
     assert Manifest.model_validate_json(files.manifest.read_bytes()).epoch == 8, "a resume puts it in its place"
+
+
+def test_a_list_tells_which_checkpoints_can_be_averaged(workspace: Workspace) -> None:
+    def keep(run_id: str, image_size: int, images: list[str]) -> None:
+        config = Config.model_validate({"data": {"image_size": image_size}})
+        split = SplitRecord(train=[], val=images, train_sha256=[], val_sha256=images)
+        of = manifest(run_id).model_copy(update={"config": config, "split": split})
+        save_checkpoint(
+            checkpoint_files(workspace, run_id, "last"),
+            of,
+            lambda path: path.write_bytes(run_id.encode()),  # type: ignore[arg-type,return-value]
+            lambda path: path.write_bytes(b"state"),  # type: ignore[arg-type,return-value]
+        )
+
+    keep("first", 64, ["a", "b"])
+    keep("alike", 64, ["b", "a"])
+    keep("larger", 96, ["a", "b"])
+    keep("elsewhere", 64, ["a", "c"])
+    keep("unknown", 64, [])
+    found = {entry.run_id: entry for entry in list_checkpoints(workspace)}
+    assert len({entry.sha256 for entry in found.values()}) == 5
+    same_images = {run for run, entry in found.items() if entry.validated_on == found["first"].validated_on}
+    same_input = {run for run, entry in found.items() if entry.image_input == found["first"].image_input}
+    assert same_images == {"first", "alike", "larger"}
+    assert same_input == {"first", "alike", "elsewhere", "unknown"}
+    assert found["unknown"].validated_on is None

@@ -4,14 +4,11 @@
 
   const { byId, make, fill, name, said, table, scroller, actionButton } = BreastAI.elements;
   const { t } = BreastAI.i18n;
-  const { format, catalog } = BreastAI;
+  const { format } = BreastAI;
 
   /** @param {Context} context */
-  function create({ connection, store }) {
-    const formatSelect = /** @type {HTMLSelectElement} */ (byId("export-format"));
-    /** @type {unknown} */
-    let formatsFor = null;
-
+  function create(context) {
+    const { connection, store } = context;
     document.querySelector("[data-action=list_checkpoints]")?.addEventListener("click", () => connection.request("list_checkpoints").catch(() => {}));
 
     /** @param {Wire.CheckpointEntry} entry */
@@ -111,7 +108,7 @@
         button("resume_training", "checkpoints.resume", () => resume(entry), blocked || (entry.resumable ? "" : "reason.not_resumable")),
         button("verify_checkpoint", "checkpoints.verify", () => connection.request("verify_checkpoint", { checkpoint: entry.checkpoint }).catch(() => {}), ""),
         button("evaluate_model", "checkpoints.evaluate", () => evaluate(entry)),
-        button("export_model", "checkpoints.export", () => connection.request("export_model", { checkpoint: entry.checkpoint, format: formatSelect.value }).catch(() => {})),
+        button("export_model", "checkpoints.export", () => BreastAI.views.exportDialog.ask(context, entry)),
         button("create_report", "checkpoints.report", () => BreastAI.servedFiles.askReport(connection, entry.run_id)),
         BreastAI.servedFiles.link(store.state(), entry.path),
         button("delete_checkpoint", "checkpoints.delete", () => remove(entry), inUse(entry) ? "reason.in_use" : "", "danger"),
@@ -133,14 +130,6 @@
       within: "checkpoints",
       /** @param {State} state */
       render(state) {
-        const key = `${BreastAI.i18n.current()} ${JSON.stringify(state.welcome?.catalog.export_formats ?? null)}`;
-        if (formatsFor !== key) {
-          formatsFor = key;
-          const chosen = formatSelect.value;
-          const names = catalog.names(state.welcome?.catalog, "export_formats");
-          fill(formatSelect, ...names.map((value) => make("option", { text: BreastAI.i18n.has(`format.${value}`) ? t(`format.${value}`) : value, attributes: { value } })));
-          if (names.includes(chosen)) formatSelect.value = chosen;
-        }
         const current = state.session.currentModel;
         fill(byId("current-model"), current === null ? t("checkpoints.no_current") : make("span", {}, t("checkpoints.current_is"), " ", name(current)));
         const entries = state.checkpoints;
@@ -156,7 +145,7 @@
         showReports(state);
       },
       /** @param {State} state */
-      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.exported, state.verified, state.reports, state.connection.url, state.welcome],
+      slice: (state) => [state.checkpoints, state.session.state, state.run?.id, state.session.currentModel, state.exports, state.exported, state.verified, state.reports, state.connection.url],
     };
 
     /** @param {State} state */
