@@ -24,16 +24,40 @@ def draw_sample(positive: Mask, clusters: Numbers, share: float, seed: int) -> M
     `share` below 1 is that of the patients, from 1 on their number. Patients with a positive image and the others are
     drawn apart, each in their proportion, so that a small sample has both where there are both; one of each is left.
     """
+    groups, part = _strata((~positive).astype(np.int64), clusters, share)
+    return _draw(groups, [max(1, round(part * len(group))) for group in groups], clusters, seed)
+
+
+def draw_of_each_class(labels: Numbers, clusters: Numbers, share: float, seed: int, least: int) -> Mask:
+    """Return the same of N images of several classes, `labels` (N,): patients of each class are drawn apart.
+
+    A patient with images of several classes counts as one of the rarest of them. At least `least` patients of each class
+    are drawn, and one is left where there are two or more; else as many in all as `share` says.
+    """
+    pairs = np.unique(np.stack([labels, clusters], axis=1), axis=0)
+    rarest_first = np.argsort(np.bincount(pairs[:, 0]), kind="stable")
+    groups, part = _strata(np.argsort(rarest_first)[labels], clusters, share)
+    wanted = np.diff(np.rint(part * np.cumsum([0, *map(len, groups)]))).astype(int)
+    return _draw(groups, [max(least, count) for count in wanted.tolist()], clusters, seed)
+
+
+def _strata(strata: Numbers, clusters: Numbers, share: float) -> tuple[list[Numbers], float]:
+    """Return the patients of each of the `strata` (N,), of their images' strata the first, and the share of them to draw."""
     patients = int(clusters.max()) + 1 if len(clusters) else 0
-    ill = np.zeros(patients, dtype=np.bool_)
-    ill[clusters[positive]] = True
-    part = share if share < 1 else min(1.0, share / max(1, patients))
+    count = int(strata.max(initial=0)) + 1
+    first = np.full(patients, count)
+    np.minimum.at(first, clusters, strata)
+    groups = [np.flatnonzero(first == stratum) for stratum in range(count)]
+    return groups, share if share < 1 else min(1.0, share / max(1, patients))
+
+
+def _draw(groups: Sequence[Numbers], counts: Sequence[int], clusters: Numbers, seed: int) -> Mask:
+    """Return which images (N,) are of the patients drawn, `counts` of each group, one of which is left."""
     generator = np.random.default_rng(seed)
-    drawn = np.zeros(patients, dtype=np.bool_)
-    for group in (np.flatnonzero(ill), np.flatnonzero(~ill)):
-        count = min(max(1, round(part * len(group))), len(group) - 1)
-        drawn[generator.permutation(group)[: max(0, count)]] = True
-    return drawn[clusters]
+    drawn: list[int] = []
+    for group, count in zip(groups, counts, strict=True):
+        drawn += generator.permutation(group)[: max(0, min(count, len(group) - 1))].tolist()
+    return np.isin(clusters, drawn)
 
 
 def judge_local_sample(

@@ -24,6 +24,8 @@ def adaptation_lines(event: ModelAdapted) -> Iterator[Text | Table]:
     yield Text(say("adapt.norms", count=layers) if layers else say("adapt.no_norms"))
     strength = adaptation.head_strength
     yield Text(say("adapt.head_kept") if strength is None else say("adapt.head_refitted", strength=general(strength)))
+    fitted = adaptation.novelty_images
+    yield Text(say("adapt.no_novelty") if fitted is None else say("adapt.novelty", count=fitted))
     table = plain_table(say("adapt.figures"))
     table.add_column("")
     for heading in ("before", "after"):

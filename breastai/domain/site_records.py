@@ -82,6 +82,10 @@ class Adaptation(Stored):
         description="How strongly the head is held where it was, chosen within the sample; null: it stays as it was."
     )
     head_log_loss: dict[str, float] = Field({}, description="Of each strength on the parts of the sample held out.")
+    novelty_images: int | None = Field(
+        None,
+        description="Images of the sample that a new limit for unlike images rests on; null: too few patients for one.",
+    )
     earlier_sha256: list[str] = Field([], description="Of the samples that adapted the checkpoint before, if any did.")
 
     @property

@@ -985,6 +985,7 @@ declare namespace Wire {
     norm_prior_images: number;
     head_strength: number | null;
     head_log_loss: Record<string, number>;
+    novelty_images: number | null;
     earlier_sha256: string[];
   }
 

@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from breastai.clinical.intervals import figure_of, wilson
-from breastai.clinical.local_sample import draw_sample, fit_recalibration, judge_local_sample, recalibrate
+from breastai.clinical.local_sample import (
+    draw_of_each_class,
+    draw_sample,
+    fit_recalibration,
+    judge_local_sample,
+    recalibrate,
+)
 from breastai.clinical.meta_analysis import logit_of, pool_figures, random_effects
 from breastai.clinical.site_differences import FrozenPoint, JudgedSet, differences, input_drift
 from breastai.domain.class_match import match_classes
@@ -119,6 +127,40 @@ def test_a_local_sample_is_of_whole_patients_of_both_kinds_and_the_same_for_the_
     assert all(len(set(inside[clusters == patient].tolist())) == 1 for patient in range(50))
     assert len(set(clusters[inside & positive])) == 3 and len(set(clusters[inside & ~positive])) == 12
     assert len(set(clusters[draw_sample(positive, clusters, 20, 7)])) == 20
+
+
+def test_the_draw_of_a_local_sample_is_the_one_of_earlier_versions() -> None:
+    clusters = np.repeat(np.arange(20), 2)
+    inside = draw_sample(clusters % 5 == 0, clusters, 0.4, 7)
+    assert np.unique(clusters[inside]).tolist() == [0, 2, 4, 10, 11, 13, 17, 19]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), min_size=1, max_size=80),
+    st.one_of(st.floats(0.05, 0.95), st.integers(1, 40)),
+)
+def test_a_sample_of_each_class_holds_patients_of_each_that_has_enough(
+    images: list[tuple[int, int]], share: float
+) -> None:
+    labels = np.array([label for label, _ in images])
+    clusters = np.unique([patient for _, patient in images], return_inverse=True)[1]
+    inside = draw_of_each_class(labels, clusters, share, 3, least=2)
+    assert np.array_equal(inside, draw_of_each_class(labels, clusters, share, 3, least=2))
+    assert all(len(set(inside[clusters == patient].tolist())) == 1 for patient in set(clusters.tolist()))
+    own = [
+        label for label in set(labels.tolist()) if len(set(labels[np.isin(clusters, clusters[labels == label])])) == 1
+    ]
+    for label in own:  # classes whose patients have no image of another one
+        there, drawn = (len(set(clusters[chosen].tolist())) for chosen in (labels == label, inside & (labels == label)))
+        assert drawn >= min(2, there - 1) and there - drawn >= 1
+
+
+def test_a_class_of_few_patients_is_in_the_sample_and_the_number_asked_for_is_drawn() -> None:
+    labels = np.repeat([0, 1, 2, 3], [40, 33, 24, 3])
+    inside = draw_of_each_class(labels, np.arange(100), 20, 0, least=2)
+    assert np.bincount(labels[inside]).tolist() == [8, 7, 4, 2]
+    thirds = draw_of_each_class(np.repeat([0, 1, 2], 10), np.arange(30), 10, 0, least=2)
+    assert thirds.sum() == 10
 
 
 def test_recalibration_agrees_with_a_logistic_regression() -> None:

@@ -15,6 +15,7 @@ from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.errors import LocalSampleUnfit
 from breastai.domain.events import Evaluation, ModelAdapted
 from breastai.domain.jobs import AdaptModel, Evaluate
+from breastai.domain.text import Text
 from breastai.engine.inference.evaluation_job import evaluate
 from breastai.engine.inference.site_adaptation import adapt_model
 from breastai.engine.network.checkpoint_io import load_checkpoint
@@ -116,6 +117,41 @@ def test_folds_of_a_sample_keep_patients_whole_and_deal_out_each_class() -> None
     assert len(set(folds[labels == 1])) == 5
 
 
+def test_the_adapted_model_tells_unlike_images_by_its_own_sample(trained: Workspace, site: Path) -> None:
+    told = adapted(trained, site, run_id="limited")
+    old, new = (load_checkpoint(find_checkpoint(trained, name)) for name in ("run/best", "limited/best"))
+    limit = new.manifest.decision.novelty
+    assert limit is not None and limit.n == told.adaptation.novelty_images == told.adaptation.sample.images
+    assert old.novelty is not None and new.novelty is not None
+    assert not np.array_equal(old.novelty.features.mean, new.novelty.features.mean)
+    assert "note.no_novelty" not in [note.code for note in told.notes if isinstance(note, Text)]
+    record = json.loads((trained.root / told.records[1]).read_text())
+    assert record["uses"]["novelty"] == 0 and all(case["novelty"] is not None for case in record["cases"])
+    job = Evaluate(workspace=str(trained.root), checkpoint="limited/best", data=str(site))
+    again = list(evaluate(job, trained))[-1]
+    assert isinstance(again, Evaluation) and again.uses is not None
+    assert again.uses.novelty == told.adaptation.sample.images
+
+
+def test_a_sample_of_few_patients_gives_no_limit_and_that_is_said(
+    trained: Workspace, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["adapt", "run", "--data", str(site), "--local-sample", "6", "--name", "few", "--workspace"]
+    assert run([*asked, str(trained.root)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "too few patients for a limit of its own" in shown and "can't tell images unlike those" in shown
+    assert read_manifest(find_checkpoint(trained, "few/best")).decision.novelty is None
+
+
+def test_every_class_is_in_the_sample_however_few_its_patients(trained: Workspace, site: Path, tmp_path: Path) -> None:
+    for place in site.iterdir():
+        (tmp_path / place.name).mkdir()
+        for file in sorted(place.iterdir())[: 3 if place.name == "normal" else None]:
+            (tmp_path / place.name / file.name).write_bytes(file.read_bytes())
+    sample = adapted(trained, tmp_path, run_id="rare", local_sample=6).adaptation.sample
+    assert min(sample.counts.values()) == 2 and sample.rest_counts["normal"] == 1
+
+
 def test_a_sample_that_lacks_a_class_adapts_nothing(trained: Workspace, site: Path, tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     for name in ("benign", "malignant"):
@@ -125,7 +161,7 @@ def test_a_sample_that_lacks_a_class_adapts_nothing(trained: Workspace, site: Pa
         (few / place.name).mkdir(parents=True)
         for file in sorted(place.iterdir())[:2]:
             (few / place.name / file.name).write_bytes(file.read_bytes())
-    with pytest.raises(LocalSampleUnfit, match="at least 2"):
+    with pytest.raises(LocalSampleUnfit, match="at least 3 patients of each class, and this one has fewer"):
         adapted(trained, few, run_id="never")
     assert not (trained.root / "checkpoints" / "never").exists()
 

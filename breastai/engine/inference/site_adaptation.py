@@ -15,7 +15,8 @@ from scipy import special
 from breastai.clinical.fit_decision_rule import fit_decision_rule
 from breastai.clinical.head_refit import RefittedHead, refit_head, sample_units
 from breastai.clinical.intervals import number_clusters
-from breastai.clinical.local_sample import draw_sample
+from breastai.clinical.local_sample import draw_of_each_class
+from breastai.clinical.out_of_distribution import LEAST_CASES, OutOfDistribution, fit_novelty
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import LocalSampleUnfit
@@ -26,7 +27,7 @@ from breastai.domain.site_records import Adaptation, AdaptationSample
 from breastai.domain.text import Text
 from breastai.engine.inference.evaluation_job import checkpoint_of, judge
 from breastai.engine.inference.labelled_predictions import LabelledPredictions, labelled_folder, predict_labelled
-from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint, save_tensors, versions
+from breastai.engine.network.checkpoint_io import Loaded, load_checkpoint, pack_novelty, save_tensors, versions
 from breastai.engine.network.evaluation import Predictions, answers_of, predict_batches
 from breastai.engine.network.loader import evaluation_batches
 from breastai.engine.network.models import Classifier, normalize
@@ -93,8 +94,11 @@ def _drawn(job: AdaptModel, asked: LabelledPredictions) -> Drawn:
         raise LocalSampleUnfit(job.data, Text("reason.sample_lacks_classes", {"class_names": absent or names}))
     seed = manifest.config.system.seed if job.sample_seed is None else job.sample_seed
     clusters = np.arange(len(labels)) if asked.clusters is None else number_clusters(asked.clusters)
-    positive = labels == names.index(target_class(manifest.config, names))
-    inside = draw_sample(positive, clusters, job.local_sample, seed)
+    there = sample_units(labels.tolist(), clusters.tolist(), len(names))
+    few = [name for name, count in zip(names, there, strict=True) if count <= _LEAST_UNITS]
+    if few:
+        raise LocalSampleUnfit(job.data, Text("reason.site_too_small", {"class_names": few, "least": _LEAST_UNITS + 1}))
+    inside = draw_of_each_class(labels, clusters, job.local_sample, seed, _LEAST_UNITS)
     units = sample_units(labels[inside].tolist(), clusters[inside].tolist(), len(names))
     few = [name for name, count in zip(names, units, strict=True) if count < _LEAST_UNITS]
     if few:
@@ -132,8 +136,13 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
         [str(number) for number in clusters],
         patients=asked.patients is not None,
     )
-    rule = rule.model_copy(update={"fitted_on": "out_of_fold", "modalities": manifest.decision.modalities})
-    adaptation = _record(loaded, asked, drawn, found, layers, job)
+    novelty = _fit_novelty(now, clusters)
+    limit = None if novelty is None else novelty.limit
+    common = {"fitted_on": "out_of_fold", "modalities": manifest.decision.modalities}
+    rule = rule.model_copy(update={"novelty": limit, **common})
+    adaptation = _record(loaded, asked, drawn, found, layers, job).model_copy(
+        update={"novelty_images": None if limit is None else limit.n}
+    )
     files = checkpoint_files(workspace, job.run_id, "best")
     save_checkpoint(
         files,
@@ -152,12 +161,23 @@ def _adapted(loaded: Loaded, asked: LabelledPredictions, drawn: Drawn, workspace
                 "versions": versions(),
             }
         ),
-        write_weights=lambda path: save_tensors(model.state_dict(), path),
+        write_weights=lambda path: save_tensors(model.state_dict() | pack_novelty(novelty), path),
     )
     known = loaded.files.weights.with_name(FINGERPRINTS)
     if known.is_file():
         shutil.copyfile(known, files.weights.with_name(FINGERPRINTS))
     return load_checkpoint(files)
+
+
+def _fit_novelty(now: Predictions, clusters: npt.NDArray[np.int64]) -> OutOfDistribution | None:
+    """Return what is unlike the sample, as the adapted layers see it; None of a sample too small to tell.
+
+    The parent's limit goes with layers that have moved. Each image is measured by a fit without its patient.
+    """
+    if len(np.unique(clusters)) < LEAST_CASES:
+        return None
+    told = fit_novelty(now.features, [str(number) for number in clusters], now.statistics)
+    return None if told is None else told[0]
 
 
 def _of_natural_proportions(config: Config) -> Config:

@@ -13,7 +13,7 @@
 
   /** @param {Wire.ModelAdapted} found @returns {(Node | null)[]} */
   function bodyOf(found) {
-    const { sample, norm_layers: layers, head_strength: strength } = found.adaptation;
+    const { sample, norm_layers: layers, head_strength: strength, novelty_images: novelty } = found.adaptation;
     const figures = [...OF_TARGET.map((figure) => `${figure}.${found.target_class}`), "balanced_accuracy", "brier"].filter((figure) => found.before[figure] !== undefined && found.after[figure] !== undefined);
     const rows = figures.map((figure) => [t(`adapt.${figure.split(".")[0]}`), figureCell(found.before[figure]), figureCell(found.after[figure])]);
     const caption = t("adapt.figures");
@@ -22,6 +22,7 @@
       t("adapt.rest", { units: plural(`sites.units.${sample.unit}`, sample.rest_units), counts: countsText(sample.rest_counts) }),
       layers === 0 ? t("adapt.no_norms") : plural("adapt.norms", layers),
       strength === null ? t("adapt.head_kept") : t("adapt.head_refitted", { strength: format.number(strength, 1) }),
+      novelty === null ? t("adapt.no_novelty") : plural("adapt.novelty", novelty),
     ];
     return [
       make("p", {}, name(found.checkpoint), " · ", name(found.adaptation.checkpoint), " → ", name(found.adaptation.data)),
