@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -222,6 +223,30 @@ def test_a_set_larger_than_the_limit_is_kept_and_told(folder: CaseTable, tmp_pat
     assert made.cache_note is not None
     assert "limit" in str(made.cache_note)
     assert len(entries(tmp_path / "cache")) == 6
+
+
+def test_the_cache_is_listed_only_where_something_was_written_or_the_limit_fell(
+    folder: CaseTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "cache"
+    prepared(folder, root, limit_gb=2)
+    listed: list[str] = []
+    files_below = cache_store._files_below
+
+    def listing(place: str) -> Iterator[os.DirEntry[str]]:
+        listed.append(place)
+        yield from files_below(place)
+
+    monkeypatch.setattr(cache_store, "_files_below", listing)
+    assert_true_to_the_files(prepared(folder, root, limit_gb=2))
+    prepared(folder, root, limit_gb=3)
+    assert listed == []
+    prepared(folder, root, limit_gb=1)
+    assert listed[0] == str(root)
+    listed.clear()
+    entries(root)[0].unlink()
+    prepared(folder, root, limit_gb=1)
+    assert listed[0] == str(root)
 
 
 def test_what_a_killed_run_left_behind_is_removed_in_time(folder: CaseTable, tmp_path: Path) -> None:

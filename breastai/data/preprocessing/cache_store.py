@@ -44,6 +44,7 @@ _HEADER = struct.Struct("<4sIIIIII")
 _MAGIC = b"BAI2"
 _SUFFIX = ".pixels"
 _STALE_TEMPORARY_S = 3600.0
+_WITHIN = "within_gb"  # a file of the cache: the limit it was found to keep to; gone once something is written
 # Images kept in memory when the disk takes no more: at most this share of what is free.
 _MEMORY_SHARE = 0.25
 
@@ -127,7 +128,6 @@ class CacheWriter:
         self._lock = threading.Lock()
         self._free_bytes = int(psutil.virtual_memory().available * _MEMORY_SHARE)
         self.failure: Text | None = None
-        self.has_written = False
 
     def entry(self, content: ImageContent, table: CaseTable, index: int) -> Entry | ImageUnreadable:
         """Return the entry of image `index` of a table, made now if it is not there, or why there is none."""
@@ -151,7 +151,6 @@ class CacheWriter:
         if self.failure is None:
             self.failure = write_entry(self.store, key, pixels, original)
         if self.failure is None:
-            self.has_written = True
             return Entry(digest, original, box=box)
         with self._lock:
             self._free_bytes -= pixels.nbytes
@@ -238,6 +237,7 @@ def write_entry(store: Store, digest: str, pixels: Pixels, original: Original) -
         try:
             with _opened_in_its_folder(temporary) as stream:
                 stream.write(header + pixels.tobytes())
+            (store.folder.parent / _WITHIN).unlink(missing_ok=True)
             temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -293,7 +293,18 @@ def make_room(root: Path, kept: set[str], limit_gb: float) -> Text | None:
             continue  # in use by another run, on Windows
     if kept_bytes > limit_bytes:
         return Text("reason.images_run_take_gib", {"kept_gib": kept_bytes / 2**30, "limit_gb": limit_gb})
+    if total_bytes <= limit_bytes:
+        with contextlib.suppress(OSError), open_private(root / _WITHIN, "wb") as file:
+            file.write(f"{limit_gb}".encode())
     return None
+
+
+def keeps_to(root: Path, limit_gb: float) -> bool:
+    """Return whether the entries below `root` were found within the limit, and none was written since."""
+    try:
+        return float((root / _WITHIN).read_text(encoding="utf-8")) <= limit_gb
+    except (OSError, ValueError):
+        return False
 
 
 def _files_below(folder: str) -> Iterator[os.DirEntry[str]]:

@@ -16,6 +16,7 @@ from breastai.data.preprocessing.cache_store import (
     Entry,
     Store,
     entry_key,
+    keeps_to,
     make_room,
     prepare_image,
     read_entry,
@@ -159,9 +160,7 @@ def prepare(
     readable = folder.subset(list(entries))
     _check_classes(folder, readable, unreadable)
     kept = {store.file_name(entry.key) for entry in entries.values()}
-    # What an inventory wrote has not been held against the limit yet.
-    has_written = writer.has_written or known is not None
-    room = make_room(root, kept, limit_gb) if has_written else None
+    room = None if keeps_to(root, limit_gb) else make_room(root, kept, limit_gb)
     note = writer.failure or room
     if writer.failure and room:
         note = Text("reason.both", {"first": writer.failure, "second": room})
