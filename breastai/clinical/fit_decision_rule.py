@@ -34,12 +34,13 @@ def fit_decision_rule(
     *,
     patients: bool = False,
     calibration: Calibration | None = None,
+    referral: bool = True,
 ) -> DecisionRule:
     """Return calibration, operating point and conformal sets from raw `probabilities` (N, C) of validation images.
 
     Where a class has too few cases to promise the error rate there are no sets, and the rule names the class.
     `clusters` (N,) names what is independent: patients, where `patients` says that these are known, or else groups of
-    near-duplicates. `calibration`: one fitted elsewhere on the same cases.
+    near-duplicates. `calibration`: one fitted elsewhere on the same cases. Without `referral` there are no conformal sets.
     """
     if not len(labels):
         return DecisionRule()
@@ -61,6 +62,8 @@ def fit_decision_rule(
         ),
         n=len(labels),
     )
+    if not referral:
+        return rule
     return with_referral(rule, labels, scores, class_names, config.evaluation.referral_error_rate, clusters)
 
 

@@ -1,7 +1,6 @@
 """The held-out predictions of all folds taken together: figures with intervals, their spread, what decides an ensemble."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,8 @@ from breastai.domain.study import CrossvalResult, Study
 from breastai.domain.text import Text
 from breastai.scale.fold_assignment import Folds
 from breastai.scale.fold_evaluation import answers_in, fold_evaluation
-from breastai.scale.unit_pool import UnitPool, join_unit_pools, unit_evidence, unit_figures, units_in
+from breastai.scale.held_out_pool import Pool, join_pools
+from breastai.scale.unit_pool import unit_evidence, unit_figures, units_in
 from breastai.storage.evaluations import numbers_by_hash, save_evaluation
 from breastai.storage.workspace import Workspace
 
@@ -30,28 +30,6 @@ POOLED = "pooled"
 # From this share of images on that two folds' thresholds would call differently, the reader is told.
 _MANY_OTHERWISE = 0.05
 CHOSEN_INSIDE = Text("note.chosen_inside")
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """P held-out predictions: `labels` (P,), calibrated `probabilities` (P, C), and `cases` (P,), whose they are.
-
-    `thresholds` (P,): from which probability of the target class each prediction's own fold calls it. `units`: the same
-    by breast, exam or patient, where decisions are of these.
-    """
-
-    labels: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
-    cases: npt.NDArray[np.int64]
-    thresholds: npt.NDArray[np.float64]
-    units: UnitPool | None = None
-
-    def by_case(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Return label (N,) and mean probabilities (N, C) of each case over the repeats, and which cases they are (N,)."""
-        cases, first, place = np.unique(self.cases, return_index=True, return_inverse=True)
-        sums = np.zeros((len(cases), self.probabilities.shape[1]))
-        np.add.at(sums, place, self.probabilities)
-        return self.labels[first], sums / np.bincount(place)[:, np.newaxis], cases
 
 
 def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
@@ -68,18 +46,6 @@ def pool_of(study: Study, dealt: Folds, workspace: Workspace) -> Pool:
         thresholds = np.full(len(own), np.nan if point is None else point.threshold)
         pools.append(Pool(own_labels, own, cases, thresholds, units_in(record, number_of, dealt)))
     return join_pools(pools)
-
-
-def join_pools(pools: Sequence[Pool]) -> Pool:
-    """Return what all folds say; of units only where every fold does."""
-    units = [pool.units for pool in pools if pool.units is not None]
-    return Pool(
-        np.concatenate([pool.labels for pool in pools]),
-        np.concatenate([pool.probabilities for pool in pools]),
-        np.concatenate([pool.cases for pool in pools]),
-        np.concatenate([pool.thresholds for pool in pools]),
-        join_unit_pools(units) if units and len(units) == len(pools) else None,
-    )
 
 
 def pooled_result(study: Study, config: Config, dealt: Folds, workspace: Workspace, pool: Pool) -> CrossvalResult:

@@ -4,20 +4,18 @@ Each fold is what a run by the recipe `probe` on its split would be: strength of
 training part, calibration and threshold on the validation part. But 250 probes take no 250 checkpoints.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from breastai.clinical.apply_decision_rule import calibrate
-from breastai.clinical.fit_decision_rule import fit_decision_rule
-from breastai.clinical.fit_unit_rule import UnitCases, fit_unit_rule
-from breastai.clinical.logistic_probe import Probe, fit_probe
+from breastai.clinical.logistic_probe import Probe
 from breastai.clinical.metrics.epoch_metrics import measure_epoch
-from breastai.clinical.unit_evidence import UnitImages
 from breastai.data.cases.image_set import ImageSet
 from breastai.data.cases.run_folders import Folders
 from breastai.domain.config import Config
@@ -30,11 +28,16 @@ from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.models import build_model
 from breastai.engine.network.runtime import choose_runtime, seed_torch
 from breastai.engine.training.probe_head import set_head
-from breastai.scale.fold_assignment import Folds, parts_of_fold, prepared_images
-from breastai.scale.pooled_evaluation import Pool, join_pools
+from breastai.scale.fold_assignment import Folds, prepared_images
+from breastai.scale.fold_probe import Attention, Features, Places, judge_fold
+from breastai.scale.held_out_pool import Pool, join_pools
 from breastai.scale.study_runner import StudyInProgress
-from breastai.scale.unit_pool import UnitPool, unit_pool
 from breastai.storage.control_groups import usable_cores
+
+_LOG = logging.getLogger(__name__)
+# Starting a process takes a second or two, a fold less than a tenth of one.
+FEWEST_FOLDS = 60
+_FOLDS_AT_ONCE = 5
 
 
 def fits_on_store(config: Config) -> bool:
@@ -69,7 +72,7 @@ def probe_folds(
 
 def _features(
     progress: StudyInProgress, config: Config, folders: Folders, dealt: Folds
-) -> Generator[Event, None, npt.NDArray[np.float32]]:
+) -> Generator[Event, None, Features]:
     """Return the features (N, D) of all images, in the order of `dealt`."""
     prepared = yield from prepared_images(folders, config)
     place = {file: number for number, file in enumerate(prepared.folder.files)}
@@ -99,85 +102,50 @@ def _features(
 
 
 def _judged(
-    members: Sequence[StudyMember], features: npt.NDArray[np.float32], config: Config, dealt: Folds
+    members: Sequence[StudyMember], features: Features, config: Config, dealt: Folds
 ) -> Iterator[tuple[StudyMember, Pool]]:
-    """Yield what each fold says, in order; several are worked on at a time, each by one thread.
+    """Yield what each fold says, in order; several are worked on at a time, by a process each where they are many.
 
     Such small matrices are no faster by many threads, and far slower where these wait for a core that is busy.
     """
-    threads = min(config.system.num_threads, usable_cores())
-    with threadpool_limits(1), ThreadPoolExecutor(threads, thread_name_prefix="probe") as pool:
+    at_once = min(config.system.num_threads, usable_cores())
+    attention = _attention(features, config, dealt)
+    folds = [(member.repeat or 1, member.fold or 1) for member in members]
+    done = 0
+    if attention is None and at_once > 1 and len(folds) >= FEWEST_FOLDS:
         try:
-            yield from zip(members, pool.map(lambda each: _judge(each, features, config, dealt), members), strict=True)
+            for pool in _by_processes(at_once, folds, features, config, dealt):
+                yield members[done], pool
+                done += 1
+        except BrokenProcessPool as error:  # one was killed; the rest is done here
+            _LOG.warning("A process that fitted probes ended: %s", error)
+    with threadpool_limits(1), ThreadPoolExecutor(at_once, thread_name_prefix="probe") as threads:
+        try:
+            pools = threads.map(lambda at: judge_fold(at[0], at[1], features, config, dealt, attention), folds[done:])
+            yield from zip(members[done:], pools, strict=True)
         finally:
-            pool.shutdown(cancel_futures=True)
+            threads.shutdown(cancel_futures=True)
 
 
-def _judge(member: StudyMember, features: npt.NDArray[np.float32], config: Config, dealt: Folds) -> Pool:
-    """Return what a fold's probe says of its held-out part."""
-    repeat, fold = member.repeat or 1, member.fold or 1
-    labels, names, training = np.array(dealt.labels), dealt.class_names, config.training
-    parts = parts_of_fold(dealt, config, repeat, fold)
-    learnt, validating, held_out = (np.flatnonzero(parts == name) for name in ("train", "val", "held_out"))
-    probe = fit_probe(
-        features[learnt],
-        labels[learnt],
-        _units(dealt, learnt),
-        len(names),
-        balanced=training.weighted_sampler or training.use_class_weights,
-        seed=config.system.seed + repeat - 1,
-    )
-    rule = fit_decision_rule(
-        labels[validating],
-        probe.probabilities(features[validating]),
-        names,
-        config,
-        _units(dealt, validating),
-        patients=dealt.patients_known,
-    )
-    said = calibrate(rule.calibration, probe.probabilities(features[held_out]))
-    threshold = np.nan if rule.operating_point is None else rule.operating_point.threshold
-    parted = (learnt, validating, held_out)
-    units = _unit_pool(probe, features, labels, dealt, config, parted, config.system.seed + repeat - 1)
-    return Pool(labels[held_out], said, held_out, np.full(len(held_out), threshold), units)
+def _by_processes(
+    at_once: int, folds: Sequence[tuple[int, int]], features: Features, config: Config, dealt: Folds
+) -> Iterator[Pool]:
+    """Yield what each fold says, in order, by processes: threads of one would wait for its interpreter."""
+    with Parallel(n_jobs=at_once, return_as="generator", batch_size=_FOLDS_AT_ONCE) as parallel:
+        yield from parallel(delayed(judge_fold)(*each, features, config, dealt) for each in folds)
 
 
-def _unit_pool(
-    probe: Probe,
-    features: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int64],
-    dealt: Folds,
-    config: Config,
-    parts: tuple[npt.NDArray[np.int64], ...],
-    seed: int,
-) -> UnitPool | None:
-    """Return what a fold's rule of breasts, exams or patients says of those it holds out; None where it has none."""
-    if dealt.decision_unit is None or dealt.units is None:
+def _attention(features: Features, config: Config, dealt: Folds) -> Attention | None:
+    """Return what fits the attention over a unit's images on a fold's training part; None where none is asked for."""
+    if config.evaluation.pooling != "attention" or dealt.decision_unit is None or dealt.units is None:
         return None
-    names, whose = np.array(dealt.unit_names), np.array(dealt.units)
-    learnt, validating, held_out = parts
-    attention = None
-    if config.evaluation.pooling == "attention":
+    labels, names, whose = np.array(dealt.labels), np.array(dealt.unit_names), np.array(dealt.units)
+    target = dealt.class_names.index(target_class(config, dealt.class_names))
+
+    def fit(probe: Probe, learnt: Places, seed: int) -> Callable[[Features], Features]:
         head = torch.nn.Linear(features.shape[1], len(dealt.class_names))
         set_head(head, probe.weights, probe.bias)
-        target = dealt.class_names.index(target_class(config, dealt.class_names))
         units, together = names[learnt].tolist(), whose[learnt].tolist()
-        attention = fit_attention(features[learnt], labels[learnt], units, head, target, together, seed)
+        return fit_attention(features[learnt], labels[learnt], units, head, target, together, seed).evidence
 
-    def shown(places: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32] | None]:
-        own = features[places]
-        return probe.probabilities(own), None if attention is None else attention.evidence(own)
-
-    raw, heeded = shown(validating)
-    cases = UnitCases(labels[validating], raw, names[validating].tolist(), whose[validating].tolist(), heeded)
-    rule = fit_unit_rule(cases, dealt.decision_unit, dealt.class_names, config)
-    if rule is None:
-        return None
-    raw, heeded = shown(held_out)
-    files = [dealt.files[place] for place in held_out]
-    images = UnitImages(files, labels[held_out], raw, names[held_out].tolist(), whose[held_out].tolist(), heeded)
-    return unit_pool(rule, images, dealt.class_names)
-
-
-def _units(dealt: Folds, among: npt.NDArray[np.int64]) -> Sequence[str] | None:
-    return None if dealt.units is None else [dealt.units[number] for number in among]
+    return fit

@@ -1,8 +1,11 @@
 """Cross-validated probes: the figures of ordinary runs, from one embedding of each image."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from breastai.domain.config import Config, parse_config
@@ -127,14 +130,52 @@ def test_one_that_is_stopped_goes_on_to_the_same_figures(
 ) -> None:
     _, whole = crossval(Workspace.open(tmp_path / "whole"), config)
     judged: list[object] = []
-    original = probe_folds._judge
-    monkeypatch.setattr(probe_folds, "_judge", lambda *parts: (judged.append(parts), original(*parts))[1])
+    original = probe_folds.judge_fold
+    monkeypatch.setattr(probe_folds, "judge_fold", lambda *parts: (judged.append(parts), original(*parts))[1])
     place = Workspace.open(tmp_path / "stopped")
     job = Crossval(workspace=str(place.root), study_id="study", config=config)
     assert isinstance(list(perform(job, lambda: bool(judged)))[-1], StudyStopped)
     *_, last = perform(ResumeStudy(workspace=str(place.root), study_id="study"))
     assert isinstance(last, CrossvalComplete)
     assert last.result.figures == whole.figures
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch, config: Config) -> Config:
+    monkeypatch.setattr(probe_folds, "usable_cores", lambda: 2)
+    monkeypatch.setattr(probe_folds, "FEWEST_FOLDS", 6)
+    monkeypatch.setattr(probe_folds, "_FOLDS_AT_ONCE", 1)
+    more = {"crossval": config.crossval.model_copy(update={"repeats": 2})}
+    return config.model_copy(update={**more, "system": config.system.model_copy(update={"num_threads": 2})})
+
+
+def fitting() -> list[psutil.Process]:
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [each] if "loky" in " ".join(each.cmdline()) else []
+    return [each for each in found if "resource_tracker" not in " ".join(each.cmdline())]
+
+
+@pytest.mark.parametrize("killed", [pytest.param(False, marks=pytest.mark.full), True])
+def test_many_folds_are_fitted_by_processes_to_the_same_figures(
+    tmp_path: Path, two_cores: Config, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    seen: list[int] = []
+    original = probe_folds.measure_epoch
+
+    def watch(*parts: Any) -> Any:
+        seen.append(len(fitting()))
+        for each in fitting() if killed else ():
+            each.kill()
+        return original(*parts)
+
+    monkeypatch.setattr(probe_folds, "measure_epoch", watch)
+    _, together = crossval(Workspace.open(tmp_path / "together"), two_cores)
+    assert len(seen) == 6 and seen[0] == 2
+    monkeypatch.setattr(probe_folds, "usable_cores", lambda: 1)
+    _, alone = crossval(Workspace.open(tmp_path / "alone"), two_cores)
+    assert together.figures == alone.figures and together.thresholds == alone.thresholds
 
 
 def test_classes_too_small_for_the_folds_are_refused_as_ever(tmp_path: Path, config: Config) -> None:

@@ -112,7 +112,7 @@ def _fault(held: _Counts, totals: _Counts, share: float) -> _Counts:
     """Return how far choices are from the share; `held`, images of each class held out, has shape (..., C)."""
     by_class = np.square(held / totals - share).sum(axis=-1)
     overall = np.square(held.sum(axis=-1) / totals.sum() - share)
-    missing = np.count_nonzero((held < 0.5) | (held > totals - 0.5), axis=-1)
+    missing = ((held < 0.5) | (held > totals - 0.5)).sum(axis=-1)
     return np.asarray(by_class + len(totals) * overall + _MISSING_CLASS * missing)
 
 
@@ -156,14 +156,29 @@ def _best_change(
 
     Groups of one of `kinds` (G,) have the same images of each class: of each kind one stands for all.
     """
-    signed = np.where(chosen[:, np.newaxis], -counts, counts)
-    moves = _fault(held + signed, totals, share)
+    inside, outside = np.flatnonzero(chosen), np.flatnonzero(~chosen)
+    # Of each kind on each side the first, then of each the first of those drawn, in the order of the draw.
+    least = np.sort(np.concatenate([_firsts(inside, kinds)[1], _firsts(outside, kinds)[1]]))
+    away, into = (
+        drawn[np.sort(_firsts(drawn, kinds)[0])]
+        for drawn in (rng.permutation(side)[:_SWAP_CANDIDATES] for side in (inside, outside))
+    )
+    change_of_one = np.where(chosen[least, np.newaxis], -counts[least], counts[least])
+    change_of_two = (counts[into] - counts[away][:, np.newaxis]).reshape(-1, counts.shape[1])
+    faults = _fault(held + np.concatenate([change_of_one, change_of_two]), totals, share)
+    moves, swaps = faults[: len(least)], faults[len(least) :]
     move = int(moves.argmin())
-    inside, outside = (rng.permutation(np.flatnonzero(side))[:_SWAP_CANDIDATES] for side in (chosen, ~chosen))
-    inside, outside = (side[np.sort(np.unique(kinds[side], return_index=True)[1])] for side in (inside, outside))
-    if len(inside) and len(outside):
-        swaps = _fault(held + signed[inside][:, np.newaxis] + signed[outside], totals, share)
-        first, second = np.unravel_index(int(swaps.argmin()), swaps.shape)
-        if swaps[first, second] < moves[move]:
-            return np.array([inside[first], outside[second]]), float(swaps[first, second])
-    return np.array([move]), float(moves[move])
+    if len(swaps):
+        swap = int(swaps.argmin())
+        if swaps[swap] < moves[move]:
+            first, second = divmod(swap, len(into))
+            return np.array([away[first], into[second]]), float(swaps[swap])
+    return least[move : move + 1], float(moves[move])
+
+
+def _firsts(side: Indices, kinds: Indices) -> tuple[Indices, Indices]:
+    """Return of each kind (K,) among groups (G,) where the first one stands, and which it is."""
+    first = np.full(int(kinds.max()) + 1, -1)
+    first[kinds[side[::-1]]] = np.arange(len(side) - 1, -1, -1)
+    places = first[first >= 0]
+    return places, side[places]
