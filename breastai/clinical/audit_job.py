@@ -17,7 +17,7 @@ from breastai.clinical import image_facts, shortcut_features
 from breastai.clinical.audit_cache import AuditCache, default_audits_root
 from breastai.clinical.audit_findings import SEVERITIES, finding_templates
 from breastai.clinical.fact_processes import FactProcesses
-from breastai.clinical.rule_findings import find_in_rules
+from breastai.clinical.rule_findings import drop_answered, find_in_rules
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
 from breastai.data.cases.run_folders import list_folders
@@ -42,6 +42,7 @@ from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.frames import file_of, with_frames
 from breastai.data.sources.part_folders import data_root, split_folders
 from breastai.data.sources.place_description import is_described
+from breastai.domain.config import Config
 from breastai.domain.errors import CommandInvalid, DataNotFound, ImageUnreadable
 from breastai.domain.events import AuditDone, BatchProgress, Event, LeakQuestion, ProgressUpdate
 from breastai.domain.jobs import Audit
@@ -89,7 +90,7 @@ def audit(job: Audit, workspace: Workspace) -> Iterator[Event]:
         folders = list_folders(job.config, workspace.root).by_split()
     else:
         raise CommandInvalid(Text("command.audit_images"), "breastai audit --help")
-    record = yield from run_audit(folders, job.patient_id, workspace)
+    record = yield from run_audit(folders, job.patient_id, workspace, config=job.config)
     yield audit_event(record, place, folders, workspace, bounded=job.pictures, pictures=job.pictures)
 
 
@@ -109,10 +110,12 @@ def run_audit(
     rule: PatientIdRule | None,
     workspace: Workspace,
     inventory: Inventory | None = None,
+    config: Config | None = None,
 ) -> Generator[Event, None, AuditRecord]:
     """Return the audit of some folders, made now unless these very images were audited before; tell how far it is.
 
-    `inventory` learns what reading the images told, for who goes on with them.
+    `inventory` learns what reading the images told, for who goes on with them. What a `config` says of the classes is asked
+    no more.
     """
     steps = with_progress(lambda report: audit_record(folders, rule, workspace, report, inventory))
     try:
@@ -125,7 +128,10 @@ def run_audit(
             )
     except StopIteration as end:
         record: AuditRecord = end.value
-        return record
+        if config is None:
+            return record
+        train = folders.get("train") or next(iter(folders.values()))
+        return record.model_copy(update={"findings": drop_answered(record.findings, config, train)})
     finally:
         steps.close()
 

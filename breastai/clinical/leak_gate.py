@@ -34,7 +34,7 @@ def pass_gate(
     that would begin, and what it was asked with; None where nothing is to be asked, since it was before. `inventory` learns what reading the images told.
     """
     yield ProgressUpdate(stage="auditing", text=Text("progress.auditing"))
-    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory)
+    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory, config)
     if asker is None or config.data.split_file is not None or config.data.on_leak not in ("auto", "ask"):
         return record
     patients = patients_in(folders.train, config.evaluation.patient_id, workspace.root)

@@ -1,6 +1,6 @@
 """Findings about rules: which classes, which patients, as the audit tells them of folders and names, not of pixels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from breastai.clinical.audit_findings import make_finding
@@ -34,6 +34,14 @@ def find_in_rules(folders: Mapping[str, CaseTable], rule: PatientIdRule | None, 
         files = [f"{next(iter(folders))}/{file}" if several else file for file in doubt.files]
         findings.append(make_finding(doubt.code, files, **params_of(doubt)))
     return findings
+
+
+def drop_answered(findings: Sequence[Finding], config: Config, folder: CaseTable) -> list[Finding]:
+    """Return findings without those about classes that a configuration has answered."""
+    open_now = {type(question) for question in open_questions(config, folder)}
+    answered = [question for question in open_questions(Config(), folder) if type(question) not in open_now]
+    codes = {_of_question(question).code for question in answered}
+    return [finding for finding in findings if finding.code not in codes]
 
 
 def _about_classes(folder: CaseTable) -> Iterator[Finding]:

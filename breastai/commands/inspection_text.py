@@ -42,6 +42,13 @@ def next_command(inspection: DatasetInspection, place: str) -> str:
     if inspection.description is None:
         name = "NAME"
         return f"breastai data add {name} {quoted} --table TABLE.csv --file COLUMN --label COLUMN"
+    codes = {doubt.code for doubt in inspection.doubts}
+    if "doubt.unreadable" in codes or not inspection.images:
+        return f"breastai data add {inspection.description.name} {quoted} --help"
+    if "doubt.one_class" in codes:
+        return (
+            f"breastai data add {inspection.description.name} {quoted} --table TABLE.csv --file COLUMN --label COLUMN"
+        )
     if any(doubt.code == "doubt.classes_are_numbers" for doubt in inspection.doubts):
         mapped = " ".join(f"--map {value}=CLASS" for value in inspection.classes)
         return f"breastai data add {inspection.description.name} {quoted} {mapped}"

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +56,17 @@ class UserTable:
     rows: tuple[Row, ...]
 
     def places(self) -> dict[str, int]:
-        """Return where each column is, by its name in lower case."""
-        return {name.lower(): place for place, name in enumerate(self.columns)}
+        """Return where each column is, by its name in lower case; of several of one name where the first is."""
+        return {name.lower(): place for place, name in reversed(list(enumerate(self.columns)))}
+
+    def contradiction(self, columns: Iterable[str]) -> Text | None:
+        """Return how several columns of the same name, one of `columns`, say different things; None where none do."""
+        for name in dict.fromkeys(column.lower() for column in columns):
+            first, *others = [place for place, column in enumerate(self.columns) if column.lower() == name] or [-1]
+            row = next((row for row in self.rows if any(row.cell(first) != row.cell(other) for other in others)), None)
+            if row is not None:
+                return Text("reason.column_twice", {"column": self.columns[first], "row": row.number})
+        return None
 
     def by_file(self, place: int) -> tuple[dict[str, Row], list[tuple[Row, Row]]]:
         """Return the row of each file in column `place`, by `file_key`, and each further row of a file with its first.

@@ -135,6 +135,28 @@ EXPORT_FORMATS: Mapping[str, ExportFormat] = MappingProxyType({row.name: row for
 # Image files, by ending. DICOM has no fixed ending; .dcm and .dicom are the usual ones.
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".webp", ".gif", ".dcm", ".dicom")
 
+# Formats of images, slides and volumes that are not read: who has such files is told that they are left out.
+UNREAD_IMAGE_SUFFIXES = frozenset(
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".jfif", ".ppm", ".pnm", ".tga", ".exr", ".psd", ".svg"}
+    | {
+        ".eps",
+        ".raw",
+        ".dng",
+        ".nii",
+        ".nrrd",
+        ".mha",
+        ".mhd",
+        ".hdr",
+        ".img",
+        ".mat",
+        ".svs",
+        ".ndpi",
+        ".mrxs",
+        ".scn",
+    }
+    | {".czi", ".vsi", ".les", ".ljpeg", ".mp4", ".avi", ".mov", ".wmv"}
+)
+
 # Folder names that mean the same class.
 CLASS_ALIASES: Mapping[str, str] = MappingProxyType({"begin": "benign"})
 

@@ -12,7 +12,8 @@ from breastai.domain.catalog import CLASS_ALIASES, SPLIT_ALIASES
 
 Meaning = Literal["disease", "finding", "absence", "silent"]
 
-# English, French, German, Spanish, Italian, Portuguese, Dutch; compared without accents, as beginnings of words.
+# English, French, German, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian, Chinese, Japanese, Korean, Arabic;
+# compared without accents, as beginnings of words.
 _DISEASE = (
     *("malign", "cancer", "carcino", "karzino", "krebs", "brustkrebs", "mammakarzinom", "bosartig", "boesartig"),
     *("kanker", "borstkanker", "kwaadaardig", "cancro", "maligni", "sarcom", "sarkom", "lymphoma", "metasta"),
@@ -29,8 +30,10 @@ _DISEASE = (
         "verdaechtig",
     ),
     *("patholog", "pathologisch", "patolog", "invasiv", "invasif", "infiltrat", "infiltrant"),
+    *("złosliw", "kanser", "злокачеств", "карцином", "恶性", "惡性", "悪性", "癌", "乳腺癌", "乳癌"),
+    *("악성", "خبيث", "سرطان"),
 )
-_DISEASE_WORDS = frozenset({"idc", "ilc", "dcis", "lcis", "pos", "mal"})
+_DISEASE_WORDS = frozenset({"idc", "ilc", "dcis", "lcis", "pos", "mal", "рак", "рака"})
 # Something is there, which alone does not say that it is a disease.
 _FINDING = (
     *(
@@ -67,6 +70,7 @@ _ABSENCE = (
     *("benign", "benin", "begin", "gutartig", "goedaardig", "normal", "healthy", "gesund", "gezond", "sano", "sana"),
     *("sain", "saudav", "negativ", "negatif", "control", "kontroll", "temoin", "unauffallig", "unauffaellig"),
     *("unremarkable", "premalign", "precancer", "unsuspic"),
+    *("łagodn", "доброкачеств", "норма", "здоров", "良性", "正常", "정상", "حميد", "طبيعي", "سليم"),
 )
 _ABSENCE_WORDS = frozenset({"neg", "befundfrei", "ohnebefund"})
 _NEGATIONS = frozenset(
@@ -87,9 +91,10 @@ _NEGATIONS = frozenset(
         "sem",
         "senza",
     }
+    | {"не", "нет", "без", "nie", "brak", "bez", "yok", "degil"}
     | {"zonder", "geen", "niet", "vrij", "libre", "livre", "libero", "unlikely", "false", "faux", "falso"}
 )
-_NEGATING_BEGINNINGS = ("non", "no", "nicht", "un", "in", "niet", "kein", "geen")
+_NEGATING_BEGINNINGS = ("non", "no", "nicht", "un", "in", "niet", "kein", "geen", "nie", "не", "非", "无", "無")
 _NEGATING_ENDINGS = ("free", "frei", "vrij", "less")
 
 # Cancer that is not invasive is cancer: what is denied there is how far it has grown.
@@ -99,6 +104,12 @@ _BI_RADS = re.compile(r"(?:bi\W*rads?|birads?|acr|category|categorie|kategorie|c
 _BARE_BI_RADS = re.compile(r"4[abc]")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENDS_WITH_PLUS, _ENDS_WITH_MINUS = re.compile(r"\w\s*\+$|\w\s*\(\+\)$"), re.compile(r"\w\s*-$|\w\s*\(-\)$")
+
+
+def _plain(text: str) -> str:
+    """Return a text in lower case and without accents; letters of Korean stay whole."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
 
 
 def canonical_class(folder_name: str) -> str:
@@ -116,9 +127,7 @@ def split_of(folder_name: str) -> str | None:
 
 def meaning_of(class_name: str) -> Meaning:
     """Return what a class's name says: a disease (or a suspicion of one), a finding, that there is none, or nothing."""
-    name = "".join(
-        sign for sign in unicodedata.normalize("NFKD", class_name.casefold()) if not unicodedata.combining(sign)
-    ).strip()
+    name = _plain(class_name).strip()
     if (found := _BI_RADS.search(name)) is not None:
         category = int(found[1])
         return "silent" if category == 0 else "disease" if category >= 4 else "absence"
@@ -154,6 +163,18 @@ def _of_word(word: str) -> Meaning:
     if any(stem in word for stem in _DISEASE if len(stem) > 5):  # adenocarcinoma, brustkrebs
         return "disease"
     return "silent"
+
+
+_YES = frozenset(
+    {"1", "1.0", "yes", "y", "true", "oui", "vrai", "ja", "j", "wahr", "si", "verdadero", "vero", "sim", "tak", "да"}
+)
+_NO = frozenset({"0", "0.0", "no", "n", "false", "non", "faux", "nein", "falsch", "falso", "nao", "nee", "nie", "нет"})
+
+
+def yes_or_no(value: str) -> bool | None:
+    """Return whether a cell says yes, in the languages above, or 1; None of one that says neither yes nor no."""
+    plain = _plain(value).strip()
+    return True if plain in _YES else False if plain in _NO else None
 
 
 class Question(NamedTuple):
@@ -208,14 +229,50 @@ def names_pictures(folder_name: str) -> bool:
     return canonical_class(folder_name) in _PICTURES
 
 
+# Folders that hold what is not sorted yet, or what came out of something: names of no class.
+_NO_CLASSES = re.compile(
+    r"[\W_]*(?:(?:new|nouveau|neuer|nuova|nueva|nova) (?:folder|dossier|ordner|cartella|carpeta|pasta)|untitled(?: folder)?|"
+    r"old|backups?|bak|copy|copies|copie|kopie|tmp|temp|trash|misc|other stuff|results?|outputs?|thumbnails?|previews?|"
+    r"unsorted|unlabell?ed|not labell?ed|unknown|inconnue?s?|unbekannt|unsortiert|todo|to do|to sort|a trier|__macosx)"
+    r"[\W_]*\d*[\W_]*",
+    re.IGNORECASE,
+)
+
+
+def names_no_class(folder_name: str) -> bool:
+    """Return whether a folder is called as one that was not made for a class: new folder, unsorted, results, backup."""
+    return _NO_CLASSES.fullmatch(re.sub(r"[\W_]+", " ", _plain(folder_name)).strip()) is not None
+
+
 # What the classes of breast images most often are, in one word of any of the languages.
 _KINDS: dict[str, tuple[str, ...]] = {
     "malignant": (
         *("malign", "malin", "bosartig", "boesartig", "kwaadaardig", "cancer", "carcinom", "karzinom", "cancro"),
         *("krebs", "brustkrebs", "mammakarzinom", "kanker", "borstkanker", "positiv", "positif"),
+        *(
+            "złosliw",
+            "kanser",
+            "злокачеств",
+            "карцином",
+            "恶性",
+            "惡性",
+            "悪性",
+            "癌",
+            "乳腺癌",
+            "乳癌",
+            "악성",
+            "خبيث",
+            "سرطان",
+        ),
     ),
-    "benign": ("benign", "benin", "begin", "gutartig", "goedaardig"),
-    "normal": ("normal", "healthy", "gesund", "gezond", "sano", "sana", "sain", "saudav", "unauffallig", "befundfrei"),
+    "benign": (
+        *("benign", "benin", "begin", "gutartig", "goedaardig"),
+        *("łagodn", "доброкачеств", "良性", "حميد"),
+    ),
+    "normal": (
+        *("норма", "здоров", "正常", "정상", "طبيعي", "سليم"),
+        *("normal", "healthy", "gesund", "gezond", "sano", "sana", "sain", "saudav", "unauffallig", "befundfrei"),
+    ),
 }
 _OF_NO_MALIGNANCY = ("negativ", "negatif")
 _OF_ANY_FINDING = ("abnormal", "anormal", "anormaux")
@@ -228,9 +285,7 @@ _IDLE_WORDS = frozenset(
 
 def kinds_of(class_name: str) -> frozenset[str]:
     """Return which of malignant, benign and normal a class holds; none where its name holds a word that is not known."""
-    name = "".join(
-        sign for sign in unicodedata.normalize("NFKD", class_name.casefold()) if not unicodedata.combining(sign)
-    )
+    name = _plain(class_name)
     denied = _ENDS_WITH_MINUS.search(name.strip()) is not None
     said: frozenset[str] = frozenset()
     for word in _WORD.findall(name):

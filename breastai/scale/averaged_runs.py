@@ -93,7 +93,9 @@ def _shared_cases(loaded: Loaded, workspace: Workspace) -> Generator[Event, None
     saved = saved_split(manifest.config, workspace, manifest.run_id)
     folders = known_folders(manifest.config, workspace.root, manifest.split, saved)
     inventory = Inventory(manifest.config)
-    record = yield from run_audit(folders.by_split(), manifest.config.evaluation.patient_id, workspace, inventory)
+    record = yield from run_audit(
+        folders.by_split(), manifest.config.evaluation.patient_id, workspace, inventory, manifest.config
+    )
     return (
         yield from read_with_progress(
             lambda report: gather_cases(

@@ -69,7 +69,7 @@ def assign_folds(
     if path.is_file():
         return read_folds(workspace, study_id)
     inventory = Inventory(config)
-    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory)
+    record = yield from run_audit(folders.by_split(), config.evaluation.patient_id, workspace, inventory, config)
     prepared = yield from prepared_images(folders, config, inventory)
     patients = patients_in(prepared.folder, config.evaluation.patient_id, workspace.root)
     elsewhere = patients_elsewhere(config, folders, workspace.root)

@@ -21,6 +21,7 @@ from breastai.clinical.readers.obuchowski_rockette import (
 from breastai.clinical.readers.reader_agreement import measure_agreement
 from breastai.clinical.readers.reader_figures import measure_readings
 from breastai.clinical.readers.readers_job import compare_readers
+from breastai.data.cases.reader_table import read_readings
 from breastai.domain.errors import CasesNotPredicted, ReadersInvalid
 from breastai.domain.events import ReadersCompared
 from breastai.domain.jobs import CompareReaders
@@ -249,6 +250,14 @@ def test_a_models_predictions_stand_beside_the_readers(tmp_path: Path) -> None:
             "row 3, column label: expected the same truth",
         ),
         (
+            ["reader,file,label,call", "A,1,malignant,yes", "A,2,benign,perhaps"],
+            "row 3, column call: expected one of malignant, benign, yes, no, got 'perhaps'",
+        ),
+        (
+            ["reader,file,label,score,score", "A,1,malignant,3,3", "A,2,benign,1,4"],
+            "the column score stands there twice, and row 3 says different things",
+        ),
+        (
             ["reader,file,label,score", "A,1,malignant,3", "A,2,benign,1", "B,1,malignant,2"],
             "reader B has no reading of 2",
         ),
@@ -260,6 +269,28 @@ def test_a_fault_of_the_table_is_named_by_its_cell(tmp_path: Path, rows: list[st
     with pytest.raises(ReadersInvalid) as caught:
         analysed(CompareReaders(workspace=str(workspace.root), table=str(tmp_path / "t.csv")), workspace)
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("truths", "calls", "target"),
+    [
+        (("Malignant", "benign"), ("malignant", "Benign"), "malignant"),
+        (("malignant", "normal"), ("Yes", "no"), "malignant"),
+        (("1", "0"), ("ja", "nein"), "1"),
+        (("oui", "non"), ("1", "0"), "oui"),
+        (("0", "1"), ("0", "1"), "0"),
+        (("cancer", "no cancer"), ("positive", "negative"), "cancer"),
+    ],
+)
+def test_calls_and_truths_are_understood_however_they_are_written(
+    tmp_path: Path, truths: tuple[str, str], calls: tuple[str, str], target: str
+) -> None:
+    rows = [f"{reader},{k},{truths[k % 2]},{calls[k % 2]}" for reader in "AB" for k in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["reader,file,label,call", *rows]))
+    readings = read_readings(tmp_path / "t.csv", target)
+    assert readings.target_class == target and readings.calls is not None
+    assert np.array_equal(readings.calls, np.broadcast_to(readings.positive, readings.calls.shape))
+    assert readings.positive.sum() == 10
 
 
 def test_one_reader_and_readers_who_all_agree_are_no_fault(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from breastai.clinical.audit_job import audit_record, folders_below
+from breastai.clinical.audit_job import audit_record, folders_below, run_audit
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.run_folders import list_folders, usable_folders, with_answers
 from breastai.data.cases.run_warnings import told_before
@@ -77,6 +77,23 @@ def test_an_audit_tells_what_a_run_would_ask(tmp_path: Path) -> None:
     write(tmp_path, "train/0/a.png", "train/1/b.png")
     record = audit_record(folders_below(tmp_path), None, Workspace.open(tmp_path / "workspace"))
     assert "classes.no_target" in {finding.code for finding in record.findings}
+
+
+def test_the_audit_of_a_run_asks_no_more_what_its_configuration_says(tmp_path: Path) -> None:
+    write(tmp_path, "train/0/a.png", "train/1/b.png")
+    place = Workspace.open(tmp_path / "workspace")
+
+    def codes(**settings: Any) -> set[str]:
+        steps = run_audit(folders_below(tmp_path), None, place, config=config(**settings))
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return {finding.code for finding in end.value.findings}
+
+    assert "classes.no_target" in codes()
+    assert "classes.no_target" not in codes(evaluation={"target_class": "1"})
+    assert "classes.no_target" not in codes(evaluation={"target_class": "neither"})  # the run itself refuses it
 
 
 def test_what_began_before_it_was_asked_goes_on_by_the_answers_it_went_by(tmp_path: Path) -> None:

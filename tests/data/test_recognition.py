@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from breastai.commands.inspection_text import next_command
 from breastai.data.cases.inspection import inspect_place
+from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.recognition.recogniser_table import RECOGNISERS
 from breastai.domain.dataset_inspection import ReadingChanges
-from breastai.domain.errors import DataNotFound, DatasetInvalid
+from breastai.domain.errors import DataNotFound, DatasetInvalid, LabelsInvalid, NoImages
 from breastai.texts.catalogue import find_template, languages
 from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, picture, table
 
@@ -260,3 +262,127 @@ def test_papers_and_programs_beside_class_folders_are_no_classes(tmp_path: Path)
         (tmp_path / file).write_text("epoch,loss\n1,0.5\n")
     found = inspect_place(tmp_path)
     assert (found.layout, found.classes) == ("class_folders", {"benign": 6, "malignant": 6})
+
+
+def many(root: Path, folders: str, count: int = 4) -> Path:
+    """Draw images in folders "{}" of which stands for benign and malignant."""
+    for name in ("benign", "malignant"):
+        for number in range(count):
+            picture(root / folders.format(name) / f"{name}{number}.png", name == "malignant")
+    return root
+
+
+def test_parts_inside_classes_stay_parts(tmp_path: Path) -> None:
+    for part in ("Train", "test"):
+        many(tmp_path, f"{{}}/{part}")
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.splits) == ({"benign": 8, "malignant": 8}, {"train": 8, "test": 8})
+    assert codes(found.summary()) == ["doubt.parts_inside_classes"]
+    # What reads the cases of a run reads the same.
+    assert {part: len(cases) for part, cases in read_cases(tmp_path).by_part().items()} == {"train": 8, "test": 8}
+
+
+@pytest.mark.parametrize(
+    ("groups", "doubt", "field"),
+    [
+        (("fold1", "Fold_2"), "doubt.folds_above_classes", "fold"),
+        (("2019", "2020"), "doubt.groups_above_classes", None),
+        (("40X", "100X"), "doubt.groups_above_classes", None),
+        (("Hospital A", "hospital B"), "doubt.groups_above_classes", "site"),
+        (("P01", "P02"), "doubt.patients_above_classes", "patient"),
+    ],
+)
+def test_folds_years_scales_and_hospitals_above_classes_are_no_patients(
+    tmp_path: Path, groups: tuple[str, ...], doubt: str, field: str | None
+) -> None:
+    for group in groups:
+        many(tmp_path, f"{group}/{{}}")
+    found = inspect_place(tmp_path)
+    assert found.classes == {"benign": 8, "malignant": 8} and codes(found.summary()) == [doubt]
+    assert found.description is not None
+    assert found.description.fields.keys() - {"label"} == ({field} if field else set())
+    assert (found.patients is not None) == (field == "patient")
+    assert read_cases(tmp_path).counts() == found.classes
+
+
+@pytest.mark.parametrize(
+    ("column", "yes", "no"), [("Maligne", "ja", "nein"), ("cancer", "oui", "non"), ("bösartig", "WAHR", "FALSCH")]
+)
+def test_yes_and_no_are_understood_in_other_languages(tmp_path: Path, column: str, yes: str, no: str) -> None:
+    rows = [[f"{number}.png", yes if number % 2 else no, number] for number in range(12)]
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    table(tmp_path / "liste.csv", [["bild", column, "patient"], *rows], ";")
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients) == ({"benign": 6, "malignant": 6}, 12)
+
+
+def test_a_table_that_names_files_and_no_class_is_told_as_that(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    table(tmp_path / "list.csv", [["image", "weight"], *([f"{number}.png", 50 + number] for number in range(12))])
+    assert codes(inspect_place(tmp_path).summary()) == ["doubt.no_label_column", "doubt.no_labels"]
+
+
+def test_a_column_that_stands_twice_and_differs_is_refused(tmp_path: Path) -> None:
+    rows = [[f"{number}.png", labelled(number), labelled(number), number] for number in range(12)]
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    place = table(tmp_path / "labels.csv", [["file", "Label", "label", "patient"], *rows])
+    assert inspect_place(place).classes == {"benign": 6, "malignant": 6}  # twice the same does no harm
+    rows[3][2] = labelled(4)
+    table(place, [["file", "Label", "label", "patient"], *rows])
+    with pytest.raises(LabelsInvalid, match="Label stands there twice, and row 5"):
+        read_cases(place)
+    assert "doubt.unreadable" in codes(inspect_place(place).summary())
+
+
+def test_a_part_that_is_none_is_told_by_its_value(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    rows = [[f"{number}.png", labelled(number), number % 2] for number in range(12)]
+    place = table(tmp_path / "labels.csv", [["file", "label", "split"], *rows])
+    with pytest.raises(NoImages, match="its part, “0”, is none of train, val and test"):
+        read_cases(place)
+
+
+def test_pictures_in_formats_that_are_not_read_and_archives_are_told(tmp_path: Path) -> None:
+    many(tmp_path, "{}")
+    for name in ("scan.heic", "slide.svs", "volume.nii.gz", "notes.txt"):
+        (tmp_path / "benign" / name).write_bytes(b"x")
+    (tmp_path / "more.zip").write_bytes(b"PK")
+    found = inspect_place(tmp_path)
+    assert sorted(file for reason in found.reasons for file in reason.files) == [
+        *("benign/scan.heic", "benign/slide.svs", "benign/volume.nii.gz"),
+    ]
+    assert codes(found.summary()) == ["doubt.archives_beside"]
+
+
+def test_folders_that_hold_no_class_and_one_patient_for_all_are_doubtful(tmp_path: Path) -> None:
+    many(tmp_path / "a", "{}")
+    picture(tmp_path / "a" / "New folder (2)" / "1.png")
+    assert "doubt.classes_are_no_classes" in codes(inspect_place(tmp_path / "a").summary())
+    rows = [[f"{number}.png", labelled(number), "P1"] for number in range(12)]
+    for number in range(12):
+        picture(tmp_path / "b" / f"{number}.png")
+    table(tmp_path / "b" / "labels.csv", [["file", "label", "patient"], *rows])
+    assert "doubt.one_patient" in codes(inspect_place(tmp_path / "b").summary())
+
+
+def test_many_classes_of_few_images_are_one_doubt(tmp_path: Path) -> None:
+    for name in [f"kind {letter}" for letter in "abcdefghijklmnopqrstuvwxyzäöü"]:
+        for number in range(2):
+            picture(tmp_path / name / f"{number}.png")
+    assert codes(inspect_place(tmp_path).summary()) == ["doubt.many_classes_of_few"]
+
+
+def test_what_cannot_be_trained_on_is_not_offered_for_training(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / "one" / "malignant" / f"{number}.png")
+        picture(tmp_path / "none" / f"{number}.png")
+    table(
+        tmp_path / "none" / "labels.csv",
+        [["file", "label", "split"], *([f"{number}.png", labelled(number), "?x"] for number in range(12))],
+    )
+    for name in ("one", "none"):
+        assert " train " not in next_command(inspect_place(tmp_path / name), name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from breastai.domain.class_words import are_identifiers, class_in_question, meaning_of, split_of
+from breastai.domain.class_words import are_identifiers, class_in_question, meaning_of, names_no_class, split_of
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import asked_target_class, target_class
 from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetClassUnknown
@@ -36,6 +36,11 @@ from breastai.domain.errors import SeveralDiseases, TargetClassNeeded, TargetCla
         (["noninvasive", "invasive"], "invasive"),
         (["finding", "no finding"], "finding"),
         (["microcalcifications", "normal"], "microcalcifications"),
+        (["доброкачественный", "злокачественный"], "злокачественный"),
+        (["良性", "恶性", "正常"], "恶性"),
+        (["악성", "정상"], "악성"),
+        (["łagodny", "złośliwy"], "złośliwy"),
+        (["niezłośliwy", "złośliwy"], "złośliwy"),
     ],
 )
 def test_the_class_in_question_is_the_disease_in_whatever_language_and_order(names: list[str], disease: str) -> None:
@@ -45,7 +50,15 @@ def test_the_class_in_question_is_the_disease_in_whatever_language_and_order(nam
 
 @pytest.mark.parametrize(
     "names",
-    [["0", "1"], ["a", "b"], ["benign", "normal"], ["left", "right"], ["birads0", "birads1"], ["class0", "class1"]],
+    [
+        ["0", "1"],
+        ["a", "b"],
+        ["양성", "음성"],
+        ["benign", "normal"],
+        ["left", "right"],
+        ["birads0", "birads1"],
+        ["class0", "class1"],
+    ],
 )
 def test_where_no_name_tells_a_run_asks(names: list[str]) -> None:
     with pytest.raises(TargetClassNeeded, match=r"evaluation\.target_class"):
@@ -110,3 +123,14 @@ def test_numbers_of_patients_are_no_names_of_classes() -> None:
     assert are_identifiers(["P00012", "P00013"])
     assert not are_identifiers(["0", "1"])
     assert not are_identifiers(["benign", "malignant"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *(("New folder (2)", True), ("_old", True), ("À trier", True), ("unbekannt", True), ("results", True)),
+        *(("benign", False), ("other", False), ("old benign", False), ("normal", False)),
+    ],
+)
+def test_folders_that_were_made_for_no_class_are_told(name: str, expected: bool) -> None:
+    assert names_no_class(name) is expected

@@ -11,11 +11,14 @@ from breastai.data.sources.case_source import read_description
 from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.image_listing import images_below, reason_against_ending
 from breastai.data.sources.masks import is_mask_folder
+from breastai.data.sources.recognition.column_guess import guess_columns
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
 from breastai.data.sources.recognition.survey import Survey, survey_steps
 from breastai.data.sources.recognition.table_layouts import with_label
 from breastai.domain.case_fields import HeaderRule
+from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
+from breastai.domain.class_words import names_no_class
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
 from breastai.domain.errors import DataNotFound, InputError, TooFewClasses
@@ -23,7 +26,9 @@ from breastai.domain.text import Text
 
 _SAMPLES, _FILES_OF_A_REASON = 8, 20
 _FEW = 10
+_FEW_TOLD = 5
 _MOST_HEADERS = 5_000
+_NO_ARCHIVES = (".nii.gz",)
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
 
 
@@ -57,7 +62,8 @@ def inspect_steps(
         yield _unlabelled(place, seen, row, reading)
         return
     description = changes.apply(reading.description)
-    yield inspect_described(description, place, base, row, reading.doubts, seen.files_seen)
+    doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside")]
+    yield inspect_described(description, place, base, row, doubts, seen.files_seen)
 
 
 def inspect_described(
@@ -113,10 +119,13 @@ def _read(description: DatasetDescription, base: Path) -> CaseTable:
 
 
 def concerns_images(item: Skipped) -> bool:
-    """Return whether what is left out would be an image: no table, text or other file beside the images."""
+    """Return whether what is left out is an image, of whatever format: no table, text or other file beside the images."""
     if isinstance(item.reason, Text) and item.reason.code in ("reason.row_without_image", "reason.row_without_label"):
         return True
-    return reason_against_ending(PurePosixPath(item.file).name) is None
+    path = PurePosixPath(item.file)
+    return reason_against_ending(path.name) is None or not UNREAD_IMAGE_SUFFIXES.isdisjoint(
+        map(str.lower, path.suffixes)
+    )
 
 
 def _unlabelled(place: Path, seen: Survey, row: Recogniser | None, reading: Reading | None) -> DatasetInspection:
@@ -142,27 +151,45 @@ def _unlabelled(place: Path, seen: Survey, row: Recogniser | None, reading: Read
 def _doubts_of(table: CaseTable) -> Iterator[Text]:
     """Yield what the counts of a reading make doubtful."""
     counts = {name: count for name, count in table.counts().items() if count}
+    if len(table) > 1 and _distinct(table, "patient") == 1 and all(table.column("patient") or ()):
+        yield Text("doubt.one_patient", {"count": len(table)})
+    if places := [name for name in counts if names_no_class(name)]:
+        yield Text("doubt.classes_are_no_classes", {"class_names": places})
     if len(counts) == 1:
         yield Text("doubt.one_class", {"class_name": next(iter(counts))})
-    for name, count in counts.items():
-        if count < _FEW <= len(table) / 5:
-            yield Text("doubt.few_cases", {"class_name": name, "count": count})
+    few = {name: count for name, count in counts.items() if count < _FEW <= len(table) / 5}
+    if len(few) > _FEW_TOLD:
+        yield Text("doubt.many_classes_of_few", {"count": len(few), "most": _FEW - 1})
+        return
+    for name, count in few.items():
+        yield Text("doubt.few_cases", {"class_name": name, "count": count})
 
 
 def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
     """Yield why nothing was recognised, the nearest reading first."""
-    packed = [file for file in seen.files if PurePosixPath(file).suffix.lower() in _ARCHIVES]
-    if packed:
-        yield Text("doubt.still_packed", {"files": packed[:5]})
+    yield from _doubts_of_packed(seen)
     masks = any(is_mask_folder(folder.rpartition("/")[2]) for folder in seen.folders)
     if images == 0:
         yield Text("doubt.masks_only" if seen.images else "doubt.no_images")
         return
     tables = [(file, table) for file, table in seen.tables.items() if len(table.table.rows) > 1]
     if tables:
-        file, table = tables[0]
-        yield Text("doubt.table_names_no_file", {"table": file, "columns": list(table.columns[:20])})
+        naming = [item for item in tables if guess_columns(item[1], seen.images).file is not None]
+        file, table = (naming or tables)[0]
+        code = "doubt.no_label_column" if naming else "doubt.table_names_no_file"
+        yield Text(code, {"table": file, "columns": list(table.columns[:20])})
     yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
+
+
+def _doubts_of_packed(seen: Survey, code: str = "doubt.still_packed") -> Iterator[Text]:
+    """Yield which archives lie there: what is in them is not read."""
+    packed = [file for file in seen.files if _is_archive(PurePosixPath(file))]
+    if packed:
+        yield Text(code, {"files": packed[:5]})
+
+
+def _is_archive(file: PurePosixPath) -> bool:
+    return file.suffix.lower() in _ARCHIVES and not file.name.lower().endswith(_NO_ARCHIVES)
 
 
 def _in_headers(images: Sequence[Path]) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from breastai.data.named_files import file_key
 from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_table
-from breastai.domain.class_words import class_in_question
+from breastai.domain.class_words import canonical_class, class_in_question, yes_or_no
 from breastai.domain.errors import DataNotFound, ReadersInvalid, TargetClassUnknown
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.text import Text
@@ -29,7 +29,7 @@ _NEEDED = ("reader", "case", "truth")
 _LISTED_PROBLEMS = 10
 # Names of the only test of a table without a column for it.
 ONE_TEST = "reading"
-_YES, _NO = frozenset({"1", "yes", "true", "positive", "oui"}), frozenset({"0", "no", "false", "negative", "non"})
+_POSITIVE, _NEGATIVE = ("positive", "positif", "positiv"), ("negative", "negatif", "negativ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def read_readings(path: Path, target_class: str | None = None) -> Readings:
     table = _table(path)
     places = _places(path, table)
     rows = table.rows
-    truths = [row.cell(places["truth"]) for row in rows]
+    truths = list(dict.fromkeys(canonical_class(cell) for row in rows if (cell := row.cell(places["truth"]))))
     target = _target(target_class, truths)
     readers, tests, cases = (
         tuple(dict.fromkeys(filter(None, (_key(row, places, what) for row in rows))))
@@ -93,10 +93,10 @@ def read_readings(path: Path, target_class: str | None = None) -> Readings:
             faults.append(
                 describe_mismatch(Text("place.row", {"row": row.number}), Text("expected.reading_once"), came)
             )
-        faults += _fill(row, table, places, target, place, scores, calls)
+        faults += _fill(row, table, places, (target, *truths), place, scores, calls)
         truth = row.cell(places["truth"])
         case = place[2]
-        said = float(truth == target)
+        said = float(canonical_class(truth) == target)
         if not math.isnan(positive[case]) and positive[case] != said:
             faults.append(describe_mismatch(_cell(row, table, places["truth"]), Text("expected.one_truth"), truth))
         positive[case] = said
@@ -146,6 +146,8 @@ def _places(path: Path, table: UserTable) -> dict[str, int]:
         missing.append(" / ".join(COLUMNS["score"] + COLUMNS["call"]))
     if missing:
         _refuse(path, [describe_mismatch(head, Text("expected.column_of", {"names": each}), came) for each in missing])
+    if (fault := table.contradiction(table.columns[place] for place in places.values())) is not None:
+        _refuse(path, [fault])
     if not table.rows:
         _refuse(path, [describe_mismatch(Text("place.row", {"row": 2}), Text("expected.reading"), Text("came.end"))])
     return places
@@ -164,29 +166,43 @@ def _cell(row: Row, table: UserTable, place: int) -> Text:
     return Text("place.cell", {"row": row.number, "column": table.columns[place]})
 
 
-def _target(wished: str | None, truths: Sequence[str]) -> str:
-    """Return the class whose presence is read for; raise TargetClassUnknown."""
-    names = list(dict.fromkeys(each for each in truths if each))
-    if wished is not None and wished in names:
-        return wished
+def _target(wished: str | None, names: Sequence[str]) -> str:
+    """Return the class, of the `names` of those that are true, whose presence is read for; raise TargetClassUnknown."""
+    if wished is not None and canonical_class(wished) in names:
+        return canonical_class(wished)
     if wished is None:
-        said = next((name for name in names if name.lower() in _YES), None)
+        said = next((name for name in names if _yes_or_no(name)), None)
         found = said or class_in_question(names).answer
         if found is not None:
             return found
-    raise TargetClassUnknown(wished or "", names)
+    raise TargetClassUnknown(wished or "", list(names))
+
+
+def _yes_or_no(word: str) -> bool | None:
+    return True if word in _POSITIVE else False if word in _NEGATIVE else yes_or_no(word)
+
+
+def _is_called(cell: str, target: str, names: Sequence[str]) -> bool | None:
+    """Return whether a cell calls the target class: by yes or no, or by a class; None of one that says neither."""
+    word = canonical_class(cell)
+    if word == target:
+        return True
+    said = _yes_or_no(word)
+    if said is not None and _yes_or_no(target) is not False:
+        return said
+    return False if word in names else None
 
 
 def _fill(
     row: Row,
     table: UserTable,
     places: Mapping[str, int],
-    target: str,
+    classes: Sequence[str],
     place: tuple[int, int, int],
     scores: npt.NDArray[np.float64],
     calls: npt.NDArray[np.float64],
 ) -> list[Text | str]:
-    """Put what a reader said into the arrays; return what is wrong with it."""
+    """Put what a reader said into the arrays; return what is wrong with it. `classes`: the target class first."""
     faults: list[Text | str] = []
     if "score" in places:
         cell = row.cell(places["score"])
@@ -200,11 +216,13 @@ def _fill(
             )
     if "call" in places:
         cell = row.cell(places["call"])
-        if not cell:
-            faults.append(
-                describe_mismatch(_cell(row, table, places["call"]), Text("expected.value"), Text("came.nothing"))
-            )
-        calls[place] = float(cell == target or (target not in _YES | _NO and cell.lower() in _YES))
+        said = _is_called(cell, classes[0], classes)
+        if said is None:
+            options = [*dict.fromkeys(classes), "yes", "no"]
+            wanted = Text("expected.one_of", {"options": options}) if cell else Text("expected.value")
+            came = repr(cell) if cell else Text("came.nothing")
+            faults.append(describe_mismatch(_cell(row, table, places["call"]), wanted, came))
+        calls[place] = float(bool(said))
     return faults
 
 

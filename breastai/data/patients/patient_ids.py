@@ -150,6 +150,8 @@ def _read_patients(path: Path) -> dict[str, str]:
     places = table.places()
     if not {"file", "patient_id"} <= places.keys():
         raise PatientIdInvalid(Text("reason.lacks_columns_file_patient", {"file": path.name, "columns": list(places)}))
+    if (twice := table.contradiction(("file", "patient_id"))) is not None:
+        raise PatientIdInvalid(Text("reason.of_file", {"file": path.name, "error": twice}))
     rows, repeated = table.by_file(places["file"])
     for row, before in repeated:
         file, patient = row.cell(places["file"]), places["patient_id"]

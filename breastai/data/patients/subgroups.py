@@ -106,6 +106,8 @@ def _read(path: Path) -> tuple[list[str], dict[str, dict[str, str]]]:
     columns = [name for name in table.columns if name and name.lower() not in _NOT_SUBGROUPS]
     if "file" not in places or not columns:
         raise SubgroupsInvalid(path.name, Text("reason.expected_column_file_one", {"columns": list(table.columns)}))
+    if (twice := table.contradiction(["file", *columns])) is not None:
+        raise SubgroupsInvalid(path.name, twice)
 
     def values(row: Row) -> dict[str, str]:
         return {name: row.cell(places[name.lower()]) for name in columns}

@@ -147,6 +147,8 @@ def _rows(table: Path, changed_ns: int) -> dict[str, Box]:
     columns = ("box",) if "box" in places else _SIDES
     if "file" not in places or not set(columns) <= places.keys():
         raise LabelsInvalid(table.name, Text("reason.expected_file_and_box", {"columns": list(found.columns)}))
+    if (twice := found.contradiction(["file", *columns])) is not None:
+        raise LabelsInvalid(table.name, twice)
     boxes = {}
     for row in found.rows:
         cells = ",".join(row.cell(places[name]) for name in columns)

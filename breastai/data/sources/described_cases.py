@@ -179,7 +179,8 @@ def _case(file: str, reader: _Reader) -> _Read | Skipped:
         label = found
     part = reader.part(file)
     if reader.gives_parts and part is None:
-        return Skipped(file, Text("reason.no_part"))
+        said = None if reader.split is None else reader.split(file)
+        return Skipped(file, Text("reason.part_unknown", {"value": said}) if said else Text("reason.no_part"))
     return _Read(file, label, part)
 
 
@@ -267,13 +268,11 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 
 def _require_columns(description: DatasetDescription, tables: Sequence[DescribedTable]) -> None:
-    """Raise LabelsInvalid where no table has a column that a rule names."""
+    """Raise LabelsInvalid where no table has a column that a rule names, or one has it twice and it differs."""
     if not tables:
         return
     rules = [*description.fields.values(), *(group.rule for group in description.subgroups if group.rule is not None)]
-    needed = [column for rule in rules for column in columns_of(rule)]
-    there = {name: 0 for table in tables for name in table.places}
-    require_columns(Path(description.tables[0].file).name, needed, there, list(there))
+    require_columns(tables, [column for rule in rules for column in columns_of(rule)])
 
 
 def _class_names(

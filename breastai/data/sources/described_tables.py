@@ -1,13 +1,14 @@
 """The tables of a description: read, their rows filtered, and each row tied to the images it speaks of."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.case_table import Skipped
-from breastai.data.user_tables import Row, TableUnreadable, read_table
+from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_table
 from breastai.domain.case_fields import in_words_of
 from breastai.domain.dataset_description import Join, LabelsTable, RowFilter, number_in
 from breastai.domain.errors import DataNotFound, LabelsInvalid
@@ -27,8 +28,15 @@ class DescribedTable:
     """A table as it was read: where its columns are, by name in lower case, and its rows."""
 
     described: LabelsTable
-    places: Mapping[str, int]
-    rows: tuple[Row, ...]
+    table: UserTable
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        return self.table.places()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return self.table.rows
 
     def cell(self, row: Row, column: str) -> str:
         """Return what a row says in a column, "" where there is no such column."""
@@ -45,17 +53,23 @@ def read_described_table(described: LabelsTable, root: Path) -> DescribedTable:
         table = read_table(path, described.sheet, described.columns)
     except TableUnreadable as fault:
         raise LabelsInvalid(path.name, fault.reason) from None
-    places = table.places()
-    needed = [*(join.column for join in described.join), *(item.column for item in described.filters)]
-    require_columns(path.name, needed, places, table.columns)
-    return DescribedTable(described, places, table.rows)
+    found = DescribedTable(described, table)
+    require_columns([found], [*(join.column for join in described.join), *(item.column for item in described.filters)])
+    return found
 
 
-def require_columns(name: str, needed: Iterable[str], places: Mapping[str, int], there: Sequence[str]) -> None:
-    """Raise LabelsInvalid where a table lacks a column that a description names."""
-    missing = [column for column in dict.fromkeys(needed) if column.lower() not in places]
+def require_columns(tables: Sequence[DescribedTable], needed: Sequence[str]) -> None:
+    """Raise LabelsInvalid where no table has a column that a description names, or one has it twice and it differs."""
+    name = Path(tables[0].described.file).name
+    there = list(dict.fromkeys(column for table in tables for column in table.table.columns if column))
+    known = {column for table in tables for column in table.places}
+    missing = [column for column in dict.fromkeys(needed) if column.lower() not in known]
     if missing:
-        raise LabelsInvalid(name, Text("reason.lacks_columns", {"missing": missing, "columns": list(there) or ["-"]}))
+        raise LabelsInvalid(name, Text("reason.lacks_columns", {"missing": missing, "columns": there or ["-"]}))
+    for table in tables:
+        fault = table.table.contradiction(needed)
+        if fault is not None:
+            raise LabelsInvalid(Path(table.described.file).name, fault)
 
 
 def passes(table: DescribedTable, row: Row, filters: Sequence[RowFilter]) -> bool:

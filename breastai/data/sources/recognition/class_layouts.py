@@ -17,6 +17,14 @@ from breastai.domain.text import Text
 _MASK = re.compile(r"(?i)[_ -]masks?(?:[_ -]?\d+)?\.[a-z]+$")
 # Folders that repeat below others are the classes when they are at most this many.
 _MOST_CLASSES_BELOW, _MOST_CLASSES = 10, 60
+_FOLD = re.compile(r"(?:k[\W_]*|cv[\W_]*)?(?:folds?|split|pli|falte|cv)[\W_]*\d{1,2}", re.IGNORECASE)
+_SCALE_OR_YEAR = re.compile(r"\d+[\W_]*x|x[\W_]*\d+|(?:19|20)\d\d", re.IGNORECASE)
+_PLACE = re.compile(
+    r"(?:site|cent(?:er|re)|hospital|hopital|klinik|clini[cq]\w*|universit\w*|institut\w*|device|scanner|machine|vendor|"
+    r"ge|siemens|philips|hologic|fuji|canon|toshiba|samsung|mindray|esaote|aixplorer|supersonic)(?![^\W\d_])",
+    re.IGNORECASE,
+)
+_MANY_OF_A_PATIENT = 100
 _SHORT_NAME = re.compile(r"(?:class|label|cls|c)?[\W_]*\d", re.IGNORECASE)
 
 
@@ -51,12 +59,24 @@ def class_folder_reading(survey: Survey, layout: str | None = None) -> Reading |
     if splits:
         values = {folder.name: split for split, folder in splits.items()}
         fields["split"] = {"folder": 1, "values": values}
+    parts_inside = {} if splits else _parts_inside([parts for parts in inside if canonical_class(parts[0]) in found])
+    if parts_inside:
+        fields["split"] = {"folder": 2, "values": parts_inside}
     name = layout or ("image_folder" if len(splits) > 1 else "class_folders")
     images = {"include": [f"{folder.name}/**" for folder in splits.values()]} if splits else {}
     return Reading(
         (0.8 if meaningful else 0.35) * share + (0.05 if splits else 0.0),
         describe(survey, name, root, fields=fields, images=images),
+        (Text("doubt.parts_inside_classes", {"parts": list(parts_inside)}),) if parts_inside else (),
     )
+
+
+def _parts_inside(files: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Return the part that each folder inside the classes means, CLASS/train/image; empty where they are no parts."""
+    below = [parts[1] for parts in files if len(parts) > 2]
+    named = {name: split_of(name) for name in below}
+    known = {name: part for name, part in named.items() if part is not None}
+    return known if len(known) == len(named) and len(set(known.values())) > 1 and len(below) == len(files) else {}
 
 
 def _are_numbered(names: Sequence[str]) -> bool:
@@ -107,15 +127,33 @@ def _patients_above_classes(survey: Survey) -> Reading | None:
         return None
     if max(Counter(name for inside in below.values() for name in inside).values()) < 2:
         return None
-    fields: dict[str, object] = {"label": {"folder": -1}, "patient": {"folder": -2}}
+    fields: dict[str, object] = {"label": {"folder": -1}}
+    if uppers and all(_FOLD.fullmatch(name) for name in uppers):
+        fields["fold"] = {"folder": -2}
+        doubt = Text("doubt.folds_above_classes", {"count": len(set(uppers)), "classes": classes})
+    elif _may_be_patients(uppers, len(deep)):
+        fields["patient"] = {"folder": -2}
+        doubt = Text("doubt.patients_above_classes", {"patients": len(below), "classes": classes})
+    else:
+        if not all(_SCALE_OR_YEAR.fullmatch(name.strip()) for name in uppers):
+            fields["site"] = {"folder": -2}
+        doubt = Text("doubt.groups_above_classes", {"groups": sorted(set(uppers))[:5], "classes": classes})
     tops = {each[0]: split_of(each[0]) for each in parts}
     if len(tops) > 1 and all(tops.values()) and len(set(tops.values())) == len(tops):
         fields["split"] = {"folder": 1, "values": tops}
     return Reading(
         0.6,
         describe(survey, "class_folders", fields=fields),
-        (Text("doubt.patients_above_classes", {"patients": len(below), "classes": classes}),),
+        (doubt,),
     )
+
+
+def _may_be_patients(names: Sequence[str], images: int) -> bool:
+    """Return whether folders may be called after patients: not years, scales, places, nor words with very many images."""
+    if all(_SCALE_OR_YEAR.fullmatch(name.strip()) or _PLACE.match(name) for name in names):
+        return False
+    numbered = all(any(sign.isdigit() for sign in name) for name in names)
+    return numbered or images < _MANY_OF_A_PATIENT * len(names)
 
 
 CLASS_FOLDERS = Recogniser("class_folders", _class_folders)

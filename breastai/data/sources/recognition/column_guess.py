@@ -10,7 +10,7 @@ from breastai.data.sources.labels_table import COLUMN_NAMES
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
 from breastai.data.user_tables import plain_name
 from breastai.domain.case_fields import Role
-from breastai.domain.class_words import meaning_of
+from breastai.domain.class_words import meaning_of, yes_or_no
 
 # What columns may also be called, the most telling names first, in letters and digits alone. Less sure: what stands in a
 # column so called must be files or classes too.
@@ -52,6 +52,11 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     role: (*names, *_LESS_SURE.get(role, ())) for role, names in COLUMN_NAMES.items()
 }
 _BIRADS_VALUE = re.compile(r"(?:(?:bi\W*rads?|category)\W*)?[0-6]\W?[abc]?(?:\.0)?", re.IGNORECASE)
+# A column called after the disease, of which yes or no is said.
+_DISEASE = re.compile(
+    r"(?:is|has)?(?:breast|brust)?(?:cancer|cancro|kanker|krebs|karzinom|carcinom[aey]?|malin|boe?sartig(?:keit)?|biopsyproven|"
+    r"malign(?:ant|ancy|e|o|a|us|itat|itaet|ite|idade|idad|ita)?)"
+)
 _MOST_CLASSES, _LEAST_FILES_SHARE = 30, 0.5
 _SAMPLE = 500
 
@@ -125,6 +130,12 @@ def is_birads(values: Collection[str]) -> bool:
     return len(values) > 1 and all(_BIRADS_VALUE.fullmatch(value) for value in values)
 
 
+def says_of_disease(column: str, values: Collection[str]) -> bool:
+    """Return whether a column says by yes or no, 1 or 0, whether there is the disease it is called after."""
+    said = _DISEASE.fullmatch(plain_name(column)) is not None
+    return said and all(yes_or_no(value) is not None for value in values)
+
+
 def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
     scores: dict[str, float] = {}
     for column in columns:
@@ -136,6 +147,8 @@ def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
         score = meaning + (1.0 - named / 40 if named < len(_NAMES["label"]) else 0.0)
         if _rank("birads", column) < len(_NAMES["birads"]) and is_birads(values):
             score = max(score, 0.4)
+        if says_of_disease(column, values):
+            score = max(score, 0.9)
         scores[column] = score
     best = max(scores, key=lambda column: scores[column], default=None)
     return best if best is not None and scores[best] >= 0.4 else None

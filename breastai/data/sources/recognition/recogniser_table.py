@@ -25,7 +25,7 @@ from breastai.data.sources.recognition.survey import Survey, survey
 from breastai.data.sources.recognition.table_layouts import HUGGING_FACE, LABELS_TABLE, table_reading
 from breastai.data.sources.recognition.ultrasound import BREAST, BUS_BRA, BUS_UCLM, BUSI, UDIAT
 from breastai.data.sources.recognition.unlabelled_layouts import DICOM_EXPORT
-from breastai.domain.case_fields import Role
+from breastai.domain.case_fields import FolderRule, Role
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.text import Text
@@ -111,4 +111,6 @@ def is_plain(description: DatasetDescription, place: Path) -> bool:
     """Return whether a place is read without a description: class folders, and tables whose columns are named plainly."""
     if place.is_file():
         return description.layout == LABELS_TABLE.name and not description.class_map
-    return description.layout in _PLAIN and "patient" not in description.fields
+    levels = {role: rule.folder for role, rule in description.fields.items() if isinstance(rule, FolderRule)}
+    parts_first = levels in ({"label": 1}, {"split": 1, "label": 2})
+    return description.layout in _PLAIN and parts_first and len(levels) == len(description.fields)

@@ -33,7 +33,7 @@ class SurveyedTable:
         """How often each value stands in each column; empty cells are none."""
         return {
             column: Counter(cell for row in self.table.rows if (cell := row.cell(place)))
-            for place, column in enumerate(self.columns)
+            for place, column in reversed(list(enumerate(self.columns)))  # of several of one name the first
         }
 
     def column_named(self, *names: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from breastai.data.sources.field_values import folder_of as folder_at
 from breastai.data.sources.labels_table import box_fields
-from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads
+from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads, says_of_disease
 from breastai.data.sources.recognition.recogniser import (
     BIRADS_CLASSES,
     SIDES,
@@ -20,12 +20,10 @@ from breastai.data.sources.recognition.survey import Survey
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_surveyed
 from breastai.data.user_tables import plain_name
 from breastai.domain.case_fields import ColumnRule, Role
-from breastai.domain.class_words import canonical_class, meaning_of, split_of
+from breastai.domain.class_words import canonical_class, meaning_of, split_of, yes_or_no
 from breastai.domain.text import Text
 
 _LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
-_DISEASE_COLUMNS = frozenset({"cancer", "malignant", "malignancy", "iscancer", "ismalignant", "biopsyproven"})
-_YES, _NO = ("1", "1.0", "true", "yes", "y", "oui"), ("0", "0.0", "false", "no", "n", "non")
 
 
 def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role, str] | None = None) -> Reading | None:
@@ -173,8 +171,8 @@ def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | Non
     """Return which class each value of a column means, and what is doubtful of that; empty where values are classes."""
     values = list(table.values[column])
     plain = {value.strip().casefold() for value in values}
-    if plain_name(column) in _DISEASE_COLUMNS and plain <= {*_YES, *_NO}:
-        found = {value: "malignant" if value.strip().casefold() in _YES else "benign" for value in values}
+    if says_of_disease(column, values):
+        found = {value: "malignant" if yes_or_no(value) else "benign" for value in values}
         return dict(found), [Text("doubt.no_cancer_is_benign")]
     if plain <= _LETTERS.keys():
         return {value: _LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
