@@ -2,10 +2,12 @@
 
 fastai is no dependency of ours: install it beside (pip install fastai), then
     python benchmarks/peer_fastai.py --data DIR --epochs 10 [--target-auc 0.92]
+With `--steps N` a whole network of random weights learns, and one line says how many images a second.
 """
 
 import argparse
 import json
+import statistics
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,27 @@ class Tell(Callback):  # type: ignore[misc]
             raise Stop
 
 
+class Time(Callback):  # type: ignore[misc]
+    """Print how many images a second the steps learn from, loader included, after so many of them."""
+
+    def __init__(self, steps: int, batch_size: int) -> None:
+        self.steps, self.batch_size = steps, batch_size
+        self.times: list[float] = []
+        self.mark = 0.0
+
+    def before_train(self) -> None:
+        self.mark = time.perf_counter()
+
+    def after_batch(self) -> None:
+        now = time.perf_counter()
+        self.times.append(now - self.mark)
+        self.mark = now
+        if len(self.times) >= self.steps:
+            speed = self.batch_size / statistics.median(self.times[3:])
+            print(json.dumps({"who": "fastai", "images_per_second": speed}), flush=True)
+            raise Stop
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -68,6 +91,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--target-auc", type=float)
+    parser.add_argument("--architecture", default="tf_efficientnet_lite0")
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
@@ -84,17 +109,25 @@ def main() -> None:
         num_workers=2,
         device=torch.device("cpu"),
     )
-    settings = ModelSettings(architecture="tf_efficientnet_lite0", use_cbam=False, attention_pooling=False)
+    settings = ModelSettings(
+        architecture=given.architecture,
+        pretrained="auto" if given.steps is None else "none",
+        use_cbam=False,
+        attention_pooling=False,
+    )
     model = build_model(settings, len(dls.vocab), download=False).model
     learner = Learner(
         dls,
         model,
         splitter=lambda whole: [params(whole.backbone), params(whole.head)],
-        cbs=[Tell(given.target_auc)],
+        cbs=[Tell(given.target_auc) if given.steps is None else Time(given.steps, given.batch_size)],
     )
     try:
         with learner.no_bar(), learner.no_logging():
-            learner.fine_tune(given.epochs, given.learning_rate)
+            if given.steps is None:
+                learner.fine_tune(given.epochs, given.learning_rate)
+            else:
+                learner.fit_one_cycle(1, given.learning_rate)
     except Stop:
         pass
 

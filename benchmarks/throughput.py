@@ -1,10 +1,13 @@
-"""Training throughput against peers, taking turns in one run: the plain recipe, timm's own script, and ours.
+"""Training throughput against peers, taking turns in one run: the plain recipe, fastai, Ultralytics, timm's script, and ours.
 
     python benchmarks/throughput.py --data DIR [--timm PATH/train.py] [--rounds 3] [--models NAME ...]
 
-timm's script is no part of its package: give the path of train.py from its repository. Loader included for all.
+Of one network, the same images, size, batch and threads, from random weights, loader included. fastai and Ultralytics are
+installed in an environment of their own, `.venv-peers`, which finds torch in ours; Ultralytics is AGPL, and no part of ours.
+timm's script is no part of its package: give the path of train.py from its repository.
 *breastai* takes batch norm's statistics from each batch, as the peers do; *breastai kept* keeps the pretrained ones,
-as fine_tune and small batches do. Prints one JSON line for each measurement, then a table of medians (lowest to highest) and ratios.
+as fine_tune and small batches do. Prints what machine this is, one JSON line for each measurement, then a table of medians
+(lowest to highest) and ratios.
 """
 
 import argparse
@@ -15,7 +18,11 @@ import re
 import statistics
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
+
+from breastai.engine.acceleration.hardware import processor_name
 
 HERE = Path(__file__).resolve().parent
 # Image size, batch size, steps of the slow ones.
@@ -36,13 +43,6 @@ def run(command: list[str]) -> str:
     return finished.stdout + finished.stderr
 
 
-def plain(model: str, data: Path, threads: int) -> float | None:
-    size, batch, steps = CASES[model]
-    command = [sys.executable, str(HERE / "peer_plain.py"), "--data", str(data), "--architecture", model]
-    command += ["--image-size", str(size), "--batch-size", str(batch), "--steps", str(steps), "--threads", str(threads)]
-    return _last(run(command), "images_per_second")
-
-
 def ours(model: str, data: Path, threads: int, batch_norm: str) -> float | None:
     size, batch, _ = CASES[model]
     command = [sys.executable, "-m", "breastai", "bench", model, "--data", str(data), "--json", "--workspace", "/tmp"]
@@ -54,6 +54,24 @@ def ours(model: str, data: Path, threads: int, batch_norm: str) -> float | None:
     for name in ("peak_share", "loader_wait_share", "peak_memory_gb", "matrix_gflops", "evaluate_images_per_second"):
         print(json.dumps({"model": model, "batch_norm": batch_norm, name: _last(output, name)}), flush=True)
     return _last(output, "train_images_per_second")
+
+
+def peers_python(folder: Path) -> Path:
+    """Return the interpreter of the peers' own environment, made where it is missing; torch is that of ours."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        own = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
+        Path(own, "breastai.pth").write_text(f"{sysconfig.get_path('purelib')}\n{HERE.parent}\n", encoding="utf-8")
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "fastai", "ultralytics"], check=True)
+    return python
+
+
+def peer(python: Path, script: str, model: str, data: Path, threads: int) -> float | None:
+    size, batch, steps = CASES[model]
+    command = [str(python), str(HERE / script), "--data", str(data), "--architecture", model]
+    command += ["--image-size", str(size), "--batch-size", str(batch), "--steps", str(steps), "--threads", str(threads)]
+    return _last(run(command), "images_per_second")
 
 
 def timm(script: Path, model: str, data: Path, best: bool) -> float | None:
@@ -113,11 +131,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--models", nargs="+", default=list(CASES))
+    parser.add_argument("--peers", type=Path, default=HERE.parent / ".venv-peers", help="the peers' environment")
     given = parser.parse_args()
+    peers = peers_python(given.peers)
+    print(json.dumps({"processor": processor_name(), "threads": given.threads, "load": os.getloadavg()}), flush=True)
     for model in given.models:
         speeds: dict[str, list[float]] = {}
         for _ in range(given.rounds):
-            ways = {"plain": functools.partial(plain, model, given.data, given.threads)}
+            ways = {
+                who: functools.partial(peer, Path(python), f"peer_{who}.py", model, given.data, given.threads)
+                for who, python in (("plain", sys.executable), ("fastai", peers), ("ultralytics", peers))
+            }
             if given.timm:
                 ways["timm"] = functools.partial(timm, given.timm, model, given.data, best=False)
                 ways["timm best"] = functools.partial(timm, given.timm, model, given.data, best=True)
