@@ -1,4 +1,4 @@
-/* Where the page is put together: store, connection and views; and what it asks the server for by itself. */
+/* Where the page is put together, in steps: store, connection and views; and what it asks the server for by itself. */
 (function () {
   "use strict";
 
@@ -6,7 +6,7 @@
   const { t } = BreastAI.i18n;
   const { VIEWS, placeOf } = BreastAI.address;
 
-  function main() {
+  async function main() {
     BreastAI.i18n.begin();
     const store = BreastAI.store.create();
     const connection = BreastAI.connection.create(store);
@@ -17,20 +17,39 @@
     /** The view that is shown. */
     let shown = VIEWS[0];
     let scheduled = false;
+    /** While it is drawn, and whether what was drawn first has changed since. */
+    let drawing = false;
+    let again = false;
 
-    /** Draw what changed and can be seen; what is hidden is drawn when it is shown. */
-    function draw() {
+    /** Draw what changed and can be seen, a view after the other; what is hidden is drawn when it is shown. */
+    async function draw() {
       scheduled = false;
-      const state = store.state();
+      again = drawing;
+      if (drawing || views.length === 0) return;
+      drawing = true;
+      try {
+        do {
+          again = false;
+          await BreastAI.steps.run(parts());
+        } while (again);
+      } finally {
+        drawing = false;
+      }
+    }
+
+    /** Each with the state that holds when its turn comes. @returns {Generator<() => void>} */
+    function* parts() {
       for (const view of views) {
+        const state = store.state();
         if (view.within !== undefined && isHidden(view.within)) continue;
         const slice = view.slice(state);
         const before = drawn.get(view);
         if (before !== undefined && slice.every((value, index) => value === before[index])) continue;
         drawn.set(view, slice);
-        view.render(state);
+        yield () => view.render(state);
       }
-      BreastAI.actions.markAll(document, state);
+      const state = store.state();
+      yield () => BreastAI.actions.markAll(document, state);
       if (!document.hidden || state.session.state !== "idle") title();
     }
 
@@ -56,61 +75,57 @@
     }
 
     const context = { store, connection, restyle };
+    const header = BreastAI.views.header.create(context);
     const curves = BreastAI.views.curves.create(context);
     const crossval = BreastAI.views.crossval.create(context);
     const evaluation = BreastAI.views.evaluation.create(context);
     const runs = BreastAI.views.runs.create(context);
     const comparedRuns = BreastAI.views.comparedRuns.create(context);
     const tuning = BreastAI.views.tuning.create(context);
-    views = [
-      BreastAI.views.header.create(context),
-      BreastAI.views.firstSteps.create(context),
-      BreastAI.views.reading.create(context),
-      BreastAI.views.start.create(context),
-      BreastAI.views.preFlight.create(context),
-      BreastAI.views.interrupted.create(context),
-      BreastAI.views.run.create(),
-      BreastAI.views.jobBar.create(context),
-      BreastAI.views.runPage.create(context),
-      BreastAI.views.runCards.create(),
-      BreastAI.views.tiles.create(),
-      crossval,
-      curves,
-      BreastAI.views.classes.create(),
-      BreastAI.views.summary.create(),
-      BreastAI.views.data.create(context),
-      tuning,
-      BreastAI.views.queue.create(context),
-      runs,
-      comparedRuns,
-      BreastAI.views.studies.create(context),
-      BreastAI.views.checkpoints.create(context),
-      BreastAI.views.audit.create(context),
-      evaluation,
-      BreastAI.views.editor.create(context),
-      BreastAI.views.comparison.create(context),
-      BreastAI.views.sites.create(context),
-      BreastAI.views.adaptation.create(context),
-      BreastAI.views.readers.create(context),
-      BreastAI.views.plan.create(context),
-      BreastAI.views.doubts.create(context),
-      BreastAI.views.comparisons.create(context),
-      BreastAI.views.predict.create(context),
-      BreastAI.views.answers.create(),
-      BreastAI.views.errors.create(context),
-      BreastAI.views.log.create(context),
-      BreastAI.views.system.create(context),
-      BreastAI.views.backups.create(context),
-      BreastAI.views.toasts.create(context),
-      BreastAI.views.ending.create(),
-      BreastAI.views.datasetField.createAll(context),
+    // Drawn in this order: the header, which says that the page is connected, when there is something to use.
+    const makers = [
+      () => BreastAI.views.firstSteps.create(context),
+      () => BreastAI.views.reading.create(context),
+      () => BreastAI.views.start.create(context),
+      () => BreastAI.views.preFlight.create(context),
+      () => BreastAI.views.interrupted.create(context),
+      () => BreastAI.views.run.create(),
+      () => BreastAI.views.jobBar.create(context),
+      () => BreastAI.views.runPage.create(context),
+      () => BreastAI.views.runCards.create(),
+      () => BreastAI.views.tiles.create(),
+      () => crossval,
+      () => curves,
+      () => BreastAI.views.classes.create(),
+      () => BreastAI.views.summary.create(),
+      () => BreastAI.views.data.create(context),
+      () => tuning,
+      () => BreastAI.views.queue.create(context),
+      () => runs,
+      () => comparedRuns,
+      () => BreastAI.views.studies.create(context),
+      () => BreastAI.views.checkpoints.create(context),
+      () => BreastAI.views.audit.create(context),
+      () => evaluation,
+      () => BreastAI.views.editor.create(context),
+      () => BreastAI.views.comparison.create(context),
+      () => BreastAI.views.sites.create(context),
+      () => BreastAI.views.adaptation.create(context),
+      () => BreastAI.views.readers.create(context),
+      () => BreastAI.views.plan.create(context),
+      () => BreastAI.views.doubts.create(context),
+      () => BreastAI.views.comparisons.create(context),
+      () => BreastAI.views.predict.create(context),
+      () => BreastAI.views.answers.create(),
+      () => BreastAI.views.errors.create(context),
+      () => BreastAI.views.log.create(context),
+      () => BreastAI.views.system.create(context),
+      () => BreastAI.views.backups.create(context),
+      () => BreastAI.views.toasts.create(context),
+      () => BreastAI.views.ending.create(),
+      () => BreastAI.views.datasetField.createAll(context),
+      () => header,
     ];
-    BreastAI.views.palette.create(context);
-    BreastAI.views.glossary.create();
-    curves.listen(() => {
-      drawn.delete(curves);
-      draw();
-    });
 
     function showView() {
       const { view, ...place } = placeOf(location.hash);
@@ -134,6 +149,23 @@
       document.title = `${far}${what} · BreastAI`;
     }
 
+    store.subscribe(schedule);
+    store.subscribe(followUps(store, connection));
+    BreastAI.i18n.apply(document);
+    showView();
+    connection.connect(/** @type {HTMLInputElement} */ (byId("address")).value);
+    await BreastAI.steps.pause();
+    // What writes numbers takes longer to be made than any view.
+    BreastAI.format.integer(0);
+    /** @type {View[]} */
+    const made = [];
+    await BreastAI.steps.run(makers.map((make) => () => made.push(make())));
+    BreastAI.views.palette.create(context);
+    BreastAI.views.glossary.create();
+    curves.listen(() => {
+      drawn.delete(curves);
+      draw();
+    });
     BreastAI.i18n.onChange(() => {
       BreastAI.i18n.apply(document);
       drawn.clear();
@@ -147,11 +179,8 @@
       connection.retryNow();
       draw();
     });
-    store.subscribe(schedule);
-    store.subscribe(followUps(store, connection));
-    BreastAI.i18n.apply(document);
+    views = made;
     showView();
-    connection.connect(/** @type {HTMLInputElement} */ (byId("address")).value);
   }
 
   /**

@@ -82,6 +82,8 @@
   /** @param {ChartSpec} spec */
   function optionsOf(spec) {
     const value = spec.value ?? format.figure;
+    const [text, grid] = [colour("--text-muted"), colour("--line")];
+    const ink = { grid: { color: grid }, border: { color: grid } };
     return {
       animation: calm() ? false : { duration: 250 },
       responsive: true,
@@ -91,8 +93,8 @@
       interaction: spec.whole ? { mode: "index", intersect: false } : { mode: "nearest", intersect: false },
       locale: BreastAI.i18n.tag(),
       scales: {
-        x: { type: "linear", title: { display: true, text: spec.x }, ticks: spec.whole ? { precision: 0, maxTicksLimit: 8 } : {} },
-        y: { title: { display: spec.y !== undefined, text: spec.y }, ticks: { maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : spec.fromZero ? { min: 0 } : { grace: "5%", afterDataLimits: withinShares }) },
+        x: { ...ink, type: "linear", title: { display: true, text: spec.x, color: text }, ticks: { color: text, ...(spec.whole ? { precision: 0, maxTicksLimit: 8 } : {}) } },
+        y: { ...ink, title: { display: spec.y !== undefined, text: spec.y, color: text }, ticks: { color: text, maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : spec.fromZero ? { min: 0 } : { grace: "5%", afterDataLimits: withinShares }) },
       },
       plugins: { legend: { display: false }, colors: { enabled: false }, tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${value(item.parsed.y)}` } } },
     };
@@ -223,7 +225,6 @@
       return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
     }
 
-    restyle();
     return {
       show(next, { range = null, weight = 0, marks: marked = marks } = {}) {
         [lines, marks] = [next, marked];

@@ -374,6 +374,7 @@ declare global {
 
   interface ChartCard {
     element: HTMLElement;
+    prepare(): void;
     show(lines: Line[], options?: { range?: Span | null; weight?: number; description?: string; marks?: ChartMarks }): void;
     /** Mark other epochs; the lines stay. */
     mark(marks: ChartMarks): void;
@@ -500,6 +501,7 @@ declare global {
       wordsOf(text: string): string[];
       apply(root: ParentNode): void;
     };
+    steps: { pause(): Promise<void>; run(parts: Iterable<() => void>): Promise<void>; whenIdle(work: () => void): void };
     memory: { read(name: string): string | null; write(name: string, value: string | null): void };
     format: {
       NONE: string;

@@ -110,6 +110,10 @@
     }
     return {
       element,
+      /** Make the chart before there is anything to show: the first takes as long to be made as to be filled. */
+      prepare() {
+        chart ??= charts.create(canvas, spec);
+      },
       show(next, { range = own, weight = 0, description = "", marks: marked = marks } = {}) {
         [lines, marks] = [next, marked];
         // A sentence in place of an empty frame.

@@ -51,13 +51,16 @@
     /** @type {Span | null} */
     let range = null;
     let weight = 0;
-    /** @type {typeof drawn} */
+    /** What is left to do, a step at a time, so that the page answers in between. @type {(() => void)[]} */
     let waiting = [];
+    /** @type {number | undefined} */
+    let timer;
     const tools = BreastAI.views.curveTools.create({ onRange: zoom, onWeight: (to) => { weight = to; show(); }, onPin: pin, onSave: save });
 
     /** @param {Wire.Catalog} from @param {string[]} classNames */
     function draw(from, classNames) {
       for (const { card } of drawn) card.destroy();
+      waiting = [];
       fill(byId("charts"));
       fill(byId("charts-more"));
       drawn = chartsOf(from, classNames).map(({ name, title, first, value, lines }) => {
@@ -93,24 +96,30 @@
       card.show(lines.map(({ label, value: of }) => ({ label, points: series.points(epochs, of) })), { range, weight, description, marks });
     }
 
-    /** Those that are not folded away; of a long run a chart at a time, so that the page answers in between. */
+    /** Those that are not folded away. */
+    function seen() {
+      return drawn.filter(({ first }) => first || more.open);
+    }
+
+    /** Of a long run a chart at a time. */
     function show() {
-      const seen = drawn.filter(({ first }) => first || more.open);
       if (epochs.length < LONG) {
         waiting = [];
-        for (const chart of seen) showOne(chart);
-        return;
-      }
-      const idle = waiting.length === 0;
-      waiting = seen;
-      if (idle) setTimeout(next);
+        seen().forEach(showOne);
+      } else begin(seen().flatMap((chart) => [chart.card.prepare, () => showOne(chart)]));
+    }
+
+
+    /** @param {(() => void)[]} steps */
+    function begin(steps) {
+      waiting = steps;
+      timer ??= setTimeout(next);
     }
 
     function next() {
-      const chart = waiting.shift();
-      if (chart === undefined) return;
-      if (drawn.includes(chart)) showOne(chart);
-      if (waiting.length) setTimeout(next);
+      timer = undefined;
+      waiting.shift()?.();
+      if (waiting.length) begin(waiting);
     }
 
     /** Every figure of every epoch, as numbers. */
@@ -157,6 +166,7 @@
         }
         // While a long run's epochs come in, page after page, they are not drawn each time.
         const coming = run.lastEpoch >= LONG && BreastAI.store.missingEpochs(state) !== null;
+        if (coming) begin(seen().map(({ card }) => card.prepare));
         const pinned = pinnedEpoch(state)?.epoch ?? null;
         if (pinned !== marks.pinned) {
           marks = { ...marks, pinned };

@@ -11,26 +11,51 @@
 
   /** @param {FormValues} values @param {FieldHandlers} handlers @param {HTMLSelectElement} preset */
   function create(values, handlers, preset) {
+    const all = /** @type {HTMLDetailsElement} */ (byId("all-settings"));
+    /** @type {Field[]} */
+    let fields = [];
     /** @type {DrawnField[]} */
     let drawn = [];
+    /** Of those folded away, which are drawn when there is time, or when they are wanted. @type {Field[]} */
+    let later = [];
+    /** @type {Map<string, string>} what is told of a setting */
+    const told = new Map();
+    /** @type {Map<string, string>} */
+    let faultsOfServer = new Map();
     /** @type {State["page"] | null} */
     let followed = null;
     const filter = BreastAI.views.settingsFilter.create(() => drawn, values.isOpen);
 
     /** @param {Wire.ConnectionEstablished} welcome */
     function draw(welcome) {
-      const fields = settings.fields(welcome.config_schema, BreastAI.catalog.choices(welcome.catalog));
+      fields = settings.fields(welcome.config_schema, BreastAI.catalog.choices(welcome.catalog));
       const quick = QUICK.map((path) => fields.find((field) => field.path === path)).filter((field) => field !== undefined);
-      const quickDrawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
-      fill(byId("quick-settings"), ...quickDrawn.map(({ element }) => element));
-      const rest = fields.filter((field) => !quick.includes(field));
       // New controls show what holds; what was typed into the old ones and can't be used is typed into them again.
       const typed = drawn.filter(({ field }) => values.faults.has(field.path)).map(({ field, typed }) => ({ path: field.path, text: typed() }));
       values.faults.clear();
-      drawn = [...quickDrawn, ...BreastAI.schemaForm.draw(byId("settings-form"), rest, handlers)];
+      drawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
+      fill(byId("quick-settings"), ...drawn.map(({ element }) => element));
+      later = fields.filter((field) => !quick.includes(field));
+      if (all.open || typed.length) drawLater();
+      else BreastAI.steps.whenIdle(showLater);
       for (const { path, text } of typed) drawn.find(({ field }) => field.path === path)?.type(text);
       drawPresets(welcome);
     }
+
+    function drawLater() {
+      drawn.push(...BreastAI.schemaForm.draw(byId("settings-form"), later, handlers));
+      later = [];
+    }
+
+    function showLater() {
+      if (later.length === 0) return;
+      drawLater();
+      show(faultsOfServer);
+    }
+
+    // A press unfolds what is there; who unfolds otherwise sees it a moment later.
+    all.querySelector("summary")?.addEventListener("click", showLater);
+    all.addEventListener("toggle", showLater);
 
     /** @param {Wire.ConnectionEstablished} welcome */
     function drawPresets(welcome) {
@@ -49,23 +74,31 @@
       return BreastAI.i18n.has(help) ? t(help) : "";
     }
 
+    /** What the workspace's own configuration begins. */
+    function ownText() {
+      const [architecture, size, epochs] = ["model.architecture", "data.image_size", "training.epochs"].map((path) => BreastAI.settings.at(values.base(), path));
+      return t("preset.none_help", { architecture, size, epochs });
+    }
+
     /** Show values, marks and faults; the controls stay as they are. @param {Map<string, string>} fromServer faults by path */
     function show(fromServer) {
+      faultsOfServer = fromServer;
       for (const { field, show } of drawn) {
         const fault = values.faults.get(field.path) ?? fromServer.get(field.path) ?? null;
         // What can't be used stays as typed, to be corrected.
         show(values.faults.has(field.path) ? undefined : values.at(field.path), values.isOpen(field.path), fault);
       }
+      for (const [path, text] of told) drawnOf(path)?.tell(text);
       countChanges();
       filter.apply();
-      byId("preset-help").textContent = preset.value === "" ? t("preset.none_help") : presetText(preset.value);
+      byId("preset-help").textContent = preset.value === "" ? ownText() : presetText(preset.value);
     }
 
     function countChanges() {
-      const open = drawn.filter(({ field }) => values.isOpen(field.path));
+      const open = fields.filter(({ path }) => values.isOpen(path));
       byId("settings-changed").textContent = open.length ? BreastAI.i18n.plural("start.changed", open.length) : "";
       for (const group of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".settings-group"))) {
-        const count = open.filter(({ field }) => field.section === group.dataset.section && !QUICK.includes(field.path)).length;
+        const count = open.filter(({ path, section }) => section === group.dataset.section && !QUICK.includes(path)).length;
         const badge = group.querySelector(".changed-count");
         if (badge !== null) badge.textContent = count ? BreastAI.format.integer(count) : "";
       }
@@ -78,6 +111,7 @@
     function follow(page) {
       if (page === followed || drawn.length === 0) return;
       followed = page;
+      if (later.some(({ path }) => path === page.tab)) showLater();
       const found = drawnOf(page.tab);
       if (found === undefined) return;
       filter.reveal(found);
@@ -86,7 +120,17 @@
       control.focus();
     }
 
-    return { draw, show, follow, fields: () => drawn.map(({ field }) => field), tell: (/** @type {string} */ path, /** @type {string} */ text) => drawnOf(path)?.tell(text) };
+    return {
+      draw,
+      show,
+      follow,
+      fields: () => fields,
+      /** @param {string} path @param {string} text */
+      tell(path, text) {
+        told.set(path, text);
+        drawnOf(path)?.tell(text);
+      },
+    };
   }
 
   /** A setting's name, leading to its field. @param {string} path */
