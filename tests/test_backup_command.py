@@ -32,7 +32,7 @@ def test_a_backup_is_made_listed_verified_and_restored(
     assert run(["backup", "--list"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert len(listed) == 2 and listed[0].startswith(name)
-    assert run(["backup", "--verify", name]) == 0 and "is whole" in capsys.readouterr().out
+    assert run(["backup", "--verify", name]) == 0 and "is intact" in capsys.readouterr().out
     workspace.config_file.write_text("{}")
     assert run(["backup", "--restore", name]) == 0 and "was put back" in capsys.readouterr().out
     assert json.loads(workspace.config_file.read_text()) == {"storage": {"backups_kept": 2}}

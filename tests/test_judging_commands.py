@@ -152,4 +152,4 @@ def test_an_audit_for_people_says_why_it_matters_and_what_to_do(
     assert run(["audit", str(images), "--workspace", str(images.parent / "w")]) == 0
     text = capsys.readouterr().out
     assert "It can miss images that share less than half" in " ".join(text.split())
-    assert "carries different labels" in text and "Twins: benign/0.png, malignant/copy.png" in text
+    assert "carries different labels" in text and "Duplicates: benign/0.png, malignant/copy.png" in text

@@ -128,7 +128,7 @@ def test_that_nothing_beat_the_configuration_is_said(
     worker.events = [COMPLETE.model_copy(update={"tuning": state})]
     assert run(["tune"]) == 0
     told = capsys.readouterr().out
-    assert "No trial was better" in told and "nothing was saved" in told and "optimistic" not in told
+    assert "No trial beat" in told and "nothing was saved" in told and "optimistic" not in told
 
 
 def test_a_stopped_search_ends_with_130_and_says_how_to_go_on(

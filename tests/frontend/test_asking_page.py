@@ -81,7 +81,7 @@ def test_dropped_images_are_answered_by_an_export_and_nothing_is_kept(
     expect(answers.nth(0)).to_contain_text("<b>é</b>.png")
     expect(answers.nth(0).locator(".decision")).to_contain_text(re.compile("Answer: .* (≥|<) threshold"))
     expect(answers.nth(0).locator(".chances meter")).to_have_count(3)
-    expect(answers.nth(0)).to_contain_text("Done to the image: 96 × 96 pixels · grey")
+    expect(answers.nth(0)).to_contain_text("Preprocessing: 96 × 96 pixels · grey")
     expect(answers.nth(1)).to_contain_text("its content is text, not an image")
     expect(page.locator("#answers-slider")).to_be_hidden()
     assert answers.nth(0).locator(".stack img").evaluate("image => image.naturalWidth") == 96
@@ -126,7 +126,7 @@ def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
     )
     wrong = page.locator(".wrong-cases li")
     expect(wrong).not_to_have_count(0)
-    expect(wrong.first).to_contain_text(re.compile(r"truth: \w+ \(0\.\d+\)\s*said: \w+ \(0\.\d+\)"))
+    expect(wrong.first).to_contain_text(re.compile(r"actual: \w+ \(0\.\d+\)\s*predicted: \w+ \(0\.\d+\)"))
     assert wrong.first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
 
 

@@ -70,7 +70,7 @@ def test_curves_are_enlarged_smoothed_switched_off_and_saved(open_page: OpenPage
 
     with Image.open(saved(page, "Save the picture of Loss", tmp_path)) as picture:
         assert (picture.format, picture.width) == ("PNG", round(canvas.bounding_box()["width"]))  # type: ignore[index]
-    with saved(page, "Save the figures of Loss as CSV", tmp_path).open(newline="") as file:
+    with saved(page, "Save the values of Loss as CSV", tmp_path).open(newline="") as file:
         assert list(csv.reader(file))[1] == ["1", "1.1", "1.2"]
     with saved(page, "#curves-save", tmp_path).open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -147,7 +147,7 @@ def test_a_chart_is_logarithmic_where_that_shows_more_and_fills_the_screen(open_
         assert page.evaluate("Chart.getChart(document.querySelector('[data-chart=own]')).scales.y.type") == kind
     assert violations(page) == []
     none = page.locator("figure:has([data-chart=none])")
-    expect(none).to_contain_text("No figures yet.")
+    expect(none).to_contain_text("No data yet.")
     expect(none.locator("canvas")).to_be_hidden()
     own.get_by_role("button", name="Full screen: Own").click()
     page.wait_for_function("() => document.fullscreenElement?.querySelector('[data-chart=own]') != null")

@@ -19,7 +19,7 @@ WORDS = {
     "en": {"running": "Running", "stopped": "Stopped", "complete": "Complete", "folds": ["complete", "running", "waiting"],
            "epoch": "epoch 1 of 2", "done": "3 of 3 folds complete", "warning": "dealt one by one",
            "search": "20 of 20 trials, best validation AUC 0.910", "setting": "Dropout: 0.25", "inside": "chosen inside the folds",
-           "notes": "4 images were left out because of twins or patients elsewhere.", "kind": "Cross-validation", "all": "3 of 3"},
+           "notes": "4 images were left out because of duplicates or patients elsewhere.", "kind": "Cross-validation", "all": "3 of 3"},
     "fr": {"running": "En cours", "stopped": "Arrêtée", "complete": "Terminée", "folds": ["terminé", "en cours", "en attente"],
            "epoch": "époque 1 sur 2", "done": "3 plis terminés sur 3", "warning": "réparties une à une",
            "search": "20 essais sur 20, meilleure AUC de validation 0,910", "setting": "0,25", "inside": "choisis à l’intérieur des plis",

@@ -24,7 +24,7 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
     page.fill("#data-path", "twins")
     page.fill("#setting-training-epochs", "1")
     action(page, "start_training").first.click()
-    expect(page.locator("#audit-question")).to_contain_text("Twins were found")
+    expect(page.locator("#audit-question")).to_contain_text("Duplicates were found")
     expect(page.locator("#audit-body")).to_contain_text(
         "1 group of identical or near-identical images carries different labels"
     )
@@ -55,7 +55,7 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
         (
             "en-GB",
             "Of 160 images, 146 are in 5 groups of near-duplicates",
-            "Train: keep twins and patients on one side",
+            "Train: keep duplicates and patients on one side",
         ),
         (
             "fr-FR",
@@ -120,7 +120,7 @@ def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: Ope
     body = page.locator("#evaluation-body")
     expect(body).to_contain_text("0.800 to 0.900")
     expect(body).to_contain_text("Of 20 malignant images 1 were missed; of 40 others 6 were flagged")
-    expect(body).to_contain_text("this many times: 3")
+    expect(body).to_contain_text("Evaluated 3 times")
     expect(body).to_contain_text("Only 30 malignant images in validation: a sensitivity of 95%")
     # By patient, with the rule that made one case of a patient's images; and what these images were also used for.
     by_patient = body.locator("section", has_text="By patient")

@@ -204,7 +204,7 @@ def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: Op
     button = page.locator('#job-bar [data-action="stop_training"]')
     button.click()
     expect(page.locator("#run-state")).to_have_text("Stopping")
-    expect(button).to_have_text("End at once")
+    expect(button).to_have_text("Force stop")
     button.click()
     page.locator("#dialog-cancel").click()
     expect(page.locator("#run-state")).to_have_text("Stopping")

@@ -21,7 +21,7 @@ def test_a_past_run_has_an_address_a_title_and_a_way_back(open_page: OpenPage, h
     page.locator("#run-page-tabs").get_by_role("link", name="Settings").click()
     expect(page.locator("#run-page-body")).to_contain_text("Epochs")
     page.locator("#run-page-tabs").get_by_role("link", name="Log").click()
-    expect(page.locator("#run-page-body .log-line").last).to_contain_text("Training complete after epoch 2")
+    expect(page.locator("#run-page-body .log-line").last).to_contain_text("Training finished: 2 epochs")
     page.go_back()
     page.go_back()
     expect(page).to_have_title(f"{first} · Curves · BreastAI")
@@ -29,7 +29,7 @@ def test_a_past_run_has_an_address_a_title_and_a_way_back(open_page: OpenPage, h
     expect(page.locator("#run-cards-title .run-id")).to_have_text(second)
     page.evaluate(f"location.hash = '#run/{first}/log'")
     page.reload()
-    expect(page.locator("#run-page-body .log-line").last).to_contain_text("Training complete after epoch 2")
+    expect(page.locator("#run-page-body .log-line").last).to_contain_text("Training finished: 2 epochs")
     expect(page.locator("nav [aria-current=page][data-view]")).to_have_text("Runs")
 
 
@@ -86,7 +86,7 @@ def test_a_question_about_duplicates_outlives_the_tab_and_another_answers_it(ope
     page = open_page()
     before = trained(page)
     begin(page, epochs=1, folder="twins")
-    expect(page.locator("#audit-question")).to_contain_text("Twins were found")
+    expect(page.locator("#audit-question")).to_contain_text("Duplicates were found")
     page.close()
     other = open_page()
     expect(other.locator("#job-bar")).to_contain_text("waits for your answer")

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from .page_steps import OpenPage, violations
 
 WORDS = {
-    "en": {"better": "AUC 0.900, against 0.800", "early": "Ended early", "none": "No trial was better", "stopped": "Stopped", "rate": "Learning rate"},
+    "en": {"better": "AUC 0.900, against 0.800", "early": "Ended early", "none": "No trial beat the current settings", "stopped": "Stopped", "rate": "Learning rate"},
     "fr": {"better": "AUC de 0,900, contre 0,800", "early": "Écourté", "none": "Aucun essai n’a fait mieux", "stopped": "Arrêtée", "rate": "Taux d’apprentissage"},
 }  # fmt: skip
 

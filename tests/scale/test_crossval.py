@@ -128,7 +128,7 @@ def test_the_ensemble_answers_as_the_mean_of_its_folds_checkpoints(
     assert [entry.path for entry in list_exports(place)] == [place.relative(exported.path)]
     assert run(["verify", str(exported.path), "--workspace", str(place.root)]) == 0
     told = capsys.readouterr().out
-    assert "ensemble of 2" in told and "malignant is called from a probability of" in told
+    assert "ensemble of 2" in told and "malignant is flagged from a probability of" in told
     assert "the ensemble itself has been judged on no image" in told
 
 

@@ -63,7 +63,7 @@
     const first = (where) => worded(
       FIRST.flatMap((base) => all.filter(([full]) => parts(full).base === base && parts(full).where === where)).map(([full, figure]) => [full.split("@")[0] ?? full, figure]),
     );
-    const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: format.integer(found.opened) }) });
+    const opened = found.opened === null ? null : make("p", { class: "muted", text: t("evaluation.opened", { count: found.opened }) });
     const { figuresTable, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf } = BreastAI.views.judged;
     const every = make("details", {}, make("summary", { text: t("evaluation.all") }), figuresTable(t("evaluation.all"), worded(all), true));
     const calibrated = found.calibration !== null && found.calibration.temperature !== 1 ? make("p", { class: "muted", text: t("evaluation.calibrated_figures") }) : null;
