@@ -28,11 +28,10 @@
     return make("bdi", { class: "name", text: name, attributes: { title: name.length > 30 ? name : null } });
   }
 
-  /** The name of a class in the reader's language, where it is a usual one: bénin for benign. @param {string} label */
+  /** A class by its name in the reader's language. @param {string} label */
   function label(label) {
-    const key = `class.${label.trim().toLowerCase()}`;
-    if (!BreastAI.i18n.has(key) || BreastAI.i18n.current() === "en") return name(label);
-    return make("bdi", { class: "name", text: BreastAI.i18n.t(key), attributes: { title: label } });
+    const shown = BreastAI.i18n.className(label);
+    return shown === label ? name(label) : make("bdi", { class: "name", text: shown, attributes: { title: label } });
   }
 
   /** A text of the server's; one that an older record kept in English stays so. @param {Wire.Text | string} text @param {string} [classes] */

@@ -33,7 +33,9 @@
 
   /** @param {number | null | undefined} value @param {Intl.NumberFormatOptions} options */
   function format(value, options) {
-    return known(value) ? formatFor(formats, options, (tag) => new Intl.NumberFormat(tag, options)).format(value) : NONE;
+    if (!known(value)) return NONE;
+    const text = formatFor(formats, options, (tag) => new Intl.NumberFormat(tag, options)).format(value);
+    return options.style === "unit" ? text.replaceAll(" ", "\u00a0") : text;
   }
 
   /** A fraction of 1 or a loss, with three decimals. @param {number | null | undefined} value */
@@ -125,7 +127,9 @@
 
   /** @param {string | null | undefined} iso */
   function date(iso) {
-    return moment(iso, { dateStyle: "medium", timeStyle: "short" });
+    // In a narrow column it breaks between day and hour alone.
+    const parts = [moment(iso, { dateStyle: "medium" }), moment(iso, { timeStyle: "short" })].map((part) => part.replaceAll(" ", "\u00a0"));
+    return parts[0] === NONE ? NONE : parts.join(", ");
   }
 
   /** @param {string | null | undefined} iso */
@@ -135,7 +139,7 @@
 
   /** @param {string | null | undefined} iso */
   function time(iso) {
-    return moment(iso, { timeStyle: "medium" });
+    return moment(iso, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   }
 
   /** An interval, or why there is none. @param {{ low: number | null, high: number | null, flag?: Wire.Figure["flag"] }} figure */

@@ -185,5 +185,12 @@
     }
   }
 
-  BreastAI.i18n = { languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, plain, wordsOf, apply };
+  /** The name of a class in the reader's language, where it is a usual one: bénin for benign. @param {string | null | undefined} name @returns {string} */
+  function className(name) {
+    if (name === null || name === undefined) return "";
+    const key = `class.${name.trim().toLowerCase()}`;
+    return language === "en" || !has(key) ? name : t(key);
+  }
+
+  BreastAI.i18n = { className, languages, choose, begin, current, tag, set, remember, onChange, has, t, plural, say, errorText, plain, wordsOf, apply };
 })();

@@ -493,6 +493,7 @@ declare global {
       remember(language: string): void;
       onChange(listener: () => void): void;
       has(key: string): boolean;
+      className(name: string | null | undefined): string;
       t(key: string, params?: Record<string, unknown>): string;
       plural(key: string, count: number, params?: Record<string, unknown>): string;
       say(text: Wire.Text | string): string;
@@ -801,6 +802,7 @@ declare global {
       };
       judged: {
         figuresTable(caption: string, figures: [string | Node, Wire.Figure][], captionHidden: boolean, counted?: string): HTMLElement;
+        allUsesOf(found: Wire.Evaluation): HTMLElement | null;
         usesOf(found: Wire.Evaluation, ...parts: (keyof Wire.ImageUse)[]): HTMLElement | null;
         usedForOf(found: Wire.Evaluation): HTMLElement | null;
         patientsOf(found: Wire.Evaluation, figures: [string | Node, Wire.Figure][]): HTMLElement | null;

@@ -3,7 +3,7 @@
   "use strict";
 
   const { make, name, said, table, scroller } = BreastAI.elements;
-  const { t, plural } = BreastAI.i18n;
+  const { t, className, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
   const SPLITS = /** @type {const} */ (["train", "val", "test"]);
@@ -44,7 +44,7 @@
       // Only a question for the class in question comes with an example, only one about a class of masks with its name.
       if (params.example !== undefined && params.class_names !== undefined) {
         const names = /** @type {string[]} */ (params.candidates ?? params.class_names);
-        return names.map((each) => [t("data.question.answer", { class_name: each }), "evaluation.target_class", each]);
+        return names.map((each) => [t("data.question.answer", { class_name: className(each) }), "evaluation.target_class", each]);
       }
       return params.class_name !== undefined ? [[t("data.question.keep"), "data.masks", "keep"]] : [[t("data.question.accept"), "data.accept_classes", true]];
     };
@@ -65,7 +65,7 @@
     const head = [t("data.class"), ...splits.map((split) => t(`split.${split}`)), t("data.total")];
     /** @param {string} label @param {(split: string) => number} count @param {Node | string} title */
     const row = (label, count, title) => [title || label, ...splits.map((split) => format.integer(count(split))), format.integer(splits.reduce((sum, split) => sum + count(split), 0))];
-    const rows = found.class_names.map((label) => row(label, (split) => found.counts[split]?.[label] ?? 0, name(label)));
+    const rows = found.class_names.map((label) => row(label, (split) => found.counts[split]?.[label] ?? 0, BreastAI.elements.label(label)));
     rows.push(row(t("data.total"), (split) => total(found.counts[split] ?? {}), ""));
     return scroller(t("data.counts"), table({ caption: t("data.counts"), captionHidden: true, head, rows, numeric: true, class: "totals" }));
   }
@@ -73,7 +73,7 @@
   /** @param {Wire.DataDescribed} found @param {(path: string, value: unknown) => void} answer @returns {(Node | null)[]} */
   function described(found, answer) {
     const facts = [
-      found.target_class === null ? null : t("data.target_class", { class_name: found.target_class }),
+      found.target_class === null ? null : t("data.target_class", { class_name: className(found.target_class) }),
       found.set_aside === null ? t("data.own_validation") : t("data.set_aside", { share: format.percent(found.set_aside) }),
       found.patients === null ? null : plural("data.patients_known", found.patients),
       found.masks > 0 ? plural("data.masks_left_out", found.masks) : null,
@@ -109,7 +109,7 @@
   function summary(found, answer) {
     const parts = SPLITS.filter((split) => found.counts[split] !== undefined).map((split) => {
       const counts = found.counts[split];
-      const classes = Object.entries(counts).map(([label, count]) => make("span", { class: "summary-class" }, name(label), ` ${format.integer(count)}`));
+      const classes = Object.entries(counts).map(([label, count]) => make("span", { class: "summary-class" }, BreastAI.elements.label(label), ` ${format.integer(count)}`));
       return make("li", {}, make("b", { text: `${t(`split.${split}`)} ${format.integer(total(counts))}` }), make("span", { class: "muted summary-classes" }, ...classes));
     });
     const warnings = found.warnings.map((warning) => make("li", { text: warningText(warning) }));
@@ -119,7 +119,7 @@
       // It may be another folder than the form's by now.
       make("div", {}, name(Object.values(found.folders)[0] ?? "")),
       make("ul", { class: "before-start" }, ...parts),
-      found.target_class === null ? null : make("p", { text: t("data.target_class", { class_name: found.target_class }) }),
+      found.target_class === null ? null : make("p", { text: t("data.target_class", { class_name: className(found.target_class) }) }),
       questionsOf(found, answer),
       found.skipped_total > 0 ? make("p", { text: plural("data.files_skipped", found.skipped_total) }) : null,
       warnings.length ? make("ul", { class: "before-warnings" }, ...warnings) : null,

@@ -151,7 +151,7 @@
         showControls();
         at = { split: found.split, file: found.file };
         const facts = [t("data.size", { width: format.integer(found.width), height: format.integer(found.height) }), t(found.grey ? "preview.grey" : "preview.colour"), BreastAI.views.dataDescription.headerText(found)].filter((fact) => fact !== "").join(" · ");
-        fill(byId("preview-name"), name(found.file), make("span", { class: "badge" }, name(found.class_name)), make("span", { class: "muted", text: facts }));
+        fill(byId("preview-name"), name(found.file), make("span", { class: "badge" }, BreastAI.elements.label(found.class_name)), make("span", { class: "muted", text: facts }));
         fill(
           byId("preview-pictures"),
           picture(found.original, t("preview.original"), t("preview.original_alt", { file: found.file })),

@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, make, fill, name } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** @param {string | null} uri */
@@ -33,11 +33,11 @@
 
   /** The one answer and the threshold it rests on, in a sentence. @param {Said} said */
   function decisionOf(said) {
-    const decision = said.decision ?? said.label;
+    const decision = className(said.decision ?? said.label);
     if (said.called === null || said.target_class === null) return t("answers.no_operating_point", { decision });
     return t(said.called ? "answers.called" : "answers.not_called", {
       decision,
-      class_name: said.target_class,
+      class_name: className(said.target_class),
       probability: format.figure(said.probabilities?.[said.target_class]),
       threshold: format.figure(said.threshold),
     });
@@ -45,7 +45,7 @@
 
   /** Which classes can't be ruled out, in a sentence; null in answers that don't say. @param {Said} said */
   function plausibleOf(said) {
-    if (said.plausible.length > 0) return t("answers.plausible", { classes: said.plausible });
+    if (said.plausible.length > 0) return t("answers.plausible", { classes: said.plausible.map(className) });
     if (said.sets_offered === null || said.sets_offered === undefined) return null;
     return t(said.sets_offered ? "answers.none_plausible" : "answers.no_sets");
   }
@@ -54,7 +54,7 @@
   function referralOf(said) {
     if (said.refer === null) return make("p", { class: "muted", text: t("answers.refer_unknown") });
     if (!said.refer) return make("p", { class: "banner success", text: t("answers.no_refer") });
-    const values = { classes: said.plausible, decision: said.decision, novelty: said.novelty, limit: said.novelty_limit, modality: said.modality, known: said.known_modalities };
+    const values = { classes: said.plausible.map(className), decision: className(said.decision), novelty: said.novelty, limit: said.novelty_limit, modality: said.modality, known: said.known_modalities };
     const why = said.refer_reason === null ? "" : t(`answers.refer.${said.refer_reason}`, values);
     return make("p", { class: "banner warning" }, make("b", { text: t("answers.refer") }), " ", why);
   }
@@ -87,7 +87,7 @@
       const crop = said.prediction.processing?.crop ?? null;
       const whole = said.prediction.processing;
       const frame = make("div", { class: "stack" }, make("img", { attributes: { src: answer.picture, alt: t("answers.picture_alt", { file: answer.name }) } }));
-      if (said.heat_map !== null && isMap(said.heat_map)) frame.append(make("img", { class: "heat", attributes: { src: said.heat_map, alt: t("answers.map_alt", { class_name: said.prediction.decision ?? said.prediction.label }) } }));
+      if (said.heat_map !== null && isMap(said.heat_map)) frame.append(make("img", { class: "heat", attributes: { src: said.heat_map, alt: t("answers.map_alt", { class_name: className(said.prediction.decision ?? said.prediction.label) }) } }));
       if (crop !== null && whole !== null) {
         const box = make("div", { class: "crop-box", attributes: { title: t("answers.crop_box") } });
         box.style.left = `${(100 * crop[0]) / whole.width}%`;

@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, make, fill, name, said, table, scroller } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** A p-value as it is read: never 0. @param {number | null} value */
@@ -18,7 +18,7 @@
     const { low, high, value } = pair.difference;
     if (low === null || high === null || value === null) return null;
     const key = low > 0 ? "comparison.first_better" : high < 0 ? "comparison.second_better" : "comparison.undecided";
-    const class_name = full.slice("auc_roc.".length);
+    const class_name = className(full.slice("auc_roc.".length));
     return make("li", { text: t(key, { class_name, first: found.first, second: found.second, p: pValue(pair.p_value) }) });
   }
 

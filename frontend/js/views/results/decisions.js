@@ -3,7 +3,7 @@
   "use strict";
 
   const { make, table, scroller } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** A figure's name in words: net_benefit.clinic@patient. @param {string} full */
@@ -18,7 +18,7 @@
   /** @param {Wire.DecisionComparison} found @returns {Node[]} */
   function decisionsOf(found) {
     const { pValue } = BreastAI.views.comparison;
-    const told = t(`comparison.points.${found.source}`, { name: found.class_name, first: format.figure(found.first_threshold), second: format.figure(found.second_threshold), part: found.chosen_on ?? "" });
+    const told = t(`comparison.points.${found.source}`, { name: className(found.class_name), first: format.figure(found.first_threshold), second: format.figure(found.second_threshold), part: found.chosen_on ?? "" });
     const rows = Object.entries(found.figures).map(([full, pair]) => [figureName(full), format.figure(pair.first), format.figure(pair.second), format.figure(pair.difference.value), format.interval(pair.difference), pair.bootstrap === null ? format.NONE : format.interval(pair.bootstrap)]);
     const head = ["evaluation.figure", "comparison.first", "comparison.second", "comparison.difference", "evaluation.interval_head", "comparison.bootstrap"].map((key) => t(key));
     const tests = Object.entries(found.mcnemar).map(([full, test]) => [figureName(full), format.integer(test.first_only), format.integer(test.second_only), pValue(test.p_value), pValue(test.adjusted_p)]);

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name } = BreastAI.elements;
+  const { byId, make, fill, label } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -10,8 +10,8 @@
   function caseOf(wrong) {
     return BreastAI.views.imageCase.create(
       wrong,
-      make("span", {}, `${t("errors.truth")} `, make("b", {}, name(wrong.label)), ` (${format.figure(wrong.given_to_truth)})`),
-      make("span", {}, `${t("errors.said")} `, make("b", {}, name(wrong.predicted)), ` (${format.figure(wrong.probability)})`),
+      make("span", {}, `${t("errors.truth")} `, make("b", {}, label(wrong.label)), ` (${format.figure(wrong.given_to_truth)})`),
+      make("span", {}, `${t("errors.said")} `, make("b", {}, label(wrong.predicted)), ` (${format.figure(wrong.probability)})`),
     );
   }
 

@@ -132,7 +132,7 @@
       fill(byId("evaluation-charts"));
       fill(byId("evaluation-roc"));
       /** @param {Record<string, Wire.Curve>} curves @param {string} x @param {string} y */
-      const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label, points: pointsOf(curve, x, y) }));
+      const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label: BreastAI.i18n.className(label), points: pointsOf(curve, x, y) }));
       for (const { name: chart, lines: drawn, unit, ...words } of BreastAI.views.target.chartsOf(found)) drawChart(chart, words, drawn, unit);
       const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
       rocLines = [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal];
@@ -165,7 +165,7 @@
           [bodyFor, bodyIn] = [found, now];
           // What a reader must know to believe the figures is never folded.
           const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
-          fill(byId("evaluation-head"), headOf(found), BreastAI.views.units.unitsOf(found), found.by_unit ? make("h4", { text: t("units.by.image") }) : null, BreastAI.views.strip.stripOf(found), BreastAI.views.judged.usesOf(found, "training", "epoch", "temperature", "threshold"), notes);
+          fill(byId("evaluation-head"), headOf(found), BreastAI.views.units.unitsOf(found), found.by_unit ? make("h4", { text: t("units.by.image") }) : null, BreastAI.views.strip.stripOf(found), BreastAI.views.judged.allUsesOf(found), notes);
           fill(byId("evaluation-matrix"), matrixOf(found));
           fill(byId("evaluation-classes"), BreastAI.views.strip.classesOf(found));
           fill(byId("evaluation-body"), ...bodyOf(found));

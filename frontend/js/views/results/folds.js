@@ -3,7 +3,7 @@
   "use strict";
 
   const { make, name, said, table, scroller } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** The figures of each run, of their spread, and of all parts together. */
@@ -82,7 +82,7 @@
 
   /** Images by class, each name as it was typed. @param {Record<string, number>} counts @returns {Node[]} */
   function countsOf(counts) {
-    return Object.entries(counts).map(([label, count], index) => make("span", {}, index ? ", " : " ", name(label), ` ${format.integer(count)}`));
+    return Object.entries(counts).map(([label, count], index) => make("span", {}, index ? ", " : " ", BreastAI.elements.label(label), ` ${format.integer(count)}`));
   }
 
   /** What the parts held out show together. @param {Wire.CrossvalResult} found @returns {(Node | null)[]} */
@@ -97,7 +97,7 @@
       make("p", { class: "muted" }, t("crossval.counts", { n: format.integer(found.predictions), units: found.units === null ? "" : t("crossval.units", { n: format.integer(found.units) }) }), ...countsOf(found.counts)),
       found.tuned ? make("p", { text: t("crossval.tuned") }) : null,
       figuresTable(t("crossval.pooled"), pooled),
-      called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: found.target_class }), called),
+      called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: className(found.target_class) }), called),
       spreadTable(found, t("crossval.spread")),
       make("section", {}, make("h4", { text: t("confusion.title") }), scroller(t("confusion.title"), BreastAI.views.classes.confusionTable(found.confusion_matrix, found.class_names))),
       found.notes.length === 0 ? null : make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note)))),

@@ -3,7 +3,7 @@
   "use strict";
 
   const { make, name, said, table, figureCell, scroller, terms } = BreastAI.elements;
-  const { t, plural } = BreastAI.i18n;
+  const { t, className, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** @param {string} title @param {(Node | null)[]} content */
@@ -18,11 +18,17 @@
     return scroller(caption, table({ caption, captionHidden, head, rows, numeric: true }));
   }
 
+  /** That none of the judged images was used for anything else, or for what. @param {Wire.Evaluation} found */
+  function allUsesOf(found) {
+    const none = found.uses !== null && Object.values(found.uses).every((count) => count === 0);
+    return none ? make("p", { class: "muted", text: t("uses.none") }) : usesOf(found, "training", "epoch", "temperature", "threshold", "conformal_sets", "novelty");
+  }
+
   /** What the judged images were also used for, of some parts of what the model decides by. @param {Wire.Evaluation} found @param {(keyof Wire.ImageUse)[]} parts */
   function usesOf({ uses, n }, ...parts) {
     if (uses === null) return null;
     const used = parts.filter((part) => uses[part] > 0);
-    if (used.length === 0) return make("p", { class: "muted", text: t("uses.none") });
+    if (used.length === 0) return null;
     const count = Math.max(...used.map((part) => uses[part]));
     return make("p", { class: "banner warning", text: t("uses.some", { count: format.integer(count), n: format.integer(n), parts: used.map((part) => t(`uses.${part}`)).join(", ") }) });
   }
@@ -51,13 +57,13 @@
   function pointOf(found) {
     const point = found.operating_point;
     if (point === null) return null;
-    const told = t(point.source === "validation" ? "evaluation.point" : `evaluation.point.${point.source}`, { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
+    const told = t(point.source === "validation" ? "evaluation.point" : `evaluation.point.${point.source}`, { name: className(point.class_name), missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) });
     const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries(point.figures).map(([figure, value]) => [t(`metric.${figure}`), value]));
     return make(
       "div",
       {},
       make("p", { class: "banner", text: told }),
-      point.reached ? null : make("p", { class: "banner warning", text: t(`evaluation.too_few.${point.validation_unit}`, { positives: format.integer(point.validation_positives), name: point.class_name, target: format.percent(point.target_sensitivity, 0) }) }),
+      point.reached ? null : make("p", { class: "banner warning", text: t(`evaluation.too_few.${point.validation_unit}`, { positives: format.integer(point.validation_positives), name: className(point.class_name), target: format.percent(point.target_sensitivity, 0) }) }),
       figures.length === 0 ? null : figuresTable(t("evaluation.at_point"), figures, false),
       usesOf(found, "training", "epoch", "temperature", "threshold"),
     );
@@ -78,7 +84,7 @@
     const n = Object.values(found.predictive_values)[0]?.n ?? 0;
     return section(
       caption,
-      make("p", { class: "muted", text: t("evaluation.predictive_help", { name: found.operating_point?.class_name ?? "", n: format.integer(n) }) }),
+      make("p", { class: "muted", text: t("evaluation.predictive_help", { name: className(found.operating_point?.class_name ?? ""), n: format.integer(n) }) }),
       scroller(caption, table({ caption, captionHidden: true, head, rows, numeric: true, class: "stacking" })),
     );
   }
@@ -130,5 +136,5 @@
     return section(t("evaluation.cases"), terms(facts), skipped);
   }
 
-  BreastAI.views.judged = { figuresTable, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
+  BreastAI.views.judged = { figuresTable, allUsesOf, usesOf, usedForOf, patientsOf, pointOf, predictiveOf, calibrationOf, referralOf, casesOf };
 })();

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, name, table, scroller } = BreastAI.elements;
+  const { make, name, label, table, scroller } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -24,7 +24,8 @@
   /** @param {Wire.ResultEntry} entry */
   function figuresOf(entry) {
     const figures = [["metric.auc_roc", entry.auc], ["metric.sensitivity", entry.sensitivity], ["metric.specificity", entry.specificity]].filter(([, value]) => value !== null);
-    return make("span", { class: "result-figures" }, ...figures.map(([key, value]) => make("span", {}, make("small", { class: "muted", text: t(String(key)) }), " ", make("b", { text: format.figure(value) }))), entry.target_class === null ? null : make("small", { class: "muted" }, name(entry.target_class)));
+    const target = entry.target_class === null || figures.length === 0 ? null : make("span", { class: "muted" }, label(entry.target_class));
+    return make("span", { class: "result-figures" }, target, ...figures.map(([key, value]) => make("span", {}, make("small", { class: "muted", text: t(String(key)) }), " ", make("b", { text: format.figure(value) }))));
   }
 
   /** @param {State} state @param {Wire.ResultEntry} entry */

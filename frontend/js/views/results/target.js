@@ -3,7 +3,7 @@
   "use strict";
 
   const { make } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** Below it a threshold is of no use to anybody, and its curve would press all others flat; in units of the prevalence. */
@@ -38,16 +38,16 @@
   function calibrationChart(found, target) {
     const perfect = { label: t("target.perfect"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
     const lines = [...banded(target.calibration.smoothed, "probability", "observed", t("target.observed")), perfect, ...thresholdOf(found, 1)];
-    return { name: "calibration", title: t("target.calibration", { name: target.class_name }), x: t("target.probability", { name: target.class_name }), y: t("target.share_observed"), lines, unit: true };
+    return { name: "calibration", title: t("target.calibration", { name: className(target.class_name) }), x: t("target.probability", { name: className(target.class_name) }), y: t("target.share_observed"), lines, unit: true };
   }
 
   /** @param {Wire.Evaluation} found @param {Wire.TargetEvidence} target @returns {TargetChart} */
   function outcomesChart(found, target) {
     const lines = Object.entries(target.by_outcome)
       .filter(([, { n }]) => n > 0)
-      .map(([label, { n, counts }]) => ({ label: `${label} (${format.integer(n)})`, points: counts.flatMap((count, bin) => [bin, bin + 1].map((edge) => ({ x: edge / counts.length, y: count / n }))) }));
+      .map(([label, { n, counts }]) => ({ label: `${className(label)} (${format.integer(n)})`, points: counts.flatMap((count, bin) => [bin, bin + 1].map((edge) => ({ x: edge / counts.length, y: count / n }))) }));
     const highest = Math.max(...lines.flatMap(({ points }) => points.map(({ y }) => y)), 0.1);
-    return { name: "outcomes", title: t("target.outcomes", { name: target.class_name }), x: t("target.probability", { name: target.class_name }), y: t("target.share_of_class"), lines: [...lines, ...thresholdOf(found, highest)], unit: false, fromZero: true };
+    return { name: "outcomes", title: t("target.outcomes", { name: className(target.class_name) }), x: t("target.probability", { name: className(target.class_name) }), y: t("target.share_of_class"), lines: [...lines, ...thresholdOf(found, highest)], unit: false, fromZero: true };
   }
 
   /** What calling by the model is worth beside calling all or none, as far as it is worth looking at.
@@ -62,7 +62,7 @@
   /** The decision curve of records that hold nothing else of the class in question. @param {Wire.Evaluation} found @returns {TargetChart[]} */
   function chartsWithoutTarget({ decision, operating_point: point }) {
     if (point === null || !decision.threshold?.length) return [];
-    return [decisionChart(decision, "decision", t("target.decision", { name: point.class_name }), 1)];
+    return [decisionChart(decision, "decision", t("target.decision", { name: className(point.class_name) }), 1)];
   }
 
   /** @param {Wire.Evaluation} found @returns {TargetChart[]} */
@@ -70,12 +70,12 @@
     const target = found.target ?? null;
     if (target === null) return chartsWithoutTarget(found);
     const drawn = [calibrationChart(found, target), outcomesChart(found, target)].filter(({ lines }) => lines[0]?.points.length);
-    if (target.decision.threshold?.length) drawn.push(decisionChart(target.decision, "decision", t("target.decision", { name: target.class_name }), 1));
+    if (target.decision.threshold?.length) drawn.push(decisionChart(target.decision, "decision", t("target.decision", { name: className(target.class_name) }), 1));
     for (const [place, curve] of Object.entries(target.decision_at)) {
       const prevalence = found.prevalences[place];
       if (prevalence === undefined || !curve.threshold?.length) continue;
       const where = BreastAI.i18n.has(`prevalence.${place}`) ? t(`prevalence.${place}`) : place;
-      const title = t("target.decision_at", { name: target.class_name, place: where, prevalence: format.percent(prevalence, 1) });
+      const title = t("target.decision_at", { name: className(target.class_name), place: where, prevalence: format.percent(prevalence, 1) });
       drawn.push(decisionChart(curve, `decision_${place}`, title, Math.min(1, MOST_THRESHOLD * prevalence)));
     }
     return drawn;
@@ -87,7 +87,7 @@
     if (target === null) return null;
     const { slope, intercept, observed_expected } = target.calibration;
     const figures = /** @type {[string, Wire.Figure][]} */ (Object.entries({ slope, intercept, observed_expected }).map(([name, figure]) => [t(`target.${name}`), figure]));
-    const caption = t("target.title", { name: target.class_name });
+    const caption = t("target.title", { name: className(target.class_name) });
     return make("section", {}, make("h4", { text: caption }), make("p", { class: "muted", text: t("target.help") }), BreastAI.views.judged.figuresTable(caption, figures, true));
   }
 

@@ -3,13 +3,13 @@
   "use strict";
 
   const { make, scroller } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format } = BreastAI;
 
   /** What the threshold comes to, in a sentence. @param {Wire.JudgedPoint | null} point */
   function pointOf(point) {
     if (point === null) return null;
-    return make("p", { class: "banner", text: t("units.point", { name: point.class_name, missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) }) });
+    return make("p", { class: "banner", text: t("units.point", { name: className(point.class_name), missed: format.integer(point.missed), positives: format.integer(point.positives), called: format.integer(point.called), negatives: format.integer(point.negatives), threshold: format.figure(point.threshold), target: format.percent(point.target_sensitivity, 0) }) });
   }
 
   /** The figures where decisions are of a breast, an exam or a patient; null where they are of images. @param {Wire.Evaluation} found */

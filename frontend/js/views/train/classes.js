@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, make, fill, label, table, scroller } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format, catalog } = BreastAI;
   const { shownRun, pinnedEpoch } = BreastAI.pageState;
 
@@ -19,7 +19,7 @@
       const sum = counts.reduce((total, count) => total + count, 0);
       const cells = counts.map((count, column) => {
         const share = sum > 0 ? count / sum : null;
-        const words = t("confusion.open", { label: names[row] ?? "", predicted: names[column] ?? "", count: format.integer(count) });
+        const words = t("confusion.open", { label: className(names[row] ?? ""), predicted: className(names[column] ?? ""), count: format.integer(count) });
         const button = { attributes: { type: "button", "aria-label": words, title: words }, on: { click: () => open?.(names[row] ?? "", names[column] ?? "") } };
         const cell = make(open && count > 0 ? "button" : "span", { ...(open && count > 0 ? button : {}), class: `matrix-cell ${row === column ? "right" : "wrong"}` }, make("b", { text: format.integer(count) }), make("small", { text: format.percent(share) }));
         cell.style.setProperty("--share", String(share ?? 0));

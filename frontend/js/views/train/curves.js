@@ -3,7 +3,7 @@
   "use strict";
 
   const { byId, fill } = BreastAI.elements;
-  const { t } = BreastAI.i18n;
+  const { t, className } = BreastAI.i18n;
   const { format, catalog, charts, series, download } = BreastAI;
   const { shownRun, pinnedEpoch, bestEpoch } = BreastAI.pageState;
   const LONG = 100;
@@ -27,7 +27,7 @@
       name: figure,
       title: t("curves.by_class", { name: t(`metric.${figure}`) }),
       first: false,
-      lines: classNames.map((label) => ({ label, value: (/** @type {Wire.TrainingUpdate} */ row) => row.val_per_class[label]?.[figure] })),
+      lines: classNames.map((label) => ({ label: className(label), value: (/** @type {Wire.TrainingUpdate} */ row) => row.val_per_class[label]?.[figure] })),
     }));
     const rate = { name: "learning_rate", title: t("figure.learning_rate"), first: false, value: format.small, lines: [{ label: t("figure.learning_rate"), value: (/** @type {Wire.TrainingUpdate} */ row) => row.learning_rate }] };
     return [...metrics, ...byClass, rate];

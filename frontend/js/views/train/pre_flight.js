@@ -24,7 +24,7 @@
     if (fault !== null) return fault.code.startsWith("patient_id.") ? BreastAI.i18n.errorText(fault) : "";
     if (found === null || found.patients === null) return "";
     const examples = found.patient_examples.map(({ file, patient }) => `${patient} ← ${file.split("/").at(-1)}`);
-    return [examples.join(", "), plural("preflight.patients_found", found.patients)].filter((part) => part !== "").join("; ");
+    return [plural("preflight.patients_found", found.patients), examples.join(", ")].filter((part) => part !== "").join(" · ");
   }
 
   /** Nothing to look at is no fault, while one types. @param {Wire.Error} fault */
