@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -49,7 +49,9 @@ from breastai.commands.language import set_language
 from breastai.commands.options import TyperException
 from breastai.commands.output import show_failure
 from breastai.commands.stop_signals import STOPPED
+from breastai.commands.usage_text import usage_text
 from breastai.domain.errors import BreastAIError, CommandInvalid, InternalError, MissingExtra
+from breastai.domain.text import Text
 from breastai.storage.workspace import remove_unused_folders
 from breastai.texts.catalogue import languages, system_language
 
@@ -163,7 +165,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as fault:
-        known = _known(fault, arguments) or _logged(fault, arguments)
+        known = _not_taken(fault, arguments) or _known(fault, arguments) or _logged(fault, arguments)
         show_failure(known, as_json)
         return known.exit_status
     return status if isinstance(status, int) else 0
@@ -191,7 +193,7 @@ def _refuse(fault: TyperException, as_json: bool) -> int:
     if not problem or type(fault).__name__ == "NoArgsIsHelpError":
         typer.echo(problem)
         return fault.exit_code
-    show_failure(CommandInvalid(problem.rstrip(".") + ".", f"{command} --help"), as_json)
+    show_failure(CommandInvalid(usage_text(problem), f"{command} --help"), as_json)
     return CommandInvalid.exit_status
 
 
@@ -199,6 +201,23 @@ def _missing_extra(fault: ModuleNotFoundError) -> MissingExtra | None:
     """Return what to install, unless the module is one of our own."""
     package = (fault.name or "").partition(".")[0]
     return MissingExtra(package, "train") if package and package != "breastai" else None
+
+
+def _not_taken(fault: Exception, arguments: Sequence[str]) -> CommandInvalid | None:
+    """Return which option a job can't take as it was written; None where the fault is another."""
+    from pydantic import ValidationError
+
+    from breastai.domain.jobs import AnyJob
+    from breastai.domain.validation_errors import describe_problems
+
+    if not isinstance(fault, ValidationError):
+        return None
+    kind = next((each for each in get_args(get_args(AnyJob)[0]) if each.__name__ == fault.title), None)
+    if kind is None:
+        return None
+    command = next((command_name(each) for each in app.registered_commands if command_name(each) in arguments), None)
+    problem = Text("command.not_taken", {"problem": describe_problems(fault, kind)[0]})
+    return CommandInvalid(problem, f"breastai {command} --help" if command else "breastai --help")
 
 
 def _known(fault: Exception, arguments: Sequence[str]) -> BreastAIError | None:

@@ -223,3 +223,72 @@ def test_pruning_asks_first_and_keeps_the_best_weights_and_what_can_be_resumed(
     assert {row["run_id"]: row["checkpoints"] for row in rows if row["type"] == "run"} == {
         "done": ["best"], "stopped": ["best", "last"],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "english", "french"),
+    [
+        (["evaluat"], "There is no command evaluat; did you mean evaluate?", "pas de commande evaluat"),
+        (["data", "foo"], "There is no command foo.", "pas de commande foo"),
+        (["evaluate", "--bogus"], "There is no option --bogus.", "pas d’option --bogus"),
+        (["evaluate", "--threshold", "abc"], "--threshold: expected a number.", "--threshold : attendu un nombre."),
+        (["evaluate", "--threshold"], "--threshold needs a value.", "--threshold demande une valeur."),
+        (["evaluate", "--split", "foo"], "--split: expected one of train, val, test.", "l’un de train, val, test."),
+        (["plan"], "PURPOSE is missing: expected one of development, validation.", "PURPOSE manque"),
+        (["plan", "validation"], "--prevalence is missing.", "--prevalence manque."),
+        (["sample-data", "a", "b", "c"], "Not expected here: b c.", "Inattendu ici : b c."),
+        (["evaluate", "--sample-seed", "-3"], "--sample-seed: expected from 0.", "--sample-seed : attendu"),
+        (
+            ["plan", "validation", "--prevalence", "0", "--auc", "0.8"],
+            "prevalence: expected a number above 0 to below 1, got 0",
+            "prevalence : attendu un nombre",
+        ),
+        (
+            ["plan", "validation", "--prevalence", "0.2", "--auc", "0.8", "--slope-width", "1e-9"],
+            "the criterion “calibration slope” is out of reach",
+            "le critère « pente de calibration » est hors de portée",
+        ),
+    ],
+)
+def test_what_a_command_cannot_take_is_said_in_the_language_asked_for(
+    arguments: list[str],
+    english: str,
+    french: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for language, words in (("en", english), ("fr", french)):
+        assert run(["--lang", language, *arguments]) == 2
+        shown = capsys.readouterr().err
+        assert words in shown, shown
+    for foreign in ("No such", "Invalid value", "Missing", "Input should"):
+        assert foreign not in shown
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "2", "inf"])
+def test_a_threshold_that_is_no_probability_is_refused_by_name(
+    value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "p.csv"
+    table.write_text("label,p_a,p_b\na,0.7,0.3\nb,0.2,0.8\n")
+    place = ["--workspace", str(tmp_path / "w")]
+    assert run(["evaluate", "--predictions", str(table), f"--threshold={value}", "--json", *place]) == 2
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["code"] == "command.invalid" and "threshold: expected a number from 0 to 1" in last["message"]
+    assert not (tmp_path / "w" / "logs" / "faults.log").exists()
+
+
+def test_a_table_that_is_not_there_is_no_missing_folder_of_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "none.csv")
+    for arguments in (
+        ["evaluate", "--predictions", missing],
+        ["readers", missing],
+        ["compare", missing, missing],
+        ["data", "inspect", missing],
+    ):
+        assert run([*arguments, "--workspace", str(tmp_path)]) == 2
+        assert f"There is no file or folder {missing}." in capsys.readouterr().err

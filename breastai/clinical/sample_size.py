@@ -18,6 +18,7 @@ from breastai.domain.errors import PlanImpossible
 from breastai.domain.events import Event, StudyPlanned
 from breastai.domain.jobs import PlanStudy
 from breastai.domain.study_plan import Criterion, CriterionNeed, PlanAssumptions, StudyPlan
+from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace, atomic_write
 
 Floats = npt.NDArray[np.float64]
@@ -72,7 +73,7 @@ def make_plan(wanted: PlanAssumptions, plan_id: str) -> StudyPlan:
 
 def _need(name: Criterion, cases: float, effect: float, images: float) -> CriterionNeed:
     if not math.isfinite(cases) or cases > _MOST_CASES:
-        raise PlanImpossible(name)
+        raise PlanImpossible(Text(f"plan.criterion.{name}"))
     whole = math.ceil(cases - 1e-9)
     patients = math.ceil(whole * effect / images - 1e-9)
     return CriterionNeed(criterion=name, cases=whole, images=math.ceil(patients * images - 1e-9), patients=patients)
@@ -88,7 +89,7 @@ def development_needs(
     entropy = prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)
     highest = 1 - math.exp(2 * entropy)
     if r_squared >= min(highest, shrinkage):
-        raise PlanImpossible("shrinkage")
+        raise PlanImpossible(Text("plan.criterion.shrinkage"))
 
     def for_shrinkage(s: float) -> float:
         return parameters / ((s - 1) * math.log(1 - r_squared / s))

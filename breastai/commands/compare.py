@@ -64,7 +64,7 @@ def compare(
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import image_place
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.errors import CommandInvalid, PathNotFound
     from breastai.domain.jobs import AnyJob, Compare, ComparePredictions
     from breastai.storage.workspace import Workspace
 
@@ -81,7 +81,7 @@ def compare(
         paths = [Path(name).expanduser().resolve() for name in names]
         for path, name in zip(paths, names, strict=True):
             if not path.is_file():
-                raise DataNotFound(name)
+                raise PathNotFound(name)
         place = Workspace.open(workspace)
         pair = None if thresholds is None else read_numbers("--thresholds", thresholds, 2)
         job: AnyJob = ComparePredictions(

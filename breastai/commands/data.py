@@ -173,7 +173,7 @@ def _inspect(place: str, changes: "ReadingChanges", workspace: "Workspace", outp
     """Return what lies at a place, telling how far that is."""
     from breastai.data.cases.inspection import inspect_steps
     from breastai.domain.dataset_inspection import DatasetInspection
-    from breastai.domain.errors import DataNotFound
+    from breastai.domain.errors import PathNotFound
     from breastai.domain.events import ProgressUpdate
 
     inspection = None
@@ -183,7 +183,7 @@ def _inspect(place: str, changes: "ReadingChanges", workspace: "Workspace", outp
         else:
             output.event(ProgressUpdate(stage="inspecting", text=Text("progress.files_seen", {"count": step})))
     if inspection is None:
-        raise DataNotFound(place)
+        raise PathNotFound(place)
     return inspection
 
 

@@ -34,7 +34,7 @@ def deidentify(
     from breastai.data.privacy.deidentification import deidentify as copies
     from breastai.data.sources.case_source import read_cases
     from breastai.data.sources.place_description import is_case_list
-    from breastai.domain.errors import DataNotFound, FolderNotEmpty
+    from breastai.domain.errors import FolderNotEmpty, PathNotFound
     from breastai.domain.text import Text
     from breastai.storage.remote_mirror import dataset_place
     from breastai.storage.salt import project_salt
@@ -47,7 +47,7 @@ def deidentify(
     source = named if cases is None else cases.root
     out = Path(target).expanduser().resolve()
     if not source.is_dir():
-        raise DataNotFound(folder)
+        raise PathNotFound(folder)
     there = next(out.iterdir(), None) if out.is_dir() else None
     if there is not None:
         raise FolderNotEmpty(target, there.name)

@@ -7,8 +7,8 @@ from typing import Any
 from breastai.data.sources.layout import folder_of_split, missing_folder
 from breastai.data.sources.place_description import is_case_list, is_described
 from breastai.domain.config import Config, assignment, nest, overlay, parse_config, preset, read_config_file
-from breastai.domain.data_locations import is_remote
-from breastai.domain.errors import ConfigInvalid, DataNotFound
+from breastai.domain.data_locations import CASE_LIST_ENDINGS, is_remote
+from breastai.domain.errors import ConfigInvalid, DataNotFound, PathNotFound
 from breastai.domain.text import Text
 from breastai.domain.v3_settings import data_folders, described_layer, nest_settings
 from breastai.storage.datasets import dataset_layer
@@ -73,7 +73,7 @@ def require_images(workspace: Workspace, train_dir: str) -> None:
 def image_place(data: str, workspace: Workspace) -> str:
     """Return what a user wrote as a job has it: a data set's name, an absolute path, or an address.
 
-    Raises DataNotFound and ConfigInvalid.
+    Raises DataNotFound, PathNotFound and ConfigInvalid.
     """
     if dataset_place(workspace.root, data) is not None:
         return data
@@ -81,7 +81,7 @@ def image_place(data: str, workspace: Workspace) -> str:
         return parse_config({"data": {"test_dir": data}}).data.test_dir or data
     folder = Path(data).expanduser().resolve()
     if not folder.is_dir() and not is_case_list(folder):
-        raise DataNotFound(data)
+        raise PathNotFound(data) if folder.suffix.lower() in CASE_LIST_ENDINGS else DataNotFound(data)
     return str(folder)
 
 

@@ -117,7 +117,7 @@ def evaluate(
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.effective_config import image_place
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import DataNotFound
+    from breastai.domain.errors import PathNotFound
     from breastai.domain.jobs import AnyJob, Evaluate, EvaluatePredictions, EvaluateSites, Report
     from breastai.storage.evaluations import PREDICTIONS
     from breastai.storage.workspace import Workspace
@@ -127,7 +127,7 @@ def evaluate(
         if any(value for value in (checkpoint, data, split, subgroups, maps, local_sample)):
             raise CommandInvalid(Text("command.predictions_alone"), "breastai evaluate --help")
         if not predictions.expanduser().is_file():
-            raise DataNotFound(str(predictions))
+            raise PathNotFound(str(predictions))
         place = Workspace.open(workspace)
         table = str(predictions.expanduser().resolve())
         check_threshold(threshold, sensitivity, choose_on, "breastai evaluate --help")
@@ -150,7 +150,7 @@ def evaluate(
         place = Workspace.open(workspace)
         name = checkpoint_name(place, checkpoint)
         if subgroups is not None and not subgroups.expanduser().is_file():
-            raise DataNotFound(str(subgroups))
+            raise PathNotFound(str(subgroups))
         if len(data) > 1 or local_sample:
             if subgroups is not None:
                 raise CommandInvalid(Text("command.subgroups_one_site"), "breastai evaluate --help")

@@ -23,7 +23,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "adapt": ("breastai adapt latest --data other_site --local-sample 20",),
     "compare": ("breastai compare RUN_A RUN_B --data data --split test",),
     "readers": ("breastai readers readers.csv",),
-    "plan": ("breastai plan precision --help",),
+    "plan": (
+        "breastai plan validation --prevalence 0.2 --auc 0.85",
+        "breastai plan development --prevalence 0.2 --auc 0.85 --parameters 12",
+    ),
     "audit": ("breastai audit data", "breastai audit data --fail-on error --json"),
     "doubts": ("breastai doubts data",),
     "report": ("breastai report latest --pdf", "breastai report latest --format docx"),

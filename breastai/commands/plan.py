@@ -6,7 +6,6 @@ import typer
 
 from breastai.commands.options import CURRENT_FOLDER, JsonOption, WorkspaceOption
 from breastai.commands.output import open_output
-from breastai.domain.text import Text
 
 
 def register(app: typer.Typer) -> None:
@@ -51,12 +50,8 @@ def plan(
     as_json: JsonOption = False,
 ) -> int:
     """Say how many patients a study needs, by Riley's criteria and for intervals as narrow as wanted."""
-    from pydantic import ValidationError
-
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import CommandInvalid
     from breastai.domain.jobs import PlanStudy
-    from breastai.domain.study_plan import PlanAssumptions
     from breastai.storage.workspace import Workspace
 
     said: dict[str, Any] = {
@@ -74,12 +69,7 @@ def plan(
         "images_per_patient": images,
         "icc": icc,
     }
-    try:
-        assumptions = PlanAssumptions(**{name: value for name, value in said.items() if value is not None})
-    except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
-        problem = Text("command.plan_bounds", {"name": name, "got": said[name]})
-        raise CommandInvalid(problem, "breastai plan --help") from None
+    given = {name: value for name, value in said.items() if value is not None}
     place = Workspace.open(workspace)
     with open_output(as_json) as output:
-        return run_job(PlanStudy(workspace=str(place.root), assumptions=assumptions), output)
+        return run_job(PlanStudy.model_validate({"workspace": str(place.root), "assumptions": given}), output)

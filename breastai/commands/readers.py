@@ -49,7 +49,7 @@ def readers(
     """Analyse readers by Obuchowski and Rockette's method, how far they agree, and how a model compares with them."""
     from breastai.commands.checkpoint_name import checkpoint_name
     from breastai.commands.run_job import run_job
-    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.errors import CommandInvalid, PathNotFound
     from breastai.domain.jobs import CompareReaders
     from breastai.domain.text import Text
     from breastai.storage.workspace import Workspace
@@ -58,7 +58,7 @@ def readers(
         raise CommandInvalid(Text("command.one_model"), "breastai readers --help")
     for path in (table, predictions):
         if path is not None and not path.expanduser().is_file():
-            raise DataNotFound(str(path))
+            raise PathNotFound(str(path))
     place = Workspace.open(workspace)
     job = CompareReaders(
         workspace=str(place.root),

@@ -56,14 +56,14 @@ def watch(
     from breastai.commands.answering_model import open_model
     from breastai.commands.dicom_output import AnswersWritten
     from breastai.commands.stop_signals import STOPPED, stop_on_signals
-    from breastai.domain.errors import CommandInvalid, DataNotFound
+    from breastai.domain.errors import CommandInvalid, PathNotFound
     from breastai.predictor.watched_folder import Watch, answer_arrivals, tell_nobody
     from breastai.storage.watch_ledger import WatchLedger
     from breastai.storage.workspace import Workspace
 
     source, target = inbox.expanduser().resolve(), outbox.expanduser().resolve()
     if not source.is_dir():
-        raise DataNotFound(str(inbox))
+        raise PathNotFound(str(inbox))
     objects = None if dicom is None else dicom.expanduser().resolve()
     if target.is_relative_to(source) or source.is_relative_to(target) or (objects and objects.is_relative_to(source)):
         raise CommandInvalid(Text("command.watch_folders"), "breastai watch --help")
@@ -111,14 +111,14 @@ def drift(
     from breastai.commands.drift_text import drift_text
     from breastai.commands.language import current_language
     from breastai.commands.run_job import require_packages
-    from breastai.domain.errors import DataNotFound
+    from breastai.domain.errors import PathNotFound
     from breastai.storage.watch_ledger import LEDGER, read_ledger
 
     require_packages(("scipy", *(() if html is None else ("jinja2", "matplotlib"))))
     from breastai.clinical.ledger_drift import summarise_weeks
 
     if not (outbox / LEDGER).is_file():
-        raise DataNotFound(str(outbox / LEDGER))
+        raise PathNotFound(str(outbox / LEDGER))
     lines, _ = read_ledger(outbox)
     found = summarise_weeks(lines, first_weeks)
     with open_output(as_json) as output:

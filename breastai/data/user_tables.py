@@ -89,7 +89,7 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
     """Return the table in a file: a CSV, words parted by blanks, or a `sheet` of a workbook, by default its first.
 
     A CSV is separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or, where its words are plain, Windows' Western
-    encoding; a first line such as sep=; counts as none. `columns`: the names of its columns, of a table that begins without.
+    encoding; a first line such as sep=; counts as none, nor do empty columns at the end. `columns`: the names of its columns, of a table that begins without.
     Raises TableUnreadable. A table without rows has no columns.
     """
     content = _content(path)
@@ -101,7 +101,7 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
         rows = list(_rows(_decoded(content), bool(columns)))
     if columns:
         return UserTable(tuple(columns), tuple(rows))
-    rows = _without_titles(rows)
+    rows = _without_empty_columns(_without_titles(rows))
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
 
 
@@ -110,6 +110,14 @@ def _without_titles(rows: list[Row]) -> list[Row]:
     filled = [sum(map(bool, row.cells)) for row in rows[: _MOST_TITLES + 1]]
     titles = next((number for number, count in enumerate(filled) if count > 1), 0)
     return rows[titles:]
+
+
+def _without_empty_columns(rows: list[Row]) -> list[Row]:
+    """Return rows without the columns at their end that have neither a name nor a value, as spreadsheets leave them."""
+    if not rows or not rows[0].cells or rows[0].cells[-1]:
+        return rows
+    width = 1 + max(place for row in rows for place, cell in enumerate(row.cells) if cell)
+    return [Row(row.number, row.cells[:width]) for row in rows]
 
 
 def plain_name(name: str) -> str:

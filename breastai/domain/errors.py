@@ -8,7 +8,7 @@
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid      EvaluationNotFound
-    |   |-- LocalSampleUnfit
+    |   |-- LocalSampleUnfit      PathNotFound
     |   |-- DatasetNotFound       DatasetInvalid       CorrectionInvalid    LabelsOfTestImages
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
@@ -150,6 +150,14 @@ class ConfigNotWritable(InputError):
 class DataNotFound(InputError):
     code = "data.not_found"
     option = "--data FOLDER"
+    path: str
+
+
+@dataclass(eq=False)
+class PathNotFound(InputError):
+    """A file, or a folder of which nothing is known but its name."""
+
+    code = "data.path_not_found"
     path: str
 
 
@@ -477,7 +485,7 @@ class PartInvalid(InputError):
 @dataclass(eq=False)
 class PlanImpossible(InputError):
     code = "plan.impossible"
-    criterion: str
+    criterion: Text | str
 
 
 @dataclass(eq=False)

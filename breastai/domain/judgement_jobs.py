@@ -1,12 +1,14 @@
 """Jobs that judge: models by images or by predictions, two models, readers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from breastai.domain.job import Job
 from breastai.domain.reader_records import CovarianceMethod
 from breastai.domain.records import PatientScore
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Evaluate(Job):
@@ -80,8 +82,8 @@ class EvaluatePredictions(Job):
     predictions: str
     target_class: str | None = None
     patient_score: PatientScore = "largest"
-    threshold: float | None = None
-    target_sensitivity: float | None = None
+    threshold: float | None = Field(None, ge=0, le=1)
+    target_sensitivity: float | None = Field(None, gt=0, lt=1)
     choose_on: str | None = None
     prevalences: dict[str, float] = {}
     bands: dict[str, list[float]] = {}
@@ -114,8 +116,8 @@ class ComparePredictions(Job):
     first: str
     second: str
     target_class: str | None = None
-    thresholds: tuple[float, float] | None = None
-    target_sensitivity: float | None = None
+    thresholds: tuple[Share, Share] | None = None
+    target_sensitivity: float | None = Field(None, gt=0, lt=1)
     choose_on: str | None = None
     prevalences: dict[str, float] = {}
     margins: dict[str, float] = {}
@@ -135,6 +137,6 @@ class CompareReaders(Job):
     target_class: str | None = None
     predictions: str | None = None
     model_run: str | None = None
-    model_threshold: float | None = None
+    model_threshold: float | None = Field(None, ge=0, le=1)
     call_from: float | None = None
     covariance: CovarianceMethod = "delong"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from breastai.data.cases.predictions_table import match_predictions, read_predictions
-from breastai.domain.errors import DataNotFound, PredictionsInvalid
+from breastai.domain.errors import PathNotFound, PredictionsInvalid
 from breastai.domain.text import Text
 from breastai.texts.renderer import render
 
@@ -109,7 +109,7 @@ def test_of_many_faults_the_first_are_named_and_the_rest_counted(tmp_path: Path)
 
 
 def test_a_missing_file_and_one_that_is_no_text_are_told(tmp_path: Path) -> None:
-    with pytest.raises(DataNotFound):
+    with pytest.raises(PathNotFound):
         read_predictions(tmp_path / "none.csv")
     (tmp_path / "odd.csv").write_bytes(b"label\x81\xfe")
     with pytest.raises(PredictionsInvalid, match="UTF-8"):

@@ -10,7 +10,7 @@ from breastai.data.cases.inspection import inspect_place
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.recognition.recogniser_table import RECOGNISERS
 from breastai.domain.dataset_inspection import ReadingChanges
-from breastai.domain.errors import DataNotFound, DatasetInvalid, LabelsInvalid, NoImages
+from breastai.domain.errors import DatasetInvalid, LabelsInvalid, NoImages, PathNotFound
 from breastai.texts.catalogue import find_template, languages
 from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, picture, table
 
@@ -50,7 +50,7 @@ def test_what_to_cite_and_the_licence_are_told_and_kept(tmp_path: Path) -> None:
 
 
 def test_a_place_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataNotFound):
+    with pytest.raises(PathNotFound):
         inspect_place(tmp_path / "none")
 
 

@@ -9,6 +9,7 @@ from breastai.data.patients.patient_ids import patient_ids
 from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.errors import PatientIdInvalid
 from breastai.domain.patient_settings import PatientTable
+from breastai.domain.text import Text
 
 TEXT = 'File,Note\na.png, x\n\nb.png,"two\nlines, one cell"\nc.png\n'
 
@@ -96,3 +97,19 @@ def test_a_file_is_meant_by_its_path_or_by_a_name_that_occurs_once() -> None:
     }
     assert match_files(files, ["a.png"]) == {}
     assert match_files(["x/a.png"], ["p/a.png", "q/a.png"]) == {}
+
+
+def test_empty_columns_that_a_spreadsheet_leaves_at_the_end_are_none(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=;\nfile;label;;\na.png;x;;\nb.png;;;\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns == ("file", "label") and [row.cells for row in table.rows] == [("a.png", "x"), ("b.png", "")]
+    (tmp_path / "t.csv").write_text("file;label;;\na.png;x;;a remark\n")
+    assert read_table(tmp_path / "t.csv").rows[0].cells == ("a.png", "x", "", "a remark")
+
+
+def test_of_columns_of_one_name_the_first_counts_and_a_difference_is_found(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("File,Note,note\na.png,x,x\nb.png,y,z\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.places() == {"file": 0, "note": 1}
+    assert table.contradiction(["file"]) is None
+    assert table.contradiction(["NOTE"]) == Text("reason.column_twice", {"column": "Note", "row": 3})

@@ -21,7 +21,7 @@ from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
 from breastai.domain.class_words import names_no_class
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
-from breastai.domain.errors import DataNotFound, InputError, TooFewClasses
+from breastai.domain.errors import InputError, PathNotFound, TooFewClasses
 from breastai.domain.text import Text
 
 _SAMPLES, _FILES_OF_A_REASON = 8, 20
@@ -35,7 +35,7 @@ _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".x
 def inspect_place(place: Path, changes: ReadingChanges | None = None, base: Path | None = None) -> DatasetInspection:
     """Return what a folder, a table or an .npz file would be read as, with `changes`.
 
-    `base`: the workspace, to which a description's root may be relative. Raises DataNotFound, and what the changes make
+    `base`: the workspace, to which a description's root may be relative. Raises PathNotFound, and what the changes make
     wrong.
     """
     *_, last = inspect_steps(place, changes, base)
@@ -48,7 +48,7 @@ def inspect_steps(
 ) -> Iterator[int | DatasetInspection]:
     """Yield how many files were seen so far, a few times a second, and at last the inspection, as `inspect_place` does."""
     if not place.exists():
-        raise DataNotFound(place.as_posix())
+        raise PathNotFound(place.as_posix())
     changes = changes or ReadingChanges()
     seen = yield from survey_steps(place.parent if is_table(place) else place)
     table = changes.table or (place.name if is_table(place) else None)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from breastai.data.named_files import file_key
 from breastai.data.user_tables import TableUnreadable, read_table
-from breastai.domain.errors import DataNotFound, PredictionsInvalid
+from breastai.domain.errors import PathNotFound, PredictionsInvalid
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.text import Text
 
@@ -240,7 +240,7 @@ def _read_probabilities(
 def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return the header, and each row that is not empty with its number."""
     if not path.is_file():
-        raise DataNotFound(path.name)
+        raise PathNotFound(path.name)
     try:
         table = read_table(path)
     except TableUnreadable as fault:

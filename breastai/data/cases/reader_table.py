@@ -11,7 +11,7 @@ import numpy.typing as npt
 from breastai.data.named_files import file_key
 from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_table
 from breastai.domain.class_words import canonical_class, class_in_question, yes_or_no
-from breastai.domain.errors import DataNotFound, ReadersInvalid, TargetClassUnknown
+from breastai.domain.errors import PathNotFound, ReadersInvalid, TargetClassUnknown
 from breastai.domain.faults import describe_mismatch
 from breastai.domain.text import Text
 
@@ -126,7 +126,7 @@ def read_readings(path: Path, target_class: str | None = None) -> Readings:
 
 def _table(path: Path) -> UserTable:
     if not path.is_file():
-        raise DataNotFound(path.name)
+        raise PathNotFound(path.name)
     try:
         return read_table(path)
     except TableUnreadable as fault:

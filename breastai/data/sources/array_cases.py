@@ -12,7 +12,7 @@ from breastai.data.sources.class_folders import MaskRule
 from breastai.data.sources.labels_table import dataset_name
 from breastai.domain.class_words import split_of
 from breastai.domain.dataset_description import ArrayPart, DatasetDescription
-from breastai.domain.errors import ClassesDiffer, DataNotFound, LabelsInvalid, TooFewClasses
+from breastai.domain.errors import ClassesDiffer, LabelsInvalid, PathNotFound, TooFewClasses
 from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written, root_place
 
@@ -53,11 +53,11 @@ def read_arrays(
 ) -> CaseTable:
     """Return the rows of the arrays of a description as cases, with their parts, each in the order of its array.
 
-    Raises DataNotFound, LabelsInvalid, TooFewClasses and ClassesDiffer.
+    Raises PathNotFound, LabelsInvalid, TooFewClasses and ClassesDiffer.
     """
     place = root_place(base, description.root)
     if not place.is_file():
-        raise DataNotFound(as_written(place))
+        raise PathNotFound(as_written(place))
     cases: list[tuple[str, str, str]] = []
     skipped: list[Skipped] = []
     left_out = {item.file: item.note for item in description.left_out}

@@ -11,7 +11,7 @@ from breastai.data.sources.case_table import Skipped
 from breastai.data.user_tables import Row, TableUnreadable, UserTable, read_table
 from breastai.domain.case_fields import in_words_of
 from breastai.domain.dataset_description import Join, LabelsTable, RowFilter, number_in
-from breastai.domain.errors import DataNotFound, LabelsInvalid
+from breastai.domain.errors import LabelsInvalid, PathNotFound
 from breastai.domain.text import Text
 from breastai.domain.text_patterns import finder_of
 
@@ -45,10 +45,10 @@ class DescribedTable:
 
 
 def read_described_table(described: LabelsTable, root: Path) -> DescribedTable:
-    """Return a table of a description; raise DataNotFound, and LabelsInvalid where it can't be read or lacks a column."""
+    """Return a table of a description; raise PathNotFound, and LabelsInvalid where it can't be read or lacks a column."""
     path = root / described.file
     if not path.is_file():
-        raise DataNotFound(path.as_posix())
+        raise PathNotFound(path.as_posix())
     try:
         table = read_table(path, described.sheet, described.columns)
     except TableUnreadable as fault:

@@ -11,7 +11,7 @@ from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, re
 from breastai.domain.case_fields import BoxForm, BoxRule, ColumnRule, FieldRule, Role
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription, Join, LabelsTable
-from breastai.domain.errors import DataNotFound, LabelsInvalid
+from breastai.domain.errors import LabelsInvalid, PathNotFound
 from breastai.domain.text import Text
 
 # What columns are called, without regard to case, spaces and signs between words.
@@ -58,9 +58,9 @@ def is_labels_table(place: Path) -> bool:
 
 
 def describe_table(place: Path) -> DatasetDescription:
-    """Return the description of the images that the table at `place` labels; raise DataNotFound and LabelsInvalid."""
+    """Return the description of the images that the table at `place` labels; raise PathNotFound and LabelsInvalid."""
     if not place.is_file():
-        raise DataNotFound(place.as_posix())
+        raise PathNotFound(place.as_posix())
     table = _table(place)
     columns = known_columns(table)
     if not {"file", "label"} <= columns.keys():

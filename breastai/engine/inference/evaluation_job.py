@@ -24,7 +24,7 @@ from breastai.domain.catalog import find_architecture
 from breastai.domain.config import PreprocessingSettings
 from breastai.domain.data_locations import is_remote
 from breastai.domain.decision_rule import DecisionRule
-from breastai.domain.errors import ClassesDiffer, CommandInvalid, DataNotFound
+from breastai.domain.errors import ClassesDiffer, CommandInvalid, PathNotFound
 from breastai.domain.events import Event
 from breastai.domain.jobs import Compare, Evaluate, Explain, Predict
 from breastai.domain.records import EvaluationRecord, ImageUse, JudgedCase, JudgedUnit, UnitEvidence
@@ -353,8 +353,8 @@ def boxes_given(job: Predict | Explain, workspace: Workspace) -> dict[Path, Box]
 
 
 def image_files(paths: list[Path]) -> Listed:
-    """Return the images meant by files and folders, each once, in order; raise DataNotFound or NoImages."""
+    """Return the images meant by files and folders, each once, in order; raise PathNotFound or NoImages."""
     for path in paths:
         if not file_at(path).exists():
-            raise DataNotFound(str(path))
+            raise PathNotFound(str(path))
     return listed_images([str(path) for path in paths], Path())

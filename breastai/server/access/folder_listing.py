@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from breastai.domain.errors import DataNotFound, DataOutsideRoots
+from breastai.domain.errors import DataOutsideRoots, PathNotFound
 from breastai.domain.events import FolderShown
 from breastai.domain.file_names import is_system_name, kind_of_file
 from breastai.domain.list_entries import FolderEntry, FolderStep
@@ -20,12 +20,12 @@ _LONGEST = 1000
 
 
 def list_folder(roots: DataRoots, path: str | None) -> FolderShown:
-    """Return what lies in a folder, folders first; None: the roots. Raise DataOutsideRoots or DataNotFound."""
+    """Return what lies in a folder, folders first; None: the roots. Raise DataOutsideRoots or PathNotFound."""
     if path is None and (len(roots.roots) > 1 or roots.stores):
         return _roots(roots)
     folder = _written(roots, path or ".")
     if not folder.is_dir():
-        raise DataNotFound(path or ".")
+        raise PathNotFound(path or ".")
     count = _Count()
     entries = sorted(_user_entries(roots, folder), key=lambda entry: (not _is_folder(entry), entry.name.casefold()))
     shown = [_entry(roots, entry, count) for entry in entries[:MOST_ENTRIES]]
@@ -95,7 +95,7 @@ def _user_entries(roots: DataRoots, folder: Path) -> Iterator["os.DirEntry[str]"
         with os.scandir(folder) as entries:
             yield from (entry for entry in entries if not is_system_name(entry.name) and entry.name not in own)
     except OSError as error:
-        raise DataNotFound(f"{folder} ({error.strerror})") from None
+        raise PathNotFound(f"{folder} ({error.strerror})") from None
 
 
 def _own_folders(workspace: Workspace) -> frozenset[str]:

@@ -29,7 +29,7 @@
 
   /** Nothing to look at is no fault, while one types. @param {Wire.Error} fault */
   function faultOf(fault) {
-    if (["data.not_found", "data.no_images"].includes(fault.code)) return make("p", { class: "field-help", text: t("preflight.nothing") });
+    if (["data.not_found", "data.path_not_found", "data.no_images"].includes(fault.code)) return make("p", { class: "field-help", text: t("preflight.nothing") });
     const link = fault.code.startsWith("patient_id.") ? [BreastAI.views.settingsPanel.link("evaluation.patient_id"), " "] : [];
     return make("p", { class: "field-fault" }, ...link, BreastAI.i18n.errorText(fault));
   }
