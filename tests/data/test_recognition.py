@@ -8,6 +8,7 @@ import pytest
 from breastai.commands.inspection_text import next_command
 from breastai.data.cases.inspection import inspect_place
 from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.part_folders import data_root
 from breastai.data.sources.recognition.recogniser_table import RECOGNISERS
 from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.errors import DatasetInvalid, LabelsInvalid, NoImages, PathNotFound
@@ -289,6 +290,7 @@ def test_parts_inside_classes_stay_parts(tmp_path: Path) -> None:
         (("2019", "2020"), "doubt.groups_above_classes", None),
         (("40X", "100X"), "doubt.groups_above_classes", None),
         (("Hospital A", "hospital B"), "doubt.groups_above_classes", "site"),
+        (("MIAS", "DDSM dataset"), "doubt.groups_above_classes", "site"),
         (("P01", "P02"), "doubt.patients_above_classes", "patient"),
     ],
 )
@@ -386,3 +388,13 @@ def test_what_cannot_be_trained_on_is_not_offered_for_training(tmp_path: Path) -
     )
     for name in ("one", "none"):
         assert " train " not in next_command(inspect_place(tmp_path / name), name)
+
+
+def test_images_and_outlines_above_classes_are_neither_patients_nor_classes(tmp_path: Path) -> None:
+    many(tmp_path, "us-dataset/originals/{}", 6)
+    for name in ("benign", "malignant"):
+        for number in range(6):
+            picture(tmp_path / "us-dataset" / "gt" / name / f"{name}{number}_gt.png", mask=True)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients) == ({"benign": 6, "malignant": 6}, None)
+    assert not found.doubts and read_cases(data_root(tmp_path)).counts() == found.classes

@@ -7,7 +7,7 @@ from pathlib import Path
 from breastai.data.sources.image_listing import is_system_name, reason_against_file
 from breastai.data.sources.masks import is_mask_folder
 from breastai.domain.catalog import SPLIT_ALIASES
-from breastai.domain.class_words import meaning_of, split_of
+from breastai.domain.class_words import meaning_of, names_pictures, split_of
 from breastai.domain.errors import SplitFoldersAmbiguous
 from breastai.storage.remote_mirror import as_written
 
@@ -37,7 +37,9 @@ def split_folders(root: Path) -> dict[str, Path]:
 def data_root(root: Path) -> Path:
     """Return the folder that holds split or class folders: `root`, or the only folder in it, and so on downwards."""
     for _ in range(_DEEPEST):
-        inside = [folder for folder in subfolders(root) if not is_mask_folder(folder.name)]
+        found = subfolders(root)
+        pictures = any(names_pictures(folder.name) for folder in found)
+        inside = [folder for folder in found if not is_mask_folder(folder.name, among_images=pictures)]
         if len(inside) > 1 and all(meaning_of(folder.name) == "silent" for folder in inside):
             # Beside the images a download has papers and programs.
             inside = [folder for folder in inside if holds_images(folder)]

@@ -21,7 +21,8 @@ _FOLD = re.compile(r"(?:k[\W_]*|cv[\W_]*)?(?:folds?|split|pli|falte|cv)[\W_]*\d{
 _SCALE_OR_YEAR = re.compile(r"\d+[\W_]*x|x[\W_]*\d+|(?:19|20)\d\d", re.IGNORECASE)
 _PLACE = re.compile(
     r"(?:site|cent(?:er|re)|hospital|hopital|klinik|clini[cq]\w*|universit\w*|institut\w*|device|scanner|machine|vendor|"
-    r"ge|siemens|philips|hologic|fuji|canon|toshiba|samsung|mindray|esaote|aixplorer|supersonic)(?![^\W\d_])",
+    r"ge|siemens|philips|hologic|fuji|canon|toshiba|samsung|mindray|esaote|aixplorer|supersonic|cohorte?|batch|"
+    r"busi|mias|ddsm|cbis|inbreast|cmmd|vindr|rsna|busbra|udiat|breakhis)(?![^\W\d_])|.*\bdata[\W_]*(?:sets?|bases?)\b",
     re.IGNORECASE,
 )
 _MANY_OF_A_PATIENT = 100
@@ -110,6 +111,8 @@ def _image_folder(survey: Survey) -> Reading | None:
 def _patients_above_classes(survey: Survey) -> Reading | None:
     """Read PATIENT/CLASS/image: folders that repeat below others are the classes."""
     parts = [file.split("/") for file in survey.images]
+    pictures = any(names_pictures(folder) for each in parts for folder in each[:-1])
+    parts = [each for each in parts if not any(is_mask_folder(folder, among_images=pictures) for folder in each[:-1])]
     deep = [each for each in parts if len(each) > 2]
     if len(deep) < 0.8 * len(parts) or not deep:
         return None
@@ -118,6 +121,8 @@ def _patients_above_classes(survey: Survey) -> Reading | None:
         below.setdefault("/".join(each[:-2]), set()).add(canonical_class(each[-2]))
     classes = sorted(set().union(*below.values()))
     uppers = [upper.rpartition("/")[2] for upper in below]
+    if all(map(names_pictures, uppers)):
+        return None
     if len(below) < 2 or not 2 <= len(classes) <= _MOST_CLASSES_BELOW or any(map(split_of, classes)):
         return None
     if any(meaning_of(name) != "silent" or split_of(name) for name in uppers) or any(map(is_mask_folder, classes)):
