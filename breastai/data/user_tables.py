@@ -140,7 +140,7 @@ def _decoded(content: bytes) -> str:
     if encoding is None and content[1:2] == b"\0" and content[3:4] == b"\0":
         encoding = "utf-16-le"
     try:
-        return content.decode(encoding or "utf-8")
+        return content.decode(encoding or "utf-8").lstrip("\ufeff")  # tables put together begin with more than one mark
     except UnicodeDecodeError as error:
         if encoding is not None:
             raise TableUnreadable(Text("reason.expected_utf_8")) from None

@@ -14,14 +14,15 @@ from breastai.domain.text import Text
 TEXT = 'File,Note\na.png, x\n\nb.png,"two\nlines, one cell"\nc.png\n'
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "twice marked"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_a_table_reads_the_same_however_it_was_saved(
     tmp_path: Path, encoding: str, separator: str, ending: str
 ) -> None:
     text = TEXT.replace("lines, one", "lines one").replace(",", separator).replace("\n", ending)
-    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    twice = encoding == "twice marked"
+    (tmp_path / "t.csv").write_bytes(("\ufeff" + text).encode("utf-16") if twice else text.encode(encoding))
     table = read_table(tmp_path / "t.csv")
     assert table.columns == ("File", "Note")
     assert table.places() == {"file": 0, "note": 1}
