@@ -1,7 +1,8 @@
 """The faults pydantic finds, by their type and data, as texts a user can act on."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -61,6 +62,8 @@ def _describe(fault: Any, model: type[BaseModel], tag: str | None) -> list[Text]
     location = fault["loc"][1:] if tag is not None and fault["loc"][:1] == (tag,) else fault["loc"]
     name = ".".join(str(part) for part in location)[:_LONGEST_PLACE]
     place: Text | str = name or Text("problem.whole")
+    if kind == "extra_forbidden" and "." in str(location[-1]) and name in leaf_paths(model):
+        return [Text("problem.dotted_key", {"name": place, "near": _nested(name)})]
     if kind == "extra_forbidden" and (near := near_path(name, list(leaf_paths(model)))):
         return [Text("problem.unknown_key_near", {"name": place, "near": near})]
     if kind in _WITHOUT_CAME:
@@ -72,7 +75,7 @@ def _describe(fault: Any, model: type[BaseModel], tag: str | None) -> list[Text]
     if isinstance(raised, UnusableSetting):
         return [describe_fault(place, raised.text, came)]
     if kind in _NUMBERS:
-        return [describe_mismatch(place, _describe_number(kind, _find_field(model, location)), came)]
+        return [describe_mismatch(place, _describe_number(kind, _find_field(model, location), context), came)]
     if kind in ("literal_error", "enum"):
         options = [each for each in _QUOTED.findall(context["expected"]) if each != "or"]
         return [describe_mismatch(place, Text("expected.one_of_these", {"options": options}), came)]
@@ -84,12 +87,12 @@ def _describe(fault: Any, model: type[BaseModel], tag: str | None) -> list[Text]
     return [describe_fault(place, Text("fault.other", {"message": message}), came)]
 
 
-def _describe_number(kind: str, info: FieldInfo | None) -> Text:
-    """Return what number is expected: whole or not, from where to where."""
+def _describe_number(kind: str, info: FieldInfo | None, context: Mapping[str, Any]) -> Text:
+    """Return what number is expected: whole or not, from where to where; by what pydantic says where no field is found."""
     whole = kind.startswith("int") or (info is not None and _is_whole(info.annotation))
     text = Text("problem.whole_number" if whole else "problem.number")
     limits: dict[str, Any] = {}
-    for item in [] if info is None else info.metadata:
+    for item in (SimpleNamespace(**context),) if info is None else _limits_in(info):
         limits |= {name: found for name in ("ge", "gt", "le", "lt") if (found := getattr(item, name, None)) is not None}
     for bound, code, param in (
         ("ge", "problem.from", "low"),
@@ -100,6 +103,14 @@ def _describe_number(kind: str, info: FieldInfo | None) -> Text:
         if bound in limits:
             text = Text("expected.bounded", {"number": text, "bound": Text(code, {param: limits[bound]})})
     return text
+
+
+def _limits_in(info: FieldInfo) -> Iterator[Any]:
+    """Yield what limits a field, also where it may be null: Annotated[float, Field(ge=0)] | None."""
+    yield from info.metadata
+    for annotation in get_args(info.annotation):
+        for each in getattr(annotation, "__metadata__", ()):
+            yield from each.metadata if isinstance(each, FieldInfo) else (each,)
 
 
 def _find_field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo | None:
@@ -119,6 +130,12 @@ def _find_field(model: type[BaseModel], location: tuple[int | str, ...]) -> Fiel
 
 def _is_whole(annotation: Any) -> bool:
     return annotation is int or (int in get_args(annotation) and float not in get_args(annotation))
+
+
+def _nested(name: str) -> str:
+    """Return a dotted name as JSON nests it."""
+    *above, last = name.split(".")
+    return "".join(f'{{"{part}": ' for part in above) + f'{{"{last}": …' + "}" * (len(above) + 1)
 
 
 def _shorten(value: Any, longest: int = 80) -> str:

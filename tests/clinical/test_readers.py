@@ -22,7 +22,7 @@ from breastai.clinical.readers.reader_agreement import measure_agreement
 from breastai.clinical.readers.reader_figures import measure_readings
 from breastai.clinical.readers.readers_job import compare_readers
 from breastai.data.cases.reader_table import read_readings
-from breastai.domain.errors import CasesNotPredicted, ReadersInvalid
+from breastai.domain.errors import CasesNotPredicted, ReadersInvalid, TargetClassUnknown
 from breastai.domain.events import ReadersCompared
 from breastai.domain.jobs import CompareReaders
 from breastai.domain.reader_records import ReaderStudyRecord
@@ -291,6 +291,17 @@ def test_calls_and_truths_are_understood_however_they_are_written(
     assert readings.target_class == target and readings.calls is not None
     assert np.array_equal(readings.calls, np.broadcast_to(readings.positive, readings.calls.shape))
     assert readings.positive.sum() == 10
+
+
+@pytest.mark.parametrize("truths", [("1", "2"), ("A", "B"), ("1", "maybe")])
+def test_which_truth_is_read_for_is_asked_where_no_word_tells(truths: tuple[str, str], tmp_path: Path) -> None:
+    rows = [f"A,{k},{truths[k % 2]},{k % 5}" for k in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["reader,file,label,score", *rows]))
+    with pytest.raises(ReadersInvalid, match="for which of"):
+        read_readings(tmp_path / "t.csv")
+    with pytest.raises(TargetClassUnknown):
+        read_readings(tmp_path / "t.csv", "neither")
+    assert read_readings(tmp_path / "t.csv", truths[1]).positive.sum() == 10
 
 
 def test_one_reader_and_readers_who_all_agree_are_no_fault(tmp_path: Path) -> None:

@@ -122,6 +122,10 @@ def test_two_tables_are_matched_by_file_whatever_their_order(tmp_path: Path) -> 
     second = match_predictions(first, read_predictions(table(tmp_path, text, "q.csv")))
     assert np.allclose(second.probabilities, [[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]])
     assert second.patients == first.patients
+    elsewhere = text.replace("c.png", "Images\\C.PNG").replace("a.png", "/data/a.png")
+    assert match_predictions(first, read_predictions(table(tmp_path, elsewhere, "q.csv"))).probabilities.tolist() == (
+        second.probabilities.tolist()
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Requests and events as text."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from breastai.domain.config import parse_config
+from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import ConfigInvalid, RequestInvalid, RequestUnknown, SessionBusy
 from breastai.domain.event_messages import decode_event, encode_event, error_event
 from breastai.domain.events import EVENTS, CheckpointDeleted, ExportComplete, Pong, TrainingStopped, ends_job
 from breastai.domain.request_messages import MOST_COMMAS, MOST_DIGITS, MOST_KEYS, decode_request, request_id_of
-from breastai.domain.requests import REQUESTS, GetHistory, StartTraining
+from breastai.domain.requests import REQUESTS, EvaluatePredictions, GetHistory, StartTraining
+from breastai.domain.validation_errors import describe_problems
 
 
 def test_a_request_without_session_and_id_is_complete() -> None:
@@ -159,3 +161,26 @@ def test_no_text_of_a_request_or_a_setting_is_endless() -> None:
         parse_config({"data": {"train_dir": "x" * 1_000_000}})
     with pytest.raises(ConfigInvalid):
         parse_config({"server": {"data_roots": ["x" * 2000]}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"threshold": 2}, "threshold: expected a number from 0 to 1, got 2"),
+        ({"threshold": math.nan}, "threshold: expected a number from 0 to 1, got nan"),
+        ({"prevalences": {"here": 3}}, "prevalences.here: expected a number to below 1, got 3"),
+    ],
+)
+def test_the_bounds_of_a_number_that_may_be_left_out_are_told(fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        EvaluatePredictions.model_validate({"predictions": "p.csv", **fields})
+    assert [str(each) for each in describe_problems(caught.value, EvaluatePredictions)] == [told]
+
+
+def test_a_setting_with_a_dot_in_its_key_is_told_how_to_nest_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({"evaluation.target_class": "malignant"})
+    (told,) = describe_problems(caught.value, Config)
+    assert str(told) == (
+        'evaluation.target_class: expected {"evaluation": {"target_class": …}}, without a dot in the key'
+    )

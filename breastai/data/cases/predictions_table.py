@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from breastai.data.named_files import file_key
+from breastai.data.named_files import file_key, match_files
 from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.errors import PathNotFound, PredictionsInvalid
 from breastai.domain.faults import describe_mismatch
@@ -143,7 +143,7 @@ def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None 
 def match_predictions(first: Predictions, second: Predictions) -> Predictions:
     """Return `second` with its rows in the order of `first`, so that both speak of the same cases row by row.
 
-    By the column file where both have it, else as they stand. Raises PredictionsInvalid when they are not the same
+    By the column file where both have it, as a labels table names its images, else as they stand. Raises PredictionsInvalid when they are not the same
     cases.
     """
     if first.class_names != second.class_names:
@@ -153,15 +153,16 @@ def match_predictions(first: Predictions, second: Predictions) -> Predictions:
         second = _reordered(second, first.class_names)
     order: Sequence[int] = range(len(second))
     if first.files is not None and second.files is not None:
-        place = {file: number for number, file in enumerate(second.files)}
-        missing = [file for file in first.files if file not in place]
-        if missing or len(place) != len(first.files) or len(set(first.files)) != len(first.files):
+        place = {file_key(file): number for number, file in enumerate(second.files)}
+        means = match_files(first.files, list(place))
+        missing = [file for file in first.files if file not in means]
+        if missing or len(place) != len(first.files) or len(set(means.values())) != len(first.files):
             got = Text("came.missing", {"file": missing[0]}) if missing else Text("came.files", {"count": len(place)})
             wanted = Text("expected.files_of", {"count": len(first), "table": first.name})
             raise PredictionsInvalid(
                 second.name, [describe_mismatch(Text("place.column", {"column": "file"}), wanted, got)]
             )
-        order = [place[file] for file in first.files]
+        order = [place[means[file]] for file in first.files]
     elif len(first) != len(second):
         wanted = Text("expected.predictions_as_in", {"count": len(first), "table": first.name})
         raise PredictionsInvalid(second.name, [describe_mismatch(Text("place.table"), wanted, len(second))])

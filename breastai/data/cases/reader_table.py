@@ -63,7 +63,7 @@ def read_readings(path: Path, target_class: str | None = None) -> Readings:
     places = _places(path, table)
     rows = table.rows
     truths = list(dict.fromkeys(canonical_class(cell) for row in rows if (cell := row.cell(places["truth"]))))
-    target = _target(target_class, truths)
+    target = _target(path, target_class, truths)
     readers, tests, cases = (
         tuple(dict.fromkeys(filter(None, (_key(row, places, what) for row in rows))))
         for what in ("reader", "test", "case")
@@ -166,15 +166,17 @@ def _cell(row: Row, table: UserTable, place: int) -> Text:
     return Text("place.cell", {"row": row.number, "column": table.columns[place]})
 
 
-def _target(wished: str | None, names: Sequence[str]) -> str:
-    """Return the class, of the `names` of those that are true, whose presence is read for; raise TargetClassUnknown."""
+def _target(path: Path, wished: str | None, names: Sequence[str]) -> str:
+    """Return the class, of the `names` of those that are true, whose presence is read for; raise TargetClassUnknown and ReadersInvalid."""
     if wished is not None and canonical_class(wished) in names:
         return canonical_class(wished)
     if wished is None:
-        said = next((name for name in names if _yes_or_no(name)), None)
+        # 1 and 2 are no yes and no.
+        said = next((name for name in names if _yes_or_no(name)), None) if None not in map(_yes_or_no, names) else None
         found = said or class_in_question(names).answer
         if found is not None:
             return found
+        _refuse(path, [Text("problem.readers_target", {"class_names": list(names)})])
     raise TargetClassUnknown(wished or "", list(names))
 
 
