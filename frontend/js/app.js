@@ -16,6 +16,8 @@
     const drawn = new Map();
     /** The view that is shown. */
     let shown = VIEWS[0];
+    /** Whether a link was followed: its view begins at its top, where going back leads to where one was. */
+    let followed = false;
     let scheduled = false;
     /** While it is drawn, and whether what was drawn first has changed since. */
     let drawing = false;
@@ -129,6 +131,8 @@
 
     function showView() {
       const { view, ...place } = placeOf(location.hash);
+      const begins = followed && view !== shown;
+      followed = false;
       shown = view;
       store.dispatch({ type: "@show", ...place });
       const owner = view === "run" ? "runs" : view;
@@ -137,6 +141,7 @@
         if (link.dataset.view === owner) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       }
+      if (begins) scrollTo(0, 0);
       draw();
       title();
     }
@@ -172,6 +177,9 @@
       draw();
     });
     document.addEventListener("click", BreastAI.actions.hear, true);
+    document.addEventListener("click", ({ target }) => {
+      followed = target instanceof Element && target.closest('a[href^="#"]') !== null;
+    }, true);
     addEventListener("hashchange", showView);
     addEventListener("online", () => connection.retryNow());
     document.addEventListener("visibilitychange", () => {

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make, fill } = BreastAI.elements;
+  const { make } = BreastAI.elements;
   const { t } = BreastAI.i18n;
 
   /** The text of a value of a setting. @param {Field} field @param {unknown} value @returns {string} */
@@ -105,32 +105,25 @@
   }
 
   /**
-   * The whole form, grouped by section.
+   * The fields of one section, as a group that unfolds.
    * @param {Element} parent
+   * @param {string} section
    * @param {Field[]} fields
+   * @param {boolean} open
    * @param {FieldHandlers} handlers
    * @returns {DrawnField[]}
    */
-  function draw(parent, fields, handlers) {
-    /** @type {Map<string, DrawnField[]>} */
-    const sections = new Map();
-    for (const field of fields) {
-      const drawn = sections.get(field.section) ?? [];
-      drawn.push(drawField(field, handlers));
-      sections.set(field.section, drawn);
-    }
-    // Drawn anew in another language, what was open stays open.
-    const open = new Set([.../** @type {NodeListOf<HTMLElement>} */ (parent.querySelectorAll("details[open]"))].map(({ dataset }) => dataset.section));
-    const groups = [...sections].map(([section, drawn]) =>
+  function drawGroup(parent, section, fields, open, handlers) {
+    const drawn = fields.map((field) => drawField(field, handlers));
+    parent.append(
       make(
         "details",
-        { class: "settings-group", data: { section }, attributes: { open: open.has(section) } },
+        { class: "settings-group", data: { section }, attributes: { open } },
         make("summary", {}, make("span", { text: t(`section.${section}`) }), make("span", { class: "badge changed-count" })),
         make("div", { class: "settings-fields" }, ...drawn.map(({ element }) => element)),
       ),
     );
-    fill(parent, ...groups);
-    return [...sections.values()].flat();
+    return drawn;
   }
 
   /** A setting in plain text: its name, what it does, its bounds and default. @param {Field} field */
@@ -138,5 +131,5 @@
     return [t(`setting.${field.path}.label`), t(`setting.${field.path}.help`), boundsText(field)].filter((text) => text !== "").join("\n\n");
   }
 
-  BreastAI.schemaForm = { draw, drawField, valueText, explained };
+  BreastAI.schemaForm = { drawGroup, drawField, valueText, explained };
 })();

@@ -101,7 +101,9 @@
       const question = state.asked;
       const isEndOfAsking = Boolean(question) && event.type === "training_stopped" && event.reason === "error";
       const isAsked = isEndOfAsking || (content.code !== undefined && content.code === question?.code);
-      if (!late && !isAsked && !isQuiet && row.notice) next = withNotice(next, content);
+      // That a run failed is said by its error, which stays until it is dismissed.
+      const isSaid = event.type === "training_stopped" && event.reason === "error" && next.notices.some(({ level, sticky }) => level === "error" && sticky);
+      if (!late && !isAsked && !isQuiet && !isSaid && row.notice) next = withNotice(next, content);
     }
     if (late && event.type !== "training_update") return next;
     return row.state === undefined ? next : row.state(next, event);

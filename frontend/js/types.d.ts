@@ -649,7 +649,7 @@ declare global {
       ): Promise<CodeBox>;
     };
     schemaForm: {
-      draw(parent: Element, fields: Field[], handlers: FieldHandlers): DrawnField[];
+      drawGroup(parent: Element, section: string, fields: Field[], open: boolean, handlers: FieldHandlers): DrawnField[];
       drawField(field: Field, handlers: FieldHandlers): DrawnField;
       valueText(field: Field, value: unknown): string;
       explained(field: Field): string;

@@ -276,6 +276,14 @@ def test_a_run_that_stopped_says_how_far_it_was(run_js: RunJs, language: str, wo
     assert told == [[each, each] for each in words]
 
 
+def test_that_a_run_failed_is_said_by_its_error_alone(run_js: RunJs) -> None:
+    stopped = TrainingStopped(reason="error", epoch=1, checkpoint="c/last", run_id=RUN, seq=5)
+    error = Error(code="worker.killed", message="", run_id=RUN, seq=4)
+    code = FOLD + "output(fold(input).notices.map(({ level, code }) => [level, code]));"
+    assert run_js(code, wire(*recorded(1), error, stopped)) == [["error", "worker.killed"]]
+    assert [level for level, _ in run_js(code, wire(*recorded(1), stopped))] == ["error"]
+
+
 def test_a_stop_asked_for_shows_until_the_run_has_stopped(run_js: RunJs) -> None:
     ask = {"type": "@sent", "request": "stop_training", "request_id": "a"}
     stopped = TrainingStopped(reason="user", epoch=2, checkpoint=None, run_id=RUN, seq=9)

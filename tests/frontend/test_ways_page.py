@@ -88,3 +88,16 @@ def test_classes_are_named_in_the_reader_s_language(open_page: OpenPage) -> None
     assert page.locator("#class-tiles .tile-label").all_text_contents() == ["bénin", "malin", "normal"]
     page.select_option("#language", "en")
     expect(page.locator("#class-tiles .tile-label").first).to_have_text("benign")
+
+
+def test_a_link_leads_to_the_top_of_its_view_and_back_to_where_one_was(open_page: OpenPage) -> None:
+    page = open_page()
+    page.set_viewport_size({"width": 1000, "height": 400})
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    before = page.evaluate("scrollY")
+    assert before > 0
+    page.locator('nav [data-view="system"]').click()
+    expect(page.locator("#view-system")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    page.wait_for_function("(before) => Math.abs(scrollY - before) < 40", arg=before)

@@ -16,7 +16,7 @@
     let fields = [];
     /** @type {DrawnField[]} */
     let drawn = [];
-    /** Of those folded away, which are drawn when there is time, or when they are wanted. @type {Field[]} */
+    /** The folded groups that are drawn when there is time, or when they are wanted: what draws each. @type {(() => void)[]} */
     let later = [];
     /** @type {Map<string, string>} what is told of a setting */
     const told = new Map();
@@ -35,22 +35,42 @@
       values.faults.clear();
       drawn = quick.map((field) => BreastAI.schemaForm.drawField(field, handlers));
       fill(byId("quick-settings"), ...drawn.map(({ element }) => element));
-      later = fields.filter((field) => !quick.includes(field));
+      later = groups(fields.filter((field) => !quick.includes(field)));
       if (all.open || typed.length) drawLater();
-      else BreastAI.steps.whenIdle(showLater);
+      else BreastAI.steps.whenIdle(showInSteps);
       for (const { path, text } of typed) drawn.find(({ field }) => field.path === path)?.type(text);
       drawPresets(welcome);
     }
 
+    /** @param {Field[]} folded @returns {(() => void)[]} */
+    function groups(folded) {
+      const parent = byId("settings-form");
+      // Drawn anew in another language, what was open stays open.
+      const open = new Set([.../** @type {NodeListOf<HTMLElement>} */ (parent.querySelectorAll("details[open]"))].map(({ dataset }) => dataset.section));
+      fill(parent);
+      const sections = [...new Set(folded.map(({ section }) => section))];
+      return sections.map((section) => () => {
+        drawn.push(...BreastAI.schemaForm.drawGroup(parent, section, folded.filter((field) => field.section === section), open.has(section), handlers));
+      });
+    }
+
     function drawLater() {
-      drawn.push(...BreastAI.schemaForm.draw(byId("settings-form"), later, handlers));
-      later = [];
+      for (const group of later.splice(0)) group();
     }
 
     function showLater() {
       if (later.length === 0) return;
       drawLater();
       show(faultsOfServer);
+    }
+
+    /** A group after the other, as long as nobody wants them all at once. */
+    function showInSteps() {
+      const mine = later;
+      BreastAI.steps.run((function* () {
+        while (mine === later && mine.length) yield () => mine.shift()?.();
+        yield () => show(faultsOfServer);
+      })());
     }
 
     // A press unfolds what is there; who unfolds otherwise sees it a moment later.
@@ -111,7 +131,7 @@
     function follow(page) {
       if (page === followed || drawn.length === 0) return;
       followed = page;
-      if (later.some(({ path }) => path === page.tab)) showLater();
+      if (fields.some(({ path }) => path === page.tab)) showLater();
       const found = drawnOf(page.tab);
       if (found === undefined) return;
       filter.reveal(found);
