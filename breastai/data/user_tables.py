@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from breastai.data.named_files import file_key
+from breastai.data.named_files import file_key, has_image_ending
 from breastai.domain.data_locations import SHEET_ENDINGS
 from breastai.domain.faults import describe_fault
 from breastai.domain.text import Text
@@ -90,7 +90,8 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
 
     A CSV is separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or, where its words are plain, Windows' Western
     encoding; a first line such as sep=; counts as none, nor do empty columns at the end. `columns`: the names of its columns, of a table that begins without.
-    Raises TableUnreadable. A table without rows has no columns.
+    Of another whose first row names an image
+    the columns are called column 1, column 2 and so on. Raises TableUnreadable. A table without rows has no columns.
     """
     content = _content(path)
     if path.suffix.lower() in SHEET_ENDINGS:
@@ -101,7 +102,7 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
         rows = list(_rows(_decoded(content), bool(columns)))
     if columns:
         return UserTable(tuple(columns), tuple(rows))
-    rows = _without_empty_columns(_without_titles(rows))
+    rows = _without_empty_columns(_with_names(_without_titles(rows)))
     return UserTable(rows[0].cells, tuple(rows[1:])) if rows else UserTable((), ())
 
 
@@ -110,6 +111,14 @@ def _without_titles(rows: list[Row]) -> list[Row]:
     filled = [sum(map(bool, row.cells)) for row in rows[: _MOST_TITLES + 1]]
     titles = next((number for number, count in enumerate(filled) if count > 1), 0)
     return rows[titles:]
+
+
+def _with_names(rows: list[Row]) -> list[Row]:
+    """Return rows with numbers for names of columns before them where the first names an image: it is no header."""
+    if not rows or not any(map(has_image_ending, rows[0].cells)):
+        return rows
+    names = tuple(f"column {place + 1}" for place in range(max(len(row.cells) for row in rows)))
+    return [Row(0, names), *rows]
 
 
 def _without_empty_columns(rows: list[Row]) -> list[Row]:
@@ -167,6 +176,7 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
         if without_header and not first.count(separator):
             yield from _words(text)
             return
+    _require_closed(text, separator, number)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t")
     try:
         for cells in reader:
@@ -178,6 +188,22 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
         raise TableUnreadable(
             describe_fault(Text("place.row", {"row": number + 1}), Text("fault.other", {"message": str(error)}))
         ) from None
+
+
+def _require_closed(text: str, separator: str, number: int) -> None:
+    """Raise TableUnreadable where a quotation mark is never closed: all rows after it would be one cell."""
+    if '"' not in text:
+        return
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t", strict=True
+    )
+    try:
+        for _ in reader:
+            number += 1
+    except csv.Error as error:
+        if "end of data" in str(error):  # others are read all the same
+            fault = describe_fault(Text("place.row", {"row": number + 1}), Text("reason.quote_not_closed"))
+            raise TableUnreadable(fault) from None
 
 
 def _words(text: str) -> Iterator[Row]:

@@ -8,7 +8,7 @@
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid      EvaluationNotFound
-    |   |-- LocalSampleUnfit      PathNotFound
+    |   |-- LocalSampleUnfit      PathNotFound         ClassNotTrained
     |   |-- DatasetNotFound       DatasetInvalid       CorrectionInvalid    LabelsOfTestImages
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
@@ -193,6 +193,15 @@ class NoImages(InputError):
     path: str
     expected: list[str]
     first: Sequence[Text | str] = (NOTHING,)
+
+
+@dataclass(eq=False)
+class ClassNotTrained(InputError):
+    """The parts that a data set gives leave its training part without a class."""
+
+    code = "data.class_not_trained"
+    path: str
+    class_names: list[str]
 
 
 @dataclass(eq=False)

@@ -7,11 +7,14 @@ import pytest
 
 from breastai.commands.inspection_text import next_command
 from breastai.data.cases.inspection import inspect_place
+from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.class_questions import open_questions
 from breastai.data.sources.part_folders import data_root
 from breastai.data.sources.recognition.recogniser_table import RECOGNISERS
+from breastai.domain.config import parse_config
 from breastai.domain.dataset_inspection import ReadingChanges
-from breastai.domain.errors import DatasetInvalid, LabelsInvalid, NoImages, PathNotFound
+from breastai.domain.errors import ClassNotTrained, DatasetInvalid, LabelsInvalid, NoImages, PathNotFound
 from breastai.texts.catalogue import find_template, languages
 from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, picture, table
 
@@ -398,3 +401,33 @@ def test_images_and_outlines_above_classes_are_neither_patients_nor_classes(tmp_
     found = inspect_place(tmp_path)
     assert (found.classes, found.patients) == ({"benign": 6, "malignant": 6}, None)
     assert not found.doubts and read_cases(data_root(tmp_path)).counts() == found.classes
+
+
+def test_a_list_without_names_of_columns_is_read_from_its_first_row_on(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / "photos" / f"{number}.png")
+    place = table(tmp_path / "truth.csv", [[f"{number}.png", labelled(number)] for number in range(12)])
+    assert inspect_place(tmp_path).classes == {"benign": 6, "malignant": 6}
+    assert len(read_cases(place)) == 12
+
+
+def test_a_training_part_that_lacks_a_class_is_refused_by_name(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    rows = [[f"{number}.png", labelled(number), ("train", "test")[number % 2]] for number in range(12)]
+    place = table(tmp_path / "labels.csv", [["file", "label", "split"], *rows])
+    assert "doubt.class_not_trained" in codes(inspect_place(place).summary())
+    config = parse_config({"data": {"train_dir": str(place), "val_dir": None, "test_dir": None}})
+    with pytest.raises(ClassNotTrained, match="no image of malignant"):
+        list_folders(config, tmp_path)
+    assert list(open_questions(config, read_cases(place).by_part()["train"])) == []  # an audit asks as well
+
+
+def test_a_table_that_cannot_be_read_is_told_with_its_row(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    rows = "\n".join(f"{number}.png,{labelled(number)}" for number in range(12))
+    (tmp_path / "labels.csv").write_text("file,label\n" + rows.replace(",malignant", ',"malignant', 1))
+    found = inspect_place(tmp_path)
+    (doubt,) = [each for each in found.doubts if each.code == "doubt.table_unreadable"]
+    assert "row 3: a quotation mark" in str(doubt)

@@ -114,3 +114,20 @@ def test_of_columns_of_one_name_the_first_counts_and_a_difference_is_found(tmp_p
     assert table.places() == {"file": 0, "note": 1}
     assert table.contradiction(["file"]) is None
     assert table.contradiction(["NOTE"]) == Text("reason.column_twice", {"column": "Note", "row": 3})
+
+
+def test_a_table_without_names_of_columns_loses_no_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("b001.tif,Benign\nm001.tif,Invasive\n")
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns == ("column 1", "column 2")
+    assert [row.cells for row in table.rows] == [("b001.tif", "Benign"), ("m001.tif", "Invasive")]
+    assert [row.number for row in table.rows] == [1, 2]
+
+
+def test_a_quotation_mark_that_is_never_closed_is_told_with_its_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('file,label\n"a, b.png",x\n5" b.png,"benign\nc.png,benign\nd.png,malignant\n')
+    with pytest.raises(TableUnreadable) as caught:
+        read_table(tmp_path / "t.csv")
+    assert "row 3: a quotation mark is opened there and never closed" in str(caught.value.reason)
+    (tmp_path / "t.csv").write_text('file,label\n"a.png" ,"two\nlines" x\nc.png,y\n')
+    assert len(read_table(tmp_path / "t.csv").rows) == 2  # untidy, and closed

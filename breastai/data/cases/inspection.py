@@ -16,9 +16,11 @@ from breastai.data.sources.recognition.recogniser import Reading, Recogniser
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
 from breastai.data.sources.recognition.survey import Survey, survey_steps
 from breastai.data.sources.recognition.table_layouts import with_label
+from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.case_fields import HeaderRule
 from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
 from breastai.domain.class_words import names_no_class
+from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
 from breastai.domain.errors import InputError, PathNotFound, TooFewClasses
@@ -155,6 +157,9 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
         yield Text("doubt.one_patient", {"count": len(table)})
     if places := [name for name in counts if names_no_class(name)]:
         yield Text("doubt.classes_are_no_classes", {"class_names": places})
+    trained = table.by_part().get("train")
+    if trained is not None and (lacking := [name for name in counts if not trained.counts()[name]]):
+        yield Text("doubt.class_not_trained", {"class_names": lacking})
     if len(counts) == 1:
         yield Text("doubt.one_class", {"class_name": next(iter(counts))})
     few = {name: count for name, count in counts.items() if count < _FEW <= len(table) / 5}
@@ -168,6 +173,7 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
 def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
     """Yield why nothing was recognised, the nearest reading first."""
     yield from _doubts_of_packed(seen)
+    yield from _doubts_of_unreadable(seen)
     masks = any(is_mask_folder(folder.rpartition("/")[2]) for folder in seen.folders)
     if images == 0:
         yield Text("doubt.masks_only" if seen.images else "doubt.no_images")
@@ -179,6 +185,16 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
         code = "doubt.no_label_column" if naming else "doubt.table_names_no_file"
         yield Text(code, {"table": file, "columns": list(table.columns[:20])})
     yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
+
+
+def _doubts_of_unreadable(seen: Survey) -> Iterator[Text]:
+    """Yield why tables that lie there can't be read, the first few."""
+    unread = [file for file in seen.files if file.lower().endswith(TABLE_ENDINGS) and file not in seen.tables]
+    for file in unread[:_FEW_TOLD]:
+        try:
+            read_table(seen.place / file)
+        except TableUnreadable as fault:
+            yield Text("doubt.table_unreadable", {"table": file, "reason": fault.reason})
 
 
 def _doubts_of_packed(seen: Survey, code: str = "doubt.still_packed") -> Iterator[Text]:

@@ -19,6 +19,7 @@ from breastai.domain.data_locations import is_remote
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.decision_rule import target_class
 from breastai.domain.errors import (
+    ClassNotTrained,
     ConfigInvalid,
     InputError,
     NoImages,
@@ -56,7 +57,7 @@ class Folders:
 def list_folders(
     config: Config, base: Path, known: Collection[str] = (), described: DatasetDescription | None = None
 ) -> Folders:
-    """Return the folders `config` names, relative to `base`; raise what `scan` raises, and NumClassesMismatch.
+    """Return the folders `config` names, relative to `base`; raise what `scan` raises, ClassNotTrained and NumClassesMismatch.
 
     A split's folder may go by another of its names, validation/ for val/. `known`: images of a run that began before,
     which are no masks whatever they look like; `described`: by what it read them. Parts that a description gives are those
@@ -79,6 +80,8 @@ def list_folders(
     train = given.get("train", train if not given else train.subset([]))
     if not len(train):
         raise NoImages(as_written(train.root), list(IMAGE_SUFFIXES), (Text("reason.no_training_part"),))
+    if lacking := [name for name, count in train.counts().items() if not count]:
+        raise ClassNotTrained(as_written(train.root), lacking)
     wished = config.model.num_classes
     if wished is not None and wished != len(train.class_names):
         raise NumClassesMismatch(wished, len(train.class_names), list(train.class_names))

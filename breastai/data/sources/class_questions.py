@@ -57,6 +57,8 @@ def _classes_of_masks(folder: CaseTable) -> Iterator[str]:
     """Yield the classes of which all images looked at are pictures of two values."""
     for label, name in enumerate(folder.class_names):
         numbers = np.flatnonzero(folder.labels == label)
+        if not len(numbers):  # a part that lacks the class
+            continue
         chosen = numbers[np.unique(np.linspace(0, len(numbers) - 1, _LOOKED_AT).round().astype(int))]
         if all(folder.files[number] not in folder.known and _is_mask(folder, int(number)) for number in chosen):
             yield name

@@ -59,6 +59,7 @@ _DISEASE = re.compile(
 )
 _MOST_CLASSES, _LEAST_FILES_SHARE = 30, 0.5
 _SAMPLE = 500
+_LONGEST_PATH = 200
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,8 @@ def _share_of_files(table: SurveyedTable, column: str, images: Sequence[str], fo
         for value in chosen
     )
     if known < _LEAST_FILES_SHARE * len(chosen):
-        known = max(known, *(sum((folder / value).is_file() for value in values[::step]) for folder in folders), 0)
+        some = [value for value in values[::step] if len(value) < _LONGEST_PATH and "\0" not in value]
+        known = max(known, *(sum((folder / value).is_file() for value in some) for folder in folders), 0)
     filled = sum(table.values[column].values())
     distinct = len(values) / max(1, filled)
     # A column that is mostly empty, or is called a mask's, names something beside some of the images.
