@@ -431,3 +431,14 @@ def test_a_table_that_cannot_be_read_is_told_with_its_row(tmp_path: Path) -> Non
     found = inspect_place(tmp_path)
     (doubt,) = [each for each in found.doubts if each.code == "doubt.table_unreadable"]
     assert "row 3: a quotation mark" in str(doubt)
+
+
+def test_two_columns_of_classes_that_differ_are_told(tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / f"{number}.png")
+    rows = [[f"{number}.png", labelled(number), labelled(number).upper()] for number in range(12)]
+    place = table(tmp_path / "labels.csv", [["file", "diagnosis", "pathology"], *rows])
+    assert "doubt.other_label_columns" not in codes(inspect_place(place).summary())
+    rows[4][2] = "malignant"
+    table(place, [["file", "diagnosis", "pathology"], *rows])
+    assert "doubt.other_label_columns" in codes(inspect_place(place).summary())

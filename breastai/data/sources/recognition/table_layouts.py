@@ -23,6 +23,7 @@ from breastai.domain.case_fields import ColumnRule, Role
 from breastai.domain.class_words import canonical_class, meaning_of, split_of, yes_or_no
 from breastai.domain.text import Text
 
+_MOST_CLASSES = 30
 _LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
@@ -53,7 +54,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": file}))
     if "patient" not in guess.roles:
         doubts.append(Text("doubt.patients_unknown"))
-    doubts += _one_hot(table, str(guess.label))
+    doubts += _one_hot(table, str(guess.label)) or _other_labels(table, guess)
     if len(found) > 1 and not parts:
         doubts.append(Text("doubt.other_tables", {"table": file, "others": [item[1] for item in found[1:6]]}))
     return Reading(
@@ -126,12 +127,32 @@ def _one_hot(table: SurveyedTable, label: str) -> list[Text]:
     return [Text("doubt.one_of_columns", {"column": label, "columns": marks})] if label in marks and marks[1:] else []
 
 
+def _other_labels(table: SurveyedTable, guess: ColumnGuess) -> list[Text]:
+    """Return what is doubtful where other columns hold words for disease or its absence and say otherwise somewhere."""
+    label = str(guess.label)
+    places = table.table.places()
+    said = {canonical_class(value) for value in table.values[label]}
+    others = [
+        column
+        for column in table.columns
+        if column not in guess.roles.values()
+        and 1 < len(table.values[column]) <= _MOST_CLASSES
+        and all(meaning_of(value) in ("disease", "absence") for value in table.values[column])
+        and {canonical_class(value) for value in table.values[column]} <= said
+        and any(
+            canonical_class(row.cell(places[column.lower()])) != canonical_class(row.cell(places[label.lower()]))
+            for row in table.table.rows
+        )
+    ]
+    return [Text("doubt.other_label_columns", {"column": label, "others": others})] if others else []
+
+
 # What is doubtful of the classes that a reading has, and of no other.
 _DOUBTS_OF_CLASSES = frozenset(
     f"doubt.{name}"
     for name in (
         *("columns_guessed", "classes_are_numbers", "classes_say_nothing", "letters_as_classes", "birads_as_classes"),
-        *("no_cancer_is_benign",),
+        *("no_cancer_is_benign", "other_label_columns"),
     )
 )
 
