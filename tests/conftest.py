@@ -1,6 +1,7 @@
 """Fixtures shared by all tests."""
 
 import base64
+import gc
 import hashlib
 import os
 import re
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -104,6 +106,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Tier(config.getoption("--tier")))
 
 
+def pytest_collection_finish() -> None:
+    """Spare each later collection of garbage the half million objects of the tests and of Torch, which stay to the end.
+
+    A training collects garbage to measure its memory: with them, that takes longer than its epochs.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def tier_of_file(path: Path) -> str:
     """Return the tier that the table gives a file of tests."""
     name = path.relative_to(Path(__file__).parent).as_posix()
@@ -188,6 +199,23 @@ def own_configuration_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterat
         (folder / "breastai").mkdir()
         (folder / "breastai" / "token").touch(mode=0o600)
         (folder / "breastai" / "token").write_text(found[1] if found else _token_of_this_run(), encoding="ascii")
+        yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests' images out of the user's cache folder, and what the user has in there out of the tests.
+
+    Each training would look through it all for what may go: with years of images, that takes longer than the training.
+    Compiled kernels stay where they are: they go by the hash of their source.
+    """
+    folder = tmp_path_factory.mktemp("cache")
+    kernels = platformdirs.user_cache_path("breastai") / "kernels"
+    kernels.mkdir(parents=True, exist_ok=True)
+    (folder / "breastai").mkdir()
+    (folder / "breastai" / "kernels").symlink_to(kernels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
 
 

@@ -493,7 +493,7 @@ def violations(page: Page, what: str, parts: Any = None, themes: Sequence[str] =
     found = []
     for theme in themes:
         page.select_option("#theme", theme)
-        options = {"runOnly": ["color-contrast"]} if theme == "dark" else None
+        options = {"resultTypes": ["violations"]} | ({"runOnly": ["color-contrast"]} if theme == "dark" else {})
         result = Axe().run(page, context=parts, options=options).response["violations"]
         found += [(f"{what}, {theme}", fault["id"], fault["nodes"][0]["html"][:300]) for fault in result]
     return found
