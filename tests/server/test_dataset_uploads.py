@@ -256,7 +256,7 @@ def test_folders_are_looked_through_within_the_roots_and_never_above(play, works
         assert [step["name"] for step in inside["steps"]][-3:] == ["data", "in", "benign"]
         beside = await script.ask("browse_folder", path=str(other))
         assert [step["path"] for step in beside["steps"]] == [str(other)]
-        assert (await script.ask("browse_folder", path="data/none"))["code"] == "data.not_found"
+        assert (await script.ask("browse_folder", path="data/none"))["code"] == "data.path_not_found"
 
     play(story, data_roots=[str(other)])
 
