@@ -1,12 +1,12 @@
 """An adaptation to a site as text: what the sample was, what was changed, and both models on the rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
 
 from breastai.commands.evaluation_text import plain_table
-from breastai.commands.format_text import count_text, general, interval, number
+from breastai.commands.format_text import count_text, counts_by_name, general, interval, number
 from breastai.commands.language import say
 from breastai.domain.events import Figure, ModelAdapted
 
@@ -18,8 +18,8 @@ def adaptation_lines(event: ModelAdapted) -> Iterator[Text | Table]:
     adaptation, sample = event.adaptation, event.adaptation.sample
     yield Text(say("adapt.head", checkpoint=event.checkpoint, before=adaptation.checkpoint, site=adaptation.data))
     units, rest = count_text(sample.units, sample.unit), count_text(sample.rest_units, sample.unit)
-    yield Text(say("adapt.sample", units=units, counts=_counts(sample.counts)))
-    yield Text(say("adapt.rest", units=rest, counts=_counts(sample.rest_counts)))
+    yield Text(say("adapt.sample", units=units, counts=counts_by_name(sample.counts)))
+    yield Text(say("adapt.rest", units=rest, counts=counts_by_name(sample.rest_counts)))
     layers = adaptation.norm_layers
     yield Text(say("adapt.norms", count=layers) if layers else say("adapt.no_norms"))
     strength = adaptation.head_strength
@@ -36,10 +36,6 @@ def adaptation_lines(event: ModelAdapted) -> Iterator[Text | Table]:
     yield table
     for note in event.notes:
         yield Text(say("cli.note", text=note))
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _cell(figure: Figure) -> str:

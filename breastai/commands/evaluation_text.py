@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from breastai.commands.format_text import count_text, general, interval, number
+from breastai.commands.format_text import count_text, counts_by_name, general, interval, number
 from breastai.commands.language import say
 from breastai.domain.events import Evaluation, Figure
 from breastai.domain.records import ByPatient, ImageUse, JudgedPoint, Referral, UnitEvidence
@@ -33,8 +33,7 @@ _HEADLINES = (
 def evaluation_lines(event: Evaluation) -> Iterator[Text | Table]:
     """Yield what a terminal shows of an evaluation, in the order a reader asks."""
     images = images_text(event.n, event.patients)
-    classes = ", ".join(f"{name} {count}" for name, count in event.counts.items())
-    head = say("cli.evaluation.head", checkpoint=event.checkpoint, images=images, counts=classes)
+    head = say("cli.evaluation.head", checkpoint=event.checkpoint, images=images, counts=counts_by_name(event.counts))
     yield Text(head)
     if event.by_unit is not None:
         yield from _unit_lines(event.by_unit)

@@ -1,6 +1,6 @@
 """Figures, counts, decisions, settings and durations as text for people, in their language."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breastai.commands.language import current_language, say
@@ -93,7 +93,12 @@ def count_text(count: int, word: str, **values: Any) -> str:
 
 
 def counts(counts: dict[str, int]) -> str:
-    return f"{sum(counts.values())} ({', '.join(f'{name} {count}' for name, count in counts.items())})"
+    return f"{sum(counts.values())} ({counts_by_name(counts)})"
+
+
+def counts_by_name(counts: Mapping[str, int]) -> str:
+    """Return "benign 3, malignant 2"."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def duration(seconds: float) -> str:

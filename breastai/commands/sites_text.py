@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from breastai.commands.evaluation_text import plain_table
-from breastai.commands.format_text import count_text, decimals, general, interval, number
+from breastai.commands.format_text import count_text, counts_by_name, decimals, general, interval, number
 from breastai.commands.language import say
 from breastai.domain.events import Figure, SitesEvaluated
 from breastai.domain.site_records import LocalSample, SiteResult
@@ -128,7 +128,7 @@ def _change_interval(change: Figure, digits: int) -> str:
 
 
 def _modalities(site: SiteResult) -> str:
-    told = ", ".join(f"{name} {count}" for name, count in site.modalities.items())
+    told = counts_by_name(site.modalities)
     new = [name for name in site.modalities if site.modalities_learnt and name not in site.modalities_learnt]
     return say("sites.modality_new", told=told) if new else told
 

@@ -63,7 +63,8 @@ class UserTable:
         """Return how several columns of the same name, one of `columns`, say different things; None where none do."""
         for name in dict.fromkeys(column.lower() for column in columns):
             first, *others = [place for place, column in enumerate(self.columns) if column.lower() == name] or [-1]
-            row = next((row for row in self.rows if any(row.cell(first) != row.cell(other) for other in others)), None)
+            rows = self.rows if others else ()
+            row = next((row for row in rows if any(row.cell(first) != row.cell(other) for other in others)), None)
             if row is not None:
                 return Text("reason.column_twice", {"column": self.columns[first], "row": row.number})
         return None
@@ -89,9 +90,9 @@ def read_table(path: Path, sheet: str | None = None, columns: Sequence[str] = ()
     """Return the table in a file: a CSV, words parted by blanks, or a `sheet` of a workbook, by default its first.
 
     A CSV is separated by commas, semicolons, tabs or bars, in UTF-8, UTF-16 or, where its words are plain, Windows' Western
-    encoding; a first line such as sep=; counts as none, nor do empty columns at the end. `columns`: the names of its columns, of a table that begins without.
-    Of another whose first row names an image
-    the columns are called column 1, column 2 and so on. Raises TableUnreadable. A table without rows has no columns.
+    encoding; a first line such as sep=; counts as none, and neither do empty columns at the end. `columns`: the names of its
+    columns, of a table that begins without; of another whose first row names an image they are column 1, column 2 and so
+    on. Raises TableUnreadable. A table without rows has no columns.
     """
     content = _content(path)
     if path.suffix.lower() in SHEET_ENDINGS:
@@ -177,7 +178,7 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
             yield from _words(text)
             return
     _require_closed(text, separator, number)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t")
+    reader = _reader(text, separator)
     try:
         for cells in reader:
             number += 1
@@ -190,15 +191,17 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
         ) from None
 
 
+def _reader(text: str, separator: str, strict: bool = False) -> Iterator[list[str]]:
+    rest = io.StringIO(text, newline="")
+    return csv.reader(rest, delimiter=separator, skipinitialspace=separator != "\t", strict=strict)
+
+
 def _require_closed(text: str, separator: str, number: int) -> None:
     """Raise TableUnreadable where a quotation mark is never closed: all rows after it would be one cell."""
     if '"' not in text:
         return
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t", strict=True
-    )
     try:
-        for _ in reader:
+        for _ in _reader(text, separator, strict=True):
             number += 1
     except csv.Error as error:
         if "end of data" in str(error):  # others are read all the same

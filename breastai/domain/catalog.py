@@ -137,24 +137,11 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".we
 
 # Formats of images, slides and volumes that are not read: who has such files is told that they are left out.
 UNREAD_IMAGE_SUFFIXES = frozenset(
-    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".jfif", ".ppm", ".pnm", ".tga", ".exr", ".psd", ".svg"}
-    | {
-        ".eps",
-        ".raw",
-        ".dng",
-        ".nii",
-        ".nrrd",
-        ".mha",
-        ".mhd",
-        ".hdr",
-        ".img",
-        ".mat",
-        ".svs",
-        ".ndpi",
-        ".mrxs",
-        ".scn",
-    }
-    | {".czi", ".vsi", ".les", ".ljpeg", ".mp4", ".avi", ".mov", ".wmv"}
+    {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".jfif", ".ljpeg", ".ppm", ".pnm", ".tga", ".exr"}
+    | {".psd", ".svg", ".eps", ".raw", ".dng"}
+    | {".nii", ".nrrd", ".mha", ".mhd", ".hdr", ".img", ".mat", ".les"}  # volumes
+    | {".svs", ".ndpi", ".mrxs", ".scn", ".czi", ".vsi"}  # slides
+    | {".mp4", ".avi", ".mov", ".wmv"}
 )
 
 # Folder names that mean the same class.

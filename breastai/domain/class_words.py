@@ -12,6 +12,13 @@ from breastai.domain.catalog import CLASS_ALIASES, SPLIT_ALIASES
 
 Meaning = Literal["disease", "finding", "absence", "silent"]
 
+# Polish, Turkish, Russian, Chinese, Japanese, Korean and Arabic words, which say a class and whether it is a disease.
+_MALIGNANT_FURTHER = (
+    *("złosliw", "kanser", "злокачеств", "карцином", "恶性", "惡性", "悪性", "癌", "乳腺癌", "乳癌"),
+    *("악성", "خبيث", "سرطان"),
+)
+_BENIGN_FURTHER = ("łagodn", "доброкачеств", "良性", "حميد")
+_NORMAL_FURTHER = ("норма", "здоров", "正常", "정상", "طبيعي", "سليم")
 # English, French, German, Spanish, Italian, Portuguese, Dutch, Polish, Turkish, Russian, Chinese, Japanese, Korean, Arabic;
 # compared without accents, as beginnings of words.
 _DISEASE = (
@@ -30,8 +37,7 @@ _DISEASE = (
         "verdaechtig",
     ),
     *("patholog", "pathologisch", "patolog", "invasiv", "invasif", "infiltrat", "infiltrant"),
-    *("złosliw", "kanser", "злокачеств", "карцином", "恶性", "惡性", "悪性", "癌", "乳腺癌", "乳癌"),
-    *("악성", "خبيث", "سرطان"),
+    *_MALIGNANT_FURTHER,
 )
 _DISEASE_WORDS = frozenset({"idc", "ilc", "dcis", "lcis", "pos", "mal", "рак", "рака"})
 # Something is there, which alone does not say that it is a disease.
@@ -70,7 +76,8 @@ _ABSENCE = (
     *("benign", "benin", "begin", "gutartig", "goedaardig", "normal", "healthy", "gesund", "gezond", "sano", "sana"),
     *("sain", "saudav", "negativ", "negatif", "control", "kontroll", "temoin", "unauffallig", "unauffaellig"),
     *("unremarkable", "premalign", "precancer", "unsuspic"),
-    *("łagodn", "доброкачеств", "норма", "здоров", "良性", "正常", "정상", "حميد", "طبيعي", "سليم"),
+    *_BENIGN_FURTHER,
+    *_NORMAL_FURTHER,
 )
 _ABSENCE_WORDS = frozenset({"neg", "befundfrei", "ohnebefund"})
 _NEGATIONS = frozenset(
@@ -249,28 +256,14 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "malignant": (
         *("malign", "malin", "bosartig", "boesartig", "kwaadaardig", "cancer", "carcinom", "karzinom", "cancro"),
         *("krebs", "brustkrebs", "mammakarzinom", "kanker", "borstkanker", "positiv", "positif"),
-        *(
-            "złosliw",
-            "kanser",
-            "злокачеств",
-            "карцином",
-            "恶性",
-            "惡性",
-            "悪性",
-            "癌",
-            "乳腺癌",
-            "乳癌",
-            "악성",
-            "خبيث",
-            "سرطان",
-        ),
+        *_MALIGNANT_FURTHER,
     ),
     "benign": (
         *("benign", "benin", "begin", "gutartig", "goedaardig"),
-        *("łagodn", "доброкачеств", "良性", "حميد"),
+        *_BENIGN_FURTHER,
     ),
     "normal": (
-        *("норма", "здоров", "正常", "정상", "طبيعي", "سليم"),
+        *_NORMAL_FURTHER,
         *("normal", "healthy", "gesund", "gezond", "sano", "sana", "sain", "saudav", "unauffallig", "befundfrei"),
     ),
 }

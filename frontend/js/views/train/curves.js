@@ -109,7 +109,6 @@
       } else begin(seen().flatMap((chart) => [chart.card.prepare, () => showOne(chart)]));
     }
 
-
     /** @param {(() => void)[]} steps */
     function begin(steps) {
       waiting = steps;
