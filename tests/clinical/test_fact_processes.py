@@ -99,7 +99,7 @@ def command_line(process: psutil.Process) -> list[str]:
     """One that has just ended, and whose end nobody has asked for yet, has none."""
     try:
         return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+    except psutil.NoSuchProcess:
         return []
 
 

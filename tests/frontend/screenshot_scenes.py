@@ -1,5 +1,6 @@
 """What is shown on the page before each picture: a small project as a user would work on it, from an empty page on."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,11 @@ from playwright.sync_api import Page
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
 EPOCHS_BEFORE = 9
-# So small that it trains in seconds an epoch on one thread, and longer than the pictures take.
+# So small that it trains in seconds an epoch on one thread, and longer than the pictures take, on a quiet machine too.
 CONFIG = {
     "data": {"image_size": 64, "batch_size": 16, "num_workers": 0},
     "model": {"architecture": "tf_efficientnet_lite0"},
-    "training": {"epochs": 60, "early_stopping": {"patience": 60}},
+    "training": {"epochs": 300, "early_stopping": {"patience": 300}},
     "evaluation": {"patient_id": {"pattern": "^(P[0-9]+)_"}},
     "crossval": {"folds": 3},
     "system": {"num_threads": 1},
@@ -131,7 +132,7 @@ def tuning(page: Page, root: Path) -> None:
     go(page, "queue")
     press(page, "cancel_job")
     go(page, "training")
-    press(page, "stop_training", ".run-card")
+    press(page, "stop_training", ".job-bar")
     page.wait_for_selector("#run-state.run-complete")  # the one that waited
     wait_until_idle(page)
     go(page, "tuning")
@@ -232,11 +233,12 @@ def failed(page: Page, root: Path) -> None:
     go(page, "training")
     page.fill("#setting-training-epochs", "61")
     press(page, "start_training")
-    page.wait_for_function("document.querySelector('#tiles .tile-note')?.textContent.includes('61')")
+    page.wait_for_function("() => document.querySelector('#tiles .tile-note')?.textContent.includes('61')")
     wait_for_epoch(page, 2)
     for process in psutil.Process().children():
-        if "breastai.worker" in process.cmdline():
-            process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended
+            if "breastai.worker" in process.cmdline():
+                process.kill()
     page.wait_for_selector("#interrupted-list li")
     wait_until_idle(page)
 

@@ -109,8 +109,9 @@ def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: O
     assert all(epochs == [1, 2, 3, 4, 5] for _, sets in charts for epochs in sets)
     expect(page.locator("#run-state")).to_have_text("Running")
     # The lines of the log are there again too, each once.
-    texts = page.locator("#latest .log-text").all_text_contents()
-    assert sum("Epoch 5 of 20" in text for text in texts) == 1
+    told = page.locator("#latest .log-text", has_text="Epoch 5 of 20")
+    told.first.wait_for()  # views are drawn one after the other
+    assert told.count() == 1
     stop(page)
 
 
