@@ -25,6 +25,8 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 _DEADLINE_S = 3600.0
+# The first backup, which is restored again and again, stays.
+_CONFIG = '{"storage": {"backups_kept": 1000}}'
 
 
 async def start_server(workspace: str, data: str) -> tuple[Process, int, float]:
@@ -133,11 +135,17 @@ def quantile(values: list[float], share: float) -> float:
     return round(sorted(values)[min(int(len(values) * share), len(values) - 1)], 2)
 
 
+def prepare(workspace: str, given: argparse.Namespace) -> None:
+    if given.like:
+        shutil.copytree(given.like, workspace, dirs_exist_ok=True)
+    if given.backups:
+        Path(workspace, "config.json").write_text(_CONFIG, encoding="utf-8")
+
+
 async def measure(given: argparse.Namespace) -> dict[str, Any]:
     data = given.data
     with tempfile.TemporaryDirectory() as workspace:
-        if given.like:
-            shutil.copytree(given.like, workspace, dirs_exist_ok=True)
+        prepare(workspace, given)
         server, port, listen_s = await start_server(workspace, data)
         try:
             process = psutil.Process(server.pid)

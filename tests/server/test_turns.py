@@ -46,9 +46,10 @@ def test_no_debt_is_for_ever_and_no_saving_without_end():
 
 def test_who_is_beyond_the_allowance_waits_in_turn_and_who_is_not_goes_past():
     async def story():
-        queue, order = FairQueue(), []
+        queue, order = FairQueue(lambda: 0.0), []
         spent, fresh = CpuBudget(lambda: 0.0), CpuBudget(lambda: 0.0)
-        spent.spend(1e9)
+        while queue.is_left(spent):
+            spent.spend(1e9)
 
         async def work(name, allowance):
             async with queue.of(allowance):
@@ -95,6 +96,32 @@ def test_newcomers_share_one_store_and_give_back_what_they_leave():
         had = one.left_s
         fair_queue.goodbye(one)
     assert newcomer().left_s == had
+
+
+def test_one_that_asks_often_among_many_that_ask_nothing_does_not_wait_and_a_flood_does():
+    def share_at_once(asked_share):
+        now = [0.0]
+        queue = FairQueue(lambda: now[0])
+        for _ in range(300):
+            queue.welcome(CpuBudget(lambda: now[0]))
+        now[0] = STORE_S / STORE_GAINED_SHARE
+        allowance = CpuBudget(lambda: now[0])
+        at_once = 0
+        for _ in range(20_000):
+            now[0] += 0.01
+            at_once += queue.is_left(allowance)
+            allowance.spend(0.01 * asked_share)
+        return at_once / 20_000
+
+    assert share_at_once(0.01) == 1.0
+    # A flood gets its own share and the store's, and the store keeps what newcomers need.
+    assert share_at_once(0.5) < 2 * (STORE_GAINED_SHARE + GAINED_SHARE) / 0.5
+    now = [0.0]
+    queue, flood, newcomer = FairQueue(lambda: now[0]), CpuBudget(lambda: now[0]), CpuBudget(lambda: now[0])
+    while queue.is_left(flood):
+        flood.spend(1e9)
+    queue.welcome(newcomer)
+    assert newcomer.left_s - OPENING_S == STORE_S / 8
 
 
 def test_work_beyond_all_allowances_shares_a_bounded_part_of_the_time():

@@ -3,7 +3,8 @@
 An allowance is time of the server's one thread. What is beyond its client's allowance waits in turn with all such
 clients' messages, and after each of them there is a rest, so that they share a bounded part of the time this process
 gets, and whoever keeps within the allowance waits for one message at most. What newcomers may use at once comes out of
-one store, so that nobody gains by leaving and coming back.
+one store, so that nobody gains by leaving and coming back; what newcomers leave of it is for those beyond their allowance,
+so that one that asks often among hundreds that ask nothing does not wait.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ GAINED_SHARE_OF_ALL = 0.2
 STORE_S = 1.0
 STORE_GAINED_SHARE = 0.05
 _PART_OF_STORE = 0.25
+_KEPT_FOR_NEWCOMERS_S = 0.5
 # Before a connection has become a client: enough for its opening.
 OPENING_S = 0.005
 # The queue rests this many times as long as its last message took, but no longer than the second figure.
@@ -80,7 +82,16 @@ class FairQueue:
         self._store.left_s = min(STORE_S, self._store.left_s + max(allowance.left_s, 0.0))
 
     def is_left(self, allowance: CpuBudget) -> bool:
-        return allowance.is_left(self._clients)
+        return allowance.is_left(self._clients) or self._spare(allowance)
+
+    def _spare(self, allowance: CpuBudget) -> bool:
+        """Return whether the store could lift an allowance above nothing again."""
+        self._store.gain(STORE_GAINED_SHARE)
+        part = min(OPENING_S - allowance.left_s, self._store.left_s - _KEPT_FOR_NEWCOMERS_S)
+        if part > 0:
+            self._store.spend(part)
+            allowance.left_s += part
+        return allowance.left_s > 0
 
     def wait_s(self, work_s: float) -> float:
         """Return how long a piece of work beyond an allowance, which takes about `work_s`, waits for its turn."""
