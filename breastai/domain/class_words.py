@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from breastai.domain.birads import category_class, may_be_density
 from breastai.domain.catalog import CLASS_ALIASES, SPLIT_ALIASES
 
 Meaning = Literal["disease", "finding", "absence", "silent"]
@@ -107,8 +108,13 @@ _NEGATING_ENDINGS = ("free", "frei", "vrij", "less")
 # Cancer that is not invasive is cancer: what is denied there is how far it has grown.
 _NOT_INVASIVE = re.compile(r"(?:\b|_)(?:no[nt]?|nicht|niet)[\W_]*(?:invasi|infiltr)[^\W_]*")
 
-_BI_RADS = re.compile(r"(?:bi\W*rads?|birads?|acr|category|categorie|kategorie|categoria)[\W_]*([0-6])[\W_]*([abc])?")
-_BARE_BI_RADS = re.compile(r"4[abc]")
+_BI_RADS = re.compile(
+    r"(?:bi\W*rads?|birads?|acr|category|categorie|kategorie|categoria|(?<![^\W_])cat\.?)[\W_]*([0-6])[\W_]*([abc])?"
+)
+_ROMAN_BI_RADS = re.compile(
+    r"bi\W*rads?|birads?|(?:acr|category|categorie|kategorie|categoria|cat\.?)[\W_]*(?:iv[\W_]?[abc]|vi?)$"
+)
+_BARE_BI_RADS = re.compile(r"(?:4|iv)[abc]")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENDS_WITH_PLUS, _ENDS_WITH_MINUS = re.compile(r"\w\s*\+$|\w\s*\(\+\)$"), re.compile(r"\w\s*-$|\w\s*\(-\)$")
 
@@ -140,6 +146,9 @@ def meaning_of(class_name: str) -> Meaning:
         return "silent" if category == 0 else "disease" if category >= 4 else "absence"
     if _BARE_BI_RADS.fullmatch(name):
         return "disease"
+    # Of ACR and categories only what is no density and no stage: a 4a, a 5.
+    if _ROMAN_BI_RADS.match(name) and (of_category := category_class(name)) is not None:
+        return "disease" if of_category == "malignant" else "absence"
     if _ENDS_WITH_MINUS.search(name):
         return "absence"
     words = _WORD.findall(_NOT_INVASIVE.sub(" ", name))
@@ -195,8 +204,10 @@ def class_in_question(class_names: Sequence[str]) -> Question:
     """Return the class that an operating point is for, as far as the names tell.
 
     That is the one disease among them, or else the one finding, or else the one that is left when all others say that
-    there is none. With several diseases they are the candidates, and where nothing tells, all classes.
+    there is none. With several diseases they are the candidates, and where nothing tells, all classes; so of ACR 1 to 4.
     """
+    if may_be_density(class_names):
+        return Question(None, tuple(class_names))
     meanings = {name: meaning_of(name) for name in class_names}
     for meaning in ("disease", "finding"):
         found = tuple(name for name, said in meanings.items() if said == meaning)

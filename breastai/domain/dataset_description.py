@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from breastai.domain.birads import category_in
 from breastai.domain.case_fields import FieldRule, Role, columns_of, needs_table, rule_of
 from breastai.domain.class_words import canonical_class, split_of
 from breastai.domain.data_locations import checked_place
@@ -250,7 +251,8 @@ class DatasetDescription(StoredDocument):
         for key, name in self.class_map.items():
             if key.strip().casefold() == plain:
                 return name
-        number = number_in(plain)
+        category = category_in(plain)
+        number = float(category.number) if category is not None else number_in(plain)
         if number is not None:
             for key, name in self.class_map.items():
                 bounds = _RANGE.fullmatch(key.strip())

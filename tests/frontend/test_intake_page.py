@@ -257,11 +257,13 @@ def test_a_reading_is_corrected_with_a_preview_and_kept(open_new: OpenPage, work
     page.locator("#reading-correct summary").click()
     assert violations(page) == []
     page.fill("#reading-patient", "/^(P[0-9]+)_/")
+    page.fill("#reading-site", "folder:-2")
     page.select_option("#reading-class-0", "normal")
     page.wait_for_selector('html[data-asked="inspect_dataset-changed"]')
     page.locator("#reading-save").click()
     page.wait_for_selector('html[data-asked="add_dataset-changed"]')
     kept = page.evaluate("window.asked.at(-1)")
-    changes = {"fields": {"patient": {"path": "^(P[0-9]+)_"}}, "class_map": {"0": "normal"}}
+    fields = {"patient": {"path": "^(P[0-9]+)_"}, "site": {"folder": -2}}
+    changes = {"fields": fields, "class_map": {"0": "normal"}}
     assert (kept["name"], kept["path"], kept["changes"]) == ("pictures", "pictures", changes)
     expect(page.locator("#data-path")).to_have_value("pictures")

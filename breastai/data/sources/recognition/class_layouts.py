@@ -8,24 +8,26 @@ from pathlib import Path
 
 from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.part_folders import data_root, split_folders
-from breastai.data.sources.recognition.recogniser import Reading, Recogniser, describe
+from breastai.data.sources.recognition.group_folders import groups_above
+from breastai.data.sources.recognition.place_names import names_place, names_year
+from breastai.data.sources.recognition.recogniser import BIRADS_CLASSES, Reading, Recogniser, describe, subgroups_of
 from breastai.data.sources.recognition.survey import Survey
-from breastai.domain.class_words import are_identifiers, canonical_class, meaning_of, names_pictures, split_of
+from breastai.domain.birads import are_categories, category_class, category_in
+from breastai.domain.class_words import (
+    are_identifiers,
+    canonical_class,
+    class_in_question,
+    meaning_of,
+    names_pictures,
+    split_of,
+)
 from breastai.domain.errors import SplitFoldersAmbiguous
 from breastai.domain.text import Text
 
 _MASK = re.compile(r"(?i)[_ -]masks?(?:[_ -]?\d+)?\.[a-z]+$")
 # Folders that repeat below others are the classes when they are at most this many.
 _MOST_CLASSES_BELOW, _MOST_CLASSES = 10, 60
-_FOLD = re.compile(r"(?:k[\W_]*|cv[\W_]*)?(?:folds?|split|pli|falte|cv)[\W_]*\d{1,2}", re.IGNORECASE)
-_SCALE_OR_YEAR = re.compile(r"\d+[\W_]*x|x[\W_]*\d+|(?:19|20)\d\d", re.IGNORECASE)
-_PLACE = re.compile(
-    r"(?:site|cent(?:er|re)|hospital|hopital|klinik|clini[cq]\w*|universit\w*|institut\w*|device|scanner|machine|vendor|"
-    r"ge|siemens|philips|hologic|fuji|canon|toshiba|samsung|mindray|esaote|aixplorer|supersonic|cohorte?|batch|"
-    r"busi|mias|ddsm|cbis|inbreast|cmmd|vindr|rsna|busbra|udiat|breakhis)(?![^\W\d_])|.*\bdata[\W_]*(?:sets?|bases?)\b",
-    re.IGNORECASE,
-)
-_MANY_OF_A_PATIENT = 100
+_LISTED = 10
 _SHORT_NAME = re.compile(r"(?:class|label|cls|c)?[\W_]*\d", re.IGNORECASE)
 
 
@@ -53,6 +55,9 @@ def class_folder_reading(survey: Survey, layout: str | None = None) -> Reading |
         return None
     if (are_identifiers(found) or _are_numbered(found)) and not splits:
         return None
+    silent = all(meaning_of(name) == "silent" for name in found)
+    if silent and _classes_below([parts[:-1] for parts in inside if canonical_class(parts[0]) in found]) is not None:
+        return None
     meaningful = sum(meaning_of(name) != "silent" for name in found)
     share = sum(classes[name] for name in found) / max(1, len(survey.images))
     level = 2 if splits else 1
@@ -60,16 +65,63 @@ def class_folder_reading(survey: Survey, layout: str | None = None) -> Reading |
     if splits:
         values = {folder.name: split for split, folder in splits.items()}
         fields["split"] = {"folder": 1, "values": values}
-    parts_inside = {} if splits else _parts_inside([parts for parts in inside if canonical_class(parts[0]) in found])
+    of_classes = [parts for parts in inside if canonical_class(parts[0]) in found]
+    parts_inside = {} if splits else _parts_inside(of_classes)
+    doubts = _doubts_of_classes(found)
     if parts_inside:
         fields["split"] = {"folder": 2, "values": parts_inside}
+        doubts.append(Text("doubt.parts_inside_classes", {"parts": list(parts_inside)}))
+    elif sites := _sites_inside(of_classes):
+        fields["site"] = {"folder": level + 1}
+        doubts.append(Text("doubt.sites_inside_classes", {"groups": sites[:5]}))
+    if _patients_inside(of_classes):
+        doubts.append(Text("doubt.patients_inside_classes", {"folder": -1}))
     name = layout or ("image_folder" if len(splits) > 1 else "class_folders")
     images = {"include": [f"{folder.name}/**" for folder in splits.values()]} if splits else {}
     return Reading(
         (0.8 if meaningful else 0.35) * share + (0.05 if splits else 0.0),
-        describe(survey, name, root, fields=fields, images=images),
-        (Text("doubt.parts_inside_classes", {"parts": list(parts_inside)}),) if parts_inside else (),
+        describe(
+            survey,
+            name,
+            root,
+            fields=fields,
+            images=images,
+            class_map=category_map(found),
+            subgroups=subgroups_of(fields),
+        ),
+        tuple(doubts),
     )
+
+
+def _doubts_of_classes(names: Sequence[str]) -> list[Text]:
+    """Return what is doubtful of the names of class folders."""
+    if category_map(names):
+        numbered = sorted((category.number, name) for name in names if (category := category_in(name)) is not None)
+        scale = ",".join(name for number, name in numbered if number)
+        return [Text("doubt.birads_folders", {"classes": [name for _, name in numbered], "scale": scale})]
+    few = len(names) <= _MOST_CLASSES_BELOW
+    if few and class_in_question(names).answer is None and all(meaning_of(name) == "silent" for name in names):
+        return [Text("doubt.classes_say_nothing", {"classes": sorted(names)[:_LISTED]})]
+    return []
+
+
+def category_map(names: Sequence[str]) -> dict[str, str | None]:
+    """Return what BI-RADS categories that class folders are called after are read as; empty of any other names."""
+    classes = {category_class(name) for name in names}
+    return dict(BIRADS_CLASSES) if are_categories("", names) and {"benign", "malignant"} <= classes else {}
+
+
+def _patients_inside(files: Sequence[Sequence[str]]) -> bool:
+    """Return whether the folders of images inside the classes are called as patients are, by numbers."""
+    below = {parts[-2] for parts in files if len(parts) > 2}
+    return len(below) > 2 and are_identifiers(list(below)) and not all(map(names_year, below))
+
+
+def _sites_inside(files: Sequence[Sequence[str]]) -> list[str]:
+    """Return the towns, hospitals, devices or years that the folders inside the classes are; none of any others."""
+    below = {parts[1] for parts in files if len(parts) > 2}
+    is_whole = len(below) > 1 and all(len(parts) > 2 for parts in files)
+    return sorted(below) if is_whole and all(names_place(name) or names_year(name) for name in below) else []
 
 
 def _parts_inside(files: Sequence[Sequence[str]]) -> dict[str, str]:
@@ -108,59 +160,67 @@ def _image_folder(survey: Survey) -> Reading | None:
     )
 
 
-def _patients_above_classes(survey: Survey) -> Reading | None:
-    """Read PATIENT/CLASS/image: folders that repeat below others are the classes."""
-    parts = [file.split("/") for file in survey.images]
-    pictures = any(names_pictures(folder) for each in parts for folder in each[:-1])
-    parts = [each for each in parts if not any(is_mask_folder(folder, among_images=pictures) for folder in each[:-1])]
-    deep = [each for each in parts if len(each) > 2]
-    if len(deep) < 0.8 * len(parts) or not deep:
+def _classes_below(paths: Sequence[Sequence[str]]) -> tuple[int, list[str]] | None:
+    """Return in which folders below others the classes are, -1 the last, and their names; None where nothing tells."""
+    for level in (-1, -2, -3):
+        known = [path for path in paths if len(path) > -level]
+        if len(known) < 0.8 * len(paths) or not known:
+            return None
+        classes = sorted({canonical_class(path[level]) for path in known})
+        uppers = {path[level - 1] for path in known}
+        if (
+            not 2 <= len(classes) <= _MOST_CLASSES_BELOW
+            or any(map(split_of, classes))
+            or any(map(is_mask_folder, classes))
+        ):
+            continue
+        above = {"/".join(path[:level]) for path in known}
+        if len(above) < 2 or all(map(names_pictures, uppers)):
+            continue
+        if any(meaning_of(name) != "silent" for path in known for name in set(path[:level])):
+            continue
+        repeated = Counter(
+            name
+            for each in {("/".join(path[:level]), canonical_class(path[level])) for path in known}
+            for name in each[1:]
+        )
+        telling = [name for name in classes if meaning_of(name) != "silent"]
+        if level == -1:
+            telling += [name for name in classes if name not in telling and _SHORT_NAME.fullmatch(name)]
+            by_name = are_identifiers(list(uppers)) and not are_identifiers(classes)
+        else:
+            by_name = False
+        if (len(telling) == len(classes) or category_map(classes) or by_name) and max(repeated.values()) > 1:
+            return level, classes
+    return None
+
+
+def _groups_above_classes(survey: Survey) -> Reading | None:
+    """Read PATIENT/CLASS/image, HOSPITAL/CLASS/image and the like: folders that repeat below others are the classes."""
+    parts = [file.split("/")[:-1] for file in survey.images]
+    pictures = any(names_pictures(folder) for each in parts for folder in each)
+    parts = [each for each in parts if not any(is_mask_folder(folder, among_images=pictures) for folder in each)]
+    found = _classes_below(parts)
+    if found is None:
         return None
-    below: dict[str, set[str]] = {}
-    for each in deep:
-        below.setdefault("/".join(each[:-2]), set()).add(canonical_class(each[-2]))
-    classes = sorted(set().union(*below.values()))
-    uppers = [upper.rpartition("/")[2] for upper in below]
-    if all(map(names_pictures, uppers)):
-        return None
-    if len(below) < 2 or not 2 <= len(classes) <= _MOST_CLASSES_BELOW or any(map(split_of, classes)):
-        return None
-    if any(meaning_of(name) != "silent" or split_of(name) for name in uppers) or any(map(is_mask_folder, classes)):
-        return None
-    telling = [name for name in classes if meaning_of(name) != "silent" or _SHORT_NAME.fullmatch(name)]
-    if len(telling) < len(classes) and not (are_identifiers(uppers) and not are_identifiers(classes)):
-        return None
-    if max(Counter(name for inside in below.values() for name in inside).values()) < 2:
-        return None
-    fields: dict[str, object] = {"label": {"folder": -1}}
-    if uppers and all(_FOLD.fullmatch(name) for name in uppers):
-        fields["fold"] = {"folder": -2}
-        doubt = Text("doubt.folds_above_classes", {"count": len(set(uppers)), "classes": classes})
-    elif _may_be_patients(uppers, len(deep)):
-        fields["patient"] = {"folder": -2}
-        doubt = Text("doubt.patients_above_classes", {"patients": len(below), "classes": classes})
-    else:
-        if not all(_SCALE_OR_YEAR.fullmatch(name.strip()) for name in uppers):
-            fields["site"] = {"folder": -2}
-        doubt = Text("doubt.groups_above_classes", {"groups": sorted(set(uppers))[:5], "classes": classes})
-    tops = {each[0]: split_of(each[0]) for each in parts}
-    if len(tops) > 1 and all(tops.values()) and len(set(tops.values())) == len(tops):
-        fields["split"] = {"folder": 1, "values": tops}
+    level, classes = found
+    groups = groups_above([each for each in parts if len(each) > -level], level, classes)
+    doubts = [*_doubts_of_classes(classes), *groups.doubts]
+    if level < -1 and "patient" not in groups.fields:
+        doubts.append(Text("doubt.patients_inside_classes", {"folder": level + 1}))
     return Reading(
         0.6,
-        describe(survey, "class_folders", fields=fields),
-        (doubt,),
+        describe(
+            survey,
+            "class_folders",
+            fields={"label": {"folder": level}, **groups.fields},
+            class_map=category_map(classes),
+            subgroups=subgroups_of(groups.fields),
+        ),
+        tuple(doubts),
     )
-
-
-def _may_be_patients(names: Sequence[str], images: int) -> bool:
-    """Return whether folders may be called after patients: not years, scales, places, nor words with very many images."""
-    if all(_SCALE_OR_YEAR.fullmatch(name.strip()) or _PLACE.match(name) for name in names):
-        return False
-    numbered = all(any(sign.isdigit() for sign in name) for name in names)
-    return numbered or images < _MANY_OF_A_PATIENT * len(names)
 
 
 CLASS_FOLDERS = Recogniser("class_folders", _class_folders)
 IMAGE_FOLDER = Recogniser("image_folder", _image_folder)
-PATIENT_FOLDERS = Recogniser("class_folders", _patients_above_classes)
+PATIENT_FOLDERS = Recogniser("class_folders", _groups_above_classes)

@@ -9,6 +9,7 @@ from breastai.data.named_files import file_key
 from breastai.data.sources.labels_table import COLUMN_NAMES
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
 from breastai.data.user_tables import plain_name
+from breastai.domain.birads import are_categories
 from breastai.domain.case_fields import Role
 from breastai.domain.class_words import meaning_of, yes_or_no
 
@@ -51,7 +52,7 @@ _LESS_SURE: Mapping[str, tuple[str, ...]] = {
 _NAMES: Mapping[str, tuple[str, ...]] = {
     role: (*names, *_LESS_SURE.get(role, ())) for role, names in COLUMN_NAMES.items()
 }
-_BIRADS_VALUE = re.compile(r"(?:(?:bi\W*rads?|category)\W*)?[0-6]\W?[abc]?(?:\.0)?", re.IGNORECASE)
+_NO_VALUE = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null", "unknown", "inconnu", "inconnue", "unbekannt"})
 # A column called after the disease, of which yes or no is said.
 _DISEASE = re.compile(
     r"(?:is|has)?(?:breast|brust)?(?:cancer|cancro|kanker|krebs|karzinom|carcinom[aey]?|malin|boe?sartig(?:keit)?|biopsyproven|"
@@ -97,6 +98,7 @@ def guess_columns(
     if file is not None and file_share >= _LEAST_FILES_SHARE:
         roles["file"] = file
     others = [column for column in table.columns if column != file]
+    categories = [column for column in others if is_birads(column, table.values[column])]
     for role in (
         "breast",
         "view",
@@ -113,8 +115,14 @@ def guess_columns(
         "mask",
     ):
         found = [
-            column for column in others if _rank(role, column) < len(_NAMES[role]) and column not in roles.values()
+            column
+            for column in others
+            if _rank(role, column) < len(_NAMES[role])
+            and column not in roles.values()
+            and not (role == "density" and column in categories)
         ]
+        if role == "birads":
+            found = found or [column for column in categories if column not in roles.values()]
         if found:
             roles[role] = min(found, key=lambda column: _rank(role, column))
     label = _label_column(
@@ -126,9 +134,11 @@ def guess_columns(
     return ColumnGuess(roles, 1.0 if named and "file" in named else file_share)
 
 
-def is_birads(values: Collection[str]) -> bool:
-    """Return whether values are BI-RADS categories: 1, 4a, BI-RADS 5."""
-    return len(values) > 1 and all(_BIRADS_VALUE.fullmatch(value) for value in values)
+def is_birads(column: str, values: Collection[str]) -> bool:
+    """Return whether a column holds BI-RADS categories, by its name or theirs, and perhaps words for none."""
+    named = _rank("birads", column) < len(_NAMES["birads"])
+    found = [value for value in values if value.strip().casefold() not in _NO_VALUE]
+    return are_categories("birads" if named else column, found)
 
 
 def says_of_disease(column: str, values: Collection[str]) -> bool:
@@ -145,9 +155,9 @@ def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
             continue
         named = _rank("label", column)
         meaning = sum(meaning_of(value) != "silent" for value in values) / len(values)
-        score = meaning + (1.0 - named / 40 if named < len(_NAMES["label"]) else 0.0)
-        if _rank("birads", column) < len(_NAMES["birads"]) and is_birads(values):
-            score = max(score, 0.4)
+        by_name = 1.0 - named / 40 if named < len(_NAMES["label"]) else 0.0
+        # A reader's assessment counts less than a diagnosis, whatever words it is in.
+        score = by_name + (0.4 if is_birads(column, values) else meaning)
         if says_of_disease(column, values):
             score = max(score, 0.9)
         scores[column] = score

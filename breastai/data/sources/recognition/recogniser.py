@@ -97,3 +97,8 @@ def keep_known(fields: Mapping[str, Mapping[str, Any]], table: SurveyedTable) ->
         for role, rule in fields.items()
         if "column" not in rule or plain_name(str(rule["column"])) in table.plain_columns
     }
+
+
+def subgroups_of(fields: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return the subgroups that evaluations tell apart by the fields of a reading: the sites, where they are known."""
+    return [{"name": "site", "role": "site"}] if "site" in fields else []

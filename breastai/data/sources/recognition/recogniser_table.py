@@ -112,5 +112,5 @@ def is_plain(description: DatasetDescription, place: Path) -> bool:
     if place.is_file():
         return description.layout == LABELS_TABLE.name and not description.class_map
     levels = {role: rule.folder for role, rule in description.fields.items() if isinstance(rule, FolderRule)}
-    parts_first = levels in ({"label": 1}, {"split": 1, "label": 2})
+    parts_first = levels in ({"label": 1}, {"split": 1, "label": 2}) and not description.class_map
     return description.layout in _PLAIN and parts_first and len(levels) == len(description.fields)

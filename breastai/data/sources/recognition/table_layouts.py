@@ -15,10 +15,10 @@ from breastai.data.sources.recognition.recogniser import (
     Recogniser,
     describe,
     folder_of,
+    subgroups_of,
 )
 from breastai.data.sources.recognition.survey import Survey
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_surveyed
-from breastai.data.user_tables import plain_name
 from breastai.domain.case_fields import ColumnRule, Role
 from breastai.domain.class_words import canonical_class, meaning_of, split_of, yes_or_no
 from breastai.domain.text import Text
@@ -49,8 +49,6 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     if "breast" in guess.roles:
         fields["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
     fields.update(box_fields(table.table).items())
-    if class_map == BIRADS_CLASSES:
-        fields["label"] = {"column": guess.label, "pattern": r"(\d)"}
     doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": file}))
     if "patient" not in guess.roles:
         doubts.append(Text("doubt.patients_unknown"))
@@ -73,6 +71,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
             ],
             fields=fields,
             class_map=class_map,
+            subgroups=subgroups_of(fields),
         ),
         tuple(doubts),
     )
@@ -170,7 +169,7 @@ def with_label(reading: Reading, column: str) -> Reading:
         if table is None or name is None:
             continue
         class_map, doubts = class_map_of(table, name)
-        rule = ColumnRule(column=name, pattern=r"(\d)" if class_map == BIRADS_CLASSES else None)
+        rule = ColumnRule(column=name)
         changed = description.model_copy(
             update={"fields": {**description.fields, "label": rule}, "class_map": class_map, "class_names": ()}
         )
@@ -197,7 +196,7 @@ def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | Non
         return dict(found), [Text("doubt.no_cancer_is_benign")]
     if plain <= _LETTERS.keys():
         return {value: _LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
-    if is_birads(values) and ("rads" in plain_name(column) or any("rads" in value for value in plain)):
+    if is_birads(column, values):
         return dict(BIRADS_CLASSES), [Text("doubt.birads_as_classes")]
     if all(re.fullmatch(r"\d+(?:\.0)?", value) for value in plain):
         return {}, [Text("doubt.classes_are_numbers")]

@@ -6,18 +6,21 @@
   const { t } = BreastAI.i18n;
 
   /** What a column may say, in the order of the form. */
-  const ROLES = /** @type {const} */ (["label", "patient", "breast", "view", "split"]);
+  const ROLES = /** @type {const} */ (["label", "patient", "breast", "view", "split", "site"]);
   const LEFT_OUT = "\u0000";
 
   /** How a thing is found now, as it is typed: a column's name, or a pattern of the path. @param {any} rule */
   function writtenOf(rule) {
     if (rule === undefined || rule === null) return "";
     if (rule.column !== undefined) return String(rule.column);
+    if (rule.folder !== undefined) return `folder:${rule.folder}`;
     return rule.path !== undefined && rule.expand == null ? `/${rule.path}/` : "";
   }
 
-  /** The rule that was typed: /pattern/ of the path, else a column. @param {string} text */
+  /** The rule that was typed: folder:-2, /pattern/ of the path, else a column. @param {string} text */
   function ruleOf(text) {
+    const level = /^folder:(-?[1-9]\d?)$/.exec(text);
+    if (level) return { folder: Number(level[1]) };
     const pattern = /^\/(.+)\/$/.exec(text);
     return pattern ? { path: pattern[1] } : { column: text };
   }
