@@ -2,29 +2,71 @@
 
 Needs coverage.py (pip install coverage). First which test runs which line:
 
-    coverage run --source=breastai/clinical,breastai/data -m pytest tests/clinical tests/data
+    coverage run --branch --source=breastai/clinical,breastai/data -m pytest tests/clinical tests/data tests/predictor
 
 with `dynamic_context = test_function` under [run] of its settings; then `python benchmarks/mutations.py .coverage`.
-Each fault is put in a copy of the package, and only tests that run its line are run. A line that no test runs counts as
-a fault unnoticed. Faults that change nothing a caller could see are counted too: the share is a lower bound.
+Each fault is put in a copy of the package, and tests that run its line are run: of more than MOST_TESTS, those that run
+the fewest lines. Those that fail must pass without a fault, which is looked at in the end. A fault in a module that no test runs is
+unnoticed, one that keeps a run from ending is noticed. Faults that change nothing a caller could see are counted too:
+the share is a lower bound.
+
+A process that has imported the libraries, and those parts of the package that import none with faults, is forked for
+each fault: that spares the seconds of starting.
 """
 
 import argparse
 import ast
+import importlib
+import itertools
 import os
+import pkgutil
 import random
+import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-MOST_TESTS = 25  # of those that run a line: each is asked, the fault is unnoticed when none of these notices
-TIMEOUT_S = 300
+MOST_TESTS = 20  # of those that run a line: the fault is unnoticed when none of these notices
+TIMEOUT_S = 90  # of processor time, and LONGEST_S in all: others may be using the machine
+LONGEST_S = 900
+MEMORY_BYTES = 12 * 2**30
+LIBRARIES = (
+    "numpy",
+    "scipy.stats",
+    "scipy.optimize",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.neighbors",
+    "cv2",
+    "PIL.Image",
+    "pydicom",
+    "docx",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "hypothesis",
+    "yaml",
+    "hypothesis.strategies",
+    "hypothesis.extra.numpy",
+    "statsmodels.api",
+    "_pytest.assertion",
+    "pytest_timeout",
+    "xdist.plugin",
+)
+# What is imported already is not rewritten for its own assertions: of plugins, nobody asks.
+FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/[^\s]+::[^\s\[]+)", re.MULTILINE)
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+SECONDS = itertools.count(10**9)
+BELOW = ("breastai.domain", "breastai.storage", "breastai.texts")  # import nothing of the folders with faults
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
@@ -34,10 +76,11 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """A change of one module: at `line`, as a whole new source."""
+    """A change of one module: at `line`, in a statement of `lines`, as a whole new source."""
 
     module: Path
     line: int
+    lines: range
     what: str
     source: str
 
@@ -47,10 +90,22 @@ def faults(module: Path) -> Iterator[Fault]:
     tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
     inside = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     nodes = {id(node): node for function in inside for part in function.body for node in ast.walk(part)}.values()
+    lines = lines_of_statements(tree)
     for node in nodes:
         for what, undo in changes(node):
-            yield Fault(module, getattr(node, "lineno", 0), what, ast.unparse(tree))
+            yield Fault(module, getattr(node, "lineno", 0), lines[id(node)], what, ast.unparse(tree))
             undo()
+
+
+def lines_of_statements(tree: ast.AST) -> dict[int, range]:
+    """Return, per node, the lines of its innermost statement; of one that holds others, those before the first."""
+    lines: dict[int, range] = {}
+    for statement in ast.walk(tree):  # outer ones first
+        if isinstance(statement, ast.stmt):
+            body = [part for part in ast.iter_child_nodes(statement) if isinstance(part, ast.stmt | ast.ExceptHandler)]
+            after = max(body[0].lineno, statement.lineno + 1) if body else (statement.end_lineno or 0) + 1
+            lines |= dict.fromkeys(map(id, ast.walk(statement)), range(statement.lineno, after))
+    return lines
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, "Undo"]]:
@@ -93,53 +148,96 @@ def changed(holder: "dict[str, object] | list[ast.cmpop]", place: "str | int", v
     return f"{name(before)} -> {name(value)}", Undo(holder, place, before)
 
 
-def tests_of_lines(data: Path, module: Path) -> dict[int, list[str]]:
-    """Return, per line, the tests that run it, as coverage.py names them: file stem and function."""
-    from coverage import CoverageData
+class TestsOfLines:
+    """Which tests run a line, as coverage.py tells it."""
 
-    found = CoverageData(str(data))
-    found.read()
-    (measured,) = [name for name in found.measured_files() if name.endswith(f"/{module.as_posix()}")] or [""]
-    return {line: [name for name in names if name] for line, names in found.contexts_by_lineno(measured).items()}
+    def __init__(self, data: Path) -> None:
+        from coverage import CoverageData
+
+        found = CoverageData(str(data))
+        found.read()
+        files = {name: found.contexts_by_lineno(name) for name in found.measured_files()}
+        self._tests: dict[str, dict[int, list[str]]] = {
+            name: {line: [*filter(None, tests)] for line, tests in lines.items()} for name, lines in files.items()
+        }
+        self._lines_of_test = Counter(
+            test for lines in self._tests.values() for tests in lines.values() for test in tests
+        )
+
+    def of(self, fault: Fault) -> list[str]:
+        """Return pytest's names of the tests to run: those that run few lines first."""
+        here = next((lines for name, lines in self._tests.items() if name.endswith(f"/{fault.module.as_posix()}")), {})
+        contexts = {test for line in fault.lines for test in here.get(line, [])}
+        if not contexts:
+            # What a fixture or another process ran is nobody's own: any test of the module may notice.
+            contexts = {test for tests in here.values() for test in tests}
+        chosen = sorted(contexts, key=lambda test: (self._lines_of_test[test], test))[:MOST_TESTS]
+        return list(dict.fromkeys(name for context in chosen for name in selected(context)))
 
 
-def selected(contexts: list[str]) -> list[str]:
-    """Return pytest's names of tests for coverage.py's, such as `test_curves.test_the_area`."""
-    names = []
-    for context in contexts:
-        *_, stem, function = context.split(".")
-        names += [f"{path.relative_to(ROOT)}::{function}" for path in (ROOT / "tests").rglob(f"{stem}.py")]
-    return sorted(set(names))
+def selected(context: str) -> list[str]:
+    """Return pytest's names of a test for coverage.py's, such as `test_curves.test_the_area`."""
+    *_, stem, function = context.split(".")
+    files = [
+        path for path in sorted((ROOT / "tests").rglob(f"{stem}.py")) if f"def {function}(" in path.read_text("utf-8")
+    ]
+    return [f"{path.relative_to(ROOT)}::{function}" for path in files]
 
 
-def noticed(place: Path, fault: Fault, tests: list[str]) -> bool:
-    """Return whether any of these tests fails with the fault."""
-    target = place / fault.module
-    before = target.read_bytes()
-    target.write_text(fault.source, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
-    environment = os.environ | {
-        "PYTHONPATH": str(place),
-        "OMP_NUM_THREADS": "1",
-        "CI": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    process = subprocess.Popen(
-        command,
-        cwd=place,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+def prepare(place: Path) -> None:
+    """Make a copy of the project in a place, and this process one that imports it from there; import what may be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    try:
-        return process.wait(TIMEOUT_S) not in (0, 5)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
-    finally:
-        target.write_bytes(before)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)
+    os.chdir(place)
+    os.environ |= {"PYTHONPATH": f"{place}", "OMP_NUM_THREADS": "1", "CI": "1"}
+    sys.path.insert(0, str(place))
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    for package in BELOW:
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+            importlib.import_module(module.name)
+
+
+def exit_status(tests: list[str], log: Path, timeout_s: int) -> int | None:
+    """Return pytest's exit status for these tests, run in a process of their own; None where they don't end in time.
+
+    `timeout_s`: of processor time.
+    """
+    child = os.fork()
+    if not child:
+        os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (timeout_s, timeout_s))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        with log.open("wb") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
+        import pytest
+
+        status = 3
+        try:
+            status = int(pytest.main([*OPTIONS, *tests]))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    end = time.monotonic() + LONGEST_S
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            code = os.waitstatus_to_exitcode(status)
+            return None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return None
+        time.sleep(0.02)
 
 
 def main() -> None:
@@ -150,30 +248,52 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    modules = [path.relative_to(ROOT) for folder in asked.folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    modules = [path.relative_to(ROOT) for name in asked.folders for path in modules_of(ROOT / name)]
     every = [fault for module in modules for fault in faults(module)]
     drawn = random.Random(asked.seed).sample(every, min(asked.count, len(every)))
-    lines = {module: tests_of_lines(asked.coverage, module) for module in {fault.module for fault in drawn}}
-    caught = 0
+    tests_of_lines = TestsOfLines(asked.coverage)
+    tests = {fault: tests_of_lines.of(fault) for fault in drawn}
+    noticed = endless = 0
+    failing: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "copy"
-        for name in ("breastai", "tests", "docs", "frontend/js"):
-            shutil.copytree(ROOT / name, place / name)
-        for name in ("pyproject.toml", "config.json"):
-            shutil.copy(ROOT / name, place / name)
+        place, log = Path(folder) / "copy", Path(folder) / "log.txt"
+        prepare(place)
+        if too_early := [
+            name for name in sys.modules if name.startswith(tuple(name.replace("/", ".") for name in asked.folders))
+        ]:
+            sys.exit(f"imported before its fault could be: {', '.join(too_early)}")
+        plain = {module: ast.unparse(ast.parse((place / module).read_text("utf-8"))) for module in modules}
+        for module, source in plain.items():
+            write(place, module, source)
         for number, fault in enumerate(drawn, 1):
-            ran = lines[fault.module]
-            # What a fixture of several tests ran is nobody's own: any test of the module may notice.
-            contexts = ran.get(fault.line) or (
-                sorted({name for names in ran.values() for name in names}) if fault.line in ran else []
-            )
-            tests = selected(random.Random(0).sample(contexts, min(MOST_TESTS, len(contexts))))
-            found = bool(tests) and noticed(place, fault, tests)
-            caught += found
-            if not found:
-                print(f"{fault.module}:{fault.line}: {fault.what} ({len(tests)} tests)")
-            print(f"{caught} of {number} noticed", end="\r", file=sys.stderr, flush=True)
-    print(f"{caught} of {len(drawn)} faults noticed ({caught / len(drawn):.0%}), drawn from {len(every)}")
+            write(place, fault.module, fault.source)
+            status = exit_status(tests[fault], log, TIMEOUT_S) if tests[fault] else 0
+            write(place, fault.module, plain[fault.module])
+            if status == 0:
+                print(f"{fault.module}:{fault.line}: {fault.what} ({len(tests[fault])} tests)", flush=True)
+            else:
+                endless += status is None
+                noticed += 1
+                failing |= set(FAILED.findall(log.read_text("utf-8", "replace"))) if status else set()
+            print(f"{noticed} of {number} noticed", end="\r", file=sys.stderr, flush=True)
+        if failing and exit_status(sorted(failing), log, 3600):
+            sys.exit(f"what noticed faults fails without one:\n{log.read_text('utf-8')[-5000:]}")
+    from scipy.stats import binomtest
+
+    low, high = binomtest(noticed, len(drawn)).proportion_ci(method="wilson")
+    print(f"{noticed} of {len(drawn)} faults noticed: {noticed / len(drawn):.0%}, 95% interval {low:.0%} to {high:.0%}")
+    print(f"drawn from {len(every)}; {endless} noticed by a run that did not end")
+
+
+def write(place: Path, module: Path, source: str) -> None:
+    """Write a module into the copy of the project; each time as of another second, so that it is compiled anew."""
+    (place / module).write_text(source, encoding="utf-8")
+    second = next(SECONDS)
+    os.utime(place / module, (second, second))
+
+
+def modules_of(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Simulated test sets, shared by the tests of figures and intervals; charts left blank, for those of reports."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ def draw_cases() -> Any:
     return draw
 
 
-@pytest.fixture
-def blank_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the charts of reports blank: drawing them is most of what a report takes, and has a test of its own."""
+@pytest.fixture(scope="module")
+def blank_charts() -> Iterator[None]:
+    """Leave the charts of reports blank: drawing them is most of what a report takes, and has tests of its own."""
     from breastai.clinical.report import report_charts, report_subgroups
 
     buffer = io.BytesIO()
     Image.new("RGB", (42, 34), "white").save(buffer, format="png")
-    for module in (report_charts, report_subgroups):
-        monkeypatch.setattr(module, "png", lambda figure: buffer.getvalue())
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (report_charts, report_subgroups):
+            patch.setattr(module, "png", lambda figure: buffer.getvalue())
+        yield

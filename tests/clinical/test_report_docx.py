@@ -68,7 +68,9 @@ def lines_of(content: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_a_word_document_says_what_the_blocks_say_and_every_number(tmp_path: Path, language: str) -> None:
+def test_a_word_document_says_what_the_blocks_say_and_every_number(
+    tmp_path: Path, blank_charts: None, language: str
+) -> None:
     workspace = Workspace.open(tmp_path)
     made_run(workspace)
     document, _ = gather(workspace, RUN, language)
@@ -89,7 +91,7 @@ def test_a_word_document_says_what_the_blocks_say_and_every_number(tmp_path: Pat
     assert len(numbers) > 150 and all(format_quantity(number, language) in shown for number in numbers)
 
 
-def test_charts_and_pictures_are_in_it_with_words_for_those_who_see_none(tmp_path: Path) -> None:
+def test_charts_and_pictures_are_in_it_with_words_for_those_who_see_none(tmp_path: Path, blank_charts: None) -> None:
     workspace = Workspace.open(tmp_path)
     made_run(workspace)
     document, _ = gather(workspace, RUN, "en")

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from breastai.cli import run
-from breastai.clinical.head_refit import assign_sample_folds, refit_head
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 from breastai.domain.errors import LocalSampleUnfit
 from breastai.domain.events import Evaluation, ModelAdapted
@@ -91,30 +90,6 @@ def test_statistics_move_by_as_much_as_the_sample_weighs(trained: Workspace, sit
     assert float(layer[0].running_mean) == pytest.approx(8 / (8 + PRIOR_IMAGES) * 4)
     assert float(layer[0].running_var) == pytest.approx(PRIOR_IMAGES / (8 + PRIOR_IMAGES), abs=1e-6)
     assert move_norms(nn.Linear(2, 2), [], 8) == 0
-
-
-def test_a_head_is_fitted_where_that_helps_and_left_where_it_does_not() -> None:
-    generator = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 30)
-    noise = generator.normal(size=(60, 8))
-    telling = noise.copy()
-    telling[:, 0] += 3.0 * (labels == 1)
-    now = np.zeros((60, 2))
-    helped = refit_head(telling, now, labels, np.arange(60), 0)
-    assert helped.strength is not None and helped.log_loss[helped.strength] < helped.log_loss[None]
-    assert float(np.mean((telling @ helped.weights.T + helped.intercepts).argmax(1) == labels)) > 0.85
-    right = np.where(np.eye(2)[labels] > 0, 4.0, -4.0)
-    left = refit_head(noise, right, labels, np.arange(60), 0)
-    assert left.strength is None and not left.weights.any() and not left.intercepts.any()
-    assert np.array_equal(left.logits, right)
-
-
-def test_folds_of_a_sample_keep_patients_whole_and_deal_out_each_class() -> None:
-    labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
-    clusters = np.array([0, 0, 1, 1, 2, 3, 4, 4, 5, 6, 7, 8])
-    folds = assign_sample_folds(labels, clusters, 3)
-    assert all(len(set(folds[clusters == number])) == 1 for number in range(9))
-    assert len(set(folds[labels == 1])) == 5
 
 
 def test_the_adapted_model_tells_unlike_images_by_its_own_sample(trained: Workspace, site: Path) -> None:
