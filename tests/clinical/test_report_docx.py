@@ -130,3 +130,13 @@ def test_rows_are_not_cut_and_heads_of_tables_repeat() -> None:
     first, *_ = document.tables
     assert all(row._tr.trPr.findall(qn("w:cantSplit")) for row in first.rows)
     assert [bool(row._tr.trPr.findall(qn("w:tblHeader"))) for row in first.rows] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("row", "widths"),
+    [((("1",),), ()), ((("1",), ("2",), ("3",)), ()), ((("1",), ("2",)), (1.0,)), ((("1",), ("2",)), (0.6, 0.5))],
+)
+def test_a_table_has_a_cell_and_a_share_of_the_page_for_each_column(row: Any, widths: Any) -> None:
+    Table(("x", "y"), ((("1",), ("2",)),), "caption", widths=(0.6, 0.4))
+    with pytest.raises(ValueError, match="caption"):
+        Table(("x", "y"), ((("1",), ("2",)), row), "caption", widths=widths)

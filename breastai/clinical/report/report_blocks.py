@@ -1,5 +1,6 @@
 """The blocks a report is made of, whatever it is rendered to: text with numbers that know where they come from."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,13 +46,23 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """`blank`: the rows that have no answer and are left visibly so."""
+    """`blank`: the rows that have no answer and are left visibly so; `widths`: shares of the page, by column, or none.
+
+    Raises ValueError where a row or the widths have not a place for each column, or the widths don't fill the page.
+    """
 
     head: tuple[str, ...]
     rows: tuple[tuple[Inlines, ...], ...]
     caption: str
     blank: frozenset[int] = frozenset()
     widths: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        columns = len(self.head)
+        if any(len(row) != columns for row in self.rows) or (self.widths and len(self.widths) != columns):
+            raise ValueError(f"a table of {columns} columns has a row or widths for others: {self.caption}")
+        if self.widths and not math.isclose(sum(self.widths), 1):
+            raise ValueError(f"the widths {self.widths} don't fill the page: {self.caption}")
 
 
 @dataclass(frozen=True)
