@@ -40,7 +40,7 @@ _DISEASE = (
     *("patholog", "pathologisch", "patolog", "invasiv", "invasif", "infiltrat", "infiltrant"),
     *_MALIGNANT_FURTHER,
 )
-_DISEASE_WORDS = frozenset({"idc", "ilc", "dcis", "lcis", "pos", "mal", "рак", "рака"})
+_DISEASE_WORDS = frozenset({"idc", "ilc", "dcis", "lcis", "pos", "mal", "malin", "malins", "рак", "рака"})
 # Something is there, which alone does not say that it is a disease.
 _FINDING = (
     *(
@@ -81,7 +81,7 @@ _ABSENCE = (
     *_NORMAL_FURTHER,
 )
 _ABSENCE_WORDS = frozenset({"neg", "befundfrei", "ohnebefund"})
-_NEGATIONS = frozenset(
+NEGATIONS = frozenset(
     {"no", "not", "non", "none", "without", "free", "never", "absent", "absence", "exclude", "excluded", "minus"}
     | {
         "sans",
@@ -153,7 +153,7 @@ def meaning_of(class_name: str) -> Meaning:
         return "absence"
     words = _WORD.findall(_NOT_INVASIVE.sub(" ", name))
     said = {_of_word(word) for word in words}
-    if set(words) & _NEGATIONS:
+    if set(words) & NEGATIONS:
         # "no cancer" and "not normal": what is denied decides.
         denied = said - {"silent"}
         return "silent" if not denied else "finding" if denied == {"absence"} else "absence"
@@ -293,7 +293,7 @@ def kinds_of(class_name: str) -> frozenset[str]:
     denied = _ENDS_WITH_MINUS.search(name.strip()) is not None
     said: frozenset[str] = frozenset()
     for word in _WORD.findall(name):
-        if word in _NEGATIONS:
+        if word in NEGATIONS:
             denied = True
         elif word not in _IDLE_WORDS:
             kinds, is_denied = _kinds_of_word(word)

@@ -144,6 +144,14 @@ def workbook(path: Path, rows: Iterable[Sequence[object]]) -> Path:
     return path
 
 
+def draw_named_classes(folder: Path) -> Path:
+    for number in range(12):
+        name = ("benign", "malignant")[number % 2]
+        picture(folder / f"{name} ({number}).png", name == "malignant")
+        picture(folder / f"{name} ({number})_mask.png", mask=True)
+    return folder
+
+
 def draw_class_folders(folder: Path) -> Path:
     for name in ("benign", "malignant"):
         for number in range(6):
@@ -508,6 +516,7 @@ def draw_labels_table(folder: Path) -> Path:
 
 DRAWINGS = {
     "class_folders": Drawing("class_folders", draw_class_folders, counts({"benign": 6, "malignant": 6})),
+    "named_classes": Drawing("named_classes", draw_named_classes, counts({"benign": 6, "malignant": 6}, masks=12)),
     "busi": Drawing("busi", draw_busi, counts({"benign": 6, "malignant": 5, "normal": 4}, masks=16)),
     "idc": Drawing("idc", draw_idc, counts({"benign": 12, "malignant": 12}, patients=6)),
     "breakhis": Drawing("breakhis", draw_breakhis, counts({"benign": 12, "malignant": 12}, patients=6)),

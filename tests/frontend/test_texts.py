@@ -218,8 +218,10 @@ def test_no_text_is_empty_and_long_texts_are_translated(locales: dict[str, dict[
 
 
 def test_french_punctuation_has_its_unbreakable_spaces(locales: dict[str, dict[str, str]]) -> None:
+    # What is typed in a shell keeps its own quotation marks.
+    texts = {key: text.replace("'path:{pattern}'", "") for key, text in locales["fr"].items()}
     assert [
-        key for key, text in locales["fr"].items() if re.search(r" [:;?!»]|« |'", text) and "pip install" not in text
+        key for key, text in texts.items() if re.search(r" [:;?!»]|« |'", text) and "pip install" not in text
     ] == []
 
 

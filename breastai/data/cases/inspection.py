@@ -12,12 +12,13 @@ from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.data.sources.image_listing import images_below, reason_against_ending
 from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.column_guess import guess_columns
-from breastai.data.sources.recognition.recogniser import Reading, Recogniser
+from breastai.data.sources.recognition.named_classes import NAMED_CLASSES, doubts_of_names
+from breastai.data.sources.recognition.recogniser import Reading, Recogniser, describe
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
 from breastai.data.sources.recognition.survey import Survey, survey_steps
 from breastai.data.sources.recognition.table_layouts import with_label
 from breastai.data.user_tables import TableUnreadable, read_table
-from breastai.domain.case_fields import HeaderRule
+from breastai.domain.case_fields import ColumnRule, HeaderRule
 from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
 from breastai.domain.class_words import names_no_class
 from breastai.domain.data_locations import TABLE_ENDINGS
@@ -61,8 +62,13 @@ def inspect_steps(
     if label is not None and reading is not None and reading.description is not None:
         reading = reading if changes.keeps_label(reading.description) else with_label(reading, label)
     if reading is None or row is None or reading.description is None:
-        yield _unlabelled(place, seen, row, reading)
-        return
+        rule = changes.fields.get("label")
+        if rule is None or isinstance(rule, ColumnRule):
+            yield _unlabelled(place, seen, row, reading)
+            return
+        # A person says where the class is: in a folder, in the path.
+        row, reading = NAMED_CLASSES, Reading(0.0, describe(seen, NAMED_CLASSES.name, fields={"label": rule}))
+        assert reading.description is not None
     description = changes.apply(reading.description)
     doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside")]
     yield inspect_described(description, place, base, row, doubts, seen.files_seen)
@@ -184,7 +190,10 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
         file, table = (naming or tables)[0]
         code = "doubt.no_label_column" if naming else "doubt.table_names_no_file"
         yield Text(code, {"table": file, "columns": list(table.columns[:20])})
-    yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
+    names = list(doubts_of_names(seen))
+    yield from names
+    if not names:
+        yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
 
 
 def _doubts_of_unreadable(seen: Survey) -> Iterator[Text]:

@@ -1,7 +1,7 @@
 """Folders around those of the classes, told by their names: parts, folds, scales, sites (towns, hospitals, devices, years), patients."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -66,6 +66,23 @@ def groups_above(paths: Sequence[Sequence[str]], level: int, classes: Sequence[s
     return Groups(fields, tuple(doubts))
 
 
+def groups_of(paths: Sequence[Sequence[str]]) -> Groups:
+    """Return what folders of images that lie in no class folders are: parts, folds or sites, by their names alone."""
+    fields: dict[str, object] = {}
+    doubts = []
+    for level in range(1, 1 + min(map(len, paths), default=0)):
+        names = {path[level - 1].strip() for path in paths}
+        kind = _kind_by_names(names) if len(names) > 1 else None
+        if kind == "split":
+            fields.setdefault("split", {"folder": level, "values": {name: split_of(name) for name in sorted(names)}})
+        elif kind == "fold":
+            fields.setdefault("fold", {"folder": level})
+        elif kind == "site":
+            fields.setdefault("site", {"folder": level})
+            doubts.append(Text("doubt.folders_are_sites", {"groups": sorted(names)[:_LISTED]}))
+    return Groups(fields, tuple(doubts))
+
+
 def _patient_rule(at: int, site: int | None) -> dict[str, object]:
     """Return the rule of patients in the folders `at`, from the last; below a `site` with its name before theirs."""
     if site is None:
@@ -80,13 +97,9 @@ def _kind(paths: Sequence[Sequence[str]], at: int, level: int) -> Kind | None:
     if len(names) < 2:
         return None
     if all(map(split_of, names)):
-        return "split" if len(set(map(split_of, names))) == len(names) else None
-    if all(map(_FOLD.fullmatch, names)):
-        return "fold"
-    if all(map(_SCALE.fullmatch, names)):
-        return "scale"
-    if all(names_year(name) or names_place(name) for name in names):
-        return "site"
+        return _kind_by_names(names)
+    if (kind := _kind_by_names(names)) is not None:
+        return kind
     if all(any(sign.isdigit() for sign in name) for name in names):
         return "patient"
     inside: dict[str, set[str]] = {}
@@ -94,3 +107,14 @@ def _kind(paths: Sequence[Sequence[str]], at: int, level: int) -> Kind | None:
         inside.setdefault(path[at], set()).add(canonical_class(path[level]))
     many = _MANY_OF_EACH_CLASS if all(len(of) > 1 for of in inside.values()) else _MANY_OF_A_PATIENT
     return "site" if len(paths) >= many * len(names) else "patient"
+
+
+def _kind_by_names(names: Collection[str]) -> Kind | None:
+    """Return what folders are by their names alone; None where those tell nothing, or two mean the same part."""
+    if all(map(split_of, names)):
+        return "split" if len(set(map(split_of, names))) == len(names) else None
+    if all(map(_FOLD.fullmatch, names)):
+        return "fold"
+    if all(map(_SCALE.fullmatch, names)):
+        return "scale"
+    return "site" if all(names_year(name) or names_place(name) for name in names) else None

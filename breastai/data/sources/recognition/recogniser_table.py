@@ -20,6 +20,7 @@ from breastai.data.sources.recognition.mammography import (
     RSNA,
     VINDR_MAMMO,
 )
+from breastai.data.sources.recognition.named_classes import NAMED_CLASSES
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser, folder_of
 from breastai.data.sources.recognition.survey import Survey, survey
 from breastai.data.sources.recognition.table_layouts import HUGGING_FACE, LABELS_TABLE, table_reading
@@ -34,7 +35,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     *(BUSI, BUS_BRA, BREAST, BUS_UCLM, UDIAT),
     *(MINI_MIAS, CBIS_DDSM, INBREAST, CMMD, RSNA, VINDR_MAMMO, KAU_BCMD),
     *(IDC, BREAKHIS, MEDMNIST),
-    *(HUGGING_FACE, LABELS_TABLE, CLASS_FOLDERS, IMAGE_FOLDER, PATIENT_FOLDERS, DICOM_EXPORT),
+    *(HUGGING_FACE, LABELS_TABLE, CLASS_FOLDERS, IMAGE_FOLDER, PATIENT_FOLDERS, NAMED_CLASSES, DICOM_EXPORT),
 )
 
 # Folders that hold tables beside the folders of images.

@@ -1,0 +1,127 @@
+"""Classes in the names of files: words, letters, categories, legends; and names that say none, or several."""
+
+from pathlib import Path
+
+import pytest
+
+from breastai.commands.inspection_text import inspection_lines
+from breastai.data.cases.inspection import inspect_place
+from breastai.data.cases.run_folders import list_folders
+from breastai.data.sources.case_source import read_cases
+from breastai.domain.config import parse_config
+from breastai.domain.dataset_inspection import DatasetInspection, ReadingChanges
+from tests.data.published_layouts import picture
+
+
+def draw(root: Path, *names: str, count: int = 6) -> Path:
+    """Draw images by templates of their names, {n} a running number."""
+    for number in range(count):
+        for place, name in enumerate(names):
+            picture(root / name.format(n=number + 100 * place), place == len(names) - 1)
+    return root
+
+
+def codes(found: DatasetInspection) -> list[str]:
+    return [doubt.code.removeprefix("doubt.") for doubt in found.doubts]
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (("benign_{n}.png", "malignant_{n}.png"), {"benign", "malignant"}),
+        (("benign ({n}).jpg", "malignant ({n}).jpg"), {"benign", "malignant"}),
+        (("IMG_{n:04}_bénin.png", "IMG_{n:04}_malin.png"), {"bénin", "malin"}),
+        (("P{n}_left_normal_1.png", "P{n}_left_cancer_2.png"), {"normal", "cancer"}),
+        (("{n:03}BENIGN.PNG", "{n:03}MALIGNANT.PNG"), {"benign", "malignant"}),
+        (("x{n}_no_cancer.png", "x{n}_cancer.png"), {"no_cancer", "cancer"}),
+        (("x{n}_normal.png", "x{n}_tumor.png"), {"normal", "tumor"}),
+        (("B-{n}.png", "M-{n}.png"), {"benign", "malignant"}),
+        (("{n}b.png", "{n}m.png"), {"benign", "malignant"}),
+        (("SOB_B_A-14-{n}.png", "SOB_M_DC-14-{n}.png"), {"benign", "malignant"}),
+        (("n{n:03}.tif", "b{n:03}.tif", "is{n:03}.tif", "iv{n:03}.tif"), {"normal", "benign", "in situ", "invasive"}),
+        (("p{n}_birads2.png", "p{n}_BIRADS_IVa.png"), {"benign", "malignant"}),
+        (("img{n}_label0.png", "img{n}_label1.png"), {"0", "1"}),
+    ],
+)
+def test_a_class_in_every_name_is_read(tmp_path: Path, names: tuple[str, ...], classes: set[str]) -> None:
+    found = inspect_place(draw(tmp_path, *names))
+    assert (found.layout, found.left_out, found.patients) == ("named_classes", 0, None)
+    assert found.classes == dict.fromkeys(sorted(classes), 6)
+    assert codes(found)[0] == "classes_in_names" and "patients_unknown" in codes(found)
+    config = parse_config({"data": {"train_dir": str(tmp_path)}, "model": {}})
+    assert set(list_folders(config, tmp_path.parent).class_names) == classes
+
+
+def test_what_denies_a_word_belongs_to_it(tmp_path: Path) -> None:
+    cases = read_cases(draw(tmp_path, "x{n}_no_cancer_1.png", "a/x{n}_cancer_1.png", "x{n}_non-cancer_7.png"))
+    for number, file in enumerate(cases.files):
+        assert (cases.label(number) == "cancer") == file.startswith("a/")
+
+
+def test_two_spellings_are_one_class(tmp_path: Path) -> None:
+    found = inspect_place(draw(tmp_path, "{n}_benin.png", "{n}_bénin.png", "{n}_malin.png"))
+    assert found.classes in ({"benin": 12, "malin": 6}, {"bénin": 12, "malin": 6})
+
+
+def test_a_legend_says_what_letters_mean(tmp_path: Path) -> None:
+    draw(tmp_path, "A-{n}.png", "C-{n}.png")
+    assert inspect_place(tmp_path).layout == "unknown"
+    (tmp_path / "legend.txt").write_text("A = adenosis\nC: carcinoma\n")
+    found = inspect_place(tmp_path)
+    assert found.classes == {"adenosis": 6, "carcinoma": 6} and "codes_by_legend" in codes(found)
+
+
+def test_parts_and_hospitals_above_such_files_are_read(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for town in ("lyon", "paris"):
+            draw(tmp_path / part / town, "benign_{n}.png", "malignant_{n}.png", count=2)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.splits) == ({"benign": 8, "malignant": 8}, {"train": 8, "test": 8})
+    assert set(read_cases(tmp_path).column("site") or ()) == {"lyon", "paris"}
+
+
+def test_where_some_names_say_no_class_the_line_to_type_is_told_and_works(tmp_path: Path) -> None:
+    draw(tmp_path, "benign_{n}.png", "malignant_{n}.png", "scan{n}.png")
+    found = inspect_place(tmp_path)
+    assert (found.layout, codes(found)) == ("unknown", ["some_names_say_class"])
+    pattern = str(found.doubts[0].params["pattern"])
+    assert any(f"--label 'path:{pattern}'" in line for line in inspection_lines(found, "x"))
+    told = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"label": {"path": pattern}}}))
+    assert (told.classes, told.left_out) == ({"benign": 6, "malignant": 6}, 6)
+
+
+def test_names_with_several_words_for_classes_are_not_guessed(tmp_path: Path) -> None:
+    draw(tmp_path, "benign_vs_malignant_{n}_benign.png", "benign_vs_malignant_{n}_malignant.png")
+    found = inspect_place(tmp_path)
+    assert (found.layout, codes(found)) == ("unknown", ["names_say_several_classes"])
+    rule = {"path": str(found.doubts[0].params["pattern"])}
+    told = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"label": rule}}))
+    assert told.classes == {"benign": 6, "malignant": 6}
+
+
+def test_a_few_names_with_two_words_are_left_out_and_counted(tmp_path: Path) -> None:
+    draw(tmp_path, "benign_{n}.png", "malignant_{n}.png", count=20)
+    picture(tmp_path / "malignant_or_benign_7.png")
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.left_out) == ({"benign": 20, "malignant": 20}, 1)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("left_{n}.png", "right_{n}.png"),
+        ("a_{n}.png", "b_{n}.png"),
+        ("mass_{n}.png", "calc_{n}.png"),
+        ("{n}.png", "{n}.png"),
+    ],
+)
+def test_names_that_say_something_else_are_no_classes(tmp_path: Path, names: tuple[str, ...]) -> None:
+    assert inspect_place(draw(tmp_path, *names)).layout == "unknown"
+
+
+def test_folders_of_classes_count_more_than_names(tmp_path: Path) -> None:
+    for name in ("benign", "malignant"):
+        for number in range(6):
+            picture(tmp_path / name / f"cancer_{number}.png")
+            picture(tmp_path / name / f"normal_{number}.png")
+    assert inspect_place(tmp_path).classes == {"benign": 12, "malignant": 12}
