@@ -92,6 +92,7 @@ def _page(job: ListJudged, workspace: Workspace) -> JudgedList:
         judged_of=job.run_id,
         name=found.name,
         data=record.data,
+        checkpoint=record.checkpoint,
         split=record.split,
         dataset=found.dataset,
         class_names=record.evidence.class_names,

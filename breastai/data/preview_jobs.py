@@ -138,9 +138,9 @@ def _box_of(place: Path, file: str, path: Path) -> Box | None:
 
 
 def _part(table: CaseTable, split: str) -> CaseTable:
-    """Return the cases of a split, where the table itself gives parts."""
-    given = table.by_part()
-    return given.get(split, table.subset([])) if given else table
+    """Return the cases of a split that the table itself gives; where it gives no parts, all are of the training one."""
+    given = table.by_part() or {"train": table}
+    return given.get(split, table.subset([]))
 
 
 def _root(config: Config, workspace: Workspace, split: str) -> Path:

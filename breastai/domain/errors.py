@@ -8,7 +8,7 @@
     |   |-- TargetClassNeeded     SeveralDiseases      ManyClasses          ClassesAreIdentifiers
     |   |-- ImagesBesideMasks     ClassOfMasks         PatientsAboveClasses SplitFoldersAmbiguous
     |   |-- SamePatient           ClassesUnmatched     ClassMapInvalid      EvaluationNotFound
-    |   |-- LocalSampleUnfit      PathNotFound         ClassNotTrained
+    |   |-- LocalSampleUnfit      PathNotFound         ClassNotTrained      PartNotFound
     |   |-- DatasetNotFound       DatasetInvalid       CorrectionInvalid    LabelsOfTestImages
     |   |-- PatientIdMissing      PatientIdInvalid     TooFewPatients       NoTruth
     |   |-- PredictionsInvalid    SplitInvalid         TwinsFound           NoEvaluation
@@ -151,6 +151,17 @@ class DataNotFound(InputError):
     code = "data.not_found"
     option = "--data FOLDER"
     path: str
+
+
+@dataclass(eq=False)
+class PartNotFound(InputError):
+    """A place that is there, and is not divided into the part asked for; `parts`: those it has."""
+
+    code = "data.part_not_found"
+    option = "--split train|val|test"
+    path: str
+    part: str
+    parts: list[str]
 
 
 @dataclass(eq=False)

@@ -804,6 +804,7 @@ class JudgedList(Event, ends_job=True):
     judged_of: str = Field(description="The run.")
     name: str = Field(description="The evaluation.")
     data: str
+    checkpoint: str = Field("", description="What was evaluated.")
     split: str | None = None
     dataset: str | None = Field(None, description="The data set that is kept, in which images can be corrected.")
     class_names: list[str]

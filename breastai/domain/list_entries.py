@@ -141,7 +141,7 @@ class DataWarning(Stored):
         "few_in_validation",
         "lopsided",
     ]
-    params: dict[str, str | int | float] = {}
+    params: dict[str, str | int | float | list[str]] = {}
 
 
 class DataQuestion(Stored):

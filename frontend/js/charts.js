@@ -3,7 +3,10 @@
   "use strict";
 
   const SERIES_COLOURS = ["--series-1", "--series-2", "--series-3", "--series-4"];
-  const DASH = [6, 3];
+  /** By colour and pattern the first eight curves differ, by pattern alone those of colours that are hard to tell apart. */
+  const DASHES = [[], [6, 3], [], [2, 3], [10, 3, 2, 3], [14, 4], [10, 3, 2, 3], [1, 5]];
+  /** Of lines that are no result, such as chance: neither colour nor pattern of any curve. */
+  const REFERENCE = { colour: "--text-muted", dash: [3, 5] };
   const { series, format } = BreastAI;
 
   function available() {
@@ -30,21 +33,22 @@
     return value;
   }
 
-  /** The colour of a curve and whether it is dashed: colour alone tells nothing. @param {number} index */
+  /** The colour of a curve and its dashes: colour alone tells nothing. @param {number} index */
   function look(index) {
-    return { colour: SERIES_COLOURS[index % SERIES_COLOURS.length], dashed: index % 2 === 1 };
+    if (index < 0) return REFERENCE;
+    return { colour: SERIES_COLOURS[index % SERIES_COLOURS.length], dash: DASHES[index % DASHES.length] };
   }
 
-  /** Which look each line has, by its number: a bound has that of the line it is a bound of. @param {Line[]} lines @returns {number[]} */
+  /** Which look each line has, by its number: a bound has that of the line it is a bound of, a reference one below 0. @param {Line[]} lines @returns {number[]} */
   function looks(lines) {
     let next = 0;
-    const own = lines.map(({ edgeOf }) => (edgeOf === undefined ? next++ : 0));
+    const own = lines.map(({ edgeOf, reference }) => (reference ? -1 : edgeOf === undefined ? next++ : 0));
     return lines.map(({ edgeOf }, index) => (edgeOf === undefined ? own[index] : own[edgeOf]));
   }
 
   /** @param {number} index @param {boolean} faint @param {number} count */
   function lineStyle(index, faint, count) {
-    const { colour: variable, dashed } = look(index);
+    const { colour: variable, dash } = look(index);
     const line = colour(variable);
     return {
       borderColor: faint ? line.replace(/^rgb\((.*)\)$/, "rgba($1, 0.28)") : line,
@@ -52,7 +56,7 @@
       pointBackgroundColor: line,
       pointBorderColor: line,
       borderWidth: faint ? 1 : 2,
-      borderDash: dashed ? DASH : [],
+      borderDash: dash,
       // Dashes lie on top of whole lines, so that curves that are equal are both seen; points at the edge stay whole.
       order: faint ? 100 - index : -index,
       clip: 4,
@@ -77,6 +81,7 @@
     const { min, max } = axis.getMinMax(true);
     if (max <= 1 && axis.max > 1) axis.max = 1;
     if (min >= 0 && axis.min < 0) axis.min = 0;
+    axis.ticks = axis.ticks.filter((/** @type {{ value: number }} */ { value }) => value <= axis.max && value >= axis.min);
   }
 
   /** @param {ChartSpec} spec */
@@ -94,7 +99,7 @@
       locale: BreastAI.i18n.tag(),
       scales: {
         x: { ...ink, type: "linear", title: { display: true, text: spec.x, color: text }, ticks: { color: text, ...(spec.whole ? { precision: 0, maxTicksLimit: 8 } : {}) } },
-        y: { ...ink, title: { display: spec.y !== undefined, text: spec.y, color: text }, ticks: { color: text, maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : spec.fromZero ? { min: 0 } : { grace: "5%", afterDataLimits: withinShares }) },
+        y: { ...ink, title: { display: spec.y !== undefined, text: spec.y, color: text }, ticks: { color: text, maxTicksLimit: 6 }, ...(spec.unit ? { min: 0, max: 1 } : spec.fromZero ? { min: 0 } : { grace: "5%", afterBuildTicks: withinShares }) },
       },
       plugins: { legend: { display: false }, colors: { enabled: false }, tooltip: { callbacks: { label: (/** @type {any} */ item) => ` ${item.dataset.label} : ${value(item.parsed.y)}` } } },
     };
@@ -163,7 +168,7 @@
       const place = index % lines.length;
       Object.assign(chart.data.datasets[index], lineStyle(looks(lines)[place], faint, chart.data.datasets[index].data.length), { faint });
       const set = chart.data.datasets[index];
-      if (spec.plain) set.pointRadius = 0;
+      if (spec.plain) set.pointRadius = set.data.length === 1 ? 6 : 0;
       if (lines[place].edgeOf !== undefined) Object.assign(set, { borderWidth: 0.5, borderDash: [], pointRadius: 0 });
       // What lies between this line and the one before it.
       if (set.fill !== false) set.backgroundColor = String(set.borderColor).replace(/^rgb\((.*)\)$/, "rgba($1, 0.16)");
@@ -215,7 +220,7 @@
         const y = canvas.height / scale + 45 + 22 * row;
         ink.strokeStyle = colour(look(numbers[index]).colour);
         ink.lineWidth = 2;
-        ink.setLineDash(look(numbers[index]).dashed ? DASH : []);
+        ink.setLineDash(look(numbers[index]).dash);
         ink.beginPath();
         ink.moveTo(12, y - 4);
         ink.lineTo(40, y - 4);

@@ -23,6 +23,9 @@
     return element;
   }
 
+  /** The path of a setting in a text, and no part of a command, a file or a longer path. */
+  const SETTING = /(?<![\w./=-]|--set )([a-z]+\.[a-z_]+)(?![\w=:("]|\.\w)/;
+
   /** A name typed by someone: its own direction, and it may break anywhere. @param {string} name */
   function name(name) {
     return make("bdi", { class: "name", text: name, attributes: { title: name.length > 30 ? name : null } });
@@ -34,10 +37,19 @@
     return shown === label ? name(label) : make("bdi", { class: "name", text: shown, attributes: { title: label } });
   }
 
+  /** A text in which each setting, which it names by its path, is named by its label and leads to its field. @param {string} text @returns {(Node | string)[]} */
+  function linked(text) {
+    return text.split(SETTING).map((part, index) => {
+      const key = `setting.${part}.label`;
+      if (index % 2 === 0 || part.startsWith("server.") || !BreastAI.i18n.has(key)) return part;
+      return make("a", { text: BreastAI.i18n.t(key), attributes: { href: BreastAI.address.ofSetting(part), title: part } });
+    });
+  }
+
   /** A text of the server's; one that an older record kept in English stays so. @param {Wire.Text | string} text @param {string} [classes] */
   function said(text, classes = "") {
     const english = typeof text === "string" && text.includes(" ") && BreastAI.i18n.current() !== "en";
-    return make("span", { class: classes, text: BreastAI.i18n.say(text), attributes: { lang: english ? "en" : null } });
+    return make("span", { class: classes, attributes: { lang: english ? "en" : null } }, ...linked(BreastAI.i18n.say(text)));
   }
 
   /**
@@ -114,5 +126,5 @@
     return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
-  BreastAI.elements = { make, name, label, said, byId, fill, actionButton, table, tableRow, figureCell, scroller, terms };
+  BreastAI.elements = { make, name, label, said, linked, byId, fill, actionButton, table, tableRow, figureCell, scroller, terms };
 })();

@@ -322,6 +322,8 @@ declare global {
     band?: boolean;
     /** The place of the line that this one is a bound of: drawn thin in its colour, shown and hidden with it. */
     edgeOf?: number;
+    /** Whether it is no result but what results are held against, such as chance: drawn in grey. */
+    reference?: boolean;
   }
 
   interface Span {
@@ -527,6 +529,7 @@ declare global {
       name(name: string): HTMLElement;
       label(label: string): HTMLElement;
       said(text: Wire.Text | string, classes?: string): HTMLElement;
+      linked(text: string): (Node | string)[];
       byId(id: string): HTMLElement;
       fill(parent: Element, ...children: (Node | string | null)[]): void;
       actionButton(action: string, text: string, options?: ElementOptions): HTMLButtonElement;
@@ -632,7 +635,7 @@ declare global {
     download: { save(name: string, content: Blob): void; saveText(name: string, text: string, type?: string): void };
     charts: {
       available(): boolean;
-      look(index: number): { colour: string; dashed: boolean };
+      look(index: number): { colour: string; dash: number[] };
       looks(lines: Line[]): number[];
       create(canvas: HTMLCanvasElement, spec: ChartSpec): LineChart | null;
     };
@@ -845,7 +848,7 @@ declare global {
       };
       judgedFilters: { show(form: HTMLFormElement, state: State, found: Wire.JudgedList, only: any, narrow: (changes: Record<string, unknown>, evaluation?: string) => void): void };
       judgedImages: { create(context: { connection: Connection; store: Store }): { element: HTMLElement; show(state: State, run: string): void }; open(run: string, evaluation: string | null, only: Record<string, unknown>): void; correctionOf(image: Wire.JudgedImage): Node | string; referOf(refer: boolean | null): string };
-      lightbox: { create(context: { connection: Connection; store: Store; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: CorrectionAction, images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };
+      lightbox: { create(context: { connection: Connection; store: Store; closed: (image: Wire.JudgedImage | null) => void; step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>; correct: (action: CorrectionAction, images: Wire.JudgedImage[]) => Promise<void> }): { open(found: Wire.JudgedList, first: Wire.JudgedImage): void } };
       errors: { create(context: Context): View };
       log: { create(context: Context): View; textOf(line: LineContent): string; lineElement(line: LogLine): HTMLElement };
       system: { create(context: Context): View };

@@ -509,6 +509,7 @@ declare namespace Wire {
     judged_of: string;
     name: string;
     data: string;
+    checkpoint: string;
     split: string | null;
     dataset: string | null;
     class_names: string[];
@@ -1197,7 +1198,7 @@ declare namespace Wire {
   /** Something about the images that a user should know before a run; the page has its words. */
   interface DataWarning {
     code: "patients_unknown" | "patients_offered" | "patients_all_one" | "patients_views" | "patients_prefixes" | "patients_one_each" | "folders_unused" | "no_test" | "few_in_training" | "few_in_validation" | "lopsided";
-    params: Record<string, string | number>;
+    params: Record<string, string | number | string[]>;
   }
 
   /** A data set and how it is read. Labels are what `fields["label"]` finds, by `class_map` where it has any entries: what it maps to null is left out, as is what it does not name. `class_names` are in order where given: of several rows of an image the last counts, and with `ordered` the classes are a scale. `split` and `fold` among the fields, or `part` of tables, keep given parts. */

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.config import Config
-from breastai.domain.errors import DataNotFound
+from breastai.domain.errors import DataNotFound, PartNotFound
 from breastai.domain.events import Comparison, DataLoaded, Evaluation, Event, Log, Prediction, PredictionsComplete
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import ImageUse
@@ -160,6 +160,16 @@ def test_a_root_means_its_test_part_unless_told_otherwise(sample_data: Path) -> 
     assert labelled_folder(sample_data / "train", None) == (sample_data / "train", None)
     with pytest.raises(DataNotFound):
         labelled_folder(sample_data / "nowhere", None)
+
+
+def test_a_part_that_a_place_lacks_is_never_judged_by_the_whole(sample_data: Path, tmp_path: Path) -> None:
+    files = sorted((sample_data / "test").glob("*/*.png"))[::10]
+    rows = [f"{file},{file.parent.name}" for file in files]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    assert labelled_folder(tmp_path / "labels.csv", None) == (tmp_path / "labels.csv", None)
+    for place in (tmp_path / "labels.csv", sample_data / "test"):
+        with pytest.raises(PartNotFound):
+            labelled_folder(place, "val")
 
 
 def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_opened(

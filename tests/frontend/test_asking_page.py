@@ -164,6 +164,9 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     page.keyboard.press("ArrowLeft")
     expect(box.locator("h2")).to_have_text(str(first))
     expect(box.locator("img")).to_be_visible()
+    # The whole image is seen before it is enlarged.
+    within = "image => image.clientHeight <= image.parentElement.clientHeight && image.clientHeight > 0"
+    assert box.locator("img").evaluate(within)
     width = box.locator("img").evaluate("image => image.clientWidth")
     page.keyboard.press("+")
     assert box.locator("img").evaluate("image => image.clientWidth") > width
@@ -182,6 +185,8 @@ def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
     expect(rows.first.locator(".badge")).to_be_visible()
+    # The table was drawn anew meanwhile, and the keyboard goes on in it.
+    expect(page.locator(".judged-file").first).to_be_focused()
     with page.expect_download() as download:
         page.locator('[data-action="save_judged"]').click()
     lines = Path(download.value.path()).read_text().splitlines()

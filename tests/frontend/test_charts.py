@@ -145,6 +145,17 @@ def test_a_chart_is_logarithmic_where_that_shows_more_and_fills_the_screen(open_
     for kind in ("logarithmic", "linear"):
         log.press("Enter")
         assert page.evaluate("Chart.getChart(document.querySelector('[data-chart=own]')).scales.y.type") == kind
+    # A share has no place above 1, and curves of many classes differ in more than their names.
+    top = """() => {
+      const card = BreastAI.views.chartCard.create({ name: "whole", title: "Whole", x: "Epoch", whole: true });
+      document.getElementById("charts").append(card.element);
+      card.show([{ label: "a", points: [{ x: 1, y: 1 }] }]);
+      const { y } = Chart.getChart(document.querySelector("[data-chart=whole]")).scales;
+      return [y.max, ...y.ticks.map(({ value }) => value)].every((value) => value <= 1);
+    }"""
+    assert page.evaluate(top)
+    looks = "[-1, 0, 1, 2, 3, 4, 5, 6, 7].map((index) => JSON.stringify(BreastAI.charts.look(index)))"
+    assert len(set(page.evaluate(looks))) == 9
     assert violations(page) == []
     none = page.locator("figure:has([data-chart=none])")
     expect(none).to_contain_text("No data yet.")

@@ -58,7 +58,9 @@ def image_uses(values: Mapping[str, Any], texts: Mapping[str, str], *parts: str)
     if not used:
         yield Paragraph((texts["uses.none"],), "caption")
         return
-    most = max(used, key=lambda part: int(uses[part]))
-    n, count = (at(values, *path, kind="integer") for path in (("evidence", "n"), ("evaluation", "uses", most)))
-    listed = ", ".join(texts[f"uses.{part}"] for part in used)
-    yield Paragraph(fill(texts["uses.some"], count=count, n=n, parts=listed), "warning")
+    # What was trained on chose no threshold: one count says nothing of parts with other counts.
+    for each in sorted({int(uses[part]) for part in used}, reverse=True):
+        same = [part for part in used if int(uses[part]) == each]
+        n, count = (at(values, *path, kind="integer") for path in (("evidence", "n"), ("evaluation", "uses", same[0])))
+        listed = ", ".join(texts[f"uses.{part}"] for part in same)
+        yield Paragraph(fill(texts["uses.some"], count=count, n=n, parts=listed), "warning")

@@ -144,12 +144,13 @@ def _warnings(counts: dict[str, dict[str, int]], patients_known: bool, folders: 
         yield DataWarning(code="patients_unknown")
     if folders.test is None:
         yield DataWarning(code="no_test")
-    for name, count in counts["train"].items():
-        if count < _FEW_IN_TRAINING:
-            yield DataWarning(code="few_in_training", params={"class_name": name, "count": count})
-    for name, count in counts["val"].items():
-        if count < _FEW_IN_VALIDATION:
-            yield DataWarning(code="few_in_validation", params={"class_name": name, "count": count})
+    for part, enough, warning in (
+        ("train", _FEW_IN_TRAINING, "few_in_training"),
+        ("val", _FEW_IN_VALIDATION, "few_in_validation"),
+    ):
+        few = [f"{name} ({count})" for name, count in counts[part].items() if count < enough]
+        if few:
+            yield DataWarning(code=warning, params={"classes": few})
     numbers = Counter(counts["train"])
     most, least = numbers.most_common()[0], numbers.most_common()[-1]
     if least[1] and most[1] / least[1] > _LOPSIDED:

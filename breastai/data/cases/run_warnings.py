@@ -49,11 +49,11 @@ def told_before(config: Config, folders: Folders, base: Path) -> Iterator[Log]:
         )
     few = {name: count for name, count in folders.train.counts().items() if count < _FEW_CASES}
     if few:
-        counts = [f"{name}: {count}" for name, count in few.items()]
+        counts = [f"{name} ({count})" for name, count in few.items()]
         yield Log.of("warning", Text("log.data.few_cases", {"counts": counts, "least": _FEW_CASES}))
     places = {split: folder.root for split, folder in folders.by_split().items()}
     if any(root.name != split for split, root in places.items()):
-        taken = ", ".join(f"{split}: {as_written(root)}" for split, root in places.items())
+        taken = ", ".join(f"{as_written(root)} ({split})" for split, root in places.items())
         yield Log(
             level="info", code="data.folders", message=f"Images are taken from {taken}.", params={"folders": taken}
         )

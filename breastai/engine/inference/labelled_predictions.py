@@ -21,7 +21,7 @@ from breastai.data.sources.part_folders import data_root, split_folders
 from breastai.data.sources.place_description import is_described
 from breastai.domain.class_match import ClassMap, ClassMatch, plain_match
 from breastai.domain.decision_rule import DecisionRule
-from breastai.domain.errors import DataNotFound
+from breastai.domain.errors import DataNotFound, PartNotFound
 from breastai.domain.events import BatchProgress, Event, Log, ProgressUpdate
 from breastai.domain.records import Overlap
 from breastai.domain.text import Text
@@ -83,30 +83,27 @@ class LabelledPredictions:
 
 
 def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
-    """Return the class folders meant by `root`: those in its `split` part, or its own; raise DataNotFound.
+    """Return the class folders meant by `root`: those in its `split` part, or its own; raise DataNotFound, PartNotFound.
 
     Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
     means the first of them there is.
     """
     if is_described(root):
-        return root, split or first_part(root)
+        given = read_cases(root, ()).by_part()
+        if split is not None and split not in given:
+            raise PartNotFound(as_written(root), split, sorted(given))
+        return root, split or next((name for name in _SPLITS if name in given), None)
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     found = split_folders(root) or split_folders(data_root(root))
     if split is not None:
         if split not in found:
-            raise DataNotFound(as_written(root / split))
+            raise PartNotFound(as_written(root), split, sorted(found))
         return found[split], split
     for name in _SPLITS:
         if name in found:
             return found[name], name
     return data_root(root), None
-
-
-def first_part(place: Path) -> str | None:
-    """Return the first of the test, validation and training part that a described place gives; None where it gives none."""
-    given = read_cases(place, ()).by_part()
-    return next((name for name in _SPLITS if name in given), None)
 
 
 def predict_labelled(

@@ -52,7 +52,7 @@
       make(
         "li",
         {},
-        make("p", { text: BreastAI.i18n.errorText(question) }),
+        make("p", {}, ...BreastAI.elements.linked(BreastAI.i18n.errorText(question))),
         ...answers(question).map(([text, path, value]) => make("button", { text, attributes: { type: "button" }, on: { click: () => answer(path, value) } })),
       ),
     );

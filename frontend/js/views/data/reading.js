@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { byId, make, fill, name, said, table, scroller, terms } = BreastAI.elements;
+  const { byId, make, fill, name, label, said, table, scroller, terms } = BreastAI.elements;
   const { t, plural } = BreastAI.i18n;
   const { format } = BreastAI;
 
@@ -12,6 +12,7 @@
 
   /** @param {Record<string, number>} counts @param {string} caption @param {string} head @param {(key: string) => Node | string} told */
   function countsOf(counts, caption, head, told) {
+    if (Object.keys(counts).length === 0) return null;
     const rows = Object.entries(counts).map(([key, count]) => [told(key), format.integer(count)]);
     return scroller(caption, table({ caption, head: [head, t("data.total")], rows, numeric: true }));
   }
@@ -42,7 +43,7 @@
       make(
         "figure",
         { class: "reading-class" },
-        make("figcaption", {}, name(each)),
+        make("figcaption", {}, label(each)),
         make(
           "div",
           { class: "reading-pictures" },
@@ -61,6 +62,13 @@
       make("li", {}, said(reason), ` · ${format.integer(count)}`, files.length ? make("details", {}, make("summary", { text: plural("audit.files", count) }), make("ul", {}, ...files.map((file) => make("li", {}, name(file))))) : null),
     );
     return make("details", {}, make("summary", { text: plural("data.files_skipped", found.left_out) }), make("ul", { class: "findings" }, ...reasons));
+  }
+
+  /** A name for the data set: that of its folder or file, as far as names of data sets allow. @param {string} place */
+  function nameOf(place) {
+    const last = place.split("/").filter((part) => part !== "").at(-1) ?? "";
+    const plain = last.replace(/\.[^.]+$/, "").normalize("NFD").replace(/\p{Diacritic}/gu, "");
+    return plain.replace(/[^A-Za-z0-9._-]+/g, "_").replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "") || "images";
   }
 
   /** @param {Context} context */
@@ -121,14 +129,15 @@
           "div",
           { class: "reading-counts" },
           factsOf(inspection),
-          countsOf(inspection.classes, t("reading.by_class"), t("data.class"), name),
+          countsOf(inspection.classes, t("reading.by_class"), t("data.class"), label),
           inspection.splits === null ? null : countsOf(inspection.splits, t("reading.by_part"), t("data.split"), (part) => t(`split.${part}`)),
         ),
         ...picturesOf(pictures),
         leftOutOf(inspection),
       );
       const readable = inspection.description !== null;
-      byId("reading-train").dataset.blocked = readable ? "" : "reason.not_readable_set";
+      byId("reading-train").dataset.blocked = !readable ? "reason.not_readable_set" : Object.keys(inspection.classes).length < 2 ? "reason.one_class" : "";
+      byId("reading-correct").hidden = inspection.images === 0;
       BreastAI.actions.mark(/** @type {HTMLButtonElement} */ (byId("reading-save")), readable ? null : "reason.not_readable_set");
     }
 
@@ -155,7 +164,7 @@
     context.read = (place) => {
       path = place;
       changes.clear();
-      field.value = (place.split("/").filter((part) => part !== "").at(-1) ?? "images").replace(/\.[^.]+$/, "").replace(/[^A-Za-z0-9._-]+/g, "_").replace(/^[^A-Za-z0-9]+/, "") || "images";
+      field.value = nameOf(place);
       look(true);
     };
     BreastAI.i18n.onChange(draw);

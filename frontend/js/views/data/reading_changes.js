@@ -46,10 +46,10 @@
       return make("div", { class: "field" }, make("label", { text: t(`reading.role.${role}`), attributes: { for: `reading-${role}` } }), input);
     }
 
-    /** @param {string} value @param {string | null} meant @param {string[]} names */
-    function classField(value, meant, names) {
-      const id = `reading-class-${value.replace(/\W/g, "_")}`;
-      const select = make("select", { attributes: { id } }, ...names.map((each) => make("option", { text: each, attributes: { value: each } })), make("option", { text: t("reading.leave_out"), attributes: { value: LEFT_OUT } }));
+    /** @param {string} value @param {string | null} meant @param {string[]} names @param {number} place its place among the values, which no two share */
+    function classField(value, meant, names, place) {
+      const id = `reading-class-${place}`;
+      const select = make("select", { attributes: { id } }, ...names.map((each) => make("option", { text: BreastAI.i18n.className(each), attributes: { value: each } })), make("option", { text: t("reading.leave_out"), attributes: { value: LEFT_OUT } }));
       select.value = meant ?? LEFT_OUT;
       select.addEventListener("change", () => {
         classes[value] = select.value === LEFT_OUT ? null : select.value;
@@ -62,13 +62,14 @@
       if (found === null) return;
       const map = /** @type {Record<string, string | null>} */ ({ ...(found.description?.class_map ?? {}) });
       if (Object.keys(map).length === 0) for (const each of Object.keys(found.classes)) map[each] = each;
+      const values = Object.entries({ ...map, ...classes });
       const names = [...new Set([...Object.keys(found.classes), ...Object.values({ ...map, ...classes }), "benign", "malignant", "normal"])].filter((each) => each !== null);
       fill(
         host,
         make("p", { class: "field-help", text: t("reading.rule_help"), attributes: { id: "reading-rule-help" } }),
         make("div", { class: "reading-fields" }, ...ROLES.map(roleField)),
-        make("h4", { text: t("reading.class_map") }),
-        make("div", { class: "reading-fields" }, ...Object.entries({ ...map, ...classes }).map(([value, meant]) => classField(value, meant, names))),
+        values.length ? make("h4", { text: t("reading.class_map") }) : null,
+        make("div", { class: "reading-fields" }, ...values.map(([value, meant], place) => classField(value, meant, names, place))),
       );
     }
 

@@ -56,7 +56,7 @@
       roc = BreastAI.views.chartCard.create({ name: "crossval-roc", title: t("crossval.roc"), x: t("evaluation.false_positive_rate"), y: t("metric.sensitivity"), unit: true });
       byId("crossval-roc").append(roc.element);
       const lines = Object.entries(now.roc).map(([label, curve]) => ({ label: BreastAI.i18n.className(label), points: (curve.false_positive_rate ?? []).map((x, index) => ({ x: x ?? 0, y: curve.sensitivity?.[index] ?? null })) }));
-      roc.show([...lines, { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] }]);
+      roc.show([...lines, { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }], reference: true }]);
     }
 
     BreastAI.i18n.onChange(() => {

@@ -6,6 +6,13 @@
   const { t } = BreastAI.i18n;
   const { format, charts } = BreastAI;
 
+  /** A matrix of more classes has the width to itself. */
+  const MOST_BESIDE = 3;
+  /** The choice of the images that the model's own run validated on. */
+  const OWN = "own";
+  /** Notes that the counts of uses say more exactly. */
+  const IN_USES = new Set(["note.trained", "note.validated", "note.calibrated"]);
+
   /** What is looked at first; everything else is folded. */
   const FIRST = ["auc_roc", "sensitivity", "specificity", "precision", "npv", "brier", "kappa_quadratic", "class_error", "accuracy", "cohen_kappa"];
 
@@ -53,7 +60,7 @@
     const on = found.patients === null ? "evaluation.on" : "evaluation.on_patients";
     const run = found.checkpoint.includes("/") ? found.checkpoint.split("/")[0] : null;
     const link = run === null ? null : make("a", { text: t("evaluation.of_run"), attributes: { href: BreastAI.address.ofRun(run, "results") } });
-    return make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
+    return make("p", {}, name(found.checkpoint), " · ", name(found.data), " · ", ...(found.split === null ? [] : [t(`split.${found.split}`), " · "]), t(on, { n: format.integer(found.n), patients: format.integer(found.patients) }), link === null ? "" : " · ", link ?? "");
   }
 
   /** @param {Wire.Evaluation} found @returns {(Node | null)[]} */
@@ -103,9 +110,10 @@
 
     byId("evaluate-form").addEventListener("submit", (event) => {
       event.preventDefault();
-      const data = folder.value.trim();
+      // The images that the run itself set aside lie in no folder of their own.
+      const data = split.value === OWN ? null : folder.value.trim();
       if (data === "") return;
-      const chosen = { split: split.value, subgroups: subgroups.value.trim() };
+      const chosen = { split: split.value === OWN ? "" : split.value, subgroups: subgroups.value.trim() };
       const asked = Object.entries(chosen).filter(([, value]) => value !== "");
       connection.request("evaluate_model", { data, ...Object.fromEntries(asked) }).catch(() => {});
     });
@@ -134,7 +142,7 @@
       /** @param {Record<string, Wire.Curve>} curves @param {string} x @param {string} y */
       const lines = (curves, x, y) => Object.entries(curves).map(([label, curve]) => ({ label: BreastAI.i18n.className(label), points: pointsOf(curve, x, y) }));
       for (const { name: chart, lines: drawn, unit, ...words } of BreastAI.views.target.chartsOf(found)) drawChart(chart, words, drawn, unit);
-      const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
+      const diagonal = { label: t("evaluation.chance"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }], reference: true };
       rocLines = [...lines(found.roc, "false_positive_rate", "sensitivity"), diagonal];
       roc = drawChart("roc", { title: t("evaluation.roc"), x: t("evaluation.false_positive_rate"), y: t("metric.sensitivity") }, rocLines);
       drawChart("precision_recall", { title: t("evaluation.precision_recall"), x: t("metric.sensitivity"), y: t("metric.precision") }, lines(found.precision_recall, "recall", "precision"));
@@ -164,7 +172,8 @@
         if (found !== null && (bodyFor !== found || bodyIn !== now)) {
           [bodyFor, bodyIn] = [found, now];
           // What a reader must know to believe the figures is never folded.
-          const notes = make("ul", { class: "muted" }, ...found.notes.map((note) => make("li", {}, said(note))));
+          const notes = make("ul", { class: "muted" }, ...found.notes.filter((note) => found.uses === null || !IN_USES.has(typeof note === "string" ? "" : note.code)).map((note) => make("li", {}, said(note))));
+          byId("evaluation-matrix").parentElement?.classList.toggle("one", found.class_names.length > MOST_BESIDE);
           fill(byId("evaluation-head"), headOf(found), BreastAI.views.units.unitsOf(found), found.by_unit ? make("h4", { text: t("units.by.image") }) : null, BreastAI.views.strip.stripOf(found), BreastAI.views.judged.allUsesOf(found), notes);
           fill(byId("evaluation-matrix"), matrixOf(found));
           fill(byId("evaluation-classes"), BreastAI.views.strip.classesOf(found));

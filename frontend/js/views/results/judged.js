@@ -29,8 +29,10 @@
     if (uses === null) return null;
     const used = parts.filter((part) => uses[part] > 0);
     if (used.length === 0) return null;
-    const count = Math.max(...used.map((part) => uses[part]));
-    return make("p", { class: "banner warning", text: t("uses.some", { count: format.integer(count), n: format.integer(n), parts: used.map((part) => t(`uses.${part}`)).join(", ") }) });
+    // What was trained on chose no threshold: one count says nothing of parts with other counts.
+    const counts = [...new Set(used.map((part) => uses[part]))].sort((a, b) => b - a);
+    const told = counts.map((count) => make("p", { text: plural("uses.some", count, { n, parts: used.filter((part) => uses[part] === count).map((part) => t(`uses.${part}`)).join(", ") }) }));
+    return make("div", { class: "banner warning" }, ...told);
   }
 
   /** Which images each part of the model, and these figures, rest on. @param {Wire.Evaluation} found */

@@ -59,7 +59,12 @@
     const tools = make("div", { class: "button-row judged-tools" });
     const list = make("div", { attributes: { "aria-live": "polite" } });
     const element = make("div", { class: "judged-images" }, head, filters, tools, list);
-    const lightbox = BreastAI.views.lightbox.create({ connection, store, step, correct });
+    const lightbox = BreastAI.views.lightbox.create({ connection, store, step, correct, closed });
+
+    /** The table may have been drawn anew under the picture: its row is where one goes on. @param {Wire.JudgedImage | null} image */
+    function closed(image) {
+      /** @type {HTMLElement | null} */ (list.querySelector(`[data-open="${image?.number}"]`) ?? list.querySelector("button"))?.focus();
+    }
 
     /** @param {Partial<typeof asked>} [changes] @returns {Promise<void>} */
     function ask(changes = {}) {
@@ -94,7 +99,7 @@
     /** @param {CorrectionAction} action @param {Wire.JudgedImage[]} images */
     async function correct(action, images) {
       if (found === null) return;
-      const done = await BreastAI.views.corrections.ask(connection, found, action, images);
+      const done = await BreastAI.views.corrections.ask(connection, found, action, images, images.length === 1 && images[0].predicted !== images[0].label ? images[0].predicted : undefined);
       if (done === null) return;
       chosen.clear();
       await ask({ first: asked.first });

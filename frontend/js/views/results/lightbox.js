@@ -9,9 +9,10 @@
   const KINDS = /** @type {const} */ (["image", "heat_map", "mask"]);
 
   /**
-   * @param {{ connection: Connection, store: Store, step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>, correct: (action: CorrectionAction, images: Wire.JudgedImage[]) => Promise<void> }} context
+   * `closed`: told of the image that was shown last.
+   * @param {{ connection: Connection, store: Store, closed: (image: Wire.JudgedImage | null) => void, step: (image: Wire.JudgedImage, by: number) => Promise<Wire.JudgedImage | null>, correct: (action: CorrectionAction, images: Wire.JudgedImage[]) => Promise<void> }} context
    */
-  function create({ connection, store, step, correct }) {
+  function create({ connection, store, step, correct, closed }) {
     /** @type {Wire.JudgedList | null} */
     let list = null;
     /** @type {Wire.JudgedImage | null} */
@@ -27,7 +28,8 @@
     const stage = make("div", { class: "lightbox-stage", attributes: { tabindex: 0, role: "group" } });
     const bar = make("div", { class: "button-row lightbox-bar" });
     const facts = make("div", { class: "lightbox-facts" });
-    const dialog = make("dialog", { class: "lightbox", attributes: { "aria-labelledby": "lightbox-title" } }, title, bar, stage, facts);
+    const close = make("button", { class: "button small lightbox-close", attributes: { type: "button" }, data: { lightbox: "close" }, on: { click: () => dialog.close() } });
+    const dialog = make("dialog", { class: "lightbox", attributes: { "aria-labelledby": "lightbox-title" } }, title, close, bar, stage, facts);
     document.body.append(dialog);
 
     /** @param {Wire.JudgedImage} [of] */
@@ -64,7 +66,7 @@
       const { path } = pictures;
       // The button rests while the map is drawn, and keys pressed on it would be heard by nobody.
       stage.focus();
-      connection.request("explain_images", { images: [path], checkpoint: `${list.judged_of}/best` }).then(
+      connection.request("explain_images", { images: [path], checkpoint: list.checkpoint || `${list.judged_of}/best` }).then(
         () => {
           const map = store.state().heatMaps.filter(({ file }) => file === path).at(-1);
           if (!map?.path) return;
@@ -99,7 +101,7 @@
       const kinds = KINDS.map((each) => button(t(`lightbox.${each}`), each, () => show(each), { "aria-pressed": String(kind === each), disabled: each !== "image" && !pictures?.[each] }));
       const heat = pictures?.heat_map ? null : actionButton("explain_images", t("lightbox.draw_heat_map"), { class: "small", data: { blocked: pictures?.path ? "" : "reason.waiting" }, on: { click: drawHeatMap } });
       const corrections = list?.dataset == null || image === null ? [] : /** @type {const} */ (["exclude", "relabel", "restore"]).map((action) => button(t(`judged.${action}`), action, () => image !== null && correct(action, [image]).then(load), { disabled: action === "restore" && image?.correction === null }));
-      fill(bar, button(t("lightbox.previous"), "previous", () => go(-1)), button(t("lightbox.next"), "next", () => go(1)), ...kinds, heat, button(t("lightbox.smaller"), "smaller", () => scale(-1), { disabled: zoom === 0 }), button(t("lightbox.larger"), "larger", () => scale(1), { disabled: zoom === ZOOMS.length - 1 }), ...corrections, button(t("lightbox.close"), "close", () => dialog.close()));
+      fill(bar, button(t("lightbox.previous"), "previous", () => go(-1)), button(t("lightbox.next"), "next", () => go(1)), ...kinds, heat, button(t("lightbox.smaller"), "smaller", () => scale(-1), { disabled: zoom === 0 }), button(t("lightbox.larger"), "larger", () => scale(1), { disabled: zoom === ZOOMS.length - 1 }), ...corrections);
       BreastAI.actions.markAll(bar, store.state());
       const again = focused === undefined ? null : /** @type {HTMLButtonElement | null} */ (bar.querySelector(`[data-lightbox="${focused}"]`));
       if (again !== null) (again.disabled ? stage : again).focus();
@@ -110,6 +112,7 @@
       if (image === null) return;
       const file = image.file ?? t("errors.gone");
       fill(title, name(file));
+      close.textContent = t("lightbox.close");
       stage.setAttribute("aria-label", t("lightbox.stage", { file }));
       const uri = pictures === null ? null : (pictures[kind] ?? pictures.image);
       const shown = uri !== null && BreastAI.views.dataDescription.isPicture(uri) ? make("img", { attributes: { src: uri, alt: t(`lightbox.${pictures?.[kind] ? kind : "image"}_alt`, { file }) } }) : make("p", { class: "muted", text: pictures === null ? t("runpage.waits") : pictures.problem ? BreastAI.i18n.say(pictures.problem) : t("errors.gone") });
@@ -131,6 +134,7 @@
       event.preventDefault();
       keys[event.key]();
     });
+    dialog.addEventListener("close", () => closed(image));
     BreastAI.i18n.onChange(() => dialog.open && draw());
     return {
       /** @param {Wire.JudgedList} found @param {Wire.JudgedImage} first */

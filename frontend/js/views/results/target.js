@@ -36,7 +36,7 @@
 
   /** @param {Wire.Evaluation} found @param {Wire.TargetEvidence} target @returns {TargetChart} */
   function calibrationChart(found, target) {
-    const perfect = { label: t("target.perfect"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }] };
+    const perfect = { label: t("target.perfect"), points: [{ x: 0, y: 0 }, { x: 1, y: 1 }], reference: true };
     const lines = [...banded(target.calibration.smoothed, "probability", "observed", t("target.observed")), perfect, ...thresholdOf(found, 1)];
     return { name: "calibration", title: t("target.calibration", { name: className(target.class_name) }), x: t("target.probability", { name: className(target.class_name) }), y: t("target.share_observed"), lines, unit: true };
   }

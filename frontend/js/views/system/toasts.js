@@ -2,9 +2,12 @@
 (function () {
   "use strict";
 
-  const { byId, make } = BreastAI.elements;
+  const { byId, make, linked } = BreastAI.elements;
   const { t } = BreastAI.i18n;
   const SHOWN_MS = 8000;
+
+  /** @param {(Node | string)[]} parts */
+  const textIn = (parts) => parts.map((part) => (typeof part === "string" ? part : part.textContent)).join("");
 
   /** @param {Context} context */
   function create({ store }) {
@@ -18,7 +21,7 @@
       const toast = make(
         "div",
         { class: `toast level-${notice.level}`, attributes: { role: notice.level === "error" ? "alert" : null } },
-        make("div", {}, make("strong", { text: t(`level.${notice.level}`) }), make("bdi", { class: "toast-text", text: BreastAI.views.log.textOf(notice) })),
+        make("div", {}, make("strong", { text: t(`level.${notice.level}`) }), make("bdi", { class: "toast-text" }, ...linked(BreastAI.views.log.textOf(notice)))),
         close,
       );
       byId("toasts").append(toast);
@@ -39,7 +42,7 @@
         for (const notice of state.notices) {
           const toast = shown.get(notice.id);
           const text = toast?.querySelector(".toast-text");
-          if (text) text.textContent = BreastAI.views.log.textOf(notice);
+          if (text && text.textContent !== textIn(linked(BreastAI.views.log.textOf(notice)))) text.replaceChildren(...linked(BreastAI.views.log.textOf(notice)));
           // The language may have changed since it was shown.
           const level = toast?.querySelector("strong");
           if (level) level.textContent = t(`level.${notice.level}`);

@@ -92,9 +92,14 @@
 
     /** @param {string} label @param {number} index @param {number} number which look it has */
     function item(label, index, number) {
-      const { colour, dashed } = charts.look(number);
-      const swatch = make("span", { class: `swatch${dashed ? " dashed" : ""}`, attributes: { "aria-hidden": "true" } });
+      const { colour, dash } = charts.look(number);
+      const swatch = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+      const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+      for (const [key, value] of Object.entries({ x2: "26", y1: "1", y2: "1", "stroke-dasharray": dash.join(" ") || "none" })) line.setAttribute(key, value);
+      swatch.setAttribute("class", "swatch");
+      swatch.setAttribute("aria-hidden", "true");
       swatch.style.setProperty("--line-colour", `var(${colour})`);
+      swatch.append(line);
       const value = make("span", { class: "legend-value" });
       values.set(index, value);
       const button = make("button", {

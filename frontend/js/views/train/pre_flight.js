@@ -31,7 +31,7 @@
   function faultOf(fault) {
     if (["data.not_found", "data.path_not_found", "data.no_images"].includes(fault.code)) return make("p", { class: "field-help", text: t("preflight.nothing") });
     const link = fault.code.startsWith("patient_id.") ? [BreastAI.views.settingsPanel.link("evaluation.patient_id"), " "] : [];
-    return make("p", { class: "field-fault" }, ...link, BreastAI.i18n.errorText(fault));
+    return make("p", { class: "field-fault" }, ...link, ...BreastAI.elements.linked(BreastAI.i18n.errorText(fault)));
   }
 
   /** What leads to a setting, named; nothing without one. @param {string} path */

@@ -36,9 +36,11 @@
     if (batches === null) return null;
     const share = batches.batch / Math.max(1, batches.total_batches);
     if (IN_PERCENT.includes(progress.stage)) return bar(t("run.step"), share, format.percent(share));
-    // Training goes by batches and the choice of a plan by measurements; the other stages count images.
+    // Training goes by batches and the choice of a plan by measurements; the other stages count images, and so do the
+    // features of a network that isn't trained.
     const counted = /** @type {Record<string, string>} */ ({ training: "run.batches", tuning: "run.measurements" });
-    return bar(t(counted[progress.stage] ?? "run.images"), share, t("run.of", { n: format.integer(batches.batch), total: format.integer(batches.total_batches) }));
+    const batched = typeof progress.text === "string" || progress.text?.code !== "progress.features";
+    return bar(t((batched ? counted[progress.stage] : undefined) ?? "run.images"), share, t("run.of", { n: format.integer(batches.batch), total: format.integer(batches.total_batches) }));
   }
 
   /** What is being done, in words. @param {State} state @returns {string} */
@@ -51,6 +53,9 @@
       parts.push(t("run.epoch_of", { epoch: format.integer(progress.epoch), epochs: format.integer(epochs) }));
     } else {
       const words = BreastAI.i18n.say(progress.text ?? progress.message);
+      // Most texts of a step begin with what the step is called.
+      const plain = BreastAI.i18n.plain(words);
+      if (plain.startsWith(BreastAI.i18n.plain(parts[0]))) parts.pop();
       if (words) parts.push(words);
     }
     return parts.join(" · ");

@@ -53,7 +53,7 @@
       const text = BreastAI.i18n.say(BreastAI.store.stoppedText(outcome));
       return make("p", { class: `banner ${outcome.reason === "error" ? "error" : "warning"}`, text });
     }
-    return make("p", { class: "banner error", text: BreastAI.i18n.errorText(outcome) });
+    return make("p", { class: "banner error" }, ...BreastAI.elements.linked(BreastAI.i18n.errorText(outcome)));
   }
 
   /** What referral to a human would cost at a few error rates, once a run is complete. @param {State} state @returns {Node | null} */
