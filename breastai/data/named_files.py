@@ -25,7 +25,8 @@ def match_files(files: Sequence[str], named: Sequence[str]) -> dict[str, str]:
 
     That is the one with its path; else the one that shares most of its path from the end, at least the whole name; else
     the same without the ending of the file, where what is named has none of an image; else the same where what is named
-    has lost leading zeros. Where two files or two names fit equally well neither is meant.
+    has lost leading zeros; else the same in another case, and with another ending of an image: a1.dcm for a1.png. Where two
+    files or two names fit equally well neither is meant.
     """
     known = set(named)
     found = {file: key for file in files if (key := file_key(file)) in known}
@@ -71,6 +72,10 @@ def _without_ending(file: str) -> str:
     return posixpath.splitext(file)[0] if has_image_ending(file) else file
 
 
+def _without_ending_in_any_case(file: str) -> str:
+    return _without_ending(file).casefold()
+
+
 def _id_alone(name: str) -> str | None:
     return None if has_image_ending(name) else name
 
@@ -101,4 +106,5 @@ _WAYS: tuple[tuple[Callable[[str], str | None], Callable[[str], str | None]], ..
     (_without_ending, _id_alone),
     (_without_zeros, _zeros_lost),
     (str.casefold, str.casefold),
+    (_without_ending_in_any_case, _without_ending_in_any_case),
 )

@@ -111,7 +111,22 @@ def _without_titles(rows: list[Row]) -> list[Row]:
     """Return rows from the names of the columns on: what stands above them alone in its row is a title."""
     filled = [sum(map(bool, row.cells)) for row in rows[: _MOST_TITLES + 1]]
     titles = next((number for number, count in enumerate(filled) if count > 1), 0)
-    return rows[titles:]
+    return _below_merged_cells(rows[titles:])
+
+
+def _below_merged_cells(rows: list[Row]) -> list[Row]:
+    """Return rows from the second on, where the first has gaps as merged cells leave them and the second the names."""
+    if len(rows) < 3:
+        return rows
+    upper, names = rows[0].cells, rows[1].cells
+    gaps = sum(not cell for cell in upper[1:])
+    width = len(names)
+    words = all(any(sign.isalpha() for sign in cell) and not has_image_ending(cell) for cell in names if cell)
+    below = [{row.cell(place) for row in rows[2:]} for place in range(width)]
+    unique = all(cell not in below[place] for place, cell in enumerate(names) if cell)
+    if not (upper and upper[0] and gaps and words and unique and len(set(names)) == width == sum(map(bool, names))):
+        return rows
+    return rows[1:] if sum(map(bool, upper)) < width else rows
 
 
 def _with_names(rows: list[Row]) -> list[Row]:
@@ -235,6 +250,18 @@ def _object_rows(text: str) -> list[Row]:
         for number, found in objects.items()
     ]
     return [Row(0, columns), *rows] if objects else []
+
+
+def sheet_names(path: Path) -> list[str]:
+    """Return the names of the sheets of a workbook, none of any other file; raise TableUnreadable."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    if path.suffix.lower() not in SHEET_ENDINGS:
+        return []
+    try:
+        return list(CalamineWorkbook.from_filelike(io.BytesIO(_content(path))).sheet_names)
+    except (CalamineError, OSError, ValueError) as error:
+        raise TableUnreadable(Text("fault.other", {"message": str(error)})) from None
 
 
 def _sheet_rows(content: bytes, sheet: str | None) -> list[Row]:

@@ -251,7 +251,8 @@ def names_pictures(folder_name: str) -> bool:
 _NO_CLASSES = re.compile(
     r"[\W_]*(?:(?:new|nouveau|neuer|nuova|nueva|nova) (?:folder|dossier|ordner|cartella|carpeta|pasta)|untitled(?: folder)?|"
     r"old|backups?|bak|copy|copies|copie|kopie|tmp|temp|trash|misc|other stuff|results?|outputs?|thumbnails?|previews?|"
-    r"unsorted|unlabell?ed|not labell?ed|unknown|inconnue?s?|unbekannt|unsortiert|todo|to do|to sort|a trier|__macosx)"
+    r"unsorted|unlabell?ed|not labell?ed|not done|not available|no result|n a|na|pending|tbd|tba|to be (?:done|determined|confirmed)|"
+    r"missing|inconclusive|indetermin\w*|non fait|en attente|non renseigne|indisponible|ausstehend|nicht gemacht|unknown|inconnue?s?|unbekannt|unsortiert|todo|to do|to sort|a trier|__macosx)"
     r"[\W_]*\d*[\W_]*",
     re.IGNORECASE,
 )

@@ -174,7 +174,7 @@ class DatasetDescription(StoredDocument):
     """A data set and how it is read.
 
     Labels are what `fields["label"]` finds, by `class_map` where it has any entries: what it maps to null is left out, as
-    is what it does not name. `class_names` are in order where given: of several rows of an image the last counts, and with
+    is what it does not name unless it maps nothing to a class. `class_names` are in order where given: of several rows of an image the last counts, and with
     `ordered` the classes are a scale. `split` and `fold` among the fields, or `part` of tables, keep given parts.
     """
 
@@ -260,6 +260,8 @@ class DatasetDescription(StoredDocument):
                     bounds is not None and float(bounds[1]) <= int(number) <= float(bounds[2])
                 ):
                     return name
+        if not any(self.class_map.values()):
+            return canonical_class(value)
         raise LookupError(value)
 
     def image_rule(self, join: Join) -> FieldRule | None:

@@ -111,7 +111,5 @@ class ReadingChanges(Settings):
         if self.ordered is not None:
             names = {None, *map(canonical_class, self.ordered)}
             meant = {value: name for value, name in values.get("class_map", {}).items() if name in names}
-            if meant and not any(meant.values()):  # what was left out still is, all else is a class by its own name
-                meant |= {name: canonical_class(name) for name in self.ordered}
             values |= {"class_names": self.ordered, "ordered": True, "class_map": meant}
         return parse_description(values)

@@ -1201,7 +1201,7 @@ declare namespace Wire {
     params: Record<string, string | number | string[]>;
   }
 
-  /** A data set and how it is read. Labels are what `fields["label"]` finds, by `class_map` where it has any entries: what it maps to null is left out, as is what it does not name. `class_names` are in order where given: of several rows of an image the last counts, and with `ordered` the classes are a scale. `split` and `fold` among the fields, or `part` of tables, keep given parts. */
+  /** A data set and how it is read. Labels are what `fields["label"]` finds, by `class_map` where it has any entries: what it maps to null is left out, as is what it does not name unless it maps nothing to a class. `class_names` are in order where given: of several rows of an image the last counts, and with `ordered` the classes are a scale. `split` and `fold` among the fields, or `part` of tables, keep given parts. */
   interface DatasetDescription {
     format: number;
     name: string;

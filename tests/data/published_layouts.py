@@ -107,12 +107,45 @@ def table(path: Path, rows: Iterable[Sequence[object]], separator: str = ",", be
     return path
 
 
-def workbook(path: Path, rows: Iterable[Sequence[object]]) -> Path:
-    """Write rows as the first sheet of an .xlsx, as small as the format allows."""
+def workbook(path: Path, rows: Iterable[Sequence[object]], further: Mapping[str, Any] | None = None) -> Path:
+    """Write rows as the first sheet of an .xlsx, as small as the format allows; `further` sheets by name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
     package = "http://schemas.openxmlformats.org/package/2006"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    sheets = dict(enumerate({"Sheet1": rows, **(further or {})}.items(), 1))
+    overrides = "".join(
+        f'<Override PartName="/xl/worksheets/sheet{number}.xml" ContentType="{kind}.worksheet+xml"/>'
+        for number in sheets
+    )
+    names = "".join(
+        f'<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>' for number, (name, _) in sheets.items()
+    )
+    targets = "".join(
+        f'<Relationship Id="r{number}" Type="{office}/worksheet" Target="worksheets/sheet{number}.xml"/>'
+        for number in sheets
+    )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>{overrides}</Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{targets}</Relationships>',
+    }
+    for number, (_, cells) in sheets.items():
+        parts[f"xl/worksheets/sheet{number}.xml"] = (
+            f'<worksheet xmlns="{main}"><sheetData>{_sheet_rows(cells)}</sheetData></worksheet>'
+        )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{content}')
+    return path
+
+
+def _sheet_rows(rows: Iterable[Sequence[object]]) -> str:
     lines = []
     for row in rows:
         cells = []
@@ -124,24 +157,7 @@ def workbook(path: Path, rows: Iterable[Sequence[object]]) -> Path:
             else:
                 cells.append(f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>')
         lines.append(f"<row>{''.join(cells)}</row>")
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.'
-        'sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-'
-        'officedocument.spreadsheetml.worksheet+xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="Sheet1" sheetId="1" '
-        'r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
-        f'Type="{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{"".join(lines)}</sheetData></worksheet>',
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{content}')
-    return path
+    return "".join(lines)
 
 
 def draw_named_classes(folder: Path) -> Path:

@@ -1,7 +1,9 @@
 """Inspections: what a place would be read as, with counts of what would be trained on, and why the rest is left out."""
 
+import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -16,11 +18,11 @@ from breastai.data.sources.recognition.named_classes import NAMED_CLASSES, doubt
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser, describe
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
 from breastai.data.sources.recognition.survey import Survey, survey_steps
-from breastai.data.sources.recognition.table_layouts import with_label
+from breastai.data.sources.recognition.table_layouts import doubts_of_cells, with_label
 from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.case_fields import ColumnRule, HeaderRule
 from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
-from breastai.domain.class_words import names_no_class
+from breastai.domain.class_words import meaning_of, names_no_class
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
@@ -30,6 +32,11 @@ from breastai.domain.text import Text
 _SAMPLES, _FILES_OF_A_REASON = 8, 20
 _FEW = 10
 _FEW_TOLD = 5
+# Classes spelt so alike, of which one has so many times more images.
+_NEAR, _MANY_MORE = 0.8, 4
+_ARRAYS_NOT_READ = frozenset(
+    {".h5", ".hdf5", ".npy", ".pt", ".pkl", ".tfrecord", ".tfrecords", ".parquet", ".lmdb", ".zarr"}
+)
 _MOST_HEADERS = 5_000
 _NO_ARCHIVES = (".nii.gz",)
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
@@ -162,18 +169,34 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
     if len(table) > 1 and _distinct(table, "patient") == 1 and all(table.column("patient") or ()):
         yield Text("doubt.one_patient", {"count": len(table)})
     if places := [name for name in counts if names_no_class(name)]:
-        yield Text("doubt.classes_are_no_classes", {"class_names": places})
+        options = " ".join(f"--map {shlex.quote(f'{name}=')}" for name in places)
+        yield Text("doubt.classes_are_no_classes", {"class_names": places, "options": options})
     trained = table.by_part().get("train")
     if trained is not None and (lacking := [name for name in counts if not trained.counts()[name]]):
         yield Text("doubt.class_not_trained", {"class_names": lacking})
     if len(counts) == 1:
         yield Text("doubt.one_class", {"class_name": next(iter(counts))})
-    few = {name: count for name, count in counts.items() if count < _FEW <= len(table) / 5}
+    if near := _near_classes(counts):
+        names = {name: near.get(name, name) for name in counts}
+        options = " ".join(f"--map {shlex.quote(f'{name}={meant}')}" for name, meant in names.items())
+        yield Text("doubt.near_classes", {"pairs": [f"{a} – {b}" for a, b in near.items()], "options": options})
+    few = {name: count for name, count in counts.items() if count < _FEW <= len(table) / 5 and name not in near}
     if len(few) > _FEW_TOLD:
         yield Text("doubt.many_classes_of_few", {"count": len(few), "most": _FEW - 1})
         return
     for name, count in few.items():
         yield Text("doubt.few_cases", {"class_name": name, "count": count})
+
+
+def _near_classes(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return the rare classes that are spelt nearly as a frequent one and may be a slip: beningn for benign."""
+    found: dict[str, str] = {}
+    for name, count in counts.items():
+        larger = [each for each in counts if counts[each] > _MANY_MORE * count]
+        near = get_close_matches(name, larger, 1, _NEAR) if not any(sign.isdigit() for sign in name) else []
+        if near and meaning_of(name) in ("silent", meaning_of(near[0])):
+            found[name] = near[0]
+    return found
 
 
 def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
@@ -182,6 +205,9 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
     yield from _doubts_of_unreadable(seen)
     masks = any(is_mask_folder(folder.rpartition("/")[2]) for folder in seen.folders)
     if images == 0:
+        unread = Counter(ending for file in seen.files if (ending := _ending_not_read(file)) is not None)
+        if unread:
+            yield Text("doubt.formats_not_read", {"endings": sorted(unread), "count": sum(unread.values())})
         yield Text("doubt.masks_only" if seen.images else "doubt.no_images")
         return
     tables = [(file, table) for file, table in seen.tables.items() if len(table.table.rows) > 1]
@@ -190,10 +216,27 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
         file, table = (naming or tables)[0]
         code = "doubt.no_label_column" if naming else "doubt.table_names_no_file"
         yield Text(code, {"table": file, "columns": list(table.columns[:20])})
+        yield from doubts_of_cells(file, table, seen.images)
+    if notes := _annotations(seen):
+        yield Text("doubt.annotations_not_read", {"files": notes[:_FEW_TOLD]})
     names = list(doubts_of_names(seen))
     yield from names
     if not names:
         yield Text("doubt.images_beside_masks" if masks and not tables else "doubt.no_labels")
+
+
+def _ending_not_read(file: str) -> str | None:
+    """Return how a file ends that may hold images in a format that is not read."""
+    ending = PurePosixPath(file).suffix.lower()
+    return ending if ending in UNREAD_IMAGE_SUFFIXES | _ARRAYS_NOT_READ else None
+
+
+def _annotations(seen: Survey) -> list[str]:
+    """Return files that may say the classes in a format that is not read: JSON, XML, texts called as the images are."""
+    stems = {PurePosixPath(file).stem for file in seen.images}
+    beside = [file for file in seen.files if file.lower().endswith(".txt") and PurePosixPath(file).stem in stems]
+    lists = [file for file in seen.files if file.lower().endswith((".json", ".xml", ".yaml", ".yml"))]
+    return [*lists, *(beside if len(beside) > len(stems) / 2 else [])]
 
 
 def _doubts_of_unreadable(seen: Survey) -> Iterator[Text]:

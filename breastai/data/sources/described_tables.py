@@ -1,6 +1,6 @@
 """The tables of a description: read, their rows filtered, and each row tied to the images it speaks of."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,12 +173,29 @@ def _keys_of_files(
         means = match_files(list(dict.fromkeys(said.values())), list(by_name))
         return {file: by_name[means[each]] for file, each in said.items() if each in means}
     known = set(keys)
-    found: dict[str, _Key] = {}
-    for file in files:
-        key = tuple(_said(file, join, side) or "" for join, side in zip(joins, sides, strict=True))
-        if key in known:
-            found[file] = key
+    said_of = {
+        file: tuple(_said(file, join, side) or "" for join, side in zip(joins, sides, strict=True)) for file in files
+    }
+    # Spreadsheets lose the leading zeros of 007; where 07 is there as well neither is meant.
+    lost = _once({key: _without_zeros(key) for key in known})
+    plain = _once({key: _without_zeros(key) for key in set(said_of.values())})
+    found = {file: key for file, key in said_of.items() if key in known}
+    taken = set(found.values())
+    for file, key in said_of.items():
+        meant = lost.get(_without_zeros(key)) if plain.get(_without_zeros(key)) == key else None
+        if file not in found and meant is not None and meant not in taken:
+            found[file] = meant
     return found
+
+
+def _without_zeros(key: _Key) -> _Key:
+    return tuple(part.lstrip("0") or part[:1] if part.isdigit() else part for part in key)
+
+
+def _once(plain: Mapping[_Key, _Key]) -> dict[_Key, _Key]:
+    """Return by what they are without zeros the keys that are so alone."""
+    counts = Counter(plain.values())
+    return {bare: key for key, bare in plain.items() if counts[bare] == 1}
 
 
 def _said(file: str, join: Join, side: ImageSide) -> str | None:

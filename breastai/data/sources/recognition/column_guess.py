@@ -5,8 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from breastai.data.named_files import file_key
+from breastai.data.named_files import file_key, has_image_ending
 from breastai.data.sources.labels_table import COLUMN_NAMES
+from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
 from breastai.data.user_tables import plain_name
 from breastai.domain.birads import are_categories
@@ -65,10 +66,14 @@ _LONGEST_PATH = 200
 
 @dataclass(frozen=True)
 class ColumnGuess:
-    """The columns that say what of an image, by role; `file_share`: how much of the column of files are files there."""
+    """The columns that say what of an image, by role; `file_share`: how much of the column of files are files there.
+
+    `further_files`: columns that name other images of the row, of another view say.
+    """
 
     roles: Mapping[Role, str]
     file_share: float = 0.0
+    further_files: tuple[str, ...] = ()
 
     @property
     def file(self) -> str | None:
@@ -95,9 +100,23 @@ def guess_columns(
     roles: dict[Role, str] = {}
     file = max(shares, key=lambda column: (round(shares[column], 2), -_rank("file", column)), default=None)
     file_share = 0.0 if file is None else shares[file]
-    if file is not None and file_share >= _LEAST_FILES_SHARE:
+    if file_share < _LEAST_FILES_SHARE:
+        file = None
+    if file is not None:
         roles["file"] = file
-    others = [column for column in table.columns if column != file]
+    further = tuple(
+        column
+        for column, share in shares.items()
+        if file is not None
+        and column != file
+        and share >= _LEAST_FILES_SHARE
+        and all(map(has_image_ending, table.values[column]))  # a number may be a patient's
+        and len(table.values[column]) > _LEAST_FILES_SHARE * len(table.table.rows)
+        and _rank("mask", column) == len(_NAMES["mask"])
+        and not is_mask_folder(column)
+        and not table.values[column].keys() & table.values[file].keys()
+    )
+    others = [column for column in table.columns if column != file and column not in further]
     categories = [column for column in others if is_birads(column, table.values[column])]
     for role in (
         "breast",
@@ -131,7 +150,7 @@ def guess_columns(
     if label is not None:
         roles["label"] = label
     roles |= {role: table.column_named(column) or column for role, column in (named or {}).items()}
-    return ColumnGuess(roles, 1.0 if named and "file" in named else file_share)
+    return ColumnGuess(roles, 1.0 if named and "file" in named else file_share, () if named else further)
 
 
 def is_birads(column: str, values: Collection[str]) -> bool:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, read_table
+from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, read_table, sheet_names
 
 # Larger tables are not looked into: what says labels of images is smaller.
 _MOST_BYTES = 64 << 20
+_MOST_SHEETS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class SurveyedTable:
-    """A table in a place that is surveyed."""
+    """A table in a place that is surveyed; of a workbook its first sheet, or another by the name of that `sheet`."""
 
     table: UserTable
+    sheet: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,12 +49,22 @@ class SurveyedTable:
         return sum(pattern.fullmatch(cell.split()[0]) is not None for cell in first)
 
 
-def read_surveyed(path: Path) -> SurveyedTable | None:
+def read_further_sheets(path: Path) -> list[SurveyedTable]:
+    """Return the tables in the sheets of a workbook after its first."""
+    try:
+        names = sheet_names(path)[1 : _MOST_SHEETS + 1] if path.stat().st_size <= _MOST_BYTES else []
+    except (OSError, TableUnreadable):
+        return []
+    found = (read_surveyed(path, name) for name in names)
+    return [table for table in found if table is not None]
+
+
+def read_surveyed(path: Path, sheet: str | None = None) -> SurveyedTable | None:
     """Return the table in a file, None where it is none that can be read."""
     try:
         if path.stat().st_size > _MOST_BYTES:
             return None
-        table = read_table(path)
+        table = read_table(path, sheet)
     except (OSError, TableUnreadable):
         return None
-    return SurveyedTable(table) if table.columns else None
+    return SurveyedTable(table, sheet) if table.columns else None

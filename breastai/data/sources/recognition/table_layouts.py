@@ -1,7 +1,8 @@
 """A table beside images: any that names files and classes, and the metadata of Hugging Face."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -18,12 +19,20 @@ from breastai.data.sources.recognition.recogniser import (
     subgroups_of,
 )
 from breastai.data.sources.recognition.survey import Survey
-from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_surveyed
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_further_sheets, read_surveyed
 from breastai.domain.case_fields import ColumnRule, Role
 from breastai.domain.class_words import canonical_class, meaning_of, split_of, yes_or_no
 from breastai.domain.text import Text
 
 _MOST_CLASSES = 30
+# Where the id of a patient stands: in a folder, or at the beginning of the file's name.
+_PATIENT_PLACES: tuple[tuple[str, int | str], ...] = (
+    *(("folder", level) for level in (1, 2, 3, 4)),
+    ("path", r"(?:^|/)([^/_\-. ]+)[^/]*$"),
+    ("path", r"(?:^|/)([^/_\-. ]+[_\-. ]+[^/_\-. ]+)[_\-. ][^/]*$"),
+    ("path", r"(?:^|/)([A-Za-z]*\d+)[^/]*$"),
+    ("path", r"(?:^|/)([^/]+?)[_\-. ]*(?:left|right|l|r|cc|mlo|\d)?\.[^./]+$"),
+)
 _LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
@@ -33,7 +42,7 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     `only`: this table alone, by its path below the place; `columns` that a person named.
     """
     found: list[tuple[float, str, SurveyedTable, ColumnGuess]] = []
-    for file, table in _tables(survey, only).items():
+    for file, table in _with_sheets(survey, _tables(survey, only)):
         guess = guess_columns(table, survey.images, (survey.place, (survey.place / file).parent), columns)
         if guess.file is not None and guess.label is not None:
             found.append((guess.file_share + 0.01 * len(guess.roles), file, table, guess))
@@ -49,7 +58,10 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     if "breast" in guess.roles:
         fields["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
     fields.update(box_fields(table.table).items())
-    doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": file}))
+    named = file if table.sheet is None else f"{file} ({table.sheet})"
+    doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": named}))
+    if guess.further_files:
+        doubts.append(Text("doubt.several_file_columns", {"columns": [str(guess.file), *guess.further_files]}))
     if "patient" not in guess.roles:
         doubts.append(Text("doubt.patients_unknown"))
     doubts += _one_hot(table, str(guess.label)) or _other_labels(table, guess)
@@ -63,11 +75,13 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
             tables=[
                 {
                     "file": each,
-                    "join": [{"role": "file", "column": guess.file}],
+                    "sheet": table.sheet,
+                    "join": [{"role": "file", "column": column}],
                     "several_rows": True,
                     "part": parts.get(each),
                 }
                 for each in (parts or (file,))
+                for column in (guess.file, *guess.further_files)
             ],
             fields=fields,
             class_map=class_map,
@@ -75,6 +89,14 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
         ),
         tuple(doubts),
     )
+
+
+def _with_sheets(survey: Survey, tables: Mapping[str, SurveyedTable]) -> Iterator[tuple[str, SurveyedTable]]:
+    """Yield tables by their file, and the further sheets of workbooks."""
+    for file, table in tables.items():
+        yield file, table
+        for further in read_further_sheets(survey.place / file):
+            yield file, further
 
 
 def _parts_of(found: Sequence[tuple[float, str, SurveyedTable, ColumnGuess]]) -> dict[str, str]:
@@ -93,15 +115,18 @@ def _by_patient(survey: Survey, only: str | None) -> Reading | None:
         column = guess.roles.get("patient")
         if column is None or guess.label is None:
             continue
-        patients = {value.casefold() for value in table.values[column]}
-        for level in (1, 2, 3, 4):
-            inside = [folder for each in survey.images if (folder := folder_at(each, level)) is not None]
-            share = sum(folder.casefold() in patients for folder in inside) / max(1, len(survey.images))
-            if share < 0.5:
+        patients = {_plain_id(value) for value in table.values[column]}
+        for kind, finds in _PATIENT_PLACES:
+            named = Counter(
+                _plain_id(found) for each in survey.images if (found := value_at(kind, finds, each)) is not None
+            )
+            share = sum(count for name, count in named.items() if name in patients) / max(1, len(survey.images))
+            if share < 0.5 or len(named.keys() & patients) < 2:
                 continue
             class_map, doubts = class_map_of(table, guess.label)
-            rule = {"folder": level}
-            doubts.insert(0, Text("doubt.table_by_patient", {"table": file, "column": column, "label": guess.label}))
+            rule = {kind: finds}
+            code = "table_by_patient" if kind == "folder" else "table_by_patient_in_names"
+            doubts.insert(0, Text(f"doubt.{code}", {"table": file, "column": column, "label": guess.label}))
             return Reading(
                 0.7 * share,
                 describe(
@@ -114,6 +139,19 @@ def _by_patient(survey: Survey, only: str | None) -> Reading | None:
                 tuple(doubts),
             )
     return None
+
+
+def value_at(kind: str, finds: int | str, file: str) -> str | None:
+    """Return what a rule of a folder or of the path finds in an image's path."""
+    if isinstance(finds, int):
+        return folder_at(file, finds)
+    found = re.search(finds, file)
+    return None if found is None else found[1]
+
+
+def _plain_id(value: str) -> str:
+    plain = value.strip().casefold()
+    return plain.lstrip("0") or plain if plain.isdigit() else plain
 
 
 def _one_hot(table: SurveyedTable, label: str) -> list[Text]:
@@ -207,6 +245,24 @@ def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | Non
 
 def _labels_table(survey: Survey) -> Reading | None:
     return table_reading(survey)
+
+
+_POWER = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+_PARTING = re.compile(r"[;,|\s]+")
+
+
+def doubts_of_cells(file: str, table: SurveyedTable, images: Sequence[str]) -> Iterator[Text]:
+    """Yield why no column of a table names images: several in a cell, ids as powers of ten."""
+    names = {
+        name for image in images for name in (PurePosixPath(image).name.lower(), PurePosixPath(image).stem.lower())
+    }
+    for column in table.columns:
+        values = list(table.values[column])
+        parts = [[PurePosixPath(part).name.lower() for part in _PARTING.split(value) if part] for value in values]
+        if values and sum(len(each) > 1 and names.issuperset(each) for each in parts) > len(values) / 2:
+            yield Text("doubt.several_files_in_cell", {"table": file, "column": column})
+        elif values and sum(_POWER.fullmatch(value) is not None for value in values) > len(values) / 2:
+            yield Text("doubt.ids_as_powers", {"table": file, "column": column, "value": values[0]})
 
 
 def _hugging_face(survey: Survey) -> Reading | None:

@@ -58,10 +58,16 @@
       return make("div", { class: "field" }, make("label", { text: value, attributes: { for: id } }), select);
     }
 
+    /** Which class each value is read as; every class as itself where nothing maps them. */
+    function known() {
+      const map = /** @type {Record<string, string | null>} */ ({ ...(found?.description?.class_map ?? {}) });
+      if (Object.keys(map).length === 0) for (const each of Object.keys(found?.classes ?? {})) map[each] = each;
+      return map;
+    }
+
     function draw() {
       if (found === null) return;
-      const map = /** @type {Record<string, string | null>} */ ({ ...(found.description?.class_map ?? {}) });
-      if (Object.keys(map).length === 0) for (const each of Object.keys(found.classes)) map[each] = each;
+      const map = known();
       const values = Object.entries({ ...map, ...classes });
       const names = [...new Set([...Object.keys(found.classes), ...Object.values({ ...map, ...classes }), "benign", "malignant", "normal"])].filter((each) => each !== null);
       fill(
@@ -88,7 +94,7 @@
       /** The changes as a request has them. */
       values() {
         const fields = Object.fromEntries(Object.entries(typed).map(([role, text]) => [role, text === "" ? null : ruleOf(text)]));
-        return { ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: classes } : {}) };
+        return { ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: { ...known(), ...classes } } : {}) };
       },
     };
   }

@@ -1,0 +1,177 @@
+"""Tables as people make them: titles, merged cells, sheets, lost zeros, slips, several files, what is no table at all."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from breastai.commands.inspection_text import inspection_lines
+from breastai.data.cases.inspection import inspect_place
+from breastai.data.named_files import match_files
+from breastai.data.sources.case_source import read_cases
+from breastai.data.user_tables import read_table
+from breastai.domain.dataset_inspection import DatasetInspection, ReadingChanges
+from tests.data.published_layouts import picture, workbook
+
+CLASSES = ("benign", "malignant")
+
+
+def draw(root: Path, *names: str) -> list[str]:
+    for name in names:
+        picture(root / name)
+    return list(names)
+
+
+def codes(found: DatasetInspection) -> list[str]:
+    return [doubt.code.removeprefix("doubt.") for doubt in found.doubts]
+
+
+def write(path: Path, *rows: list[object]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "meant"),
+    [
+        (["a1.jpeg"], ["a1.jpg"], {"a1.jpeg": "a1.jpg"}),
+        (["x/IMG_1.PNG"], ["img_1.dcm"], {"x/IMG_1.PNG": "img_1.dcm"}),
+        (["IMG_1.PNG"], ["img_1"], {"IMG_1.PNG": "img_1"}),
+        (["a1.png", "a1.jpg"], ["a1.dcm"], {}),
+        (["a1.png", "a1.jpg"], ["a1.jpg", "a1.tif"], {"a1.jpg": "a1.jpg", "a1.png": "a1.tif"}),
+    ],
+)
+def test_a_file_is_meant_also_by_another_ending_where_one_alone_fits(
+    files: list[str], named: list[str], meant: dict[str, str]
+) -> None:
+    assert match_files(files, named) == meant
+
+
+def test_the_names_below_merged_cells_are_those_of_the_columns(tmp_path: Path) -> None:
+    rows = [[f"{number}.png", 50 + number, CLASSES[number % 2]] for number in range(6)]
+    found = read_table(write(tmp_path / "a.csv", ["Image", "", "Reading"], ["file", "age", "diagnosis"], *rows))
+    assert found.columns == ("file", "age", "diagnosis") and len(found.rows) == 6
+
+
+@pytest.mark.parametrize(
+    ("header", "first"),
+    [
+        (["", "file", "label"], ["0", "a.png", "benign"]),  # the index of a data frame
+        (["file", "label", ""], ["a", "benign", "seen"]),
+        (["file", "", "label"], ["a.png", "x", "benign"]),
+        (["file", "label", "note"], ["a", "benign", "b"]),
+    ],
+)
+def test_a_first_row_of_values_stays_a_row(tmp_path: Path, header: list[object], first: list[object]) -> None:
+    rows = [["b.png", "x", "malignant"], ["c.png", "y", "benign"]] if header[1] == "" else [["b", "benign", "seen"]] * 2
+    assert len(read_table(write(tmp_path / "a.csv", header, first, *rows)).rows) == 3
+
+
+def test_a_table_of_patients_is_tied_to_names_that_begin_with_them(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"PAT{patient:03}_{number}.png" for patient in range(6) for number in range(2)))
+    write(tmp_path / "p.csv", ["patient", "diagnosis"], *[[f"PAT{n:03}", CLASSES[n % 2]] for n in range(6)])
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients) == ({"benign": 6, "malignant": 6}, 6)
+    assert codes(found) == ["table_by_patient_in_names"]
+    cases = read_cases(tmp_path)
+    for number, file in enumerate(cases.files):
+        assert cases.label(number) == CLASSES[int(file[3:6]) % 2]
+
+
+def test_lost_zeros_of_patients_are_forgiven_and_two_that_differ_by_them_are_not(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{patient:03}/{number}.png" for patient in range(1, 7) for number in range(2)))
+    write(tmp_path / "p.csv", ["patient", "diagnosis"], *[[n, CLASSES[n % 2]] for n in range(1, 7)])
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients, found.left_out) == ({"benign": 6, "malignant": 6}, 6, 0)
+    draw(tmp_path, "06/0.png")  # 006 or 06?
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.left_out) == ({"benign": 4, "malignant": 6}, 4)
+
+
+def test_columns_for_several_images_of_a_row_are_all_read(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{number}_{view}.png" for number in range(8) for view in ("cc", "mlo")))
+    rows = [[n, f"{n}_cc.png", f"{n}_mlo.png", CLASSES[n % 2]] for n in range(8)]
+    write(tmp_path / "l.csv", ["patient", "CC", "MLO", "diagnosis"], *rows)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients, found.left_out) == ({"benign": 8, "malignant": 8}, 8, 0)
+    assert "several_file_columns" in codes(found)
+
+
+def test_a_number_of_a_patient_is_no_second_image(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{number:03}.png" for number in range(1, 9)))
+    rows = [[f"{n:03}.png", n, CLASSES[n % 2]] for n in range(1, 9)]
+    write(tmp_path / "l.csv", ["file", "patient", "diagnosis"], *rows)
+    found = inspect_place(tmp_path)
+    assert found.patients == 8 and "several_file_columns" not in codes(found)
+
+
+def test_a_slip_in_a_class_is_told_with_the_line_that_mends_it(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{number}.png" for number in range(20)))
+    rows = [[f"{n}.png", "beningn" if n == 4 else CLASSES[n % 2]] for n in range(20)]
+    write(tmp_path / "l.csv", ["file", "label"], *rows)
+    found = inspect_place(tmp_path)
+    assert "near_classes" in codes(found)
+    options = str(next(each for each in found.doubts if each.code == "doubt.near_classes").params["options"])
+    assert any(options in line for line in inspection_lines(found, "x"))
+    changes = dict(option.split("=") for option in options.split() if option != "--map")
+    assert inspect_place(tmp_path, ReadingChanges(class_map=changes)).classes == {"benign": 10, "malignant": 10}
+
+
+@pytest.mark.parametrize("names", [("grade 1", "grade 2"), ("benign", "malignant"), ("malignant", "nonmalignant")])
+def test_classes_that_are_alike_and_no_slip_are_not_told(tmp_path: Path, names: tuple[str, str]) -> None:
+    draw(tmp_path, *(f"{names[0]}/{number}.png" for number in range(20)), f"{names[1]}/0.png", f"{names[1]}/1.png")
+    assert "near_classes" not in codes(inspect_place(tmp_path))
+
+
+def test_leaving_one_class_out_keeps_the_others(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{name}/{number}.png" for name in (*CLASSES, "unsorted") for number in range(4)))
+    found = inspect_place(tmp_path, ReadingChanges(class_map={"unsorted": None}))
+    assert (found.classes, found.left_out) == ({"benign": 4, "malignant": 4}, 4)
+
+
+@pytest.mark.parametrize("value", ["not done", "pending", "en attente", "inconclusive", "n/a"])
+def test_a_value_for_no_result_is_no_class(tmp_path: Path, value: str) -> None:
+    draw(tmp_path, *(f"{number}.png" for number in range(12)))
+    write(tmp_path / "l.csv", ["file", "label"], *[[f"{n}.png", (*CLASSES, value)[n % 3]] for n in range(12)])
+    found = inspect_place(tmp_path)
+    assert "classes_are_no_classes" in codes(found) or found.left_out == 4
+
+
+def test_several_files_in_a_cell_are_told(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"x{number}{letter}.png" for number in range(6) for letter in "ab"))
+    rows = [[n, f"x{n}a.png, x{n}b.png", CLASSES[n % 2]] for n in range(6)]
+    write(tmp_path / "l.csv", ["case", "images", "diagnosis"], *rows)
+    assert "several_files_in_cell" in codes(inspect_place(tmp_path))
+
+
+def test_ids_that_became_powers_of_ten_are_told(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{120000 + number}.png" for number in range(6)))
+    write(tmp_path / "l.csv", ["id", "diagnosis"], *[[f"1.2{n}E+05", CLASSES[n % 2]] for n in range(6)])
+    assert "ids_as_powers" in codes(inspect_place(tmp_path))
+
+
+def test_lists_in_json_and_images_in_other_formats_are_named(tmp_path: Path) -> None:
+    files = draw(tmp_path / "a", *(f"{number}.png" for number in range(6)))
+    (tmp_path / "a" / "labels.json").write_text(json.dumps(dict.fromkeys(files, "benign")))
+    found = inspect_place(tmp_path / "a")
+    assert codes(found) == ["annotations_not_read", "no_labels"]
+    assert found.doubts[0].params["files"] == ["labels.json"]
+    (tmp_path / "b").mkdir()
+    for name in ("x.h5", "y.h5", "v.nrrd"):
+        (tmp_path / "b" / name).write_bytes(b"x")
+    found = inspect_place(tmp_path / "b")
+    assert codes(found) == ["formats_not_read", "no_images"]
+    assert found.doubts[0].params == {"endings": [".h5", ".nrrd"], "count": 3}
+
+
+def test_the_sheet_of_a_workbook_that_names_images_is_read(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{number}.png" for number in range(8)))
+    rows = [["file", "diagnosis"], *([f"{n}.png", CLASSES[n % 2]] for n in range(8))]
+    workbook(tmp_path / "list.xlsx", [["what this is", "who made it"], ["a list", "me"]], {"Data": rows})
+    found = inspect_place(tmp_path)
+    assert found.classes == {"benign": 4, "malignant": 4}
+    assert found.doubts[0].params["table"] == "list.xlsx (Data)"
+    assert read_cases(tmp_path).counts() == found.classes
+    assert read_cases(tmp_path / "list.xlsx").counts() == found.classes
