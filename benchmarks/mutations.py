@@ -1,14 +1,15 @@
-"""How many small faults the tests notice: one operator, number or truth value of a module changed at a time.
+r"""How many small faults the tests notice: one operator, number or truth value of a module changed at a time.
 
 Needs coverage.py (pip install coverage). First which test runs which line:
 
-    coverage run --branch --source=breastai/clinical,breastai/data -m pytest tests/clinical tests/data tests/predictor
+    coverage run --branch --source=breastai/clinical,breastai/data -m pytest -p benchmarks.tests_of_lines tests/clinical \
+        tests/data tests/predictor
 
-with `dynamic_context = test_function` under [run] of its settings; then `python benchmarks/mutations.py .coverage`.
+then `python benchmarks/mutations.py .coverage`.
 Each fault is put in a copy of the package, and tests that run its line are run: of more than MOST_TESTS, those that run
-the fewest lines. Those that fail must pass without a fault, which is looked at in the end. A fault in a module that no test runs is
-unnoticed, one that keeps a run from ending is noticed. Faults that change nothing a caller could see are counted too:
-the share is a lower bound.
+the fewest lines. Those that fail must pass without a fault, which is looked at in the end. A fault in a module that no
+test runs is unnoticed, one that keeps a run from ending is noticed. Faults that change nothing a caller could see are
+counted too: the share is a lower bound.
 
 A process that has imported the libraries, and those parts of the package that import none with faults, is forked for
 each fault: that spares the seconds of starting.
@@ -149,39 +150,33 @@ def changed(holder: "dict[str, object] | list[ast.cmpop]", place: "str | int", v
 
 
 class TestsOfLines:
-    """Which tests run a line, as coverage.py tells it."""
+    """Which tests run a line, as coverage.py tells it by pytest's names."""
 
     def __init__(self, data: Path) -> None:
         from coverage import CoverageData
 
         found = CoverageData(str(data))
         found.read()
-        files = {name: found.contexts_by_lineno(name) for name in found.measured_files()}
-        self._tests: dict[str, dict[int, list[str]]] = {
-            name: {line: [*filter(None, tests)] for line, tests in lines.items()} for name, lines in files.items()
-        }
+        self._tests = {name: found.contexts_by_lineno(name) for name in found.measured_files()}
         self._lines_of_test = Counter(
             test for lines in self._tests.values() for tests in lines.values() for test in tests
         )
 
     def of(self, fault: Fault) -> list[str]:
-        """Return pytest's names of the tests to run: those that run few lines first."""
-        here = next((lines for name, lines in self._tests.items() if name.endswith(f"/{fault.module.as_posix()}")), {})
-        contexts = {test for line in fault.lines for test in here.get(line, [])}
-        if not contexts:
-            # What a fixture or another process ran is nobody's own: any test of the module may notice.
-            contexts = {test for tests in here.values() for test in tests}
-        chosen = sorted(contexts, key=lambda test: (self._lines_of_test[test], test))[:MOST_TESTS]
-        return list(dict.fromkeys(name for context in chosen for name in selected(context)))
+        """Return the tests to run: those that run few lines first.
 
-
-def selected(context: str) -> list[str]:
-    """Return pytest's names of a test for coverage.py's, such as `test_curves.test_the_area`."""
-    *_, stem, function = context.split(".")
-    files = [
-        path for path in sorted((ROOT / "tests").rglob(f"{stem}.py")) if f"def {function}(" in path.read_text("utf-8")
-    ]
-    return [f"{path.relative_to(ROOT)}::{function}" for path in files]
+        What a fixture ran is the first test's that asked for it, and what another process ran nobody's: where few tests
+        run a line, others that run its module may notice, those of the same files before others.
+        """
+        found = [lines for name, lines in self._tests.items() if name.endswith(f"/{fault.module.as_posix()}")]
+        here = found[0] if found else {}
+        of_line = {test for line in fault.lines for test in here.get(line, []) if test}
+        files = {test.partition("::")[0] for test in of_line}
+        beside = {test for tests in here.values() for test in tests if test.partition("::")[0] in files}
+        if not of_line:
+            beside = {test for tests in here.values() for test in tests if test}
+        ordered = [sorted(tests, key=lambda test: (self._lines_of_test[test], test)) for tests in (of_line, beside)]
+        return list(dict.fromkeys([*ordered[0], *ordered[1]]))[:MOST_TESTS]
 
 
 def prepare(place: Path) -> None:

@@ -109,3 +109,131 @@ def test_a_colour_looked_up_is_near_the_lines_that_a_measure_of_its_distance_say
         squared = ((colours[:, None] - line.astype(np.int64)) ** 2).sum(2).min(1)
         assert np.array_equal((found & bit) > 0, squared <= 14**2)
         assert 0 < ((found & bit) > 0).mean() < 1
+
+
+ORANGE = (200, 100, 20)  # near none of the lines
+
+
+def of_pixels(parts: dict[str, tuple[float, list[int]]], mistake: str) -> np.ndarray:
+    """Return an image of 10,000 pixels: of each part so many, in colours of so many levels; the rest orange."""
+    lines = {"neutral": colour_space._NEUTRAL, "tinted": colour_space._LINES[mistake]}  # type: ignore[index]
+    pixels = np.full((10_000, 3), ORANGE, np.uint8)
+    start = 0
+    for name, (share, levels) in parts.items():
+        count = round(share * 10_000)
+        pixels[start : start + count] = lines[name.split()[0]].round()[np.resize(levels, count)]
+        start += count
+    return pixels.reshape(100, 100, 3)
+
+
+FAR = [*range(60), *range(200, 256)]  # from where the lines cross
+CROSSING = list(range(126, 131))
+
+
+@pytest.mark.parametrize("mistake", ["ycbcr_as_rgb", "rgb_as_ycbcr"])
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"tinted": (0.52, FAR)}, True),
+        ({"tinted": (0.48, FAR)}, False),
+        ({"tinted": (0.32, FAR), "tinted at the crossing": (0.4, CROSSING)}, True),
+        ({"tinted": (0.28, FAR), "tinted at the crossing": (0.4, CROSSING)}, False),
+        ({"tinted": (0.6, FAR), "neutral": (0.13, FAR)}, True),
+        ({"tinted": (0.6, FAR), "neutral": (0.17, FAR)}, False),
+        ({"tinted": (0.7, list(range(80, 106)))}, True),
+        ({"tinted": (0.7, list(range(80, 103)))}, False),
+    ],
+)
+def test_a_mistake_is_told_from_the_shares_on_that_it_takes(
+    mistake: str, parts: dict[str, tuple[float, list[int]]], told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(colour_space, "_sampled", lambda image: image)
+    monkeypatch.setattr(colour_space, "_only_red_varies", lambda pixels: False)
+    monkeypatch.setattr(colour_space, "_CUT_OFF_SHARE", 2)
+    found = mistaken_colour_space(of_pixels(parts, mistake))
+    assert (found == mistake) is told and found in (None, mistake)
+
+
+@pytest.mark.parametrize(
+    ("colour", "cut_off"),
+    [
+        ((254, 224, 254), True),
+        ((255, 0, 255), True),
+        ((253, 200, 254), False),
+        ((254, 200, 253), False),
+        ((254, 225, 254), False),
+        ((1, 101, 1), True),
+        ((0, 255, 0), True),
+        ((2, 150, 1), False),
+        ((1, 150, 2), False),
+        ((1, 100, 1), False),
+    ],
+)
+def test_a_colour_is_cut_off_where_red_and_blue_are_at_one_end_and_green_is_not(
+    colour: tuple[int, int, int], cut_off: bool
+) -> None:
+    assert colour_space._is_cut_off(np.array([colour], np.float32)).tolist() == [cut_off]
+
+
+@pytest.mark.parametrize(
+    ("share", "varies", "told"), [(0.52, 60, True), (0.48, 60, False), (0.7, 20, False), (0.7, 26, True)]
+)
+def test_a_slide_whose_colours_are_cut_off_is_told(share: float, varies: int, told: bool) -> None:
+    pixels = np.full((4096, 3), (200, 60, 20), np.uint8)
+    pixels[::3] = (90, 30, 200)
+    count = round(share * 4096)
+    pixels[:count] = (255, 100, 255)
+    pixels[:count, 1] += (np.arange(count) % varies).astype(np.uint8)
+    order = np.random.default_rng(0).permutation(4096)
+    found = mistaken_colour_space(pixels[order].reshape(64, 64, 3))
+    assert (found == "rgb_as_ycbcr") is told
+
+
+@pytest.mark.parametrize(
+    ("red", "others", "impossible", "told"),
+    [
+        (60, 10, 0.0, True),
+        (24, 10, 0.0, False),
+        (29, 10, 0.0, True),
+        (60, 36, 0.0, False),
+        (60, 26, 0.0, True),
+        (60, 10, 0.03, False),
+        (60, 10, 0.01, True),
+    ],
+)
+def test_a_slide_of_which_red_alone_varies_is_told(red: int, others: int, impossible: float, told: bool) -> None:
+    """Nine tenths of the range count, so that `red` and `others` shrink by a tenth."""
+    steps = np.linspace(0, 1, 1000)
+    pixels = np.stack([110 + red * steps, 125 + others * steps, 120 + others * (1 - steps)], axis=1).astype(np.float32)
+    pixels[: round(impossible * 1000), 0] = 255
+    pixels[: round(impossible * 1000), 2] = 160
+    assert colour_space._only_red_varies(pixels) is told
+
+
+def test_what_is_possible_as_ycbcr_is_what_becomes_a_colour_with_a_little_slack() -> None:
+    generator = np.random.default_rng(2)
+    rgb = generator.integers(0, 256, (1000, 3))
+    ycbcr = as_ycbcr(rgb.astype(np.uint8)[None])[0].astype(np.float32)
+    wide = ycbcr * [1, 0.2, 0.2] + [0, 102, 102]
+    for channel, beyond in ((1, 1), (2, 1), (1, -1), (2, -1)):
+        # As far as the colour solid reaches at this brightness, and further.
+        limits = {1: 1.772, 2: 1.402}[channel]
+        for excess, told in ((4, True), (9, False)):
+            pixels = wide.astype(np.float32).copy()
+            luma = np.linspace(100, 200, 1000)
+            pixels[:, 0], pixels[:, 1:] = luma, 128
+            room = (255 - luma) if beyond > 0 else luma
+            pixels[:, channel] = 128 + beyond * (room + excess) / limits
+            spreads = np.ptp(pixels, axis=0)
+            if spreads[0] >= 2 * spreads[channel]:
+                assert colour_space._only_red_varies(pixels) is told
+
+
+def test_an_image_is_sampled_evenly_from_edge_to_edge() -> None:
+    rows, columns = np.mgrid[0:200, 0:90].astype(np.uint8)
+    shown = colour_space._sampled(np.dstack([rows, columns, rows]))
+    assert shown.shape == (64, 64, 3)
+    assert (shown[0, 0, 0], shown[-1, 0, 0], shown[0, 0, 1], shown[0, -1, 1]) == (0, 199, 0, 89)
+    assert set(np.diff(shown[:, 0, 0].astype(int))) <= {3, 4} and set(np.diff(shown[0, :, 1].astype(int))) <= {1, 2}
+    small = np.zeros((64, 30, 3), np.uint8)
+    assert colour_space._sampled(small) is small

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from docx import Document
 from docx.oxml.ns import qn
+from PIL import Image
 
 from breastai.clinical.report.report_blocks import (
     Block,
     Bullets,
+    Chart,
     Charts,
     Flow,
     Heading,
@@ -140,3 +142,65 @@ def test_a_table_has_a_cell_and_a_share_of_the_page_for_each_column(row: Any, wi
     Table(("x", "y"), ((("1",), ("2",)),), "caption", widths=(0.6, 0.4))
     with pytest.raises(ValueError, match="caption"):
         Table(("x", "y"), ((("1",), ("2",)), row), "caption", widths=widths)
+
+
+def test_a_page_is_a4_and_tables_and_pictures_fill_it_without_leaving_it() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (42, 34), "white").save(buffer, format="png")
+    document = small(
+        Table(("x", "y"), ((("1",), ("2",)),), "caption", widths=(0.7, 0.3)),
+        Table(("x", "y", "z"), ((("1",), ("2",), ("3",)),), "caption"),
+        Flow((Step(("in",), (("out",), ("away",))), Step(("end",))), "flow"),
+        Charts(tuple(Chart(buffer.getvalue(), f"{number}") for number in range(3))),
+        Pictures(tuple(Picture(PIXEL, (f"{number}",)) for number in range(5)), "alt"),
+    )
+    (section,) = document.sections
+    assert (section.page_width.mm, section.page_height.mm) == pytest.approx((210, 297), abs=0.1)
+    margins = {round(getattr(section, f"{side}_margin").mm) for side in ("left", "right", "top", "bottom")}
+    assert margins == {16}
+    widths = [[cell.width.mm for cell in table.rows[0].cells] for table in document.tables]
+    inner = section.page_width.mm - 32
+    assert [len(row) for row in widths] == [2, 3, 2, 2, 4]
+    for row in widths:
+        assert sum(row) == pytest.approx(inner, abs=0.1)
+    assert widths[0] == pytest.approx([0.7 * inner, 0.3 * inner], abs=0.1)
+    assert widths[1] == pytest.approx([inner / 3] * 3, abs=0.1) and widths[2][0] > widths[2][1]
+    assert [len(table.rows) for table in document.tables] == [2, 2, 2, 2, 2]
+    assert [[paragraph.text for paragraph in row.cells[1].paragraphs] for row in document.tables[2].rows] == [
+        ["out", "away"],
+        [""],
+    ]
+    for table, columns, count in ((document.tables[3], 2, 3), (document.tables[4], 4, 5)):
+        cells = [cell for row in table.rows for cell in row.cells]
+        assert [bool(cell._tc.findall(f".//{qn('wp:extent')}")) for cell in cells] == [
+            n < count for n in range(len(cells))
+        ]
+        for extent in table._tbl.iter(qn("wp:extent")):
+            assert 0.8 * inner / columns < int(extent.get("cx")) / 36000 < inner / columns
+        assert [cell.paragraphs[-1].text for cell in cells[:count]] == [f"{number}" for number in range(count)]
+    assert not any(table.autofit for table in document.tables)
+
+
+def test_captions_are_small_notices_bold_and_both_they_and_warnings_framed_in_a_colour_of_their_own() -> None:
+    document = small(
+        Heading("one", 1),
+        Heading("two", 2),
+        *(Paragraph((role,), role) for role in ("plain", "notice", "warning", "caption")),
+    )
+    first, second, plain_, notice, warning, caption = document.paragraphs
+    assert first.runs[0].font.color.rgb != second.runs[0].font.color.rgb
+    assert [each.runs[0].bold for each in (plain_, notice, warning, caption)] == [False, True, False, False]
+    size = document.styles["Normal"].font.size
+    assert caption.runs[0].font.size < size and plain_.runs[0].font.size is None and 9 <= size.pt <= 11
+    frames = [
+        [line.get(qn("w:color")) for line in each._p.iter() if line.get(qn("w:sz"))]
+        for each in (plain_, notice, warning, caption)
+    ]
+    assert [len(set(frame)) for frame in frames] == [0, 1, 1, 0] and [len(frame) for frame in frames] == [0, 4, 4, 0]
+    assert frames[1][0] != frames[2][0] and caption.runs[0].font.color.rgb is not None
+    table = small(Table(("x",), ((("1",),),), "caption"))
+    assert table.paragraphs[0].runs[0].bold and table.paragraphs[0].paragraph_format.keep_with_next
+    head, row = table.tables[0].rows
+    assert head.cells[0].paragraphs[0].runs[0].bold and not row.cells[0].paragraphs[0].runs[0].bold
+    assert all(each.cells[0].paragraphs[0].runs[0].font.size < size for each in (head, row))
+    assert row.cells[0].paragraphs[0].paragraph_format.space_after == 0

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breastai.data.preprocessing import augment as augmentation
 from breastai.data.preprocessing.augment import augment
 from breastai.domain.config import AugmentationSettings
 
@@ -159,3 +160,55 @@ def test_erasing_blanks_one_rectangle_of_bounded_size(seed: int) -> None:
     top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
     assert 0.01 < (bottom - top) * (right - left) / 64**2 < 0.25
     assert len(np.unique(changed[top:bottom, left:right].reshape(-1, 3), axis=0)) == 1
+
+
+@pytest.mark.parametrize(
+    "chosen", [ALL, settings(brightness=0.3, contrast=0.3), settings(random_erasing=1), settings(noise=0.1)]
+)
+def test_a_grey_image_is_changed_as_one_of_three_channels_is(
+    chosen: AugmentationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = noise(channels=1)
+    as_grey = [augment(image, chosen, rng(seed)) for seed in range(12)]
+    monkeypatch.setattr(augmentation, "_is_grey", lambda image: False)
+    for seed, expected in enumerate(as_grey):
+        assert np.abs(augment(image, chosen, rng(seed)).astype(int) - expected).max() <= 1
+        assert (expected == expected[:, :, :1]).all()
+
+
+@pytest.mark.parametrize("row", [0, 1, 37, 47])
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_one_pixel_of_colour_makes_an_image_no_grey_one(row: int, channel: int) -> None:
+    image = np.repeat(noise(channels=1)[:, :, :1], 3, axis=2)[:48]
+    assert augmentation._is_grey(image)
+    image[row, 5, channel] ^= 1
+    assert not augmentation._is_grey(image)
+
+
+def test_noise_is_taken_from_anywhere_in_the_stock_and_to_its_end() -> None:
+    stock = augmentation._noise_stock()
+    assert np.array_equal(augmentation._noise(4, 6, 0.0).ravel(), stock[:24])
+    assert np.array_equal(augmentation._noise(4, 6, 1 - 1e-12).ravel(), stock[-24:])
+    middle = augmentation._noise(4, 6, 0.5).ravel()
+    assert np.array_equal(middle, stock[(start := (len(stock) - 23) // 2) : start + 24])
+    assert abs(float(stock.mean())) < 0.01 and float(stock.std()) == pytest.approx(1, abs=0.01)
+
+
+def test_an_erased_rectangle_has_the_mean_and_lies_anywhere_it_fits() -> None:
+    plane = noise(channels=3)
+    side = plane.shape[0]
+    sizes, corners = [], set()
+    generator = rng(4)
+    for _ in range(400):
+        draws = generator.random(3)
+        rows, columns = np.nonzero((augmentation._erased(plane, draws) != plane).any(axis=2))
+        box = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+        sizes.append((box[1] - box[0], box[3] - box[2]))
+        corners |= {("top", box[0] == 0), ("bottom", box[1] == side), ("left", box[2] == 0), ("right", box[3] == side)}
+    shares = np.array([height * width / side**2 for height, width in sizes])
+    ratios = np.array([height / width for height, width in sizes])
+    assert 0.01 < shares.min() < 0.04 and 0.17 < shares.max() < 0.23
+    assert 0.2 < ratios.min() < 0.4 and 2.5 < ratios.max() < 4.5
+    assert len(corners) == 8
+    erased = augmentation._erased(plane, np.array([0.5, 0.5, 0.0]))
+    assert np.abs(erased[0, 0] - plane.mean(axis=(0, 1))).max() <= 0.5

@@ -23,6 +23,34 @@ EVEN = np.zeros((256, 256), np.float32)
 # Everything between black and white, so that no value is cut off.
 WIDE = Scanner(dynamic_range_db=120, noise_db=-200)
 
+# The mean grey of 8 by 8 parts of the image of a patient, by class and seed.
+GREYS = {
+    (
+        "benign",
+        0,
+    ): "7e868183989d948d7a787e6871897c659aa0876378a0989e96a4a4b0ae987b97798b909a807a8e9d5b4a566a7158505846403f5f6546464f4737345543474846",
+    (
+        "benign",
+        2,
+    ): "686062616879717a676e4c3f5c6e7c6e707f563f5f7c71666876726f727275645245433f46444a55392c363c353534342e23392c2b233036312d3330262c3025",
+    (
+        "malignant",
+        0,
+    ): "7e868185999d948d7a787f5e71877c659aa08548719d989e96a4a07682987b97798b8d67597a8e9d5b4a53374b58505846403c2c3e46464f473731241e474846",
+    (
+        "malignant",
+        1,
+    ): "637968616c7a687a675d6771786c795b8186798981786e757e827c7a7074847e82897e604b7893865b60564b3c556c684b5150472a34474f5858513828404a52",
+    (
+        "normal",
+        1,
+    ): "657573666e757671646d58726470757280827c8178817f757a7c7e84727e8686867d8c7a8a879092666464685d68737b5049504f5041444d5d535556414d4e52",
+    (
+        "normal",
+        2,
+    ): "69646856636972706374695e597176776d778576736e826d52626e625f656d6a4e433b41464c3e44382a31332b2e222934292f2e221a1d33321e3430322b2a1f",
+}
+
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
@@ -73,6 +101,15 @@ def test_a_phantom_is_a_grey_image_of_the_size_asked_for(class_name: str, image_
 def test_the_same_random_state_gives_the_same_phantom() -> None:
     assert np.array_equal(phantom("benign", rng(5), SMALL), phantom("benign", rng(5), SMALL))
     assert not np.array_equal(phantom("benign", rng(5), SMALL), phantom("benign", rng(6), SMALL))
+
+
+@pytest.mark.parametrize(("class_name", "seed"), GREYS)
+def test_a_seed_gives_the_images_that_figures_in_documents_were_measured_on(class_name: str, seed: int) -> None:
+    generator = rng(seed)
+    image = image_of(draw_patient(class_name, generator), generator, 64)
+    parts = image.reshape(8, 8, 8, 8).mean(axis=(1, 3))
+    expected = np.frombuffer(bytes.fromhex(GREYS[class_name, seed]), np.uint8).reshape(8, 8)
+    assert np.abs(parts - expected).max() <= 1
 
 
 def test_the_signs_differ_between_the_classes_and_overlap() -> None:

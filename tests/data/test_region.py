@@ -80,3 +80,44 @@ def test_a_map_comes_back_to_where_it_was_in_the_original(resize: str, left: boo
     rows, columns = np.nonzero(heat > 0.5)
     assert abs(rows.mean() + region.top - row) < 6
     assert abs(columns.mean() + region.left - column) < 6
+
+
+@pytest.mark.parametrize("zoom", [1, 2, 3])
+def test_the_box_is_the_breast_s_with_a_margin_of_a_hundredth_at_any_size(zoom: int) -> None:
+    """Above the working size an image is made smaller and its box larger again."""
+    image = np.kron(mammogram(left=False, label=False), np.ones((zoom, zoom), np.uint8))
+    box, beside = breast_region(image)
+    margin = 0.01 * HEIGHT * zoom
+    assert (box.left + box.width, box.flipped) == (WIDTH * zoom, False)
+    for found, edge in ((box.top, 80), (box.top + box.height, 521), (box.left, WIDTH - 181)):
+        outwards = (found - edge * zoom) * (1 if edge == 521 else -1)
+        assert margin - 6 * zoom <= outwards <= margin + 3 * zoom
+    assert beside is not None and beside.shape == (box.height, box.width)
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.025, False), (0.036, True), (0.95, True), (0.985, False)])
+def test_what_is_too_small_or_as_large_as_the_image_is_no_breast(share: float, found: bool) -> None:
+    image = np.zeros((400, 400), np.uint8)
+    side = round(400 * np.sqrt(share))
+    image[400 - side :, :side] = np.random.default_rng(0).integers(100, 140, (side, side))
+    box, beside = breast_region(image)
+    assert (beside is not None) == found and (box == Region(0, 0, 400, 400)) == (not found)
+    if found:
+        assert box.flipped
+
+
+def test_a_faint_breast_is_found_and_noise_of_a_few_levels_is_background() -> None:
+    generator = np.random.default_rng(1)
+    image = generator.integers(0, 4, (300, 300)).astype(np.uint8)
+    assert breast_region(image)[1] is None
+    image[100:250, :120] = generator.integers(9, 14, (150, 120))
+    box, _ = breast_region(image)
+    assert abs(box.top - 97) <= 6 and abs(box.width - 123) <= 6 and box.flipped
+
+
+def test_a_colour_image_has_the_region_of_its_brightest_channel() -> None:
+    grey = mammogram(left=True)
+    colour = np.dstack([grey // 2, grey, grey // 3])
+    expected, beside = breast_region(grey)
+    found, others = breast_region(colour)
+    assert found == expected and np.array_equal(others, beside)
