@@ -5,14 +5,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from breastai.data.preprocessing.image_cache import prepare
-from breastai.data.preprocessing.lesion_boxes import boxes_in, case_box, crop_region, marked_box, parse_box
+from breastai.data.preprocessing.lesion_boxes import (
+    boxes_in,
+    case_box,
+    check_mark,
+    crop_region,
+    marked_box,
+    masks_of_case,
+    parse_box,
+)
 from breastai.data.preprocessing.preprocess import preprocess, preprocess_image
 from breastai.data.sources.case_source import read_cases
+from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import scan
 from breastai.domain.config import PreprocessingSettings
-from breastai.domain.errors import LabelsInvalid
+from breastai.domain.errors import ImageUnreadable, LabelsInvalid
 
 CROP = PreprocessingSettings(lesion_crop="marked", lesion_margin=0.5, clahe=False, bit_depth=8)
 
@@ -156,3 +167,130 @@ def test_a_box_that_is_none_leaves_its_image_out_with_the_reason(tmp_path: Path)
     shown = prepare(read_cases(tmp_path / "labels.csv"), CROP, 40, 1, tmp_path / "cache")
     assert len(shown) == 3
     assert "width and height" in str(shown.skipped[-1].reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("0,0,1,1", (0, 0, 1, 1)),
+        ("[3.4, 5.6, 7, 8]", (3, 6, 7, 8)),
+        ("0,0,0,1", None),
+        ("0,0,1,0", None),
+        ("0,0,0.4,1", None),
+        ("1,2,3", None),
+        ("1,2,3,4,5", None),
+        ("", None),
+    ],
+)
+def test_a_box_begins_inside_and_has_a_pixel_at_least(text: str, box: tuple[int, ...] | None) -> None:
+    if box is not None:
+        assert parse_box(text) == box
+    else:
+        with pytest.raises(ValueError, match="expected"):
+            parse_box(text)
+
+
+@pytest.mark.parametrize("text", ["-1,0,4,4", "0,-1,4,4"])
+def test_a_box_that_begins_outside_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse_box(text)
+
+
+@given(
+    st.tuples(st.integers(0, 79), st.integers(0, 59), st.integers(1, 90), st.integers(1, 90)),
+    st.sampled_from([0.0, 0.25, 1.0]),
+)
+def test_a_crop_is_centred_on_its_box_and_a_square_but_for_the_edges(
+    box: tuple[int, int, int, int], margin: float
+) -> None:
+    x, y, width, height = box
+    region = crop_region(box, margin, (60, 80))
+    side = max(width, height) * (1 + 2 * margin)
+    for start, length, centre, whole in (
+        (region.left, region.width, x + width / 2, 80),
+        (region.top, region.height, y + height / 2, 60),
+    ):
+        assert start >= 0 and length >= 1 and (start + length <= whole or length == 1)
+        if centre - side / 2 >= 0.5:
+            assert abs(start - (centre - side / 2)) <= 0.5
+        elif centre - side / 2 <= 0:
+            assert start == 0
+        if centre + side / 2 <= whole:
+            assert abs(start + length - (centre + side / 2)) <= 0.5 or length == 1
+        elif start < whole:
+            assert start + length == whole
+
+
+@pytest.mark.parametrize(
+    ("box", "unmarked", "refused"),
+    [
+        ((99, 79, 5, 5), "refuse", False),
+        ((100, 0, 5, 5), "refuse", True),
+        ((0, 80, 5, 5), "refuse", True),
+        ((100, 0, 5, 5), "whole", True),
+        (None, "refuse", True),
+        (None, "whole", False),
+    ],
+)
+def test_a_mark_that_lies_outside_or_lacks_where_it_must_not_refuses_the_image(
+    box: tuple[int, int, int, int] | None, unmarked: str, refused: bool
+) -> None:
+    settings = CROP.model_copy(update={"unmarked": unmarked})
+    check_mark(box, PreprocessingSettings(lesion_crop="off"), "a.png", (80, 100, 1))
+    if refused:
+        with pytest.raises(ImageUnreadable):
+            check_mark(box, settings, "a.png", (80, 100, 1))
+    else:
+        check_mark(box, settings, "a.png", (80, 100, 1))
+
+
+def test_a_mask_with_soft_edges_is_taken_from_half_its_brightness(tmp_path: Path) -> None:
+    image = write(tmp_path / "a.png", speckle())
+    soft = mask(10, 20, 30, 5) // 255 * 100
+    soft[20:25, 40:44] = 51
+    soft[20:25, 44:50] = 50
+    soft[60, 60] = 40
+    write(tmp_path / "a_mask.png", soft)
+    assert marked_box(image) == (10, 20, 34, 5)
+
+
+def test_the_box_of_several_masks_holds_them_all_and_no_more(tmp_path: Path) -> None:
+    image = write(tmp_path / "a.png", speckle())
+    for number, box in enumerate(((10, 40, 5, 6), (30, 20, 7, 8), (50, 30, 20, 4))):
+        write(tmp_path / f"a_mask_{number}.png", mask(*box))
+    assert marked_box(image) == (10, 20, 60, 26)
+    write(tmp_path / "A_MASK_9.PNG", mask(0, 0, 1, 1))
+    assert marked_box(image) == (0, 0, 70, 46)
+    table = scan_one(tmp_path)
+    assert [path.name for path in masks_of_case(table, 0)] == [
+        "A_MASK_9.PNG",
+        *(f"a_mask_{number}.png" for number in range(3)),
+    ]
+
+
+def scan_one(folder: Path) -> CaseTable:
+    return CaseTable(folder, ("a.png",), np.zeros(1, np.int64), ("benign",))
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_table_of_boxes_is_found_in_folders_above_the_nearest_first(tmp_path: Path, depth: int) -> None:
+    image = write(tmp_path / "one/two/three/a.png", speckle())
+    above = image.parents[depth - 1]
+    name = image.relative_to(above).as_posix()
+    (above / "boxes.csv").write_text(f'file,box\n{name},"1,2,3,4"\n', encoding="utf-8")
+    assert marked_box(image) == (1, 2, 3, 4)
+    (image.parent / "boxes.csv").write_text('file,box\na.png,"5,6,7,8"\n', encoding="utf-8")
+    assert marked_box(image) == (5, 6, 7, 8)
+    (image.parent / "boxes.csv").write_text('file,box\na.png,\nb.png,"5,6,7,8"\n,"5,6,7,8"\n', encoding="utf-8")
+    assert marked_box(image) is None
+
+
+def test_a_table_without_files_or_boxes_is_refused(tmp_path: Path) -> None:
+    image = write(tmp_path / "a.png", speckle())
+    for number, head in enumerate(("file,x,y,width", "device,box", "x,y,width,height")):
+        (tmp_path / "boxes.csv").write_text(f"{head}\n{'1,' * head.count(',')}{number}\n", encoding="utf-8")
+        with pytest.raises(LabelsInvalid):
+            marked_box(image)
+    (tmp_path / "boxes.csv").write_text('file,box\na.png,"1,2,3,4"\na.png,"1,2,3,5"\n', encoding="utf-8")
+    with pytest.raises(LabelsInvalid):
+        marked_box(image)

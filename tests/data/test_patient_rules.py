@@ -9,6 +9,7 @@ import pytest
 
 from breastai.data.cases.data_overview import describe
 from breastai.data.cases.run_folders import usable_folders
+from breastai.data.patients import patient_rules
 from breastai.data.patients.patient_ids import patient_ids, patients_in
 from breastai.data.patients.patient_rules import Doubt, doubts, offered_rule
 from breastai.data.sources.case_table import CaseTable
@@ -148,3 +149,97 @@ def test_one_patient_for_all_images_keeps_a_run_from_beginning(films: CaseTable,
     for ask in (usable_folders, describe):
         with pytest.raises(SamePatient, match="12 images"):
             ask(Config.model_validate(values), tmp_path)
+
+
+def repeated(counts: list[int], labels: int = 1) -> tuple[list[str], list[int]]:
+    """Return ids of patients with so many images each, dealt out to classes by patient."""
+    ids = [f"K{number}" for number, count in enumerate(counts) for _ in range(count)]
+    return ids, [number % labels for number, count in enumerate(counts) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "labels", "plausible"),
+    [
+        ([2, 2, 2], 1, True),
+        ([2, 2], 1, False),  # three patients at least
+        ([2, 2, 2], 3, False),  # and more than classes
+        ([2, 2, 2, 2], 3, True),
+        ([1] * 8 + [2], 1, True),  # nine of ten images are of other patients
+        ([1] * 19 + [2], 1, False),
+        ([2, 2, 4], 1, True),  # half of the images at most are one patient's
+        ([2, 2, 5], 1, False),
+    ],
+)
+def test_names_may_be_patients_from_the_numbers_on_that_it_takes(
+    counts: list[int], labels: int, plausible: bool
+) -> None:
+    assert patient_rules._plausible(*repeated(counts, labels)) is plausible
+
+
+@pytest.mark.parametrize(("repeating", "plausible"), [(1, True), (0, False)])
+def test_names_that_repeat_only_from_class_to_class_are_numbers(repeating: int, plausible: bool) -> None:
+    ids = [f"K{number}" for number in range(10)] * 2
+    labels = [0] * 10 + [1] * 10
+    for number in range(repeating):
+        labels[10 + number] = 0
+    assert patient_rules._plausible(ids, labels) is plausible
+
+
+def test_dates_and_words_for_classes_are_no_patients() -> None:
+    for names in (["2019-03-04", "2019-04-05", "2020-01-31"], ["benign", "malignant", "normal"]):
+        assert not patient_rules._plausible(names * 2, [0] * 6)
+        assert patient_rules._plausible([*names[:2], "K7"] * 2, [0] * 6)
+
+
+@pytest.mark.parametrize(
+    ("ids", "longer"),
+    [
+        ({"13412", "13412A"}, {"13412A": "13412"}),
+        ({"13412", "13412AB"}, {"13412AB": "13412"}),
+        ({"13412", "13412_A"}, {"13412_A": "13412"}),
+        ({"13412", "13412ABC"}, {}),
+        ({"13412", "134127"}, {}),
+        ({"P", "PA"}, {}),
+        ({"1", "1A"}, {"1A": "1"}),
+    ],
+)
+def test_an_id_with_a_letter_or_two_behind_another_is_told(ids: set[str], longer: dict[str, str]) -> None:
+    assert patient_rules._longer_ids(ids) == longer
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("P12_left_CC", "P12"), ("left", "left"), ("12-R-MLO_1", "12_1"), ("cclarke 3", "cclarke_3"), ("_7_", "7")],
+)
+def test_words_for_breast_and_view_are_taken_out_of_a_name(name: str, plain: str) -> None:
+    assert patient_rules._without_views(name) == plain
+
+
+@pytest.mark.parametrize(("count", "offered"), [(3, False), (4, True)])
+def test_a_rule_is_doubted_from_four_images_on(count: int, offered: bool) -> None:
+    images = folder(*(f"benign/P7_{number}.png" for number in range(count)))
+    assert bool(told(images, {"pattern": r"^(P7)"})) is offered
+
+
+def test_folders_below_the_class_are_offered_where_all_images_have_one() -> None:
+    names = [f"benign/{patient}/{number}.png" for patient in ("Anna", "Berta", "Carla") for number in range(2)]
+    found = offered_rule([folder(*names)], Path("/none"))
+    assert found is not None and found[0].model_dump(exclude_none=True)["folder"] == 1 and found[1] == 3
+    assert offered_rule([folder(*names, "benign/x.png")], Path("/none")) is None
+    assert offered_rule([folder(*names[:3])], Path("/none")) is None
+
+
+def test_an_offer_counts_images_and_patients() -> None:
+    names = [f"benign/P{patient:03}_{number}.png" for patient in range(5) for number in range(3)]
+    (doubt,) = doubts([folder(*names[:9]), folder(*names[9:])], None, Path("/none"))
+    assert doubt.code == "patients.offered" and (doubt.params["images"], doubt.params["patients"]) == (15, 5)
+    assert mended(folder(*names), doubt) == 5
+    assert doubts([folder(*names[:3])], None, Path("/none")) == []
+
+
+@pytest.mark.parametrize(("count", "told_of"), [(3, False), (4, True)])
+def test_a_single_patient_of_few_images_is_no_doubt(count: int, told_of: bool) -> None:
+    found = told(folder(*(f"benign/K1_{number}.png" for number in range(count))), {"pattern": r"^(K\d)"})
+    assert ("patients.all_one" in found) is told_of
+    if told_of:
+        assert (found["patients.all_one"].params["images"], found["patients.all_one"].params["patients"]) == (4, 1)
