@@ -291,6 +291,9 @@ def test_a_table_without_files_or_boxes_is_refused(tmp_path: Path) -> None:
         (tmp_path / "boxes.csv").write_text(f"{head}\n{'1,' * head.count(',')}{number}\n", encoding="utf-8")
         with pytest.raises(LabelsInvalid):
             marked_box(image)
-    (tmp_path / "boxes.csv").write_text('file,box\na.png,"1,2,3,4"\na.png,"1,2,3,5"\n', encoding="utf-8")
-    with pytest.raises(LabelsInvalid):
-        marked_box(image)
+
+
+def test_the_box_of_several_rows_of_a_table_holds_them_all_as_that_of_several_masks_does(tmp_path: Path) -> None:
+    image = write(tmp_path / "a.png", speckle())
+    (tmp_path / "boxes.csv").write_text('file,box\na.png,"10,40,5,6"\nb.png,"0,0,9,9"\na.png,"30,20,7,8"\n')
+    assert marked_box(image) == (10, 20, 27, 26)

@@ -1,7 +1,7 @@
 """Where a lesion is marked in an image: by its data set, a mask beside it, or a row of a table of boxes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,8 +38,8 @@ def marked_box(path: Path) -> Box | None:
 
     First the nearest table boxes.csv, in the image's folder or above, with the columns file and box (x,y,width,height)
     or x, y, width and height; then a mask: NAME_mask.png beside the image or in a folder masks beside it, or at the same
-    place below a folder called as the data's with _masks (busi and busi_masks), or images and masks. Of several masks
-    the box holds all; a black mask marks nothing.
+    place below a folder called as the data's with _masks (busi and busi_masks), or images and masks. Of several rows or
+    masks the box holds all; a black mask marks nothing.
     """
     plain = file_at(path)
     listed = _in_table(plain)
@@ -149,26 +149,29 @@ def _rows(table: Path, changed_ns: int) -> dict[str, Box]:
         raise LabelsInvalid(table.name, Text("reason.expected_file_and_box", {"columns": list(found.columns)}))
     if (twice := found.contradiction(["file", *columns])) is not None:
         raise LabelsInvalid(table.name, twice)
-    boxes = {}
+    boxes: dict[str, list[Box]] = {}
     for row in found.rows:
         cells = ",".join(row.cell(places[name]) for name in columns)
         if not row.cell(places["file"]) or not cells.strip(","):
             continue
         try:
-            boxes[file_key(row.cell(places["file"]))] = parse_box(cells)
+            boxes.setdefault(file_key(row.cell(places["file"])), []).append(parse_box(cells))
         except ValueError:
             params = {"number": row.number, "cells": cells}
             raise LabelsInvalid(table.name, Text("reason.row_without_box", params)) from None
-    return boxes
+    return {file: _around(several) for file, several in boxes.items()}
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """Return the box that holds all of some."""
+    left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
+    return left, top, right - left, bottom - top
 
 
 def _in_masks(path: Path) -> Box | None:
     marks = [box for mask in dict.fromkeys(_masks_of(path)) if (box := _box_of_mask(mask)) is not None]
-    if not marks:
-        return None
-    left, top = min(box[0] for box in marks), min(box[1] for box in marks)
-    right, bottom = max(box[0] + box[2] for box in marks), max(box[1] + box[3] for box in marks)
-    return left, top, right - left, bottom - top
+    return _around(marks) if marks else None
 
 
 def _masks_of(path: Path) -> Iterator[Path]:
