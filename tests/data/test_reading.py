@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from breastai.clinical.audit_job import audit_record
-from breastai.data.decoders.bit_depth import depth_of_set, disagrees
+from breastai.data.decoders.bit_depth import bits_needed, depth_of_set, disagrees
 from breastai.data.decoders.decoder_table import decode, decode_image, read_image
 from breastai.data.preprocessing.content import reason_without_content
 from breastai.data.preprocessing.image_cache import prepare
@@ -282,3 +283,42 @@ def test_a_tomosynthesis_slice_is_shown_through_its_own_window() -> None:
     plain = decode(content(dataset(RAMP, BitsStored=12)), "a.dcm")
     shown = decode(content(dataset(RAMP, BitsStored=12, SharedFunctionalGroupsSequence=[groups])), "a.dcm")
     assert int(shown[24, 0, 0]) > 190 > 100 > int(plain[24, 0, 0])
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16, 24])
+def test_a_depth_holds_its_largest_value_and_not_one_more(bits: int) -> None:
+    assert bits_needed((1 << bits) - 1) == bits < bits_needed(1 << bits)
+    assert bits_needed(1 << 40) == 32
+
+
+@pytest.mark.parametrize(
+    ("own", "depth"),
+    [
+        ([None], None),
+        ([12] * 20, 12),
+        ([12] * 20 + [16], 12),  # one in twenty-one, four bits more
+        ([12] * 19 + [16], 16),  # one in twenty
+        ([12] * 20 + [14], 14),  # two bits more are the set's own
+        ([8] * 40 + [12, None], 8),
+        ([8] * 40 + [12, 16], 8),
+        ([8, 10] * 30 + [14, 16], 10),
+    ],
+)
+def test_a_few_images_plainly_of_another_depth_do_not_make_the_set_s(own: list[int | None], depth: int | None) -> None:
+    assert depth_of_set(own) == depth
+
+
+@pytest.mark.parametrize(
+    ("own", "depth", "how"),
+    [
+        (12, 12, None),
+        (14, 12, "brighter"),
+        (8, 12, "darker"),
+        (9, 12, None),
+        (None, 12, None),
+        (8, None, None),
+        (8, "image", None),
+    ],
+)
+def test_an_image_four_bits_darker_or_any_brighter_is_of_another_depth(own: Any, depth: Any, how: str | None) -> None:
+    assert disagrees(own, depth) == how

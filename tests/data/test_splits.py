@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from breastai.data.cases.data_split import split
+from breastai.data.cases.data_split import deal, split
 from breastai.domain.errors import TooFewPatients
 
 NAMES = ("benign", "malignant", "normal")
@@ -131,3 +131,52 @@ def test_a_class_of_two_patients_has_one_on_each_side(seed: int) -> None:
     assume(len(groups) == len(labels))
     _, held_out = split(labels, groups, 0.2, seed, NAMES[:2])
     assert np.count_nonzero(labels[held_out]) == 1
+
+
+def drawn(number: int, patients: int) -> tuple[np.ndarray, list[str]]:
+    generator = np.random.default_rng(0)
+    owners = np.sort(generator.integers(0, patients, number))
+    return generator.integers(0, 3, number), [f"P{owner}" for owner in owners]
+
+
+@pytest.mark.parametrize(
+    ("number", "patients", "alone", "share", "expected"),
+    [
+        (40, 5, True, 0.2, [2, 8, 13, 16, 26, 30, 35, 37]),
+        (24, 9, False, 0.3, [4, *range(18, 24)]),
+        (150, 60, False, 0.2, [*range(34, 38), 61, 62, *range(67, 71), 84, 85, *range(90, 94), *range(110, 115), *range(123, 126), *range(140, 144), 146, 147]),
+    ],
+)  # fmt: skip
+def test_the_split_of_a_seed_is_the_one_of_earlier_versions(
+    number: int, patients: int, alone: bool, share: float, expected: list[int]
+) -> None:
+    """Of single images, of few patients by all choices, of many by some: a run without a record is split as before."""
+    labels, groups = drawn(number, patients)
+    assert split(labels, None if alone else groups, share, 5, NAMES)[1].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("folds", "alone", "expected"),
+    [
+        (4, False, "111111100003223330022200333333333111100000200332221111222222"),
+        (5, True, "043103303011443322201404031320243311420423032010424412411122"),
+    ],
+)
+def test_the_folds_of_a_seed_are_those_of_earlier_versions(folds: int, alone: bool, expected: str) -> None:
+    labels, groups = drawn(60, 25)
+    assert "".join(map(str, deal(labels, None if alone else groups, folds, 3, NAMES).tolist())) == expected
+
+
+@pytest.mark.parametrize(("patients", "folds", "enough"), [(4, 4, True), (4, 5, False)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_class_needs_a_patient_for_each_fold(patients: int, folds: int, enough: bool, alone: bool) -> None:
+    images = 1 if alone else 2
+    labels = np.repeat([0, 1], [patients * images, 40])
+    groups = [f"A{n // images}" for n in range(patients * images)] + [f"B{n}" for n in range(40)]
+    if enough:
+        dealt = deal(labels, None if alone else groups, folds, 0, NAMES[:2])
+        assert set(dealt[labels == 0].tolist()) == set(range(folds))
+    else:
+        with pytest.raises(TooFewPatients) as caught:
+            deal(labels, None if alone else groups, folds, 0, NAMES[:2])
+        assert (caught.value.found, caught.value.needed) == (patients, folds)

@@ -1,9 +1,11 @@
 """Tables that users write: read the same however they were saved, and the files they name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from breastai.data import user_tables
 from breastai.data.named_files import match_files
 from breastai.data.patients.patient_ids import patient_ids
 from breastai.data.user_tables import TableUnreadable, read_table
@@ -131,3 +133,95 @@ def test_a_quotation_mark_that_is_never_closed_is_told_with_its_row(tmp_path: Pa
     assert "row 3: a quotation mark is opened there and never closed" in str(caught.value.reason)
     (tmp_path / "t.csv").write_text('file,label\n"a.png" ,"two\nlines" x\nc.png,y\n')
     assert len(read_table(tmp_path / "t.csv").rows) == 2  # untidy, and closed
+
+
+def rows_of(
+    path: Path, content: bytes | str, **options: Any
+) -> tuple[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    table = read_table(path, **options)
+    return table.columns, [(row.number, row.cells) for row in table.rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "rows"),
+    [
+        ("a,b\n1,2\n\n3,4\n", ("a", "b"), [(2, ("1", "2")), (4, ("3", "4"))]),
+        ("A title\n\na;b\n1;2\n", ("a", "b"), [(4, ("1", "2"))]),
+        ("sep=|\na|b\n1,5|2\n", ("a", "b"), [(3, ("1,5", "2"))]),
+        ("one\n1\n2\n", ("one",), [(2, ("1",)), (3, ("2",))]),
+        ("title\n" * 10 + "a,b\n1,2\n", ("a", "b"), [(12, ("1", "2"))]),
+        ("a\tb\n1\t\n", ("a", "b"), [(2, ("1", ""))]),
+        ("x.png,1,2\ny.png,3\n", ("column 1", "column 2", "column 3"), [(1, ("x.png", "1", "2")), (2, ("y.png", "3"))]),
+        ("a,b,,\n1,2,,\n3,4,,\n", ("a", "b"), [(2, ("1", "2")), (3, ("3", "4"))]),
+        ("a,b,,\n1,2,,5\n", ("a", "b", "", ""), [(2, ("1", "2", "", "5"))]),
+        ("\n\n", (), []),
+    ],
+)
+def test_rows_keep_the_numbers_a_person_counts_them_by(
+    tmp_path: Path, content: str, columns: tuple[str, ...], rows: list[tuple[int, tuple[str, ...]]]
+) -> None:
+    assert rows_of(tmp_path / "t.csv", content) == (columns, rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "cell"),
+    [
+        ("a,b\nMüller,2\n".encode(), "Müller"),
+        ("a,b\nMüller,2\n".encode("cp1252"), "Müller"),
+        ("a,b\nMüller,2\n".encode("utf-16"), "Müller"),
+        ("a,b\nMüller,2\n".encode("utf-16-le"), "Müller"),
+        ("\ufeffa,b\nMüller,2\n".encode("utf-16-be"), "Müller"),
+        ("\ufeff\ufeffa,b\nMüller,2\n".encode(), "Müller"),
+    ],
+)
+def test_accents_are_read_in_every_encoding_that_spreadsheets_write(tmp_path: Path, content: bytes, cell: str) -> None:
+    columns, rows = rows_of(tmp_path / "t.csv", content)
+    assert columns == ("a", "b") and rows == [(2, (cell, "2"))]
+
+
+def test_text_of_another_alphabet_and_a_column_too_few_are_told_by_their_row(tmp_path: Path) -> None:
+    with pytest.raises(TableUnreadable) as caught:
+        rows_of(tmp_path / "t.csv", "a,b\n1,2\nпациент,2\n".encode("cp1251"))
+    assert "row 3" in str(caught.value.reason)
+    with pytest.raises(TableUnreadable):
+        rows_of(tmp_path / "t.csv", b"\xff\xfea\x00b")
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_a_table_is_as_large_as_it_may_be_and_no_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, excess: int
+) -> None:
+    content = "a,b\n" + "1,2\n" * 64
+    monkeypatch.setattr(user_tables, "MAX_TABLE_BYTES", len(content) - excess)
+    if excess:
+        with pytest.raises(TableUnreadable):
+            rows_of(tmp_path / "t.csv", content)
+    else:
+        assert len(rows_of(tmp_path / "t.csv", content)[1]) == 64
+
+
+def test_lines_of_objects_are_rows_of_all_their_names(tmp_path: Path) -> None:
+    content = '{"a": 1, "b": true}\n\n[1]\n{"c": 4.0, "a": null}\n{"b": false, "c": 2.5}\n'
+    assert rows_of(tmp_path / "t.jsonl", content) == (
+        ("a", "b", "c"),
+        [(1, ("1", "1", "")), (4, ("", "", "4")), (5, ("", "0", "2.5"))],
+    )
+    with pytest.raises(TableUnreadable) as caught:
+        rows_of(tmp_path / "t.jsonl", '{"a": 1}\n{"a": \n')
+    assert "row 2" in str(caught.value.reason)
+    assert rows_of(tmp_path / "t.jsonl", "\n") == ((), [])
+
+
+def test_words_parted_by_blanks_are_columns_of_a_table_whose_names_are_given(tmp_path: Path) -> None:
+    columns, rows = rows_of(tmp_path / "t.txt", "mdb001 G CIRC\n\nmdb002  F\n", columns=("file", "tissue", "kind"))
+    assert columns == ("file", "tissue", "kind")
+    assert rows == [(1, ("mdb001", "G", "CIRC")), (3, ("mdb002", "F"))]
+    assert rows_of(tmp_path / "t.csv", "a b,c\n", columns=("x", "y"))[1] == [(1, ("a b", "c"))]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(4.0, "4"), (2.5, "2.5"), (True, "1"), (False, "0"), (1e15, "1000000000000000.0"), (" a ", "a")]
+)
+def test_numbers_of_a_sheet_are_written_as_a_csv_has_them(value: object, text: str) -> None:
+    assert user_tables._cell_text(value) == text
