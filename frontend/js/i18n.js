@@ -120,6 +120,19 @@
     return isText(value) ? say(value) : String(value);
   }
 
+  /** Whether a parameter names classes; a text about folders and tables names them as they stand there. @param {string} key @param {string} name */
+  function namesClasses(key, name) {
+    if (["most", "least", "largest", "smallest"].includes(name)) return /^(data_warning\.lopsided|finding\.classes\.imbalanced)/.test(key);
+    return name === "class_name" ? !key.startsWith("error.") : (name === "class_names" || name === "classes") && !/^(error|doubt|problem|expected|reason)\./.test(key);
+  }
+
+  /** Classes in the reader's language, a count behind one too: bénin (4). @param {unknown} value @returns {unknown} */
+  function named(value) {
+    if (Array.isArray(value)) return value.map(named);
+    const [, word, count = ""] = /^(.+?)( \(\d+\))?$/.exec(typeof value === "string" ? value : "") ?? [];
+    return word === undefined ? value : className(word) + count;
+  }
+
   /**
    * The text of `key`, with {names} filled in. A missing text shows its key: the tests find it before a user does.
    * @param {string} key
@@ -130,7 +143,7 @@
     const found = template(key);
     if (found === undefined) return key;
     return formOf(found, params).replace(/\{(\w+)(?::(\w+)(?:\.(\d))?)?\}/g, (whole, name, form, digits) =>
-      Object.hasOwn(params, name) ? readable(params[name], form, digits) : whole,
+      Object.hasOwn(params, name) ? readable(namesClasses(key, name) ? named(params[name]) : params[name], form, digits) : whole,
     );
   }
 

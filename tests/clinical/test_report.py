@@ -281,7 +281,9 @@ def test_findings_are_told_to_readers_and_not_to_whoever_sets_a_configuration(la
     cases = [{"split": "val", "class_name": "malignant", "n": 12}, {"split": "test", "class_name": "benign", "n": 9}]
     few = Finding(code="cases.too_few", severity="warning", message="x", why="", advice="", params={"listed": "val: malignant 12", "cases": cases, "n": 9, "claimed": 0.9, "half_width": 0.2, "needed": 37, "wished": 0.1})  # fmt: skip
     offered = Finding(code="patients.offered", severity="warning", message="x", why="", advice="", params={"images": 36, "patients": 13, "setting": '{"pattern": "x"}'})  # fmt: skip
-    told = [finding_text(each, language) for each in (few, offered)]
+    rare = Finding(code="classes.imbalanced", severity="info", message="x", why="", advice="", params={"largest": "benign", "smallest": "malignant", "ratio": 3.0})  # fmt: skip
+    told = [finding_text(each, language) for each in (few, offered, rare)]
+    assert {"en": "benign has", "fr": "bénin a"}[language] in str(told[2])
     listed = {"en": "validation: malignant 12; test: benign 9", "fr": "validation : malin 12 ; test : bénin 9"}[
         language
     ]
@@ -620,6 +622,17 @@ def test_the_item_on_ensembling_tells_of_test_time_augmentation(workspace: Works
     path.write_text(json.dumps(manifest), encoding="utf-8")
     document = json.loads(make_report(workspace)[1].read_text(encoding="utf-8"))
     assert ("mirror image" in item(document, "27")) == tta
+
+
+def test_a_probe_is_told_as_the_regression_it_is(workspace: Workspace) -> None:
+    made_run(workspace)
+    path = checkpoint_files(workspace, RUN, "best").manifest
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["config"]["training"]["recipe"] = "probe"
+    manifest["config"]["model"] |= {"use_cbam": False, "attention_pooling": False}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    told = item(json.loads(make_report(workspace)[1].read_text(encoding="utf-8")), "25")
+    assert "logistic regression" in told and "learning rate" not in told
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -365,3 +365,18 @@ def test_every_finding_of_an_audit_and_every_figure_of_an_evaluation_has_its_tex
     known = set(locales[language])
     assert sorted(parts - known) == []
     assert [name for name in names if f"metric.{name}" not in known] == []
+
+
+def test_classes_have_their_french_names_in_messages_and_their_own_in_errors(run_js: RunJs) -> None:
+    code = """
+      BreastAI.i18n.set("fr");
+      const { t } = BreastAI.i18n;
+      output([
+        t("advice.few", { class_name: "malignant", n: 3 }), t("data_warning.few_in_training", { classes: ["benign (4)", "0 (2)"] }),
+        t("finding.classes.imbalanced.message", { largest: "benign", smallest: "malignant", ratio: 3 }), t("error.data.class_not_trained", { path: "d", class_names: ["benign"] }),
+      ]);
+    """
+    few, warning, imbalanced, error = run_js(code)
+    assert "de malin" in few and "bénin (4), 0 (2)" in warning
+    assert imbalanced.startswith("bénin a") and imbalanced.endswith("que malin.")
+    assert "bénin" not in error

@@ -86,7 +86,9 @@ def _of_run(
         "disjoint": _disjoint(document, texts),
         "software": said("software", versions=", ".join(f"{name} {each}" for name, each in document.versions.items())),
         "initialization": said("initialization", pretrained=initial_weights(model["pretrained"], texts)),
-        "training": said(
+        "training": said("training_probe")
+        if training.get("recipe") == "probe"
+        else said(
             "training",
             epochs=trained["epochs_run"],
             optimizer=training["optimizer"],

@@ -47,6 +47,13 @@ def finding_text(finding: Finding, language: str) -> Inline:
     if template is None:
         return finding.message if language == ENGLISH else Quoted(finding.message)
     params = finding.params
+    if language != ENGLISH:  # of the classes that a finding names, by the parameters that hold one
+        words = texts(language)
+        params = params | {
+            key: class_label(str(params[key]), words)
+            for key in ("class_name", "largest", "smallest")
+            if isinstance(params.get(key), str)
+        }
     if isinstance(cases := params.get("cases"), list):
         params = params | {"listed": _listed(cases, texts(language))}
     return fill_template(template, {name: read_param(value) for name, value in params.items()}, language)

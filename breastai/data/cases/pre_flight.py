@@ -100,4 +100,4 @@ def _advice(architecture: Architecture, weights: Weights, counts: dict[str, int]
         yield Text("advice.long", {"setting": "training.epochs"})
     name, fewest = min(counts.items(), key=lambda item: item[1])
     if fewest < _FEW_IMAGES:
-        yield Text("advice.few", {"name": name, "n": fewest})
+        yield Text("advice.few", {"class_name": name, "n": fewest})

@@ -18,6 +18,9 @@
     return new Set(answer.answers.map(({ prediction }) => prediction.decision ?? prediction.label)).size <= 1 && new Set(called).size <= 1;
   }
 
+  /** Why an image is of another kind than those learnt from. @type {Set<string>} */
+  const NO_ANSWER = new Set(["unlike", "modality"]);
+
   /** What was done to an image, in words. @param {Wire.Processing} done */
   function processingText(done) {
     const parts = [
@@ -33,6 +36,8 @@
 
   /** The one answer and the threshold it rests on, in a sentence. @param {Said} said */
   function decisionOf(said) {
+    // To an image of another kind there is no answer, whatever the network computes.
+    if (NO_ANSWER.has(said.refer_reason ?? "")) return t("answers.no_answer");
     const decision = className(said.decision ?? said.label);
     if (said.called === null || said.target_class === null) return t("answers.no_operating_point", { decision });
     return t(said.called ? "answers.called" : "answers.not_called", {
@@ -45,6 +50,7 @@
 
   /** Which classes can't be ruled out, in a sentence; null in answers that don't say. @param {Said} said */
   function plausibleOf(said) {
+    if (NO_ANSWER.has(said.refer_reason ?? "")) return null;
     if (said.plausible.length > 0) return t("answers.plausible", { classes: said.plausible.map(className) });
     if (said.sets_offered === null || said.sets_offered === undefined) return null;
     return t(said.sets_offered ? "answers.none_plausible" : "answers.no_sets");
@@ -54,7 +60,7 @@
   function referralOf(said) {
     if (said.refer === null) return make("p", { class: "muted", text: t("answers.refer_unknown") });
     if (!said.refer) return make("p", { class: "banner success", text: t("answers.no_refer") });
-    const values = { classes: said.plausible.map(className), decision: className(said.decision), novelty: said.novelty, limit: said.novelty_limit, modality: said.modality, known: said.known_modalities };
+    const values = { classes: said.plausible.map(className), decision: className(said.decision), novelty: format.number(said.novelty, 2), limit: format.number(said.novelty_limit, 2), modality: said.modality, known: said.known_modalities };
     const why = said.refer_reason === null ? "" : t(`answers.refer.${said.refer_reason}`, values);
     return make("p", { class: "banner warning" }, make("b", { text: t("answers.refer") }), " ", why);
   }
@@ -64,9 +70,10 @@
     const rows = Object.entries(said.probabilities ?? {})
       .sort((one, other) => other[1] - one[1])
       .map(([label, value]) =>
-        make("div", {}, make("dt", {}, name(label)), make("dd", {}, make("meter", { attributes: { min: 0, max: 1, value, "aria-label": `${label} ${format.figure(value)}` } }), make("b", { text: format.figure(value) }))),
+        make("div", {}, make("dt", {}, BreastAI.elements.label(label)), make("dd", {}, make("meter", { attributes: { min: 0, max: 1, value, "aria-label": `${className(label)} ${format.figure(value)}` } }), make("b", { text: format.figure(value) }))),
       );
-    return make("dl", { class: "chances" }, ...rows);
+    const list = make("dl", { class: "chances" }, ...rows);
+    return NO_ANSWER.has(said.refer_reason ?? "") ? make("details", {}, make("summary", { text: t("answers.computed") }), list) : list;
   }
 
   function create() {

@@ -33,7 +33,7 @@
 
   /** How many images it trained on, and how many chose its best epoch. @param {Wire.RunEntry} run */
   function imagesOf({ training_images: training, validation_images: validation }) {
-    return training === null ? format.NONE : `${format.integer(training)} + ${format.integer(validation)}`;
+    return training === null ? format.NONE : `${format.integer(training)}\u00a0+\u00a0${format.integer(validation)}`;
   }
 
   /** @param {Wire.RunEntry} run */

@@ -89,7 +89,8 @@
           goOn(study),
           foldsTable(study),
         );
-        const begun = study.members.some(({ epoch }) => epoch > 0);
+        // Probes have figures and no epochs to draw.
+        const begun = study.members.some(({ epoch, curves }) => epoch > 0 && (study.crossval === null || Object.values(curves).some((values) => values.length > 0)));
         byId("crossval-curves").hidden = !begun || !charts.available();
         if (begun && charts.available()) drawCurves(study);
         fill(byId("crossval-result"), ...(study.crossval === null ? [] : resultOf(study.crossval)), ...(study.seeds === null ? [] : [spreadTable(study.seeds, t("seeds.spread"))]));

@@ -34,7 +34,7 @@
     // Of all classes together the AUC is their mean, and says so.
     const key = [...(rest ? [] : [`family.${base}`]), `metric.${base}`].find(BreastAI.i18n.has);
     const first = key === undefined ? base : t(key);
-    return make("span", {}, first, rest ? ", " : "", rest ? name(rest) : "", where ? " · " : "", where === "patient" ? t("evaluation.by_patient") : where);
+    return make("span", {}, first, rest ? ", " : "", rest ? BreastAI.elements.label(rest) : "", where ? " · " : "", where === "patient" ? t("evaluation.by_patient") : where);
   }
 
   /** @param {[string, Wire.Figure][]} figures @returns {[Node, Wire.Figure][]} */

@@ -94,7 +94,7 @@
     const called = /** @type {[Node, Wire.Figure][]} */ (Object.entries(found.at_thresholds).map(([figure, value]) => [make("span", { text: t(`metric.${figure}`) }), value]));
     return [
       make("p", { text: t(found.grouped ? "crossval.grouped" : "crossval.ungrouped", { n: format.integer(found.cases) }), class: found.grouped ? "" : "banner warning" }),
-      make("p", { class: "muted" }, t("crossval.counts", { n: format.integer(found.predictions), units: found.units === null ? "" : t("crossval.units", { n: format.integer(found.units) }) }), ...countsOf(found.counts)),
+      make("p", { class: "muted" }, `${t("crossval.counts", { n: format.integer(found.predictions) })}${found.units === null ? "" : t("crossval.units", { n: format.integer(found.units) })}${t("mark.colon")}`, ...countsOf(found.counts)),
       found.tuned ? make("p", { text: t("crossval.tuned") }) : null,
       figuresTable(t("crossval.pooled"), pooled),
       called.length === 0 ? null : figuresTable(t("crossval.at_thresholds", { class_name: className(found.target_class) }), called),

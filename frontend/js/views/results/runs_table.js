@@ -20,7 +20,7 @@
   const COLUMNS = [
     { id: "state", title: () => t("runs.state"), sort: "state", cell: stateOf },
     { id: "started", title: () => t("runs.started"), sort: "started", cell: (run) => format.date(run.started) },
-    { id: "data", title: () => t("runs.data"), sort: "data", cell: (run) => (run.data ? name(settings.dataFolder({ data: { train_dir: run.data } }) || run.data) : format.NONE) },
+    { id: "data", title: () => t("runs.data"), sort: "data", cell: (run) => (run.data ? make("span", { class: "whole-name" }, name(settings.dataFolder({ data: { train_dir: run.data } }) || run.data)) : format.NONE) },
     { id: "architecture", title: () => t("setting.model.architecture.label"), sort: "architecture", cell: (run) => run.architecture ?? format.NONE },
     { id: "epochs", title: () => t("figure.epoch"), cell: epochsOf },
     { id: "images", title: () => t("runs.images"), sort: "training_images", cell: imagesOf },

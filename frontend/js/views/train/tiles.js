@@ -53,10 +53,12 @@
         if (latest === undefined) return;
         const names = run.started?.class_names ?? Object.keys(latest.val_per_class);
         fill(byId("class-tiles"), ...names.map((name) => classTile(name, latest.val_per_class[name])));
+        // A probe is fitted in one pass: it learns at no rate.
+        const probe = run.started?.config?.training?.recipe === "probe";
         /** @type {[string, string][]} */
         const figures = [
-          [t("figure.images_per_second"), format.number(latest.images_per_second)],
-          [t("figure.learning_rate"), format.small(latest.learning_rate)],
+          ...(latest.images_per_second === null ? [] : [/** @type {[string, string]} */ ([t("figure.images_per_second"), format.number(latest.images_per_second)])]),
+          ...(probe ? [] : [/** @type {[string, string]} */ ([t("figure.learning_rate"), format.small(latest.learning_rate)])]),
           [t("figure.epoch_s"), format.duration(latest.epoch_s)],
           ...others.map(({ name }) => /** @type {[string, string]} */ ([t(`metric.${name}`), format.figure(latest.metrics[`val_${name}`])])),
         ];
