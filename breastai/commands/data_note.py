@@ -6,14 +6,14 @@ from pathlib import Path
 from breastai.domain.data_locations import is_remote
 from breastai.domain.errors import BreastAIError
 from breastai.domain.events import Log
-from breastai.domain.jobs import Job
+from breastai.domain.jobs import Job, Train
 from breastai.domain.text import Text
 from breastai.storage.workspace import Workspace
 
 
 def read_as(job: Job) -> Iterator[Log]:
-    """Yield a line for each place that a job reads by a description: what it is read as."""
-    from breastai.data.sources.place_description import describe_place, is_described
+    """Yield lines for each place that a job reads by a description: what it is read as, and what is doubtful of that."""
+    from breastai.data.sources.place_description import ASKED_BY_A_RUN, describe_place, doubts_of_place, is_described
 
     workspace = Workspace(Path(job.workspace))
     config = getattr(job, "config", None)
@@ -24,6 +24,9 @@ def read_as(job: Job) -> Iterator[Log]:
             if is_remote(place) or not path.exists() or not is_described(path):
                 continue
             layout = Text(f"layout.{describe_place(path).layout}")
+            doubts = doubts_of_place(path)
         except BreastAIError:  # told when it is read
             continue
         yield Log.of("info", Text("log.data_read_as", {"path": place, "layout": layout}))
+        if not isinstance(job, Train):  # a run tells them itself
+            yield from (Log.of("warning", doubt) for doubt in doubts if doubt.code not in ASKED_BY_A_RUN)

@@ -41,6 +41,9 @@ def next_command(inspection: DatasetInspection, place: str) -> str:
     quoted = shlex.quote(place)
     if inspection.description is None:
         name = "NAME"
+        pattern = next((str(doubt.params["pattern"]) for doubt in inspection.doubts if "pattern" in doubt.params), None)
+        if pattern is not None:
+            return f"breastai data add {name} {quoted} --label {shlex.quote(f'path:{pattern}')}"
         return f"breastai data add {name} {quoted} --table TABLE.csv --file COLUMN --label COLUMN"
     codes = {doubt.code for doubt in inspection.doubts}
     if "doubt.unreadable" in codes or not inspection.images:

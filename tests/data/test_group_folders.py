@@ -4,12 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from breastai.commands.data_note import read_as
 from breastai.data.cases.inspection import inspect_place
 from breastai.data.cases.run_folders import list_folders
+from breastai.data.cases.run_warnings import told_before
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.recognition.place_names import names_place, names_year
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_inspection import DatasetInspection, ReadingChanges
+from breastai.domain.jobs import Audit
+from breastai.storage.kept_datasets import keep_dataset
+from breastai.storage.workspace import Workspace
 from tests.data.published_layouts import picture, table
 
 TWO = ("benign", "malignant")
@@ -115,6 +120,21 @@ def test_words_over_few_images_are_patients_and_over_many_of_each_class_sites(tm
         draw(tmp_path / "many", f"{name}/{{}}", count=12)
     assert fields(inspect_place(tmp_path / "few")) == {"patient"}
     assert fields(inspect_place(tmp_path / "many")) == {"site"}
+
+
+def test_a_run_and_other_jobs_tell_what_is_doubtful_of_how_images_are_read(tmp_path: Path) -> None:
+    for town in ("lyon", "paris"):
+        for patient in ("P01", "P02"):
+            draw(tmp_path / "set", f"{town}/{patient}/{{}}")
+    config = parse_config({"data": {"train_dir": "set"}, "model": {}})
+    told = [line.code for line in told_before(config, list_folders(config, tmp_path), tmp_path)]
+    wanted = ["doubt.patients_above_classes", "doubt.sites_above_patients"]
+    assert told[:2] == wanted
+    audit = Audit(workspace=str(tmp_path), data="set")
+    assert [line.code for line in read_as(audit)] == ["data_read_as", *wanted]
+    kept = keep_dataset(Workspace(tmp_path), "mine", inspect_place(tmp_path / "set"))  # looked at by a person
+    assert kept.description is not None
+    assert [line.code for line in read_as(audit.model_copy(update={"data": "mine"}))] == ["data_read_as"]
 
 
 def test_sites_are_a_subgroup_of_evaluations(tmp_path: Path) -> None:

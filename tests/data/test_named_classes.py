@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from breastai.commands.inspection_text import inspection_lines
+from breastai.commands.inspection_text import inspection_lines, next_command
 from breastai.data.cases.inspection import inspect_place
 from breastai.data.cases.run_folders import list_folders
 from breastai.data.sources.case_source import read_cases
@@ -85,6 +85,7 @@ def test_where_some_names_say_no_class_the_line_to_type_is_told_and_works(tmp_pa
     found = inspect_place(tmp_path)
     assert (found.layout, codes(found)) == ("unknown", ["some_names_say_class"])
     pattern = str(found.doubts[0].params["pattern"])
+    assert next_command(found, "x") == f"breastai data add NAME x --label 'path:{pattern}'"
     assert any(f"--label 'path:{pattern}'" in line for line in inspection_lines(found, "x"))
     told = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"label": {"path": pattern}}}))
     assert (told.classes, told.left_out) == ({"benign": 6, "malignant": 6}, 6)

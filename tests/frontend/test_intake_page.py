@@ -267,6 +267,6 @@ def test_a_reading_is_corrected_with_a_preview_and_kept(open_new: OpenPage, work
     page.wait_for_selector('html[data-asked="add_dataset-changed"]')
     kept = page.evaluate("window.asked.at(-1)")
     fields = {"patient": {"path": "^(P[0-9]+)_"}, "site": {"folder": -2}}
-    changes = {"fields": fields, "class_map": {"0": "normal", "1": "malignant"}}
+    changes = {"fields": fields, "class_map": {"0": "normal"}}
     assert (kept["name"], kept["path"], kept["changes"]) == ("Etude_a_Lyon_2024", "Étude à Lyon (2024)", changes)
     expect(page.locator("#data-path")).to_have_value("Etude_a_Lyon_2024")

@@ -7,12 +7,14 @@ from breastai.data.cases.run_folders import Folders
 from breastai.data.patients.patient_rules import Doubt, doubts
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.part_folders import unused_folders
+from breastai.data.sources.place_description import ASKED_BY_A_RUN, doubts_of_place
 from breastai.domain.class_words import meaning_of, split_of
 from breastai.domain.config import Config
 from breastai.domain.decision_rule import target_class
 from breastai.domain.events import Log
 from breastai.domain.text import Text
 from breastai.storage.remote_mirror import as_written
+from breastai.storage.workspace import Workspace
 
 # Of fewer images nothing is learnt that would hold for others.
 _FEW_CASES = 10
@@ -31,6 +33,8 @@ DOUBT_MESSAGES = {
 
 def told_before(config: Config, folders: Folders, base: Path) -> Iterator[Log]:
     """Yield what is told when a run begins, as lines for people."""
+    place = Workspace(base).resolve(config.data.train_dir)
+    yield from (Log.of("warning", doubt) for doubt in doubts_of_place(place) if doubt.code not in ASKED_BY_A_RUN)
     target = target_class(config, folders.class_names)
     yield Log(
         level="info",

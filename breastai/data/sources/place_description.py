@@ -6,6 +6,7 @@ from pathlib import Path
 
 from breastai.data.sources.array_cases import describe_arrays, is_array_file
 from breastai.data.sources.labels_table import dataset_name, describe_table, is_labels_table
+from breastai.data.sources.recognition.recogniser import Reading
 from breastai.data.sources.recognition.recogniser_table import is_plain, recognise
 from breastai.domain.case_fields import FolderRule
 from breastai.domain.dataset_description import DatasetDescription, load_description
@@ -15,6 +16,8 @@ from breastai.storage.datasets import ENDING, base_of
 from breastai.storage.remote_mirror import root_place
 
 CLASS_FOLDERS = "class_folders"
+# Doubts that a run asks about by itself: whose the images are, and which class is the disease.
+ASKED_BY_A_RUN = frozenset({"doubt.patients_unknown", "doubt.classes_say_nothing", "doubt.classes_are_numbers"})
 _GLANCED_AT = 1_000
 
 
@@ -67,17 +70,26 @@ def _describe_table(place: Path) -> DatasetDescription:
         return guessed.description
 
 
+def doubts_of_place(place: Path) -> tuple[Text, ...]:
+    """Return what is doubtful of how a place is read; nothing of a description that is kept, and of plain class folders."""
+    if is_description(place) or not place.exists():
+        return ()
+    reading = _reading(place.absolute(), _signature(place))
+    return () if reading is None else reading.doubts
+
+
 def _recognised(place: Path) -> DatasetDescription | None:
     """Return how what lies at a place is read, None of class folders and plain tables, and where nothing is recognised."""
-    return _recognised_before(place.absolute(), _signature(place))
+    reading = _reading(place.absolute(), _signature(place))
+    return None if reading is None else reading.description
 
 
 @lru_cache(maxsize=200)  # asked several times in a job
-def _recognised_before(place: Path, signature: tuple[tuple[str, int], ...]) -> DatasetDescription | None:
+def _reading(place: Path, signature: tuple[tuple[str, int], ...]) -> Reading | None:
     reading = recognise(place).reading
     if reading is None or reading.description is None or is_plain(reading.description, place):
         return None
-    return reading.description
+    return reading
 
 
 def _signature(place: Path) -> tuple[tuple[str, int], ...]:

@@ -93,8 +93,10 @@
       },
       /** The changes as a request has them. */
       values() {
+        // What a map does not name is left out: where there is none yet all classes are named.
+        const whole = Object.keys(found?.description?.class_map ?? {}).length ? {} : known();
         const fields = Object.fromEntries(Object.entries(typed).map(([role, text]) => [role, text === "" ? null : ruleOf(text)]));
-        return { ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: { ...known(), ...classes } } : {}) };
+        return { ...(Object.keys(fields).length ? { fields } : {}), ...(Object.keys(classes).length ? { class_map: { ...whole, ...classes } } : {}) };
       },
     };
   }
