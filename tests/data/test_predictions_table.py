@@ -23,6 +23,33 @@ def table(tmp_path: Path, text: str, name: str = "p.csv") -> Path:
     return path
 
 
+@pytest.mark.parametrize("form", ["{:.3f}", "{:.1%}", "{:.1f} %", "{:.1f}\u202f%", "{:.1f}%"])
+def test_a_probability_may_be_a_percentage_with_its_sign(tmp_path: Path, form: str) -> None:
+    values = [0.25, 0.75] if form in ("{:.3f}", "{:.1%}") else [25, 75]
+    cells = [form.format(value).replace(".", ",") for value in values]
+    path = tmp_path / "p.csv"
+    path.write_text(f"label;p_a;p_b\na;{cells[0]};{cells[1]}\nb;{cells[1]};{cells[0]}\n", encoding="utf-8")
+    assert read_predictions(path).probabilities.tolist() == [[0.25, 0.75], [0.75, 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ("a,25,75", "problem.percentages"),
+        ("a,-1.5,2.25", "problem.scores"),
+        ("a,0.9,0.9", "problem.scores"),
+        ("a,x,0.9", None),
+    ],
+)
+def test_percentages_and_scores_of_a_network_are_called_so(tmp_path: Path, row: str, code: str | None) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text(f"label,p_a,p_b\n{row}\n{row}\n{row}\n")
+    with pytest.raises(PredictionsInvalid) as raised:
+        read_predictions(path)
+    first = raised.value.problems[0]
+    assert (isinstance(first, Text) and first.code == code) == (code is not None)
+
+
 def test_labels_probabilities_patients_and_subgroups_are_read(tmp_path: Path) -> None:
     found = read_predictions(table(tmp_path, "\ufeff" + GOOD))
     assert found.class_names == ("benign", "malignant")

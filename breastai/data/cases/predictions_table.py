@@ -17,6 +17,8 @@ from breastai.domain.text import Text
 _PREFIX = "p_"
 _LISTED_PROBLEMS = 10
 _ROWS_TOLD = 5000
+# Fewer rows that do not sum to 1 may be slips.
+_FEW_ROWS = 3
 # Probabilities written with few digits do not quite sum to 1.
 _SUM_TOLERANCE = 0.02
 # Columns of `breastai predict --csv` that describe an answer, and are no subgroups.
@@ -110,6 +112,8 @@ def read_predictions(path: Path, on_progress: Callable[[int, int], None] | None 
         faults += _read_probabilities(line, cells, class_columns, places, probabilities[index])
     if not faults and "file" in columns:
         faults = _repeated(rows, columns)
+    elif faults and (scale := _scale(rows, places)) is not None:
+        faults.insert(0, scale)
     if faults:
         more = len(faults) - _LISTED_PROBLEMS
         raise PredictionsInvalid(
@@ -225,10 +229,7 @@ def _read_probabilities(
 ) -> list[Text | str]:
     faults: list[Text | str] = []
     for number, (name, place) in enumerate(zip(names, places, strict=True)):
-        try:
-            value = float(cells[place].replace(",", "."))
-        except ValueError:
-            value = math.nan
+        value = _number(cells[place])
         if not 0 <= value <= 1:
             faults.append(describe_mismatch(_cell(line, name), Text("expected.probability"), repr(cells[place])))
         into[number] = value
@@ -236,6 +237,29 @@ def _read_probabilities(
     if not faults and abs(total - 1) > _SUM_TOLERANCE:
         faults.append(describe_mismatch(_row(line), Text("expected.sum"), f"{total:.3g}"))
     return faults
+
+
+def _number(cell: str) -> float:
+    """Return the number in a cell, 0.915 of 0.915, 0,915 and 91.5 %; NaN of any other."""
+    text = "".join(cell.split()).replace(",", ".")
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        return math.nan
+
+
+def _scale(rows: Sequence[tuple[int, list[str]]], places: Sequence[int]) -> Text | None:
+    """Return what numbers seem to be that are no probabilities: percentages, or scores of a network; None where neither."""
+    found = [[_number(cells[place]) for place in places] for _, cells in rows if len(cells) > max(places)]
+    values = np.array(found, dtype=np.float64).reshape(-1, len(places))
+    if not len(values) or not np.isfinite(values).all():
+        return None
+    if (values >= 0).all() and (np.abs(values.sum(axis=1) - 100) <= 100 * _SUM_TOLERANCE).all():
+        return Text("problem.percentages")
+    few = len(values) < _FEW_ROWS
+    return (
+        Text("problem.scores") if not few and (np.abs(values.sum(axis=1) - 1) > _SUM_TOLERANCE).mean() > 0.5 else None
+    )
 
 
 def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
