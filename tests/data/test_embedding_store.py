@@ -125,3 +125,29 @@ def test_a_disk_that_refuses_is_no_error(store: EmbeddingStore, monkeypatch: pyt
 
     monkeypatch.setattr(embedding_store, "private_folder", refuse)
     assert not store.write([key(1)], rows(1))
+
+
+@pytest.mark.parametrize(("age_s", "gone"), [(10, False), (3 * 24 * 3600, True)])
+def test_what_a_killed_writer_left_is_removed_in_time_and_other_files_never(
+    tmp_path: Path, age_s: int, gone: bool
+) -> None:
+    left, other = tmp_path / "key/a.tmp", tmp_path / "key/notes.txt"
+    left.parent.mkdir()
+    for path in (left, other):
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (time.time() - age_s, time.time() - age_s))
+    drop_oldest(tmp_path, None, 0)
+    assert left.exists() is not gone and other.exists()
+
+
+def test_segments_go_only_until_the_limit_is_kept(tmp_path: Path) -> None:
+    for number in range(4):
+        file = tmp_path / f"{number}/a.rows"
+        file.parent.mkdir()
+        file.write_bytes(b"x" * 100)
+        os.utime(file, (1000 + number, 1000 + number))
+    for limit, left in ((400, {"0", "1", "2", "3"}), (399, {"1", "2", "3"}), (200, {"2", "3"}), (150, {"3"})):
+        drop_oldest(tmp_path, None, limit, ".rows")
+        assert {path.name for path in tmp_path.iterdir()} == left
+    drop_oldest(tmp_path, tmp_path / "3", 0, ".rows")
+    assert (tmp_path / "3/a.rows").exists()
