@@ -2,13 +2,20 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from breastai.data.cases import fingerprints
-from breastai.data.cases.fingerprints import Fingerprints, find_overlap, read_fingerprints, thumbnails_of
+from breastai.data.cases.fingerprints import (
+    Fingerprints,
+    find_overlap,
+    fingerprints_of,
+    read_fingerprints,
+    thumbnails_of,
+)
 from breastai.data.cases.image_set import ImageSet, preprocess_folder
 from breastai.data.duplicates.grey_thumbnails import comparable_thumbnail, thumbnail
 from breastai.data.sources.class_folders import scan
@@ -100,3 +107,56 @@ def write_as_before(path: Path, known: Fingerprints, squares: np.ndarray) -> Non
         salt_mark=np.array(known.salt_mark, dtype="S16"),
     )
     path.write_bytes(content.getvalue())
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_model_s_fingerprints_are_of_all_images_that_chose_anything_with_their_patients(
+    images: ImageSet, calibrated: bool
+) -> None:
+    parts = {
+        "train": images.subset(np.array([0])),
+        "val": images.subset(np.array([1])),
+        "calibration": images.subset(np.array([2])),
+    }
+    if not calibrated:
+        parts["calibration"] = None  # type: ignore[assignment]
+    patients = {"train_patients": ["A"], "val_patients": ["B"], "calibration_patients": ["C"]}
+    count = 3 if calibrated else 2
+    seen = {images.hashes[0]: np.full((9, 9), 7, np.uint8)}
+    found = fingerprints_of(SimpleNamespace(**parts, **patients), SALT, seen)  # type: ignore[arg-type]
+    assert found.hashes == images.hashes[:count] and found.parts == ["train", "val", "val"][:count]
+    assert found.patients == [salted_hash(SALT, name) for name in "ABC"[:count]]
+    assert found.salt_mark == salted_hash(SALT, "fingerprints")
+    assert (found.thumbnails[0] == 7).all() and len(found.thumbnails) == count == len(found)
+    unknown = fingerprints_of(SimpleNamespace(**parts, **patients | {"val_patients": None}), SALT, {})  # type: ignore[arg-type]
+    assert unknown.patients is None
+
+
+def test_images_are_seen_before_by_their_files_and_their_patients_part_by_part(images: ImageSet) -> None:
+    own = ["A", "B", "C"]
+    known = Fingerprints(
+        hashes=[images.hashes[0], "f" * 64, images.hashes[1], "e" * 64],
+        parts=["train", "train", "val", "val"],
+        thumbnails=[np.full((60, 60), 5, np.uint8)] * 4,
+        patients=[salted_hash(SALT, name) for name in ("A", "B", "X", "C")],
+        salt_mark=salted_hash(SALT, "fingerprints"),
+    )
+    found = find_overlap(known, images, own, SALT)
+    assert (found.train.identical, found.train.of_patients, found.train.patients) == (1, 1, 1)  # B's, who is in train
+    assert (found.val.identical, found.val.of_patients, found.val.patients) == (1, 1, 1)  # C's
+    assert found.train.near_duplicates == found.val.near_duplicates == 0 and found.unchecked == []
+    same = find_overlap(known, images, ["B", "B", "B"], SALT)
+    assert (same.train.of_patients, same.train.patients) == (2, 1)  # all but the identical one
+    without = find_overlap(known, images, None, SALT)
+    assert without.unchecked == ["patients"] and without.train.of_patients is None
+    other = find_overlap(known, images, own, b"1" * 32)
+    assert other.unchecked == ["salt"] and other.train.patients is None and other.train.identical == 1
+
+
+def test_a_file_that_can_not_be_read_any_more_has_a_black_thumbnail(images: ImageSet) -> None:
+    folder = images.prepared.folder
+    folder.path(1).write_bytes(b"no image")
+    assert [small.shape for small in thumbnails_of(images)] == [(50, 50), (1, 1), (128, 128)]
+    known = {images.hashes[1]: np.ones((4, 4), np.uint8)}
+    assert [small.shape for small in thumbnails_of(images, known)] == [(50, 50), (4, 4), (128, 128)]
+    assert [small.shape for small in thumbnails_of(images.subset(np.array([2, 0])))] == [(128, 128), (50, 50)]
