@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 from safetensors.torch import save_file
 
 from breastai.domain.catalog import ARCHITECTURES, OFFERED_ARCHITECTURES
@@ -17,6 +18,8 @@ from breastai.engine.export.onnx_file import onnx_program
 from breastai.engine.network.attention import CBAM
 from breastai.engine.network.models import build_model, normalize, unfreezing_order
 
+# Of a B7 that learnt nothing torch's answers are within 1e-5 of those in float64, ONNX Runtime 1.32's within 2e-3.
+RUNTIME_ROUNDING = {"efficientnet_b7": 5e-3}
 # The smallest of each family.
 SMALL = {row.family: row.name for row in sorted(ARCHITECTURES.values(), key=lambda row: -row.parameters_m)}
 # The two that most tests and first runs use; all others are left to `make test-all`.
@@ -44,6 +47,22 @@ def settled(model: torch.nn.Module, images: torch.Tensor) -> None:
         model.train()((images - 127.5) / 127.5)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("name", sorted(RUNTIME_ROUNDING))
+def test_where_the_runtime_rounds_more_the_exported_graph_is_as_exact_as_torch(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = build_model(settings(name, cbam_position="each_stage"), 3).model
+    images = torch.rand(16, 3, 64, 64) * 255
+    settled(model, images)
+    graph = ExportedGraph(model, [0.5] * 3, [0.5] * 3, Calibration()).eval()
+    path = tmp_path / "model.onnx"
+    onnx_program(graph, images).save(path, include_initializers=True, external_data=False)
+    with torch.inference_mode():
+        exact = graph.double()(images[:1].double()).numpy()
+    (found,) = ReferenceEvaluator(str(path)).run(None, {"images": images[:1].numpy()})
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_an_architecture_learns_and_exports_with_equal_answers(name: str, tmp_path: Path) -> None:
     import onnxruntime
@@ -69,7 +88,7 @@ def test_an_architecture_learns_and_exports_with_equal_answers(name: str, tmp_pa
         with torch.inference_mode():
             expected = graph(more[:batch]).numpy()
         (found,) = session.run(None, {"images": more[:batch].numpy()})
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        np.testing.assert_allclose(found, expected, atol=RUNTIME_ROUNDING.get(name, 1e-4))
         assert np.array_equal(found.argmax(1), expected.argmax(1))
 
 
