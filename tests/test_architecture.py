@@ -33,7 +33,7 @@ def source(module: str) -> Path:
 
 def imported_by(statement: str) -> set[str]:
     """Return the top-level packages in sys.modules after `statement` ran in a process of its own."""
-    code = f"import sys\n{statement}\nprint('\\n'.join({{name.partition('.')[0] for name in sys.modules}}))"
+    code = f"import sys\n{statement}\nprint('\\n'.join(name for name in sys.modules if '.' not in name))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())

@@ -21,7 +21,7 @@ from breastai.clinical.rule_findings import drop_answered, find_in_rules
 from breastai.data.background import with_progress
 from breastai.data.cases import split_groups
 from breastai.data.cases.run_folders import list_folders
-from breastai.data.decoders import decoder_table, dicom, raster
+from breastai.data.decoders import decoder_table, raster
 from breastai.data.decoders.file_content import file_at
 from breastai.data.duplicates import (
     duplicate_candidates,
@@ -60,7 +60,7 @@ _LISTED_GROUPS = 300
 _PICTURE_SIDE = 112
 _PICTURES_BYTES = 500_000
 _MOST_PICTURES = 4
-# The modules whose constants decide what an audit finds.
+# The modules whose constants decide what an audit finds; of DICOM, whose module takes long to import, the decoding's version does.
 _DECIDING = (
     auditor,
     image_facts,
@@ -75,7 +75,6 @@ _DECIDING = (
     split_groups,
     decoder_table,
     raster,
-    dicom,
 )
 
 

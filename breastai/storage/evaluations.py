@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,11 +53,12 @@ def salt_record(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
     """
     if record.hashes == "salted":
         return record
+    salted = cache(partial(salted_hash, salt))  # repeats of a cross-validation name each image again
     cases = [
         case.model_copy(
             update={
-                "name_sha256": salted_hash(salt, case.name_sha256),
-                "patient_sha256": None if case.patient_sha256 is None else salted_hash(salt, case.patient_sha256),
+                "name_sha256": salted(case.name_sha256),
+                "patient_sha256": None if case.patient_sha256 is None else salted(case.patient_sha256),
             }
         )
         for case in record.cases
@@ -65,9 +66,9 @@ def salt_record(record: EvaluationRecord, salt: bytes) -> EvaluationRecord:
     units = [
         unit.model_copy(
             update={
-                "name_sha256": salted_hash(salt, unit.name_sha256),
-                "patient_sha256": salted_hash(salt, unit.patient_sha256),
-                "images": {salted_hash(salt, name): share for name, share in unit.images.items()},
+                "name_sha256": salted(unit.name_sha256),
+                "patient_sha256": salted(unit.patient_sha256),
+                "images": {salted(name): share for name, share in unit.images.items()},
             }
         )
         for unit in record.units
