@@ -118,9 +118,14 @@ def describe_stop(
 ) -> TrainingStopped:
     """Return the event that ends a run before its end; it names the checkpoint that a resume goes on from, if any.
 
-    `epoch`: epochs completed. `error`: what ended the run; without one, `message` is told.
+    `epoch`: epochs completed since it was begun or resumed; with none, those before count, as the journal has them.
+    `error`: what ended the run; without one, `message` is told.
     """
     last = checkpoint_files(workspace, run_id, "last")
+    if not epoch:
+        with contextlib.suppress(BreastAIError, OSError):
+            before = latest_events(workspace.journal_file(run_id), ("training_update",))[1]
+            epoch = next((event.epoch for event in before if isinstance(event, TrainingUpdate)), None)
     return TrainingStopped(
         reason=reason,
         run_id=run_id,

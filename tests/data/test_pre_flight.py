@@ -1,5 +1,6 @@
 """What a run meets on this machine, looked up before it starts."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_who_could_begin_with_weights_is_told_so(workspace: Workspace, monkeypat
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
     write_sample_data(workspace.root / "data", per_class=8)
     codes = [advice.code for advice in told(workspace, architecture="resnet50").advice]
-    assert codes == ["advice.weights_none", "advice.few"]
+    assert codes == ["advice.patients", "advice.weights_none", "advice.few"]
 
 
 def test_nothing_measured_gives_no_minutes() -> None:
@@ -96,8 +97,11 @@ def test_some_images_are_told_with_the_patients_that_the_rule_finds(workspace: W
 
 def test_an_advice_names_the_setting_that_it_is_about(workspace: Workspace) -> None:
     write_sample_data(workspace.root / "data", per_class=8)
-    few = next(advice for advice in told(workspace).advice if advice.code == "advice.few")
-    assert "setting" not in few.params
+    advice = {each.code: each.params for each in told(workspace).advice}
+    assert "setting" not in advice["advice.few"]
+    assert advice["advice.patients"]["setting"] == "evaluation.patient_id"
+    config = parse_config({"evaluation": {"patient_id": json.loads(str(advice["advice.patients"]["rule"]))}})
+    assert config.evaluation.patient_id is not None
     weights = list(module._advice(ARCHITECTURES["resnet50"], "to_fetch", {"benign": 100}, 500.0))
     assert {str(advice.params["setting"]) for advice in weights} <= {"model.architecture", "training.epochs"}
 

@@ -11,7 +11,17 @@ from sklearn.metrics import roc_auc_score
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound, PartNotFound
-from breastai.domain.events import Comparison, DataLoaded, Evaluation, Event, Log, Prediction, PredictionsComplete
+from breastai.domain.events import (
+    Comparison,
+    DataLoaded,
+    Evaluation,
+    Event,
+    Log,
+    Prediction,
+    PredictionsComplete,
+    ProgressUpdate,
+    TrainingUpdate,
+)
 from breastai.domain.jobs import Compare, Evaluate, Predict
 from breastai.domain.records import ImageUse
 from breastai.engine.inference.evaluation_job import compare_checkpoints, evaluate, predict
@@ -257,8 +267,12 @@ def test_a_checkpoint_without_fingerprints_or_of_another_salt_says_what_it_can_t
 def test_a_calibration_part_serves_the_decision_rule_alone_and_every_figure_says_so(
     run_events: Callable[..., list[Event]], small_config: Callable[..., Config], workspace: Workspace, sample_data: Path
 ) -> None:
-    own = {"data": {"calibration_split": 0.3}, "evaluation": {"patient_id": r"^(P\d+)_"}, "training": {"epochs": 1}}
+    own = {"data": {"calibration_split": 0.3}, "evaluation": {"patient_id": r"^(P\d+)_"}, "training": {"epochs": 2}}
     events = run_events(small_config(own))
+    # They are judged once the epoch is over, and still it is that epoch which is told.
+    first = next(number for number, event in enumerate(events) if isinstance(event, TrainingUpdate))
+    told = [event.epoch for event in events[:first] if isinstance(event, ProgressUpdate) and event.epoch is not None]
+    assert set(told) == {1}
     loaded = next(event for event in events if isinstance(event, DataLoaded))
     manifest = read_manifest(find_checkpoint(workspace, "run/best"))
     split, rule = manifest.split, manifest.decision

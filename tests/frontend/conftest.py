@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from breastai.script_order import read_scripts, script_order
 from breastai.server.app import Options, RunningServer, running_server
@@ -147,16 +147,65 @@ def serving() -> type[ServerThread]:
     return ServerThread
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium. For a module alone: while Playwright runs, no other test of this thread may run an event loop."""
+class Chromium:
+    """One browser for all tests of this process, and profiles that are used again: a new one costs as much as the page."""
+
+    def __init__(self) -> None:
+        self._playwright = sync_playwright().start()
+        # Playwright's loop stands still in this thread while nothing is asked of it; `asyncio.run` of other tests must not see it.
+        self._loop = asyncio.get_running_loop()
+        self.browser = self._playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        self._profiles: dict[tuple[str, int], Page] = {}
+        asyncio._set_running_loop(None)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        asyncio._set_running_loop(self._loop)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(None)
+
+    def profile(self, options: dict[str, Any], number: int) -> Page:
+        """Return the empty page that keeps the `number`th profile of these options ready."""
+        key = (json.dumps(options, sort_keys=True), number)
+        if key not in self._profiles:
+            self._profiles[key] = self.browser.new_context(**options).new_page()
+        return self._profiles[key]
+
+    def close(self) -> None:
+        with self.in_use():
+            self.browser.close()
+            self._playwright.stop()
+
+
+def clear(kept: Page, origin: str) -> None:
+    """Close a profile's pages but the empty one, and forget what they stored."""
+    for page in kept.context.pages:
+        if page is not kept:
+            page.close()
+    kept.context.unroute_all()
+    kept.context.clear_cookies()
+    session = kept.context.new_cdp_session(kept)
+    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"})
+    session.detach()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
     if not CHROMIUM.exists():
         missing(f"browser at {CHROMIUM}")
     expect.set_options(timeout=WITHIN_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    chromium = Chromium()
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """Give a module the browser; until the module ends no test of this thread may run an event loop."""
+    with chromium.in_use():
+        yield chromium.browser
 
 
 class Watch:
@@ -189,21 +238,29 @@ Opening = Callable[..., AbstractContextManager[OpenPage]]
 
 
 @pytest.fixture
-def opening(browser: Browser) -> Opening:
-    """For the port of a server: what opens the page (`how`: file or http); afterwards nothing forbidden was done."""
+def opening(browser: Browser, chromium: Chromium) -> Opening:
+    """For the port of a server: what opens the page (`how`: file or http); afterwards nothing forbidden was done.
+
+    Each page has a profile of its own, which nothing was stored in.
+    """
 
     @contextmanager
     def pages(port: int, within_ms: int = WITHIN_MS) -> Iterator[OpenPage]:
         watches: list[Watch] = []
-        contexts = []
+        kept: list[Page] = []
+        contexts: list[BrowserContext] = []
 
         def opened(
             how: str = "http", connected: bool = True, expected: tuple[str, ...] = (), frontend: Path = FRONTEND,
             view: str = "", **options: Any,
         ) -> Page:  # fmt: skip
-            context = browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
-            contexts.append(context)
-            page = context.new_page()
+            options = {"locale": "en-GB", "reduced_motion": "reduce", **options}
+            if how == "http":
+                kept.append(chromium.profile(options, len(kept)))
+                page = kept[-1].context.new_page()
+            else:  # all files are of one origin
+                contexts.append(browser.new_context(**options))
+                page = contexts[-1].new_page()
             page.set_default_timeout(within_ms)
             watch = Watch(page, {f"localhost:{port}"})
             watch.expected = expected
@@ -218,6 +275,8 @@ def opening(browser: Browser) -> Opening:
             return page
 
         yield opened
+        for each in kept:
+            clear(each, f"http://localhost:{port}")
         for context in contexts:
             context.close()
         assert [fault for watch in watches for fault in watch.faults] == []

@@ -23,6 +23,7 @@ MADE_BY_SCRIPTS = {
     "views/results/errors.js": r"#errors-body",
     "views/results/judged_images.js": r"judged-file",
     "views/results/lightbox.js": r"data-lightbox",
+    "views/train/pre_flight.js": r"data-preflight",
     "views/results/predict.js": r"predict-\w+|thumbnail",
     "data_table.js": r"data-sort",
     "views/results/runs.js": r"data-study",

@@ -94,6 +94,10 @@ def test_a_patient_rule_is_tried_on_the_images_while_it_is_typed(
     expect(field).to_be_focused()
     told = page.locator("#setting-evaluation-patient_id-told")
     expect(told).to_have_text("")
+    # The images offer a rule of their own, which is taken by one press.
+    page.locator("[data-preflight=rule]").press("Enter")
+    expect(told).to_contain_text(" patients")
+    expect(page.locator("[data-preflight=rule]")).to_have_count(0)
     field.fill('{"pattern": "^(P[0-9]+)_"}')
     expect(told).to_contain_text("← P")
     expect(told).to_contain_text(" patients")

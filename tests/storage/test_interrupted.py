@@ -18,6 +18,7 @@ from breastai.domain.events import (
 from breastai.domain.metric_catalog import MONITORS
 from breastai.domain.study import Study
 from breastai.storage.interrupted_runs import (
+    describe_stop,
     dismiss,
     interrupted_runs,
     is_any_unfinished_run_held,
@@ -166,3 +167,12 @@ def test_the_server_leaves_alone_what_an_error_stopped_or_what_never_completes_a
     write(workspace, "d-slow", STARTED, STARTED, epoch(1), STARTED, STARTED, Log(level="info", message="x"))
     found = {run.run_id: may_auto_resume(workspace, run) for run in interrupted_runs(workspace)}
     assert found == {"a-crash": True, "b-error": False, "c-loop": False, "d-slow": True}
+
+
+def test_a_resumed_run_that_stops_before_another_epoch_still_has_those_before(workspace: Workspace) -> None:
+    write(workspace, "run", STARTED, epoch(1), epoch(2), TrainingStopped(reason="user", epoch=2), STARTED)
+    assert describe_stop(workspace, "run", "server_gone", 0).epoch == 2
+    assert describe_stop(workspace, "run", "user", 3).epoch == 3
+    write(workspace, "new", STARTED)
+    assert describe_stop(workspace, "new", "user").epoch is None
+    assert describe_stop(workspace, "nowhere", "user").epoch is None

@@ -9,7 +9,7 @@ from typing import Literal
 from breastai.data.cases.data_overview import describe
 from breastai.domain.catalog import OFFERED_ARCHITECTURES, Architecture, architecture_of, proposed_preset
 from breastai.domain.config import Config
-from breastai.domain.events import Event, PreFlightChecked
+from breastai.domain.events import DataDescribed, Event, PreFlightChecked
 from breastai.domain.jobs import PreFlight
 from breastai.domain.text import Text
 from breastai.storage.past_speeds import past_memory_gb, past_speeds
@@ -48,7 +48,7 @@ def pre_flight(job: PreFlight, workspace: Workspace) -> Iterator[Event]:
         minutes_high=high,
         memory_gb=past_memory_gb(workspace, architecture.name, config.data.image_size, config.data.batch_size),
         preset=None if workspace.config_file.exists() else proposed_preset(found.images),
-        advice=list(_advice(architecture, weights, found.counts["train"], high)),
+        advice=[*_patient_rules(found), *_advice(architecture, weights, found.counts["train"], high)],
     )
 
 
@@ -90,6 +90,14 @@ def _hub_folder() -> Path:
     """Return where huggingface_hub keeps what it fetched."""
     home = os.environ.get("HF_HOME", "~/.cache/huggingface")
     return Path(os.environ.get("HF_HUB_CACHE", f"{home}/hub")).expanduser()
+
+
+def _patient_rules(found: DataDescribed) -> Iterator[Text]:
+    """Yield the rule that tells patients apart where none is given and the images offer one; `rule` is its JSON."""
+    for warning in found.warnings:
+        if warning.code == "patients_offered":
+            params = {"patients": warning.params["patients"], "rule": warning.params["setting"]}
+            yield Text("advice.patients", {**params, "setting": "evaluation.patient_id"})
 
 
 def _advice(architecture: Architecture, weights: Weights, counts: dict[str, int], high: float | None) -> Iterator[Text]:

@@ -30,8 +30,7 @@
   /** Nothing to look at is no fault, while one types. @param {Wire.Error} fault */
   function faultOf(fault) {
     if (["data.not_found", "data.path_not_found", "data.no_images"].includes(fault.code)) return make("p", { class: "field-help", text: t("preflight.nothing") });
-    const link = fault.code.startsWith("patient_id.") ? [BreastAI.views.settingsPanel.link("evaluation.patient_id"), " "] : [];
-    return make("p", { class: "field-fault" }, ...link, ...BreastAI.elements.linked(BreastAI.i18n.errorText(fault)));
+    return make("p", { class: "field-fault" }, ...BreastAI.elements.linked(BreastAI.i18n.errorText(fault)));
   }
 
   /** What leads to a setting, named; nothing without one. @param {string} path */
@@ -39,8 +38,15 @@
     return path === "" ? [] : [" ", BreastAI.views.settingsPanel.link(path)];
   }
 
-  /** @param {State} state @param {Wire.PreFlightChecked} found @returns {Node[]} */
-  function bodyOf(state, found) {
+  /** A button that takes the rule an advice offers; nothing for other advice. @param {Wire.Text | string} advice @param {Context} context */
+  function offerOf(advice, context) {
+    const rule = typeof advice === "string" ? undefined : advice.params.rule;
+    if (typeof rule !== "string") return [];
+    return [" ", make("button", { class: "button small", text: t("preflight.use_rule"), attributes: { type: "button", title: rule }, data: { preflight: "rule" }, on: { click: () => context.adopt?.("evaluation.patient_id", JSON.parse(rule)) } })];
+  }
+
+  /** @param {State} state @param {Wire.PreFlightChecked} found @param {Context} context @returns {Node[]} */
+  function bodyOf(state, found, context) {
     const classes = Object.entries(found.classes).flatMap(([each, count], index) => [index ? " · " : "", label(each), ` ${format.integer(count)}`]);
     const marks = { here: "good", to_fetch: "fair", none: "bad" };
     /** Each with the setting that would mend it, where something is to be mended. @type {[string, Node | string, string, string][]} */
@@ -53,7 +59,7 @@
       ["preflight.memory", found.memory_gb === null ? t("preflight.memory_unknown") : t("model.at_most", { memory: format.number(found.memory_gb, 1) }), "", ""],
     ];
     const list = make("dl", {}, ...rows.map(([key, value, mark, setting]) => make("div", { class: mark }, make("dt", { text: t(key) }), make("dd", {}, value, ...linkTo(["fair", "bad"].includes(mark) ? setting : "")))));
-    const advice = found.advice.length ? [make("ul", { class: "preflight-advice" }, ...found.advice.map((each) => make("li", {}, said(each), ...linkTo(typeof each === "string" ? "" : String(each.params.setting ?? "")))))] : [];
+    const advice = found.advice.length ? [make("ul", { class: "preflight-advice" }, ...found.advice.map((each) => make("li", {}, said(each), ...linkTo(typeof each === "string" ? "" : String(each.params.setting ?? "")), ...offerOf(each, context))))] : [];
     return [make("p", { class: "preflight-of" }, name(found.data), " · ", found.architecture), list, ...advice];
   }
 
@@ -86,7 +92,7 @@
       const { preFlight: found, preFlightFault: fault } = state;
       byId("pre-flight").hidden = found === null && fault === null;
       if (fault !== null) fill(byId("pre-flight-body"), faultOf(fault));
-      else if (found !== null) fill(byId("pre-flight-body"), ...bodyOf(state, found));
+      else if (found !== null) fill(byId("pre-flight-body"), ...bodyOf(state, found, context));
     }
 
     return {
