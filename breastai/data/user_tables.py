@@ -19,6 +19,7 @@ from breastai.texts.shown_name import read_cell
 MAX_TABLE_BYTES = 2**28
 JSON_LINES = ".jsonl"
 _MOST_TITLES = 10
+_MOST_LINES_LOOKED_AT, _MOST_WORDS = 1000, 12
 _SEPARATORS = ",;\t|"
 # By the mark a file begins with.
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -189,7 +190,7 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
     first = next((line for line in lines if any(map(line.count, _SEPARATORS))), lines[0] if lines else "")
     if separator is None:
         separator = max(_SEPARATORS, key=first.count)
-        if without_header and not first.count(separator):
+        if not first.count(separator) and (without_header or _is_list_of_words(text)):
             yield from _words(text)
             return
     _require_closed(text, separator, number)
@@ -222,6 +223,12 @@ def _require_closed(text: str, separator: str, number: int) -> None:
         if "end of data" in str(error):  # others are read all the same
             fault = describe_fault(Text("place.row", {"row": number + 1}), Text("reason.quote_not_closed"))
             raise TableUnreadable(fault) from None
+
+
+def _is_list_of_words(text: str) -> bool:
+    """Return whether each line of a text has as many words as the others, as in lists of files and classes."""
+    counts = {len(line.split()) for line in text.splitlines()[:_MOST_LINES_LOOKED_AT] if line.strip()}
+    return len(counts) == 1 and 2 <= counts.pop() <= _MOST_WORDS and len(text.splitlines()) > 2
 
 
 def _words(text: str) -> Iterator[Row]:

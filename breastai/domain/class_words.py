@@ -125,6 +125,10 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
 
 
+# As folders are put in order: 1_train, 02-test.
+_NUMBERING = re.compile(r"^\d{1,2}[\W_]+")
+
+
 def canonical_class(folder_name: str) -> str:
     """Return the class a folder's name means: "Benign", "BENIGN" and "begin" are all "benign"."""
     name = unicodedata.normalize("NFC", folder_name).strip().lower()
@@ -134,7 +138,7 @@ def canonical_class(folder_name: str) -> str:
 def split_of(folder_name: str) -> str | None:
     """Return the split a folder's name means, "train", "val" or "test", in any case; None for any other name."""
     decomposed = unicodedata.normalize("NFKD", folder_name.strip().casefold())
-    plain = "".join(sign for sign in decomposed if sign.isalnum())
+    plain = "".join(sign for sign in _NUMBERING.sub("", decomposed) if sign.isalnum())
     return next((split for split, aliases in SPLIT_ALIASES.items() if plain in aliases), None)
 
 

@@ -105,6 +105,50 @@ def test_classes_between_hospitals_and_patients_are_found(tmp_path: Path) -> Non
     assert told.patients == 2
 
 
+@pytest.mark.parametrize(
+    ("groups", "role", "doubt"),
+    [
+        (("CC", "MLO"), "view", []),
+        (("left", "right"), "breast", []),
+        (("512", "1024"), None, ["scales_above_classes"]),
+        (("40-50", "50-60"), None, ["scales_above_classes"]),
+        (("1_train", "2_test"), "split", []),
+    ],
+)
+def test_views_breasts_sizes_ages_and_numbered_parts_above_classes_are_no_patients(
+    tmp_path: Path, groups: tuple[str, ...], role: str | None, doubt: list[str]
+) -> None:
+    for group in groups:
+        draw(tmp_path, f"{group}/{{}}")
+    found = inspect_place(tmp_path)
+    assert (found.classes, fields(found)) == ({"benign": 4, "malignant": 4}, {role} if role else set())
+    assert codes(found) == doubt
+
+
+def test_augmented_copies_beside_their_originals_are_told(tmp_path: Path) -> None:
+    for group in ("original", "Augmented"):
+        draw(tmp_path, f"{group}/{{}}", count=12)
+    found = inspect_place(tmp_path)
+    assert (fields(found), codes(found)) == (set(), ["augmented_copies"])
+
+
+def test_folders_called_after_a_class_and_a_case_are_of_that_class(tmp_path: Path) -> None:
+    draw(tmp_path, "{}", classes=("benign_case1", "benign_case2", "malignant_case3", "malignant_case4"))
+    found = inspect_place(tmp_path)
+    assert (found.classes, codes(found)) == ({"benign": 4, "malignant": 4}, ["cases_named_by_class"])
+    assert read_cases(tmp_path).counts() == found.classes
+    told = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"patient": {"folder": 1}}}))
+    assert told.patients == 4
+
+
+@pytest.mark.parametrize(
+    "names", [("0-benign", "1-malignant"), ("benign (12)", "malignant (3)"), ("class_0", "class_1")]
+)
+def test_a_number_in_the_name_of_each_class_leaves_it_a_class(tmp_path: Path, names: tuple[str, ...]) -> None:
+    draw(tmp_path, "{}", classes=names)
+    assert inspect_place(tmp_path).classes == dict.fromkeys(names, 2)
+
+
 def test_towns_inside_classes_are_sites_and_other_folders_are_not(tmp_path: Path) -> None:
     for town in ("lyon", "paris"):
         draw(tmp_path / "a", f"{{}}/{town}")

@@ -90,6 +90,29 @@ def test_lost_zeros_of_patients_are_forgiven_and_two_that_differ_by_them_are_not
     assert (found.classes, found.left_out) == ({"benign": 4, "malignant": 6}, 4)
 
 
+def test_a_table_with_a_row_for_each_breast_labels_the_images_of_that_breast(tmp_path: Path) -> None:
+    draw(
+        tmp_path, *(f"P{patient}_{side}_{view}.png" for patient in range(6) for side in "LR" for view in ("CC", "MLO"))
+    )
+    rows = [[f"P{n}", side, CLASSES[(n + (side == "L")) % 2]] for n in range(6) for side in "LR"]
+    write(tmp_path / "l.csv", ["patient", "laterality", "pathology"], *rows)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients, codes(found)) == ({"benign": 12, "malignant": 12}, 6, ["table_by_breast"])
+    cases = read_cases(tmp_path)
+    for number, file in enumerate(cases.files):
+        assert cases.label(number) == CLASSES[(int(file[1]) + (file[3] == "L")) % 2]
+
+
+@pytest.mark.parametrize("gap", [" ", "   "])
+def test_a_list_of_words_parted_by_blanks_is_a_table(tmp_path: Path, gap: str) -> None:
+    draw(tmp_path, *(f"{number}.png" for number in range(8)))
+    lines = [gap.join((f"{number}.png", CLASSES[number % 2])) for number in range(8)]
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    assert inspect_place(tmp_path).classes == {"benign": 4, "malignant": 4}
+    (tmp_path / "list.txt").write_text("These images were\ncollected in 2019 by two readers.\nThank you.\n")
+    assert inspect_place(tmp_path).layout == "unknown"
+
+
 def test_columns_for_several_images_of_a_row_are_all_read(tmp_path: Path) -> None:
     draw(tmp_path, *(f"{number}_{view}.png" for number in range(8) for view in ("cc", "mlo")))
     rows = [[n, f"{n}_cc.png", f"{n}_mlo.png", CLASSES[n % 2]] for n in range(8)]
@@ -97,6 +120,13 @@ def test_columns_for_several_images_of_a_row_are_all_read(tmp_path: Path) -> Non
     found = inspect_place(tmp_path)
     assert (found.classes, found.patients, found.left_out) == ({"benign": 8, "malignant": 8}, 8, 0)
     assert "several_file_columns" in codes(found)
+
+
+def test_a_table_that_is_named_itself_is_read_as_in_its_folder(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{number}_{view}.png" for number in range(8) for view in ("cc", "mlo")))
+    rows = [[f"{n}_cc.png", f"{n}_mlo.png", CLASSES[n % 2]] for n in range(8)]
+    place = write(tmp_path / "l.csv", ["image", "image_mlo", "label"], *rows)
+    assert read_cases(place).counts() == read_cases(tmp_path).counts() == {"benign": 8, "malignant": 8}
 
 
 def test_a_number_of_a_patient_is_no_second_image(tmp_path: Path) -> None:

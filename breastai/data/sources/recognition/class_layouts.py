@@ -28,6 +28,7 @@ _MASK = re.compile(r"(?i)[_ -]masks?(?:[_ -]?\d+)?\.[a-z]+$")
 # Folders that repeat below others are the classes when they are at most this many.
 _MOST_CLASSES_BELOW, _MOST_CLASSES = 10, 60
 _LISTED = 10
+_WORD = re.compile(r"[^\W\d_]+")
 _SHORT_NAME = re.compile(r"(?:class|label|cls|c)?[\W_]*\d", re.IGNORECASE)
 
 
@@ -68,6 +69,12 @@ def class_folder_reading(survey: Survey, layout: str | None = None) -> Reading |
     of_classes = [parts for parts in inside if canonical_class(parts[0]) in found]
     parts_inside = {} if splits else _parts_inside(of_classes)
     doubts = _doubts_of_classes(found)
+    words = _words_of_cases(found)
+    if words:
+        fields["label"] = {"folder": level, "pattern": rf"(?i)(?<![^\W\d_])({'|'.join(words)})(?![^\W\d_])"}
+        doubts.append(
+            Text("doubt.cases_named_by_class", {"folders": sorted(found)[:5], "classes": words, "folder": level})
+        )
     if parts_inside:
         fields["split"] = {"folder": 2, "values": parts_inside}
         doubts.append(Text("doubt.parts_inside_classes", {"parts": list(parts_inside)}))
@@ -103,6 +110,17 @@ def _doubts_of_classes(names: Sequence[str]) -> list[Text]:
     if few and class_in_question(names).answer is None and all(meaning_of(name) == "silent" for name in names):
         return [Text("doubt.classes_say_nothing", {"classes": sorted(names)[:_LISTED]})]
     return []
+
+
+def _words_of_cases(names: Sequence[str]) -> list[str]:
+    """Return the words for classes in names of folders that are otherwise those of cases: benign_case1, benign_case2."""
+    words = [[word for word in _WORD.findall(name) if meaning_of(word) in ("disease", "absence")] for name in names]
+    bases = {" ".join(_WORD.findall(name)) for name in names}
+    numbered = all(any(sign.isdigit() for sign in name) for name in names)
+    if not numbered or category_map(names) or any(len(each) != 1 for each in words):
+        return []
+    found = sorted({each[0] for each in words})
+    return found if 2 <= len(found) == len(bases) < len(names) else []
 
 
 def category_map(names: Sequence[str]) -> dict[str, str | None]:

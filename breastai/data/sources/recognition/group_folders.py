@@ -6,13 +6,23 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from breastai.data.sources.recognition.place_names import names_place, names_year
+from breastai.domain.case_fields import in_words_of
 from breastai.domain.class_words import canonical_class, split_of
 from breastai.domain.text import Text
 
-Kind = Literal["split", "fold", "scale", "site", "patient"]
+Kind = Literal["split", "fold", "scale", "view", "breast", "site", "patient"]
 
 _FOLD = re.compile(r"(?:k[\W_]*|cv[\W_]*)?(?:folds?|split|pli|falte|cv)[\W_]*\d{1,2}", re.IGNORECASE)
-_SCALE = re.compile(r"\d+[\W_]*x|x[\W_]*\d+", re.IGNORECASE)
+# Magnifications, sizes of images, bands of age.
+_SCALE = re.compile(
+    r"\d+[\W_]*x|x[\W_]*\d+|(?:64|96|128|224|256|299|320|384|512|640|768|1024|2048)(?:[\W_]*x[\W_]*\d+)?(?:px)?|\d\d\s*[-–_]\s*\d\d",
+    re.IGNORECASE,
+)
+_VIEW = re.compile(r"(?:[lr][\W_]?)?(?:cc|mlo|ml|lm|lmo|xccl|xccm)", re.IGNORECASE)
+_AUGMENTED = re.compile(
+    r"(?:data[\W_]*)?(?:aug(?:ment(?:ed|ation|es?|iert))?|synthetic|generated|gan|rotated|flipped)(?:[\W_]*(?:data|images?))?",
+    re.IGNORECASE,
+)
 # Words over so many images each, of every class, are hardly patients; nor are any over so many more.
 _MANY_OF_EACH_CLASS, _MANY_OF_A_PATIENT = 20, 100
 _LEAST_SHARE = 0.95
@@ -52,6 +62,8 @@ def groups_above(paths: Sequence[Sequence[str]], level: int, classes: Sequence[s
             case "fold":
                 fields["fold"] = {"folder": at}
                 doubts.append(Text("doubt.folds_above_classes", {"count": len(names[kind]), "classes": list(classes)}))
+            case "view" | "breast":
+                fields[kind] = {"folder": at}
             case "site":
                 fields["site"] = {"folder": at}
                 code = "sites_above_patients" if "patient" in kinds else "groups_above_classes"
@@ -63,6 +75,8 @@ def groups_above(paths: Sequence[Sequence[str]], level: int, classes: Sequence[s
                 fields["patient"] = _patient_rule(at, site)
                 whose = {(path[at], "" if site is None else path[site]) for path in paths if len(path) >= -(site or at)}
                 doubts.append(Text("doubt.patients_above_classes", {**told, "patients": len(whose)}))
+    if copies := sorted({name for path in paths for name in path if _AUGMENTED.fullmatch(name.strip())}):
+        doubts.append(Text("doubt.augmented_copies", {"folders": copies[:_LISTED]}))
     return Groups(fields, tuple(doubts))
 
 
@@ -75,8 +89,8 @@ def groups_of(paths: Sequence[Sequence[str]]) -> Groups:
         kind = _kind_by_names(names) if len(names) > 1 else None
         if kind == "split":
             fields.setdefault("split", {"folder": level, "values": {name: split_of(name) for name in sorted(names)}})
-        elif kind == "fold":
-            fields.setdefault("fold", {"folder": level})
+        elif kind in ("fold", "view", "breast"):
+            fields.setdefault(kind, {"folder": level})
         elif kind == "site":
             fields.setdefault("site", {"folder": level})
             doubts.append(Text("doubt.folders_are_sites", {"groups": sorted(names)[:_LISTED]}))
@@ -100,6 +114,8 @@ def _kind(paths: Sequence[Sequence[str]], at: int, level: int) -> Kind | None:
         return _kind_by_names(names)
     if (kind := _kind_by_names(names)) is not None:
         return kind
+    if any(map(_AUGMENTED.fullmatch, names)):
+        return None
     if all(any(sign.isdigit() for sign in name) for name in names):
         return "patient"
     inside: dict[str, set[str]] = {}
@@ -117,4 +133,8 @@ def _kind_by_names(names: Collection[str]) -> Kind | None:
         return "fold"
     if all(map(_SCALE.fullmatch, names)):
         return "scale"
+    if all(map(_VIEW.fullmatch, names)):
+        return "view"
+    if all(in_words_of("breast", name) in ("L", "R") and len(name) > 1 for name in names):
+        return "breast"
     return "site" if all(names_year(name) or names_place(name) for name in names) else None

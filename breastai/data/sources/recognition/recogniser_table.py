@@ -111,7 +111,9 @@ def _reads(reading: Reading, table: str) -> bool:
 def is_plain(description: DatasetDescription, place: Path) -> bool:
     """Return whether a place is read without a description: class folders, and tables whose columns are named plainly."""
     if place.is_file():
-        return description.layout == LABELS_TABLE.name and not description.class_map
+        one = len(description.tables) == 1 and description.tables[0].sheet is None
+        return description.layout == LABELS_TABLE.name and one and not description.class_map
     levels = {role: rule.folder for role, rule in description.fields.items() if isinstance(rule, FolderRule)}
-    parts_first = levels in ({"label": 1}, {"split": 1, "label": 2}) and not description.class_map
+    whole = all(rule.pattern is None for rule in description.fields.values())
+    parts_first = whole and levels in ({"label": 1}, {"split": 1, "label": 2}) and not description.class_map
     return description.layout in _PLAIN and parts_first and len(levels) == len(description.fields)

@@ -33,6 +33,7 @@ _PATIENT_PLACES: tuple[tuple[str, int | str], ...] = (
     ("path", r"(?:^|/)([A-Za-z]*\d+)[^/]*$"),
     ("path", r"(?:^|/)([^/]+?)[_\-. ]*(?:left|right|l|r|cc|mlo|\d)?\.[^./]+$"),
 )
+_SIDE = re.compile(r"(?i)(?:^|[\W_\d])(left|right|l|r|gauche|droite?|links|rechts)(?![^\W\d_])[^/]*$")
 _LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
 
 
@@ -125,15 +126,22 @@ def _by_patient(survey: Survey, only: str | None) -> Reading | None:
                 continue
             class_map, doubts = class_map_of(table, guess.label)
             rule = {kind: finds}
+            join: list[dict[str, object]] = [{"role": "patient", "column": column, "image": rule}]
+            fields: dict[str, object] = {"label": {"column": guess.label}, "patient": rule}
+            side = guess.roles.get("breast")
+            if side is not None and survey.share(_SIDE) > 0.9:
+                fields["breast"] = {"path": _SIDE.pattern}
+                join.append({"role": "breast", "column": side, "image": fields["breast"]})
             code = "table_by_patient" if kind == "folder" else "table_by_patient_in_names"
-            doubts.insert(0, Text(f"doubt.{code}", {"table": file, "column": column, "label": guess.label}))
+            told = {"table": file, "column": column, "label": guess.label, "side": side}
+            doubts.insert(0, Text(f"doubt.{'table_by_breast' if 'breast' in fields else code}", told))
             return Reading(
                 0.7 * share,
                 describe(
                     survey,
                     "labels_table",
-                    tables=[{"file": file, "join": [{"role": "patient", "column": column, "image": rule}]}],
-                    fields={"label": {"column": guess.label}, "patient": rule},
+                    tables=[{"file": file, "join": join}],
+                    fields=fields,
                     class_map=class_map,
                 ),
                 tuple(doubts),
