@@ -11,7 +11,7 @@ from breastai.clinical.leak_gate import pass_gate
 from breastai.data.cases.run_folders import list_folders
 from breastai.domain.config import Config, parse_config
 from breastai.domain.errors import LeaksDoubtful, TwinsFound
-from breastai.domain.events import AuditDone, Event, ProgressUpdate
+from breastai.domain.events import AuditDone, Event, Log, ProgressUpdate
 from breastai.storage.workspace import Workspace
 
 from .test_audit import tissue
@@ -105,3 +105,15 @@ def test_a_given_split_was_answered_when_it_was_made(root: Path, passing: Pass) 
     for seed in range(3):
         copy_in_mirror(root, "train", "benign", seed)
     passing(split_file="split.json")
+
+
+def test_a_long_search_for_duplicates_is_told_where_nothing_says_whose_the_images_are(
+    passing: Pass, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(**options: Any) -> list[str]:
+        return [event.code for event in passing(asked=False, **options) if isinstance(event, Log)]
+
+    assert told() == []
+    monkeypatch.setattr("breastai.data.duplicates.near_duplicates.MOST_COMPARED", 20)
+    assert told() == ["data.long_search"]
+    assert told(patient_id="^(P[0-9]+)_") == []
