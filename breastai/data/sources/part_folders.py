@@ -43,6 +43,10 @@ def data_root(root: Path) -> Path:
         if len(inside) > 1 and all(meaning_of(folder.name) == "silent" for folder in inside):
             # Beside the images a download has papers and programs.
             inside = [folder for folder in inside if holds_images(folder)]
+            # Beside the classes are pictures of something else: documents, screenshots.
+            counts = [_classes_in(folder) for folder in inside]
+            if sum(count > 0 for count in counts) == 1 and max(counts) > 1:
+                inside = [inside[counts.index(max(counts))]]
         if len(inside) != 1 or split_folders(root) or _has_images(root):
             return root
         below = subfolders(inside[0])
@@ -54,6 +58,11 @@ def data_root(root: Path) -> Path:
             return root
         root = inside[0]
     return root
+
+
+def _classes_in(folder: Path) -> int:
+    """Return how many folders in a folder are called after classes."""
+    return sum(meaning_of(each.name) != "silent" for each in subfolders(folder))
 
 
 def unused_folders(root: Path, used: Sequence[Path]) -> list[str]:

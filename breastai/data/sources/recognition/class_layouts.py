@@ -81,8 +81,8 @@ def class_folder_reading(survey: Survey, layout: str | None = None) -> Reading |
     elif sites := _sites_inside(of_classes):
         fields["site"] = {"folder": level + 1}
         doubts.append(Text("doubt.sites_inside_classes", {"groups": sites[:5]}))
-    if _patients_inside(of_classes):
-        doubts.append(Text("doubt.patients_inside_classes", {"folder": -1}))
+    if (of_patients := _patients_inside(of_classes)) is not None:
+        doubts.append(Text("doubt.patients_inside_classes", {"folder": of_patients if of_patients < 0 else level + 1}))
     name = layout or ("image_folder" if len(splits) > 1 else "class_folders")
     images = {"include": [f"{folder.name}/**" for folder in splits.values()]} if splits else {}
     return Reading(
@@ -129,10 +129,13 @@ def category_map(names: Sequence[str]) -> dict[str, str | None]:
     return dict(BIRADS_CLASSES) if are_categories("", names) and {"benign", "malignant"} <= classes else {}
 
 
-def _patients_inside(files: Sequence[Sequence[str]]) -> bool:
-    """Return whether the folders of images inside the classes are called as patients are, by numbers."""
-    below = {parts[-2] for parts in files if len(parts) > 2}
-    return len(below) > 2 and are_identifiers(list(below)) and not all(map(names_year, below))
+def _patients_inside(files: Sequence[Sequence[str]]) -> int | None:
+    """Return which folders inside the classes are called as patients are: -1 those of the images, 1 the first; or None."""
+    for level, place in ((-1, -2), (1, 1)):
+        below = {parts[place] for parts in files if len(parts) > 2}
+        if len(below) > 2 and are_identifiers(list(below)) and not all(map(names_year, below)):
+            return level
+    return None
 
 
 def _sites_inside(files: Sequence[Sequence[str]]) -> list[str]:

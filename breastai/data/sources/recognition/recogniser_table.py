@@ -23,6 +23,7 @@ from breastai.data.sources.recognition.mammography import (
 from breastai.data.sources.recognition.named_classes import NAMED_CLASSES
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser, folder_of
 from breastai.data.sources.recognition.survey import Survey, survey
+from breastai.data.sources.recognition.table_beside import with_table_beside
 from breastai.data.sources.recognition.table_layouts import HUGGING_FACE, LABELS_TABLE, table_reading
 from breastai.data.sources.recognition.ultrasound import BREAST, BUS_BRA, BUS_UCLM, BUSI, UDIAT
 from breastai.data.sources.recognition.unlabelled_layouts import DICOM_EXPORT
@@ -82,6 +83,8 @@ def read_survey(seen: Survey, table: str | None = None, columns: Mapping[Role, s
     if beside is not None and beside.description is not None:
         doubt = Text("doubt.table_ignored", {"table": beside.description.tables[0].file})
         reading = replace(reading, doubts=(*reading.doubts, doubt))
+    if table is None and row.name in (*_PLAIN, NAMED_CLASSES.name):
+        reading = with_table_beside(seen, reading)
     return Recognised(seen, row, reading)
 
 
