@@ -33,6 +33,9 @@ def test_an_evaluation_is_read_at_a_glance_and_the_rest_is_folded(open_page: Ope
     style = page.locator("#evaluation-head .interval-bar").first.get_attribute("style")
     assert style is not None and "--low: 0.8" in style and "--value: 0.9" in style
     expect(page.locator("#evaluation-matrix table")).to_be_visible()
+    # What stands under the tiles is not by their threshold, and says so.
+    for place in ("#evaluation-matrix", "#evaluation-classes"):
+        expect(page.locator(place)).to_contain_text(re.compile("most probable class|classe la plus probable"))
     expect(page.locator("#evaluation-roc canvas")).to_be_visible()
     expect(page.locator("#evaluation-body")).to_be_hidden()
     bottom = page.evaluate("document.getElementById('evaluation-curves').getBoundingClientRect().bottom + scrollY")
@@ -119,7 +122,7 @@ def test_the_runs_of_a_study_are_folded_under_it_and_runs_on_other_images_are_no
     toggle.press("Enter")
     expect(rows).to_have_count(4)
     expect(toggle).to_be_focused()
-    expect(rows.nth(1)).to_contain_text(re.compile(r"3\d \+ 1\d"))
+    expect(rows.nth(1)).to_contain_text(re.compile(r"3\d\s\+\s1\d"))
     assert violations(page) == []
     for box in page.locator("#runs-list .study-member input").all()[:2]:
         box.check()

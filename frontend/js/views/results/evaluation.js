@@ -163,7 +163,7 @@
         const found = state.evaluation;
         const current = state.session.currentModel;
         if (current !== null) fillIn(state, current);
-        fill(byId("evaluate-model"), current === null ? t("checkpoints.no_current") : make("span", {}, t("checkpoints.current_is"), " ", name(current)));
+        fill(byId("evaluate-model"), current === null ? make("a", { text: t("checkpoints.no_current"), attributes: { href: "#checkpoints" } }) : make("span", {}, t("checkpoints.current_is"), " ", name(current)));
         const button = /** @type {HTMLElement} */ (byId("evaluate-form").querySelector("[data-action=evaluate_model]"));
         button.dataset.blocked = current === null ? "reason.no_model" : "";
         byId("evaluation-card").hidden = found === null;

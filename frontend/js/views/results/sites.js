@@ -48,10 +48,11 @@
       const cells = kinds.map((kind) => {
         const row = site.drift.find((each) => each.name === kind);
         if (row === undefined) return format.NONE;
-        const digits = kind === "size" ? 0 : 3;
-        const change = row.difference;
-        const told = change === null ? "" : `${(change.value ?? 0) > 0 ? "+" : ""}${format.number(change.value ?? 0, digits)}`;
-        return make("span", {}, format.number(row.site ?? 0, digits), " ", make("small", { class: "muted", text: told }));
+        /** @type {(value: number) => string} */
+        const shown = (value) => (kind === "unlike" ? format.percent(value, 0) : kind === "size" ? format.integer(value) : format.figure(value));
+        const change = row.difference?.value ?? null;
+        const told = change === null ? "" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${shown(Math.abs(change))}`;
+        return make("span", {}, shown(row.site ?? 0), " ", make("small", { class: "muted", text: told }));
       });
       const modalities = Object.entries(site.modalities).map(([modality, count]) => `${modality} ${format.integer(count)}`).join(", ");
       const unknown = site.modalities_learnt.length > 0 && Object.keys(site.modalities).some((modality) => !site.modalities_learnt.includes(modality));
@@ -93,8 +94,8 @@
     const point =
       found.target_class === null
         ? null
-        : make("p", { class: "banner", text: t("sites.frozen_point", { name: found.target_class, threshold: format.figure(found.threshold), target: format.percent(found.target_sensitivity ?? 0, 0) }) });
-    const own = found.sites.flatMap((site) => site.notes.filter((note) => typeof note !== "string" && /^(note\.(classes|one_class|trained)|log\.seen)/.test(note.code)).map((note) => make("li", {}, name(site.data), " ", said(note))));
+        : make("p", { class: "banner", text: t("sites.frozen_point", { name: BreastAI.i18n.className(found.target_class), threshold: format.figure(found.threshold), target: format.percent(found.target_sensitivity ?? 0, 0) }) });
+    const own = found.sites.flatMap((site) => site.notes.filter((note) => typeof note !== "string" && /^(note\.(classes|one_class|trained)|log\.seen)/.test(note.code)).map((note) => make("li", {}, name(site.data), t("mark.colon"), said(note))));
     return [
       make("p", {}, name(found.checkpoint)),
       point,
