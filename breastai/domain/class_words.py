@@ -186,7 +186,25 @@ def _of_word(word: str) -> Meaning:
 
 
 _YES = frozenset(
-    {"1", "1.0", "yes", "y", "true", "oui", "vrai", "ja", "j", "wahr", "si", "verdadero", "vero", "sim", "tak", "да"}
+    {
+        "1",
+        "1.0",
+        "yes",
+        "y",
+        "true",
+        "oui",
+        "o",
+        "vrai",
+        "ja",
+        "j",
+        "wahr",
+        "si",
+        "verdadero",
+        "vero",
+        "sim",
+        "tak",
+        "да",
+    }
 )
 _NO = frozenset({"0", "0.0", "no", "n", "false", "non", "faux", "nein", "falsch", "falso", "nao", "nee", "nie", "нет"})
 
@@ -232,6 +250,7 @@ _IDENTIFIER = re.compile(
 )
 _PICTURES = frozenset(
     {"images", "image", "imgs", "img", "pictures", "pics", "bilder", "imagenes", "immagini", "imagens", "data", "dicom"}
+    | {"full", "full images", "whole", "whole images", "mammograms", "films", "scans"}
     | {"original", "originals", "raw", "png", "jpg", "jpeg", "dcm", "all"}
 )
 

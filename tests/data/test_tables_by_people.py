@@ -205,3 +205,38 @@ def test_the_sheet_of_a_workbook_that_names_images_is_read(tmp_path: Path) -> No
     assert found.doubts[0].params["table"] == "list.xlsx (Data)"
     assert read_cases(tmp_path).counts() == found.classes
     assert read_cases(tmp_path / "list.xlsx").counts() == found.classes
+
+
+def test_bcdr_is_read_by_its_own_columns_not_as_another_set(tmp_path: Path) -> None:
+    header = ["patient_id", " study_id", " image_view", " age", " density", " classification", " image_filename"]
+    files = [f"patient_{number // 2}/study_1/img_{number}.tif" for number in range(12)]
+    draw(tmp_path, *files)
+    rows = [
+        [n // 2, 1, 1 + n % 4, 50, 2, (" Benign", " Malign ")[n // 2 % 2], f" {file}"] for n, file in enumerate(files)
+    ]
+    write(tmp_path / "bcdr_d01_img.csv", header, *rows)
+    found = inspect_place(tmp_path)
+    assert (found.layout, found.classes, found.patients) == ("labels_table", {"benign": 6, "malign": 6}, 6)
+
+
+def test_yes_may_be_one_letter_in_french(tmp_path: Path) -> None:
+    draw(tmp_path, *(f"{number}.png" for number in range(8)))
+    write(tmp_path / "l.csv", ["image", "malignité"], *[[n, "ON"[n % 2]] for n in range(8)])
+    assert inspect_place(tmp_path).classes == {"benign": 4, "malignant": 4}
+
+
+def test_a_crop_beside_what_is_called_the_image_is_no_second_image(tmp_path: Path) -> None:
+    for name in ("Benign", "Malignant"):
+        for number in range(4):
+            for kind in ("Image", "Lesion"):
+                picture(tmp_path / name / f"{number} {name} {kind}.bmp")
+            picture(tmp_path / name / f"{number} {name} Mask.tif", mask=True)
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.masks) == ({"benign": 4, "malignant": 4}, 16)
+
+
+def test_whole_images_beside_folders_of_regions_are_no_patient(tmp_path: Path) -> None:
+    for folder in ("full", "roi"):
+        draw(tmp_path, *(f"{folder}/{name}/{number}.png" for name in CLASSES for number in range(4)))
+    found = inspect_place(tmp_path)
+    assert (found.classes, found.patients) == ({"benign": 4, "malignant": 4}, None)

@@ -33,6 +33,7 @@ _REGION_WORDS = frozenset(
 _REGIONS_ALONE = frozenset(
     {"seg", "gt", "roi", "crop", "cropped", "contour", "outline", "annotation", "label", "overlay"}
 )
+_CALLED_IMAGE = ("image", "img", "original", "full")
 _PICTURE_WORDS = frozenset({"images", "imgs", "pictures", "originals", "bilder", "imagenes", "immagini"})
 _CONJUNCTIONS = frozenset({"and", "et", "und", "y", "e", "en", "with", "avec", "mit"})
 _NEGATIONS = frozenset({"no", "non", "not", "without", "sans", "ohne", "un", "sin", "sem", "senza", "zonder"})
@@ -163,7 +164,7 @@ def _in_region_folders(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str
 
 
 def _named_after_another(root: Path, names: Sequence[_Name]) -> Iterator[tuple[str, Text]]:
-    """Yield case1_tumor where case1 lies beside it, in the same folder, the one above or one next to it.
+    """Yield case1_tumor where case1 or case1_image lies beside it, in the same folder, the one above or one next to it.
 
     And case1/roi where case1 holds an image besides.
     """
@@ -177,7 +178,8 @@ def _named_after_another(root: Path, names: Sequence[_Name]) -> Iterator[tuple[s
         named = _ENDING.fullmatch(name.stem)
         if named is None or named["word"] not in _REGION_WORDS:
             continue
-        if any((place, named["image"]) in stems for place in name.places):
+        images = (named["image"], *(named["image"] + sign + word for word in _CALLED_IMAGE for sign in " _-"))
+        if any((place, image) in stems for place in name.places for image in images):
             yield name.file, BY_NAME
 
 

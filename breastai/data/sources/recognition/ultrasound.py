@@ -10,6 +10,7 @@ from breastai.data.sources.recognition.recogniser import (
     SIDES,
     Reading,
     Recogniser,
+    column_of,
     describe,
     keep_known,
 )
@@ -66,11 +67,11 @@ def _bus_bra(survey: Survey) -> Reading | None:
 
 
 def _breast(survey: Survey) -> Reading | None:
-    tables = list(survey.tables_with("Image_filename", "Classification"))
+    tables = list(survey.tables_with("Image_filename", "Classification", "CaseID"))
     if not tables:
         return None
     file, table = tables[0]
-    patient = "CaseID" if "caseid" in table.plain_columns else "Case_ID"
+    patient = column_of(table, "CaseID")
     return Reading(
         0.97,
         describe(
