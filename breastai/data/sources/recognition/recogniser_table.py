@@ -115,6 +115,7 @@ def is_plain(description: DatasetDescription, place: Path) -> bool:
     """Return whether a place is read without a description: class folders, and tables whose columns are named plainly."""
     if place.is_file():
         one = len(description.tables) == 1 and description.tables[0].sheet is None
+        one = one and [join.role for join in description.tables[0].join] == ["file"]
         return description.layout == LABELS_TABLE.name and one and not description.class_map
     levels = {role: rule.folder for role, rule in description.fields.items() if isinstance(rule, FolderRule)}
     whole = all(rule.pattern is None for rule in description.fields.values())

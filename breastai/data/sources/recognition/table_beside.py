@@ -41,7 +41,7 @@ def with_table_beside(survey: Survey, reading: Reading) -> Reading:
         )
         if not roles:
             return replace(reading, doubts=(*reading.doubts, *doubts))
-        told = {"table": file, "columns": [roles[role] for role in roles]}
+        told = {"table": file, "columns": list(roles.values()), "count": len(roles)}
         if len(means) < len(images) or not file.startswith(prefix) or not survey.complete:
             code = "doubt.table_names_some" if file.startswith(prefix) else "doubt.table_above"
             return replace(reading, doubts=(*reading.doubts, *doubts, Text(code, told)))
