@@ -17,14 +17,15 @@ from safetensors.torch import load_file
 from breastai.data.preprocessing import cache_store
 from breastai.domain.config import Config
 from breastai.domain.errors import DiskFull, ImageGone
-from breastai.domain.events import Event, Log, ProgressUpdate, TrainingComplete, TrainingUpdate
+from breastai.domain.events import DataLoaded, Event, Log, ProgressUpdate, TrainingComplete, TrainingUpdate
 from breastai.domain.jobs import Resume, Train
 from breastai.engine.network import checkpoint_io
 from breastai.engine.training import checkpointing
 from breastai.engine.training import loop as training_module
 from breastai.engine.training import run_state as run_module
+from breastai.engine.training.training_job import resume, train
 from breastai.storage import journal as journal_module
-from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, verify_checkpoint
+from breastai.storage.checkpoints import checkpoint_files, list_checkpoints, read_manifest, verify_checkpoint
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 from breastai.worker import perform
@@ -256,6 +257,29 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again_under_its_name(
     events.close()  # type: ignore[attr-defined]
     assert not workspace.checkpoint_dir("run").exists()
     assert resumed(workspace)[-1].type == "training_complete"
+    assert same_weights(workspace, "whole", "run")
+
+
+def test_a_stop_while_the_decision_rule_is_fitted_loses_no_epoch_and_no_best_weights(
+    small_config: MakeConfig, workspace: Workspace
+) -> None:
+    config = small_config({"data": {"calibration_split": 0.4}})
+    list(perform(job(workspace, config, "whole")))
+    begun = train(job(workspace, config, "run"), workspace)
+    calibration = 0
+    for event in begun:
+        if isinstance(event, DataLoaded):
+            calibration = sum(event.calibration.values())
+            assert calibration not in (sum(event.train.values()), sum(event.val.values()), 0)
+        now = event.batch_progress if isinstance(event, ProgressUpdate) else None
+        if now is not None and event.stage == "validating" and now.total_batches == calibration:
+            break
+    begun.close()  # type: ignore[attr-defined]
+    events = list(resume(Resume(workspace=str(workspace.root), run_id="run"), workspace))
+    assert [event.epoch for event in events if isinstance(event, TrainingUpdate)] == [1, 2]
+    assert isinstance(events[-1], TrainingComplete)
+    manifest = read_manifest(checkpoint_files(workspace, "run", "best"))
+    assert manifest.epoch == events[-1].best_epoch
     assert same_weights(workspace, "whole", "run")
 
 

@@ -5,6 +5,7 @@ Closing the generator is the stop, and leaves the run resumable.
 
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -148,16 +149,24 @@ def _epoch(run: Run) -> Iterator[Event]:
     if not position.seen or not np.isfinite(answers.logits).all():
         yield from roll_back(run)
         return
+    before = (replace(position), replace(run.stopping))
     update = _epoch_update(run, answers, validation_s)
     run.updates.append(update)
     if run.plan is not None and update.images_per_second and run.world.size == 1:
         remember_speed(run.learner.model, run.config, run.runtime, run.plan, update.images_per_second)
     _advance(run, update)
     told = []
-    if update.is_best and run.world.is_main:
-        with span("fit the decision rule", epoch=update.epoch):
-            fitted = yield from _fit_rules(run, answers)
-        told.append((yield from save_with_retry(run, "best", fitted)))
+    try:
+        if update.is_best and run.world.is_main:
+            with span("fit the decision rule", epoch=update.epoch):
+                fitted = yield from _fit_rules(run, answers)
+            told.append((yield from save_with_retry(run, "best", fitted)))
+    except GeneratorExit:
+        # Its figures were not told and its weights not kept: where the run is resumed, it judges this epoch again.
+        run.updates.pop()
+        for kept, now in zip(before, (position, run.stopping), strict=True):
+            vars(now).update(vars(kept))
+        raise
     told += yield from save_good_epochs(run, update)
     run.world.sync_stop()
     yield update
