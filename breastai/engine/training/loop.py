@@ -49,7 +49,7 @@ from breastai.engine.training.divergence import is_sound, may_skip, request_agai
 from breastai.engine.training.out_of_memory import batch_cut_in_run, lighter
 from breastai.engine.training.prepare import progress_of, remember_speed
 from breastai.engine.training.probe_head import answers_from_store, fit_head
-from breastai.engine.training.run_progress import share_done, time_left_s
+from breastai.engine.training.run_progress import epoch_of, share_done, time_left_s
 from breastai.engine.training.run_state import Fitted, Run, assemble, model_loaded, retune, save, warnings_of
 from breastai.engine.training.schedule import (
     batches,
@@ -282,7 +282,7 @@ def _ask(run: Run, images: ImageSet, world: ProcessGroup = SINGLE_PROCESS) -> Ge
         yield ProgressUpdate(
             stage="validating",
             text=Text("progress.validating", {"done": step, "total": len(images)}),
-            epoch=min(run.position.epoch, run.config.training.epochs),
+            epoch=epoch_of(run, images),
             epochs=run.config.training.epochs,
             progress=_share_judged(run, images, step),
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),

@@ -13,7 +13,7 @@ from breastai.domain.text import Text
 from breastai.engine.network.embeddings import Embeddings, embed_images
 from breastai.engine.network.evaluation import MOST_STATISTICS, Predictions
 from breastai.engine.network.process_group import SINGLE_PROCESS, ProcessGroup
-from breastai.engine.training.run_progress import share_done
+from breastai.engine.training.run_progress import epoch_of, share_done
 from breastai.engine.training.run_state import Run
 
 
@@ -76,7 +76,7 @@ def embeddings_for(
         yield ProgressUpdate(
             stage="training",
             text=Text(code, {"done": step, "total": len(images)}),
-            epoch=run.position.epoch,
+            epoch=epoch_of(run, images),
             epochs=run.config.training.epochs,
             progress=share(step / max(1, len(images))),
             batch_progress=BatchProgress(batch=step, total_batches=len(images)),

@@ -1,5 +1,6 @@
 """How far a run is, by the work its epochs take, and how long it still needs, once two like epochs have told."""
 
+from breastai.data.cases.image_set import ImageSet
 from breastai.data.cases.pre_flight import FORWARD_SHARE
 from breastai.domain.config import Config
 from breastai.domain.events import TrainingUpdate
@@ -52,3 +53,9 @@ def time_left_s(run: Run, done: float, latest: TrainingUpdate | None = None) -> 
     took = sum(update.epoch_s for update in like) / max(sum(work(update.epoch) for update in like), 1e-9)
     whole = sum(work(epoch) for epoch in range(1, run.config.training.epochs + 1))
     return round((1 - done) * whole * took, 1)
+
+
+def epoch_of(run: Run, images: ImageSet) -> int:
+    """Return the epoch in which images are looked at; calibration images are judged when the position has gone on."""
+    after = images is not run.cases.train and images is not run.cases.val
+    return run.updates[-1].epoch if after and run.updates else run.position.epoch
