@@ -12,6 +12,7 @@ from breastai.data.named_files import match_files
 from breastai.data.sources.case_source import read_cases
 from breastai.data.user_tables import read_table
 from breastai.domain.dataset_inspection import DatasetInspection, ReadingChanges
+from breastai.domain.errors import LabelsInvalid
 from tests.data.published_layouts import picture, workbook
 
 CLASSES = ("benign", "malignant")
@@ -240,3 +241,20 @@ def test_whole_images_beside_folders_of_regions_are_no_patient(tmp_path: Path) -
         draw(tmp_path, *(f"{folder}/{name}/{number}.png" for name in CLASSES for number in range(4)))
     found = inspect_place(tmp_path)
     assert (found.classes, found.patients) == ({"benign": 4, "malignant": 4}, None)
+
+
+def test_a_table_of_whole_paths_to_images_elsewhere_says_where_it_belongs(tmp_path: Path):
+    names = draw(tmp_path / "images", "benign/1.png", "benign/2.png", "malignant/3.png", "malignant/4.png")
+    rows = [[(tmp_path / "images" / name).as_posix(), Path(name).parent.name] for name in names]
+    (tmp_path / "table").mkdir()
+    apart = write(tmp_path / "table/labels.csv", ["file", "label"], *rows)
+    found = inspect_place(apart)
+    (unreadable,) = [str(doubt) for doubt in found.doubts if doubt.code == "doubt.unreadable"]
+    assert found.images == 0 and f"it is not in {apart.parent.as_posix()}" in unreadable
+    beside = write(tmp_path / "labels.csv", ["file", "label"], *rows)
+    assert inspect_place(beside).images == 4
+    # The table may be named by its whole path, where it lies below the folder.
+    changes = ReadingChanges(table=beside.as_posix())
+    assert inspect_place(tmp_path, changes).images == 4
+    with pytest.raises(LabelsInvalid, match="outside"):
+        inspect_place(tmp_path / "images", ReadingChanges(table=apart.as_posix()))

@@ -1,5 +1,6 @@
 """Inspections: what a place would be read as, with counts of what would be trained on, and why the rest is left out."""
 
+import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from breastai.domain.class_words import meaning_of, names_no_class
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
-from breastai.domain.errors import InputError, PathNotFound, TooFewClasses
+from breastai.domain.errors import InputError, LabelsInvalid, PathNotFound, TooFewClasses
 from breastai.domain.text import Text
 
 _SAMPLES, _FILES_OF_A_REASON = 8, 20
@@ -38,6 +39,7 @@ _ARRAYS_NOT_READ = frozenset(
     {".h5", ".hdf5", ".npy", ".pt", ".pkl", ".tfrecord", ".tfrecords", ".parquet", ".lmdb", ".zarr"}
 )
 _MOST_HEADERS = 5_000
+_OF_ROWS = ("reason.row_without_image", "reason.row_outside_root", "reason.row_without_label")
 _NO_ARCHIVES = (".nii.gz",)
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".rar", ".7z", ".bz2", ".xz"})
 
@@ -62,6 +64,8 @@ def inspect_steps(
     changes = changes or ReadingChanges()
     seen = yield from survey_steps(place.parent if is_table(place) else place)
     table = changes.table or (place.name if is_table(place) else None)
+    if table is not None:
+        table = _below(seen.place, table)
     recognised = read_survey(seen, table, changes.columns)
     row, reading = recognised.row, recognised.reading
     yield seen.files_seen
@@ -79,6 +83,14 @@ def inspect_steps(
     description = changes.apply(reading.description)
     doubts = [*reading.doubts, *_doubts_of_packed(seen, "doubt.archives_beside")]
     yield inspect_described(description, place, base, row, doubts, seen.files_seen)
+
+
+def _below(root: Path, table: str) -> str:
+    """Return where a table lies below the folder; raise LabelsInvalid where it lies elsewhere."""
+    path = PurePosixPath(os.path.normpath(root.absolute() / table))
+    if not path.is_relative_to(root.absolute().as_posix()):
+        raise LabelsInvalid(table, Text("reason.table_outside_root", {"folder": root.as_posix()}))
+    return path.relative_to(root.absolute().as_posix()).as_posix()
 
 
 def inspect_described(
@@ -135,7 +147,7 @@ def _read(description: DatasetDescription, base: Path) -> CaseTable:
 
 def concerns_images(item: Skipped) -> bool:
     """Return whether what is left out is an image, of whatever format: no table, text or other file beside the images."""
-    if isinstance(item.reason, Text) and item.reason.code in ("reason.row_without_image", "reason.row_without_label"):
+    if isinstance(item.reason, Text) and item.reason.code in _OF_ROWS:
         return True
     path = PurePosixPath(item.file)
     return reason_against_ending(path.name) is None or not UNREAD_IMAGE_SUFFIXES.isdisjoint(

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
@@ -58,7 +58,8 @@ def read_described(
     found = [_case(file, reader) for file in listing.files]
     cases = [case for case in found if isinstance(case, _Read)]
     skipped = [case for case in found if isinstance(case, Skipped)]
-    skipped += [item for joined in reader.joined for item in joined.skipped if item.file not in listing.masks]
+    rowed = [item for joined in reader.joined for item in joined.skipped if item.file not in listing.masks]
+    skipped += [_told_if_outside(item, root) for item in rowed]
     skipped += listing.skipped
     if not cases:
         raise NoImages(as_written(root), list(IMAGE_SUFFIXES), first_reasons(skipped) or (NOTHING,))
@@ -79,6 +80,14 @@ def read_described(
         subgroups={group.name: reader.subgroup(group, files) for group in description.subgroups},
         description=description,
     ).with_columns(part=[case.part for case in cases] if reader.gives_parts else None, **reader.columns(files))
+
+
+def _told_if_outside(item: Skipped, root: Path) -> Skipped:
+    """Return what a row without an image is told of; of one that names a whole path outside the root, that it does."""
+    whole = PurePosixPath(item.file).is_absolute() or PureWindowsPath(item.file).is_absolute()
+    if not whole or PurePosixPath(item.file).is_relative_to(root.absolute().as_posix()):
+        return item
+    return Skipped(item.file, Text("reason.row_outside_root", {"folder": as_written(root)}))
 
 
 @dataclass(frozen=True)
