@@ -217,6 +217,13 @@ def test_folders_called_after_birads_categories_are_benign_and_malignant(
     assert list_folders(config, tmp_path.parent).class_names == ("benign", "malignant")
 
 
+def test_a_class_below_birads_folders_counts_and_their_names_are_the_category(tmp_path: Path) -> None:
+    for category in ("BIRADS 2", "BIRADS IVa", "BIRADS 5"):
+        draw(tmp_path, f"{category}/{{}}")
+    found = inspect_place(tmp_path)
+    assert (found.classes, fields(found), codes(found)) == ({"benign": 6, "malignant": 6}, {"birads"}, [])
+
+
 def test_birads_folders_may_be_kept_as_a_scale(tmp_path: Path) -> None:
     draw(tmp_path, "{}", classes=("BI-RADS 0", "BI-RADS I", "BI-RADS IVa", "BI-RADS II"))
     scale = str(inspect_place(tmp_path).doubts[0].params["scale"]).split(",")

@@ -1,6 +1,7 @@
 """A table beside class folders: whose the images are and which part, and where it says another class."""
 
 import csv
+import shlex
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,26 @@ def test_patients_two_folders_inside_a_class_are_offered(tmp_path: Path) -> None
     rule = {"folder": found.doubts[0].params["folder"]}
     told = inspect_place(tmp_path, ReadingChanges.model_validate({"fields": {"patient": rule}}))
     assert told.patients == 6
+
+
+def test_lists_of_the_images_of_each_part_are_followed(tmp_path: Path) -> None:
+    draw(tmp_path, ["file"])
+    (tmp_path / "list.csv").unlink()
+    for part, numbers in (("train", range(4)), ("test", range(4, 6))):
+        lines = [f"{name}/{name[0]}{number}.png" for name in CLASSES for number in numbers]
+        (tmp_path / f"{part}.txt").write_text("\n".join(lines))
+    found = inspect_place(tmp_path)
+    assert (found.splits, codes(found)) == ({"train": 8, "test": 4}, ["parts_by_lists"])
+    parts = read_cases(tmp_path).by_part()
+    assert {part: len(cases) for part, cases in parts.items()} == {"train": 8, "test": 4}
+
+
+def test_two_words_for_one_class_are_told_with_the_line_that_joins_them(tmp_path: Path) -> None:
+    for name in ("benign", "Bénin", "malignant", "Malin", "normal"):
+        for number in range(4 + (name in ("benign", "malignant"))):
+            picture(tmp_path / name / f"{number}.png")
+    found = inspect_place(tmp_path)
+    told = next(each for each in found.doubts if each.code == "doubt.same_classes")
+    changes = dict(option.split("=") for option in shlex.split(str(told.params["options"])) if option != "--map")
+    joined = inspect_place(tmp_path, ReadingChanges(class_map=changes))
+    assert joined.classes == {"benign": 9, "malignant": 9, "normal": 4}

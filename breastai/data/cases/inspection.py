@@ -23,7 +23,7 @@ from breastai.data.sources.recognition.table_layouts import doubts_of_cells, wit
 from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.case_fields import ColumnRule, HeaderRule
 from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
-from breastai.domain.class_words import meaning_of, names_no_class
+from breastai.domain.class_words import kinds_of, meaning_of, names_no_class
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.dataset_inspection import UNKNOWN_LAYOUT, DatasetInspection, LeftOutFiles, ReadingChanges
@@ -192,6 +192,10 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
         names = {name: near.get(name, name) for name in counts}
         options = " ".join(f"--map {shlex.quote(f'{name}={meant}')}" for name, meant in names.items())
         yield Text("doubt.near_classes", {"pairs": [f"{a} – {b}" for a, b in near.items()], "options": options})
+    if same := _same_classes(counts):
+        names = {name: same.get(name, name) for name in counts}
+        options = " ".join(f"--map {shlex.quote(f'{name}={meant}')}" for name, meant in names.items())
+        yield Text("doubt.same_classes", {"pairs": [f"{a} – {b}" for a, b in same.items()], "options": options})
     few = {name: count for name, count in counts.items() if count < _FEW <= len(table) / 5 and name not in near}
     if len(few) > _FEW_TOLD:
         yield Text("doubt.many_classes_of_few", {"count": len(few), "most": _FEW - 1})
@@ -208,6 +212,18 @@ def _near_classes(counts: Mapping[str, int]) -> dict[str, str]:
         near = get_close_matches(name, larger, 1, _NEAR) if not any(sign.isdigit() for sign in name) else []
         if near and meaning_of(name) in ("silent", meaning_of(near[0])):
             found[name] = near[0]
+    return found
+
+
+def _same_classes(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return the classes that may be another in other words, with that one: bénin beside benign."""
+    first: dict[frozenset[str], str] = {}
+    found: dict[str, str] = {}
+    for name in sorted(counts, key=lambda each: (-counts[each], each)):
+        kinds = kinds_of(name)
+        if len(kinds) == 1 and not any(sign.isdigit() for sign in name):
+            larger = first.setdefault(kinds, name)
+            found |= {name: larger} if larger != name else {}
     return found
 
 

@@ -56,7 +56,7 @@ def class_folder_reading(survey: Survey, layout: str | None = None) -> Reading |
         return None
     if (are_identifiers(found) or _are_numbered(found)) and not splits:
         return None
-    silent = all(meaning_of(name) == "silent" for name in found)
+    silent = all(meaning_of(name) == "silent" for name in found) or bool(category_map(found))
     if silent and _classes_below([parts[:-1] for parts in inside if canonical_class(parts[0]) in found]) is not None:
         return None
     meaningful = sum(meaning_of(name) != "silent" for name in found)
@@ -198,7 +198,8 @@ def _classes_below(paths: Sequence[Sequence[str]]) -> tuple[int, list[str]] | No
         above = {"/".join(path[:level]) for path in known}
         if len(above) < 2 or all(map(names_pictures, uppers)):
             continue
-        if any(meaning_of(name) != "silent" for path in known for name in set(path[:level])):
+        upper = {name for path in known for name in path[:level]}
+        if any(meaning_of(name) != "silent" and category_class(name) is None for name in upper):
             continue
         repeated = Counter(
             name

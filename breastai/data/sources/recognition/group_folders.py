@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from breastai.data.sources.recognition.place_names import names_place, names_year
+from breastai.domain.birads import are_categories
 from breastai.domain.case_fields import in_words_of
 from breastai.domain.class_words import canonical_class, split_of
 from breastai.domain.text import Text
 
-Kind = Literal["split", "fold", "scale", "view", "breast", "site", "patient"]
+Kind = Literal["split", "fold", "scale", "view", "breast", "birads", "site", "patient"]
 
 _FOLD = re.compile(r"(?:k[\W_]*|cv[\W_]*)?(?:folds?|split|pli|falte|cv)[\W_]*\d{1,2}", re.IGNORECASE)
 # Magnifications, sizes of images, bands of age.
@@ -62,7 +63,7 @@ def groups_above(paths: Sequence[Sequence[str]], level: int, classes: Sequence[s
             case "fold":
                 fields["fold"] = {"folder": at}
                 doubts.append(Text("doubt.folds_above_classes", {"count": len(names[kind]), "classes": list(classes)}))
-            case "view" | "breast":
+            case "view" | "breast" | "birads":
                 fields[kind] = {"folder": at}
             case "site":
                 fields["site"] = {"folder": at}
@@ -133,6 +134,8 @@ def _kind_by_names(names: Collection[str]) -> Kind | None:
         return "fold"
     if all(map(_SCALE.fullmatch, names)):
         return "scale"
+    if are_categories("", names):
+        return "birads"
     if all(map(_VIEW.fullmatch, names)):
         return "view"
     if all(in_words_of("breast", name) in ("L", "R") and len(name) > 1 for name in names):

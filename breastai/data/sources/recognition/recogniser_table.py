@@ -118,6 +118,6 @@ def is_plain(description: DatasetDescription, place: Path) -> bool:
         one = one and [join.role for join in description.tables[0].join] == ["file"]
         return description.layout == LABELS_TABLE.name and one and not description.class_map
     levels = {role: rule.folder for role, rule in description.fields.items() if isinstance(rule, FolderRule)}
-    whole = all(rule.pattern is None for rule in description.fields.values())
+    whole = not description.tables and all(rule.pattern is None for rule in description.fields.values())
     parts_first = whole and levels in ({"label": 1}, {"split": 1, "label": 2}) and not description.class_map
     return description.layout in _PLAIN and parts_first and len(levels) == len(description.fields)

@@ -1,8 +1,8 @@
 """A table beside class folders: what it says of the images besides their class, and where it says another class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.field_values import folder_of
@@ -12,7 +12,7 @@ from breastai.data.sources.recognition.recogniser import SIDES, Reading, subgrou
 from breastai.data.sources.recognition.survey import Survey
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
 from breastai.domain.case_fields import FolderRule, Role
-from breastai.domain.class_words import canonical_class
+from breastai.domain.class_words import canonical_class, split_of
 from breastai.domain.dataset_description import DatasetDescription, parse_description
 from breastai.domain.text import Text
 
@@ -29,6 +29,10 @@ def with_table_beside(survey: Survey, reading: Reading) -> Reading:
     above = root.relative_to(survey.place.absolute()).as_posix()
     prefix = "" if above == "." else f"{above}/"
     images = [file.removeprefix(prefix) for file in survey.images if file.startswith(prefix) and not _is_mask(file)]
+    if (parts := _lists_of_parts(survey, images, prefix)) and "split" not in description.fields:
+        values = description.model_dump(mode="json", exclude_defaults=True) | {"tables": list(parts.values())}
+        doubt = Text("doubt.parts_by_lists", {"tables": list(parts)})
+        return Reading(reading.score, parse_description(values), (*reading.doubts, doubt))
     for file, table in survey.tables.items():
         guess = guess_columns(table, images)
         roles = {role: guess.roles[role] for role in _TAKEN if role in guess.roles and role not in description.fields}
@@ -55,6 +59,18 @@ def with_table_beside(survey: Survey, reading: Reading) -> Reading:
             ),
         )
     return reading
+
+
+def _lists_of_parts(survey: Survey, images: Sequence[str], prefix: str) -> dict[str, dict[str, object]]:
+    """Return tables of one column that list the images of a part each, train.txt and test.txt, as tables of a description."""
+    found: dict[str, dict[str, object]] = {}
+    for file, table in survey.tables.items():
+        part = split_of(PurePosixPath(file).stem)
+        column = guess_columns(table, images).file if part is not None and len(table.columns) == 1 else None
+        if column is not None and file.startswith(prefix):
+            join = [{"role": "file", "column": column}]
+            found[file] = {"file": file.removeprefix(prefix), "join": join, "several_rows": True, "part": part}
+    return found if len({table["part"] for table in found.values()}) == len(found) > 1 else {}
 
 
 def _joined(description: DatasetDescription, file: str, column: str, roles: Mapping[Role, str]) -> DatasetDescription:
