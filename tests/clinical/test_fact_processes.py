@@ -1,5 +1,7 @@
 """Fact processes: many small images are seen as one process sees them, whatever becomes of the processes."""
 
+import io
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +17,11 @@ from PIL import Image
 from breastai.clinical import fact_processes
 from breastai.clinical.audit_cache import AuditCache
 from breastai.clinical.fact_processes import FactProcesses
-from breastai.clinical.image_facts import ImageFacts
+from breastai.clinical.image_facts import ImageFacts, facts_of
+from breastai.data.decoders.image_content import ImageContent
 from breastai.data.preprocessing import inventory as inventories
-from breastai.data.preprocessing.inventory import Inventory
+from breastai.data.preprocessing.cache_store import CacheWriter, Store, may_be_mask
+from breastai.data.preprocessing.inventory import Inventory, Place
 from breastai.data.sources.case_table import CaseTable
 from breastai.data.sources.class_folders import scan
 from breastai.domain.config import Config, parse_config
@@ -164,3 +168,66 @@ def test_one_core_few_images_and_large_ones_need_no_processes(
     monkeypatch.setattr(fact_processes, "_LARGEST_BYTES", 2**17)
     monkeypatch.setattr(fact_processes, "FEWEST_IMAGES", COUNT + 1)
     assert not next(starts(2))
+
+
+@pytest.mark.parametrize("facts", [True, False])
+@pytest.mark.parametrize("prepared", [True, False])
+def test_what_a_process_answers_is_what_was_seen(table: CaseTable, tmp_path: Path, facts: bool, prepared: bool) -> None:
+    writer = CacheWriter(Store(tmp_path / "images", config().preprocessing, 32)) if prepared else None
+    places = [Place(table, number, writer) for number in range(COUNT)]
+    cache = AuditCache(tmp_path / "audits")
+    told = {"cache": str(cache.root), "facts": facts}
+    lines = [told, fact_processes._question(places[:20]), fact_processes._question(places[20:])]
+    answered = io.BytesIO()
+    fact_processes.serve(io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines)), answered)
+    answered.seek(0)
+    looks = []
+    for _ in range(2):
+        length, size_bytes = fact_processes._SIZES.unpack(answered.read(fact_processes._SIZES.size))
+        rows, content = json.loads(answered.read(length)), answered.read(size_bytes)
+        looks += list(fact_processes._answers(rows, content, cache))
+    assert not answered.read() and len(looks) == COUNT
+    for number, found in enumerate(looks):
+        name = table.files[number]
+        try:
+            content = ImageContent.read(table.path(number), name)
+            expected = facts_of(content) if facts else None
+            entry = None if writer is None else writer.entry_of(content, may_be_mask(table, name))
+        except ImageUnreadable:
+            assert found is None
+            continue
+        if isinstance(entry, ImageUnreadable):
+            assert found is None
+            continue
+        assert found is not None and plain(found.found) == plain(expected)
+        assert (found.seen.digest, plain(found.seen.entry)) == (content.digest, plain(entry))
+    assert sum(found is None for found in looks) == (3 if prepared else 1 if facts else 0)
+    # Facts that are new are kept by whoever asked.
+    cache.keep()
+    kept = [found for found in looks if found is not None and AuditCache(cache.root).kept_facts(found.seen.digest)]
+    assert len(kept) == (COUNT - (3 if prepared else 1) if facts else 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "size_bytes", "processes", "gains"),
+    [
+        (2000, 100, 2, True),
+        (1999, 100, 2, False),
+        (2000, 100, 1, False),
+        (2000, 2**17, 2, True),
+        (2000, 2**17 + 1, 2, False),
+    ],
+)
+def test_processes_gain_from_many_small_images_on_two_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, size_bytes: int, processes: int, gains: bool
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(b"\0" * size_bytes)
+    table = CaseTable(tmp_path, ("a.png",) * count, np.zeros(count, np.int64), ("a",))
+    asked = FactProcesses(AuditCache(tmp_path / "audits"), facts=True)
+    monkeypatch.setattr(FactProcesses, "_looks", lambda self, places, processes: iter(places))
+    places = [Place(table, number, None) for number in range(count)]
+    assert (asked.looks(places, processes) is not None) is gains
+    marked = config().preprocessing.model_copy(update={"lesion_crop": "marked"})
+    writer = CacheWriter(Store(tmp_path / "images", marked, 32))
+    assert asked.looks([place._replace(writer=writer) for place in places], processes) is None
