@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special, stats
 from sklearn.linear_model import LogisticRegression
 
 from breastai.clinical.intervals import figure_of, wilson
@@ -194,3 +195,46 @@ def test_a_local_sample_without_a_positive_case_fits_nothing_and_says_so() -> No
         np.zeros(20, np.bool_), np.full(20, 0.3), "malignant", 0.5, 0.9, None, patients=False, share=0.5, seed=0
     )
     assert not found.points and found.fault is not None and "malignant" in str(found.fault)
+
+
+@pytest.mark.parametrize("sites", [2, 3, 5])
+def test_the_intervals_of_sites_taken_together_are_student_s_with_so_many_degrees(sites: int) -> None:
+    figures = [share(hits, 100) for hits in (70, 85, 90, 60, 95)[:sites]]
+    known = [logit_of(figure) for figure in figures]
+    found = random_effects(*zip(*(each for each in known if each is not None), strict=True))
+    pooled = pool_figures(figures)
+    assert pooled is not None and pooled.sites == sites
+    half = stats.t.ppf(0.975, sites - 1) * found.standard_error
+    expected = special.expit([found.mean - half, found.mean, found.mean + half])
+    assert [pooled.low, pooled.value, pooled.high] == pytest.approx(expected.tolist())
+    if sites == 2:
+        assert pooled.prediction_low is None is pooled.prediction_high
+    else:
+        reach = stats.t.ppf(0.975, sites - 2) * np.hypot(np.sqrt(found.tau2), found.standard_error)
+        ahead = special.expit([found.mean - reach, found.mean + reach])
+        assert [pooled.prediction_low, pooled.prediction_high] == pytest.approx(ahead.tolist())
+
+
+def test_the_logit_of_a_share_has_the_error_that_its_interval_says() -> None:
+    for logit, error in ((0.0, 0.3), (-2.0, 0.5), (3.0, 0.1)):
+        value, low, high = special.expit([logit, logit - 1.959964 * error, logit + 1.959964 * error])
+        found = logit_of(Figure(value=value, low=low, high=high, n=9))
+        assert found == (pytest.approx(logit), pytest.approx(error**2, rel=1e-5))
+        for cut in ({"high": 1.0}, {"low": 0.0}):  # the other side says it
+            assert logit_of(Figure(value=value, low=low, high=high, n=9).model_copy(update=cut)) == (
+                pytest.approx(logit),
+                pytest.approx(error**2, rel=1e-5),
+            )
+    for none in (
+        Figure(value=0.5, low=0.5, high=0.5, n=9),
+        Figure(value=0.5, low=0.0, high=1.0, n=9),
+        Figure(value=0.5, n=9),
+    ):
+        assert logit_of(none) is None
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_a_share_of_none_or_all_has_half_a_case_more_on_either_side(n: int) -> None:
+    logit, variance = special.logit(0.5 / (n + 1)), 1 / 0.5 + 1 / (n + 0.5)
+    assert logit_of(share(0, n)) == (pytest.approx(logit), pytest.approx(variance))
+    assert logit_of(share(n, n)) == (pytest.approx(-logit), pytest.approx(variance))

@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 
 from breastai.data.preprocessing import embedding_store
-from breastai.data.preprocessing.embedding_store import EmbeddingStore, drop_oldest, open_store
+from breastai.data.preprocessing.embedding_store import (
+    EmbeddingStore,
+    default_embeddings_root,
+    drop_oldest,
+    open_store,
+)
 
 WIDTH = 7
 
@@ -151,3 +156,8 @@ def test_segments_go_only_until_the_limit_is_kept(tmp_path: Path) -> None:
         assert {path.name for path in tmp_path.iterdir()} == left
     drop_oldest(tmp_path, tmp_path / "3", 0, ".rows")
     assert (tmp_path / "3/a.rows").exists()
+
+
+def test_embeddings_lie_in_the_user_s_own_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_embeddings_root() == tmp_path / "breastai" / "embeddings"

@@ -187,3 +187,11 @@ def test_a_table_whose_labels_are_the_model_s_own_answers_is_refused(tmp_path: P
     with pytest.raises(PredictionsInvalid, match="the model's own answers"):
         read_predictions(table(tmp_path, own))
     assert len(read_predictions(table(tmp_path, own.replace("1.png,a", "1.png,b")))) == 2
+
+
+@pytest.mark.parametrize(("faults", "told"), [(10, 10), (11, 11)])
+def test_ten_faults_are_named_and_from_the_eleventh_on_counted(tmp_path: Path, faults: int, told: int) -> None:
+    with pytest.raises(PredictionsInvalid) as caught:
+        read_predictions(table(tmp_path, "label,p_a,p_b\n" + "c,0.5,0.5\n" * faults))
+    counted = [text for text in caught.value.problems if isinstance(text, Text) and text.code == "problem.and_more"]
+    assert len(caught.value.problems) == told and len(counted) == (faults > 10)
