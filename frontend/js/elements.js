@@ -23,8 +23,8 @@
     return element;
   }
 
-  /** The path of a setting in a text, and no part of a command, a file or a longer path. */
-  const SETTING = /(?<![\w./=-]|--set )([a-z]+\.[a-z_]+)(?![\w=:("]|\.\w)/;
+  /** The path of a setting in a text, and no part of a command, a file or a longer path, nor one with its label behind it. */
+  const SETTING = /(?<![\w./=-]|--set )([a-z]+\.[a-z_]+)(?![\w=:("]|\.\w| \()/;
 
   /** A name typed by someone: its own direction, and it may break anywhere. @param {string} name */
   function name(name) {

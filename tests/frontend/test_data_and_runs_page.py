@@ -103,7 +103,7 @@ def test_a_question_about_the_classes_is_answered_by_a_click(open_page: OpenPage
     page.locator("#data-path").fill("asked")
     page.locator('#start-form [data-action="describe_data"]').click()
     question = page.locator("#start-data .data-questions")
-    expect(question).to_contain_text("evaluation.target_class")
+    expect(question).to_contain_text("Class in question")
     question.get_by_role("button", name="1 is the class in question").click()
     expect(page.locator("#start-data")).to_contain_text("Class in question: 1")
     expect(question).to_have_count(0)

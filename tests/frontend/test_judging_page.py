@@ -29,7 +29,7 @@ def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
         "1 group of identical or near-identical images carries different labels"
     )
     expect(page.locator("#audit-body")).to_contain_text(
-        "Colour: this alone tells benign from the rest, with an AUC of 0.91 (0.8 to 0.95)"
+        "Colour: this alone tells benign from the rest, with an AUC of 0.91 (0.80 to 0.95)"
     )
     expect(page.locator("#audit-body")).to_contain_text("Words of tomorrow.")
     expect(page.locator(".twins img")).to_have_count(2)

@@ -9,12 +9,14 @@
   const SEVERITIES = /** @type {const} */ (["error", "warning", "info"]);
   const CHOICES = ["group", "exclude", "continue"];
   const SHARES = new Set(["claimed", "half_width", "wished"]);
+  const FIGURES = new Set(["auc", "low", "high"]);
 
   /** The params of a finding as they are read. @param {Record<string, any>} params */
   function readable(params) {
     return Object.fromEntries(
       Object.entries(params).map(([key, value]) => {
         if (SHARES.has(key)) return [key, format.percent(value, 0)];
+        if (FIGURES.has(key) && typeof value === "number") return [key, format.fixed(value, 2)];
         return [key, typeof value === "number" && !Number.isInteger(value) ? format.number(value, 2) : value];
       }),
     );
@@ -24,7 +26,9 @@
   function textOf(finding, part) {
     const key = `finding.${finding.code}.${part}`;
     if (!BreastAI.i18n.has(key)) return make("span", { text: finding[part], attributes: { lang: "en" } });
-    return make("span", { text: t(key, readable(finding.params)) });
+    // On the page one does not type commands.
+    const own = BreastAI.i18n.has(`${key}.page`) ? `${key}.page` : key;
+    return make("span", {}, ...BreastAI.elements.linked(t(own, readable(finding.params))));
   }
 
   /** @param {Wire.Finding} finding */

@@ -38,7 +38,8 @@
 
   /** @param {Wire.RunEntry} run */
   function sensitivityOf({ sensitivity, sensitivity_on: on }) {
-    return sensitivity === null ? format.NONE : make("span", { text: format.figure(sensitivity), attributes: { title: on } });
+    // It is of the latest evaluation, whatever images that was on: never a figure without its images.
+    return sensitivity === null ? format.NONE : make("span", {}, format.figure(sensitivity), " ", make("small", { class: "muted" }, name(on ?? "")));
   }
 
   /** @param {unknown} value @returns {Node | string} */
