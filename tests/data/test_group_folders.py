@@ -6,12 +6,13 @@ import pytest
 
 from breastai.commands.data_note import read_as
 from breastai.data.cases.inspection import inspect_place
-from breastai.data.cases.run_folders import list_folders
+from breastai.data.cases.run_folders import list_folders, usable_folders
 from breastai.data.cases.run_warnings import told_before
 from breastai.data.sources.case_source import read_cases
 from breastai.data.sources.recognition.place_names import names_place, names_year
 from breastai.domain.config import parse_config
 from breastai.domain.dataset_inspection import DatasetInspection, ReadingChanges
+from breastai.domain.errors import ConfigInvalid
 from breastai.domain.jobs import Audit
 from breastai.storage.kept_datasets import keep_dataset
 from breastai.storage.workspace import Workspace
@@ -271,3 +272,13 @@ def test_a_biopsy_counts_more_than_an_assessment_in_words(tmp_path: Path) -> Non
     found = inspect_place(tmp_path)
     assert found.classes == {"benign": 6, "malignant": 6}
     assert "birads_as_classes" not in codes(found)
+
+
+def test_an_order_of_folders_that_are_read_as_pathology_says_how_to_keep_them(tmp_path: Path) -> None:
+    order = [f"BI-RADS {number}" for number in range(1, 6)]
+    for name in order:
+        for number in range(6):
+            picture(tmp_path / "train" / name / f"{number}.png")
+    config = parse_config({"data": {"train_dir": str(tmp_path)}, "evaluation": {"ordered_classes": order}})
+    with pytest.raises(ConfigInvalid, match=r"read as benign, malignant.*--ordered"):
+        usable_folders(config, tmp_path)

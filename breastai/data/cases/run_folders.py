@@ -26,6 +26,7 @@ from breastai.domain.errors import (
     NumClassesMismatch,
     SamePatient,
 )
+from breastai.domain.faults import describe_fault
 from breastai.domain.records import SplitFile
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import SplitRecord
@@ -101,11 +102,18 @@ def list_folders(
 
 
 def _expected_classes(config: Config, base: Path, described: DatasetDescription | None) -> list[str] | None:
-    """Return the classes in the order that a configuration asks for; None where the description orders those it finds."""
+    """Return the classes in the order that a configuration asks for; None where the description orders those it finds.
+
+    Raises ConfigInvalid where the description reads them as other classes.
+    """
     order = config.evaluation.ordered_classes
     place = local_place(base, config.data.train_dir)
     if described is None and is_described(place):
         described = describe_place(place)
+    meant = {name for name in described.class_map.values() if name} if described is not None else set()
+    if order is not None and meant and meant.isdisjoint(order):
+        params = {"classes": sorted(meant), "place": as_written(place), "ordered": ",".join(order)}
+        raise ConfigInvalid([describe_fault("evaluation.ordered_classes", Text("fault.ordered_otherwise", params))])
     is_its_own = described is not None and described.is_scale and order == list(described.class_names)
     return None if is_its_own else order
 
