@@ -17,10 +17,10 @@ from breastai.storage.workspace import Workspace
 
 
 def external(source: Path, place: Path, classes: Mapping[str, str]) -> Path:
-    """Return a folder with the images of some classes, under other names."""
-    for name, called in classes.items():
+    """Return a folder with the images of some classes, under other names; those of files tell no class."""
+    for number, (name, called) in enumerate(classes.items()):
         for file in (source / "test" / name).iterdir():
-            target = place / called / f"{name}_{file.name}"
+            target = place / called / f"{number}_{file.name}"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target)
     return place

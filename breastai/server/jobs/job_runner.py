@@ -149,7 +149,7 @@ class JobRunner:
         log_file = (self._workspace.run_dir(run_id) if run_id else self._workspace.logs_dir) / "worker.log"
         LOG.info("job %s begins%s", slot.job, f", run {run_id}" if run_id else "")
         ending = await self._supervisor.run(slot, job, log_file, lambda event: self._publish(session, event))
-        last, made = self._last_events(slot.job, run_id, session, ending)
+        last, made = await asyncio.to_thread(self._last_events, slot.job, run_id, session, ending)
         if run_id is not None and made and session.seq is not None and session.seq != heard_before:
             made = _numbered(made, session.session_id, run_id, session.seq + len(last))
             await asyncio.to_thread(_write_down, self._workspace, run_id, made)
