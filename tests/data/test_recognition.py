@@ -16,7 +16,7 @@ from breastai.domain.config import parse_config
 from breastai.domain.dataset_inspection import ReadingChanges
 from breastai.domain.errors import ClassNotTrained, DatasetInvalid, LabelsInvalid, NoImages, PathNotFound
 from breastai.texts.catalogue import find_template, languages
-from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, picture, table
+from tests.data.published_layouts import DRAWINGS, VARIATIONS, dicom, draw_medmnist, picture, table
 
 KEYS = ["type", "layout", "images", "classes", "patients", "breasts", "splits", "masks", "left_out", "doubts"]
 
@@ -446,3 +446,12 @@ def test_two_columns_of_classes_that_differ_are_told(tmp_path: Path) -> None:
     rows[4][2] = "malignant"
     table(place, [["file", "diagnosis", "pathology"], *rows])
     assert "doubt.other_label_columns" in codes(inspect_place(place).summary())
+
+
+def test_only_medmnists_own_set_says_what_its_numbers_mean(tmp_path: Path) -> None:
+    own = draw_medmnist(tmp_path)
+    assert set(inspect_place(own).classes) == {"malignant", "normal, benign"}
+    another = own.rename(tmp_path / "breast_clinic.npz")
+    found = inspect_place(another)
+    assert set(found.classes) == {"0", "1"}
+    assert "doubt.classes_are_numbers" in [doubt.code for doubt in found.doubts]

@@ -1,5 +1,6 @@
 """Images in an .npz file, as MedMNIST has them: an array of images and one of labels for each part."""
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -9,8 +10,10 @@ from breastai.data.sources.recognition.survey import Survey
 from breastai.domain.class_words import split_of
 from breastai.domain.text import Text
 
-# What the numbers of the labels mean, as MedMNIST says, of its set of breast images.
+# What the numbers of the labels mean in MedMNIST's own set of breast images, and how its files are called; in another
+# file they may mean the reverse.
 _BREASTMNIST = {"0": "malignant", "1": "normal, benign"}
+_BREASTMNIST_FILE = re.compile(r"breast[-_ ]?mnist", re.IGNORECASE)
 
 
 def array_names(path: Path) -> list[str]:
@@ -47,7 +50,7 @@ def _medmnist(survey: Survey) -> Reading | None:
         parts = parts_of(array_names(survey.place / file))
         if not parts:
             continue
-        is_breast = "breast" in PurePosixPath(file).stem.lower()
+        is_breast = _BREASTMNIST_FILE.match(PurePosixPath(file).name) is not None
         others = len(files) - 1
         doubts = [] if is_breast else [Text("doubt.classes_are_numbers")]
         if others:
