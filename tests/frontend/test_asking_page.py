@@ -242,9 +242,8 @@ def test_images_asked_for_over_a_lost_connection_come_over_the_next(
     hold(page, "list_judged")
     page.evaluate("location.hash = '#run/run/images'")
     page.wait_for_function("() => window.held === 1")
+    release(page)  # before the cut: the page may be connected again at once
     page.cut()
-    expect(page.locator("#connection-state")).not_to_have_class(re.compile("phase-connected"))
-    release(page)
     expect(page.locator(".judged-images tbody tr")).not_to_have_count(0)
 
 
