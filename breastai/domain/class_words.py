@@ -186,25 +186,8 @@ def _of_word(word: str) -> Meaning:
 
 
 _YES = frozenset(
-    {
-        "1",
-        "1.0",
-        "yes",
-        "y",
-        "true",
-        "oui",
-        "o",
-        "vrai",
-        "ja",
-        "j",
-        "wahr",
-        "si",
-        "verdadero",
-        "vero",
-        "sim",
-        "tak",
-        "да",
-    }
+    {"1", "1.0", "yes", "y", "true", "oui", "o", "vrai", "ja", "j", "wahr", "si", "verdadero", "vero", "sim"}
+    | {"tak", "да"}
 )
 _NO = frozenset({"0", "0.0", "no", "n", "false", "non", "faux", "nein", "falsch", "falso", "nao", "nee", "nie", "нет"})
 

@@ -181,27 +181,30 @@ def _doubts_of(table: CaseTable) -> Iterator[Text]:
     if len(table) > 1 and _distinct(table, "patient") == 1 and all(table.column("patient") or ()):
         yield Text("doubt.one_patient", {"count": len(table)})
     if places := [name for name in counts if names_no_class(name)]:
-        options = " ".join(f"--map {shlex.quote(f'{name}=')}" for name in places)
+        options = _map_options(dict.fromkeys(places, ""))
         yield Text("doubt.classes_are_no_classes", {"class_names": places, "options": options})
     trained = table.by_part().get("train")
     if trained is not None and (lacking := [name for name in counts if not trained.counts()[name]]):
         yield Text("doubt.class_not_trained", {"class_names": lacking})
     if len(counts) == 1:
         yield Text("doubt.one_class", {"class_name": next(iter(counts))})
-    if near := _near_classes(counts):
-        names = {name: near.get(name, name) for name in counts}
-        options = " ".join(f"--map {shlex.quote(f'{name}={meant}')}" for name, meant in names.items())
-        yield Text("doubt.near_classes", {"pairs": [f"{a} – {b}" for a, b in near.items()], "options": options})
-    if same := _same_classes(counts):
-        names = {name: same.get(name, name) for name in counts}
-        options = " ".join(f"--map {shlex.quote(f'{name}={meant}')}" for name, meant in names.items())
-        yield Text("doubt.same_classes", {"pairs": [f"{a} – {b}" for a, b in same.items()], "options": options})
+    near = _near_classes(counts)
+    for code, another in (("near_classes", near), ("same_classes", _same_classes(counts))):
+        if another:
+            options = _map_options({name: another.get(name, name) for name in counts})
+            pairs = [f"{name} – {meant}" for name, meant in another.items()]
+            yield Text(f"doubt.{code}", {"pairs": pairs, "options": options})
     few = {name: count for name, count in counts.items() if count < _FEW <= len(table) / 5 and name not in near}
     if len(few) > _FEW_TOLD:
         yield Text("doubt.many_classes_of_few", {"count": len(few), "most": _FEW - 1})
         return
     for name, count in few.items():
         yield Text("doubt.few_cases", {"class_name": name, "count": count})
+
+
+def _map_options(meant: Mapping[str, str]) -> str:
+    """Return the options that read each value as a class, or leave it out where that is empty."""
+    return " ".join(f"--map {shlex.quote(f'{value}={name}')}" for value, name in meant.items())
 
 
 def _near_classes(counts: Mapping[str, int]) -> dict[str, str]:
