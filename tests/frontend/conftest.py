@@ -75,6 +75,7 @@ class Stage:
     file_url: str
     token: str
     cut_connections: Callable[[], None]
+    end_job: Callable[[], None]
 
     @property
     def http_url(self) -> str:
@@ -122,6 +123,20 @@ class ServerThread:
 
         self._loop.call_soon_threadsafe(cut)
 
+    def end_job(self) -> None:
+        """Stop whatever job a test has left going, as one that fails does: the next test needs the server free."""
+
+        async def ended() -> None:
+            supervisor = self._server.services.runner._supervisor
+            asked = None
+            while (slot := supervisor.slot) is not None:
+                if slot is not asked:
+                    supervisor.ask_to_stop(slot)
+                    asked = slot
+                await asyncio.sleep(0.02)
+
+        asyncio.run_coroutine_threadsafe(ended(), self._loop).result(30)
+
     def __enter__(self) -> "ServerThread":
         self._thread.start()
         assert self._ready.wait(30)
@@ -138,7 +153,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     workspace = Workspace.open(tmp_path_factory.mktemp("workspace"))
     options = Options(workspace=workspace, port=0, worker_command=[sys.executable, str(SCRIPTED_WORKER)])
     with ServerThread(options) as server:
-        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.token, server.cut_connections)
+        yield Stage(server.port, workspace, (FRONTEND / "index.html").as_uri(), server.token, server.cut_connections, server.end_job)
 
 
 @pytest.fixture(scope="session")
@@ -289,6 +304,7 @@ def open_page(opening: Opening, stage: Stage) -> Iterator[OpenPage]:
     """Open the page, connected to the stage's server."""
     with opening(stage.port) as opened:
         yield opened
+        stage.end_job()
 
 
 @pytest.fixture(scope="session")

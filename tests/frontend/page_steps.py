@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,18 @@ def confirm(page: Page) -> None:
 def go(page: Page, view: str) -> None:
     page.evaluate(f"location.hash = '#{view}'")
     page.wait_for_selector(f"#view-{view}", state="visible")
+
+
+def wait_until(page: Page, condition: str, arg: Any = None, within_s: float = 20) -> None:
+    """Wait until an expression, or a function of `arg`, is true on the page.
+
+    Playwright's `wait_for_function` asks again from within the page, where its policy for content forbids `eval`:
+    it ends with an error whenever the condition is not true at once.
+    """
+    until = time.monotonic() + within_s
+    while not page.evaluate(condition, arg):
+        assert time.monotonic() < until, f"not within {within_s:g} s: {condition}"
+        page.wait_for_timeout(20)
 
 
 def drop(page: Page, place: str, *paths: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from page_steps import wait_until
 from playwright.sync_api import Page
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
@@ -56,7 +57,7 @@ def press(page: Page, action: str, within: str = "") -> None:
 
 
 def wait_for_epoch(page: Page, epoch: int) -> None:
-    page.wait_for_function(
+    wait_until(page,
         "(epoch) => parseInt(document.querySelector('#tiles .tile-value')?.textContent, 10) >= epoch", arg=epoch
     )
 
@@ -77,7 +78,7 @@ def settings(page: Page, root: Path) -> None:
     press(page, "describe_data", "#start-form")
     page.wait_for_selector("#start-data li")
     press(page, "estimate_cost")
-    page.wait_for_function("() => document.querySelector('#start-estimate').textContent !== ''")
+    wait_until(page, "() => document.querySelector('#start-estimate').textContent !== ''")
     wait_until_idle(page)
     page.fill("#setting-training-learning_rate", "seven")
 
@@ -116,8 +117,8 @@ def queue(page: Page, root: Path) -> None:
     for epochs in ("3", "2"):
         page.fill("#setting-training-epochs", epochs)
         press(page, "queue_training")
-        page.wait_for_function(
-            "(n) => document.querySelectorAll('#queue-list tbody tr').length === n", arg=4 - int(epochs)
+        wait_until(page,
+        "(n) => document.querySelectorAll('#queue-list tbody tr').length === n", arg=4 - int(epochs)
         )
     go(page, "queue")
 
@@ -201,7 +202,7 @@ def predict(page: Page, root: Path) -> None:
     page.select_option("#predict-model", f"{longest}/best")
     page.select_option("#predict-other", next(name for name in offered if longest in name and name.endswith(".onnx")))
     press(page, "ask_images")
-    page.wait_for_function("() => document.querySelectorAll('#answers-list .stack .heat').length >= 2")
+    wait_until(page, "() => document.querySelectorAll('#answers-list .stack .heat').length >= 2")
     wait_until_idle(page)
     page.select_option("#errors-run", longest)
     press(page, "show_errors")
@@ -233,7 +234,7 @@ def failed(page: Page, root: Path) -> None:
     go(page, "training")
     page.fill("#setting-training-epochs", "61")
     press(page, "start_training")
-    page.wait_for_function("() => document.querySelector('#tiles .tile-note')?.textContent.includes('61')")
+    wait_until(page, "() => document.querySelector('#tiles .tile-note')?.textContent.includes('61')")
     wait_for_epoch(page, 2)
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended

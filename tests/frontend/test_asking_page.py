@@ -15,7 +15,7 @@ from breastai.storage.datasets import read_dataset, save_dataset
 from breastai.storage.evaluations import read_evaluations
 from breastai.storage.workspace import Workspace
 
-from .page_steps import OpenPage, confirm, hold, make_judged_workspace, release, violations
+from .page_steps import OpenPage, confirm, hold, make_judged_workspace, release, violations, wait_until
 
 WITHIN_MS = 60_000
 
@@ -241,7 +241,7 @@ def test_images_asked_for_over_a_lost_connection_come_over_the_next(
     page = open_asking("http", expected=("WebSocket",))
     hold(page, "list_judged")
     page.evaluate("location.hash = '#run/run/images'")
-    page.wait_for_function("() => window.held === 1")
+    wait_until(page, "() => window.held === 1")
     release(page)  # before the cut: the page may be connected again at once
     page.cut()
     expect(page.locator(".judged-images tbody tr")).not_to_have_count(0)

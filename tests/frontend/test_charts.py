@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from .page_steps import OpenPage, trained, violations
+from .page_steps import OpenPage, trained, violations, wait_until
 
 LOSS = 'Chart.getChart(document.querySelector("[data-chart=loss]"))'
 
@@ -161,6 +161,6 @@ def test_a_chart_is_logarithmic_where_that_shows_more_and_fills_the_screen(open_
     expect(none).to_contain_text("No data yet.")
     expect(none.locator("canvas")).to_be_hidden()
     own.get_by_role("button", name="Full screen: Own").click()
-    page.wait_for_function("() => document.fullscreenElement?.querySelector('[data-chart=own]') != null")
+    wait_until(page, "() => document.fullscreenElement?.querySelector('[data-chart=own]') != null")
     own.get_by_role("button", name="Full screen: Own").click()
-    page.wait_for_function("() => document.fullscreenElement === null")
+    wait_until(page, "() => document.fullscreenElement === null")

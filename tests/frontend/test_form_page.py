@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
-from .page_steps import OpenPage, go, hold, trained
+from .page_steps import OpenPage, go, hold, trained, wait_until
 
 # Chromium begun a moment ago loses at times what a page opened as a file has stored, before it is loaded again.
 WAYS = [pytest.param("file", marks=pytest.mark.full), "http"]
@@ -60,7 +60,7 @@ def test_a_heartbeat_leaves_open_what_is_open_and_chosen_what_is_chosen(open_pag
     box.check()
     page.evaluate("() => { window.before = document.querySelector('#runs-list table'); }")
     page.clock.run_for(21_000)
-    page.wait_for_function("() => window.sent?.includes('ping')")
+    wait_until(page, "() => window.sent?.includes('ping')")
     page.clock.run_for(1000)
     assert page.evaluate("document.querySelector('#runs-list table') === window.before")
     expect(box).to_be_checked()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from .cuttable_proxy import LOSSES, CuttableProxy
-from .page_steps import EPOCHS, confirm
+from .page_steps import EPOCHS, confirm, wait_until
 
 REAL_MINUTE = bool(os.environ.get("BREASTAI_REAL_MINUTE"))
 
@@ -39,7 +39,7 @@ def pass_s(page: Page, seconds: int) -> None:
 
 
 def expect_epochs(page: Page, epochs: str) -> None:
-    page.wait_for_function(
+    wait_until(page,
         f"(epochs) => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === epochs", arg=epochs, polling=100
     )
 

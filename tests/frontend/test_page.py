@@ -15,7 +15,7 @@ from breastai.server.app import Options
 from breastai.storage.access_token import write_session_script
 from breastai.storage.workspace import Workspace
 
-from .page_steps import OpenPage, confirm
+from .page_steps import OpenPage, confirm, wait_until
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 BOTH_WAYS = pytest.mark.parametrize("how", ["file", "http"])
@@ -88,11 +88,11 @@ def test_after_a_reload_in_mid_run_every_chart_has_every_epoch_once(open_page: O
     page.reload()
     wait_for_epoch(page, 5)
     # Those that are folded away are drawn when they are unfolded.
-    page.wait_for_function(f"({CHARTED_EPOCHS})().length === 4")
+    wait_until(page, f"({CHARTED_EPOCHS})().length === 4")
     assert {name for name, _ in page.evaluate(CHARTED_EPOCHS)} == {"loss", "accuracy", "f1", "auc_roc"}
     page.locator("#more-curves > summary").click()
-    page.wait_for_function(f"({CHARTED_EPOCHS})().length > 4")
-    page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
+    wait_until(page, f"({CHARTED_EPOCHS})().length > 4")
+    wait_until(page, f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
     charts = page.evaluate(CHARTED_EPOCHS)
     assert {
         "loss",
@@ -178,7 +178,7 @@ def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage
     confirm(page)
     wait_for_epoch(page, 4)
     expect(page.locator("#run-state")).to_have_text("Complete")
-    page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 4))")
+    wait_until(page, f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 4))")
 
     page.get_by_role("link", name="Checkpoints").click()
     last.locator('[data-action="delete_checkpoint"]').click()
@@ -451,8 +451,8 @@ def test_a_connection_cut_in_mid_run_comes_back_with_every_epoch_once(open_page:
       new MutationObserver(() => window.seen.push(state.className)).observe(state, { attributes: true });
     }""")
     stage.cut_connections()
-    page.wait_for_function("() => window.seen.length > 0 && window.seen.at(-1).includes('phase-connected')")
-    page.wait_for_function(f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
+    wait_until(page, "() => window.seen.length > 0 && window.seen.at(-1).includes('phase-connected')")
+    wait_until(page, f"({CHARTED_EPOCHS})().every(([, sets]) => sets.every((xs) => xs.length === 5))")
     expect(page.locator("#run-state")).to_have_text("Running")
     stop(page)
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from breastai.domain.events import TrainingStarted
 from breastai.storage.journal import Journal
 
-from .page_steps import OpenPage, confirm
+from .page_steps import OpenPage, confirm, wait_until
 
 WAYS = pytest.mark.parametrize(("how", "language"), [("file", "fr"), ("http", "en")])
 
@@ -54,7 +54,7 @@ def test_backups_are_listed_verified_kept_restored_and_deleted_by_clicking(
     expect(page.locator("#dialog-text")).to_contain_text(name)
     confirm(page)
     expect(page.locator(".toast", has_text=name).last).to_be_visible()
-    page.wait_for_function("() => document.querySelectorAll('#backups-list tbody tr').length === 0")
+    wait_until(page, "() => document.querySelectorAll('#backups-list tbody tr').length === 0")
     assert stage.workspace.config_file.read_text() == '{"training": {"epochs": 3}}'
     press(page, "list_backups")
     row = rows.filter(has_text=name)
@@ -118,14 +118,14 @@ def test_the_machine_is_looked_at_while_its_figures_are_seen(open_page: OpenPage
     }""")
     go(page, "system")
     # By itself, twice; then no more once it is switched off or the view left.
-    page.wait_for_function("() => window.asked >= 2")
+    wait_until(page, "() => window.asked >= 2")
     expect(page.locator("#diagnostics meter")).to_have_count(3)
     page.locator("#diagnostics-live").uncheck()
     before = page.evaluate("window.asked")
     press(page, "system_diagnostics")
-    page.wait_for_function("(before) => window.asked === before + 1", arg=before)
+    wait_until(page, "(before) => window.asked === before + 1", arg=before)
     page.locator("#diagnostics-live").check()
-    page.wait_for_function("(before) => window.asked > before + 1", arg=before)
+    wait_until(page, "(before) => window.asked > before + 1", arg=before)
     go(page, "checkpoints")
     press(page, "list_checkpoints")
     expect(page.locator("#checkpoints-list")).to_be_visible()

@@ -13,7 +13,7 @@ from breastai.domain.events import TrainingStopped
 from breastai.storage.journal import read_events
 from breastai.storage.workspace import Workspace
 
-from .page_steps import EPOCHS
+from .page_steps import EPOCHS, wait_until
 
 WITHIN_S = 60.0
 
@@ -42,7 +42,7 @@ def stopped(journal: Path) -> TrainingStopped:
 
 
 def expect_every_epoch_once(page: Page) -> None:
-    page.wait_for_function(f"() => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === '1 2 3 4 5'")
+    wait_until(page, f"() => new Set(({EPOCHS})()).size === 1 && ({EPOCHS})()[0] === '1 2 3 4 5'")
 
 
 def test_five_tabs_and_a_killed_server_show_each_epoch_once_and_the_true_state(

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
-from .page_steps import OpenPage, violations
+from .page_steps import OpenPage, violations, wait_until
 
 # As a file only in make test-all: Chromium begun a moment ago loses at times what such a page has stored.
 WAYS = [pytest.param("file", "fr", marks=pytest.mark.full), ("http", "en")]
@@ -44,7 +44,7 @@ def test_settings_are_found_by_a_word_by_their_use_and_by_being_changed(
     page.wait_for_selector("#connection-state.phase-connected")
     # The form is filled once the server has told of its settings, and what was changed is found again then.
     expect(page.locator("#setting-training-focal_loss_gamma")).to_have_value("3")
-    page.wait_for_function(
+    wait_until(page,
         "() => [...document.querySelectorAll('#settings-form .field')].filter((field) => !field.closest('[hidden]')).length === 1"
     )
     assert shown(page) == ["training.focal_loss_gamma"]

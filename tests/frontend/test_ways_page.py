@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from breastai.data.phantoms.phantom_dataset import write_sample_data
 
-from .page_steps import OpenPage, hold, release, violations
+from .page_steps import OpenPage, hold, release, violations, wait_until
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
@@ -72,7 +72,7 @@ def test_a_look_that_a_lost_connection_cut_short_is_made_again(open_page: OpenPa
     page = open_page(expected=("WebSocket",))
     hold(page, "pre_flight")
     page.fill("#data-path", "mine")
-    page.wait_for_function("() => window.held === 1")
+    wait_until(page, "() => window.held === 1")
     stage.cut_connections()
     expect(page.locator("#connection-state")).not_to_have_class(re.compile("phase-connected"))
     release(page)
@@ -100,4 +100,4 @@ def test_a_link_leads_to_the_top_of_its_view_and_back_to_where_one_was(open_page
     expect(page.locator("#view-system")).to_be_visible()
     assert page.evaluate("scrollY") == 0
     page.go_back()
-    page.wait_for_function("(before) => Math.abs(scrollY - before) < 40", arg=before)
+    wait_until(page, "(before) => Math.abs(scrollY - before) < 40", arg=before)
