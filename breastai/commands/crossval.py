@@ -1,6 +1,5 @@
 """`crossval`: a model for each fold, judged on the part held out, with pooled figures and an ensemble."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,14 +7,18 @@ import typer
 from breastai.commands.options import (
     CURRENT_FOLDER,
     ClusterOption,
+    ConfigOption,
+    EpochsOption,
     FolderArgument,
+    ImagesOption,
     JsonOption,
+    PresetOption,
+    SettingsOption,
     WorkspaceOption,
     cluster_assignments,
     one_place,
 )
 from breastai.commands.output import open_output
-from breastai.commands.train import EpochsOption
 from breastai.domain.text import Text
 
 
@@ -25,26 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def crossval(
     folder: FolderArgument = None,
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ [default: data]."),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset",
-            metavar="NAME",
-            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults); without config.json what suits the images.",
-        ),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as training.learning_rate=0.001; repeatable."),
-    ] = None,
+    data: ImagesOption = None,
+    config: ConfigOption = None,
+    preset: PresetOption = None,
+    assignments: SettingsOption = None,
     epochs: EpochsOption = None,
     folds: Annotated[
         int | None, typer.Option("--folds", metavar="K", help="Parts, each held out once [default: 5].")

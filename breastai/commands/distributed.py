@@ -5,16 +5,24 @@ Exit status as elsewhere, but 0 when the run was stopped: torchrun starts again 
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from breastai.commands.language import set_language
-from breastai.commands.options import CURRENT_FOLDER, JsonOption, TyperException, WorkspaceOption
+from breastai.commands.options import (
+    CURRENT_FOLDER,
+    ConfigOption,
+    EpochsOption,
+    ImagesOption,
+    JsonOption,
+    PresetOption,
+    SettingsOption,
+    TyperException,
+    WorkspaceOption,
+)
 from breastai.commands.output import open_output, show_failure
 from breastai.commands.run_job import exit_status, require_training_packages
-from breastai.commands.train import EpochsOption
 from breastai.domain.config import Config
 from breastai.domain.errors import BreastAIError, CommandInvalid, NotUnderTorchrun
 from breastai.domain.events import Error
@@ -32,18 +40,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def train_together(
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ and test/.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Configuration in place of the workspace's.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="probe, quick, balanced, or full.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; repeatable.")
-    ] = None,
+    data: ImagesOption = None,
+    config: ConfigOption = None,
+    preset: PresetOption = None,
+    assignments: SettingsOption = None,
     epochs: EpochsOption = None,
     resume: Annotated[
         str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run, however many processes it had.")

@@ -17,8 +17,13 @@ except ImportError:  # older releases stand on Click and raise what it raises
 __all__ = [
     "CURRENT_FOLDER",
     "ClusterOption",
+    "ConfigOption",
+    "EpochsOption",
     "FolderArgument",
+    "ImagesOption",
     "JsonOption",
+    "PresetOption",
+    "SettingsOption",
     "SplitOption",
     "TyperException",
     "WorkspaceOption",
@@ -42,6 +47,31 @@ SplitOption = Annotated[
     typer.Option("--split", help="Which folder below DIR."),
 ]
 CURRENT_FOLDER = Path()
+ImagesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Images to learn from: a folder with train/ or class folders, a labels table, or a saved name [default: data].",
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
+]
+PresetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults); without config.json what suits the images.",
+    ),
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as training.learning_rate=0.001; repeatable."),
+]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")]
 FolderArgument = Annotated[str | None, typer.Argument(metavar="[DIR]", help="The same as --data DIR.")]
 ClusterOption = Annotated[
     str | None,

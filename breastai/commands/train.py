@@ -8,16 +8,19 @@ import typer
 from breastai.commands.options import (
     CURRENT_FOLDER,
     ClusterOption,
+    ConfigOption,
+    EpochsOption,
     FolderArgument,
+    ImagesOption,
     JsonOption,
+    PresetOption,
+    SettingsOption,
     WorkspaceOption,
     cluster_assignments,
     one_place,
 )
 from breastai.commands.output import open_output
 from breastai.domain.text import Text
-
-EpochsOption = Annotated[int | None, typer.Option("--epochs", metavar="N", help="Passes over the training images.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,30 +30,10 @@ def register(app: typer.Typer) -> None:
 
 def train(
     folder: FolderArgument = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="DIR",
-            help="Folder that holds train/ and perhaps val/ and test/, or class folders; or a labels table, CSV [default: data].",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset",
-            metavar="NAME",
-            help="probe (seconds), quick (minutes on two cores), balanced, or full (defaults); without config.json what suits the images.",
-        ),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as training.learning_rate=0.001; repeatable."),
-    ] = None,
+    data: ImagesOption = None,
+    config: ConfigOption = None,
+    preset: PresetOption = None,
+    assignments: SettingsOption = None,
     epochs: EpochsOption = None,
     seeds: Annotated[
         str | None,
@@ -76,10 +59,11 @@ def train(
     workspace: WorkspaceOption = CURRENT_FOLDER,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a model on class folders. Ctrl+C once stops and saves, twice ends at once.
+    """Train a model on labelled images. Ctrl+C once stops and saves, twice ends at once.
 
-    The class in question is told by the names of the classes; where they do not tell, name it: --set
-    evaluation.target_class=NAME. Unusual classes are asked about too: --set data.accept_classes=true.
+    Names of classes such as malignant say which class matters; for other names say it with --set
+    evaluation.target_class=NAME. Where classes are doubtful, the command asks; a script accepts them with --set
+    data.accept_classes=true.
     """
     from breastai.commands.effective_config import require_images
     from breastai.commands.preset_choice import chosen_config

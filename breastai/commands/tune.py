@@ -1,11 +1,19 @@
 """`tune`: look for better settings by short runs, or go on looking."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from breastai.commands.options import CURRENT_FOLDER, ClusterOption, JsonOption, WorkspaceOption, cluster_assignments
+from breastai.commands.options import (
+    CURRENT_FOLDER,
+    ClusterOption,
+    ConfigOption,
+    ImagesOption,
+    JsonOption,
+    SettingsOption,
+    WorkspaceOption,
+    cluster_assignments,
+)
 from breastai.commands.output import open_output
 from breastai.domain.text import Text
 
@@ -15,24 +23,15 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
-    data: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DIR", help="Folder that holds train/ and perhaps val/ [default: data]."),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Configuration to use in place of the workspace's config.json."),
-    ] = None,
+    data: ImagesOption = None,
+    config: ConfigOption = None,
     preset: Annotated[
         str | None,
         typer.Option(
             "--preset", metavar="NAME", help="As for train: quick, balanced, or full; without config.json quick."
         ),
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as tuning.pruning=false; repeatable."),
-    ] = None,
+    assignments: SettingsOption = None,
     trials: Annotated[
         int | None, typer.Option("--trials", metavar="N", help="Trials in all; the first is the configuration itself.")
     ] = None,

@@ -126,5 +126,16 @@
     return make("dl", { class: "terms" }, ...pairs.map(([term, value]) => make("div", {}, make("dt", { text: term }), make("dd", {}, value))));
   }
 
-  BreastAI.elements = { make, name, label, said, linked, byId, fill, actionButton, table, tableRow, figureCell, scroller, terms };
+  /** Let files be dropped on a place, which shows when they are over it. @param {HTMLElement} place @param {(dropped: DataTransfer | null) => void} receive */
+  function takeDrops(place, receive) {
+    for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+      place.addEventListener(kind, (event) => {
+        if (kind !== "dragleave") event.preventDefault();
+        place.classList.toggle("over", kind === "dragenter" || kind === "dragover");
+        if (kind === "drop") receive(/** @type {DragEvent} */ (event).dataTransfer);
+      });
+    }
+  }
+
+  BreastAI.elements = { make, name, label, said, linked, byId, fill, actionButton, takeDrops, table, tableRow, figureCell, scroller, terms };
 })();

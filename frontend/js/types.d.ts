@@ -536,6 +536,7 @@ declare global {
       table(spec: { caption: string; captionHidden?: boolean; head: (Node | string)[]; rows: (Node | string)[][]; class?: string; numeric?: boolean }): HTMLTableElement;
       tableRow(cells: (Node | string)[], labels: string[]): HTMLTableRowElement;
       figureCell(figure: { value: number | null; low: number | null; high: number | null; flag?: Wire.Figure["flag"] } | undefined): Node | string;
+    takeDrops(place: HTMLElement, receive: (dropped: DataTransfer | null) => void): void;
       scroller(label: string, content: Node): HTMLElement;
       terms(pairs: [string, Node | string][]): HTMLElement;
     };

@@ -83,17 +83,8 @@
       if (path) chosen(path);
     }
 
-    for (const kind of ["dragenter", "dragover"]) {
-      drop.addEventListener(kind, (event) => {
-        event.preventDefault();
-        drop.classList.add("over");
-      });
-    }
-    drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-    drop.addEventListener("drop", (event) => {
-      event.preventDefault();
-      drop.classList.remove("over");
-      const entries = BreastAI.views.droppedFiles.entriesOf(/** @type {DragEvent} */ (event).dataTransfer);
+    BreastAI.elements.takeDrops(drop, (dropped) => {
+      const entries = BreastAI.views.droppedFiles.entriesOf(dropped);
       BreastAI.views.droppedFiles.walk(entries).then(send, () => {
         told.textContent = t("intake.unreadable");
       });

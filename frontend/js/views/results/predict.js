@@ -135,18 +135,7 @@
       add(input.files ?? []);
       input.value = "";
     });
-    for (const kind of ["dragenter", "dragover"]) {
-      drop.addEventListener(kind, (event) => {
-        event.preventDefault();
-        drop.classList.add("over");
-      });
-    }
-    drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-    drop.addEventListener("drop", (event) => {
-      event.preventDefault();
-      drop.classList.remove("over");
-      add(/** @type {DragEvent} */ (event).dataTransfer?.files ?? []);
-    });
+    BreastAI.elements.takeDrops(drop, (dropped) => add(dropped?.files ?? []));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       ask();
