@@ -36,7 +36,7 @@ os.environ["LC_ALL"] = "C.UTF-8"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Which tier a file's tests belong to, by file or else by folder; `standard` where neither is listed. A test can be
-# marked as slower than its file: @pytest.mark.standard, @pytest.mark.full. Of a test marked @pytest.mark.one_variant, and
+# marked as of another tier than its file: @pytest.mark.standard, @pytest.mark.full. Of a test marked @pytest.mark.one_variant, and
 # of one of the page that is run in several languages or ways, one variant is standard and the rest are full.
 TIERS = {
     "quick": (
@@ -59,11 +59,17 @@ TIERS = {
     ),
     "full": (
         "frontend/test_adaptation_page.py",
+        "frontend/test_asking_page.py",
         "frontend/test_browser_example.py",
+        "frontend/test_charts.py",
         "frontend/test_crossval_page.py",
+        "frontend/test_data_and_runs_page.py",
         "frontend/test_editor.py",
         "frontend/test_evidence_page.py",
         "frontend/test_files_page.py",
+        "frontend/test_form_page.py",
+        "frontend/test_intake_page.py",
+        "frontend/test_judging_page.py",
         "frontend/test_lesion_box_page.py",
         "frontend/test_lost_network.py",
         "frontend/test_project_page.py",
@@ -72,8 +78,11 @@ TIERS = {
         "frontend/test_reading_results.py",
         "frontend/test_reconnecting.py",
         "frontend/test_rest_page.py",
+        "frontend/test_run_pages.py",
+        "frontend/test_settings_page.py",
         "frontend/test_tuning_page.py",
         "frontend/test_units_page.py",
+        "frontend/test_ways_page.py",
         "scale/test_ray_cluster.py",
         "test_bundle.py",
         "test_published_layouts.py",

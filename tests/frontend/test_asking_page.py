@@ -48,6 +48,7 @@ def option(page: Page, ending: str) -> str:
     return next(value for value in values if value.endswith(ending))
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_dropped_images_are_answered_by_an_export_and_nothing_is_kept(
     open_asking: OpenPage, asked_workspace: Workspace, how: str
@@ -130,6 +131,7 @@ def test_the_worst_errors_of_a_run_are_shown_with_their_pictures(
     assert wrong.first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_judged_images_are_filtered_shown_large_and_left_out_of_their_data_set(
     open_asking: OpenPage, asked_workspace: Workspace, locale: str

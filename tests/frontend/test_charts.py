@@ -25,6 +25,7 @@ def saved(page: Page, button: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.standard
 def test_curves_are_enlarged_smoothed_switched_off_and_saved(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page("file")
     page.fill("#data-path", "data")

@@ -38,6 +38,7 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_images_are_counted_shown_and_previewed_as_the_sliders_move(
     open_page: OpenPage, images: Any, how: str, language: str
@@ -113,6 +114,7 @@ def test_a_question_about_the_classes_is_answered_by_a_click(open_page: OpenPage
     expect(page.locator("#data-described")).to_contain_text("Class in question: 1")
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_runs_are_found_annotated_compared_and_deleted_by_clicking(
     open_page: OpenPage, stage: Any, images: Any, how: str, language: str

@@ -56,7 +56,6 @@ def test_a_checkpoint_and_its_export_are_verified_downloaded_and_deleted(
     expect(page.locator("#evaluation-head")).to_contain_text(f"{run_id}/best")
 
 
-@pytest.mark.standard
 def test_runs_of_the_same_validation_images_are_averaged_and_others_say_why_not(open_page: OpenPage) -> None:
     page = open_page()
     first, second = trained(page), trained(page)

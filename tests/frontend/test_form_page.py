@@ -28,6 +28,7 @@ def test_folder_preset_and_changes_are_there_after_a_reload(open_page: OpenPage,
     expect(page.locator("#setting-model-architecture")).to_have_value('"tf_efficientnet_lite0"')
 
 
+@pytest.mark.standard
 def test_a_preset_keeps_changed_settings_says_so_and_what_is_discarded_comes_back(open_page: OpenPage) -> None:
     page = open_page()
     page.fill("#setting-training-epochs", "9")
@@ -42,6 +43,7 @@ def test_a_preset_keeps_changed_settings_says_so_and_what_is_discarded_comes_bac
     expect(page.locator("#setting-training-epochs")).to_have_value("9")
 
 
+@pytest.mark.standard
 def test_a_heartbeat_leaves_open_what_is_open_and_chosen_what_is_chosen(open_page: OpenPage) -> None:
     page = open_page()
     trained(page)

@@ -65,6 +65,7 @@ def test_one_click_trains_on_sample_images(open_new: OpenPage, workspace: Worksp
     assert started.config["data"]["train_dir"] == "sample"
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_dropped_images_train_by_one_click_and_no_typing(
     open_new: OpenPage, workspace: Workspace, own: Path, how: str, language: str
@@ -124,6 +125,7 @@ def test_a_dropped_folder_comes_to_the_workspace_as_it_is(
     assert violations(page) == []
 
 
+@pytest.mark.standard
 def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(
     open_new: OpenPage, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_zip_with_unsafe_names_is_refused_by_name_and_leaves_nothing(
     assert not list(workspace.root.parent.rglob("evil.png"))
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_broken_upload_goes_on_by_itself(
     open_new: OpenPage, workspace: Workspace, tmp_path: Path, how: str, language: str
@@ -168,6 +171,7 @@ def test_a_broken_upload_goes_on_by_itself(
     assert not list((workspace.root / IN_PROGRESS).iterdir())
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_a_folder_is_chosen_by_the_keyboard(
     open_new: OpenPage, workspace: Workspace, tmp_path: Path, how: str, language: str

@@ -16,6 +16,7 @@ def action(page: Page, name: str) -> Any:
     return page.locator(f'[data-action="{name}"]')
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_twins_are_shown_before_a_run_and_the_answer_is_the_runs_setting(
     open_page: OpenPage, stage: Any, how: str
@@ -109,6 +110,7 @@ def test_an_audit_is_made_from_its_own_view_in_french_too(open_page: OpenPage) -
     expect(page.locator("#twins-card")).to_be_hidden()
 
 
+@pytest.mark.standard
 def test_the_current_model_is_evaluated_with_intervals_and_curves(open_page: OpenPage) -> None:
     page = open_page()
     trained(page)
@@ -182,6 +184,7 @@ def test_what_an_evaluation_says_of_itself_is_said_in_french(open_page: OpenPage
     assert page.locator("#evaluation-body [lang=en], #data-summary [lang=en]").count() == 0
 
 
+@pytest.mark.standard
 def test_a_report_is_written_and_opens_from_the_server(open_page: OpenPage) -> None:
     page = open_page("file")
     trained(page)

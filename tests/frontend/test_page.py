@@ -190,6 +190,7 @@ def test_a_checkpoint_is_loaded_exported_resumed_and_deleted(open_page: OpenPage
     expect(best).to_be_visible()
 
 
+@pytest.mark.full
 def test_two_tabs_see_the_same_run(running_page: Page, open_page: OpenPage) -> None:
     other = open_page()
     wait_for_epoch(other, 5)
@@ -198,6 +199,7 @@ def test_two_tabs_see_the_same_run(running_page: Page, open_page: OpenPage) -> N
     assert other_epochs == page_epochs
 
 
+@pytest.mark.full
 def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: OpenPage) -> None:
     page = open_page()
     begin(page, folder="stubborn")
@@ -214,6 +216,7 @@ def test_a_second_press_of_stop_asks_and_then_ends_the_run_at_once(open_page: Op
     expect(page.locator("#run-state")).to_have_text("Stopped")
 
 
+@pytest.mark.full
 def test_while_images_are_copied_the_page_shows_how_far_that_is_and_no_earlier_run_s_name_and_time(
     open_page: OpenPage,
 ) -> None:
@@ -246,6 +249,7 @@ def test_the_language_is_the_browsers_then_the_chosen_one_and_is_remembered(open
     )
 
 
+@pytest.mark.full
 def test_the_theme_is_the_systems_then_the_chosen_one_and_is_remembered(open_page: OpenPage) -> None:
     page = open_page(color_scheme="dark")
     background = "() => getComputedStyle(document.body).backgroundColor"
@@ -274,6 +278,7 @@ def test_a_setting_out_of_bounds_is_told_at_its_field_and_nothing_is_sent(open_p
     expect(action(page, "start_training")).to_be_enabled()
 
 
+@pytest.mark.full
 def test_a_preset_fills_the_form_and_a_change_can_be_undone(open_page: OpenPage) -> None:
     page = open_page()
     page.select_option("#preset", "quick")
@@ -312,6 +317,7 @@ def test_an_error_is_told_in_the_chosen_language_with_what_to_do(open_page: Open
     toast.get_by_role("button").click()
 
 
+@pytest.mark.full
 def test_diagnostics_backup_and_response_time_show_their_results(open_page: OpenPage) -> None:
     page = open_page()
     page.get_by_role("link", name="System").click()
@@ -361,6 +367,7 @@ def test_no_view_is_wider_than_the_screen(open_page: OpenPage, language: str) ->
         expect(page.locator("#research-use")).to_be_in_viewport()
 
 
+@pytest.mark.full
 def test_a_page_that_is_not_connected_says_why_its_buttons_are_disabled(open_page: OpenPage) -> None:
     page = open_page("file")
     page.locator("#connection > summary").click()
@@ -388,6 +395,7 @@ def test_a_page_whose_server_is_gone_says_so_and_tries_again(open_page: OpenPage
     expect(page.locator("#offline")).to_be_hidden()
 
 
+@pytest.mark.full
 def test_a_page_opened_as_a_file_before_there_is_a_token_says_so_and_connects_once_there_is_one(
     open_page: OpenPage, stage: Any, tmp_path: Path
 ) -> None:
@@ -457,6 +465,7 @@ def test_a_connection_cut_in_mid_run_comes_back_with_every_epoch_once(open_page:
     stop(page)
 
 
+@pytest.mark.full
 def test_without_chart_js_the_page_says_so_and_shows_the_figures_as_a_table(open_page: OpenPage) -> None:
     page = open_page(connected=False, expected=("Failed to load resource",))
     page.context.route("**/chart.umd.min.js", lambda route: route.abort())
@@ -520,6 +529,7 @@ def test_axe_finds_nothing_in_the_way_of_anyone(open_page: OpenPage, language: s
     assert found == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_axe_finds_nothing_while_a_run_goes_on_asks_fails_and_has_lost_its_server(
     open_page: OpenPage, language: str

@@ -97,6 +97,7 @@ def start_and_stop(page: Page) -> None:
     expect(page.locator('[data-action="start_training"]')).to_be_enabled()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_a_real_run_is_started_and_stopped_by_clicking(open_real_page: Callable[[str], Page], how: str) -> None:
     start_and_stop(open_real_page(how))

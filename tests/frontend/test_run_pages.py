@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from .page_steps import OpenPage, begin, trained, violations
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("how", ["file", "http"])
 def test_a_past_run_has_an_address_a_title_and_a_way_back(open_page: OpenPage, how: str) -> None:
     page = open_page(how)
@@ -62,6 +63,7 @@ def test_what_was_made_of_a_run_is_listed_after_a_reload_with_its_links(open_pag
     assert page.request.get(str(links.first.get_attribute("href"))).ok
 
 
+@pytest.mark.standard
 def test_the_job_bar_tells_in_every_view_what_goes_on_and_stops_it(open_page: OpenPage) -> None:
     page = open_page()
     begin(page, epochs=20)

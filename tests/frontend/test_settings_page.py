@@ -19,6 +19,7 @@ def shown(page: Page) -> list[str]:
     )  # fmt: skip
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize(("how", "language"), WAYS)
 def test_settings_are_found_by_a_word_by_their_use_and_by_being_changed(
     open_page: OpenPage, how: str, language: str

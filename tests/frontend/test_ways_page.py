@@ -28,6 +28,7 @@ def test_a_view_is_found_by_typing_a_part_of_its_name(open_page: OpenPage, how: 
     expect(page.locator("#palette")).to_be_hidden()
 
 
+@pytest.mark.standard
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_a_question_mark_opens_the_glossary_and_both_dialogs_are_in_nobody_s_way(
     open_page: OpenPage, language: str
@@ -53,6 +54,7 @@ def test_a_question_mark_opens_the_glossary_and_both_dialogs_are_in_nobody_s_way
     expect(page.locator("#glossary-search")).to_have_value("?")
 
 
+@pytest.mark.standard
 def test_what_a_run_meets_is_looked_up_before_it_starts(open_page: OpenPage, stage: Any) -> None:
     write_sample_data(stage.workspace.root / "ours", per_class=8)
     page = open_page(locale="fr-FR")
