@@ -23,6 +23,7 @@ from breastai.storage.workspace import Workspace
 OpenPage = Callable[..., Page]
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
 SCRIPTED_WORKER = Path(__file__).with_name("scripted_worker.py")
+SCRIPT_RUNNER = Path(__file__).with_name("script_runner.cjs")
 CHROMIUM = Path(os.environ.get("BREASTAI_CHROMIUM", "/usr/bin/chromium"))
 WITHIN_MS = 20_000
 # Scripts that need no DOM.
@@ -41,26 +42,25 @@ def missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def run_js(tmp_path_factory: pytest.TempPathFactory) -> RunJs:
+def run_js() -> Iterator[RunJs]:
     """Run JavaScript with the page's pure scripts loaded; `input` holds what was given, `output(value)` is returned."""
     node = shutil.which("node")
     if node is None:
         missing("node")
-    scripts = (path for path in script_order(read_scripts()) if path.removeprefix("js/") in PURE_SCRIPTS)
-    loader = "".join(f"require({json.dumps(str(FRONTEND / path))});\n" for path in scripts)
+    scripts = [path for path in script_order(read_scripts()) if path.removeprefix("js/") in PURE_SCRIPTS]
+    command = [str(node), str(SCRIPT_RUNNER), *(str(FRONTEND / path) for path in scripts)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        assert process.stdin is not None and process.stdout is not None
+        asked, answers = process.stdin, process.stdout
 
-    def run(code: str, given: Any = None) -> Any:
-        path = tmp_path_factory.mktemp("js") / "test.cjs"
-        head = f'"use strict";\n{loader}const input = JSON.parse(require("node:fs").readFileSync(0, "utf8"));\n'
-        head += "const output = (value) => process.stdout.write(JSON.stringify(value ?? null));\n"
-        path.write_text(head + code, encoding="utf-8")
-        done = subprocess.run(
-            [str(node), str(path)], input=json.dumps(given), capture_output=True, encoding="utf-8", timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        def run(code: str, given: Any = None) -> Any:
+            asked.write(json.dumps({"code": code, "given": given}) + "\n")
+            asked.flush()
+            answer = json.loads(answers.readline() or '{"error": "node has ended"}')
+            assert "error" not in answer, answer["error"]
+            return json.loads(answer["value"])
 
-    return run
+        yield run
 
 
 # --- a server and a browser --------------------------------------------------------------------
