@@ -32,6 +32,8 @@
     const now = JSON.stringify([BreastAI.i18n.current(), found.judged_of, found.name, evaluations.length, found.class_names, Object.keys(found.subgroups), { ...only, search: "" }]);
     if (drawnFor.get(form) === now) return;
     const focused = form.contains(document.activeElement) ? document.activeElement?.id : undefined;
+    // What is being typed is not what was asked for yet.
+    const typed = focused === "judged-search" ? form.querySelector("input")?.value : undefined;
     drawnFor.set(form, now);
     form.setAttribute("aria-label", t("judged.filters"));
     /** With the words as they stand in their field: they may have been typed since. @param {Record<string, unknown>} changes @param {string} [evaluation] */
@@ -43,7 +45,7 @@
     const classes = found.class_names.map((each) => /** @type {[string, string]} */ ([each, BreastAI.elements.label(each).textContent ?? each]));
     /** @param {string} yes @param {string} no @returns {[string, string][]} */
     const yesNo = (yes, no) => [any, ["true", t(yes)], ["false", t(no)]];
-    const search = make("input", { attributes: { id: "judged-search", type: "search", value: only.search, autocomplete: "off", maxlength: 200 } });
+    const search = make("input", { attributes: { id: "judged-search", type: "search", value: typed ?? only.search, autocomplete: "off", maxlength: 200 } });
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
     search.addEventListener("input", () => {
