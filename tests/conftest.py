@@ -35,9 +35,10 @@ os.environ["LC_ALL"] = "C.UTF-8"
 # One computing thread: tests share the machine with others, and results must not depend on it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Which tier a file's tests belong to, by file or else by folder; `standard` where neither is listed. A test can be
-# marked as of another tier than its file: @pytest.mark.standard, @pytest.mark.full. Of a test marked @pytest.mark.one_variant, and
-# of one of the page that is run in several languages or ways, one variant is standard and the rest are full.
+# Which tier a file's tests belong to, by file or else by folder; `standard` where neither is listed. A mark gives a test
+# another tier than its file's: @pytest.mark.standard, @pytest.mark.full; of most scenes of the page, those that go through
+# the most of it are standard. Of a test marked @pytest.mark.one_variant, and of one of the page that is run in several
+# languages or ways, one variant is standard and the rest are full.
 TIERS = {
     "quick": (
         "clinical",

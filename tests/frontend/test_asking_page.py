@@ -25,18 +25,26 @@ def asked_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return make_judged_workspace(tmp_path_factory.mktemp("asked") / "workspace")
 
 
+@pytest.fixture(scope="module")
+def asked_server(serving: Any, asked_workspace: Workspace) -> Iterator[Any]:
+    """One server for all tests, with its light worker: each costs as much as many a test."""
+    with serving(Options(workspace=asked_workspace, port=0)) as server:
+        yield server
+    assert not (asked_workspace.root / FOLDER).exists()
+
+
 @pytest.fixture
-def open_asking(opening: Any, serving: Any, asked_workspace: Workspace) -> Iterator[OpenPage]:
-    with serving(Options(workspace=asked_workspace, port=0)) as server, opening(server.port, WITHIN_MS) as open_page:
+def open_asking(opening: Any, asked_server: Any) -> Iterator[OpenPage]:
+    with opening(asked_server.port, WITHIN_MS) as open_page:
 
         def opened(how: str, **options: Any) -> Page:
             page: Page = open_page(how, view="predict", **options)
             expect(page.locator("#predict-model optgroup")).to_have_count(2)
-            page.cut = server.cut_connections
+            page.cut = asked_server.cut_connections
             return page
 
         yield opened
-    assert not (asked_workspace.root / FOLDER).exists()
+        asked_server.end_job()
 
 
 def pictures(workspace: Workspace, count: int) -> list[Path]:
@@ -235,6 +243,25 @@ def test_the_words_searched_for_stay_when_another_filter_changes(
     expect(rows).to_have_count(len(record.cases))
     page.select_option("#language", "fr")
     expect(page.locator(".judged-filters")).to_have_attribute("aria-label", "Filtrer les images")
+
+
+def test_words_that_are_being_typed_stay_when_the_filters_are_drawn_anew(open_asking: OpenPage) -> None:
+    page = open_asking("http")
+    page.evaluate("location.hash = '#run/run/images'")
+    expect(page.locator("#judged-search")).to_be_visible()
+    draw = """(right) => {
+      const found = { judged_of: "run", name: "val", data: "data", class_names: ["benign"], subgroups: {}, dataset: null, patients: false };
+      const form = window.own ??= document.body.appendChild(document.createElement("form"));
+      document.querySelector(".judged-filters")?.remove();
+      BreastAI.views.judgedFilters.show(form, { results: {} }, found, { right, search: "benign" }, () => {});
+    }"""
+    page.evaluate(draw, None)
+    search = page.locator("#judged-search")
+    expect(search).to_have_value("benign")
+    search.fill("mal")
+    page.evaluate(draw, True)
+    expect(search).to_have_value("mal")
+    expect(search).to_be_focused()
 
 
 def test_images_asked_for_over_a_lost_connection_come_over_the_next(
