@@ -11,7 +11,7 @@ from PIL import Image
 from breastai.data.decoders.decoder_table import read_image
 from breastai.data.preprocessing.breast_region import Region
 from breastai.domain.errors import CheckpointNotFound
-from breastai.domain.events import HeatMap, ImageAnswer, ImagesAnswered, Prediction
+from breastai.domain.events import ExportComplete, HeatMap, ImageAnswer, ImagesAnswered, Prediction
 from breastai.domain.jobs import AskCheckpoints, AskExports, Explain, HandedImage, Predict
 from breastai.engine.inference.checkpoint_answers import ask_checkpoints, drawn_map
 from breastai.engine.inference.evaluation_job import predict
@@ -34,9 +34,9 @@ def images(sample_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
 
 
 def test_a_checkpoint_and_its_export_answer_as_predict_and_explain_do(
-    trained: Workspace, images: list[HandedImage]
+    trained: Workspace, exported: ExportComplete, images: list[HandedImage]
 ) -> None:
-    models = ["run/best", "exports/onnx/run_best.onnx"]
+    models = ["run/best", exported.path]
     root = str(trained.root)
     *answers, end = [
         event
@@ -69,9 +69,9 @@ def test_a_checkpoint_and_its_export_answer_as_predict_and_explain_do(
 
 
 def test_an_export_answers_in_the_light_worker_as_beside_a_checkpoint(
-    trained: Workspace, images: list[HandedImage]
+    trained: Workspace, exported: ExportComplete, images: list[HandedImage]
 ) -> None:
-    models = ["exports/onnx/run_best.onnx"]
+    models = [exported.path]
     light = list(ask_exports(AskExports(workspace=str(trained.root), images=images, models=models), trained))
     assert [event.type for event in light] == ["image_answer"] * 3 + ["images_answered"]
 

@@ -27,6 +27,11 @@ CASES = [
 ]
 
 
+def tier(size: int, stride: int, padding: tuple[int, ...], height: int, width: int, channels: int, images: int) -> list:
+    """For each size and stride one case is standard, of the smallest size all are: each compiles kernels of its own."""
+    return [] if size == 3 or (padding == PADDINGS[size][0] and images == 2) else [pytest.mark.full]
+
+
 def _channels_last(*shape: int, dtype: torch.dtype) -> Tensor:
     return torch.randn(shape).to(dtype).contiguous(memory_format=torch.channels_last)
 
@@ -36,7 +41,7 @@ def _off(found: Tensor, exact: Tensor) -> float:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=tier(*case), id=str(case)) for case in CASES])
 def test_each_way_of_each_pass_agrees_with_float64(case: tuple, dtype: torch.dtype) -> None:
     size, stride, (top, left, bottom, right), height, width, channels, images = case
     torch.manual_seed(0)

@@ -36,9 +36,9 @@ from breastai.storage.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def told(trained: Workspace) -> dict[str, ExportComplete]:
+def told(trained: Workspace, exported: ExportComplete) -> dict[str, ExportComplete]:
     """What was said of the export in each format; float32 first, from which others are made."""
-    return {name: exported(trained, name) for name in EXPORT_FORMATS}
+    return {name: exported if name == "onnx" else export_as(trained, name) for name in EXPORT_FORMATS}
 
 
 def test_a_run_stays_complete_when_its_export_fails(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_run_stays_complete_when_its_export_fails(trained: Workspace, monkeypa
     assert (told.level, told.code) == ("warning", "export.failed")
 
 
-def exported(workspace: Workspace, form: str) -> ExportComplete:
+def export_as(workspace: Workspace, form: str) -> ExportComplete:
     last = list(export(Export(workspace=str(workspace.root), checkpoint="run/best", format=form), workspace))[-1]
     assert isinstance(last, ExportComplete)
     return last
@@ -140,6 +140,7 @@ def test_predictions_by_a_checkpoint_and_by_its_export_have_the_same_novelty(
         np.testing.assert_allclose(checkpoint.answer(images).novelty, exported.answer(images).novelty, rtol=1e-3)
 
 
+@pytest.mark.full
 def test_a_checkpoint_of_before_novelty_is_exported_without_it(trained: Workspace) -> None:
     loaded = load_checkpoint(find_checkpoint(trained, "run/best"))
     before = dataclasses.replace(
@@ -162,7 +163,7 @@ def test_rounded_weights_make_smaller_files(
     small_config: Callable[..., Config], run_events: Any, workspace: Workspace
 ) -> None:
     run_events(small_config({"model": {"architecture": "tf_efficientnet_lite0"}, "training": {"epochs": 1}}))
-    size = {form: exported(workspace, form).size_mb for form in ("onnx", "onnx-fp16", "onnx-int8")}
+    size = {form: export_as(workspace, form).size_mb for form in ("onnx", "onnx-fp16", "onnx-int8")}
     assert size["onnx-fp16"] < 0.6 * size["onnx"]
     assert size["onnx-int8"] < 0.4 * size["onnx"]
 
@@ -212,11 +213,12 @@ def test_phantoms_stand_in_when_the_validation_images_are_gone(trained: Workspac
     assert found.images.shape == (16, 32, 32, 3)
 
 
+@pytest.mark.full
 def test_a_model_that_asks_the_mirror_image_too_does_so_in_its_export(
     workspace: Workspace, small_config: Callable[..., Config], run_events: Callable[..., list[Event]]
 ) -> None:
     run_events(small_config({"training": {"epochs": 1}, "evaluation": {"tta": True}}))
-    model = OnnxModel.open(workspace.root / exported(workspace, "onnx").path)
+    model = OnnxModel.open(workspace.root / export_as(workspace, "onnx").path)
     loaded = load_checkpoint(find_checkpoint(workspace, "run/best"))
     manifest = loaded.manifest
     images = reference_images(manifest.config.preprocessing, manifest.image_size, count=5, seed=99)
@@ -239,7 +241,7 @@ def test_an_export_that_disagrees_is_refused_and_leaves_nothing(
         export_module, "checkpoint_answer", lambda *given: Answer(right(*given).probabilities + next(answers))
     )
     with pytest.raises(ExportMismatch, match=r"0\.01"):
-        exported(trained, "pytorch")
+        export_as(trained, "pytorch")
     assert files(trained) == before
 
 
@@ -256,7 +258,7 @@ def test_a_nan_is_a_mismatch() -> None:
 
 def test_an_unknown_format_is_refused_by_name(trained: Workspace) -> None:
     with pytest.raises(ConfigInvalid, match="expected one of onnx, onnx-int8"):
-        exported(trained, "pickle")
+        export_as(trained, "pickle")
 
 
 def test_the_pytorch_export_is_safetensors_with_a_readable_description(
@@ -276,5 +278,5 @@ def test_an_int8_model_that_loses_too_much_is_refused_with_the_figures(
     monkeypatch.setattr(export_module, "excessive", lambda figures: ["auc_roc.malignant 0.900 -> 0.600"])
     monkeypatch.setattr(export_module, "SCOPES", export_module.SCOPES[:1])
     with pytest.raises(ExportLosesAccuracy, match=r"validation images: auc_roc\.malignant 0\.900 -> 0\.600"):
-        exported(trained, "onnx-int8")
+        export_as(trained, "onnx-int8")
     assert files(trained) == before

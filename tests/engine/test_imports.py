@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # In a process of its own: in this one another test may have imported it.
 STORY = """
 import inspect, sys
@@ -38,6 +40,7 @@ assert torchvision.ops.roi_align(torch.ones(1, 1, 4, 4), boxes, 2).shape == (1, 
 """
 
 
+@pytest.mark.full
 def test_only_what_compiles_imports_the_compiler_and_only_dicom_its_reader():
     done = subprocess.run([sys.executable, "-c", STORY], capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr

@@ -22,8 +22,8 @@ from breastai.engine.network.models import build_model, normalize, unfreezing_or
 RUNTIME_ROUNDING = {"efficientnet_b7": 5e-3}
 # The smallest of each family.
 SMALL = {row.family: row.name for row in sorted(ARCHITECTURES.values(), key=lambda row: -row.parameters_m)}
-# The two that most tests and first runs use; all others are left to `make test-all`.
-EACH_TIME = ("tiny_cnn", "tf_efficientnet_lite0")
+# What first runs use; all others are left to `make test-all`.
+EACH_TIME = ("tf_efficientnet_lite0",)
 ALL = [
     pytest.param(name, marks=[] if name in EACH_TIME else [pytest.mark.full, pytest.mark.timeout(900)])
     for name in ARCHITECTURES
@@ -92,6 +92,7 @@ def test_an_architecture_learns_and_exports_with_equal_answers(name: str, tmp_pa
         assert np.array_equal(found.argmax(1), expected.argmax(1))
 
 
+@pytest.mark.one_variant
 @pytest.mark.parametrize("name", SMALL.values())
 def test_attention_begins_as_if_it_were_not_there(name: str) -> None:
     torch.manual_seed(0)

@@ -47,7 +47,7 @@ def slopes(norm: Any, convolution: Any, x: Tensor, joined: bool) -> list[Tensor]
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize("activation", [nn.ReLU6, nn.SiLU, nn.ReLU])
+@pytest.mark.parametrize("activation", [nn.ReLU6, nn.SiLU, pytest.param(nn.ReLU, marks=pytest.mark.full)])
 @pytest.mark.parametrize(
     ("channels", "side", "size", "stride"), [(40, 9, 3, 1), (24, 12, 5, 2), (72, 11, 3, 2), (16, 7, 5, 1)]
 )
