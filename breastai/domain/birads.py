@@ -1,9 +1,10 @@
 """BI-RADS categories as people write them: 4, 4a, IVa, BI-RADS 4A, ACR 3, cat. 4b; and what is not one: stages, density."""
 
 import re
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
+
+from breastai.domain.accents import without_accents
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6}
 # A category alone, or behind a word that says it is one; what follows in words or brackets explains it.
@@ -36,8 +37,7 @@ class Category:
 
 def category_in(value: str) -> Category | None:
     """Return the BI-RADS category that a value may be, in arabic or roman figures; None of any other value."""
-    apart = unicodedata.normalize("NFKD", value.strip().casefold())
-    found = _CATEGORY.fullmatch("".join(sign for sign in apart if not unicodedata.combining(sign)))
+    found = _CATEGORY.fullmatch(without_accents(value.strip()))
     if found is None:
         return None
     figure = found["number"].removesuffix(".0")

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from breastai.domain.accents import without_accents
 from breastai.domain.birads import category_class, may_be_density
 from breastai.domain.catalog import CLASS_ALIASES, SPLIT_ALIASES
 
@@ -119,12 +120,6 @@ _WORD = re.compile(r"[^\W\d_]+")
 _ENDS_WITH_PLUS, _ENDS_WITH_MINUS = re.compile(r"\w\s*\+$|\w\s*\(\+\)$"), re.compile(r"\w\s*-$|\w\s*\(-\)$")
 
 
-def _plain(text: str) -> str:
-    """Return a text in lower case and without accents; letters of Korean stay whole."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
-
-
 # As folders are put in order: 1_train, 02-test.
 _NUMBERING = re.compile(r"^\d{1,2}[\W_]+")
 
@@ -144,7 +139,7 @@ def split_of(folder_name: str) -> str | None:
 
 def meaning_of(class_name: str) -> Meaning:
     """Return what a class's name says: a disease (or a suspicion of one), a finding, that there is none, or nothing."""
-    name = _plain(class_name).strip()
+    name = without_accents(class_name).strip()
     if (found := _BI_RADS.search(name)) is not None:
         category = int(found[1])
         return "silent" if category == 0 else "disease" if category >= 4 else "absence"
@@ -194,7 +189,7 @@ _NO = frozenset({"0", "0.0", "no", "n", "false", "non", "faux", "nein", "falsch"
 
 def yes_or_no(value: str) -> bool | None:
     """Return whether a cell says yes, in the languages above, or 1; None of one that says neither yes nor no."""
-    plain = _plain(value).strip()
+    plain = without_accents(value).strip()
     return True if plain in _YES else False if plain in _NO else None
 
 
@@ -266,7 +261,7 @@ _NO_CLASSES = re.compile(
 
 def names_no_class(folder_name: str) -> bool:
     """Return whether a folder is called as one that was not made for a class: new folder, unsorted, results, backup."""
-    return _NO_CLASSES.fullmatch(re.sub(r"[\W_]+", " ", _plain(folder_name)).strip()) is not None
+    return _NO_CLASSES.fullmatch(re.sub(r"[\W_]+", " ", without_accents(folder_name)).strip()) is not None
 
 
 # What the classes of breast images most often are, in one word of any of the languages.
@@ -296,7 +291,7 @@ _IDLE_WORDS = frozenset(
 
 def kinds_of(class_name: str) -> frozenset[str]:
     """Return which of malignant, benign and normal a class holds; none where its name holds a word that is not known."""
-    name = _plain(class_name)
+    name = without_accents(class_name)
     denied = _ENDS_WITH_MINUS.search(name.strip()) is not None
     said: frozenset[str] = frozenset()
     for word in _WORD.findall(name):

@@ -1,7 +1,8 @@
 """Names of places and times: hospitals, devices, published sets, cities, countries and years, as folders are called after them."""
 
 import re
-import unicodedata
+
+from breastai.domain.accents import without_accents
 
 _YEAR = re.compile(
     r"(?:years?|annees?|jahre?|anos?|anno|anni)?[\W_]*(?:19|20)\d\d"
@@ -63,15 +64,10 @@ _TOWNS_AND_COUNTRIES = frozenset(_WORDS.split())
 
 def names_year(name: str) -> bool:
     """Return whether a name is a year, perhaps with a month, a quarter or a second year: 2019, 2019-03, 2019_Q2."""
-    return _YEAR.fullmatch(_plain(name)) is not None
+    return _YEAR.fullmatch(without_accents(name.strip())) is not None
 
 
 def names_place(name: str) -> bool:
     """Return whether a name is that of a town, a country, a hospital, a device, or a published set."""
-    plain = _plain(name)
+    plain = without_accents(name.strip())
     return re.sub(r"[\W\d_]", "", plain) in _TOWNS_AND_COUNTRIES or _PLACE.match(plain) is not None
-
-
-def _plain(name: str) -> str:
-    apart = unicodedata.normalize("NFKD", name.strip().casefold())
-    return "".join(sign for sign in apart if not unicodedata.combining(sign))
