@@ -12,6 +12,14 @@ _CATEGORY = re.compile(
     r"(?P<word>bi\W*rads?|birads?|acr|cat(?:\.|egory|egorie|egoria)?|kategorie|kat\.?)?[\W_]*(?:category|categorie|cat\.?)?"
     r"[\W_]*(?P<number>[0-6](?:\.0)?|iv|vi|v|i{1,3})(?:[\W_]?(?P<letter>[abc]))?(?:\W*[(\[=:–-]\s*(?!\d).*)?",
 )
+# In a longer name, behind a word: figures anywhere; roman ones that are no density and no stage, a 4a or a 5.
+_WITHIN = re.compile(
+    r"(?:bi\W*rads?|birads?|acr|category|categorie|kategorie|categoria|(?<![^\W_])cat\.?)[\W_]*([0-6])[\W_]*([abc])?"
+)
+_ROMAN_ALONE = re.compile(
+    r"bi\W*rads?|birads?|(?:acr|category|categorie|kategorie|categoria|cat\.?)[\W_]*(?:iv[\W_]?[abc]|vi?)$"
+)
+_BARE = re.compile(r"(?:4|iv)[abc]")
 # Columns that are of something else, whatever of I to IV stands in them.
 _OF_SOMETHING_ELSE = re.compile(
     r"stage|stadi|stade|grad|tnm|figo|densit|dichte|tissue|composition|nottingham|sbr|bloom|quadrant|type|figur"
@@ -51,6 +59,21 @@ def category_class(value: str) -> str | None:
     """Return the class that a category is read as: 1 to 3 benign, 4 to 6 malignant; None of 0 and of what is none."""
     found = category_in(value)
     return None if found is None or found.number == 0 else "benign" if found.number <= 3 else "malignant"
+
+
+def named_category(name: str) -> int | None:
+    """Return the BI-RADS category, 0 to 6, that a name in lower case without accents says, perhaps beside other words."""
+    if (found := _WITHIN.search(name)) is not None:
+        return int(found[1])
+    if _BARE.fullmatch(name):
+        return 4
+    alone = category_in(name) if _ROMAN_ALONE.match(name) else None
+    return None if alone is None else alone.number
+
+
+def without_categories(name: str) -> str:
+    """Return a name without the BI-RADS categories in it that stand behind a word."""
+    return _WITHIN.sub("", name)
 
 
 def are_categories(name: str, values: Collection[str]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from breastai.domain.accents import without_accents
-from breastai.domain.birads import category_class, may_be_density
+from breastai.domain.birads import may_be_density, named_category, without_categories
 from breastai.domain.catalog import CLASS_ALIASES, SPLIT_ALIASES
 
 Meaning = Literal["disease", "finding", "absence", "silent"]
@@ -109,13 +109,6 @@ _NEGATING_ENDINGS = ("free", "frei", "vrij", "less")
 # Cancer that is not invasive is cancer: what is denied there is how far it has grown.
 _NOT_INVASIVE = re.compile(r"(?:\b|_)(?:no[nt]?|nicht|niet)[\W_]*(?:invasi|infiltr)[^\W_]*")
 
-_BI_RADS = re.compile(
-    r"(?:bi\W*rads?|birads?|acr|category|categorie|kategorie|categoria|(?<![^\W_])cat\.?)[\W_]*([0-6])[\W_]*([abc])?"
-)
-_ROMAN_BI_RADS = re.compile(
-    r"bi\W*rads?|birads?|(?:acr|category|categorie|kategorie|categoria|cat\.?)[\W_]*(?:iv[\W_]?[abc]|vi?)$"
-)
-_BARE_BI_RADS = re.compile(r"(?:4|iv)[abc]")
 _WORD = re.compile(r"[^\W\d_]+")
 _ENDS_WITH_PLUS, _ENDS_WITH_MINUS = re.compile(r"\w\s*\+$|\w\s*\(\+\)$"), re.compile(r"\w\s*-$|\w\s*\(-\)$")
 
@@ -140,14 +133,8 @@ def split_of(folder_name: str) -> str | None:
 def meaning_of(class_name: str) -> Meaning:
     """Return what a class's name says: a disease (or a suspicion of one), a finding, that there is none, or nothing."""
     name = without_accents(class_name).strip()
-    if (found := _BI_RADS.search(name)) is not None:
-        category = int(found[1])
+    if (category := named_category(name)) is not None:
         return "silent" if category == 0 else "disease" if category >= 4 else "absence"
-    if _BARE_BI_RADS.fullmatch(name):
-        return "disease"
-    # Of ACR and categories only what is no density and no stage: a 4a, a 5.
-    if _ROMAN_BI_RADS.match(name) and (of_category := category_class(name)) is not None:
-        return "disease" if of_category == "malignant" else "absence"
     if _ENDS_WITH_MINUS.search(name):
         return "absence"
     words = _WORD.findall(_NOT_INVASIVE.sub(" ", name))
@@ -214,7 +201,7 @@ def class_in_question(class_names: Sequence[str]) -> Question:
         if found:
             return Question(found[0] if len(found) == 1 else None, found)
     silent = tuple(name for name, said in meanings.items() if said == "silent")
-    if len(silent) == 1 and len(class_names) > 1 and re.search(r"[^\W\d_]{2}", _BI_RADS.sub("", silent[0])):
+    if len(silent) == 1 and len(class_names) > 1 and re.search(r"[^\W\d_]{2}", without_categories(silent[0])):
         return Question(silent[0], silent)
     return Question(None, tuple(class_names))
 
