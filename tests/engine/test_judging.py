@@ -8,6 +8,7 @@ import cv2
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from breastai.data.cases.image_set import matched_cases
 from breastai.data.decoders.decoder_table import read_image
 from breastai.domain.config import Config
 from breastai.domain.errors import DataNotFound, PartNotFound
@@ -179,9 +180,11 @@ def test_a_part_that_a_place_lacks_is_never_judged_by_the_whole(sample_data: Pat
     rows = [f"{file.name},{file.parent.name}" for file in files]
     (tmp_path / "labels.csv").write_text("\n".join(["file,label", *rows]))
     assert labelled_folder(tmp_path / "labels.csv", None) == (tmp_path / "labels.csv", None)
-    for place in (tmp_path / "labels.csv", sample_data / "test"):
-        with pytest.raises(PartNotFound):
-            labelled_folder(place, "val")
+    with pytest.raises(PartNotFound):
+        labelled_folder(sample_data / "test", "val")
+    place, part = labelled_folder(tmp_path / "labels.csv", "val")
+    with pytest.raises(PartNotFound, match="val"):
+        matched_cases(place, ["Benign", "Malignant"], Config(), part=part)
 
 
 def test_an_evaluation_keeps_its_evidence_and_counts_how_often_the_images_were_opened(

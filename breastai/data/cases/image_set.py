@@ -16,7 +16,7 @@ from breastai.data.sources.case_table import CaseTable, Skipped
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_match import ClassMap, ClassMatch, match_classes, plain_match
 from breastai.domain.config import Config
-from breastai.domain.errors import ClassesDiffer, DataNotFound, NoImages
+from breastai.domain.errors import ClassesDiffer, DataNotFound, NoImages, PartNotFound
 from breastai.domain.text import Text
 from breastai.storage.checkpoints import SplitRecord
 from breastai.storage.remote_mirror import as_written
@@ -110,7 +110,8 @@ def matched_cases(
     """Return the cases at a place in the classes that a model and they have in common, and which these are."""
 
     def read(expected: Sequence[str]) -> CaseTable:
-        return part_of(read_cases(folder, expected, config.data.masks, frames=config.preprocessing.frames), part)
+        listed = read_cases(folder, expected, config.data.masks, frames=config.preprocessing.frames)
+        return part_of(listed, part, folder)
 
     if not class_map:
         try:
@@ -132,13 +133,16 @@ def matched_cases(
     return replace(chosen, labels=labels, class_names=tuple(match.class_names)), match
 
 
-def part_of(table: CaseTable, part: str | None) -> CaseTable:
-    """Return the cases of a part that the table itself gives; all where it gives none. Raises DataNotFound."""
+def part_of(table: CaseTable, part: str | None, place: Path) -> CaseTable:
+    """Return the cases of a part that a table read at `place` gives; all without `part`, and of plain folders.
+
+    Raises PartNotFound of a part that a described place does not give.
+    """
     given = table.by_part()
-    if not given or part is None:
+    if part is None or (not given and table.description is None):
         return table
     if part not in given:
-        raise DataNotFound(f"{as_written(table.root)} ({part})")
+        raise PartNotFound(as_written(place), part, sorted(given))
     return replace(given[part], skipped=table.skipped, masks=table.masks, mask_reasons=table.mask_reasons)
 
 

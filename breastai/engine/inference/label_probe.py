@@ -60,7 +60,7 @@ def find_doubts(job: FindDoubts, workspace: Workspace) -> Iterator[Event]:
     yield ProgressUpdate(stage="preparing", text=Text("progress.reading"))
     root = workspace.resolve(job.data)
     folder, part = labelled_folder(root, job.split or _training(root))
-    listed = part_of(read_cases(folder, (), config.data.masks, frames=config.preprocessing.frames), part)
+    listed = part_of(read_cases(folder, (), config.data.masks, frames=config.preprocessing.frames), part, folder)
     prepared = preprocess_folder(listed, config, None)
     images = ImageSet(prepared, np.arange(len(prepared)))
     duplicates = duplicates_in(prepared.folder.root, images.files)

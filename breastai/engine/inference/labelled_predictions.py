@@ -86,13 +86,13 @@ def labelled_folder(root: Path, split: str | None) -> tuple[Path, str | None]:
     """Return the class folders meant by `root`: those in its `split` part, or its own; raise DataNotFound, PartNotFound.
 
     Without `split`, a root that holds the folder of a test, a validation or a training part, by whichever of its names,
-    means the first of them there is.
+    means the first of them there is. Whether a described place gives `split` is seen when its cases are read.
     """
     if is_described(root):
+        if split is not None:
+            return root, split
         given = read_cases(root, ()).by_part()
-        if split is not None and split not in given:
-            raise PartNotFound(as_written(root), split, sorted(given))
-        return root, split or next((name for name in _SPLITS if name in given), None)
+        return root, next((name for name in _SPLITS if name in given), None)
     if not root.is_dir():
         raise DataNotFound(as_written(root))
     found = split_folders(root) or split_folders(data_root(root))
