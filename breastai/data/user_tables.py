@@ -186,11 +186,9 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
     separator: str | None = None
     if found is not None:
         separator, text, number = found[1], text[found.end() :], 1
-    lines = text.lstrip().splitlines()[:_MOST_TITLES]
-    first = next((line for line in lines if any(map(line.count, _SEPARATORS))), lines[0] if lines else "")
     if separator is None:
-        separator = max(_SEPARATORS, key=first.count)
-        if not first.count(separator) and (without_header or _is_list_of_words(text)):
+        separator = _separator(text, without_header)
+        if separator is None:
             yield from _words(text)
             return
     _require_closed(text, separator, number)
@@ -205,6 +203,22 @@ def _rows(text: str, without_header: bool) -> Iterator[Row]:
         raise TableUnreadable(
             describe_fault(Text("place.row", {"row": number + 1}), Text("fault.other", {"message": str(error)}))
         ) from None
+
+
+def _separator(text: str, without_header: bool) -> str | None:
+    """Return what parts the columns, by the first line that has any; None of words parted by blanks.
+
+    Where no line names the columns there may be remarks above the rows: what most lines have counts.
+    """
+    lines = text.lstrip().splitlines()
+    if without_header:
+        filled = [line for line in lines[:_MOST_LINES_LOOKED_AT] if line.strip()]
+        counts = {sign: sum(sign in line for line in filled) for sign in _SEPARATORS}
+        most = max(counts, key=lambda sign: counts[sign])
+        return most if 2 * counts[most] > len(filled) else None
+    first = next((line for line in lines[:_MOST_TITLES] if any(map(line.count, _SEPARATORS))), "".join(lines[:1]))
+    most = max(_SEPARATORS, key=first.count)
+    return None if not first.count(most) and _is_list_of_words(text) else most
 
 
 def _reader(text: str, separator: str, strict: bool = False) -> Iterator[list[str]]:

@@ -223,6 +223,19 @@ def draw_mini_mias(folder: Path) -> Path:
     return folder
 
 
+def draw_finding_list(folder: Path) -> Path:
+    kinds = ["MLOLT G NORM", "CCRT F CIRC B 520 310 40", "CCLT D SPIC M 612 220 31"]
+    lines = [f"IMG{film:03d} {kinds[film % 3]}" for film in range(1, 13)]
+    lines.insert(1, "IMG001 CCRT F CALC M 90 80 12")  # a second finding, of another class
+    (folder / "lists").mkdir(parents=True)
+    (folder / "lists/Info.txt").write_text("\n".join(lines) + "\n")
+    for film in range(1, 13):
+        picture(folder / f"lists/TIFF Images/IMG{film:03d}.tif", film % 3 == 2)
+        if film % 3:
+            picture(folder / f"lists/ROI Masks/IMG{film:03d}.tif", mask=True)
+    return folder
+
+
 _CBIS_COLUMNS = (
     *("patient_id", "breast_density", "left or right breast", "image view", "abnormality id", "abnormality type"),
     *("mass shape", "mass margins", "assessment", "pathology", "subtlety", "image file path"),
@@ -538,6 +551,9 @@ DRAWINGS = {
     "breakhis": Drawing("breakhis", draw_breakhis, counts({"benign": 12, "malignant": 12}, patients=6)),
     "mini_mias": Drawing(
         "mini_mias", draw_mini_mias, counts({"normal": 2, "benign": 5, "malignant": 5}, patients=6, breasts=12)
+    ),
+    "finding_list": Drawing(
+        "finding_list", draw_finding_list, counts({"normal": 4, "benign": 3, "malignant": 5}, masks=8)
     ),
     "cbis_ddsm": Drawing(
         "cbis_ddsm",

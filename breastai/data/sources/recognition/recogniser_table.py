@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from breastai.data.sources.recognition.array_layouts import MEDMNIST
 from breastai.data.sources.recognition.class_layouts import CLASS_FOLDERS, IMAGE_FOLDER, PATIENT_FOLDERS
+from breastai.data.sources.recognition.finding_lists import FINDING_LIST
 from breastai.data.sources.recognition.histology import BREAKHIS, IDC
 from breastai.data.sources.recognition.mammography import (
     CBIS_DDSM,
@@ -36,7 +37,16 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     *(BUSI, BUS_BRA, BREAST, BUS_UCLM, UDIAT),
     *(MINI_MIAS, CBIS_DDSM, INBREAST, CMMD, RSNA, VINDR_MAMMO, KAU_BCMD),
     *(IDC, BREAKHIS, MEDMNIST),
-    *(HUGGING_FACE, LABELS_TABLE, CLASS_FOLDERS, IMAGE_FOLDER, PATIENT_FOLDERS, NAMED_CLASSES, DICOM_EXPORT),
+    *(
+        FINDING_LIST,
+        HUGGING_FACE,
+        LABELS_TABLE,
+        CLASS_FOLDERS,
+        IMAGE_FOLDER,
+        PATIENT_FOLDERS,
+        NAMED_CLASSES,
+        DICOM_EXPORT,
+    ),
 )
 
 # Folders that hold tables beside the folders of images.
