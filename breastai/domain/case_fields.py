@@ -114,7 +114,13 @@ class BoxRule(Rule):
         return self
 
 
-FieldRule = ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule
+class MarkedRule(Rule):
+    """What columns of marks stand for, by their names: of those that say 1, yes or x in the row. `values` are of no use."""
+
+    marked: dict[str, str] = Field(min_length=2, max_length=100)
+
+
+FieldRule = ColumnRule | FolderRule | PathRule | HeaderRule | ConstantRule | BoxRule | MarkedRule
 # The key that tells each rule apart from the others.
 RULES: Mapping[str, type[Rule]] = {
     "column": ColumnRule,
@@ -123,6 +129,7 @@ RULES: Mapping[str, type[Rule]] = {
     "header": HeaderRule,
     "constant": ConstantRule,
     "columns": BoxRule,
+    "marked": MarkedRule,
 }
 
 
@@ -142,6 +149,8 @@ def columns_of(rule: FieldRule) -> tuple[str, ...]:
     """Return the columns of tables in which a rule finds its value."""
     if isinstance(rule, ColumnRule):
         return (rule.column, *((rule.otherwise,) if rule.otherwise else ()))
+    if isinstance(rule, MarkedRule):
+        return tuple(rule.marked)
     return rule.columns if isinstance(rule, BoxRule) else ()
 
 

@@ -180,6 +180,15 @@ def yes_or_no(value: str) -> bool | None:
     return True if plain in _YES else False if plain in _NO else None
 
 
+_MARKS, _NO_MARKS = frozenset({"x", "✓", "✔", "✗", "+"}), frozenset({"", "-"})
+
+
+def is_marked(cell: str) -> bool | None:
+    """Return whether a cell marks its column, by 1, yes or a cross; None of one that says something else."""
+    plain = cell.strip().casefold()
+    return True if plain in _MARKS else False if plain in _NO_MARKS else yes_or_no(plain)
+
+
 class Question(NamedTuple):
     """The class in question, by the names alone: `answer`, or None, and the classes between which to choose."""
 

@@ -249,11 +249,11 @@ def test_titles_above_a_table_are_passed_over(tmp_path: Path) -> None:
     assert (found.images, found.patients) == (12, 6)
 
 
-def test_columns_that_say_the_class_together_are_told(tmp_path: Path) -> None:
+def test_columns_that_say_the_class_together_and_overlap_are_told(tmp_path: Path) -> None:
     names = ("benign", "malignant", "normal")
     for number in range(12):
         picture(tmp_path / f"{number}.png")
-    rows = [[f"{number}.png", *(int(number % 3 == each) for each in range(3))] for number in range(12)]
+    rows = [[f"{number}.png", *(int(number % (each + 2) == 0) for each in range(3))] for number in range(12)]
     table(tmp_path / "train.csv", [["image", *names], *rows])
     assert "doubt.one_of_columns" in codes(inspect_place(tmp_path).summary())
 

@@ -20,7 +20,7 @@ from breastai.data.sources.described_tables import (
 )
 from breastai.data.sources.field_values import Value, value_of, values_of
 from breastai.data.sources.image_listing import FilesSeen, Listing, list_images, sort_key
-from breastai.domain.case_fields import ColumnRule, FieldRule, FolderRule, HeaderRule, Role, columns_of, in_words_of
+from breastai.domain.case_fields import FieldRule, FolderRule, HeaderRule, Role, columns_of, in_words_of, needs_table
 from breastai.domain.catalog import IMAGE_SUFFIXES
 from breastai.domain.class_words import canonical_class
 from breastai.domain.data_locations import TABLE_ENDINGS
@@ -215,7 +215,7 @@ def _label(file: str, reader: _Reader) -> str | Text:
 
 
 def _why_without_label(file: str, reader: _Reader) -> Text:
-    if not isinstance(reader.description.fields["label"], ColumnRule):
+    if not needs_table(reader.description.fields["label"]):
         return Text("reason.no_label_found")
     if any(file in joined.rows for joined in reader.joined):
         return Text("reason.row_without_label")

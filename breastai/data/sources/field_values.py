@@ -13,9 +13,11 @@ from breastai.domain.case_fields import (
     FieldRule,
     FolderRule,
     HeaderRule,
+    MarkedRule,
     PathRule,
     columns_of,
 )
+from breastai.domain.class_words import is_marked
 from breastai.domain.text_patterns import finder_of, rewriter_of
 
 # How a value of an image is found: by its file below the root; "" or None where nothing is said.
@@ -50,6 +52,8 @@ def values_of(
     rule: FieldRule, root: Path, tables: Sequence[DescribedTable], rows: Sequence[RowsOf]
 ) -> Callable[[str], list[str]]:
     """Return what finds all that is said of an image by a rule: of several rows by each."""
+    if isinstance(rule, MarkedRule):
+        return _marked(rule, tables, rows)
     if not isinstance(rule, ColumnRule):
         single = value_of(rule, root, tables, rows)
         return lambda file: [found for found in (single(file),) if found]
@@ -75,6 +79,9 @@ def _finder(rule: FieldRule, root: Path, tables: Sequence[DescribedTable], rows:
             return lambda file: first(file) or second(file)
         case BoxRule():
             return _box(rule, [_column(column, tables, rows) for column in rule.columns])
+        case MarkedRule():
+            marked = _marked(rule, tables, rows)
+            return lambda file: next(iter(marked(file)), None)
         case FolderRule(folder=level):
             return lambda file: folder_of(file, level)
         case PathRule(path=path, expand=None):
@@ -113,6 +120,12 @@ def _places(name: str, tables: Sequence[DescribedTable], rows: Sequence[RowsOf])
     """Return the rows of each table that has a column of this name, and where it is."""
     column = name.lower()
     return [(of, table.places[column]) for table, of in zip(tables, rows, strict=True) if column in table.places]
+
+
+def _marked(rule: MarkedRule, tables: Sequence[DescribedTable], rows: Sequence[RowsOf]) -> Callable[[str], list[str]]:
+    """Return what finds all that is marked in the rows of an image."""
+    places = [(name, of, place) for column, name in rule.marked.items() for of, place in _places(column, tables, rows)]
+    return lambda file: [name for name, of, place in places for row in of.get(file, ()) if is_marked(row.cell(place))]
 
 
 def _box(rule: BoxRule, columns: Sequence[Value]) -> Value:

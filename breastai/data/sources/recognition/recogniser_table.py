@@ -28,7 +28,7 @@ from breastai.data.sources.recognition.table_beside import with_table_beside
 from breastai.data.sources.recognition.table_layouts import HUGGING_FACE, LABELS_TABLE, table_reading
 from breastai.data.sources.recognition.ultrasound import BREAST, BUS_BRA, BUS_UCLM, BUSI, UDIAT
 from breastai.data.sources.recognition.unlabelled_layouts import DICOM_EXPORT
-from breastai.domain.case_fields import FolderRule, Role
+from breastai.domain.case_fields import ColumnRule, FolderRule, Role
 from breastai.domain.data_locations import TABLE_ENDINGS
 from breastai.domain.dataset_description import DatasetDescription
 from breastai.domain.text import Text
@@ -126,7 +126,8 @@ def is_plain(description: DatasetDescription, place: Path) -> bool:
     if place.is_file():
         one = len(description.tables) == 1 and description.tables[0].sheet is None
         one = one and [join.role for join in description.tables[0].join] == ["file"]
-        return description.layout == LABELS_TABLE.name and one and not description.class_map
+        plain = one and isinstance(description.fields.get("label"), ColumnRule)
+        return description.layout == LABELS_TABLE.name and plain and not description.class_map
     levels = {role: rule.folder for role, rule in description.fields.items() if isinstance(rule, FolderRule)}
     whole = not description.tables and all(rule.pattern is None for rule in description.fields.values())
     parts_first = whole and levels in ({"label": 1}, {"split": 1, "label": 2}) and not description.class_map

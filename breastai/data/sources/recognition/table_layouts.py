@@ -21,10 +21,11 @@ from breastai.data.sources.recognition.recogniser import (
 from breastai.data.sources.recognition.survey import Survey
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_further_sheets, read_surveyed
 from breastai.domain.case_fields import ColumnRule, Role
-from breastai.domain.class_words import canonical_class, meaning_of, split_of, yes_or_no
+from breastai.domain.class_words import canonical_class, is_marked, meaning_of, split_of, yes_or_no
 from breastai.domain.text import Text
 
 _MOST_CLASSES = 30
+_NEARLY_ALL = 0.9
 # Where the id of a patient stands: in a folder, or at the beginning of the file's name.
 _PATIENT_PLACES: tuple[tuple[str, int | str], ...] = (
     *(("folder", level) for level in (1, 2, 3, 4)),
@@ -45,27 +46,30 @@ def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role
     found: list[tuple[float, str, SurveyedTable, ColumnGuess]] = []
     for file, table in _with_sheets(survey, _tables(survey, only)):
         guess = guess_columns(table, survey.images, (survey.place, (survey.place / file).parent), columns)
-        if guess.file is not None and guess.label is not None:
+        if guess.file is not None and (guess.label is not None or _marked_columns(table, guess)):
             found.append((guess.file_share + 0.01 * len(guess.roles), file, table, guess))
     if not found:
         return _by_patient(survey, only)
     found.sort(key=lambda item: (-item[0], item[1]))
     share, file, table, guess = found[0]
     parts = _parts_of(found)
-    class_map, doubts = class_map_of(table, str(guess.label))
+    marked = () if columns and "label" in columns else _marked_columns(table, guess)
+    class_map, doubts = ({}, []) if marked else class_map_of(table, str(guess.label))
     fields: dict[str, object] = {
         role: {"column": column} for role, column in guess.roles.items() if role not in ("file", "breast", "exam")
     }
+    if marked:
+        fields["label"] = {"marked": {column: canonical_class(column) for column in marked}}
     if "breast" in guess.roles:
         fields["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
     fields.update(box_fields(table.table).items())
     named = file if table.sheet is None else f"{file} ({table.sheet})"
-    doubts.insert(0, Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": named}))
+    doubts = [*_doubts_of_columns(named, table, guess, marked), *doubts]
     if guess.further_files:
         doubts.append(Text("doubt.several_file_columns", {"columns": [str(guess.file), *guess.further_files]}))
     if "patient" not in guess.roles:
         doubts.append(Text("doubt.patients_unknown"))
-    doubts += _one_hot(table, str(guess.label)) or _other_labels(table, guess)
+    doubts += [] if marked else _one_of_columns(table, str(guess.label)) or _other_labels(table, guess)
     if len(found) > 1 and not parts:
         doubts.append(Text("doubt.other_tables", {"table": file, "others": [item[1] for item in found[1:6]]}))
     return Reading(
@@ -162,7 +166,49 @@ def _plain_id(value: str) -> str:
     return plain.lstrip("0") or plain if plain.isdigit() else plain
 
 
-def _one_hot(table: SurveyedTable, label: str) -> list[Text]:
+def _doubts_of_columns(named: str, table: SurveyedTable, guess: ColumnGuess, marked: Sequence[str]) -> Iterator[Text]:
+    """Yield which columns are taken for the file and the class, and how many rows of marks have none."""
+    if not marked:
+        yield Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": named})
+        return
+    yield Text("doubt.columns_of_marks", {"file": guess.file, "columns": list(marked), "table": named})
+    counts = Counter(_marks(table, marked))
+    if counts[0]:
+        yield Text("doubt.rows_without_mark", {"count": counts[0]})
+
+
+def _marked_columns(table: SurveyedTable, guess: ColumnGuess) -> tuple[str, ...]:
+    """Return the columns of marks that say the class together, of which nearly each row has one; empty where none do.
+
+    Those called after classes, where these do alone; else with the others: of IDC, cyst and fibroadenoma.
+    """
+    label = guess.label
+    taken = [column for column in guess.roles.values() if column != label]
+    marks = [
+        column
+        for column in dict.fromkeys(table.columns)
+        if column
+        and column not in taken
+        and {True} <= {is_marked(value) for value in table.values[column]} <= {True, False}
+    ]
+    if label is not None and label not in marks:
+        return ()
+    telling = [column for column in marks if meaning_of(column) != "silent"]
+    for chosen, least in ((telling, 0.5), (marks, _NEARLY_ALL)):
+        counts = Counter(_marks(table, chosen))
+        fits = counts[0] + counts[1] > _NEARLY_ALL * counts.total() and counts[1] > least * counts.total()
+        if telling and len(chosen) > 1 and fits:
+            return tuple(chosen)
+    return ()
+
+
+def _marks(table: SurveyedTable, columns: Sequence[str]) -> Iterator[int]:
+    """Yield how many of some columns each row marks."""
+    places = [table.table.places()[column.lower()] for column in columns]
+    return (sum(bool(is_marked(row.cell(place))) for place in places) for row in table.table.rows)
+
+
+def _one_of_columns(table: SurveyedTable, label: str) -> list[Text]:
     """Return what is doubtful where several columns of 0 and 1 say the class together, of which one is read."""
     marks = [
         column
@@ -197,7 +243,7 @@ _DOUBTS_OF_CLASSES = frozenset(
     f"doubt.{name}"
     for name in (
         *("columns_guessed", "classes_are_numbers", "classes_say_nothing", "letters_as_classes", "birads_as_classes"),
-        *("no_cancer_is_benign", "other_label_columns"),
+        *("no_cancer_is_benign", "other_label_columns", "columns_of_marks", "rows_without_mark", "one_of_columns"),
     )
 )
 
