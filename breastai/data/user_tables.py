@@ -116,18 +116,18 @@ def _without_titles(rows: list[Row]) -> list[Row]:
 
 
 def _below_merged_cells(rows: list[Row]) -> list[Row]:
-    """Return rows from the second on, where the first has gaps as merged cells leave them and the second the names."""
+    """Return rows from the second on, where the first has gaps or repeats as merged cells leave them, the second the names."""
     if len(rows) < 3:
         return rows
     upper, names = rows[0].cells, rows[1].cells
-    gaps = sum(not cell for cell in upper[1:])
+    gaps = len(upper) - len(set(filter(None, upper)))  # cells that were merged are empty, or all say the same
     width = len(names)
     words = all(any(sign.isalpha() for sign in cell) and not has_image_ending(cell) for cell in names if cell)
     below = [{row.cell(place) for row in rows[2:]} for place in range(width)]
     unique = all(cell not in below[place] for place, cell in enumerate(names) if cell)
     if not (upper and upper[0] and gaps and words and unique and len(set(names)) == width == sum(map(bool, names))):
         return rows
-    return rows[1:] if sum(map(bool, upper)) < width else rows
+    return rows[1:] if len(set(filter(None, upper))) < width else rows
 
 
 def _with_names(rows: list[Row]) -> list[Row]:

@@ -21,8 +21,49 @@ _COLUMNS_OF_FORM = {"xywh": 4, "xyxy": 4, "circle": 3, "circle_from_bottom": 3}
 
 
 _BREASTS: Mapping[str, str] = {
-    **dict.fromkeys(("l", "left", "gauche", "g", "links", "izquierda", "sinistra", "sx", "esquerda", "lt"), "L"),
-    **dict.fromkeys(("r", "right", "droite", "droit", "d", "rechts", "derecha", "destra", "dx", "direita", "rt"), "R"),
+    **dict.fromkeys(
+        (
+            "l",
+            "left",
+            "gauche",
+            "g",
+            "links",
+            "izquierda",
+            "sinistra",
+            "sx",
+            "esquerda",
+            "lt",
+            "li",
+            "sin",
+            "левая",
+            "左",
+            "왼쪽",
+            "يسار",
+        ),
+        "L",
+    ),
+    **dict.fromkeys(
+        (
+            "r",
+            "right",
+            "droite",
+            "droit",
+            "d",
+            "rechts",
+            "derecha",
+            "destra",
+            "dx",
+            "direita",
+            "rt",
+            "re",
+            "dex",
+            "правая",
+            "右",
+            "오른쪽",
+            "يمين",
+        ),
+        "R",
+    ),
     **dict.fromkeys(("b", "both", "bilateral", "deux"), "B"),
 }
 

@@ -19,7 +19,8 @@ from breastai.data.sources.recognition.named_classes import NAMED_CLASSES, doubt
 from breastai.data.sources.recognition.recogniser import Reading, Recogniser, describe
 from breastai.data.sources.recognition.recogniser_table import is_table, read_survey
 from breastai.data.sources.recognition.survey import Survey, survey_steps
-from breastai.data.sources.recognition.table_layouts import doubts_of_cells, with_label
+from breastai.data.sources.recognition.table_doubts import doubts_of_cells, doubts_of_shape
+from breastai.data.sources.recognition.table_layouts import with_label
 from breastai.data.user_tables import TableUnreadable, read_table
 from breastai.domain.case_fields import ColumnRule, HeaderRule
 from breastai.domain.catalog import UNREAD_IMAGE_SUFFIXES
@@ -248,6 +249,7 @@ def _doubts_of_unknown(seen: Survey, images: int) -> Iterator[Text]:
         code = "doubt.no_label_column" if naming else "doubt.table_names_no_file"
         yield Text(code, {"table": file, "columns": list(table.columns[:20])})
         yield from doubts_of_cells(file, table, seen.images)
+        yield from doubts_of_shape(seen.tables)
     if notes := _annotations(seen):
         yield Text("doubt.annotations_not_read", {"files": notes[:_FEW_TOLD]})
     names = list(doubts_of_names(seen))

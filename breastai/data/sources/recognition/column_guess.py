@@ -11,7 +11,7 @@ from breastai.data.sources.masks import is_mask_folder
 from breastai.data.sources.recognition.surveyed_table import SurveyedTable
 from breastai.data.user_tables import plain_name
 from breastai.domain.birads import are_categories
-from breastai.domain.case_fields import Role
+from breastai.domain.case_fields import Role, in_words_of
 from breastai.domain.class_words import meaning_of, yes_or_no
 
 # What columns may also be called, the most telling names first, in letters and digits alone. Less sure: what stands in a
@@ -41,7 +41,10 @@ _LESS_SURE: Mapping[str, tuple[str, ...]] = {
     ),
     "breast": ("lateralite", "lateralitaet", "sein", "lado", "imagelaterality"),
     "view": ("projection", "projektion"),
-    "exam": ("accession", "accessionnumber", "visit"),
+    "exam": (
+        *("accession", "accessionnumber", "visit", "date", "examdate", "studydate", "untersuchung", "examen"),
+        *("slide", "slideid", "slidename", "lame", "specimen", "specimenid", "biopsy", "biopsyid"),
+    ),
     "split": ("usage", "phase"),
     "fold": ("folds",),
     "site": ("institution", "clinic", "klinik", "hopital"),
@@ -153,11 +156,22 @@ def guess_columns(
     return ColumnGuess(roles, 1.0 if named and "file" in named else file_share, () if named else further)
 
 
+def column_called(table: SurveyedTable, role: Role) -> str | None:
+    """Return the column that is called as those of a role are, whatever stands in it; None where none is."""
+    named = [column for column in table.columns if _rank(role, column) < len(_NAMES[role])]
+    return min(named, key=lambda column: _rank(role, column), default=None)
+
+
 def is_birads(column: str, values: Collection[str]) -> bool:
     """Return whether a column holds BI-RADS categories, by its name or theirs, and perhaps words for none."""
     named = _rank("birads", column) < len(_NAMES["birads"])
     found = [value for value in values if value.strip().casefold() not in _NO_VALUE]
     return are_categories("birads" if named else column, found)
+
+
+def is_of_a_side(column: str) -> bool:
+    """Return whether a column is called left or right: it says something of one breast."""
+    return len(column) > 1 and in_words_of("breast", column) in ("L", "R")
 
 
 def says_of_disease(column: str, values: Collection[str]) -> bool:
@@ -170,7 +184,7 @@ def _label_column(table: SurveyedTable, columns: Sequence[str]) -> str | None:
     scores: dict[str, float] = {}
     for column in columns:
         values = table.values[column]
-        if not 2 <= len(values) <= _MOST_CLASSES or len(values) > 0.8 * len(table.table.rows):
+        if not 2 <= len(values) <= _MOST_CLASSES or len(values) > 0.8 * len(table.table.rows) or is_of_a_side(column):
             continue
         named = _rank("label", column)
         meaning = sum(meaning_of(value) != "silent" for value in values) / len(values)

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from breastai.data.user_tables import TableUnreadable, UserTable, plain_name, read_table, sheet_names
+from breastai.domain.class_words import split_of
 
 # Larger tables are not looked into: what says labels of images is smaller.
 _MOST_BYTES = 64 << 20
@@ -47,6 +48,24 @@ class SurveyedTable:
         """Return how many rows begin with a cell that a pattern matches, the one with the columns' names included."""
         first = [cells[0] for cells in (self.columns, *(row.cells for row in self.table.rows)) if cells and cells[0]]
         return sum(pattern.fullmatch(cell.split()[0]) is not None for cell in first)
+
+
+def together(tables: Mapping[str, SurveyedTable]) -> Iterator[tuple[tuple[str, ...], SurveyedTable]]:
+    """Yield tables with their files, as one those of the same columns and name that lie in folders of their own.
+
+    So do the tables of patients, one in the folder of each.
+    """
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for file, table in tables.items():
+        path = PurePosixPath(file)
+        in_folder = len(path.parts) > 1 and not split_of(path.parent.name)
+        key = (path.name.lower(), table.columns) if in_folder else (file,)
+        alike.setdefault(key, []).append(file)
+    for files in alike.values():
+        found = [tables[file] for file in files]
+        rows = tuple(row for table in found for row in table.table.rows)
+        one = found[0] if len(found) == 1 else SurveyedTable(UserTable(found[0].columns, rows))
+        yield tuple(files), one
 
 
 def read_further_sheets(path: Path) -> list[SurveyedTable]:

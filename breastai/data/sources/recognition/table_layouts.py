@@ -1,241 +1,165 @@
 """A table beside images: any that names files and classes, and the metadata of Hugging Face."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from breastai.data.sources.field_values import folder_of as folder_at
+from breastai.data.named_files import file_key, match_files
 from breastai.data.sources.labels_table import box_fields
-from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns, is_birads, says_of_disease
-from breastai.data.sources.recognition.recogniser import (
-    BIRADS_CLASSES,
-    SIDES,
-    Reading,
-    Recogniser,
-    describe,
-    folder_of,
-    subgroups_of,
-)
+from breastai.data.sources.recognition.column_guess import ColumnGuess, guess_columns
+from breastai.data.sources.recognition.label_columns import LabelColumns, class_map_of, label_columns
+from breastai.data.sources.recognition.patient_tables import doubts_of_sides, fields_of, table_by_id
+from breastai.data.sources.recognition.recogniser import SIDES, Reading, Recogniser, describe, folder_of, subgroups_of
 from breastai.data.sources.recognition.survey import Survey
-from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_further_sheets, read_surveyed
+from breastai.data.sources.recognition.surveyed_table import SurveyedTable, read_further_sheets, read_surveyed, together
 from breastai.domain.case_fields import ColumnRule, Role
-from breastai.domain.class_words import canonical_class, is_marked, meaning_of, split_of, yes_or_no
+from breastai.domain.class_words import split_of
 from breastai.domain.text import Text
 
-_MOST_CLASSES = 30
-_NEARLY_ALL = 0.9
-# Where the id of a patient stands: in a folder, or at the beginning of the file's name.
-_PATIENT_PLACES: tuple[tuple[str, int | str], ...] = (
-    *(("folder", level) for level in (1, 2, 3, 4)),
-    ("path", r"(?:^|/)([^/_\-. ]+)[^/]*$"),
-    ("path", r"(?:^|/)([^/_\-. ]+[_\-. ]+[^/_\-. ]+)[_\-. ][^/]*$"),
-    ("path", r"(?:^|/)([A-Za-z]*\d+)[^/]*$"),
-    ("path", r"(?:^|/)([^/]+?)[_\-. ]*(?:left|right|l|r|cc|mlo|\d)?\.[^./]+$"),
-)
-_SIDE = re.compile(r"(?i)(?:^|[\W_\d])(left|right|l|r|gauche|droite?|links|rechts)(?![^\W\d_])[^/]*$")
-_LETTERS: Mapping[str, str] = {"b": "benign", "m": "malignant", "n": "normal"}
+_LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A table that names images and classes: its `files`, several of the same columns in folders of their own."""
+
+    files: tuple[str, ...]
+    table: SurveyedTable
+    guess: ColumnGuess
+    labels: LabelColumns
+
+    @property
+    def score(self) -> float:
+        return self.guess.file_share + 0.01 * len(self.guess.roles)
 
 
 def table_reading(survey: Survey, only: str | None = None, columns: Mapping[Role, str] | None = None) -> Reading | None:
-    """Return how images are read by a table that names them, None where none does.
+    """Return how images are read by a table that names them, or their patients; None where none does.
 
     `only`: this table alone, by its path below the place; `columns` that a person named.
     """
-    found: list[tuple[float, str, SurveyedTable, ColumnGuess]] = []
-    for file, table in _with_sheets(survey, _tables(survey, only)):
-        guess = guess_columns(table, survey.images, (survey.place, (survey.place / file).parent), columns)
-        if guess.file is not None and (guess.label is not None or _marked_columns(table, guess)):
-            found.append((guess.file_share + 0.01 * len(guess.roles), file, table, guess))
+    tables = _tables(survey, only)
+    found = sorted(_naming_files(survey, tables, columns), key=lambda item: (-item.score, item.files))
     if not found:
-        return _by_patient(survey, only)
-    found.sort(key=lambda item: (-item[0], item[1]))
-    share, file, table, guess = found[0]
+        return table_by_id(survey, list(together(tables)), columns)
+    best = found[0]
+    guess, table = best.guess, best.table
     parts = _parts_of(found)
-    marked = () if columns and "label" in columns else _marked_columns(table, guess)
-    class_map, doubts = ({}, []) if marked else class_map_of(table, str(guess.label))
-    fields: dict[str, object] = {
-        role: {"column": column} for role, column in guess.roles.items() if role not in ("file", "breast", "exam")
-    }
-    if marked:
-        fields["label"] = {"marked": {column: canonical_class(column) for column in marked}}
-    if "breast" in guess.roles:
-        fields["breast"] = {"column": guess.roles["breast"], "values": dict(SIDES)}
+    fields: dict[str, object] = {"label": dict(best.labels.rule), **fields_of(guess.roles, ("file", "exam", "label"))}
     fields.update(box_fields(table.table).items())
-    named = file if table.sheet is None else f"{file} ({table.sheet})"
-    doubts = [*_doubts_of_columns(named, table, guess, marked), *doubts]
-    if guess.further_files:
-        doubts.append(Text("doubt.several_file_columns", {"columns": [str(guess.file), *guess.further_files]}))
-    if "patient" not in guess.roles:
-        doubts.append(Text("doubt.patients_unknown"))
-    doubts += [] if marked else _one_of_columns(table, str(guess.label)) or _other_labels(table, guess)
-    if len(found) > 1 and not parts:
-        doubts.append(Text("doubt.other_tables", {"table": file, "others": [item[1] for item in found[1:6]]}))
+    described = [
+        {
+            "file": each,
+            "sheet": table.sheet,
+            "join": [{"role": "file", "column": column, **_within(survey, best, each)}],
+            "several_rows": True,
+            "part": parts.get(each),
+        }
+        for each in (parts or best.files)
+        for column in (guess.file, *guess.further_files)
+    ]
     return Reading(
-        0.75 * min(1.0, share),
+        0.75 * min(1.0, best.score),
         describe(
             survey,
             "labels_table",
-            tables=[
-                {
-                    "file": each,
-                    "sheet": table.sheet,
-                    "join": [{"role": "file", "column": column}],
-                    "several_rows": True,
-                    "part": parts.get(each),
-                }
-                for each in (parts or (file,))
-                for column in (guess.file, *guess.further_files)
-            ],
+            tables=described,
             fields=fields,
-            class_map=class_map,
+            class_map=dict(best.labels.class_map),
             subgroups=subgroups_of(fields),
         ),
-        tuple(doubts),
+        tuple(_doubts(survey, found, bool(parts))),
     )
 
 
-def _with_sheets(survey: Survey, tables: Mapping[str, SurveyedTable]) -> Iterator[tuple[str, SurveyedTable]]:
-    """Yield tables by their file, and the further sheets of workbooks."""
-    for file, table in tables.items():
-        yield file, table
-        for further in read_further_sheets(survey.place / file):
-            yield file, further
+def _naming_files(
+    survey: Survey, tables: Mapping[str, SurveyedTable], columns: Mapping[Role, str] | None
+) -> Iterator[_Found]:
+    """Yield the tables of which a column names images and one, or several, the classes."""
+    further = [((file,), sheet) for file in tables for sheet in read_further_sheets(survey.place / file)]
+    for files, table in (*together(tables), *further):
+        folders = (survey.place, *((survey.place / file).parent for file in files))
+        own = _names_in_own_folders(survey, files, table) if len(files) > 1 else {}
+        guess = guess_columns(table, survey.images, folders, {**own, **(columns or {})})
+        labels = label_columns(table, guess, "label" in (columns or {}))
+        if guess.file is not None and labels is not None:
+            yield _Found(files, table, guess, labels)
 
 
-def _parts_of(found: Sequence[tuple[float, str, SurveyedTable, ColumnGuess]]) -> dict[str, str]:
-    """Return the part that each of several tables of the same columns is of, by their names; empty of any others."""
-    parts = {file: split_of(PurePosixPath(file).stem) for _, file, _, _ in found}
-    alike = {(guess.file, guess.label) for *_, guess in found}
-    known = {file: part for file, part in parts.items() if part is not None}
-    is_whole = len(parts) > 1 and len(alike) == 1 and len(set(known.values())) == len(parts)
-    return known if is_whole else {}
+def _names_in_own_folders(survey: Survey, files: Sequence[str], table: SurveyedTable) -> dict[Role, str]:
+    """Return the column of tables in folders of their own that names the images there: 1.png in the folder of each."""
+    images = {file.lower() for file in survey.images}
+    own = {file: read_surveyed(survey.place / file) for file in files}
+    for column in table.columns:
+        paths = [f"{folder_of(file)}/{name}" for file, each in own.items() if each for name in each.values[column]]
+        if paths and sum(path.lower() in images for path in paths) > _LEAST_SHARE * len(paths):
+            return {"file": column}
+    return {}
 
 
-def _by_patient(survey: Survey, only: str | None) -> Reading | None:
-    """Return how images are read by a table that names the patients whose folders they lie in."""
-    for file, table in _tables(survey, only).items():
-        guess = guess_columns(table, survey.images)
-        column = guess.roles.get("patient")
-        if column is None or guess.label is None:
-            continue
-        patients = {_plain_id(value) for value in table.values[column]}
-        for kind, finds in _PATIENT_PLACES:
-            named = Counter(
-                _plain_id(found) for each in survey.images if (found := value_at(kind, finds, each)) is not None
-            )
-            share = sum(count for name, count in named.items() if name in patients) / max(1, len(survey.images))
-            if share < 0.5 or len(named.keys() & patients) < 2:
-                continue
-            class_map, doubts = class_map_of(table, guess.label)
-            rule = {kind: finds}
-            join: list[dict[str, object]] = [{"role": "patient", "column": column, "image": rule}]
-            fields: dict[str, object] = {"label": {"column": guess.label}, "patient": rule}
-            side = guess.roles.get("breast")
-            if side is not None and survey.share(_SIDE) > 0.9:
-                fields["breast"] = {"path": _SIDE.pattern}
-                join.append({"role": "breast", "column": side, "image": fields["breast"]})
-            code = "table_by_patient" if kind == "folder" else "table_by_patient_in_names"
-            told = {"table": file, "column": column, "label": guess.label, "side": side}
-            doubts.insert(0, Text(f"doubt.{'table_by_breast' if 'breast' in fields else code}", told))
-            return Reading(
-                0.7 * share,
-                describe(
-                    survey,
-                    "labels_table",
-                    tables=[{"file": file, "join": join}],
-                    fields=fields,
-                    class_map=class_map,
-                ),
-                tuple(doubts),
-            )
-    return None
+def _within(survey: Survey, found: _Found, file: str) -> dict[str, object]:
+    """Return how names are compared of a table that lies in the folder of its images, as others of its kind do."""
+    folder = folder_of(file)
+    if len(found.files) == 1 or not folder:
+        return {}
+    names = read_surveyed(survey.place / file)
+    column = str(found.guess.file)
+    below = {each.removeprefix(f"{folder}/") for each in survey.images if each.startswith(f"{folder}/")}
+    named = set() if names is None else set(match_files(sorted(below), list(map(file_key, names.values[column]))))
+    return {"image": {"path": rf"^{re.escape(folder)}/(.+)$"}} if named else {}
 
 
-def value_at(kind: str, finds: int | str, file: str) -> str | None:
-    """Return what a rule of a folder or of the path finds in an image's path."""
-    if isinstance(finds, int):
-        return folder_at(file, finds)
-    found = re.search(finds, file)
-    return None if found is None else found[1]
-
-
-def _plain_id(value: str) -> str:
-    plain = value.strip().casefold()
-    return plain.lstrip("0") or plain if plain.isdigit() else plain
-
-
-def _doubts_of_columns(named: str, table: SurveyedTable, guess: ColumnGuess, marked: Sequence[str]) -> Iterator[Text]:
-    """Yield which columns are taken for the file and the class, and how many rows of marks have none."""
-    if not marked:
+def _doubts(survey: Survey, found: Sequence[_Found], are_parts: bool) -> Iterator[Text]:
+    """Yield what is doubtful of the first of the tables found."""
+    best = found[0]
+    guess, table = best.guess, best.table
+    named = best.files[0] if table.sheet is None else f"{best.files[0]} ({table.sheet})"
+    if best.labels.are_marks:
+        told = {"file": guess.file, "columns": list(best.labels.columns), "table": named}
+        yield Text("doubt.columns_of_marks", told)
+    else:
         yield Text("doubt.columns_guessed", {"file": guess.file, "label": guess.label, "table": named})
+    yield from best.labels.doubts
+    if len(best.files) > 1:
+        yield Text("doubt.tables_together", {"count": len(best.files), "table": best.files[0]})
+    yield from _doubts_of_paths(survey, named, table, str(guess.file))
+    if guess.further_files:
+        yield Text("doubt.several_file_columns", {"columns": [str(guess.file), *guess.further_files]})
+    if "patient" not in guess.roles:
+        yield Text("doubt.patients_unknown")
+    yield from doubts_of_sides(table, guess)
+    if len(found) > 1 and not are_parts:
+        others = [item.files[0] for item in found[1:6]]
+        yield Text("doubt.other_tables", {"table": best.files[0], "others": others})
+
+
+def _doubts_of_paths(survey: Survey, named: str, table: SurveyedTable, column: str) -> Iterator[Text]:
+    """Yield that a table has whole paths of another computer, with one of them and the image it is taken for."""
+    whole = [file_key(value) for value in table.values[column] if is_whole_path(value)]
+    place = survey.place.absolute().as_posix()
+    elsewhere = [path for path in whole if not path.startswith(f"{place}/")]
+    if 2 * len(elsewhere) <= len(table.values[column]):
         return
-    yield Text("doubt.columns_of_marks", {"file": guess.file, "columns": list(marked), "table": named})
-    counts = Counter(_marks(table, marked))
-    if counts[0]:
-        yield Text("doubt.rows_without_mark", {"count": counts[0]})
+    meant = {name: file for file, name in match_files(survey.images, elsewhere).items()}
+    example = next((path for path in elsewhere if path in meant), None)
+    if example is not None:
+        told = {"table": named, "column": column, "path": example, "file": meant[example]}
+        yield Text("doubt.paths_of_elsewhere", told)
 
 
-def _marked_columns(table: SurveyedTable, guess: ColumnGuess) -> tuple[str, ...]:
-    """Return the columns of marks that say the class together, of which nearly each row has one; empty where none do.
-
-    Those called after classes, where these do alone; else with the others: of IDC, cyst and fibroadenoma.
-    """
-    label = guess.label
-    taken = [column for column in guess.roles.values() if column != label]
-    marks = [
-        column
-        for column in dict.fromkeys(table.columns)
-        if column
-        and column not in taken
-        and {True} <= {is_marked(value) for value in table.values[column]} <= {True, False}
-    ]
-    if label is not None and label not in marks:
-        return ()
-    telling = [column for column in marks if meaning_of(column) != "silent"]
-    for chosen, least in ((telling, 0.5), (marks, _NEARLY_ALL)):
-        counts = Counter(_marks(table, chosen))
-        fits = counts[0] + counts[1] > _NEARLY_ALL * counts.total() and counts[1] > least * counts.total()
-        if telling and len(chosen) > 1 and fits:
-            return tuple(chosen)
-    return ()
+def is_whole_path(text: str) -> bool:
+    """Return whether a text is a path from the root of a system on: /home/x.png, C:\\x.png."""
+    return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
 
 
-def _marks(table: SurveyedTable, columns: Sequence[str]) -> Iterator[int]:
-    """Yield how many of some columns each row marks."""
-    places = [table.table.places()[column.lower()] for column in columns]
-    return (sum(bool(is_marked(row.cell(place))) for place in places) for row in table.table.rows)
-
-
-def _one_of_columns(table: SurveyedTable, label: str) -> list[Text]:
-    """Return what is doubtful where several columns of 0 and 1 say the class together, of which one is read."""
-    marks = [
-        column
-        for column in table.columns
-        if meaning_of(column) != "silent" and {value.casefold() for value in table.values[column]} <= {"0", "1"}
-    ]
-    return [Text("doubt.one_of_columns", {"column": label, "columns": marks})] if label in marks and marks[1:] else []
-
-
-def _other_labels(table: SurveyedTable, guess: ColumnGuess) -> list[Text]:
-    """Return what is doubtful where other columns hold words for disease or its absence and say otherwise somewhere."""
-    label = str(guess.label)
-    places = table.table.places()
-    said = {canonical_class(value) for value in table.values[label]}
-    others = [
-        column
-        for column in table.columns
-        if column not in guess.roles.values()
-        and 1 < len(table.values[column]) <= _MOST_CLASSES
-        and all(meaning_of(value) in ("disease", "absence") for value in table.values[column])
-        and {canonical_class(value) for value in table.values[column]} <= said
-        and any(
-            canonical_class(row.cell(places[column.lower()])) != canonical_class(row.cell(places[label.lower()]))
-            for row in table.table.rows
-        )
-    ]
-    return [Text("doubt.other_label_columns", {"column": label, "others": others})] if others else []
+def _parts_of(found: Sequence[_Found]) -> dict[str, str]:
+    """Return the part that each of several tables of the same columns is of, by their names; empty of any others."""
+    parts = {item.files[0]: split_of(PurePosixPath(item.files[0]).stem) for item in found if len(item.files) == 1}
+    alike = {(item.guess.file, item.labels.columns) for item in found}
+    known = {file: part for file, part in parts.items() if part is not None}
+    is_whole = len(parts) > 1 and len(alike) == 1 and len(set(known.values())) == len(parts) == len(found)
+    return known if is_whole else {}
 
 
 # What is doubtful of the classes that a reading has, and of no other.
@@ -279,44 +203,8 @@ def _tables(survey: Survey, only: str | None) -> Mapping[str, SurveyedTable]:
     return {} if table is None else {only: table}
 
 
-def class_map_of(table: SurveyedTable, column: str) -> tuple[dict[str, str | None], list[Text]]:
-    """Return which class each value of a column means, and what is doubtful of that; empty where values are classes."""
-    values = list(table.values[column])
-    plain = {value.strip().casefold() for value in values}
-    if says_of_disease(column, values):
-        found = {value: "malignant" if yes_or_no(value) else "benign" for value in values}
-        return dict(found), [Text("doubt.no_cancer_is_benign")]
-    if plain <= _LETTERS.keys():
-        return {value: _LETTERS[value.strip().casefold()] for value in values}, [Text("doubt.letters_as_classes")]
-    if is_birads(column, values):
-        return dict(BIRADS_CLASSES), [Text("doubt.birads_as_classes")]
-    if all(re.fullmatch(r"\d+(?:\.0)?", value) for value in plain):
-        return {}, [Text("doubt.classes_are_numbers")]
-    if all(meaning_of(value) == "silent" for value in plain):
-        return {}, [Text("doubt.classes_say_nothing", {"classes": sorted(map(canonical_class, plain))[:10]})]
-    return {}, []
-
-
 def _labels_table(survey: Survey) -> Reading | None:
     return table_reading(survey)
-
-
-_POWER = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
-_PARTING = re.compile(r"[;,|\s]+")
-
-
-def doubts_of_cells(file: str, table: SurveyedTable, images: Sequence[str]) -> Iterator[Text]:
-    """Yield why no column of a table names images: several in a cell, ids as powers of ten."""
-    names = {
-        name for image in images for name in (PurePosixPath(image).name.lower(), PurePosixPath(image).stem.lower())
-    }
-    for column in table.columns:
-        values = list(table.values[column])
-        parts = [[PurePosixPath(part).name.lower() for part in _PARTING.split(value) if part] for value in values]
-        if values and sum(len(each) > 1 and names.issuperset(each) for each in parts) > len(values) / 2:
-            yield Text("doubt.several_files_in_cell", {"table": file, "column": column})
-        elif values and sum(_POWER.fullmatch(value) is not None for value in values) > len(values) / 2:
-            yield Text("doubt.ids_as_powers", {"table": file, "column": column, "value": values[0]})
 
 
 def _hugging_face(survey: Survey) -> Reading | None:
